@@ -1,0 +1,138 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings that every Swift target builds with: Swift 6 mode comes from the tools version, these make the
+/// existing imports and existentials explicit.
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+/// A pure module: decisions as values. It may depend on other pure modules only (Scripts/check-arrows).
+func pure(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+/// A shell module: it does the I/O around the pure ones.
+func shell(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: strict)
+}
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
+let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let swiftASN1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
+let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
+
+let package = Package(
+    name: "epitope",
+    products: [.executable(name: "epitope", targets: ["epitope"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        // The words, and the decisions: pure.
+        pure("EpitopeModel"),
+        pure("BehaviourBlocking", ["EpitopeModel"]),
+        pure("Extraction", ["EpitopeModel"]),
+        pure("Signatures", ["EpitopeModel", crypto]),
+        pure("Novelty", ["EpitopeModel", crypto]),
+        pure("Correlation", ["EpitopeModel", "Signatures"]),
+        pure("Rendering", ["EpitopeModel", "Signatures"]),
+        pure("PacketCoding", ["EpitopeModel", "Signatures", protobuf]),
+
+        // The host.
+        .target(name: "CSeccomp"),
+        shell("SeccompBackend", ["CSeccomp", "EpitopeModel", "BehaviourBlocking", "Extraction"]),
+        shell("HostParameters", ["EpitopeModel", crypto]),
+        shell("HostStore", ["EpitopeModel", "Novelty", "PacketCoding", grdb]),
+
+        // The channel.
+        shell(
+            "SecureChannel",
+            ["EpitopeModel", "PacketCoding", crypto, x509, swiftASN1, nioCore, nioPosix, nioSSL, asyncHTTPClient]),
+
+        shell(
+            "HostPipeline",
+            [
+                "EpitopeModel", "Extraction", "Signatures", "Novelty", "PacketCoding", "HostParameters", "HostStore",
+                "SecureChannel", logging, serviceLifecycle,
+            ]),
+
+        // The centers.
+        shell("SuricataDelivery", ["EpitopeModel", "Rendering", "Signatures"]),
+        shell("CenterStore", ["EpitopeModel", "Signatures", "Correlation", "Novelty", "PacketCoding", "SecureChannel", grdb]),
+        shell(
+            "CenterServer",
+            [
+                "EpitopeModel", "Signatures", "PacketCoding", "SecureChannel", hummingbird, hummingbirdTLS, logging,
+                nioCore, nioSSL, nioHTTP1, x509,
+            ]),
+        shell(
+            "LocalCenter",
+            [
+                "EpitopeModel", "Signatures", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore",
+                "CenterServer", "SuricataDelivery", logging, serviceLifecycle,
+            ]),
+        shell(
+            "GlobalCenter",
+            [
+                "EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore",
+                "CenterServer", logging, serviceLifecycle,
+            ]),
+
+        // The front end.
+        .executableTarget(
+            name: "epitope",
+            dependencies: [
+                "EpitopeModel", "BehaviourBlocking", "Extraction", "Signatures", "Novelty", "PacketCoding", "Rendering",
+                "SeccompBackend", "HostParameters", "HostStore", "HostPipeline", "SecureChannel", "SuricataDelivery", "CenterStore",
+                "CenterServer", "LocalCenter", "GlobalCenter", argumentParser, logging, serviceLifecycle,
+            ],
+            swiftSettings: strict),
+
+        // The tests, in the same order.
+        .target(name: "TestSupport", dependencies: ["EpitopeModel", "Signatures"], path: "Tests/TestSupport", swiftSettings: strict),
+        tests("EpitopeModelTests", ["EpitopeModel"]),
+        tests("BehaviourBlockingTests", ["EpitopeModel", "BehaviourBlocking"]),
+        tests("ExtractionTests", ["EpitopeModel", "Extraction"]),
+        tests("SignaturesTests", ["EpitopeModel", "Signatures"]),
+        tests("NoveltyTests", ["EpitopeModel", "Novelty"]),
+        tests("CorrelationTests", ["EpitopeModel", "Signatures", "Correlation"]),
+        tests("RenderingTests", ["EpitopeModel", "Signatures", "Rendering"]),
+        tests("PacketCodingTests", ["EpitopeModel", "Signatures", "PacketCoding"]),
+        tests("SeccompBackendTests", ["EpitopeModel", "BehaviourBlocking", "Extraction", "SeccompBackend"]),
+        tests("HostParametersTests", ["EpitopeModel", "HostParameters"]),
+        tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
+        tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostStore", "HostPipeline", "SecureChannel"]),
+        tests("SecureChannelTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "CenterServer", "Signatures", x509, nioSSL, asyncHTTPClient]),
+        tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
+        tests("CenterTests", ["EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb]),
+    ]
+)
