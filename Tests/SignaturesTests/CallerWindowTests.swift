@@ -24,8 +24,9 @@ import Testing
     @Test(arguments: [0xfff, 0x1000, 0x1041, UInt64.max])
     func refusesACallerOutsideTheCode(address: UInt64) {
         let code = ExtractedCode(base: 0x1000, bytes: Array(repeating: 1, count: 64), isWholeRegion: true)
-        #expect {
+        let error = #expect(throws: EpitopeError.self) {
             try CallerWindow.extract(from: code, callersAddress: address)
-        } throws: { ($0 as? EpitopeError)?.code == .callerOutsideCode }
+        }
+        #expect(error?.code == .callerOutsideCode)
     }
 }
