@@ -133,6 +133,7 @@ let package = Package(
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostStore", "HostPipeline", "SecureChannel"]),
         tests("SecureChannelTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "CenterServer", "Signatures", x509, nioSSL, asyncHTTPClient]),
         tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
+        tests("EndToEndTests", ["epitope"]),
         tests("CenterTests", ["EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb]),
     ]
 )
