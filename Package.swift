@@ -117,6 +117,10 @@ let package = Package(
             ],
             swiftSettings: strict),
 
+        // Fixtures: inert machine code and small programs that tests run. None of them is a product.
+        .target(name: "EpitopeStubs", path: "Fixtures/Stubs"),
+        .executableTarget(name: "call-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/CallStub"),
+
         // The tests, in the same order.
         .target(name: "TestSupport", dependencies: ["EpitopeModel", "Signatures"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("EpitopeModelTests", ["EpitopeModel"]),
@@ -127,7 +131,9 @@ let package = Package(
         tests("CorrelationTests", ["EpitopeModel", "Signatures", "Correlation"]),
         tests("RenderingTests", ["EpitopeModel", "Signatures", "Rendering"]),
         tests("PacketCodingTests", ["EpitopeModel", "Signatures", "PacketCoding"]),
-        tests("SeccompBackendTests", ["EpitopeModel", "BehaviourBlocking", "Extraction", "SeccompBackend"]),
+        tests(
+            "SeccompBackendTests",
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub"]),
         tests("HostParametersTests", ["EpitopeModel", "HostParameters"]),
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostStore", "HostPipeline", "SecureChannel"]),
