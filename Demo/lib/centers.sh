@@ -1,0 +1,53 @@
+# The centers: one for each site, and the global one. Everything here goes through the `epitope` command.
+
+# What each center is called, where it listens, and the namespace it runs in.
+center_address() {
+    case $1 in
+    a) echo 10.77.1.1 ;;
+    b) echo 10.77.2.1 ;;
+    global) echo 10.77.9.1 ;;
+    esac
+}
+center_url() { echo "https://$(center_address "$1"):8443"; }
+
+# epitope_in NAMESPACE LOG ARGUMENTS...: a command that ends by itself, bounded; its errors go to the log.
+epitope_in() {
+    local namespace=$1 log=$2
+    shift 2
+    inside "$namespace" timeout 20 "$epitope" "$@" 2>>"$(log_of "$log")" </dev/null
+}
+
+init_local_center() {
+    epitope_in "center-$1" "center-$1" local-center init --state "$run/center-$1" --name "site-$1" \
+        --address "$(center_address "$1")" >>"$(log_of "center-$1")"
+}
+
+serve_local_center() {
+    start_inside "center-$1" "center-$1-serve" "$epitope" local-center serve --state "$run/center-$1" \
+        --listen "$(center_address "$1"):8443" --action drop \
+        --suricata-socket "$run/suricata-$1/command.socket" --suricata-rules "$run/suricata-$1/epitope.rules"
+    ready "center-$1-serve" 20 'listening on'
+}
+
+serve_global_center() {
+    epitope_in global-center global-center global-center init --state "$run/global-center" --name world \
+        --address "$(center_address global)" >>"$(log_of global-center)" || return
+    start_inside global-center global-center-serve "$epitope" global-center serve --state "$run/global-center" \
+        --listen "$(center_address global):8443"
+    ready global-center-serve 20 'listening on'
+}
+
+# link SITE: the site's center gets its identity at the global center, with a one-time token.
+link() {
+    local token
+    token=$(epitope_in global-center global-center global-center token --state "$run/global-center" --site "site-$1") || return
+    epitope_in "center-$1" "center-$1" local-center link --state "$run/center-$1" --center "$(center_url global)" \
+        --token "$token" >>"$(log_of "center-$1")"
+}
+
+# events CENTER: the center's events, one JSON object a line.
+events() {
+    local kind=local-center namespace="center-$1" state="$run/center-$1"
+    [[ $1 != global ]] || kind=global-center namespace=global-center state="$run/global-center"
+    epitope_in "$namespace" "$namespace" "$kind" events --state "$state" --json | jq -c 'if type == "array" then .[] else . end'
+}

@@ -1,0 +1,75 @@
+# Suricata, inline at each site's gateway over AF_PACKET: what comes in at one side goes out at the other unless a rule
+# drops it.
+
+# write_suricata_configuration DIRECTORY [INLINE]: the directory holds suricata.yaml, epitope.rules, eve.json and the
+# command socket.
+write_suricata_configuration() {
+    local directory=$1 inline=${2-}
+    mkdir -p "$directory"
+    : >"$directory/epitope.rules"
+    cat >"$directory/suricata.yaml" <<YAML
+%YAML 1.1
+---
+vars:
+  address-groups: {HOME_NET: "any", EXTERNAL_NET: "any"}
+default-log-dir: $directory
+default-rule-path: $directory
+rule-files: [epitope.rules]
+classification-file: /etc/suricata/classification.config
+reference-config-file: /etc/suricata/reference.config
+unix-command: {enabled: yes, filename: $directory/command.socket}
+outputs:
+  - eve-log:
+      enabled: yes
+      filetype: regular
+      filename: eve.json
+      types:
+        - alert: {verdict: yes}
+        - drop: {verdict: yes, alerts: yes, flows: all}
+app-layer: {protocols: {}}
+YAML
+    [[ -z $inline ]] || cat >>"$directory/suricata.yaml" <<'YAML'
+af-packet:
+  - {interface: outside, copy-iface: inside, copy-mode: ips, threads: 1, cluster-id: 71, cluster-type: cluster_flow, defrag: no, use-mmap: yes}
+  - {interface: inside, copy-iface: outside, copy-mode: ips, threads: 1, cluster-id: 72, cluster-type: cluster_flow, defrag: no, use-mmap: yes}
+YAML
+}
+
+# start_suricata SITE: inline at the site's gateway.
+start_suricata() {
+    write_suricata_configuration "$run/suricata-$1" inline
+    start_inside "gateway-$1" "suricata-$1" \
+        suricata -c "$run/suricata-$1/suricata.yaml" --af-packet -l "$run/suricata-$1"
+}
+
+suricata_is_ready() {
+    [[ -S $run/suricata-$1/command.socket ]] && ready "suricata-$1" 30 'Engine started'
+}
+
+# ask_suricata SITE COMMAND: its own answer, over its socket.
+ask_suricata() {
+    timeout 10 suricatasc -c "$2" "$run/suricata-$1/command.socket" 2>/dev/null
+}
+
+# The number of rules that Suricata says are active; "?" if it doesn't answer.
+rules_loaded() {
+    ask_suricata "$1" ruleset-stats | jq -r '[.message[]?.rules_loaded] | add // "?"' 2>/dev/null
+}
+
+rules_failed() {
+    ask_suricata "$1" ruleset-stats | jq -r '[.message[]?.rules_failed] | add // "?"' 2>/dev/null
+}
+
+has_live_rule() { [[ $(rules_loaded "$1") =~ ^[1-9] ]]; }
+
+# The signature id of the rule in the site's file.
+sid_of() { grep -oE 'sid: *[0-9]+' "$run/suricata-$1/epitope.rules" 2>/dev/null | grep -oE '[0-9]+' | head -n 1; }
+
+# drops SITE DESTINATION: the EVE events that tell that the site's own rule dropped a datagram to that address.
+drops() {
+    jq -c --arg to "$2" --argjson sid "$(sid_of "$1" | grep . || echo 0)" '
+        select(.event_type == "drop" and .dest_ip == $to and .alert.signature_id == $sid and .verdict.action == "drop")' \
+        "$run/suricata-$1/eve.json" 2>/dev/null
+}
+
+has_drop() { [[ -n $(drops "$1" "$2") ]]; }
