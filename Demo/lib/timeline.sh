@@ -53,3 +53,17 @@ result() {
 write_result() {
     printf 'steps_ok=%s\nsteps_failed=%s\n' "$steps_ok" "$steps_failed" >"$run/steps"
 }
+
+# milliseconds_between FROM TO: both in microseconds; two decimals.
+milliseconds_between() {
+    local hundredths=$((($2 - $1) / 10))
+    ((hundredths < 0)) || printf '%d.%02d\n' $((hundredths / 100)) $((hundredths % 100))
+}
+
+# eve_us EVENT: the time of an EVE event in microseconds since 1970, or - when there is none.
+eve_us() {
+    local stamp
+    stamp=$(jq -r '.timestamp // empty' <<<"${1:-null}")
+    [[ -n $stamp ]] || { echo -; return; }
+    date -d "$stamp" +%s%6N
+}

@@ -1,0 +1,48 @@
+# What is kept: everything a reader needs to check the demonstration by hand, and no private key.
+
+# The bytes of the first content of a rules file, as "aa bb cc".
+rule_bytes() { grep -oE 'content: *"\|[0-9A-Fa-f ]+\|"' "$1" | head -n 1 | grep -oE '[0-9A-Fa-f]{2}( [0-9A-Fa-f]{2})+'; }
+
+# write_disassembly BYTES FILE: with Capstone's cstool, or objdump, or LLVM's.
+write_disassembly() {
+    local tool binary="$run/signature.bin"
+    printf '%b' "$(sed 's/ //g; s/../\\x&/g' <<<"$1")" >"$binary"
+    {
+        echo "signature: $1"
+        echo
+        if tool=$(command -v cstool); then
+            "$tool" x64 "$1"
+        elif tool=$(command -v objdump); then
+            "$tool" -D -b binary -m i386:x86-64 -M intel "$binary" | sed -n '/^ *[0-9a-f]*:\t/p'
+        elif tool=$(command -v llvm-mc); then
+            sed 's/[0-9A-Fa-f][0-9A-Fa-f]/0x&/g' <<<"$1" | "$tool" --disassemble --triple=x86_64 --output-asm-variant=1
+        else
+            echo "no disassembler: install capstone-tool"
+        fi
+    } >"$2" 2>&1
+    rm -f "$binary"
+}
+
+# keep_site_artefacts SITE: the site's rules, and what its Suricata logged.
+keep_site_artefacts() {
+    local from="$run/suricata-$1"
+    [[ -d $from ]] || return 0
+    cp "$from/epitope.rules" "$artefacts/rules-$1.rules" 2>/dev/null
+    cp "$from/eve.json" "$artefacts/eve-$1.json" 2>/dev/null
+    cp "$from/suricata.yaml" "$artefacts/suricata-$1.yaml" 2>/dev/null
+    return 0
+}
+
+keep_artefacts() {
+    local site bytes
+    for site in a b; do keep_site_artefacts "$site"; done
+    for site in a b global; do
+        [[ -d $run/center-$site || $site == global && -d $run/global-center ]] && events "$site" >"$artefacts/events-$site.jsonl"
+    done
+    host_events host-1 >"$artefacts/events-host-1.jsonl"
+    [[ -d $run/center-a ]] && write_packets a
+    bytes=$(rule_bytes "$artefacts/rules-a.rules" 2>/dev/null)
+    [[ -n $bytes ]] && write_disassembly "$bytes" "$artefacts/signature.txt"
+    "$sample_sender" stub "$target_address:$service_port" --file "$artefacts/datagram.bin"
+    return 0
+}
