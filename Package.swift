@@ -28,7 +28,8 @@ let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
 let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
 let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
-let hummingbirdTLS = Target.Dependency.product(name: "HummingbirdTLS", package: "hummingbird")
+let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+let hummingbirdCore = Target.Dependency.product(name: "HummingbirdCore", package: "hummingbird")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -47,6 +48,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
         .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
@@ -76,7 +78,7 @@ let package = Package(
         // The channel.
         shell(
             "SecureChannel",
-            ["EpitopeModel", "PacketCoding", crypto, x509, swiftASN1, nioCore, nioPosix, nioSSL, asyncHTTPClient]),
+            ["EpitopeModel", "Signatures", "PacketCoding", crypto, x509, swiftASN1, nioCore, nioPosix, nioSSL, nioHTTP1, asyncHTTPClient]),
 
         shell(
             "HostPipeline",
@@ -91,7 +93,7 @@ let package = Package(
         shell(
             "CenterServer",
             [
-                "EpitopeModel", "Signatures", "PacketCoding", "SecureChannel", hummingbird, hummingbirdTLS, logging,
+                "EpitopeModel", "Signatures", "PacketCoding", "SecureChannel", hummingbird, hummingbirdCore, httpTypes, logging, serviceLifecycle,
                 nioCore, nioSSL, nioHTTP1, x509,
             ]),
         shell(
@@ -120,6 +122,8 @@ let package = Package(
         // Fixtures: inert machine code and small programs that tests run. None of them is a product.
         .target(name: "EpitopeStubs", path: "Fixtures/Stubs"),
         .executableTarget(name: "call-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/CallStub"),
+        .executableTarget(name: "call-series", dependencies: ["EpitopeStubs"], path: "Fixtures/CallSeries"),
+        .executableTarget(name: "call-cost", path: "Fixtures/CallCost"),
         .target(name: "SampleNet", path: "Fixtures/SampleNet"),
         .executableTarget(name: "sample-service", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleService"),
         .executableTarget(name: "sample-sender", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleSender"),
@@ -142,6 +146,7 @@ let package = Package(
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostStore", "HostPipeline", "SecureChannel"]),
         tests("SecureChannelTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "CenterServer", "Signatures", x509, nioSSL, asyncHTTPClient]),
         tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
+        tests("EndToEndTests", ["epitope"]),
         tests("CenterTests", ["EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb]),
     ]
 )

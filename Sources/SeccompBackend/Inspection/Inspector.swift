@@ -1,0 +1,98 @@
+import BehaviourBlocking
+import CSeccomp
+import EpitopeModel
+import Glibc
+
+/// Looks at a process whose critical call is stalled, from outside of it, and says what was seen.
+struct Inspector: Sendable {
+    let classifier = BackingClassifier()
+    /// Whether return addresses beyond the caller are wanted though the caller is backed.
+    let wantsDeeper: Bool
+    var source = AddressSpace.Source.automatic
+
+    /// What was seen. For a caller in unbacked memory the send buffer and the caller's code are part of it.
+    func observe(_ call: PendingCall) throws(InspectionFailure) -> Observation {
+        let registers = try Self.registers(of: call.thread)
+        let view = ProcessView(
+            memory: ProcessMemory(thread: call.thread), space: try AddressSpace(of: call.thread, source: source),
+            pages: PageTable(of: call.thread), classifier: classifier, stackPointer: registers.stack_pointer)
+        // 32-bit calls are made by 64-bit code too; its stack tells.
+        let isWide = call.interface == .x86_64 || registers.stack_pointer > UInt64(UInt32.max)
+            || call.instructionPointer > UInt64(UInt32.max)
+
+        guard call.instructionPointer > 0, let entry = view.space.entry(at: call.instructionPointer - 1) else {
+            throw InspectionFailure(errno: EFAULT, reading: "the mapping of the instruction pointer")
+        }
+        let region = view.region(of: entry, at: call.instructionPointer)
+        var observation = Observation(
+            architecture: isWide ? .x86_64 : .x86_32, call: call.call, instructionPointer: call.instructionPointer,
+            region: region)
+        // A direct call needs no stack to be told.
+        if !region.backing.isUnbacked || wantsDeeper {
+            let scan = ReturnAddressScan(view: view, wordSize: isWide ? 8 : 4, wantsDeeper: wantsDeeper)
+            observation.returnAddresses = try returnAddresses(of: call, region, entry, scan)
+        }
+        if let caller = observation.unbackedCaller {
+            observation.callersCode = Self.code(around: caller, view.memory)
+            if call.call.family == .send {
+                observation.sendBuffer = SendBufferReader(call: call, memory: view.memory).sendBuffer()
+            }
+        }
+        return observation
+    }
+
+    private func returnAddresses(
+        of call: PendingCall, _ region: MemoryRegion, _ entry: MapEntry, _ scan: ReturnAddressScan
+    ) throws(InspectionFailure) -> [Observation.ReturnAddress] {
+        let found: [Observation.ReturnAddress]
+        do {
+            found = try scan.returnAddresses(
+                from: scan.view.stackPointer, depth: ReturnAddressScan.depth,
+                library: region.backing == .kernel ? nil : entry)
+        } catch {
+            if region.backing.isUnbacked { return [] }
+            throw error
+        }
+        guard found.isEmpty, call.call.family == .exec, !region.backing.isUnbacked else { return found }
+        return try parentsReturnAddresses(of: call.thread, scan)
+    }
+
+    /// A child of vfork or posix_spawn executes on a stack of its own in its parent's memory: the parent, which waits,
+    /// has the caller on its stack.
+    private func parentsReturnAddresses(
+        of thread: pid_t, _ scan: ReturnAddressScan
+    ) throws(InspectionFailure) -> [Observation.ReturnAddress] {
+        guard let parent = WaitingParent.find(of: thread), parent.instruction_pointer > 0,
+            let entry = scan.view.space.entry(at: parent.instruction_pointer - 1)
+        else { return [] }
+        let region = scan.view.region(of: entry, at: parent.instruction_pointer)
+        if region.backing.isUnbacked { return [.init(address: parent.instruction_pointer, region: region)] }
+        return try scan.returnAddresses(
+            from: parent.stack_pointer, depth: ReturnAddressScan.parentDepth,
+            library: region.backing == .kernel ? nil : entry)
+    }
+
+    /// The 32 bytes that end at the caller's address, and the 32 around it. Where the region begins later, what there
+    /// is of them, down to 16: fewer are found by chance.
+    private static func code(around caller: Observation.ReturnAddress, _ memory: ProcessMemory) -> [[UInt8]] {
+        let before = min(caller.address - min(caller.region.start, caller.address), 32)
+        let ending = memory.read(caller.address - before, Int(before))
+        let around = memory.read(caller.address - min(before, 16), Int(min(before, 16)) + 16)
+        return [ending, around].filter { $0.count >= 16 }
+    }
+
+    private static func registers(of thread: pid_t) throws(InspectionFailure) -> epitope_registers {
+        var registers = epitope_registers()
+        var attempts = 0
+        while true {
+            let status = epitope_read_registers(thread, &registers)
+            if status == 0 { return registers }
+            // On another processor, on its way to sleep: its notification came first.
+            guard status == -EBUSY, attempts < 2000 else {
+                throw InspectionFailure(errno: -status, reading: "registers")
+            }
+            attempts += 1
+            if attempts > 50 { usleep(50) } else { sched_yield() }
+        }
+    }
+}

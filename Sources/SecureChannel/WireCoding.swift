@@ -1,0 +1,22 @@
+import EpitopeModel
+import PacketCoding
+package import Signatures
+
+/// Sequenced updates between the values of the signatures' module and their encoding.
+package enum WireCoding {
+    /// The most updates in one answer: as many of the largest fit into the largest answer. A subscriber that gets so
+    /// many asks on from the last.
+    package static let mostUpdates = 100
+
+    package static func encode(_ updates: [SequencedUpdate]) -> [UInt8] {
+        SequencedUpdates(
+            updates: updates.prefix(mostUpdates).map { .init(sequence: $0.sequence, update: $0.update) }
+        ).encoded()
+    }
+
+    package static func updates(_ bytes: [UInt8]) throws -> [SequencedUpdate] {
+        try SequencedUpdates(encoded: bytes).updates.map {
+            SequencedUpdate(sequence: $0.sequence, update: $0.update)
+        }
+    }
+}

@@ -1,0 +1,69 @@
+import ArgumentParser
+import BehaviourBlocking
+import EpitopeModel
+import Extraction
+import Glibc
+import SeccompBackend
+
+/// `epitope run`: a command and all its children under behaviour blocking.
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Run a command with behaviour blocking for it and all its children.",
+        discussion: """
+            Critical calls (exec, connect, send, bind, listen, accept) that come from memory that no file image \
+            stands behind are denied with EPERM, and what made them is sent to the center. Needs no privilege. \
+            The exit status is the command's own.
+            """)
+
+    @OptionGroup var stateOptions: HostStateOptions
+    @OptionGroup var packetOptions: PacketOptions
+
+    @Option(help: "What is done about an attack: block, stop or kill (both block too), or watch.")
+    var action: Policy.Action = .block
+
+    @Option(help: "copy leaves the code in the process; cut also overwrites it.")
+    var extraction: ExtractionMode = .copy
+
+    @Option(help: "What is done about a call whose process can't be inspected: deny or allow.")
+    var uninspectable: Policy.Uninspectable = .deny
+
+    @Flag(help: "Say on standard error what is blocked, sent and counted.")
+    var verbose = false
+
+    @Argument(parsing: .captureForPassthrough, help: "The command and its arguments, behind --.")
+    var command: [String]
+
+    func validate() throws {
+        guard !commandWords.isEmpty else { throw ValidationError("name the command to run behind --") }
+    }
+
+    /// The words behind the `--`, which the parser keeps.
+    private var commandWords: [String] { command.first == "--" ? Array(command.dropFirst()) : command }
+
+    func run() async throws {
+        let reporter = try await HostReporter(
+            directory: stateOptions.directory, stateOptions: stateOptions, options: packetOptions, verbose: verbose)
+        let collector = reporter.collector
+        let backend = try SeccompBackend.launch(
+            Command(commandWords[0], Array(commandWords.dropFirst())),
+            policy: Policy(action: action, uninspectable: uninspectable), extraction: extraction,
+            forwardsSignals: true,
+            processParameters: { collector.processParameters(processID: $0, threadID: $1) })
+        let notices = Task {
+            for await notice in backend.notices { Console.note("\(notice)") }
+        }
+        async let reported: Void = reporter.report(backend.stalledCalls)
+        let status = await backend.exitStatus()
+        // Children that outlive the command stay protected: their calls need this process for an answer.
+        await backend.allEnded()
+        try await reported
+        notices.cancel()
+        let statistics = backend.statistics
+        if statistics.dropped > 0 {
+            Console.note("\(statistics.dropped) reports were dropped: more calls were blocked than could be reported")
+        }
+        if verbose { Console.note("\(statistics.notified) critical calls, \(statistics.denied) denied") }
+        Foundation_exit(status.shellCode)
+    }
+}
