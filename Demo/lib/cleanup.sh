@@ -7,7 +7,8 @@ left_behind() {
     local path target
     for path in /proc/[0-9]*; do
         [[ ${path#/proc/} != "$$" ]] || continue
-        if tr '\0' ' ' <"$path/cmdline" 2>/dev/null | grep -qF -- "$run/"; then
+        # A process may end while it is looked at.
+        if { tr '\0' ' ' <"$path/cmdline" | grep -qF -- "$run/"; } 2>/dev/null; then
             echo "process ${path#/proc/}"
         fi
         target=$(readlink "$path/cwd" 2>/dev/null)

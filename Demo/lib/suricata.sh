@@ -43,7 +43,7 @@ start_suricata() {
 }
 
 suricata_is_ready() {
-    [[ -S $run/suricata-$1/command.socket ]] && ready "suricata-$1" 30 'Engine started'
+    ready "suricata-$1" 30 'Engine started' && wait_until 5 test -S "$run/suricata-$1/command.socket"
 }
 
 # ask_suricata SITE COMMAND: its own answer, over its socket.
