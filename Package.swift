@@ -76,7 +76,7 @@ let package = Package(
         // The channel.
         shell(
             "SecureChannel",
-            ["EpitopeModel", "PacketCoding", crypto, x509, swiftASN1, nioCore, nioPosix, nioSSL, asyncHTTPClient]),
+            ["EpitopeModel", "Signatures", "PacketCoding", crypto, x509, swiftASN1, nioCore, nioPosix, nioSSL, nioHTTP1, asyncHTTPClient]),
 
         shell(
             "HostPipeline",
@@ -91,7 +91,7 @@ let package = Package(
         shell(
             "CenterServer",
             [
-                "EpitopeModel", "Signatures", "PacketCoding", "SecureChannel", hummingbird, hummingbirdTLS, logging,
+                "EpitopeModel", "Signatures", "PacketCoding", "SecureChannel", hummingbird, hummingbirdTLS, logging, serviceLifecycle,
                 nioCore, nioSSL, nioHTTP1, x509,
             ]),
         shell(
