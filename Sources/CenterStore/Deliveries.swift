@@ -1,4 +1,4 @@
-import EpitopeModel
+public import EpitopeModel
 internal import GRDB
 internal import Signatures
 

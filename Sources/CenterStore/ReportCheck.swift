@@ -1,5 +1,6 @@
 public import EpitopeModel
 internal import Correlation
+internal import SecureChannel
 internal import Signatures
 
 /// What a center refuses before it stores anything: a report that speaks for somebody else, or that nothing can be

@@ -12,18 +12,10 @@ extension EpitopeError.Code {
     public static let storeBusy = EpitopeError.Code("store-busy")
     /// Every sid of the store's range is given out.
     public static let sidsExhausted = EpitopeError.Code("sids-exhausted")
-    /// The enrolment token was never given out here.
-    public static let tokenUnknown = EpitopeError.Code("token-unknown")
-    /// The enrolment token was redeemed before.
-    public static let tokenUsed = EpitopeError.Code("token-used")
-    /// The enrolment token's time is over.
-    public static let tokenExpired = EpitopeError.Code("token-expired")
     /// No update of that signature is known here.
     public static let signatureUnknown = EpitopeError.Code("signature-unknown")
     /// A packet carries as its signature what can't be one.
     public static let signatureMalformed = EpitopeError.Code("signature-malformed")
-    /// A sender speaks for somebody else.
-    public static let identityMismatch = EpitopeError.Code("identity-mismatch")
 }
 
 extension EpitopeError {

@@ -36,7 +36,11 @@ extension CenterStore {
                     row["id"], row["state"], row["signature_id"], row["origin"]
                 )
                 let quota = QuotaKind(target: target, isGlobalUpdate: origin == "global")
+                let hadIt = try book.isTaken(quota, for: "delivery \(id)")
                 let taken = try book.take(quota, for: "delivery \(id)")
+                if taken, !hadIt {
+                    try db.record(.delivering, signatureID, "to \(target.rawValue)", at: clock.preciseMilliseconds())
+                }
                 let next: DeliveryState = taken ? .pending : .waitingQuota
                 if !taken { reopens = min(reopens ?? .max, try book.use(of: quota).reopensMilliseconds ?? .max) }
                 guard next.rawValue != state else { continue }
@@ -67,12 +71,15 @@ extension CenterStore {
           WHERE g.update_id = u.id AND g.target = 'ids' AND g.state = 'pending' AND g.attempts = 0)
         """
 
-    /// Whether something was made for the IDS that it has not got yet.
-    public func hasWork(for target: DeliveryTarget) async throws(EpitopeError) -> Bool {
-        try await read { db in
-            try Bool.fetchOne(
-                db, sql: "SELECT EXISTS (SELECT 1 FROM deliveries WHERE target = ? AND state IN ('pending', 'waiting-quota'))",
-                arguments: [target.rawValue]) ?? false
+    /// Counts what waits for a target that is out of reach as tried, so that what goes second isn't held up by it.
+    public func markTried(_ target: DeliveryTarget) async throws(EpitopeError) {
+        try await write { db in
+            try db.execute(
+                sql: "UPDATE deliveries SET attempts = 1 WHERE target = ? AND state = 'pending' AND attempts = 0",
+                arguments: [target.rawValue])
+            if target == .global {
+                try db.execute(sql: "UPDATE forwards SET attempts = 1 WHERE state = 'pending' AND attempts = 0")
+            }
         }
     }
 }

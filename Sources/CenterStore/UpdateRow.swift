@@ -1,5 +1,5 @@
 internal import Correlation
-public import EpitopeModel
+import EpitopeModel
 internal import GRDB
 public import Signatures
 
