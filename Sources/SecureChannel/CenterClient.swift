@@ -1,6 +1,6 @@
 public import EpitopeModel
-public import Signatures
 import PacketCoding
+public import Signatures
 import Synchronization
 
 /// A host's or local center's line to one center: mutual TLS 1.3, the site's authority as the only trust, connections
@@ -28,17 +28,17 @@ public final class CenterClient: Sendable {
 
     /// Sends an extracted packet. The packet may be forgotten when this returns, not before.
     public func send(_ packet: ExtractedPacket) async throws(EpitopeError) -> Receipt {
-        try await deliver(try WireCoding.encode(packet), to: ChannelPath.packets, id: packet.id)
+        try await deliver(packet.encoded(), to: ChannelPath.packets, id: packet.id)
     }
 
     /// Forwards a site's packet and signature to the global center.
     public func forward(_ forward: ForwardedPacket) async throws(EpitopeError) -> Receipt {
-        try await deliver(try WireCoding.encode(forward), to: ChannelPath.forwards, id: forward.id)
+        try await deliver(forward.encoded(), to: ChannelPath.forwards, id: forward.id)
     }
 
     /// Gives an update of this site to the global center. The receipt is for the signature's id.
     public func publish(_ update: SignatureUpdate) async throws(EpitopeError) -> Receipt {
-        try await deliver(try WireCoding.encode(update), to: ChannelPath.updates, id: update.signature.id)
+        try await deliver(update.encoded(), to: ChannelPath.updates, id: update.signature.id)
     }
 
     /// The updates that the center published after a sequence number, oldest first. When there are none, the center
@@ -47,7 +47,11 @@ public final class CenterClient: Sendable {
         let wait = min(max(waitSeconds, 0), Self.longestWaitSeconds)
         let bytes = try await transport.get(
             "\(ChannelPath.updates)?after=\(sequence)&wait=\(wait)", waitSeconds: wait)
-        return try WireCoding.updates(bytes)
+        do {
+            return try WireCoding.updates(bytes)
+        } catch {
+            throw ChannelFailure.malformedAnswer(of: identity.center)
+        }
     }
 
     /// Opens a connection, if none is open, so that the next packet finds it ready; an identity that the center
@@ -108,11 +112,10 @@ public final class CenterClient: Sendable {
     private var transport: CenterTransport { state.withLock { $0.transport } }
 
     private func deliver(_ bytes: [UInt8], to path: String, id: String) async throws(EpitopeError) -> Receipt {
-        let receipt = try WireCoding.receipt(try await transport.postProtobuf(path, bytes))
-        guard receipt.id == id else {
-            throw EpitopeError(
-                .answerMalformed, "the center's receipt is for another message",
-                remedy: "update the center and this machine to the same version of epitope")
+        let answer = try await transport.postProtobuf(path, bytes)
+        // A receipt for anything else is none for this message.
+        guard let receipt = try? Receipt(encoded: answer), receipt.id == id else {
+            throw ChannelFailure.malformedAnswer(of: identity.center)
         }
         return receipt
     }

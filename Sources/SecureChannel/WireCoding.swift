@@ -1,13 +1,22 @@
 import EpitopeModel
 import PacketCoding
-import Signatures
+package import Signatures
 
-/// Stand-in until PacketCoding has the encodings.
-enum WireCoding {
-    static func encode(_ packet: ExtractedPacket) throws(EpitopeError) -> [UInt8] { throw pending }
-    static func encode(_ packet: ForwardedPacket) throws(EpitopeError) -> [UInt8] { throw pending }
-    static func encode(_ packet: SignatureUpdate) throws(EpitopeError) -> [UInt8] { throw pending }
-    static func receipt(_ bytes: [UInt8]) throws(EpitopeError) -> Receipt { throw pending }
-    static func updates(_ bytes: [UInt8]) throws(EpitopeError) -> [SequencedUpdate] { throw pending }
-    static let pending = EpitopeError(.internalFailure, "not yet", remedy: "wait")
+/// Sequenced updates between the values of the signatures' module and their encoding.
+package enum WireCoding {
+    /// The most updates in one answer: as many of the largest fit into the largest answer. A subscriber that gets so
+    /// many asks on from the last.
+    package static let mostUpdates = 100
+
+    package static func encode(_ updates: [SequencedUpdate]) -> [UInt8] {
+        SequencedUpdates(
+            updates: updates.prefix(mostUpdates).map { .init(sequence: $0.sequence, update: $0.update) }
+        ).encoded()
+    }
+
+    package static func updates(_ bytes: [UInt8]) throws -> [SequencedUpdate] {
+        try SequencedUpdates(encoded: bytes).updates.map {
+            SequencedUpdate(sequence: $0.sequence, update: $0.update)
+        }
+    }
 }
