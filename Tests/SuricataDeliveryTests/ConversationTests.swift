@@ -82,7 +82,7 @@ private let busy = #"{"message":"Reload already in progress","return":"NOK"}"#
         mkdir(folder, 0o700)
         try #require(mount("tmpfs", folder, "tmpfs", 0, "size=16k") == 0, "a small file system can only be mounted by root")
         defer {
-            umount2(folder, Int32(MNT_DETACH.rawValue))
+            umount2(folder, Int32(MNT_DETACH))
             rmdir(folder)
         }
         let file = RulesFile(path: "\(folder)/epitope.rules")

@@ -86,7 +86,7 @@ final class RunningSuricata {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: settings.binaryPath)
         process.arguments = ["-c", "\(folder)/s.yaml", "-l", folder] + arguments
-        FileManager.default.createFile(atPath: "\(folder)/output", contents: nil)
+        _ = FileManager.default.createFile(atPath: "\(folder)/output", contents: nil)
         let log = try #require(FileHandle(forWritingAtPath: "\(folder)/output"))
         process.standardOutput = log
         process.standardError = log
