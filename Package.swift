@@ -144,7 +144,7 @@ let package = Package(
         tests("HostParametersTests", ["EpitopeModel", "HostParameters"]),
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostStore", "HostPipeline", "SecureChannel"]),
-        tests("SecureChannelTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "CenterServer", "Signatures", x509, nioSSL, asyncHTTPClient]),
+        tests("SecureChannelTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "CenterServer", "Signatures", crypto, x509, swiftASN1, logging, nioCore, nioSSL, nioHTTP1, asyncHTTPClient, serviceLifecycle]),
         tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
         tests("EndToEndTests", ["epitope"]),
         tests("CenterTests", ["EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb]),

@@ -32,6 +32,8 @@ final class ServerTLS: Sendable {
             tls.minimumTLSVersion = .tlsv13
             // A certificate is asked for, not required: a host that enrols has none yet.
             tls.certificateVerification = .optionalVerification
+            // How long a peer may take to say goodbye: a center that stops must not wait on a host that is gone.
+            tls.shutdownTimeout = .seconds(1)
             return try NIOSSLContext(configuration: tls)
         } catch {
             throw EpitopeError(

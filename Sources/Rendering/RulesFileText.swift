@@ -9,7 +9,12 @@ public enum RulesFileText {
 
     /// One rule a line, in the order of their numbers, so that the same rules always give the same file.
     public static func render(_ rules: [SuricataRule]) -> String {
-        header + rules.sorted { ($0.sid, $0.revision) < ($1.sid, $1.revision) }.map { $0.text + "\n" }.joined()
+        render(lines: rules.sorted { ($0.sid, $0.revision) < ($1.sid, $1.revision) }.map(\.text))
+    }
+
+    /// The file of rules that are text already, in the order given.
+    public static func render(lines: [String]) -> String {
+        header + lines.map { $0 + "\n" }.joined()
     }
 
     /// The rules in a file that ``render(_:)`` wrote. Comments, and lines that ``RuleSyntax`` does not take, are

@@ -107,12 +107,13 @@ public struct CertificateAuthority: Sendable {
 
     /// A token for this authority, to be redeemed once. The ledger has it when this returns.
     ///
-    /// - Throws: `name-invalid`, or what the ledger throws.
+    /// - Throws: `name-invalid`, `role-not-allowed` for the role of a center, or what the ledger throws.
     public func makeToken(
         for identity: Identity, in ledger: any EnrolmentLedger, nowMilliseconds: Int64 = ChannelClock.system(),
         lifetimeMilliseconds: Int64 = EnrolmentToken.defaultLifetimeMilliseconds
     ) async throws -> EnrolmentToken {
         try Self.requireValid(identity)
+        try Self.requireEnrollable(identity)
         let token = EnrolmentToken(authorityFingerprint: fingerprint)
         let grant = EnrolmentGrant(identity: identity, expiresMilliseconds: nowMilliseconds + lifetimeMilliseconds)
         try await ledger.addToken(secretHash: token.secretHash, grant: grant)
@@ -124,6 +125,14 @@ public struct CertificateAuthority: Sendable {
             throw EpitopeError(
                 .nameInvalid, "'\(identity.name)' can't be a name",
                 remedy: "use 1 to 64 letters, digits, dots, underscores or hyphens")
+        }
+    }
+
+    /// A center's own certificate is made beside its authority and by nobody else.
+    static func requireEnrollable(_ identity: Identity) throws(EpitopeError) {
+        guard identity.role != .center else {
+            throw EpitopeError(
+                .roleNotAllowed, "nobody can enrol as a center", remedy: "enrol as a host or as a local center")
         }
     }
 

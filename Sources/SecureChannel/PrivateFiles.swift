@@ -12,9 +12,10 @@ enum PrivateFiles {
     /// The most that is read of such a file, in bytes: many times a key and a chain of certificates.
     static let largest = 256 * 1024
 
-    /// Makes a directory (mode 0700) where there is none. Its parent has to exist.
+    /// Makes a directory (mode 0700) where there is none, and sees that it can be written. Its parent has to exist.
     static func makeDirectory(_ path: String) throws(EpitopeError) {
         guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw failure("make the folder \(path)") }
+        guard access(path, W_OK | X_OK) == 0 else { throw failure("write in the folder \(path)") }
     }
 
     /// Writes the text to the path, with mode 0600, durably.

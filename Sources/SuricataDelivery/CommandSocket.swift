@@ -58,7 +58,7 @@ struct CommandSocket: ~Copyable {
         var rest = Array((line + "\n").utf8)[...]
         while !rest.isEmpty {
             try wait(for: Int16(POLLOUT), until: deadline)
-            let count = rest.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) }
+            let count = rest.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
             if count > 0 { rest = rest.dropFirst(count) } else if count == 0 || errno != EINTR { throw hungUp() }
         }
         while true {

@@ -1,0 +1,107 @@
+internal import Correlation
+import EpitopeModel
+internal import GRDB
+public import Signatures
+
+/// How a signature update stands at a center. How far it has come to each target is its deliveries' state.
+public enum UpdateState: String, Hashable, Sendable, Codable, CaseIterable {
+    /// Proven: to be delivered, or in force.
+    case proven
+    /// The proof failed; kept with its reason and never delivered.
+    case unproven
+    /// A later revision took its place.
+    case superseded
+    /// An update of the global center for a signature that this site already has in force by its own making.
+    case covered
+    case withdrawn
+    case expired
+}
+
+/// How far an update, or a forwarded packet, has come on its way to one target.
+public enum DeliveryState: String, Hashable, Sendable, Codable, CaseIterable {
+    case pending
+    /// Beyond the day's quota; goes out when the sliding day reopens.
+    case waitingQuota = "waiting-quota"
+    case delivered
+    case refused
+    case superseded
+}
+
+/// An update in force, with the number that it has in the rules of an IDS.
+public struct ActiveUpdate: Hashable, Sendable, Codable {
+    /// Unique at this center, the same for every revision of the signature.
+    public var sid: UInt32
+    public var update: SignatureUpdate
+
+    public init(sid: UInt32, update: SignatureUpdate) {
+        self.sid = sid
+        self.update = update
+    }
+}
+
+/// The sids that a center gives out: a range of its own, apart from those of public rule sets
+/// (local rules: 1,000,000 to 1,999,999; Emerging Threats: from 2,000,000).
+enum SidRange {
+    static let all: ClosedRange<UInt32> = 3_900_000...3_999_999
+
+    /// The sid of a signature: the one that it has, else the next that was never given out.
+    static func sid(of signatureID: String, db: Database) throws -> UInt32 {
+        if let known = try UInt32.fetchOne(db, sql: "SELECT sid FROM sids WHERE signature_id = ?", arguments: [signatureID]) {
+            return known
+        }
+        let next = try UInt32.fetchOne(db, sql: "SELECT max(sid) + 1 FROM sids") ?? all.lowerBound
+        guard all.contains(next) else {
+            throw EpitopeError(
+                .sidsExhausted, "all \(all.count) rule numbers of the store are given out",
+                remedy: "start a new store for this center, and keep the old one for reading")
+        }
+        try db.execute(sql: "INSERT INTO sids (signature_id, sid) VALUES (?, ?)", arguments: [signatureID, next])
+        return next
+    }
+}
+
+/// An update as it lies in the store.
+struct UpdateRow: Sendable {
+    var id: Int64
+    var state: UpdateState
+    var update: SignatureUpdate
+
+    /// The latest update of a signature that says anything of its own.
+    static func latest(of signatureID: String, db: Database) throws -> UpdateRow? {
+        try Row.fetchOne(
+            db,
+            sql: """
+                SELECT id, state, body FROM updates
+                WHERE signature_id = ? AND state NOT IN ('superseded', 'covered') ORDER BY id DESC LIMIT 1
+                """,
+            arguments: [signatureID]
+        ).map(Self.init)
+    }
+
+    init(_ row: Row) throws {
+        id = row["id"]
+        update = try StoredForm.value(SignatureUpdate.self, row["body"])
+        guard let state = UpdateState(rawValue: row["state"]) else {
+            throw EpitopeError(
+                .storeUnusable, "update \(id) is in a state that this version doesn't know",
+                remedy: "use the version of the program that wrote the store, or a newer one")
+        }
+        self.state = state
+    }
+
+    /// How the decision on a new revision sees this update.
+    func latestState(db: Database, nowMilliseconds: Int64) throws -> UpdateDecision.LatestState {
+        switch state {
+        case .withdrawn: return .withdrawn
+        case .unproven: return .unproven
+        case .expired: return .expired
+        case .proven, .superseded, .covered: break
+        }
+        if update.expiresMilliseconds <= nowMilliseconds { return .expired }
+        let isRefused = try Bool.fetchOne(
+            db,
+            sql: "SELECT EXISTS (SELECT 1 FROM deliveries WHERE update_id = ? AND target = 'ids' AND state = 'refused')",
+            arguments: [id])
+        return isRefused == true ? .refused : .standing
+    }
+}

@@ -1,0 +1,59 @@
+public import Signatures
+
+/// Finds the cluster that a new packet belongs to, among any number of clusters, at a cost that depends on the
+/// packet's length alone.
+///
+/// Two packets are alike when their caller windows are equal, or when the later one's code holds the signature of the
+/// earlier one's cluster: the same attack caught at another call, or behind another prologue. Of several clusters
+/// that match, the oldest takes the packet, so the answer doesn't depend on the order in which clusters were loaded.
+///
+/// The first eight bytes of each signature are the key of a table; a packet's code is looked up at each offset.
+public struct ClusterIndex: Sendable {
+    /// The bytes of a signature's first token that it is filed under.
+    private static let keyLength = 8
+
+    private var exact: [String: Int64] = [:]
+    private var filed: [UInt64: [Int64]] = [:]
+    /// Clusters whose signature begins with a token shorter than the key; few, and tried one by one.
+    private var unfiled: [Int64] = []
+    private var signatures: [Int64: Signature] = [:]
+
+    public init() {}
+
+    /// Adds a cluster. Only a signature that could be delivered takes part in near matching: fill would draw
+    /// unlike packets together.
+    public mutating func add(cluster: Int64, signature: Signature) {
+        exact[signature.id] = min(exact[signature.id] ?? cluster, cluster)
+        guard SignatureCheck.proof(of: signature).passed, let first = signature.tokens.first else { return }
+        signatures[cluster] = signature
+        if first.bytes.count < Self.keyLength {
+            unfiled.append(cluster)
+        } else {
+            filed[Self.key(first.bytes[..<Self.keyLength]), default: []].append(cluster)
+        }
+    }
+
+    /// The cluster that a packet with this signature and code belongs to, or `nil` when it is the first of its kind.
+    ///
+    /// - Parameter sample: the packet's code, or its caller window where only that was sent.
+    public func cluster(for signature: Signature, sample: [UInt8]) -> Int64? {
+        exact[signature.id] ?? nearest(to: sample)
+    }
+
+    private func nearest(to sample: [UInt8]) -> Int64? {
+        var candidates = Set(unfiled)
+        if sample.count >= Self.keyLength {
+            var key = Self.key(sample[..<Self.keyLength])
+            candidates.formUnion(filed[key] ?? [])
+            for byte in sample[Self.keyLength...] {
+                key = key << 8 | UInt64(byte)
+                if let found = filed[key] { candidates.formUnion(found) }
+            }
+        }
+        return candidates.sorted().first { signatures[$0]?.matches(sample) == true }
+    }
+
+    private static func key(_ bytes: ArraySlice<UInt8>) -> UInt64 {
+        bytes.reduce(0) { $0 << 8 | UInt64($1) }
+    }
+}

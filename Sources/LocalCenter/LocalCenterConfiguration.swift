@@ -1,0 +1,150 @@
+public import CenterStore
+public import Correlation
+public import EpitopeModel
+internal import FoundationEssentials
+internal import Signatures
+
+/// A local center's settings, a JSON file in which every key may be left out.
+///
+///     {"updatesTo": "both", "forwarding": true, "first": "ids", "thresholdPoints": 100, "ruleAction": "drop"}
+public struct LocalCenterConfiguration: Hashable, Sendable, Codable {
+    /// Where this site's own updates go.
+    public enum UpdatesTo: String, Hashable, Sendable, Codable, CaseIterable {
+        case ids
+        case global
+        case both
+    }
+
+    /// What a rule does with what it finds.
+    public enum RuleAction: String, Hashable, Sendable, Codable, CaseIterable {
+        case alert
+        case drop
+    }
+
+    /// Whether this site makes updates, and takes those of the global center.
+    public var updates = true
+    public var updatesTo = UpdatesTo.ids
+    /// Whether packets are forwarded to the global center.
+    public var forwarding = true
+    /// Forwards packets below the threshold too, so that sites can correlate what none of them acts upon alone.
+    public var forwardBelowThreshold = false
+    public var first = DeliveryOrder.ids
+    /// At least 1.
+    public var thresholdPoints = 100
+    /// How long evidence counts, in hours, at least 1.
+    public var thresholdHours = 24
+    public var mostPointsOfReporter = 100
+    public var counter = AttackThreshold.Counter.cluster
+    /// Each in a sliding 24 hours; 0: none goes out.
+    public var updatesADay = 3
+    public var forwardsADay = 3
+    public var globalUpdatesADay = 100
+    public var ruleAction = RuleAction.alert
+    /// 1 to 3650.
+    public var lifetimeDays = SignatureUpdate.defaultLifetimeDays
+    /// How long packets and events are kept, in days, at least 1.
+    public var keepDays = 30
+    /// The folder with this center's identity at the global center; `nil`: there is none.
+    public var globalCenterState: String?
+    /// Whether updates of the global center are taken.
+    public var subscribing = true
+    /// The settings of the intrusion detection system, read by the part that speaks with it.
+    public var suricata: JSONValue?
+
+    public init() {}
+
+    public init(from decoder: any Decoder) throws {
+        let keys = try decoder.container(keyedBy: AnyKey.self)
+        let known = Set(CodingKeys.allCases.map(\.rawValue))
+        // A misspelt setting that is passed over would leave a site other than its owner thinks.
+        if let stranger = keys.allKeys.map(\.stringValue).sorted().first(where: { !known.contains($0) }) {
+            throw EpitopeError(
+                .configurationInvalid, "the setting '\(stranger)' is not known",
+                remedy: "use: \(known.sorted().joined(separator: ", "))")
+        }
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        func read<Value: Decodable>(_ key: CodingKeys, _ value: inout Value) throws {
+            value = try values.decodeIfPresent(Value.self, forKey: key) ?? value
+        }
+        try read(.updates, &updates)
+        try read(.updatesTo, &updatesTo)
+        try read(.forwarding, &forwarding)
+        try read(.forwardBelowThreshold, &forwardBelowThreshold)
+        try read(.first, &first)
+        try read(.thresholdPoints, &thresholdPoints)
+        try read(.thresholdHours, &thresholdHours)
+        try read(.mostPointsOfReporter, &mostPointsOfReporter)
+        try read(.counter, &counter)
+        try read(.updatesADay, &updatesADay)
+        try read(.forwardsADay, &forwardsADay)
+        try read(.globalUpdatesADay, &globalUpdatesADay)
+        try read(.ruleAction, &ruleAction)
+        try read(.lifetimeDays, &lifetimeDays)
+        try read(.keepDays, &keepDays)
+        globalCenterState = try values.decodeIfPresent(String.self, forKey: .globalCenterState)
+        try read(.subscribing, &subscribing)
+        suricata = try values.decodeIfPresent(JSONValue.self, forKey: .suricata)
+        try check()
+    }
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case updates, updatesTo, forwarding, forwardBelowThreshold, first, thresholdPoints, thresholdHours
+        case mostPointsOfReporter, counter, updatesADay, forwardsADay, globalUpdatesADay, ruleAction, lifetimeDays
+        case keepDays, globalCenterState, subscribing, suricata
+    }
+
+    private func check() throws {
+        let bounded: [(String, Int, ClosedRange<Int>)] = [
+            ("thresholdPoints", thresholdPoints, 1...1_000_000), ("thresholdHours", thresholdHours, 1...8760),
+            ("mostPointsOfReporter", mostPointsOfReporter, 1...1_000_000), ("updatesADay", updatesADay, 0...1_000_000),
+            ("forwardsADay", forwardsADay, 0...1_000_000), ("globalUpdatesADay", globalUpdatesADay, 0...1_000_000),
+            ("lifetimeDays", lifetimeDays, 1...SignatureUpdate.longestLifetimeDays), ("keepDays", keepDays, 1...36500),
+        ]
+        for (name, value, bounds) in bounded where !bounds.contains(value) {
+            throw EpitopeError(
+                .configurationInvalid, "the setting '\(name)' is \(value)",
+                remedy: "set it to \(bounds.lowerBound) to \(bounds.upperBound)")
+        }
+    }
+
+    /// Reads a settings file.
+    ///
+    /// - Throws: `configuration-missing`, `configuration-invalid`.
+    public static func load(path: String) throws(EpitopeError) -> LocalCenterConfiguration {
+        try ConfigurationFile.load(Self.self, path: path)
+    }
+}
+
+extension LocalCenterConfiguration {
+    public var quotaLimits: QuotaLimits {
+        QuotaLimits(updates: updatesADay, globalUpdates: globalUpdatesADay, forwards: forwardsADay)
+    }
+
+    /// What is made of reports. Without a global center nothing waits for one.
+    func policy(hasGlobalCenter: Bool) -> AnalysisPolicy {
+        var targets: Set<DeliveryTarget> = []
+        if updates, updatesTo != .global { targets.insert(.ids) }
+        if updates, updatesTo != .ids, hasGlobalCenter { targets.insert(.global) }
+        return AnalysisPolicy(
+            threshold: AttackThreshold(
+                points: thresholdPoints, windowMilliseconds: Int64(thresholdHours) * 60 * 60 * 1000,
+                mostPointsOfReporter: mostPointsOfReporter, counter: counter),
+            targets: targets,
+            forwards: !forwarding || !hasGlobalCenter ? .never : forwardBelowThreshold ? .all : .reached,
+            lifetimeDays: lifetimeDays)
+    }
+}
+
+/// Any key of a JSON object.
+struct AnyKey: CodingKey {
+    var stringValue: String
+    var intValue: Int? { nil }
+
+    init(stringValue: String) {
+        self.stringValue = stringValue
+    }
+
+    init?(intValue: Int) {
+        nil
+    }
+}
