@@ -37,8 +37,9 @@ keep_artefacts() {
     local site bytes
     for site in a b; do keep_site_artefacts "$site"; done
     for site in a b global; do
-        [[ -d $run/center-$site || $site == global && -d $run/global-center ]] && events "$site" >"$artefacts/events-$site.jsonl"
+        [[ ! -d $(state_of "$site") ]] || events "$site" >"$artefacts/events-$site.jsonl"
     done
+    [[ ! -f $run/datagram.pcap ]] || cp "$run/datagram.pcap" "$artefacts/"
     host_events host-1 >"$artefacts/events-host-1.jsonl"
     [[ -d $run/center-a ]] && write_packets a
     bytes=$(rule_bytes "$artefacts/rules-a.rules" 2>/dev/null)

@@ -8,7 +8,9 @@ center_address() {
     global) echo 10.77.9.1 ;;
     esac
 }
-center_url() { echo "https://$(center_address "$1"):8443"; }
+center_port() { echo 8443; }
+center_endpoint() { echo "$(center_address "$1"):$(center_port "$1")"; }
+center_url() { echo "https://$(center_endpoint "$1")"; }
 
 # epitope_in NAMESPACE LOG ARGUMENTS...: a command that ends by itself, bounded; its errors go to the log.
 epitope_in() {
@@ -24,7 +26,7 @@ init_local_center() {
 
 serve_local_center() {
     start_inside "center-$1" "center-$1-serve" "$epitope" local-center serve --state "$run/center-$1" \
-        --listen "$(center_address "$1"):8443" --action drop \
+        --listen "$(center_endpoint "$1")" --action drop \
         --suricata-socket "$run/suricata-$1/command.socket" --suricata-rules "$run/suricata-$1/epitope.rules"
     ready "center-$1-serve" 20 'listening on'
 }
@@ -33,7 +35,7 @@ serve_global_center() {
     epitope_in global-center global-center global-center init --state "$run/global-center" --name world \
         --address "$(center_address global)" >>"$(log_of global-center)" || return
     start_inside global-center global-center-serve "$epitope" global-center serve --state "$run/global-center" \
-        --listen "$(center_address global):8443"
+        --listen "$(center_endpoint global)"
     ready global-center-serve 20 'listening on'
 }
 
@@ -45,9 +47,13 @@ link() {
         --token "$token" >>"$(log_of "center-$1")"
 }
 
+# The state folder of a site's center, or of the global one.
+state_of() { [[ $1 == global ]] && echo "$run/global-center" || echo "$run/center-$1"; }
+
 # events CENTER: the center's events, one JSON object a line.
 events() {
-    local kind=local-center namespace="center-$1" state="$run/center-$1"
-    [[ $1 != global ]] || kind=global-center namespace=global-center state="$run/global-center"
-    epitope_in "$namespace" "$namespace" "$kind" events --state "$state" --json | jq -c 'if type == "array" then .[] else . end'
+    local kind=local-center namespace="center-$1"
+    [[ $1 != global ]] || kind=global-center namespace=global-center
+    epitope_in "$namespace" "$namespace" "$kind" events --state "$(state_of "$1")" --json \
+        | jq -c 'if type == "array" then .[] else . end'
 }

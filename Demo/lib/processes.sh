@@ -2,11 +2,11 @@
 
 declare -A process_ids=()
 
-# start NAME COMMAND...: in the background, its output in logs/NAME.log.
+# start NAME COMMAND...: in the background, its output in logs/NAME.log. It dies with this script, even of KILL.
 start() {
     local name=$1
     shift
-    "$@" >"$artefacts/logs/$name.log" 2>&1 </dev/null &
+    setpriv --pdeathsig KILL -- "$@" >"$artefacts/logs/$name.log" 2>&1 </dev/null &
     process_ids[$name]=$!
 }
 

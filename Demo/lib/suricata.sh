@@ -42,6 +42,24 @@ start_suricata() {
         suricata -c "$run/suricata-$1/suricata.yaml" --af-packet -l "$run/suricata-$1"
 }
 
+# start_suricata_on_a_pipe SITE: without privilege no interface can be watched. A pipe takes the wire's place, on which
+# a greeting arrives every 20 ms; the rules, the reload and Suricata's answers are as real as inline.
+start_suricata_on_a_pipe() {
+    write_suricata_configuration "$run/suricata-$1"
+    mkfifo "$run/wire-$1"
+    start "wire-$1" "$sample_sender" hello --stream "$run/wire-$1" "127.0.0.1:$service_port"
+    start "suricata-$1" suricata -c "$run/suricata-$1/suricata.yaml" -r "$run/wire-$1" --simulate-ips -l "$run/suricata-$1"
+}
+
+# replay SITE CAPTURE_FILE: what Suricata with the site's rules does about a capture; its EVE events join the site's.
+replay() {
+    local out="$run/replay-$1"
+    rm -rf "$out" && mkdir "$out"
+    timeout 30 suricata -c "$run/suricata-$1/suricata.yaml" --set unix-command.enabled=no --simulate-ips -r "$2" -l "$out" \
+        >"$(log_of "replay-$1")" 2>&1 || return
+    cat "$out/eve.json" >>"$run/suricata-$1/eve.json"
+}
+
 suricata_is_ready() {
     ready "suricata-$1" 30 'Engine started' && wait_until 5 test -S "$run/suricata-$1/command.socket"
 }

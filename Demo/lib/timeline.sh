@@ -27,11 +27,16 @@ row() {
     printf '%s\t%s\t%s\t%s\n' "$ms" "$1" "$3" "$4" >>"$artefacts/timeline.tsv"
 }
 
-# check TIME_US|- WHAT PROOF COMMAND...: a step that holds when the command succeeds.
+# check TIME_US|- WHAT PROOF COMMAND...: a step that holds when the command succeeds; so does this function then.
 check() {
     local time=$1 what=$2 proof=$3
     shift 3
-    if "$@"; then row ok "$time" "$what" "$proof"; else row FAILED "$time" "$what" "$proof"; fi
+    if "$@"; then
+        row ok "$time" "$what" "$proof"
+    else
+        row FAILED "$time" "$what" "$proof"
+        return 1
+    fi
 }
 
 skip() {

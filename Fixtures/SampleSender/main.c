@@ -1,6 +1,7 @@
 /* The demonstration's attacker: sends the inert stub, or a benign greeting, and says when.
  *
  *   sample-sender hello HOST:PORT                           sends "hello" and waits a second for the answer
+ *   sample-sender hello --stream PIPE HOST:PORT             writes a capture that goes on: "hello" 50 times a second
  *   sample-sender stub TARGET:PORT HOST:PORT                sends the stub, which would send itself to TARGET:PORT
  *   sample-sender stub TARGET:PORT --file FILE              writes the datagram's bytes instead of sending them
  *   sample-sender stub TARGET:PORT --pcap FILE HOST:PORT    writes a capture in which 10.77.10.1 sends it to HOST:PORT
@@ -9,12 +10,13 @@
 #include "SampleNet.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 static int usage(void) {
-    fprintf(stderr, "usage: sample-sender hello HOST:PORT | stub TARGET:PORT (HOST:PORT | --file FILE | --pcap FILE HOST:PORT)\n");
+    fprintf(stderr, "usage: sample-sender hello [--stream PIPE] HOST:PORT | stub TARGET:PORT (HOST:PORT | --file FILE | --pcap FILE HOST:PORT)\n");
     return 64;
 }
 
@@ -56,16 +58,23 @@ static uint16_t checksum(const uint8_t *bytes, size_t length) {
     return (uint16_t)~sum;
 }
 
-/* A capture file (the classic pcap format, Ethernet frames) with one UDP datagram. */
-static int write_pcap(const char *path, const uint8_t *bytes, size_t length, const struct sockaddr_in *to) {
-    uint8_t file[24 + 16 + 14 + 20 + 8 + EPITOPE_STUB_DATAGRAM_LENGTH] = {0};
-    uint32_t frame = (uint32_t)(14 + 20 + 8 + length);
+enum { CAPTURE_HEADER = 24, FRAME_OVERHEAD = 16 + 14 + 20 + 8, LARGEST_FRAME = FRAME_OVERHEAD + EPITOPE_STUB_DATAGRAM_LENGTH };
+
+/* The classic pcap format: version 2.4, Ethernet frames. */
+static size_t capture_header(uint8_t *out) {
+    uint32_t header[6] = {0xa1b2c3d4, 4u << 16 | 2, 0, 0, 65535, 1};
+    memcpy(out, header, sizeof header);
+    return sizeof header;
+}
+
+/* One captured UDP datagram from 10.77.10.1, with its record header. */
+static size_t capture_frame(uint8_t *out, const uint8_t *bytes, size_t length, const struct sockaddr_in *to) {
+    uint32_t frame = (uint32_t)(FRAME_OVERHEAD - 16 + length);
     long long now = sample_now_us();
-    uint32_t header[6] = {0xa1b2c3d4, 4u << 16 | 2, 0, 0, 65535, 1}; /* 2.4, link type 1: Ethernet */
     uint32_t record[4] = {(uint32_t)(now / 1000000), (uint32_t)(now % 1000000), frame, frame};
-    memcpy(file, header, sizeof header);
-    memcpy(file + 24, record, sizeof record);
-    uint8_t *ethernet = file + 40, *ip = ethernet + 14, *udp = ip + 20;
+    memset(out, 0, 16 + frame);
+    memcpy(out, record, sizeof record);
+    uint8_t *ethernet = out + 16, *ip = ethernet + 14, *udp = ip + 20;
     ethernet[0] = ethernet[6] = 0x02, ethernet[5] = 2, ethernet[11] = 1; /* locally administered addresses */
     put16(ethernet + 12, 0x0800);
     ip[0] = 0x45, ip[8] = 64, ip[9] = IPPROTO_UDP;
@@ -78,7 +87,27 @@ static int write_pcap(const char *path, const uint8_t *bytes, size_t length, con
     put16(udp + 2, ntohs(to->sin_port));
     put16(udp + 4, (unsigned)(8 + length)); /* the checksum stays 0: none, as RFC 768 allows */
     memcpy(udp + 8, bytes, length);
-    return write_file(path, file, 24 + 16 + frame);
+    return 16 + frame;
+}
+
+static int write_pcap(const char *path, const uint8_t *bytes, size_t length, const struct sockaddr_in *to) {
+    uint8_t file[CAPTURE_HEADER + LARGEST_FRAME];
+    size_t header = capture_header(file);
+    return write_file(path, file, header + capture_frame(file + header, bytes, length, to));
+}
+
+/* A capture that goes on: without privilege no interface can be watched, but a pipe can be read as one. A greeting
+ * every 20 ms keeps the reader awake, until it goes away (SIGPIPE) or this program is told to end. */
+static int stream_greetings(const char *path, const struct sockaddr_in *to) {
+    uint8_t out[CAPTURE_HEADER + LARGEST_FRAME];
+    int pipe = open(path, O_WRONLY | O_CLOEXEC);
+    if (pipe < 0) return perror(path), 1;
+    if (write(pipe, out, capture_header(out)) < 0) return perror(path), 1;
+    for (;;) {
+        size_t frame = capture_frame(out, (const uint8_t *)"hello", 5, to);
+        if (write(pipe, out, frame) != (ssize_t)frame) return perror(path), 1;
+        usleep(20000);
+    }
 }
 
 int main(int argc, char **argv) {
@@ -87,6 +116,8 @@ int main(int argc, char **argv) {
         if (sample_parse_endpoint(argv[2], &to)) return usage();
         return send_to((const uint8_t *)"hello", 5, &to, 1);
     }
+    if (argc == 5 && strcmp(argv[1], "hello") == 0 && strcmp(argv[2], "--stream") == 0)
+        return sample_parse_endpoint(argv[4], &to) ? usage() : stream_greetings(argv[3], &to);
     if (argc < 4 || strcmp(argv[1], "stub") != 0 || sample_parse_endpoint(argv[2], &target)) return usage();
     uint8_t stub[EPITOPE_STUB_DATAGRAM_LENGTH];
     size_t length = epitope_stub_datagram(stub, ntohl(target.sin_addr.s_addr), ntohs(target.sin_port));
