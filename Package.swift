@@ -120,6 +120,9 @@ let package = Package(
         // Fixtures: inert machine code and small programs that tests run. None of them is a product.
         .target(name: "EpitopeStubs", path: "Fixtures/Stubs"),
         .executableTarget(name: "call-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/CallStub"),
+        .executableTarget(
+            name: "protect", dependencies: ["BehaviourBlocking", "EpitopeModel", "SeccompBackend"], path: "Fixtures/Protect",
+            swiftSettings: strict),
 
         // The tests, in the same order.
         .target(name: "TestSupport", dependencies: ["EpitopeModel", "Signatures"], path: "Tests/TestSupport", swiftSettings: strict),
@@ -133,7 +136,7 @@ let package = Package(
         tests("PacketCodingTests", ["EpitopeModel", "Signatures", "PacketCoding"]),
         tests(
             "SeccompBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub"]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "protect"]),
         tests("HostParametersTests", ["EpitopeModel", "HostParameters"]),
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostStore", "HostPipeline", "SecureChannel"]),

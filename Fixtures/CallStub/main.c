@@ -186,6 +186,7 @@ static void *run(void *context) {
     errno = 0;
     long first = direct || narrow ? number : (long)function;
     long result = ((stub_function *)base)(first, a[0], a[1], a[2], a[3], a[4], a[5]);
+    if (!direct && !narrow) result = (int)result; /* most of these functions return an int */
     int error = result >= 0 ? 0 : direct || narrow ? (int)-result : errno;
     printf("result %ld errno %d\n", result, error);
     return NULL;

@@ -25,7 +25,8 @@ struct ProtectedRun {
     ) async throws -> ProtectedRun {
         let output = Output()
         let backend = try SeccompBackend.launch(
-            Command(name, arguments, standardOutput: output.descriptor), policy: policy, extraction: extraction)
+            Command(name, arguments, environment: Fixtures.environment, standardOutput: output.descriptor),
+            policy: policy, extraction: extraction)
         await whileItRuns(backend)
         let status = await backend.exitStatus()
         await backend.allEnded()
@@ -84,6 +85,9 @@ final class Output: Sendable {
 }
 
 enum Fixtures {
+    /// The fixtures are linked with Swift's runtime, which would catch their signals.
+    static let environment = ["PATH": "/usr/local/bin:/usr/bin:/bin", "SWIFT_BACKTRACE": "enable=no"]
+
     /// A program beside the test's own.
     static func path(_ name: String) -> String {
         var room = [UInt8](repeating: 0, count: 4096)
