@@ -8,6 +8,25 @@ enum CheckedCommand {
     ///   - output: a file that takes what the program prints and complains about.
     /// - Returns: its exit status; 128 and the signal's number for a program that a signal ended.
     static func run(_ arguments: [String], output: String, within seconds: Double) throws(EpitopeError) -> Int32 {
+        let process = try start(arguments, output: output)
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        var status: Int32 = 0
+        while waitpid(process, &status, WNOHANG) == 0 {
+            guard ContinuousClock.now < deadline else {
+                kill(process, SIGKILL)
+                waitpid(process, &status, 0)
+                throw EpitopeError(
+                    .suricataTimeout, "\(arguments.joined(separator: " ")) did not end in \(seconds) seconds",
+                    remedy: "see what it does; a large configuration may need a longer command timeout")
+            }
+            usleep(1000)
+        }
+        let signal = status & 0x7f
+        return signal == 0 ? (status >> 8) & 0xff : 128 + signal
+    }
+
+    /// Starts a program; the caller waits for its end (`waitpid`).
+    static func start(_ arguments: [String], output: String) throws(EpitopeError) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -23,19 +42,6 @@ enum CheckedCommand {
                 .suricataAbsent, "\(arguments[0]) can't be run: \(String(cString: strerror(spawned)))",
                 remedy: "install Suricata 7 (Scripts/install-dependencies), and name its program in the center's settings")
         }
-        let deadline = ContinuousClock.now + .seconds(seconds)
-        var status: Int32 = 0
-        while waitpid(process, &status, WNOHANG) == 0 {
-            guard ContinuousClock.now < deadline else {
-                kill(process, SIGKILL)
-                waitpid(process, &status, 0)
-                throw EpitopeError(
-                    .suricataTimeout, "\(arguments.joined(separator: " ")) did not end in \(seconds) seconds",
-                    remedy: "see what it does; a large configuration may need a longer command timeout")
-            }
-            usleep(1000)
-        }
-        let signal = status & 0x7f
-        return signal == 0 ? (status >> 8) & 0xff : 128 + signal
+        return process
     }
 }
