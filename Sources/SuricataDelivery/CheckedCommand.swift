@@ -33,10 +33,18 @@ enum CheckedCommand {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // A thread of a dispatch queue has most signals blocked; the program must not inherit that.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         defer { words.forEach { free($0) } }
         var process: pid_t = 0
-        let spawned = posix_spawn(&process, arguments[0], &actions, nil, &words, environ)
+        let spawned = posix_spawn(&process, arguments[0], &actions, &attributes, &words, environ)
         guard spawned == 0 else {
             throw EpitopeError(
                 .suricataAbsent, "\(arguments[0]) can't be run: \(String(cString: strerror(spawned)))",
