@@ -135,6 +135,6 @@ let package = Package(
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostStore", "HostPipeline", "SecureChannel"]),
         tests("SecureChannelTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "CenterServer", "Signatures", crypto, x509, swiftASN1, logging, nioCore, nioSSL, nioHTTP1, asyncHTTPClient, serviceLifecycle]),
         tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
-        tests("CenterTests", ["EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb]),
+        tests("CenterTests", ["EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging]),
     ]
 )

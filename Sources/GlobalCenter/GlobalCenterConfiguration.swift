@@ -1,5 +1,5 @@
-public import CenterStore
-public import Correlation
+internal import CenterStore
+internal import Correlation
 public import EpitopeModel
 internal import FoundationEssentials
 internal import Signatures
