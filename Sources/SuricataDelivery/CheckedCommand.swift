@@ -1,0 +1,41 @@
+import EpitopeModel
+import Glibc
+
+/// Runs a program to its end, at most for a given time.
+enum CheckedCommand {
+    /// - Parameters:
+    ///   - arguments: the program's path first.
+    ///   - output: a file that takes what the program prints and complains about.
+    /// - Returns: its exit status; 128 and the signal's number for a program that a signal ended.
+    static func run(_ arguments: [String], output: String, within seconds: Double) throws(EpitopeError) -> Int32 {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        defer { words.forEach { free($0) } }
+        var process: pid_t = 0
+        let spawned = posix_spawn(&process, arguments[0], &actions, nil, &words, environ)
+        guard spawned == 0 else {
+            throw EpitopeError(
+                .suricataAbsent, "\(arguments[0]) can't be run: \(String(cString: strerror(spawned)))",
+                remedy: "install Suricata 7 (Scripts/install-dependencies), and name its program in the center's settings")
+        }
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        var status: Int32 = 0
+        while waitpid(process, &status, WNOHANG) == 0 {
+            guard ContinuousClock.now < deadline else {
+                kill(process, SIGKILL)
+                waitpid(process, &status, 0)
+                throw EpitopeError(
+                    .suricataTimeout, "\(arguments.joined(separator: " ")) did not end in \(seconds) seconds",
+                    remedy: "see what it does; a large configuration may need a longer command timeout")
+            }
+            usleep(1000)
+        }
+        let signal = status & 0x7f
+        return signal == 0 ? (status >> 8) & 0xff : 128 + signal
+    }
+}
