@@ -13,6 +13,8 @@ public final class CenterClient: Sendable {
     private struct State {
         var identity: StoredIdentity
         var transport: CenterTransport
+        /// The line of the certificate before: requests that were under way at a renewal end on it in peace.
+        var retired: CenterTransport?
     }
 
     private let state: Mutex<State>
@@ -84,11 +86,11 @@ public final class CenterClient: Sendable {
             await fresh.shutdown()
             throw error
         }
-        let previous = state.withLock { state in
-            defer { state = State(identity: new, transport: fresh) }
-            return state.transport
+        let outdated = state.withLock { state in
+            defer { state = State(identity: new, transport: fresh, retired: state.transport) }
+            return state.retired
         }
-        await previous.shutdown()
+        await outdated?.shutdown()
     }
 
     /// Renews when two thirds of the certificate's time are over. Whether it did.
@@ -103,7 +105,9 @@ public final class CenterClient: Sendable {
 
     /// Closes the connections. Requests under way fail with `center-unreachable`.
     public func shutdown() async {
-        await transport.shutdown()
+        let (current, retired) = state.withLock { ($0.transport, $0.retired) }
+        await current.shutdown()
+        await retired?.shutdown()
     }
 
     /// The longest that a center holds an answer back, in seconds: below the idle limits of common middle boxes.

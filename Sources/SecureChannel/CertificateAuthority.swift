@@ -7,7 +7,7 @@ import X509
 ///
 /// Its folder (mode 0700) holds `authority.pem`, `authority-key.pem` and `server.pem`, the center's own key and
 /// certificate; each has mode 0600 and is replaced in one step.
-public struct CertificateAuthority: Sendable {
+public struct CertificateAuthority: Sendable, CustomStringConvertible {
     /// The authority's certificate, as PEM.
     public let certificatePEM: String
     /// SHA-256 of the authority's certificate as DER: what enrolment tokens pin.
@@ -19,6 +19,12 @@ public struct CertificateAuthority: Sendable {
 
     /// An authority outlives many generations of the certificates that it issues.
     static let lifetimeDays = 3650
+
+    /// Which authority it is; the key stays out of logs.
+    public var description: String {
+        "authority \(Hex.encode(fingerprint))"
+    }
+
     static let certificateFile = "authority.pem"
     static let keyFile = "authority-key.pem"
     /// How far certificates that hosts check by their own clocks reach back, so that a host whose clock is slow can
@@ -107,12 +113,13 @@ public struct CertificateAuthority: Sendable {
 
     /// A token for this authority, to be redeemed once. The ledger has it when this returns.
     ///
-    /// - Throws: `name-invalid`, or what the ledger throws.
+    /// - Throws: `name-invalid`, `role-not-allowed` for the role of a center, or what the ledger throws.
     public func makeToken(
         for identity: Identity, in ledger: any EnrolmentLedger, nowMilliseconds: Int64 = ChannelClock.system(),
         lifetimeMilliseconds: Int64 = EnrolmentToken.defaultLifetimeMilliseconds
     ) async throws -> EnrolmentToken {
         try Self.requireValid(identity)
+        try Self.requireEnrollable(identity)
         let token = EnrolmentToken(authorityFingerprint: fingerprint)
         let grant = EnrolmentGrant(identity: identity, expiresMilliseconds: nowMilliseconds + lifetimeMilliseconds)
         try await ledger.addToken(secretHash: token.secretHash, grant: grant)
@@ -124,6 +131,14 @@ public struct CertificateAuthority: Sendable {
             throw EpitopeError(
                 .nameInvalid, "'\(identity.name)' can't be a name",
                 remedy: "use 1 to 64 letters, digits, dots, underscores or hyphens")
+        }
+    }
+
+    /// A center's own certificate is made beside its authority and by nobody else.
+    static func requireEnrollable(_ identity: Identity) throws(EpitopeError) {
+        guard identity.role != .center else {
+            throw EpitopeError(
+                .roleNotAllowed, "nobody can enrol as a center", remedy: "enrol as a host or as a local center")
         }
     }
 

@@ -13,12 +13,14 @@ extension CertificateAuthority {
     /// request counts: the name it asks for is ignored.
     ///
     /// - Throws: `request-malformed` when the request can't be read, isn't signed by its own key, or has a key that
-    ///   is not P-256; `certificate-expired` when the authority's own time is up; `name-invalid`.
+    ///   is not P-256; `certificate-expired` when the authority's own time is up; `name-invalid`;
+    ///   `role-not-allowed` for the role of a center.
     /// - Returns: the certificate as PEM.
     public func issue(
         to identity: Identity, request: String, validityDays: Int = defaultValidityDays,
         nowMilliseconds: Int64 = ChannelClock.system()
     ) throws(EpitopeError) -> String {
+        try Self.requireEnrollable(identity)
         let key = try Self.publicKey(ofRequest: request)
         let certificate = try issue(
             to: identity, key: key, names: [], validityDays: validityDays, fromMilliseconds: nowMilliseconds,

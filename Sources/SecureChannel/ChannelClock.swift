@@ -11,7 +11,7 @@ public enum ChannelClock {
 extension Date {
     /// Rounded down: certificates count whole seconds, and one must not begin after the moment it was issued.
     init(milliseconds: Int64) {
-        self.init(timeIntervalSince1970: Double(milliseconds) / 1000)
+        self.init(timeIntervalSince1970: (Double(milliseconds) / 1000).rounded(.down))
     }
 
     var milliseconds: Int64 {

@@ -28,7 +28,7 @@ enum PresentedChain {
     }
 
     /// The chain as DER, the center's own certificate first.
-    private static func read(from center: CenterAddress) async throws(EpitopeError) -> [[UInt8]] {
+    static func read(from center: CenterAddress) async throws(EpitopeError) -> [[UInt8]] {
         do {
             var tls = TLSConfiguration.makeClientConfiguration()
             tls.minimumTLSVersion = .tlsv13

@@ -102,6 +102,25 @@ struct CenterClientTests {
         }
     }
 
+    @Test("meets the renewed certificate of a center whose own was running out, without a restart")
+    func serverRenewal() async throws {
+        try await TestCenter.run(madeDaysAgo: 70) { center in
+            let directory = "\(center.directory)/authority"
+            let before = center.firstCertificate
+            var current = before
+            while current.chainPEM == before.chainPEM {
+                try await Task.sleep(for: .milliseconds(5))
+                current = try ServerCertificate.load(from: directory, authority: center.authority)
+            }
+            let expected = try PEM.der(try PEM.certificate(current.chainPEM[0], from: "test"))
+            while try await PresentedChain.read(from: center.address).first != expected {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            let receipt = try await center.client { try await $0.send(Samples.packet()) }
+            #expect(receipt.id == Samples.packet().id)
+        }
+    }
+
     @Test("tells that nobody answers")
     func unreachable() async throws {
         let identity = try await TestCenter.run { try $0.identity() }

@@ -11,6 +11,8 @@ import Testing
 struct TestCenter: Sendable {
     let directory: String
     let authority: CertificateAuthority
+    /// The server's certificate as it was when the center started.
+    let firstCertificate: ServerCertificate
     let ledger: MemoryLedger
     let intake: RecordingIntake
     let clock: TestClock
@@ -20,26 +22,28 @@ struct TestCenter: Sendable {
     /// Runs a center for as long as the test's body runs, then stops it and removes its folder.
     static func run<Value: Sendable>(
         accepts: Set<CenterService> = Set(CenterService.allCases), names: [String] = ["127.0.0.1", "center.example"],
-        _ body: @Sendable (TestCenter) async throws -> Value
+        madeDaysAgo: Int64 = 0, _ body: @Sendable (TestCenter) async throws -> Value
     ) async throws -> Value {
         try await withFolder { directory in
             let authorityDirectory = "\(directory)/authority"
             let clock = TestClock()
             let authority = try CertificateAuthority.create(
-                in: authorityDirectory, site: "site-1", serverNames: names, nowMilliseconds: clock.now())
+                in: authorityDirectory, site: "site-1", serverNames: names,
+                nowMilliseconds: clock.now() - madeDaysAgo * 86_400_000)
             let certificate = try ServerCertificate.load(from: authorityDirectory, authority: authority)
             let ledger = MemoryLedger()
             let intake = RecordingIntake(accepts: accepts)
             let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let server = try CenterServer(
-                configuration: .init(host: "127.0.0.1", port: 0), authority: authority, certificate: certificate,
+                configuration: .init(host: "127.0.0.1", port: 0, authorityDirectory: authorityDirectory),
+                authority: authority, certificate: certificate,
                 ledger: ledger, intake: intake, logger: quiet, now: clock.now)
             let group = ServiceGroup(configuration: .init(services: [server], logger: quiet))
             async let running: Void = group.run()
             do {
                 let center = TestCenter(
-                    directory: directory, authority: authority, ledger: ledger, intake: intake, clock: clock,
-                    group: group, address: try CenterAddress(host: "127.0.0.1", port: UInt16(try await server.port)))
+                    directory: directory, authority: authority, firstCertificate: certificate, ledger: ledger,
+                    intake: intake, clock: clock, group: group, address: try CenterAddress(host: "127.0.0.1", port: UInt16(try await server.port)))
                 let value = try await body(center)
                 await group.triggerGracefulShutdown()
                 try await running
