@@ -89,7 +89,9 @@ let package = Package(
 
         // The centers.
         shell("SuricataDelivery", ["EpitopeModel", "Rendering", "Signatures"]),
-        shell("CenterStore", ["EpitopeModel", "Signatures", "Correlation", "Novelty", "PacketCoding", "SecureChannel", grdb]),
+        shell(
+            "CenterStore",
+            ["EpitopeModel", "Signatures", "Correlation", "Novelty", "PacketCoding", "Rendering", "SecureChannel", grdb]),
         shell(
             "CenterServer",
             [
@@ -135,6 +137,6 @@ let package = Package(
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostStore", "HostPipeline", "SecureChannel"]),
         tests("SecureChannelTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "CenterServer", "Signatures", crypto, x509, swiftASN1, logging, nioCore, nioPosix, nioSSL, nioHTTP1, asyncHTTPClient, serviceLifecycle]),
         tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
-        tests("CenterTests", ["EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging]),
+        tests("CenterTests", ["EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging, serviceLifecycle]),
     ]
 )
