@@ -34,8 +34,7 @@ actor DeliveryLane {
 
     private func round() async throws -> Duration? {
         if let remaining = backoff.remaining {
-            try await store.markTried(.ids)
-            await other.ring()
+            if try await store.markTried(.ids) { await other.ring() }
             return remaining
         }
         try await store.expireUpdates()
@@ -43,8 +42,9 @@ actor DeliveryLane {
         let set = try await store.ruleSet()
         if !set.new.isEmpty || !set.isConfirmed {
             try await deliver(set)
-            await other.ring()
         }
+        // Where this lane goes first, the other waits for it to have tried, or to have found its quota used up.
+        if waitsFor == nil { await other.ring() }
         return backoff.remaining ?? delay(until: reopens, by: store.clock)
     }
 

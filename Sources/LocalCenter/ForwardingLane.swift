@@ -32,8 +32,7 @@ actor ForwardingLane {
 
     private func round() async throws -> Duration? {
         if let remaining = backoff.remaining {
-            try await store.markTried(.global)
-            await other.ring()
+            if try await store.markTried(.global) { await other.ring() }
             return remaining
         }
         let reopens = [

@@ -54,14 +54,7 @@ public struct LocalCenterConfiguration: Hashable, Sendable, Codable {
     public init() {}
 
     public init(from decoder: any Decoder) throws {
-        let keys = try decoder.container(keyedBy: AnyKey.self)
-        let known = Set(CodingKeys.allCases.map(\.rawValue))
-        // A misspelt setting that is passed over would leave a site other than its owner thinks.
-        if let stranger = keys.allKeys.map(\.stringValue).sorted().first(where: { !known.contains($0) }) {
-            throw EpitopeError(
-                .configurationInvalid, "the setting '\(stranger)' is not known",
-                remedy: "use: \(known.sorted().joined(separator: ", "))")
-        }
+        try ConfigurationFile.refuseUnknown(in: decoder, known: CodingKeys.allCases.map(\.rawValue))
         let values = try decoder.container(keyedBy: CodingKeys.self)
         func read<Value: Decodable>(_ key: CodingKeys, _ value: inout Value) throws {
             value = try values.decodeIfPresent(Value.self, forKey: key) ?? value
@@ -132,19 +125,5 @@ extension LocalCenterConfiguration {
             targets: targets,
             forwards: !forwarding || !hasGlobalCenter ? .never : forwardBelowThreshold ? .all : .reached,
             lifetimeDays: lifetimeDays)
-    }
-}
-
-/// Any key of a JSON object.
-struct AnyKey: CodingKey {
-    var stringValue: String
-    var intValue: Int? { nil }
-
-    init(stringValue: String) {
-        self.stringValue = stringValue
-    }
-
-    init?(intValue: Int) {
-        nil
     }
 }

@@ -55,8 +55,9 @@ struct ConfigurationTests {
         #expect(error?.message.contains(path) == true)
     }
 
-    @Test func aGlobalCentersBoundsAreKept() throws {
-        let path = try file(#"{"thresholdHours": 0}"#)
+    @Test(arguments: [#"{"thresholdHours": 0}"#, #"{"threshold": 5}"#])
+    func whatIsWrongWithAGlobalCentersIsSaid(json: String) throws {
+        let path = try file(json)
         let error = #expect(throws: EpitopeError.self) { try GlobalCenterConfiguration.load(path: path) }
         #expect(error?.code == .configurationInvalid)
     }

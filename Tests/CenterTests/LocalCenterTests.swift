@@ -171,6 +171,29 @@ struct LocalCenterTests {
         }
     }
 
+    @Test(arguments: DeliveryOrder.allCases)
+    func whenBothAreOutOfReachNeitherIsGivenUp(first: DeliveryOrder) async throws {
+        await ids.become(.isOutOfReach)
+        await global.become(.isOutOfReach)
+        try await withCenter({ $0.first = first }) { center in
+            try await center.receive(Fixture.packet(attack: 1))
+            try await eventually("both were tried") { await Set(journal.entries) == ["ids", "forward"] }
+            #expect(try await !center.store.markTried(.ids), "nothing untried is left to wake anybody for")
+            await ids.become(.confirms)
+            await global.become(.receives)
+            try await center.awaitDeliveries(["ids delivered": 1])
+            try await center.awaitForwards(["delivered": 1])
+        }
+    }
+
+    @Test func anIDSBeyondItsQuotaDoesNotHoldUpForwards() async throws {
+        try await withCenter({ $0.updatesADay = 0 }) { center in
+            try await center.receive(Fixture.packet(attack: 1))
+            try await center.awaitForwards(["delivered": 1])
+            #expect(try await center.status().deliveries == ["ids waiting-quota": 1])
+        }
+    }
+
     @Test func aForwardThatIsRefusedIsNotSentAgain() async throws {
         await global.become(.refuses)
         try await withCenter { center in
