@@ -90,7 +90,9 @@ let package = Package(
 
         // The centers.
         shell("SuricataDelivery", ["EpitopeModel", "Rendering", "Signatures"]),
-        shell("CenterStore", ["EpitopeModel", "Signatures", "Correlation", "Novelty", "PacketCoding", "SecureChannel", grdb]),
+        shell(
+            "CenterStore",
+            ["EpitopeModel", "Signatures", "Correlation", "Novelty", "PacketCoding", "Rendering", "SecureChannel", grdb]),
         shell(
             "CenterServer",
             [
@@ -151,6 +153,6 @@ let package = Package(
         tests("SecureChannelTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "CenterServer", "Signatures", crypto, x509, swiftASN1, logging, nioCore, nioPosix, nioSSL, nioHTTP1, asyncHTTPClient, serviceLifecycle]),
         tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
         tests("EndToEndTests", ["epitope"]),
-        tests("CenterTests", ["EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb]),
+        tests("CenterTests", ["EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging, serviceLifecycle]),
     ]
 )

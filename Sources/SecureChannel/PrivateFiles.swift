@@ -12,7 +12,7 @@ enum PrivateFiles {
     /// The most that is read of such a file, in bytes: many times a key and a chain of certificates.
     static let largest = 256 * 1024
 
-    /// Makes a directory (mode 0700) where there is none, and sees that it can be written. Its parent has to exist.
+    /// Makes a directory (mode 0700) where there is none, and sees that it can be written. So for the folders above it.
     static func makeDirectory(_ path: String) throws(EpitopeError) {
         var made = mkdir(path, 0o700) == 0 || errno == EEXIST
         if !made, errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex {

@@ -50,7 +50,7 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
     }
 
     /// The IDS, where the settings or the options say where it is.
-    private func delivery(_ configuration: LocalCenterConfiguration) -> SuricataUpdateDelivery? {
+    private func delivery(_ configuration: LocalCenterConfiguration) -> SuricataDelivery? {
         guard configuration.suricata != nil || suricataSocket != nil || suricataRules != nil else {
             Console.note("no Suricata is set: updates wait in the store (--suricata-socket and --suricata-rules)")
             return nil
@@ -59,7 +59,7 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
         if let suricataSocket { settings.socketPath = suricataSocket }
         if let suricataRules { settings.rulesFile = suricataRules }
         if let action { settings.action = action }
-        return SuricataUpdateDelivery(settings)
+        return SuricataDelivery(settings)
     }
 
     private func link(_ configuration: LocalCenterConfiguration) throws -> CenterClient? {

@@ -1,0 +1,112 @@
+import CenterStore
+import Correlation
+import EpitopeModel
+import Signatures
+import Testing
+import TestSupport
+
+@Suite("Reports become proven updates")
+struct AnalysisTests {
+    private let folder: TemporaryFolder
+    private let store: CenterStore
+
+    init() throws {
+        folder = try TemporaryFolder()
+        store = try CenterStore(path: folder.path + "/center.sqlite", clock: TestClock().clock)
+    }
+
+    private func analyse(
+        _ packets: [ExtractedPacket], threshold: AttackThreshold = .init()
+    ) async throws -> StatusReport {
+        let analyst = ReportAnalyst(
+            store: store, policy: AnalysisPolicy(threshold: threshold, targets: [.ids], forwards: .never, lifetimeDays: 90))
+        for packet in packets {
+            let sender = Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1")
+            _ = try await store.receive(Report(sender: sender, body: .packet(packet)))
+            while try await analyst.analyse() > 0 {}
+        }
+        return try await store.status(limits: QuotaLimits(), events: 1000)
+    }
+
+    /// The one update that is ready to go live.
+    private func readyUpdate() async throws -> SignatureUpdate? {
+        _ = try await store.takeQuota(for: .ids, limits: QuotaLimits(), after: nil)
+        return try await store.ruleSet().new.last?.active.update
+    }
+
+    @Test func theCallerWindowHoldsToTheByte() async throws {
+        _ = try await analyse([Samples.packet()])
+        let update = try #require(try await readyUpdate())
+        #expect(update.signature.tokens == [.init(bytes: Samples.callerWindow)])
+        #expect(update.signature.context == SignatureContext(transport: .udp, ports: [1434], direction: .toService))
+        #expect(update.proof.passed)
+        #expect(update.revision == 1)
+    }
+
+    @Test func aSignatureFromTheHostIsTakenAsItIs() async throws {
+        var packet = Samples.packet()
+        packet.content = .signature(Samples.callerWindow)
+        _ = try await analyse([packet])
+        #expect(try await readyUpdate()?.signature.tokens == [.init(bytes: Samples.callerWindow)])
+    }
+
+    @Test func everyStepIsRecordedInItsOrder() async throws {
+        let status = try await analyse([Samples.packet()])
+        #expect(status.events.map(\.step) == [.stored, .signed, .clustered, .weighed, .proven])
+    }
+
+    @Test func weakEvidenceWaitsForMoreHosts() async throws {
+        func packets(_ hosts: [String]) -> [ExtractedPacket] {
+            hosts.map { Fixture.packet(attack: 1, host: $0, evidence: [.memoryFile]) }
+        }
+        #expect(try await analyse(packets(["host-1", "host-2"])).updates.isEmpty)
+        let status = try await analyse(packets(["host-3"]))
+        #expect(status.updates == ["proven": 1])
+        #expect(status.clusters == 1)
+    }
+
+    @Test func theSitesOneCounterAddsClustersUp() async throws {
+        let threshold = AttackThreshold(counter: .site)
+        let packets = [UInt8(1), 2, 3].map {
+            Fixture.packet(attack: $0, host: "host-\($0)", evidence: [.memoryFile])
+        }
+        let status = try await analyse(packets, threshold: threshold)
+        #expect(status.clusters == 3)
+        #expect(status.updates == ["proven": 3], "each cluster that brought points gets its update")
+    }
+
+    @Test func codeThatHoldsAKnownSignatureJoinsItsCluster() async throws {
+        var shifted = Fixture.packet(attack: 1, number: 1)
+        shifted.content = .code(
+            ExtractedCode(base: 0x2000, bytes: [0x41, 0x42, 0x43] + Fixture.code(attack: 1).bytes, isWholeRegion: true))
+        shifted.callersAddress = 0x2000 + 90
+        let status = try await analyse([Fixture.packet(attack: 1), shifted])
+        #expect(status.clusters == 1)
+        #expect(status.updates == ["proven": 1])
+    }
+
+    @Test func anotherPortMakesAWiderRevision() async throws {
+        let status = try await analyse([
+            Fixture.packet(attack: 1, number: 0, port: 1434), Fixture.packet(attack: 1, number: 1, port: 53),
+        ])
+        #expect(status.updates == ["proven": 1, "superseded": 1])
+        let update = try await readyUpdate()
+        #expect(update?.revision == 2)
+        #expect(update?.signature.context.ports == [53, 1434])
+    }
+
+    @Test func fillIsKeptWithItsReasonAndNeverDelivered() async throws {
+        var packet = Fixture.packet(attack: 1)
+        packet.content = .code(ExtractedCode(base: 0x1000, bytes: Array(repeating: 0x90, count: 96), isWholeRegion: true))
+        let status = try await analyse([packet])
+        #expect(status.updates == ["unproven": 1])
+        #expect(status.latestUpdates.first?.reason?.contains("not-fill") == true)
+        #expect(status.deliveries.isEmpty)
+        #expect(try await readyUpdate() == nil)
+    }
+
+    @Test func sidsAreOfTheirOwnRangeAndNeverGivenTwice() async throws {
+        let status = try await analyse((1...5).map { Fixture.packet(attack: UInt8($0)) })
+        #expect(status.latestUpdates.compactMap(\.sid).sorted() == [3_900_000, 3_900_001, 3_900_002, 3_900_003, 3_900_004])
+    }
+}
