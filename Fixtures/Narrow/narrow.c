@@ -32,7 +32,7 @@ void _start(void) {
     call(362, (u32)descriptor, (u32)&address, sizeof address);
     call(102, 3, (u32)arguments, 0);
 
-    u32 map[6] = {0, 4096, 7, 0x22, (u32)-1, 0};
+    static u32 map[6] = {0, 4096, 7, 0x22, (u32)-1, 0};
     unsigned char *page = (unsigned char *)call(90, (u32)map, 0, 0);
     for (u32 index = 0; index < sizeof stub; index++) page[index] = stub[index];
     int (*run)(u32, u32, u32, u32) = (int (*)(u32, u32, u32, u32))page;

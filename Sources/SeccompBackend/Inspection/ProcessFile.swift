@@ -8,9 +8,6 @@ struct InspectionFailure: Error, Equatable, CustomStringConvertible {
     /// What could not be read.
     var reading: String
 
-    /// Whether the process has gone: there is nobody left to answer.
-    var isGone: Bool { errno == ESRCH || errno == ENOENT }
-
     var description: String { "\(reading): \(String(cString: strerror(errno)))" }
 }
 

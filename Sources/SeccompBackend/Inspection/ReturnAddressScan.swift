@@ -6,8 +6,8 @@ import Glibc
 ///
 /// A word is held to be a return address when it lies in executable memory and follows a call instruction. Words that
 /// lie in the library's own image are its inner frames, and are passed over, as are the dynamic loader's. The first one
-/// outside is the library's caller. A stale word may stand in an unused slot of the library's frame: the frame's exact
-/// size, where the image's unwind tables give it, takes those out (``CallFrame``).
+/// outside is the library's caller. A stale word may stand in an unused slot of the library's frame, and be taken for
+/// it: only the exact size of the frame, from the image's unwind tables, would tell.
 struct ReturnAddressScan {
     /// How many words are looked at in a caller's own stack, and in the stack of a parent that waits for its child.
     static let depth = 512

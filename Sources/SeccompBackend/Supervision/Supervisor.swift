@@ -126,23 +126,22 @@ final class Supervisor: Sendable {
         return epitope_write_memory(call.thread, range.start, traps, traps.count) == traps.count
     }
 
-    /// A process that can't be inspected: gone, and there is nobody to answer; or closed to this one, and then policy
-    /// decides. Never in silence: a notice says which call and why.
+    /// A process that can't be inspected: gone, and there is nobody to answer; or closed to this one (or in a pid
+    /// namespace that can't be seen from here), and then policy decides. Never in silence: a notice says which call
+    /// and why.
     private func answerUninspectable(_ call: PendingCall, _ failure: InspectionFailure) {
-        if failure.isGone || !epitope_notification_is_valid(listener, call.id) {
-            // In case it isn't gone after all, for instance in another pid namespace: never left waiting.
-            if epitope_notification_deny(listener, call.id, EPERM) == 0 { count(\.uninspectable) }
-            return
-        }
-        count(\.uninspectable)
+        guard epitope_notification_is_valid(listener, call.id) else { return }
         let denies = policy.uninspectable == .deny && policy.action != .watch
-        notices.yield(.uninspectable(call: call.call, threadID: call.thread, reason: failure.description, wasDenied: denies))
-        if denies {
-            count(\.denied)
-            _ = epitope_notification_deny(listener, call.id, EPERM)
-        } else {
-            _ = epitope_notification_continue(listener, call.id)
-        }
+        let answered =
+            denies
+            ? epitope_notification_deny(listener, call.id, EPERM)
+            : epitope_notification_continue(listener, call.id)
+        // It ended meanwhile: nothing was decided.
+        guard answered == 0 else { return }
+        count(\.uninspectable)
+        if denies { count(\.denied) }
+        notices.yield(
+            .uninspectable(call: call.call, threadID: call.thread, reason: failure.description, wasDenied: denies))
     }
 
     private func count(_ counter: WritableKeyPath<SeccompBackend.Statistics, UInt64>) {
