@@ -55,7 +55,8 @@ import Testing
         #expect(process.executable?.sha256?.count == 64)
     }
 
-    @Test func `Sockets of this process are found in its own tables`() throws {
+    @Test(arguments: [nil, getpid()])
+    func `A process's sockets are found, by asking them and in its own tables`(asked: Int32?) throws {
         let udp = try bound(SOCK_DGRAM)
         let tcp = try bound(SOCK_STREAM)
         defer {
@@ -63,7 +64,7 @@ import Testing
             close(tcp.descriptor)
         }
         #expect(listen(tcp.descriptor, 1) == 0)
-        let sockets = ProcessSockets(process: "/proc/\(getpid())")
+        let sockets = ProcessSockets(process: "/proc/\(getpid())", processID: asked)
         #expect(sockets.listening.contains(.init(transport: .udp, local: SocketEndpoint(address: "127.0.0.1", port: udp.port))))
         #expect(sockets.listening.contains(.init(transport: .tcp, local: SocketEndpoint(address: "127.0.0.1", port: tcp.port))))
         let client = try bound(SOCK_STREAM)
@@ -74,7 +75,7 @@ import Testing
         }
         #expect(connected == 0)
         #expect(
-            ProcessSockets(process: "/proc/\(getpid())").connected.contains(
+            ProcessSockets(process: "/proc/\(getpid())", processID: asked).connected.contains(
                 .init(
                     transport: .tcp, local: SocketEndpoint(address: "127.0.0.1", port: client.port),
                     peer: SocketEndpoint(address: "127.0.0.1", port: tcp.port))))
