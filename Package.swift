@@ -73,7 +73,8 @@ let package = Package(
         // The host.
         .target(name: "CSeccomp"),
         shell("SeccompBackend", ["CSeccomp", "EpitopeModel", "BehaviourBlocking", "Extraction"]),
-        shell("HostParameters", ["EpitopeModel", crypto]),
+        .target(name: "CProcessFiles"),
+        shell("HostParameters", ["CProcessFiles", "EpitopeModel", crypto]),
         shell("HostStore", ["EpitopeModel", "Novelty", "PacketCoding", grdb]),
 
         // The channel.

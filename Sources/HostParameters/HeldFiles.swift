@@ -8,7 +8,8 @@ struct HeldFiles: Sendable {
     var root: OpenFile?
     /// The program has no name any more.
     var isDeleted: Bool
-    var libc: (file: OpenFile, library: LibcVersion.Library)?
+    /// `/proc/PID/maps` as it was; taken apart only when the process need not be held any more.
+    private var maps: [UInt8]
 
     /// - Parameter folder: the process's folder in `/proc`.
     init(folder: String) {
@@ -16,10 +17,15 @@ struct HeldFiles: Sendable {
         root = OpenFile(folder + "/root", flags: SystemFiles.pathOnly | O_DIRECTORY)
         var status = stat()
         isDeleted = executable.map { fstat($0.descriptor, &status) != 0 || status.st_nlink == 0 } ?? false
-        guard let root, let maps = SystemFiles.read(folder + "/maps", most: 1 << 20), let library = LibcVersion.library(in: maps),
-            let file = OpenFile(root.path + library.path, flags: O_RDONLY | O_NOFOLLOW)
-        else { return }
-        libc = (file, library.library)
+        maps = SystemFiles.read(folder + "/maps", most: 1 << 20) ?? []
+    }
+
+    /// The C library that the process has mapped, from its own root.
+    var libc: (file: OpenFile, library: LibcVersion.Library)? {
+        guard let root, let (path, library) = LibcVersion.library(in: maps),
+            let file = OpenFile(root.path + path, flags: O_RDONLY | O_NOFOLLOW)
+        else { return nil }
+        return (file, library)
     }
 
     /// The files of a process that was inspected by somebody else; `nil` when the number no longer stands for the

@@ -11,13 +11,28 @@ enum LibcVersion {
     ///
     /// - Parameter maps: the content of `/proc/PID/maps`.
     static func library(in maps: [UInt8]) -> (path: String, library: Library)? {
-        for line in maps.split(separator: UInt8(ascii: "\n")) {
-            guard let slash = line.firstIndex(of: UInt8(ascii: "/")), let last = line.lastIndex(of: UInt8(ascii: "/")) else { continue }
-            let name = String(decoding: line[(last + 1)...], as: UTF8.self)
-            let isGlibc = name == "libc.so.6" || (name.hasPrefix("libc-2.") && name.hasSuffix(".so"))
-            let isMusl = (name.hasPrefix("ld-musl-") || name.hasPrefix("libc.musl-")) && name.contains(".so")
-            if isGlibc || isMusl { return (String(decoding: line[slash...], as: UTF8.self), isGlibc ? .glibc : .musl) }
+        maps.withUnsafeBytes { bytes in
+            guard let base = bytes.baseAddress else { return nil }
+            var start = 0
+            while start < bytes.count {
+                let end = memchr(base + start, 10, bytes.count - start).map { UnsafeRawPointer($0) - base } ?? bytes.count
+                defer { start = end + 1 }
+                // Names of C libraries are short: looking back so far finds their slash, and keeps long lines cheap.
+                var slash = end - 1
+                while slash > start, slash > end - 40, bytes[slash] != UInt8(ascii: "/") { slash -= 1 }
+                guard slash > start, bytes[slash] == UInt8(ascii: "/"), bytes[slash + 1..<end].starts(with: "l".utf8),
+                    let library = library(named: String(decoding: bytes[slash + 1..<end], as: UTF8.self)),
+                    let first = memchr(base + start, Int32(UInt8(ascii: "/")), end - start)
+                else { continue }
+                return (String(decoding: bytes[(UnsafeRawPointer(first) - base)..<end], as: UTF8.self), library)
+            }
+            return nil
         }
+    }
+
+    private static func library(named name: String) -> Library? {
+        if name == "libc.so.6" || (name.hasPrefix("libc-2.") && name.hasSuffix(".so")) { return .glibc }
+        if (name.hasPrefix("ld-musl-") || name.hasPrefix("libc.musl-")) && name.contains(".so") { return .musl }
         return nil
     }
 

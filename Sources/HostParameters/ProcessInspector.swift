@@ -18,7 +18,7 @@ public struct ProcessInspector: Sendable {
     public func inspect(processID: Int32, threadID: Int32) -> ProcessParameters {
         let folder = "\(proc)/\(processID)"
         let status = ProcessStatus(folder)
-        let sockets = ProcessSockets(process: folder)
+        let sockets = ProcessSockets(process: folder, processID: proc == "/proc" ? processID : nil)
         return ProcessParameters(
             processID: processID, threadID: threadID, name: name(folder),
             executable: SystemFiles.link(folder + "/exe").map { Executable(path: $0) },

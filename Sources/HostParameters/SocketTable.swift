@@ -49,10 +49,7 @@ struct SocketTable {
             withUnsafeBytes(of: word) { bytes += $0 }
         }
         guard bytes.count == 4 || bytes.count == 16, bytes.count == words.count else { return nil }
-        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        guard inet_ntop(bytes.count == 4 ? AF_INET : AF_INET6, bytes, &text, socklen_t(text.count)) != nil else { return nil }
-        let address = String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return SocketEndpoint(address: address, port: port)
+        return SocketEndpoint(family: bytes.count == 4 ? AF_INET : AF_INET6, bytes: bytes, port: port)
     }
 }
 
@@ -66,21 +63,37 @@ struct ProcessSockets {
     var listening: [ProcessParameters.BoundSocket] = []
     var connected: [ProcessParameters.ConnectedSocket] = []
 
-    /// - Parameter process: the process's folder in `/proc`.
-    init(process: String) {
+    /// - Parameters:
+    ///   - process: the process's folder in the process table.
+    ///   - processID: asks the sockets themselves, where the kernel lets us; `nil`: only the tables are read.
+    init(process: String, processID: Int32?) {
         var inodes: Set<UInt64> = []
+        var descriptors: [Int32] = []
         for name in SystemFiles.names(process + "/fd", most: Self.mostDescriptors) {
             guard let target = SystemFiles.link(process + "/fd/" + name), target.hasPrefix("socket:["),
-                let inode = UInt64(target.dropFirst(8).dropLast())
+                let inode = UInt64(target.dropFirst(8).dropLast()), let descriptor = Int32(name)
             else { continue }
             inodes.insert(inode)
+            descriptors.append(descriptor)
         }
         guard !inodes.isEmpty else { return }
+        if let processID, let held = HeldSockets(processID: processID, descriptors: descriptors) {
+            (listening, connected) = (held.listening, held.connected)
+        } else {
+            readTables(process, inodes)
+        }
+        sort()
+    }
+
+    /// The tables of the process's own network namespace.
+    private mutating func readTables(_ process: String, _ inodes: Set<UInt64>) {
         for (name, transport) in [("tcp", TransportProtocol.tcp), ("tcp6", .tcp), ("udp", .udp), ("udp6", .udp)] {
-            // These are the tables of the process's own network namespace.
             guard let text = SystemFiles.read(process + "/net/" + name, most: Self.mostTableBytes) else { continue }
             add(SocketTable(text, inodes: inodes).entries, transport)
         }
+    }
+
+    private mutating func sort() {
         listening.sort { Self.key($0.transport, $0.local) < Self.key($1.transport, $1.local) }
         connected.sort { one, other in
             let (first, second) = (Self.key(one.transport, one.local), Self.key(other.transport, other.local))

@@ -11,7 +11,7 @@ public struct HostEvent: Hashable, Sendable, Codable {
         case spoolFull = "spool-full"
         /// The packet is on the host's disk.
         case spooled
-        /// The center's receipt is here: the packet is on the center's disk.
+        /// The packet is on the center's disk; `time` is when its receipt came.
         case sent
         /// The center will never take the packet; it is kept aside.
         case refused

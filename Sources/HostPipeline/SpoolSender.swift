@@ -56,13 +56,14 @@ struct SpoolSender: Sendable {
             // A packet that this program can't read came from a later version of it, or was damaged: a center gets none.
             let packet = try ExtractedPacket(encoded: spooled.encoded)
             let receipt = try await sender.send(packet, to: destination)
+            let received = EventLog.now()
             guard receipt.id == spooled.packetID else {
                 throw EpitopeError(
                     EpitopeError.Code("answer-malformed"), "the center gave a receipt for another packet",
                     remedy: "check that the center's address leads to a center of Epitope")
             }
             try await store.remove(spooled, nowMilliseconds: Int64(EventLog.now()))
-            var event = HostEvent(.sent, time: EventLog.now(), packet: spooled.packetID)
+            var event = HostEvent(.sent, time: received, packet: spooled.packetID)
             event.destination = destination.rawValue
             event.storedTime = receipt.storedMilliseconds
             log.append(event)
