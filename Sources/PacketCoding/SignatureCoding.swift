@@ -1,5 +1,5 @@
 public import EpitopeModel
-import Foundation
+import FoundationEssentials
 public import Signatures
 
 extension Signature {
