@@ -94,7 +94,7 @@ let package = Package(
             "CenterServer",
             [
                 "EpitopeModel", "Signatures", "PacketCoding", "SecureChannel", hummingbird, hummingbirdCore, httpTypes, logging, serviceLifecycle,
-                nioCore, nioSSL, nioHTTP1, x509,
+                nioCore, nioSSL,
             ]),
         shell(
             "LocalCenter",
@@ -127,6 +127,9 @@ let package = Package(
         .target(name: "SampleNet", path: "Fixtures/SampleNet"),
         .executableTarget(name: "sample-service", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleService"),
         .executableTarget(name: "sample-sender", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleSender"),
+        .executableTarget(
+            name: "protect", dependencies: ["BehaviourBlocking", "EpitopeModel", "SeccompBackend"], path: "Fixtures/Protect",
+            swiftSettings: strict),
 
         // The tests, in the same order.
         .target(name: "TestSupport", dependencies: ["EpitopeModel", "Signatures"], path: "Tests/TestSupport", swiftSettings: strict),
@@ -140,11 +143,11 @@ let package = Package(
         tests("PacketCodingTests", ["EpitopeModel", "Signatures", "PacketCoding"]),
         tests(
             "SeccompBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub"]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "protect"]),
         tests("HostParametersTests", ["EpitopeModel", "HostParameters"]),
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
-        tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostStore", "HostPipeline", "SecureChannel"]),
-        tests("SecureChannelTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "CenterServer", "Signatures", crypto, x509, swiftASN1, logging, nioCore, nioSSL, nioHTTP1, asyncHTTPClient, serviceLifecycle]),
+        tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostParameters", "HostStore", "HostPipeline", logging]),
+        tests("SecureChannelTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "CenterServer", "Signatures", crypto, x509, swiftASN1, logging, nioCore, nioPosix, nioSSL, nioHTTP1, asyncHTTPClient, serviceLifecycle]),
         tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
         tests("EndToEndTests", ["epitope"]),
         tests("CenterTests", ["EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb]),

@@ -7,7 +7,7 @@ import X509
 ///
 /// Its folder (mode 0700) holds `authority.pem`, `authority-key.pem` and `server.pem`, the center's own key and
 /// certificate; each has mode 0600 and is replaced in one step.
-public struct CertificateAuthority: Sendable {
+public struct CertificateAuthority: Sendable, CustomStringConvertible {
     /// The authority's certificate, as PEM.
     public let certificatePEM: String
     /// SHA-256 of the authority's certificate as DER: what enrolment tokens pin.
@@ -19,6 +19,12 @@ public struct CertificateAuthority: Sendable {
 
     /// An authority outlives many generations of the certificates that it issues.
     static let lifetimeDays = 3650
+
+    /// Which authority it is; the key stays out of logs.
+    public var description: String {
+        "authority \(Hex.encode(fingerprint))"
+    }
+
     static let certificateFile = "authority.pem"
     static let keyFile = "authority-key.pem"
     /// How far certificates that hosts check by their own clocks reach back, so that a host whose clock is slow can

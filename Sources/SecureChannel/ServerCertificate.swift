@@ -4,10 +4,10 @@ import SwiftASN1
 import X509
 
 /// A center's own certificate and private key, as its HTTPS face presents them.
-public struct ServerCertificate: Sendable {
-    public let keyPEM: String
+public struct ServerCertificate: Sendable, CustomStringConvertible {
+    package let keyPEM: String
     /// The server's certificate, then the authority's: a host that enrols finds the pinned authority in this chain.
-    public let chainPEM: [String]
+    package let chainPEM: [String]
     /// The center's identity, as its certificate states it.
     public let identity: Identity
     /// The DNS names and IP addresses that hosts may reach the center by.
@@ -16,6 +16,11 @@ public struct ServerCertificate: Sendable {
     public let expiresMilliseconds: Int64
 
     static let file = "server.pem"
+
+    /// Whose it is; the key stays out of logs.
+    public var description: String {
+        "\(identity.role.rawValue) \(identity.name), \(names.joined(separator: ", "))"
+    }
 
     /// Whether two thirds of the certificate's time are over.
     public func isDueForRenewal(nowMilliseconds: Int64) -> Bool {

@@ -5,7 +5,7 @@ import X509
 
 /// What enrolment leaves on a host or a local center: its private key, its certificate, the authority that it trusts
 /// (no other), and the center's address. It is one file of mode 0600, so that key and certificate can't part.
-public struct StoredIdentity: Sendable {
+public struct StoredIdentity: Sendable, CustomStringConvertible {
     public let identity: Identity
     public let center: CenterAddress
     public let issuedMilliseconds: Int64
@@ -15,6 +15,11 @@ public struct StoredIdentity: Sendable {
     package let authorityPEM: String
 
     static let file = "identity.json"
+
+    /// Whose it is and where; the key stays out of logs.
+    public var description: String {
+        "\(identity.role.rawValue) \(identity.name) at \(center)"
+    }
 
     /// Puts an identity together, and checks that its parts belong together.
     ///

@@ -2,7 +2,7 @@ import EpitopeModel
 import Glibc
 
 /// A connection to Suricata's command socket, for one thread. Every wait has an end.
-struct CommandSocket: ~Copyable {
+final class CommandSocket {
     private let descriptor: Int32
     private let path: String
     private var received: [UInt8] = []
@@ -53,7 +53,7 @@ struct CommandSocket: ~Copyable {
     }
 
     /// Sends one line and waits for the line that answers it. Replies come in pieces of any size.
-    mutating func exchange(_ line: String, within seconds: Double) throws(EpitopeError) -> [UInt8] {
+    func exchange(_ line: String, within seconds: Double) throws(EpitopeError) -> [UInt8] {
         let deadline = ContinuousClock.now + .seconds(seconds)
         var rest = Array((line + "\n").utf8)[...]
         while !rest.isEmpty {

@@ -24,15 +24,15 @@ struct Publication {
     mutating func run(_ wanted: [RuleLine], refused early: [DeliveryOutcome.Refused]) throws(EpitopeError) -> DeliveryOutcome {
         let begin = ContinuousClock.now
         let good = RulesFileText.rules(in: file.read() ?? "").map { RuleLine(sid: $0.sid, text: $0.text) }
-        var control = try connect(orLeave: wanted)
+        let control = try connect(orLeave: wanted)
         let before = try control.statistics()
         let failedBefore = try own(control.failedRules(), among: good).count
         let timeBefore = try control.reloadTime()
         var (lines, refused) = (wanted, early)
         // The second round leaves out what was refused, the third also the last good revisions put in their place.
         for _ in 0..<3 {
-            let reload = try write(lines, andReload: &control)
-            let files = try RuleFileList(&control)
+            let reload = try write(lines, andReload: control)
+            let files = try RuleFileList(control)
             guard files.contains(settings.rulesFile) else { throw notLoaded("it is not among rule-files in suricata.yaml") }
             let failed = try own(control.failedRules(), among: lines)
             guard !failed.isEmpty else {
@@ -40,7 +40,7 @@ struct Publication {
                 guard try control.reloadTime() != timeBefore else { throw unconfirmed("its reload time did not change") }
                 let expected = lines.count - (good.count - failedBefore)
                 let isShown = after.loaded - before.loaded == expected && (expected != 0 || isFileProven)
-                if !lines.isEmpty, !isShown { try probe(lines, &control) }
+                if !lines.isEmpty, !isShown { try probe(lines, control) }
                 isFileProven = isFileProven || !lines.isEmpty
                 return DeliveryOutcome(
                     liveSinceMilliseconds: Self.nowMilliseconds(), reloadMilliseconds: reload,
@@ -53,7 +53,7 @@ struct Publication {
             let replacements = good.filter { old in failed.contains { $0.sid == old.sid && $0.text != old.text } }
             lines = (lines.filter { !failed.contains($0) } + replacements).sorted { $0.sid < $1.sid }
         }
-        _ = try write(good, andReload: &control)
+        _ = try write(good, andReload: control)
         throw EpitopeError(
             .suricataRefused, "Suricata refused rules again and again; the last good rules are back in \(settings.rulesFile)",
             remedy: refused.last?.error.message ?? "see Suricata's log")
@@ -71,7 +71,7 @@ struct Publication {
         }
     }
 
-    private func write(_ lines: [RuleLine], andReload control: inout SuricataControl) throws(EpitopeError) -> Double {
+    private func write(_ lines: [RuleLine], andReload control: SuricataControl) throws(EpitopeError) -> Double {
         try file.write(RulesFileText.render(lines: lines.map(\.text)))
         let begin = ContinuousClock.now
         try control.reload()
@@ -85,12 +85,12 @@ struct Publication {
 
     /// Shows that Suricata reads the file where the counts of rules don't (other files changed too, or as many rules
     /// came as went): a line that can't be a rule must turn up among the failed ones, with the file's name.
-    private func probe(_ lines: [RuleLine], _ control: inout SuricataControl) throws(EpitopeError) {
+    private func probe(_ lines: [RuleLine], _ control: SuricataControl) throws(EpitopeError) {
         let line = "alert epitope any any -> any any (msg:\"Epitope asks whether this file is loaded\"; sid:\(SidRange.all.upperBound); rev:1;)"
         try file.write(RulesFileText.render(lines: lines.map(\.text) + [line]))
         try control.reload()
         let wasRead = try control.failedRules().contains { $0.rule == line }
-        _ = try write(lines, andReload: &control)
+        _ = try write(lines, andReload: control)
         guard wasRead else { throw notLoaded("Suricata can't read it") }
     }
 

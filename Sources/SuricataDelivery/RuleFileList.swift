@@ -9,7 +9,7 @@ struct RuleFileList: Sendable {
     /// More entries than anybody's configuration has; ends the asking should Suricata answer without end.
     private static let mostEntries = 4096
 
-    init(_ control: inout SuricataControl) throws(EpitopeError) {
+    init(_ control: SuricataControl) throws(EpitopeError) {
         let folder = try control.configuration("default-rule-path") ?? "/etc/suricata/rules"
         var patterns: [String] = []
         while patterns.count < Self.mostEntries, let entry = try control.configuration("rule-files.\(patterns.count)") {

@@ -4,8 +4,8 @@ import Glibc
 
 /// Commands to a running Suricata over its command socket. It blocks its thread; see ``SuricataDelivery`` for who
 /// may call it.
-struct SuricataControl: ~Copyable {
-    private var socket: CommandSocket
+struct SuricataControl {
+    private let socket: CommandSocket
     private let settings: SuricataSettings
 
     /// Connects and agrees on version 0.2 of the protocol: JSON, one line each way.
@@ -16,31 +16,31 @@ struct SuricataControl: ~Copyable {
     }
 
     /// Such as `7.0.10 RELEASE`.
-    mutating func version() throws(EpitopeError) -> String {
+    func version() throws(EpitopeError) -> String {
         try need(command("version"), "version")
     }
 
     /// Since Suricata started, in seconds.
-    mutating func uptime() throws(EpitopeError) -> Int {
+    func uptime() throws(EpitopeError) -> Int {
         try need(command("uptime"), "uptime")
     }
 
-    mutating func statistics() throws(EpitopeError) -> RulesetStatistics {
+    func statistics() throws(EpitopeError) -> RulesetStatistics {
         let tenants: [RulesetStatistics] = try need(command("ruleset-stats"), "ruleset-stats")
         return try need(tenants.first, "ruleset-stats")
     }
 
-    mutating func failedRules() throws(EpitopeError) -> [FailedRule] {
+    func failedRules() throws(EpitopeError) -> [FailedRule] {
         try need(command("ruleset-failed-rules"), "ruleset-failed-rules")
     }
 
-    mutating func reloadTime() throws(EpitopeError) -> String {
+    func reloadTime() throws(EpitopeError) -> String {
         let tenants: [ReloadTime] = try need(command("ruleset-reload-time"), "ruleset-reload-time")
         return try need(tenants.first, "ruleset-reload-time").last
     }
 
     /// A value of Suricata's configuration as it runs, or `nil` where it has none.
-    mutating func configuration(_ variable: String) throws(EpitopeError) -> String? {
+    func configuration(_ variable: String) throws(EpitopeError) -> String? {
         do {
             return try ask(
                 #"{"command": "conf-get", "arguments": {"variable": "\#(variable)"}}"#, "conf-get",
@@ -52,7 +52,7 @@ struct SuricataControl: ~Copyable {
 
     /// Reloads all rules and waits for the end of it. A reload that somebody else began is waited for first: it may
     /// have read our file before it was written.
-    mutating func reload() throws(EpitopeError) {
+    func reload() throws(EpitopeError) {
         let deadline = ContinuousClock.now + .seconds(settings.reloadTimeout)
         while true {
             do {
@@ -74,11 +74,11 @@ struct SuricataControl: ~Copyable {
         }
     }
 
-    private mutating func command<Message: Decodable & Sendable>(_ name: String) throws(EpitopeError) -> Message? {
+    private func command<Message: Decodable & Sendable>(_ name: String) throws(EpitopeError) -> Message? {
         try ask(#"{"command": "\#(name)"}"#, name, within: settings.commandTimeout)
     }
 
-    private mutating func ask<Message: Decodable & Sendable>(
+    private func ask<Message: Decodable & Sendable>(
         _ line: String, _ name: String, within seconds: Double
     ) throws(EpitopeError) -> Message? {
         let answer = Data(try socket.exchange(line, within: seconds))

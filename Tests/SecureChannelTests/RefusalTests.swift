@@ -1,10 +1,5 @@
-import AsyncHTTPClient
 import CenterServer
 import EpitopeModel
-import Logging
-import NIOCore
-import NIOHTTP1
-import NIOSSL
 import PacketCoding
 @testable import SecureChannel
 import Signatures
@@ -169,58 +164,6 @@ struct RefusalTests {
                     with: EpitopeError(EpitopeError.Code("disk-full"), "no room", remedy: "make room"))
                 #expect(await code { try await client.send(Samples.packet()) } == EpitopeError.Code("disk-full"))
             }
-        }
-    }
-
-    @Test("a peer that speaks nothing newer than TLS 1.2")
-    func oldTLS() async throws {
-        try await TestCenter.run { center in
-            func health(_ most: TLSVersion) async throws -> Bool {
-                var tls = TLSConfiguration.makeClientConfiguration()
-                tls.maximumTLSVersion = most
-                tls.trustRoots = .certificates([
-                    try NIOSSLCertificate(bytes: Array(center.authority.certificatePEM.utf8), format: .pem)
-                ])
-                var pool = HTTPClient.Configuration.ConnectionPool()
-                pool.retryConnectionEstablishment = false
-                let client = HTTPClient(
-                    eventLoopGroupProvider: .singleton,
-                    configuration: .init(tlsConfiguration: tls, connectionPool: pool))
-                let request = HTTPClientRequest(url: center.address.description + ChannelPath.health)
-                let answered = (try? await client.execute(request, timeout: .seconds(20)))?.status.code == 200
-                try await client.shutdown()
-                return answered
-            }
-            let current = try await health(.tlsv13)
-            let old = try await health(.tlsv12)
-            #expect(current && !old)
-        }
-    }
-
-    @Test("to serve where it can't listen, and says so to who asks for its port")
-    func portTaken() async throws {
-        try await TestCenter.run { center in
-            let server = try CenterServer(
-                configuration: .init(host: "127.0.0.1", port: Int(center.address.port)), authority: center.authority,
-                certificate: try ServerCertificate.load(
-                    from: "\(center.directory)/authority", authority: center.authority),
-                ledger: center.ledger, intake: center.intake, logger: .init(label: "test"))
-            #expect(await code { try await server.run() } == .listeningFailed)
-            #expect(await code { try await server.port } == .listeningFailed)
-        }
-    }
-
-    @Test("to be impersonated by one of its own hosts")
-    func hostAsServer() async throws {
-        try await TestCenter.run { center in
-            let host = try center.identity()
-            let error = #expect(throws: EpitopeError.self) {
-                try ServerCertificate(
-                    key: try PEM.key(host.keyPEM, from: "test"),
-                    certificate: try PEM.certificate(host.certificatePEM, from: "test"),
-                    authorityPEM: center.authority.certificatePEM)
-            }
-            #expect(error?.code == .certificateMalformed)
         }
     }
 }

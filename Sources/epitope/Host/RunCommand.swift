@@ -1,8 +1,8 @@
 import ArgumentParser
 import BehaviourBlocking
-import EpitopeModel
 import Extraction
 import Glibc
+import Logging
 import SeccompBackend
 
 /// `epitope run`: a command and all its children under behaviour blocking.
@@ -19,7 +19,7 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var stateOptions: HostStateOptions
     @OptionGroup var packetOptions: PacketOptions
 
-    @Option(help: "What is done about an attack: block, stop or kill (both block too), or watch.")
+    @Option(help: "What is done about an attack: block; stop or kill the process, too; or watch only.")
     var action: Policy.Action = .block
 
     @Option(help: "copy leaves the code in the process; cut also overwrites it.")
@@ -28,28 +28,28 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "What is done about a call whose process can't be inspected: deny or allow.")
     var uninspectable: Policy.Uninspectable = .deny
 
-    @Flag(help: "Say on standard error what is blocked, sent and counted.")
+    @Flag(help: "Say on standard error what is found, sent and counted.")
     var verbose = false
 
-    @Argument(parsing: .captureForPassthrough, help: "The command and its arguments, behind --.")
+    @Argument(parsing: .postTerminator, help: "The command and its arguments, behind --.")
     var command: [String]
 
     func validate() throws {
-        guard !commandWords.isEmpty else { throw ValidationError("name the command to run behind --") }
+        guard !command.isEmpty else { throw ValidationError("name the command to run behind --") }
     }
 
-    /// The words behind the `--`, which the parser keeps.
-    private var commandWords: [String] { command.first == "--" ? Array(command.dropFirst()) : command }
-
     func run() async throws {
-        let reporter = try await HostReporter(
-            directory: stateOptions.directory, stateOptions: stateOptions, options: packetOptions, verbose: verbose)
-        let collector = reporter.collector
+        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        var logger = Logger(label: "epitope")
+        // A protected program's output is its own: by default only what went wrong is said beside it.
+        logger.logLevel = verbose ? .info : .error
+        let reporter = try HostReporter(stateOptions, packetOptions, logger: logger)
+        let parameters = reporter.parameters
         let backend = try SeccompBackend.launch(
-            Command(commandWords[0], Array(commandWords.dropFirst())),
+            Command(command[0], Array(command.dropFirst())),
             policy: Policy(action: action, uninspectable: uninspectable), extraction: extraction,
             forwardsSignals: true,
-            processParameters: { collector.processParameters(processID: $0, threadID: $1) })
+            processParameters: { parameters.inspect(processID: $0, threadID: $1) })
         let notices = Task {
             for await notice in backend.notices { Console.note("\(notice)") }
         }
@@ -57,13 +57,13 @@ struct RunCommand: AsyncParsableCommand {
         let status = await backend.exitStatus()
         // Children that outlive the command stay protected: their calls need this process for an answer.
         await backend.allEnded()
-        try await reported
+        await reported
         notices.cancel()
         let statistics = backend.statistics
         if statistics.dropped > 0 {
             Console.note("\(statistics.dropped) reports were dropped: more calls were blocked than could be reported")
         }
         if verbose { Console.note("\(statistics.notified) critical calls, \(statistics.denied) denied") }
-        Foundation_exit(status.shellCode)
+        Glibc.exit(status.shellCode)
     }
 }

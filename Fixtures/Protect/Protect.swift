@@ -1,0 +1,35 @@
+import BehaviourBlocking
+import EpitopeModel
+import Glibc
+import SeccompBackend
+
+/// Runs a command under the backend and nothing else: for tests that need it in a process of its own, such as without
+/// root's rights.
+@main enum Protect {
+    static func main() async {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        guard let name = arguments.first else { exit(97) }
+        do {
+            let backend = try SeccompBackend.launch(Command(name, Array(arguments.dropFirst())), forwardsSignals: true)
+            let reports = Task {
+                for await call in backend.stalledCalls {
+                    say("\(call.action.rawValue) \(call.call.rawValue) 0x\(String(call.callersAddress, radix: 16)) \(call.evidence)")
+                }
+            }
+            let notices = Task { for await notice in backend.notices { say("notice \(notice)") } }
+            let status = await backend.exitStatus()
+            await backend.allEnded()
+            await reports.value
+            await notices.value
+            exit(status.shellCode)
+        } catch {
+            say("\(error)")
+            exit(96)
+        }
+    }
+
+    private static func say(_ text: String) {
+        let line = "\(text)\n"
+        _ = line.withCString { write(2, $0, strlen($0)) }
+    }
+}

@@ -1,0 +1,108 @@
+import EpitopeModel
+import Foundation
+import Rendering
+import Signatures
+@testable import SuricataDelivery
+import Testing
+
+/// A real Suricata on the loopback interface, in a folder of its own, that the test ends. Needs root and Suricata 7
+/// (Scripts/install-dependencies test); without them the test fails.
+final class RunningSuricata {
+    let folder: String
+    private var process: Process?
+    var settings: SuricataSettings {
+        SuricataSettings(socketPath: "\(folder)/s.sock", rulesFile: "\(folder)/epitope.rules", reloadTimeout: 30)
+    }
+    var otherRules: String { "\(folder)/other.rules" }
+
+    init(listed: Bool = true) throws {
+        folder = "/tmp/epitope-test-\(UUID().uuidString.prefix(8))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        let list = listed ? "\n  - epitope.rules" : ""
+        let configuration = """
+            %YAML 1.1
+            ---
+            default-rule-path: \(folder)
+            rule-files:
+              - other.rules\(list)
+            stats:
+              enabled: no
+            outputs:
+              - eve-log:
+                  enabled: yes
+                  filename: eve.json
+                  types:
+                    - alert
+            af-packet:
+              - interface: lo
+                cluster-id: \(Int.random(in: 1...60000))
+                threads: 1
+            unix-command:
+              enabled: yes
+              filename: \(folder)/s.sock
+
+            """
+        try configuration.write(toFile: "\(folder)/s.yaml", atomically: true, encoding: .utf8)
+        try "".write(toFile: settings.rulesFile, atomically: true, encoding: .utf8)
+        try "alert icmp any any -> any any (msg:\"other\"; itype:200; sid:1; rev:1;)\n".write(
+            toFile: otherRules, atomically: true, encoding: .utf8)
+    }
+
+    deinit {
+        stop()
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    func start(_ more: [String] = []) throws {
+        let process = try run(["--af-packet=lo"] + more)
+        self.process = process
+        let deadline = Date().addingTimeInterval(60)
+        while (try? CommandSocket(path: settings.socketPath)) == nil {
+            try #require(process.isRunning && Date() < deadline, "Suricata did not start: \(output)")
+            usleep(20_000)
+        }
+    }
+
+    func stop() {
+        process?.terminate()
+        process?.waitUntilExit()
+        process = nil
+    }
+
+    /// Has a Suricata of its own read a capture file with the rules as they lie in the file.
+    ///
+    /// - Returns: the alerts of its EVE log, one JSON object a line.
+    func alerts(in capture: [UInt8]) throws -> [String] {
+        try Data(capture).write(to: URL(fileURLWithPath: "\(folder)/capture.pcap"))
+        let reader = try run(["-r", "\(folder)/capture.pcap", "-k", "none"])
+        reader.waitUntilExit()
+        try #require(reader.terminationStatus == 0, "Suricata did not read the capture: \(output)")
+        return try String(contentsOfFile: "\(folder)/eve.json", encoding: .utf8).split(separator: "\n").map(String.init)
+    }
+
+    private var output: String { (try? String(contentsOfFile: "\(folder)/output", encoding: .utf8)) ?? "" }
+
+    private func run(_ arguments: [String]) throws -> Process {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: settings.binaryPath)
+        process.arguments = ["-c", "\(folder)/s.yaml", "-l", folder] + arguments
+        _ = FileManager.default.createFile(atPath: "\(folder)/output", contents: nil)
+        let log = try #require(FileHandle(forWritingAtPath: "\(folder)/output"))
+        process.standardOutput = log
+        process.standardError = log
+        try process.run()
+        return process
+    }
+}
+
+/// An update of a UDP service on port 1434.
+func update(
+    _ sid: UInt32, _ tokens: [Signature.Token], revision: Int = 1,
+    context: SignatureContext = .init(transport: .udp, ports: [1434], direction: .toService)
+) -> NumberedUpdate {
+    NumberedUpdate(
+        sid: sid,
+        update: SignatureUpdate(
+            signature: Signature(tokens: tokens, context: context), revision: revision, origin: .site,
+            createdMilliseconds: 1_700_000_000_000, lifetimeDays: 90, proof: Proof(checks: [])))
+}
