@@ -17,6 +17,7 @@ public struct QuotaUse: Hashable, Sendable, Codable {
     /// When the next use frees itself; `nil` while nothing is used.
     public var reopensMilliseconds: Int64?
 
+    /// How many uses are free now.
     public var left: Int { max(0, limit - used) }
 }
 
