@@ -41,7 +41,7 @@ keep_artefacts() {
     done
     [[ ! -f $run/datagram.pcap ]] || cp "$run/datagram.pcap" "$artefacts/"
     host_events host-1 >"$artefacts/events-host-1.jsonl"
-    [[ -d $run/center-a ]] && write_packets a
+    [[ ! -d $run/center-a ]] || write_packet a
     bytes=$(rule_bytes "$artefacts/rules-a.rules" 2>/dev/null)
     [[ -n $bytes ]] && write_disassembly "$bytes" "$artefacts/signature.txt"
     "$sample_sender" stub "$target_address:$service_port" --file "$artefacts/datagram.bin"

@@ -12,21 +12,24 @@ event_detail() {
 
 has_event() { [[ -n $(event_us "$@") ]]; }
 
-# blocked_us HOST: when the host denied its first call, microseconds since 1970. The event's time is in milliseconds
-# with a fraction, or RFC 3339 text.
-blocked_us() {
-    host_events "$1" | jq -sr 'map(select(tostring | test("blocked|stopped|killed"))) | first // empty
-        | (.timeMilliseconds // .time_ms // .milliseconds // empty) * 1000 | floor' 2>/dev/null
-}
+# The host's first blocked call, one JSON object. The host's times are milliseconds since 1970 with a fraction.
+blocked_event() { host_events "$1" | jq -sc 'map(select(.event == "blocked" and .action != "watched")) | first // empty' 2>/dev/null; }
 
-has_blocked() { host_events "$1" | grep -qE '"(blocked|stopped|killed)"'; }
+has_blocked() { [[ -n $(blocked_event "$1") ]]; }
+
+# When the call was answered, in microseconds since 1970.
+blocked_us() { blocked_event "$1" | jq -r '.time * 1000 | floor'; }
 
 # What the blocked call was, in one line.
-blocked_call() {
-    host_events "$1" | grep -m 1 -E '"(blocked|stopped|killed)"' | jq -r '[.. | scalars | tostring] | join(" ")' | cut -c 1-90
-}
+blocked_call() { blocked_event "$1" | jq -r '"\(.action): \(.call) by process \(.processID), caller \(.callersAddress)"'; }
 
-# write_packets CENTER: every packet that the center has, as JSON.
-write_packets() {
-    epitope_in "center-$1" "center-$1" local-center show --state "$run/center-$1" --all --json >"$artefacts/packet.json"
+# packet_id CENTER: the identity of the first packet that the center stored.
+packet_id() { events "$1" | jq -sr 'map(select(.step == "stored")) | first | .subject // empty'; }
+
+# write_packet SITE: the packet that the site's center holds, as JSON.
+write_packet() {
+    local id
+    id=$(packet_id "$1")
+    [[ -n $id ]] || return
+    epitope_in "center-$1" "center-$1" local-center show --state "$run/center-$1" "$id" >"$artefacts/packet.json"
 }

@@ -21,6 +21,7 @@ public struct Policy: Hashable, Sendable, Codable {
         case allow
     }
 
+    /// Block at 80 points, and deny what can't be inspected.
     public static let `default` = Policy()
 
     public var action: Action

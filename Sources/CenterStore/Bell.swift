@@ -11,6 +11,7 @@ public actor Bell {
     /// How often the bell has rung.
     public var count: UInt64 { rings }
 
+    /// Wakes everyone who waits now; whoever asks later about an older count isn't kept waiting.
     public func ring() {
         rings &+= 1
         let woken = waiters

@@ -5,6 +5,7 @@ public import Signatures
 
 /// Something that is to go to the global center now, and has its quota.
 public struct Outgoing: Hashable, Sendable {
+    /// What goes.
     public enum Body: Hashable, Sendable {
         case forward(ForwardedPacket)
         case update(SignatureUpdate)

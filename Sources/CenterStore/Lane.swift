@@ -54,6 +54,7 @@ public struct Backoff: Sendable {
         return until - .now
     }
 
+    /// The next failure waits as briefly as the first.
     public mutating func succeeded() {
         failures = 0
         until = nil

@@ -3,6 +3,7 @@ public import Signatures
 
 /// What came in to a center: a packet straight from its host, a packet that a site forwards, or a site's update.
 public struct Report: Hashable, Sendable {
+    /// What came in.
     public enum Body: Hashable, Sendable {
         case packet(ExtractedPacket)
         case forward(ForwardedPacket)

@@ -40,12 +40,14 @@ public enum ThresholdDecision: Hashable, Sendable {
     case waiting(points: Int)
     case reached(points: Int)
 
+    /// The points counted so far, whether they reach the threshold or not.
     public var points: Int {
         switch self {
         case .waiting(let points), .reached(let points): points
         }
     }
 
+    /// Whether an update may be made.
     public var isReached: Bool {
         if case .reached = self { true } else { false }
     }

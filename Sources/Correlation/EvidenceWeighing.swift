@@ -28,6 +28,7 @@ public struct WeighedEvidence: Hashable, Sendable {
     /// The kind of evidence that a site's own update is to the global center: the site's count had reached its
     /// threshold. It weighs as much as one direct call.
     public static let siteUpdate = "update-of-a-site"
+    /// What a site's own update weighs, in points.
     public static let siteUpdatePoints = 100
 }
 

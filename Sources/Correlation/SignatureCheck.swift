@@ -5,7 +5,9 @@ public import Signatures
 public enum SignatureCheck {
     /// Bounds on a signature from outside: more is never made, and matching stays cheap within them.
     public static let mostTokens = 64
+    /// Of all tokens together: as much as a packet's code.
     public static let mostBytes = 8192
+    /// In bytes: as far as one datagram reaches.
     public static let largestGap = 65535
     /// The most ways in which the tokens may be laid out before the last of them that has bounds: what matching one
     /// piece of code may try in the worst case.

@@ -19,6 +19,7 @@ public enum CriticalCall: String, Hashable, Sendable, Codable, CaseIterable {
         case serve
     }
 
+    /// What the call is for.
     public var family: Family {
         switch self {
         case .execve, .execveat: .exec
@@ -57,6 +58,7 @@ public struct CallArguments: Hashable, Sendable, Codable {
     }
 }
 
+/// The transport of a socket.
 public enum TransportProtocol: String, Hashable, Sendable, Codable, CaseIterable {
     case tcp
     case udp

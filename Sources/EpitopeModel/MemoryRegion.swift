@@ -14,6 +14,7 @@ public struct MemoryRegion: Hashable, Sendable, Codable {
         self.backing = backing
     }
 
+    /// Whether the address lies in the region; its end doesn't.
     public func contains(_ address: UInt64) -> Bool {
         address >= start && address < end
     }
@@ -27,8 +28,11 @@ public struct MemoryProtection: OptionSet, Hashable, Sendable, Codable, CustomSt
         self.rawValue = rawValue
     }
 
+    /// It can be read.
     public static let read = MemoryProtection(rawValue: 1)
+    /// It can be written.
     public static let write = MemoryProtection(rawValue: 2)
+    /// Its bytes can run.
     public static let execute = MemoryProtection(rawValue: 4)
     /// The mapping is shared; otherwise it is private (copy on write).
     public static let shared = MemoryProtection(rawValue: 8)

@@ -80,6 +80,7 @@ public struct ProcessParameters: Hashable, Sendable, Codable {
         }
     }
 
+    /// A socket of the process with a peer.
     public struct ConnectedSocket: Hashable, Sendable, Codable {
         public var transport: TransportProtocol
         public var local: SocketEndpoint

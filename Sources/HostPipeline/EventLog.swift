@@ -6,6 +6,7 @@ import Synchronization
 /// the machine. It is for people, the demonstration and the benchmark; nothing is decided by it, so a line that can't
 /// be written is dropped and counted.
 public final class EventLog: Sendable {
+    /// Its name in the state folder.
     public static let fileName = "events.jsonl"
     /// At 16 MiB the log is moved to `events.jsonl.1`, over the one before, when the next program opens it.
     static let largest: Int = 16 << 20
@@ -28,6 +29,7 @@ public final class EventLog: Sendable {
     /// How many lines could not be written.
     public var droppedLines: Int { dropped.withLock { $0 } }
 
+    /// Writes a line; one that can not be written is dropped and counted.
     public func append(_ event: HostEvent) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

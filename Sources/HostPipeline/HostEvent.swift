@@ -2,6 +2,7 @@ import FoundationEssentials
 
 /// One line of the host's event log. Every line has `event` and `time`; the rest is there where it applies.
 public struct HostEvent: Hashable, Sendable, Codable {
+    /// What happened.
     public enum Name: String, Hashable, Sendable, Codable, CaseIterable {
         /// A critical call was answered and held to be worth a report (also when the policy only watches).
         case blocked

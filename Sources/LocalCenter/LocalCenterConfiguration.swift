@@ -102,6 +102,7 @@ public struct LocalCenterConfiguration: Hashable, Sendable, Codable {
 }
 
 extension LocalCenterConfiguration {
+    /// The daily quotas as the store takes them.
     public var quotaLimits: QuotaLimits {
         QuotaLimits(updates: updatesADay, globalUpdates: globalUpdatesADay, forwards: forwardsADay)
     }

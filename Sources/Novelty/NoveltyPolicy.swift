@@ -29,7 +29,9 @@ public struct NoveltyPolicy: Hashable, Sendable, Codable {
     /// ``PacketFingerprint/parameterFields``.
     public var parameterDistance: Int
 
+    /// A quarter of the code may differ: variants of one code, not two codes.
     public static let defaultCodeDistance = 0.25
+    /// One differing parameter field.
     public static let defaultParameterDistance = 1
 
     /// Distances beyond their bounds are brought within them.

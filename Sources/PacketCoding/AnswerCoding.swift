@@ -12,6 +12,7 @@ extension Receipt {
             wasKnown: wire.wasKnown)
     }
 
+    /// As it goes over the wire.
     public func encoded() -> [UInt8] {
         var wire = Epitope_V1_Receipt()
         wire.id = id

@@ -1,5 +1,5 @@
 public import EpitopeModel
-import Foundation
+import FoundationEssentials
 import Signatures
 
 extension ExtractedPacket {

@@ -1,5 +1,5 @@
 public import EpitopeModel
-import Foundation
+import FoundationEssentials
 public import Signatures
 
 extension Signature {
@@ -11,6 +11,7 @@ extension Signature {
             try Wire.decode(Epitope_V1_Signature.self, encoded, name: "signature", most: Bounds.updateEncoding))
     }
 
+    /// As it goes over the wire.
     public func encoded() -> [UInt8] {
         Wire.encode(wire)
     }
@@ -92,6 +93,7 @@ extension ForwardedPacket {
             signature: try Signature(wire.signature))
     }
 
+    /// As it goes over the wire.
     public func encoded() -> [UInt8] {
         var wire = Epitope_V1_ForwardedPacket()
         wire.packet = packet.withinBounds.wire

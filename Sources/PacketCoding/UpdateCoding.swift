@@ -113,6 +113,7 @@ public struct SequencedUpdates: Hashable, Sendable {
         }
     }
 
+    /// As it goes over the wire.
     public func encoded() -> [UInt8] {
         var wire = Epitope_V1_SequencedUpdates()
         wire.updates = updates.map { element in

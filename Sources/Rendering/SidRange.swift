@@ -5,5 +5,6 @@
 /// 3,900,000 to 3,999,999 is given to nobody (looked up in November 2026). The local range is avoided on purpose:
 /// a rule that shares its sid with a rule in another file is refused by Suricata, and there a clash is likely.
 public enum SidRange {
+    /// All of them: 100,000 signatures at a time.
     public static let all: ClosedRange<UInt32> = 3_900_000...3_999_999
 }

@@ -11,6 +11,7 @@ public struct SuricataRule: Hashable, Sendable {
         case drop
     }
 
+    /// The protocol in the rule's header.
     public enum RuleProtocol: String, Hashable, Sendable, CaseIterable {
         case ip
         case tcp
@@ -34,6 +35,7 @@ public struct SuricataRule: Hashable, Sendable {
         case relative(distance: Int, within: Int?)
     }
 
+    /// A `content` keyword with its modifiers.
     public struct Content: Hashable, Sendable {
         public var bytes: [UInt8]
         /// Whether this is the content that Suricata looks for first; exactly one of a rule is.
@@ -47,6 +49,7 @@ public struct SuricataRule: Hashable, Sendable {
         }
     }
 
+    /// The `metadata` keyword: where a rule came from, for people and tools that read rules.
     public struct Metadata: Hashable, Sendable {
         /// ``Signature/id``: 32 hexadecimal digits.
         public var signatureID: String

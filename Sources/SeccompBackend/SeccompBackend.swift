@@ -57,6 +57,7 @@ public final class SeccompBackend: BehaviourBlockingBackend {
     private let status: Completion<ExitStatus>
     private let ended: Completion<Void>
 
+    /// What was counted so far.
     public var statistics: Statistics { supervisor.statistics.withLock { $0 } }
 
     /// How the command ended.

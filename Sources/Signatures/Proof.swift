@@ -3,6 +3,7 @@ import EpitopeModel
 /// What was shown of a signature before it may be delivered: each check with its outcome, for people to read and for
 /// the center to act on. A signature whose proof did not pass is kept with its reasons and never delivered.
 public struct Proof: Hashable, Sendable, Codable {
+    /// One check and its outcome.
     public struct Check: Hashable, Sendable, Codable {
         /// A stable name, such as `matches-samples`.
         public var name: String
