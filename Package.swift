@@ -72,7 +72,8 @@ let package = Package(
         // The host.
         .target(name: "CSeccomp"),
         shell("SeccompBackend", ["CSeccomp", "EpitopeModel", "BehaviourBlocking", "Extraction"]),
-        shell("HostParameters", ["EpitopeModel", crypto]),
+        .target(name: "CProcessFiles"),
+        shell("HostParameters", ["CProcessFiles", "EpitopeModel", crypto]),
         shell("HostStore", ["EpitopeModel", "Novelty", "PacketCoding", grdb]),
 
         // The channel.
@@ -134,7 +135,7 @@ let package = Package(
         tests("SeccompBackendTests", ["EpitopeModel", "BehaviourBlocking", "Extraction", "SeccompBackend"]),
         tests("HostParametersTests", ["EpitopeModel", "HostParameters"]),
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
-        tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostStore", "HostPipeline", "SecureChannel"]),
+        tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostParameters", "HostStore", "HostPipeline", logging]),
         tests("SecureChannelTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "CenterServer", "Signatures", crypto, x509, swiftASN1, logging, nioCore, nioPosix, nioSSL, nioHTTP1, asyncHTTPClient, serviceLifecycle]),
         tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
         tests("CenterTests", ["EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging, serviceLifecycle]),

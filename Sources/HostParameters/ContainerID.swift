@@ -1,0 +1,30 @@
+/// A container's id in a process's cgroup paths.
+enum ContainerID {
+    /// Finds the id that docker (`/docker/ID`, `docker-ID.scope`), containerd (`cri-containerd-ID.scope`,
+    /// `.../ID`), CRI-O (`crio-ID.scope`) or podman (`libpod-ID.scope`) put there: 64 hexadecimal digits that are a
+    /// path component, alone or behind a runtime's prefix. The innermost component counts.
+    ///
+    /// - Parameter cgroup: the content of `/proc/PID/cgroup`.
+    static func find(in cgroup: String) -> String? {
+        for line in cgroup.split(separator: "\n") {
+            // hierarchy:controllers:path
+            let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count == 3 else { continue }
+            for component in parts[2].split(separator: "/").reversed() {
+                if let id = id(component) { return id }
+            }
+        }
+        return nil
+    }
+
+    private static func id(_ component: Substring) -> String? {
+        var name = component
+        for suffix in [".scope", ".service"] where name.hasSuffix(suffix) { name = name.dropLast(suffix.count) }
+        // The monitor beside a container is no container.
+        guard !name.contains("-conmon-") else { return nil }
+        // containerd without systemd: `kubepods-burstable-pod….slice:cri-containerd:ID`.
+        let last = name.split(whereSeparator: { $0 == "-" || $0 == ":" }).last ?? name
+        guard last.utf8.count == 64, last.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) }) else { return nil }
+        return String(last)
+    }
+}

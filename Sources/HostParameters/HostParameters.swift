@@ -1,0 +1,84 @@
+import Crypto
+public import EpitopeModel
+import Foundation
+import Synchronization
+
+/// All that a packet says about the process and the system: the fast part while the call is held, the slower stable
+/// facts (hash, package, distribution, C library) afterwards, from a cache.
+public final class HostParameters: Sendable {
+    /// The largest executable that is hashed.
+    static let largestHashed: Int64 = 1 << 30
+
+    private let proc: String
+    private let hostID: String?
+    private let inspector: ProcessInspector
+    private let held = Mutex(HeldProcesses())
+    private let cache = Mutex(FactCache())
+    /// Slow reads run here, not on the threads that Swift's tasks share.
+    private let queue = DispatchQueue(label: "epitope.host-parameters")
+
+    /// - Parameters:
+    ///   - hostID: the host's identity as in its certificate; `nil` before it has one.
+    ///   - proc: where the process table is; another folder in tests.
+    public init(hostID: String?, proc: String = "/proc") {
+        self.hostID = hostID
+        self.proc = proc
+        inspector = ProcessInspector(proc: proc)
+    }
+
+    /// Reads what has to be read while the process is held, and keeps a hold on its files, so that the rest can be
+    /// read after the process has gone.
+    public func inspect(processID: Int32, threadID: Int32) -> ProcessParameters {
+        let process = inspector.inspect(processID: processID, threadID: threadID)
+        let files = HeldFiles(folder: "\(proc)/\(processID)")
+        held.withLock { $0.insert(files, for: process) }
+        return process
+    }
+
+    /// Adds what does not change from call to call. What can't be had stays absent.
+    public func complete(_ process: ProcessParameters) async -> (process: ProcessParameters, system: SystemParameters) {
+        await withCheckedContinuation { continuation in
+            queue.async { continuation.resume(returning: self.completed(process)) }
+        }
+    }
+
+    /// Fills the cache with this system's packages, so that the first packet need not wait for it.
+    public func warmUp() async {
+        let own = getpid()
+        _ = await complete(inspect(processID: own, threadID: own))
+    }
+
+    private func completed(_ original: ProcessParameters) -> (process: ProcessParameters, system: SystemParameters) {
+        var process = original
+        var system = SystemParameters(hostName: nil, hostID: hostID)
+        (system.hostName, system.kernelRelease) = Self.uname()
+        guard let files = held.withLock({ $0.take(for: original) }) ?? HeldFiles(folder: "\(proc)/\(original.processID)", expected: original) else {
+            return (process, system)
+        }
+        cache.withLock { cache in
+            if let file = files.executable, var executable = process.executable {
+                executable.sha256 = cache.hash(file)
+                if let root = files.root, !files.isDeleted, let owner = cache.owner(of: executable.path, root: root) {
+                    (executable.package, executable.packageVersion) = owner
+                }
+                process.executable = executable
+            }
+            if let root = files.root {
+                let distribution = Distribution(root: root.path)
+                (system.distribution, system.distributionVersion) = (distribution.id, distribution.version)
+            }
+            system.libcVersion = files.libc.flatMap { cache.libcVersion($0.file, $0.library) }
+        }
+        return (process, system)
+    }
+
+    private static func uname() -> (hostName: String?, kernelRelease: String?) {
+        var names = utsname()
+        guard Foundation.uname(&names) == 0 else { return (nil, nil) }
+        func text<T>(_ field: T) -> String? {
+            let text = withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+            return text.isEmpty ? nil : text
+        }
+        return (text(names.nodename), text(names.release))
+    }
+}
