@@ -17,22 +17,24 @@ actor GroupCommit {
     /// The most reports of one transaction: 256 packets of 8 KiB are 2 MiB, which a disk takes in one go.
     private static let largestGroup = 256
     /// The most reports that wait; beyond it senders are told to come back, and keep what they have.
-    private static let mostWaiting = 8192
+    static let mostWaiting = 8192
 
     private let pool: DatabasePool
     private let path: String
     private let clock: CenterClock
+    private let mostWaiting: Int
     private var waiting: [(row: Row, answer: CheckedContinuation<Result<Receipt, EpitopeError>, Never>)] = []
     private var isWriting = false
 
-    init(pool: DatabasePool, path: String, clock: CenterClock) {
+    init(pool: DatabasePool, path: String, clock: CenterClock, mostWaiting: Int = GroupCommit.mostWaiting) {
         self.pool = pool
         self.path = path
         self.clock = clock
+        self.mostWaiting = mostWaiting
     }
 
     func store(_ row: Row) async throws(EpitopeError) -> Receipt {
-        guard waiting.count < Self.mostWaiting else {
+        guard waiting.count < mostWaiting else {
             throw EpitopeError(
                 .storeBusy, "\(waiting.count) messages wait to be stored",
                 remedy: "send again in a moment; where it lasts, the disk is too slow for what comes in")

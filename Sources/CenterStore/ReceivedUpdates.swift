@@ -44,7 +44,8 @@ extension CenterStore {
         let id = update.signature.id
         let name = "sequence \(sequenced.sequence), revision \(update.revision)"
         try db.record(.received, id, name, at: clock.preciseMilliseconds())
-        let (state, reason) = try fate(of: update, db: db, now: now)
+        var (state, reason) = try fate(of: update, db: db, now: now)
+        if state == .proven, let refusal = try SidBook.refusal(of: id, db: db) { (state, reason) = (.unproven, refusal) }
         let row = try db.insert(update, cluster: nil, state: state, reason: reason)
         guard state == .proven else {
             let step: CenterEvent.Step? =
@@ -61,15 +62,11 @@ extension CenterStore {
         try db.record(
             .proven, id, proof.checks.map { "\($0.name): \($0.detail)" }.joined(separator: "; "), at: clock.preciseMilliseconds())
         try db.supersede(id, before: row, nowMilliseconds: now)
-        _ = try SidBook.sid(of: id, db: db)
         try db.addDelivery(of: row, to: .ids, state: .pending, nowMilliseconds: now)
     }
 
     private static func fate(of update: SignatureUpdate, db: Database, now: Int64) throws -> (UpdateState, String?) {
-        guard update.proof.passed else {
-            let failed = update.proof.checks.filter { !$0.passed }.map { "\($0.name): \($0.detail)" }
-            return (.unproven, failed.joined(separator: "; "))
-        }
+        if let failures = update.proof.failures { return (.unproven, failures) }
         if update.expiresMilliseconds <= now { return (.expired, "its life time is over") }
         let id = update.signature.id
         if let reason = try String.fetchOne(db, sql: "SELECT reason FROM withdrawals WHERE signature_id = ?", arguments: [id]) {

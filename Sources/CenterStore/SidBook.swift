@@ -18,4 +18,15 @@ enum SidBook {
         try db.execute(sql: "INSERT INTO sids (signature_id, sid) VALUES (?, ?)", arguments: [signatureID, next])
         return next
     }
+
+    /// Gives the signature its sid, or says why it can't have one: without a number there is no rule, and the steps
+    /// behind it must go on.
+    static func refusal(of signatureID: String, db: Database) throws -> String? {
+        do {
+            _ = try sid(of: signatureID, db: db)
+            return nil
+        } catch let error as EpitopeError {
+            return error.description
+        }
+    }
 }

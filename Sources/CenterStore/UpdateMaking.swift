@@ -43,12 +43,12 @@ struct UpdateMaking {
     }
 
     private func keep(_ update: SignatureUpdate, of cluster: Int64) throws {
-        let reason = update.proof.checks.filter { !$0.passed }.map { "\($0.name): \($0.detail)" }.joined(separator: "; ")
+        let isForIDS = analysis.policy.targets.contains(.ids)
+        let reason = try update.proof.failures ?? (isForIDS ? SidBook.refusal(of: update.signature.id, db: db) : nil)
         let id = try db.insert(
-            update, cluster: cluster, state: update.proof.passed ? .proven : .unproven,
-            reason: update.proof.passed ? nil : reason)
+            update, cluster: cluster, state: reason == nil ? .proven : .unproven, reason: reason)
         let name = "revision \(update.revision)"
-        guard update.proof.passed else {
+        if let reason {
             try analysis.note(.unproven, update.signature.id, "\(name): \(reason)")
             return
         }
@@ -57,7 +57,6 @@ struct UpdateMaking {
             "\(name): " + update.proof.checks.map { "\($0.name): \($0.detail)" }.joined(separator: "; "))
         try db.supersede(update.signature.id, before: id, nowMilliseconds: now)
         for target in analysis.policy.targets.sorted(by: { $0.rawValue < $1.rawValue }) {
-            if target == .ids { _ = try SidBook.sid(of: update.signature.id, db: db) }
             try db.addDelivery(
                 of: id, to: target, state: target == .feed ? .delivered : .pending, nowMilliseconds: now)
         }
@@ -93,6 +92,15 @@ struct UpdateMaking {
             case .signature(let window): window
             }
         }
+    }
+}
+
+extension Proof {
+    /// The checks that failed, for a person; `nil` when the proof passed.
+    var failures: String? {
+        if passed { return nil }
+        let failed = checks.filter { !$0.passed }.map { "\($0.name): \($0.detail)" }.joined(separator: "; ")
+        return failed.isEmpty ? "nothing was checked" : failed
     }
 }
 

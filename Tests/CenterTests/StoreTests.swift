@@ -92,6 +92,48 @@ struct StoreTests {
         #expect(error?.code == .storeUnusable)
     }
 
+    @Test func aFileThatWasOverwrittenIsRefused() async throws {
+        do {
+            let store = try CenterStore(path: path)
+            for number in 0..<50 { _ = try await store.receive(report(Fixture.packet(attack: 1, number: number))) }
+            _ = try await store.pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+            try store.pool.close()
+        }
+        let file = try FileHandle(forUpdating: URL(filePath: path))
+        let length = Int(try file.seekToEnd())
+        try file.seek(toOffset: 100)
+        try file.write(contentsOf: Data(repeating: 0xa5, count: length - 100))
+        try file.close()
+        let error = await #expect(throws: EpitopeError.self) {
+            _ = try await CenterStore(path: path).receive(report(Fixture.packet(attack: 1, number: 51)))
+        }
+        #expect(error?.code == .storeUnusable)
+    }
+
+    @Test func beyondWhatMayWaitSendersAreToldToComeBack() async throws {
+        let store = try CenterStore(path: path)
+        let full = GroupCommit(pool: store.pool, path: path, clock: store.clock, mostWaiting: 0)
+        let error = await #expect(throws: EpitopeError.self) {
+            try await full.store(GroupCommit.Row(id: "1", kind: "packet", sender: Fixture.host))
+        }
+        #expect(error?.code == .storeBusy)
+    }
+
+    @Test func withoutARuleNumberAnUpdateIsKeptWithTheReason() async throws {
+        let store = try CenterStore(path: path)
+        try await store.write { db in
+            try db.execute(sql: "INSERT INTO sids (signature_id, sid) VALUES ('x', 3999999)")
+        }
+        let analyst = ReportAnalyst(
+            store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90))
+        _ = try await store.receive(report(Fixture.packet(attack: 1)))
+        #expect(try await analyst.analyse() == 1)
+        try await store.keepReceived([SequencedUpdate(sequence: 1, update: Fixture.update(attack: 2))])
+        let status = try await store.status(limits: QuotaLimits())
+        #expect(status.updates == ["unproven": 2])
+        #expect(status.latestUpdates.allSatisfy { $0.reason?.contains("[sids-exhausted]") == true })
+    }
+
     @Test func aFolderThatCantBeWrittenIsSaid() throws {
         let error = #expect(throws: EpitopeError.self) { try CenterStore(path: "/proc/epitope/center.sqlite") }
         #expect(error?.code == .storeFailed)
