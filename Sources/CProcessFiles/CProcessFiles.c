@@ -11,7 +11,7 @@
 #define SYS_pidfd_getfd 438
 #endif
 
-int epitope_pidfd_open(int process) {
+int epitope_process_descriptor(int process) {
     return (int)syscall(SYS_pidfd_open, process, 0);
 }
 

@@ -32,3 +32,8 @@ public struct EpitopeError: Error, Hashable, Sendable, CustomStringConvertible {
         "\(message) [\(code.rawValue)]\n  what to do: \(remedy)"
     }
 }
+
+extension EpitopeError.Code {
+    /// A file could not be written because its disk, or its quota, is full. What was acknowledged before is safe.
+    public static let diskFull = EpitopeError.Code("disk-full")
+}

@@ -13,7 +13,7 @@ struct HeldSockets {
 
     /// `nil` where the kernel doesn't let us: before Linux 5.6, or without the right to trace the process.
     init?(processID: Int32, descriptors: [Int32]) {
-        let process = epitope_pidfd_open(processID)
+        let process = epitope_process_descriptor(processID)
         guard process >= 0 else { return nil }
         defer { close(process) }
         for descriptor in descriptors.prefix(Self.most) {

@@ -4,8 +4,6 @@ import GRDB
 extension EpitopeError.Code {
     /// The store cannot be opened, read or written: damaged, not ours, or no permission.
     public static let hostStoreUnusable = EpitopeError.Code("host-store-unusable")
-    /// No space is left on the disk of the store; what it had acknowledged is safe.
-    public static let diskFull = EpitopeError.Code("disk-full")
     /// As many packets wait for their center as the spool may hold; the newest was not taken.
     public static let spoolFull = EpitopeError.Code("spool-full")
 }

@@ -1,4 +1,4 @@
-public import EpitopeModel
+import EpitopeModel
 
 /// A verified signature on its way to intrusion detection systems.
 public struct SignatureUpdate: Hashable, Sendable, Codable {

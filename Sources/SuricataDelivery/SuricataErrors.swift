@@ -15,6 +15,4 @@ extension EpitopeError.Code {
     public static let suricataRulesFileNotLoaded = EpitopeError.Code("suricata-rules-file-not-loaded")
     /// The folder of the rules file is missing, or can't be written to.
     public static let rulesFolderUnwritable = EpitopeError.Code("rules-folder-unwritable")
-    /// The disk that the rules file lies on is full.
-    public static let diskFull = EpitopeError.Code("disk-full")
 }

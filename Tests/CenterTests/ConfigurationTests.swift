@@ -4,6 +4,7 @@ import EpitopeModel
 import Foundation
 import GlobalCenter
 import LocalCenter
+import SuricataDelivery
 import Testing
 
 @Suite("Settings are read with their defaults and their bounds")
@@ -34,13 +35,13 @@ struct ConfigurationTests {
         #expect(settings.updatesTo == .both)
         #expect(settings.first == .forward)
         #expect(settings.counter == .site)
-        #expect(settings.suricata == .object(["socket": .text("/run/s")]))
+        #expect(settings.suricata == SuricataSettings(socketPath: "/run/s"))
     }
 
     @Test func whatIsWrittenIsReadAgain() throws {
         var settings = LocalCenterConfiguration()
         settings.globalCenterState = "/var/lib/epitope/global"
-        settings.suricata = .list([.null, .bool(true), .number(2.5)])
+        settings.suricata = SuricataSettings(socketPath: "/run/s", commandTimeout: 2.5)
         let json = String(decoding: try JSONEncoder().encode(settings), as: UTF8.self)
         #expect(try LocalCenterConfiguration.load(path: file(json)) == settings)
     }
