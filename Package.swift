@@ -37,6 +37,7 @@ let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let swiftASN1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
 let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
 
@@ -89,7 +90,7 @@ let package = Package(
 
         // The centers.
         shell("SuricataDelivery", ["EpitopeModel", "Rendering", "Signatures"]),
-        shell("CenterStore", ["EpitopeModel", "Signatures", "Correlation", "Novelty", "PacketCoding", "SecureChannel", grdb]),
+        shell("CenterStore", ["EpitopeModel", "Signatures", "Correlation", "Novelty", "Rendering", "PacketCoding", "SecureChannel", grdb]),
         shell(
             "CenterServer",
             [
@@ -115,7 +116,7 @@ let package = Package(
             dependencies: [
                 "EpitopeModel", "BehaviourBlocking", "Extraction", "Signatures", "Novelty", "PacketCoding", "Rendering",
                 "SeccompBackend", "HostParameters", "HostStore", "HostPipeline", "SecureChannel", "SuricataDelivery", "CenterStore",
-                "CenterServer", "LocalCenter", "GlobalCenter", argumentParser, logging, serviceLifecycle,
+                "CenterServer", "LocalCenter", "GlobalCenter", argumentParser, logging, serviceLifecycle, unixSignals,
             ],
             swiftSettings: strict),
 

@@ -30,4 +30,28 @@ public enum ConfigurationFile {
                 remedy: "correct the file; every key may be left out")
         }
     }
+
+    /// A misspelt setting that is passed over would leave a center other than its owner thinks.
+    ///
+    /// - Throws: `configuration-invalid` when the object has a key that is not known.
+    public static func refuseUnknown(in decoder: any Decoder, known: [String]) throws {
+        let keys = try decoder.container(keyedBy: AnyKey.self).allKeys.map(\.stringValue)
+        guard let stranger = keys.sorted().first(where: { !known.contains($0) }) else { return }
+        throw EpitopeError(
+            .configurationInvalid, "the setting '\(stranger)' is not known",
+            remedy: "use: \(known.sorted().joined(separator: ", "))")
+    }
+
+    private struct AnyKey: CodingKey {
+        var stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) {
+            self.stringValue = stringValue
+        }
+
+        init?(intValue: Int) {
+            nil
+        }
+    }
 }

@@ -10,15 +10,12 @@ public enum QuotaKind: String, Hashable, Sendable, Codable, CaseIterable {
     case reportedUpdates = "reported-updates"
 }
 
-/// How much of a quota is used.
+/// How much of a quota is left.
 public struct QuotaUse: Hashable, Sendable, Codable {
     public var limit: Int
-    public var used: Int
-    /// When the next use frees itself; `nil` while nothing is used.
+    public var left: Int
+    /// When the next use fits, in milliseconds since 1970; `nil` while some are left, or when the limit is 0.
     public var reopensMilliseconds: Int64?
-
-    /// How many uses are free now.
-    public var left: Int { max(0, limit - used) }
 }
 
 /// The quotas' limits, a sliding 24 hours each.

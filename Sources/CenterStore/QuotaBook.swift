@@ -1,9 +1,8 @@
 internal import GRDB
+internal import Novelty
 
 /// The uses of the quotas, each under the subject that it was taken for: taking it again, after a restart, is free.
 struct QuotaBook {
-    static let dayMilliseconds: Int64 = 24 * 60 * 60 * 1000
-
     let db: Database
     let limits: QuotaLimits
     let nowMilliseconds: Int64
@@ -31,13 +30,13 @@ struct QuotaBook {
     }
 
     func use(of kind: QuotaKind) throws -> QuotaUse {
-        // A use in the future (the clock was set back since) counts: a clock step must not open the quota.
         let times = try Int64.fetchAll(
-            db, sql: "SELECT time_ms FROM quota_uses WHERE quota = ? AND time_ms > ? ORDER BY time_ms",
-            arguments: [kind.rawValue, nowMilliseconds - Self.dayMilliseconds])
-        let limit = limits.limit(of: kind)
-        // With more uses than the limit (it was lowered since), one use must remain below it.
-        let freeing = times.count > limit && limit > 0 ? times[times.count - limit] : times.first
-        return QuotaUse(limit: limit, used: times.count, reopensMilliseconds: freeing.map { $0 + Self.dayMilliseconds })
+            db, sql: "SELECT time_ms FROM quota_uses WHERE quota = ? AND time_ms > ?",
+            arguments: [kind.rawValue, nowMilliseconds - DailyQuota.windowMilliseconds])
+        let quota = DailyQuota(limit: limits.limit(of: kind))
+        let left = quota.remaining(uses: times, nowMilliseconds: nowMilliseconds)
+        return QuotaUse(
+            limit: quota.limit, left: left,
+            reopensMilliseconds: left > 0 ? nil : quota.nextAllowed(uses: times, nowMilliseconds: nowMilliseconds))
     }
 }

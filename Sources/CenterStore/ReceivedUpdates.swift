@@ -61,7 +61,7 @@ extension CenterStore {
         try db.record(
             .proven, id, proof.checks.map { "\($0.name): \($0.detail)" }.joined(separator: "; "), at: clock.preciseMilliseconds())
         try db.supersede(id, before: row, nowMilliseconds: now)
-        _ = try SidRange.sid(of: id, db: db)
+        _ = try SidBook.sid(of: id, db: db)
         try db.addDelivery(of: row, to: .ids, state: .pending, nowMilliseconds: now)
     }
 

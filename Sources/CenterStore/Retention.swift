@@ -1,5 +1,6 @@
 public import EpitopeModel
 internal import GRDB
+internal import Novelty
 
 extension CenterStore {
     /// Removes what is older than the days that packets are kept: analysed packets that nothing waits for, their
@@ -13,7 +14,7 @@ extension CenterStore {
         let clock = clock
         return try await write { db in
             let now = clock.nowMilliseconds
-            let cutoff = now - Int64(max(1, min(days, 36500))) * QuotaBook.dayMilliseconds
+            let cutoff = now - Int64(max(1, min(days, 36500))) * DailyQuota.windowMilliseconds
             try db.execute(
                 sql: """
                     DELETE FROM reports WHERE received_ms < ? AND state <> 'stored' AND NOT EXISTS (
@@ -37,7 +38,7 @@ extension CenterStore {
                       SELECT 'delivery ' || id FROM deliveries WHERE state = 'pending'
                       UNION ALL SELECT 'forward ' || id FROM forwards WHERE state = 'pending')
                     """,
-                arguments: [now - 2 * QuotaBook.dayMilliseconds])
+                arguments: [now - 2 * DailyQuota.windowMilliseconds])
             if pruned > 0 {
                 try db.record(.pruned, "packets", "\(pruned) older than \(days) days", at: clock.preciseMilliseconds())
             }

@@ -3,7 +3,10 @@ internal import GRDB
 
 extension EpitopeError.Code {
     /// The disk, or the bound set on the store, is full. Nothing was stored, nothing was acknowledged.
-    public static let diskFull = EpitopeError.Code("disk-full")
+    ///
+    /// Not public: every module that stores declares this code for itself, and who imports two of them matches on its
+    /// raw value.
+    static let diskFull = EpitopeError.Code("disk-full")
     /// The store could not read or write; what it was asked for did not happen.
     public static let storeFailed = EpitopeError.Code("store-failed")
     /// The store's file is damaged, or no store.

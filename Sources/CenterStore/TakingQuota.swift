@@ -72,14 +72,19 @@ extension CenterStore {
         """
 
     /// Counts what waits for a target that is out of reach as tried, so that what goes second isn't held up by it.
-    public func markTried(_ target: DeliveryTarget) async throws(EpitopeError) {
+    ///
+    /// - Returns: whether there was anything to count; only then has the other lane cause to look again.
+    public func markTried(_ target: DeliveryTarget) async throws(EpitopeError) -> Bool {
         try await write { db in
             try db.execute(
                 sql: "UPDATE deliveries SET attempts = 1 WHERE target = ? AND state = 'pending' AND attempts = 0",
                 arguments: [target.rawValue])
+            var count = db.changesCount
             if target == .global {
                 try db.execute(sql: "UPDATE forwards SET attempts = 1 WHERE state = 'pending' AND attempts = 0")
+                count += db.changesCount
             }
+            return count > 0
         }
     }
 }

@@ -57,7 +57,7 @@ struct UpdateMaking {
             "\(name): " + update.proof.checks.map { "\($0.name): \($0.detail)" }.joined(separator: "; "))
         try db.supersede(update.signature.id, before: id, nowMilliseconds: now)
         for target in analysis.policy.targets.sorted(by: { $0.rawValue < $1.rawValue }) {
-            if target == .ids { _ = try SidRange.sid(of: update.signature.id, db: db) }
+            if target == .ids { _ = try SidBook.sid(of: update.signature.id, db: db) }
             try db.addDelivery(
                 of: id, to: target, state: target == .feed ? .delivered : .pending, nowMilliseconds: now)
         }

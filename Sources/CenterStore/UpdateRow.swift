@@ -39,27 +39,6 @@ public struct ActiveUpdate: Hashable, Sendable, Codable {
     }
 }
 
-/// The sids that a center gives out: a range of its own, apart from those of public rule sets
-/// (local rules: 1,000,000 to 1,999,999; Emerging Threats: from 2,000,000).
-enum SidRange {
-    static let all: ClosedRange<UInt32> = 3_900_000...3_999_999
-
-    /// The sid of a signature: the one that it has, else the next that was never given out.
-    static func sid(of signatureID: String, db: Database) throws -> UInt32 {
-        if let known = try UInt32.fetchOne(db, sql: "SELECT sid FROM sids WHERE signature_id = ?", arguments: [signatureID]) {
-            return known
-        }
-        let next = try UInt32.fetchOne(db, sql: "SELECT max(sid) + 1 FROM sids") ?? all.lowerBound
-        guard all.contains(next) else {
-            throw EpitopeError(
-                .sidsExhausted, "all \(all.count) rule numbers of the store are given out",
-                remedy: "start a new store for this center, and keep the old one for reading")
-        }
-        try db.execute(sql: "INSERT INTO sids (signature_id, sid) VALUES (?, ?)", arguments: [signatureID, next])
-        return next
-    }
-}
-
 /// An update as it lies in the store.
 struct UpdateRow: Sendable {
     var id: Int64

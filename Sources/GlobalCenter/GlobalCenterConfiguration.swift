@@ -1,5 +1,5 @@
-public import CenterStore
-public import Correlation
+internal import CenterStore
+internal import Correlation
 public import EpitopeModel
 internal import FoundationEssentials
 internal import Signatures
@@ -22,6 +22,7 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, Codable {
     public init() {}
 
     public init(from decoder: any Decoder) throws {
+        try ConfigurationFile.refuseUnknown(in: decoder, known: CodingKeys.allCases.map(\.rawValue))
         let values = try decoder.container(keyedBy: CodingKeys.self)
         thresholdPoints = try values.decodeIfPresent(Int.self, forKey: .thresholdPoints) ?? thresholdPoints
         thresholdHours = try values.decodeIfPresent(Int.self, forKey: .thresholdHours) ?? thresholdHours
@@ -37,6 +38,10 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, Codable {
                 remedy: "thresholdPoints, mostPointsOfReporter: from 1; thresholdHours: 1 to 8760; "
                     + "lifetimeDays: 1 to 3650; keepDays: 1 to 36500")
         }
+    }
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case thresholdPoints, thresholdHours, mostPointsOfReporter, lifetimeDays, keepDays, acceptsHosts
     }
 
     /// Reads a settings file.

@@ -52,9 +52,17 @@ public final class GlobalCenterService: CenterIntake, Service {
         let deadline = ContinuousClock.now + .seconds(min(max(waitSeconds, 0), 60))
         while true {
             let seen = await feedBell.count
-            let found = try await store.published(after: sequence)
+            // The store answers a cancelled task with an error; a subscriber that left needs no answer.
+            if Task.isCancelled { return [] }
+            let found: [SequencedUpdate]
+            do {
+                found = try await store.published(after: sequence)
+            } catch {
+                if Task.isCancelled { return [] }
+                throw error
+            }
             let remaining = deadline - .now
-            guard found.isEmpty, remaining > .zero, !Task.isCancelled else { return found }
+            guard found.isEmpty, remaining > .zero else { return found }
             await feedBell.wait(after: seen, atMost: remaining)
         }
     }

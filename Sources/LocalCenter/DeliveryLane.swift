@@ -34,8 +34,7 @@ actor DeliveryLane {
 
     private func round() async throws -> Duration? {
         if let remaining = backoff.remaining {
-            try await store.markTried(.ids)
-            await other.ring()
+            if try await store.markTried(.ids) { await other.ring() }
             return remaining
         }
         try await store.expireUpdates()
@@ -43,61 +42,37 @@ actor DeliveryLane {
         let set = try await store.ruleSet()
         if !set.new.isEmpty || !set.isConfirmed {
             try await deliver(set)
-            await other.ring()
         }
+        // Where this lane goes first, the other waits for it to have tried, or to have found its quota used up.
+        if waitsFor == nil { await other.ring() }
         return backoff.remaining ?? delay(until: reopens, by: store.clock)
     }
 
     private func deliver(_ set: RuleSet) async throws {
+        let confirmation: DeliveryConfirmation
         do {
-            try await deliver(set.new, with: set.rules(adding: set.new))
-        } catch .unavailable(let error) {
-            try await retryLater(set.new, error)
-        } catch .refused(let error) {
-            switch set.new.count {
-            // Rules that the IDS had before: what it refuses about them is the IDS's own state.
-            case 0: try await retryLater([], error)
-            case 1: try await refuse(set.new[0], error)
-            default: try await deliverSingly(set)
-            }
-        }
-    }
-
-    /// Of several new rules one was refused: each is tried by itself, so that it doesn't take the others with it.
-    private func deliverSingly(_ set: RuleSet) async throws {
-        var accepted: [RuleSet.New] = []
-        for new in set.new {
-            do {
-                try await deliver([new], with: set.rules(adding: accepted + [new]))
-                accepted.append(new)
-            } catch .unavailable(let error) {
-                return try await retryLater([new], error)
-            } catch .refused(let error) {
-                try await refuse(new, error)
-            }
-        }
-    }
-
-    private func deliver(_ new: [RuleSet.New], with rules: [ActiveUpdate]) async throws(DeliveryFailure) {
-        let detail = try await delivery.deliver(rules)
-        do {
-            try await store.confirm(rules, added: new, detail: detail)
+            confirmation = try await delivery.deliver(set.rules(adding: set.new))
         } catch {
-            // The rules are live but the store doesn't know: delivering them again is harmless.
-            throw .unavailable(error)
+            backoff.failed()
+            onFailure(error)
+            try await store.noteAttempt(
+                set.new.map(\.delivery), subject: set.new.first?.active.update.signature.id ?? "rules",
+                reason: error.description)
+            return
         }
         backoff.succeeded()
-    }
-
-    private func retryLater(_ new: [RuleSet.New], _ error: EpitopeError) async throws {
-        backoff.failed()
-        onFailure(error)
-        try await store.noteAttempt(
-            new.map(\.delivery), subject: new.first?.active.update.signature.id ?? "rules", reason: error.description)
+        let refused = set.new.filter { confirmation.refused[$0.active.sid] != nil }
+        let added = set.new.filter { confirmation.refused[$0.active.sid] == nil }
+        // What the IDS had before and refuses now counts as confirmed: asking again would get the same answer.
+        try await store.confirm(set.rules(adding: added), added: added, detail: confirmation.detail)
+        for new in refused {
+            guard let error = confirmation.refused[new.active.sid] else { continue }
+            onFailure(error)
+            try await refuse(new, error)
+        }
     }
 
     private func refuse(_ new: RuleSet.New, _ error: EpitopeError) async throws {
-        onFailure(error)
         let isGlobal = if case .global = new.active.update.origin { true } else { false }
         try await store.refuse(
             new.delivery, signatureID: new.active.update.signature.id, quota: isGlobal ? .globalUpdates : .updates,

@@ -32,8 +32,7 @@ actor ForwardingLane {
 
     private func round() async throws -> Duration? {
         if let remaining = backoff.remaining {
-            try await store.markTried(.global)
-            await other.ring()
+            if try await store.markTried(.global) { await other.ring() }
             return remaining
         }
         let reopens = [
@@ -51,23 +50,24 @@ actor ForwardingLane {
     }
 
     private func send(_ item: Outgoing) async throws {
+        let receipt: Receipt
         do {
-            let receipt =
+            receipt =
                 switch item.body {
                 case .forward(let forward): try await link.forward(forward)
                 case .update(let update): try await link.publish(update)
                 }
-            backoff.succeeded()
-            try await store.settle(
-                item, as: .delivered,
-                detail: receipt.wasKnown ? "the global center had it already" : "stored at the global center")
-        } catch let error as EpitopeError where error.isRefusalOfMessage {
+        } catch where error.isRefusalOfMessage {
             onFailure(error)
-            try await store.settle(item, as: .refused, detail: error.description)
-        } catch let error as EpitopeError {
+            return try await store.settle(item, as: .refused, detail: error.description)
+        } catch {
             onFailure(error)
             backoff.failed()
-            try await store.settle(item, as: .pending, detail: error.description)
+            return try await store.settle(item, as: .pending, detail: error.description)
         }
+        backoff.succeeded()
+        try await store.settle(
+            item, as: .delivered,
+            detail: receipt.wasKnown ? "the global center had it already" : "stored at the global center")
     }
 }

@@ -3,22 +3,17 @@ public import Correlation
 public import EpitopeModel
 internal import FoundationEssentials
 internal import Signatures
+public import SuricataDelivery
 
 /// A local center's settings, a JSON file in which every key may be left out.
 ///
-///     {"updatesTo": "both", "forwarding": true, "first": "ids", "thresholdPoints": 100, "ruleAction": "drop"}
+///     {"updatesTo": "both", "forwarding": true, "first": "ids", "thresholdPoints": 100, "suricata": {"action": "drop"}}
 public struct LocalCenterConfiguration: Hashable, Sendable, Codable {
     /// Where this site's own updates go.
     public enum UpdatesTo: String, Hashable, Sendable, Codable, CaseIterable {
         case ids
         case global
         case both
-    }
-
-    /// What a rule does with what it finds.
-    public enum RuleAction: String, Hashable, Sendable, Codable, CaseIterable {
-        case alert
-        case drop
     }
 
     /// Whether this site makes updates, and takes those of the global center.
@@ -39,7 +34,6 @@ public struct LocalCenterConfiguration: Hashable, Sendable, Codable {
     public var updatesADay = 3
     public var forwardsADay = 3
     public var globalUpdatesADay = 100
-    public var ruleAction = RuleAction.alert
     /// 1 to 3650.
     public var lifetimeDays = SignatureUpdate.defaultLifetimeDays
     /// How long packets and events are kept, in days, at least 1.
@@ -48,20 +42,13 @@ public struct LocalCenterConfiguration: Hashable, Sendable, Codable {
     public var globalCenterState: String?
     /// Whether updates of the global center are taken.
     public var subscribing = true
-    /// The settings of the intrusion detection system, read by the part that speaks with it.
-    public var suricata: JSONValue?
+    /// The intrusion detection system; `nil`: there is none, and updates for it wait.
+    public var suricata: SuricataSettings?
 
     public init() {}
 
     public init(from decoder: any Decoder) throws {
-        let keys = try decoder.container(keyedBy: AnyKey.self)
-        let known = Set(CodingKeys.allCases.map(\.rawValue))
-        // A misspelt setting that is passed over would leave a site other than its owner thinks.
-        if let stranger = keys.allKeys.map(\.stringValue).sorted().first(where: { !known.contains($0) }) {
-            throw EpitopeError(
-                .configurationInvalid, "the setting '\(stranger)' is not known",
-                remedy: "use: \(known.sorted().joined(separator: ", "))")
-        }
+        try ConfigurationFile.refuseUnknown(in: decoder, known: CodingKeys.allCases.map(\.rawValue))
         let values = try decoder.container(keyedBy: CodingKeys.self)
         func read<Value: Decodable>(_ key: CodingKeys, _ value: inout Value) throws {
             value = try values.decodeIfPresent(Value.self, forKey: key) ?? value
@@ -78,18 +65,17 @@ public struct LocalCenterConfiguration: Hashable, Sendable, Codable {
         try read(.updatesADay, &updatesADay)
         try read(.forwardsADay, &forwardsADay)
         try read(.globalUpdatesADay, &globalUpdatesADay)
-        try read(.ruleAction, &ruleAction)
         try read(.lifetimeDays, &lifetimeDays)
         try read(.keepDays, &keepDays)
         globalCenterState = try values.decodeIfPresent(String.self, forKey: .globalCenterState)
         try read(.subscribing, &subscribing)
-        suricata = try values.decodeIfPresent(JSONValue.self, forKey: .suricata)
+        suricata = try values.decodeIfPresent(SuricataSettings.self, forKey: .suricata)
         try check()
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case updates, updatesTo, forwarding, forwardBelowThreshold, first, thresholdPoints, thresholdHours
-        case mostPointsOfReporter, counter, updatesADay, forwardsADay, globalUpdatesADay, ruleAction, lifetimeDays
+        case mostPointsOfReporter, counter, updatesADay, forwardsADay, globalUpdatesADay, lifetimeDays
         case keepDays, globalCenterState, subscribing, suricata
     }
 
@@ -133,19 +119,5 @@ extension LocalCenterConfiguration {
             targets: targets,
             forwards: !forwarding || !hasGlobalCenter ? .never : forwardBelowThreshold ? .all : .reached,
             lifetimeDays: lifetimeDays)
-    }
-}
-
-/// Any key of a JSON object.
-struct AnyKey: CodingKey {
-    var stringValue: String
-    var intValue: Int? { nil }
-
-    init(stringValue: String) {
-        self.stringValue = stringValue
-    }
-
-    init?(intValue: Int) {
-        nil
     }
 }

@@ -1,5 +1,6 @@
 internal import CenterStore
 internal import EpitopeModel
+internal import Signatures
 
 /// Waits at the global center for updates, and stores each with the cursor that it moves.
 struct SubscriptionLane: Sendable {

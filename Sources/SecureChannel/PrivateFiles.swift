@@ -14,7 +14,12 @@ enum PrivateFiles {
 
     /// Makes a directory (mode 0700) where there is none, and sees that it can be written. Its parent has to exist.
     static func makeDirectory(_ path: String) throws(EpitopeError) {
-        guard mkdir(path, 0o700) == 0 || errno == EEXIST else { throw failure("make the folder \(path)") }
+        var made = mkdir(path, 0o700) == 0 || errno == EEXIST
+        if !made, errno == ENOENT, let slash = path.lastIndex(of: "/"), slash != path.startIndex {
+            try makeDirectory(String(path[..<slash]))
+            made = mkdir(path, 0o700) == 0 || errno == EEXIST
+        }
+        guard made else { throw failure("make the folder \(path)") }
         guard access(path, W_OK | X_OK) == 0 else { throw failure("write in the folder \(path)") }
     }
 

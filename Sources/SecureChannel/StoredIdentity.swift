@@ -84,6 +84,14 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
             authorityPEM: content.authority, from: path)
     }
 
+    /// Loads the identity of a folder; `nil` where this machine is not enrolled.
+    ///
+    /// - Throws: what ``load(from:)`` throws, but not `identity-missing`.
+    public static func loadIfEnrolled(from directory: String) throws(EpitopeError) -> StoredIdentity? {
+        guard try PrivateFiles.load("\(directory)/\(file)") != nil else { return nil }
+        return try load(from: directory)
+    }
+
     /// Stores the identity durably, in one step, in a folder that is made if there is none.
     public func save(in directory: String) throws(EpitopeError) {
         try PrivateFiles.makeDirectory(directory)

@@ -8,21 +8,7 @@ enum CheckedCommand {
     ///   - output: a file that takes what the program prints and complains about.
     /// - Returns: its exit status; 128 and the signal's number for a program that a signal ended.
     static func run(_ arguments: [String], output: String, within seconds: Double) throws(EpitopeError) -> Int32 {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-        defer { words.forEach { free($0) } }
-        var process: pid_t = 0
-        let spawned = posix_spawn(&process, arguments[0], &actions, nil, &words, environ)
-        guard spawned == 0 else {
-            throw EpitopeError(
-                .suricataAbsent, "\(arguments[0]) can't be run: \(String(cString: strerror(spawned)))",
-                remedy: "install Suricata 7 (Scripts/install-dependencies), and name its program in the center's settings")
-        }
+        let process = try start(arguments, output: output)
         let deadline = ContinuousClock.now + .seconds(seconds)
         var status: Int32 = 0
         while waitpid(process, &status, WNOHANG) == 0 {
@@ -37,5 +23,33 @@ enum CheckedCommand {
         }
         let signal = status & 0x7f
         return signal == 0 ? (status >> 8) & 0xff : 128 + signal
+    }
+
+    /// Starts a program; the caller waits for its end (`waitpid`).
+    static func start(_ arguments: [String], output: String) throws(EpitopeError) -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // A thread of a dispatch queue has most signals blocked; the program must not inherit that.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        defer { words.forEach { free($0) } }
+        var process: pid_t = 0
+        let spawned = posix_spawn(&process, arguments[0], &actions, &attributes, &words, environ)
+        guard spawned == 0 else {
+            throw EpitopeError(
+                .suricataAbsent, "\(arguments[0]) can't be run: \(String(cString: strerror(spawned)))",
+                remedy: "install Suricata 7 (Scripts/install-dependencies), and name its program in the center's settings")
+        }
+        return process
     }
 }

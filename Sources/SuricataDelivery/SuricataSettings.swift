@@ -30,3 +30,24 @@ public struct SuricataSettings: Hashable, Sendable, Codable {
         self.reloadTimeout = reloadTimeout
     }
 }
+
+extension SuricataSettings {
+    private enum CodingKeys: String, CodingKey {
+        case socketPath = "socket"
+        case rulesFile, binaryPath, action, configurationFile, commandTimeout, reloadTimeout
+    }
+
+    /// Every key may be left out.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        let standard = SuricataSettings()
+        self.init(
+            socketPath: try values.decodeIfPresent(String.self, forKey: .socketPath) ?? standard.socketPath,
+            rulesFile: try values.decodeIfPresent(String.self, forKey: .rulesFile) ?? standard.rulesFile,
+            binaryPath: try values.decodeIfPresent(String.self, forKey: .binaryPath) ?? standard.binaryPath,
+            action: try values.decodeIfPresent(SuricataRule.Action.self, forKey: .action) ?? standard.action,
+            configurationFile: try values.decodeIfPresent(String.self, forKey: .configurationFile),
+            commandTimeout: try values.decodeIfPresent(Double.self, forKey: .commandTimeout) ?? standard.commandTimeout,
+            reloadTimeout: try values.decodeIfPresent(Double.self, forKey: .reloadTimeout) ?? standard.reloadTimeout)
+    }
+}

@@ -1,6 +1,6 @@
 import ArgumentParser
 import EpitopeModel
-import FoundationEssentials
+import Foundation
 
 /// Where a part of Epitope keeps what it must not forget.
 enum StateDirectory {

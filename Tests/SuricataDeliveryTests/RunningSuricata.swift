@@ -1,5 +1,6 @@
 import EpitopeModel
 import Foundation
+import Glibc
 import Rendering
 import Signatures
 @testable import SuricataDelivery
@@ -9,7 +10,7 @@ import Testing
 /// (Scripts/install-dependencies test); without them the test fails.
 final class RunningSuricata {
     let folder: String
-    private var process: Process?
+    private var process: pid_t?
     var settings: SuricataSettings {
         SuricataSettings(socketPath: "\(folder)/s.sock", rulesFile: "\(folder)/epitope.rules", reloadTimeout: 30)
     }
@@ -54,19 +55,20 @@ final class RunningSuricata {
     }
 
     func start(_ more: [String] = []) throws {
-        let process = try run(["--af-packet=lo"] + more)
+        let process = try CheckedCommand.start(command(["--af-packet=lo"] + more), output: "\(folder)/output")
         self.process = process
         let deadline = Date().addingTimeInterval(60)
         while (try? CommandSocket(path: settings.socketPath)) == nil {
-            try #require(process.isRunning && Date() < deadline, "Suricata did not start: \(output)")
+            try #require(waitpid(process, nil, WNOHANG) == 0 && Date() < deadline, "Suricata did not start: \(output)")
             usleep(20_000)
         }
     }
 
     func stop() {
-        process?.terminate()
-        process?.waitUntilExit()
-        process = nil
+        guard let process else { return }
+        kill(process, SIGTERM)
+        waitpid(process, nil, 0)
+        self.process = nil
     }
 
     /// Has a Suricata of its own read a capture file with the rules as they lie in the file.
@@ -74,24 +76,15 @@ final class RunningSuricata {
     /// - Returns: the alerts of its EVE log, one JSON object a line.
     func alerts(in capture: [UInt8]) throws -> [String] {
         try Data(capture).write(to: URL(fileURLWithPath: "\(folder)/capture.pcap"))
-        let reader = try run(["-r", "\(folder)/capture.pcap", "-k", "none"])
-        reader.waitUntilExit()
-        try #require(reader.terminationStatus == 0, "Suricata did not read the capture: \(output)")
+        let status = try CheckedCommand.run(command(["-r", "\(folder)/capture.pcap", "-k", "none"]), output: "\(folder)/output", within: 60)
+        try #require(status == 0, "Suricata did not read the capture: \(output)")
         return try String(contentsOfFile: "\(folder)/eve.json", encoding: .utf8).split(separator: "\n").map(String.init)
     }
 
     private var output: String { (try? String(contentsOfFile: "\(folder)/output", encoding: .utf8)) ?? "" }
 
-    private func run(_ arguments: [String]) throws -> Process {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: settings.binaryPath)
-        process.arguments = ["-c", "\(folder)/s.yaml", "-l", folder] + arguments
-        _ = FileManager.default.createFile(atPath: "\(folder)/output", contents: nil)
-        let log = try #require(FileHandle(forWritingAtPath: "\(folder)/output"))
-        process.standardOutput = log
-        process.standardError = log
-        try process.run()
-        return process
+    private func command(_ arguments: [String]) -> [String] {
+        [settings.binaryPath, "-c", "\(folder)/s.yaml", "-l", folder] + arguments
     }
 }
 

@@ -58,7 +58,7 @@ public final class TemporaryFolder: Sendable {
     }
 
     public func makeFile(_ name: String) throws -> FileHandle {
-        FileManager.default.createFile(atPath: "\(path)/\(name)", contents: nil)
+        _ = FileManager.default.createFile(atPath: "\(path)/\(name)", contents: nil)
         return try FileHandle(forWritingTo: URL(fileURLWithPath: "\(path)/\(name)"))
     }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import CenterStore
 import EpitopeModel
+import PacketCoding
 
 /// `status`: what a center holds, for a person.
 struct CenterStatusCommand<Kind: CenterKind>: AsyncParsableCommand {

@@ -4,6 +4,7 @@ import EpitopeModel
 import Logging
 import SecureChannel
 import ServiceLifecycle
+import UnixSignals
 
 /// Where a center listens: `--listen`.
 struct ListenOptions: ParsableArguments {

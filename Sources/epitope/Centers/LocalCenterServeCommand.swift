@@ -1,9 +1,10 @@
-import ArgumentParser
+public import ArgumentParser
 import CenterStore
 import EpitopeModel
 import Foundation
 import LocalCenter
-import Rendering
+import Logging
+public import Rendering
 import SecureChannel
 import SuricataDelivery
 
@@ -25,36 +26,47 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
     var suricataRules: String?
 
     @Option(help: "What a rule does: alert, or drop where Suricata is inline.")
-    var action: LocalCenterConfiguration.RuleAction?
+    var action: SuricataRule.Action?
 
     func run() async throws {
-        var configuration = try config.map(LocalCenterConfiguration.load(path:)) ?? LocalCenterConfiguration()
-        if let action { configuration.ruleAction = action }
+        let configuration = try config.map(LocalCenterConfiguration.load(path:)) ?? LocalCenterConfiguration()
         let logger = CenterProcess.logger("local-center")
         let store = try stateOptions.openStore()
+        let delivery = delivery(configuration)
+        let link = try link(configuration)
         let service = LocalCenterService(
-            configuration: configuration, store: store, delivery: try delivery(configuration),
-            link: try link(configuration), logger: logger)
+            configuration: configuration, store: store, delivery: delivery, link: link, logger: logger)
+        let preparation = Task {
+            do {
+                try await delivery?.prepare()
+            } catch {
+                logger.error("the forms of rules could not be checked ahead: \(error)")
+            }
+        }
+        defer { preparation.cancel() }
         try await CenterProcess.run(
             stateOptions, listen: listenOptions, intake: service, ledger: store, logger: logger)
+        await link?.shutdown()
     }
 
-    /// The IDS, where socket and rules file are known.
-    private func delivery(_ configuration: LocalCenterConfiguration) throws -> SuricataUpdateDelivery? {
-        guard let settings = try configuration.suricataSettings(socket: suricataSocket, rulesFile: suricataRules) else {
+    /// The IDS, where the settings or the options say where it is.
+    private func delivery(_ configuration: LocalCenterConfiguration) -> SuricataUpdateDelivery? {
+        guard configuration.suricata != nil || suricataSocket != nil || suricataRules != nil else {
             Console.note("no Suricata is set: updates wait in the store (--suricata-socket and --suricata-rules)")
             return nil
         }
+        var settings = configuration.suricata ?? SuricataSettings()
+        if let suricataSocket { settings.socketPath = suricataSocket }
+        if let suricataRules { settings.rulesFile = suricataRules }
+        if let action { settings.action = action }
         return SuricataUpdateDelivery(settings)
     }
 
     private func link(_ configuration: LocalCenterConfiguration) throws -> CenterClient? {
-        do {
-            let directory = configuration.globalCenterState ?? stateOptions.globalDirectory
+        if let directory = configuration.globalCenterState {
             return try CenterClient(StoredIdentity.load(from: directory))
-        } catch where error.code == .identityMissing && configuration.globalCenterState == nil {
-            return nil
         }
+        return try StoredIdentity.loadIfEnrolled(from: stateOptions.globalDirectory).map(CenterClient.init)
     }
 }
 
@@ -79,4 +91,4 @@ struct LocalCenterLinkCommand: AsyncParsableCommand {
     }
 }
 
-extension LocalCenterConfiguration.RuleAction: ExpressibleByArgument {}
+extension SuricataRule.Action: ExpressibleByArgument {}

@@ -1,4 +1,5 @@
 import ArgumentParser
+import EpitopeModel
 import SecureChannel
 
 /// `epitope enroll`: gets this host its certificate.

@@ -22,15 +22,16 @@ struct HostStatusCommand: AsyncParsableCommand {
         let store = try HostStore(directory: stateOptions.directory)
         for destination in Destination.allCases {
             let waiting = try await store.waiting(for: destination)
-            do {
-                let identity = try StoredIdentity.load(from: stateOptions.identityDirectory(destination.rawValue))
-                rows.append([
-                    "\(destination.rawValue) \(identity.center)", identity.identity.name,
-                    Console.time(Double(identity.expiresMilliseconds)), "\(waiting)",
-                ])
-            } catch where error.code == .identityMissing {
+            guard let stored = try StoredIdentity.loadIfEnrolled(
+                from: stateOptions.identityDirectory(destination.rawValue))
+            else {
                 rows.append([destination.rawValue, "not enrolled", "-", "\(waiting)"])
+                continue
             }
+            rows.append([
+                "\(destination.rawValue) \(stored.center)", stored.identity.name,
+                Console.time(Double(stored.expiresMilliseconds)), "\(waiting)",
+            ])
         }
         Console.say(Console.table(rows))
         let today = try await store.outcomes(day: Int64(Date().timeIntervalSince1970) / 86400)

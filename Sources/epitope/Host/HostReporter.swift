@@ -19,17 +19,17 @@ struct HostReporter {
         var hostID: String?
         for destination in options.sendTo.destinations {
             let directory = stateOptions.identityDirectory(destination.rawValue)
-            do {
-                let client = try CenterClient(StoredIdentity.load(from: directory))
-                hostID = hostID ?? client.identity.identity.name
-                clients.append(client)
-                directories.append(directory)
-                routes[destination] = .init(
-                    send: { try await client.send($0) }, prepare: { try? await client.warmUp() })
-            } catch where error.code == .identityMissing {
+            guard let identity = try StoredIdentity.loadIfEnrolled(from: directory) else {
                 logger.info(
                     "not enrolled at a \(destination.rawValue) center: packets for it wait in the spool (epitope enroll)")
+                continue
             }
+            let client = try CenterClient(identity)
+            hostID = hostID ?? identity.identity.name
+            clients.append(client)
+            directories.append(directory)
+            routes[destination] = .init(
+                send: { try await client.send($0) }, prepare: { try? await client.warmUp() })
         }
         self.clients = clients
         identityDirectories = directories

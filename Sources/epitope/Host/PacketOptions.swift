@@ -1,8 +1,8 @@
-import ArgumentParser
-import BehaviourBlocking
-import Extraction
+public import ArgumentParser
+public import BehaviourBlocking
+public import Extraction
 import HostStore
-import Novelty
+public import Novelty
 
 /// Options of what is made of a stalled call, and where it goes.
 struct PacketOptions: ParsableArguments {

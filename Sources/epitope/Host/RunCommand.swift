@@ -2,6 +2,7 @@ import ArgumentParser
 import BehaviourBlocking
 import Extraction
 import Glibc
+import HostParameters
 import Logging
 import SeccompBackend
 

@@ -1,0 +1,21 @@
+internal import EpitopeModel
+internal import GRDB
+internal import Rendering
+
+/// The sids that the store has given out, each to one signature for ever.
+enum SidBook {
+    /// The sid of a signature: the one that it has, else the next that was never given out.
+    static func sid(of signatureID: String, db: Database) throws -> UInt32 {
+        if let known = try UInt32.fetchOne(db, sql: "SELECT sid FROM sids WHERE signature_id = ?", arguments: [signatureID]) {
+            return known
+        }
+        let next = try UInt32.fetchOne(db, sql: "SELECT max(sid) + 1 FROM sids") ?? SidRange.all.lowerBound
+        guard SidRange.all.contains(next) else {
+            throw EpitopeError(
+                .sidsExhausted, "all \(SidRange.all.count) rule numbers of the store are given out",
+                remedy: "start a new store for this center, and keep the old one for reading")
+        }
+        try db.execute(sql: "INSERT INTO sids (signature_id, sid) VALUES (?, ?)", arguments: [signatureID, next])
+        return next
+    }
+}
