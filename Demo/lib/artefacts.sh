@@ -11,7 +11,8 @@ write_disassembly() {
         echo "signature: $1"
         echo
         if tool=$(command -v cstool); then
-            "$tool" x64 "$1"
+            # A window may begin inside an instruction: what does not decode is shown as data.
+            "$tool" -s x64 "$1"
         elif tool=$(command -v objdump); then
             "$tool" -D -b binary -m i386:x86-64 -M intel "$binary" | sed -n '/^ *[0-9a-f]*:\t/p'
         elif tool=$(command -v llvm-mc); then
