@@ -120,7 +120,7 @@ struct StoreTests {
     }
 
     @Test func withoutARuleNumberAnUpdateIsKeptWithTheReason() async throws {
-        let store = try CenterStore(path: path)
+        let store = try CenterStore(path: path, clock: TestClock().clock)
         try await store.write { db in
             try db.execute(sql: "INSERT INTO sids (signature_id, sid) VALUES ('x', 3999999)")
         }
