@@ -6,34 +6,66 @@ public struct Command: Sendable {
     public let output: String
     public let errors: String
 
-    /// Runs a program with its output in files, so that however much it prints it never waits for a reader, and ends
-    /// it when it takes longer than `seconds`.
+    /// Runs a program with its output in files, so that however much it prints it never waits for a reader, and kills
+    /// its process group when it takes longer than `seconds`.
+    ///
+    /// It starts with no signal blocked or ignored. Foundation's `Process` would hand on the mask of the thread that
+    /// the test happens to run on, on which most signals are blocked: what it starts could not be ended by SIGTERM.
     public static func run(
         _ program: String, _ arguments: [String], environment: [String: String] = [:], seconds: Double = 120
     ) async throws -> Command {
         let folder = try TemporaryFolder()
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = arguments
-        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        process.standardInput = FileHandle.nullDevice
         let output = try folder.makeFile("output")
         let errors = try folder.makeFile("errors")
-        process.standardOutput = output
-        process.standardError = errors
-        let ended = AsyncStream<Void>.makeStream()
-        process.terminationHandler = { _ in ended.continuation.finish() }
-        try process.run()
-        let identifier = process.processIdentifier
+        let variables = ProcessInfo.processInfo.environment.merging(environment) { $1 }.map { "\($0)=\($1)" }
+        let identifier = try spawn([program] + arguments, variables, output.fileDescriptor, errors.fileDescriptor)
         let guardian = Task {
             try await Task.sleep(for: .seconds(seconds))
-            kill(identifier, SIGKILL)
+            kill(-identifier, SIGKILL)
         }
-        for await _ in ended.stream {}
+        let status = await withCheckedContinuation { continuation in
+            Thread {
+                var status: Int32 = 0
+                while waitpid(identifier, &status, 0) < 0, errno == EINTR {}
+                continuation.resume(returning: status)
+            }.start()
+        }
         guardian.cancel()
+        let signal = status & 0x7f
         return Command(
-            status: process.terminationReason == .exit ? process.terminationStatus : 128 + process.terminationStatus,
-            output: try folder.read("output"), errors: try folder.read("errors"))
+            status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, output: try folder.read("output"),
+            errors: try folder.read("errors"))
+    }
+
+    /// Starts a program in a process group of its own.
+    private static func spawn(
+        _ words: [String], _ variables: [String], _ output: Int32, _ errors: Int32
+    ) throws -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_adddup2(&actions, output, 1)
+        posix_spawn_file_actions_adddup2(&actions, errors, 2)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        var every = sigset_t()
+        sigfillset(&every)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &every)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP))
+        let argv = words.map { strdup($0) } + [nil]
+        let envp = variables.map { strdup($0) } + [nil]
+        defer { (argv + envp).forEach { free($0) } }
+        var identifier: pid_t = 0
+        let failure = posix_spawn(&identifier, words[0], &actions, &attributes, argv, envp)
+        guard failure == 0 else { throw POSIXError(POSIXErrorCode(rawValue: failure) ?? .EIO) }
+        return identifier
     }
 
     /// The program of that name that was built with the tests: it lies beside them.
