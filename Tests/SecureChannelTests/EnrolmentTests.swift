@@ -139,7 +139,7 @@ struct EnrolmentTests {
             #expect(
                 await code {
                     try await EnrolmentClient.enroll(
-                        at: center.address, token: token, storingIn: "\(center.directory)/no/such")
+                        at: center.address, token: token, storingIn: "/dev/null/such")
                 } == .stateUnwritable)
             _ = try await EnrolmentClient.enroll(at: center.address, token: token, storingIn: "\(center.directory)/host")
         }
