@@ -25,7 +25,7 @@ extension CenterStore: EnrolmentLedger {
             let grant = EnrolmentGrant(identity: Identity(role: role, name: row["name"]), expiresMilliseconds: row["expires_ms"])
             if let used = row["used_ms"] as Int64? {
                 throw EpitopeError(
-                    .tokenUsed, "the enrolment token for \(grant.identity.name) was used at \(used) ms",
+                    .tokenUsed, "the enrolment token for \(grant.identity.name) was used at \(Date(timeIntervalSince1970: Double(used) / 1000).formatted(.iso8601))",
                     remedy: "make a new token; where nobody of yours used it, revoke \(grant.identity.name) first")
             }
             guard nowMilliseconds < grant.expiresMilliseconds else {

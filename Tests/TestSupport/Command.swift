@@ -38,7 +38,7 @@ public struct Command: Sendable {
     }
 
     /// Starts a program in a process group of its own.
-    private static func spawn(
+    static func spawn(
         _ words: [String], _ variables: [String], _ output: Int32, _ errors: Int32
     ) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
