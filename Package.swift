@@ -148,7 +148,7 @@ let package = Package(
         tests(
             "SeccompBackendTests",
             ["EpitopeModel", "BehaviourBlocking", "Extraction", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "protect"]),
-        tests("HostParametersTests", ["EpitopeModel", "HostParameters"]),
+        tests("HostParametersTests", ["EpitopeModel", "HostParameters", crypto]),
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostParameters", "HostStore", "HostPipeline", logging]),
         tests("SecureChannelTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "CenterServer", "Signatures", crypto, x509, swiftASN1, logging, nioCore, nioPosix, nioSSL, nioHTTP1, asyncHTTPClient, serviceLifecycle]),
