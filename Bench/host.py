@@ -27,7 +27,7 @@ default-rule-path: {folder}
 rule-files: [epitope.rules]
 unix-command: {{enabled: yes, filename: {folder}/command.socket}}
 outputs: [{{eve-log: {{enabled: yes, filetype: regular, filename: eve.json, types: [alert]}}}}]
-af-packet: [{{interface: lo, cluster-id: 91, cluster-type: cluster_flow, defrag: no}}]
+pcap: [{{interface: lo}}]
 classification-file: /etc/suricata/classification.config
 reference-config-file: /etc/suricata/reference.config
 """
@@ -131,7 +131,7 @@ def chain(build, folder, runs):
     with contextlib.ExitStack() as stack:
         say("starting suricata")
         stack.enter_context(
-            started(["suricata", "-c", ids / "suricata.yaml", "--af-packet=lo", "-l", ids], folder / "suricata.log"))
+            started(["suricata", "-c", ids / "suricata.yaml", "--pcap=lo", "-l", ids], folder / "suricata.log"))
         wait_until("suricata's start", 60, lambda: "Engine started" in (folder / "suricata.log").read_text(errors="replace"))
         say("starting the center")
         epitope(build, "local-center", "init", "--state", site, "--name", "bench", "--address", "127.0.0.1")
@@ -157,8 +157,8 @@ def chain(build, folder, runs):
     blocked = {}
     for line in (host / "events.jsonl").read_text().splitlines():
         event = json.loads(line)
-        if event["event"] == "blocked":
-            blocked[event["packet"]] = event["time_ms"]
+        if event["event"] == "packet-made":
+            blocked[event["packet"]] = event["stalledTime"]
     stored, live = {}, {}
     signature_of = {}
     for event in events:

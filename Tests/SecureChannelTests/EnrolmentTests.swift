@@ -136,12 +136,10 @@ struct EnrolmentTests {
     func unwritable() async throws {
         try await TestCenter.run { center in
             let token = try await center.token()
-            // Below a file nobody can make a folder, not even root.
-            try PrivateFiles.save("", to: "\(center.directory)/file")
             #expect(
                 await code {
                     try await EnrolmentClient.enroll(
-                        at: center.address, token: token, storingIn: "\(center.directory)/file/such")
+                        at: center.address, token: token, storingIn: "/dev/null/such")
                 } == .stateUnwritable)
             _ = try await EnrolmentClient.enroll(at: center.address, token: token, storingIn: "\(center.directory)/host")
         }

@@ -34,10 +34,8 @@ final class RunningSuricata {
                   filename: eve.json
                   types:
                     - alert
-            af-packet:
+            pcap:
               - interface: lo
-                cluster-id: \(Int.random(in: 1...60000))
-                threads: 1
             unix-command:
               enabled: yes
               filename: \(folder)/s.sock
@@ -55,7 +53,7 @@ final class RunningSuricata {
     }
 
     func start(_ more: [String] = []) throws {
-        let process = try CheckedCommand.start(command(["--af-packet=lo"] + more), output: "\(folder)/output")
+        let process = try CheckedCommand.start(command(["--pcap=lo"] + more), output: "\(folder)/output")
         self.process = process
         let deadline = Date().addingTimeInterval(60)
         while (try? CommandSocket(path: settings.socketPath)) == nil {
