@@ -20,7 +20,20 @@ struct Enrolment: Sendable {
         try CertificateAuthority.checkRequest(request.request)
         let nowMilliseconds = now()
         let grant = try await ledger.redeemToken(secretHash: token.secretHash, nowMilliseconds: nowMilliseconds)
-        return try issue(to: grant.identity, request: request.request, nowMilliseconds: nowMilliseconds)
+        let from = try await beyondRevocation(of: grant.identity, nowMilliseconds: nowMilliseconds)
+        return try issue(to: grant.identity, request: request.request, nowMilliseconds: from)
+    }
+
+    /// A certificate's dates count whole seconds (RFC 5280, 4.1.2.5): one of the very second of a revocation can't be
+    /// told from one that was issued before it, and would be turned away for good. Such a one waits for the next second.
+    private func beyondRevocation(of identity: Identity, nowMilliseconds: Int64) async throws -> Int64 {
+        let second = nowMilliseconds / 1000 * 1000
+        guard try await ledger.isRevoked(identity, issuedMilliseconds: second),
+            try await !ledger.isRevoked(identity, issuedMilliseconds: second + 1000)
+        else { return nowMilliseconds }
+        // The token is spent: a wait that is cut short must not cost it.
+        try? await Task.sleep(for: .milliseconds(second + 1000 - nowMilliseconds))
+        return second + 1000
     }
 
     /// - Throws: `request-malformed`.

@@ -69,6 +69,10 @@ public struct LocalCenterConfiguration: Hashable, Sendable, Codable {
         try read(.keepDays, &keepDays)
         globalCenterState = try values.decodeIfPresent(String.self, forKey: .globalCenterState)
         try read(.subscribing, &subscribing)
+        if try values.contains(.suricata) && !values.decodeNil(forKey: .suricata) {
+            try ConfigurationFile.refuseUnknown(
+                in: values.superDecoder(forKey: .suricata), known: SuricataSettings.settingNames)
+        }
         suricata = try values.decodeIfPresent(SuricataSettings.self, forKey: .suricata)
         try check()
     }

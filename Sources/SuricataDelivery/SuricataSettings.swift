@@ -32,10 +32,13 @@ public struct SuricataSettings: Hashable, Sendable, Codable {
 }
 
 extension SuricataSettings {
-    private enum CodingKeys: String, CodingKey {
+    private enum CodingKeys: String, CodingKey, CaseIterable {
         case socketPath = "socket"
         case rulesFile, binaryPath, action, configurationFile, commandTimeout, reloadTimeout
     }
+
+    /// The keys of a settings file.
+    public static var settingNames: [String] { CodingKeys.allCases.map(\.rawValue) }
 
     /// Every key may be left out.
     public init(from decoder: any Decoder) throws {
