@@ -4,18 +4,26 @@ import EpitopeModel
 import Glibc
 
 /// Looks at a process whose critical call is stalled, from outside of it, and says what was seen.
-struct Inspector: Sendable {
+///
+/// It keeps open files from call to call, so it is for one thread.
+final class Inspector {
     let classifier = BackingClassifier()
     /// Whether return addresses beyond the caller are wanted though the caller is backed.
     let wantsDeeper: Bool
-    var source = AddressSpace.Source.automatic
+    let source: AddressSpace.Source
+    private var threads = ThreadFilesCache()
+
+    init(wantsDeeper: Bool, source: AddressSpace.Source = .automatic) {
+        self.wantsDeeper = wantsDeeper
+        self.source = source
+    }
 
     /// What was seen. For a caller in unbacked memory the send buffer and the caller's code are part of it.
     func observe(_ call: PendingCall) throws(InspectionFailure) -> Observation {
-        let registers = try Self.registers(of: call.thread)
+        let (files, registers) = try threads.files(of: call.thread, executes: call.call.family == .exec)
         let view = ProcessView(
-            memory: ProcessMemory(thread: call.thread), space: try AddressSpace(of: call.thread, source: source),
-            pages: PageTable(of: call.thread), classifier: classifier, stackPointer: registers.stack_pointer)
+            memory: ProcessMemory(thread: call.thread), space: AddressSpace(files, source: source),
+            pages: PageTable(files), classifier: classifier, stackPointer: registers.stack_pointer)
         // 32-bit calls are made by 64-bit code too; its stack tells.
         let isWide = call.interface == .x86_64 || registers.stack_pointer > UInt64(UInt32.max)
             || call.instructionPointer > UInt64(UInt32.max)
@@ -79,20 +87,5 @@ struct Inspector: Sendable {
         let ending = memory.read(caller.address - before, Int(before))
         let around = memory.read(caller.address - min(before, 16), Int(min(before, 16)) + 16)
         return [ending, around].filter { $0.count >= 16 }
-    }
-
-    private static func registers(of thread: pid_t) throws(InspectionFailure) -> epitope_registers {
-        var registers = epitope_registers()
-        var attempts = 0
-        while true {
-            let status = epitope_read_registers(thread, &registers)
-            if status == 0 { return registers }
-            // On another processor, on its way to sleep: its notification came first.
-            guard status == -EBUSY, attempts < 2000 else {
-                throw InspectionFailure(errno: -status, reading: "registers")
-            }
-            attempts += 1
-            if attempts > 50 { usleep(50) } else { sched_yield() }
-        }
     }
 }
