@@ -38,6 +38,24 @@ final class AddressSpace {
         return entries?.first { $0.contains(address) }
     }
 
+    /// The mapping at an address without its name, which is what costs most to ask for.
+    func span(at address: UInt64) -> epitope_span? {
+        if entries == nil {
+            var span = epitope_span()
+            switch epitope_query_nameless(maps, address, &span) {
+            case 0: return span
+            case -ENOENT, -ESRCH: return nil
+            default: break
+            }
+        }
+        return entry(at: address).map { entry in
+            epitope_span(
+                start: entry.start, end: entry.end, offset: entry.offset, inode: entry.inode,
+                device_major: entry.device.major, device_minor: entry.device.minor,
+                flags: UInt32(entry.protection.rawValue))
+        }
+    }
+
     /// The executable mapping that an address lies in; `nil` where there is none.
     func executableEntry(at address: UInt64) -> MapEntry? {
         for span in spans where address >= span.start && address < span.end { return span.entry }

@@ -59,7 +59,11 @@ final class Supervisor: Sendable {
         let verdict: Verdict
         do {
             try call.readIndirectArguments()
-            verdict = Verdict(on: try inspector.observe(call), policy: policy)
+            guard let observation = try inspector.observe(call) else {
+                _ = epitope_notification_continue(listener, call.id)
+                return
+            }
+            verdict = Verdict(on: observation, policy: policy)
         } catch {
             answerUninspectable(call, error)
             return
