@@ -207,7 +207,7 @@ bool epitope_shares_memory(pid_t one, pid_t other) {
     return result == 0 || (result < 0 && errno != ESRCH);
 }
 
-int epitope_pidfd_open(pid_t process) {
+int epitope_process_handle(pid_t process) {
     int descriptor = (int)syscall(SYS_pidfd_open, process, 0);
     return descriptor >= 0 ? descriptor : -errno;
 }

@@ -48,11 +48,10 @@ import Testing
         let (_, layout, bytes) = try Self.libc()
         let table = try #require(UnwindTable(layout, bytes))
         let function = try #require(dlsym(nil, name))
-        var found = Dl_info()
-        try #require(dladdr(function, &found) != 0)
-        let base = try #require(found.dli_fbase)
+        let maps = MapEntry.entries(inMaps: try #require(ProcessFile.text(of: getpid(), "maps")))
+        let base = try #require(maps.first { $0.name.hasSuffix("/libc.so.6") && $0.offset == 0 }).start
         // At its first instruction the return address is all that lies on the stack.
-        #expect(table.frameSize(at: UInt64(UInt(bitPattern: function) - UInt(bitPattern: base))) == 8)
+        #expect(table.frameSize(at: UInt64(UInt(bitPattern: function)) - base) == 8)
     }
 
     @Test func truncatedAndChangedTablesNeverTrap() throws {

@@ -143,7 +143,7 @@ int epitope_memory_file_device(uint32_t *device_major, uint32_t *device_minor);
 /* Whether two processes have one address space; true where the kernel can't tell. */
 bool epitope_shares_memory(pid_t one, pid_t other);
 
-int epitope_pidfd_open(pid_t process);
+int epitope_process_handle(pid_t process);
 int epitope_pidfd_signal(int pidfd, int signal);
 
 /* ---- socket.c: the socket that a stalled call is about ---- */

@@ -108,7 +108,7 @@ final class Supervisor: Sendable {
         }
         count(\.denied)
         // A handle first, then the look whether the call still waits: so neither hits another process.
-        let pidfd = epitope_pidfd_open(ProcessFile.status(of: call.thread, "Tgid") ?? call.thread)
+        let pidfd = epitope_process_handle(ProcessFile.status(of: call.thread, "Tgid") ?? call.thread)
         defer { if pidfd >= 0 { close(pidfd) } }
         if epitope_notification_is_valid(listener, call.id) {
             if extraction == .cut, !cut(call, verdict) { count(\.cutFailed) }
