@@ -1,7 +1,10 @@
 /* Places an inert stub in unbacked memory of one kind and has it make one call to loopback, so that tests can see
  * what behaviour blocking holds of it.
  *
- *   call-stub FORM PLACE CALL PORT [thread]
+ *   call-stub FORM PLACE CALL PORT [thread|stale]
+ *
+ * "stale" is a second thread, the stack below whose frame is full of return addresses into this program: words that
+ * the library's frame may leave standing.
  *
  * Prints the caller's address that is to be found and the stub's place, then the call's result:
  *
@@ -37,6 +40,7 @@ extern uint8_t spare_text_page[];
 struct job {
     const char *form, *place, *call;
     uint16_t port;
+    int stale;
 };
 
 static _Noreturn void fail(const char *what) {
@@ -92,6 +96,13 @@ static uint8_t *put(const char *place, const uint8_t *code, size_t length, uint8
     int protection = PROT_READ | PROT_EXEC | (strcmp(place, "stack") == 0 || strcmp(place, "heap") == 0 ? PROT_WRITE : 0);
     if (mprotect(page, PAGE, protection) != 0) fail("mprotect");
     return page;
+}
+
+/* Fills the stack below the caller's frame with an address of this program's own that follows a call instruction. */
+static __attribute__((noinline)) void litter(void) {
+    void *volatile words[512];
+    for (int index = 0; index < 512; index++) words[index] = __builtin_return_address(0);
+    __asm__ volatile("" : : "r"(words) : "memory");
 }
 
 static void announce(const uint8_t *base, size_t length, size_t caller) {
@@ -184,6 +195,7 @@ static void *run(void *context) {
     }
     announce(base, length, caller);
     errno = 0;
+    if (job->stale) litter();
     long first = direct || narrow ? number : (long)function;
     long result = ((stub_function *)base)(first, a[0], a[1], a[2], a[3], a[4], a[5]);
     if (!direct && !narrow) result = (int)result; /* most of these functions return an int */
@@ -221,7 +233,8 @@ int main(int count, char **arguments) {
     if (count == 4 && strcmp(arguments[1], "repeat") == 0) return repeat(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
     if (count < 5) return 97;
     struct job job = {arguments[1], arguments[2], arguments[3], (uint16_t)atoi(arguments[4])};
-    if (count > 5 && strcmp(arguments[5], "thread") == 0) {
+    job.stale = count > 5 && strcmp(arguments[5], "stale") == 0;
+    if (job.stale || (count > 5 && strcmp(arguments[5], "thread") == 0)) {
         pthread_t thread;
         if (pthread_create(&thread, NULL, run, &job) != 0) fail("thread");
         pthread_join(thread, NULL);

@@ -47,11 +47,15 @@ int epitope_open_process_file(pid_t process, const char *name, int flags) {
 int epitope_read_registers(pid_t thread, struct epitope_registers *registers) {
     int descriptor = epitope_open_process_file(thread, "syscall", O_RDONLY);
     if (descriptor < 0) return descriptor;
-    char text[256];
-    ssize_t length = read(descriptor, text, sizeof text - 1);
-    int error = errno;
+    int result = epitope_read_registers_from(descriptor, registers);
     close(descriptor);
-    if (length < 0) return -error;
+    return result;
+}
+
+int epitope_read_registers_from(int descriptor, struct epitope_registers *registers) {
+    char text[256];
+    ssize_t length = pread(descriptor, text, sizeof text - 1, 0);
+    if (length < 0) return -errno;
     text[length] = 0;
     if (strncmp(text, "running", 7) == 0) return -EBUSY;
 
@@ -119,6 +123,19 @@ _Static_assert(sizeof(struct procmap_query) == 104, "the kernel's layout");
 #define PROCMAP_QUERY_IOCTL _IOWR('f', 17, struct procmap_query)
 enum { QUERY_EXECUTABLE = 0x04, QUERY_COVERING_OR_NEXT = 0x10 };
 
+int epitope_query_nameless(int maps, uint64_t address, struct epitope_span *span) {
+    struct procmap_query query = {.size = sizeof query, .query_addr = address};
+    if (ioctl(maps, PROCMAP_QUERY_IOCTL, &query) != 0) return -errno;
+    span->start = query.vma_start;
+    span->end = query.vma_end;
+    span->offset = query.vma_offset;
+    span->inode = query.inode;
+    span->device_major = query.dev_major;
+    span->device_minor = query.dev_minor;
+    span->flags = (uint32_t)(query.vma_flags & 15);
+    return 0;
+}
+
 int epitope_query_mapping(int maps, uint64_t address, bool next, struct epitope_mapping *mapping) {
     struct procmap_query query = {
         .size = sizeof query,
@@ -146,6 +163,31 @@ int epitope_read_page_entry(int pagemap, uint64_t address, uint64_t *entry) {
     return count == (ssize_t)sizeof *entry ? 0 : count < 0 ? -errno : -ENOENT;
 }
 
+int epitope_open_mapped_file(pid_t process, uint64_t start, uint64_t end, const char *path) {
+    char name[4096 + 64];
+    snprintf(name, sizeof name, "/proc/%d/map_files/%llx-%llx", (int)process, (unsigned long long)start,
+             (unsigned long long)end);
+    int descriptor = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (descriptor >= 0 || path[0] != '/') return descriptor >= 0 ? descriptor : -errno;
+    int length = snprintf(name, sizeof name, "/proc/%d/root%s", (int)process, path);
+    if (length < 0 || (size_t)length >= sizeof name) return -ENAMETOOLONG;
+    descriptor = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return descriptor >= 0 ? descriptor : -errno;
+}
+
+int epitope_file_state(int descriptor, struct epitope_file_state *state) {
+    struct stat status;
+    if (fstat(descriptor, &status) != 0) return -errno;
+    if (!S_ISREG(status.st_mode)) return -EINVAL;
+    *state = (struct epitope_file_state){
+        .inode = status.st_ino, .size = (uint64_t)status.st_size,
+        .modified_seconds = status.st_mtim.tv_sec, .modified_nanoseconds = status.st_mtim.tv_nsec,
+        .changed_seconds = status.st_ctim.tv_sec, .changed_nanoseconds = status.st_ctim.tv_nsec,
+        .device_major = major(status.st_dev), .device_minor = minor(status.st_dev),
+    };
+    return 0;
+}
+
 int epitope_memory_file_device(uint32_t *device_major, uint32_t *device_minor) {
     int descriptor = memfd_create("epitope", MFD_CLOEXEC);
     if (descriptor < 0) return -errno;
@@ -165,7 +207,7 @@ bool epitope_shares_memory(pid_t one, pid_t other) {
     return result == 0 || (result < 0 && errno != ESRCH);
 }
 
-int epitope_pidfd_open(pid_t process) {
+int epitope_process_handle(pid_t process) {
     int descriptor = (int)syscall(SYS_pidfd_open, process, 0);
     return descriptor >= 0 ? descriptor : -errno;
 }

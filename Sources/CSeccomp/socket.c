@@ -13,7 +13,7 @@
 
 int epitope_read_socket(pid_t process, int descriptor, struct epitope_socket *result) {
     memset(result, 0, sizeof *result);
-    int pidfd = epitope_pidfd_open(process);
+    int pidfd = epitope_process_handle(process);
     if (pidfd < 0) return pidfd;
     int duplicate = (int)syscall(SYS_pidfd_getfd, pidfd, descriptor, 0);
     int error = errno;

@@ -51,6 +51,18 @@ import Testing
         #expect(receiver.arrivals(datagrams: name == "send") == 0)
     }
 
+    @Test(arguments: ["anonymous", "heap", "written-page"], ["connect", "send", "sendmsg", "sendmmsg", "accept"])
+    func staleReturnAddressesDoNotHideTheCaller(place: String, call name: String) async throws {
+        let receiver = Receiver(datagrams: name.hasPrefix("send"))
+        let run = try await ProtectedRun.fixture(
+            "call-stub", ["library", place, name, String(receiver.port), "stale"])
+        let call = try #require(run.calls.first, "output: \(run.output)")
+        #expect(call.evidence.first?.kind == (place == "written-page" ? .writtenImagePage : .libraryCall))
+        #expect(call.callersAddress == run.announcement.callersAddress)
+        #expect(run.announcement.errno == EPERM)
+        #expect(receiver.arrivals(datagrams: name.hasPrefix("send")) == 0)
+    }
+
     @Test(arguments: [[], ["thread"]]) func shellThatALibraryStartsForUnbackedCodeIsBlocked(_ more: [String]) async throws {
         let run = try await ProtectedRun.fixture("call-stub", ["library", "anonymous", "system", "0"] + more)
         let call = try #require(run.calls.first, "output: \(run.output)")

@@ -24,8 +24,8 @@ import Testing
     @Test func theKernelsQueryAndTheTextAgreeOnEveryMapping() throws {
         // A program that stands still: this one's mappings change under other tests.
         let child = try Child(["/bin/sleep", "600"])
-        let query = try AddressSpace(of: child.pid, source: .automatic)
-        let text = try AddressSpace(of: child.pid, source: .text)
+        let query = AddressSpace(try ThreadFiles(of: child.pid), source: .automatic)
+        let text = AddressSpace(try ThreadFiles(of: child.pid), source: .text)
         let entries = MapEntry.entries(inMaps: try #require(ProcessFile.text(of: child.pid, "maps")))
         #expect(entries.count > 10)
         for entry in entries where entry.name != "[vsyscall]" {
@@ -61,8 +61,8 @@ import Testing
     }
 
     @Test func processThatIsNotThereIsAFailureThatSaysSo() {
-        #expect(throws: InspectionFailure(errno: ENOENT, reading: "maps")) {
-            _ = try AddressSpace(of: pid_t.max, source: .automatic)
+        #expect(throws: InspectionFailure(errno: ENOENT, reading: "registers")) {
+            _ = try ThreadFiles(of: pid_t.max)
         }
         #expect(InspectionFailure(errno: EACCES, reading: "maps").description == "maps: Permission denied")
     }

@@ -92,6 +92,8 @@ struct epitope_registers {
 
 /* Reads /proc/TID/syscall. -EBUSY: the thread is running, thus in no call. */
 int epitope_read_registers(pid_t thread, struct epitope_registers *registers);
+/* The same of an open /proc/TID/syscall. -ESRCH: the thread that it was opened for has gone, whoever has its number. */
+int epitope_read_registers_from(int descriptor, struct epitope_registers *registers);
 /* Opens a file of /proc/PID, close-on-exec. */
 int epitope_open_process_file(pid_t process, const char *name, int flags);
 /* The bytes that could be read from `address` on, which may be fewer than asked. */
@@ -110,6 +112,29 @@ struct epitope_mapping {
 /* PROCMAP_QUERY (6.11) on an open /proc/PID/maps: the mapping at `address`, or with `next` the first executable one
  * at or after it. -ENOENT: there is none. -ENOTTY: the kernel has no such query. */
 int epitope_query_mapping(int maps, uint64_t address, bool next, struct epitope_mapping *mapping);
+
+struct epitope_span {
+    uint64_t start, end, offset, inode;
+    uint32_t device_major, device_minor;
+    uint32_t flags;                     /* as in epitope_mapping */
+};
+
+/* The mapping at `address` without its name, which is what costs most. Errors as above. */
+int epitope_query_nameless(int maps, uint64_t address, struct epitope_span *span);
+
+/* Opens the file behind a mapping: through map_files (privileged), else `path` below the process's root, which may by
+ * now be another file: compare its state with the mapping. */
+int epitope_open_mapped_file(pid_t process, uint64_t start, uint64_t end, const char *path);
+
+struct epitope_file_state {
+    uint64_t inode, size;
+    int64_t modified_seconds, modified_nanoseconds, changed_seconds, changed_nanoseconds;
+    uint32_t device_major, device_minor;
+};
+
+/* -EINVAL: not a regular file. */
+int epitope_file_state(int descriptor, struct epitope_file_state *state);
+
 /* One entry of an open /proc/PID/pagemap. */
 int epitope_read_page_entry(int pagemap, uint64_t address, uint64_t *entry);
 /* The device of the kernel's internal shared-memory mount, where memfds live. */
@@ -118,7 +143,7 @@ int epitope_memory_file_device(uint32_t *device_major, uint32_t *device_minor);
 /* Whether two processes have one address space; true where the kernel can't tell. */
 bool epitope_shares_memory(pid_t one, pid_t other);
 
-int epitope_pidfd_open(pid_t process);
+int epitope_process_handle(pid_t process);
 int epitope_pidfd_signal(int pidfd, int signal);
 
 /* ---- socket.c: the socket that a stalled call is about ---- */

@@ -5,8 +5,8 @@ import Glibc
 /// The address space of a stalled process, asked address by address.
 ///
 /// From 6.11 on the kernel answers for one address (PROCMAP_QUERY), which costs a fraction of a microsecond; before,
-/// the whole of `/proc/PID/maps` is read and parsed, once. It lives as long as one inspection: nothing is remembered
-/// from call to call, so that an exec or a reused id can't make it stale.
+/// the whole of `/proc/PID/maps` is read and parsed, once. It lives as long as one inspection: what is mapped is never
+/// remembered from call to call, since it may change in between.
 final class AddressSpace {
     enum Source {
         /// The query where the kernel has it, else the text.
@@ -15,18 +15,16 @@ final class AddressSpace {
     }
 
     private let maps: Int32
+    private let files: ThreadFiles
     private var entries: [MapEntry]?
     /// What is known of executable memory: for each span, the executable mapping that fills it, or none.
     private var spans: [(start: UInt64, end: UInt64, entry: MapEntry?)] = []
 
-    /// Opens the maps of a process or thread. Throws a negative errno as ``InspectionFailure``.
-    init(of thread: pid_t, source: Source) throws(InspectionFailure) {
-        maps = epitope_open_process_file(thread, "maps", O_RDONLY)
-        guard maps >= 0 else { throw InspectionFailure(errno: -maps, reading: "maps") }
+    init(_ files: ThreadFiles, source: Source) {
+        self.files = files
+        maps = files.maps
         if source == .text { entries = Self.parse(maps) }
     }
-
-    deinit { close(maps) }
 
     /// The mapping at an address; `nil` where nothing is mapped.
     func entry(at address: UInt64) -> MapEntry? {
@@ -38,6 +36,24 @@ final class AddressSpace {
             }
         }
         return entries?.first { $0.contains(address) }
+    }
+
+    /// The mapping at an address without its name, which is what costs most to ask for.
+    func span(at address: UInt64) -> epitope_span? {
+        if entries == nil {
+            var span = epitope_span()
+            switch epitope_query_nameless(maps, address, &span) {
+            case 0: return span
+            case -ENOENT, -ESRCH: return nil
+            default: break
+            }
+        }
+        return entry(at: address).map { entry in
+            epitope_span(
+                start: entry.start, end: entry.end, offset: entry.offset, inode: entry.inode,
+                device_major: entry.device.major, device_minor: entry.device.minor,
+                flags: UInt32(entry.protection.rawValue))
+        }
     }
 
     /// The executable mapping that an address lies in; `nil` where there is none.

@@ -1,3 +1,6 @@
+import CSeccomp
+import Glibc
+
 /// Recognises the call instructions of x86, backwards from a return address.
 enum CallInstruction {
     /// The longest call instruction looked for: opcode, ModRM, SIB, 32-bit displacement, and one prefix.
@@ -18,6 +21,22 @@ enum CallInstruction {
             if impliedLength(modRM: modRM, sib: sib) == length { return true }
         }
         return false
+    }
+
+    /// Whether the address may be one that a call returns to.
+    static func precedes(_ address: UInt64, in memory: ProcessMemory) -> Bool {
+        let wanted = min(UInt64(longest), address)
+        let isRead = withUnsafeTemporaryAllocation(byteCount: longest, alignment: 8) { room -> Bool? in
+            let room = UnsafeMutableRawBufferPointer(rebasing: room[..<Int(wanted)])
+            let count = epitope_read_memory(memory.thread, address - wanted, room.baseAddress, room.count)
+            return count == room.count ? ends(UnsafeRawBufferPointer(room)) : nil
+        }
+        if let isRead { return isRead }
+        // The mapping may begin less than the longest instruction before.
+        return (2..<max(2, Int(wanted))).reversed().contains { count in
+            let bytes = memory.read(address - UInt64(count), count)
+            return bytes.count == count && ends(bytes)
+        }
     }
 
     private static func impliedLength(modRM: UInt8, sib: UInt8?) -> Int {

@@ -4,18 +4,29 @@ import EpitopeModel
 import Glibc
 
 /// Looks at a process whose critical call is stalled, from outside of it, and says what was seen.
-struct Inspector: Sendable {
+///
+/// It keeps open files from call to call, so it is for one thread.
+final class Inspector {
     let classifier = BackingClassifier()
     /// Whether return addresses beyond the caller are wanted though the caller is backed.
     let wantsDeeper: Bool
-    var source = AddressSpace.Source.automatic
+    let source: AddressSpace.Source
+    private var threads = ThreadFilesCache()
+    private var tables = ImageTables()
 
-    /// What was seen. For a caller in unbacked memory the send buffer and the caller's code are part of it.
-    func observe(_ call: PendingCall) throws(InspectionFailure) -> Observation {
-        let registers = try Self.registers(of: call.thread)
+    init(wantsDeeper: Bool, source: AddressSpace.Source = .automatic) {
+        self.wantsDeeper = wantsDeeper
+        self.source = source
+    }
+
+    /// What was seen; `nil` for a call that surely gives no evidence. For a caller in unbacked memory the send buffer
+    /// and the caller's code are part of it.
+    func observe(_ call: PendingCall) throws(InspectionFailure) -> Observation? {
+        let (files, registers) = try threads.files(of: call.thread, executes: call.call.family == .exec)
         let view = ProcessView(
-            memory: ProcessMemory(thread: call.thread), space: try AddressSpace(of: call.thread, source: source),
-            pages: PageTable(of: call.thread), classifier: classifier, stackPointer: registers.stack_pointer)
+            memory: ProcessMemory(thread: call.thread), space: AddressSpace(files, source: source),
+            pages: PageTable(files), classifier: classifier, stackPointer: registers.stack_pointer)
+        if isBenign(call, view) { return nil }
         // 32-bit calls are made by 64-bit code too; its stack tells.
         let isWide = call.interface == .x86_64 || registers.stack_pointer > UInt64(UInt32.max)
             || call.instructionPointer > UInt64(UInt32.max)
@@ -41,14 +52,28 @@ struct Inspector: Sendable {
         return observation
     }
 
+    /// The short way for what nearly all calls are: made by an image, for a caller that is known exactly and lies in an
+    /// image too. Asks nothing that such a call doesn't need; any doubt is left to the long way.
+    private func isBenign(_ call: PendingCall, _ view: ProcessView) -> Bool {
+        guard !wantsDeeper, call.interface == .x86_64, call.instructionPointer > 1,
+            let span = view.space.span(at: call.instructionPointer - 1),
+            view.isPlainImage(span, at: call.instructionPointer)
+        else { return false }
+        let walk = CallerWalk(memory: view.memory, space: view.space)
+        guard let caller = walk.caller(from: call.instructionPointer, stackPointer: view.stackPointer, &tables),
+            view.isPlainImage(caller.span, at: caller.address), let entry = view.space.entry(at: caller.address - 1)
+        else { return false }
+        return !ReturnAddressScan.isLoader(entry)
+    }
+
     private func returnAddresses(
         of call: PendingCall, _ region: MemoryRegion, _ entry: MapEntry, _ scan: ReturnAddressScan
     ) throws(InspectionFailure) -> [Observation.ReturnAddress] {
         let found: [Observation.ReturnAddress]
         do {
-            found = try scan.returnAddresses(
-                from: scan.view.stackPointer, depth: ReturnAddressScan.depth,
-                library: region.backing == .kernel ? nil : entry)
+            found = try returnAddresses(
+                from: call.instructionPointer, stackPointer: scan.view.stackPointer, depth: ReturnAddressScan.depth,
+                region, entry, scan)
         } catch {
             if region.backing.isUnbacked { return [] }
             throw error
@@ -67,9 +92,35 @@ struct Inspector: Sendable {
         else { return [] }
         let region = scan.view.region(of: entry, at: parent.instruction_pointer)
         if region.backing.isUnbacked { return [.init(address: parent.instruction_pointer, region: region)] }
-        return try scan.returnAddresses(
-            from: parent.stack_pointer, depth: ReturnAddressScan.parentDepth,
-            library: region.backing == .kernel ? nil : entry)
+        return try returnAddresses(
+            from: parent.instruction_pointer, stackPointer: parent.stack_pointer, depth: ReturnAddressScan.parentDepth,
+            region, entry, scan)
+    }
+
+    /// The exact caller where the library's unwind tables tell it, and what the stack above it holds; else what the
+    /// whole stack holds.
+    private func returnAddresses(
+        from instructionPointer: UInt64, stackPointer: UInt64, depth: Int, _ region: MemoryRegion, _ entry: MapEntry,
+        _ scan: ReturnAddressScan
+    ) throws(InspectionFailure) -> [Observation.ReturnAddress] {
+        let library = region.backing == .kernel ? nil : entry
+        let walk = CallerWalk(memory: scan.view.memory, space: scan.view.space)
+        guard scan.wordSize == 8, case .image = region.backing,
+            let caller = walk.caller(from: instructionPointer, stackPointer: stackPointer, &tables),
+            let callersEntry = scan.view.space.entry(at: caller.address - 1), !ReturnAddressScan.isLoader(callersEntry)
+        else {
+            return try scan.returnAddresses(from: stackPointer, depth: depth, library: library)
+        }
+        let callersRegion = scan.view.region(of: callersEntry, at: caller.address)
+        // From the kernel's page: a signal's frame, whose handler the library's function is.
+        guard callersRegion.backing != .kernel else {
+            return try scan.returnAddresses(from: stackPointer, depth: depth, library: library)
+        }
+        let exact = Observation.ReturnAddress(address: caller.address, region: callersRegion)
+        guard wantsDeeper || callersRegion.backing.isUnbacked else { return [exact] }
+        // The stack may end right there.
+        let further = (try? scan.returnAddresses(from: caller.stackPointer, depth: depth, library: library)) ?? []
+        return [exact] + further.prefix(ReturnAddressScan.most - 1)
     }
 
     /// The 32 bytes that end at the caller's address, and the 32 around it. Where the region begins later, what there
@@ -79,20 +130,5 @@ struct Inspector: Sendable {
         let ending = memory.read(caller.address - before, Int(before))
         let around = memory.read(caller.address - min(before, 16), Int(min(before, 16)) + 16)
         return [ending, around].filter { $0.count >= 16 }
-    }
-
-    private static func registers(of thread: pid_t) throws(InspectionFailure) -> epitope_registers {
-        var registers = epitope_registers()
-        var attempts = 0
-        while true {
-            let status = epitope_read_registers(thread, &registers)
-            if status == 0 { return registers }
-            // On another processor, on its way to sleep: its notification came first.
-            guard status == -EBUSY, attempts < 2000 else {
-                throw InspectionFailure(errno: -status, reading: "registers")
-            }
-            attempts += 1
-            if attempts > 50 { usleep(50) } else { sched_yield() }
-        }
     }
 }

@@ -2,21 +2,19 @@ import CSeccomp
 import Glibc
 
 /// What the kernel tells of single pages (`/proc/PID/pagemap`).
-final class PageTable {
-    private let descriptor: Int32
+struct PageTable {
+    private let files: ThreadFiles
 
-    init(of thread: pid_t) {
-        descriptor = epitope_open_process_file(thread, "pagemap", O_RDONLY)
+    init(_ files: ThreadFiles) {
+        self.files = files
     }
-
-    deinit { if descriptor >= 0 { close(descriptor) } }
 
     /// Whether a page of a private file mapping was written: then it is there (bit 63) or swapped out (bit 62), but is
     /// no page of the file (bit 61) any more. A page that isn't there is the file's, since a written one stays or is
     /// swapped. Where the kernel doesn't say, it is held to be written: the program could not be told from a patched one.
     func isWritten(_ address: UInt64) -> Bool {
         var entry: UInt64 = 0
-        guard descriptor >= 0, epitope_read_page_entry(descriptor, address, &entry) == 0 else { return true }
+        guard files.pagemap >= 0, epitope_read_page_entry(files.pagemap, address, &entry) == 0 else { return true }
         return entry & (1 << 63 | 1 << 62) != 0 && entry & 1 << 61 == 0
     }
 }

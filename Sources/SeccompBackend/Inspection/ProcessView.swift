@@ -1,3 +1,4 @@
+import CSeccomp
 import EpitopeModel
 import Glibc
 
@@ -17,15 +18,28 @@ struct ProcessView {
             start: entry.start, end: entry.end, protection: entry.protection, backing: backing(of: entry, at: address))
     }
 
+    /// Whether a mapping is a program's image, unwritten at an address, as far as can be told without its name: it
+    /// is where ``region(of:at:)`` says `image` for a private mapping of a file on a block device.
+    func isPlainImage(_ span: epitope_span, at address: UInt64) -> Bool {
+        guard span.inode != 0, span.device_major != 0, span.flags & 12 == 4,
+            let memoryFiles = classifier.memoryFileDevice,
+            memoryFiles != MapEntry.Device(major: span.device_major, minor: span.device_minor)
+        else { return false }
+        return !isWritten(at: address)
+    }
+
+    /// Both pages, where the instruction lies across two.
+    private func isWritten(at address: UInt64) -> Bool {
+        pages.isWritten(address - 1) || (address & 0xFFF == 1 && pages.isWritten(address - 2))
+    }
+
     private func backing(of entry: MapEntry, at address: UInt64) -> MemoryBacking {
         let backing = classifier.backing(of: entry, thread: memory.thread)
         switch backing {
         case .anonymous where entry.inode == 0 && (entry.contains(stackPointer) || isUnderStack(entry)):
             return .stack
         case .image(let path) where !entry.protection.contains(.shared):
-            // Both pages, where the instruction lies across two.
-            let isWritten = pages.isWritten(address - 1) || (address & 0xFFF == 1 && pages.isWritten(address - 2))
-            return isWritten ? .writtenImagePage(path: path) : backing
+            return isWritten(at: address) ? .writtenImagePage(path: path) : backing
         default:
             return backing
         }

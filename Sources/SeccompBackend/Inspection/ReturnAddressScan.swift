@@ -7,7 +7,7 @@ import Glibc
 /// A word is held to be a return address when it lies in executable memory and follows a call instruction. Words that
 /// lie in the library's own image are its inner frames, and are passed over, as are the dynamic loader's. The first one
 /// outside is the library's caller. A stale word may stand in an unused slot of the library's frame, and be taken for
-/// it: only the exact size of the frame, from the image's unwind tables, would tell.
+/// it: this is for where ``CallerWalk`` can't tell.
 struct ReturnAddressScan {
     /// How many words are looked at in a caller's own stack, and in the stack of a parent that waits for its child.
     static let depth = 512
@@ -36,7 +36,7 @@ struct ReturnAddressScan {
                 continue
             }
             if let library, entry.isSameImage(as: library) { continue }
-            if Self.isLoader(entry) || !followsCall(word) { continue }
+            if Self.isLoader(entry) || !CallInstruction.precedes(word, in: view.memory) { continue }
             let region = view.region(of: entry, at: word)
             if region.backing == .kernel { continue }
             if library == nil, !region.backing.isUnbacked {
@@ -49,19 +49,8 @@ struct ReturnAddressScan {
         return found
     }
 
-    private func followsCall(_ address: UInt64) -> Bool {
-        let wanted = min(UInt64(CallInstruction.longest), address)
-        let bytes = view.memory.read(address - wanted, Int(wanted))
-        if bytes.count == Int(wanted) { return CallInstruction.ends(bytes) }
-        // The mapping may begin less than the longest instruction before.
-        return (2..<Int(wanted)).reversed().contains { count in
-            let bytes = view.memory.read(address - UInt64(count), count)
-            return bytes.count == count && CallInstruction.ends(bytes)
-        }
-    }
-
     /// A name is enough here: a mapping that is passed over only makes the scan go on.
-    private static func isLoader(_ entry: MapEntry) -> Bool {
+    static func isLoader(_ entry: MapEntry) -> Bool {
         guard entry.inode != 0, let slash = entry.name.utf8.lastIndex(of: UInt8(ascii: "/")) else { return false }
         return entry.name[slash...].hasPrefix("/ld-") || entry.name[slash...].hasPrefix("/ld.so")
     }

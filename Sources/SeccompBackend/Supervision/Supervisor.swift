@@ -59,7 +59,11 @@ final class Supervisor: Sendable {
         let verdict: Verdict
         do {
             try call.readIndirectArguments()
-            verdict = Verdict(on: try inspector.observe(call), policy: policy)
+            guard let observation = try inspector.observe(call) else {
+                _ = epitope_notification_continue(listener, call.id)
+                return
+            }
+            verdict = Verdict(on: observation, policy: policy)
         } catch {
             answerUninspectable(call, error)
             return
@@ -104,7 +108,7 @@ final class Supervisor: Sendable {
         }
         count(\.denied)
         // A handle first, then the look whether the call still waits: so neither hits another process.
-        let pidfd = epitope_pidfd_open(ProcessFile.status(of: call.thread, "Tgid") ?? call.thread)
+        let pidfd = epitope_process_handle(ProcessFile.status(of: call.thread, "Tgid") ?? call.thread)
         defer { if pidfd >= 0 { close(pidfd) } }
         if epitope_notification_is_valid(listener, call.id) {
             if extraction == .cut, !cut(call, verdict) { count(\.cutFailed) }
