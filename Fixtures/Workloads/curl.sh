@@ -7,6 +7,6 @@ seq 100000 >files/numbers
 ends_with_script $!
 wait_for_port "$port"
 curl -fsS "http://127.0.0.1:$port/numbers" | sha256sum
-curl -fsS --parallel -o a -o b "http://localhost:$port/numbers" "http://127.0.0.1:$port/numbers"
+curl -fsS --no-progress-meter --parallel -o a -o b "http://localhost:$port/numbers" "http://127.0.0.1:$port/numbers"
 cmp a b && echo same
 curl -sS -o /dev/null -w '%{http_code}\n' "http://127.0.0.1:$port/none"
