@@ -165,7 +165,7 @@ def chain(build, folder, runs):
         if event["step"] == "stored":
             stored[event["subject"]] = event["timeMilliseconds"]
         elif event["step"] == "signed":
-            signature_of[event["subject"]] = event["detail"].split()[-1]
+            signature_of[event["subject"]] = event["detail"].split(",")[0]
         elif event["step"] == "delivered":
             live.setdefault(event["subject"], event["timeMilliseconds"])
     to_stored = [stored[packet] - time for packet, time in blocked.items() if packet in stored]

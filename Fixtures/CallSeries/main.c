@@ -1,5 +1,7 @@
 /* Makes COUNT blocked calls, one every PAUSE milliseconds, each from a page of code that differs from the others, so
  * that each is a new packet with a signature of its own. Every call tries to send one byte to a port on loopback.
+ * The pages are kept, so that each call has an address of its own: calls from one address are reported at most
+ * three times in ten seconds.
  * Prints a line a call: the call's number, and the error it got (0: the send went through).
  *
  *   call-series COUNT PAUSE_MS PORT
@@ -44,7 +46,6 @@ int main(int argc, char **argv) {
         fflush(stdout);
         const struct timespec rest = {.tv_sec = pause / 1000, .tv_nsec = pause % 1000 * 1000000};
         nanosleep(&rest, NULL);
-        munmap(page, PAGE);
     }
     return 0;
 }
