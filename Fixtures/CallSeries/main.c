@@ -36,8 +36,11 @@ int main(int argc, char **argv) {
     const int fd = socket(AF_INET, SOCK_DGRAM, 0);
     if (fd < 0 || count < 1 || count > 1000 || pause < 0) return 2;
     for (int i = 0; i < count; i++) {
-        uint8_t *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (page == MAP_FAILED || getrandom(page, UNLIKE, 0) != UNLIKE) return 2;
+        /* Between pages that can't be used, so that the kernel doesn't join it with the last call's to one region. */
+        uint8_t *reserved = mmap(NULL, 3 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (reserved == MAP_FAILED) return 2;
+        uint8_t *page = reserved + PAGE;
+        if (mprotect(page, PAGE, PROT_READ | PROT_WRITE) != 0 || getrandom(page, UNLIKE, 0) != UNLIKE) return 2;
         memcpy(page + UNLIKE, epitope_stub_direct, EPITOPE_STUB_DIRECT_LENGTH);
         if (mprotect(page, PAGE, PROT_READ | PROT_EXEC) != 0) return 2;
         direct *call = (direct *)(void *)(page + UNLIKE);
