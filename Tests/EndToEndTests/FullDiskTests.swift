@@ -7,7 +7,7 @@ import Testing
     private let many = ["--packets-per-day", "1000"]
 
     private func smallDisk(_ folder: String) async throws -> Namespace {
-        try await Namespace(["--mount"], setup: "mount -t tmpfs -o size=4m epitope-test \(folder)")
+        try await Namespace(["--mount"], setup: "mount -t tmpfs -o size=16m epitope-test \(folder)")
     }
 
     private func fill(_ folder: String, _ disk: Namespace) async throws {
