@@ -1,5 +1,6 @@
 public import EpitopeModel
 internal import GRDB
+public import Rendering
 internal import Signatures
 
 /// The rules that an IDS should have now.
@@ -7,18 +8,18 @@ public struct RuleSet: Hashable, Sendable {
     /// A rule that the IDS doesn't have yet.
     public struct New: Hashable, Sendable {
         public var delivery: Int64
-        public var active: ActiveUpdate
+        public var active: NumberedUpdate
     }
 
     /// What the IDS has confirmed, less what expired or was withdrawn since; sorted by sid.
-    public var inForce: [ActiveUpdate]
+    public var inForce: [NumberedUpdate]
     /// What has its quota and is to go live now, oldest first.
     public var new: [New]
     /// Whether the IDS has confirmed exactly ``inForce``.
     public var isConfirmed: Bool
 
     /// The rules with some of the new ones in the place of what they replace, sorted by sid.
-    public func rules(adding added: [New]) -> [ActiveUpdate] {
+    public func rules(adding added: [New]) -> [NumberedUpdate] {
         let replaced = Set(added.map(\.active.sid))
         return (inForce.filter { !replaced.contains($0.sid) } + added.map(\.active)).sorted { $0.sid < $1.sid }
     }
@@ -72,12 +73,12 @@ extension CenterStore {
         ).map { row in
             RuleSet.New(
                 delivery: row["delivery"],
-                active: ActiveUpdate(sid: row["sid"], update: try StoredForm.value(SignatureUpdate.self, row["body"])))
+                active: NumberedUpdate(sid: row["sid"], update: try StoredForm.value(SignatureUpdate.self, row["body"])))
         }
     }
 
     /// Records that the IDS confirmed the rule set with these new rules in it.
-    public func confirm(_ rules: [ActiveUpdate], added: [RuleSet.New], detail: String) async throws(EpitopeError) {
+    public func confirm(_ rules: [NumberedUpdate], added: [RuleSet.New], detail: String) async throws(EpitopeError) {
         let clock = clock
         try await write { db in
             try db.setMark("rule-set", RuleSet.digest(rules))
@@ -124,7 +125,7 @@ extension CenterStore {
 
 extension RuleSet {
     /// Names a rule set: equal digests, equal rules.
-    static func digest(_ rules: [ActiveUpdate]) -> String {
+    static func digest(_ rules: [NumberedUpdate]) -> String {
         rules.map { "\($0.sid):\($0.update.signature.id):\($0.update.revision):\($0.update.createdMilliseconds)" }
             .joined(separator: " ")
     }

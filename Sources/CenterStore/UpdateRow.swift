@@ -1,7 +1,7 @@
 internal import Correlation
 import EpitopeModel
 internal import GRDB
-public import Signatures
+internal import Signatures
 
 /// How a signature update stands at a center. How far it has come to each target is its deliveries' state.
 public enum UpdateState: String, Hashable, Sendable, Codable, CaseIterable {
@@ -25,18 +25,6 @@ public enum DeliveryState: String, Hashable, Sendable, Codable, CaseIterable {
     case delivered
     case refused
     case superseded
-}
-
-/// An update in force, with the number that it has in the rules of an IDS.
-public struct ActiveUpdate: Hashable, Sendable, Codable {
-    /// Unique at this center, the same for every revision of the signature.
-    public var sid: UInt32
-    public var update: SignatureUpdate
-
-    public init(sid: UInt32, update: SignatureUpdate) {
-        self.sid = sid
-        self.update = update
-    }
 }
 
 /// An update as it lies in the store.

@@ -1,5 +1,6 @@
 internal import CenterStore
 internal import EpitopeModel
+internal import Rendering
 internal import Signatures
 
 /// Brings the rules of the IDS to what the store says that they should be: new updates within the day's quota, less

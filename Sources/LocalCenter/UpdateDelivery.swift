@@ -1,5 +1,5 @@
-public import CenterStore
 public import EpitopeModel
+public import Rendering
 
 /// The seam to an intrusion detection system.
 public protocol UpdateDelivery: Sendable {
@@ -12,7 +12,7 @@ public protocol UpdateDelivery: Sendable {
     /// - Parameter updates: sorted by sid.
     /// - Throws: when the IDS is stopped, busy or out of reach. The rules that were in force stay so, and the
     ///   delivery is tried again.
-    func deliver(_ updates: [ActiveUpdate]) async throws(EpitopeError) -> DeliveryConfirmation
+    func deliver(_ updates: [NumberedUpdate]) async throws(EpitopeError) -> DeliveryConfirmation
 }
 
 /// What an IDS confirmed.

@@ -1,6 +1,7 @@
 import CenterStore
 import Correlation
 import EpitopeModel
+import Rendering
 import Signatures
 import Testing
 import TestSupport

@@ -1,3 +1,4 @@
+import Rendering
 import CenterStore
 import EpitopeModel
 import LocalCenter
@@ -24,20 +25,20 @@ actor FakeIDS: UpdateDelivery {
 
     private let journal: Journal
     private(set) var behaviour: Behaviour
-    private(set) var deliveries: [[ActiveUpdate]] = []
+    private(set) var deliveries: [[NumberedUpdate]] = []
 
     init(_ behaviour: Behaviour = .confirms, journal: Journal = Journal()) {
         self.behaviour = behaviour
         self.journal = journal
     }
 
-    var rules: [ActiveUpdate] { deliveries.last ?? [] }
+    var rules: [NumberedUpdate] { deliveries.last ?? [] }
 
     func become(_ behaviour: Behaviour) {
         self.behaviour = behaviour
     }
 
-    func deliver(_ updates: [ActiveUpdate]) async throws(EpitopeError) -> DeliveryConfirmation {
+    func deliver(_ updates: [NumberedUpdate]) async throws(EpitopeError) -> DeliveryConfirmation {
         deliveries.append(updates)
         await journal.add("ids")
         let error = EpitopeError(.init("fake-ids"), "the IDS said no", remedy: "none")

@@ -6,6 +6,7 @@ import LocalCenter
 import Logging
 import SecureChannel
 import ServiceLifecycle
+import Rendering
 import Signatures
 import Testing
 import TestSupport

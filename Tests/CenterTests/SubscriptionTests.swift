@@ -1,6 +1,7 @@
 import CenterStore
 import EpitopeModel
 import LocalCenter
+import Rendering
 import Signatures
 import Testing
 import TestSupport
