@@ -19,6 +19,11 @@ func shell(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
+/// A C library of the system.
+func library(_ name: String, pkgConfig: String, package: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([package])])
+}
+
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: strict)
 }
@@ -67,6 +72,15 @@ let package = Package(
         pure("Signatures", ["EpitopeModel", crypto]),
         pure("Novelty", ["EpitopeModel", crypto]),
         pure("Correlation", ["EpitopeModel", "Signatures"]),
+        library("CCapstone", pkgConfig: "capstone", package: "libcapstone-dev"),
+        pure("Disassembly", ["EpitopeModel", "CCapstone"]),
+        pure("GoodwareIndex", ["EpitopeModel", "Signatures"]),
+        pure("StreamReassembly", ["EpitopeModel"]),
+        pure("WireProof", ["EpitopeModel", "Signatures", "StreamReassembly"]),
+        pure("TokenSequences", ["EpitopeModel", "Signatures"]),
+        pure(
+            "SignatureMaking",
+            ["EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "TokenSequences", "WireProof", "StreamReassembly"]),
         pure("Rendering", ["EpitopeModel", "Signatures"]),
         pure("PacketCoding", ["EpitopeModel", "Signatures", protobuf]),
 
@@ -89,11 +103,28 @@ let package = Package(
                 "SecureChannel", logging, serviceLifecycle,
             ]),
 
+        // What signatures are proven with.
+        library("CPcap", pkgConfig: "libpcap", package: "libpcap-dev"),
+        shell("Captures", ["CPcap", "EpitopeModel", "StreamReassembly"]),
+        library("CHyperscan", pkgConfig: "libhs", package: "libhyperscan-dev"),
+        shell("PatternScan", ["CHyperscan", "EpitopeModel", "Signatures"]),
+        library("CArchive", pkgConfig: "libarchive", package: "libarchive-dev"),
+        shell(
+            "GoodwareFiles",
+            ["CArchive", "EpitopeModel", "Signatures", "GoodwareIndex", "StreamReassembly", "Captures", "PatternScan", crypto]),
+        shell("EngineAcceptance", ["EpitopeModel", "Signatures", "Rendering"]),
+        shell(
+            "SignatureProving",
+            [
+                "EpitopeModel", "Signatures", "GoodwareIndex", "StreamReassembly", "WireProof", "TokenSequences", "SignatureMaking",
+                "Rendering", "PacketCoding", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance",
+            ]),
+
         // The centers.
         shell("SuricataDelivery", ["EpitopeModel", "Rendering", "Signatures"]),
         shell(
             "CenterStore",
-            ["EpitopeModel", "Signatures", "Correlation", "Novelty", "PacketCoding", "Rendering", "SecureChannel", grdb]),
+            ["EpitopeModel", "Signatures", "Correlation", "Novelty", "PacketCoding", "Rendering", "SignatureMaking", "SignatureProving", "SecureChannel", grdb]),
         shell(
             "CenterServer",
             [
@@ -104,13 +135,13 @@ let package = Package(
             "LocalCenter",
             [
                 "EpitopeModel", "Signatures", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore",
-                "CenterServer", "SuricataDelivery", logging, serviceLifecycle,
+                "CenterServer", "SignatureProving", "SuricataDelivery", logging, serviceLifecycle,
             ]),
         shell(
             "GlobalCenter",
             [
                 "EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore",
-                "CenterServer", logging, serviceLifecycle,
+                "CenterServer", "SignatureProving", logging, serviceLifecycle,
             ]),
 
         // The front end.
@@ -119,7 +150,9 @@ let package = Package(
             dependencies: [
                 "EpitopeModel", "BehaviourBlocking", "Extraction", "Signatures", "Novelty", "PacketCoding", "Rendering",
                 "SeccompBackend", "HostParameters", "HostStore", "HostPipeline", "SecureChannel", "SuricataDelivery", "CenterStore",
-                "CenterServer", "LocalCenter", "GlobalCenter", argumentParser, logging, serviceLifecycle, unixSignals,
+                "CenterServer", "LocalCenter", "GlobalCenter", "Disassembly", "GoodwareIndex", "StreamReassembly", "WireProof",
+                "TokenSequences", "SignatureMaking", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance", "SignatureProving",
+                argumentParser, logging, serviceLifecycle, unixSignals,
             ],
             swiftSettings: strict),
 
@@ -135,6 +168,16 @@ let package = Package(
             name: "protect", dependencies: ["BehaviourBlocking", "EpitopeModel", "SeccompBackend"], path: "Fixtures/Protect",
             swiftSettings: strict),
 
+        // Benchmarks and experiments. None of them is a product.
+        .executableTarget(
+            name: "signature-bench",
+            dependencies: [
+                "EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "StreamReassembly", "WireProof", "TokenSequences",
+                "SignatureMaking", "Rendering", "PacketCoding", "Correlation", "Captures", "PatternScan", "GoodwareFiles",
+                "EngineAcceptance", "SignatureProving", "EpitopeStubs", argumentParser, crypto,
+            ],
+            path: "Bench/Signatures", swiftSettings: strict),
+
         // The tests, in the same order.
         .target(name: "TestSupport", dependencies: ["EpitopeModel", "Signatures"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("EpitopeModelTests", ["EpitopeModel"]),
@@ -143,6 +186,14 @@ let package = Package(
         tests("SignaturesTests", ["EpitopeModel", "Signatures"]),
         tests("NoveltyTests", ["EpitopeModel", "Novelty"]),
         tests("CorrelationTests", ["EpitopeModel", "Signatures", "Correlation"]),
+        tests("DisassemblyTests", ["EpitopeModel", "Disassembly"]),
+        tests("GoodwareIndexTests", ["EpitopeModel", "Signatures", "GoodwareIndex"]),
+        tests("StreamReassemblyTests", ["EpitopeModel", "StreamReassembly"]),
+        tests("WireProofTests", ["EpitopeModel", "Signatures", "StreamReassembly", "WireProof"]),
+        tests("TokenSequencesTests", ["EpitopeModel", "Signatures", "TokenSequences"]),
+        tests(
+            "SignatureMakingTests",
+            ["EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "TokenSequences", "WireProof", "SignatureMaking"]),
         tests("RenderingTests", ["EpitopeModel", "Signatures", "Rendering"]),
         tests("PacketCodingTests", ["EpitopeModel", "Signatures", "PacketCoding"]),
         tests(
@@ -152,8 +203,20 @@ let package = Package(
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostParameters", "HostStore", "HostPipeline", logging]),
         tests("SecureChannelTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "CenterServer", "Signatures", crypto, x509, swiftASN1, logging, nioCore, nioPosix, nioSSL, nioHTTP1, asyncHTTPClient, serviceLifecycle]),
+        tests("CapturesTests", ["EpitopeModel", "StreamReassembly", "Captures"]),
+        tests("PatternScanTests", ["EpitopeModel", "Signatures", "PatternScan"]),
+        tests(
+            "GoodwareFilesTests",
+            ["EpitopeModel", "Signatures", "GoodwareIndex", "StreamReassembly", "Captures", "PatternScan", "GoodwareFiles"]),
+        tests("EngineAcceptanceTests", ["EpitopeModel", "Signatures", "Rendering", "EngineAcceptance"]),
+        tests(
+            "SignatureProvingTests",
+            [
+                "EpitopeModel", "Signatures", "GoodwareIndex", "StreamReassembly", "WireProof", "TokenSequences", "SignatureMaking",
+                "Rendering", "PacketCoding", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance", "SignatureProving",
+            ]),
         tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
         tests("EndToEndTests", ["EpitopeModel", "PacketCoding", "epitope", "call-series", "call-stub", "sample-sender", "sample-service", grdb]),
-        tests("CenterTests", ["EpitopeModel", "Signatures", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging, serviceLifecycle]),
+        tests("CenterTests", ["EpitopeModel", "Signatures", "GoodwareIndex", "GoodwareFiles", "SignatureMaking", "SignatureProving", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging, serviceLifecycle]),
     ]
 )

@@ -99,7 +99,7 @@ extension Proof {
     /// The checks that failed, for a person; `nil` when the proof passed.
     var failures: String? {
         if passed { return nil }
-        let failed = checks.filter { !$0.passed }.map { "\($0.name): \($0.detail)" }.joined(separator: "; ")
+        let failed = checks.filter { $0.outcome == .failed }.map { "\($0.name): \($0.detail)" }.joined(separator: "; ")
         return failed.isEmpty ? "nothing was checked" : failed
     }
 }

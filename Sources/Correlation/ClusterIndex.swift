@@ -7,14 +7,14 @@ public import Signatures
 /// earlier one's cluster: the same attack caught at another call, or behind another prologue. Of several clusters
 /// that match, the oldest takes the packet, so the answer doesn't depend on the order in which clusters were loaded.
 ///
-/// The first eight bytes of each signature are the key of a table; a packet's code is looked up at each offset.
+/// The first eight bytes of each signature's longest fixed run are the key of a table; a packet's code is looked up at each offset.
 public struct ClusterIndex: Sendable {
-    /// The bytes of a signature's first token that it is filed under.
+    /// The bytes of a signature's longest fixed run that it is filed under.
     private static let keyLength = 8
 
     private var exact: [String: Int64] = [:]
     private var filed: [UInt64: [Int64]] = [:]
-    /// Clusters whose signature begins with a token shorter than the key; few, and tried one by one.
+    /// Clusters whose signature has no fixed run as long as the key; few, and tried one by one.
     private var unfiled: [Int64] = []
     private var signatures: [Int64: Signature] = [:]
 
@@ -24,12 +24,14 @@ public struct ClusterIndex: Sendable {
     /// unlike packets together.
     public mutating func add(cluster: Int64, signature: Signature) {
         exact[signature.id] = min(exact[signature.id] ?? cluster, cluster)
-        guard SignatureCheck.proof(of: signature).passed, let first = signature.tokens.first else { return }
+        guard SignatureCheck.proof(of: signature).passed else { return }
         signatures[cluster] = signature
-        if first.bytes.count < Self.keyLength {
-            unfiled.append(cluster)
+        let longest = signature.tokens.flatMap { token in token.fixedRuns.map { token.bytes[$0] } }
+            .max { $0.count < $1.count }
+        if let longest, longest.count >= Self.keyLength {
+            filed[Self.key(longest.prefix(Self.keyLength)), default: []].append(cluster)
         } else {
-            filed[Self.key(first.bytes[..<Self.keyLength]), default: []].append(cluster)
+            unfiled.append(cluster)
         }
     }
 

@@ -3,34 +3,29 @@ public import Signatures
 
 /// What can be proven of a signature that comes without its packets, such as one from the global center.
 public enum SignatureCheck {
-    /// Bounds on a signature from outside: more is never made, and matching stays cheap within them.
+    /// Bounds on a signature from outside: more is never made, and matching one takes a pass a token.
     public static let mostTokens = 64
     /// Of all tokens together: as much as a packet's code.
     public static let mostBytes = 8192
     /// In bytes: as far as one datagram reaches.
     public static let largestGap = 65535
-    /// The most ways in which the tokens may be laid out before the last of them that has bounds: what matching one
-    /// piece of code may try in the worst case.
-    static let mostLayouts = 1 << 22
-
     /// Whether a signature keeps the form's bounds: tokens that hold bytes, gaps that can be counted, a context that
     /// names ports only with a transport.
     public static func isWellFormed(_ signature: Signature) -> Bool {
         guard (1...mostTokens).contains(signature.tokens.count) else { return false }
         var bytes = 0
         for token in signature.tokens {
-            guard !token.bytes.isEmpty, token.bytes.count <= mostBytes else { return false }
+            guard token.masked.count < token.bytes.count, token.bytes.count <= mostBytes else { return false }
             bytes += token.bytes.count
             if let gap = token.gap, gap.lowerBound < 0 || gap.upperBound > largestGap { return false }
         }
-        guard canBeMatched(signature) else { return false }
         let context = signature.context
         return bytes <= mostBytes && context.ports.count <= SignatureContext.mostPorts
             && (context.ports.isEmpty || (context.transport != nil && context.transport != .other))
     }
 
     /// Proves what needs no packets, or with them everything (``Proof/init(of:samples:)``); always with the check
-    /// `well-formed`. A malformed signature gets no further checks: matching one could take for ever.
+    /// `well-formed`. A malformed signature gets no further checks.
     public static func proof(of signature: Signature, samples: [[UInt8]]? = nil) -> Proof {
         let wellFormed = isWellFormed(signature)
         var checks = [
@@ -44,16 +39,5 @@ public enum SignatureCheck {
             checks += samples == nil ? shown.filter { $0.name != "matches-samples" } : shown
         }
         return Proof(checks: checks)
-    }
-
-    /// Tokens behind the last bounded gap are found in one pass; those before it are tried in every combination.
-    private static func canBeMatched(_ signature: Signature) -> Bool {
-        guard let last = signature.tokens.lastIndex(where: { $0.gap != nil }) else { return true }
-        var layouts = 1
-        for token in signature.tokens[..<last] {
-            layouts *= (token.gap?.count ?? ExtractedPacket.largestCode)
-            guard layouts <= mostLayouts else { return false }
-        }
-        return true
     }
 }

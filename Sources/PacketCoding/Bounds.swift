@@ -25,6 +25,7 @@ enum Bounds {
     static let tokenBytes = 8192
     static let ports = 16
     static let checks = 64
+    static let reasons = 16
     /// The last millisecond of the year 9999: what ISO 8601 can write in four digits.
     static let latestMilliseconds: Int64 = 253_402_300_799_999
     /// A hundred years.

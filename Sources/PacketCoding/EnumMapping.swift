@@ -116,3 +116,53 @@ extension SignatureContext.Direction {
         }
     }
 }
+
+extension Signature.Arrangement {
+    /// A signature that says nothing is a sequence.
+    init?(_ wire: Epitope_V1_Arrangement) {
+        switch wire {
+        case .unspecified, .sequence: self = .sequence
+        case .conjunction: self = .conjunction
+        case .UNRECOGNIZED: return nil
+        }
+    }
+
+    var wire: Epitope_V1_Arrangement {
+        switch self {
+        case .sequence: .sequence
+        case .conjunction: .conjunction
+        }
+    }
+}
+
+extension Provenance.Strategy {
+    init?(_ wire: Epitope_V1_Strategy) {
+        guard let value = modelValue(wire, Self.allCases.map { ($0, $0.wire) }) else { return nil }
+        self = value
+    }
+
+    var wire: Epitope_V1_Strategy {
+        switch self {
+        case .callerWindow: .callerWindow
+        case .maskedWindow: .maskedWindow
+        case .rareWindow: .rareWindow
+        case .tokenSequence: .tokenSequence
+        case .conjunction: .conjunction
+        }
+    }
+}
+
+extension Proof.Check.Outcome {
+    init?(_ wire: Epitope_V1_Proof.Outcome) {
+        guard let value = modelValue(wire, Self.allCases.map { ($0, $0.wire) }) else { return nil }
+        self = value
+    }
+
+    var wire: Epitope_V1_Proof.Outcome {
+        switch self {
+        case .passed: .passed
+        case .failed: .failed
+        case .notChecked: .notChecked
+        }
+    }
+}

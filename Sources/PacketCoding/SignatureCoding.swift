@@ -28,9 +28,26 @@ extension Signature {
             guard total <= Bounds.tokenBytes else {
                 throw .malformed("signature.tokens", "have more than \(Bounds.tokenBytes) bytes together")
             }
-            tokens.append(Token(bytes: [UInt8](token.bytes), gap: token.hasGap ? try Self.gap(token.gap) : nil))
+            tokens.append(
+                Token(
+                    bytes: [UInt8](token.bytes), masked: try Self.masked(token),
+                    gap: token.hasGap ? try Self.gap(token.gap) : nil))
         }
-        self.init(tokens: tokens, context: try SignatureContext(wire.context))
+        self.init(
+            tokens: tokens, arrangement: try Wire.known(Arrangement(wire.arrangement), "signature.arrangement"),
+            context: try SignatureContext(wire.context),
+            provenance: wire.hasProvenance ? try Provenance(wire.provenance) : nil)
+    }
+
+    private static func masked(_ wire: Epitope_V1_Token) throws(EpitopeError) -> [Int] {
+        var last = -1
+        for position in wire.masked {
+            guard position < wire.bytes.count else { throw .malformed("signature.tokens.masked", "lies beyond the token's bytes") }
+            guard Int(position) > last else { throw .malformed("signature.tokens.masked", "is not ascending") }
+            last = Int(position)
+        }
+        guard wire.masked.count < wire.bytes.count else { throw .malformed("signature.tokens.masked", "leaves no fixed byte") }
+        return wire.masked.map(Int.init)
     }
 
     private static func gap(_ wire: Epitope_V1_Gap) throws(EpitopeError) -> ClosedRange<Int> {
@@ -43,6 +60,7 @@ extension Signature {
         wire.tokens = tokens.map { token in
             var wire = Epitope_V1_Token()
             wire.bytes = Data(token.bytes)
+            wire.masked = token.masked.map { UInt32(clamping: $0) }
             if let gap = token.gap {
                 // Gaps are counted in bytes of one packet or stream: what goes beyond 32 bits is no bound at all.
                 wire.gap.least = UInt32(clamping: gap.lowerBound)
@@ -51,6 +69,27 @@ extension Signature {
             return wire
         }
         wire.context = context.wire
+        wire.arrangement = arrangement.wire
+        if let provenance { wire.provenance = provenance.wire }
+        return wire
+    }
+}
+
+extension Provenance {
+    init(_ wire: Epitope_V1_Provenance) throws(EpitopeError) {
+        try Wire.count(wire.reasons.count, "signature.provenance.reasons", most: Bounds.reasons)
+        var reasons: [String] = []
+        for reason in wire.reasons { reasons.append(try Wire.text(reason, "signature.provenance.reasons", most: Bounds.detail)) }
+        self.init(
+            strategy: try Wire.known(Strategy(wire.strategy), "signature.provenance.strategy"), samples: Int(wire.samples),
+            reasons: reasons)
+    }
+
+    var wire: Epitope_V1_Provenance {
+        var wire = Epitope_V1_Provenance()
+        wire.strategy = strategy.wire
+        wire.samples = UInt32(clamping: samples)
+        wire.reasons = reasons.prefix(Bounds.reasons).map { $0.clipped(to: Bounds.detail) }
         return wire
     }
 }

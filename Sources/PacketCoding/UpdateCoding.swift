@@ -54,7 +54,8 @@ extension Proof {
         for check in wire.checks {
             checks.append(
                 Check(
-                    name: try Wire.text(check.name, "proof.checks.name", most: Bounds.name), passed: check.passed,
+                    name: try Wire.text(check.name, "proof.checks.name", most: Bounds.name),
+                    outcome: try Wire.known(Check.Outcome(check.outcome), "proof.checks.outcome"),
                     detail: try Wire.text(check.detail, "proof.checks.detail", most: Bounds.detail)))
         }
         self.init(checks: checks)
@@ -65,7 +66,7 @@ extension Proof {
         wire.checks = checks.map { check in
             var wire = Epitope_V1_Proof.Check()
             wire.name = check.name.clipped(to: Bounds.name)
-            wire.passed = check.passed
+            wire.outcome = check.outcome.wire
             wire.detail = check.detail.clipped(to: Bounds.detail)
             return wire
         }

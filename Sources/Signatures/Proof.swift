@@ -5,16 +5,28 @@ import EpitopeModel
 public struct Proof: Hashable, Sendable, Codable {
     /// One check and its outcome.
     public struct Check: Hashable, Sendable, Codable {
+        /// What came of a check.
+        public enum Outcome: String, Hashable, Sendable, Codable, CaseIterable {
+            case passed
+            case failed
+            /// What it would have been checked against was not at hand, and may be absent.
+            case notChecked = "not-checked"
+        }
+
         /// A stable name, such as `matches-samples`.
         public var name: String
-        public var passed: Bool
+        public var outcome: Outcome
         /// What was found, for a person.
         public var detail: String
 
-        public init(name: String, passed: Bool, detail: String) {
+        public init(name: String, outcome: Outcome, detail: String) {
             self.name = name
-            self.passed = passed
+            self.outcome = outcome
             self.detail = detail
+        }
+
+        public init(name: String, passed: Bool, detail: String) {
+            self.init(name: name, outcome: passed ? .passed : .failed, detail: detail)
         }
     }
 
@@ -24,9 +36,9 @@ public struct Proof: Hashable, Sendable, Codable {
         self.checks = checks
     }
 
-    /// A proof without any check has shown nothing, and does not pass.
+    /// Whether no check failed and at least one passed: a proof that has shown nothing does not pass.
     public var passed: Bool {
-        !checks.isEmpty && checks.allSatisfy(\.passed)
+        checks.contains { $0.outcome == .passed } && !checks.contains { $0.outcome == .failed }
     }
 
     /// The fewest distinct byte values that a signature must hold. Fill and padding (`00`, `90`, `cc`, short repeats)
@@ -41,7 +53,7 @@ public struct Proof: Hashable, Sendable, Codable {
     /// - Parameter samples: the code, or where only that was sent the caller window, of every packet of the cluster.
     public init(of signature: Signature, samples: [[UInt8]]) {
         let missed = samples.filter { !signature.matches($0) }.count
-        let bytes = signature.tokens.flatMap(\.bytes)
+        let bytes = signature.tokens.flatMap { token in token.fixedRuns.flatMap { token.bytes[$0] } }
         let distinct = Set(bytes).count
         self.init(checks: [
             Check(

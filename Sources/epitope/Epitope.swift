@@ -10,10 +10,11 @@ struct Epitope: AsyncParsableCommand {
             On a host:      epitope enroll, then epitope run -- COMMAND
             At a site:      epitope local-center init, token, serve
             For the world:  epitope global-center init, token, serve
+            On its own:     epitope goodware build, extract, verify
             """,
         version: "0.1.0",
         subcommands: [
             RunCommand.self, EnrollCommand.self, HostCommand.self, PacketCommand.self, LocalCenterCommand.self,
-            GlobalCenterCommand.self,
+            GlobalCenterCommand.self, GoodwareCommand.self, ExtractCommand.self, VerifyCommand.self,
         ])
 }

@@ -63,7 +63,7 @@ struct SubscriptionTests {
         var fill = Fixture.update(attack: 1)
         fill.signature.tokens = [.init(bytes: Array(repeating: 0x90, count: 32))]
         var unproven = Fixture.update(attack: 2)
-        unproven.proof.checks[0].passed = false
+        unproven.proof.checks[0].outcome = .failed
         var malformed = Fixture.update(attack: 3)
         malformed.signature.tokens[0].gap = -4...Int.max
         var stale = Fixture.update(attack: 4)

@@ -92,13 +92,13 @@ import Testing
         for fill: [UInt8] in [[0], [0x90], [0xcc], [1, 2, 3, 4, 5, 6, 7]] {
             let bytes = (0..<32).map { fill[$0 % fill.count] }
             let proof = Proof(of: Signature(tokens: [.init(bytes: bytes)], context: .any), samples: [bytes])
-            #expect(proof.checks.filter { !$0.passed }.map(\.name) == ["not-fill"])
+            #expect(proof.checks.filter { $0.outcome == .failed }.map(\.name) == ["not-fill"])
         }
     }
 
     @Test func aShortSignatureFails() {
         let bytes = Array(Samples.callerWindow.prefix(15))
         let proof = Proof(of: Signature(tokens: [.init(bytes: bytes)], context: .any), samples: [bytes])
-        #expect(proof.checks.filter { !$0.passed }.map(\.name) == ["long-enough"])
+        #expect(proof.checks.filter { $0.outcome == .failed }.map(\.name) == ["long-enough"])
     }
 }

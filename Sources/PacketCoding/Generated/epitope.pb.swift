@@ -348,6 +348,98 @@ nonisolated enum Epitope_V1_MemoryBacking: SwiftProtobuf.Enum, Swift.CaseIterabl
 
 }
 
+nonisolated enum Epitope_V1_Arrangement: SwiftProtobuf.Enum, Swift.CaseIterable {
+  typealias RawValue = Int
+  case unspecified // = 0
+
+  /// In order, within the gaps.
+  case sequence // = 1
+
+  /// All of them, anywhere.
+  case conjunction // = 2
+  case UNRECOGNIZED(Int)
+
+  init() {
+    self = .unspecified
+  }
+
+  init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .sequence
+    case 2: self = .conjunction
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .sequence: return 1
+    case .conjunction: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  static let allCases: [Epitope_V1_Arrangement] = [
+    .unspecified,
+    .sequence,
+    .conjunction,
+  ]
+
+}
+
+nonisolated enum Epitope_V1_Strategy: SwiftProtobuf.Enum, Swift.CaseIterable {
+  typealias RawValue = Int
+  case unspecified // = 0
+  case callerWindow // = 1
+  case maskedWindow // = 2
+  case rareWindow // = 3
+  case tokenSequence // = 4
+  case conjunction // = 5
+  case UNRECOGNIZED(Int)
+
+  init() {
+    self = .unspecified
+  }
+
+  init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .callerWindow
+    case 2: self = .maskedWindow
+    case 3: self = .rareWindow
+    case 4: self = .tokenSequence
+    case 5: self = .conjunction
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .callerWindow: return 1
+    case .maskedWindow: return 2
+    case .rareWindow: return 3
+    case .tokenSequence: return 4
+    case .conjunction: return 5
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  static let allCases: [Epitope_V1_Strategy] = [
+    .unspecified,
+    .callerWindow,
+    .maskedWindow,
+    .rareWindow,
+    .tokenSequence,
+    .conjunction,
+  ]
+
+}
+
 nonisolated enum Epitope_V1_Direction: SwiftProtobuf.Enum, Swift.CaseIterable {
   typealias RawValue = Int
   case unspecified // = 0
@@ -956,38 +1048,40 @@ nonisolated struct Epitope_V1_Receipt: Sendable {
 }
 
 /// What a local center forwards to the global center.
-nonisolated struct Epitope_V1_ForwardedPacket: Sendable {
+nonisolated struct Epitope_V1_ForwardedPacket: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   var packet: Epitope_V1_ExtractedPacket {
-    get {_packet ?? Epitope_V1_ExtractedPacket()}
-    set {_packet = newValue}
+    get {_storage._packet ?? Epitope_V1_ExtractedPacket()}
+    set {_uniqueStorage()._packet = newValue}
   }
   /// Returns true if `packet` has been explicitly set.
-  var hasPacket: Bool {self._packet != nil}
+  var hasPacket: Bool {_storage._packet != nil}
   /// Clears the value of `packet`. Subsequent reads from it will return its default value.
-  mutating func clearPacket() {self._packet = nil}
+  mutating func clearPacket() {_uniqueStorage()._packet = nil}
 
   /// The host's name within its site.
-  var reporter: String = String()
+  var reporter: String {
+    get {_storage._reporter}
+    set {_uniqueStorage()._reporter = newValue}
+  }
 
   var signature: Epitope_V1_Signature {
-    get {_signature ?? Epitope_V1_Signature()}
-    set {_signature = newValue}
+    get {_storage._signature ?? Epitope_V1_Signature()}
+    set {_uniqueStorage()._signature = newValue}
   }
   /// Returns true if `signature` has been explicitly set.
-  var hasSignature: Bool {self._signature != nil}
+  var hasSignature: Bool {_storage._signature != nil}
   /// Clears the value of `signature`. Subsequent reads from it will return its default value.
-  mutating func clearSignature() {self._signature = nil}
+  mutating func clearSignature() {_uniqueStorage()._signature = nil}
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
 
-  fileprivate var _packet: Epitope_V1_ExtractedPacket? = nil
-  fileprivate var _signature: Epitope_V1_Signature? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 nonisolated struct Epitope_V1_Signature: Sendable {
@@ -1006,11 +1100,43 @@ nonisolated struct Epitope_V1_Signature: Sendable {
   /// Clears the value of `context`. Subsequent reads from it will return its default value.
   mutating func clearContext() {self._context = nil}
 
+  /// Unspecified: a sequence.
+  var arrangement: Epitope_V1_Arrangement = .unspecified
+
+  var provenance: Epitope_V1_Provenance {
+    get {_provenance ?? Epitope_V1_Provenance()}
+    set {_provenance = newValue}
+  }
+  /// Returns true if `provenance` has been explicitly set.
+  var hasProvenance: Bool {self._provenance != nil}
+  /// Clears the value of `provenance`. Subsequent reads from it will return its default value.
+  mutating func clearProvenance() {self._provenance = nil}
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
 
   fileprivate var _context: Epitope_V1_SignatureContext? = nil
+  fileprivate var _provenance: Epitope_V1_Provenance? = nil
+}
+
+/// How a signature was made.
+nonisolated struct Epitope_V1_Provenance: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var strategy: Epitope_V1_Strategy = .unspecified
+
+  /// How many samples it was made of.
+  var samples: UInt32 = 0
+
+  /// For people, the strongest first.
+  var reasons: [String] = []
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
 }
 
 nonisolated struct Epitope_V1_Token: Sendable {
@@ -1029,6 +1155,9 @@ nonisolated struct Epitope_V1_Token: Sendable {
   var hasGap: Bool {self._gap != nil}
   /// Clears the value of `gap`. Subsequent reads from it will return its default value.
   mutating func clearGap() {self._gap = nil}
+
+  /// Positions that may hold any byte, ascending; the byte given for them is 0.
+  var masked: [UInt32] = []
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1132,6 +1261,50 @@ nonisolated struct Epitope_V1_Proof: Sendable {
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
+  nonisolated enum Outcome: SwiftProtobuf.Enum, Swift.CaseIterable {
+    typealias RawValue = Int
+    case unspecified // = 0
+    case passed // = 1
+    case failed // = 2
+
+    /// What it would have been checked against was not at hand.
+    case notChecked // = 3
+    case UNRECOGNIZED(Int)
+
+    init() {
+      self = .unspecified
+    }
+
+    init?(rawValue: Int) {
+      switch rawValue {
+      case 0: self = .unspecified
+      case 1: self = .passed
+      case 2: self = .failed
+      case 3: self = .notChecked
+      default: self = .UNRECOGNIZED(rawValue)
+      }
+    }
+
+    var rawValue: Int {
+      switch self {
+      case .unspecified: return 0
+      case .passed: return 1
+      case .failed: return 2
+      case .notChecked: return 3
+      case .UNRECOGNIZED(let i): return i
+      }
+    }
+
+    // The compiler won't synthesize support with the UNRECOGNIZED case.
+    static let allCases: [Epitope_V1_Proof.Outcome] = [
+      .unspecified,
+      .passed,
+      .failed,
+      .notChecked,
+    ]
+
+  }
+
   nonisolated struct Check: Sendable {
     // SwiftProtobuf.Message conformance is added in an extension below. See the
     // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1139,7 +1312,7 @@ nonisolated struct Epitope_V1_Proof: Sendable {
 
     var name: String = String()
 
-    var passed: Bool = false
+    var outcome: Epitope_V1_Proof.Outcome = .unspecified
 
     var detail: String = String()
 
@@ -1232,6 +1405,14 @@ nonisolated extension Epitope_V1_TransportProtocol: SwiftProtobuf._ProtoNameProv
 
 nonisolated extension Epitope_V1_MemoryBacking: SwiftProtobuf._ProtoNameProviding {
   static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0MEMORY_BACKING_UNSPECIFIED\0\u{1}MEMORY_BACKING_IMAGE\0\u{1}MEMORY_BACKING_KERNEL\0\u{1}MEMORY_BACKING_ANONYMOUS\0\u{1}MEMORY_BACKING_STACK\0\u{1}MEMORY_BACKING_HEAP\0\u{1}MEMORY_BACKING_MEMORY_FILE\0\u{1}MEMORY_BACKING_WRITTEN_IMAGE_PAGE\0")
+}
+
+nonisolated extension Epitope_V1_Arrangement: SwiftProtobuf._ProtoNameProviding {
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ARRANGEMENT_UNSPECIFIED\0\u{1}ARRANGEMENT_SEQUENCE\0\u{1}ARRANGEMENT_CONJUNCTION\0")
+}
+
+nonisolated extension Epitope_V1_Strategy: SwiftProtobuf._ProtoNameProviding {
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0STRATEGY_UNSPECIFIED\0\u{1}STRATEGY_CALLER_WINDOW\0\u{1}STRATEGY_MASKED_WINDOW\0\u{1}STRATEGY_RARE_WINDOW\0\u{1}STRATEGY_TOKEN_SEQUENCE\0\u{1}STRATEGY_CONJUNCTION\0")
 }
 
 nonisolated extension Epitope_V1_Direction: SwiftProtobuf._ProtoNameProviding {
@@ -2047,41 +2228,81 @@ nonisolated extension Epitope_V1_ForwardedPacket: SwiftProtobuf.Message, SwiftPr
   static let protoMessageName: String = _protobuf_package + ".ForwardedPacket"
   static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}packet\0\u{1}reporter\0\u{1}signature\0")
 
+  fileprivate class _StorageClass {
+    var _packet: Epitope_V1_ExtractedPacket? = nil
+    var _reporter: String = String()
+    var _signature: Epitope_V1_Signature? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _packet = source._packet
+      _reporter = source._reporter
+      _signature = source._signature
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularMessageField(value: &self._packet) }()
-      case 2: try { try decoder.decodeSingularStringField(value: &self.reporter) }()
-      case 3: try { try decoder.decodeSingularMessageField(value: &self._signature) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularMessageField(value: &_storage._packet) }()
+        case 2: try { try decoder.decodeSingularStringField(value: &_storage._reporter) }()
+        case 3: try { try decoder.decodeSingularMessageField(value: &_storage._signature) }()
+        default: break
+        }
       }
     }
   }
 
   func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    try { if let v = self._packet {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
-    } }()
-    if !self.reporter.isEmpty {
-      try visitor.visitSingularStringField(value: self.reporter, fieldNumber: 2)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      try { if let v = _storage._packet {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 1)
+      } }()
+      if !_storage._reporter.isEmpty {
+        try visitor.visitSingularStringField(value: _storage._reporter, fieldNumber: 2)
+      }
+      try { if let v = _storage._signature {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
+      } }()
     }
-    try { if let v = self._signature {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
-    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: Epitope_V1_ForwardedPacket, rhs: Epitope_V1_ForwardedPacket) -> Bool {
-    if lhs._packet != rhs._packet {return false}
-    if lhs.reporter != rhs.reporter {return false}
-    if lhs._signature != rhs._signature {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._packet != rhs_storage._packet {return false}
+        if _storage._reporter != rhs_storage._reporter {return false}
+        if _storage._signature != rhs_storage._signature {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2089,7 +2310,7 @@ nonisolated extension Epitope_V1_ForwardedPacket: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension Epitope_V1_Signature: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Signature"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}tokens\0\u{1}context\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}tokens\0\u{1}context\0\u{1}arrangement\0\u{1}provenance\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2099,6 +2320,8 @@ nonisolated extension Epitope_V1_Signature: SwiftProtobuf.Message, SwiftProtobuf
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.tokens) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._context) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.arrangement) }()
+      case 4: try { try decoder.decodeSingularMessageField(value: &self._provenance) }()
       default: break
       }
     }
@@ -2115,12 +2338,60 @@ nonisolated extension Epitope_V1_Signature: SwiftProtobuf.Message, SwiftProtobuf
     try { if let v = self._context {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    if self.arrangement != .unspecified {
+      try visitor.visitSingularEnumField(value: self.arrangement, fieldNumber: 3)
+    }
+    try { if let v = self._provenance {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: Epitope_V1_Signature, rhs: Epitope_V1_Signature) -> Bool {
     if lhs.tokens != rhs.tokens {return false}
     if lhs._context != rhs._context {return false}
+    if lhs.arrangement != rhs.arrangement {return false}
+    if lhs._provenance != rhs._provenance {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Epitope_V1_Provenance: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Provenance"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}strategy\0\u{1}samples\0\u{1}reasons\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.strategy) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.samples) }()
+      case 3: try { try decoder.decodeRepeatedStringField(value: &self.reasons) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.strategy != .unspecified {
+      try visitor.visitSingularEnumField(value: self.strategy, fieldNumber: 1)
+    }
+    if self.samples != 0 {
+      try visitor.visitSingularUInt32Field(value: self.samples, fieldNumber: 2)
+    }
+    if !self.reasons.isEmpty {
+      try visitor.visitRepeatedStringField(value: self.reasons, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Epitope_V1_Provenance, rhs: Epitope_V1_Provenance) -> Bool {
+    if lhs.strategy != rhs.strategy {return false}
+    if lhs.samples != rhs.samples {return false}
+    if lhs.reasons != rhs.reasons {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2128,7 +2399,7 @@ nonisolated extension Epitope_V1_Signature: SwiftProtobuf.Message, SwiftProtobuf
 
 nonisolated extension Epitope_V1_Token: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".Token"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}bytes\0\u{1}gap\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}bytes\0\u{1}gap\0\u{1}masked\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2138,6 +2409,7 @@ nonisolated extension Epitope_V1_Token: SwiftProtobuf.Message, SwiftProtobuf._Me
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularBytesField(value: &self.bytes) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._gap) }()
+      case 3: try { try decoder.decodeRepeatedUInt32Field(value: &self.masked) }()
       default: break
       }
     }
@@ -2154,12 +2426,16 @@ nonisolated extension Epitope_V1_Token: SwiftProtobuf.Message, SwiftProtobuf._Me
     try { if let v = self._gap {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    if !self.masked.isEmpty {
+      try visitor.visitPackedUInt32Field(value: self.masked, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: Epitope_V1_Token, rhs: Epitope_V1_Token) -> Bool {
     if lhs.bytes != rhs.bytes {return false}
     if lhs._gap != rhs._gap {return false}
+    if lhs.masked != rhs.masked {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2334,9 +2610,13 @@ nonisolated extension Epitope_V1_Proof: SwiftProtobuf.Message, SwiftProtobuf._Me
   }
 }
 
+nonisolated extension Epitope_V1_Proof.Outcome: SwiftProtobuf._ProtoNameProviding {
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0OUTCOME_UNSPECIFIED\0\u{1}OUTCOME_PASSED\0\u{1}OUTCOME_FAILED\0\u{1}OUTCOME_NOT_CHECKED\0")
+}
+
 nonisolated extension Epitope_V1_Proof.Check: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = Epitope_V1_Proof.protoMessageName + ".Check"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}passed\0\u{1}detail\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}outcome\0\u{1}detail\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2345,7 +2625,7 @@ nonisolated extension Epitope_V1_Proof.Check: SwiftProtobuf.Message, SwiftProtob
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularStringField(value: &self.name) }()
-      case 2: try { try decoder.decodeSingularBoolField(value: &self.passed) }()
+      case 2: try { try decoder.decodeSingularEnumField(value: &self.outcome) }()
       case 3: try { try decoder.decodeSingularStringField(value: &self.detail) }()
       default: break
       }
@@ -2356,8 +2636,8 @@ nonisolated extension Epitope_V1_Proof.Check: SwiftProtobuf.Message, SwiftProtob
     if !self.name.isEmpty {
       try visitor.visitSingularStringField(value: self.name, fieldNumber: 1)
     }
-    if self.passed != false {
-      try visitor.visitSingularBoolField(value: self.passed, fieldNumber: 2)
+    if self.outcome != .unspecified {
+      try visitor.visitSingularEnumField(value: self.outcome, fieldNumber: 2)
     }
     if !self.detail.isEmpty {
       try visitor.visitSingularStringField(value: self.detail, fieldNumber: 3)
@@ -2367,7 +2647,7 @@ nonisolated extension Epitope_V1_Proof.Check: SwiftProtobuf.Message, SwiftProtob
 
   static func ==(lhs: Epitope_V1_Proof.Check, rhs: Epitope_V1_Proof.Check) -> Bool {
     if lhs.name != rhs.name {return false}
-    if lhs.passed != rhs.passed {return false}
+    if lhs.outcome != rhs.outcome {return false}
     if lhs.detail != rhs.detail {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true

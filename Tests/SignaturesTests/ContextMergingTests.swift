@@ -1,10 +1,9 @@
-import Correlation
 import EpitopeModel
 import Signatures
 import Testing
 
 @Suite("Contexts are narrowed over the packets of a cluster")
-struct ContextNarrowingTests {
+struct ContextMergingTests {
     private func context(_ ports: [UInt16], _ direction: SignatureContext.Direction = .toService) -> SignatureContext {
         SignatureContext(transport: .udp, ports: ports, direction: direction)
     }

@@ -1,0 +1,4 @@
+public import EpitopeModel
+
+/// Machine code as instructions.
+public enum Disassembly {}

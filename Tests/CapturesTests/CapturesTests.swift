@@ -1,0 +1,2 @@
+import Captures
+import Testing

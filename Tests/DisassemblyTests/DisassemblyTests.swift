@@ -1,0 +1,2 @@
+import Disassembly
+import Testing

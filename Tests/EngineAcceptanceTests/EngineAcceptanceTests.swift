@@ -1,0 +1,2 @@
+import EngineAcceptance
+import Testing

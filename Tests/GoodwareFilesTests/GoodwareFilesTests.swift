@@ -1,0 +1,2 @@
+import GoodwareFiles
+import Testing

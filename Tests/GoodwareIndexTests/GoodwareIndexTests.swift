@@ -1,0 +1,2 @@
+import GoodwareIndex
+import Testing

@@ -1,0 +1,2 @@
+import PatternScan
+import Testing

@@ -1,0 +1,2 @@
+import SignatureProving
+import Testing

@@ -1,0 +1,2 @@
+import StreamReassembly
+import Testing

@@ -1,0 +1,2 @@
+import TokenSequences
+import Testing

@@ -1,0 +1,2 @@
+import WireProof
+import Testing
