@@ -32,7 +32,7 @@ struct SignatureCheckTests {
             signature([.init(bytes: bytes, gap: 0...Int.max)]),
             signature(Array(repeating: .init(bytes: [1]), count: 65)),
             signature([.init(bytes: Array(repeating: 1, count: 8193))]),
-            signature(Array(repeating: .init(bytes: [1], gap: 0...65535), count: 4)),
+            signature([.init(bytes: [1, 2], masked: [0, 1])]),
             signature([.init(bytes: bytes)], SignatureContext(transport: nil, ports: [80], direction: .toService)),
             signature([.init(bytes: bytes)], SignatureContext(transport: .tcp, ports: Array(1...17), direction: .any)),
         ]
