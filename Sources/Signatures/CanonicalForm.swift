@@ -5,24 +5,18 @@ extension Signature {
 
     /// The one way to write down a signature that matches the same data:
     ///
-    /// - no token begins or ends with masked positions: they become part of the gaps beside it;
     /// - in a sequence, tokens at one fixed distance of at most ``longestMaskedRun`` bytes are one masked token;
     /// - masked positions that run on for longer part a token in two;
     /// - the tokens of a conjunction are sorted, without repetition or gaps; a conjunction of one is a sequence.
-    ///
-    /// A bound that lets data end with so and so many bytes of any value can't be written as a gap, so masked
-    /// positions at the very end are dropped: the canonical form then also matches data that ends sooner.
     public var canonical: Signature {
         var result = self
-        let parts = tokens.flatMap(\.fixedParts)
         switch arrangement {
         case .conjunction:
-            let whole = tokens.map { Signature.joined($0.fixedParts) }.flatMap { $0 }
-            let distinct = Set(whole.map { Token(bytes: $0.bytes, masked: $0.masked) })
+            let distinct = Set(tokens.map { Token(bytes: $0.bytes, masked: $0.masked) })
             result.tokens = distinct.sorted { ($0.bytes.count, $0.pattern) < ($1.bytes.count, $1.pattern) }
             if result.tokens.count == 1 { result.arrangement = .sequence }
         case .sequence:
-            result.tokens = Signature.joined(parts)
+            result.tokens = Signature.joined(tokens.flatMap(\.fixedParts))
         }
         return result
     }
@@ -51,18 +45,9 @@ extension Signature.Token {
     fileprivate var fixedParts: [Signature.Token] {
         let runs = fixedRuns
         return runs.enumerated().map { index, run in
-            let gap: ClosedRange<Int>?
-            if index > 0 {
-                let distance = run.lowerBound - runs[index - 1].upperBound
-                gap = distance...distance
-            } else if run.lowerBound == 0 {
-                gap = self.gap
-            } else {
-                // Masked positions at the beginning still take their room.
-                let bounds = self.gap ?? 0...Int(UInt32.max)
-                gap = bounds.lowerBound + run.lowerBound...bounds.upperBound + run.lowerBound
-            }
-            return Signature.Token(bytes: Array(bytes[run]), gap: gap)
+            guard index > 0 else { return Signature.Token(bytes: Array(bytes[run]), gap: gap) }
+            let distance = run.lowerBound - runs[index - 1].upperBound
+            return Signature.Token(bytes: Array(bytes[run]), gap: distance...distance)
         }
     }
 }

@@ -9,15 +9,21 @@ extension Signature {
         guard own.arrangement == theirs.arrangement, own.tokens.map(\.bytes.count) == theirs.tokens.map(\.bytes.count) else {
             return nil
         }
-        let tokens = zip(own.tokens, theirs.tokens).map { one, two in
-            let differing = one.bytes.indices.filter { one.bytes[$0] != two.bytes[$0] }
+        var tokens: [Token] = []
+        // Positions that became masked at the end of the token before: its end moved away from this one by as much.
+        var left = 0
+        for (one, two) in zip(own.tokens, theirs.tokens) {
+            let masked = Set(one.masked + two.masked + one.bytes.indices.filter { one.bytes[$0] != two.bytes[$0] })
+            guard let first = one.bytes.indices.first(where: { !masked.contains($0) }),
+                let last = one.bytes.indices.last(where: { !masked.contains($0) })
+            else { return nil }
             var gap: ClosedRange<Int>?
-            if let first = one.gap, let second = two.gap {
-                gap = min(first.lowerBound, second.lowerBound)...max(first.upperBound, second.upperBound)
+            if let ours = one.gap, let its = two.gap {
+                gap = min(ours.lowerBound, its.lowerBound) + left + first...max(ours.upperBound, its.upperBound) + left + first
             }
-            return Token(bytes: one.bytes, masked: one.masked + two.masked + differing, gap: gap)
+            tokens.append(Token(bytes: one.bytes, masked: masked, gap: gap))
+            left = one.bytes.count - 1 - last
         }
-        guard tokens.allSatisfy({ $0.masked.count < $0.bytes.count }) else { return nil }
         return Signature(
             tokens: tokens, arrangement: own.arrangement, context: context.merged(with: other.context),
             provenance: provenance

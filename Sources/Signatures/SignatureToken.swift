@@ -11,10 +11,16 @@ extension Signature {
         /// Bounds on the number of bytes between the end of the token before and this one; `nil`: anywhere after.
         public var gap: ClosedRange<Int>?
 
+        /// A token begins and ends with fixed bytes: masked positions at its ends say nothing of the data, and are
+        /// left off. With every position masked, nothing is left.
+        ///
         /// - Parameter masked: in any order; positions outside of the bytes are left out.
         public init(bytes: [UInt8], masked: some Sequence<Int>, gap: ClosedRange<Int>? = nil) {
-            self.bytes = bytes
-            self.masked = Set(masked).filter(bytes.indices.contains).sorted()
+            let masked = Set(masked)
+            let first = bytes.indices.first { !masked.contains($0) } ?? bytes.endIndex
+            let end = (bytes.indices.last { !masked.contains($0) } ?? first - 1) + 1
+            self.bytes = Array(bytes[first..<end])
+            self.masked = masked.filter((first..<end).contains).map { $0 - first }.sorted()
             self.gap = gap
             for position in self.masked { self.bytes[position] = 0 }
         }

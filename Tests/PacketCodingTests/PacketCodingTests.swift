@@ -89,6 +89,11 @@ import Testing
             tokens: [.init(bytes: Samples.callerWindow), .init(bytes: [1, 2], gap: 0...0), .init(bytes: [3], gap: 4...900)],
             context: SignatureContext(transport: .udp, ports: [53, 1434], direction: .toService))
         #expect(try Signature(encoded: signature.encoded()) == signature)
+        let conjunction = Signature(
+            tokens: [.init(bytes: Samples.callerWindow, masked: [3, 4, 9]), .init(bytes: [1, 2])], arrangement: .conjunction,
+            context: .any,
+            provenance: Provenance(strategy: .conjunction, samples: 7, reasons: ["every sample has them", "in no stable order"]))
+        #expect(try Signature(encoded: conjunction.encoded()) == conjunction)
         let forward = ForwardedPacket(packet: Samples.packet(), reporter: "host-1", signature: signature)
         #expect(try ForwardedPacket(encoded: forward.encoded()) == forward)
         let own = SignatureUpdate(
