@@ -1,0 +1,51 @@
+/// What the experiments print: tables, remarks, and the line for scripts.
+enum Report {
+    /// A table under its title; the columns are as wide as their widest cell, numbers to the right.
+    static func table(_ title: String, _ header: [String], _ rows: [[String]]) {
+        let all = [header] + rows
+        let widths = header.indices.map { column in all.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+        func line(_ cells: [String]) -> String {
+            cells.enumerated().map { index, cell in
+                let fill = String(repeating: " ", count: widths[index] - cell.count)
+                let isNumber = cell.first.map { $0.isNumber || $0 == "-" || $0 == "<" } ?? false
+                return isNumber && index > 0 ? fill + cell : cell + fill
+            }.joined(separator: "  ")
+        }
+        print("\n\(title)\n")
+        print("  " + line(header))
+        print("  " + widths.map { String(repeating: "-", count: $0) }.joined(separator: "  "))
+        for row in rows { print("  " + line(row)) }
+    }
+
+    static func remark(_ text: String) {
+        print("\n  \(text)")
+    }
+
+    /// The line that `Bench/bench-signatures` collects.
+    static func keys(_ keys: [(name: String, value: String)]) {
+        print("\nKEY " + keys.map { "\($0.name)=\($0.value)" }.joined(separator: " "))
+    }
+
+    /// A share in percent, with digits enough to tell one stream of many thousands from none.
+    static func percent(_ part: Int, of whole: Int) -> String {
+        whole == 0 ? "-" : decimal(100 * Double(part) / Double(whole), digits: part == 0 || part == whole ? 0 : 3)
+    }
+
+    static func decimal(_ value: Double, digits: Int) -> String {
+        guard value.isFinite else { return "-" }
+        var scale = 1.0
+        for _ in 0..<digits { scale *= 10 }
+        let scaled = (value.magnitude * scale).rounded()
+        let whole = Int64(scaled / scale)
+        let sign = value < 0 && scaled > 0 ? "-" : ""
+        guard digits > 0 else { return "\(sign)\(whole)" }
+        let fraction = String(Int64(scaled) - whole * Int64(scale))
+        return "\(sign)\(whole)." + String(repeating: "0", count: digits - fraction.count) + fraction
+    }
+}
+
+extension Duration {
+    var milliseconds: Double {
+        Double(components.seconds) * 1e3 + Double(components.attoseconds) / 1e15
+    }
+}
