@@ -4,5 +4,49 @@ struct PolymorphicExperiment: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "polymorphic", abstract: "Signatures of polymorphic streams: missed variants and hits on benign streams.")
 
-    func run() async throws {}
+    @Option(help: "The folder of captures that Bench/benign-traffic made; without it the benign streams are generated.")
+    var captures: String?
+    @Option(help: "How many MiB of the machine's own files signatures are sought in; 0: none.")
+    var files = 200
+    @Option(help: "The seed of all random draws.")
+    var seed: UInt64 = 1
+    @Option(help: "Trials of fewer samples than this are in the table, and left out of the keys fn and fp.")
+    var fewest = 5
+    @Flag(help: "Small sizes, for a look.")
+    var quick = false
+
+    func run() async throws {
+        let traffic = try captures.map { try BenignTraffic(captures: $0, mostStreams: quick ? 1500 : 8000, seed: seed) }
+            ?? BenignTraffic(
+                SyntheticTraffic.streams(quick ? 1000 : 4000, seed: seed), origin: "GENERATED HERE, not real: no captures were given",
+                seed: seed)
+        let laboratory = Laboratory(traffic: traffic, variants: quick ? 200 : 1000, seed: seed)
+        let machine = files > 0 ? MachineFiles(mebibytes: quick ? min(files, 20) : files, seed: seed) : nil
+        print("Benign streams (\(traffic.origin))")
+        print("  the generator may see: \(BenignTraffic.summary(traffic.training))")
+        print("  false positives are counted on: \(BenignTraffic.summary(traffic.heldOut))")
+        print("  noise is drawn from: \(BenignTraffic.summary(traffic.noise))")
+
+        let sizes = SampleSizes.run(
+            laboratory, sizes: quick ? [2, 5, 10, 20] : [2, 3, 5, 10, 20, 50, 100], fewest: fewest, noiseShare: 0.5, files: machine)
+        let noise = NoiseExperiment.run(
+            laboratory, attackSamples: quick ? 10 : 20, shares: quick ? [0, 30, 50, 80] : [0, 10, 20, 30, 40, 50, 60, 70, 80])
+        let misled = MisleadingExperiment.run(laboratory, attackSamples: quick ? 10 : 20)
+        let allergy = AllergyExperiment.run(laboratory, attackSamples: 10)
+
+        Report.remark(
+            """
+            Keys, in percent, the worst of all attacks: fn, fp from \(fewest) samples on; fn2, fp2 with 2 samples, too; noise50
+              over every kind of noise up to 50 %, noise80 up to 80 %; misled over all attempts to mislead.
+            """)
+        func figure(_ value: Double) -> String { Report.decimal(value, digits: value == 0 ? 0 : 4) }
+        Report.keys([
+            ("fn", figure(sizes.enough.missed)), ("fp", figure(sizes.enough.hit)),
+            ("fn2", figure(sizes.all.missed)), ("fp2", figure(sizes.all.hit)),
+            ("noise50_fn", figure(noise.upToHalf.missed)), ("noise50_fp", figure(noise.upToHalf.hit)),
+            ("noise80_fn", figure(noise.all.missed)), ("noise80_fp", figure(noise.all.hit)),
+            ("misled_fn", figure(misled.missed)), ("misled_fp", figure(misled.hit)),
+            ("allergy_wire_delivered", "\(allergy.delivered)"), ("allergy_advanced_hits", "\(allergy.advancedHits)"),
+        ])
+    }
 }

@@ -1,0 +1,85 @@
+import EpitopeModel
+import Signatures
+
+/// A polymorphic attack as the papers model it: a few invariant tokens in an order, everything between them random.
+///
+/// The streams are inert: the tokens are protocol words and the two or three bytes that the papers found invariant, and
+/// where an attack would carry code, these carry random bytes.
+struct AttackFamily: Sendable {
+    /// A stretch of the stream.
+    enum Part: Sendable {
+        /// In every variant.
+        case token([UInt8])
+        /// Random in every variant: how many bytes, and of which values.
+        case fill(ClosedRange<Int>, [UInt8])
+    }
+
+    var name: String
+    /// What a center would know of where the attack came in.
+    var context: SignatureContext
+    var parts: [Part]
+    /// What was published for it, as we recall it.
+    var published: String
+
+    /// The tokens that every variant must have.
+    var invariants: [[UInt8]] {
+        parts.compactMap { if case .token(let bytes) = $0 { bytes } else { nil } }
+    }
+
+    /// A variant.
+    ///
+    /// - Parameter planted: runs that the attacker puts into the fill without need, in this order.
+    func variant(_ random: inout SeededRandom, planting planted: [[UInt8]] = []) -> [UInt8] {
+        var fills = parts.map { part -> [UInt8] in
+            switch part {
+            case .token(let bytes): bytes
+            case .fill(let count, let values): random.bytes(count, of: values)
+            }
+        }
+        if !planted.isEmpty, let widest = parts.indices.max(by: { parts[$0].mostFill < parts[$1].mostFill }) {
+            fills[widest] = Self.scatter(planted, over: fills[widest], &random)
+        }
+        return fills.flatMap { $0 }
+    }
+
+    /// The words of the protocol without what only the attack has: what crafted noise shares with the attack.
+    func decoy(_ random: inout SeededRandom, planting planted: [[UInt8]]) -> [UInt8] {
+        var copy = self
+        copy.parts = parts.map { part in
+            guard case .token(let bytes) = part, !Self.isProtocolWord(bytes) else { return part }
+            return .fill(bytes.count...bytes.count, Self.anything)
+        }
+        return copy.variant(&random, planting: planted)
+    }
+
+    /// Text of a protocol, or the counts of a DNS header.
+    private static func isProtocolWord(_ bytes: [UInt8]) -> Bool {
+        bytes.count >= 4 && (bytes.filter { (0x20..<0x7f).contains($0) || $0 == 13 || $0 == 10 } == bytes || bytes.count == 8)
+    }
+
+    /// Puts runs into fill at random places, in their order.
+    static func scatter(_ runs: [[UInt8]], over fill: [UInt8], _ random: inout SeededRandom) -> [UInt8] {
+        let places = runs.map { _ in Int.random(in: 0...fill.count, using: &random) }.sorted()
+        var result: [UInt8] = []
+        var start = 0
+        for (run, place) in zip(runs, places) {
+            result += fill[start..<place] + run
+            start = place
+        }
+        return result + fill[start...]
+    }
+
+    static let anything = (0...255).map { UInt8($0) }
+    /// What may stand in a header of HTTP without ending it.
+    static let header = (1...255).map { UInt8($0) }.filter { $0 != 10 && $0 != 13 }
+    /// What may stand in a request's target without ending it.
+    static let target = (0x21...255).map { UInt8($0) }
+    static let letters = Array("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789".utf8)
+    static let hexDigits = Array("0123456789abcdef".utf8)
+}
+
+extension AttackFamily.Part {
+    fileprivate var mostFill: Int {
+        if case .fill(let count, _) = self { count.upperBound } else { 0 }
+    }
+}
