@@ -2,7 +2,7 @@
 
 CONFIGURATION ?= release
 
-.PHONY: build demo test check lint bench-host clean
+.PHONY: build demo test check lint bench-host bench-signatures clean
 
 build:
 	@Scripts/install-dependencies build
@@ -23,6 +23,10 @@ check lint:
 
 bench-host:
 	@Bench/bench-host
+
+# Missed variants, false alarms, speed of signatures. QUICK=1: small sizes. SCRATCH=FOLDER keeps the captures there.
+bench-signatures:
+	@Bench/bench-signatures $(if $(QUICK),--quick) $(if $(SCRATCH),--scratch "$(SCRATCH)")
 
 clean:
 	@swift package clean

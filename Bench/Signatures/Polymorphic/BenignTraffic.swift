@@ -40,7 +40,7 @@ struct BenignTraffic: Sendable {
     init(captures folder: String, mostStreams: Int, seed: UInt64) throws {
         var streams: [BenignStream] = []
         let kinds: [(String, BenignStream.Kind)] = [
-            ("http", .http), ("dns", .dns), ("redis", .binary), ("files", .binary),
+            ("http", .http), ("dns", .dns), ("redis", .binary), ("git", .binary),
         ]
         for (name, kind) in kinds {
             let path = "\(folder)/\(name).pcap"
@@ -55,7 +55,7 @@ struct BenignTraffic: Sendable {
                 return count < mostStreams
             }
         }
-        self.init(streams, origin: "captured here: nginx and curl, dnsmasq and dig, redis, files over netcat", seed: seed)
+        self.init(streams, origin: "captured here: nginx and curl, dnsmasq and dig, redis, git", seed: seed)
     }
 
     /// "900 HTTP, 800 DNS, 300 binary".

@@ -1,8 +1,87 @@
 import ArgumentParser
+import EpitopeModel
+import GoodwareIndex
+import SignatureMaking
+import Signatures
+import TokenSequences
 
 struct VariationExperiment: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "variation", abstract: "How many unseen variants each strategy's signatures match.")
 
-    func run() async throws {}
+    @Option(help: "The seed of all random draws.")
+    var seed: UInt64 = 1
+    @Option(help: "How many MiB of the machine's own files the chosen signatures are sought in; 0: none.")
+    var files = 100
+    @Flag(help: "Small sizes, for a look.")
+    var quick = false
+
+    func run() async throws {
+        let benign = BenignPool(streams: SyntheticTraffic.streams(quick ? 100 : 400, seed: seed).map(\.bytes))
+        let machine = files > 0 ? MachineFiles(mebibytes: quick ? min(files, 20) : files, seed: seed) : nil
+        let (unseen, sizes) = (quick ? 200 : 1000, [1, 2, 5, 10])
+        var rows: [[String]] = []
+        var recalls: [Int: [Double]] = [:]
+        for template in CodeTemplate.all {
+            var random = SeededRandom(seed: seed, "variation \(template.name)")
+            let variants = (0..<unseen).map { _ in template.variant(&random).code.bytes }
+            for size in sizes {
+                let samples = (0..<size).map { _ in template.variant(&random) }
+                let candidates = SignatureMaking.candidates(for: samples, goodware: nil, benign: benign)
+                let chosen = Self.disjunction(of: candidates, for: samples)
+                let matched = variants.filter { variant in chosen.contains { $0.matches(variant) } }.count
+                recalls[size, default: []].append(100 * Double(matched) / Double(unseen))
+                rows.append(
+                    [template.name, "\(size)"]
+                        + Provenance.Strategy.allCases.map { Self.recall(of: $0, among: candidates, on: variants) }
+                        + [
+                            Report.percent(matched, of: unseen), "\(chosen.count)",
+                            Self.names(chosen), machine.map { "\($0.hits(of: chosen))" } ?? "-",
+                        ])
+            }
+        }
+        Report.table("What varies in the templates", ["template", "varies"], CodeTemplate.all.map { [$0.name, $0.varies] })
+        Report.table(
+            "Share of \(unseen) unseen variants matched, in %, by the best ranked signature of each strategy, and by those chosen"
+                + (machine.map { "; hits of the chosen in \($0.summary)" } ?? ""),
+            ["template", "seen"] + Provenance.Strategy.allCases.map(\.rawValue) + ["chosen", "of", "strategies chosen", "files hit"], rows)
+        Report.remark(
+            """
+            "Chosen" is a disjunction: in the order of their rank, every candidate that matches a seen variant which none
+              before it matched. "-": the strategy made no candidate (no goodware index is at hand here, and one variant
+              shows nothing in common). Published, as we recall it: YARA-Signator on Malpedia has recall 0.963 and
+              precision 0.995, with every variant seen.
+            """)
+        func average(_ size: Int) -> String {
+            let values = recalls[size] ?? []
+            return Report.decimal(values.reduce(0, +) / Double(max(1, values.count)), digits: 2)
+        }
+        Report.table(
+            "Recall of the chosen signatures, averaged over the \(CodeTemplate.all.count) templates", ["seen", "recall %"],
+            sizes.map { ["\($0)", average($0)] })
+        Report.keys([("variation_recall", average(10)), ("variation_recall_5", average(5)), ("variation_recall_2", average(2)), ("variation_recall_1", average(1))])
+    }
+
+    /// In the order of rank, whatever matches a sample that none before it matched.
+    static func disjunction(of candidates: [Signature], for samples: [Sample]) -> [Signature] {
+        var chosen: [Signature] = []
+        var open = samples.map(\.code.bytes)
+        for candidate in candidates where !open.isEmpty {
+            let left = open.filter { !candidate.matches($0) }
+            if left.count < open.count { chosen.append(candidate) }
+            open = left
+        }
+        return chosen
+    }
+
+    private static func recall(of strategy: Provenance.Strategy, among candidates: [Signature], on variants: [[UInt8]]) -> String {
+        guard let best = candidates.first(where: { $0.provenance?.strategy == strategy }) else { return "-" }
+        return Report.percent(variants.filter { best.matches($0) }.count, of: variants.count)
+    }
+
+    /// Which strategies the signatures come from: "masked-window, token-sequence 2".
+    private static func names(_ signatures: [Signature]) -> String {
+        let counts = Dictionary(grouping: signatures) { $0.provenance?.strategy.rawValue ?? "?" }.mapValues(\.count)
+        return counts.sorted { $0.key < $1.key }.map { $0.value == 1 ? $0.key : "\($0.key) \($0.value)" }.joined(separator: ", ")
+    }
 }
