@@ -8,8 +8,10 @@ import Signatures
 struct AttackFamily: Sendable {
     /// A stretch of the stream.
     enum Part: Sendable {
-        /// In every variant.
+        /// In every variant, and in no or hardly any benign stream.
         case token([UInt8])
+        /// In every variant, as in all streams of the protocol.
+        case word([UInt8])
         /// Random in every variant: how many bytes, and of which values.
         case fill(ClosedRange<Int>, [UInt8])
     }
@@ -23,7 +25,18 @@ struct AttackFamily: Sendable {
 
     /// The tokens that every variant must have.
     var invariants: [[UInt8]] {
-        parts.compactMap { if case .token(let bytes) = $0 { bytes } else { nil } }
+        parts.compactMap { part in
+            switch part {
+            case .token(let bytes), .word(let bytes): bytes
+            case .fill: nil
+            }
+        }
+    }
+
+    /// What a generator that knew the attack would make: the invariant tokens in their order. Whatever it matches of
+    /// benign traffic, no signature of these tokens alone can avoid.
+    var ideal: Signature {
+        Signature(tokens: invariants.map { .init(bytes: $0) }, context: context)
     }
 
     /// A variant.
@@ -32,7 +45,7 @@ struct AttackFamily: Sendable {
     func variant(_ random: inout SeededRandom, planting planted: [[UInt8]] = []) -> [UInt8] {
         var fills = parts.map { part -> [UInt8] in
             switch part {
-            case .token(let bytes): bytes
+            case .token(let bytes), .word(let bytes): bytes
             case .fill(let count, let values): random.bytes(count, of: values)
             }
         }
@@ -46,15 +59,10 @@ struct AttackFamily: Sendable {
     func decoy(_ random: inout SeededRandom, planting planted: [[UInt8]]) -> [UInt8] {
         var copy = self
         copy.parts = parts.map { part in
-            guard case .token(let bytes) = part, !Self.isProtocolWord(bytes) else { return part }
+            guard case .token(let bytes) = part else { return part }
             return .fill(bytes.count...bytes.count, Self.anything)
         }
         return copy.variant(&random, planting: planted)
-    }
-
-    /// Text of a protocol, or the counts of a DNS header.
-    private static func isProtocolWord(_ bytes: [UInt8]) -> Bool {
-        bytes.count >= 4 && (bytes.filter { (0x20..<0x7f).contains($0) || $0 == 13 || $0 == 10 } == bytes || bytes.count == 8)
     }
 
     /// Puts runs into fill at random places, in their order.

@@ -10,7 +10,8 @@ extension AttackFamily {
     private static let names = SignatureContext(transport: .udp, ports: [53], direction: .toService)
     private static let service = SignatureContext(transport: .tcp, ports: [6379], direction: .toService)
 
-    private static func text(_ text: String) -> Part { .token(Array(text.utf8)) }
+    private static func text(_ text: String) -> Part { .word(Array(text.utf8)) }
+    private static func token(_ text: String) -> Part { .token(Array(text.utf8)) }
 
     /// Two Host headers, and two bytes of a return address in the second.
     static let apacheKnacker = AttackFamily(
@@ -27,7 +28,7 @@ extension AttackFamily {
     static let bindTSIG = AttackFamily(
         name: "BIND-TSIG", context: names,
         parts: [
-            .fill(4...4, anything), .token([0, 1, 0, 0, 0, 0, 0, 1]), .fill(150...300, anything), .token([0xff, 0xbf]),
+            .fill(4...4, anything), .word([0, 1, 0, 0, 0, 0, 0, 1]), .fill(150...300, anything), .token([0xff, 0xbf]),
             .fill(20...120, anything), .token([0x00, 0x00, 0xfa]), .fill(4...20, anything),
         ],
         published: "Polygraph: FN 0, FP 0.3279 / 0.0023 / 0 / 0")
@@ -35,8 +36,8 @@ extension AttackFamily {
     static let codeRedII = AttackFamily(
         name: "Code-Red-II", context: web,
         parts: [
-            text("GET /"), .fill(4...12, letters), text(".ida?"), .fill(150...240, letters), text("%u"), .fill(4...4, hexDigits),
-            text("%u780"), .fill(1...1, hexDigits), text("%u"), .fill(4...8, hexDigits), text(" HTTP/1.0\r\n"),
+            text("GET /"), .fill(4...12, letters), token(".ida?"), .fill(150...240, letters), token("%u"), .fill(4...4, hexDigits),
+            token("%u780"), .fill(1...1, hexDigits), token("%u"), .fill(4...8, hexDigits), text(" HTTP/1.0\r\n"),
             .fill(100...300, anything),
         ],
         published: "Hamsa: FN 0, FP 0")

@@ -13,6 +13,12 @@ struct Trial {
     /// The time of the making alone.
     var milliseconds: Double
 
+    init(signatures: [Signature], provable: Int, milliseconds: Double) {
+        self.signatures = signatures
+        self.provable = provable
+        self.milliseconds = milliseconds
+    }
+
     init(_ samples: [[UInt8]], context: SignatureContext, benign: BenignPool, noiseShare: Double) {
         var made: [TokenSequence] = []
         let time = ContinuousClock().measure {
