@@ -6,21 +6,22 @@ public struct RuleForm: Hashable, Sendable, CustomStringConvertible {
     public let description: String
 
     public init(_ rule: SuricataRule) {
-        var shapes: [String] = []
-        for content in rule.contents {
+        let shapes = rule.contents.map { content in
             let place =
                 switch content.placement {
                 case .anywhere: ""
                 case .absolute(_, let depth): depth == nil ? " offset" : " offset depth"
                 case .relative(_, let within): within == nil ? " distance" : " distance within"
                 }
-            let shape = "content\(place)\(content.isFastPattern ? " fast_pattern" : "")"
-            // A run of like contents is one form, whatever its length.
-            if shapes.last != shape { shapes.append(shape) }
+            return "content\(place)\(content.isFastPattern ? " fast_pattern" : "")"
         }
+        // The first content has nothing before it. Of the others each is read for itself, so their order and number
+        // make no other form.
+        let others = Set(shapes.dropFirst()).sorted()
         func ports(_ ports: [UInt16]) -> String { ports.isEmpty ? "any" : "ports" }
         description =
             ([rule.action.rawValue, rule.ruleProtocol.rawValue, ports(rule.sourcePorts), ports(rule.destinationPorts)]
-            + (rule.flow.map { ["flow \($0.rawValue)"] } ?? []) + shapes).joined(separator: "; ")
+            + (rule.flow.map { ["flow \($0.rawValue)"] } ?? [])
+            + (rule.dsizeAbove == nil ? [] : ["dsize"]) + shapes.prefix(1) + others).joined(separator: "; ")
     }
 }

@@ -8,28 +8,29 @@ extension SuricataRule {
     static let largestOffset = 65535
 
     /// Renders the rule of a numbered update.
-    public init(_ numbered: NumberedUpdate, action: Action, message: String? = nil) throws(EpitopeError) {
+    public init(_ numbered: NumberedUpdate, action: Action, message: String? = nil, rarity: Rarity = .distinctBytes) throws(EpitopeError) {
         let update = numbered.update
         try self.init(
             signature: update.signature, sid: numbered.sid, revision: update.revision, action: action,
             message: message ?? RuleMessage.standard(for: update.signature), created: update.createdMilliseconds,
-            lifetime: update.lifetimeDays, origin: update.origin)
+            lifetime: update.lifetimeDays, origin: update.origin, rarity: rarity)
     }
 
     /// Renders a signature.
     ///
     /// An upper bound of a gap that is beyond what Suricata can express (64 KiB from the start of the payload, 1 MiB
-    /// between tokens) is left out: no payload is as long.
+    /// between tokens) is left out: no payload is as long. A masked token becomes several contents at exact distances.
     ///
     /// - Parameters:
     ///   - message: any text; it is made printable and escaped.
     ///   - created: in milliseconds since 1970-01-01T00:00:00Z.
     ///   - lifetime: in days from then.
+    ///   - rarity: what decides which run is the fast pattern.
     /// - Throws: ``EpitopeError/Code/signatureUnrenderable``, ``EpitopeError/Code/sidOutOfRange`` or
     ///   ``EpitopeError/Code/ruleTooLong``.
     public init(
         signature: Signature, sid: UInt32, revision: Int, action: Action, message: String, created: Int64,
-        lifetime: Int, origin: SignatureUpdate.Origin
+        lifetime: Int, origin: SignatureUpdate.Origin, rarity: Rarity = .distinctBytes
     ) throws(EpitopeError) {
         guard SidRange.all.contains(sid), (1...Int(Int32.max)).contains(revision) else {
             throw EpitopeError(
@@ -46,7 +47,9 @@ extension SuricataRule {
             expires: RuleDate(milliseconds: created.addingReportingOverflow(days * 86_400_000).partialValue),
             origin: Self.name(of: origin))
         (ruleProtocol, sourcePorts, destinationPorts, flow) = Self.header(signature.context)
-        contents = try Self.contents(of: signature)
+        let runs = try RenderedRun.runs(of: signature)
+        dsizeAbove = Self.dsize(ruleProtocol, runs)
+        contents = try Self.contents(of: runs, signature, rarity)
         let length = text.utf8.count
         guard length <= Self.largestLength else {
             throw EpitopeError(
@@ -77,41 +80,37 @@ extension SuricataRule {
         }
     }
 
-    private static func contents(of signature: Signature) throws(EpitopeError) -> [Content] {
-        guard !signature.tokens.isEmpty, signature.tokens.allSatisfy({ !$0.bytes.isEmpty }) else {
-            throw unrenderable(signature, "it has no tokens, or an empty one")
-        }
-        // The most specific token: the most distinct bytes, then the longest, then the first.
-        var best = 0
-        for (index, token) in signature.tokens.enumerated() {
-            let rival = signature.tokens[best]
-            if (Set(token.bytes).count, token.bytes.count) > (Set(rival.bytes).count, rival.bytes.count) { best = index }
-        }
+    private static func contents(of runs: [RenderedRun], _ signature: Signature, _ rarity: Rarity) throws(EpitopeError) -> [Content] {
+        let best = rarity.rarest(of: runs.map(\.bytes))
         var contents: [Content] = []
-        for (index, token) in signature.tokens.enumerated() {
+        for (index, run) in runs.enumerated() {
             contents.append(
-                Content(bytes: token.bytes, isFastPattern: index == best, placement: try placement(of: token, at: index, in: signature)))
+                Content(bytes: run.bytes, isFastPattern: index == best, placement: try placement(of: run, in: signature)))
         }
         return contents
     }
 
-    private static func placement(of token: Signature.Token, at index: Int, in signature: Signature) throws(EpitopeError) -> Placement {
-        guard let gap = token.gap else {
-            return index == 0 ? .anywhere : .relative(distance: 0, within: nil)
+    private static func placement(of run: RenderedRun, in signature: Signature) throws(EpitopeError) -> Placement {
+        // A gap's bounds speak of a run's first byte, depth and within of all of its bytes.
+        func room(_ gap: ClosedRange<Int>, _ largest: Int) throws(EpitopeError) -> Int? {
+            guard gap.lowerBound <= largest else {
+                throw RenderedRun.unrenderable(signature, "a token lies \(gap.lowerBound) bytes away, possible is 0 to \(largest)")
+            }
+            let reach = gap.upperBound - gap.lowerBound + run.bytes.count
+            return reach > largest ? nil : reach
         }
-        let largest = index == 0 ? largestOffset : largestDistance
-        guard gap.lowerBound >= 0, gap.lowerBound <= largest else {
-            throw unrenderable(signature, "token \(index) lies \(gap.lowerBound) bytes away, possible is 0 to \(largest)")
+        switch run.place {
+        case .anywhere: return .anywhere
+        case .fromStart(let gap): return .absolute(offset: gap.lowerBound, depth: try room(gap, largestOffset))
+        case .after(nil): return .relative(distance: 0, within: nil)
+        case .after(let gap?): return .relative(distance: gap.lowerBound, within: try room(gap, largestDistance))
         }
-        // A gap's bounds speak of the token's first byte, depth and within of all of its bytes.
-        let (reach, overflow) = (gap.upperBound - gap.lowerBound).addingReportingOverflow(token.bytes.count)
-        let bounded = overflow || reach > largest ? nil : reach
-        return index == 0 ? .absolute(offset: gap.lowerBound, depth: bounded) : .relative(distance: gap.lowerBound, within: bounded)
     }
 
-    private static func unrenderable(_ signature: Signature, _ why: String) -> EpitopeError {
-        EpitopeError(
-            .signatureUnrenderable, "signature \(signature.id) can't be written as a rule: \(why)",
-            remedy: "make the signature anew from the packets of its cluster")
+    /// A datagram with less than all tokens take can't match, and Suricata can tell by its size alone. Of TCP nothing
+    /// is known of sizes: a token may lie in several segments.
+    private static func dsize(_ ruleProtocol: RuleProtocol, _ runs: [RenderedRun]) -> Int? {
+        let shortest = RenderedRun.shortestData(runs)
+        return ruleProtocol == .udp && shortest <= largestOffset ? shortest - 1 : nil
     }
 }

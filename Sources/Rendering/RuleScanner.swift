@@ -21,17 +21,22 @@ struct RuleScanner {
             flow = SuricataRule.Flow(rawValue: upTo(";"))
             guard flow != nil, take("; ") else { return nil }
         }
+        var dsizeAbove: Int?
+        if take("dsize:>") {
+            dsizeAbove = option()
+            guard dsizeAbove != nil else { return nil }
+        }
         var contents: [SuricataRule.Content] = []
         while take("content:\"|") {
             guard let content = content() else { return nil }
             contents.append(content)
         }
-        guard take("classtype:\(SuricataRule.classtype); "), let metadata = metadata(), take("sid:"),
+        guard let metadata = metadata(), take("classtype:\(SuricataRule.classtype); sid:"),
             let sid = number().flatMap({ UInt32(exactly: $0) }), take("; rev:"), let revision = number(), take(";)")
         else { return nil }
         return SuricataRule(
             action: action, ruleProtocol: ruleProtocol, sourcePorts: source, destinationPorts: destination,
-            message: message, flow: flow, contents: contents, metadata: metadata, sid: sid, revision: revision)
+            message: message, flow: flow, dsizeAbove: dsizeAbove, contents: contents, metadata: metadata, sid: sid, revision: revision)
     }
 
     private mutating func content() -> SuricataRule.Content? {

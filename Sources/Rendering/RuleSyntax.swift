@@ -23,6 +23,7 @@ public enum RuleSyntax {
             && rule.contents.filter(\.isFastPattern).count == 1
             && rule.contents.indices.allSatisfy { isSound(rule.contents[$0], isFirst: $0 == 0) }
             && (rule.flow != nil) == (rule.ruleProtocol == .tcp)
+            && rule.dsizeAbove.map { rule.ruleProtocol == .udp && (0..<SuricataRule.largestOffset).contains($0) } ?? true
             && (rule.ruleProtocol != .ip || rule.sourcePorts.isEmpty && rule.destinationPorts.isEmpty)
             && (rule.sourcePorts.isEmpty || rule.destinationPorts.isEmpty)
             && rule.metadata.signatureID.utf8.count == 32 && Hex.decode(rule.metadata.signatureID) != nil
@@ -31,7 +32,7 @@ public enum RuleSyntax {
     private static func isSound(_ content: SuricataRule.Content, isFirst: Bool) -> Bool {
         guard !content.bytes.isEmpty else { return false }
         switch content.placement {
-        case .anywhere: return isFirst
+        case .anywhere: return true
         case .absolute(let offset, let depth):
             return isFirst && (0...SuricataRule.largestOffset).contains(offset)
                 && depth.map { (content.bytes.count...SuricataRule.largestOffset).contains($0) } ?? true

@@ -79,6 +79,8 @@ public struct SuricataRule: Hashable, Sendable {
     /// Printable ASCII, at most ``RuleMessage/largestLength`` characters.
     public var message: String
     public var flow: Flow?
+    /// A datagram's payload must have more bytes than this (`dsize:>N`); `nil`: any size. Only of UDP.
+    public var dsizeAbove: Int?
     public var contents: [Content]
     public var metadata: Metadata
     public var sid: UInt32
@@ -89,6 +91,7 @@ public struct SuricataRule: Hashable, Sendable {
     public var text: String {
         var options = ["msg:\"\(RuleMessage.escape(message))\""]
         if let flow { options.append("flow:\(flow.rawValue)") }
+        if let dsizeAbove { options.append("dsize:>\(dsizeAbove)") }
         for content in contents {
             options.append("content:\"|\(content.bytes.map(Self.hexadecimal).joined(separator: " "))|\"")
             switch content.placement {
@@ -102,10 +105,10 @@ public struct SuricataRule: Hashable, Sendable {
             }
             if content.isFastPattern { options.append("fast_pattern") }
         }
-        options.append("classtype:\(Self.classtype)")
         options.append(
             "metadata:epitope_signature \(metadata.signatureID), created_at \(metadata.created), "
                 + "expires_at \(metadata.expires), origin \(metadata.origin)")
+        options.append("classtype:\(Self.classtype)")
         options.append("sid:\(sid)")
         options.append("rev:\(revision)")
         return "\(action.rawValue) \(ruleProtocol.rawValue) any \(Self.ports(sourcePorts)) -> any \(Self.ports(destinationPorts)) "

@@ -28,7 +28,7 @@ public final class SuricataDelivery: Sendable {
     public func prepare() async throws(EpitopeError) -> Double {
         try await blocking { () throws(EpitopeError) in
             let begin = ContinuousClock.now
-            if let refusal = try self.forms.refusals(of: FormProof.usualRules(self.settings.action)).first {
+            if let refusal = try self.forms.refusals(of: UsualForms.rules(self.settings.action)).first {
                 throw Publication.refusal(of: refusal.key, refusal.value)
             }
             return Publication.milliseconds(since: begin)

@@ -20,20 +20,44 @@ private func rule(
         let text = try rule([.init(bytes: Samples.callerWindow)]).text
         let id = Signature(tokens: [.init(bytes: Samples.callerWindow)], context: .any).id
         #expect(
-            text == #"drop udp any any -> any [1434] (msg:"sample"; content:"|04 90 01 D8 89 45 B4 6A 10 8D 45 B0 50 31 C9 51 66 81 F1 78 01 51 8D 45 03 50 8B 45 AC 50 FF D6|"; fast_pattern; classtype:shellcode-detect; metadata:epitope_signature \#(id), created_at 2023_11_14, expires_at 2024_02_12, origin site; sid:3900001; rev:2;)"#)
+            text == #"drop udp any any -> any [1434] (msg:"sample"; dsize:>31; content:"|04 90 01 D8 89 45 B4 6A 10 8D 45 B0 50 31 C9 51 66 81 F1 78 01 51 8D 45 03 50 8B 45 AC 50 FF D6|"; fast_pattern; metadata:epitope_signature \#(id), created_at 2023_11_14, expires_at 2024_02_12, origin site; classtype:shellcode-detect; sid:3900001; rev:2;)"#)
     }
 
     @Test func gapsBecomeDistanceAndWithinOfWholeTokens() throws {
         let text = try rule(
             [.init(bytes: [1, 2, 3], gap: 4...10), .init(bytes: [4, 5, 6, 7], gap: 0...5), .init(bytes: [8, 9])], .any).text
-        #expect(text.contains(#"content:"|01 02 03|"; offset:4; depth:9; content:"|04 05 06 07|"; distance:0; within:9; fast_pattern; content:"|08 09|"; distance:0; classtype"#))
+        #expect(text.contains(#"content:"|01 02 03|"; offset:4; depth:9; content:"|04 05 06 07|"; distance:0; within:9; fast_pattern; content:"|08 09|"; distance:0; metadata:"#))
+    }
+
+    @Test func maskedPositionsBecomeExactDistances() throws {
+        let token = try #require(Signature.Token(pattern: "0102????030405??06"))
+        let text = try rule([token, .init(bytes: [9, 8], gap: 2...4)], .any).text
+        #expect(text.contains(#"content:"|01 02|"; content:"|03 04 05|"; distance:2; within:3; fast_pattern; content:"|06|"; distance:1; within:1; content:"|09 08|"; distance:2; within:4; metadata:"#))
+        #expect(try RuleSyntax.check(text).text == text)
+    }
+
+    @Test func theTokensOfAConjunctionLieAnywhere() throws {
+        let tokens = try ["0102??03", "0405060708"].map { try #require(Signature.Token(pattern: $0)) }
+        let rule = try SuricataRule(
+            signature: Signature(tokens: tokens, arrangement: .conjunction, context: service), sid: 3_900_001, revision: 1,
+            action: .alert, message: "sample", created: 0, lifetime: 90, origin: .site)
+        #expect(rule.text.contains(#"dsize:>4; content:"|01 02|"; content:"|03|"; distance:1; within:1; content:"|04 05 06 07 08|"; fast_pattern; metadata:"#))
+        #expect(try RuleSyntax.check(rule.text) == rule)
+    }
+
+    @Test func theFastPatternIsTheRarestRun() throws {
+        let signature = Signature(tokens: [.init(bytes: [1, 2, 3, 4, 5]), .init(bytes: [6, 7, 8])], context: .any)
+        let rule = try SuricataRule(
+            signature: signature, sid: 3_900_001, revision: 1, action: .alert, message: "sample", created: 0, lifetime: 90,
+            origin: .site, rarity: Rarity { run in Double(run.contains(7) ? 60 : 10) })
+        #expect(rule.contents.map(\.isFastPattern) == [false, true])
     }
 
     @Test(arguments: [
         (SignatureContext(transport: .tcp, ports: [80, 443], direction: .toService), #"tcp any any -> any [80,443] (msg:"sample"; flow:established,to_server; content"#),
         (SignatureContext(transport: .tcp, ports: [80], direction: .fromPeer), #"tcp any [80] -> any any (msg:"sample"; flow:established,to_client; content"#),
         (SignatureContext(transport: .tcp, ports: [80], direction: .any), #"tcp any any -> any any (msg:"sample"; flow:established; content"#),
-        (SignatureContext(transport: .udp, ports: [53], direction: .fromPeer), #"udp any [53] -> any any (msg:"sample"; content"#),
+        (SignatureContext(transport: .udp, ports: [53], direction: .fromPeer), #"udp any [53] -> any any (msg:"sample"; dsize:>2; content"#),
         (SignatureContext.any, #"ip any any -> any any (msg:"sample"; content"#),
     ])
     func theContextDecidesTheHeader(_ context: SignatureContext, _ header: String) throws {
@@ -44,7 +68,7 @@ private func rule(
 
     @Test func messagesCannotLeaveTheirString() throws {
         let text = try rule([.init(bytes: [1])], message: "a\";b:\\c\n\u{e9}").text
-        #expect(text.contains(#"msg:"a\"\;b\:\\c ?"; content"#))
+        #expect(text.contains(#"msg:"a\"\;b\:\\c ?"; dsize:>0; content"#))
         #expect(try RuleSyntax.check(text).message == "a\";b:\\c ?")
     }
 
