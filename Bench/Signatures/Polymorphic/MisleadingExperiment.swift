@@ -16,6 +16,7 @@ enum MisleadingExperiment {
         var worst = Worst()
         var rows: [[String]] = []
         for family in AttackFamily.published {
+            Report.progress("attempts to mislead: \(family.name)")
             for attempt in attempts(laboratory, family, attackSamples) {
                 let trial = Trial(attempt.samples, context: family.context, benign: attempt.benign, noiseShare: 0.5)
                 let streams = laboratory.heldOut + attempt.moreBenign

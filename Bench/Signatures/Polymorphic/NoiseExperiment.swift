@@ -16,6 +16,7 @@ enum NoiseExperiment {
         var (upToHalf, all) = (Worst(), Worst())
         var rows: [[String]] = []
         for family in AttackFamily.published {
+            Report.progress("noise: \(family.name)")
             let variants = laboratory.unseen(family)
             for kind in Kind.allCases {
                 var cells: [String] = []

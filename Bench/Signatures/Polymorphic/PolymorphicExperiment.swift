@@ -16,16 +16,17 @@ struct PolymorphicExperiment: AsyncParsableCommand {
     var quick = false
 
     func run() async throws {
+        if captures != nil { Report.progress("reading the captures") }
         let traffic = try captures.map { try BenignTraffic(captures: $0, mostStreams: quick ? 1500 : 8000, seed: seed) }
             ?? BenignTraffic(
                 SyntheticTraffic.streams(quick ? 1000 : 4000, seed: seed), origin: "GENERATED HERE, not real: no captures were given",
                 seed: seed)
         let laboratory = Laboratory(traffic: traffic, variants: quick ? 200 : 1000, seed: seed)
         let machine = files > 0 ? MachineFiles(mebibytes: quick ? min(files, 20) : files, seed: seed) : nil
-        print("Benign streams (\(traffic.origin))")
-        print("  the generator may see: \(BenignTraffic.summary(traffic.training))")
-        print("  false positives are counted on: \(BenignTraffic.summary(traffic.heldOut))")
-        print("  noise is drawn from: \(BenignTraffic.summary(traffic.noise))")
+        Report.line("Benign streams (\(traffic.origin))")
+        Report.line("  the generator may see: \(BenignTraffic.summary(traffic.training))")
+        Report.line("  false positives are counted on: \(BenignTraffic.summary(traffic.heldOut))")
+        Report.line("  noise is drawn from: \(BenignTraffic.summary(traffic.noise))")
 
         let sizes = SampleSizes.run(
             laboratory, sizes: quick ? [2, 5, 10, 20] : [2, 3, 5, 10, 20, 50, 100], fewest: fewest, noiseShare: 0.5, files: machine)

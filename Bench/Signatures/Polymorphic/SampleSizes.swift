@@ -18,6 +18,7 @@ enum SampleSizes {
         }
         for family in AttackFamily.published {
             var random = laboratory.random("samples \(family.name)")
+            Report.progress("numbers of samples: \(family.name)")
             let variants = laboratory.unseen(family)
             for size in sizes {
                 let samples = (0..<size).map { _ in family.variant(&random) }

@@ -1,29 +1,41 @@
-/// What the experiments print: tables, remarks, and the line for scripts.
+import Foundation
+
+/// What the experiments print: tables, remarks, and the line for scripts. Written at once, so that what runs for long
+/// shows how far it is even through a pipe.
 enum Report {
+    static func line(_ text: String) {
+        FileHandle.standardOutput.write(Data((text + "\n").utf8))
+    }
+
+    /// What is being done now, for a person who waits.
+    static func progress(_ text: String) {
+        FileHandle.standardError.write(Data("  ... \(text)\n".utf8))
+    }
+
     /// A table under its title; the columns are as wide as their widest cell, numbers to the right.
     static func table(_ title: String, _ header: [String], _ rows: [[String]]) {
         let all = [header] + rows
         let widths = header.indices.map { column in all.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
-        func line(_ cells: [String]) -> String {
+        func row(_ cells: [String]) -> String {
             cells.enumerated().map { index, cell in
                 let fill = String(repeating: " ", count: widths[index] - cell.count)
                 let isNumber = cell.first.map { $0.isNumber || $0 == "-" || $0 == "<" } ?? false
                 return isNumber && index > 0 ? fill + cell : cell + fill
             }.joined(separator: "  ")
         }
-        print("\n\(title)\n")
-        print("  " + line(header))
-        print("  " + widths.map { String(repeating: "-", count: $0) }.joined(separator: "  "))
-        for row in rows { print("  " + line(row)) }
+        line("\n\(title)\n")
+        line("  " + row(header))
+        line("  " + widths.map { String(repeating: "-", count: $0) }.joined(separator: "  "))
+        for cells in rows { line("  " + row(cells)) }
     }
 
     static func remark(_ text: String) {
-        print("\n  \(text)")
+        line("\n  \(text)")
     }
 
     /// The line that `Bench/bench-signatures` collects.
     static func keys(_ keys: [(name: String, value: String)]) {
-        print("\nKEY " + keys.map { "\($0.name)=\($0.value)" }.joined(separator: " "))
+        line("\nKEY " + keys.map { "\($0.name)=\($0.value)" }.joined(separator: " "))
     }
 
     /// A share in percent, with digits enough to tell one stream of many thousands from none.

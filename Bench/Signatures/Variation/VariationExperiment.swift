@@ -23,6 +23,7 @@ struct VariationExperiment: AsyncParsableCommand {
         var rows: [[String]] = []
         var recalls: [Int: [Double]] = [:]
         for template in CodeTemplate.all {
+            Report.progress("template: \(template.name)")
             var random = SeededRandom(seed: seed, "variation \(template.name)")
             let variants = (0..<unseen).map { _ in template.variant(&random).code.bytes }
             for size in sizes {
