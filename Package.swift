@@ -116,8 +116,8 @@ let package = Package(
         shell(
             "SignatureProving",
             [
-                "EpitopeModel", "Signatures", "GoodwareIndex", "StreamReassembly", "WireProof", "TokenSequences", "SignatureMaking",
-                "Rendering", "PacketCoding", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance",
+                "EpitopeModel", "Signatures", "Correlation", "GoodwareIndex", "StreamReassembly", "WireProof", "TokenSequences",
+                "SignatureMaking", "Rendering", "PacketCoding", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance",
             ]),
 
         // The centers.

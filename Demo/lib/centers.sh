@@ -24,9 +24,15 @@ init_local_center() {
         --address "$(center_address "$1")" >>"$(log_of "center-$1")"
 }
 
+# What every center of the run proves signatures with.
+write_settings() {
+    [[ -s $run/settings.json ]] || echo '{"requireGoodware": false}' >"$run/settings.json"
+}
+
 serve_local_center() {
+    write_settings
     start_inside "center-$1" "center-$1-serve" "$epitope" local-center serve --state "$run/center-$1" \
-        --listen "$(center_endpoint "$1")" --action drop \
+        --config "$run/settings.json" --listen "$(center_endpoint "$1")" --action drop \
         --suricata-socket "$run/suricata-$1/command.socket" --suricata-rules "$run/suricata-$1/epitope.rules"
     ready "center-$1-serve" 20 'listening on'
 }
@@ -34,8 +40,9 @@ serve_local_center() {
 serve_global_center() {
     epitope_in global-center global-center global-center init --state "$run/global-center" --name world \
         --address "$(center_address global)" >>"$(log_of global-center)" || return
+    write_settings
     start_inside global-center global-center-serve "$epitope" global-center serve --state "$run/global-center" \
-        --listen "$(center_endpoint global)"
+        --config "$run/settings.json" --listen "$(center_endpoint global)"
     ready global-center-serve 20 'listening on'
 }
 

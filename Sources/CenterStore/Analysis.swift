@@ -1,27 +1,57 @@
 internal import Correlation
 import EpitopeModel
 internal import GRDB
+public import SignatureProving
 internal import Signatures
 
-/// The steps from a stored report to a proven update, the same for the local and the global center. One transaction
-/// takes a group of reports through all of them: a center that is killed in between finds the reports as they were.
+/// The steps from a stored report to a proven update, the same for the local and the global center.
+///
+/// One transaction takes a group of reports to the threshold and marks the clusters that reached it. Their signatures
+/// are made and proven outside of any transaction, since that may read captures and scan goodware, and one more
+/// transaction a cluster keeps what came of it. A center that is killed in between finds the mark, and proves again.
 public actor ReportAnalyst {
     private let store: CenterStore
     private let policy: AnalysisPolicy
+    private let provers: ProverSource
     private var index: ClusterIndex?
+    /// What the clusters without a proven signature were last tried with.
+    private var material: String?
 
     /// The most reports of one transaction.
     private static let largestGroup = 128
 
-    public init(store: CenterStore, policy: AnalysisPolicy) {
+    public init(store: CenterStore, policy: AnalysisPolicy, provers: ProverSource) {
         self.store = store
         self.policy = policy
+        self.provers = provers
     }
 
-    /// Analyses reports that wait, in the order in which they came.
+    /// Analyses reports that wait, in the order in which they came, and makes the proofs that wait.
     ///
-    /// - Returns: how many; 0 when none is left.
+    /// - Returns: how many reports, or where there were none, proofs; 0 when nothing is left.
     public func analyse() async throws -> Int {
+        let reports = try await analyseReports()
+        let proofs = try await makeProofs()
+        return max(reports, proofs)
+    }
+
+    private func makeProofs() async throws -> Int {
+        let (prover, material) = provers.current()
+        if self.material != material {
+            try await store.askAgain(material: material)
+            self.material = material
+        }
+        var made = 0
+        while let task = try await store.nextProof() {
+            let outcome = prover.prove(task.samples, given: task.cluster.signature)
+            try await store.keep(outcome, of: task, policy: policy, material: material)
+            made += 1
+            try Task.checkCancellation()
+        }
+        return made
+    }
+
+    private func analyseReports() async throws -> Int {
         let known = try await loadedIndex()
         let (policy, clock) = (policy, store.clock)
         let (count, found) = try await store.write { db in

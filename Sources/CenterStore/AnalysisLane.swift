@@ -1,4 +1,5 @@
 internal import EpitopeModel
+public import SignatureProving
 
 /// The part of a center's background work that local and global center share: reports are analysed as they arrive,
 /// and what is older than it is kept is removed.
@@ -15,7 +16,7 @@ public struct AnalysisLane: Sendable {
 
     /// - Parameter onProgress: called after reports were analysed, once their results are committed.
     public init(
-        store: CenterStore, policy: AnalysisPolicy, keepDays: Int, onProgress: @escaping @Sendable () async -> Void,
+        store: CenterStore, policy: AnalysisPolicy, provers: ProverSource, keepDays: Int, onProgress: @escaping @Sendable () async -> Void,
         onFailure: @escaping @Sendable (any Error) -> Void
     ) {
         self.store = store
@@ -23,7 +24,7 @@ public struct AnalysisLane: Sendable {
         self.onProgress = onProgress
         self.onFailure = onFailure
         bell = Bell()
-        analyst = ReportAnalyst(store: store, policy: policy)
+        analyst = ReportAnalyst(store: store, policy: policy, provers: provers)
     }
 
     /// Works until the task is cancelled.

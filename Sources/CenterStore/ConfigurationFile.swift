@@ -1,5 +1,6 @@
 public import EpitopeModel
 internal import FoundationEssentials
+public import SignatureProving
 
 extension EpitopeError.Code {
     /// A settings file can't be read.
@@ -40,6 +41,15 @@ public enum ConfigurationFile {
         throw EpitopeError(
             .configurationInvalid, "the setting '\(stranger)' is not known",
             remedy: "use: \(known.sorted().joined(separator: ", "))")
+    }
+
+    /// - Throws: `configuration-invalid` when what a center proves signatures with is out of its bounds.
+    public static func check(_ proving: ProvingSettings) throws(EpitopeError) {
+        guard !proving.isSound else { return }
+        throw EpitopeError(
+            .configurationInvalid,
+            "what signatures are proven with is out of its bounds: noiseShare is \(proving.noiseShare), or a path is empty",
+            remedy: "set noiseShare to 0 to \(ProvingMaterial.largestNoiseShare), and leave out keys for which you have no path")
     }
 
     private struct AnyKey: CodingKey {

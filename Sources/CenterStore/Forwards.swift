@@ -37,7 +37,8 @@ extension CenterStore {
                     WHERE f.state IN ('pending', 'waiting-quota') AND NOT (? AND EXISTS (
                       SELECT 1 FROM deliveries d JOIN updates u ON u.id = d.update_id
                       WHERE u.cluster_id = f.cluster_id AND u.state = 'proven' AND d.target = 'ids'
-                        AND d.state = 'pending' AND d.attempts = 0))
+                        AND d.state = 'pending' AND d.attempts = 0
+                      UNION ALL SELECT 1 FROM proofs p WHERE p.cluster_id = f.cluster_id AND p.state = 'pending'))
                     ORDER BY f.id
                     """,
                 arguments: [first == .ids])

@@ -1,6 +1,7 @@
 internal import Correlation
 public import EpitopeModel
 internal import GRDB
+public import SignatureProving
 public import Signatures
 
 extension CenterStore {
@@ -9,23 +10,36 @@ extension CenterStore {
         try await read { db in Int64(try db.mark("subscription-cursor") ?? "0") ?? 0 }
     }
 
-    /// Stores updates of the global center, each proven again as far as that goes without its packets, and moves the
+    /// Stores updates of the global center, each proven again as far as that goes without its
+    /// packets (with this site's own goodware), and moves the
     /// cursor past them: one step, so that none is lost or taken twice.
     ///
     /// An update for a signature that this site has of its own making is kept as covered, and not delivered again.
-    public func keepReceived(_ updates: [SequencedUpdate]) async throws(EpitopeError) {
+    public func keepReceived(_ updates: [SequencedUpdate], prover: SignatureProver) async throws(EpitopeError) {
         let clock = clock
+        // Outside of the transaction: it may read captures of benign traffic.
+        let proofs = updates.map { Self.proof(of: $0.update, prover: prover) }
         try await write { db in
             var cursor = Int64(try db.mark("subscription-cursor") ?? "0") ?? 0
-            for sequenced in updates where sequenced.sequence > cursor {
+            for (sequenced, proof) in zip(updates, proofs) where sequenced.sequence > cursor {
                 cursor = sequenced.sequence
-                try Self.keep(sequenced, db: db, clock: clock)
+                try Self.keep(sequenced, proof: proof, db: db, clock: clock)
             }
             try db.setMark("subscription-cursor", "\(cursor)")
         }
     }
 
-    private static func keep(_ sequenced: SequencedUpdate, db: Database, clock: CenterClock) throws {
+    private static func proof(of update: SignatureUpdate, prover: SignatureProver) -> Proof {
+        let isProvenThere = update.proof.passed
+        var proof = prover.proof(of: update.signature)
+        proof.checks.append(
+            Proof.Check(
+                name: "proven-by-global-center", passed: isProvenThere,
+                detail: isProvenThere ? "its proof passed there" : "its proof did not pass there"))
+        return proof
+    }
+
+    private static func keep(_ sequenced: SequencedUpdate, proof: Proof, db: Database, clock: CenterClock) throws {
         let now = clock.nowMilliseconds
         var update = sequenced.update
         update.origin = .global(sequence: sequenced.sequence)
@@ -33,12 +47,6 @@ extension CenterStore {
         update.createdMilliseconds = min(update.createdMilliseconds, now)
         update.lifetimeDays = max(1, min(update.lifetimeDays, SignatureUpdate.longestLifetimeDays))
         update.revision = max(1, min(update.revision, Int(Int32.max)))
-        let isProvenThere = update.proof.passed
-        var proof = SignatureCheck.proof(of: update.signature)
-        proof.checks.append(
-            Proof.Check(
-                name: "proven-by-global-center", passed: isProvenThere,
-                detail: isProvenThere ? "its proof passed there" : "its proof did not pass there"))
         update.proof = proof
 
         let id = update.signature.id
@@ -60,7 +68,7 @@ extension CenterStore {
             return
         }
         try db.record(
-            .proven, id, proof.checks.map { "\($0.name): \($0.detail)" }.joined(separator: "; "), at: clock.preciseMilliseconds())
+            .proven, id, proof.summary, at: clock.preciseMilliseconds())
         try db.supersede(id, before: row, nowMilliseconds: now)
         try db.addDelivery(of: row, to: .ids, state: .pending, nowMilliseconds: now)
     }

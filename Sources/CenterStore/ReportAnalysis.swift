@@ -3,8 +3,8 @@ import EpitopeModel
 internal import GRDB
 internal import Signatures
 
-/// One transaction's work on reports: signature, cluster, evidence, threshold; then updates and forwards where it is
-/// reached.
+/// One transaction's work on reports: signature, cluster, evidence, threshold; where it is reached, a proof is asked
+/// for and forwards are planned. The proof itself, which may read captures, is made outside of any transaction.
 struct ReportAnalysis {
     let db: Database
     let policy: AnalysisPolicy
@@ -43,7 +43,10 @@ struct ReportAnalysis {
             .weighed, row.id,
             "\(decision.points) of \(policy.threshold.points) points" + (decision.isReached ? ", threshold reached" : ""))
         if decision.isReached {
-            for reached in try clustersReached(with: cluster) { try UpdateMaking(self).makeUpdate(for: reached) }
+            for reached in try clustersReached(with: cluster) {
+                let newest = reached.id == cluster.id ? signed.sample : nil
+                try ProofPlanning(db: db, policy: policy, nowMilliseconds: clock.nowMilliseconds).plan(for: reached, newest: newest)
+            }
         }
         switch policy.forwards {
         case .never: break

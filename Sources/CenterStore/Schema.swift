@@ -12,6 +12,9 @@ enum Schema {
             try db.execute(sql: bookkeeping)
             try db.execute(sql: enrolment)
         }
+        migrator.registerMigration("2 proofs beside the chain") { db in
+            try db.execute(sql: proofs)
+        }
         return migrator
     }
 
@@ -96,6 +99,20 @@ enum Schema {
           sequence INTEGER PRIMARY KEY AUTOINCREMENT,
           body TEXT NOT NULL
         ) STRICT;
+        """
+
+    /// One row a cluster that reached the threshold: `pending` from then until its signatures are made and proven,
+    /// and again whenever more packets ask for it. `samples`: the packets that it held at the last proof; `material`:
+    /// what that was made with.
+    private static let proofs = """
+        CREATE TABLE proofs (
+          cluster_id INTEGER PRIMARY KEY REFERENCES clusters(id) ON DELETE CASCADE,
+          state TEXT NOT NULL,
+          samples INTEGER NOT NULL DEFAULT 0,
+          material TEXT NOT NULL DEFAULT ''
+        ) STRICT;
+        CREATE INDEX proofs_pending ON proofs(cluster_id) WHERE state = 'pending';
+        CREATE INDEX updates_of_cluster ON updates(cluster_id, id);
         """
 
     private static let forwards = """

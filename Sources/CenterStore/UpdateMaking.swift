@@ -2,64 +2,84 @@ internal import Correlation
 import EpitopeModel
 internal import FoundationEssentials
 internal import GRDB
+internal import SignatureProving
 internal import Signatures
 
-/// Makes the update of a cluster that reached the threshold: proves the signature, numbers it, and lays out where it
-/// is to go.
+/// Makes the updates of a cluster whose signatures were made and proven: numbers them, and lays out where they are to
+/// go.
 struct UpdateMaking {
-    /// The most packets of a cluster that a proof is made with, the newest first. Every packet was matched with the
-    /// cluster's signature when it joined, so the proof shows again what held then.
-    private static let mostSamples = 256
+    let db: Database
+    let policy: AnalysisPolicy
+    let clock: CenterClock
+    private var now: Int64 { clock.nowMilliseconds }
 
-    private let analysis: ReportAnalysis
-    private var db: Database { analysis.db }
-    private var now: Int64 { analysis.clock.nowMilliseconds }
-
-    init(_ analysis: ReportAnalysis) {
-        self.analysis = analysis
+    /// Keeps what came of a proof. Run again on the same outcome it makes nothing new.
+    func keep(_ outcome: ProvingOutcome, of cluster: Cluster) throws {
+        guard !policy.targets.isEmpty, try !ProofPlanning.isWithdrawn(cluster, db: db) else { return }
+        for item in outcome.proven { try keep(item, of: cluster) }
+        if outcome.proven.isEmpty, let failed = outcome.failed { try keepFailed(failed, of: cluster) }
     }
 
-    func makeUpdate(for cluster: Cluster) throws {
-        guard !analysis.policy.targets.isEmpty, try !isWithdrawn(cluster.signature.id) else { return }
-        let latest = try UpdateRow.latest(of: cluster.signature.id, db: db).map {
-            UpdateDecision.Latest(
-                update: $0.update, state: try $0.latestState(db: db, nowMilliseconds: now))
-        }
-        let decision = UpdateDecision(latest: latest, context: cluster.signature.context, nowMilliseconds: now)
-        guard case .make(let revision) = decision else { return }
-        var signature = cluster.signature
+    private func keep(_ item: ProvenSignature, of cluster: Cluster) throws {
+        var signature = item.signature
+        // Every packet of the cluster speaks for the context, also those that this proof was not made with.
+        signature.context = cluster.signature.context
+        let latest = try latest(of: signature.id)
+        guard let revision = revision(after: latest, context: signature.context) else { return }
         if let latest, latest.state == .standing {
             // A later revision never seeks an attack in fewer places than the one it replaces.
             signature.context = signature.context.merged(with: latest.update.signature.context)
         }
-        var update = SignatureUpdate(
-            signature: signature, revision: revision, origin: .site, createdMilliseconds: now,
-            lifetimeDays: analysis.policy.lifetimeDays,
-            proof: SignatureCheck.proof(of: signature, samples: try samples(of: cluster.id)))
-        if update.proof.passed, analysis.policy.targets.contains(.feed) {
-            try publish(&update)
+        var update = update(of: signature, revision: revision, proof: item.proof)
+        if policy.targets.contains(.feed) { try publish(&update) }
+        let reason = policy.targets.contains(.ids) ? try SidBook.refusal(of: signature.id, db: db) : nil
+        let id = try db.insert(update, cluster: cluster.id, state: reason == nil ? .proven : .unproven, reason: reason)
+        let name = "revision \(revision)"
+        if let reason { return try note(.unproven, signature.id, "\(name): \(reason)") }
+        try note(.proven, signature.id, "\(name): \(update.proof.summary)")
+        try db.supersede(signature.id, before: id, nowMilliseconds: now)
+        for target in policy.targets.sorted(by: { $0.rawValue < $1.rawValue }) {
+            try db.addDelivery(of: id, to: target, state: target == .feed ? .delivered : .pending, nowMilliseconds: now)
         }
-        try keep(update, of: cluster.id)
     }
 
-    private func keep(_ update: SignatureUpdate, of cluster: Int64) throws {
-        let isForIDS = analysis.policy.targets.contains(.ids)
-        let reason = try update.proof.failures ?? (isForIDS ? SidBook.refusal(of: update.signature.id, db: db) : nil)
-        let id = try db.insert(
-            update, cluster: cluster, state: reason == nil ? .proven : .unproven, reason: reason)
-        let name = "revision \(update.revision)"
-        if let reason {
-            try analysis.note(.unproven, update.signature.id, "\(name): \(reason)")
-            return
+    /// Shows why nothing is delivered. A signature that stands stays so: what failed is the attempt to do better.
+    private func keepFailed(_ item: ProvenSignature, of cluster: Cluster) throws {
+        var signature = item.signature
+        signature.context = cluster.signature.context
+        let row = try UpdateRow.latest(of: signature.id, db: db)
+        let reason = item.proof.failures ?? "nothing was checked"
+        guard let row else {
+            let update = update(of: signature, revision: 1, proof: item.proof)
+            _ = try db.insert(update, cluster: cluster.id, state: .unproven, reason: reason)
+            return try note(.unproven, signature.id, "revision 1: \(reason)")
         }
-        try analysis.note(
-            .proven, update.signature.id,
-            "\(name): " + update.proof.checks.map { "\($0.name): \($0.detail)" }.joined(separator: "; "))
-        try db.supersede(update.signature.id, before: id, nowMilliseconds: now)
-        for target in analysis.policy.targets.sorted(by: { $0.rawValue < $1.rawValue }) {
-            try db.addDelivery(
-                of: id, to: target, state: target == .feed ? .delivered : .pending, nowMilliseconds: now)
+        guard row.state == .unproven else { return }
+        var update = row.update
+        (update.signature, update.proof) = (signature, item.proof)
+        try db.execute(
+            sql: "UPDATE updates SET body = ?, reason = ? WHERE id = ?",
+            arguments: [try StoredForm.json(update), reason, row.id])
+        if row.update.proof.failures != reason { try note(.unproven, signature.id, "revision \(update.revision): \(reason)") }
+    }
+
+    private func revision(after latest: UpdateDecision.Latest?, context: SignatureContext) -> Int? {
+        // What failed before is proven now: with more packets, or with an index that was not there.
+        if let latest, latest.state == .unproven { return latest.update.revision + 1 }
+        guard case .make(let revision) = UpdateDecision(latest: latest, context: context, nowMilliseconds: now) else { return nil }
+        return revision
+    }
+
+    private func latest(of signatureID: String) throws -> UpdateDecision.Latest? {
+        try UpdateRow.latest(of: signatureID, db: db).map {
+            UpdateDecision.Latest(update: $0.update, state: try $0.latestState(db: db, nowMilliseconds: now))
         }
+    }
+
+    private func update(of signature: Signature, revision: Int, proof: Proof) -> SignatureUpdate {
+        SignatureUpdate(
+            signature: signature, revision: revision, origin: .site, createdMilliseconds: now,
+            lifetimeDays: policy.lifetimeDays, proof: proof)
     }
 
     private func publish(_ update: inout SignatureUpdate) throws {
@@ -68,34 +88,23 @@ struct UpdateMaking {
         update.origin = .global(sequence: sequence)
         try db.execute(
             sql: "UPDATE feed SET body = ? WHERE sequence = ?", arguments: [try StoredForm.json(update), sequence])
-        try analysis.note(.published, update.signature.id, "sequence \(sequence), revision \(update.revision)")
+        try note(.published, update.signature.id, "sequence \(sequence), revision \(update.revision)")
     }
 
-    private func isWithdrawn(_ signatureID: String) throws -> Bool {
-        try Bool.fetchOne(
-            db, sql: "SELECT EXISTS (SELECT 1 FROM withdrawals WHERE signature_id = ?)", arguments: [signatureID]) ?? false
-    }
-
-    /// `nil` for a cluster that no packet belongs to: sites sent updates only.
-    private func samples(of cluster: Int64) throws -> [[UInt8]]? {
-        let packets = try Data.fetchAll(
-            db,
-            sql: """
-                SELECT packet FROM reports WHERE cluster_id = ? AND state = 'analysed' AND packet IS NOT NULL
-                ORDER BY seq DESC LIMIT ?
-                """,
-            arguments: [cluster, Self.mostSamples])
-        guard !packets.isEmpty else { return nil }
-        return try packets.map { data in
-            switch try StoredForm.decode(data).content {
-            case .code(let code): code.bytes
-            case .signature(let window): window
-            }
-        }
+    private func note(_ step: CenterEvent.Step, _ subject: String, _ detail: String) throws {
+        try db.record(step, subject, detail, at: clock.preciseMilliseconds())
     }
 }
 
 extension Proof {
+    /// Every check with its outcome, for a person.
+    var summary: String {
+        checks.map { check in
+            let outcome = check.outcome == .passed ? "" : check.outcome == .failed ? "FAILED: " : "not checked: "
+            return "\(check.name): \(outcome)\(check.detail)"
+        }.joined(separator: "; ")
+    }
+
     /// The checks that failed, for a person; `nil` when the proof passed.
     var failures: String? {
         if passed { return nil }

@@ -45,6 +45,20 @@ struct UpdateRow: Sendable {
         ).map(Self.init)
     }
 
+    /// The latest update of each signature that was made for a cluster, and says anything of its own.
+    static func latestOfEach(in cluster: Cluster, db: Database) throws -> [UpdateRow] {
+        try Row.fetchAll(
+            db,
+            sql: """
+                SELECT id, state, body FROM updates WHERE id IN (
+                  SELECT max(id) FROM updates WHERE state NOT IN ('superseded', 'covered') AND (signature_id = ?
+                    OR signature_id IN (SELECT signature_id FROM updates WHERE cluster_id = ?))
+                  GROUP BY signature_id) ORDER BY id
+                """,
+            arguments: [cluster.signature.id, cluster.id]
+        ).map(Self.init)
+    }
+
     init(_ row: Row) throws {
         id = row["id"]
         update = try StoredForm.value(SignatureUpdate.self, row["body"])

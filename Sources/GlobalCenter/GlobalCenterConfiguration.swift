@@ -2,6 +2,7 @@ internal import CenterStore
 internal import Correlation
 public import EpitopeModel
 internal import FoundationEssentials
+public import SignatureProving
 internal import Signatures
 
 /// The global center's settings, a JSON file in which every key may be left out.
@@ -19,6 +20,14 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, Codable {
     /// Whether hosts may send straight to this center.
     public var acceptsHosts = true
 
+    /// The path of the goodware index; `nil`: there is none, and unless ``requireGoodware`` is off nothing is published.
+    public var goodware: String?
+    public var requireGoodware = true
+    /// Captures of traffic that is held benign: each a file, a folder, or a path with `*` in its last part.
+    public var benignCaptures: [String] = []
+    /// The largest share of a cluster's packets that its signatures may miss, 0 to 0.8.
+    public var noiseShare = ProvingMaterial.defaultNoiseShare
+
     public init() {}
 
     public init(from decoder: any Decoder) throws {
@@ -30,6 +39,11 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, Codable {
         lifetimeDays = try values.decodeIfPresent(Int.self, forKey: .lifetimeDays) ?? lifetimeDays
         keepDays = try values.decodeIfPresent(Int.self, forKey: .keepDays) ?? keepDays
         acceptsHosts = try values.decodeIfPresent(Bool.self, forKey: .acceptsHosts) ?? acceptsHosts
+        goodware = try values.decodeIfPresent(String.self, forKey: .goodware)
+        requireGoodware = try values.decodeIfPresent(Bool.self, forKey: .requireGoodware) ?? requireGoodware
+        benignCaptures = try values.decodeIfPresent([String].self, forKey: .benignCaptures) ?? benignCaptures
+        noiseShare = try values.decodeIfPresent(Double.self, forKey: .noiseShare) ?? noiseShare
+        try ConfigurationFile.check(proving)
         guard thresholdPoints >= 1, (1...8760).contains(thresholdHours), mostPointsOfReporter >= 1,
             (1...SignatureUpdate.longestLifetimeDays).contains(lifetimeDays), (1...36500).contains(keepDays)
         else {
@@ -42,6 +56,7 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, Codable {
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case thresholdPoints, thresholdHours, mostPointsOfReporter, lifetimeDays, keepDays, acceptsHosts
+        case goodware, requireGoodware, benignCaptures, noiseShare
     }
 
     /// Reads a settings file.
@@ -49,6 +64,12 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, Codable {
     /// - Throws: `configuration-missing`, `configuration-invalid`.
     public static func load(path: String) throws(EpitopeError) -> GlobalCenterConfiguration {
         try ConfigurationFile.load(Self.self, path: path)
+    }
+
+    /// What signatures are proven with. A global center sees no traffic of the sites, so it has no captures of it.
+    public var proving: ProvingSettings {
+        ProvingSettings(
+            goodware: goodware, requireGoodware: requireGoodware, benignCaptures: benignCaptures, noiseShare: noiseShare)
     }
 
     var policy: AnalysisPolicy {

@@ -3,6 +3,7 @@ public import CenterStore
 public import EpitopeModel
 public import Logging
 public import ServiceLifecycle
+public import SignatureProving
 public import Signatures
 
 /// The global analysis center behind its HTTPS face: stores what sites forward and what hosts send straight,
@@ -16,13 +17,17 @@ public final class GlobalCenterService: CenterIntake, Service {
     private let analysis: AnalysisLane
     private let feedBell: Bell
 
-    public init(configuration: GlobalCenterConfiguration, store: CenterStore, logger: Logger) {
+    /// - Parameter provers: what signatures are proven with; `nil`: what the configuration names.
+    public init(
+        configuration: GlobalCenterConfiguration, store: CenterStore, provers: ProverSource? = nil, logger: Logger
+    ) {
         let feedBell = Bell()
         self.configuration = configuration
         self.store = store
         self.feedBell = feedBell
         analysis = AnalysisLane(
-            store: store, policy: configuration.policy, keepDays: configuration.keepDays,
+            store: store, policy: configuration.policy,
+            provers: provers ?? ProverSource(configuration.proving), keepDays: configuration.keepDays,
             onProgress: { await feedBell.ring() },
             onFailure: { error in logger.error("a step failed and is tried again: \(error)") })
     }

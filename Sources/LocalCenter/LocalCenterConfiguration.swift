@@ -3,6 +3,7 @@ public import Correlation
 public import EpitopeModel
 internal import FoundationEssentials
 internal import Signatures
+public import SignatureProving
 public import SuricataDelivery
 
 /// A local center's settings, a JSON file in which every key may be left out.
@@ -45,6 +46,16 @@ public struct LocalCenterConfiguration: Hashable, Sendable, Codable {
     /// The intrusion detection system; `nil`: there is none, and updates for it wait.
     public var suricata: SuricataSettings?
 
+    /// The path of the goodware index; `nil`: there is none, and unless ``requireGoodware`` is off nothing is delivered.
+    public var goodware: String?
+    public var requireGoodware = true
+    /// Captures of the site's traffic: each a file, a folder, or a path with `*` in its last part.
+    public var captures: [String] = []
+    /// Captures of traffic that is held benign, in the same form.
+    public var benignCaptures: [String] = []
+    /// The largest share of a cluster's packets that its signatures may miss, 0 to 0.8.
+    public var noiseShare = ProvingMaterial.defaultNoiseShare
+
     public init() {}
 
     public init(from decoder: any Decoder) throws {
@@ -74,6 +85,11 @@ public struct LocalCenterConfiguration: Hashable, Sendable, Codable {
                 in: values.superDecoder(forKey: .suricata), known: SuricataSettings.settingNames)
         }
         suricata = try values.decodeIfPresent(SuricataSettings.self, forKey: .suricata)
+        goodware = try values.decodeIfPresent(String.self, forKey: .goodware)
+        try read(.requireGoodware, &requireGoodware)
+        try read(.captures, &captures)
+        try read(.benignCaptures, &benignCaptures)
+        try read(.noiseShare, &noiseShare)
         try check()
     }
 
@@ -81,6 +97,7 @@ public struct LocalCenterConfiguration: Hashable, Sendable, Codable {
         case updates, updatesTo, forwarding, forwardBelowThreshold, first, thresholdPoints, thresholdHours
         case mostPointsOfReporter, counter, updatesADay, forwardsADay, globalUpdatesADay, lifetimeDays
         case keepDays, globalCenterState, subscribing, suricata
+        case goodware, requireGoodware, captures, benignCaptures, noiseShare
     }
 
     private func check() throws {
@@ -95,6 +112,7 @@ public struct LocalCenterConfiguration: Hashable, Sendable, Codable {
                 .configurationInvalid, "the setting '\(name)' is \(value)",
                 remedy: "set it to \(bounds.lowerBound) to \(bounds.upperBound)")
         }
+        try ConfigurationFile.check(proving)
     }
 
     /// Reads a settings file.
@@ -109,6 +127,13 @@ extension LocalCenterConfiguration {
     /// The daily quotas as the store takes them.
     public var quotaLimits: QuotaLimits {
         QuotaLimits(updates: updatesADay, globalUpdates: globalUpdatesADay, forwards: forwardsADay)
+    }
+
+    /// What signatures are proven with.
+    public var proving: ProvingSettings {
+        ProvingSettings(
+            goodware: goodware, requireGoodware: requireGoodware, captures: captures, benignCaptures: benignCaptures,
+            noiseShare: noiseShare)
     }
 
     /// What is made of reports. Without a global center nothing waits for one.

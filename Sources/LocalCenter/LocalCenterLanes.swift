@@ -1,6 +1,7 @@
 internal import CenterStore
 internal import EpitopeModel
 internal import Logging
+internal import SignatureProving
 
 /// The background work of a local center, a lane each: analysis, the IDS, the global center, the subscription. They
 /// wait for each other only where the configuration orders them.
@@ -13,8 +14,8 @@ struct LocalCenterLanes: Sendable {
     private let globalBell: Bell
 
     init(
-        configuration: LocalCenterConfiguration, store: CenterStore, delivery: (any UpdateDelivery)?,
-        link: (any GlobalCenterLink)?, logger: Logger
+        configuration: LocalCenterConfiguration, store: CenterStore, provers: ProverSource,
+        delivery: (any UpdateDelivery)?, link: (any GlobalCenterLink)?, logger: Logger
     ) {
         let (idsBell, globalBell) = (Bell(), Bell())
         let onFailure: @Sendable (any Error) -> Void = { error in
@@ -24,7 +25,7 @@ struct LocalCenterLanes: Sendable {
         self.idsBell = idsBell
         self.globalBell = globalBell
         analysis = AnalysisLane(
-            store: store, policy: policy, keepDays: configuration.keepDays,
+            store: store, policy: policy, provers: provers, keepDays: configuration.keepDays,
             onProgress: {
                 await idsBell.ring()
                 await globalBell.ring()
@@ -44,7 +45,7 @@ struct LocalCenterLanes: Sendable {
         }
         subscription =
             configuration.updates && configuration.subscribing
-            ? link.map { SubscriptionLane(store: store, link: $0, idsBell: idsBell, onFailure: onFailure) } : nil
+            ? link.map { SubscriptionLane(store: store, link: $0, provers: provers, idsBell: idsBell, onFailure: onFailure) } : nil
     }
 
     func run() async {

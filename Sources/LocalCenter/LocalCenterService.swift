@@ -3,6 +3,7 @@ public import CenterStore
 public import EpitopeModel
 public import Logging
 public import ServiceLifecycle
+public import SignatureProving
 
 /// A site's local analysis center behind its HTTPS face: stores what hosts send, and takes every packet through the
 /// chain in the background: signature, cluster, evidence, threshold, update, delivery to the IDS, forwarding.
@@ -15,16 +16,18 @@ public final class LocalCenterService: CenterIntake, Service {
     private let lanes: LocalCenterLanes
 
     /// - Parameters:
+    ///   - provers: what signatures are proven with; `nil`: what the configuration names.
     ///   - delivery: the IDS; `nil`: updates for it wait in the store.
     ///   - link: the global center; `nil`: this site has none.
     public init(
-        configuration: LocalCenterConfiguration, store: CenterStore, delivery: (any UpdateDelivery)?,
+        configuration: LocalCenterConfiguration, store: CenterStore, provers: ProverSource? = nil, delivery: (any UpdateDelivery)?,
         link: (any GlobalCenterLink)?, logger: Logger
     ) {
         self.configuration = configuration
         self.store = store
         lanes = LocalCenterLanes(
-            configuration: configuration, store: store, delivery: delivery, link: link, logger: logger)
+            configuration: configuration, store: store, provers: provers ?? ProverSource(configuration.proving),
+            delivery: delivery, link: link, logger: logger)
     }
 
     public var accepts: Set<CenterService> { [.packets] }

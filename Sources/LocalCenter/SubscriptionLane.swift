@@ -1,5 +1,6 @@
 internal import CenterStore
 internal import EpitopeModel
+internal import SignatureProving
 internal import Signatures
 
 /// Waits at the global center for updates, and stores each with the cursor that it moves.
@@ -11,6 +12,7 @@ struct SubscriptionLane: Sendable {
 
     let store: CenterStore
     let link: any GlobalCenterLink
+    let provers: ProverSource
     let idsBell: Bell
     let onFailure: @Sendable (any Error) -> Void
 
@@ -23,7 +25,7 @@ struct SubscriptionLane: Sendable {
                 let updates = try await link.updates(after: cursor, waitSeconds: Self.waitSeconds)
                 backoff.succeeded()
                 if updates.contains(where: { $0.sequence > cursor }) {
-                    try await store.keepReceived(updates)
+                    try await store.keepReceived(updates, prover: provers.current().prover)
                     await idsBell.ring()
                 } else {
                     try? await Task.sleep(until: asked + Self.leastInterval)

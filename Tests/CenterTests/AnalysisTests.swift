@@ -2,6 +2,7 @@ import CenterStore
 import Correlation
 import EpitopeModel
 import Rendering
+import SignatureProving
 import Signatures
 import Testing
 import TestSupport
@@ -17,10 +18,11 @@ struct AnalysisTests {
     }
 
     private func analyse(
-        _ packets: [ExtractedPacket], threshold: AttackThreshold = .init()
+        _ packets: [ExtractedPacket], threshold: AttackThreshold = .init(), provers: ProverSource = Fixture.provers
     ) async throws -> StatusReport {
         let analyst = ReportAnalyst(
-            store: store, policy: AnalysisPolicy(threshold: threshold, targets: [.ids], forwards: .never, lifetimeDays: 90))
+            store: store, policy: AnalysisPolicy(threshold: threshold, targets: [.ids], forwards: .never, lifetimeDays: 90),
+            provers: provers)
         for packet in packets {
             let sender = Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1")
             _ = try await store.receive(Report(sender: sender, body: .packet(packet)))
@@ -104,6 +106,35 @@ struct AnalysisTests {
         #expect(status.latestUpdates.first?.reason?.contains("not-fill") == true)
         #expect(status.deliveries.isEmpty)
         #expect(try await readyUpdate() == nil)
+    }
+
+    @Test func withoutGoodwareNothingIsDeliveredAndTheReasonIsShown() async throws {
+        let status = try await analyse([Fixture.packet(attack: 1)], provers: ProverSource(ProvingSettings()))
+        #expect(status.updates == ["unproven": 1])
+        #expect(status.latestUpdates.first?.reason?.contains("absent-from-goodware: no goodware index is at hand") == true)
+        #expect(status.deliveries.isEmpty)
+        #expect(status.events.last?.step == .unproven)
+    }
+
+    @Test func whatFailedIsProvenAgainWithOtherMaterial() async throws {
+        _ = try await analyse([Fixture.packet(attack: 1)], provers: ProverSource(ProvingSettings()))
+        let status = try await analyse([], provers: Fixture.provers)
+        #expect(status.updates == ["unproven": 1], "nobody has looked yet")
+        let analyst = ReportAnalyst(
+            store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90),
+            provers: Fixture.provers)
+        #expect(try await analyst.analyse() == 1)
+        #expect(try await store.status(limits: QuotaLimits()).updates == ["unproven": 1, "proven": 1])
+        #expect(try await readyUpdate()?.revision == 2)
+        #expect(try await analyst.analyse() == 0)
+    }
+
+    @Test func theReportSaysWhatWasNotChecked() async throws {
+        let status = try await analyse([Fixture.packet(attack: 1)])
+        let detail = try #require(status.events.last?.detail)
+        for part in ["matches-samples: 1 of 1", "absent-from-goodware: not checked", "on-the-wire: not checked", "no-benign-flow: not checked"] {
+            #expect(detail.contains(part), "\(detail)")
+        }
     }
 
     @Test func sidsAreOfTheirOwnRangeAndNeverGivenTwice() async throws {

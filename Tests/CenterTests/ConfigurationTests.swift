@@ -4,6 +4,7 @@ import EpitopeModel
 import Foundation
 import GlobalCenter
 import LocalCenter
+import SignatureProving
 import SuricataDelivery
 import Testing
 
@@ -38,6 +39,21 @@ struct ConfigurationTests {
         #expect(settings.suricata == SuricataSettings(socketPath: "/run/s"))
     }
 
+    @Test func whatSignaturesAreProvenWithIsTaken() throws {
+        let json = #"{"goodware": "/g", "requireGoodware": false, "benignCaptures": ["/b/*"], "noiseShare": 0.8}"#
+        var expected = ProvingSettings(goodware: "/g", requireGoodware: false, benignCaptures: ["/b/*"], noiseShare: 0.8)
+        #expect(try GlobalCenterConfiguration.load(path: file(json)).proving == expected)
+        expected.captures = ["/c"]
+        #expect(try LocalCenterConfiguration.load(path: file(String(json.dropLast()) + #", "captures": ["/c"]}"#)).proving == expected)
+        #expect(LocalCenterConfiguration().proving == ProvingSettings(), "an index is required unless somebody says otherwise")
+    }
+
+    @Test func withoutAnIndexTheCenterSaysWhatToDo() {
+        #expect(ProvingSettings().warning?.contains("epitope goodware build") == true)
+        #expect(ProvingSettings(requireGoodware: false).warning == nil)
+        #expect(ProvingSettings(goodware: "/g").warning == nil)
+    }
+
     @Test func whatIsWrittenIsReadAgain() throws {
         var settings = LocalCenterConfiguration()
         settings.globalCenterState = "/var/lib/epitope/global"
@@ -48,6 +64,7 @@ struct ConfigurationTests {
 
     @Test(arguments: [
         #"{"forwading": false}"#, #"{"thresholdPoints": 0}"#, #"{"updatesTo": "moon"}"#, #"{"lifetimeDays": 9999}"#, "{", "[]",
+        #"{"noiseShare": 0.9}"#, #"{"goodware": ""}"#, #"{"captures": [""]}"#, #"{"requireGoodware": 1}"#,
     ])
     func whatIsWrongIsSaid(json: String) throws {
         let path = try file(json)
@@ -56,7 +73,7 @@ struct ConfigurationTests {
         #expect(error?.message.contains(path) == true)
     }
 
-    @Test(arguments: [#"{"thresholdHours": 0}"#, #"{"threshold": 5}"#])
+    @Test(arguments: [#"{"thresholdHours": 0}"#, #"{"threshold": 5}"#, #"{"noiseShare": -0.1}"#, #"{"captures": []}"#])
     func whatIsWrongWithAGlobalCentersIsSaid(json: String) throws {
         let path = try file(json)
         let error = #expect(throws: EpitopeError.self) { try GlobalCenterConfiguration.load(path: path) }

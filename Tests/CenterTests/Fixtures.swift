@@ -2,6 +2,7 @@ import CenterStore
 import EpitopeModel
 import Foundation
 import LocalCenter
+import SignatureProving
 import Signatures
 import Synchronization
 import TestSupport
@@ -38,6 +39,9 @@ final class TestClock: Sendable {
 enum Fixture {
     static let host = Identity(role: .host, name: "host-1")
     static let site = Identity(role: .localCenter, name: "site-1")
+
+    /// Signatures are proven without goodware, for tests of what comes before and after.
+    static let provers = ProverSource(ProvingSettings(requireGoodware: false))
 
     /// 96 bytes that no other attack shares a run with.
     static func code(attack: UInt8) -> ExtractedCode {

@@ -23,6 +23,7 @@ struct GlobalCenterTests {
     ) async throws {
         var configuration = GlobalCenterConfiguration()
         configuration.thresholdPoints = threshold
+        configuration.requireGoodware = false
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let service = GlobalCenterService(configuration: configuration, store: store, logger: logger)

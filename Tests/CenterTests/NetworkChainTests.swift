@@ -59,15 +59,19 @@ struct NetworkChainTests {
     }
 
     private func local(_ store: CenterStore, _ ids: FakeIDS, _ link: CenterClient) -> LocalCenterService {
-        LocalCenterService(
-            configuration: LocalCenterConfiguration(), store: store, delivery: ids, link: link, logger: Self.quiet)
+        var configuration = LocalCenterConfiguration()
+        configuration.requireGoodware = false
+        return LocalCenterService(
+            configuration: configuration, store: store, delivery: ids, link: link, logger: Self.quiet)
     }
 
     @Test func theWholeChainOverTheNetwork() async throws {
         let folder = try TemporaryFolder()
         let (idsA, idsB) = (FakeIDS(), FakeIDS())
         try await withCenter("global", in: folder) { store in
-            GlobalCenterService(configuration: GlobalCenterConfiguration(), store: store, logger: Self.quiet)
+            var configuration = GlobalCenterConfiguration()
+            configuration.requireGoodware = false
+            return GlobalCenterService(configuration: configuration, store: store, logger: Self.quiet)
         } _: { global in
             let linkA = try await global.enroll(Identity(role: .localCenter, name: "site-a"), in: folder.path + "/link-a")
             let linkB = try await global.enroll(Identity(role: .localCenter, name: "site-b"), in: folder.path + "/link-b")

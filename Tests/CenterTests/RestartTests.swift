@@ -59,7 +59,7 @@ struct RestartTests {
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
         _ = try await store.receive(Report(sender: Fixture.host, body: .packet(Samples.packet())))
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
-        #expect(try await ReportAnalyst(store: store, policy: policy).analyse() == 1)
+        #expect(try await ReportAnalyst(store: store, policy: policy, provers: Fixture.provers).analyse() == 1)
         try copyStore()
         try await expectCompletion()
     }
@@ -68,7 +68,7 @@ struct RestartTests {
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
         _ = try await store.receive(Report(sender: Fixture.host, body: .packet(Samples.packet())))
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
-        #expect(try await ReportAnalyst(store: store, policy: policy).analyse() == 1)
+        #expect(try await ReportAnalyst(store: store, policy: policy, provers: Fixture.provers).analyse() == 1)
         #expect(try await store.takeQuota(for: .ids, limits: QuotaLimits(), after: nil) == nil)
         #expect(try await store.takeForwardQuota(limits: QuotaLimits(), after: nil) == nil)
         try copyStore()

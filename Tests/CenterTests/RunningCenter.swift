@@ -14,6 +14,7 @@ struct RunningCenter: Sendable {
         _ change: (inout LocalCenterConfiguration) -> Void = { _ in }
     ) throws {
         var configuration = LocalCenterConfiguration()
+        configuration.requireGoodware = false
         change(&configuration)
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
         var logger = Logger(label: "test")

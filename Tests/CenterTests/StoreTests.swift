@@ -4,6 +4,7 @@ import EpitopeModel
 import Foundation
 import GRDB
 import SecureChannel
+import SignatureProving
 import Signatures
 import Testing
 import TestSupport
@@ -125,10 +126,12 @@ struct StoreTests {
             try db.execute(sql: "INSERT INTO sids (signature_id, sid) VALUES ('x', 3999999)")
         }
         let analyst = ReportAnalyst(
-            store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90))
+            store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90),
+            provers: Fixture.provers)
         _ = try await store.receive(report(Fixture.packet(attack: 1)))
         #expect(try await analyst.analyse() == 1)
-        try await store.keepReceived([SequencedUpdate(sequence: 1, update: Fixture.update(attack: 2))])
+        try await store.keepReceived(
+            [SequencedUpdate(sequence: 1, update: Fixture.update(attack: 2))], prover: Fixture.provers.current().prover)
         let status = try await store.status(limits: QuotaLimits())
         #expect(status.updates == ["unproven": 2])
         #expect(status.latestUpdates.allSatisfy { $0.reason?.contains("[sids-exhausted]") == true })
@@ -177,7 +180,8 @@ struct StoreTests {
         let store = try CenterStore(path: path, clock: clock.clock)
         _ = try await store.receive(report(Fixture.packet(attack: 1)))
         let analyst = ReportAnalyst(
-            store: store, policy: AnalysisPolicy(threshold: .init(), targets: [], forwards: .never, lifetimeDays: 90))
+            store: store, policy: AnalysisPolicy(threshold: .init(), targets: [], forwards: .never, lifetimeDays: 90),
+            provers: Fixture.provers)
         #expect(try await analyst.analyse() == 1)
         clock.advance(milliseconds: 29 * TestClock.day)
         _ = try await store.receive(report(Fixture.packet(attack: 2)))

@@ -17,9 +17,10 @@ struct GlobalCenterServeCommand: AsyncParsableCommand {
         let configuration = try config.map(GlobalCenterConfiguration.load(path:)) ?? GlobalCenterConfiguration()
         let logger = CenterProcess.logger("global-center")
         let store = try stateOptions.openStore()
+        let provers = try CenterProcess.provers(configuration.proving, logger: logger)
         try await CenterProcess.run(
             stateOptions, listen: listenOptions,
-            intake: GlobalCenterService(configuration: configuration, store: store, logger: logger), ledger: store,
+            intake: GlobalCenterService(configuration: configuration, store: store, provers: provers, logger: logger), ledger: store,
             logger: logger)
     }
 }

@@ -4,6 +4,7 @@ import EpitopeModel
 import Logging
 import SecureChannel
 import ServiceLifecycle
+import SignatureProving
 import UnixSignals
 
 /// Where a center listens: `--listen`.
@@ -37,6 +38,16 @@ enum CenterProcess {
         var logger = Logger(label: label)
         logger.logLevel = .info
         return logger
+    }
+
+    /// What the center proves signatures with, opened now: a center that could deliver nothing says so at its start.
+    ///
+    /// - Throws: `goodware-missing`, `goodware-damaged`, `goodware-version`.
+    static func provers(_ settings: ProvingSettings, logger: Logger) throws -> ProverSource {
+        let provers = ProverSource(settings)
+        try provers.open()
+        if let warning = settings.warning { logger.warning("\(warning)") }
+        return provers
     }
 
     static func run<Kind: CenterKind>(

@@ -32,10 +32,11 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
         let configuration = try config.map(LocalCenterConfiguration.load(path:)) ?? LocalCenterConfiguration()
         let logger = CenterProcess.logger("local-center")
         let store = try stateOptions.openStore()
+        let provers = try CenterProcess.provers(configuration.proving, logger: logger)
         let delivery = delivery(configuration)
         let link = try link(configuration)
         let service = LocalCenterService(
-            configuration: configuration, store: store, delivery: delivery, link: link, logger: logger)
+            configuration: configuration, store: store, provers: provers, delivery: delivery, link: link, logger: logger)
         let preparation = Task {
             do {
                 try await delivery?.prepare()

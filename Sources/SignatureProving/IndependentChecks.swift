@@ -1,0 +1,50 @@
+internal import GoodwareFiles
+internal import GoodwareIndex
+internal import Signatures
+
+/// The stable names of a report's checks, beside those of `SignatureCheck`.
+public enum CheckName {
+    public static let matchesSamples = "matches-samples"
+    /// No goodware holds it.
+    public static let absentFromGoodware = "absent-from-goodware"
+    /// A captured flow that carried the code holds it.
+    public static let onTheWire = "on-the-wire"
+    /// No captured flow that is held benign holds it.
+    public static let noBenignFlow = "no-benign-flow"
+    /// The engines take its renderings.
+    public static let engines = "engine-suricata"
+}
+
+extension SignatureProver {
+    /// What is shown of a signature whatever cluster it comes from: goodware, wire, benign flows, engines.
+    func independentChecks(of signature: Signature, wire: WireEvidence?) -> [Proof.Check] {
+        let goodware = absentFromGoodware(signature)
+        // What is goodware needs no further reason, and captures are dear to read.
+        guard goodware.outcome != .failed else { return [goodware] }
+        return [
+            goodware, wire?.check(signature) ?? Proof.Check(
+                name: CheckName.onTheWire, outcome: .notChecked, detail: "it came without its packets"),
+            noBenignFlow(signature),
+            Proof.Check(
+                name: CheckName.engines, outcome: .notChecked,
+                detail: "left to its delivery: the form of the rule is proven there, and Suricata's answer is read"),
+        ]
+    }
+
+    private func absentFromGoodware(_ signature: Signature) -> Proof.Check {
+        let name = CheckName.absentFromGoodware
+        guard let goodware = material.goodware else {
+            return material.isGoodwareRequired
+                ? Proof.Check(
+                    name: name, outcome: .failed,
+                    detail: "no goodware index is at hand; build one with `epitope goodware build` and name it in the settings")
+                : Proof.Check(name: name, outcome: .notChecked, detail: "no goodware index is at hand, and none is required")
+        }
+        let size = "\(goodware.index.corpusBytes) bytes of goodware"
+        if goodware.index.provesAbsence(of: signature) {
+            return Proof.Check(name: name, outcome: .passed, detail: "a window of 32 of its bytes is nowhere in \(size)")
+        }
+        return Proof.Check(
+            name: name, outcome: .failed, detail: "the index can't show that it is absent from \(size)")
+    }
+}
