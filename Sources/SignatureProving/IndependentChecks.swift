@@ -4,6 +4,7 @@ internal import Signatures
 
 /// The stable names of a report's checks, beside those of `SignatureCheck`.
 public enum CheckName {
+    /// The packets of its cluster hold it, all but the stated noise share.
     public static let matchesSamples = "matches-samples"
     /// No goodware holds it.
     public static let absentFromGoodware = "absent-from-goodware"
