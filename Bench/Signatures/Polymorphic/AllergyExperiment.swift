@@ -10,7 +10,8 @@ import TokenSequences
 /// that a rule is narrowed to where the evidence came in, so it is shown how many streams a delivered rule would hit
 /// with that, and without.
 enum AllergyExperiment {
-    /// The streams that a rule would hit if all that could be made of such samples were delivered, with context.
+    /// - Returns: signatures of known benign bytes that hit a held-out stream in their context, and the streams that the
+    ///   rule of the advanced form hits in its context.
     static func run(_ laboratory: Laboratory, attackSamples: Int) -> (delivered: Int, advancedHits: Int) {
         var random = laboratory.random("allergy")
         var rows: [[String]] = []
@@ -54,8 +55,8 @@ enum AllergyExperiment {
             ["samples", "evidence", "signatures", "provable", "hit without context", "hit in context", "in %"], rows)
         Report.remark(
             """
-            Chung and Mok 2006, as we recall them, have Polygraph's and Autograph's generators filter most of a site's
-              requests for days by a run of that day's pages. Here only bytes that a stalled call ran from become samples;
+            Published, as we recall it (Chung and Mok 2006): Autograph and Polygraph were led to filter most of a site's
+              requests, in the advanced form by pages that the site did not have yet when the benign pool was taken. Here only bytes that a stalled call ran from become samples;
               these experiments leave that hurdle out, and the demotion of rules whose hits look benign, too.
             """)
         return (known.reduce(0) { $0 + ($1.1 > 0 ? $1.0 : 0) }, advanced)

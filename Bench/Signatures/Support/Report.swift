@@ -19,7 +19,7 @@ enum Report {
         func row(_ cells: [String]) -> String {
             cells.enumerated().map { index, cell in
                 let fill = String(repeating: " ", count: widths[index] - cell.count)
-                let isNumber = cell.first.map { $0.isNumber || $0 == "-" || $0 == "<" } ?? false
+                let isNumber = cell.utf8.allSatisfy { (0x30...0x39).contains($0) || "./-<".utf8.contains($0) }
                 return isNumber && index > 0 ? fill + cell : cell + fill
             }.joined(separator: "  ")
         }
