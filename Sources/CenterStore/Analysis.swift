@@ -19,6 +19,8 @@ public actor ReportAnalyst {
 
     /// The most reports of one transaction.
     private static let largestGroup = 128
+    /// How long a proof that was made waits for others to be kept in the same transaction.
+    private static let longestWithheld = Duration.milliseconds(20)
 
     public init(store: CenterStore, policy: AnalysisPolicy, provers: ProverSource) {
         self.store = store
@@ -41,14 +43,20 @@ public actor ReportAnalyst {
             try await store.askAgain(material: material)
             self.material = material
         }
-        var made = 0
-        while let task = try await store.nextProof() {
-            let outcome = prover.prove(task.samples, given: task.cluster.signature)
-            try await store.keep(outcome, of: task, policy: policy, material: material)
-            made += 1
+        let waiting = try await store.waitingProofs(limit: Self.largestGroup)
+        var made: [MadeProof] = []
+        var since = ContinuousClock.now
+        for cluster in waiting {
             try Task.checkCancellation()
+            guard let task = try await store.proofTask(of: cluster) else { continue }
+            made.append(MadeProof(task: task, outcome: prover.prove(task.samples, given: task.cluster.signature)))
+            // Quick ones share a transaction; behind a slow one nobody waits.
+            guard ContinuousClock.now - since > Self.longestWithheld else { continue }
+            try await store.keep(made, policy: policy, material: material)
+            (made, since) = ([], .now)
         }
-        return made
+        if !made.isEmpty { try await store.keep(made, policy: policy, material: material) }
+        return waiting.count
     }
 
     private func analyseReports() async throws -> Int {

@@ -31,7 +31,7 @@ struct ProofPlanning {
             return false
         }
         let isMissed = newest.map { code in !standing.isEmpty && !standing.contains { $0.update.signature.matches(code) } } ?? false
-        let hasGrown = try standing.isEmpty && Self.step(try packets(of: cluster.id)) > Self.step(samples)
+        let hasGrown = try standing.isEmpty && Self.step(try CenterStore.countPackets(of: cluster.id, db: db)) > Self.step(samples)
         if isRenewalDue || isMissed || hasGrown { try ask(cluster) }
     }
 
@@ -39,11 +39,6 @@ struct ProofPlanning {
         try db.execute(
             sql: "INSERT INTO proofs (cluster_id, state) VALUES (?, 'pending') ON CONFLICT DO UPDATE SET state = 'pending'",
             arguments: [cluster.id])
-    }
-
-    private func packets(of cluster: Int64) throws -> Int {
-        try Int.fetchOne(
-            db, sql: "SELECT count(*) FROM reports WHERE cluster_id = ? AND packet IS NOT NULL", arguments: [cluster]) ?? 0
     }
 
     /// How many of the sizes 1, 2, 5, 10, 20, 50, ... a cluster has reached.

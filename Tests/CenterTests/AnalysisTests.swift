@@ -116,6 +116,16 @@ struct AnalysisTests {
         #expect(status.events.last?.step == .unproven)
     }
 
+    @Test func thePacketsReportShowsEachCheck() async throws {
+        let packet = Fixture.packet(attack: 1)
+        _ = try await analyse([packet])
+        let update = try #require(try await store.updates(ofPacket: packet.id).first)
+        #expect(update.proof.passed)
+        #expect(update.proof.checks.contains { $0.name == "matches-samples" && $0.outcome == .passed })
+        let error = await #expect(throws: EpitopeError.self) { try await store.updates(ofPacket: "none") }
+        #expect(error?.code == .packetNotFound)
+    }
+
     @Test func whatFailedIsProvenAgainWithOtherMaterial() async throws {
         _ = try await analyse([Fixture.packet(attack: 1)], provers: ProverSource(ProvingSettings()))
         let status = try await analyse([], provers: Fixture.provers)

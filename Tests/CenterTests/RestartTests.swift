@@ -2,6 +2,7 @@ import CenterStore
 import Correlation
 import EpitopeModel
 import Foundation
+import GRDB
 import LocalCenter
 import Testing
 import TestSupport
@@ -60,6 +61,20 @@ struct RestartTests {
         _ = try await store.receive(Report(sender: Fixture.host, body: .packet(Samples.packet())))
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
         #expect(try await ReportAnalyst(store: store, policy: policy, provers: Fixture.provers).analyse() == 1)
+        try copyStore()
+        try await expectCompletion()
+    }
+
+    /// The mark of the first transaction stands alone: the proof was never made.
+    @Test func betweenTheThresholdAndTheProof() async throws {
+        let path = folder.path + "/center.sqlite"
+        let store = try CenterStore(path: path, clock: clock.clock)
+        _ = try await store.receive(Report(sender: Fixture.host, body: .packet(Samples.packet())))
+        let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
+        #expect(try await ReportAnalyst(store: store, policy: policy, provers: Fixture.provers).analyse() == 1)
+        try await DatabaseQueue(path: path).write { db in
+            try db.execute(sql: "DELETE FROM updates; DELETE FROM sids; UPDATE proofs SET state = 'pending', samples = 0")
+        }
         try copyStore()
         try await expectCompletion()
     }

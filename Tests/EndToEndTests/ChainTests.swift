@@ -48,6 +48,8 @@ import Testing
         let shown = try await epitope(["local-center", "show", "--state", center.state, packet])
         #expect(shown.output.contains(Hex.encode(try window(run.output))) && !shown.output.contains("\"code\""), "\(shown.output)")
         try await eventually("the second packet is weighed") { try await center.events("weighed").count == 2 }
+        let report = try await epitope(["local-center", "show", "--state", center.state, "--proof", packet])
+        #expect(report.output.contains("matches-samples"), "\(report.output)")
         #expect(try await center.status().latestUpdates.map(\.signatureID) == [update.signatureID])
         try await center.stop()
     }

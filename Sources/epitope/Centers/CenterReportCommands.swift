@@ -85,7 +85,13 @@ struct CenterShowCommand<Kind: CenterKind>: AsyncParsableCommand {
     @Argument(help: "The packet's id, as in `events`.")
     var packet: String
 
+    @Flag(help: "Show what was made of it instead: the signatures of its cluster, each with its proof.")
+    var proof = false
+
     func run() async throws {
+        guard !proof else {
+            return Console.say(try Console.json(try await stateOptions.openStore().updates(ofPacket: packet)))
+        }
         Console.say(try await stateOptions.openStore().packet(id: packet).json(pretty: true))
     }
 }
