@@ -81,7 +81,7 @@ let package = Package(
         pure(
             "SignatureMaking",
             ["EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "TokenSequences", "WireProof", "StreamReassembly"]),
-        pure("Rendering", ["EpitopeModel", "Signatures"]),
+        pure("Rendering", ["EpitopeModel", "Signatures", crypto]),
         pure("PacketCoding", ["EpitopeModel", "Signatures", protobuf]),
 
         // The host.

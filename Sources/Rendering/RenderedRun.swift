@@ -26,6 +26,9 @@ struct RenderedRun: Hashable, Sendable {
     /// A gap whose upper bound is at least this says nothing: no data is as long.
     static let endless = Int(UInt32.max)
 
+    /// The longest exact distance that is written position by position.
+    static let longestTie = 64
+
     /// The runs of a signature, in its order.
     ///
     /// - Throws: ``EpitopeError/Code/signatureUnrenderable`` when it has no tokens, one without a fixed byte, or a gap

@@ -32,6 +32,9 @@ public struct RuleDate: Hashable, Sendable, CustomStringConvertible {
         (self.year, self.month, self.day) = (year, month, day)
     }
 
+    /// As ISO 8601 writes it: `2026-11-23`.
+    var dashed: String { description.replacing("_", with: "-") }
+
     public var description: String {
         func padded(_ number: Int, _ width: Int) -> String {
             let digits = String(number)

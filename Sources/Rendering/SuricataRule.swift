@@ -64,6 +64,10 @@ public struct SuricataRule: Hashable, Sendable {
             self.expires = expires
             self.origin = origin
         }
+
+        var text: String {
+            "epitope_signature \(signatureID), created_at \(created), expires_at \(expires), origin \(origin)"
+        }
     }
 
     /// The most that a rule may measure, in bytes: Suricata 7 cuts a rules file into lines of this size.
@@ -93,7 +97,7 @@ public struct SuricataRule: Hashable, Sendable {
         if let flow { options.append("flow:\(flow.rawValue)") }
         if let dsizeAbove { options.append("dsize:>\(dsizeAbove)") }
         for content in contents {
-            options.append("content:\"|\(content.bytes.map(Self.hexadecimal).joined(separator: " "))|\"")
+            options.append("content:\"|\(Self.hexadecimal(content.bytes))|\"")
             switch content.placement {
             case .anywhere: break
             case .absolute(let offset, let depth):
@@ -105,22 +109,27 @@ public struct SuricataRule: Hashable, Sendable {
             }
             if content.isFastPattern { options.append("fast_pattern") }
         }
-        options.append(
-            "metadata:epitope_signature \(metadata.signatureID), created_at \(metadata.created), "
-                + "expires_at \(metadata.expires), origin \(metadata.origin)")
+        options.append("metadata:\(metadata.text)")
         options.append("classtype:\(Self.classtype)")
         options.append("sid:\(sid)")
         options.append("rev:\(revision)")
-        return "\(action.rawValue) \(ruleProtocol.rawValue) any \(Self.ports(sourcePorts)) -> any \(Self.ports(destinationPorts)) "
-            + "(\(options.joined(separator: "; "));)"
+        return "\(header) (\(options.joined(separator: "; "));)"
+    }
+
+    /// What stands before the options.
+    var header: String {
+        "\(action.rawValue) \(ruleProtocol.rawValue) any \(Self.ports(sourcePorts)) -> any \(Self.ports(destinationPorts))"
     }
 
     private static func ports(_ ports: [UInt16]) -> String {
         ports.isEmpty ? "any" : "[\(ports.map(String.init).joined(separator: ","))]"
     }
 
-    private static func hexadecimal(_ byte: UInt8) -> String {
-        let digits = String(byte, radix: 16, uppercase: true)
-        return byte < 16 ? "0\(digits)" : digits
+    /// Pairs of upper-case digits with spaces between them.
+    static func hexadecimal(_ bytes: [UInt8]) -> String {
+        bytes.map { byte in
+            let digits = String(byte, radix: 16, uppercase: true)
+            return byte < 16 ? "0\(digits)" : digits
+        }.joined(separator: " ")
     }
 }
