@@ -1,0 +1,66 @@
+import Testing
+import TestSupport
+
+@testable import TokenSequences
+
+@Suite("Common runs against trying every run")
+struct CommonRunsTests {
+    private func bytes(_ count: Int, _ random: inout SeededGenerator) -> [UInt8] {
+        (0..<count).map { _ in UInt8.random(in: 0..<3, using: &random) }
+    }
+
+    private func holds(_ run: ArraySlice<UInt8>, _ sample: [UInt8]) -> Bool {
+        run.isEmpty || !Occurrences.places(of: Array(run), in: sample).isEmpty
+    }
+
+    @Test func theAutomatonFindsTheLongestRunThatEndsAtEachPlace() {
+        var random = SeededGenerator(seed: 1)
+        for _ in 0..<300 {
+            let text = bytes(Int.random(in: 1...40, using: &random), &random)
+            let other = bytes(Int.random(in: 0...40, using: &random), &random)
+            let expected = text.indices.map { end in
+                (0...end + 1).last { length in holds(text[(end + 1 - length)..<end + 1], other) } ?? 0
+            }
+            #expect(SuffixAutomaton(text).commonRuns(with: other).map(Int.init) == expected)
+        }
+    }
+
+    @Test func tokensAreTheMaximalRunsThatEnoughSamplesHold() {
+        var random = SeededGenerator(seed: 2)
+        for _ in 0..<60 {
+            let samples = (0..<4).map { _ in bytes(20, &random) }
+            let runs = CommonRuns(reference: samples[0], samples: samples)
+            for count in 2...4 {
+                let tokens = runs.tokens(heldBy: count)
+                for token in tokens {
+                    #expect(token.holders == samples.indices.filter { holds(token.bytes[...], samples[$0]) })
+                    #expect(token.holders.count >= count)
+                    for wider in [token.range.lowerBound - 1..<token.range.upperBound, token.range.lowerBound..<token.range.upperBound + 1]
+                    where wider.lowerBound >= 0 && wider.upperBound <= 20 {
+                        #expect(samples.count { holds(samples[0][wider], $0) } < count, "\(token.range) is maximal")
+                    }
+                }
+                // Every run that enough samples hold lies in a token.
+                for start in 0..<19 {
+                    for end in start + 2...20 where samples.count(where: { holds(samples[0][start..<end], $0) }) >= count {
+                        #expect(tokens.contains { $0.range.lowerBound <= start && end <= $0.range.upperBound })
+                    }
+                }
+            }
+        }
+    }
+
+    @Test func chanceExplainsShortRunsOfFewSamplesOnly() {
+        let significance = Significance(samples: [[]])
+        #expect(!significance.isSignificant([1, 2], places: 1000, others: 1000, heldBy: 2, of: 2))
+        #expect(significance.isSignificant([1, 2, 3, 4], places: 500, others: 500, heldBy: 3, of: 3))
+        #expect(significance.isSignificant([1, 2], places: 1000, others: 1000, heldBy: 10, of: 10))
+        #expect(!significance.isSignificant([1, 2, 3, 4], places: 8192, others: 8192, heldBy: 1, of: 2))
+    }
+
+    @Test func choicesAreCounted() {
+        #expect(abs(Significance.logarithmOfChoices(2, of: 5) - 2.302_585) < 1e-5)
+        #expect(Significance.logarithmOfChoices(0, of: 5) == 0)
+        #expect(Significance.logarithmOfChoices(5, of: 5) == 0)
+    }
+}
