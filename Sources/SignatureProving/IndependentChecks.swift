@@ -49,15 +49,15 @@ extension SignatureProver {
 
     private func absentFromGoodware(_ signature: Signature) -> Proof.Check {
         let name = CheckName.absentFromGoodware
-        guard let goodware = material.goodware else {
+        guard let index = material.index else {
             return material.isGoodwareRequired
                 ? Proof.Check(
                     name: name, outcome: .failed,
                     detail: "no goodware index is at hand; build one with `epitope goodware build` and name it in the settings")
                 : Proof.Check(name: name, outcome: .notChecked, detail: "no goodware index is at hand, and none is required")
         }
-        let size = "\(goodware.index.corpusBytes) bytes of goodware"
-        if goodware.index.provesAbsence(of: signature) {
+        let size = "\(index.corpusBytes) bytes of goodware"
+        if index.provesAbsence(of: signature) {
             return Proof.Check(name: name, outcome: .passed, detail: "a window of 32 of its bytes is nowhere in \(size)")
         }
         return Proof.Check(

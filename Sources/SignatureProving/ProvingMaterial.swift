@@ -1,4 +1,5 @@
 public import GoodwareFiles
+public import GoodwareIndex
 
 /// What signatures are proven with.
 public struct ProvingMaterial: Sendable {
@@ -9,6 +10,8 @@ public struct ProvingMaterial: Sendable {
     public static let largestNoiseShare = 0.8
 
     /// The index of goodware; `nil`: none is at hand.
+    public var index: GoodwareIndex?
+    /// The file that the index is mapped from; `nil`: it is in memory only.
     public var goodware: GoodwareFile?
     /// Whether a signature fails when nothing can show that goodware doesn't hold it.
     public var isGoodwareRequired: Bool
@@ -24,9 +27,16 @@ public struct ProvingMaterial: Sendable {
         noiseShare: Double = Self.defaultNoiseShare
     ) {
         self.goodware = goodware
+        index = goodware?.index
         self.isGoodwareRequired = isGoodwareRequired
         self.captures = captures
         self.benignCaptures = benignCaptures
         self.noiseShare = noiseShare
+    }
+
+    /// Material with an index that is in memory only.
+    public init(index: GoodwareIndex, captures: [String] = [], benignCaptures: [String] = []) {
+        self.init(goodware: nil, captures: captures, benignCaptures: benignCaptures)
+        self.index = index
     }
 }
