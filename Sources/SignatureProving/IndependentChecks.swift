@@ -19,7 +19,7 @@ public enum CheckName {
 }
 
 extension SignatureProver {
-    /// What is shown of a signature whatever cluster it comes from: goodware, wire, benign flows, engines.
+    /// What is shown of a signature whatever cluster it comes from: goodware, wire, benign flows, engines, cost.
     func independentChecks(of signature: Signature, wire: WireEvidence?) -> [Proof.Check] {
         let goodware = absentFromGoodware(signature)
         // What is goodware needs no further reason, and captures are dear to read.
@@ -27,7 +27,7 @@ extension SignatureProver {
         return [
             goodware, wire?.check(signature) ?? Proof.Check(
                 name: CheckName.onTheWire, outcome: .notChecked, detail: "it came without its packets"),
-            noBenignFlow(signature), renders(signature),
+            noBenignFlow(signature), renders(signature), SignatureCost(of: signature).check,
         ]
     }
 

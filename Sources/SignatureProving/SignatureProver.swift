@@ -41,7 +41,7 @@ public struct SignatureProver: Sendable {
             failed = failed ?? worse
             guard let best else { break }
             proven.append(best)
-            rest = rest.filter { !best.signature.matches($0.code.bytes) }
+            rest = rest.filter { !$0.isMatched(by: best.signature) }
         }
         return conclude(proven, failed: failed, of: wire.samples, missed: rest.count)
     }
@@ -60,7 +60,7 @@ public struct SignatureProver: Sendable {
         for candidate in candidates(for: samples, given: given) {
             var proof = SignatureCheck.proof(of: candidate, samples: samples.map(\.code.bytes))
             // How many it must match is decided over all signatures of the cluster, at the end; here, one.
-            let isMatch = samples.contains { candidate.matches($0.code.bytes) }
+            let isMatch = samples.contains { $0.isMatched(by: candidate) }
             proof.checks.removeAll { $0.name == CheckName.matchesSamples && isMatch }
             // The dear checks only for what holds so far.
             if proof.passed { proof.checks += independentChecks(of: candidate, wire: wire) }
@@ -81,7 +81,7 @@ public struct SignatureProver: Sendable {
     ) -> ProvingOutcome {
         let isEnough = missed == 0 || Double(missed) <= material.noiseShare * Double(samples.count)
         let concluded = proven.map { item in
-            let own = samples.count { item.signature.matches($0.code.bytes) }
+            let own = samples.count { $0.isMatched(by: item.signature) }
             var detail = "\(own) of \(samples.count) packets of the cluster matched"
             if proven.count > 1 { detail += ", \(samples.count - missed) by its \(proven.count) signatures together" }
             if missed > 0 {

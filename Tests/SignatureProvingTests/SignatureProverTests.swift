@@ -36,7 +36,7 @@ struct SignatureProverTests {
         #expect(
             Set(proven.proof.checks.map(\.name)).isSuperset(of: [
                 "well-formed", "matches-samples", "long-enough", "not-fill", "absent-from-goodware", "on-the-wire",
-                "no-benign-flow",
+                "no-benign-flow", "engine-suricata", "cost",
             ]))
     }
 
