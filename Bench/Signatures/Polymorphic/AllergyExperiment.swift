@@ -56,8 +56,9 @@ enum AllergyExperiment {
         Report.remark(
             """
             Published, as we recall it (Chung and Mok 2006): Autograph and Polygraph were led to filter most of a site's
-              requests, in the advanced form by pages that the site did not have yet when the benign pool was taken. Here only bytes that a stalled call ran from become samples;
-              these experiments leave that hurdle out, and the demotion of rules whose hits look benign, too.
+              requests, in the advanced form by pages that the site did not have yet when the benign pool was taken. Here
+              only bytes that a stalled call ran from become samples; these experiments leave that hurdle out, and the
+              demotion of rules whose hits look benign, too.
             """)
         return (known.reduce(0) { $0 + ($1.1 > 0 ? $1.0 : 0) }, advanced)
     }
