@@ -1,5 +1,3 @@
-public import StreamReassembly
-
 /// A part of extracted code that crossed the network as it is.
 public struct WireSpan: Hashable, Sendable {
     /// Offsets in the code.
@@ -15,8 +13,103 @@ public struct WireSpan: Hashable, Sendable {
 
 /// Finds what of a packet's code really crossed the network.
 public enum WireProof {
-    /// The maximal common runs of code and stream, ascending by the place in the code.
+    /// The bytes that a place of the stream is looked up by.
+    private static let gramLength = 8
+    /// The most places of the code that are tried for one place of the stream: fill has the same bytes everywhere.
+    private static let mostPlaces = 8
+
+    /// The common runs of code and stream, ascending by the place in the code; of runs that overlap there the longest
+    /// is kept.
     ///
-    /// - Parameter shortest: runs of fewer bytes are left out.
-    public static func spans(of code: [UInt8], in stream: [UInt8], shortest: Int = 12) -> [WireSpan] { fatalError("contract") }
+    /// Every run of at least 8 bytes holds an 8-byte gram of the code. So the stream is read once, each place of it is
+    /// looked up in a bit filter of the code's grams, and only what passes is compared, both ways. A run that was found
+    /// is passed over, so the cost is near linear in code and stream.
+    ///
+    /// - Parameter shortest: runs of fewer bytes are left out; at least 8.
+    public static func spans(of code: [UInt8], in stream: [UInt8], shortest: Int = 12) -> [WireSpan] {
+        let shortest = max(gramLength, shortest)
+        guard code.count >= shortest, stream.count >= shortest else { return [] }
+        let grams = GramTable(code)
+        var found: [WireSpan] = []
+        var place = 0
+        var key = GramTable.key(stream, at: 0)
+        while true {
+            var next = place + 1
+            if grams.mayHold(key) {
+                var longest: WireSpan?
+                for start in grams.places(of: key).prefix(mostPlaces) {
+                    let span = run(code, start, stream, place)
+                    if span.code.count > longest?.code.count ?? 0 { longest = span }
+                }
+                if let longest, longest.code.count >= shortest, !isFill(code[longest.code]) {
+                    found.append(longest)
+                    next = max(next, longest.streamOffset + longest.code.count - gramLength + 1)
+                }
+            }
+            guard next + gramLength <= stream.count else { break }
+            if next == place + 1 {
+                key = key << 8 | UInt64(stream[next + gramLength - 1])
+            } else {
+                key = GramTable.key(stream, at: next)
+            }
+            place = next
+        }
+        return withoutOverlaps(found)
+    }
+
+    /// The run around a place that code and stream share.
+    private static func run(_ code: [UInt8], _ start: Int, _ stream: [UInt8], _ place: Int) -> WireSpan {
+        var (first, offset) = (start, place)
+        while first > 0, offset > 0, code[first - 1] == stream[offset - 1] { (first, offset) = (first - 1, offset - 1) }
+        var (end, streamEnd) = (start, place)
+        while end < code.count, streamEnd < stream.count, code[end] == stream[streamEnd] { (end, streamEnd) = (end + 1, streamEnd + 1) }
+        return WireSpan(code: first..<end, streamOffset: offset)
+    }
+
+    /// Whether a run repeats itself with a period of at most four bytes: padding is no proof of anything.
+    private static func isFill(_ run: ArraySlice<UInt8>) -> Bool {
+        (1...4).contains { period in zip(run, run.dropFirst(period)).allSatisfy { $0 == $1 } }
+    }
+
+    private static func withoutOverlaps(_ spans: [WireSpan]) -> [WireSpan] {
+        var kept: [WireSpan] = []
+        for span in spans.sorted(by: { ($1.code.count, $0.code.lowerBound) < ($0.code.count, $1.code.lowerBound) })
+        where !kept.contains(where: { $0.code.overlaps(span.code) }) {
+            kept.append(span)
+        }
+        return kept.sorted { $0.code.lowerBound < $1.code.lowerBound }
+    }
+}
+
+/// The 8-byte grams of a code, by their places.
+private struct GramTable {
+    /// Bits of the filter: about eight times as many as code has grams.
+    private static let filterBits = 16
+
+    private var filter = [UInt64](repeating: 0, count: 1 << (filterBits - 6))
+    private var places: [UInt64: [Int]] = [:]
+
+    init(_ code: [UInt8]) {
+        var key = Self.key(code, at: 0) >> 8
+        for start in 0...code.count - 8 {
+            key = key << 8 | UInt64(code[start + 7])
+            let bit = Self.bit(key)
+            filter[bit >> 6] |= 1 << UInt64(bit & 63)
+            places[key, default: []].append(start)
+        }
+    }
+
+    static func key(_ bytes: [UInt8], at start: Int) -> UInt64 {
+        bytes[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    func mayHold(_ key: UInt64) -> Bool {
+        let bit = Self.bit(key)
+        return filter[bit >> 6] >> UInt64(bit & 63) & 1 == 1
+    }
+
+    func places(of key: UInt64) -> [Int] { places[key] ?? [] }
+
+    /// Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, section 6.4).
+    private static func bit(_ key: UInt64) -> Int { Int((key &* 0x9e37_79b9_7f4a_7c15) >> UInt64(64 - filterBits)) }
 }
