@@ -39,5 +39,28 @@ public enum SignatureMaking {
     ///   - most: how many candidates are wanted.
     public static func candidates(
         for samples: [Sample], goodware: GoodwareIndex?, benign: BenignPool, noiseShare: Double = 0.5, most: Int = 16
-    ) -> [Signature] { fatalError("contract") }
+    ) -> [Signature] {
+        ranked(for: samples, goodware: goodware, benign: benign, noiseShare: noiseShare, most: most).map(\.signature)
+    }
+
+    /// The same, each with the score that it was ranked by.
+    public static func ranked(
+        for samples: [Sample], goodware: GoodwareIndex?, benign: BenignPool, noiseShare: Double = 0.5, most: Int = 16
+    ) -> [RankedCandidate] {
+        ranked(for: samples, rarity: goodware.map { Rarity($0) }, benign: benign, noiseShare: noiseShare, most: most)
+    }
+
+    static func ranked(
+        for samples: [Sample], rarity: Rarity?, benign: BenignPool, noiseShare: Double = 0.5, most: Int = 16,
+        common: CandidateMaker.Common = { TokenSequences.make(of: $0, noiseShare: $1, benign: $2, isGoodware: $3) }
+    ) -> [RankedCandidate] {
+        guard most > 0, var maker = CandidateMaker(samples: samples, rarity: rarity) else { return [] }
+        var candidates = [maker.callerWindow(), maker.maskedWindow()].compactMap { $0 }
+        candidates += maker.rareWindows(most: Self.mostRareWindows)
+        candidates += maker.sequences(benign: benign, noiseShare: noiseShare, common: common)
+        return Ranking(maker: maker).rank(candidates, most: most)
+    }
+
+    /// How many rare windows are offered: enough that the proof finds one where the nearest fails.
+    private static let mostRareWindows = 6
 }
