@@ -25,6 +25,7 @@ public struct Score: Hashable, Sendable {
     public var distance: Int?
     public var length: Int
 
+    /// Whether no sample is missed.
     public var matchesAll: Bool { covered == samples }
 
     /// The parts in which scores differ, by name, in the order in which they are compared.
