@@ -2,7 +2,6 @@ internal import Correlation
 internal import EpitopeModel
 public import SignatureMaking
 public import Signatures
-internal import TokenSequences
 
 /// Makes the signatures of a cluster and proves each: nothing is delivered that this has not shown.
 ///
@@ -69,10 +68,6 @@ public struct SignatureProver: Sendable {
             failed = failed ?? result
         }
         return (nil, failed)
-    }
-
-    private func candidates(for samples: [Sample], given: Signature) -> [Signature] {
-        [given]
     }
 
     /// Adds to each signature how much of the cluster it matches, and all of them together.

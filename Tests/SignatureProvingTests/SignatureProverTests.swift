@@ -1,4 +1,5 @@
 import EpitopeModel
+import GoodwareIndex
 import SignatureMaking
 import SignatureProving
 import Signatures
@@ -75,5 +76,31 @@ struct SignatureProverTests {
         let proof = prover.proof(of: window(code(1)))
         #expect(proof.passed)
         #expect(!proof.checks.contains { $0.name == "matches-samples" })
+    }
+
+    @Test func anIndexProvesWhatGoodwareDoesNotHold() throws {
+        let prover = SignatureProver(ProvingMaterial(index: GoodwareIndex(of: [code(2) + code(3)])))
+        let outcome = prover.prove([sample(code(1))], given: window(code(1)))
+        let check = try #require(outcome.proven.first?.proof.checks.first { $0.name == "absent-from-goodware" })
+        #expect(check.outcome == .passed)
+    }
+
+    /// An allergy attack: a reporter sends ordinary program bytes.
+    @Test func whatGoodwareHoldsIsNeverProven() {
+        let prover = SignatureProver(ProvingMaterial(index: GoodwareIndex(of: [code(2) + code(1) + code(3)])))
+        let outcome = prover.prove([sample(code(1))], given: window(code(1)))
+        #expect(outcome.proven.isEmpty)
+        let failed = outcome.failed?.proof.checks.filter { $0.outcome == .failed }.map(\.name)
+        #expect(failed == ["absent-from-goodware"])
+    }
+
+    @Test func whereTheCallIsGoodwareTheRestOfTheCodeSpeaks() throws {
+        let whole = code(1)
+        let prover = SignatureProver(ProvingMaterial(index: GoodwareIndex(of: [code(2) + Array(whole[28..<68])])))
+        let proven = try #require(prover.prove([sample(whole)], given: window(whole)).proven.first)
+        #expect(proven.signature.id != window(whole).id)
+        #expect(proven.signature.matches(whole))
+        #expect(!proven.signature.matches(Array(whole[28..<68])))
+        #expect(proven.signature.provenance != nil)
     }
 }
