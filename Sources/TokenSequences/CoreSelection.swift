@@ -39,18 +39,37 @@ struct CoreSelection {
         }
     }
 
-    /// The signatures' tokens, by index, each list sufficient alone and none sharing a token with another.
-    func cores() -> [[Int]] {
+    /// A signature of the disjunction: its tokens, by index, and whether its gaps need bounds.
+    struct Core {
+        var indices: [Int]
+        var needsBounds = false
+    }
+
+    /// The signatures, each sufficient alone and none sharing a token with another.
+    ///
+    /// Where no few tokens suffice, all of them together may, in a pool that is large enough to speak; and where even
+    /// they lie somewhere in long benign streams, they may not lie as near to each other there as in the attack.
+    func cores() -> [Core] {
         var left = Array(selection.tokens.indices)
-        var cores: [[Int]] = []
+        var cores: [Core] = []
         while cores.count < Self.mostSequences, let core = core(of: left) {
-            cores.append(core)
+            cores.append(Core(indices: core))
             left.removeAll { core.contains($0) }
         }
-        if cores.isEmpty, isSufficient(selection.tokens.indices.map { $0 }, least: Self.fewBits), benign.streams.count >= Self.largePool {
-            cores = [Array(selection.tokens.indices)]
+        guard cores.isEmpty, benign.streams.count >= Self.largePool else { return cores }
+        let all = Array(selection.tokens.indices)
+        if isSufficient(all, least: Self.fewBits) { return [Core(indices: all)] }
+        let bounded = Core(indices: all, needsBounds: true)
+        return selection.hasBounds && isSufficient(all, least: Self.fewBits, isBounded: true) ? [bounded] : []
+    }
+
+    /// The tokens of a signature with the gaps that it asks for.
+    func tokens(of core: Core) -> [Signature.Token] {
+        core.indices.enumerated().map { position, index in
+            let before = position == 0 ? nil : core.indices[position - 1]
+            let gap = before.flatMap { selection.gap(from: $0, to: index, isBounded: core.needsBounds) }
+            return Signature.Token(bytes: selection.tokens[index], gap: gap)
         }
-        return cores
     }
 
     /// The fewest tokens, the most telling first, that bring enough evidence and match nothing benign.
@@ -63,11 +82,11 @@ struct CoreSelection {
         return nil
     }
 
-    private func isSufficient(_ chosen: [Int], least: Double) -> Bool {
+    private func isSufficient(_ chosen: [Int], least: Double, isBounded: Bool = false) -> Bool {
         guard chosen.reduce(0, { $0 + bits[$1] }) >= least else { return false }
         let mask = chosen.reduce(UInt64(0)) { $0 | 1 << UInt64($1) }
         let signature = Signature(
-            tokens: chosen.sorted().map { .init(bytes: selection.tokens[$0]) },
+            tokens: tokens(of: Core(indices: chosen.sorted(), needsBounds: isBounded)),
             arrangement: selection.arrangement == .sequence ? .sequence : .conjunction, context: .any)
         return !zip(presence, benign.streams).contains { held, stream in held & mask == mask && signature.matches(stream) }
     }

@@ -19,9 +19,6 @@ public enum TokenSequences {
     static let mostReferences = 32
     /// The chance that every reference is noise, at most.
     static let missedReferences = 0.001
-    /// A gap gets bounds only when at least so many samples have the very same one: a bound that a variant breaks
-    /// costs the variant.
-    static let samplesForExactGap = 5
 
     /// Finds what samples have in common, the best first. Several are a disjunction: each alone is a signature, and
     /// they share no token, so that one whose tokens turn out to be red herrings can be dropped.
@@ -89,24 +86,21 @@ public enum TokenSequences {
     }
 
     private static func result(
-        _ chosen: [Int], of core: CoreSelection, samples: [[UInt8]], _ significance: Significance
+        _ chosen: CoreSelection.Core, of core: CoreSelection, samples: [[UInt8]], _ significance: Significance
     ) -> TokenSequence {
         let selection = core.selection
-        let tokens = chosen.enumerated().map { position, index in
-            let gap = position == 0 ? nil : selection.exactGap(from: chosen[position - 1], to: index)
-            return Signature.Token(bytes: selection.tokens[index], gap: gap)
-        }
+        let tokens = core.tokens(of: chosen)
         let arrangement: Signature.Arrangement = selection.arrangement == .sequence ? .sequence : .conjunction
         let signature = Signature(tokens: tokens, arrangement: arrangement, context: .any)
         let covered = samples.indices.filter { signature.matches(samples[$0]) }
-        let bits = chosen.reduce(0) { $0 + core.bits[$1] }
+        let bits = chosen.indices.reduce(0) { $0 + core.bits[$1] }
         return TokenSequence(
             tokens: tokens, arrangement: arrangement, covered: covered,
-            optional: selection.tokens.indices.filter { !chosen.contains($0) }.map { .init(bytes: selection.tokens[$0]) },
+            optional: selection.tokens.indices.filter { !chosen.indices.contains($0) }.map { .init(bytes: selection.tokens[$0]) },
             reasons: [
                 "\(tokens.count) of the \(selection.tokens.count) runs that \(selection.covered.count) of \(samples.count) samples have in common"
                     + (arrangement == .sequence ? ", in this order" : ", in no stable order"),
-                "\(Int(bits)) bits of evidence; no match in a pool of \(core.benignCount) benign streams",
+                "\(Int(bits)) bits of evidence\(chosen.needsBounds ? ", with bounds on the gaps" : ""); no match in a pool of \(core.benignCount) benign streams",
             ])
     }
 }
@@ -120,13 +114,5 @@ extension TokenSelection {
         limited.tokens = kept.map { tokens[$0] }
         limited.layouts = layouts.map { layout in kept.map { layout[$0] } }
         return limited
-    }
-
-    /// The distance between two tokens where every covered sample has the same.
-    fileprivate func exactGap(from first: Int, to second: Int) -> ClosedRange<Int>? {
-        guard arrangement == .sequence, covered.count >= TokenSequences.samplesForExactGap else { return nil }
-        let distances = Set(layouts.map { $0[second] - $0[first] - tokens[first].count })
-        guard distances.count == 1, let distance = distances.first, distance >= 0 else { return nil }
-        return distance...distance
     }
 }

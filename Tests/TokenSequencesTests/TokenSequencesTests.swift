@@ -104,6 +104,19 @@ struct TokenSequencesTests {
         #expect(TokenSequences.make(of: Array(benign.streams.prefix(20)), noiseShare: 0.5, benign: benign).isEmpty)
     }
 
+    @Test func commonTokensAreToldByTheirNearness() throws {
+        // Both tokens are common in long benign streams, in this order; only in the attack they lie close together.
+        var attack = attack(14, tokens: [[0xff, 0xbf, 0x41], [0, 0, 0xfa, 0x10]])
+        let long = BenignPool(streams: (0..<250).map { index in
+            let fill = attack.fill(3000...3200)
+            return index % 25 == 0 ? attack.tokens[0] + fill + attack.tokens[1] : fill
+        })
+        let best = try #require(TokenSequences.make(of: attack.streams(20), noiseShare: 0, benign: long).first)
+        #expect(best.tokens.last?.gap != nil)
+        #expect(long.matches(of: signature(best)) == 0)
+        #expect(attack.streams(300).count { signature(best).matches($0) } == 300)
+    }
+
     @Test func goodwareBringsNoEvidence() {
         var attack = attack(12)
         #expect(TokenSequences.make(of: attack.streams(5), noiseShare: 0, benign: benign, isGoodware: { _ in true }).isEmpty)
