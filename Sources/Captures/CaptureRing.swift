@@ -1,3 +1,4 @@
+import CPcap
 public import EpitopeModel
 import Glibc
 
