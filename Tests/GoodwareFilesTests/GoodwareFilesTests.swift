@@ -12,11 +12,11 @@ import TestSupport
         return (0..<count).map { _ in UInt8.random(in: 0...255, using: &numbers) }
     }
 
-    private func inFolder(_ body: (String) throws -> Void) throws {
+    private func inFolder(_ body: (String) async throws -> Void) async throws {
         let folder = NSTemporaryDirectory() + "/goodware-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder + "/corpus", withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        try body(folder)
+        try await body(folder)
     }
 
     private func write(_ bytes: [UInt8], _ path: String) throws {
@@ -30,8 +30,8 @@ import TestSupport
         } catch { return (error as? EpitopeError)?.code.rawValue }
     }
 
-    @Test func whatWasIndexedIsPresentAndForeignBytesAreAbsent() throws {
-        try inFolder { folder in
+    @Test func whatWasIndexedIsPresentAndForeignBytesAreAbsent() async throws {
+        try await inFolder { folder in
             let first = bytes(40000, seed: 1)
             let second = bytes(33, seed: 2)
             try write(first, folder + "/corpus/first")
@@ -49,8 +49,8 @@ import TestSupport
         }
     }
 
-    @Test func anUpdateReadsWhatIsNewAndKeepsWhatIsGone() throws {
-        try inFolder { folder in
+    @Test func anUpdateReadsWhatIsNewAndKeepsWhatIsGone() async throws {
+        try await inFolder { folder in
             let (first, second) = (bytes(3000, seed: 1), bytes(3000, seed: 2))
             try write(first, folder + "/corpus/first")
             _ = try GoodwareBuilder.build(sources: [folder + "/corpus"], output: folder + "/index")
@@ -65,11 +65,11 @@ import TestSupport
         }
     }
 
-    @Test func whatIsCompressedIsIndexedToo() throws {
-        try inFolder { folder in
+    @Test func whatIsCompressedIsIndexedToo() async throws {
+        try await inFolder { folder in
             let text = bytes(20000, seed: 4).map { $0 & 3 }
             try write(text, folder + "/corpus/text")
-            _ = try Command.run("/usr/bin/gzip", folder + "/corpus/text")
+            _ = try await Command.run("/usr/bin/gzip", [folder + "/corpus/text"])
             _ = try GoodwareBuilder.build(sources: [folder + "/corpus"], output: folder + "/index")
             let file = try GoodwareFile(path: folder + "/index")
             #expect(!file.index.absentWindows(in: text).contains(true))
@@ -81,27 +81,27 @@ import TestSupport
         }
     }
 
-    @Test func anIndexThatCannotBeTrustedIsRefused() throws {
-        try inFolder { folder in
+    @Test func anIndexThatCannotBeTrustedIsRefused() async throws {
+        try await inFolder { folder in
             try write(bytes(3000, seed: 1), folder + "/corpus/first")
             let path = folder + "/index"
             _ = try GoodwareBuilder.build(sources: [folder + "/corpus"], output: path)
             let whole = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
-            func code(of changed: [UInt8]) throws -> String? {
+            func opening(_ changed: [UInt8]) throws -> String? {
                 try write(changed, path)
-                return code { _ = try GoodwareFile(path: path) }
+                return self.code { _ = try GoodwareFile(path: path) }
             }
             for place in [0, 16, 24, 40, whole.count - 1] {
                 var changed = whole
                 changed[place] ^= 0x41
-                #expect(try code(of: changed) == "goodware-damaged")
+                #expect(try opening(changed) == "goodware-damaged")
             }
             for length in [0, 7, 63, 64, whole.count - 1] {
-                #expect(try code(of: Array(whole.prefix(length))) == "goodware-damaged")
+                #expect(try opening(Array(whole.prefix(length))) == "goodware-damaged")
             }
             var newer = whole
             newer[8] = 9
-            #expect(try code(of: newer) == "goodware-version")
+            #expect(try opening(newer) == "goodware-version")
             var filter = whole
             filter[100] ^= 1
             try write(filter, path)
