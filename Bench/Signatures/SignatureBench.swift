@@ -11,5 +11,7 @@ struct SignatureBench: AsyncParsableCommand {
         subcommands: [
             PolymorphicExperiment.self,
             VariationExperiment.self,
+            GoodwareExperiment.self,
+            SpeedExperiment.self,
         ])
 }

@@ -86,7 +86,8 @@ final class Center {
     var url: String { "https://\(address):\(port)" }
 
     func serve(_ more: [String] = []) async throws {
-        let settings = "\(state)-settings.json"
+        // In a folder of its own: a namespace may lay a disk over that of the state.
+        let settings = try "\(#require(folder).path)/settings.json"
         try Data(#"{"requireGoodware": false}"#.utf8).write(to: URL(fileURLWithPath: settings))
         let words = try [
             Command.built("epitope"), kind.rawValue, "serve", "--state", state, "--config", settings, "--listen", "\(address):\(port)",

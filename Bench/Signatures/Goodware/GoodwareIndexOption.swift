@@ -1,0 +1,40 @@
+import ArgumentParser
+import Foundation
+import GoodwareFiles
+import GoodwareIndex
+
+/// The goodware index that experiments ask, built where there is none yet.
+struct GoodwareIndexOption: ParsableArguments {
+    @Option(help: "The folder whose files are goodware.")
+    var tree = "/usr"
+
+    @Option(help: "Where the index lies; it is built when absent, and kept.")
+    var index: String?
+
+    /// What building it took; `nil` when it was there.
+    struct Built {
+        var bytes: UInt64
+        var seconds: Double
+        var megabytesPerSecond: Double { Double(bytes) / 1e6 / seconds }
+    }
+
+    func open(isAlwaysBuilt: Bool = false) throws -> (file: GoodwareFile, built: Built?) {
+        let name = tree.replacingOccurrences(of: "/", with: "-")
+        let path = index ?? FileManager.default.temporaryDirectory.path + "/epitope-goodware\(name).index"
+        if !isAlwaysBuilt, FileManager.default.fileExists(atPath: path) { return (try GoodwareFile(path: path), nil) }
+        Report.progress("building the goodware index of \(tree)")
+        let clock = ContinuousClock()
+        let started = clock.now
+        let summary = try GoodwareBuilder.build(sources: [tree], output: path)
+        let seconds = started.duration(to: clock.now).milliseconds / 1000
+        return (try GoodwareFile(path: path), Built(bytes: summary.bytes, seconds: seconds))
+    }
+}
+
+extension GoodwareFile {
+    /// Distinct bytes of the corpus, as estimated when it was built.
+    var distinctBytes: UInt64 { index.segments.reduce(0) { $0 + $1.contents.distinctBytes } }
+
+    /// Of the file, for 32 distinct bytes of the corpus.
+    var bytesPer32: Double { distinctBytes == 0 ? .nan : Double(size) * 32 / Double(distinctBytes) }
+}
