@@ -69,7 +69,7 @@ struct GoodwareExperiment: AsyncParsableCommand {
     /// Regions of goodware, sent in as if a call had come from them.
     private func allergy(_ count: Int, _ prover: SignatureProver, tree: String) throws -> Int {
         var random = SeededRandom(seed: seed, "allergy")
-        let files = try GoodwareRegions(below: [tree, "/usr/share/doc"])
+        let files = try GoodwareRegions(below: [tree])
         var delivered = 0
         var byKind: [String: (attempts: Int, delivered: Int)] = [:]
         for number in 0..<count {

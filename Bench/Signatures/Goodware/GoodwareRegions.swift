@@ -34,7 +34,7 @@ struct GoodwareRegions {
     }
 
     private func kind(_ path: String) -> String {
-        if path.contains("/lib") { return "libraries and what lies beside them" }
-        return path.contains("/bin") || path.contains("/sbin") ? "programs" : "texts and other data"
+        if path.contains("/lib/") { return "libraries and what lies beside them" }
+        return path.contains("/bin/") || path.contains("/sbin/") ? "programs" : "texts and other data"
     }
 }
