@@ -18,10 +18,8 @@ enum VerifyFile {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else { throw Unreadable(reason: String(cString: strerror(errno))) }
         defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0 else { throw Unreadable(reason: String(cString: strerror(errno))) }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw Unreadable(reason: "no longer a regular file") }
-        let size = Int(status.st_size)
+        let size = Int(lseek(descriptor, 0, SEEK_END))
+        guard size >= 0, lseek(descriptor, 0, SEEK_SET) == 0 else { throw Unreadable(reason: String(cString: strerror(errno))) }
         guard size > 0 else { return try body(UnsafeRawBufferPointer(start: nil, count: 0)) }
         return size <= largestRead ? try read(descriptor, size, body) : try map(descriptor, size, body)
     }

@@ -22,46 +22,42 @@ struct VerifyTree {
     init(_ roots: [String]) throws(EpitopeError) {
         for root in roots {
             // A root that is a link is what its user means; links below are not followed.
-            var status = stat()
-            guard stat(root, &status) == 0 else {
-                throw EpitopeError(
-                    .searchPathMissing, "\(root): \(String(cString: strerror(errno)))", remedy: "name a folder or file that is there")
+            let path = URL(fileURLWithPath: root).resolvingSymlinksInPath().path
+            guard FileManager.default.fileExists(atPath: path) else {
+                throw EpitopeError(.searchPathMissing, "\(root) is not there", remedy: "name a folder or file that is there")
             }
-            take(root, status)
+            take(path)
         }
     }
 
-    private mutating func take(_ path: String, _ status: stat) {
+    private mutating func take(_ path: String) {
         // Folders wait on a list of their own: a deep tree costs no stack.
         var folders: [String] = []
-        enter(path, status, &folders)
+        enter(path, &folders)
         while let folder = folders.popLast() {
-            guard let handle = opendir(folder) else {
-                skipped.append(.init(path: folder, reason: String(cString: strerror(errno))))
-                continue
-            }
-            defer { closedir(handle) }
-            while let entry = readdir(handle) {
-                let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                    pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            do {
+                for name in try FileManager.default.contentsOfDirectory(atPath: folder).sorted() {
+                    enter(folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)", &folders)
                 }
-                guard name != ".", name != ".." else { continue }
-                let child = folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
-                var status = stat()
-                guard lstat(child, &status) == 0 else {
-                    skipped.append(.init(path: child, reason: String(cString: strerror(errno))))
-                    continue
-                }
-                enter(child, status, &folders)
+            } catch {
+                skipped.append(.init(path: folder, reason: error.localizedDescription))
             }
         }
     }
 
-    private mutating func enter(_ path: String, _ status: stat, _ folders: inout [String]) {
-        let kind = status.st_mode & S_IFMT
-        guard kind == S_IFDIR || kind == S_IFREG,
-            seen.insert(Inode(device: UInt64(status.st_dev), number: UInt64(status.st_ino))).inserted
+    private mutating func enter(_ path: String, _ folders: inout [String]) {
+        let attributes: [FileAttributeKey: Any]
+        do {
+            attributes = try FileManager.default.attributesOfItem(atPath: path)
+        } catch {
+            skipped.append(.init(path: path, reason: error.localizedDescription))
+            return
+        }
+        func number(_ key: FileAttributeKey) -> UInt64 { (attributes[key] as? NSNumber)?.uint64Value ?? 0 }
+        let kind = attributes[.type] as? FileAttributeType
+        guard kind == .typeDirectory || kind == .typeRegular,
+            seen.insert(Inode(device: number(.systemNumber), number: number(.systemFileNumber))).inserted
         else { return }
-        if kind == S_IFDIR { folders.append(path) } else { files.append(File(path: path, size: Int(status.st_size))) }
+        if kind == .typeDirectory { folders.append(path) } else { files.append(File(path: path, size: Int(number(.size)))) }
     }
 }
