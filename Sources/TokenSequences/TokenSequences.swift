@@ -55,7 +55,8 @@ public enum TokenSequences {
 
     /// From how many samples a level of coverage is tried: all, then ever fewer, down to what the noise leaves.
     static func levels(of samples: Int, noise: Double) -> [Int] {
-        let least = max(2, Int((Double(samples) * (1 - noise)).rounded(.up)))
+        // A share such as 0.7 is no exact binary number: what lies a trifle above a whole number is that number.
+        let least = max(2, Int((Double(samples) * (1 - noise) - 1e-9).rounded(.up)))
         guard least < samples else { return [samples] }
         let steps = min(10, samples - least)
         return (0...steps).map { samples - $0 * (samples - least) / steps }

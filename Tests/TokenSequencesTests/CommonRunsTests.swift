@@ -58,6 +58,14 @@ struct CommonRunsTests {
         #expect(!significance.isSignificant([1, 2, 3, 4], places: 8192, others: 8192, heldBy: 1, of: 2))
     }
 
+    @Test func coverageGoesDownToWhatTheNoiseLeaves() {
+        #expect(TokenSequences.levels(of: 10, noise: 0.7).last == 3)
+        #expect(TokenSequences.levels(of: 10, noise: 0.5) == [10, 9, 8, 7, 6, 5])
+        #expect(TokenSequences.levels(of: 3, noise: 0.5) == [3, 2])
+        #expect(TokenSequences.levels(of: 2, noise: 0.8) == [2])
+        #expect(TokenSequences.levels(of: 1000, noise: 0).count == 1)
+    }
+
     @Test func choicesAreCounted() {
         #expect(abs(Significance.logarithmOfChoices(2, of: 5) - 2.302_585) < 1e-5)
         #expect(Significance.logarithmOfChoices(0, of: 5) == 0)
