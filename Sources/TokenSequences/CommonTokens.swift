@@ -16,23 +16,42 @@ struct CommonRuns {
     let samples: Int
     /// One row a byte of the reference, with one length a sample.
     private let lengths: [UInt16]
+    /// For each byte of the reference: where its row of ``ranked`` begins; `nil` where too few samples hold a run that
+    /// ends there.
+    private let rows: [Int?]
+    /// The lengths of such a row, the longest first.
+    private let ranked: [UInt16]
 
-    init(reference: [UInt8], samples: [[UInt8]]) {
+    /// - Parameter least: the fewest samples that ``tokens(heldBy:)`` will be asked for.
+    init(reference: [UInt8], samples: [[UInt8]], least: Int) {
         let reference = Array(reference.prefix(SuffixAutomaton.largestText))
         let automaton = SuffixAutomaton(reference)
         var lengths = [UInt16](repeating: 0, count: reference.count * samples.count)
+        var holding = [Int](repeating: 0, count: reference.count)
         for (column, sample) in samples.enumerated() {
             let runs = automaton.commonRuns(with: sample)
-            for (row, length) in runs.enumerated() { lengths[row * samples.count + column] = length }
+            for (row, length) in runs.enumerated() {
+                lengths[row * samples.count + column] = length
+                if length >= 2 { holding[row] += 1 }
+            }
+        }
+        var ranked: [UInt16] = []
+        rows = holding.enumerated().map { row, count in
+            // Most of random fill ends here: no run of two bytes that enough samples hold.
+            guard count >= least else { return nil }
+            ranked += lengths[row * samples.count..<(row + 1) * samples.count].sorted(by: >)
+            return ranked.count - samples.count
         }
         self.reference = reference
         self.samples = samples.count
         self.lengths = lengths
+        self.ranked = ranked
     }
 
     /// The maximal runs of at least two bytes that so many samples hold, in the order of the reference.
     func tokens(heldBy count: Int) -> [CommonToken] {
-        let shared = reference.indices.map { sharedLength(at: $0, by: count) }
+        // The length that at least so many samples reach: the count-th largest.
+        let shared = rows.map { $0.map { Int(ranked[$0 + count - 1]) } ?? 0 }
         var tokens: [CommonToken] = []
         for end in reference.indices where shared[end] >= 2 {
             // A run that the next one extends is no maximal one.
@@ -43,12 +62,5 @@ struct CommonRuns {
             tokens.append(CommonToken(range: range, bytes: Array(reference[range]), holders: holders))
         }
         return tokens
-    }
-
-    /// The length that at least so many samples reach: the count-th largest.
-    private func sharedLength(at end: Int, by count: Int) -> Int {
-        let row = lengths[end * samples..<(end + 1) * samples]
-        if count >= samples { return Int(row.min() ?? 0) }
-        return Int(row.sorted(by: >)[count - 1])
     }
 }

@@ -5,35 +5,41 @@ import func Glibc.log2
 ///
 /// Whoever sends the samples can plant runs in them that later samples will not have (red herrings). So a signature
 /// asks for no more than it must, what is left over is optional, and further signatures are made of it: a run that was
-/// planted then blinds one of them, not all.
+/// planted then blinds one of them, not all. Most of them take the strongest tokens that are left; the last takes the
+/// weakest, because what is planted is seldom as short as what an attack can't do without.
 struct CoreSelection {
     /// In bits: the evidence that a signature's tokens must bring together. A stream of benign traffic matches by
     /// chance less often than once in 2^24.
     static let enoughBits = 24.0
     /// Evidence that is enough together with a large pool in which nothing matches.
     static let fewBits = 6.0
+    /// Below this, gaps are bounded where the samples speak for it: short tokens lie somewhere in any long file.
+    static let strongBits = 48.0
     static let largePool = 200
-    /// The most signatures of one disjunction.
-    static let mostSequences = 3
+    /// The most signatures that begin with the strongest tokens.
+    static let mostOfStrongest = 3
     /// In bits: what one token can bring at most, however long.
     static let mostBitsOfToken = 64.0
 
     let selection: TokenSelection
     /// The evidence of each token, in bits.
     let bits: [Double]
-    private let presence: [UInt64]
+    /// For each token, the streams that hold it.
+    private let holding: [TokenPresence.Streams]
     private let benign: BenignPool
     var benignCount: Int { benign.streams.count }
 
-    init(_ selection: TokenSelection, benign: BenignPool, significance: Significance, isGoodware: (([UInt8]) -> Bool)?) {
+    init(
+        _ selection: TokenSelection, presence: inout TokenPresence, significance: Significance, isGoodware: (([UInt8]) -> Bool)?
+    ) {
         self.selection = selection
+        let benign = presence.pool
         self.benign = benign
-        let presence = benign.presence(of: selection.tokens)
-        self.presence = presence
-        bits = selection.tokens.enumerated().map { index, token in
-            let holding = presence.count { $0 >> UInt64(index) & 1 == 1 }
+        holding = presence.streams(holding: selection.tokens)
+        bits = zip(selection.tokens, holding).map { token, streams in
             if isGoodware?(token) == true { return 0 }
-            if holding > 0 { return -log2(Double(holding) / Double(benign.streams.count)) }
+            let count = streams.count
+            if count > 0 { return -log2(Double(count) / Double(benign.streams.count)) }
             // Never seen in the pool: as improbable as its bytes make it.
             return min(Self.mostBitsOfToken, max(0, -significance.chance(of: token) / 0.693_147_180_559_945_3 - 12))
         }
@@ -47,20 +53,21 @@ struct CoreSelection {
 
     /// The signatures, each sufficient alone and none sharing a token with another.
     ///
-    /// Where no few tokens suffice, all of them together may, in a pool that is large enough to speak; and where even
-    /// they lie somewhere in long benign streams, they may not lie as near to each other there as in the attack.
+    /// Where no few tokens suffice, all of them together may, in a pool that is large enough to speak.
     func cores() -> [Core] {
-        var left = Array(selection.tokens.indices)
-        var cores: [Core] = []
-        while cores.count < Self.mostSequences, let core = core(of: left) {
-            cores.append(Core(indices: core))
-            left.removeAll { core.contains($0) }
+        // Of equal evidence, the longer.
+        var left = selection.tokens.indices.filter { bits[$0] > 0 }.sorted {
+            (bits[$0], selection.tokens[$0].count) > (bits[$1], selection.tokens[$1].count)
         }
+        var cores: [Core] = []
+        while cores.count < Self.mostOfStrongest, let core = core(of: left) {
+            cores.append(core)
+            left.removeAll { core.indices.contains($0) }
+        }
+        if !cores.isEmpty, let weakest = core(of: left.reversed()) { cores.append(weakest) }
         guard cores.isEmpty, benign.streams.count >= Self.largePool else { return cores }
-        let all = Array(selection.tokens.indices)
-        if isSufficient(all, least: Self.fewBits) { return [Core(indices: all)] }
-        let bounded = Core(indices: all, needsBounds: true)
-        return selection.hasBounds && isSufficient(all, least: Self.fewBits, isBounded: true) ? [bounded] : []
+        let all = Core(indices: Array(selection.tokens.indices), needsBounds: selection.hasBounds)
+        return isSufficient(all, least: Self.fewBits) ? [all] : []
     }
 
     /// The tokens of a signature with the gaps that it asks for.
@@ -72,22 +79,24 @@ struct CoreSelection {
         }
     }
 
-    /// The fewest tokens, the most telling first, that bring enough evidence and match nothing benign.
-    private func core(of indices: [Int]) -> [Int]? {
+    /// The first tokens of an order that bring enough evidence and match nothing benign, in the order of the attack.
+    private func core(of order: [Int]) -> Core? {
         var chosen: [Int] = []
-        for index in indices.sorted(by: { (bits[$0], selection.tokens[$0].count) > (bits[$1], selection.tokens[$1].count) }) where bits[index] > 0 {
+        for index in order {
             chosen.append(index)
-            if isSufficient(chosen, least: Self.enoughBits) { return chosen.sorted() }
+            let core = Core(indices: chosen.sorted(), needsBounds: selection.hasBounds && evidence(of: chosen) < Self.strongBits)
+            if isSufficient(core, least: Self.enoughBits) { return core }
         }
         return nil
     }
 
-    private func isSufficient(_ chosen: [Int], least: Double, isBounded: Bool = false) -> Bool {
-        guard chosen.reduce(0, { $0 + bits[$1] }) >= least else { return false }
-        let mask = chosen.reduce(UInt64(0)) { $0 | 1 << UInt64($1) }
-        let signature = Signature(
-            tokens: tokens(of: Core(indices: chosen.sorted(), needsBounds: isBounded)),
-            arrangement: selection.arrangement == .sequence ? .sequence : .conjunction, context: .any)
-        return !zip(presence, benign.streams).contains { held, stream in held & mask == mask && signature.matches(stream) }
+    /// In bits.
+    func evidence(of indices: [Int]) -> Double { indices.reduce(0) { $0 + bits[$1] } }
+
+    private func isSufficient(_ core: Core, least: Double) -> Bool {
+        guard let first = core.indices.first, evidence(of: core.indices) >= least else { return false }
+        let signature = Signature(tokens: tokens(of: core), arrangement: selection.arrangement, context: .any)
+        let holdingAll = core.indices.dropFirst().reduce(holding[first]) { $0.intersection(holding[$1]) }
+        return !holdingAll.indices.contains { signature.matches(benign.streams[$0]) }
     }
 }

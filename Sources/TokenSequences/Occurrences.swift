@@ -1,27 +1,23 @@
 /// Where tokens lie in samples: found once, asked often.
 struct Occurrences {
     /// By token, then by sample: the starts, ascending.
-    private let starts: [[[Int]]]
+    private var starts: [[[Int]]]
     private let lengths: [Int]
 
+    /// - Parameter tokens: each of at least two bytes.
     init(of tokens: [[UInt8]], in samples: [[UInt8]]) {
         lengths = tokens.map(\.count)
-        starts = tokens.map { token in samples.map { Self.places(of: token, in: $0) } }
-    }
-
-    static func places(of token: [UInt8], in sample: [UInt8]) -> [Int] {
-        guard let first = token.first, let last = token.last, sample.count >= token.count else { return [] }
-        var places: [Int] = []
-        sample.withUnsafeBufferPointer { sample in
-            token.withUnsafeBufferPointer { token in
-                for start in 0...sample.count - token.count where sample[start] == first && sample[start + token.count - 1] == last {
-                    var offset = 1
-                    while offset < token.count, sample[start + offset] == token[offset] { offset += 1 }
-                    if offset >= token.count { places.append(start) }
+        var starts = tokens.map { _ in samples.map { _ in [Int]() } }
+        for first in stride(from: 0, to: tokens.count, by: TokenScanner.mostTokens) {
+            let scanner = TokenScanner(tokens[first...].prefix(TokenScanner.mostTokens))
+            for (index, sample) in samples.enumerated() {
+                scanner.scan(sample) { token, place in
+                    starts[first + token][index].append(place)
+                    return true
                 }
             }
         }
-        return places
+        self.starts = starts
     }
 
     /// The earliest places of tokens one after the other in a sample; `nil` where they don't all follow.
@@ -29,9 +25,15 @@ struct Occurrences {
         var layout: [Int] = []
         var end = 0
         for token in tokens {
-            guard let place = starts[token][sample].first(where: { $0 >= end }) else { return nil }
-            layout.append(place)
-            end = place + lengths[token]
+            let places = starts[token][sample]
+            var (low, high) = (0, places.count)
+            while low < high {
+                let middle = (low + high) / 2
+                if places[middle] < end { low = middle + 1 } else { high = middle }
+            }
+            guard low < places.count else { return nil }
+            layout.append(places[low])
+            end = places[low] + lengths[token]
         }
         return layout
     }

@@ -1,8 +1,10 @@
+import Signatures
+
 extension TokenSelection {
     /// The sequence with the shorter tokens that lie between its own: in a short segment a run of two bytes is
     /// already no coincidence, where in a whole sample it would be.
     func refined(in samples: [[UInt8]], significance: Significance) -> TokenSelection {
-        guard arrangement == .sequence, let first = covered.first else { return self }
+        guard arrangement == .sequence else { return self }
         var refined = self
         var tokens: [[UInt8]] = []
         for index in 0...self.tokens.count {
@@ -12,7 +14,6 @@ extension TokenSelection {
             }
             if index < self.tokens.count { tokens.append(self.tokens[index]) }
         }
-        _ = first
         let occurrences = Occurrences(of: tokens, in: samples)
         let order = Array(tokens.indices)
         let layouts = covered.map { occurrences.layout(of: order, in: $0) }
@@ -33,7 +34,7 @@ extension TokenSelection {
 
     private static func tokens(of segments: [[UInt8]], reference: [UInt8], _ significance: Significance) -> [[UInt8]] {
         let others = Double(segments.dropFirst().reduce(0) { $0 + $1.count }) / Double(max(1, segments.count - 1))
-        let common = CommonRuns(reference: reference, samples: segments).tokens(heldBy: segments.count).filter {
+        let common = CommonRuns(reference: reference, samples: segments, least: segments.count).tokens(heldBy: segments.count).filter {
             significance.isSignificant(
                 $0.bytes, places: reference.count, others: others, heldBy: segments.count, of: segments.count)
         }

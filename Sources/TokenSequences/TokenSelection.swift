@@ -1,16 +1,13 @@
+import Signatures
+
 /// Tokens that a group of samples holds together, in an order that all of the group keep if there is one.
 struct TokenSelection {
     var tokens: [[UInt8]]
-    var arrangement: Arrangement
+    var arrangement: Signature.Arrangement
     /// Indices of the samples that hold all tokens so arranged, ascending.
     var covered: [Int]
     /// For a sequence: where the tokens lie in each covered sample.
     var layouts: [[Int]]
-
-    enum Arrangement {
-        case sequence
-        case conjunction
-    }
 
     /// The most tokens that take part: the most specific of them.
     static let mostTokens = 48

@@ -10,7 +10,7 @@ struct CommonRunsTests {
     }
 
     private func holds(_ run: ArraySlice<UInt8>, _ sample: [UInt8]) -> Bool {
-        run.isEmpty || !Occurrences.places(of: Array(run), in: sample).isEmpty
+        run.isEmpty || sample.indices.contains { sample[$0...].starts(with: run) }
     }
 
     @Test func theAutomatonFindsTheLongestRunThatEndsAtEachPlace() {
@@ -29,7 +29,7 @@ struct CommonRunsTests {
         var random = SeededGenerator(seed: 2)
         for _ in 0..<60 {
             let samples = (0..<4).map { _ in bytes(20, &random) }
-            let runs = CommonRuns(reference: samples[0], samples: samples)
+            let runs = CommonRuns(reference: samples[0], samples: samples, least: 2)
             for count in 2...4 {
                 let tokens = runs.tokens(heldBy: count)
                 for token in tokens {
@@ -64,6 +64,33 @@ struct CommonRunsTests {
         #expect(TokenSequences.levels(of: 3, noise: 0.5) == [3, 2])
         #expect(TokenSequences.levels(of: 2, noise: 0.8) == [2])
         #expect(TokenSequences.levels(of: 1000, noise: 0).count == 1)
+    }
+
+    @Test func whereTooFewHoldARunNothingIsKept() {
+        let runs = CommonRuns(reference: [1, 2, 3, 4], samples: [[1, 2, 3, 4], [1, 2], [9, 1, 2, 9]], least: 3)
+        #expect(runs.tokens(heldBy: 3).map(\.bytes) == [[1, 2]])
+    }
+
+    @Test func aScannerFindsEveryPlaceOfEveryToken() {
+        var random = SeededGenerator(seed: 3)
+        let text = bytes(300, &random)
+        let tokens = (0..<64).map { _ in bytes(Int.random(in: 2...5, using: &random), &random) }
+        var found = tokens.map { _ in [Int]() }
+        TokenScanner(tokens).scan(text) { token, place in
+            found[token].append(place)
+            return true
+        }
+        #expect(found == tokens.map { token in text.indices.filter { text[$0...].starts(with: token) } })
+        var first = tokens.map { _ in [Int]() }
+        TokenScanner(tokens).scan(text) { token, place in
+            first[token].append(place)
+            return false
+        }
+        #expect(first == found.map { Array($0.prefix(1)) })
+    }
+
+    @Test func copiesOfASampleCountTwice() {
+        #expect(TokenSequences.withoutCopies([[1], [2], [1], [1], [3], [1]]) == [[1], [2], [1], [3]])
     }
 
     @Test func choicesAreCounted() {

@@ -80,6 +80,47 @@ struct TokenSequencesTests {
         }
     }
 
+    @Test func redHerringsThatAreAllDroppedDoNotBlind() throws {
+        // More of them than signatures that begin with the strongest tokens.
+        let herrings = (1...4).map { Array("red-herring-\($0)".utf8) }
+        var planted = attack(15, tokens: herrings + tokens)
+        let found = TokenSequences.make(of: planted.streams(12), noiseShare: 0, benign: benign)
+        planted.tokens = tokens
+        for stream in planted.streams(50) { #expect(found.contains { signature($0).matches(stream) }) }
+    }
+
+    @Test func decoysThatShareMoreWithEachVariantThanVariantsBlindUntilVariantsAreMissed() throws {
+        // Half of the pool are decoys with eight runs, of which each variant has four (Newsome, Karp, Song 2006).
+        var attack = attack(16)
+        let spurious = (0..<8).map { _ in attack.fill(8...8) }
+        var samples: [[UInt8]] = []
+        for _ in 0..<10 {
+            samples.append(attack.stream() + spurious.shuffled(using: &attack.random).prefix(4).flatMap { $0 + attack.fill(5...9) })
+            samples.append(spurious.flatMap { $0 + attack.fill(5...9) } + attack.fill(200...300))
+        }
+        let found = TokenSequences.make(of: samples + attack.streams(3), noiseShare: 0.5, benign: benign)
+        for stream in attack.streams(100) { #expect(found.contains { signature($0).matches(stream) }) }
+    }
+
+    @Test func oneStreamSentAgainAndAgainOutvotesNobody() throws {
+        var attack = attack(17)
+        let repeated = attack.fill(500...500)
+        let samples = attack.streams(5) + Array(repeating: repeated, count: 5)
+        let best = try #require(TokenSequences.make(of: samples, noiseShare: 0.5, benign: benign).first)
+        #expect(best.covered == Array(0..<5))
+        for stream in attack.streams(100) { #expect(signature(best).matches(stream)) }
+    }
+
+    @Test func weakerEvidenceOfAFewMoreSamplesIsNotTaken() throws {
+        // Two streams of noise hold one of the attack's tokens: enough evidence alone, and less than all of them.
+        var attack = attack(18)
+        let samples = attack.streams(10) + (0..<8).map { _ in attack.fill(300...500) }
+            + (0..<2).map { _ in attack.fill(100...200) + tokens[1] + attack.fill(100...200) }
+        let best = try #require(TokenSequences.make(of: samples, noiseShare: 0.5, benign: benign).first)
+        #expect(best.covered.filter { $0 >= 10 }.isEmpty)
+        for stream in attack.streams(100) { #expect(signature(best).matches(stream)) }
+    }
+
     @Test func noTokenStandsInTwoSequences() {
         var attack = attack(10)
         let found = TokenSequences.make(of: attack.streams(12), noiseShare: 0, benign: benign)

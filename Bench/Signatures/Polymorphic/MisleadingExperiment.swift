@@ -10,10 +10,20 @@ enum MisleadingExperiment {
         var later: [[UInt8]]
         /// Benign streams beside the held-out ones.
         var moreBenign: [BenignStream] = []
+        /// Whether the benign pool holds the attack itself. A signature that matches no stream of such a pool does not
+        /// exist: it takes a person who removes the stream.
+        var isPoolOfAttack = false
     }
 
-    static func run(_ laboratory: Laboratory, attackSamples: Int) -> Worst {
-        var worst = Worst()
+    /// The worst figures: at first, after some missed variants came in, and with the attack in the benign pool.
+    struct Outcome {
+        var first = Worst()
+        var again = Worst()
+        var benignPoisoned = Worst()
+    }
+
+    static func run(_ laboratory: Laboratory, attackSamples: Int) -> Outcome {
+        var outcome = Outcome()
         var rows: [[String]] = []
         for family in AttackFamily.published {
             Report.progress("attempts to mislead: \(family.name)")
@@ -23,14 +33,23 @@ enum MisleadingExperiment {
                 let (missed, hits) = (trial.missed(attempt.later), trial.hits(streams).count)
                 // A variant that is missed comes to the center as any other, and the signatures are made again.
                 var again = "-"
+                var missedAgain = (count: missed, of: attempt.later.count)
                 if missed > 0 {
                     let seen = attempt.later.filter { !trial.matches($0) }.prefix(max(2, attackSamples / 4))
                     let second = Trial(attempt.samples + seen, context: family.context, benign: attempt.benign, noiseShare: 0.5)
                     let unseen = Array(attempt.later.dropFirst(attempt.later.count / 2))
                     let both = unseen.filter { !trial.matches($0) && !second.matches($0) }.count
                     again = Report.percent(both, of: unseen.count)
+                    missedAgain = (both, unseen.count)
+                    let hitsAgain = second.hits(streams).count
+                    outcome.again.add(missed: 0, of: 0, hit: hitsAgain, of: streams.count)
                 }
-                worst.add(missed: missed, of: attempt.later.count, hit: hits, of: streams.count)
+                if attempt.isPoolOfAttack {
+                    outcome.benignPoisoned.add(missed: missed, of: attempt.later.count, hit: hits, of: streams.count)
+                } else {
+                    outcome.first.add(missed: missed, of: attempt.later.count, hit: hits, of: streams.count)
+                    outcome.again.add(missed: missedAgain.count, of: missedAgain.of, hit: hits, of: streams.count)
+                }
                 rows.append([
                     family.name, attempt.name, "\(trial.signatures.count)", Report.percent(missed, of: attempt.later.count),
                     Report.percent(hits, of: streams.count), again,
@@ -45,8 +64,9 @@ enum MisleadingExperiment {
             Published, as we recall it (Paragraph: Newsome, Karp, Song 2006): dropped red herrings make Polygraph's
               conjunctions miss every variant again and again; correlated outliers and poisoned pools blind its Bayes
               signatures. "Made again": some missed variants came in, and both the old and the new signatures are in force.
+              With the attack itself in the benign pool nothing is made: that fails closed until a person removes the stream.
             """)
-        return worst
+        return outcome
     }
 
     private static func attempts(_ laboratory: Laboratory, _ family: AttackFamily, _ count: Int) -> [Attempt] {
@@ -99,7 +119,7 @@ enum MisleadingExperiment {
         attempts.append(
             Attempt(
                 name: "poisoned benign pool, 1 stream", samples: variants(count) { _ in [] },
-                benign: BenignPool(streams: laboratory.benign.streams + [family.variant(&random)]), later: plain))
+                benign: BenignPool(streams: laboratory.benign.streams + [family.variant(&random)]), later: plain, isPoolOfAttack: true))
         return attempts
     }
 }

@@ -38,7 +38,8 @@ struct PolymorphicExperiment: AsyncParsableCommand {
         Report.remark(
             """
             Keys, in percent, the worst of all attacks: fn, fp from \(fewest) samples on; fn2, fp2 with 2 samples, too; noise50
-              over every kind of noise up to 50 %, noise80 up to 80 %; misled over all attempts to mislead.
+              over every kind of noise up to 50 %, noise80 up to 80 %; misled over all attempts to mislead, misled_again after
+              some missed variants came in, benign_poisoned with the attack itself in the benign pool.
             """)
         func figure(_ value: Double) -> String { Report.decimal(value, digits: value == 0 ? 0 : 4) }
         Report.keys([
@@ -46,7 +47,9 @@ struct PolymorphicExperiment: AsyncParsableCommand {
             ("fn2", figure(sizes.all.missed)), ("fp2", figure(sizes.all.hit)),
             ("noise50_fn", figure(noise.upToHalf.missed)), ("noise50_fp", figure(noise.upToHalf.hit)),
             ("noise80_fn", figure(noise.all.missed)), ("noise80_fp", figure(noise.all.hit)),
-            ("misled_fn", figure(misled.missed)), ("misled_fp", figure(misled.hit)),
+            ("misled_fn", figure(misled.first.missed)), ("misled_fp", figure(misled.first.hit)),
+            ("misled_again_fn", figure(misled.again.missed)), ("misled_again_fp", figure(misled.again.hit)),
+            ("benign_poisoned_fn", figure(misled.benignPoisoned.missed)), ("benign_poisoned_fp", figure(misled.benignPoisoned.hit)),
             ("allergy_wire_delivered", "\(allergy.delivered)"), ("allergy_advanced_hits", "\(allergy.advancedHits)"),
         ])
     }
