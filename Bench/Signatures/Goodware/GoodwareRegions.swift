@@ -1,8 +1,9 @@
 import Foundation
 
-/// Regions cut at random from the machine's own files: libraries, programs, texts.
+/// Regions cut at random from the machine's own files: as often from the C library, interpreters, web pages and other
+/// programs as from all the rest together.
 struct GoodwareRegions {
-    private let files: [String]
+    private let files: [(kind: String, paths: [String])]
 
     init(below folders: [String]) throws {
         var files: [String] = []
@@ -17,24 +18,31 @@ struct GoodwareRegions {
                 files.append(folder + "/" + name)
             }
         }
-        self.files = files.sorted()
+        self.files = Dictionary(grouping: files.sorted(), by: Self.kind).sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
     /// Up to 8 KiB of one file.
     func region(_ random: inout SeededRandom) throws -> (bytes: [UInt8], kind: String) {
         while true {
-            let path = files[Int.random(in: files.indices, using: &random)]
+            guard let (kind, paths) = files.randomElement(using: &random) else { throw CocoaError(.fileReadNoSuchFile) }
+            let path = paths[Int.random(in: paths.indices, using: &random)]
             guard let file = FileHandle(forReadingAtPath: path) else { continue }
             defer { try? file.close() }
             let size = try file.seekToEnd()
             try file.seek(toOffset: UInt64.random(in: 0...size - min(size, 8192), using: &random))
             guard let data = try file.read(upToCount: 8192), data.count >= 256 else { continue }
-            return (Array(data), kind(path))
+            return (Array(data), kind)
         }
     }
 
-    private func kind(_ path: String) -> String {
-        if path.contains("/lib/") { return "libraries and what lies beside them" }
-        return path.contains("/bin/") || path.contains("/sbin/") ? "programs" : "texts and other data"
+    private static func kind(_ path: String) -> String {
+        let name = path.split(separator: "/").last.map(String.init) ?? path
+        if name == "libc.so.6" || name.hasPrefix("libc-") || name == "libc.a" || name.hasPrefix("ld-linux") { return "the C library" }
+        if ["perl", "python", "bash", "dash", "node", "ruby", "php", "lua", "gawk", "mawk", "libpython", "libperl"].contains(where: name.hasPrefix),
+            path.contains("/bin/") || name.contains(".so") || name.hasPrefix("lib") && name.hasSuffix(".a") {
+            return "interpreters"
+        }
+        if [".html", ".htm", ".css", ".js", ".svg"].contains(where: name.hasSuffix) { return "web pages and what they load" }
+        return path.contains("/bin/") || path.contains("/sbin/") ? "other programs" : "libraries and all the rest"
     }
 }
