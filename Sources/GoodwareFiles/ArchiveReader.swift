@@ -32,6 +32,28 @@ struct ArchiveReader {
         try readMembers(of: archive, name: name, depth: 1)
     }
 
+    /// A compressed section of a program.
+    ///
+    /// - Throws: `CorpusReader.Skipped` for what can't be unfolded.
+    mutating func read(section packed: [UInt8], _ compression: ElfSections.Compression, name: String) throws {
+        let file: [UInt8]
+        switch compression {
+        case .zstd: file = packed
+        case .zlib:
+            // libarchive knows deflate in gzip's frame (RFC 1952), not in zlib's (RFC 1950): the same bytes between a
+            // header of two bytes and a checksum of four. It does not look at gzip's checksum and length.
+            guard packed.count > 6 else { throw CorpusReader.Skipped(reason: "its compressed section is cut short") }
+            file = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3] + packed[2..<packed.count - 4] + [UInt8](repeating: 0, count: 8)
+        case .other(let number): throw CorpusReader.Skipped(reason: "its sections are compressed in the unknown form \(number)")
+        }
+        let archive = try Self.opened()
+        defer { archive_read_free(archive) }
+        try file.withUnsafeBytes { bytes in
+            guard archive_read_open_memory(archive, bytes.baseAddress, bytes.count) == ARCHIVE_OK else { throw Self.failure(archive) }
+            try readMembers(of: archive, name: name, depth: Self.deepest)
+        }
+    }
+
     private mutating func readMembers(of archive: OpaquePointer, name: String, depth: Int) throws {
         var failure: (any Error)?
         while true {

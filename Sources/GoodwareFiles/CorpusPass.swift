@@ -2,32 +2,47 @@ import Foundation
 import GoodwareIndex
 import Synchronization
 
-/// Reads files and captures on all cores into keys.
+/// Reads files and captures on all cores, piece by piece.
 struct CorpusPass {
-    /// In bytes: a piece of a file that is looked at in one go.
-    static let piece = 1 << 20
+    /// A failure that ends the pass; any other leaves out one file.
+    struct Ended: Error {
+        var cause: any Error
+    }
+
+    /// What works on pieces; each core has one.
+    struct Worker {
+        /// Throws ``Ended`` to end the pass.
+        var take: (_ unit: String, _ offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws -> Void
+        /// Called when there is nothing left.
+        var finish: () throws -> Void = {}
+    }
+
+    var files: [CorpusFile]
+    var captures: [String]
+    /// In bytes: a piece of a unit that is looked at in one go.
+    var piece: Int
+    /// In bytes: how much of a piece the next one repeats.
+    var overlap: Int
 
     private struct State {
         var next = 0
         var done = 0
         var bytes: UInt64 = 0
-        var pairs = BytePairs()
         var skipped: [GoodwareBuilder.SkippedFile] = []
         var failure: (any Error)?
         var reported = ContinuousClock.now
     }
 
-    /// - Returns: the byte pairs, the bytes that were read, and what was skipped.
-    static func run(
-        files: [CorpusFile], captures: [String], into spill: KeySpill,
-        progress: @Sendable (GoodwareBuilder.Progress) -> Void
-    ) throws -> (pairs: BytePairs, bytes: UInt64, skipped: [GoodwareBuilder.SkippedFile]) {
+    /// - Returns: the bytes that were read, and what was skipped.
+    /// - Throws: what ended the pass.
+    func run(
+        progress: @Sendable (GoodwareBuilder.Progress) -> Void, worker: @Sendable () -> Worker
+    ) throws -> (bytes: UInt64, skipped: [GoodwareBuilder.SkippedFile]) {
         let state = Mutex(State())
         let all = files.count + captures.count
         DispatchQueue.concurrentPerform(iterations: max(1, ProcessInfo.processInfo.activeProcessorCount)) { _ in
-            let collector = KeyCollector(spill)
-            let pieces = Pieces(size: piece, overlap: GoodwareIndex.windowLength - 1) { try collector.add($2) }
-            var reader = CorpusReader(pieces)
+            let worker = worker()
+            var reader = CorpusReader(Pieces(size: piece, overlap: overlap, worker.take))
             do {
                 while let task = state.withLock({ state -> Int? in
                     guard state.next < all, state.failure == nil else { return nil }
@@ -35,15 +50,7 @@ struct CorpusPass {
                     return state.next
                 }) {
                     let before = reader.bytesRead
-                    var skipped: GoodwareBuilder.SkippedFile?
-                    let path = task < files.count ? files[task].path : captures[task - files.count]
-                    do {
-                        if task < files.count { try reader.read(files[task]) } else { try reader.read(capture: path) }
-                    } catch let failure as KeySpill.Failure {
-                        throw failure
-                    } catch {
-                        skipped = .init(path: path, reason: (error as? CorpusReader.Skipped)?.reason ?? "\(error)")
-                    }
+                    let skipped = try read(task, &reader)
                     let read = reader.bytesRead - before
                     let report = state.withLock { state -> GoodwareBuilder.Progress? in
                         state.done += 1
@@ -55,15 +62,27 @@ struct CorpusPass {
                     }
                     if let report { progress(report) }
                 }
-                try collector.finish()
-                state.withLock { $0.pairs.add(collector.pairs) }
+                try worker.finish()
             } catch {
-                state.withLock { $0.failure = error }
+                state.withLock { $0.failure = (error as? Ended)?.cause ?? error }
             }
         }
         return try state.withLock { state in
             if let failure = state.failure { throw failure }
-            return (state.pairs, state.bytes, state.skipped.sorted { $0.path < $1.path })
+            return (state.bytes, state.skipped.sorted { $0.path < $1.path })
+        }
+    }
+
+    /// - Returns: why the file was skipped, if it was.
+    private func read(_ task: Int, _ reader: inout CorpusReader) throws -> GoodwareBuilder.SkippedFile? {
+        let path = task < files.count ? files[task].path : captures[task - files.count]
+        do {
+            if task < files.count { try reader.read(files[task]) } else { try reader.read(capture: path) }
+            return nil
+        } catch let ended as Ended {
+            throw ended
+        } catch {
+            return .init(path: path, reason: (error as? CorpusReader.Skipped)?.reason ?? "\(error)")
         }
     }
 }

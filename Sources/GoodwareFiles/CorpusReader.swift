@@ -2,7 +2,8 @@ import Captures
 import Foundation
 import StreamReassembly
 
-/// Reads what goodware is made of: files in full, what archives and compressed files hold, streams of captures.
+/// Reads what goodware is made of: files in full, compressed sections of programs, what archives and compressed files
+/// hold, streams of captures.
 struct CorpusReader {
     /// A file that could not be read in full, with the reason.
     struct Skipped: Error {
@@ -41,12 +42,38 @@ struct CorpusReader {
             bytesRead += UInt64(count)
         }
         try pieces.end()
+        if ElfSections.isELF(head) { try readSections(of: descriptor, name: file.path, size: UInt64(position)) }
         if ArchiveReader.isArchive(head) {
             guard lseek(descriptor, 0, SEEK_SET) == 0 else { throw Skipped(reason: String(cString: strerror(errno))) }
             var archive = ArchiveReader(pieces: pieces)
             defer { bytesRead += archive.bytesRead }
             try archive.read(descriptor, name: file.path)
         }
+    }
+
+    /// In bytes: a longer compressed section is left out, with the reason.
+    private static let longestSection: UInt64 = 1 << 30
+
+    /// The compressed sections of an ELF file, each as a unit of its own.
+    private mutating func readSections(of descriptor: Int32, name: String, size: UInt64) throws {
+        func bytes(at offset: UInt64, _ count: Int) -> [UInt8]? {
+            var buffer = [UInt8](repeating: 0, count: count)
+            return pread(descriptor, &buffer, count, off_t(offset)) == count ? buffer : nil
+        }
+        var failure: Skipped?
+        for section in ElfSections.compressed(size: size, read: bytes) {
+            do {
+                guard section.range.count <= Self.longestSection, let packed = bytes(at: section.range.lowerBound, section.range.count) else {
+                    throw Skipped(reason: "its section \(section.number) can't be read as a whole")
+                }
+                var archive = ArchiveReader(pieces: pieces)
+                defer { bytesRead += archive.bytesRead }
+                try archive.read(section: packed, section.compression, name: "\(name): section \(section.number)")
+            } catch let error as Skipped {
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
     }
 
     /// The streams of a capture. Each side of a flow is a unit of its own.

@@ -1,6 +1,7 @@
 public import EpitopeModel
 import Foundation
 import GoodwareIndex
+import Synchronization
 
 /// Builds goodware indexes on disk, and extends them.
 public enum GoodwareBuilder {
@@ -60,6 +61,9 @@ public enum GoodwareBuilder {
             progress: progress)
     }
 
+    /// In bytes: a piece of a file that is looked at in one go.
+    static let piece = 1 << 20
+
     private static func extend(
         _ segments: [IndexSegment], _ pairs: BytePairs?, sources: [String], captures: [String], known: [CorpusFile],
         output: String, progress: @Sendable (Progress) -> Void
@@ -81,13 +85,28 @@ public enum GoodwareBuilder {
         do {
             let writer = try GoodwareWriter(output)
             let spill = try KeySpill(in: writer.folder)
-            let pass = try CorpusPass.run(files: changed, captures: changedCaptures, into: spill, progress: progress)
+            let pairs = Mutex(pairs ?? BytePairs())
+            let pass = CorpusPass(
+                files: changed, captures: changedCaptures, piece: piece, overlap: GoodwareIndex.windowLength - 1)
+            let read = try pass.run(progress: progress) {
+                let collector = KeyCollector(spill)
+                return CorpusPass.Worker(
+                    take: { _, _, bytes in
+                        do { try collector.add(bytes) } catch { throw CorpusPass.Ended(cause: error) }
+                    },
+                    finish: {
+                        try collector.finish()
+                        pairs.withLock { $0.add(collector.pairs) }
+                    })
+            }
             for segment in segments { try writer.copy(segment) }
-            try writer.add(spill, corpusBytes: pass.bytes)
-            var counted = pass.pairs
-            if let pairs { counted.add(pairs) }
-            try writer.finish(pairs: counted, folders: sources, captures: captures, files: files + captured)
-            return Summary(files: changed.count + changedCaptures.count, bytes: pass.bytes, skipped: skipped + pass.skipped)
+            try writer.add(spill, corpusBytes: read.bytes)
+            // What was skipped is not known: the next update tries it again.
+            let unread = Set(read.skipped.map(\.path))
+            try writer.finish(
+                pairs: pairs.withLock { $0 }, folders: sources, captures: captures,
+                files: (files + captured).filter { !unread.contains($0.path) })
+            return Summary(files: changed.count + changedCaptures.count, bytes: read.bytes, skipped: skipped + read.skipped)
         } catch let failure as KeySpill.Failure {
             throw .unwritable(output, failure.reason)
         } catch {

@@ -8,7 +8,7 @@ final class KeyCollector {
     private let capacity = 4096
     private let buffers: UnsafeMutablePointer<UInt64>
     private let fills: UnsafeMutablePointer<Int>
-    private var selected = [UInt64](repeating: 0, count: CorpusPass.piece)
+    private var selected = [UInt64](repeating: 0, count: GoodwareBuilder.piece)
 
     init(_ spill: KeySpill) {
         self.spill = spill

@@ -51,9 +51,8 @@ struct Ranking {
     private func score(_ candidate: CandidateMaker.Candidate, covered: [Int]) -> Score {
         let runs = candidate.tokens.flatMap { token in token.fixedRuns.map { Array(token.bytes[$0]) } }
         let fixed = runs.flatMap { $0 }
-        let distinct = Set(fixed).count
         return Score(
-            isSubstantial: fixed.count >= Proof.fewestBytes && distinct >= Proof.fewestDistinctBytes,
+            isSubstantial: Proof.isSubstantial(fixed),
             covered: covered.count, samples: maker.samples.count, isOnWire: isOnWire(candidate, covered: covered),
             isAbsent: isAbsent(candidate), fragileBytes: candidate.fragileBytes,
             bits: maker.rarity.map { rarity in runs.reduce(0) { $0 + rarity.surprise($1) } } ?? Self.ownBits(fixed),

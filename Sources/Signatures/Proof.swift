@@ -48,6 +48,11 @@ public struct Proof: Hashable, Sendable, Codable {
     /// The fewest bytes that all tokens of a signature must hold together.
     public static let fewestBytes = 16
 
+    /// Whether fixed bytes are enough, and no fill.
+    public static func isSubstantial(_ bytes: [UInt8]) -> Bool {
+        bytes.count >= fewestBytes && Set(bytes).count >= fewestDistinctBytes
+    }
+
     /// Proves a signature against the code of its cluster.
     ///
     /// - Parameter samples: the code, or where only that was sent the caller window, of every packet of the cluster.

@@ -79,15 +79,19 @@ struct CoreSelection {
         }
     }
 
-    /// The first tokens of an order that bring enough evidence and match nothing benign, in the order of the attack.
+    /// The first tokens of an order that bring enough evidence and match nothing benign, in the order of the attack;
+    /// where there are enough of them, so many that ``Proof`` takes them.
     private func core(of order: [Int]) -> Core? {
         var chosen: [Int] = []
+        var least: Core?
         for index in order {
             chosen.append(index)
             let core = Core(indices: chosen.sorted(), needsBounds: selection.hasBounds && evidence(of: chosen) < Self.strongBits)
-            if isSufficient(core, least: Self.enoughBits) { return core }
+            guard isSufficient(core, least: Self.enoughBits) else { continue }
+            if Proof.isSubstantial(chosen.flatMap { selection.tokens[$0] }) { return core }
+            least = least ?? core
         }
-        return nil
+        return least
     }
 
     /// In bits.
