@@ -14,6 +14,7 @@ public enum CorpusScan {
         case found(unit: String, offset: UInt64)
     }
 
+    /// What a scan found.
     public struct Summary: Sendable {
         /// For each signature, in their order.
         public var findings: [Finding]

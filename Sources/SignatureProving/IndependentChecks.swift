@@ -22,13 +22,17 @@ extension SignatureProver {
     /// What is shown of a signature whatever cluster it comes from: goodware, wire, benign flows, engines, cost.
     func independentChecks(of signature: Signature, wire: WireEvidence?) -> [Proof.Check] {
         let goodware = absentFromGoodware(signature)
+        let isUnspokenOf = goodware.outcome == .failed && isBeyondIndex(signature)
         // What is goodware needs no further reason, and captures are dear to read.
-        guard goodware.outcome != .failed else { return [goodware] }
-        return [
-            goodware, wire?.check(signature) ?? Proof.Check(
+        guard goodware.outcome != .failed || isUnspokenOf else { return [goodware] }
+        let others = [
+            wire?.check(signature) ?? Proof.Check(
                 name: CheckName.onTheWire, outcome: .notChecked, detail: "it came without its packets"),
             noBenignFlow(signature), renders(signature), SignatureCost(of: signature).check,
         ]
+        // A scan is dearer still: seconds for gigabytes.
+        let isWorthScan = isUnspokenOf && !others.contains { $0.outcome == .failed }
+        return [isWorthScan ? absentFromCorpus(signature) : goodware] + others
     }
 
     /// What has no rule never goes live. Starting an engine here would take tens of milliseconds of the time to the live
@@ -62,5 +66,27 @@ extension SignatureProver {
         }
         return Proof.Check(
             name: name, outcome: .failed, detail: "the index can't show that it is absent from \(size)")
+    }
+
+    /// Whether no token is as long as the windows that the index knows, and the corpus itself can be asked.
+    private func isBeyondIndex(_ signature: Signature) -> Bool {
+        material.goodware != nil
+            && !signature.tokens.contains { $0.fixedRuns.contains { $0.count >= GoodwareIndex.windowLength } }
+    }
+
+    private func absentFromCorpus(_ signature: Signature) -> Proof.Check {
+        let name = CheckName.absentFromGoodware
+        guard let goodware = material.goodware else { return absentFromGoodware(signature) }
+        do {
+            let summary = try CorpusScan.run([signature], corpus: goodware)
+            let size = "\(summary.bytes) bytes of goodware"
+            if case .found(let unit, let offset) = summary.findings.first {
+                return Proof.Check(name: name, outcome: .failed, detail: "\(unit) holds it at byte \(offset)")
+            }
+            return Proof.Check(
+                name: name, outcome: .passed, detail: "its tokens are too short for the index; sought itself, it is nowhere in \(size)")
+        } catch {
+            return Proof.Check(name: name, outcome: .failed, detail: "its tokens are too short for the index, and \(error.message)")
+        }
     }
 }

@@ -15,6 +15,7 @@ public final class ProverSource: Sendable {
 
     public let settings: ProvingSettings
     private let opened = Mutex(Opened())
+    private let streams = CaptureStreams()
 
     /// Opens nothing yet.
     public init(_ settings: ProvingSettings) {
@@ -37,7 +38,7 @@ public final class ProverSource: Sendable {
         }
         let material = ProvingMaterial(
             goodware: file, isGoodwareRequired: settings.requireGoodware, captures: settings.captures,
-            benignCaptures: settings.benignCaptures, noiseShare: settings.noiseShare)
+            benignCaptures: settings.benignCaptures, noiseShare: settings.noiseShare, streams: streams)
         return (SignatureProver(material), "\(identity ?? "none") \(settings.requireGoodware) \(settings.noiseShare)")
     }
 

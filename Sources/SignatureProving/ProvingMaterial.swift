@@ -21,10 +21,12 @@ public struct ProvingMaterial: Sendable {
     public var benignCaptures: [String]
     /// The largest share of a cluster's packets that its signatures may miss, 0 to ``largestNoiseShare``.
     public var noiseShare: Double
+    /// The captures' streams.
+    public var streams: CaptureStreams
 
     public init(
         goodware: GoodwareFile?, isGoodwareRequired: Bool = true, captures: [String] = [], benignCaptures: [String] = [],
-        noiseShare: Double = Self.defaultNoiseShare
+        noiseShare: Double = Self.defaultNoiseShare, streams: CaptureStreams = CaptureStreams()
     ) {
         self.goodware = goodware
         index = goodware?.index
@@ -32,6 +34,7 @@ public struct ProvingMaterial: Sendable {
         self.captures = captures
         self.benignCaptures = benignCaptures
         self.noiseShare = noiseShare
+        self.streams = streams
     }
 
     /// Material with an index that is in memory only.

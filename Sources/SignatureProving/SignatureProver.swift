@@ -31,7 +31,7 @@ public struct SignatureProver: Sendable {
             let result = ProvenSignature(signature: given, proof: proof)
             return proof.passed ? ProvingOutcome(proven: [result], failed: nil) : ProvingOutcome(proven: [], failed: result)
         }
-        let wire = WireEvidence(of: samples, captures: material.captures)
+        let wire = WireEvidence(of: samples, captures: material.captures, streams: material.streams)
         var rest = wire.samples
         var proven: [ProvenSignature] = []
         var failed: ProvenSignature?

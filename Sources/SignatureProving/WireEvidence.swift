@@ -1,4 +1,3 @@
-internal import Captures
 internal import EpitopeModel
 internal import SignatureMaking
 internal import Signatures
@@ -14,23 +13,24 @@ struct WireEvidence: Sendable {
 
     /// The most streams that are kept of one sample: a flood of repetitions shows no more than a few do.
     private static let mostCarriers = 8
+    /// Of a cluster's packets so many are looked for, the newest: what carried them is captured still.
+    private static let mostSamples = 16
     /// In bytes: the shortest part of the code that makes a flow its carrier.
     private static let shortestCarried = 24
 
-    init(of samples: [Sample], captures: [String]) {
+    init(of samples: [Sample], captures: [String], streams: CaptureStreams) {
         self.samples = samples
         guard !captures.isEmpty else {
             silence = "no capture is at hand"
             return
         }
         var failures: [String] = []
+        let sought = samples.indices.suffix(Self.mostSamples).map { (index: $0, proof: WireProof(of: samples[$0].code.bytes)) }
         for ring in captures {
             do {
-                for file in try CaptureReader.files(of: ring) {
-                    try CaptureReader.streams(in: file) { stream in
-                        take(stream)
-                        return true
-                    }
+                try streams.each(of: ring) { stream, _ in
+                    for (index, proof) in sought { take(stream, index, proof) }
+                    return true
                 }
             } catch {
                 // A ring is written while it is read: what can't be read says nothing, and the rest may.
@@ -42,14 +42,12 @@ struct WireEvidence: Sendable {
         }
     }
 
-    private mutating func take(_ stream: CapturedStream) {
-        for index in samples.indices
-        where samples[index].carriers.count < Self.mostCarriers && samples[index].context.admits(stream) {
-            let spans = WireProof.spans(of: samples[index].code.bytes, in: stream.bytes)
-            guard spans.contains(where: { $0.code.count >= Self.shortestCarried }) else { continue }
-            samples[index].carriers.append(stream.bytes)
-            samples[index].onWire = (samples[index].onWire ?? []) + spans.map(\.code)
-        }
+    private mutating func take(_ stream: CapturedStream, _ index: Int, _ proof: WireProof) {
+        guard samples[index].carriers.count < Self.mostCarriers, samples[index].context.admits(stream) else { return }
+        let spans = proof.spans(in: stream.bytes)
+        guard spans.contains(where: { $0.code.count >= Self.shortestCarried }) else { return }
+        samples[index].carriers.append(stream.bytes)
+        samples[index].onWire = (samples[index].onWire ?? []) + spans.map(\.code)
     }
 
     /// Whether a signature is found in a flow that carried the code.
@@ -59,17 +57,5 @@ struct WireEvidence: Sendable {
         let found = carriers.count { signature.matches($0) }
         return Proof.Check(
             name: CheckName.onTheWire, passed: found > 0, detail: "in \(found) of \(carriers.count) captured flows that carried the code")
-    }
-}
-
-extension SignatureContext {
-    /// Whether a stream went the way that the evidence speaks of.
-    fileprivate func admits(_ stream: CapturedStream) -> Bool {
-        guard transport == nil || transport == stream.transport else { return false }
-        switch direction {
-        case .toService: return stream.direction == .toServer && (ports.isEmpty || ports.contains(stream.server.port))
-        case .fromPeer: return ports.isEmpty || ports.contains(stream.server.port) || ports.contains(stream.client.port)
-        case .any: return true
-        }
     }
 }

@@ -11,12 +11,21 @@ public struct WireSpan: Hashable, Sendable {
     }
 }
 
-/// Finds what of a packet's code really crossed the network.
-public enum WireProof {
+/// Finds what of a packet's code really crossed the network. Made once for a code, asked for any number of streams.
+public struct WireProof: Sendable {
     /// The bytes that a place of the stream is looked up by.
     private static let gramLength = 8
     /// The most places of the code that are tried for one place of the stream: fill has the same bytes everywhere.
     private static let mostPlaces = 8
+
+    private let code: [UInt8]
+    /// `nil`: the code is shorter than a gram.
+    private let grams: GramTable?
+
+    public init(of code: [UInt8]) {
+        self.code = code
+        grams = code.count >= Self.gramLength ? GramTable(code) : nil
+    }
 
     /// The common runs of code and stream, ascending by the place in the code; of runs that overlap there the longest
     /// is kept.
@@ -26,10 +35,9 @@ public enum WireProof {
     /// is passed over, so the cost is near linear in code and stream.
     ///
     /// - Parameter shortest: runs of fewer bytes are left out; at least 8.
-    public static func spans(of code: [UInt8], in stream: [UInt8], shortest: Int = 12) -> [WireSpan] {
-        let shortest = max(gramLength, shortest)
-        guard code.count >= shortest, stream.count >= shortest else { return [] }
-        let grams = GramTable(code)
+    public func spans(in stream: [UInt8], shortest: Int = 12) -> [WireSpan] {
+        let shortest = max(Self.gramLength, shortest)
+        guard let grams, code.count >= shortest, stream.count >= shortest else { return [] }
         var found: [WireSpan] = []
         var place = 0
         var key = GramTable.key(stream, at: 0)
@@ -37,24 +45,24 @@ public enum WireProof {
             var next = place + 1
             if grams.mayHold(key) {
                 var longest: WireSpan?
-                for start in grams.places(of: key).prefix(mostPlaces) {
-                    let span = run(code, start, stream, place)
+                for start in grams.places(of: key).prefix(Self.mostPlaces) {
+                    let span = Self.run(code, start, stream, place)
                     if span.code.count > longest?.code.count ?? 0 { longest = span }
                 }
-                if let longest, longest.code.count >= shortest, !isFill(code[longest.code]) {
+                if let longest, longest.code.count >= shortest, !Self.isFill(code[longest.code]) {
                     found.append(longest)
-                    next = max(next, longest.streamOffset + longest.code.count - gramLength + 1)
+                    next = max(next, longest.streamOffset + longest.code.count - Self.gramLength + 1)
                 }
             }
-            guard next + gramLength <= stream.count else { break }
+            guard next + Self.gramLength <= stream.count else { break }
             if next == place + 1 {
-                key = key << 8 | UInt64(stream[next + gramLength - 1])
+                key = key << 8 | UInt64(stream[next + Self.gramLength - 1])
             } else {
                 key = GramTable.key(stream, at: next)
             }
             place = next
         }
-        return withoutOverlaps(found)
+        return Self.withoutOverlaps(found)
     }
 
     /// The run around a place that code and stream share.
@@ -82,7 +90,7 @@ public enum WireProof {
 }
 
 /// The 8-byte grams of a code, by their places.
-private struct GramTable {
+private struct GramTable: Sendable {
     /// Bits of the filter: about eight times as many as code has grams.
     private static let filterBits = 16
 

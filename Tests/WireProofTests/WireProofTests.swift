@@ -16,7 +16,7 @@ struct WireProofTests {
             let split = Int.random(in: 20...380, using: &generator)
             let lead = random(Int.random(in: 0...300, using: &generator), &generator)
             let stream = lead + code[..<split] + code[split...].map { $0 ^ 0x5a }
-            let spans = WireProof.spans(of: code, in: stream)
+            let spans = WireProof(of: code).spans(in: stream)
             #expect(spans == [WireSpan(code: 0..<split, streamOffset: lead.count)])
         }
     }
@@ -33,7 +33,7 @@ struct WireProofTests {
                 stream += random(30, &generator) + code[start..<start + length]
                 planted = max(planted, length)
             }
-            let spans = WireProof.spans(of: code, in: stream)
+            let spans = WireProof(of: code).spans(in: stream)
             for span in spans {
                 #expect(Array(code[span.code]) == Array(stream[span.streamOffset..<span.streamOffset + span.code.count]))
                 #expect(span.code.count >= 12)
@@ -44,14 +44,14 @@ struct WireProofTests {
 
     @Test func paddingProvesNothing() {
         let code = [UInt8](repeating: 0x90, count: 200)
-        #expect(WireProof.spans(of: code, in: [UInt8](repeating: 0x90, count: 5000)).isEmpty)
+        #expect(WireProof(of: code).spans(in: [UInt8](repeating: 0x90, count: 5000)).isEmpty)
         let pairs = (0..<200).map { UInt8($0 % 4) }
-        #expect(WireProof.spans(of: pairs, in: pairs + pairs).isEmpty)
+        #expect(WireProof(of: pairs).spans(in: pairs + pairs).isEmpty)
     }
 
     @Test func shortInputsGiveNothing() {
-        #expect(WireProof.spans(of: [], in: [1]).isEmpty)
-        #expect(WireProof.spans(of: Array(0..<11), in: Array(0..<11)).isEmpty)
-        #expect(WireProof.spans(of: Array(0..<12), in: Array(0..<12)).map(\.code) == [0..<12])
+        #expect(WireProof(of: []).spans(in: [1]).isEmpty)
+        #expect(WireProof(of: Array(0..<11)).spans(in: Array(0..<11)).isEmpty)
+        #expect(WireProof(of: Array(0..<12)).spans(in: Array(0..<12)).map(\.code) == [0..<12])
     }
 }

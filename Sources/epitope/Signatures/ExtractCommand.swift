@@ -1,5 +1,4 @@
 public import ArgumentParser
-import Captures
 public import EpitopeModel
 import Foundation
 import GoodwareFiles
@@ -7,8 +6,6 @@ import Rendering
 import SignatureMaking
 import SignatureProving
 import Signatures
-import StreamReassembly
-import TokenSequences
 
 /// `epitope extract`: makes signatures of code without any center.
 struct ExtractCommand: AsyncParsableCommand {
@@ -80,16 +77,16 @@ struct ExtractCommand: AsyncParsableCommand {
         let named = try input.read(path)
         let samples = named.map(\.sample)
         let index = try goodware.map { path throws(EpitopeError) in try GoodwareFile(path: path) }
-        let ranked = SignatureMaking.ranked(
-            for: samples, goodware: index?.index, benign: BenignPool(streams: try benignStreams()), noiseShare: noise)
+        let prover = SignatureProver(
+            ProvingMaterial(
+                goodware: index, isGoodwareRequired: index != nil, captures: capture, benignCaptures: benign, noiseShare: noise))
+        let ranked = prover.ranked(for: samples)
         guard let best = ranked.first else {
             throw EpitopeError(
                 .callerOutsideCode, "no caller's address of \(path) lies in its code",
                 remedy: "give the address of the first byte with --base and the caller's address with --caller")
         }
-        let material = ProvingMaterial(
-            goodware: index, isGoodwareRequired: index != nil, captures: capture, benignCaptures: benign, noiseShare: noise)
-        let outcome = SignatureProver(material).prove(samples, given: best.signature)
+        let outcome = prover.prove(samples, given: best.signature)
         let report = ExtractReport(
             samples: named, ranked: all ? ranked : Array(ranked.prefix(5)), total: ranked.count, outcome: outcome)
         if let language = output.language {
@@ -99,22 +96,6 @@ struct ExtractCommand: AsyncParsableCommand {
             Console.say(output == .json ? try Console.json(report.document) : report.text)
         }
         if outcome.proven.isEmpty, index != nil || !capture.isEmpty || !benign.isEmpty { throw ExitCode(2) }
-    }
-
-    private func benignStreams() throws -> [[UInt8]] {
-        // In bytes: what the rarity of tokens is counted against need not be all traffic; the proof reads all of it.
-        let most = 64 << 20
-        var (streams, total) = ([[UInt8]](), 0)
-        for ring in benign {
-            for file in try CaptureReader.files(of: ring) where total < most {
-                try CaptureReader.streams(in: file) { stream in
-                    streams.append(stream.bytes)
-                    total += stream.bytes.count
-                    return total < most
-                }
-            }
-        }
-        return streams
     }
 }
 

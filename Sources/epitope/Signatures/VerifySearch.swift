@@ -6,6 +6,7 @@ import PatternScan
 import Signatures
 import StreamReassembly
 import Synchronization
+import WireProof
 
 /// The search of `epitope verify`: files by two threads, captures stream by stream.
 final class VerifySearch: Sendable {
@@ -65,7 +66,7 @@ final class VerifySearch: Sendable {
                     try search(stream, of: file)
                     return true
                 }
-            } catch let error as EpitopeError where error.code.rawValue == "capture-unreadable" {
+            } catch let error as EpitopeError where error.code == .captureUnreadable {
                 tally.withLock { $0.skip(.init(path: file, reason: error.message)) }
             }
         }
@@ -99,25 +100,5 @@ extension CapturedStream {
     fileprivate var flow: String {
         let (source, destination) = ends
         return "\(transport.rawValue) \(source.address):\(source.port) -> \(destination.address):\(destination.port)"
-    }
-
-    fileprivate var ends: (source: SocketEndpoint, destination: SocketEndpoint) {
-        direction == .toServer ? (client, server) : (server, client)
-    }
-}
-
-extension SignatureContext {
-    /// Whether the rule of a signature in this context looks at a stream: ports count only together with a protocol
-    /// and a direction, and only TCP knows who opened the flow.
-    fileprivate func admits(_ stream: CapturedStream) -> Bool {
-        guard let transport, transport != .other else { return true }
-        guard transport == stream.transport else { return false }
-        switch direction {
-        case .any: return true
-        case .toService:
-            return (transport == .udp || stream.direction == .toServer) && (ports.isEmpty || ports.contains(stream.ends.destination.port))
-        case .fromPeer:
-            return (transport == .udp || stream.direction == .toClient) && (ports.isEmpty || ports.contains(stream.ends.source.port))
-        }
     }
 }
