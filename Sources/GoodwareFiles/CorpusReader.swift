@@ -11,6 +11,7 @@ struct CorpusReader {
     }
 
     let pieces: Pieces
+    private var chunk = [UInt8](repeating: 0, count: 256 << 10)
     /// The bytes of all units that were given so far.
     private(set) var bytesRead: UInt64 = 0
 
@@ -24,7 +25,6 @@ struct CorpusReader {
         let descriptor = open(file.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
         guard descriptor >= 0 else { throw Skipped(reason: String(cString: strerror(errno))) }
         defer { close(descriptor) }
-        var chunk = [UInt8](repeating: 0, count: 256 << 10)
         var head: [UInt8] = []
         var position: off_t = 0
         pieces.begin(file.path)

@@ -6,9 +6,27 @@ struct FieldWriter {
         withUnsafeBytes(of: value.littleEndian) { bytes += $0 }
     }
 
+    /// In as few bytes as it needs, seven bits each, the lowest first (LEB128).
+    mutating func short(_ value: UInt64) {
+        var rest = value
+        while rest >= 0x80 {
+            bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+            rest >>= 7
+        }
+        bytes.append(UInt8(rest))
+    }
+
     mutating func text(_ value: String) {
         number(UInt32(value.utf8.count))
         bytes += value.utf8
+    }
+
+    /// A text that has its beginning in common with another.
+    mutating func text(_ value: String, after other: String) {
+        let shared = zip(value.utf8, other.utf8).prefix { $0 == $1 }.count
+        short(UInt64(shared))
+        short(UInt64(value.utf8.count - shared))
+        bytes += value.utf8.dropFirst(shared)
     }
 }
 
@@ -27,6 +45,22 @@ struct FieldReader {
 
     mutating func text() throws -> String {
         String(decoding: try take(Int(try number(UInt32.self))), as: UTF8.self)
+    }
+
+    mutating func short() throws -> UInt64 {
+        var value: UInt64 = 0
+        for shift in stride(from: UInt64(0), to: 64, by: 7) {
+            let byte = try number(UInt8.self)
+            value |= UInt64(byte & 0x7f) << shift
+            if byte < 0x80 { return value }
+        }
+        throw CutOff()
+    }
+
+    mutating func text(after other: String) throws -> String {
+        let (shared, more) = (try short(), try short())
+        guard shared <= UInt64(other.utf8.count), let count = Int(exactly: more) else { throw CutOff() }
+        return String(decoding: Array(other.utf8.prefix(Int(shared))) + Array(try take(count)), as: UTF8.self)
     }
 
     mutating func take(_ count: Int) throws -> UnsafeRawBufferPointer {

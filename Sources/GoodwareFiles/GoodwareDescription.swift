@@ -65,8 +65,8 @@ struct GoodwareDescription: Sendable {
         for _ in 0..<(try reader.number(UInt32.self)) {
             files.append(
                 CorpusFile(
-                    path: try reader.text(), size: try reader.number(), modified: try reader.number(),
-                    device: try reader.number(), inode: try reader.number()))
+                    path: try reader.text(after: files.last?.path ?? ""), size: try reader.short(), modified: try reader.number(),
+                    device: try reader.short(), inode: try reader.short()))
         }
     }
 
@@ -91,12 +91,14 @@ struct GoodwareDescription: Sendable {
             for entry in list { writer.text(entry) }
         }
         writer.number(UInt32(files.count))
+        var last = ""
         for file in files {
-            writer.text(file.path)
-            writer.number(file.size)
+            writer.text(file.path, after: last)
+            writer.short(file.size)
             writer.number(file.modified)
-            writer.number(file.device)
-            writer.number(file.inode)
+            writer.short(file.device)
+            writer.short(file.inode)
+            last = file.path
         }
         return writer.bytes
     }

@@ -10,7 +10,7 @@ public import GoodwareIndex
 /// Numbers are little endian. Opening checks all but the slots; ``check()`` reads those too.
 public final class GoodwareFile: Sendable {
     static let magic = Array("EPITGOOD".utf8)
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
     static let headerLength = 64
 
     public let path: String

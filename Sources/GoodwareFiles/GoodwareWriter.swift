@@ -1,6 +1,7 @@
 import Crypto
 import Foundation
 import GoodwareIndex
+import Synchronization
 
 /// Writes an index beside its place and renames it when it is whole.
 final class GoodwareWriter {
@@ -36,27 +37,44 @@ final class GoodwareWriter {
 
     /// A new segment of all keys.
     func add(_ spill: KeySpill, corpusBytes: UInt64) throws {
-        // Some 2 million keys or more make a filter: smaller ones need more room a key.
+        // Some millions of keys make a filter: smaller ones need more room a key.
         var bits = 0
-        while bits < KeySpill.bits, spill.count >> (bits + 1) > 2 << 20 { bits += 1 }
+        while bits < KeySpill.bits, spill.count >> (bits + 1) > 4 << 20 { bits += 1 }
         let each = 1 << (KeySpill.bits - bits)
         var contents = IndexSegment.Contents(corpusBytes: corpusBytes)
         var filters: [FuseShape] = []
         var hash = SHA256()
         let start = position
-        for partition in 0..<(1 << bits) {
-            var keys = try spill.keys(parts: (partition * each)..<((partition + 1) * each))
-            let built = keys.withUnsafeMutableBufferPointer { IndexSegment.filter(of: $0, partitionBits: bits) }
-            contents.keys += UInt64(built.keys)
-            contents.sampledKeys += UInt64(built.sampled)
-            filters.append(built.shape)
-            try built.slots.withUnsafeBytes { slots in
-                hash.update(bufferPointer: slots)
-                try append(slots)
+        let cores = max(1, ProcessInfo.processInfo.activeProcessorCount)
+        for first in stride(from: 0, to: 1 << bits, by: cores) {
+            // In their order in the file, each core with one.
+            for built in try Self.filters(first..<min(1 << bits, first + cores), of: spill, each: each, bits: bits) {
+                contents.keys += UInt64(built.keys)
+                contents.sampledKeys += UInt64(built.sampled)
+                filters.append(built.shape)
+                try built.slots.withUnsafeBytes { slots in
+                    hash.update(bufferPointer: slots)
+                    try append(slots)
+                }
             }
         }
         let length = position - start
         describe(bits, filters, contents, start: start, length: length, digest: Array(hash.finalize()))
+    }
+
+    private static func filters(
+        _ partitions: Range<Int>, of spill: KeySpill, each: Int, bits: Int
+    ) throws -> [(shape: FuseShape, slots: [UInt8], keys: Int, sampled: Int)] {
+        let built = Mutex([Int: Result<(shape: FuseShape, slots: [UInt8], keys: Int, sampled: Int), any Error>]())
+        DispatchQueue.concurrentPerform(iterations: partitions.count) { index in
+            let partition = partitions.lowerBound + index
+            let result = Result {
+                var keys = try spill.keys(parts: (partition * each)..<((partition + 1) * each))
+                return keys.withUnsafeMutableBufferPointer { IndexSegment.filter(of: $0, partitionBits: bits) }
+            }
+            built.withLock { $0[partition] = result }
+        }
+        return try built.withLock { built in try partitions.compactMap { try built[$0]?.get() } }
     }
 
     func finish(pairs: BytePairs, folders: [String], captures: [String], files: [CorpusFile]) throws {

@@ -36,7 +36,7 @@ struct GoodwareExperiment: AsyncParsableCommand {
                 "\(file.size / 1_000_000)", Report.decimal(file.bytesPer32, digits: 2),
                 built.map { Report.decimal($0.megabytesPerSecond, digits: 0) } ?? "was there",
             ]])
-        let (signatures, planted) = try made(count, prover)
+        let (signatures, planted) = try InertPackets.signatures(count, prover, seed: seed)
         let witnesses = try Witnesses(signatures: signatures, planted: planted)
         let hits = try witnesses.seek(in: option.tree, clamscanTree: quick ? "/usr/sbin" : clamscanTree ?? option.tree)
         let unproven = signatures.count { !file.index.provesAbsence(of: $0) }
@@ -50,20 +50,6 @@ struct GoodwareExperiment: AsyncParsableCommand {
             ("goodware_hits", "\(total)"), ("goodware_signatures", "\(signatures.count)"), ("allergy_delivered", "\(delivered)"),
             ("goodware_gb", Report.decimal(Double(file.index.corpusBytes) / 1e9, digits: 2)),
         ])
-    }
-
-    private func made(_ count: Int, _ prover: SignatureProver) throws -> ([Signature], [[UInt8]]) {
-        var random = SeededRandom(seed: seed, "goodware")
-        var signatures: [Signature] = []
-        var planted: [[UInt8]] = []
-        for number in 0..<count {
-            if number % 100 == 0 { Report.progress("signature \(number) of \(count)") }
-            let sample = InertPackets.random(2048, &random)
-            guard let proven = prover.prove([sample], given: try sample.callerWindow()).proven.first else { continue }
-            signatures.append(proven.signature)
-            if planted.count < 10 { planted.append(sample.code.bytes) }
-        }
-        return (signatures, planted)
     }
 
     /// Regions of goodware, sent in as if a call had come from them.

@@ -8,22 +8,29 @@ struct MachineFiles {
     private var contents: [Data] = []
 
     /// - Parameter mebibytes: how much is taken, evenly from the folders' files in random order.
-    init(folders: [String] = ["/usr/bin", "/usr/lib"], mebibytes: Int, seed: UInt64) {
-        var paths: [String] = []
-        for folder in folders {
-            guard let walk = FileManager.default.enumerator(atPath: folder) else { continue }
-            for case let name as String in walk { paths.append("\(folder)/\(name)") }
-        }
-        var random = SeededRandom(seed: seed, "machine files")
+    init(mebibytes: Int, seed: UInt64) {
         var bytes = 0
-        for path in paths.sorted().shuffled(using: &random) where bytes < mebibytes << 20 {
-            var status = stat()
-            guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_size > 0, status.st_size < 64 << 20,
-                let data = try? Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped)
-            else { continue }
+        for path in Self.paths(seed: seed) where bytes < mebibytes << 20 {
+            guard let data = try? Data(contentsOf: URL(fileURLWithPath: path), options: .alwaysMapped) else { continue }
             contents.append(data)
             bytes += data.count
         }
+    }
+
+    /// Regular files of programs and libraries in random order, none of them empty or beyond 64 MiB.
+    static func paths(seed: UInt64) -> [String] {
+        var paths: [String] = []
+        for folder in ["/usr/bin", "/usr/lib"] {
+            let walk = FileManager.default.enumerator(atPath: folder)
+            while let name = walk?.nextObject() as? String {
+                guard walk?.fileAttributes?[.type] as? FileAttributeType == .typeRegular,
+                    let size = walk?.fileAttributes?[.size] as? UInt64, (1..<(64 << 20)).contains(size)
+                else { continue }
+                paths.append("\(folder)/\(name)")
+            }
+        }
+        var random = SeededRandom(seed: seed, "machine files")
+        return paths.sorted().shuffled(using: &random)
     }
 
     var summary: String {
