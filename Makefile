@@ -2,7 +2,7 @@
 
 CONFIGURATION ?= release
 
-.PHONY: build demo test check lint bench-host bench-signatures clean
+.PHONY: build demo test check lint bench-host bench-signatures fuzz clean
 
 build:
 	@Scripts/install-dependencies build
@@ -27,6 +27,11 @@ bench-host:
 # Missed variants, false alarms, speed of signatures. QUICK=1: small sizes. SCRATCH=FOLDER keeps the captures there.
 bench-signatures:
 	@Bench/bench-signatures $(if $(QUICK),--quick) $(if $(SCRATCH),--scratch "$(SCRATCH)")
+
+# Every reader of what others send or store, on mutated inputs. SECONDS_EACH=20: how long each; QUICK=1: 3 seconds each;
+# KEEP=FOLDER keeps the inputs that crash or hang there.
+fuzz:
+	@Bench/fuzz $(if $(QUICK),--quick) $(if $(SECONDS_EACH),--seconds "$(SECONDS_EACH)") $(if $(KEEP),--keep "$(KEEP)")
 
 clean:
 	@swift package clean

@@ -168,18 +168,20 @@ let package = Package(
             name: "protect", dependencies: ["BehaviourBlocking", "EpitopeModel", "SeccompBackend"], path: "Fixtures/Protect",
             swiftSettings: strict),
 
+        // Values and frames that tests and benchmarks start from.
+        .target(name: "TestSupport", dependencies: ["EpitopeModel", "Signatures"], path: "Tests/TestSupport", swiftSettings: strict),
+
         // Benchmarks and experiments. None of them is a product.
         .executableTarget(
             name: "signature-bench",
             dependencies: [
                 "EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "StreamReassembly", "WireProof", "TokenSequences",
                 "SignatureMaking", "Rendering", "PacketCoding", "Correlation", "Captures", "PatternScan", "GoodwareFiles",
-                "EngineAcceptance", "SignatureProving", "EpitopeStubs", argumentParser, crypto,
+                "EngineAcceptance", "SignatureProving", "EpitopeStubs", "TestSupport", argumentParser, crypto,
             ],
             path: "Bench/Signatures", swiftSettings: strict),
 
         // The tests, in the same order.
-        .target(name: "TestSupport", dependencies: ["EpitopeModel", "Signatures"], path: "Tests/TestSupport", swiftSettings: strict),
         tests("EpitopeModelTests", ["EpitopeModel"]),
         tests("BehaviourBlockingTests", ["EpitopeModel", "BehaviourBlocking"]),
         tests("ExtractionTests", ["EpitopeModel", "Extraction"]),

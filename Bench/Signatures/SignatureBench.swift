@@ -13,5 +13,7 @@ struct SignatureBench: AsyncParsableCommand {
             VariationExperiment.self,
             GoodwareExperiment.self,
             SpeedExperiment.self,
+            FuzzExperiment.self,
+            FuzzWorker.self,
         ])
 }

@@ -1,5 +1,6 @@
 import CPcap
 import EpitopeModel
+import Glibc
 public import StreamReassembly
 
 /// Reads captures (pcap, pcapng) by libpcap, and gives their streams.
@@ -85,6 +86,12 @@ private final class OpenCapture {
         }
         return Frame(
             bytes: Array(UnsafeBufferPointer(start: data, count: Int(header.pointee.caplen))),
-            milliseconds: Int64(header.pointee.ts.tv_sec) * 1000 + Int64(header.pointee.ts.tv_usec) / 1000)
+            milliseconds: Self.milliseconds(header.pointee.ts))
+    }
+
+    /// A capture may state any time: it is moved into the years that four digits can write, 0 to 9999.
+    private static func milliseconds(_ time: timeval) -> Int64 {
+        let seconds = min(max(Int64(time.tv_sec), -62_167_219_200), 253_402_300_799)
+        return seconds * 1000 + min(max(Int64(time.tv_usec) / 1000, 0), 999)
     }
 }

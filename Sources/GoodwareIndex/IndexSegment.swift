@@ -47,7 +47,11 @@ public struct IndexSegment: Sendable {
         }
 
         /// An estimate, in bytes: those of the corpus without repetitions of 16 bytes and more.
-        public var distinctBytes: UInt64 { sampledKeys * GramSelection.sampling }
+        public var distinctBytes: UInt64 {
+            let product = sampledKeys.multipliedReportingOverflow(by: GramSelection.sampling)
+            // A file may state any count.
+            return product.overflow ? .max : product.partialValue
+        }
     }
 
     /// A key's first bits, so many (0 to 8), tell its filter.

@@ -55,6 +55,9 @@ public struct Signature: Hashable, Sendable, Codable {
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         tokens = try values.decode([Token].self, forKey: .tokens)
+        guard !tokens.isEmpty else {
+            throw DecodingError.dataCorruptedError(forKey: .tokens, in: values, debugDescription: "there are no tokens")
+        }
         arrangement = try values.decodeIfPresent(Arrangement.self, forKey: .arrangement) ?? .sequence
         context = try values.decode(SignatureContext.self, forKey: .context)
         provenance = try values.decodeIfPresent(Provenance.self, forKey: .provenance)

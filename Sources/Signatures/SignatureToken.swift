@@ -86,12 +86,20 @@ extension Signature.Token: Codable {
         case pattern, gap
     }
 
+    /// - Throws: `DecodingError`, also for a token without a fixed byte, and for a gap that no data can have: a bound
+    ///   below 0 or beyond 32 bits.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         let pattern = try values.decode(String.self, forKey: .pattern)
-        guard let token = Self(pattern: pattern, gap: try values.decodeIfPresent(ClosedRange<Int>.self, forKey: .gap)) else {
+        let gap = try values.decodeIfPresent(ClosedRange<Int>.self, forKey: .gap)
+        guard let token = Self(pattern: pattern, gap: gap), !token.bytes.isEmpty else {
             throw DecodingError.dataCorruptedError(
-                forKey: .pattern, in: values, debugDescription: "'\(pattern.prefix(80))' is not pairs of hexadecimal digits or ??")
+                forKey: .pattern, in: values,
+                debugDescription: "'\(pattern.prefix(80))' is not pairs of hexadecimal digits or ??, one of them fixed")
+        }
+        if let gap, gap.lowerBound < 0 || gap.upperBound > Int(UInt32.max) {
+            throw DecodingError.dataCorruptedError(
+                forKey: .gap, in: values, debugDescription: "a gap of \(gap.lowerBound) to \(gap.upperBound) bytes is none that data can have")
         }
         self = token
     }

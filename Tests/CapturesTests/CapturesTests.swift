@@ -78,4 +78,22 @@ struct CapturesTests {
         let error = #expect(throws: EpitopeError.self) { try CaptureReader.files(of: folder.path + "/none*") }
         #expect(error?.code == .captureUnreadable)
     }
+
+    /// pcapng whose interface states an offset of 0xf6 << 56 seconds; found by fuzzing.
+    @Test func aTimeBeyondAllCalendarsIsMovedToTheirEnd() throws {
+        let bytes = try #require(
+            Hex.decode(
+                "0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000010000002c0000000100000000000400090001000900"
+                    + "00000e000800010000000000f600000000002c000000060000008c00000000000000a1fc0500785634126a0000006a000000"
+                    + "02000000000202000000000108004500005c00000000401100000a0000010a0000029c40059a004800000001020304050607"
+                    + "08090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f30313233343536373839"
+                    + "3a3b3c3d3e3f00008c000000"))
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/a.pcapng"
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        let (streams, summary) = try read(path)
+        #expect(summary.frames == 1)
+        // The year 0, or 9999.
+        #expect(streams.map { $0.firstMilliseconds / 1000 == -62_167_219_200 || $0.firstMilliseconds / 1000 == 253_402_300_799 } == [true])
+    }
 }

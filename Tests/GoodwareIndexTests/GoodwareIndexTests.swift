@@ -103,4 +103,10 @@ struct SeededNumbers: RandomNumberGenerator {
         // Nothing known: 8 bits a byte.
         #expect(abs(GoodwareIndex(of: []).surprise(of: [1, 2, 3]) - 24) < 1e-4)
     }
+
+    /// Found by fuzzing: an index file may state any number of sampled keys.
+    @Test func countsOfAForgedFileAreNotMultipliedBeyondTheirType() {
+        #expect(IndexSegment.Contents(sampledKeys: .max).distinctBytes == .max)
+        #expect(IndexSegment.Contents(sampledKeys: 3).distinctBytes == 3 * GramSelection.sampling)
+    }
 }
