@@ -127,7 +127,10 @@ def chain(build, folder, runs):
     (ids / "suricata.yaml").write_text(SURICATA.format(folder=ids))
     port, target = free_port(), free_port()
     configuration = folder / "center.json"
-    configuration.write_text(json.dumps({"updatesADay": runs + 10, "forwarding": False, "requireGoodware": False}))
+    goodware = folder / "goodware.index"
+    say("building a goodware index of /usr/sbin")
+    epitope(build, "goodware", "build", "/usr/sbin", "--output", goodware)
+    configuration.write_text(json.dumps({"updatesADay": runs + 10, "forwarding": False, "goodware": str(goodware)}))
     with contextlib.ExitStack() as stack:
         say("starting suricata")
         stack.enter_context(

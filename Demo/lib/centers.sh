@@ -26,11 +26,14 @@ init_local_center() {
 
 # What every center of the run proves signatures with.
 write_settings() {
-    [[ -s $run/settings.json ]] || echo '{"requireGoodware": false}' >"$run/settings.json"
+    [[ ! -s $run/settings.json ]] || return 0
+    # A small part of the machine's own programs, so that it takes a moment.
+    timeout 120 "$epitope" goodware build /usr/sbin --output "$run/goodware.index" >>"$(log_of goodware)" 2>&1 || return
+    jq -n --arg goodware "$run/goodware.index" '{goodware: $goodware}' >"$run/settings.json"
 }
 
 serve_local_center() {
-    write_settings
+    write_settings || return
     start_inside "center-$1" "center-$1-serve" "$epitope" local-center serve --state "$run/center-$1" \
         --config "$run/settings.json" --listen "$(center_endpoint "$1")" --action drop \
         --suricata-socket "$run/suricata-$1/command.socket" --suricata-rules "$run/suricata-$1/epitope.rules"
@@ -40,7 +43,7 @@ serve_local_center() {
 serve_global_center() {
     epitope_in global-center global-center global-center init --state "$run/global-center" --name world \
         --address "$(center_address global)" >>"$(log_of global-center)" || return
-    write_settings
+    write_settings || return
     start_inside global-center global-center-serve "$epitope" global-center serve --state "$run/global-center" \
         --config "$run/settings.json" --listen "$(center_endpoint global)"
     ready global-center-serve 20 'listening on'

@@ -88,7 +88,12 @@ final class Center {
     func serve(_ more: [String] = []) async throws {
         // In a folder of its own: a namespace may lay a disk over that of the state.
         let settings = try "\(#require(folder).path)/settings.json"
-        try Data(#"{"requireGoodware": false}"#.utf8).write(to: URL(fileURLWithPath: settings))
+        let goodware = try #require(folder).path + "/goodware.index"
+        if !FileManager.default.fileExists(atPath: goodware) {
+            let made = try await epitope(["goodware", "build", "/usr/bin/bash", "--output", goodware])
+            try #require(made.status == 0, "\(made.errors)")
+        }
+        try JSONEncoder().encode(["goodware": goodware]).write(to: URL(fileURLWithPath: settings))
         let words = try [
             Command.built("epitope"), kind.rawValue, "serve", "--state", state, "--config", settings, "--listen", "\(address):\(port)",
         ] + more
