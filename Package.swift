@@ -112,7 +112,8 @@ let package = Package(
         shell(
             "GoodwareFiles",
             ["CArchive", "EpitopeModel", "Signatures", "GoodwareIndex", "StreamReassembly", "Captures", "PatternScan", crypto]),
-        shell("EngineAcceptance", ["EpitopeModel", "Signatures", "Rendering"]),
+        shell("ProgramRuns", []),
+        shell("EngineAcceptance", ["EpitopeModel", "Signatures", "Rendering", "ProgramRuns"]),
         shell(
             "SignatureProving",
             [
@@ -121,7 +122,7 @@ let package = Package(
             ]),
 
         // The centers.
-        shell("SuricataDelivery", ["EpitopeModel", "Rendering", "Signatures"]),
+        shell("SuricataDelivery", ["EpitopeModel", "Rendering", "Signatures", "ProgramRuns"]),
         shell(
             "CenterStore",
             ["EpitopeModel", "Signatures", "Correlation", "Novelty", "PacketCoding", "Rendering", "SignatureMaking", "SignatureProving", "SecureChannel", grdb]),
@@ -218,7 +219,7 @@ let package = Package(
                 "Rendering", "PacketCoding", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance", "SignatureProving",
             ]),
         tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
-        tests("EndToEndTests", ["EpitopeModel", "PacketCoding", "epitope", "call-series", "call-stub", "sample-sender", "sample-service", grdb]),
+        tests("EndToEndTests", ["EpitopeModel", "Signatures", "Rendering", "PacketCoding", "epitope", "call-series", "call-stub", "sample-sender", "sample-service", grdb]),
         tests("CenterTests", ["EpitopeModel", "Signatures", "GoodwareIndex", "GoodwareFiles", "SignatureMaking", "SignatureProving", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging, serviceLifecycle]),
     ]
 )

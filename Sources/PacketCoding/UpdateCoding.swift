@@ -76,25 +76,13 @@ extension Proof {
 
 /// Updates in the order of the sequence that the center which publishes them gave them.
 public struct SequencedUpdates: Hashable, Sendable {
-    /// An update with its place in the center's sequence.
-    public struct Element: Hashable, Sendable {
-        /// Greater than 0.
-        public var sequence: Int64
-        public var update: SignatureUpdate
-
-        public init(sequence: Int64, update: SignatureUpdate) {
-            self.sequence = sequence
-            self.update = update
-        }
-    }
-
     /// The most updates that one list may hold.
     public static let most = Bounds.updates
 
     /// Ascending by sequence, at most ``most``.
-    public var updates: [Element]
+    public var updates: [SequencedUpdate]
 
-    public init(updates: [Element]) {
+    public init(updates: [SequencedUpdate]) {
         self.updates = updates
     }
 
@@ -110,7 +98,7 @@ public struct SequencedUpdates: Hashable, Sendable {
         for element in wire.updates {
             guard element.sequence > last else { throw .malformed("updates.sequence", "is not ascending from 1") }
             last = element.sequence
-            updates.append(Element(sequence: element.sequence, update: try SignatureUpdate(element.update)))
+            updates.append(SequencedUpdate(sequence: element.sequence, update: try SignatureUpdate(element.update)))
         }
     }
 

@@ -9,14 +9,10 @@ package enum WireCoding {
     package static let mostUpdates = 100
 
     package static func encode(_ updates: [SequencedUpdate]) -> [UInt8] {
-        SequencedUpdates(
-            updates: updates.prefix(mostUpdates).map { .init(sequence: $0.sequence, update: $0.update) }
-        ).encoded()
+        SequencedUpdates(updates: Array(updates.prefix(mostUpdates))).encoded()
     }
 
     package static func updates(_ bytes: [UInt8]) throws -> [SequencedUpdate] {
-        try SequencedUpdates(encoded: bytes).updates.map {
-            SequencedUpdate(sequence: $0.sequence, update: $0.update)
-        }
+        try SequencedUpdates(encoded: bytes).updates
     }
 }

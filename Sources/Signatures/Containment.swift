@@ -14,22 +14,21 @@ extension Signature {
             return places.allSatisfy { !$0.isEmpty }
         }
         guard theirs.arrangement == .sequence else { return false }
-        return layout(places, onto: theirs.tokens)
+        return Self.layout(of: own.tokens, at: places, onto: theirs.tokens)
     }
 
     /// Whether tokens, each at one of its places, keep their order and gaps whatever bytes lie in the other's gaps.
-    private func layout(_ places: [[(token: Int, offset: Int)]], onto theirs: [Token]) -> Bool {
-        let own = canonical.tokens
+    private static func layout(of own: [Token], at places: [[(token: Int, offset: Int)]], onto theirs: [Token]) -> Bool {
         // What is reachable after each token: the places from which the next is tried.
         var reachable: [(token: Int, offset: Int)] = []
         for (index, token) in own.enumerated() {
             let fitting = places[index].filter { place in
                 if index == 0 {
-                    return token.gap.map { Self.distance(from: nil, to: place, in: theirs).map($0.contains) ?? false } ?? true
+                    return token.gap.map { distance(from: nil, to: place, in: theirs).map($0.contains) ?? false } ?? true
                 }
                 return reachable.contains { before in
                     let end = (token: before.token, offset: before.offset + own[index - 1].bytes.count)
-                    guard let distance = Self.distance(from: end, to: place, in: theirs) else {
+                    guard let distance = distance(from: end, to: place, in: theirs) else {
                         return token.gap == nil && before.token < place.token
                     }
                     return (token.gap ?? 0...Int(UInt32.max)).contains(distance)

@@ -1,55 +1,32 @@
 import EpitopeModel
 import Glibc
+import ProgramRuns
 
-/// Runs a program to its end, at most for a given time.
+/// Runs Suricata's programs.
 enum CheckedCommand {
     /// - Parameters:
     ///   - arguments: the program's path first.
     ///   - output: a file that takes what the program prints and complains about.
     /// - Returns: its exit status; 128 and the signal's number for a program that a signal ended.
     static func run(_ arguments: [String], output: String, within seconds: Double) throws(EpitopeError) -> Int32 {
-        let process = try start(arguments, output: output)
-        let deadline = ContinuousClock.now + .seconds(seconds)
-        var status: Int32 = 0
-        while waitpid(process, &status, WNOHANG) == 0 {
-            guard ContinuousClock.now < deadline else {
-                kill(process, SIGKILL)
-                waitpid(process, &status, 0)
-                throw EpitopeError(
-                    .suricataTimeout, "\(arguments.joined(separator: " ")) did not end in \(seconds) seconds",
-                    remedy: "see what it does; a large configuration may need a longer command timeout")
-            }
-            usleep(1000)
+        let ending: ProgramRun.Ending
+        do { ending = try ProgramRun.run(arguments, output: output, within: seconds) } catch { throw absent(arguments[0], error) }
+        guard case .ended(let status) = ending else {
+            throw EpitopeError(
+                .suricataTimeout, "\(arguments.joined(separator: " ")) did not end in \(seconds) seconds",
+                remedy: "see what it does; a large configuration may need a longer command timeout")
         }
-        let signal = status & 0x7f
-        return signal == 0 ? (status >> 8) & 0xff : 128 + signal
+        return status
     }
 
     /// Starts a program; the caller waits for its end (`waitpid`).
     static func start(_ arguments: [String], output: String) throws(EpitopeError) -> pid_t {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        // A thread of a dispatch queue has most signals blocked; the program must not inherit that.
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-        defer { words.forEach { free($0) } }
-        var process: pid_t = 0
-        let spawned = posix_spawn(&process, arguments[0], &actions, &attributes, &words, environ)
-        guard spawned == 0 else {
-            throw EpitopeError(
-                .suricataAbsent, "\(arguments[0]) can't be run: \(String(cString: strerror(spawned)))",
-                remedy: "install Suricata 7 (Scripts/install-dependencies), and name its program in the center's settings")
-        }
-        return process
+        do { return try ProgramRun.start(arguments, output: output) } catch { throw absent(arguments[0], error) }
+    }
+
+    private static func absent(_ program: String, _ error: ProgramRun.Unstartable) -> EpitopeError {
+        EpitopeError(
+            .suricataAbsent, "\(program) can't be run: \(error.reason)",
+            remedy: "install Suricata 7 (Scripts/install-dependencies), and name its program in the center's settings")
     }
 }

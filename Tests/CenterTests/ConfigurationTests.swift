@@ -6,6 +6,7 @@ import GlobalCenter
 import LocalCenter
 import SignatureProving
 import SuricataDelivery
+import TestSupport
 import Testing
 
 @Suite("Settings are read with their defaults and their bounds")

@@ -7,20 +7,6 @@ import Signatures
 import Synchronization
 import TestSupport
 
-/// A folder that is gone with the test.
-final class TemporaryFolder: Sendable {
-    let path: String
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.appending(path: "epitope-\(UUID().uuidString)").path(percentEncoded: false)
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: path)
-    }
-}
-
 /// A clock that stands still until it is moved.
 final class TestClock: Sendable {
     static let day: Int64 = 24 * 60 * 60 * 1000

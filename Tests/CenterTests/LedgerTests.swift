@@ -1,6 +1,7 @@
 import CenterStore
 import EpitopeModel
 import SecureChannel
+import TestSupport
 import Testing
 
 @Suite("Enrolment is remembered")

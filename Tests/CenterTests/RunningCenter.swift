@@ -1,3 +1,4 @@
+import TestSupport
 import CenterStore
 import EpitopeModel
 import LocalCenter

@@ -128,16 +128,12 @@ import Testing
 
     /// Neither garbage nor odd addresses crash it, and every byte is accounted for once.
     @Test(arguments: Architecture.allCases) func readsAnything(architecture: Architecture) {
-        var state: UInt64 = 0x9e37_79b9_7f4a_7c15
-        func next() -> UInt64 {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return state >> 33
-        }
+        var random = SeededGenerator(seed: 1)
         for round in 0..<60 {
-            let bytes = (0..<Int(next() % 300)).map { _ in UInt8(truncatingIfNeeded: next()) }
+            let bytes = (0..<Int.random(in: 0..<300, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
             let base = [0, 0x142, 0x7fff_f7ff_0000, UInt64.max - 5, UInt64.max][round % 5]
             let code = ExtractedCode(base: base, bytes: bytes, isWholeRegion: true)
-            let caller = base &+ UInt64(bytes.isEmpty ? 0 : Int(next()) % (bytes.count + 1))
+            let caller = base &+ UInt64(Int.random(in: 0...bytes.count, using: &random))
             let instructions = Disassembly.instructions(of: code, callersAddress: caller, architecture: architecture)
             #expect(instructions.flatMap { Array($0.range) } == Array(bytes.indices))
             for instruction in instructions {

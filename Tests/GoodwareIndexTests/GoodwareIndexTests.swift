@@ -1,20 +1,10 @@
 import EpitopeModel
 import GoodwareIndex
 import Signatures
+import TestSupport
 import Testing
 
-/// A generator whose numbers are the same in every run (splitmix64).
-struct SeededNumbers: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
-    }
-
+extension SeededGenerator {
     mutating func bytes(_ count: Int, below limit: UInt8 = .max) -> [UInt8] {
         (0..<count).map { _ in UInt8.random(in: 0...limit, using: &self) }
     }
@@ -24,7 +14,7 @@ struct SeededNumbers: RandomNumberGenerator {
     /// Every window of every file is present, also where there are few different bytes and many repetitions.
     @Test(arguments: 0..<40)
     func noWindowOfTheCorpusIsAbsent(seed: Int) {
-        var numbers = SeededNumbers(state: UInt64(seed))
+        var numbers = SeededGenerator(seed: UInt64(seed))
         let limit: UInt8 = [255, 1, 3, 0][seed % 4]
         let corpus = (0..<6).map { _ in numbers.bytes(Int.random(in: 0...700, using: &numbers), below: limit) }
         let index = GoodwareIndex(of: corpus)
@@ -38,7 +28,7 @@ struct SeededNumbers: RandomNumberGenerator {
     /// Whatever is called absent is found by no exact search; windows of the corpus, its files' ends too, are planted.
     @Test(arguments: 0..<20)
     func absentMeansAbsentByExactSearch(seed: Int) {
-        var numbers = SeededNumbers(state: 1000 + UInt64(seed))
+        var numbers = SeededGenerator(seed: 1000 + UInt64(seed))
         let corpus = (0..<4).map { _ in numbers.bytes(Int.random(in: 32...400, using: &numbers), below: seed % 2 == 0 ? 255 : 1) }
         let index = GoodwareIndex(of: corpus)
         let known = Set(corpus.flatMap { file in (0...(file.count - 32)).map { Array(file[$0..<($0 + 32)]) } })
@@ -55,7 +45,7 @@ struct SeededNumbers: RandomNumberGenerator {
     }
 
     @Test func nearlyAllForeignWindowsAreProvenAbsent() {
-        var numbers = SeededNumbers(state: 7)
+        var numbers = SeededGenerator(seed: 7)
         let index = GoodwareIndex(of: [numbers.bytes(60000)])
         let absent = index.absentWindows(in: numbers.bytes(60000))
         // One gram in 256 is found by chance.
@@ -70,7 +60,7 @@ struct SeededNumbers: RandomNumberGenerator {
     }
 
     @Test func itCostsAtMostFourBytesForThirtyTwo() {
-        var numbers = SeededNumbers(state: 11)
+        var numbers = SeededGenerator(seed: 11)
         let bytes = numbers.bytes(300_000)
         let index = GoodwareIndex(of: [bytes, bytes])
         #expect(index.corpusBytes == 600_000)
@@ -81,7 +71,7 @@ struct SeededNumbers: RandomNumberGenerator {
     }
 
     @Test func aSignatureIsAbsentWhenOneOfItsFixedRunsIs() {
-        var numbers = SeededNumbers(state: 5)
+        var numbers = SeededGenerator(seed: 5)
         let goodware = numbers.bytes(2000)
         let index = GoodwareIndex(of: [goodware])
         let foreign = numbers.bytes(64)

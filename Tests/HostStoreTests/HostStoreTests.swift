@@ -7,20 +7,6 @@ import PacketCoding
 import TestSupport
 import Testing
 
-/// A folder of the test's own that goes with it.
-final class TemporaryFolder {
-    let path: String
-
-    init() throws {
-        path = FileManager.default.temporaryDirectory.path + "/epitope-host-\(UUID().uuidString)"
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: path)
-    }
-}
-
 /// A packet whose code and id follow from a number.
 func packet(_ number: UInt8) -> ExtractedPacket {
     var packet = Samples.packet(id: Hex.encode(Array(repeating: number, count: 16)))

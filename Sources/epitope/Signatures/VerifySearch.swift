@@ -32,13 +32,13 @@ final class VerifySearch: Sendable {
                 let number = next.wrappingAdd(1, ordering: .relaxed).oldValue
                 guard number < tree.files.count else { return }
                 do {
-                    try search(tree.files[number].path, of: tree.files.count)
+                    try search(tree.files[number], of: tree.files.count)
                 } catch let error as EpitopeError {
                     failure.withLock { $0 = error }
                 } catch let error as VerifyFile.Unreadable {
-                    tally.withLock { $0.skip(.init(path: tree.files[number].path, reason: error.reason)) }
+                    tally.withLock { $0.skip(.init(path: tree.files[number], reason: error.reason)) }
                 } catch {
-                    tally.withLock { $0.skip(.init(path: tree.files[number].path, reason: "\(error)")) }
+                    tally.withLock { $0.skip(.init(path: tree.files[number], reason: "\(error)")) }
                 }
             }
         }
