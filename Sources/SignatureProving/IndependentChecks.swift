@@ -69,8 +69,11 @@ extension SignatureProver {
     }
 
     /// Whether no token is as long as the windows that the index knows, and the corpus itself can be asked.
+    ///
+    /// Only for several tokens, which take several packets to find: whoever sends one packet of goodware must not get
+    /// gigabytes read for it.
     private func isBeyondIndex(_ signature: Signature) -> Bool {
-        material.goodware != nil
+        material.goodware != nil && signature.tokens.count > 1
             && !signature.tokens.contains { $0.fixedRuns.contains { $0.count >= GoodwareIndex.windowLength } }
     }
 

@@ -90,14 +90,22 @@ import TestSupport
         }
     }
 
-    @Test func suricata() async throws {
+    /// What Suricata finds in a capture, by the rules' signatures; `number` tells the sample of an alert.
+    private func alerts(
+        _ signatures: [Signature], in capture: [UInt8], number: ([String: Any]) -> Int?
+    ) async throws -> [String: Set<Int>] {
         let program = try #require(EngineCommand.path(of: "suricata"), "suricata is not installed")
         let folder = try TemporaryFolder()
-        let rules = try Self.signatures.indices.map { try SuricataRendering.render(subject($0)) }
+        let rules = try signatures.enumerated().map { index, signature in
+            try SuricataRendering.render(
+                RenderingSubject(
+                    signature: signature, sid: SidRange.all.lowerBound + UInt32(index), message: "sample",
+                    createdMilliseconds: 1_700_000_000_000))
+        }
         try Data(RulesFileText.render(lines: rules).utf8).write(to: URL(fileURLWithPath: "\(folder.path)/rules"))
         let yaml = "%YAML 1.1\n---\nstats:\n  enabled: no\noutputs:\n  - eve-log:\n      enabled: yes\n      filename: eve.json\n      types: [alert]\npacket-alert-max: 64\n"
         try Data(yaml.utf8).write(to: URL(fileURLWithPath: "\(folder.path)/suricata.yaml"))
-        try Data(CaptureFile.udp(Self.corpus, destinationPort: 1434)).write(to: URL(fileURLWithPath: "\(folder.path)/capture"))
+        try Data(capture).write(to: URL(fileURLWithPath: "\(folder.path)/capture"))
         let run = try await Command.run(
             program,
             ["-r", "\(folder.path)/capture", "-S", "\(folder.path)/rules", "-c", "\(folder.path)/suricata.yaml", "-l", folder.path, "-k", "none", "--runmode", "single"])
@@ -106,11 +114,37 @@ import TestSupport
         for line in try folder.read("eve.json").split(separator: "\n") {
             let event = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
             let alert = try #require(event["alert"] as? [String: Any])
-            let number = try #require(alert["signature_id"] as? Int) - Int(SidRange.all.lowerBound)
-            let packet = try #require(event["pcap_cnt"] as? Int) - 1
-            found[Self.signatures[number].id, default: []].insert(packet)
+            let rule = try #require(alert["signature_id"] as? Int) - Int(SidRange.all.lowerBound)
+            found[signatures[rule].id, default: []].insert(try #require(number(event)))
+        }
+        return found
+    }
+
+    @Test func suricata() async throws {
+        let found = try await alerts(Self.signatures, in: CaptureFile.udp(Self.corpus, destinationPort: 1434)) {
+            ($0["pcap_cnt"] as? Int).map { $0 - 1 }
         }
         compare(found, "suricata")
+    }
+
+    /// The same samples as streams, cut into segments that no token fits into.
+    @Test func suricataOverSegments() async throws {
+        // Suricata looks at each segment, too: what is tied to the start is tied to that of any of them.
+        let signatures = Self.signatures.filter { $0.tokens[0].gap == nil || $0.arrangement == .conjunction }.map { signature in
+            Signature(
+                tokens: signature.tokens, arrangement: signature.arrangement,
+                context: SignatureContext(transport: .tcp, ports: [1434], direction: .toService))
+        }
+        let frames = Self.corpus.enumerated().flatMap { index, sample in
+            NetworkFrame.connection(from: (1, UInt16(10000 + index)), to: (2, 1434), sample, segment: 3)
+        }
+        let found = try await alerts(signatures, in: NetworkFrame.capture(frames, link: 101)) {
+            ($0["src_port"] as? Int).map { $0 - 10000 }
+        }
+        for signature in signatures {
+            let expected = Set(Self.corpus.indices.filter { signature.matches(Self.corpus[$0]) })
+            #expect((found[signature.id] ?? []) == expected, "suricata and the matcher differ on \(signature)")
+        }
     }
 
     @Test func yara() async throws {

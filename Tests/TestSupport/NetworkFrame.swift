@@ -13,11 +13,32 @@ public enum NetworkFrame {
     /// Between 10.0.0.SOURCE and 10.0.0.DESTINATION.
     public static func tcp(
         from source: (host: UInt8, port: UInt16), to destination: (host: UInt8, port: UInt16), sequence: UInt32,
-        flags: Flags = .ack, _ payload: [UInt8] = []
+        acknowledged: UInt32 = 0, flags: Flags = .ack, _ payload: [UInt8] = []
     ) -> [UInt8] {
-        let segment = big(Int(source.port), 2) + big(Int(destination.port), 2) + big(Int(sequence), 4) + big(0, 4)
+        let segment = big(Int(source.port), 2) + big(Int(destination.port), 2) + big(Int(sequence), 4) + big(Int(acknowledged), 4)
             + [0x50, flags.rawValue, 0xff, 0xff, 0, 0, 0, 0] + payload
         return ipv4(source.host, destination.host, inside: 6, segment)
+    }
+
+    /// A whole connection: opened, what the client sends in segments, closed by both.
+    public static func connection(
+        from client: (host: UInt8, port: UInt16), to server: (host: UInt8, port: UInt16), _ bytes: [UInt8], segment: Int
+    ) -> [[UInt8]] {
+        let end = UInt32(1 + bytes.count)
+        let data = stride(from: 0, to: bytes.count, by: segment).map { start in
+            tcp(
+                from: client, to: server, sequence: UInt32(1 + start), acknowledged: 1, Array(bytes[start..<min(bytes.count, start + segment)]))
+        }
+        return [
+            tcp(from: client, to: server, sequence: 0, flags: .syn),
+            tcp(from: server, to: client, sequence: 0, acknowledged: 1, flags: [.syn, .ack]),
+            tcp(from: client, to: server, sequence: 1, acknowledged: 1),
+        ] + data + [
+            tcp(from: server, to: client, sequence: 1, acknowledged: end),
+            tcp(from: client, to: server, sequence: end, acknowledged: 1, flags: [.fin, .ack]),
+            tcp(from: server, to: client, sequence: 1, acknowledged: end + 1, flags: [.fin, .ack]),
+            tcp(from: client, to: server, sequence: end + 1, acknowledged: 2),
+        ]
     }
 
     public static func udpDatagram(from source: UInt16, to destination: UInt16, _ payload: [UInt8]) -> [UInt8] {
