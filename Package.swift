@@ -125,7 +125,7 @@ let package = Package(
         shell("SuricataDelivery", ["EpitopeModel", "Rendering", "Signatures", "ProgramRuns"]),
         shell(
             "CenterStore",
-            ["EpitopeModel", "Signatures", "Correlation", "Novelty", "PacketCoding", "Rendering", "SignatureMaking", "SignatureProving", "SecureChannel", grdb]),
+            ["EpitopeModel", "Signatures", "Correlation", "Novelty", "PacketCoding", "Rendering", "TokenSequences", "SignatureMaking", "SignatureProving", "SecureChannel", grdb]),
         shell(
             "CenterServer",
             [

@@ -52,11 +52,19 @@ public actor ReportAnalyst {
             made.append(MadeProof(task: task, outcome: prover.prove(task.samples, given: task.cluster.signature)))
             // Quick ones share a transaction; behind a slow one nobody waits.
             guard ContinuousClock.now - since > Self.longestWithheld else { continue }
-            try await store.keep(made, policy: policy, material: material)
+            try await keep(made, material: material)
             (made, since) = ([], .now)
         }
-        if !made.isEmpty { try await store.keep(made, policy: policy, material: material) }
+        if !made.isEmpty { try await keep(made, material: material) }
         return waiting.count
+    }
+
+    /// Keeps what was made, and files new packets that it matches under its cluster from now on.
+    private func keep(_ made: [MadeProof], material: String) async throws {
+        try await store.keep(made, policy: policy, material: material)
+        for proof in made {
+            for item in proof.outcome.proven { index?.add(cluster: proof.task.cluster.id, signature: item.signature) }
+        }
     }
 
     private func analyseReports() async throws -> Int {
@@ -80,7 +88,9 @@ public actor ReportAnalyst {
     private func loadedIndex() async throws -> ClusterIndex {
         if let index { return index }
         var loaded = ClusterIndex()
-        for cluster in try await store.clusters() { loaded.add(cluster: cluster.id, signature: cluster.signature) }
+        for cluster in try await store.clusters() + store.signaturesInForce() {
+            loaded.add(cluster: cluster.id, signature: cluster.signature)
+        }
         index = loaded
         return loaded
     }
@@ -98,6 +108,15 @@ extension CenterStore {
             try Row.fetchAll(db, sql: "SELECT id, signature FROM clusters ORDER BY id").map { row in
                 Cluster(id: row["id"], signature: try StoredForm.value(Signature.self, row["signature"]))
             }
+        }
+    }
+
+    /// The signatures in force that were made of clusters' packets.
+    func signaturesInForce() async throws -> [Cluster] {
+        try await read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT cluster_id, id, state, body FROM updates WHERE state = 'proven' AND cluster_id IS NOT NULL ORDER BY id"
+            ).map { row in Cluster(id: row["cluster_id"], signature: try UpdateRow(row).update.signature) }
         }
     }
 }

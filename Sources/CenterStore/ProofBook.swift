@@ -83,7 +83,8 @@ extension CenterStore {
         }
     }
 
-    private static func newestPackets(_ limit: Int, of cluster: Int64, db: Database) throws -> [Data] {
+    /// The newest packets of a cluster, encoded, the newest first.
+    static func newestPackets(_ limit: Int, of cluster: Int64, db: Database) throws -> [Data] {
         try Data.fetchAll(
             db,
             sql: """

@@ -57,8 +57,8 @@ struct ReportAnalysis {
 
     private mutating func cluster(for signed: SignedReport) throws -> Cluster {
         let sample = signed.sample ?? []
-        if let id = known.cluster(for: signed.signature, sample: sample)
-            ?? fresh.cluster(for: signed.signature, sample: sample), var cluster = try Self.cluster(id, db: db)
+        if let id = try known.cluster(for: signed.signature, sample: sample)
+            ?? fresh.cluster(for: signed.signature, sample: sample) ?? alike(signed), var cluster = try Self.cluster(id, db: db)
         {
             let merged = cluster.signature.context.merged(with: signed.signature.context)
             if merged != cluster.signature.context {
@@ -76,6 +76,14 @@ struct ReportAnalysis {
         fresh.add(cluster: cluster.id, signature: cluster.signature)
         found.append(cluster)
         return cluster
+    }
+
+    /// The cluster that a packet is a variant of, by its code.
+    private func alike(_ signed: SignedReport) throws -> Int64? {
+        guard let packet = signed.packet else { return nil }
+        let context = signed.signature.context
+        let newest = fresh.newest(of: context, most: Likeness.mostClusters) + known.newest(of: context, most: Likeness.mostClusters)
+        return try Likeness(db: db).first(of: Array(newest.prefix(Likeness.mostClusters)), like: packet)
     }
 
     static func cluster(_ id: Int64, db: Database) throws -> Cluster? {

@@ -2,6 +2,8 @@ internal import Correlation
 import EpitopeModel
 internal import FoundationEssentials
 internal import GRDB
+internal import SignatureMaking
+internal import SignatureProving
 internal import Signatures
 
 /// A report as it lies in the store.
@@ -35,6 +37,8 @@ struct SignedReport {
     var signature: Signature
     /// The packet's code, or its caller window where only that was sent; `nil` for a site's update.
     var sample: [UInt8]?
+    /// The packet, as signatures are made of it; `nil` for a site's update.
+    var packet: Sample?
     var evidence: [WeighedEvidence]
     /// Where the signature comes from, for a person.
     var source: String
@@ -70,6 +74,7 @@ struct SignedReport {
             source = "the caller window, extracted here"
         }
         sample = bytes
+        self.packet = Sample(packet)
         signature = Signature(
             tokens: [.init(bytes: window)], context: SignatureContext(packet.parameters.process))
         // A site's own signature is taken when it holds for the packet that came with it; else the window speaks.

@@ -113,7 +113,7 @@ public enum TokenSequences {
     }
 
     /// What at least so many samples have in common.
-    private static func selection(
+    static func selection(
         _ count: Int, of samples: [[UInt8]], reference: Int, _ runs: CommonRuns, _ significance: Significance
     ) -> TokenSelection? {
         let others = Double(samples.reduce(0) { $0 + $1.count }) / Double(samples.count)

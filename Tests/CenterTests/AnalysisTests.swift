@@ -152,3 +152,47 @@ struct AnalysisTests {
         #expect(status.latestUpdates.compactMap(\.sid).sorted() == [3_900_000, 3_900_001, 3_900_002, 3_900_003, 3_900_004])
     }
 }
+
+extension AnalysisTests {
+    /// Code of which no two variants have the same caller window: constants and filler between what never varies.
+    private func variant(_ number: UInt8, port: UInt16 = 1434) -> ExtractedPacket {
+        var random = SeededGenerator(seed: 1000 + UInt64(number))
+        func filler(_ count: ClosedRange<Int>) -> [UInt8] {
+            (0..<Int.random(in: count, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+        }
+        let constant = Fixture.code(attack: 77).bytes
+        let code = filler(100...200) + constant[0..<24] + filler(4...12) + constant[24..<44] + filler(4...9) + constant[44..<60]
+        var packet = Fixture.packet(attack: number, number: Int(number), host: "host-\(number)", port: port)
+        packet.content = .code(ExtractedCode(base: 0x1000, bytes: code, isWholeRegion: true))
+        packet.callersAddress = 0x1000 + UInt64(code.count)
+        return packet
+    }
+
+    @Test func variantsOfOneAttackAreOneClusterAndGetOneSignature() async throws {
+        var status = try await analyse((1...3).map { variant($0) })
+        #expect(status.clusters == 1)
+        _ = try await store.takeQuota(for: .ids, limits: QuotaLimits(), after: nil)
+        let signatures = try await store.ruleSet().new.map(\.active.update.signature)
+        // The first packet's window stood until the second was missed.
+        #expect(signatures.count <= 3)
+        // Variants that nobody has seen are matched by what stands: nothing more is made.
+        let before = status.updates
+        status = try await analyse((10...19).map { variant($0) })
+        #expect(status.clusters == 1)
+        #expect(status.updates == before)
+        for number in UInt8(10)...19 {
+            guard case .code(let code) = variant(number).content else { continue }
+            #expect(signatures.contains { $0.matches(code.bytes) }, "variant \(number)")
+        }
+    }
+
+    @Test func likeCodeAgainstAnotherServiceIsAClusterOfItsOwn() async throws {
+        let status = try await analyse([variant(1), variant(2, port: 53)])
+        #expect(status.clusters == 2)
+    }
+
+    @Test func unlikeAttacksOnOneServiceAreClustersOfTheirOwn() async throws {
+        let status = try await analyse((1...5).map { Fixture.packet(attack: $0, number: Int($0), host: "host-\($0)") })
+        #expect(status.clusters == 5)
+    }
+}
