@@ -21,6 +21,11 @@ public struct FuseShape: Hashable, Sendable {
         segments == 0 ? 0 : (Int(segments) + 3) << Int(segmentBits)
     }
 
+    /// From so many keys on, less room than the paper's formula gives is enough: tried on the goodware of a machine, and
+    /// where it is not, building takes another seed.
+    private static let many = 1 << 20
+    private static let roomOfMany = 1.06
+
     /// A shape for so many keys; the formulas of the segment's length and of the room are the paper's for four slots.
     init(keys: Int) {
         guard keys > 0 else {
@@ -29,7 +34,7 @@ public struct FuseShape: Hashable, Sendable {
         }
         let logarithm = BinaryLogarithm.of(Double(max(keys, 2)))
         let bits = min(18, max(2, Int(logarithm / 1.541 - 0.5)))  // log2(2.91) = 1.541
-        let room = Double(max(keys, 2)) * max(1.075, 0.77 + 0.305 * 19.195 / logarithm)  // log2(600,000) = 19.195
+        let room = Double(max(keys, 2)) * (keys < Self.many ? max(1.075, 0.77 + 0.305 * 19.195 / logarithm) : Self.roomOfMany)  // log2(600,000) = 19.195
         let all = (Int(room) >> bits) + 1
         self.init(seed: 0, segments: UInt32(max(1, all - 3)), segmentBits: UInt32(bits))
     }

@@ -70,10 +70,10 @@ extension SignatureProver {
 
     /// Whether no token is as long as the windows that the index knows, and the corpus itself can be asked.
     ///
-    /// Only for several tokens, which take several packets to find: whoever sends one packet of goodware must not get
-    /// gigabytes read for it.
+    /// Only for what several packets have in common: whoever sends one packet of goodware must not get gigabytes read
+    /// for it.
     private func isBeyondIndex(_ signature: Signature) -> Bool {
-        material.goodware != nil && signature.tokens.count > 1
+        material.goodware != nil && [.tokenSequence, .conjunction].contains(signature.provenance?.strategy)
             && !signature.tokens.contains { $0.fixedRuns.contains { $0.count >= GoodwareIndex.windowLength } }
     }
 

@@ -115,13 +115,13 @@ import TestSupport
         }
     }
 
-    @Test func whatTheIndexCannotSpeakOfIsSoughtInTheCorpus() throws {
+    @Test(arguments: [[12, 11, 13], [18]]) func whatTheIndexCannotSpeakOfIsSoughtInTheCorpus(lengths: [Int]) throws {
         let corpus = folder.path + "/corpus"
         try FileManager.default.createDirectory(atPath: corpus, withIntermediateDirectories: false)
         try Data(bytes(5000, seed: 7)).write(to: URL(fileURLWithPath: corpus + "/first"))
         _ = try GoodwareBuilder.build(sources: [corpus], output: folder.path + "/index")
         let goodware = try GoodwareFile(path: folder.path + "/index")
-        let tokens = [bytes(12, seed: 8), bytes(11, seed: 9), bytes(13, seed: 10)]
+        let tokens = lengths.enumerated().map { bytes($1, seed: UInt64(8 + $0)) }
         let samples = variants(tokens, 6)
         let prover = SignatureProver(ProvingMaterial(goodware: goodware))
         let proven = try #require(prover.prove(samples, given: window(samples[0].code.bytes)).proven.first)
