@@ -26,7 +26,10 @@ enum NoiseExperiment {
                         samples, context: family.context, benign: laboratory.benign, noiseShare: max(0.5, Double(share) / 100))
                     let (missed, hits) = (trial.missed(variants), trial.hits(laboratory.heldOut).count)
                     all.add(missed: missed, of: variants.count, hit: hits, of: laboratory.heldOut.count)
-                    if share <= 50 { upToHalf.add(missed: missed, of: variants.count, hit: hits, of: laboratory.heldOut.count) }
+                    if share <= 50 {
+                        upToHalf.add(missed: missed, of: variants.count, hit: hits, of: laboratory.heldOut.count)
+                        laboratory.made.add(trial)
+                    }
                     cells.append(
                         Report.percent(missed, of: variants.count) + "/" + Report.percent(hits, of: laboratory.heldOut.count))
                 }

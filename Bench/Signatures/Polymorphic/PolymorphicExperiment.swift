@@ -34,12 +34,15 @@ struct PolymorphicExperiment: AsyncParsableCommand {
             laboratory, attackSamples: quick ? 10 : 20, shares: quick ? [0, 30, 50, 80] : [0, 10, 20, 30, 40, 50, 60, 70, 80])
         let misled = MisleadingExperiment.run(laboratory, attackSamples: quick ? 10 : 20)
         let allergy = AllergyExperiment.run(laboratory, attackSamples: 10)
+        Report.progress("all signatures in all files of the machine")
+        let inFiles = try laboratory.made.hits(below: quick ? "/usr/bin" : "/usr")
 
         Report.remark(
             """
             Keys, in percent, the worst of all attacks: fn, fp from \(fewest) samples on; fn2, fp2 with 2 samples, too; noise50
               over every kind of noise up to 50 %, noise80 up to 80 %; misled over all attempts to mislead, misled_again after
-              some missed variants came in, benign_poisoned with the attack itself in the benign pool.
+              some missed variants came in, benign_poisoned with the attack itself in the benign pool; files_hit counts
+              signatures that hit a file of the machine, files_hit_unprovable those that are too short to be delivered.
             """)
         func figure(_ value: Double) -> String { Report.decimal(value, digits: value == 0 ? 0 : 4) }
         Report.keys([
@@ -50,6 +53,7 @@ struct PolymorphicExperiment: AsyncParsableCommand {
             ("misled_fn", figure(misled.first.missed)), ("misled_fp", figure(misled.first.hit)),
             ("misled_again_fn", figure(misled.again.missed)), ("misled_again_fp", figure(misled.again.hit)),
             ("benign_poisoned_fn", figure(misled.benignPoisoned.missed)), ("benign_poisoned_fp", figure(misled.benignPoisoned.hit)),
+            ("files_hit", "\(inFiles.provable)"), ("files_hit_unprovable", "\(inFiles.all - inFiles.provable)"),
             ("allergy_wire_delivered", "\(allergy.delivered)"), ("allergy_advanced_hits", "\(allergy.advancedHits)"),
         ])
     }

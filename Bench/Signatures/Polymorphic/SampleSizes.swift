@@ -27,6 +27,7 @@ enum SampleSizes {
                 let (missed, hits) = (trial.missed(variants), trial.hits(laboratory.heldOut))
                 all.add(missed: missed, of: variants.count, hit: hits.count, of: laboratory.heldOut.count)
                 if size >= fewest {
+                    laboratory.made.add(trial)
                     enough.add(missed: missed, of: variants.count, hit: hits.count, of: laboratory.heldOut.count)
                 }
                 rows.append(row(family, "\(size)", trial, missed: missed, hits: hits))

@@ -61,6 +61,8 @@ struct Laboratory {
     /// Unseen variants of each attack.
     var variants: Int
     var seed: UInt64
+    /// What the trials made that the goals speak of.
+    let made = MadeSignatures()
 
     init(traffic: BenignTraffic, variants: Int, seed: UInt64) {
         self.traffic = traffic
