@@ -85,9 +85,18 @@ let package = Package(
         pure("PacketCoding", ["EpitopeModel", "Signatures", protobuf]),
 
         // The host.
-        .target(name: "CSeccomp"),
-        shell("SeccompBackend", ["CSeccomp", "EpitopeModel", "BehaviourBlocking", "Extraction"]),
         .target(name: "CProcessFiles"),
+        shell("SystemCalls", ["CProcessFiles", "EpitopeModel"]),
+        .target(name: "CSeccomp"),
+        shell("SeccompBackend", ["CProcessFiles", "CSeccomp", "EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls"]),
+        library("CBpf", pkgConfig: "libbpf", package: "libbpf-dev"),
+        .target(name: "CKernelProgram", dependencies: ["CBpf"]),
+        .executableTarget(name: "embed-program", path: "Tools/EmbedProgram", swiftSettings: strict),
+        .plugin(name: "KernelProgram", capability: .buildTool(), dependencies: ["embed-program"]),
+        .target(
+            name: "KernelBackend",
+            dependencies: ["CProcessFiles", "CKernelProgram", "EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls"],
+            swiftSettings: strict, plugins: ["KernelProgram"]),
         shell("HostParameters", ["CProcessFiles", "EpitopeModel", crypto]),
         shell("HostStore", ["EpitopeModel", "Novelty", "PacketCoding", grdb]),
 
@@ -201,7 +210,10 @@ let package = Package(
         tests("PacketCodingTests", ["EpitopeModel", "Signatures", "PacketCoding"]),
         tests(
             "SeccompBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "protect"]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "protect"]),
+        tests(
+            "KernelBackendTests",
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "EpitopeStubs", "call-stub"]),
         tests("HostParametersTests", ["EpitopeModel", "HostParameters", crypto]),
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostParameters", "HostStore", "HostPipeline", logging]),

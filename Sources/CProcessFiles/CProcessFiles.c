@@ -1,9 +1,14 @@
 #include "CProcessFiles.h"
 
+#include <errno.h>
+#include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-// The numbers are the same on every architecture.
+/* The numbers are the same on every architecture; Debian 12's headers lack some. */
+#ifndef SYS_pidfd_send_signal
+#define SYS_pidfd_send_signal 424
+#endif
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
 #endif
@@ -11,10 +16,16 @@
 #define SYS_pidfd_getfd 438
 #endif
 
-int epitope_process_descriptor(int process) {
-    return (int)syscall(SYS_pidfd_open, process, 0);
+int epitope_process_handle(pid_t process) {
+    int descriptor = (int)syscall(SYS_pidfd_open, process, 0);
+    return descriptor >= 0 ? descriptor : -errno;
 }
 
-int epitope_pidfd_getfd(int pidfd, int descriptor) {
-    return (int)syscall(SYS_pidfd_getfd, pidfd, descriptor, 0);
+int epitope_pidfd_signal(int handle, int signal) {
+    return syscall(SYS_pidfd_send_signal, handle, signal, NULL, 0) == 0 ? 0 : -errno;
+}
+
+int epitope_pidfd_getfd(int handle, int descriptor) {
+    int copy = (int)syscall(SYS_pidfd_getfd, handle, descriptor, 0);
+    return copy >= 0 ? copy : -errno;
 }

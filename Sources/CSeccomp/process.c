@@ -14,13 +14,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#ifndef SYS_pidfd_send_signal
-#define SYS_pidfd_send_signal 424 /* 5.1 */
-#endif
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434 /* 5.3 */
-#endif
-
 /* "/proc/PID/NAME", written without stdio: it is on the path of every benign call. */
 static void process_path(char *path, pid_t process, const char *name) {
     char digits[16];
@@ -205,13 +198,4 @@ bool epitope_shares_memory(pid_t one, pid_t other) {
     enum { COMPARE_MEMORY = 1 }; /* KCMP_VM of linux/kcmp.h */
     long result = syscall(SYS_kcmp, one, other, COMPARE_MEMORY, 0, 0);
     return result == 0 || (result < 0 && errno != ESRCH);
-}
-
-int epitope_process_handle(pid_t process) {
-    int descriptor = (int)syscall(SYS_pidfd_open, process, 0);
-    return descriptor >= 0 ? descriptor : -errno;
-}
-
-int epitope_pidfd_signal(int pidfd, int signal) {
-    return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) == 0 ? 0 : -errno;
 }

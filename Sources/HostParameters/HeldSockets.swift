@@ -13,14 +13,14 @@ struct HeldSockets {
 
     /// `nil` where the kernel doesn't let us: before Linux 5.6, or without the right to trace the process.
     init?(processID: Int32, descriptors: [Int32]) {
-        let process = epitope_process_descriptor(processID)
+        let process = epitope_process_handle(processID)
         guard process >= 0 else { return nil }
         defer { close(process) }
         for descriptor in descriptors.prefix(Self.most) {
             let copy = epitope_pidfd_getfd(process, descriptor)
             if copy < 0 {
                 // It was closed since; any other reason holds for all of them.
-                if errno == EBADF { continue }
+                if copy == -EBADF { continue }
                 return nil
             }
             defer { close(copy) }

@@ -74,6 +74,11 @@ extension CriticalCall {
         case .listen: .listen
         case .accept: .accept
         case .accept4: .accept4
+        case .write: .write
+        case .writev: .writev
+        case .sendfile: .sendfile
+        case .splice: .splice
+        case .ringEnter: .ioUringEnter
         }
     }
 }

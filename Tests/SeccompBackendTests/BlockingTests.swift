@@ -3,6 +3,7 @@ import EpitopeModel
 import Extraction
 import Glibc
 import SeccompBackend
+import TestSupport
 import Testing
 
 @Suite struct BlockingTests {
@@ -127,7 +128,7 @@ import Testing
         #expect(!output.text.contains("result"))
         kill(backend.processID, SIGCONT)
         #expect(await backend.exitStatus() == .exited(0))
-        #expect(ProtectedRun.Announcement(output.text).errno == EPERM)
+        #expect(Announcement(output.text).errno == EPERM)
         #expect(receiver.arrivals(datagrams: true) == 0)
     }
 

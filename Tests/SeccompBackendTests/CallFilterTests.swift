@@ -1,4 +1,5 @@
 import EpitopeModel
+import SystemCalls
 import Testing
 
 @testable import SeccompBackend
@@ -51,8 +52,10 @@ import Testing
     }
 
     @Test func everyCriticalCallIsThereForBothInterfaces() {
-        #expect(Set(SystemCallInterface.x86_64.numbers.map(\.call)) == Set(CriticalCall.allCases))
+        // The others are calls on any descriptor: a filter can't tell sockets, the kernel backend can.
+        let atEveryFilter = Set(CriticalCall.allCases).subtracting([.write, .writev, .sendfile, .splice, .ringEnter])
+        #expect(Set(SystemCallInterface.x86_64.numbers.map(\.call)) == atEveryFilter)
         let narrow = SystemCallInterface.i386.numbers.map(\.call) + SystemCallInterface.socketcalls.map(\.call)
-        #expect(Set(narrow) == Set(CriticalCall.allCases))
+        #expect(Set(narrow) == atEveryFilter)
     }
 }

@@ -2,6 +2,7 @@ import BehaviourBlocking
 import EpitopeModel
 import Glibc
 import SeccompBackend
+import TestSupport
 import Testing
 
 @Suite struct CommandTests {
@@ -47,7 +48,7 @@ import Testing
                 Fixtures.path("protect"), Fixtures.path("call-stub"), form, "heap", "send", String(receiver.port),
             ]
             #expect(try spawnAndWait(command, output: output.descriptor) == 0)
-            #expect(ProtectedRun.Announcement(output.text).errno == EPERM, "output: \(output.text)")
+            #expect(Announcement(output.text).errno == EPERM, "output: \(output.text)")
             #expect(output.text.contains("blocked sendto"))
             #expect(receiver.arrivals(datagrams: true) == 0)
         }

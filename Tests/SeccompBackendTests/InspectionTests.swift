@@ -1,5 +1,6 @@
 import EpitopeModel
 import Glibc
+import SystemCalls
 import Testing
 
 @testable import SeccompBackend

@@ -3,6 +3,7 @@ import EpitopeModel
 import Extraction
 import Glibc
 import SeccompBackend
+import TestSupport
 import Testing
 
 /// Calls from every kind of unbacked memory: what is held of them, and that nothing of a blocked one gets out.

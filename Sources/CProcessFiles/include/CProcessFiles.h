@@ -1,7 +1,23 @@
+/* What is asked of another process through a handle, which never means a later process of the same number. */
 #pragma once
 
-/// pidfd_open(2), Linux 5.3: a descriptor for a process; -1 with errno.
-int epitope_process_descriptor(int process);
+#include <stdint.h>
+#include <sys/types.h>
 
-/// pidfd_getfd(2), Linux 5.6: a copy of another process's descriptor; -1 with errno. Needs the right to trace it.
-int epitope_pidfd_getfd(int pidfd, int descriptor);
+/* pidfd_open(2), Linux 5.3: a handle of a process; negative errno. */
+int epitope_process_handle(pid_t process);
+
+/* pidfd_send_signal(2), Linux 5.1: 0, or negative errno. */
+int epitope_pidfd_signal(int handle, int signal);
+
+/* pidfd_getfd(2), Linux 5.6: a copy of another process's descriptor; negative errno. Needs the right to trace it. */
+int epitope_pidfd_getfd(int handle, int descriptor);
+
+struct epitope_socket {
+    int domain, type;
+    uint8_t local[128], peer[128];      /* struct sockaddr_storage */
+    uint32_t local_length, peer_length; /* 0: has none */
+};
+
+/* Looks at a socket of a process through a duplicate of its descriptor; 0, or negative errno. */
+int epitope_read_socket(pid_t process, int descriptor, struct epitope_socket *result);

@@ -142,17 +142,3 @@ int epitope_memory_file_device(uint32_t *device_major, uint32_t *device_minor);
 
 /* Whether two processes have one address space; true where the kernel can't tell. */
 bool epitope_shares_memory(pid_t one, pid_t other);
-
-int epitope_process_handle(pid_t process);
-int epitope_pidfd_signal(int pidfd, int signal);
-
-/* ---- socket.c: the socket that a stalled call is about ---- */
-
-struct epitope_socket {
-    int domain, type;
-    uint8_t local[128], peer[128];      /* struct sockaddr_storage */
-    uint32_t local_length, peer_length; /* 0: has none */
-};
-
-/* Looks at a socket of a process through a duplicate of its descriptor (5.6). */
-int epitope_read_socket(pid_t process, int descriptor, struct epitope_socket *result);

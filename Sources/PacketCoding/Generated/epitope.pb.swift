@@ -190,6 +190,11 @@ nonisolated enum Epitope_V1_CriticalCall: SwiftProtobuf.Enum, Swift.CaseIterable
   case listen // = 8
   case accept // = 9
   case accept4 // = 10
+  case write // = 11
+  case writev // = 12
+  case sendfile // = 13
+  case splice // = 14
+  case ioUringEnter // = 15
   case UNRECOGNIZED(Int)
 
   init() {
@@ -209,6 +214,11 @@ nonisolated enum Epitope_V1_CriticalCall: SwiftProtobuf.Enum, Swift.CaseIterable
     case 8: self = .listen
     case 9: self = .accept
     case 10: self = .accept4
+    case 11: self = .write
+    case 12: self = .writev
+    case 13: self = .sendfile
+    case 14: self = .splice
+    case 15: self = .ioUringEnter
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -226,6 +236,11 @@ nonisolated enum Epitope_V1_CriticalCall: SwiftProtobuf.Enum, Swift.CaseIterable
     case .listen: return 8
     case .accept: return 9
     case .accept4: return 10
+    case .write: return 11
+    case .writev: return 12
+    case .sendfile: return 13
+    case .splice: return 14
+    case .ioUringEnter: return 15
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -243,6 +258,11 @@ nonisolated enum Epitope_V1_CriticalCall: SwiftProtobuf.Enum, Swift.CaseIterable
     .listen,
     .accept,
     .accept4,
+    .write,
+    .writev,
+    .sendfile,
+    .splice,
+    .ioUringEnter,
   ]
 
 }
@@ -1396,7 +1416,7 @@ nonisolated extension Epitope_V1_ProtectiveAction: SwiftProtobuf._ProtoNameProvi
 }
 
 nonisolated extension Epitope_V1_CriticalCall: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CRITICAL_CALL_UNSPECIFIED\0\u{1}CRITICAL_CALL_EXECVE\0\u{1}CRITICAL_CALL_EXECVEAT\0\u{1}CRITICAL_CALL_CONNECT\0\u{1}CRITICAL_CALL_SENDTO\0\u{1}CRITICAL_CALL_SENDMSG\0\u{1}CRITICAL_CALL_SENDMMSG\0\u{1}CRITICAL_CALL_BIND\0\u{1}CRITICAL_CALL_LISTEN\0\u{1}CRITICAL_CALL_ACCEPT\0\u{1}CRITICAL_CALL_ACCEPT4\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CRITICAL_CALL_UNSPECIFIED\0\u{1}CRITICAL_CALL_EXECVE\0\u{1}CRITICAL_CALL_EXECVEAT\0\u{1}CRITICAL_CALL_CONNECT\0\u{1}CRITICAL_CALL_SENDTO\0\u{1}CRITICAL_CALL_SENDMSG\0\u{1}CRITICAL_CALL_SENDMMSG\0\u{1}CRITICAL_CALL_BIND\0\u{1}CRITICAL_CALL_LISTEN\0\u{1}CRITICAL_CALL_ACCEPT\0\u{1}CRITICAL_CALL_ACCEPT4\0\u{1}CRITICAL_CALL_WRITE\0\u{1}CRITICAL_CALL_WRITEV\0\u{1}CRITICAL_CALL_SENDFILE\0\u{1}CRITICAL_CALL_SPLICE\0\u{1}CRITICAL_CALL_IO_URING_ENTER\0")
 }
 
 nonisolated extension Epitope_V1_TransportProtocol: SwiftProtobuf._ProtoNameProviding {

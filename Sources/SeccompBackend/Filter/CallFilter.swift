@@ -1,3 +1,5 @@
+import SystemCalls
+
 /// The seccomp filter that picks the critical calls out of all calls, as a classic BPF program. It is a value, so that
 /// a test can run it.
 struct CallFilter: Equatable, Sendable {

@@ -1,5 +1,6 @@
 import CSeccomp
 import EpitopeModel
+import SystemCalls
 
 /// A critical call that waits for its answer, as the notification states it.
 struct PendingCall: Sendable {

@@ -1,6 +1,7 @@
 import CSeccomp
 import EpitopeModel
 import Glibc
+import SystemCalls
 
 /// Decodes the arguments of a stalled call, as far as they can be read. Only done for a call that is reported.
 struct ArgumentDecoder {
@@ -29,17 +30,7 @@ struct ArgumentDecoder {
 
     private func socketArguments() -> CallArguments {
         guard let first = call.arguments.first else { return CallArguments() }
-        var result = CallArguments()
-        var socket = epitope_socket()
-        if epitope_read_socket(processID, Int32(truncatingIfNeeded: first), &socket) == 0 {
-            result.transport = Self.transport(domain: socket.domain, type: socket.type)
-            result.local = withUnsafeBytes(of: &socket.local) {
-                SocketAddress.endpoint($0.prefix(Int(socket.local_length)))
-            }
-            result.peer = withUnsafeBytes(of: &socket.peer) {
-                SocketAddress.endpoint($0.prefix(Int(socket.peer_length)))
-            }
-        }
+        var result = SocketFacts.arguments(process: processID, descriptor: Int32(truncatingIfNeeded: first))
         switch call.call {
         case .connect: result.peer = named(at: 1) ?? result.peer
         case .bind: result.local = named(at: 1) ?? result.local
@@ -71,14 +62,5 @@ struct ArgumentDecoder {
 
     private func endpoint(at address: UInt64, length: Int) -> SocketEndpoint? {
         SocketAddress.endpoint(memory.read(address, min(length, 128)))
-    }
-
-    private static func transport(domain: Int32, type: Int32) -> TransportProtocol {
-        guard domain == AF_INET || domain == AF_INET6 else { return .other }
-        return switch type & 0xF {
-        case 1: .tcp
-        case 2: .udp
-        default: .other
-        }
     }
 }

@@ -2,6 +2,7 @@ import BehaviourBlocking
 import CSeccomp
 import EpitopeModel
 import Glibc
+import SystemCalls
 
 /// Looks at a process whose critical call is stalled, from outside of it, and says what was seen.
 ///

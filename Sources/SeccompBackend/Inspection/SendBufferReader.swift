@@ -1,5 +1,6 @@
 import BehaviourBlocking
 import EpitopeModel
+import SystemCalls
 
 /// Reads what a send-like call is about to send, and whom it names as the receiver.
 struct SendBufferReader {

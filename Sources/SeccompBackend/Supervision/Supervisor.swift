@@ -1,4 +1,5 @@
 import BehaviourBlocking
+import CProcessFiles
 import CSeccomp
 import EpitopeModel
 import Extraction

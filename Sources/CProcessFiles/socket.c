@@ -1,24 +1,18 @@
 #define _GNU_SOURCE
-#include "CSeccomp.h"
+#include "CProcessFiles.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <unistd.h>
-
-#ifndef SYS_pidfd_getfd
-#define SYS_pidfd_getfd 438 /* 5.6 */
-#endif
 
 int epitope_read_socket(pid_t process, int descriptor, struct epitope_socket *result) {
     memset(result, 0, sizeof *result);
     int pidfd = epitope_process_handle(process);
     if (pidfd < 0) return pidfd;
-    int duplicate = (int)syscall(SYS_pidfd_getfd, pidfd, descriptor, 0);
-    int error = errno;
+    int duplicate = epitope_pidfd_getfd(pidfd, descriptor);
     close(pidfd);
-    if (duplicate < 0) return -error;
+    if (duplicate < 0) return duplicate;
 
     int status = 0;
     socklen_t length = sizeof(int);

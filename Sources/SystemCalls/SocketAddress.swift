@@ -1,11 +1,11 @@
-import EpitopeModel
+public import EpitopeModel
 import Glibc
 
 /// Decodes a `struct sockaddr` as it stands in memory.
-enum SocketAddress {
+public enum SocketAddress {
     /// IPv4, IPv6 (an IPv4 address in IPv6 form as the IPv4 one) or a Unix path (`@name` for an abstract one); `nil`
     /// for anything else, a socket without an address among it.
-    static func endpoint(_ bytes: some Collection<UInt8>) -> SocketEndpoint? {
+    public static func endpoint(_ bytes: some Collection<UInt8>) -> SocketEndpoint? {
         let bytes = Array(bytes)
         guard bytes.count >= 2 else { return nil }
         switch Int32(bytes[0]) | Int32(bytes[1]) << 8 {

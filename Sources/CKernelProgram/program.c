@@ -1,0 +1,193 @@
+#define _GNU_SOURCE
+#include "CKernelProgram.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MOST_LINKS = 32 };
+
+struct epitope_program {
+    struct bpf_object *object;
+    struct bpf_link *links[MOST_LINKS];
+    int link_count;
+    struct bpf_link *scan;
+    struct ring_buffer *ring;
+    int policies, excuses, said, counters;
+    void *context;
+    void (*take)(void *context, const struct epitope_event *event);
+};
+
+/* What libbpf says while a program is loaded, its end kept. One thread loads at a time. */
+static __thread char *log_room;
+static __thread size_t log_size, log_used;
+
+static int keep_log(enum libbpf_print_level level, const char *format, va_list arguments) {
+    if (level == LIBBPF_DEBUG || !log_room) return 0;
+    char *line = NULL;
+    int count = vasprintf(&line, format, arguments);
+    if (count < 0) return 0;
+    /* The end is what tells. */
+    size_t length = (size_t)count < log_size ? (size_t)count : log_size - 1;
+    const char *end = line + count - length;
+    if (log_used + length + 1 > log_size) {
+        size_t drop = log_used + length + 1 - log_size;
+        memmove(log_room, log_room + drop, log_used - drop);
+        log_used -= drop;
+    }
+    memcpy(log_room + log_used, end, length);
+    log_used += length;
+    log_room[log_used] = 0;
+    free(line);
+    return 0;
+}
+
+static bool belongs(const struct bpf_program *program, enum epitope_level level) {
+    const char *section = bpf_program__section_name(program);
+    if (strncmp(section, "lsm", 3) == 0) return level == EPITOPE_LEVEL_HOOKS;
+    if (strcmp(section, "tp_btf/sys_enter") == 0) return level == EPITOPE_LEVEL_TRACEPOINTS;
+    return true;
+}
+
+static int receive(void *context, void *data, size_t length) {
+    struct epitope_program *program = context;
+    if (length >= sizeof(struct epitope_event) && program->take) program->take(program->context, data);
+    return 0;
+}
+
+static int map_named(const struct epitope_program *program, const char *name) {
+    return bpf_object__find_map_fd_by_name(program->object, name);
+}
+
+static int load(struct epitope_program *program, const void *bytes, size_t length, enum epitope_level level,
+                const uint8_t *wide, const uint8_t *narrow, const struct epitope_policy *policy) {
+    LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "epitope");
+    struct bpf_program *each;
+    struct bpf_map *map;
+    program->object = bpf_object__open_mem(bytes, length, &options);
+    if (!program->object) return -errno;
+    bpf_object__for_each_program(each, program->object) bpf_program__set_autoload(each, belongs(each, level));
+    bpf_object__for_each_map(map, program->object) {
+        size_t size = 0;
+        if (!strstr(bpf_map__name(map), ".rodata")) continue;
+        uint8_t *constants = (uint8_t *)bpf_map__initial_value(map, &size);
+        /* The two tables are all of it. */
+        if (!constants || size != 2 * EPITOPE_SYSCALLS) return -EINVAL;
+        memcpy(constants, wide, EPITOPE_SYSCALLS);
+        memcpy(constants + EPITOPE_SYSCALLS, narrow, EPITOPE_SYSCALLS);
+    }
+    int result = bpf_object__load(program->object);
+    if (result) return result;
+
+    program->policies = map_named(program, "policies");
+    program->excuses = map_named(program, "excuses");
+    program->said = map_named(program, "said");
+    program->counters = map_named(program, "counters");
+    result = epitope_program_set_policy(program, policy);
+    if (result) return result;
+    program->ring = ring_buffer__new(map_named(program, "events"), receive, program, NULL);
+    if (!program->ring) return -errno;
+    bpf_object__for_each_program(each, program->object) {
+        if (!bpf_program__autoload(each)) continue;
+        struct bpf_link *link = bpf_program__attach(each);
+        if (!link) return -errno;
+        if (strncmp(bpf_program__section_name(each), "iter", 4) == 0) program->scan = link;
+        else if (program->link_count < MOST_LINKS) program->links[program->link_count++] = link;
+    }
+    return 0;
+}
+
+struct epitope_program *epitope_program_load(const void *object, size_t length, enum epitope_level level,
+                                             const uint8_t *wide_classes, const uint8_t *narrow_classes,
+                                             const struct epitope_policy *policy, char *log, size_t log_length, int *error) {
+    struct epitope_program *program = calloc(1, sizeof *program);
+    if (!program) {
+        *error = -ENOMEM;
+        return NULL;
+    }
+    log_room = log, log_size = log_length, log_used = 0;
+    if (log_length) log[0] = 0;
+    libbpf_set_print(keep_log);
+    *error = load(program, object, length, level, wide_classes, narrow_classes, policy);
+    log_room = NULL;
+    if (*error) {
+        epitope_program_unload(program);
+        return NULL;
+    }
+    return program;
+}
+
+void epitope_program_unload(struct epitope_program *program) {
+    for (int index = 0; index < program->link_count; index++) bpf_link__destroy(program->links[index]);
+    if (program->scan) bpf_link__destroy(program->scan);
+    if (program->ring) ring_buffer__free(program->ring);
+    if (program->object) bpf_object__close(program->object);
+    free(program);
+}
+
+int epitope_program_find_marks(struct epitope_program *program) {
+    char unused[256];
+    int iterator = bpf_iter_create(bpf_link__fd(program->scan));
+    if (iterator < 0) return -errno;
+    ssize_t count;
+    while ((count = read(iterator, unused, sizeof unused)) > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR))) continue;
+    int result = count < 0 ? -errno : 0;
+    close(iterator);
+    return result;
+}
+
+int epitope_program_set_policy(struct epitope_program *program, const struct epitope_policy *policy) {
+    uint32_t zero = 0;
+    return bpf_map_update_elem(program->policies, &zero, policy, BPF_ANY) ? -errno : 0;
+}
+
+int epitope_program_excuse(struct epitope_program *program, const struct epitope_excuse_key *key, uint32_t kinds) {
+    int result = kinds ? bpf_map_update_elem(program->excuses, key, &kinds, BPF_ANY) : bpf_map_delete_elem(program->excuses, key);
+    return result ? -errno : 0;
+}
+
+int epitope_program_forget_reports(struct epitope_program *program) {
+    struct epitope_said key;
+    while (bpf_map_get_next_key(program->said, NULL, &key) == 0)
+        if (bpf_map_delete_elem(program->said, &key) && errno != ENOENT) return -errno;
+    return 0;
+}
+
+int epitope_program_counters(struct epitope_program *program, uint64_t *counters) {
+    int processors = libbpf_num_possible_cpus();
+    if (processors < 0) return processors;
+    uint64_t *values = calloc((size_t)processors, sizeof *values);
+    if (!values) return -ENOMEM;
+    for (uint32_t counter = 0; counter < EPITOPE_COUNTERS; counter++) {
+        counters[counter] = 0;
+        if (bpf_map_lookup_elem(program->counters, &counter, values)) continue;
+        for (int index = 0; index < processors; index++) counters[counter] += values[index];
+    }
+    free(values);
+    return 0;
+}
+
+int epitope_program_poll(struct epitope_program *program, int milliseconds, void *context,
+                         void (*take)(void *context, const struct epitope_event *event)) {
+    program->context = context;
+    program->take = take;
+    return ring_buffer__poll(program->ring, milliseconds);
+}
+
+int epitope_program_cost(struct epitope_program *program, const char *name, uint64_t *runs, uint64_t *nanoseconds,
+                         uint32_t *instructions) {
+    struct bpf_program *found = bpf_object__find_program_by_name(program->object, name);
+    if (!found || bpf_program__fd(found) < 0) return -ENOENT;
+    struct bpf_prog_info info = {0};
+    uint32_t length = sizeof info;
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(found), &info, &length)) return -errno;
+    *runs = info.run_cnt;
+    *nanoseconds = info.run_time_ns;
+    *instructions = info.xlated_prog_len / 8;
+    return 0;
+}

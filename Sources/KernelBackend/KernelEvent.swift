@@ -1,0 +1,108 @@
+import BehaviourBlocking
+import CKernelProgram
+import EpitopeModel
+import SystemCalls
+
+/// An event of the kernel program as values.
+struct KernelEvent: Sendable {
+    var processID: Int32
+    var threadID: Int32
+    /// When the process began, in nanoseconds since the machine did.
+    var startTime: UInt64
+    var time: UInt64
+    var interface: SystemCallInterface
+    var isNarrowCode: Bool
+    var call: CriticalCall
+    var finding: Finding
+    var answer: Answer
+    var instructionPointer: UInt64
+    var callersAddress: UInt64
+    var region: Region
+    var library: Region
+    var arguments: [UInt64]
+    var address: [UInt8]
+    var path: String
+    var code: (start: UInt64, bytes: [UInt8])
+    var payload: SendBuffer.Piece?
+    var command: String
+
+    enum Finding: UInt32, Sendable {
+        case direct = 1
+        case library
+        case deeper
+        case unattributable
+        case uninspectable
+    }
+
+    enum Answer: UInt32, Sendable {
+        case passed
+        case denied
+        case stopped
+        case killed
+    }
+
+    struct Region: Hashable, Sendable {
+        var start: UInt64
+        var end: UInt64
+        var protection: MemoryProtection
+        var backing: UInt8
+        /// Some page of this private mapping of an image was written.
+        var mayBeWritten: Bool
+    }
+
+    init?(_ pointer: UnsafePointer<epitope_event>) {
+        let event = pointer.pointee
+        guard let finding = Finding(rawValue: event.finding), let answer = Answer(rawValue: event.answer) else { return nil }
+        self.finding = finding
+        self.answer = answer
+        interface = event.is_narrow == 0 ? .x86_64 : .i386
+        // A hook's call may have come through a call that is none of the critical ones: the hook tells its family.
+        call =
+            CallClasses.criticalCall(interface, number: event.call_number, subcall: event.subcall)
+            ?? Self.call(ofClass: event.call_class)
+        processID = Int32(bitPattern: event.process)
+        threadID = Int32(bitPattern: event.thread)
+        startTime = event.start_time
+        time = event.time
+        isNarrowCode = event.is_narrow_code != 0
+        instructionPointer = event.instruction_pointer
+        callersAddress = event.callers_address
+        region = Region(event.region)
+        library = Region(event.library)
+        arguments = withUnsafeBytes(of: event.arguments) { Array($0.bindMemory(to: UInt64.self)) }
+        address = withUnsafeBytes(of: event.address) { Array($0.prefix(Int(event.address_length))) }
+        path = Self.text(event.path)
+        command = Self.text(event.command)
+        let length = min(Int(event.code_length), Int(EPITOPE_CODE_BYTES))
+        code = (event.code_start, Array(UnsafeBufferPointer(start: epitope_event_code(pointer), count: length)))
+        if event.payload_length > 0 {
+            let copied = min(Int(event.payload_copied), Int(EPITOPE_PAYLOAD_BYTES))
+            payload = SendBuffer.Piece(
+                address: event.payload_address, length: event.payload_length,
+                bytes: Array(UnsafeBufferPointer(start: epitope_event_payload(pointer), count: copied)))
+        }
+    }
+
+    private static func call(ofClass value: UInt32) -> CriticalCall {
+        switch value {
+        case EPITOPE_CLASS_EXEC.rawValue: .execve
+        case EPITOPE_CLASS_CONNECT.rawValue: .connect
+        case EPITOPE_CLASS_SERVE.rawValue: .bind
+        default: .sendmsg
+        }
+    }
+
+    private static func text<Field>(_ field: Field) -> String {
+        withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+}
+
+extension KernelEvent.Region {
+    init(_ region: epitope_region) {
+        start = region.start
+        end = region.end
+        protection = MemoryProtection(rawValue: region.protection)
+        backing = region.backing
+        mayBeWritten = region.may_be_written != 0
+    }
+}

@@ -1,0 +1,42 @@
+import BehaviourBlocking
+import CKernelProgram
+import EpitopeModel
+import Glibc
+
+/// Where calls are seen, and so what can be done about them.
+public enum ProtectionLevel: String, Hashable, Sendable, Codable, CaseIterable {
+    /// By security hooks: a call is denied before anything of it is done.
+    case hooks
+    /// By a tracepoint: the call can't be denied; its process is stopped or killed right after it.
+    case tracepoints
+}
+
+extension epitope_policy {
+    /// What the kernel program does about each kind of evidence. The weights are the verdict's (``EvidenceKind``): the
+    /// tests hold both to one another.
+    init(_ policy: Policy, level: ProtectionLevel) {
+        self.init()
+        for (kind, bit) in Self.bits {
+            if kind.defaultWeight >= policy.blockAt { act_on |= bit }
+            if kind.defaultWeight >= policy.reportAt { report_on |= bit }
+        }
+        let uninspectable = EPITOPE_KIND_UNINSPECTABLE.rawValue
+        report_on |= uninspectable
+        if policy.uninspectable == .deny { act_on |= uninspectable }
+        switch (policy.action, level) {
+        case (.watch, _): answer = EPITOPE_ANSWER_PASSED.rawValue
+        case (.block, .hooks): answer = EPITOPE_ANSWER_DENIED.rawValue
+        // Held until the agent has read its parameters; then it kills, or leaves it stopped.
+        case (.block, .tracepoints), (.stop, _), (.kill, _): answer = EPITOPE_ANSWER_STOPPED.rawValue
+        }
+        let killsInTheEnd = policy.action == .kill || (policy.action == .block && level == .tracepoints)
+        otherwise = killsInTheEnd ? EPITOPE_ANSWER_KILLED.rawValue : answer
+        own_process = UInt32(getpid())
+    }
+
+    private static let bits: [(EvidenceKind, UInt32)] = [
+        (.directCall, EPITOPE_KIND_DIRECT.rawValue), (.libraryCall, EPITOPE_KIND_LIBRARY.rawValue),
+        (.writtenImagePage, EPITOPE_KIND_WRITTEN_IMAGE.rawValue), (.memoryFile, EPITOPE_KIND_MEMORY_FILE.rawValue),
+        (.deeperInStack, EPITOPE_KIND_DEEPER.rawValue), (.unattributable, EPITOPE_KIND_UNATTRIBUTABLE.rawValue),
+    ]
+}

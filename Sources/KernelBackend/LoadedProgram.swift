@@ -1,0 +1,110 @@
+import CKernelProgram
+import EpitopeModel
+import Foundation
+import Synchronization
+import SystemCalls
+
+/// The kernel program, loaded and attached. It is detached when the last who knows it lets go.
+///
+/// libbpf's object is not for several threads at once: a lock keeps them apart, and events are awaited in short turns.
+final class LoadedProgram: Sendable {
+    private let handle: Mutex<Handle>
+
+    private struct Handle: @unchecked Sendable {
+        // Only ever touched under the lock.
+        let pointer: OpaquePointer
+    }
+
+    /// - Throws: `kernel-program-not-allowed`, `kernel-program-refused`.
+    init(level: ProtectionLevel, policy: epitope_policy) throws(EpitopeError) {
+        let object = Self.object
+        var log = [CChar](repeating: 0, count: 64 << 10)
+        var failure: Int32 = 0
+        var policy = policy
+        let loaded = epitope_program_load(
+            object, object.count, level == .hooks ? EPITOPE_LEVEL_HOOKS : EPITOPE_LEVEL_TRACEPOINTS,
+            CallClasses.table(.x86_64), CallClasses.table(.i386), &policy, &log, log.count, &failure)
+        guard let loaded else {
+            let said = String(decoding: log.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            throw Self.error(-failure, said, level)
+        }
+        handle = Mutex(Handle(pointer: loaded))
+    }
+
+    deinit {
+        handle.withLock { epitope_program_unload($0.pointer) }
+    }
+
+    /// The object file of the program.
+    static var object: [UInt8] {
+        let text = KernelProgramObject.base64
+        let encoded = Data(bytes: text.utf8Start, count: text.utf8CodeUnitCount)
+        return Data(base64Encoded: encoded).map { [UInt8]($0) } ?? []
+    }
+
+    private static func error(_ failure: Int32, _ said: String, _ level: ProtectionLevel) -> EpitopeError {
+        let reason = String(cString: strerror(failure))
+        if failure == EPERM || (failure == EACCES && geteuid() != 0) {
+            return EpitopeError(
+                .kernelProgramNotAllowed, "the kernel program may not be loaded (\(reason))",
+                remedy: "run epitope agent as root; in a container or virtual machine, the host must allow eBPF")
+        }
+        let last = said.split(separator: "\n").suffix(6).joined(separator: "\n    ")
+        return EpitopeError(
+            .kernelProgramRefused, "the kernel refused the program at the level of \(level.rawValue) (\(reason)):\n    \(last)",
+            remedy: "Linux 5.17 or later with type information (/sys/kernel/btf/vmlinux) is needed; epitope run needs neither")
+    }
+
+    /// Marks the processes that made unbacked executable memory before the program was there.
+    func findMarks() throws(EpitopeError) {
+        let result = handle.withLock { epitope_program_find_marks($0.pointer) }
+        guard result == 0 else { throw Self.error(-result, "the pass over all processes failed", .tracepoints) }
+    }
+
+    /// Puts another policy in force, at once and as a whole.
+    func set(_ policy: epitope_policy) throws(EpitopeError) {
+        var policy = policy
+        let result = handle.withLock { epitope_program_set_policy($0.pointer, &policy) }
+        guard result == 0 else { throw Self.error(-result, "the policy could not be replaced", .tracepoints) }
+    }
+
+    /// Sets the kinds of evidence that don't count for somebody; 0 takes the excuse away.
+    func excuse(_ key: epitope_excuse_key, kinds: UInt32) throws(EpitopeError) {
+        var key = key
+        let result = handle.withLock { epitope_program_excuse($0.pointer, &key, kinds) }
+        guard result == 0 || (kinds == 0 && result == -ENOENT) else {
+            throw Self.error(-result, "the excuse could not be set", .tracepoints)
+        }
+    }
+
+    /// What was counted, by `epitope_counter`.
+    var counters: [UInt64] {
+        var values = [UInt64](repeating: 0, count: Int(EPITOPE_COUNTERS.rawValue))
+        _ = handle.withLock { epitope_program_counters($0.pointer, &values) }
+        return values
+    }
+
+    /// Waits for events for a short while, and hands each over.
+    func poll(milliseconds: Int32, _ take: (UnsafePointer<epitope_event>) -> Void) {
+        withoutActuallyEscaping(take) { take in
+            var taker = take
+            _ = handle.withLock { handle in
+                withUnsafeMutablePointer(to: &taker) { pointer in
+                    epitope_program_poll(handle.pointer, milliseconds, pointer) { context, event in
+                        guard let context, let event else { return }
+                        context.assumingMemoryBound(to: ((UnsafePointer<epitope_event>) -> Void).self).pointee(event)
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a program cost so far (needs `kernel.bpf_stats_enabled`), and its length in instructions.
+    func cost(of program: String) -> (runs: UInt64, nanoseconds: UInt64, instructions: UInt32)? {
+        var runs: UInt64 = 0
+        var nanoseconds: UInt64 = 0
+        var instructions: UInt32 = 0
+        let result = handle.withLock { epitope_program_cost($0.pointer, program, &runs, &nanoseconds, &instructions) }
+        return result == 0 ? (runs, nanoseconds, instructions) : nil
+    }
+}

@@ -1,0 +1,125 @@
+import BehaviourBlocking
+import EpitopeModel
+import Glibc
+import KernelBackend
+import TestSupport
+import Testing
+
+/// The matrix of the seccomp backend, seen by the tracepoint while the calls go on: who called, from where, with what code.
+@Suite(.enabled(if: Kernel.canLoad, Kernel.why)) struct KernelMatrixTests {
+    static let forms = ["direct", "library"]
+    static let places = ["heap", "stack", "anonymous", "shared-anonymous", "memory-file", "unlinked-tmpfs", "written-page"]
+    static let calls = ["exec", "connect", "send", "sendmsg", "sendmmsg", "bind", "listen", "accept"]
+    static let cases = forms.flatMap { form in
+        places.flatMap { place in calls.map { Case(form: form, place: place, call: $0) } }
+    }
+    .filter { !$0.hasToBeSettledAtOnce }
+
+    struct Case: Sendable, CustomTestStringConvertible {
+        var form: String
+        var place: String
+        var call: String
+        var testDescription: String { "\(form) \(call) from \(place)" }
+
+        /// Whether the page was written is settled in the kernel, or by the process's page map; after an exec that is gone.
+        var hasToBeSettledAtOnce: Bool { place == "written-page" && call == "exec" }
+
+        var kind: EvidenceKind {
+            if place == "memory-file" || place == "unlinked-tmpfs" { return .memoryFile }
+            if place == "written-page" { return .writtenImagePage }
+            return form == "direct" ? .directCall : .libraryCall
+        }
+        var critical: CriticalCall {
+            switch call {
+            case "exec": .execve
+            case "send": .sendto
+            case "accept": .accept4
+            default: CriticalCall(rawValue: call) ?? .execve
+            }
+        }
+    }
+
+    @Test(arguments: cases) func callFromUnbackedMemory(_ test: Case) async throws {
+        let watch = try #require(Watch.shared)
+        let receiver = Receiver(datagrams: test.call.hasPrefix("send"))
+        // An accept of a socket that doesn't listen fails by itself.
+        let run = try FixtureRun("call-stub", [test.form, test.place, test.call, String(receiver.port)])
+        let announced = Announcement(run.output)
+        let found = await watch.calls(of: run.processID)
+        let call = try #require(found.first, "no report; output: \(run.output)")
+
+        #expect(found.count == 1)
+        #expect(call.call == test.critical)
+        #expect(call.architecture == .x86_64)
+        #expect(call.callersAddress == announced.callersAddress)
+        #expect(call.action == .watched)
+        let base = try #require(announced.base)
+        let offset = try #require(call.code.offset(of: base))
+        #expect(Array(call.code.bytes[offset...].prefix(announced.code.count)) == announced.code)
+        #expect(call.region.contains(base))
+        #expect(call.evidence.first?.kind == test.kind)
+        switch test.call {
+        case "exec": #expect(call.arguments.path == "/bin/true")
+        case "connect", "send", "sendmsg", "sendmmsg":
+            #expect(call.arguments.peer == SocketEndpoint(address: "127.0.0.1", port: receiver.port))
+        case "bind": #expect(call.arguments.local == SocketEndpoint(address: "127.0.0.1", port: 0))
+        default: break
+        }
+        #expect(watch.notices(of: run.processID).isEmpty)
+    }
+
+    @Test(
+        .enabled(if: Kernel.readsPageTables, "this kernel doesn't name page_offset_base in /proc/kallsyms: tested in qemu"),
+        arguments: forms)
+    func execFromAWrittenPage(_ form: String) async throws {
+        try await callFromUnbackedMemory(Case(form: form, place: "written-page", call: "exec"))
+    }
+
+    @Test(arguments: ["exec", "connect", "send", "bind"]) func narrowCallBy64BitCode(_ call: String) async throws {
+        let watch = try #require(Watch.shared)
+        let receiver = Receiver(datagrams: call == "send")
+        let run = try FixtureRun("call-stub", ["int80", "low", call, String(receiver.port)])
+        let announced = Announcement(run.output)
+        let found = try #require(await watch.calls(of: run.processID).first, "no report; output: \(run.output)")
+        #expect(found.callersAddress == announced.callersAddress)
+        #expect(found.evidence.first?.kind == .directCall)
+    }
+
+    @Test func callOfAThread() async throws {
+        let watch = try #require(Watch.shared)
+        let receiver = Receiver(datagrams: true)
+        let run = try FixtureRun("call-stub", ["library", "anonymous", "send", String(receiver.port), "thread"])
+        let found = try #require(await watch.calls(of: run.processID).first)
+        #expect(found.callersAddress == Announcement(run.output).callersAddress)
+    }
+
+    @Test func codeThatSendsItself() async throws {
+        let watch = try #require(Watch.shared)
+        let receiver = Receiver(datagrams: true)
+        let inBuffer = try FixtureRun("call-stub", ["datagram", "anonymous", "send", String(receiver.port)])
+        let copied = try FixtureRun("call-stub", ["direct", "anonymous", "send-copy", String(receiver.port)])
+        for run in [inBuffer, copied] {
+            let found = try #require(await watch.calls(of: run.processID).first)
+            #expect(found.evidence.contains { $0.kind == .sendsItself })
+        }
+    }
+
+    @Test func oneReportOfALoop() async throws {
+        let watch = try #require(Watch.shared)
+        let receiver = Receiver(datagrams: true)
+        let before = watch.backend.statistics.repeated
+        let run = try FixtureRun("call-stub", ["repeat", "100", String(receiver.port)])
+        #expect(await watch.calls(of: run.processID, atLeast: 2, milliseconds: 300).count == 1)
+        #expect(watch.backend.statistics.repeated - before >= 99)
+    }
+
+    @Test func ordinaryImagesAreSilent() async throws {
+        let watch = try #require(Watch.shared)
+        let receiver = Receiver(datagrams: true)
+        let run = try FixtureRun("call-stub", ["bench", "1000", String(receiver.port)])
+        #expect(run.exitCode == 0)
+        #expect(receiver.arrivals(datagrams: true) > 0)
+        #expect(await watch.calls(of: run.processID, milliseconds: 200).isEmpty)
+        #expect(watch.notices(of: run.processID).isEmpty)
+    }
+}

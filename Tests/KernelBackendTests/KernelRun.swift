@@ -1,0 +1,86 @@
+import BehaviourBlocking
+import EpitopeModel
+import Foundation
+import KernelBackend
+import Synchronization
+import TestSupport
+import Testing
+
+/// The backend at work on this machine, for the tests of this process: one program serves all of them.
+final class Watch: Sendable {
+    static let shared = try? Watch()
+
+    let backend: KernelBackend
+    private let calls = Mutex<[StalledCall]>([])
+    private let notices = Mutex<[KernelBackend.Notice]>([])
+
+    private init() throws {
+        // What is watched goes on: results of the stubs can be seen, and nothing else of the machine is killed.
+        backend = try KernelBackend(
+            policy: Policy(action: .watch), level: .tracepoints,
+            processParameters: { ProcessParameters(processID: $0, threadID: $1) })
+        Task { for await call in backend.stalledCalls { calls.withLock { $0.append(call) } } }
+        Task { for await notice in backend.notices { notices.withLock { $0.append(notice) } } }
+    }
+
+    /// What was reported of a process; waits until something was, at most so long.
+    func calls(of process: Int32, atLeast count: Int = 1, milliseconds: Int = 3000) async -> [StalledCall] {
+        for _ in 0..<(milliseconds / 10) {
+            let found = calls.withLock { $0.filter { $0.process.processID == process } }
+            if found.count >= count { return found }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        return calls.withLock { $0.filter { $0.process.processID == process } }
+    }
+
+    func notices(of process: Int32) -> [KernelBackend.Notice] {
+        notices.withLock {
+            $0.filter { notice in
+                switch notice {
+                // Before its exec the process is this one's child, whose other threads keep the address space busy.
+                case .uninspectable(_, let id, let name, _): id == process && name.hasPrefix("call-stub")
+                case .unattributable(_, let id, _, _), .signalFailed(let id): id == process
+                }
+            }
+        }
+    }
+}
+
+/// Whether the kernel takes the program here; tests that need it say so where not.
+enum Kernel {
+    static let canLoad = geteuid() == 0 && access("/sys/kernel/btf/vmlinux", R_OK) == 0
+    static let readsPageTables: Bool = {
+        guard let symbols = try? String(contentsOfFile: "/proc/kallsyms", encoding: .utf8) else { return false }
+        return symbols.contains(" page_offset_base\n")
+    }()
+    static let why: Comment = "needs root and a kernel with type information (/sys/kernel/btf/vmlinux)"
+}
+
+/// A program of the fixtures that ran to its end.
+struct FixtureRun {
+    var processID: Int32
+    var output: String
+    /// The signal that ended it; 0 for an exit.
+    var signal: Int32
+    var exitCode: Int32
+
+    init(_ name: String, _ arguments: [String]) throws {
+        let output = Output()
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, output.descriptor, 1)
+        var words: [UnsafeMutablePointer<CChar>?] = ([name] + arguments).map { strdup($0) } + [nil]
+        var environment: [UnsafeMutablePointer<CChar>?] = Fixtures.environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
+        defer { for word in words + environment { free(word) } }
+        var process: pid_t = 0
+        let failure = posix_spawn(&process, Fixtures.path(name), &actions, nil, &words, &environment)
+        try #require(failure == 0, "\(name) could not be started")
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0 && errno == EINTR {}
+        processID = process
+        signal = status & 0x7F
+        exitCode = signal == 0 ? status >> 8 & 0xFF : 128 + signal
+        self.output = output.text
+    }
+}

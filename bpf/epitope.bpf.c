@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* Behaviour blocking in the kernel: marks of address spaces, and what is done about the critical calls of marked ones.
+ *
+ * Where the kernel runs BPF LSM, security hooks deny calls. Else the tracepoint at the entry of system calls reports
+ * them, and stops or kills the process. Both judge with the same body (answer.h). */
+#include "include/answer.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* ---- marks ---- */
+
+static __always_inline void mark_mapping(struct task_struct *task, __u64 protection, __u64 flags, __s32 descriptor)
+{
+    if (!(protection & FLAG_EXECUTE)) return;
+    if (!(flags & 0x20)) {               /* not MAP_ANONYMOUS */
+        struct file **table = BPF_CORE_READ(task, files, fdt, fd), *file = 0;
+        if (descriptor >= 0 && (__u32)descriptor < BPF_CORE_READ(task, files, fdt, max_fds))
+            bpf_probe_read_kernel(&file, sizeof file, table + descriptor);
+        /* A writable private mapping of an image can be written before it runs. */
+        if (file && !is_memory_file(BPF_CORE_READ(file, f_inode)) && !(protection & FLAG_WRITE)) return;
+    }
+    set_mark((__u64)task->mm, EPITOPE_REASON_MAPPED);
+}
+
+static __always_inline void mark_protection(struct task_struct *task, __u64 start, __u64 length, __u64 protection)
+{
+    if (!(protection & (FLAG_EXECUTE | FLAG_WRITE))) return;
+    struct seen at;
+    if (!see_now(task, start, 0, &at)) {
+        int whole = start + length <= at.end;
+        /* Data becomes writable all the time; an image's code hardly ever. */
+        if (!(protection & FLAG_EXECUTE) && (!(at.protection & FLAG_EXECUTE) || at.backing != EPITOPE_BACKING_IMAGE) && whole) return;
+        if (!(protection & FLAG_EXECUTE) && !whole && !(at.protection & FLAG_EXECUTE)) return;
+        if (protection & FLAG_EXECUTE && !(protection & FLAG_WRITE) && whole && at.backing == EPITOPE_BACKING_IMAGE && !at.may_be_written)
+            return;
+    }
+    set_mark((__u64)task->mm, EPITOPE_REASON_PROTECTED);
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
+{
+    __u64 from = (__u64)parent->mm, to = (__u64)child->mm;
+    if (!to || from == to) return 0;
+    renew_mark(to, is_marked(from), EPITOPE_REASON_INHERITED);
+    return 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(executed, struct task_struct *task)
+{
+    struct mm_struct *space = task->mm;
+    struct task_struct *current = bpf_get_current_task_btf();
+    struct seen at;
+    int stack = see_now(current, BPF_CORE_READ(space, start_stack), 0, &at) || (at.protection & FLAG_EXECUTE);
+    if (task->personality & READ_IMPLIES_EXECUTE)
+        renew_mark((__u64)space, 1, EPITOPE_REASON_PERSONALITY);
+    else
+        renew_mark((__u64)space, stack, EPITOPE_REASON_EXECUTABLE_STACK);
+    return 0;
+}
+
+/* Marks what came before the program: one pass over all mappings of all processes. */
+SEC("iter/task_vma")
+int find_marks(struct bpf_iter__task_vma *context)
+{
+    struct task_struct *task = context->task;
+    struct vm_area_struct *vma = context->vma;
+    if (!task || !vma) return 0;
+    struct seen at = {};
+    look(task, vma, &at);
+    if (at.protection & FLAG_EXECUTE && (is_unbacked(&at) || at.may_be_written)) set_mark((__u64)task->mm, EPITOPE_REASON_FOUND);
+    return 0;
+}
+
+/* ---- tracepoint ---- */
+
+SEC("tp_btf/sys_enter")
+int BPF_PROG(entered, struct pt_regs *registers, long number)
+{
+    __u64 index = number;
+    if (index >= EPITOPE_SYSCALLS) return 0;
+    struct task_struct *task = bpf_get_current_task_btf();
+    int narrow = (task->thread_info.status & NARROW_CALL) != 0;
+    __u32 class = classes[narrow][index];
+    if (!class) return 0;
+    __u64 space = (__u64)task->mm;
+    if (class < EPITOPE_CLASS_MAP) {
+        if (!is_marked(space)) return 0;
+        if (class == EPITOPE_CLASS_WRITE) {
+            struct file *file = 0;
+            __u32 descriptor = narrow ? registers->bx : index == 275 ? registers->dx : registers->di;
+            if (descriptor < BPF_CORE_READ(task, files, fdt, max_fds))
+                bpf_probe_read_kernel(&file, sizeof file, BPF_CORE_READ(task, files, fdt, fd) + descriptor);
+            if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & TYPE_MASK) != TYPE_SOCKET) return 0;
+        }
+        int answer = judge(class, 0, 0);
+        if (answer == EPITOPE_ANSWER_KILLED) bpf_send_signal(9);
+        else if (answer == EPITOPE_ANSWER_STOPPED) bpf_send_signal(19);
+        return 0;
+    }
+    __u64 first = narrow ? (__u32)registers->bx : registers->di, second = narrow ? (__u32)registers->cx : registers->si;
+    __u64 third = narrow ? (__u32)registers->dx : registers->dx;
+    switch (class) {
+    case EPITOPE_CLASS_MAP:
+        if (narrow && index == 90) set_mark(space, EPITOPE_REASON_MAPPED); /* arguments in memory: rare, so no look */
+        else mark_mapping(task, third, narrow ? registers->si : registers->r10, narrow ? registers->di : registers->r8);
+        break;
+    case EPITOPE_CLASS_PROTECT:
+        if (!is_marked(space)) mark_protection(task, first, second, third);
+        break;
+    case EPITOPE_CLASS_ATTACH:
+        if (third & 0100000) set_mark(space, EPITOPE_REASON_ATTACHED); /* SHM_EXEC */
+        break;
+    case EPITOPE_CLASS_PERSONALITY:
+        if (first != 0xffffffff && first & READ_IMPLIES_EXECUTE) set_mark(space, EPITOPE_REASON_PERSONALITY);
+        break;
+    }
+    return 0;
+}
+
+/* ---- security hooks ---- */
+
+static __always_inline int hooked(__u32 class)
+{
+    struct task_struct *task = bpf_get_current_task_btf();
+    __u64 space = (__u64)task->mm;
+    if (!space || !is_marked(space)) return 0;
+    int answer = judge(class, 1, 1);
+    if (answer == EPITOPE_ANSWER_KILLED) bpf_send_signal(9);
+    else if (answer == EPITOPE_ANSWER_STOPPED) bpf_send_signal(19);
+    return answer == EPITOPE_ANSWER_DENIED || answer == EPITOPE_ANSWER_KILLED || answer == EPITOPE_ANSWER_STOPPED ? -ERROR_PERMISSION : 0;
+}
+
+SEC("lsm.s/socket_sendmsg")
+int BPF_PROG(hook_send) { return hooked(EPITOPE_CLASS_SEND); }
+SEC("lsm.s/socket_connect")
+int BPF_PROG(hook_connect) { return hooked(EPITOPE_CLASS_CONNECT); }
+SEC("lsm.s/socket_bind")
+int BPF_PROG(hook_bind) { return hooked(EPITOPE_CLASS_SERVE); }
+SEC("lsm.s/socket_listen")
+int BPF_PROG(hook_listen) { return hooked(EPITOPE_CLASS_SERVE); }
+SEC("lsm.s/socket_accept")
+int BPF_PROG(hook_accept) { return hooked(EPITOPE_CLASS_SERVE); }
+SEC("lsm.s/bprm_check_security")
+int BPF_PROG(hook_exec) { return hooked(EPITOPE_CLASS_EXEC); }
+
+SEC("lsm/mmap_file")
+int BPF_PROG(hook_map, struct file *file, unsigned long asked, unsigned long protection, unsigned long flags)
+{
+    struct task_struct *task = bpf_get_current_task_btf();
+    if (!(protection & FLAG_EXECUTE)) return 0;
+    if (!file || is_memory_file(BPF_CORE_READ(file, f_inode)) || protection & FLAG_WRITE)
+        set_mark((__u64)task->mm, EPITOPE_REASON_MAPPED);
+    return 0;
+}
+
+SEC("lsm/file_mprotect")
+int BPF_PROG(hook_protect, struct vm_area_struct *vma, unsigned long asked, unsigned long protection)
+{
+    struct task_struct *task = bpf_get_current_task_btf();
+    struct seen at = {};
+    look(task, vma, &at);
+    int execute = (protection & FLAG_EXECUTE) != 0;
+    if ((execute && (is_unbacked(&at) || at.may_be_written || protection & FLAG_WRITE)) ||
+        (!execute && protection & FLAG_WRITE && at.protection & FLAG_EXECUTE))
+        set_mark((__u64)task->mm, EPITOPE_REASON_PROTECTED);
+    return 0;
+}

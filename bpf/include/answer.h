@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* From a critical call of a marked process to its answer. */
+#pragma once
+
+#include "extraction.h"
+#include "marks.h"
+
+/* What a number means, by interface; filled by the agent. */
+const volatile __u8 classes[2][EPITOPE_SYSCALLS]; /* 64-bit, 32-bit */
+
+struct {
+    __uint(type, BPF_MAP_TYPE_RINGBUF);
+    __uint(max_entries, 8 << 20);
+} events SEC(".maps");
+
+/* Reports that were made: least recently used go first, and are then made again. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 16384);
+    __type(key, struct epitope_said);
+    __type(value, __u32);
+} said SEC(".maps");
+
+/* Kinds of evidence that don't count, by whom. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 4096);
+    __type(key, struct epitope_excuse_key);
+    __type(value, __u32);
+} excuses SEC(".maps");
+
+static __always_inline __u32 excused(__u64 first, __u32 second, __u32 subject)
+{
+    struct epitope_excuse_key key = {first, second, subject};
+    __u32 *kinds = bpf_map_lookup_elem(&excuses, &key);
+    return kinds ? *kinds : 0;
+}
+
+static __always_inline __u32 all_excused(struct task_struct *task)
+{
+    struct inode *program = BPF_CORE_READ(task, mm, exe_file, f_inode);
+    return excused(BPF_CORE_READ(program, i_ino), BPF_CORE_READ(program, i_sb, s_dev), EPITOPE_SUBJECT_EXECUTABLE) |
+           excused(bpf_get_current_cgroup_id(), 0, EPITOPE_SUBJECT_CGROUP) |
+           excused((__u32)bpf_get_current_uid_gid(), 0, EPITOPE_SUBJECT_USER);
+}
+
+static __always_inline __u32 kind_of(__u32 finding, const struct seen *at)
+{
+    switch (finding) {
+    case EPITOPE_FINDING_DIRECT:
+    case EPITOPE_FINDING_LIBRARY:
+        if (at->backing == EPITOPE_BACKING_MEMORY_FILE) return EPITOPE_KIND_MEMORY_FILE;
+        if (at->may_be_written || at->backing == EPITOPE_BACKING_WRITTEN_IMAGE) return EPITOPE_KIND_WRITTEN_IMAGE;
+        return finding == EPITOPE_FINDING_DIRECT ? EPITOPE_KIND_DIRECT : EPITOPE_KIND_LIBRARY;
+    case EPITOPE_FINDING_DEEPER: return EPITOPE_KIND_DEEPER;
+    case EPITOPE_FINDING_UNATTRIBUTABLE: return EPITOPE_KIND_UNATTRIBUTABLE;
+    default: return EPITOPE_KIND_UNINSPECTABLE;
+    }
+}
+
+static __always_inline struct scratch *take_scratch(__u32 *slot)
+{
+    __u32 first = bpf_get_smp_processor_id();
+    for (__u32 try = 0; try < 8; try++) {
+        __u32 place = (first * 8 + try) % SCRATCHES;
+        struct scratch *scratch = bpf_map_lookup_elem(&scratches, &place);
+        if (scratch && __sync_val_compare_and_swap(&scratch->taken, 0, 1) == 0) {
+            *slot = place;
+            return scratch;
+        }
+    }
+    count(EPITOPE_COUNT_NO_ROOM);
+    return 0;
+}
+
+/* Where the call came from: enum epitope_finding, with the caller's address in the walk and its mapping in SEEN_CALLER.
+ * 0: from an image, for an image. */
+__attribute__((noinline)) int find(__u32 slot)
+{
+    struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+    if (!scratch) return EPITOPE_FINDING_UNINSPECTABLE;
+    struct epitope_event *event = &scratch->event;
+    struct walk *walk = &scratch->walk;
+    struct seen *library = &scratch->seen[SEEN_LIBRARY], *caller = &scratch->seen[SEEN_CALLER];
+    walk->caller = event->instruction_pointer;
+    if (see(event->instruction_pointer - 1, slot, SEEN_LIBRARY)) return EPITOPE_FINDING_UNINSPECTABLE;
+    *caller = *library;
+    if (library->backing == EPITOPE_BACKING_NONE) return EPITOPE_FINDING_UNINSPECTABLE;
+    if (is_unbacked(library)) return EPITOPE_FINDING_DIRECT;
+    int library_written = library->may_be_written;
+    put_region(&event->library, library);
+    int result = walk_stack(slot);
+    bpf_probe_read_kernel(event->stack, sizeof event->stack, scratch->words);
+    event->stack_count = EPITOPE_KEPT_WORDS;
+    if (result) return EPITOPE_FINDING_UNINSPECTABLE;
+
+    if (!walk->found_caller && event->call_class == EPITOPE_CLASS_EXEC) {
+        /* A child of vfork or posix_spawn, on a stack of its own in the memory of its parent, which waits. */
+        struct task_struct *task = bpf_get_current_task_btf();
+        struct task_struct *parent = task->real_parent;
+        __u64 space = (__u64)parent->mm;
+        if (space == (__u64)task->mm) {
+            struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(parent);
+            __u64 pointer = registers->ip;
+            walk->stack_pointer = registers->sp;
+            if (see(pointer - 1, slot, SEEN_LIBRARY)) return EPITOPE_FINDING_UNINSPECTABLE;
+            if (is_unbacked(library)) {
+                walk->caller = pointer;
+                walk->found_caller = 1;
+                *caller = *library;
+            } else if (walk_stack(slot)) {
+                return EPITOPE_FINDING_UNINSPECTABLE;
+            }
+        }
+    }
+    if (walk->deeper) return EPITOPE_FINDING_DEEPER;
+    if (walk->found_caller && (is_unbacked(caller) || caller->may_be_written)) return EPITOPE_FINDING_LIBRARY;
+    if (!library_written) return 0;
+    walk->caller = event->instruction_pointer;
+    if (see(event->instruction_pointer - 1, slot, SEEN_CALLER)) return EPITOPE_FINDING_UNINSPECTABLE;
+    return EPITOPE_FINDING_DIRECT;
+}
+
+/* Whether a report was made. */
+static __always_inline int send_event(struct epitope_event *event)
+{
+    struct epitope_said key = {event->start_time, event->callers_address, event->process, event->call_number};
+    __u32 once = 1;
+    if (bpf_map_lookup_elem(&said, &key)) {
+        count(EPITOPE_COUNT_REPEATED);
+        return 0;
+    }
+    if (bpf_ringbuf_output(&events, event, sizeof *event, 0)) {
+        count(EPITOPE_COUNT_DROPPED);
+        return 0;
+    }
+    bpf_map_update_elem(&said, &key, &once, BPF_ANY);
+    count(EPITOPE_COUNT_REPORTED);
+    return 1;
+}
+
+/* Fills in the event but for what is copied from user memory. */
+__attribute__((noinline)) int describe(__u32 slot)
+{
+    struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+    if (!scratch) return 0;
+    struct task_struct *task = bpf_get_current_task_btf();
+    struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
+    struct epitope_event *event = &scratch->event;
+    event->time = bpf_ktime_get_boot_ns();
+    event->start_time = task->group_leader->start_boottime;
+    event->cgroup = bpf_get_current_cgroup_id();
+    event->process = task->tgid;
+    event->thread = task->pid;
+    event->user = bpf_get_current_uid_gid();
+    bpf_get_current_comm(event->command, sizeof event->command);
+    put_region(&event->region, &scratch->seen[SEEN_CALLER]);
+    __u64 *to = event->registers;
+    to[0] = registers->ax, to[1] = registers->bx, to[2] = registers->cx, to[3] = registers->dx;
+    to[4] = registers->si, to[5] = registers->di, to[6] = registers->bp, to[7] = registers->sp;
+    to[8] = registers->r8, to[9] = registers->r9, to[10] = registers->r10, to[11] = registers->r11;
+    to[12] = registers->r12, to[13] = registers->r13, to[14] = registers->r14, to[15] = registers->r15;
+    __u64 *argument = event->arguments;
+    if (event->is_narrow) {
+        argument[0] = (__u32)to[1], argument[1] = (__u32)to[2], argument[2] = (__u32)to[3];
+        argument[3] = (__u32)to[4], argument[4] = (__u32)to[5], argument[5] = (__u32)to[6];
+    } else {
+        argument[0] = to[5], argument[1] = to[4], argument[2] = to[3];
+        argument[3] = to[10], argument[4] = to[8], argument[5] = to[9];
+    }
+    return 0;
+}
+
+/* What is copied from user memory, by a program that may wait for it, and by one that may not. */
+static __always_inline int extract(__u32 slot, const int sleepable)
+{
+    struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+    if (!scratch) return 0;
+    copy_arguments(&scratch->event, sleepable);
+    copy_code(&scratch->event, &scratch->seen[SEEN_CALLER], sleepable);
+    return 0;
+}
+__attribute__((noinline)) int extract_waiting(__u32 slot) { return extract(slot, 1); }
+__attribute__((noinline)) int extract_at_once(__u32 slot) { return extract(slot, 0); }
+
+/* Judges a critical call of a marked process. Returns enum epitope_answer. */
+static __always_inline int judge(__u32 call_class, const int sleepable, const int hook)
+{
+    __u32 zero = 0, slot = 0, answer = EPITOPE_ANSWER_PASSED;
+    struct task_struct *task = bpf_get_current_task_btf();
+    struct epitope_policy *policy = bpf_map_lookup_elem(&policies, &zero);
+    if (!policy || policy->own_process == (__u32)task->tgid) return EPITOPE_ANSWER_PASSED;
+    count(EPITOPE_COUNT_INSPECTED);
+    struct scratch *scratch = take_scratch(&slot);
+    if (!scratch) return policy->act_on & EPITOPE_KIND_UNINSPECTABLE ? policy->answer : EPITOPE_ANSWER_PASSED;
+
+    struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
+    struct epitope_event *event = &scratch->event;
+    __builtin_memset(event, 0, __builtin_offsetof(struct epitope_event, region));
+    __builtin_memset(event->address, 0, sizeof event->address);
+    __builtin_memset(event->path, 0, sizeof event->path);
+    __builtin_memset(&scratch->walk, 0, sizeof scratch->walk);
+    __builtin_memset(&scratch->seen, 0, sizeof scratch->seen);
+    event->instruction_pointer = registers->ip;
+    event->stack_pointer = scratch->walk.stack_pointer = registers->sp;
+    event->call_number = registers->orig_ax;
+    event->call_class = call_class;
+    event->is_hook = hook;
+    event->is_narrow = (task->thread_info.status & NARROW_CALL) != 0;
+    event->is_narrow_code = scratch->walk.narrow = registers->cs == NARROW_CODE;
+    scratch->walk.wants_deeper = (policy->report_on & EPITOPE_KIND_DEEPER) != 0;
+
+    __u32 finding = task->flags & WORKER_THREAD ? EPITOPE_FINDING_UNATTRIBUTABLE : find(slot);
+    if (finding == EPITOPE_FINDING_UNINSPECTABLE) count(EPITOPE_COUNT_BUSY);
+    __u32 kind = finding ? kind_of(finding, &scratch->seen[SEEN_CALLER]) : 0;
+    if (kind && kind & all_excused(task)) {
+        count(EPITOPE_COUNT_EXCUSED);
+        kind = 0;
+    }
+    /* Where the kernel can't tell whether just this page of an image was written, the process is held for the agent to
+     * say. */
+    if (kind & policy->act_on)
+        answer = scratch->seen[SEEN_CALLER].may_be_written && policy->answer ? EPITOPE_ANSWER_STOPPED : policy->answer;
+    /* Nobody is killed because its address space was busy. */
+    if (!hook && kind == EPITOPE_KIND_UNINSPECTABLE) answer = EPITOPE_ANSWER_PASSED;
+    if (answer) count(EPITOPE_COUNT_ACTED);
+    if (kind && (answer || kind & policy->report_on)) {
+        event->finding = finding;
+        event->answer = answer;
+        event->callers_address = finding == EPITOPE_FINDING_DEEPER ? event->instruction_pointer : scratch->walk.caller;
+        describe(slot);
+        if (finding != EPITOPE_FINDING_UNATTRIBUTABLE) {
+            if (sleepable) extract_waiting(slot);
+            else extract_at_once(slot);
+        }
+        if (!send_event(event) && answer == EPITOPE_ANSWER_STOPPED)
+            answer = scratch->seen[SEEN_CALLER].may_be_written ? EPITOPE_ANSWER_PASSED : policy->otherwise;
+    }
+    __sync_lock_test_and_set(&scratch->taken, 0);
+    return answer;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* What the kernel program and the agent share: constants and the layouts of what passes between them. Both sides include
+ * this file; KernelBackendTests compare the layouts that each compiler made of it. */
+#pragma once
+
+#ifdef EPITOPE_BPF
+typedef __u8 epitope_u8;
+typedef __u16 epitope_u16;
+typedef __u32 epitope_u32;
+typedef __u64 epitope_u64;
+#else
+#include <stdint.h>
+typedef uint8_t epitope_u8;
+typedef uint16_t epitope_u16;
+typedef uint32_t epitope_u32;
+typedef uint64_t epitope_u64;
+#endif
+
+enum {
+    EPITOPE_CODE_BYTES = 8192,     /* a region of at most this goes whole (DESIGN.md, "sendable") */
+    EPITOPE_SIDE_BYTES = 4096,     /* of a larger one, on each side of the caller's address */
+    EPITOPE_STACK_WORDS = 512,     /* looked through for the caller */
+    EPITOPE_KEPT_WORDS = 64,       /* of the stack, in an event */
+    EPITOPE_PAYLOAD_BYTES = 8192,  /* of what was about to be sent */
+    EPITOPE_PATH_BYTES = 256,
+    EPITOPE_ADDRESS_BYTES = 128,   /* struct sockaddr_storage */
+    EPITOPE_NAME_BYTES = 64,
+    EPITOPE_SYSCALLS = 512,
+};
+
+/* What a system call's number means to the program. */
+enum epitope_class {
+    EPITOPE_CLASS_NONE = 0,
+    EPITOPE_CLASS_EXEC,
+    EPITOPE_CLASS_CONNECT,
+    EPITOPE_CLASS_SEND,
+    EPITOPE_CLASS_SERVE,
+    EPITOPE_CLASS_WRITE,           /* a send where the descriptor is a socket */
+    EPITOPE_CLASS_SOCKETCALL,      /* 32-bit: the first argument names the call */
+    EPITOPE_CLASS_RING,            /* io_uring_enter: may send or connect */
+    EPITOPE_CLASS_MAP,
+    EPITOPE_CLASS_PROTECT,
+    EPITOPE_CLASS_ATTACH,          /* shmat */
+    EPITOPE_CLASS_PERSONALITY,
+    EPITOPE_CLASS_OPEN,            /* of /proc/PID/mem for writing */
+    EPITOPE_CLASS_TRACE,           /* ptrace */
+};
+
+/* What stands behind a piece of memory, as far as the kernel program tells. */
+enum epitope_backing {
+    EPITOPE_BACKING_NONE = 0,      /* nothing is mapped there */
+    EPITOPE_BACKING_IMAGE,
+    EPITOPE_BACKING_KERNEL,        /* the vdso */
+    EPITOPE_BACKING_ANONYMOUS,
+    EPITOPE_BACKING_STACK,
+    EPITOPE_BACKING_HEAP,
+    EPITOPE_BACKING_MEMORY_FILE,
+    EPITOPE_BACKING_WRITTEN_IMAGE, /* a private page of an image that was written */
+};
+
+/* Why an event is sent. */
+enum epitope_finding {
+    EPITOPE_FINDING_DIRECT = 1,        /* the call's own instruction lies in unbacked memory */
+    EPITOPE_FINDING_LIBRARY = 2,       /* the code that called the library does */
+    EPITOPE_FINDING_DEEPER = 3,        /* a return address further up the stack does */
+    EPITOPE_FINDING_UNATTRIBUTABLE = 4,/* an io_uring worker of a process with unbacked executable memory */
+    EPITOPE_FINDING_UNINSPECTABLE = 5, /* the address space was busy, or the stack isn't there */
+};
+
+/* What was done about the call in the kernel. */
+enum epitope_answer {
+    EPITOPE_ANSWER_PASSED = 0,
+    EPITOPE_ANSWER_DENIED = 1,
+    EPITOPE_ANSWER_STOPPED = 2,        /* SIGSTOP was sent to the process; its call goes on first (tracepoints) */
+    EPITOPE_ANSWER_KILLED = 3,
+};
+
+/* Kinds of evidence that policy can excuse, as bits. */
+enum epitope_kind {
+    EPITOPE_KIND_DIRECT = 1 << 0,
+    EPITOPE_KIND_LIBRARY = 1 << 1,
+    EPITOPE_KIND_WRITTEN_IMAGE = 1 << 2,
+    EPITOPE_KIND_MEMORY_FILE = 1 << 3,
+    EPITOPE_KIND_DEEPER = 1 << 4,
+    EPITOPE_KIND_UNATTRIBUTABLE = 1 << 5,
+    EPITOPE_KIND_UNINSPECTABLE = 1 << 6,
+};
+
+struct epitope_region {
+    epitope_u64 start, end;
+    epitope_u64 inode;
+    epitope_u32 device;                /* as the kernel encodes it: major << 20 | minor */
+    epitope_u8 protection;             /* 1 read, 2 write, 4 execute, 8 shared */
+    epitope_u8 backing;                /* enum epitope_backing */
+    epitope_u8 may_be_written;         /* a private image mapping some page of which was written */
+    epitope_u8 is_loader;              /* the dynamic loader */
+    char name[EPITOPE_NAME_BYTES];     /* the last component of the file's path */
+};
+
+struct epitope_event {
+    epitope_u64 time;                  /* nanoseconds of CLOCK_BOOTTIME */
+    epitope_u64 start_time;            /* of the process, nanoseconds of CLOCK_BOOTTIME: with its number, who it was */
+    epitope_u64 cgroup;
+    epitope_u64 instruction_pointer, stack_pointer;
+    epitope_u64 callers_address;
+    epitope_u64 arguments[6];
+    epitope_u64 registers[16];         /* ax bx cx dx si di bp sp r8 ... r15 */
+    epitope_u64 code_start;
+    epitope_u64 payload_address, payload_length;
+    epitope_u32 process, thread, user;
+    epitope_u32 call_class;            /* enum epitope_class */
+    epitope_u32 call_number;
+    epitope_u32 is_narrow;             /* a 32-bit call */
+    epitope_u32 is_narrow_code;        /* by 32-bit code */
+    epitope_u32 finding, answer;
+    epitope_u32 code_length, payload_copied, address_length, stack_count;
+    epitope_u32 is_hook;               /* seen by a security hook, else by a tracepoint */
+    epitope_u32 subcall;               /* of socketcall; its arguments are those above */
+    struct epitope_region region;      /* of the caller's address */
+    struct epitope_region library;     /* of the instruction pointer */
+    char command[16];
+    epitope_u8 address[EPITOPE_ADDRESS_BYTES];
+    char path[EPITOPE_PATH_BYTES];     /* of an exec-like call */
+    epitope_u64 stack[EPITOPE_KEPT_WORDS];
+    epitope_u8 code[EPITOPE_CODE_BYTES];
+    epitope_u8 payload[EPITOPE_PAYLOAD_BYTES];
+};
+
+/* The policy in force, one value that is replaced as a whole. */
+struct epitope_policy {
+    epitope_u32 act_on;                /* kinds of evidence that are acted upon, EPITOPE_KIND_* */
+    epitope_u32 report_on;             /* kinds that are reported */
+    epitope_u32 answer;                /* enum epitope_answer for what is acted upon */
+    epitope_u32 otherwise;             /* the answer where no report can be made: what was stopped for the agent */
+    epitope_u32 own_process;           /* never inspected: the agent itself */
+    epitope_u32 unused[3];
+};
+
+/* What an excuse is for. */
+enum epitope_subject {
+    EPITOPE_SUBJECT_EXECUTABLE = 1,    /* first: inode, second: device */
+    EPITOPE_SUBJECT_CGROUP = 2,        /* first: the cgroup's id */
+    EPITOPE_SUBJECT_USER = 3,          /* first: the user's id */
+};
+
+struct epitope_excuse_key {
+    epitope_u64 first;
+    epitope_u32 second;
+    epitope_u32 subject;               /* enum epitope_subject */
+};
+
+struct epitope_mark {
+    epitope_u32 marked;                /* 0: the address space had a mark's place, and is another's by now */
+    epitope_u32 reason;                /* enum epitope_reason */
+};
+
+enum epitope_reason {
+    EPITOPE_REASON_MAPPED = 1,
+    EPITOPE_REASON_PROTECTED,
+    EPITOPE_REASON_ATTACHED,
+    EPITOPE_REASON_PERSONALITY,
+    EPITOPE_REASON_INHERITED,
+    EPITOPE_REASON_EXECUTABLE_STACK,
+    EPITOPE_REASON_FOUND,              /* it came before the program */
+    EPITOPE_REASON_WRITTEN_BY_OTHER,   /* another process opened its memory */
+};
+
+struct epitope_said {                  /* a report that was made */
+    epitope_u64 start_time, callers_address;
+    epitope_u32 process, call_number;
+};
+
+enum epitope_counter {
+    EPITOPE_COUNT_INSPECTED = 0,       /* critical calls of marked processes */
+    EPITOPE_COUNT_REPORTED,
+    EPITOPE_COUNT_REPEATED,            /* not reported: the same process and caller's address */
+    EPITOPE_COUNT_DROPPED,             /* not reported: the ring buffer was full */
+    EPITOPE_COUNT_ACTED,
+    EPITOPE_COUNT_BUSY,                /* the address space was busy */
+    EPITOPE_COUNT_NO_ROOM,             /* no scratch space was free */
+    EPITOPE_COUNT_EXCUSED,
+    EPITOPE_COUNT_MARKED,
+    EPITOPE_COUNT_MARKS_FULL,          /* marks that had no place: every process is held to be marked since */
+    EPITOPE_COUNTERS,
+};

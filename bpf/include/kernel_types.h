@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* The kernel's types as far as the program uses them. libbpf finds each field's place in the running kernel (CO-RE). */
+#pragma once
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct pt_regs {
+    unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di, orig_ax, ip, cs, flags, sp, ss;
+};
+
+struct qstr { const unsigned char *name; };
+struct dentry { struct qstr d_name; };
+struct path { struct dentry *dentry; };
+struct super_block { __u32 s_dev; unsigned long s_magic; };
+struct inode { __u16 i_mode; struct super_block *i_sb; unsigned long i_ino; unsigned int i_nlink; };
+struct file { struct inode *f_inode; struct path f_path; };
+struct anon_vma { int unused; } __attribute__((aligned(8)));
+
+typedef struct { void *vdso; } mm_context_t;
+struct page { unsigned long compound_head; void *mapping; };
+struct mm_struct {
+    unsigned long *pgd;
+    struct file *exe_file;
+    unsigned long start_stack, start_brk, brk;
+    mm_context_t context;
+};
+
+struct vm_area_struct {
+    unsigned long vm_start, vm_end, vm_flags;
+    struct mm_struct *vm_mm;
+    struct anon_vma *anon_vma;
+    struct file *vm_file;
+};
+
+struct fdtable { unsigned int max_fds; struct file **fd; };
+struct files_struct { struct fdtable *fdt; };
+
+struct thread_info { __u32 status; };
+
+struct task_struct {
+    struct thread_info thread_info;
+    struct mm_struct *mm;
+    struct task_struct *real_parent, *group_leader;
+    struct files_struct *files;
+    unsigned int flags, personality;
+    int pid, tgid;
+    __u64 start_boottime;
+};
+
+struct bpf_iter_meta { struct seq_file *seq; };
+struct bpf_iter__task_vma {
+    struct bpf_iter_meta *meta;
+    struct task_struct *task;
+    struct vm_area_struct *vma;
+};
+
+#pragma clang attribute pop
+
+struct socket;
+struct sockaddr;
+struct msghdr;
+struct linux_binprm;

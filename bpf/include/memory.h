@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* What stands behind an address of the current process. */
+#pragma once
+
+#include "program.h"
+
+/* A mapping; small enough for the stack. */
+struct seen {
+    __u64 start, end, inode;
+    __u32 device;
+    __u8 protection, backing, may_be_written, is_loader;
+    __u64 stack_pointer;                 /* given: an anonymous mapping around it is a stack */
+};
+
+static __always_inline int is_memory_file(struct inode *inode)
+{
+    unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
+    return (magic == MAGIC_TMPFS || magic == MAGIC_HUGETLBFS) && BPF_CORE_READ(inode, i_nlink) == 0;
+}
+
+static long look(struct task_struct *task, struct vm_area_struct *vma, void *context)
+{
+    struct seen *seen = context;
+    struct mm_struct *space = vma->vm_mm;
+    struct file *file = vma->vm_file;
+
+    seen->start = vma->vm_start;
+    seen->end = vma->vm_end;
+    seen->protection = vma->vm_flags & 15;
+    if (!file) {
+        if (seen->start == (__u64)BPF_CORE_READ(space, context.vdso)) {
+            seen->backing = EPITOPE_BACKING_KERNEL;
+            return 0;
+        }
+        __u64 stack = BPF_CORE_READ(space, start_stack), heap = BPF_CORE_READ(space, start_brk);
+        __u64 heap_end = BPF_CORE_READ(space, brk);
+        if (seen->start < heap_end && seen->end > heap)
+            seen->backing = EPITOPE_BACKING_HEAP;
+        else if (vma->vm_flags & FLAG_GROWS_DOWN || (seen->start <= stack && stack < seen->end) ||
+                 (seen->start <= seen->stack_pointer && seen->stack_pointer < seen->end))
+            seen->backing = EPITOPE_BACKING_STACK;
+        else
+            seen->backing = EPITOPE_BACKING_ANONYMOUS;
+        return 0;
+    }
+    struct inode *inode = BPF_CORE_READ(file, f_inode);
+    char name[8] = {};
+    const unsigned char *from = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+    bpf_probe_read_kernel_str(name, sizeof name, from);
+    seen->inode = BPF_CORE_READ(inode, i_ino);
+    seen->device = BPF_CORE_READ(inode, i_sb, s_dev);
+    if (is_memory_file(inode)) {
+        /* Shared anonymous memory and System V segments are files of the kernel's own. */
+        int zero = name[0] == 'd' && name[1] == 'e' && name[2] == 'v' && name[3] == '/' && name[4] == 'z';
+        int segment = name[0] == 'S' && name[1] == 'Y' && name[2] == 'S' && name[3] == 'V';
+        seen->backing = zero || segment ? EPITOPE_BACKING_ANONYMOUS : EPITOPE_BACKING_MEMORY_FILE;
+        return 0;
+    }
+    seen->backing = EPITOPE_BACKING_IMAGE;
+    seen->may_be_written = !(seen->protection & FLAG_SHARED) && vma->anon_vma;
+    seen->is_loader = name[0] == 'l' && name[1] == 'd' && (name[2] == '-' || (name[2] == '.' && name[3] == 's'));
+    return 0;
+}
+
+static __always_inline int is_unbacked(const struct seen *seen)
+{
+    return seen->backing >= EPITOPE_BACKING_ANONYMOUS;
+}
+
+/* Where the kernel maps physical memory and keeps its struct pages (x86-64; randomised, so they are variables). */
+extern const void page_offset_base __ksym __weak;
+extern const void vmemmap_base __ksym __weak;
+extern const void __pgtable_l5_enabled __ksym __weak;
+
+#define ENTRY_PRESENT 1ul
+#define ENTRY_LARGE 0x80ul
+#define ENTRY_FRAME 0x000ffffffffff000ul
+
+/* Whether the page at an address is anonymous: one of an image's private mapping that was written. 1, 0, or -1 where it
+ * can't be told. The tables may change meanwhile; what is read then is old or new, as the call itself might have met it. */
+static __always_inline int is_written(struct task_struct *task, __u64 address)
+{
+    if (!&page_offset_base || !&vmemmap_base) return -1;
+    __u64 direct = 0, pages = 0, entry = 0, table = (__u64)BPF_CORE_READ(task, mm, pgd);
+    __u32 five = 0;
+    bpf_probe_read_kernel(&direct, sizeof direct, &page_offset_base);
+    bpf_probe_read_kernel(&pages, sizeof pages, &vmemmap_base);
+    if (&__pgtable_l5_enabled) bpf_probe_read_kernel(&five, sizeof five, &__pgtable_l5_enabled);
+    for (int shift = 48; shift >= 12; shift -= 9) {
+        if (shift == 48 && !five) continue;
+        if (bpf_probe_read_kernel(&entry, sizeof entry, (void *)(table + 8 * (address >> shift & 511)))) return -1;
+        if (!(entry & ENTRY_PRESENT)) return shift == 12 && entry != 0; /* a written page that is swapped out, else none */
+        if (shift > 12 && entry & ENTRY_LARGE) break;
+        table = direct + (entry & ENTRY_FRAME);
+    }
+    struct page *page = (struct page *)(pages + ((entry & ENTRY_FRAME) >> 12) * bpf_core_type_size(struct page));
+    unsigned long head = BPF_CORE_READ(page, compound_head);
+    if (head & 1) page = (struct page *)(head - 1);
+    return ((__u64)BPF_CORE_READ(page, mapping) & 1) != 0;
+}
+
+/* Makes "some page may be written" an answer for the instruction that ends at an address, where it can be had. */
+static __always_inline void settle_written(struct task_struct *task, __u64 address, struct seen *seen)
+{
+    if (!seen->may_be_written) return;
+    int written = is_written(task, address - 1);
+    if (!written && (address & 4095) == 1) written = is_written(task, address - 2);
+    if (written == 0) seen->may_be_written = 0;
+    if (written == 1) {
+        seen->may_be_written = 0;
+        seen->backing = EPITOPE_BACKING_WRITTEN_IMAGE;
+    }
+}
+
+/* What is mapped at an address. 0, or -EBUSY when nobody can tell now; a gap is EPITOPE_BACKING_NONE. */
+static __always_inline long see_now(struct task_struct *task, __u64 address, __u64 stack_pointer, struct seen *seen)
+{
+    __builtin_memset(seen, 0, sizeof *seen);
+    seen->stack_pointer = stack_pointer;
+    long result = -ERROR_BUSY;
+    /* Busy means that another thread changes the address space right now. */
+    for (int attempt = 0; attempt < 64 && result == -ERROR_BUSY; attempt++)
+        result = bpf_find_vma(task, address, look, seen, 0);
+    return result == -ERROR_BUSY ? result : 0;
+}
