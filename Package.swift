@@ -181,6 +181,11 @@ let package = Package(
         // Values and frames that tests and benchmarks start from.
         .target(name: "TestSupport", dependencies: ["EpitopeModel", "Signatures"], path: "Tests/TestSupport", swiftSettings: strict),
 
+        // What runs in a machine of its own, with a kernel that has security hooks (Tests/KernelBackendTests/Machine).
+        .executableTarget(
+            name: "kernel-matrix", dependencies: ["BehaviourBlocking", "EpitopeModel", "KernelBackend", "TestSupport", "call-stub"],
+            path: "Fixtures/KernelMatrix", swiftSettings: strict),
+
         // Benchmarks and experiments. None of them is a product.
         .executableTarget(
             name: "signature-bench",
@@ -213,7 +218,7 @@ let package = Package(
             ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "protect"]),
         tests(
             "KernelBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "EpitopeStubs", "call-stub"]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "EpitopeStubs", "call-stub", "kernel-matrix"]),
         tests("HostParametersTests", ["EpitopeModel", "HostParameters", crypto]),
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostParameters", "HostStore", "HostPipeline", logging]),

@@ -13,9 +13,7 @@ static __always_inline void mark_mapping(struct task_struct *task, __u64 protect
 {
     if (!(protection & FLAG_EXECUTE)) return;
     if (!(flags & 0x20)) {               /* not MAP_ANONYMOUS */
-        struct file **table = BPF_CORE_READ(task, files, fdt, fd), *file = 0;
-        if (descriptor >= 0 && (__u32)descriptor < BPF_CORE_READ(task, files, fdt, max_fds))
-            bpf_probe_read_kernel(&file, sizeof file, table + descriptor);
+        struct file *file = file_of(task, descriptor);
         /* A writable private mapping of an image can be written before it runs. */
         if (file && !is_memory_file(BPF_CORE_READ(file, f_inode)) && !(protection & FLAG_WRITE)) return;
     }
@@ -73,6 +71,14 @@ int find_marks(struct bpf_iter__task_vma *context)
     return 0;
 }
 
+/* Carries an answer out, but for the denial, which is what is returned to a hook. */
+static __always_inline int answered(int answer)
+{
+    if (answer == EPITOPE_ANSWER_KILLED) bpf_send_signal(9);
+    else if (answer == EPITOPE_ANSWER_STOPPED) bpf_send_signal(19);
+    return answer == EPITOPE_ANSWER_PASSED ? 0 : -ERROR_PERMISSION;
+}
+
 /* ---- tracepoint ---- */
 
 SEC("tp_btf/sys_enter")
@@ -88,15 +94,10 @@ int BPF_PROG(entered, struct pt_regs *registers, long number)
     if (class < EPITOPE_CLASS_MAP) {
         if (!is_marked(space)) return 0;
         if (class == EPITOPE_CLASS_WRITE) {
-            struct file *file = 0;
             __u32 descriptor = narrow ? registers->bx : index == 275 ? registers->dx : registers->di;
-            if (descriptor < BPF_CORE_READ(task, files, fdt, max_fds))
-                bpf_probe_read_kernel(&file, sizeof file, BPF_CORE_READ(task, files, fdt, fd) + descriptor);
-            if (!file || (BPF_CORE_READ(file, f_inode, i_mode) & TYPE_MASK) != TYPE_SOCKET) return 0;
+            if (!is_socket(file_of(task, descriptor))) return 0;
         }
-        int answer = judge(class, 0, 0);
-        if (answer == EPITOPE_ANSWER_KILLED) bpf_send_signal(9);
-        else if (answer == EPITOPE_ANSWER_STOPPED) bpf_send_signal(19);
+        answered(judge(class, 0, 0));
         return 0;
     }
     __u64 first = narrow ? (__u32)registers->bx : registers->di, second = narrow ? (__u32)registers->cx : registers->si;
@@ -126,10 +127,7 @@ static __always_inline int hooked(__u32 class)
     struct task_struct *task = bpf_get_current_task_btf();
     __u64 space = (__u64)task->mm;
     if (!space || !is_marked(space)) return 0;
-    int answer = judge(class, 1, 1);
-    if (answer == EPITOPE_ANSWER_KILLED) bpf_send_signal(9);
-    else if (answer == EPITOPE_ANSWER_STOPPED) bpf_send_signal(19);
-    return answer == EPITOPE_ANSWER_DENIED || answer == EPITOPE_ANSWER_KILLED || answer == EPITOPE_ANSWER_STOPPED ? -ERROR_PERMISSION : 0;
+    return answered(judge(class, 1, 1));
 }
 
 SEC("lsm.s/socket_sendmsg")
@@ -144,6 +142,21 @@ SEC("lsm.s/socket_accept")
 int BPF_PROG(hook_accept) { return hooked(EPITOPE_CLASS_SERVE); }
 SEC("lsm.s/bprm_check_security")
 int BPF_PROG(hook_exec) { return hooked(EPITOPE_CLASS_EXEC); }
+
+/* Before Linux 6.5, sendfile and splice reach a socket without its send hook. Every read and write comes by here, so the
+ * call's number is looked at first. Loaded only where it is needed. */
+SEC("lsm/file_permission")
+int BPF_PROG(hook_page, struct file *file, int mask)
+{
+    struct task_struct *task = bpf_get_current_task_btf();
+    if (!(mask & 2)) return 0;           /* MAY_WRITE */
+    struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
+    unsigned long number = registers->orig_ax;
+    if (task->thread_info.status & NARROW_CALL ? number != 187 && number != 239 && number != 313 : number != 40 && number != 275)
+        return 0;
+    if (!task->mm || !is_marked((__u64)task->mm) || !is_socket(file)) return 0;
+    return answered(judge(EPITOPE_CLASS_WRITE, 0, 1));
+}
 
 SEC("lsm/mmap_file")
 int BPF_PROG(hook_map, struct file *file, unsigned long asked, unsigned long protection, unsigned long flags)

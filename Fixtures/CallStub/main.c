@@ -19,13 +19,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/io_uring.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -112,6 +115,21 @@ static void announce(const uint8_t *base, size_t length, size_t caller) {
     fflush(stdout);
 }
 
+/* A ring with one send in it, not yet handed over; `polled`: a thread of the kernel's takes it without a call. */
+static int prepare_ring(int datagrams, const char *payload, unsigned length, int polled) {
+    struct io_uring_params parameters = {.flags = polled ? IORING_SETUP_SQPOLL : 0, .sq_thread_idle = 1000};
+    int ring = (int)syscall(SYS_io_uring_setup, 4, &parameters);
+    if (ring < 0) fail("io_uring_setup");
+    size_t size = parameters.sq_off.array + parameters.sq_entries * sizeof(unsigned);
+    uint8_t *queue = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
+    struct io_uring_sqe *entries = mmap(NULL, parameters.sq_entries * sizeof *entries, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
+    if (queue == MAP_FAILED || entries == MAP_FAILED) fail("ring");
+    entries[0] = (struct io_uring_sqe){.opcode = IORING_OP_SEND, .fd = datagrams, .addr = (uint64_t)(uintptr_t)payload, .len = length};
+    ((unsigned *)(queue + parameters.sq_off.array))[0] = 0;
+    __atomic_store_n((unsigned *)(queue + parameters.sq_off.tail), 1, __ATOMIC_RELEASE);
+    return ring;
+}
+
 static void *run(void *context) {
     const struct job *job = context;
     uint8_t stack[3 * PAGE];
@@ -189,6 +207,28 @@ static void *run(void *context) {
         number = SYS_sendmsg, function = sendmsg, a[0] = descriptor, a[1] = (long)&data->messages[0].msg_hdr;
     } else if (strcmp(call, "sendmmsg") == 0) {
         number = SYS_sendmmsg, function = sendmmsg, a[0] = descriptor, a[1] = (long)data->messages, a[2] = 2;
+    } else if (strcmp(call, "write") == 0 || strcmp(call, "writev") == 0) {
+        /* The fixture's own image connects: that is no business of the stub's. */
+        int datagrams = socket(AF_INET, SOCK_DGRAM, 0), whole = call[5] == 0;
+        if (connect(datagrams, (void *)&data->address, sizeof data->address) != 0) fail("connect");
+        number = whole ? SYS_write : SYS_writev, function = whole ? (void *)write : (void *)writev;
+        a[0] = datagrams, a[1] = whole ? (long)data->payload : (long)data->piece, a[2] = whole ? (long)payload : 2;
+    } else if (strcmp(call, "sendfile") == 0 || strcmp(call, "splice") == 0) {
+        int datagrams = socket(AF_INET, SOCK_DGRAM, 0), file = memfd_create("payload", 0), ends[2], splices = call[1] == 'p';
+        if (connect(datagrams, (void *)&data->address, sizeof data->address) != 0) fail("connect");
+        if (pipe(ends) != 0 || write(ends[1], "inert", 5) != 5) fail("pipe");
+        if (write(file, "inert", 5) != 5 || lseek(file, 0, SEEK_SET) != 0) fail("file");
+        number = splices ? SYS_splice : SYS_sendfile, function = splices ? (void *)splice : (void *)sendfile;
+        a[0] = splices ? ends[0] : datagrams, a[1] = splices ? 0 : file, a[2] = splices ? datagrams : 0;
+        a[3] = splices ? 0 : 5, a[4] = 5;
+    } else if (strcmp(call, "ring") == 0 || strcmp(call, "ring-poll") == 0) {
+        int datagrams = socket(AF_INET, SOCK_DGRAM, 0);
+        if (connect(datagrams, (void *)&data->address, sizeof data->address) != 0) fail("connect");
+        int ring = prepare_ring(datagrams, data->payload, 5, call[4] != 0);
+        number = SYS_io_uring_enter, function = syscall;
+        if (direct) a[0] = ring, a[1] = 1, a[2] = 1, a[3] = 1 /* IORING_ENTER_GETEVENTS */;
+        else a[0] = SYS_io_uring_enter, a[1] = ring, a[2] = 1, a[3] = 1, a[4] = 1;
+        if (call[4] != 0) usleep(200000); /* the kernel's thread takes it by itself */
     } else {
         fprintf(stderr, "unknown call %s\n", call);
         exit(98);

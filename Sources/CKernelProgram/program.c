@@ -2,6 +2,7 @@
 #include "CKernelProgram.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -47,8 +48,23 @@ static int keep_log(enum libbpf_print_level level, const char *format, va_list a
     return 0;
 }
 
+/* Whether the kernel has a member of a structure. */
+static bool kernel_has(const char *type, const char *member) {
+    bool found = false;
+    struct btf *types = btf__load_vmlinux_btf();
+    if (!types) return false;
+    int id = btf__find_by_name_kind(types, type, BTF_KIND_STRUCT);
+    const struct btf_type *structure = id > 0 ? btf__type_by_id(types, (uint32_t)id) : NULL;
+    for (int index = 0; structure && index < btf_vlen(structure); index++)
+        if (strcmp(btf__name_by_offset(types, btf_members(structure)[index].name_off), member) == 0) found = true;
+    btf__free(types);
+    return found;
+}
+
 static bool belongs(const struct bpf_program *program, enum epitope_level level) {
     const char *section = bpf_program__section_name(program);
+    if (strcmp(section, "lsm/file_permission") == 0)
+        return level == EPITOPE_LEVEL_HOOKS && kernel_has("proto_ops", "sendpage"); /* gone in 6.5 */
     if (strncmp(section, "lsm", 3) == 0) return level == EPITOPE_LEVEL_HOOKS;
     if (strcmp(section, "tp_btf/sys_enter") == 0) return level == EPITOPE_LEVEL_TRACEPOINTS;
     return true;

@@ -83,9 +83,9 @@ struct EventReading {
             isWholeRegion: event.code.start == event.region.start && UInt64(event.code.bytes.count) == whole)
     }
 
-    /// The call's arguments as far as they were copied; `socket` adds what the process's socket says.
-    func arguments(socket: CallArguments) -> CallArguments {
-        var result = socket
+    /// The call's arguments as far as they were copied.
+    var arguments: CallArguments {
+        var result = event.socket
         let named = SocketAddress.endpoint(event.address)
         switch event.call {
         case .execve, .execveat:

@@ -152,13 +152,9 @@ public final class KernelBackend: BehaviourBlockingBackend {
         }
         var verdict = Verdict(on: observation, policy: policy)
         verdict.action = action(event.answer, policy)
-        let descriptor = Int32(truncatingIfNeeded: event.arguments.first ?? 0)
-        let socket =
-            event.call.family == .exec || process == nil
-            ? CallArguments() : SocketFacts.arguments(process: event.processID, descriptor: descriptor)
         let call = StalledCall(
             architecture: verdict.architecture, callersAddress: verdict.callersAddress, region: verdict.region,
-            call: event.call, arguments: reading.arguments(socket: socket), evidence: verdict.evidence,
+            call: event.call, arguments: reading.arguments, evidence: verdict.evidence,
             code: reading.extractedCode, action: verdict.action,
             process: processParameters(event.processID, event.threadID), timeMilliseconds: Self.wallClock(event.time))
         if event.answer == .stopped, verdict.action == .killed {

@@ -21,6 +21,7 @@ struct KernelEvent: Sendable {
     var library: Region
     var arguments: [UInt64]
     var address: [UInt8]
+    var socket: CallArguments
     var path: String
     var code: (start: UInt64, bytes: [UInt8])
     var payload: SendBuffer.Piece?
@@ -71,6 +72,7 @@ struct KernelEvent: Sendable {
         library = Region(event.library)
         arguments = withUnsafeBytes(of: event.arguments) { Array($0.bindMemory(to: UInt64.self)) }
         address = withUnsafeBytes(of: event.address) { Array($0.prefix(Int(event.address_length))) }
+        socket = CallArguments(event.socket)
         path = Self.text(event.path)
         command = Self.text(event.command)
         let length = min(Int(event.code_length), Int(EPITOPE_CODE_BYTES))
@@ -94,6 +96,26 @@ struct KernelEvent: Sendable {
 
     private static func text<Field>(_ field: Field) -> String {
         withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+}
+
+extension CallArguments {
+    /// Transport, own and remote side of a socket as the kernel has them; all absent where it is none of IP's.
+    fileprivate init(_ state: epitope_socket_state) {
+        self.init()
+        let length = state.family == 2 ? 4 : 16
+        guard state.family == 2 || state.family == 10 else {
+            if state.type != 0 { transport = .other }
+            return
+        }
+        transport = state.type == 1 ? .tcp : state.type == 2 ? .udp : .other
+        func endpoint<Bytes>(_ bytes: Bytes, _ port: UInt16) -> SocketEndpoint? {
+            let octets = withUnsafeBytes(of: bytes) { Array($0.prefix(length)) }
+            guard port != 0 || octets.contains(where: { $0 != 0 }) else { return nil }
+            return SocketAddress.endpoint(address: octets, port: port)
+        }
+        local = endpoint(state.local, state.local_port)
+        peer = endpoint(state.peer, state.peer_port)
     }
 }
 

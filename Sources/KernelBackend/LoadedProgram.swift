@@ -49,7 +49,7 @@ final class LoadedProgram: Sendable {
                 .kernelProgramNotAllowed, "the kernel program may not be loaded (\(reason))",
                 remedy: "run epitope agent as root; in a container or virtual machine, the host must allow eBPF")
         }
-        let last = said.split(separator: "\n").suffix(6).joined(separator: "\n    ")
+        let last = said.split(separator: "\n").suffix(20).joined(separator: "\n    ")
         return EpitopeError(
             .kernelProgramRefused, "the kernel refused the program at the level of \(level.rawValue) (\(reason)):\n    \(last)",
             remedy: "Linux 5.17 or later with type information (/sys/kernel/btf/vmlinux) is needed; epitope run needs neither")

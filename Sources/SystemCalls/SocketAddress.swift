@@ -14,11 +14,7 @@ public enum SocketAddress {
             return SocketEndpoint(address: dotted(bytes[4..<8]), port: port)
         case AF_INET6 where bytes.count >= 24:
             let port = UInt16(bytes[2]) << 8 | UInt16(bytes[3])
-            let address = bytes[8..<24]
-            if address.prefix(10).allSatisfy({ $0 == 0 }), address[18] == 0xFF, address[19] == 0xFF {
-                return SocketEndpoint(address: dotted(address.suffix(4)), port: port)
-            }
-            return text(ofIPv6: Array(address)).map { SocketEndpoint(address: $0, port: port) }
+            return endpoint(address: Array(bytes[8..<24]), port: port)
         case AF_UNIX where bytes.count > 2:
             let name = bytes[2...]
             let path = name.first == 0 ? [UInt8(ascii: "@")] + name.dropFirst() : Array(name.prefix { $0 != 0 })
@@ -26,6 +22,16 @@ public enum SocketAddress {
         default:
             return nil
         }
+    }
+
+    /// An IP address of 4 or 16 bytes with its port; an IPv4 address in IPv6 form as the IPv4 one.
+    public static func endpoint(address: [UInt8], port: UInt16) -> SocketEndpoint? {
+        if address.count == 4 { return SocketEndpoint(address: dotted(address[...]), port: port) }
+        guard address.count == 16 else { return nil }
+        if address.prefix(10).allSatisfy({ $0 == 0 }), address[10] == 0xFF, address[11] == 0xFF {
+            return SocketEndpoint(address: dotted(address.suffix(4)), port: port)
+        }
+        return text(ofIPv6: address).map { SocketEndpoint(address: $0, port: port) }
     }
 
     private static func dotted(_ bytes: ArraySlice<UInt8>) -> String {

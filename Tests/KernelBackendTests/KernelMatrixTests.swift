@@ -104,6 +104,19 @@ import Testing
         }
     }
 
+    @Test(arguments: ["write", "writev", "sendfile", "splice", "ring"], forms)
+    func sendsThatAreNoSocketCalls(_ call: String, _ form: String) async throws {
+        let watch = try #require(Watch.shared)
+        let receiver = Receiver(datagrams: true)
+        let run = try FixtureRun("call-stub", [form, "anonymous", call, String(receiver.port)])
+        let found = try #require(await watch.calls(of: run.processID).first, "no report; output: \(run.output)")
+        #expect(found.callersAddress == Announcement(run.output).callersAddress)
+        #expect(found.call == (call == "ring" ? .ringEnter : CriticalCall(rawValue: call)))
+        #expect(found.evidence.first?.kind == (form == "direct" ? .directCall : .libraryCall))
+        #expect(receiver.arrivals(datagrams: true) == 1, "it was watched only")
+        if call != "ring" { #expect(found.arguments.peer == SocketEndpoint(address: "127.0.0.1", port: receiver.port)) }
+    }
+
     @Test func oneReportOfALoop() async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)

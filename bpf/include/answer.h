@@ -177,6 +177,8 @@ static __always_inline int extract(__u32 slot, const int sleepable)
     struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
     if (!scratch) return 0;
     copy_arguments(&scratch->event, sleepable);
+    if (scratch->event.call_class != EPITOPE_CLASS_EXEC && scratch->event.call_class != EPITOPE_CLASS_RING)
+        describe_socket(&scratch->event, bpf_get_current_task_btf());
     copy_code(&scratch->event, &scratch->seen[SEEN_CALLER], sleepable);
     return 0;
 }
@@ -197,6 +199,7 @@ static __always_inline int judge(__u32 call_class, const int sleepable, const in
     struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
     struct epitope_event *event = &scratch->event;
     __builtin_memset(event, 0, __builtin_offsetof(struct epitope_event, region));
+    __builtin_memset(&event->socket, 0, sizeof event->socket);
     __builtin_memset(event->address, 0, sizeof event->address);
     __builtin_memset(event->path, 0, sizeof event->path);
     __builtin_memset(&scratch->walk, 0, sizeof scratch->walk);

@@ -5,7 +5,7 @@
 #include "memory.h"
 
 /* Which mapping of an inspection is meant. */
-enum { SEEN_LIBRARY, SEEN_CALLER, SEEN_WORD, SEEN_COUNT };
+enum { SEEN_LIBRARY, SEEN_CALLER, SEEN_WORD, SEEN_COUNT = 4 };
 
 /* A walk up a stack. */
 struct walk {
@@ -41,11 +41,11 @@ __attribute__((noinline)) int see(__u64 address, __u32 slot, __u32 place)
 {
     struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
     struct seen seen;
-    if (!scratch || place >= SEEN_COUNT) return -ERROR_BUSY;
+    if (!scratch) return -ERROR_BUSY;
     struct task_struct *task = bpf_get_current_task_btf();
     if (see_now(task, address, scratch->walk.stack_pointer, &seen)) return -ERROR_BUSY;
     if (seen.protection & FLAG_EXECUTE) settle_written(task, address + 1, &seen);
-    scratch->seen[place] = seen;
+    scratch->seen[place & (SEEN_COUNT - 1)] = seen;
     return 0;
 }
 
@@ -130,11 +130,12 @@ __attribute__((noinline)) int walk_stack(__u32 slot)
     walk->library_start = library->start;
 
     __u64 from = walk->stack_pointer;
-    __u32 bytes = sizeof scratch->words;
+    __u64 bytes = sizeof scratch->words;
     if (bpf_probe_read_user(scratch->words, sizeof scratch->words, (void *)from)) {
         /* The stack ends before: to the end of its page. */
         bytes = 4096 - (from & 4095);
-        if (bytes < 8 || bytes > 4096 || bpf_probe_read_user(scratch->words, bytes, (void *)from)) return -ERROR_BUSY;
+        FORGET(bytes);
+        if (bytes > 4096 || bpf_probe_read_user(scratch->words, bytes, (void *)from)) return -ERROR_BUSY;
     }
     walk->words = bytes / (walk->narrow ? 4 : 8);
     bpf_loop(walk->words, step, &slot, 0);

@@ -97,6 +97,12 @@ struct epitope_region {
     char name[EPITOPE_NAME_BYTES];     /* the last component of the file's path */
 };
 
+struct epitope_socket_state {          /* of the descriptor that the call names; family 0: none, or no IP socket */
+    epitope_u16 family, type;          /* AF_*, SOCK_* */
+    epitope_u16 local_port, peer_port; /* in host byte order */
+    epitope_u8 local[16], peer[16];    /* IPv4: the first four */
+};
+
 struct epitope_event {
     epitope_u64 time;                  /* nanoseconds of CLOCK_BOOTTIME */
     epitope_u64 start_time;            /* of the process, nanoseconds of CLOCK_BOOTTIME: with its number, who it was */
@@ -118,6 +124,7 @@ struct epitope_event {
     epitope_u32 subcall;               /* of socketcall; its arguments are those above */
     struct epitope_region region;      /* of the caller's address */
     struct epitope_region library;     /* of the instruction pointer */
+    struct epitope_socket_state socket;
     char command[16];
     epitope_u8 address[EPITOPE_ADDRESS_BYTES];
     char path[EPITOPE_PATH_BYTES];     /* of an exec-like call */

@@ -10,16 +10,18 @@
      (!(sleepable) || bpf_copy_from_user(to, length, (void *)(from))))
 
 /* Copies page by page, so that one missing page doesn't hide the others; how many bytes from the start on. */
-static __always_inline __u32 copy_pages(__u8 *to, __u32 room, __u64 from, __u64 wanted, const int sleepable)
+static __always_inline __u32 copy_pages(__u8 *to, __u64 from, __u64 wanted, const int sleepable)
 {
-    __u32 done = 0;
+    __u64 done = 0;
     #pragma unroll
     for (int page = 0; page < 3; page++) {
-        __u32 length = 4096 - ((from + done) & 4095);
+        __u64 length = 4096 - ((from + done) & 4095), place = done;
         if (done >= wanted) break;
         if (length > wanted - done) length = wanted - done;
-        if (done >= EPITOPE_CODE_BYTES || length > 4096 || done + length > EPITOPE_CODE_BYTES) break;
-        if (READ_USER(sleepable, to + (done & (EPITOPE_CODE_BYTES - 1)), length, from + done)) break;
+        FORGET(place);
+        FORGET(length);
+        if (place >= EPITOPE_CODE_BYTES || length > 4096 || place + length > EPITOPE_CODE_BYTES) break;
+        if (READ_USER(sleepable, to + place, length, from + done)) break;
         done += length;
     }
     return done;
@@ -33,7 +35,7 @@ static __always_inline void copy_code(struct epitope_event *event, const struct 
         if (end - caller > EPITOPE_SIDE_BYTES) end = caller + EPITOPE_SIDE_BYTES;
     }
     event->code_start = start;
-    event->code_length = copy_pages(event->code, EPITOPE_CODE_BYTES, start, end - start, sleepable);
+    event->code_length = copy_pages(event->code, start, end - start, sleepable);
 }
 
 static __always_inline __u64 user_word(__u64 address, int narrow)
@@ -47,7 +49,8 @@ static __always_inline void copy_address(struct epitope_event *event, __u64 addr
 {
     if (!address || !length) return;
     if (length > EPITOPE_ADDRESS_BYTES) length = EPITOPE_ADDRESS_BYTES;
-    __u32 bytes = length;
+    __u64 bytes = length;
+    FORGET(bytes);
     if (bytes > EPITOPE_ADDRESS_BYTES) return;
     if (!bpf_probe_read_user(event->address, bytes, (void *)address)) event->address_length = bytes;
 }
@@ -57,7 +60,7 @@ static __always_inline void copy_payload(struct epitope_event *event, __u64 addr
     event->payload_address = address;
     event->payload_length = length;
     event->payload_copied =
-        copy_pages(event->payload, EPITOPE_PAYLOAD_BYTES, address, length > EPITOPE_PAYLOAD_BYTES ? EPITOPE_PAYLOAD_BYTES : length, sleepable);
+        copy_pages(event->payload, address, length > EPITOPE_PAYLOAD_BYTES ? EPITOPE_PAYLOAD_BYTES : length, sleepable);
 }
 
 /* socketcall keeps its arguments in memory, as 32-bit words. */
@@ -115,6 +118,46 @@ static __always_inline void copy_arguments(struct epitope_event *event, const in
         length = user_word(pieces + size, narrow);
     }
     if (what >= TO) copy_payload(event, from, length, sleepable);
+}
+
+/* The file of a descriptor of the current process, or 0. */
+static __always_inline struct file *file_of(struct task_struct *task, __u32 descriptor)
+{
+    struct file *file = 0;
+    if (descriptor < BPF_CORE_READ(task, files, fdt, max_fds))
+        bpf_probe_read_kernel(&file, sizeof file, BPF_CORE_READ(task, files, fdt, fd) + descriptor);
+    return file;
+}
+
+static __always_inline int is_socket(struct file *file)
+{
+    return file && (BPF_CORE_READ(file, f_inode, i_mode) & TYPE_MASK) == TYPE_SOCKET;
+}
+
+/* What the socket that the call names says of itself: its process may be gone before the agent could ask. */
+static __always_inline void describe_socket(struct epitope_event *event, struct task_struct *task)
+{
+    __u32 splice = event->is_narrow ? 313 : 275, number = event->call_number;
+    struct file *file = file_of(task, number == splice ? event->arguments[2] : event->arguments[0]);
+    if (!is_socket(file)) return;
+    struct socket *socket = BPF_CORE_READ(file, private_data);
+    struct sock *sock = BPF_CORE_READ(socket, sk);
+    struct epitope_socket_state *state = &event->socket;
+    __u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);
+    state->type = BPF_CORE_READ(socket, type);
+    if (family == 2) {
+        __u32 local = BPF_CORE_READ(sock, __sk_common.skc_rcv_saddr), peer = BPF_CORE_READ(sock, __sk_common.skc_daddr);
+        __builtin_memcpy(state->local, &local, 4);
+        __builtin_memcpy(state->peer, &peer, 4);
+    } else if (family == 10) {
+        BPF_CORE_READ_INTO(&state->local, sock, __sk_common.skc_v6_rcv_saddr);
+        BPF_CORE_READ_INTO(&state->peer, sock, __sk_common.skc_v6_daddr);
+    } else {
+        return;
+    }
+    state->family = family;
+    state->local_port = BPF_CORE_READ(sock, __sk_common.skc_num);
+    state->peer_port = __builtin_bswap16(BPF_CORE_READ(sock, __sk_common.skc_dport));
 }
 
 static __always_inline void put_region(struct epitope_region *region, const struct seen *seen)

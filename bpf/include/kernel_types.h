@@ -13,7 +13,16 @@ struct dentry { struct qstr d_name; };
 struct path { struct dentry *dentry; };
 struct super_block { __u32 s_dev; unsigned long s_magic; };
 struct inode { __u16 i_mode; struct super_block *i_sb; unsigned long i_ino; unsigned int i_nlink; };
-struct file { struct inode *f_inode; struct path f_path; };
+struct file { struct inode *f_inode; struct path f_path; void *private_data; };
+struct in6_addr { __u8 bytes[16]; } __attribute__((aligned(4)));
+struct sock_common {
+    unsigned short skc_family;
+    __u32 skc_daddr, skc_rcv_saddr;
+    __u16 skc_dport, skc_num;
+    struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
+};
+struct sock { struct sock_common __sk_common; };
+struct socket { short type; struct sock *sk; };
 struct anon_vma { int unused; } __attribute__((aligned(8)));
 
 typedef struct { void *vdso; } mm_context_t;
@@ -56,7 +65,6 @@ struct bpf_iter__task_vma {
 
 #pragma clang attribute pop
 
-struct socket;
 struct sockaddr;
 struct msghdr;
 struct linux_binprm;

@@ -1,0 +1,111 @@
+import BehaviourBlocking
+import EpitopeModel
+import Foundation
+import KernelBackend
+import Synchronization
+import TestSupport
+
+/// The matrix of calls from unbacked memory against the kernel backend that denies, for a machine of its own: Debian's
+/// kernel in qemu, where security hooks run. Prints a line a case and ends with `RESULT ok=N failed=N`.
+///
+///     kernel-matrix [PLACE...]
+@main enum KernelMatrix {
+    static let forms = ["direct", "library"]
+    static let places = ["heap", "stack", "anonymous", "shared-anonymous", "memory-file", "unlinked-tmpfs", "written-page"]
+    static let calls = [
+        "exec", "connect", "send", "sendmsg", "sendmmsg", "bind", "listen", "accept", "write", "writev", "sendfile", "splice",
+        "ring",
+    ]
+
+    static func main() async throws {
+        let support = KernelSupport.current
+        say("level \(support.level.rawValue): \(support.reason)")
+        let backend = try KernelBackend()
+        let reports = Mutex<[StalledCall]>([])
+        let collecting = Task { for await call in backend.stalledCalls { reports.withLock { $0.append(call) } } }
+        let notices = Task { for await notice in backend.notices { say("notice \(notice)") } }
+        var ok = 0
+        var failed = 0
+        let asked = Array(CommandLine.arguments.dropFirst())
+        for form in forms {
+            for place in places where asked.isEmpty || asked.contains(place) {
+                for call in calls {
+                    let problems = try await problems(form, place, call, reports)
+                    if problems.isEmpty { ok += 1 } else { failed += 1 }
+                    say("\(problems.isEmpty ? "ok" : "FAILED") \(form) \(place) \(call) \(problems.joined(separator: "; "))")
+                }
+            }
+        }
+        for (name, arguments) in [("bench", ["100"]), ("repeat", ["50"])] {
+            let receiver = Receiver(datagrams: true)
+            let run = try Run("call-stub", [name] + arguments + [String(receiver.port)])
+            let arrived = receiver.arrivals(datagrams: true)
+            let isRight = name == "bench" ? arrived == 100 : arrived == 0 && run.output == "denied 50\n"
+            if isRight { ok += 1 } else { failed += 1 }
+            say("\(isRight ? "ok" : "FAILED") \(name): \(arrived) arrived, \(run.output)")
+        }
+        say("statistics \(backend.statistics)")
+        backend.stop()
+        collecting.cancel()
+        notices.cancel()
+        say("RESULT ok=\(ok) failed=\(failed)")
+    }
+
+    static func problems(
+        _ form: String, _ place: String, _ call: String, _ reports: borrowing Mutex<[StalledCall]>
+    ) async throws -> [String] {
+        var problems: [String] = []
+        let datagrams = call != "connect"
+        let receiver = Receiver(datagrams: datagrams)
+        let run = try Run("call-stub", [form, place, call, String(receiver.port)])
+        let announced = Announcement(run.output)
+        var report: StalledCall?
+        for _ in 0..<100 where report == nil {
+            report = reports.withLock { $0.first { $0.process.processID == run.processID } }
+            if report == nil { try await Task.sleep(for: .milliseconds(10)) }
+        }
+        guard let report else { return ["no report; \(run.output)"] }
+        if report.callersAddress != announced.callersAddress { problems.append("caller 0x\(String(report.callersAddress, radix: 16))") }
+        let base = announced.base ?? 0
+        if let offset = report.code.offset(of: base) {
+            if Array(report.code.bytes[offset...].prefix(announced.code.count)) != announced.code { problems.append("other code") }
+        } else {
+            problems.append("no code")
+        }
+        let isMemoryFile = place == "memory-file" || place == "unlinked-tmpfs"
+        let kind: EvidenceKind =
+            isMemoryFile ? .memoryFile : place == "written-page" ? .writtenImagePage : form == "direct" ? .directCall : .libraryCall
+        if report.evidence.first?.kind != kind { problems.append("evidence \(report.evidence)") }
+        let arrived = receiver.arrivals(datagrams: datagrams)
+        if isMemoryFile {
+            if report.action != .watched { problems.append("action \(report.action)") }
+        } else {
+            if report.action != .blocked { problems.append("action \(report.action)") }
+            if call != "ring", announced.errno != EPERM { problems.append("result: \(run.output.suffix(40))") }
+            if arrived != 0 { problems.append("\(arrived) arrived") }
+        }
+        return problems
+    }
+
+    private static func say(_ text: String) {
+        FileHandle.standardOutput.write(Data("\(text)\n".utf8))
+    }
+}
+
+/// A fixture that ran to its end.
+struct Run {
+    var processID: Int32
+    var output: String
+
+    init(_ name: String, _ arguments: [String]) throws {
+        let process = Process()
+        let pipe = Pipe()
+        process.executableURL = URL(fileURLWithPath: Fixtures.path(name))
+        process.arguments = arguments
+        process.standardOutput = pipe
+        try process.run()
+        output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        processID = process.processIdentifier
+    }
+}
