@@ -48,7 +48,10 @@ let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates"
 
 let package = Package(
     name: "epitope",
-    products: [.executable(name: "epitope", targets: ["epitope"])],
+    products: [
+        .executable(name: "epitope", targets: ["epitope"]),
+        .executable(name: "epitope-agent", targets: ["epitope-agent"]),
+    ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.4"),
@@ -112,6 +115,18 @@ let package = Package(
                 "SecureChannel", logging, serviceLifecycle,
             ]),
 
+        // What the front ends of a host share.
+        shell(
+            "HostFrontEnd",
+            [
+                "EpitopeModel", "BehaviourBlocking", "Extraction", "Novelty", "HostParameters", "HostStore", "HostPipeline",
+                "SecureChannel", "KernelBackend", argumentParser, logging,
+            ]),
+        .executableTarget(
+            name: "epitope-agent",
+            dependencies: ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "HostFrontEnd", "HostParameters", argumentParser, logging, unixSignals],
+            swiftSettings: strict),
+
         // What signatures are proven with.
         library("CPcap", pkgConfig: "libpcap", package: "libpcap-dev"),
         shell("Captures", ["CPcap", "EpitopeModel", "StreamReassembly"]),
@@ -159,7 +174,7 @@ let package = Package(
             name: "epitope",
             dependencies: [
                 "EpitopeModel", "BehaviourBlocking", "Extraction", "Signatures", "Novelty", "PacketCoding", "Rendering",
-                "SeccompBackend", "HostParameters", "HostStore", "HostPipeline", "SecureChannel", "SuricataDelivery", "CenterStore",
+                "SeccompBackend", "KernelBackend", "HostParameters", "HostStore", "HostPipeline", "HostFrontEnd", "SecureChannel", "SuricataDelivery", "CenterStore",
                 "CenterServer", "LocalCenter", "GlobalCenter", "Disassembly", "GoodwareIndex", "StreamReassembly", "WireProof",
                 "TokenSequences", "SignatureMaking", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance", "SignatureProving",
                 argumentParser, logging, serviceLifecycle, unixSignals,

@@ -7,14 +7,14 @@ struct Epitope: AsyncParsableCommand {
         commandName: "epitope",
         abstract: "Turns injected code, caught in the act, into a signature that is live in milliseconds.",
         discussion: """
-            On a host:      epitope enroll, then epitope run -- COMMAND
+            On a host:      epitope enroll, then epitope agent, or epitope run -- COMMAND
             At a site:      epitope local-center init, token, serve
             For the world:  epitope global-center init, token, serve
             On its own:     epitope goodware build, extract, verify
             """,
         version: "0.1.0",
         subcommands: [
-            RunCommand.self, EnrollCommand.self, HostCommand.self, PacketCommand.self, LocalCenterCommand.self,
+            RunCommand.self, AgentCommand.self, StatusCommand.self, EnrollCommand.self, HostCommand.self, PacketCommand.self, LocalCenterCommand.self,
             GlobalCenterCommand.self, GoodwareCommand.self, ExtractCommand.self, VerifyCommand.self,
         ])
 }

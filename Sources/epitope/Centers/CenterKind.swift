@@ -1,3 +1,4 @@
+import HostFrontEnd
 import ArgumentParser
 import CenterStore
 import EpitopeModel

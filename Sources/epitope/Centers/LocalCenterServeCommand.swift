@@ -1,4 +1,5 @@
 public import ArgumentParser
+import HostFrontEnd
 import CenterStore
 import EpitopeModel
 import Foundation

@@ -1,5 +1,6 @@
 public import ArgumentParser
 public import EpitopeModel
+import HostFrontEnd
 import Foundation
 import GoodwareFiles
 import Rendering

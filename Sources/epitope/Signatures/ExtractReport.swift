@@ -1,3 +1,4 @@
+import HostFrontEnd
 import Disassembly
 import EpitopeModel
 import Rendering

@@ -1,3 +1,4 @@
+import HostFrontEnd
 import Foundation
 import GoodwareFiles
 import GoodwareIndex

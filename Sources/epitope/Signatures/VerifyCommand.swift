@@ -1,3 +1,4 @@
+import HostFrontEnd
 import ArgumentParser
 import EpitopeModel
 import PatternScan

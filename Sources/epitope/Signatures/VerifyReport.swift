@@ -1,3 +1,4 @@
+import HostFrontEnd
 import EpitopeModel
 import Foundation
 

@@ -1,18 +1,18 @@
-import EpitopeModel
-import HostParameters
+package import EpitopeModel
+package import HostParameters
 import HostPipeline
 import HostStore
-import Logging
+package import Logging
 import SecureChannel
 
 /// The host's pipeline, wired: parameters, store, spool, and a client for each center that this host is enrolled at.
-struct HostReporter {
-    let parameters: HostParameters
+package struct HostReporter {
+    package let parameters: HostParameters
     private let pipeline: HostPipeline
     private let clients: [CenterClient]
     private let identityDirectories: [String]
 
-    init(_ stateOptions: HostStateOptions, _ options: PacketOptions, logger: Logger) throws {
+    package init(_ stateOptions: HostStateOptions, _ options: PacketOptions, logger: Logger) throws {
         var routes: [Destination: RoutedSender.Route] = [:]
         var clients: [CenterClient] = []
         var directories: [String] = []
@@ -43,7 +43,7 @@ struct HostReporter {
     }
 
     /// Works until the calls end and what can be sent is sent.
-    func report(_ calls: AsyncStream<StalledCall>) async {
+    package func report(_ calls: AsyncStream<StalledCall>) async {
         await withTaskGroup(of: Void.self) { group in
             for (client, directory) in zip(clients, identityDirectories) {
                 group.addTask { await client.keepWarm() }

@@ -1,18 +1,18 @@
 public import ArgumentParser
 public import BehaviourBlocking
 public import Extraction
-import HostStore
+public import HostStore
 public import Novelty
 
 /// Options of what is made of a stalled call, and where it goes.
-struct PacketOptions: ParsableArguments {
+package struct PacketOptions: ParsableArguments {
     /// Which centers a host sends to.
-    enum SendTo: String, CaseIterable, ExpressibleByArgument {
+    package enum SendTo: String, CaseIterable, ExpressibleByArgument {
         case local
         case global
         case both
 
-        var destinations: [Destination] {
+        package var destinations: [Destination] {
             switch self {
             case .local: [.local]
             case .global: [.global]
@@ -22,33 +22,35 @@ struct PacketOptions: ParsableArguments {
     }
 
     @Option(help: "Which center packets go to: local, global or both.")
-    var sendTo: SendTo = .local
+    package var sendTo: SendTo = .local
 
     @Flag(help: "Send the 32 bytes that end at the caller's address instead of the code.")
-    var signatureOnHost = false
+    package var signatureOnHost = false
 
     @Option(help: "Packets that this host sends in 24 hours.")
-    var packetsPerDay = DailyQuota.defaultLimit
+    package var packetsPerDay = DailyQuota.defaultLimit
 
     @Option(help: "A packet is a duplicate when these match an earlier one's: both, parameters, code or either.")
-    var duplicateWhen: NoveltyPolicy.Criteria = .both
+    package var duplicateWhen: NoveltyPolicy.Criteria = .both
 
     @Option(help: "How they match: exact or near.")
-    var matching: NoveltyPolicy.Matching = .exact
+    package var matching: NoveltyPolicy.Matching = .exact
 
     @Option(help: "With near: the largest distance of code, 0 (the same) to 1.")
-    var codeDistance = NoveltyPolicy.defaultCodeDistance
+    package var codeDistance = NoveltyPolicy.defaultCodeDistance
 
     @Option(help: "With near: the most parameters that differ.")
-    var parameterDistance = NoveltyPolicy.defaultParameterDistance
+    package var parameterDistance = NoveltyPolicy.defaultParameterDistance
 
-    func validate() throws {
+    package init() {}
+
+    package func validate() throws {
         guard packetsPerDay >= 0 else { throw ValidationError("--packets-per-day takes 0 or more") }
         guard (0...1).contains(codeDistance) else { throw ValidationError("--code-distance takes 0 to 1") }
         guard parameterDistance >= 0 else { throw ValidationError("--parameter-distance takes 0 or more") }
     }
 
-    var storeSettings: HostStoreSettings {
+    package var storeSettings: HostStoreSettings {
         HostStoreSettings(
             novelty: NoveltyPolicy(
                 criteria: duplicateWhen, matching: matching, codeDistance: codeDistance,

@@ -2,25 +2,25 @@ import EpitopeModel
 import Foundation
 
 /// What the commands print.
-enum Console {
+package enum Console {
     /// A line on standard output, at once: whoever started a server waits for it.
-    static func say(_ line: String) {
+    package static func say(_ line: String) {
         FileHandle.standardOutput.write(Data((line + "\n").utf8))
     }
 
     /// A line on standard error, for a person.
-    static func note(_ line: String) {
+    package static func note(_ line: String) {
         FileHandle.standardError.write(Data("epitope: \(line)\n".utf8))
     }
 
-    static func json(_ value: some Encodable) throws -> String {
+    package static func json(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
     /// Rows in columns as wide as they must be; the first row is the heading.
-    static func table(_ rows: [[String]]) -> String {
+    package static func table(_ rows: [[String]]) -> String {
         let columns = rows.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
         return rows.map { row in
@@ -34,7 +34,7 @@ enum Console {
     }
 
     /// A time as people read it, in UTC to the millisecond.
-    static func time(_ milliseconds: Double) -> String {
+    package static func time(_ milliseconds: Double) -> String {
         Date(timeIntervalSince1970: milliseconds / 1000).formatted(
             Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }

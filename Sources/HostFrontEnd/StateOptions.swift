@@ -1,12 +1,12 @@
-import ArgumentParser
+package import ArgumentParser
 import EpitopeModel
 import Foundation
 
 /// Where a part of Epitope keeps what it must not forget.
-enum StateDirectory {
+package enum StateDirectory {
     /// The folder of a part: what `--state` says, else one below `/var/lib/epitope` for root and below
     /// `$XDG_STATE_HOME` or `~/.local/state` for others.
-    static func path(_ option: String?, part: String) -> String {
+    package static func path(_ option: String?, part: String) -> String {
         if let option { return option }
         if getuid() == 0 { return "/var/lib/epitope/\(part)" }
         let environment = ProcessInfo.processInfo.environment
@@ -16,12 +16,14 @@ enum StateDirectory {
 }
 
 /// `--state` of the commands of a host.
-struct HostStateOptions: ParsableArguments {
+package struct HostStateOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The host's state folder.", valueName: "folder"))
-    var state: String?
+    package var state: String?
 
-    var directory: String { StateDirectory.path(state, part: "host") }
+    package init() {}
+
+    package var directory: String { StateDirectory.path(state, part: "host") }
 
     /// Where the identity towards a center is kept.
-    func identityDirectory(_ destination: String) -> String { "\(directory)/\(destination)" }
+    package func identityDirectory(_ destination: String) -> String { "\(directory)/\(destination)" }
 }

@@ -1,0 +1,92 @@
+import ArgumentParser
+import BehaviourBlocking
+import EpitopeModel
+import Foundation
+import HostFrontEnd
+import HostParameters
+import KernelBackend
+import Logging
+import UnixSignals
+
+/// `epitope agent`: behaviour blocking for every process of the machine. A program of its own, since it runs as root: it
+/// links no center.
+@main
+struct EpitopeAgent: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "epitope agent",
+        abstract: "Protect every process of this machine by an eBPF program.",
+        discussion: """
+            Critical calls (exec, connect, send, bind, listen, accept, and sends by write, sendfile, splice or io_uring) \
+            that come from memory that no file image stands behind are denied with EPERM where the kernel runs BPF LSM; \
+            elsewhere their process is killed right after the call. What made them is sent to the center. Needs root \
+            and Linux 5.17. The kernel program judges alone: it goes on until the agent ends.
+            """)
+
+    /// The level that is asked for.
+    enum LevelOption: String, CaseIterable, ExpressibleByArgument {
+        case best
+        case hooks
+        case tracepoints
+    }
+
+    @OptionGroup var stateOptions: HostStateOptions
+    @OptionGroup var packetOptions: PacketOptions
+
+    @Option(help: "What is done about an attack: block; stop or kill the process, too; or watch only.")
+    var action: Policy.Action = .block
+
+    @Option(help: "What is done about a call that can't be inspected: deny (by hooks only) or allow. It is told in any case.")
+    var uninspectable: Policy.Uninspectable = .deny
+
+    @Option(help: "Where calls are seen: by security hooks, by tracepoints, or by the best that the kernel offers.")
+    var level: LevelOption = .best
+
+    @Flag(help: "Say which level this kernel offers, why, and what to change for the better one; then end.")
+    var check = false
+
+    @Flag(help: "Say on standard error what is found, sent and counted.")
+    var verbose = false
+
+    func run() async throws {
+        let support = KernelSupport.current
+        if check {
+            for line in AgentStatus.describe(support) { Console.say(line) }
+            return
+        }
+        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        var logger = Logger(label: "epitope-agent")
+        logger.logLevel = verbose ? .info : .warning
+        let reporter = try HostReporter(stateOptions, packetOptions, logger: logger)
+        let parameters = reporter.parameters
+        let chosen: ProtectionLevel = level == .hooks ? .hooks : level == .tracepoints ? .tracepoints : support.level
+        let backend = try KernelBackend(
+            policy: Policy(action: action, uninspectable: uninspectable), level: chosen,
+            processParameters: { parameters.inspect(processID: $0, threadID: $1) })
+        let file = StatusFile(directory: stateOptions.directory)
+        Console.note("protecting every process by \(chosen.rawValue): \(support.reason)")
+        if chosen == .tracepoints, let remedy = support.remedy {
+            Console.note("calls can't be denied at this level. To have them denied: \(remedy)")
+        }
+        let ending = Task {
+            for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
+                backend.stop()
+                break
+            }
+        }
+        let notices = Task { for await notice in backend.notices { Console.note("\(notice)") } }
+        let status = Task {
+            while !Task.isCancelled {
+                file.write(AgentStatus(backend, action: action))
+                try? await Task.sleep(for: .seconds(1))
+            }
+        }
+        await reporter.report(backend.stalledCalls)
+        status.cancel()
+        ending.cancel()
+        notices.cancel()
+        file.remove()
+        let statistics = backend.statistics
+        if statistics.dropped > 0 { Console.note("\(statistics.dropped) reports were dropped: more came than could be read") }
+        if verbose { Console.note("\(statistics.inspected) calls inspected, \(statistics.actedUpon) acted upon") }
+    }
+}
