@@ -203,6 +203,9 @@ let package = Package(
 
         // Benchmarks and experiments. None of them is a product.
         .executableTarget(
+            name: "program-cost", dependencies: ["BehaviourBlocking", "KernelBackend"], path: "Fixtures/ProgramCost",
+            swiftSettings: strict),
+        .executableTarget(
             name: "signature-bench",
             dependencies: [
                 "EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "StreamReassembly", "WireProof", "TokenSequences",

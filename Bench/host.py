@@ -1,7 +1,7 @@
 """The host benchmark. Usage: host.py BUILD_FOLDER [--runs N] [--calls N] [--rounds N]
 
 Run by Bench/bench-host in a network namespace of its own. It measures
-1. a benign critical call, bare and under `epitope run`, in turns;
+1. what protection costs benign calls and real loads (host_cost.py);
 2. the time from a blocked call to its packet in the center's store and to its rule live in Suricata, beside the
    reload that the same Suricata needs by itself.
 """
@@ -18,6 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import host_cost
 
 SURICATA = """%YAML 1.1
 ---
@@ -88,22 +90,6 @@ def started(words, log, **options):
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-def call_costs(words):
-    out = subprocess.run(words, check=True, capture_output=True, text=True).stdout
-    return {name: float(cost) for name, cost in (line.split() for line in out.splitlines())}
-
-
-def benign_calls(build, folder, calls, rounds):
-    bare, watched = [], []
-    for number in range(rounds):
-        say(f"benign calls: round {number + 1} of {rounds}")
-        bare.append(call_costs([build / "call-cost", str(calls)]))
-        watched.append(
-            call_costs([build / "epitope", "run", "--state", folder / "idle", "--", build / "call-cost", str(calls)]))
-    middle = lambda rows, name: statistics.median(row[name] for row in rows)
-    return {name: (middle(bare, name), middle(watched, name)) for name in bare[0]}
 
 
 def free_port():
@@ -189,7 +175,8 @@ def main():
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="epitope-bench-"))
     try:
-        costs = benign_calls(options.build, folder, options.calls, options.rounds)
+        costs = host_cost.measure(options.build, folder, options.calls, options.rounds, say)
+        program = host_cost.program_cost(options.build, options.calls) if "agent" in costs else None
         to_stored, to_live, reloads = chain(options.build, folder, options.runs)
     except BaseException:
         for log in sorted(folder.glob("*.log")):
@@ -198,10 +185,10 @@ def main():
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
-    print(f"\nA benign call: nanoseconds, median of {options.rounds} rounds of {options.calls} calls")
-    print(f"{'call':12}{'unprotected':>14}{'epitope run':>14}{'more by':>12}")
-    for name, (bare, watched) in costs.items():
-        print(f"{name:12}{bare:14.0f}{watched:14.0f}{watched - bare:12.0f}")
+    host_cost.show(costs, options.rounds, options.calls)
+    if program:
+        print(f"the kernel program by the kernel's own count: {program['nanoseconds']:.0f} ns a run (two looks at the clock"
+              f" included), {program['instructions']:.0f} instructions in all")
     print(f"\nFrom the blocked call, {options.runs} runs: milliseconds")
     print(f"{'':30}{'median':>10}{'worst':>10}")
     rows = [("to the packet stored", to_stored), ("to the rule live", to_live), ("Suricata's bare reload", reloads)]
@@ -209,7 +196,7 @@ def main():
         print(f"{name:30}{statistics.median(values):10.2f}{max(values):10.2f}")
     print(f"{'rule live less bare reload':30}{statistics.median(to_live) - statistics.median(reloads):10.2f}")
     print(
-        f"\nRESULT call_ns_bare={costs['sendto'][0]:.0f} call_ns_seccomp={costs['sendto'][1]:.0f}"
+        f"\nRESULT {host_cost.keys(costs, program)}"
         f" blocked_to_stored_ms={statistics.median(to_stored):.2f} blocked_to_live_ms={statistics.median(to_live):.1f}"
         f" suricata_reload_ms={statistics.median(reloads):.1f}")
 

@@ -18,7 +18,7 @@ struct EpitopeAgent: AsyncParsableCommand {
         discussion: """
             Critical calls (exec, connect, send, bind, listen, accept, and sends by write, sendfile, splice or io_uring) \
             that come from memory that no file image stands behind are denied with EPERM where the kernel runs BPF LSM; \
-            elsewhere their process is killed right after the call. What made them is sent to the center. Needs root \
+            elsewhere they are reported, and with --without-hooks kill their process is killed right after. What made them is sent to the center. Needs root \
             and Linux 5.17. The kernel program judges alone: it goes on until the agent ends.
             """)
 
@@ -35,8 +35,17 @@ struct EpitopeAgent: AsyncParsableCommand {
     @Option(help: "What is done about an attack: block; stop or kill the process, too; or watch only.")
     var action: Policy.Action = .block
 
+    /// What is done where calls can't be denied.
+    enum WithoutHooks: String, CaseIterable, ExpressibleByArgument {
+        case watch
+        case kill
+    }
+
+    @Option(help: "What becomes of block where the kernel has no security hooks: watch only, or kill the process.")
+    var withoutHooks: WithoutHooks = .watch
+
     @Option(help: "What is done about a call that can't be inspected: deny (by hooks only) or allow. It is told in any case.")
-    var uninspectable: Policy.Uninspectable = .deny
+    var uninspectable: Policy.Uninspectable = .allow
 
     @Option(help: "Where calls are seen: by security hooks, by tracepoints, or by the best that the kernel offers.")
     var level: LevelOption = .best
@@ -59,6 +68,8 @@ struct EpitopeAgent: AsyncParsableCommand {
         let reporter = try HostReporter(stateOptions, packetOptions, logger: logger)
         let parameters = reporter.parameters
         let chosen: ProtectionLevel = level == .hooks ? .hooks : level == .tracepoints ? .tracepoints : support.level
+        let canDeny = chosen == .hooks || action != .block
+        let action = canDeny ? action : withoutHooks == .kill ? .kill : .watch
         let backend = try KernelBackend(
             policy: Policy(action: action, uninspectable: uninspectable), level: chosen,
             processParameters: { parameters.inspect(processID: $0, threadID: $1) })
