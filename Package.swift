@@ -88,17 +88,18 @@ let package = Package(
         pure("PacketCoding", ["EpitopeModel", "Signatures", protobuf]),
 
         // The host.
+        pure("UnwindTables"),
         .target(name: "CProcessFiles"),
         shell("SystemCalls", ["CProcessFiles", "EpitopeModel"]),
         .target(name: "CSeccomp"),
-        shell("SeccompBackend", ["CProcessFiles", "CSeccomp", "EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls"]),
+        shell("SeccompBackend", ["CProcessFiles", "CSeccomp", "EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables"]),
         library("CBpf", pkgConfig: "libbpf", package: "libbpf-dev"),
         .target(name: "CKernelProgram", dependencies: ["CBpf"]),
         .executableTarget(name: "embed-program", path: "Tools/EmbedProgram", swiftSettings: strict),
         .plugin(name: "KernelProgram", capability: .buildTool(), dependencies: ["embed-program"]),
         .target(
             name: "KernelBackend",
-            dependencies: ["CProcessFiles", "CKernelProgram", "EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls"],
+            dependencies: ["CProcessFiles", "CKernelProgram", "EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables"],
             swiftSettings: strict, plugins: ["KernelProgram"]),
         shell("HostParameters", ["CProcessFiles", "EpitopeModel", crypto]),
         shell("HostStore", ["EpitopeModel", "Novelty", "PacketCoding", grdb]),
@@ -233,7 +234,7 @@ let package = Package(
         tests("PacketCodingTests", ["EpitopeModel", "Signatures", "PacketCoding"]),
         tests(
             "SeccompBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "protect"]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "protect"]),
         tests(
             "KernelBackendTests",
             ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "EpitopeStubs", "call-stub", "kernel-matrix"]),

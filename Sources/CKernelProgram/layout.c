@@ -33,6 +33,7 @@ static const struct {
     MEMBER(epitope_excuse_key, first), MEMBER(epitope_excuse_key, second), MEMBER(epitope_excuse_key, subject),
     MEMBER(epitope_said, start_time), MEMBER(epitope_said, callers_address), MEMBER(epitope_said, process),
     MEMBER(epitope_said, call_number),
+    MEMBER(epitope_site, inode), MEMBER(epitope_site, offset), MEMBER(epitope_site, device),
     MEMBER(epitope_mark, marked), MEMBER(epitope_mark, reason),
 };
 

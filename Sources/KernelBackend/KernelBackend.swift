@@ -85,6 +85,9 @@ public final class KernelBackend: BehaviourBlockingBackend {
         program = try LoadedProgram(level: self.level, policy: epitope_policy(policy, level: self.level))
         (stalledCalls, calls) = AsyncStream.makeStream(of: StalledCall.self, bufferingPolicy: .bufferingOldest(Self.bufferedCalls))
         (notices, noticesEnd) = AsyncStream.makeStream(of: Notice.self, bufferingPolicy: .bufferingOldest(Self.bufferedCalls))
+        for library in CLibraries.running() {
+            if let frames = LibraryFrames(library), !program.set(frames) { break }
+        }
         // What is attached already marks what is new; now for the old.
         try program.findMarks()
         Thread { [self] in run() }.start()

@@ -77,6 +77,16 @@ final class LoadedProgram: Sendable {
         }
     }
 
+    /// Makes the frames of a library known. Whether all of them had a place.
+    func set(_ library: LibraryFrames) -> Bool {
+        handle.withLock { handle in
+            library.sizes.allSatisfy { offset, size in
+                var site = epitope_site(inode: library.inode, offset: offset, device: library.device, unused: 0)
+                return epitope_program_set_frame(handle.pointer, &site, size) == 0
+            }
+        }
+    }
+
     /// What was counted, by `epitope_counter`.
     var counters: [UInt64] {
         var values = [UInt64](repeating: 0, count: Int(EPITOPE_COUNTERS.rawValue))

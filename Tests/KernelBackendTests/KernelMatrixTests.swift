@@ -93,6 +93,16 @@ import Testing
         #expect(found.callersAddress == Announcement(run.output).callersAddress)
     }
 
+    /// Return addresses into the program itself are left in the library's frame: only its unwind tables tell.
+    @Test(arguments: ["send", "connect", "sendmsg"]) func staleReturnAddressesDontHideTheCaller(_ call: String) async throws {
+        let watch = try #require(Watch.shared)
+        let receiver = Receiver(datagrams: call != "connect")
+        let run = try FixtureRun("call-stub", ["library", "anonymous", call, String(receiver.port), "stale"])
+        let found = try #require(await watch.calls(of: run.processID).first, "no report; output: \(run.output)")
+        #expect(found.callersAddress == Announcement(run.output).callersAddress)
+        #expect(found.evidence.first?.kind == .libraryCall)
+    }
+
     @Test func codeThatSendsItself() async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)

@@ -2,6 +2,7 @@ import Glibc
 import Testing
 
 @testable import SeccompBackend
+@testable import UnwindTables
 
 @Suite struct FrameProgramTests {
     /// Runs instructions on top of what a compiler's common part says: CFA = rsp + 8, return address below.

@@ -89,9 +89,9 @@ __attribute__((noinline)) int find(__u32 slot)
     if (is_unbacked(library)) return EPITOPE_FINDING_DIRECT;
     int library_written = library->may_be_written;
     put_region(&event->library, library);
-    int result = walk_stack(slot);
-    bpf_probe_read_kernel(event->stack, sizeof event->stack, scratch->words);
-    event->stack_count = EPITOPE_KEPT_WORDS;
+    int result = walk_stack(slot, event->instruction_pointer);
+    if (!bpf_probe_read_user(event->stack, sizeof event->stack, (void *)event->stack_pointer))
+        event->stack_count = EPITOPE_KEPT_WORDS;
     if (result) return EPITOPE_FINDING_UNINSPECTABLE;
 
     if (!walk->found_caller && event->call_class == EPITOPE_CLASS_EXEC) {
@@ -108,7 +108,7 @@ __attribute__((noinline)) int find(__u32 slot)
                 walk->caller = pointer;
                 walk->found_caller = 1;
                 *caller = *library;
-            } else if (walk_stack(slot)) {
+            } else if (walk_stack(slot, pointer)) {
                 return EPITOPE_FINDING_UNINSPECTABLE;
             }
         }

@@ -33,6 +33,15 @@ struct {
     __type(value, struct scratch);
 } scratches SEC(".maps");
 
+/* The distance from the stack pointer to the end of the frame at a site, from the library's unwind tables; the agent
+ * fills it for the C libraries. A site that is missing has no such frame, or isn't known. */
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, EPITOPE_SITES);
+    __type(key, struct epitope_site);
+    __type(value, __u32);
+} frames SEC(".maps");
+
 /* The functions below that are not static are verified once each, which keeps the verifier's work small. They name their
  * scratch space by its slot. */
 
@@ -116,9 +125,41 @@ static long step(__u32 index, void *context)
     return 1;
 }
 
-/* Walks the stack that `walk.stack_pointer` is of, past the frames of the library in SEEN_LIBRARY. 0, or negative when
+/* Steps up exactly, frame by frame, as long as the library's frames are known. 1: the caller was found. 0: `from` is how
+ * far it came, and the words from there have to be looked through. Negative: the address space is busy. */
+static __always_inline int walk_frames(struct walk *walk, struct scratch *scratch, __u32 slot, __u64 pointer, __u64 *from)
+{
+    __u64 start = scratch->seen[SEEN_LIBRARY].start, offset = scratch->seen[SEEN_LIBRARY].offset;
+    for (int depth = 0; depth < 16; depth++) {
+        struct epitope_site site = {walk->library_inode, offset + (pointer - 1 - start), walk->library_device, 0};
+        __u32 *size = bpf_map_lookup_elem(&frames, &site);
+        __u64 word = 0;
+        if (!size || bpf_probe_read_user(&word, 8, (void *)(*from + *size - 8))) return 0;
+        if (word <= 0x1000 || word >= 0x7ffffffff000) return 0;
+        if (see(word - 1, slot, SEEN_WORD)) return -ERROR_BUSY;
+        struct seen *at = &scratch->seen[SEEN_WORD];
+        if (!(at->protection & FLAG_EXECUTE)) return 0;
+        if (at->inode != walk->library_inode || at->device != walk->library_device) {
+            /* Code that went into the library by a jump, with a return address of its choice, isn't believed. The kernel's
+             * page: a signal's frame, whose handler the library's function is. */
+            if (at->is_loader || at->backing == EPITOPE_BACKING_KERNEL || !follows_call(word, at->start)) return 0;
+            walk->found_caller = 1;
+            walk->caller = word;
+            scratch->seen[SEEN_CALLER] = *at;
+            *from += *size;
+            return 1;
+        }
+        *from += *size;
+        pointer = word;
+        start = at->start;
+        offset = at->offset;
+    }
+    return 0;
+}
+
+/* Walks the stack that `walk.stack_pointer` is of, past the frames of the library in SEEN_LIBRARY, which `pointer` lies in. 0, or negative when
  * its words can't be read or the address space is busy. */
-__attribute__((noinline)) int walk_stack(__u32 slot)
+__attribute__((noinline)) int walk_stack(__u32 slot, __u64 pointer)
 {
     struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
     if (!scratch) return -ERROR_BUSY;
@@ -130,6 +171,11 @@ __attribute__((noinline)) int walk_stack(__u32 slot)
     walk->library_start = library->start;
 
     __u64 from = walk->stack_pointer;
+    if (!walk->narrow && walk->has_library) {
+        int found = walk_frames(walk, scratch, slot, pointer, &from);
+        if (found < 0) return found;
+        if (found && (is_unbacked(&scratch->seen[SEEN_CALLER]) || !walk->wants_deeper)) return 0;
+    }
     __u64 bytes = sizeof scratch->words;
     if (bpf_probe_read_user(scratch->words, sizeof scratch->words, (void *)from)) {
         /* The stack ends before: to the end of its page. */

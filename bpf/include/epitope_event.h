@@ -26,6 +26,7 @@ enum {
     EPITOPE_ADDRESS_BYTES = 128,   /* struct sockaddr_storage */
     EPITOPE_NAME_BYTES = 64,
     EPITOPE_SYSCALLS = 512,
+    EPITOPE_SITES = 131072,        /* of C libraries, whose frames are known; one library has some 30,000 */
 };
 
 /* What a system call's number means to the program. */
@@ -154,6 +155,12 @@ struct epitope_excuse_key {
     epitope_u64 first;
     epitope_u32 second;
     epitope_u32 subject;               /* enum epitope_subject */
+};
+
+/* A place in a library's image, after a call or a system call: how far its frame reaches is known for it. */
+struct epitope_site {
+    epitope_u64 inode, offset;         /* offset: in the file, of the instruction's last byte */
+    epitope_u32 device, unused;
 };
 
 struct epitope_mark {

@@ -35,7 +35,7 @@ struct mm_struct {
 };
 
 struct vm_area_struct {
-    unsigned long vm_start, vm_end, vm_flags;
+    unsigned long vm_start, vm_end, vm_flags, vm_pgoff;
     struct mm_struct *vm_mm;
     struct anon_vma *anon_vma;
     struct file *vm_file;

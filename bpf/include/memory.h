@@ -6,7 +6,7 @@
 
 /* A mapping; small enough for the stack. */
 struct seen {
-    __u64 start, end, inode;
+    __u64 start, end, inode, offset;     /* offset: of the mapping's start, in its file */
     __u32 device;
     __u8 protection, backing, may_be_written, is_loader;
     __u64 stack_pointer;                 /* given: an anonymous mapping around it is a stack */
@@ -49,6 +49,7 @@ static long look(struct task_struct *task, struct vm_area_struct *vma, void *con
     bpf_probe_read_kernel_str(name, sizeof name, from);
     seen->inode = BPF_CORE_READ(inode, i_ino);
     seen->device = BPF_CORE_READ(inode, i_sb, s_dev);
+    seen->offset = vma->vm_pgoff << 12;
     if (is_memory_file(inode)) {
         /* Shared anonymous memory and System V segments are files of the kernel's own. */
         int zero = name[0] == 'd' && name[1] == 'e' && name[2] == 'v' && name[3] == '/' && name[4] == 'z';

@@ -1,5 +1,6 @@
 import CSeccomp
 import Glibc
+import UnwindTables
 
 /// The unwind tables of images, read from their files and kept.
 ///

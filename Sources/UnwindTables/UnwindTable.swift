@@ -1,24 +1,24 @@
 /// The unwind tables of one x86-64 ELF image (`.eh_frame_hdr` and `.eh_frame`, Linux Standard Base 5, 10.6): bytes in,
 /// the size of a frame out. The bytes may be anything.
-struct UnwindTable: Sendable {
+public struct UnwindTable: Sendable {
     /// The most of an image that is read: the headers, and the tables.
-    static let largestHeader = 64 << 10
+    public static let largestHeader = 64 << 10
     static let largestTables = 8 << 20
 
     /// A loadable segment.
-    struct Segment: Equatable, Sendable {
-        var offset: UInt64
-        var address: UInt64
-        var size: UInt64
+    public struct Segment: Equatable, Sendable {
+        public var offset: UInt64
+        public var address: UInt64
+        public var size: UInt64
     }
 
     /// Where an image's tables are, from its headers.
-    struct Layout: Equatable, Sendable {
-        var segments: [Segment]
-        var index: Segment
+    public struct Layout: Equatable, Sendable {
+        public var segments: [Segment]
+        public var index: Segment
 
         /// The address that a place in the file is loaded at, before relocation.
-        func address(ofFileOffset offset: UInt64) -> UInt64? {
+        public func address(ofFileOffset offset: UInt64) -> UInt64? {
             for segment in segments where offset >= segment.offset && offset - segment.offset < segment.size {
                 return segment.address &+ (offset - segment.offset)
             }
@@ -26,14 +26,15 @@ struct UnwindTable: Sendable {
         }
     }
 
-    let layout: Layout
+    /// Where the tables are.
+    public let layout: Layout
     /// What the file holds from the index's start to the end of its segment.
     private let bytes: [UInt8]
     private let count: Int
     private let table: Int
 
     /// Reads the headers of an image; `nil` when it isn't one for x86-64, or has no index.
-    static func layout(ofImage header: [UInt8]) -> Layout? {
+    public static func layout(ofImage header: [UInt8]) -> Layout? {
         header.withUnsafeBytes { raw in
             guard raw.count >= 64, raw.starts(with: [0x7F, 0x45, 0x4C, 0x46, 2, 1]) else { return nil }
             var machine = ByteReader(raw, from: 18, to: 20)
@@ -59,7 +60,7 @@ struct UnwindTable: Sendable {
     }
 
     /// The part of the file that the tables are read from; `nil` when it is too large or makes no sense.
-    static func range(of layout: Layout) -> (offset: UInt64, count: Int)? {
+    public static func range(of layout: Layout) -> (offset: UInt64, count: Int)? {
         for segment in layout.segments where layout.index.offset >= segment.offset {
             let before = layout.index.offset - segment.offset
             guard before < segment.size else { continue }
@@ -70,7 +71,7 @@ struct UnwindTable: Sendable {
     }
 
     /// - Parameter bytes: the file's, of ``range(of:)``. Linkers put `.eh_frame` right behind its index.
-    init?(_ layout: Layout, _ bytes: [UInt8]) {
+    public init?(_ layout: Layout, _ bytes: [UInt8]) {
         let opened = bytes.withUnsafeBytes { raw -> (Int, Int)? in
             var reader = ByteReader(raw, from: 0, to: raw.count)
             // Version 1; a count of 4 bytes; a sorted table of pairs of 4 bytes, relative to the index.
@@ -89,7 +90,7 @@ struct UnwindTable: Sendable {
 
     /// The distance from the stack pointer to the CFA at an address (before relocation) within a function: the return
     /// address lies in the eight bytes below the CFA. `nil` where the tables don't say so.
-    func frameSize(at address: UInt64) -> Int? {
+    public func frameSize(at address: UInt64) -> Int? {
         bytes.withUnsafeBytes { raw in
             guard let description = description(for: address, raw) else { return nil }
             return Self.frameSize(at: address, description: description, raw, base: layout.index.address)

@@ -1,0 +1,93 @@
+import Foundation
+import UnwindTables
+
+/// How far the frames of a C library reach, at every place that a call returns to: with it the kernel program finds the
+/// library's caller exactly, where a stale word of the stack could be taken for it.
+struct LibraryFrames {
+    var inode: UInt64
+    /// As the kernel encodes it: major << 20 | minor.
+    var device: UInt32
+    /// By the place in the file of a calling instruction's last byte: the distance from the stack pointer to the frame's
+    /// end.
+    var sizes: [UInt64: UInt32]
+
+    /// Larger ones are left to the look through the stack.
+    static let largestImage = 16 << 20
+
+    /// `nil` for an image without unwind tables.
+    init?(_ library: CLibraries.Library) {
+        guard let bytes = FileManager.default.contents(atPath: library.path).map({ [UInt8]($0) }), bytes.count <= Self.largestImage,
+            let layout = UnwindTable.layout(ofImage: Array(bytes.prefix(UnwindTable.largestHeader))),
+            let range = UnwindTable.range(of: layout), range.offset < UInt64(bytes.count)
+        else { return nil }
+        let start = Int(range.offset)
+        guard let table = UnwindTable(layout, Array(bytes[start..<min(bytes.count, start + range.count)])) else { return nil }
+        inode = library.inode
+        device = library.device
+        sizes = [:]
+        for (lower, upper) in library.executable {
+            let end = min(upper, bytes.count)
+            guard lower + 8 < end else { continue }
+            for place in (lower + 8)..<end where Self.mayReturnHere(bytes, place) {
+                guard let address = layout.address(ofFileOffset: UInt64(place - 1)), let size = table.frameSize(at: address),
+                    let size = UInt32(exactly: size), size >= 8
+                else { continue }
+                sizes[UInt64(place - 1)] = size
+            }
+        }
+    }
+
+    /// Whether a system call, a relative call or a call through a register or memory may end right before a place. Bytes
+    /// that only look like one do no harm: their frame is as the tables say.
+    private static func mayReturnHere(_ bytes: [UInt8], _ place: Int) -> Bool {
+        if bytes[place - 2] == 0x0F && bytes[place - 1] == 0x05 { return true }
+        if bytes[place - 5] == 0xE8 { return true }
+        for length in [2, 3, 4, 6, 7] where bytes[place - length] == 0xFF && bytes[place - length + 1] & 0x38 == 0x10 { return true }
+        return false
+    }
+}
+
+/// The C libraries that processes of this machine have mapped.
+enum CLibraries {
+    struct Library {
+        /// A path that leads to the mapped file, whatever has become of its name.
+        var path: String
+        var inode: UInt64
+        var device: UInt32
+        /// The executable mappings' places in the file.
+        var executable: [(Int, Int)]
+    }
+
+    /// The most libraries: containers may each bring one.
+    static let most = 8
+
+    static func running() -> [Library] {
+        var found: [String: Library] = [:]
+        let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.filter { Int($0) != nil } ?? []
+        // Init first: the machine's own library.
+        for process in processes.sorted(by: { Int($0)! < Int($1)! }) where found.count < most {
+            guard let maps = try? String(contentsOfFile: "/proc/\(process)/maps", encoding: .utf8) else { continue }
+            for line in maps.split(separator: "\n") {
+                // start-end rights offset device inode name
+                let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
+                guard fields.count == 6, fields[1].dropFirst(2).first == "x", isCLibrary(fields[5]) else { continue }
+                let key = "\(fields[3]) \(fields[4]) \(fields[2])"
+                let range = fields[0].split(separator: "-").compactMap { UInt64($0, radix: 16) }
+                let device = fields[3].split(separator: ":").compactMap { UInt32($0, radix: 16) }
+                guard found[key] == nil, range.count == 2, device.count == 2, let offset = Int(fields[2], radix: 16),
+                    let inode = UInt64(fields[4])
+                else { continue }
+                found[key] = Library(
+                    path: "/proc/\(process)/map_files/\(fields[0])", inode: inode, device: device[0] << 20 | device[1],
+                    executable: [(offset, offset + Int(range[1] - range[0]))])
+            }
+        }
+        return Array(found.values)
+    }
+
+    private static func isCLibrary(_ name: Substring) -> Bool {
+        guard let slash = name.lastIndex(of: "/") else { return false }
+        let last = name[name.index(after: slash)...]
+        return last.hasPrefix("libc.so") || last.hasPrefix("libc-2") || last.hasPrefix("libpthread") || last.hasPrefix("ld-musl")
+    }
+}
