@@ -155,11 +155,14 @@ public final class KernelBackend: BehaviourBlockingBackend {
         }
         var verdict = Verdict(on: observation, policy: policy)
         verdict.action = action(event.answer, policy)
+        var parameters = processParameters(event.processID, event.threadID)
+        // The process may have gone meanwhile; the kernel copied its name.
+        parameters.name = parameters.name ?? event.command
         let call = StalledCall(
             architecture: verdict.architecture, callersAddress: verdict.callersAddress, region: verdict.region,
             call: event.call, arguments: reading.arguments, evidence: verdict.evidence,
             code: reading.extractedCode, action: verdict.action,
-            process: processParameters(event.processID, event.threadID), timeMilliseconds: Self.wallClock(event.time))
+            process: parameters, timeMilliseconds: Self.wallClock(event.time))
         if event.answer == .stopped, verdict.action == .killed {
             if !(process?.send(SIGKILL) ?? false) { notify(.signalFailed(processID: event.processID)) }
         }

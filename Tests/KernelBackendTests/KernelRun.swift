@@ -18,10 +18,16 @@ final class Watch: Sendable {
         // What is watched goes on: results of the stubs can be seen, and nothing else of the machine is killed.
         backend = try KernelBackend(
             policy: Policy(action: .watch), level: .tracepoints,
-            processParameters: { ProcessParameters(processID: $0, threadID: $1) })
+            processParameters: { process, thread in
+                // The backend adds the name that the kernel had.
+                ProcessParameters(processID: process, threadID: thread)
+            })
         Task { for await call in backend.stalledCalls { calls.withLock { $0.append(call) } } }
         Task { for await notice in backend.notices { notices.withLock { $0.append(notice) } } }
     }
+
+    /// What was reported so far.
+    var all: [StalledCall] { calls.withLock { $0 } }
 
     /// What was reported of a process; waits until something was, at most so long.
     func calls(of process: Int32, atLeast count: Int = 1, milliseconds: Int = 3000) async -> [StalledCall] {
