@@ -110,6 +110,17 @@ int BPF_PROG(entered, struct pt_regs *registers, long number)
     case EPITOPE_CLASS_PROTECT:
         if (!is_marked(space)) mark_protection(task, first, second, third);
         break;
+    case EPITOPE_CLASS_OPEN:
+        /* open, openat: whoever opens something in /proc for writing may be about to write its own code. Paths that begin
+         * elsewhere are seen by the hooks alone. */
+        if (index != (narrow ? 5 : 2)) first = second, second = third;
+        if (second & 3) {
+            char path[7] = {};
+            bpf_probe_read_user_str(path, sizeof path, (void *)first);
+            if (path[0] == '/' && path[1] == 'p' && path[2] == 'r' && path[3] == 'o' && path[4] == 'c' && path[5] == '/')
+                set_mark(space, EPITOPE_REASON_WRITTEN_BY_SELF);
+        }
+        break;
     case EPITOPE_CLASS_ATTACH:
         if (third & 0100000) set_mark(space, EPITOPE_REASON_ATTACHED); /* SHM_EXEC */
         break;
@@ -165,6 +176,28 @@ int BPF_PROG(hook_map, struct file *file, unsigned long asked, unsigned long pro
     if (!(protection & FLAG_EXECUTE)) return 0;
     if (!file || is_memory_file(BPF_CORE_READ(file, f_inode)) || protection & FLAG_WRITE)
         set_mark((__u64)task->mm, EPITOPE_REASON_MAPPED);
+    return 0;
+}
+
+/* Who may attach to a process may write its code: a debugger, /proc/PID/mem, process_vm_writev. */
+SEC("lsm/ptrace_access_check")
+int BPF_PROG(hook_access, struct task_struct *child, unsigned int mode)
+{
+    if (mode & ACCESS_ATTACH) set_mark((__u64)child->mm, EPITOPE_REASON_WRITTEN_BY_OTHER);
+    return 0;
+}
+
+/* A process's own /proc/self/mem needs no leave. */
+SEC("lsm/file_open")
+int BPF_PROG(hook_open, struct file *file)
+{
+    struct task_struct *task = bpf_get_current_task_btf();
+    if (!(BPF_CORE_READ(file, f_mode) & MODE_WRITE)) return 0;
+    if (BPF_CORE_READ(file, f_inode, i_sb, s_magic) != MAGIC_PROC) return 0;
+    char name[4] = {};
+    const unsigned char *from = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+    bpf_probe_read_kernel_str(name, sizeof name, from);
+    if (name[0] == 'm' && name[1] == 'e' && name[2] == 'm' && task->mm) set_mark((__u64)task->mm, EPITOPE_REASON_WRITTEN_BY_SELF);
     return 0;
 }
 

@@ -11,7 +11,7 @@ import TestSupport
 ///     kernel-matrix [PLACE...]
 @main enum KernelMatrix {
     static let forms = ["direct", "library"]
-    static let places = ["heap", "stack", "anonymous", "shared-anonymous", "memory-file", "unlinked-tmpfs", "written-page"]
+    static let places = ["heap", "stack", "anonymous", "shared-anonymous", "memory-file", "unlinked-tmpfs", "written-page", "written-by-device"]
     static let calls = [
         "exec", "connect", "send", "sendmsg", "sendmmsg", "bind", "listen", "accept", "write", "writev", "sendfile", "splice",
         "ring",
@@ -74,7 +74,7 @@ import TestSupport
         }
         let isMemoryFile = place == "memory-file" || place == "unlinked-tmpfs"
         let kind: EvidenceKind =
-            isMemoryFile ? .memoryFile : place == "written-page" ? .writtenImagePage : form == "direct" ? .directCall : .libraryCall
+            isMemoryFile ? .memoryFile : place.hasPrefix("written-") ? .writtenImagePage : form == "direct" ? .directCall : .libraryCall
         if report.evidence.first?.kind != kind { problems.append("evidence \(report.evidence)") }
         let arrived = receiver.arrivals(datagrams: datagrams)
         if isMemoryFile {

@@ -12,15 +12,15 @@ enum CallClasses {
     ]
     private static let ring: UInt32 = 426
 
-    /// The calls that can make unbacked executable memory.
+    /// The calls that can make unbacked executable memory, or write an image's page.
     private static let marking: [SystemCallInterface: [(epitope_class, UInt32)]] = [
         .x86_64: [
             (EPITOPE_CLASS_MAP, 9), (EPITOPE_CLASS_PROTECT, 10), (EPITOPE_CLASS_PROTECT, 329), (EPITOPE_CLASS_ATTACH, 30),
-            (EPITOPE_CLASS_PERSONALITY, 135),
+            (EPITOPE_CLASS_PERSONALITY, 135), (EPITOPE_CLASS_OPEN, 2), (EPITOPE_CLASS_OPEN, 257),
         ],
         .i386: [
             (EPITOPE_CLASS_MAP, 90), (EPITOPE_CLASS_MAP, 192), (EPITOPE_CLASS_PROTECT, 125), (EPITOPE_CLASS_PROTECT, 380),
-            (EPITOPE_CLASS_ATTACH, 397), (EPITOPE_CLASS_PERSONALITY, 136),
+            (EPITOPE_CLASS_ATTACH, 397), (EPITOPE_CLASS_PERSONALITY, 136), (EPITOPE_CLASS_OPEN, 5), (EPITOPE_CLASS_OPEN, 295),
         ],
     ]
 

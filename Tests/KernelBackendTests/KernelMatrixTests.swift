@@ -8,7 +8,7 @@ import Testing
 /// The matrix of the seccomp backend, seen by the tracepoint while the calls go on: who called, from where, with what code.
 @Suite(.enabled(if: Kernel.canLoad, Kernel.why)) struct KernelMatrixTests {
     static let forms = ["direct", "library"]
-    static let places = ["heap", "stack", "anonymous", "shared-anonymous", "memory-file", "unlinked-tmpfs", "written-page"]
+    static let places = ["heap", "stack", "anonymous", "shared-anonymous", "memory-file", "unlinked-tmpfs", "written-page", "written-by-device"]
     static let calls = ["exec", "connect", "send", "sendmsg", "sendmmsg", "bind", "listen", "accept"]
     static let cases = forms.flatMap { form in
         places.flatMap { place in calls.map { Case(form: form, place: place, call: $0) } }
@@ -22,11 +22,11 @@ import Testing
         var testDescription: String { "\(form) \(call) from \(place)" }
 
         /// Whether the page was written is settled in the kernel, or by the process's page map; after an exec that is gone.
-        var hasToBeSettledAtOnce: Bool { place == "written-page" && call == "exec" }
+        var hasToBeSettledAtOnce: Bool { place.hasPrefix("written-") && call == "exec" }
 
         var kind: EvidenceKind {
             if place == "memory-file" || place == "unlinked-tmpfs" { return .memoryFile }
-            if place == "written-page" { return .writtenImagePage }
+            if place.hasPrefix("written-") { return .writtenImagePage }
             return form == "direct" ? .directCall : .libraryCall
         }
         var critical: CriticalCall {
@@ -73,6 +73,7 @@ import Testing
         arguments: forms)
     func execFromAWrittenPage(_ form: String) async throws {
         try await callFromUnbackedMemory(Case(form: form, place: "written-page", call: "exec"))
+        try await callFromUnbackedMemory(Case(form: form, place: "written-by-device", call: "exec"))
     }
 
     @Test(arguments: ["exec", "connect", "send", "bind"]) func narrowCallBy64BitCode(_ call: String) async throws {

@@ -22,7 +22,7 @@ import Testing
         let lines = text.split(separator: "\n")
         for line in lines where line.hasPrefix("FAILED") { Issue.record("\(line)") }
         #expect(lines.contains { $0.hasPrefix("level hooks") }, "the console said: \(text.suffix(2000))")
-        #expect(lines.contains { $0 == "RESULT ok=184 failed=0" }, "the console said: \(text.suffix(2000))")
+        #expect(lines.contains { $0 == "RESULT ok=210 failed=0" }, "the console said: \(text.suffix(2000))")
         #expect(machine.terminationStatus == 0)
     }
 }

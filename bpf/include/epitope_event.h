@@ -43,8 +43,7 @@ enum epitope_class {
     EPITOPE_CLASS_PROTECT,
     EPITOPE_CLASS_ATTACH,          /* shmat */
     EPITOPE_CLASS_PERSONALITY,
-    EPITOPE_CLASS_OPEN,            /* of /proc/PID/mem for writing */
-    EPITOPE_CLASS_TRACE,           /* ptrace */
+    EPITOPE_CLASS_OPEN,            /* of /proc/self/mem for writing */
 };
 
 /* What stands behind a piece of memory, as far as the kernel program tells. */
@@ -176,7 +175,8 @@ enum epitope_reason {
     EPITOPE_REASON_INHERITED,
     EPITOPE_REASON_EXECUTABLE_STACK,
     EPITOPE_REASON_FOUND,              /* it came before the program */
-    EPITOPE_REASON_WRITTEN_BY_OTHER,   /* another process opened its memory */
+    EPITOPE_REASON_WRITTEN_BY_OTHER,   /* another process may write its memory */
+    EPITOPE_REASON_WRITTEN_BY_SELF,    /* it opened /proc/self/mem for writing */
 };
 
 struct epitope_said {                  /* a report that was made */

@@ -13,6 +13,8 @@
 
 #define ERROR_PERMISSION 1
 #define ERROR_BUSY 16
+#define ACCESS_ATTACH 2u               /* PTRACE_MODE_ATTACH */
+#define MODE_WRITE 2u                   /* FMODE_WRITE */
 #define WORKER_THREAD 0x10u              /* PF_IO_WORKER: an io_uring worker, which has no user registers */
 #define READ_IMPLIES_EXECUTE 0x400000u
 #define FLAG_READ 1ul
@@ -21,6 +23,7 @@
 #define FLAG_SHARED 8ul
 #define FLAG_GROWS_DOWN 0x100ul
 #define MAGIC_TMPFS 0x01021994ul
+#define MAGIC_PROC 0x9fa0ul
 #define MAGIC_HUGETLBFS 0x958458f6ul
 #define NARROW_CODE 0x23ul               /* the code segment of 32-bit code */
 #define NARROW_CALL 2u                   /* TS_COMPAT: the call came in by the 32-bit interface */
