@@ -9,29 +9,30 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* ---- marks ---- */
 
-static __always_inline void mark_mapping(struct task_struct *task, __u64 protection, __u64 flags, __s32 descriptor)
+/* `file`: 0 for anonymous memory. */
+static __always_inline void mark_mapping(struct task_struct *task, struct file *file, __u64 protection)
 {
     if (!(protection & FLAG_EXECUTE)) return;
-    if (!(flags & 0x20)) {               /* not MAP_ANONYMOUS */
-        struct file *file = file_of(task, descriptor);
-        /* A writable private mapping of an image can be written before it runs. */
-        if (file && !is_memory_file(BPF_CORE_READ(file, f_inode)) && !(protection & FLAG_WRITE)) return;
-    }
+    /* A writable private mapping of an image can be written before it runs. */
+    if (file && !is_memory_file(BPF_CORE_READ(file, f_inode)) && !(protection & FLAG_WRITE)) return;
     set_mark((__u64)task->mm, EPITOPE_REASON_MAPPED);
+}
+
+/* Whether new rights make a mapping run what no image's file holds, or an image's code writable. Data becomes writable
+ * all the time; code hardly ever. */
+static __always_inline int opens_code(const struct seen *at, __u64 protection)
+{
+    if (protection & FLAG_EXECUTE) return at->backing != EPITOPE_BACKING_IMAGE || at->may_be_written || protection & FLAG_WRITE;
+    return protection & FLAG_WRITE && at->protection & FLAG_EXECUTE;
 }
 
 static __always_inline void mark_protection(struct task_struct *task, __u64 start, __u64 length, __u64 protection)
 {
     if (!(protection & (FLAG_EXECUTE | FLAG_WRITE))) return;
     struct seen at;
-    if (!see_now(task, start, 0, &at)) {
-        int whole = start + length <= at.end;
-        /* Data becomes writable all the time; an image's code hardly ever. */
-        if (!(protection & FLAG_EXECUTE) && (!(at.protection & FLAG_EXECUTE) || at.backing != EPITOPE_BACKING_IMAGE) && whole) return;
-        if (!(protection & FLAG_EXECUTE) && !whole && !(at.protection & FLAG_EXECUTE)) return;
-        if (protection & FLAG_EXECUTE && !(protection & FLAG_WRITE) && whole && at.backing == EPITOPE_BACKING_IMAGE && !at.may_be_written)
-            return;
-    }
+    /* Of what lies behind the first mapping only this is known: its code may be made to run. */
+    if (!see_now(task, start, 0, &at) && !opens_code(&at, protection) && (start + length <= at.end || !(protection & FLAG_EXECUTE)))
+        return;
     set_mark((__u64)task->mm, EPITOPE_REASON_PROTECTED);
 }
 
@@ -105,7 +106,7 @@ int BPF_PROG(entered, struct pt_regs *registers, long number)
     switch (class) {
     case EPITOPE_CLASS_MAP:
         if (narrow && index == 90) set_mark(space, EPITOPE_REASON_MAPPED); /* arguments in memory: rare, so no look */
-        else mark_mapping(task, third, narrow ? registers->si : registers->r10, narrow ? registers->di : registers->r8);
+        else mark_mapping(task, (narrow ? registers->si : registers->r10) & MAP_ANONYMOUS ? 0 : file_of(task, narrow ? registers->di : registers->r8), third);
         break;
     case EPITOPE_CLASS_PROTECT:
         if (!is_marked(space)) mark_protection(task, first, second, third);
@@ -172,10 +173,7 @@ int BPF_PROG(hook_page, struct file *file, int mask)
 SEC("lsm/mmap_file")
 int BPF_PROG(hook_map, struct file *file, unsigned long asked, unsigned long protection, unsigned long flags)
 {
-    struct task_struct *task = bpf_get_current_task_btf();
-    if (!(protection & FLAG_EXECUTE)) return 0;
-    if (!file || is_memory_file(BPF_CORE_READ(file, f_inode)) || protection & FLAG_WRITE)
-        set_mark((__u64)task->mm, EPITOPE_REASON_MAPPED);
+    mark_mapping(bpf_get_current_task_btf(), file, protection);
     return 0;
 }
 
@@ -207,9 +205,6 @@ int BPF_PROG(hook_protect, struct vm_area_struct *vma, unsigned long asked, unsi
     struct task_struct *task = bpf_get_current_task_btf();
     struct seen at = {};
     look(task, vma, &at);
-    int execute = (protection & FLAG_EXECUTE) != 0;
-    if ((execute && (is_unbacked(&at) || at.may_be_written || protection & FLAG_WRITE)) ||
-        (!execute && protection & FLAG_WRITE && at.protection & FLAG_EXECUTE))
-        set_mark((__u64)task->mm, EPITOPE_REASON_PROTECTED);
+    if (opens_code(&at, protection)) set_mark((__u64)task->mm, EPITOPE_REASON_PROTECTED);
     return 0;
 }

@@ -10,12 +10,8 @@ import TestSupport
 ///
 ///     kernel-matrix [PLACE...]
 @main enum KernelMatrix {
-    static let forms = ["direct", "library"]
-    static let places = ["heap", "stack", "anonymous", "shared-anonymous", "memory-file", "unlinked-tmpfs", "written-page", "written-by-device"]
-    static let calls = [
-        "exec", "connect", "send", "sendmsg", "sendmmsg", "bind", "listen", "accept", "write", "writev", "sendfile", "splice",
-        "ring",
-    ]
+    static let places = StubCase.places + ["written-by-device"]
+    static let calls = StubCase.calls + ["write", "writev", "sendfile", "splice", "ring"]
 
     static func main() async throws {
         let support = KernelSupport.current
@@ -27,18 +23,14 @@ import TestSupport
         var ok = 0
         var failed = 0
         let asked = Array(CommandLine.arguments.dropFirst())
-        for form in forms {
-            for place in places where asked.isEmpty || asked.contains(place) {
-                for call in calls {
-                    let problems = try await problems(form, place, call, reports)
-                    if problems.isEmpty { ok += 1 } else { failed += 1 }
-                    say("\(problems.isEmpty ? "ok" : "FAILED") \(form) \(place) \(call) \(problems.joined(separator: "; "))")
-                }
-            }
+        for test in StubCase.all(places: places.filter { asked.isEmpty || asked.contains($0) }, calls: calls) {
+            let problems = try await problems(test, reports)
+            if problems.isEmpty { ok += 1 } else { failed += 1 }
+            say("\(problems.isEmpty ? "ok" : "FAILED") \(test.form) \(test.place) \(test.call) \(problems.joined(separator: "; "))")
         }
         for (name, arguments) in [("bench", ["100"]), ("repeat", ["50"])] {
             let receiver = Receiver(datagrams: true)
-            let run = try Run("call-stub", [name] + arguments + [String(receiver.port)])
+            let run = try await Fixtures.run("call-stub", [name] + arguments + [String(receiver.port)])
             let arrived = receiver.arrivals(datagrams: true)
             let isRight = name == "bench" ? arrived == 100 : arrived == 0 && run.output == "denied 50\n"
             if isRight { ok += 1 } else { failed += 1 }
@@ -52,12 +44,12 @@ import TestSupport
     }
 
     static func problems(
-        _ form: String, _ place: String, _ call: String, _ reports: borrowing Mutex<[StalledCall]>
+        _ test: StubCase, _ reports: borrowing Mutex<[StalledCall]>
     ) async throws -> [String] {
         var problems: [String] = []
-        let datagrams = call != "connect"
+        let datagrams = test.call != "connect"
         let receiver = Receiver(datagrams: datagrams)
-        let run = try Run("call-stub", [form, place, call, String(receiver.port)])
+        let run = try await Fixtures.run("call-stub", [test.form, test.place, test.call, String(receiver.port)])
         let announced = Announcement(run.output)
         var report: StalledCall?
         for _ in 0..<100 where report == nil {
@@ -72,16 +64,13 @@ import TestSupport
         } else {
             problems.append("no code")
         }
-        let isMemoryFile = place == "memory-file" || place == "unlinked-tmpfs"
-        let kind: EvidenceKind =
-            isMemoryFile ? .memoryFile : place.hasPrefix("written-") ? .writtenImagePage : form == "direct" ? .directCall : .libraryCall
-        if report.evidence.first?.kind != kind { problems.append("evidence \(report.evidence)") }
+        if report.evidence.first?.kind != test.kind { problems.append("evidence \(report.evidence)") }
         let arrived = receiver.arrivals(datagrams: datagrams)
-        if isMemoryFile {
+        if test.isMemoryFile {
             if report.action != .watched { problems.append("action \(report.action)") }
         } else {
             if report.action != .blocked { problems.append("action \(report.action)") }
-            if call != "ring", announced.errno != EPERM { problems.append("result: \(run.output.suffix(40))") }
+            if test.call != "ring", announced.errno != EPERM { problems.append("result: \(run.output.suffix(40))") }
             if arrived != 0 { problems.append("\(arrived) arrived") }
         }
         return problems
@@ -89,23 +78,5 @@ import TestSupport
 
     private static func say(_ text: String) {
         FileHandle.standardOutput.write(Data("\(text)\n".utf8))
-    }
-}
-
-/// A fixture that ran to its end.
-struct Run {
-    var processID: Int32
-    var output: String
-
-    init(_ name: String, _ arguments: [String]) throws {
-        let process = Process()
-        let pipe = Pipe()
-        process.executableURL = URL(fileURLWithPath: Fixtures.path(name))
-        process.arguments = arguments
-        process.standardOutput = pipe
-        try process.run()
-        output = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        processID = process.processIdentifier
     }
 }

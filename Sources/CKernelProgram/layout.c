@@ -1,4 +1,5 @@
 #include "CKernelProgram.h"
+#include "members.h"
 
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
@@ -27,7 +28,7 @@ static const struct {
     MEMBER(epitope_socket_state, peer),
     MEMBER(epitope_region, start), MEMBER(epitope_region, end), MEMBER(epitope_region, inode), MEMBER(epitope_region, device),
     MEMBER(epitope_region, protection), MEMBER(epitope_region, backing), MEMBER(epitope_region, may_be_written),
-    MEMBER(epitope_region, is_loader), MEMBER(epitope_region, name),
+    MEMBER(epitope_region, is_loader),
     MEMBER(epitope_policy, act_on), MEMBER(epitope_policy, report_on), MEMBER(epitope_policy, answer),
     MEMBER(epitope_policy, otherwise), MEMBER(epitope_policy, own_process),
     MEMBER(epitope_excuse_key, first), MEMBER(epitope_excuse_key, second), MEMBER(epitope_excuse_key, subject),
@@ -45,20 +46,26 @@ bool epitope_own_layout(size_t index, const char **type, const char **member, st
     return true;
 }
 
-bool epitope_kernel_layout(const void *bytes, size_t length, const char *type, const char *member, struct epitope_layout *found) {
-    bool is_found = false;
-    struct bpf_object *object = bpf_object__open_mem(bytes, length, NULL);
-    if (!object) return false;
-    const struct btf *types = bpf_object__btf(object);
+const struct btf_member *epitope_member(const struct btf *types, const char *type, const char *member) {
     int id = btf__find_by_name_kind(types, type, BTF_KIND_STRUCT);
     const struct btf_type *structure = id > 0 ? btf__type_by_id(types, (uint32_t)id) : NULL;
     for (int index = 0; structure && index < btf_vlen(structure); index++) {
         const struct btf_member *each = btf_members(structure) + index;
-        if (strcmp(btf__name_by_offset(types, each->name_off), member) != 0) continue;
-        found->offset = btf_member_bit_offset(structure, (uint32_t)index) / 8;
+        if (strcmp(btf__name_by_offset(types, each->name_off), member) == 0) return each;
+    }
+    return NULL;
+}
+
+bool epitope_kernel_layout(const void *bytes, size_t length, const char *type, const char *member, struct epitope_layout *found) {
+    struct bpf_object *object = bpf_object__open_mem(bytes, length, NULL);
+    if (!object) return false;
+    const struct btf *types = bpf_object__btf(object);
+    const struct btf_member *each = epitope_member(types, type, member);
+    if (each) {
+        /* No shared member is a bit field. */
+        found->offset = each->offset / 8;
         found->size = (uint32_t)btf__resolve_size(types, each->type);
-        is_found = true;
     }
     bpf_object__close(object);
-    return is_found;
+    return each != NULL;
 }

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CKernelProgram.h"
+#include "members.h"
 
 #include <bpf/bpf.h>
 #include <bpf/btf.h>
@@ -19,7 +20,7 @@ struct epitope_program {
     int link_count;
     struct bpf_link *scan;
     struct ring_buffer *ring;
-    int policies, excuses, said, counters, frames;
+    int policies, excuses, counters, frames;
     void *context;
     void (*take)(void *context, const struct epitope_event *event);
 };
@@ -50,13 +51,8 @@ static int keep_log(enum libbpf_print_level level, const char *format, va_list a
 
 /* Whether the kernel has a member of a structure. */
 static bool kernel_has(const char *type, const char *member) {
-    bool found = false;
     struct btf *types = btf__load_vmlinux_btf();
-    if (!types) return false;
-    int id = btf__find_by_name_kind(types, type, BTF_KIND_STRUCT);
-    const struct btf_type *structure = id > 0 ? btf__type_by_id(types, (uint32_t)id) : NULL;
-    for (int index = 0; structure && index < btf_vlen(structure); index++)
-        if (strcmp(btf__name_by_offset(types, btf_members(structure)[index].name_off), member) == 0) found = true;
+    bool found = types && epitope_member(types, type, member);
     btf__free(types);
     return found;
 }
@@ -102,7 +98,6 @@ static int load(struct epitope_program *program, const void *bytes, size_t lengt
 
     program->policies = map_named(program, "policies");
     program->excuses = map_named(program, "excuses");
-    program->said = map_named(program, "said");
     program->counters = map_named(program, "counters");
     program->frames = map_named(program, "frames");
     result = epitope_program_set_policy(program, policy);
@@ -170,13 +165,6 @@ int epitope_program_excuse(struct epitope_program *program, const struct epitope
 
 int epitope_program_set_frame(struct epitope_program *program, const struct epitope_site *site, uint32_t size) {
     return bpf_map_update_elem(program->frames, site, &size, BPF_ANY) ? -errno : 0;
-}
-
-int epitope_program_forget_reports(struct epitope_program *program) {
-    struct epitope_said key;
-    while (bpf_map_get_next_key(program->said, NULL, &key) == 0)
-        if (bpf_map_delete_elem(program->said, &key) && errno != ENOENT) return -errno;
-    return 0;
 }
 
 int epitope_program_counters(struct epitope_program *program, uint64_t *counters) {

@@ -108,7 +108,7 @@ extension CallArguments {
             if state.type != 0 { transport = .other }
             return
         }
-        transport = state.type == 1 ? .tcp : state.type == 2 ? .udp : .other
+        transport = SocketFacts.transport(domain: Int32(state.family), type: Int32(state.type))
         func endpoint<Bytes>(_ bytes: Bytes, _ port: UInt16) -> SocketEndpoint? {
             let octets = withUnsafeBytes(of: bytes) { Array($0.prefix(length)) }
             guard port != 0 || octets.contains(where: { $0 != 0 }) else { return nil }

@@ -1,4 +1,6 @@
+import EpitopeModel
 import Foundation
+import SystemCalls
 import UnwindTables
 
 /// How far the frames of a C library reach, at every place that a call returns to: with it the kernel program finds the
@@ -67,25 +69,20 @@ enum CLibraries {
         // Init first: the machine's own library.
         for process in processes.sorted(by: { Int($0)! < Int($1)! }) where found.count < most {
             guard let maps = try? String(contentsOfFile: "/proc/\(process)/maps", encoding: .utf8) else { continue }
-            for line in maps.split(separator: "\n") {
-                // start-end rights offset device inode name
-                let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
-                guard fields.count == 6, fields[1].dropFirst(2).first == "x", isCLibrary(fields[5]) else { continue }
-                let key = "\(fields[3]) \(fields[4]) \(fields[2])"
-                let range = fields[0].split(separator: "-").compactMap { UInt64($0, radix: 16) }
-                let device = fields[3].split(separator: ":").compactMap { UInt32($0, radix: 16) }
-                guard found[key] == nil, range.count == 2, device.count == 2, let offset = Int(fields[2], radix: 16),
-                    let inode = UInt64(fields[4])
-                else { continue }
+            for entry in MapEntry.entries(inMaps: maps) where entry.protection.contains(.execute) && isCLibrary(entry.name) {
+                let key = "\(entry.device) \(entry.inode) \(entry.offset)"
+                guard found[key] == nil, let offset = Int(exactly: entry.offset) else { continue }
+                let range = String(entry.start, radix: 16) + "-" + String(entry.end, radix: 16)
                 found[key] = Library(
-                    path: "/proc/\(process)/map_files/\(fields[0])", inode: inode, device: device[0] << 20 | device[1],
-                    executable: [(offset, offset + Int(range[1] - range[0]))])
+                    path: "/proc/\(process)/map_files/\(range)", inode: entry.inode,
+                    device: entry.device.major << 20 | entry.device.minor,
+                    executable: [(offset, offset + Int(entry.end - entry.start))])
             }
         }
         return Array(found.values)
     }
 
-    private static func isCLibrary(_ name: Substring) -> Bool {
+    private static func isCLibrary(_ name: String) -> Bool {
         guard let slash = name.lastIndex(of: "/") else { return false }
         let last = name[name.index(after: slash)...]
         return last.hasPrefix("libc.so") || last.hasPrefix("libc-2") || last.hasPrefix("libpthread") || last.hasPrefix("ld-musl")

@@ -11,7 +11,7 @@ final class LoadedProgram: Sendable {
     private let handle: Mutex<Handle>
 
     private struct Handle: @unchecked Sendable {
-        // Only ever touched under the lock.
+        // Only ever touched under the lock, also by poll, whose callback the compiler can't see to stay within it.
         let pointer: OpaquePointer
     }
 

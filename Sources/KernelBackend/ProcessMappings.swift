@@ -1,5 +1,5 @@
-import EpitopeModel
 import Foundation
+import SystemCalls
 
 /// What the files of a process in `/proc` say of its memory, as long as the process is there.
 struct ProcessMappings {
@@ -10,12 +10,7 @@ struct ProcessMappings {
         self.processID = processID
         var names: [UInt64: String] = [:]
         let maps = (try? String(contentsOfFile: "/proc/\(processID)/maps", encoding: .utf8)) ?? ""
-        for line in maps.split(separator: "\n") {
-            // start-end rights offset device inode name
-            let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
-            guard fields.count == 6, let start = UInt64(fields[0].prefix { $0 != "-" }, radix: 16) else { continue }
-            names[start] = String(fields[5].drop { $0 == " " })
-        }
+        for entry in MapEntry.entries(inMaps: maps) where !entry.name.isEmpty { names[entry.start] = entry.name }
         self.names = names
     }
 

@@ -15,7 +15,8 @@ public enum SocketFacts {
         return result
     }
 
-    private static func transport(domain: Int32, type: Int32) -> TransportProtocol {
+    /// TCP and UDP over either version of IP; anything else is other.
+    public static func transport(domain: Int32, type: Int32) -> TransportProtocol {
         guard domain == AF_INET || domain == AF_INET6 else { return .other }
         return switch type & 0xF {
         case 1: .tcp

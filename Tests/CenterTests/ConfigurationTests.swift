@@ -6,8 +6,8 @@ import GlobalCenter
 import LocalCenter
 import SignatureProving
 import SuricataDelivery
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite("Settings are read with their defaults and their bounds")
 struct ConfigurationTests {

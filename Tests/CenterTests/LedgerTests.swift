@@ -1,8 +1,8 @@
 import CenterStore
 import EpitopeModel
 import SecureChannel
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite("Enrolment is remembered")
 struct LedgerTests {

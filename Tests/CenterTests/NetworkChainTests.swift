@@ -4,9 +4,9 @@ import EpitopeModel
 import GlobalCenter
 import LocalCenter
 import Logging
+import Rendering
 import SecureChannel
 import ServiceLifecycle
-import Rendering
 import Signatures
 import Testing
 import TestSupport

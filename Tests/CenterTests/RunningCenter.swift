@@ -1,8 +1,8 @@
-import TestSupport
 import CenterStore
 import EpitopeModel
 import LocalCenter
 import Logging
+import TestSupport
 
 /// A local center over a store in a folder, which can be killed and started again.
 struct RunningCenter: Sendable {

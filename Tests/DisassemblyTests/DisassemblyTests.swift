@@ -1,7 +1,7 @@
 import Disassembly
 import EpitopeModel
-import TestSupport
 import Testing
+import TestSupport
 
 /// Hand-assembled bytes; none of them is ever run.
 @Suite struct VariableFieldTests {

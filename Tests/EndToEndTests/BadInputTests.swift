@@ -2,8 +2,8 @@ import EpitopeModel
 import Foundation
 import GRDB
 import PacketCoding
-import TestSupport
 import Testing
+import TestSupport
 
 /// What a person sees who gives a command what it can't use: a stable code, what to do, status 1, nothing changed.
 @Suite struct BadInputTests {

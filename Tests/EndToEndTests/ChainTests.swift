@@ -1,7 +1,7 @@
 import EpitopeModel
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// From a blocked call to a live rule, with every part as a user runs it.
 @Suite(.serialized) struct ChainTests {

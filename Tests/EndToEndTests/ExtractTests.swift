@@ -1,7 +1,7 @@
 import EpitopeModel
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// `epitope extract` without any center.
 @Suite struct ExtractTests {

@@ -1,6 +1,6 @@
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// Ordinary programs do ordinary work under `epitope run`: same output, same exit status, no alarm.
 @Suite(.serialized) struct FalseAlarmTests {

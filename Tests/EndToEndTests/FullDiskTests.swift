@@ -1,6 +1,6 @@
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// Disks that fill up: said with `disk-full`, and what was acknowledged before is there, and goes on when there is room.
 @Suite(.serialized) struct FullDiskTests {

@@ -1,7 +1,7 @@
 import EpitopeModel
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// `epitope goodware` as a person runs it.
 @Suite struct GoodwareTests {

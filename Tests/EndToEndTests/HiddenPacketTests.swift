@@ -1,6 +1,6 @@
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// The secure channel hides the code: an inline Suricata that drops it lets the packet that carries it pass.
 @Suite(.serialized) struct HiddenPacketTests {

@@ -1,6 +1,6 @@
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// Parts that are away, turn a host away, or end in the middle: nothing acknowledged is lost, nothing comes twice.
 @Suite(.serialized) struct OutageTests {

@@ -1,6 +1,6 @@
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// A namespace (network or mounts) of a test's own, kept by a process that ends with the test's process at the latest:
 /// with its last process it is gone, whatever lay in it.

@@ -1,6 +1,6 @@
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// A real Suricata with a rules file for a center, on loopback or inline between two interfaces.
 final class Suricata {

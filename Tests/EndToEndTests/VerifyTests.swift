@@ -2,8 +2,8 @@ import EpitopeModel
 import Foundation
 import Rendering
 import Signatures
-import TestSupport
 import Testing
+import TestSupport
 
 /// `epitope verify` as a person runs it.
 @Suite struct VerifyTests {

@@ -1,8 +1,8 @@
 import EpitopeModel
 import GoodwareIndex
 import Signatures
-import TestSupport
 import Testing
+import TestSupport
 
 extension SeededGenerator {
     mutating func bytes(_ count: Int, below limit: UInt8 = .max) -> [UInt8] {

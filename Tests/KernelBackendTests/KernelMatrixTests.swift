@@ -2,48 +2,18 @@ import BehaviourBlocking
 import EpitopeModel
 import Glibc
 import KernelBackend
-import TestSupport
 import Testing
+import TestSupport
 
 /// The matrix of the seccomp backend, seen by the tracepoint while the calls go on: who called, from where, with what code.
 @Suite(.enabled(if: Kernel.canLoad, Kernel.why)) struct KernelMatrixTests {
-    static let forms = ["direct", "library"]
-    static let places = ["heap", "stack", "anonymous", "shared-anonymous", "memory-file", "unlinked-tmpfs", "written-page", "written-by-device"]
-    static let calls = ["exec", "connect", "send", "sendmsg", "sendmmsg", "bind", "listen", "accept"]
-    static let cases = forms.flatMap { form in
-        places.flatMap { place in calls.map { Case(form: form, place: place, call: $0) } }
-    }
-    .filter { !$0.hasToBeSettledAtOnce }
+    static let cases = StubCase.all(places: StubCase.places + ["written-by-device"]).filter { !$0.hasToBeSettledAtOnce }
 
-    struct Case: Sendable, CustomTestStringConvertible {
-        var form: String
-        var place: String
-        var call: String
-        var testDescription: String { "\(form) \(call) from \(place)" }
-
-        /// Whether the page was written is settled in the kernel, or by the process's page map; after an exec that is gone.
-        var hasToBeSettledAtOnce: Bool { place.hasPrefix("written-") && call == "exec" }
-
-        var kind: EvidenceKind {
-            if place == "memory-file" || place == "unlinked-tmpfs" { return .memoryFile }
-            if place.hasPrefix("written-") { return .writtenImagePage }
-            return form == "direct" ? .directCall : .libraryCall
-        }
-        var critical: CriticalCall {
-            switch call {
-            case "exec": .execve
-            case "send": .sendto
-            case "accept": .accept4
-            default: CriticalCall(rawValue: call) ?? .execve
-            }
-        }
-    }
-
-    @Test(arguments: cases) func callFromUnbackedMemory(_ test: Case) async throws {
+    @Test(arguments: cases) func callFromUnbackedMemory(_ test: StubCase) async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: test.call.hasPrefix("send"))
         // An accept of a socket that doesn't listen fails by itself.
-        let run = try FixtureRun("call-stub", [test.form, test.place, test.call, String(receiver.port)])
+        let run = try await Fixtures.run("call-stub", [test.form, test.place, test.call, String(receiver.port)])
         let announced = Announcement(run.output)
         let found = await watch.calls(of: run.processID)
         let call = try #require(found.first, "no report; output: \(run.output)")
@@ -70,16 +40,16 @@ import Testing
 
     @Test(
         .enabled(if: Kernel.readsPageTables, "this kernel doesn't name page_offset_base in /proc/kallsyms: tested in qemu"),
-        arguments: forms)
+        arguments: StubCase.forms)
     func execFromAWrittenPage(_ form: String) async throws {
-        try await callFromUnbackedMemory(Case(form: form, place: "written-page", call: "exec"))
-        try await callFromUnbackedMemory(Case(form: form, place: "written-by-device", call: "exec"))
+        try await callFromUnbackedMemory(StubCase(form: form, place: "written-page", call: "exec"))
+        try await callFromUnbackedMemory(StubCase(form: form, place: "written-by-device", call: "exec"))
     }
 
     @Test(arguments: ["exec", "connect", "send", "bind"]) func narrowCallBy64BitCode(_ call: String) async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: call == "send")
-        let run = try FixtureRun("call-stub", ["int80", "low", call, String(receiver.port)])
+        let run = try await Fixtures.run("call-stub", ["int80", "low", call, String(receiver.port)])
         let announced = Announcement(run.output)
         let found = try #require(await watch.calls(of: run.processID).first, "no report; output: \(run.output)")
         #expect(found.callersAddress == announced.callersAddress)
@@ -89,7 +59,7 @@ import Testing
     @Test func callOfAThread() async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)
-        let run = try FixtureRun("call-stub", ["library", "anonymous", "send", String(receiver.port), "thread"])
+        let run = try await Fixtures.run("call-stub", ["library", "anonymous", "send", String(receiver.port), "thread"])
         let found = try #require(await watch.calls(of: run.processID).first)
         #expect(found.callersAddress == Announcement(run.output).callersAddress)
     }
@@ -98,7 +68,7 @@ import Testing
     @Test(arguments: ["send", "connect", "sendmsg"]) func staleReturnAddressesDontHideTheCaller(_ call: String) async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: call != "connect")
-        let run = try FixtureRun("call-stub", ["library", "anonymous", call, String(receiver.port), "stale"])
+        let run = try await Fixtures.run("call-stub", ["library", "anonymous", call, String(receiver.port), "stale"])
         let found = try #require(await watch.calls(of: run.processID).first, "no report; output: \(run.output)")
         #expect(found.callersAddress == Announcement(run.output).callersAddress)
         #expect(found.evidence.first?.kind == .libraryCall)
@@ -107,19 +77,19 @@ import Testing
     @Test func codeThatSendsItself() async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)
-        let inBuffer = try FixtureRun("call-stub", ["datagram", "anonymous", "send", String(receiver.port)])
-        let copied = try FixtureRun("call-stub", ["direct", "anonymous", "send-copy", String(receiver.port)])
+        let inBuffer = try await Fixtures.run("call-stub", ["datagram", "anonymous", "send", String(receiver.port)])
+        let copied = try await Fixtures.run("call-stub", ["direct", "anonymous", "send-copy", String(receiver.port)])
         for run in [inBuffer, copied] {
             let found = try #require(await watch.calls(of: run.processID).first)
             #expect(found.evidence.contains { $0.kind == .sendsItself })
         }
     }
 
-    @Test(arguments: ["write", "writev", "sendfile", "splice", "ring"], forms)
+    @Test(arguments: ["write", "writev", "sendfile", "splice", "ring"], StubCase.forms)
     func sendsThatAreNoSocketCalls(_ call: String, _ form: String) async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)
-        let run = try FixtureRun("call-stub", [form, "anonymous", call, String(receiver.port)])
+        let run = try await Fixtures.run("call-stub", [form, "anonymous", call, String(receiver.port)])
         let found = try #require(await watch.calls(of: run.processID).first, "no report; output: \(run.output)")
         #expect(found.callersAddress == Announcement(run.output).callersAddress)
         #expect(found.call == (call == "ring" ? .ringEnter : CriticalCall(rawValue: call)))
@@ -132,7 +102,7 @@ import Testing
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)
         let before = watch.backend.statistics.repeated
-        let run = try FixtureRun("call-stub", ["repeat", "100", String(receiver.port)])
+        let run = try await Fixtures.run("call-stub", ["repeat", "100", String(receiver.port)])
         #expect(await watch.calls(of: run.processID, atLeast: 2, milliseconds: 300).count == 1)
         #expect(watch.backend.statistics.repeated - before >= 99)
     }
@@ -140,10 +110,15 @@ import Testing
     @Test func ordinaryImagesAreSilent() async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)
-        let run = try FixtureRun("call-stub", ["bench", "1000", String(receiver.port)])
-        #expect(run.exitCode == 0)
+        let run = try await Fixtures.run("call-stub", ["bench", "1000", String(receiver.port)])
+        #expect(run.status == 0)
         #expect(receiver.arrivals(datagrams: true) > 0)
         #expect(await watch.calls(of: run.processID, milliseconds: 200).isEmpty)
         #expect(watch.notices(of: run.processID).isEmpty)
     }
+}
+
+extension StubCase {
+    /// Whether the page was written is settled in the kernel, or by the process's page map; after an exec that is gone.
+    fileprivate var hasToBeSettledAtOnce: Bool { isWrittenPage && call == "exec" }
 }

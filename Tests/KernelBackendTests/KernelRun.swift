@@ -3,8 +3,8 @@ import EpitopeModel
 import Foundation
 import KernelBackend
 import Synchronization
-import TestSupport
 import Testing
+import TestSupport
 
 /// The backend at work on this machine, for the tests of this process: one program serves all of them.
 final class Watch: Sendable {
@@ -17,11 +17,7 @@ final class Watch: Sendable {
     private init() throws {
         // What is watched goes on: results of the stubs can be seen, and nothing else of the machine is killed.
         backend = try KernelBackend(
-            policy: Policy(action: .watch), level: .tracepoints,
-            processParameters: { process, thread in
-                // The backend adds the name that the kernel had.
-                ProcessParameters(processID: process, threadID: thread)
-            })
+            policy: Policy(action: .watch), level: .tracepoints)
         Task { for await call in backend.stalledCalls { calls.withLock { $0.append(call) } } }
         Task { for await notice in backend.notices { notices.withLock { $0.append(notice) } } }
     }
@@ -60,33 +56,4 @@ enum Kernel {
         return symbols.contains(" page_offset_base\n")
     }()
     static let why: Comment = "needs root and a kernel with type information (/sys/kernel/btf/vmlinux)"
-}
-
-/// A program of the fixtures that ran to its end.
-struct FixtureRun {
-    var processID: Int32
-    var output: String
-    /// The signal that ended it; 0 for an exit.
-    var signal: Int32
-    var exitCode: Int32
-
-    init(_ name: String, _ arguments: [String]) throws {
-        let output = Output()
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, output.descriptor, 1)
-        var words: [UnsafeMutablePointer<CChar>?] = ([name] + arguments).map { strdup($0) } + [nil]
-        var environment: [UnsafeMutablePointer<CChar>?] = Fixtures.environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { for word in words + environment { free(word) } }
-        var process: pid_t = 0
-        let failure = posix_spawn(&process, Fixtures.path(name), &actions, nil, &words, &environment)
-        try #require(failure == 0, "\(name) could not be started")
-        var status: Int32 = 0
-        while waitpid(process, &status, 0) < 0 && errno == EINTR {}
-        processID = process
-        signal = status & 0x7F
-        exitCode = signal == 0 ? status >> 8 & 0xFF : 128 + signal
-        self.output = output.text
-    }
 }

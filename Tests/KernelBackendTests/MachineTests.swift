@@ -1,6 +1,6 @@
 import Foundation
-import TestSupport
 import Testing
+import TestSupport
 
 /// The backend that denies, on Debian's kernel with BPF LSM, in a machine of its own (`Scripts/run-in-machine`): every
 /// call of the matrix from every place, with the right caller, the right code, and nothing at the receiver.

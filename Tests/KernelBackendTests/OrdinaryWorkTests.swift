@@ -1,8 +1,8 @@
 import EpitopeModel
 import Foundation
 import KernelBackend
-import TestSupport
 import Testing
+import TestSupport
 
 /// Ordinary programs do ordinary work while every process of the machine is watched: no report of any of them.
 @Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct OrdinaryWorkTests {

@@ -1,7 +1,7 @@
 import EpitopeModel
 import Novelty
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct NoveltyPolicyTests {
     private static func fingerprint(_ change: (inout ExtractedPacket) -> Void = { _ in }) -> PacketFingerprint {

@@ -1,7 +1,7 @@
 import EpitopeModel
 import Signatures
-import TestSupport
 import Testing
+import TestSupport
 
 @testable import Rendering
 

@@ -3,8 +3,8 @@ import EpitopeModel
 import Extraction
 import Glibc
 import SeccompBackend
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct BlockingTests {
     @Test func codeThatSendsTheMemoryItRunsInIsHeldToSendItself() async throws {
@@ -39,7 +39,7 @@ import Testing
         #expect(receiver.arrivals(datagrams: name == "send") == 0)
     }
 
-    @Test(arguments: MatrixTests.forms, ["exec", "connect", "send"])
+    @Test(arguments: StubCase.forms, ["exec", "connect", "send"])
     func callOfASecondThreadIsBlocked(form: String, call name: String) async throws {
         let receiver = Receiver(datagrams: name == "send")
         let run = try await ProtectedRun.fixture(
@@ -74,7 +74,7 @@ import Testing
         #expect(call.action == .blocked)
     }
 
-    @Test(arguments: MatrixTests.forms) func aProgramThatAnUpgradeReplacedIsAnImageStill(form: String) async throws {
+    @Test(arguments: StubCase.forms) func aProgramThatAnUpgradeReplacedIsAnImageStill(form: String) async throws {
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture("call-stub", [form, "deleted-image", "send", String(receiver.port)])
         #expect(run.calls == [])

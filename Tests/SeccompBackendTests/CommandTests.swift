@@ -2,8 +2,8 @@ import BehaviourBlocking
 import EpitopeModel
 import Glibc
 import SeccompBackend
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct CommandTests {
     @Test(arguments: [

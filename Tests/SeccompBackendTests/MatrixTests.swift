@@ -3,44 +3,12 @@ import EpitopeModel
 import Extraction
 import Glibc
 import SeccompBackend
-import TestSupport
 import Testing
+import TestSupport
 
 /// Calls from every kind of unbacked memory: what is held of them, and that nothing of a blocked one gets out.
 @Suite struct MatrixTests {
-    static let forms = ["direct", "library"]
-    static let places = ["heap", "stack", "anonymous", "shared-anonymous", "memory-file", "unlinked-tmpfs", "written-page"]
-    static let calls = ["exec", "connect", "send", "sendmsg", "sendmmsg", "bind", "listen", "accept"]
-    static let cases = forms.flatMap { form in
-        places.flatMap { place in calls.map { Case(form: form, place: place, call: $0) } }
-    }
-
-    struct Case: Sendable, CustomTestStringConvertible {
-        var form: String
-        var place: String
-        var call: String
-        var testDescription: String { "\(form) \(call) from \(place)" }
-
-        var isMemoryFile: Bool { place == "memory-file" || place == "unlinked-tmpfs" }
-        var kind: EvidenceKind {
-            if isMemoryFile { return .memoryFile }
-            if place == "written-page" { return .writtenImagePage }
-            return form == "direct" ? .directCall : .libraryCall
-        }
-        var critical: CriticalCall {
-            switch call {
-            case "exec": .execve
-            case "send": .sendto
-            case "accept": .accept4
-            default: CriticalCall(rawValue: call) ?? .execve
-            }
-        }
-        /// A memory file's evidence is too weak to block an accept of a socket that isn't listening, which would fail
-        /// by itself; the others work.
-        var worksUnblocked: Bool { call != "accept" && call != "listen" }
-    }
-
-    @Test(arguments: cases) func callFromUnbackedMemory(_ test: Case) async throws {
+    @Test(arguments: StubCase.all()) func callFromUnbackedMemory(_ test: StubCase) async throws {
         let datagrams = test.call.hasPrefix("send")
         let receiver = Receiver(datagrams: datagrams)
         let run = try await ProtectedRun.fixture(
@@ -77,7 +45,7 @@ import Testing
         Self.expectArguments(of: test, call, port: receiver.port)
     }
 
-    private static func expectArguments(of test: Case, _ call: StalledCall, port: UInt16) {
+    private static func expectArguments(of test: StubCase, _ call: StalledCall, port: UInt16) {
         let peer = SocketEndpoint(address: "127.0.0.1", port: port)
         switch test.call {
         case "exec":
@@ -106,4 +74,10 @@ import Testing
         default: false
         }
     }
+}
+
+extension StubCase {
+    /// A memory file's evidence is too weak to block an accept of a socket that isn't listening, which would fail
+    /// by itself; the others work.
+    fileprivate var worksUnblocked: Bool { call != "accept" && call != "listen" }
 }

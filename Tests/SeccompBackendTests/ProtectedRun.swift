@@ -42,3 +42,23 @@ struct ProtectedRun {
     /// What the stub program says should be found, and what its call returned.
     var announcement: Announcement { Announcement(output) }
 }
+
+/// Where a command's output goes: a file without a name, so that nothing has to be read while it runs.
+final class Output: Sendable {
+    let descriptor: Int32
+
+    init() {
+        var path = Array("/tmp/epitope-output-XXXXXX".utf8CString)
+        descriptor = mkstemp(&path)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        unlink(path)
+    }
+
+    var text: String {
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        let count = pread(descriptor, &bytes, bytes.count, 0)
+        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+    }
+
+    deinit { close(descriptor) }
+}

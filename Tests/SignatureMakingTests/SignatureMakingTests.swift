@@ -1,8 +1,8 @@
 import Disassembly
 import EpitopeModel
 import Signatures
-import TestSupport
 import Testing
+import TestSupport
 import TokenSequences
 
 @testable import SignatureMaking

@@ -1,7 +1,7 @@
 import EpitopeModel
 import Signatures
-import TestSupport
 import Testing
+import TestSupport
 
 @Suite struct SignatureTests {
     private func signature(_ tokens: [Signature.Token]) -> Signature {

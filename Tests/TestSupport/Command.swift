@@ -2,6 +2,8 @@ public import Foundation
 
 /// A program that a test runs to its end, with what it printed.
 public struct Command: Sendable {
+    /// The number that it had; by now it may be another's.
+    public let processID: Int32
     public let status: Int32
     public let output: String
     public let errors: String
@@ -33,7 +35,7 @@ public struct Command: Sendable {
         guardian.cancel()
         let signal = status & 0x7f
         return Command(
-            status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, output: try folder.read("output"),
+            processID: identifier, status: signal == 0 ? (status >> 8) & 0xff : 128 + signal, output: try folder.read("output"),
             errors: try folder.read("errors"))
     }
 

@@ -1,4 +1,4 @@
-import EpitopeModel
+public import EpitopeModel
 import Glibc
 
 /// What the stub program says should be found, and what its call returned.
@@ -24,29 +24,54 @@ public struct Announcement {
     }
 }
 
-/// Where a command's output goes: a file without a name, so that nothing has to be read while it runs.
-public final class Output: Sendable {
-    public let descriptor: Int32
+/// A call of the stub program: how it is made, where its code lies, which call it is; and what is to be held of it.
+public struct StubCase: Sendable, CustomStringConvertible {
+    public static let forms = ["direct", "library"]
+    public static let places = ["heap", "stack", "anonymous", "shared-anonymous", "memory-file", "unlinked-tmpfs", "written-page"]
+    public static let calls = ["exec", "connect", "send", "sendmsg", "sendmmsg", "bind", "listen", "accept"]
 
-    public init() {
-        var path = Array("/tmp/epitope-output-XXXXXX".utf8CString)
-        descriptor = mkstemp(&path)
-        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
-        unlink(path)
+    public var form: String
+    public var place: String
+    public var call: String
+
+    public init(form: String, place: String, call: String) {
+        self.form = form
+        self.place = place
+        self.call = call
     }
 
-    public var text: String {
-        var bytes = [UInt8](repeating: 0, count: 1 << 20)
-        let count = pread(descriptor, &bytes, bytes.count, 0)
-        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+    public var description: String { "\(form) \(call) from \(place)" }
+
+    /// Every form from every place.
+    public static func all(places: [String] = Self.places, calls: [String] = Self.calls) -> [StubCase] {
+        forms.flatMap { form in places.flatMap { place in calls.map { StubCase(form: form, place: place, call: $0) } } }
     }
 
-    deinit { close(descriptor) }
+    public var isMemoryFile: Bool { place == "memory-file" || place == "unlinked-tmpfs" }
+    public var isWrittenPage: Bool { place.hasPrefix("written-") }
+    public var kind: EvidenceKind {
+        if isMemoryFile { return .memoryFile }
+        if isWrittenPage { return .writtenImagePage }
+        return form == "direct" ? .directCall : .libraryCall
+    }
+    public var critical: CriticalCall {
+        switch call {
+        case "exec": .execve
+        case "send": .sendto
+        case "accept": .accept4
+        default: CriticalCall(rawValue: call) ?? .execve
+        }
+    }
 }
 
 public enum Fixtures {
     /// The fixtures are linked with Swift's runtime, which would catch their signals.
     public static let environment = ["PATH": "/usr/local/bin:/usr/bin:/bin", "SWIFT_BACKTRACE": "enable=no"]
+
+    /// Runs a program of the fixtures to its end.
+    public static func run(_ name: String, _ arguments: [String]) async throws -> Command {
+        try await Command.run(path(name), arguments, environment: environment)
+    }
 
     /// A program beside the test's own.
     public static func path(_ name: String) -> String {

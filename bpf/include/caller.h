@@ -11,7 +11,7 @@ enum { SEEN_LIBRARY, SEEN_CALLER, SEEN_WORD, SEEN_COUNT = 4 };
 struct walk {
     __u64 stack_pointer;
     __u64 library_inode, library_start, caller, deeper;
-    __u32 library_device, has_library, words, narrow, wants_deeper, busy, found_caller, found;
+    __u32 library_device, has_library, words, narrow, wants_deeper, busy, found_caller;
 };
 
 /* Scratch space of one inspection: more than the stack holds. Taken for as long as the inspection lasts, which may sleep. */

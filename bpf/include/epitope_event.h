@@ -24,7 +24,6 @@ enum {
     EPITOPE_PAYLOAD_BYTES = 8192,  /* of what was about to be sent */
     EPITOPE_PATH_BYTES = 256,
     EPITOPE_ADDRESS_BYTES = 128,   /* struct sockaddr_storage */
-    EPITOPE_NAME_BYTES = 64,
     EPITOPE_SYSCALLS = 512,
     EPITOPE_SITES = 131072,        /* of C libraries, whose frames are known; one library has some 30,000 */
 };
@@ -94,7 +93,6 @@ struct epitope_region {
     epitope_u8 backing;                /* enum epitope_backing */
     epitope_u8 may_be_written;         /* a private image mapping some page of which was written */
     epitope_u8 is_loader;              /* the dynamic loader */
-    char name[EPITOPE_NAME_BYTES];     /* the last component of the file's path */
 };
 
 struct epitope_socket_state {          /* of the descriptor that the call names; family 0: none, or no IP socket */

@@ -14,6 +14,7 @@
 #define ERROR_PERMISSION 1
 #define ERROR_BUSY 16
 #define ACCESS_ATTACH 2u               /* PTRACE_MODE_ATTACH */
+#define MAP_ANONYMOUS 0x20u
 #define MODE_WRITE 2u                   /* FMODE_WRITE */
 #define WORKER_THREAD 0x10u              /* PF_IO_WORKER: an io_uring worker, which has no user registers */
 #define READ_IMPLIES_EXECUTE 0x400000u

@@ -32,8 +32,6 @@ int epitope_program_set_policy(struct epitope_program *program, const struct epi
 int epitope_program_excuse(struct epitope_program *program, const struct epitope_excuse_key *key, uint32_t kinds);
 /* Makes the frame at a site known. -E2BIG: there is no place for more. */
 int epitope_program_set_frame(struct epitope_program *program, const struct epitope_site *site, uint32_t size);
-/* Forgets which reports were made. */
-int epitope_program_forget_reports(struct epitope_program *program);
 /* The counters, EPITOPE_COUNTERS of them, summed over processors. */
 int epitope_program_counters(struct epitope_program *program, uint64_t *counters);
 

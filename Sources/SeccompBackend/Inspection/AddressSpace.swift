@@ -1,6 +1,7 @@
 import CSeccomp
 import EpitopeModel
 import Glibc
+import SystemCalls
 
 /// The address space of a stalled process, asked address by address.
 ///

@@ -1,6 +1,7 @@
 import CSeccomp
 import EpitopeModel
 import Glibc
+import SystemCalls
 
 /// Tells what stands behind a mapping. Names are the process's to choose, so what decides is the device that the
 /// kernel states: a deleted program that a package upgrade replaced is an image still, a memfd is not.

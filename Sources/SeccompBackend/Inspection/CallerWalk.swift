@@ -1,6 +1,7 @@
 import CSeccomp
 import EpitopeModel
 import Glibc
+import SystemCalls
 
 /// Finds exactly what a library will return to, by the unwind tables of its image.
 ///

@@ -1,6 +1,7 @@
 import CSeccomp
 import Glibc
 import UnwindTables
+import SystemCalls
 
 /// The unwind tables of images, read from their files and kept.
 ///

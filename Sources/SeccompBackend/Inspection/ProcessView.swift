@@ -1,6 +1,7 @@
 import CSeccomp
 import EpitopeModel
 import Glibc
+import SystemCalls
 
 /// A stalled process as one inspection sees it: its memory, what is mapped, and what stands behind it.
 struct ProcessView {

@@ -1,6 +1,7 @@
 import BehaviourBlocking
 import EpitopeModel
 import Glibc
+import SystemCalls
 
 /// Looks through a stack for the code that a library will return to.
 ///

@@ -1,7 +1,7 @@
-import HostFrontEnd
 import ArgumentParser
 import CenterStore
 import EpitopeModel
+import HostFrontEnd
 import SecureChannel
 
 /// `init`: makes a center's certificate authority, server certificate and store.

@@ -1,7 +1,7 @@
-import HostFrontEnd
 import ArgumentParser
 import CenterStore
 import EpitopeModel
+import HostFrontEnd
 import SecureChannel
 
 /// What the commands of the local and the global center have apart.

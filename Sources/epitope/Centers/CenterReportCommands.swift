@@ -1,7 +1,7 @@
-import HostFrontEnd
 import ArgumentParser
 import CenterStore
 import EpitopeModel
+import HostFrontEnd
 import PacketCoding
 
 /// `status`: what a center holds, for a person.

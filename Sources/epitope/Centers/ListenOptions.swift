@@ -1,7 +1,7 @@
-import HostFrontEnd
 import ArgumentParser
 import CenterServer
 import EpitopeModel
+import HostFrontEnd
 import Logging
 import SecureChannel
 import ServiceLifecycle

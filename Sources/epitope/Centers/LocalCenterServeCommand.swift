@@ -1,8 +1,8 @@
 public import ArgumentParser
-import HostFrontEnd
 import CenterStore
 import EpitopeModel
 import Foundation
+import HostFrontEnd
 import LocalCenter
 import Logging
 public import Rendering

@@ -1,6 +1,6 @@
-import HostFrontEnd
 import ArgumentParser
 import EpitopeModel
+import HostFrontEnd
 import SecureChannel
 
 /// `epitope enroll`: gets this host its certificate.

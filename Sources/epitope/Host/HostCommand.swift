@@ -1,7 +1,7 @@
-import HostFrontEnd
 import ArgumentParser
 import EpitopeModel
 import Foundation
+import HostFrontEnd
 import HostStore
 import SecureChannel
 

@@ -1,7 +1,7 @@
-import HostFrontEnd
 import ArgumentParser
 import EpitopeModel
 import FoundationEssentials
+import HostFrontEnd
 import PacketCoding
 
 /// `epitope packet`: looks at an extracted packet.

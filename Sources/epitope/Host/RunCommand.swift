@@ -1,8 +1,8 @@
-import HostFrontEnd
 import ArgumentParser
 import BehaviourBlocking
 import Extraction
 import Glibc
+import HostFrontEnd
 import HostParameters
 import Logging
 import SeccompBackend

@@ -1,8 +1,8 @@
 public import ArgumentParser
 public import EpitopeModel
-import HostFrontEnd
 import Foundation
 import GoodwareFiles
+import HostFrontEnd
 import Rendering
 import SignatureMaking
 import SignatureProving

@@ -1,6 +1,6 @@
-import HostFrontEnd
 import Disassembly
 import EpitopeModel
+import HostFrontEnd
 import Rendering
 import SignatureMaking
 import SignatureProving

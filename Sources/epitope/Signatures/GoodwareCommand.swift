@@ -1,9 +1,9 @@
-import HostFrontEnd
 import ArgumentParser
 import EpitopeModel
 import Foundation
 import GoodwareFiles
 import GoodwareIndex
+import HostFrontEnd
 
 /// `epitope goodware`: builds, extends and asks the goodware index.
 struct GoodwareCommand: AsyncParsableCommand {

@@ -1,7 +1,7 @@
-import HostFrontEnd
 import Foundation
 import GoodwareFiles
 import GoodwareIndex
+import HostFrontEnd
 
 /// What a person sees of a build.
 struct GoodwareReporter: Sendable {

@@ -1,6 +1,6 @@
-import HostFrontEnd
 import ArgumentParser
 import EpitopeModel
+import HostFrontEnd
 import PatternScan
 
 /// `epitope verify`: seeks signatures in folders and captures.

@@ -1,6 +1,6 @@
-import HostFrontEnd
 import EpitopeModel
 import Foundation
+import HostFrontEnd
 
 /// What `epitope verify` found; as JSON it has these names.
 struct VerifyReport: Encodable, Sendable {

@@ -1,30 +1,48 @@
-import EpitopeModel
+public import EpitopeModel
 
 /// A mapping as the kernel states it: a line of `/proc/PID/maps`.
-struct MapEntry: Hashable, Sendable {
+public struct MapEntry: Hashable, Sendable {
     /// The file system that a mapped file lies on.
-    struct Device: Hashable, Sendable {
-        var major: UInt32
-        var minor: UInt32
+    public struct Device: Hashable, Sendable {
+        public var major: UInt32
+        public var minor: UInt32
+
+        public init(major: UInt32, minor: UInt32) {
+            self.major = major
+            self.minor = minor
+        }
     }
 
-    var start: UInt64
-    var end: UInt64
-    var protection: MemoryProtection
-    var offset: UInt64
-    var device: Device
+    public var start: UInt64
+    public var end: UInt64
+    public var protection: MemoryProtection
+    public var offset: UInt64
+    public var device: Device
     /// 0: no file is mapped.
-    var inode: UInt64
+    public var inode: UInt64
     /// A path, or a name in brackets; empty for plain anonymous memory. The process chooses it: it is a hint, and
     /// what is held of the mapping rests on ``inode`` and ``device``.
-    var name: String
+    public var name: String
 
-    func contains(_ address: UInt64) -> Bool {
+    public init(
+        start: UInt64, end: UInt64, protection: MemoryProtection, offset: UInt64, device: Device, inode: UInt64, name: String
+    ) {
+        self.start = start
+        self.end = end
+        self.protection = protection
+        self.offset = offset
+        self.device = device
+        self.inode = inode
+        self.name = name
+    }
+
+    /// Whether the address lies in the mapping; its end doesn't.
+    public func contains(_ address: UInt64) -> Bool {
         address >= start && address < end
     }
 
     /// Whether two mappings are parts of one image.
-    func isSameImage(as other: MapEntry) -> Bool {
+    public func isSameImage(as other: MapEntry) -> Bool {
         if inode != 0 || other.inode != 0 { return inode == other.inode && device == other.device }
         return start == other.start
     }
@@ -32,7 +50,7 @@ struct MapEntry: Hashable, Sendable {
 
 extension MapEntry {
     /// Parses a line of `/proc/PID/maps`; `nil` when it isn't one.
-    init?(line: Substring) {
+    public init?(line: Substring) {
         let fields = line.split(separator: " ", maxSplits: 5, omittingEmptySubsequences: true)
         guard fields.count >= 5 else { return nil }
         let bounds = fields[0].split(separator: "-")
@@ -56,7 +74,7 @@ extension MapEntry {
     }
 
     /// Parses a whole `/proc/PID/maps`, in ascending order. Lines that aren't mappings are passed over.
-    static func entries(inMaps text: String) -> [MapEntry] {
+    public static func entries(inMaps text: String) -> [MapEntry] {
         text.split(separator: "\n").compactMap { MapEntry(line: $0) }
     }
 }
