@@ -134,31 +134,32 @@ int BPF_PROG(entered, struct pt_regs *registers, long number)
 
 /* ---- security hooks ---- */
 
-static __always_inline int hooked(__u32 class)
+/* Each body is attached in one of two ways. As a security module's hook, it may wait for user memory. Where bpf is no
+ * active security module, at the kernel's own function that calls the modules, whose result it then decides
+ * (BPF_MODIFY_RETURN, which the kernel allows for functions named security_*); there it may not wait. */
+
+static __always_inline int hooked(__u32 class, const int sleepable)
 {
     struct task_struct *task = bpf_get_current_task_btf();
     __u64 space = (__u64)task->mm;
     if (!space || !is_marked(space)) return 0;
-    return answered(judge(class, 1, 1));
+    return answered(judge(class, sleepable, 1));
 }
 
-SEC("lsm.s/socket_sendmsg")
-int BPF_PROG(hook_send) { return hooked(EPITOPE_CLASS_SEND); }
-SEC("lsm.s/socket_connect")
-int BPF_PROG(hook_connect) { return hooked(EPITOPE_CLASS_CONNECT); }
-SEC("lsm.s/socket_bind")
-int BPF_PROG(hook_bind) { return hooked(EPITOPE_CLASS_SERVE); }
-SEC("lsm.s/socket_listen")
-int BPF_PROG(hook_listen) { return hooked(EPITOPE_CLASS_SERVE); }
-SEC("lsm.s/socket_accept")
-int BPF_PROG(hook_accept) { return hooked(EPITOPE_CLASS_SERVE); }
-SEC("lsm.s/bprm_check_security")
-int BPF_PROG(hook_exec) { return hooked(EPITOPE_CLASS_EXEC); }
+#define CRITICAL(hook, function, class) \
+    SEC("lsm.s/" #hook) int BPF_PROG(hook_##hook) { return hooked(class, 1); } \
+    SEC("fmod_ret/security_" #function) int BPF_PROG(function_##hook) { return hooked(class, 0); }
+
+CRITICAL(socket_sendmsg, socket_sendmsg, EPITOPE_CLASS_SEND)
+CRITICAL(socket_connect, socket_connect, EPITOPE_CLASS_CONNECT)
+CRITICAL(socket_bind, socket_bind, EPITOPE_CLASS_SERVE)
+CRITICAL(socket_listen, socket_listen, EPITOPE_CLASS_SERVE)
+CRITICAL(socket_accept, socket_accept, EPITOPE_CLASS_SERVE)
+CRITICAL(bprm_check_security, bprm_check, EPITOPE_CLASS_EXEC)
 
 /* Before Linux 6.5, sendfile and splice reach a socket without its send hook. Every read and write comes by here, so the
  * call's number is looked at first. Loaded only where it is needed. */
-SEC("lsm/file_permission")
-int BPF_PROG(hook_page, struct file *file, int mask)
+static __always_inline int page_sent(struct file *file, int mask)
 {
     struct task_struct *task = bpf_get_current_task_btf();
     if (!(mask & 2)) return 0;           /* MAY_WRITE */
@@ -170,24 +171,39 @@ int BPF_PROG(hook_page, struct file *file, int mask)
     return answered(judge(EPITOPE_CLASS_WRITE, 0, 1));
 }
 
+SEC("lsm/file_permission")
+int BPF_PROG(hook_page, struct file *file, int mask) { return page_sent(file, mask); }
+SEC("fmod_ret/security_file_permission")
+int BPF_PROG(function_page, struct file *file, int mask) { return page_sent(file, mask); }
+
 SEC("lsm/mmap_file")
-int BPF_PROG(hook_map, struct file *file, unsigned long asked, unsigned long protection, unsigned long flags)
+int BPF_PROG(hook_map, struct file *file, unsigned long asked, unsigned long protection)
 {
     mark_mapping(bpf_get_current_task_btf(), file, protection);
     return 0;
 }
+SEC("fentry/security_mmap_file")
+int BPF_PROG(function_map, struct file *file, unsigned long asked)
+{
+    /* What READ_IMPLIES_EXEC adds is not in it yet: such a process is marked for its personality. */
+    mark_mapping(bpf_get_current_task_btf(), file, asked);
+    return 0;
+}
 
 /* Who may attach to a process may write its code: a debugger, /proc/PID/mem, process_vm_writev. */
-SEC("lsm/ptrace_access_check")
-int BPF_PROG(hook_access, struct task_struct *child, unsigned int mode)
+static __always_inline int accessed(struct task_struct *child, unsigned int mode)
 {
     if (mode & ACCESS_ATTACH) set_mark((__u64)child->mm, EPITOPE_REASON_WRITTEN_BY_OTHER);
     return 0;
 }
 
+SEC("lsm/ptrace_access_check")
+int BPF_PROG(hook_access, struct task_struct *child, unsigned int mode) { return accessed(child, mode); }
+SEC("fentry/security_ptrace_access_check")
+int BPF_PROG(function_access, struct task_struct *child, unsigned int mode) { return accessed(child, mode); }
+
 /* A process's own /proc/self/mem needs no leave. */
-SEC("lsm/file_open")
-int BPF_PROG(hook_open, struct file *file)
+static __always_inline int opened(struct file *file)
 {
     struct task_struct *task = bpf_get_current_task_btf();
     if (!(BPF_CORE_READ(file, f_mode) & MODE_WRITE)) return 0;
@@ -199,8 +215,12 @@ int BPF_PROG(hook_open, struct file *file)
     return 0;
 }
 
-SEC("lsm/file_mprotect")
-int BPF_PROG(hook_protect, struct vm_area_struct *vma, unsigned long asked, unsigned long protection)
+SEC("lsm/file_open")
+int BPF_PROG(hook_open, struct file *file) { return opened(file); }
+SEC("fentry/security_file_open")
+int BPF_PROG(function_open, struct file *file) { return opened(file); }
+
+static __always_inline int protected(struct vm_area_struct *vma, unsigned long protection)
 {
     struct task_struct *task = bpf_get_current_task_btf();
     struct seen at = {};
@@ -208,3 +228,12 @@ int BPF_PROG(hook_protect, struct vm_area_struct *vma, unsigned long asked, unsi
     if (opens_code(&at, protection)) set_mark((__u64)task->mm, EPITOPE_REASON_PROTECTED);
     return 0;
 }
+
+SEC("lsm/file_mprotect")
+int BPF_PROG(hook_protect, struct vm_area_struct *vma, unsigned long asked, unsigned long protection) { return protected(vma, protection); }
+SEC("fentry/security_file_mprotect")
+int BPF_PROG(function_protect, struct vm_area_struct *vma, unsigned long asked, unsigned long protection) { return protected(vma, protection); }
+
+/* Loaded alone, to see whether a kernel allows the second way. */
+SEC("?fmod_ret/security_socket_listen")
+int BPF_PROG(function_probe) { return 0; }

@@ -14,6 +14,9 @@
 
 enum { MOST_LINKS = 32 };
 
+/* The program that tries whether a kernel lets the result of its security functions be decided. */
+static const char PROBE[] = "function_probe";
+
 struct epitope_program {
     struct bpf_object *object;
     struct bpf_link *links[MOST_LINKS];
@@ -59,11 +62,32 @@ static bool kernel_has(const char *type, const char *member) {
 
 static bool belongs(const struct bpf_program *program, enum epitope_level level) {
     const char *section = bpf_program__section_name(program);
-    if (strcmp(section, "lsm/file_permission") == 0)
-        return level == EPITOPE_LEVEL_HOOKS && kernel_has("proto_ops", "sendpage"); /* gone in 6.5 */
-    if (strncmp(section, "lsm", 3) == 0) return level == EPITOPE_LEVEL_HOOKS;
+    const char *name = bpf_program__name(program);
+    if (strcmp(name, PROBE) == 0) return false;
+    if (strstr(section, "file_permission") && !kernel_has("proto_ops", "sendpage")) return false; /* gone in 6.5 */
+    if (strncmp(name, "hook_", 5) == 0) return level == EPITOPE_LEVEL_HOOKS;
+    if (strncmp(name, "function_", 9) == 0) return level == EPITOPE_LEVEL_FUNCTIONS;
     if (strcmp(section, "tp_btf/sys_enter") == 0) return level == EPITOPE_LEVEL_TRACEPOINTS;
     return true;
+}
+
+bool epitope_kernel_lets_functions_be_decided(const void *bytes, size_t length) {
+    LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "epitope");
+    libbpf_set_print(keep_log);
+    struct bpf_object *object = bpf_object__open_mem(bytes, length, &options);
+    if (!object) return false;
+    struct bpf_program *each, *probe = NULL;
+    struct bpf_map *map;
+    bpf_object__for_each_program(each, object) {
+        bool is_probe = strcmp(bpf_program__name(each), PROBE) == 0;
+        bpf_program__set_autoload(each, is_probe);
+        if (is_probe) probe = each;
+    }
+    bpf_object__for_each_map(map, object) bpf_map__set_autocreate(map, false);
+    struct bpf_link *link = probe && bpf_object__load(object) == 0 ? bpf_program__attach(probe) : NULL;
+    if (link) bpf_link__destroy(link);
+    bpf_object__close(object);
+    return link != NULL;
 }
 
 static int receive(void *context, void *data, size_t length) {

@@ -29,7 +29,7 @@ package struct AgentStatus: Codable {
     package static func describe(_ support: KernelSupport) -> [String] {
         var lines = [
             "level      \(support.level.rawValue): "
-                + (support.level == .hooks ? "calls are denied" : "calls are reported, and their process is killed or watched"),
+                + (support.level.canDeny ? "calls are denied" : "calls are reported, and their process is killed or watched"),
             "because    \(support.reason)",
         ]
         if let remedy = support.remedy { lines.append("for more   \(remedy)") }

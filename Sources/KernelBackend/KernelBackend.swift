@@ -7,8 +7,8 @@ import SystemCalls
 
 /// Behaviour blocking by eBPF, for every process of the machine.
 ///
-/// Needs Linux 5.17 with type information, and root. Where the kernel runs BPF LSM, calls are denied (``ProtectionLevel``);
-/// elsewhere their process is held and killed right after the call. The kernel program judges alone: protection doesn't
+/// Needs Linux 5.17 with type information, and root. Where the kernel runs BPF LSM, or lets the result of its security functions be decided, calls are
+/// denied (``ProtectionLevel``); elsewhere their process is held and killed right after the call. The kernel program judges alone: protection doesn't
 /// wait for this process, and a reader that is slow loses reports (counted), never a denial.
 public final class KernelBackend: BehaviourBlockingBackend {
     /// What is counted from the start on.
@@ -119,7 +119,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
     /// What the program that sees every call costs: runs and nanoseconds (where `kernel.bpf_stats_enabled` is set), and
     /// its length in instructions.
     public var cost: (runs: UInt64, nanoseconds: UInt64, instructions: UInt32)? {
-        program.cost(of: level == .hooks ? "hook_send" : "entered")
+        program.cost(of: level.sendProgram)
     }
 
     /// On a thread of its own: reads events until it is told to end.

@@ -7,8 +7,31 @@ import Glibc
 public enum ProtectionLevel: String, Hashable, Sendable, Codable, CaseIterable {
     /// By security hooks: a call is denied before anything of it is done.
     case hooks
+    /// At the kernel's functions that ask its security modules, whose result is decided. As good as hooks, but for code
+    /// that isn't in memory when it is to be copied.
+    case functions
     /// By a tracepoint: the call can't be denied; its process is stopped or killed right after it.
     case tracepoints
+
+    /// Whether a call can be denied.
+    public var canDeny: Bool { self != .tracepoints }
+
+    /// The name of the kernel program that sees sends.
+    var sendProgram: String {
+        switch self {
+        case .hooks: "hook_socket_sendmsg"
+        case .functions: "function_socket_sendmsg"
+        case .tracepoints: "entered"
+        }
+    }
+
+    var inKernel: epitope_level {
+        switch self {
+        case .hooks: EPITOPE_LEVEL_HOOKS
+        case .functions: EPITOPE_LEVEL_FUNCTIONS
+        case .tracepoints: EPITOPE_LEVEL_TRACEPOINTS
+        }
+    }
 }
 
 extension epitope_policy {
@@ -25,7 +48,7 @@ extension epitope_policy {
         if policy.uninspectable == .deny { act_on |= uninspectable }
         switch (policy.action, level) {
         case (.watch, _): answer = EPITOPE_ANSWER_PASSED.rawValue
-        case (.block, .hooks): answer = EPITOPE_ANSWER_DENIED.rawValue
+        case (.block, .hooks), (.block, .functions): answer = EPITOPE_ANSWER_DENIED.rawValue
         // Held until the agent has read its parameters; then it kills, or leaves it stopped.
         case (.block, .tracepoints), (.stop, _), (.kill, _): answer = EPITOPE_ANSWER_STOPPED.rawValue
         }

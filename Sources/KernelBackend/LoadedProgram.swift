@@ -22,7 +22,7 @@ final class LoadedProgram: Sendable {
         var failure: Int32 = 0
         var policy = policy
         let loaded = epitope_program_load(
-            object, object.count, level == .hooks ? EPITOPE_LEVEL_HOOKS : EPITOPE_LEVEL_TRACEPOINTS,
+            object, object.count, level.inKernel,
             CallClasses.table(.x86_64), CallClasses.table(.i386), &policy, &log, log.count, &failure)
         guard let loaded else {
             let said = String(decoding: log.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)

@@ -17,7 +17,7 @@ struct EpitopeAgent: AsyncParsableCommand {
         abstract: "Protect every process of this machine by an eBPF program.",
         discussion: """
             Critical calls (exec, connect, send, bind, listen, accept, and sends by write, sendfile, splice or io_uring) \
-            that come from memory that no file image stands behind are denied with EPERM where the kernel runs BPF LSM; \
+            that come from memory that no file image stands behind are denied with EPERM where the kernel runs BPF LSM or lets its security functions be decided; \
             elsewhere they are reported, and with --without-hooks kill their process is killed right after. What made them is sent to the center. Needs root \
             and Linux 5.17. The kernel program judges alone: it goes on until the agent ends.
             """)
@@ -26,6 +26,7 @@ struct EpitopeAgent: AsyncParsableCommand {
     enum LevelOption: String, CaseIterable, ExpressibleByArgument {
         case best
         case hooks
+        case functions
         case tracepoints
     }
 
@@ -47,7 +48,7 @@ struct EpitopeAgent: AsyncParsableCommand {
     @Option(help: "What is done about a call that can't be inspected: deny (by hooks only) or allow. It is told in any case.")
     var uninspectable: Policy.Uninspectable = .allow
 
-    @Option(help: "Where calls are seen: by security hooks, by tracepoints, or by the best that the kernel offers.")
+    @Option(help: "Where calls are seen: by security hooks, by the functions that call them, by tracepoints, or by the best that the kernel offers.")
     var level: LevelOption = .best
 
     @Flag(help: "Say which level this kernel offers, why, and what to change for the better one; then end.")
@@ -67,8 +68,8 @@ struct EpitopeAgent: AsyncParsableCommand {
         logger.logLevel = verbose ? .info : .warning
         let reporter = try HostReporter(stateOptions, packetOptions, logger: logger)
         let parameters = reporter.parameters
-        let chosen: ProtectionLevel = level == .hooks ? .hooks : level == .tracepoints ? .tracepoints : support.level
-        let canDeny = chosen == .hooks || action != .block
+        let chosen = ProtectionLevel(rawValue: level.rawValue) ?? support.level
+        let canDeny = chosen.canDeny || action != .block
         let action = canDeny ? action : withoutHooks == .kill ? .kill : .watch
         let backend = try KernelBackend(
             policy: Policy(action: action, uninspectable: uninspectable), level: chosen,

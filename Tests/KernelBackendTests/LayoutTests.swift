@@ -24,12 +24,15 @@ import Testing
     }
 
     @Test func theBetterLevelIsNamed() {
-        let without = KernelSupport(activeModules: "lockdown,capability,yama\n")
+        let without = KernelSupport(activeModules: "lockdown,capability,yama\n", canDecideFunctions: { false })
         #expect(without.level == .tracepoints)
         #expect(without.remedy == "boot with lsm=lockdown,capability,yama,bpf on the kernel's command line")
-        let with = KernelSupport(activeModules: "lockdown,capability,bpf")
+        let between = KernelSupport(activeModules: "lockdown,capability,yama\n", canDecideFunctions: { true })
+        #expect(between.level == .functions)
+        #expect(between.remedy == without.remedy)
+        let with = KernelSupport(activeModules: "lockdown,capability,bpf", canDecideFunctions: { false })
         #expect(with.level == .hooks)
         #expect(with.remedy == nil)
-        #expect(KernelSupport(activeModules: nil).level == .tracepoints)
+        #expect(KernelSupport(activeModules: nil, canDecideFunctions: { false }).level == .tracepoints)
     }
 }

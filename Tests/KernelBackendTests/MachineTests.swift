@@ -13,7 +13,7 @@ import TestSupport
         let machine = Process()
         let console = Pipe()
         machine.executableURL = package.appending(path: "Scripts/run-in-machine")
-        machine.arguments = ["300", Fixtures.path("kernel-matrix") + "," + Fixtures.path("call-stub")]
+        machine.arguments = ["500", Fixtures.path("kernel-matrix") + "," + Fixtures.path("call-stub")]
         machine.standardOutput = console
         try machine.run()
         let text = String(decoding: console.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
@@ -22,7 +22,7 @@ import TestSupport
         let lines = text.split(separator: "\n")
         for line in lines where line.hasPrefix("FAILED") { Issue.record("\(line)") }
         #expect(lines.contains { $0.hasPrefix("level hooks") }, "the console said: \(text.suffix(2000))")
-        #expect(lines.contains { $0 == "RESULT ok=210 failed=0" }, "the console said: \(text.suffix(2000))")
+        #expect(lines.contains { $0 == "RESULT ok=420 failed=0" }, "the console said: \(text.suffix(2000))")
         #expect(machine.terminationStatus == 0)
     }
 }

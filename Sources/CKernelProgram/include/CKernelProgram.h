@@ -14,7 +14,11 @@ struct epitope_program;
 enum epitope_level {
     EPITOPE_LEVEL_TRACEPOINTS = 0,
     EPITOPE_LEVEL_HOOKS = 1,
+    EPITOPE_LEVEL_FUNCTIONS = 2,
 };
+
+/* Whether the kernel allows EPITOPE_LEVEL_FUNCTIONS: one program of the object file is loaded and attached for a moment. */
+bool epitope_kernel_lets_functions_be_decided(const void *object, size_t length);
 
 /* Loads the program from its object file's bytes and attaches it. The classes say what each system call's number means
  * (EPITOPE_SYSCALLS bytes each). On failure `log` holds the end of what libbpf and the verifier said. */
