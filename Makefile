@@ -2,7 +2,7 @@
 
 CONFIGURATION ?= release
 
-.PHONY: build demo test check lint bench-host bench-signatures fuzz clean
+.PHONY: build demo test check lint bench-host bench-signatures fuzz soak clean
 
 build:
 	@Scripts/install-dependencies build
@@ -23,6 +23,10 @@ check lint:
 
 bench-host:
 	@Bench/bench-host
+
+# An hour of mixed load with an injected call a second: all found, nothing else, memory flat. SECONDS_LONG=600: shorter.
+soak:
+	@Bench/soak $(if $(SECONDS_LONG),--seconds "$(SECONDS_LONG)") $(if $(KEEP),--keep "$(KEEP)")
 
 # Missed variants, false alarms, speed of signatures. QUICK=1: small sizes. SCRATCH=FOLDER keeps the captures there.
 bench-signatures:

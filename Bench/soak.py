@@ -1,0 +1,146 @@
+"""The soak of `epitope agent`. Usage: soak.py BUILD_FOLDER [--seconds N] [--keep FOLDER]
+
+Ordinary programs work in turns (Fixtures/Workloads), beside redis under load, while every second one inert stub makes one
+call to loopback from unbacked memory: another place, form and call each time. Every stub must be found, nothing else may
+be, and the agent's memory must not grow. Run by Bench/soak in a network namespace of its own; the agent sees every process
+of the machine, and what any other does is no reason for an alarm either.
+"""
+import argparse
+import itertools
+import json
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+import host_cost
+
+PLACES = ["heap", "stack", "anonymous", "shared-anonymous", "memory-file", "unlinked-tmpfs", "written-page"]
+CALLS = ["exec", "connect", "send", "sendmsg", "sendmmsg", "bind", "listen", "accept", "write", "writev", "sendfile", "splice", "ring"]
+FORMS = ["direct", "library"]
+# The program's first seconds: sites of libraries, first workloads, buffers.
+SETTLING = 300
+# What the agent may grow by after that, in KiB of resident memory.
+FLAT = 8 << 10
+
+
+def resident(process):
+    for line in pathlib.Path(f"/proc/{process}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1])
+    raise RuntimeError("the agent has gone")
+
+
+class Load(threading.Thread):
+    """Workloads one after the other until told to end; what failed is kept."""
+
+    def __init__(self, scripts, folder):
+        super().__init__()
+        self.scripts, self.folder, self.ending, self.runs, self.failures, self.ended = scripts, folder, False, 0, [], []
+
+    def run(self):
+        for number in itertools.count():
+            script = self.scripts[number % len(self.scripts)]
+            if self.ending:
+                return
+            work = self.folder / f"work-{number}"
+            work.mkdir()
+            with open(self.folder / f"{script.stem}.log", "wb") as log:
+                done = subprocess.run(["nice", "bash", script, work], stdout=log, stderr=subprocess.STDOUT)
+            self.runs += 1
+            if done.returncode != 0:
+                self.failures.append(script.stem)
+            shutil.rmtree(work, ignore_errors=True)
+
+
+def redis_load(folder, ending):
+    server = subprocess.Popen(["redis-server", "--port", "7379", "--save", "", "--dir", folder], stdout=subprocess.DEVNULL)
+    try:
+        # Before the server listens, redis-benchmark would try for ever.
+        while subprocess.run(["redis-cli", "-p", "7379", "ping"], capture_output=True).stdout != b"PONG\n":
+            time.sleep(0.1)
+        while not ending():
+            subprocess.run(["redis-benchmark", "-p", "7379", "-q", "-n", "2000", "-c", "8", "-t", "set,get"],
+                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(2)
+    finally:
+        server.terminate()
+        server.wait(20)
+
+
+def names_of(alarms, started):
+    return sorted({(event.get("call"), event.get("processID")) for event in alarms if event["processID"] not in started})
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("--seconds", type=int, default=3600)
+    parser.add_argument("--keep", type=pathlib.Path)
+    options = parser.parse_args()
+    scripts = sorted(path for path in pathlib.Path("Fixtures/Workloads").resolve().glob("*.sh") if path.stem != "common")
+    stub = (options.build / "call-stub").resolve()
+    random.seed(4)
+    with tempfile.TemporaryDirectory(prefix="epitope-soak-") as scratch:
+        folder = options.keep or pathlib.Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        state, log = folder / "state", folder / "agent.log"
+        agent = options.build / "epitope-agent"
+        words = [agent, "--state", state, "--action", "watch"]
+        with host_cost.process(words, lambda: "protecting every process" in log.read_text(errors="replace"), log) as child:
+            load = Load(scripts, folder)
+            load.start()
+            redis = threading.Thread(target=redis_load, args=(folder, lambda: load.ending))
+            redis.start()
+            started, memory, begin = {}, [], time.monotonic()
+            cases = [(form, place, call) for form in FORMS for place in PLACES for call in CALLS
+                     # Told by the page's own state, which an exec ends before the agent can look at it, where the
+                     # kernel names no page tables.
+                     if (place, call) != ("written-page", "exec")]
+            random.shuffle(cases)
+            try:
+                for second in range(options.seconds):
+                    form, place, call = cases[second % len(cases)]
+                    process = subprocess.Popen([stub, form, place, call, "9"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    process.wait(30)
+                    started[process.pid] = f"{form} {place} {call}"
+                    memory.append((second, resident(child.pid)))
+                    if second % 60 == 59:
+                        print(f"{second + 1:5d} s  {len(started)} stubs, {load.runs} workloads, {memory[-1][1]} KiB", flush=True)
+                    time.sleep(max(0, begin + second + 1 - time.monotonic()))
+            finally:
+                load.ending = True
+                load.join()
+                redis.join()
+            time.sleep(2)
+            counted = json.loads((state / "agent.json").read_text())["counted"]
+        events = [json.loads(line) for line in (state / "events.jsonl").read_text().splitlines()]
+        alarms = [event for event in events if event["event"] == "blocked"]
+        found = {event["processID"] for event in alarms}
+        missed = sorted(case for process, case in started.items() if process not in found)
+        others = names_of(alarms, started)
+        notices = [line for line in log.read_text(errors="replace").splitlines() if "could not be inspected" in line]
+        settled = [size for second, size in memory if second >= min(SETTLING, options.seconds // 2)]
+        third = max(1, len(settled) // 3)
+        early, late = max(settled[:third]), max(settled[-third:])
+        for case in missed:
+            print(f"missed: {case}")
+        for call, process in others:
+            print(f"alarm for something else: {call} of process {process}")
+        for line in notices[:20]:
+            print(line)
+        for name in sorted(set(load.failures)):
+            print(f"the workload {name} failed {load.failures.count(name)} times")
+        print(f"counted by the agent: {counted}")
+        failed = bool(missed or others or load.failures or counted["dropped"] or late - early > FLAT)
+        print(f"RESULT soak={'failed' if failed else 'ok'} seconds={options.seconds} stubs={len(started)} missed={len(missed)} "
+              f"other_alarms={len(others)} uninspectable={counted['uninspectable']} dropped={counted['dropped']} "
+              f"workloads={load.runs} workload_failures={len(load.failures)} rss_early_kib={early} rss_late_kib={late}")
+        sys.exit(1 if failed else 0)
+
+
+main()
