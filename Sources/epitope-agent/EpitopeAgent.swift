@@ -46,7 +46,7 @@ struct EpitopeAgent: AsyncParsableCommand {
     var withoutHooks: WithoutHooks = .watch
 
     @Option(help: "What is done about a call that can't be inspected: deny (by hooks only) or allow. It is told in any case.")
-    var uninspectable: Policy.Uninspectable = .allow
+    var uninspectable: Policy.Uninspectable = .deny
 
     @Option(help: "Where calls are seen: by security hooks, by the functions that call them, by tracepoints, or by the best that the kernel offers.")
     var level: LevelOption = .best

@@ -27,7 +27,12 @@ struct anon_vma { int unused; } __attribute__((aligned(8)));
 
 typedef struct { void *vdso; } mm_context_t;
 struct page { unsigned long compound_head; void *mapping; };
+/* The tree of mappings (Linux 6.1 and later) and its two kinds of nodes: ranges, and ranges with gaps. */
+struct maple_tree { void *ma_root; };
+struct maple_range_64 { unsigned long pivot[15]; void *slot[16]; };
+struct maple_arange_64 { unsigned long pivot[9]; void *slot[10]; };
 struct mm_struct {
+    struct maple_tree mm_mt;
     unsigned long *pgd;
     struct file *exe_file;
     unsigned long start_stack, start_brk, brk;

@@ -21,12 +21,13 @@ static __always_inline int is_memory_file(struct inode *inode)
 static long look(struct task_struct *task, struct vm_area_struct *vma, void *context)
 {
     struct seen *seen = context;
-    struct mm_struct *space = vma->vm_mm;
-    struct file *file = vma->vm_file;
+    struct mm_struct *space = BPF_CORE_READ(vma, vm_mm);
+    struct file *file = BPF_CORE_READ(vma, vm_file);
+    unsigned long flags = BPF_CORE_READ(vma, vm_flags);
 
-    seen->start = vma->vm_start;
-    seen->end = vma->vm_end;
-    seen->protection = vma->vm_flags & 15;
+    seen->start = BPF_CORE_READ(vma, vm_start);
+    seen->end = BPF_CORE_READ(vma, vm_end);
+    seen->protection = flags & 15;
     if (!file) {
         if (seen->start == (__u64)BPF_CORE_READ(space, context.vdso)) {
             seen->backing = EPITOPE_BACKING_KERNEL;
@@ -36,7 +37,7 @@ static long look(struct task_struct *task, struct vm_area_struct *vma, void *con
         __u64 heap_end = BPF_CORE_READ(space, brk);
         if (seen->start < heap_end && seen->end > heap)
             seen->backing = EPITOPE_BACKING_HEAP;
-        else if (vma->vm_flags & FLAG_GROWS_DOWN || (seen->start <= stack && stack < seen->end) ||
+        else if (flags & FLAG_GROWS_DOWN || (seen->start <= stack && stack < seen->end) ||
                  (seen->start <= seen->stack_pointer && seen->stack_pointer < seen->end))
             seen->backing = EPITOPE_BACKING_STACK;
         else
@@ -49,7 +50,7 @@ static long look(struct task_struct *task, struct vm_area_struct *vma, void *con
     bpf_probe_read_kernel_str(name, sizeof name, from);
     seen->inode = BPF_CORE_READ(inode, i_ino);
     seen->device = BPF_CORE_READ(inode, i_sb, s_dev);
-    seen->offset = vma->vm_pgoff << 12;
+    seen->offset = BPF_CORE_READ(vma, vm_pgoff) << 12;
     if (is_memory_file(inode)) {
         /* Shared anonymous memory and System V segments are files of the kernel's own. */
         int zero = name[0] == 'd' && name[1] == 'e' && name[2] == 'v' && name[3] == '/' && name[4] == 'z';
@@ -58,7 +59,7 @@ static long look(struct task_struct *task, struct vm_area_struct *vma, void *con
         return 0;
     }
     seen->backing = EPITOPE_BACKING_IMAGE;
-    seen->may_be_written = !(seen->protection & FLAG_SHARED) && vma->anon_vma;
+    seen->may_be_written = !(seen->protection & FLAG_SHARED) && BPF_CORE_READ(vma, anon_vma);
     seen->is_loader = name[0] == 'l' && name[1] == 'd' && (name[2] == '-' || (name[2] == '.' && name[3] == 's'));
     return 0;
 }
@@ -113,14 +114,61 @@ static __always_inline void settle_written(struct task_struct *task, __u64 addre
     }
 }
 
+#define NODE_MASK 255ul                  /* an entry that leads to a node: its address, with its type in the low bits */
+#define LEAF_NODE 1u
+#define GAP_NODE 3u                      /* maple_arange_64 */
+#define NO_VMA ((__u64)-1)
+
+/* The mapping at an address, read from the tree without its lock: what a process can't keep from being read by changing
+ * its address space all the time. The tree's nodes are replaced, not changed, so that a walk meets an old state or a new
+ * one; the caller holds what it finds against the address. 0: nothing is mapped there. NO_VMA: it can't be told. */
+__attribute__((noinline)) __u64 find_vma_without_lock(__u64 from, __u64 address)
+{
+    struct mm_struct *space = (struct mm_struct *)from;
+    if (!bpf_core_field_exists(space->mm_mt)) return NO_VMA;
+    __u64 entry = (__u64)BPF_CORE_READ(space, mm_mt.ma_root);
+    for (int depth = 0; depth < 8; depth++) {
+        __u64 pivots[15] = {}, next = 0;
+        if ((depth == 0 && (entry & 3) != 2) || entry < 4096) return NO_VMA;
+        __u64 node = entry & ~NODE_MASK;
+        __u32 type = entry >> 3 & 15, slot = 0;
+        if (type != GAP_NODE && type != LEAF_NODE && type != 2) return NO_VMA;
+        int gaps = type == GAP_NODE;
+        __u32 count = gaps ? 9 : 15;
+        const void *first = gaps ? (void *)&((struct maple_arange_64 *)node)->pivot : (void *)&((struct maple_range_64 *)node)->pivot;
+        const void *slots = gaps ? (void *)&((struct maple_arange_64 *)node)->slot : (void *)&((struct maple_range_64 *)node)->slot;
+        if (bpf_probe_read_kernel(pivots, gaps ? 9 * 8 : 15 * 8, first)) return NO_VMA;
+        /* A pivot is the last address of its slot; after the last that is used, they are 0. */
+        for (int index = 0; index < 15; index++) {
+            if (slot != (__u32)index || (__u32)index >= count) continue;
+            if (pivots[index] < address && pivots[index]) slot = index + 1;
+        }
+        if (bpf_probe_read_kernel(&next, 8, slots + 8 * slot)) return NO_VMA;
+        if (type == LEAF_NODE) return next & 3 ? NO_VMA : next;
+        entry = next;
+    }
+    return NO_VMA;
+}
+
 /* What is mapped at an address. 0, or -EBUSY when nobody can tell now; a gap is EPITOPE_BACKING_NONE. */
 static __always_inline long see_now(struct task_struct *task, __u64 address, __u64 stack_pointer, struct seen *seen)
 {
     __builtin_memset(seen, 0, sizeof *seen);
     seen->stack_pointer = stack_pointer;
-    long result = -ERROR_BUSY;
-    /* Busy means that another thread changes the address space right now. */
-    for (int attempt = 0; attempt < 64 && result == -ERROR_BUSY; attempt++)
-        result = bpf_find_vma(task, address, look, seen, 0);
-    return result == -ERROR_BUSY ? result : 0;
+    if (bpf_find_vma(task, address, look, seen, 0) != -ERROR_BUSY) return 0;
+    /* Another thread changes the address space right now. */
+    __u64 space = (__u64)BPF_CORE_READ(task, mm);
+    for (int attempt = 0; attempt < 8; attempt++) {
+        __u64 vma = find_vma_without_lock(space, address);
+        if (!vma) return 0;
+        if (vma == NO_VMA) continue;
+        look(task, (struct vm_area_struct *)vma, seen);
+        if (seen->start <= address && address < seen->end && (__u64)BPF_CORE_READ((struct vm_area_struct *)vma, vm_mm) == space) return 0;
+        __builtin_memset(seen, 0, sizeof *seen);
+        seen->stack_pointer = stack_pointer;
+    }
+    /* Before Linux 6.1 there is no such tree: tried a few times more. */
+    for (int attempt = 0; attempt < 64; attempt++)
+        if (bpf_find_vma(task, address, look, seen, 0) != -ERROR_BUSY) return 0;
+    return -ERROR_BUSY;
 }
