@@ -128,7 +128,7 @@ __attribute__((noinline)) __u64 find_vma_without_lock(__u64 from, __u64 address)
     if (!bpf_core_field_exists(space->mm_mt)) return NO_VMA;
     __u64 entry = (__u64)BPF_CORE_READ(space, mm_mt.ma_root);
     for (int depth = 0; depth < 8; depth++) {
-        __u64 pivots[15] = {}, next = 0;
+        __u64 pivot = 0, next = 0; /* not all pivots at once: the stack is 512 bytes, of all callers together */
         if ((depth == 0 && (entry & 3) != 2) || entry < 4096) return NO_VMA;
         __u64 node = entry & ~NODE_MASK;
         __u32 type = entry >> 3 & 15, slot = 0;
@@ -137,11 +137,11 @@ __attribute__((noinline)) __u64 find_vma_without_lock(__u64 from, __u64 address)
         __u32 count = gaps ? 9 : 15;
         const void *first = gaps ? (void *)&((struct maple_arange_64 *)node)->pivot : (void *)&((struct maple_range_64 *)node)->pivot;
         const void *slots = gaps ? (void *)&((struct maple_arange_64 *)node)->slot : (void *)&((struct maple_range_64 *)node)->slot;
-        if (bpf_probe_read_kernel(pivots, gaps ? 9 * 8 : 15 * 8, first)) return NO_VMA;
         /* A pivot is the last address of its slot; after the last that is used, they are 0. */
-        for (int index = 0; index < 15; index++) {
-            if (slot != (__u32)index || (__u32)index >= count) continue;
-            if (pivots[index] < address && pivots[index]) slot = index + 1;
+        for (__u32 index = 0; index < 15; index++) {
+            if (slot != index || index >= count) continue;
+            if (bpf_probe_read_kernel(&pivot, 8, first + 8 * index)) return NO_VMA;
+            if (pivot < address && pivot) slot = index + 1;
         }
         if (bpf_probe_read_kernel(&next, 8, slots + 8 * slot)) return NO_VMA;
         if (type == LEAF_NODE) return next & 3 ? NO_VMA : next;
