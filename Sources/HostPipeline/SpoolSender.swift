@@ -21,14 +21,15 @@ struct SpoolSender: Sendable {
         await sender.prepare(destination)
         var failures = 0
         while !Task.isCancelled {
+            // Read before looking: what was spooled between a look and the flag is then looked for once more.
+            let isLastLook = draining.isSet
             let outcome = await sendNext()
             switch outcome {
             case .progress:
                 failures = 0
             case .nothingWaits:
                 failures = 0
-                // The flag is set before the bell is rung, so a packet that came before it has been looked for.
-                if draining.isSet { return }
+                if isLastLook { return }
                 await bell.wait()
             case .stopped:
                 return
