@@ -86,6 +86,7 @@ let package = Package(
             ["EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "TokenSequences", "WireProof", "StreamReassembly"]),
         pure("Rendering", ["EpitopeModel", "Signatures", crypto]),
         pure("PacketCoding", ["EpitopeModel", "Signatures", protobuf]),
+        shell("SettingsFiles", ["EpitopeModel"]),
 
         // The host.
         pure("UnwindTables"),
@@ -102,6 +103,7 @@ let package = Package(
             dependencies: ["CProcessFiles", "CKernelProgram", "EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables"],
             swiftSettings: strict, plugins: ["KernelProgram"]),
         shell("HostParameters", ["CProcessFiles", "EpitopeModel", crypto]),
+        shell("HostPolicy", ["EpitopeModel", "BehaviourBlocking", "SettingsFiles", "SystemCalls", "HostParameters"]),
         shell("HostStore", ["EpitopeModel", "Novelty", "PacketCoding", grdb]),
 
         // The channel.
@@ -121,11 +123,11 @@ let package = Package(
             "HostFrontEnd",
             [
                 "EpitopeModel", "BehaviourBlocking", "Extraction", "Novelty", "HostParameters", "HostStore", "HostPipeline",
-                "SecureChannel", "KernelBackend", argumentParser, logging,
+                "HostPolicy", "SecureChannel", "KernelBackend", argumentParser, logging,
             ]),
         .executableTarget(
             name: "epitope-agent",
-            dependencies: ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "HostFrontEnd", "HostParameters", argumentParser, logging, unixSignals],
+            dependencies: ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "HostFrontEnd", "HostParameters", "HostPolicy", argumentParser, logging, unixSignals],
             swiftSettings: strict),
 
         // What signatures are proven with.
@@ -150,7 +152,7 @@ let package = Package(
         shell("SuricataDelivery", ["EpitopeModel", "Rendering", "Signatures", "ProgramRuns"]),
         shell(
             "CenterStore",
-            ["EpitopeModel", "Signatures", "Correlation", "Novelty", "PacketCoding", "Rendering", "TokenSequences", "SignatureMaking", "SignatureProving", "SecureChannel", grdb]),
+            ["EpitopeModel", "SettingsFiles", "Signatures", "Correlation", "Novelty", "PacketCoding", "Rendering", "TokenSequences", "SignatureMaking", "SignatureProving", "SecureChannel", grdb]),
         shell(
             "CenterServer",
             [
@@ -160,13 +162,13 @@ let package = Package(
         shell(
             "LocalCenter",
             [
-                "EpitopeModel", "Signatures", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore",
+                "EpitopeModel", "SettingsFiles", "Signatures", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore",
                 "CenterServer", "SignatureProving", "SuricataDelivery", logging, serviceLifecycle,
             ]),
         shell(
             "GlobalCenter",
             [
-                "EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore",
+                "EpitopeModel", "SettingsFiles", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore",
                 "CenterServer", "SignatureProving", logging, serviceLifecycle,
             ]),
 
@@ -175,7 +177,7 @@ let package = Package(
             name: "epitope",
             dependencies: [
                 "EpitopeModel", "BehaviourBlocking", "Extraction", "Signatures", "Novelty", "PacketCoding", "Rendering",
-                "SeccompBackend", "KernelBackend", "HostParameters", "HostStore", "HostPipeline", "HostFrontEnd", "SecureChannel", "SuricataDelivery", "CenterStore",
+                "SeccompBackend", "KernelBackend", "HostParameters", "HostPolicy", "SystemCalls", "HostStore", "HostPipeline", "HostFrontEnd", "SecureChannel", "SuricataDelivery", "CenterStore",
                 "CenterServer", "LocalCenter", "GlobalCenter", "Disassembly", "GoodwareIndex", "StreamReassembly", "WireProof",
                 "TokenSequences", "SignatureMaking", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance", "SignatureProving",
                 argumentParser, logging, serviceLifecycle, unixSignals,
@@ -237,7 +239,8 @@ let package = Package(
             ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "protect"]),
         tests(
             "KernelBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "EpitopeStubs", "call-stub", "kernel-matrix"]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "HostPolicy", "EpitopeStubs", "call-stub", "kernel-matrix"]),
+        tests("HostPolicyTests", ["EpitopeModel", "BehaviourBlocking", "HostPolicy"]),
         tests("HostParametersTests", ["EpitopeModel", "HostParameters", crypto]),
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostParameters", "HostStore", "HostPipeline", logging]),
@@ -256,6 +259,6 @@ let package = Package(
             ]),
         tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
         tests("EndToEndTests", ["EpitopeModel", "Signatures", "Rendering", "PacketCoding", "epitope", "call-series", "call-stub", "sample-sender", "sample-service", grdb]),
-        tests("CenterTests", ["EpitopeModel", "Signatures", "GoodwareIndex", "GoodwareFiles", "SignatureMaking", "SignatureProving", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging, serviceLifecycle]),
+        tests("CenterTests", ["EpitopeModel", "SettingsFiles", "Signatures", "GoodwareIndex", "GoodwareFiles", "SignatureMaking", "SignatureProving", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging, serviceLifecycle]),
     ]
 )

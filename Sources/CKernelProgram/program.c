@@ -182,8 +182,8 @@ int epitope_program_set_policy(struct epitope_program *program, const struct epi
     return bpf_map_update_elem(program->policies, &zero, policy, BPF_ANY) ? -errno : 0;
 }
 
-int epitope_program_excuse(struct epitope_program *program, const struct epitope_excuse_key *key, uint32_t kinds) {
-    int result = kinds ? bpf_map_update_elem(program->excuses, key, &kinds, BPF_ANY) : bpf_map_delete_elem(program->excuses, key);
+int epitope_program_excuse(struct epitope_program *program, const struct epitope_excuse_key *key, const struct epitope_excuse *excuse) {
+    int result = excuse ? bpf_map_update_elem(program->excuses, key, excuse, BPF_ANY) : bpf_map_delete_elem(program->excuses, key);
     return result ? -errno : 0;
 }
 

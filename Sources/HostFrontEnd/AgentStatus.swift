@@ -1,4 +1,4 @@
-package import BehaviourBlocking
+import BehaviourBlocking
 package import Foundation
 package import KernelBackend
 
@@ -12,10 +12,10 @@ package struct AgentStatus: Codable {
     /// Counted since the agent began (``KernelBackend/Statistics``).
     package var counted: [String: UInt64]
 
-    package init(_ backend: KernelBackend, action: Policy.Action) {
+    package init(_ backend: KernelBackend) {
         processID = getpid()
         level = backend.level
-        self.action = action.rawValue
+        action = backend.currentPolicy.action.rawValue
         time = Date().timeIntervalSince1970 * 1000
         let statistics = backend.statistics
         counted = [

@@ -1,5 +1,5 @@
 /// A container's id in a process's cgroup paths.
-enum ContainerID {
+package enum ContainerID {
     /// Finds the id that docker (`/docker/ID`, `docker-ID.scope`), containerd (`cri-containerd-ID.scope`,
     /// `.../ID`), CRI-O (`crio-ID.scope`) or podman (`libpod-ID.scope`) put there: 64 hexadecimal digits that are a
     /// path component, alone or behind a runtime's prefix. The innermost component counts.
@@ -17,7 +17,7 @@ enum ContainerID {
         return nil
     }
 
-    private static func id(_ component: Substring) -> String? {
+    package static func id(_ component: Substring) -> String? {
         var name = component
         for suffix in [".scope", ".service"] where name.hasSuffix(suffix) { name = name.dropLast(suffix.count) }
         // The monitor beside a container is no container.

@@ -1,4 +1,3 @@
-import Crypto
 public import EpitopeModel
 import Foundation
 import Synchronization
@@ -7,7 +6,7 @@ import Synchronization
 /// facts (hash, package, distribution, C library) afterwards, from a cache.
 public final class HostParameters: Sendable {
     /// The largest executable that is hashed.
-    static let largestHashed: Int64 = 1 << 30
+    package static let largestHashed: Int64 = 1 << 30
 
     private let proc: String
     private let hostID: String?

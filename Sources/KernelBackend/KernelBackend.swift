@@ -60,6 +60,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
 
     private let program: LoadedProgram
     private let policy: Mutex<Policy>
+    private let excuses = Mutex(ExcuseEntries())
     private let processParameters: @Sendable (Int32, Int32) -> ProcessParameters
     private let calls: AsyncStream<StalledCall>.Continuation
     private let noticesEnd: AsyncStream<Notice>.Continuation
@@ -74,7 +75,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
     ///     it is. The default gives the ids only.
     /// - Throws: `kernel-program-not-allowed`, `kernel-program-refused`.
     public init(
-        policy: Policy = .default, level: ProtectionLevel? = nil,
+        policy: Policy = .default, excuses: ExcuseTable = ExcuseTable(), level: ProtectionLevel? = nil,
         processParameters: @escaping @Sendable (_ processID: Int32, _ threadID: Int32) -> ProcessParameters = {
             ProcessParameters(processID: $0, threadID: $1)
         }
@@ -85,6 +86,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
         program = try LoadedProgram(level: self.level, policy: epitope_policy(policy, level: self.level))
         (stalledCalls, calls) = AsyncStream.makeStream(of: StalledCall.self, bufferingPolicy: .bufferingOldest(Self.bufferedCalls))
         (notices, noticesEnd) = AsyncStream.makeStream(of: Notice.self, bufferingPolicy: .bufferingOldest(Self.bufferedCalls))
+        try set(excuses)
         for library in CLibraries.running() {
             if let frames = LibraryFrames(library), !program.set(frames) { break }
         }
@@ -98,11 +100,25 @@ public final class KernelBackend: BehaviourBlockingBackend {
         ending.withLock { $0 = true }
     }
 
+    /// Puts other excuses in force, one by one; the others hold meanwhile.
+    ///
+    /// - Throws: `kernel-program-refused` when there is no place for one. It holds for nobody; what came before it does.
+    public func set(_ table: ExcuseTable) throws(EpitopeError) {
+        let wanted = ExcuseEntries(table)
+        try excuses.withLock { (current) throws(EpitopeError) in
+            for (key, value) in wanted.steps(from: current) { try program.excuse(key.inKernel, value?.inKernel) }
+            current = wanted
+        }
+    }
+
     /// Puts another policy in force, without a gap: the kernel replaces it as one value.
     public func set(_ policy: Policy) throws(EpitopeError) {
         self.policy.withLock { $0 = policy }
         try program.set(epitope_policy(policy, level: level))
     }
+
+    /// The policy in force.
+    public var currentPolicy: Policy { policy.withLock { $0 } }
 
     /// What was counted so far, by the kernel program and here.
     public var statistics: Statistics {
@@ -153,7 +169,9 @@ public final class KernelBackend: BehaviourBlockingBackend {
             if event.answer == .stopped, let process { _ = process.send(SIGCONT) }
             return
         }
-        var verdict = Verdict(on: observation, policy: policy)
+        var verdict = Verdict(on: observation, policy: policy, excused: event.excused)
+        // Sent only to be searched for the caller's code in what it sends, and there is none.
+        guard !verdict.evidence.isEmpty else { return }
         verdict.action = action(event.answer, policy)
         var parameters = processParameters(event.processID, event.threadID)
         // The process may have gone meanwhile; the kernel copied its name.

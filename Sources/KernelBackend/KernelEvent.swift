@@ -26,6 +26,8 @@ struct KernelEvent: Sendable {
     var code: (start: UInt64, bytes: [UInt8])
     var payload: SendBuffer.Piece?
     var command: String
+    /// The kinds of evidence that don't count for the process.
+    var excused: Set<EvidenceKind>
 
     enum Finding: UInt32, Sendable {
         case direct = 1
@@ -75,6 +77,7 @@ struct KernelEvent: Sendable {
         socket = CallArguments(event.socket)
         path = Self.text(event.path)
         command = Self.text(event.command)
+        excused = epitope_policy.kinds(of: event.excused)
         let length = min(Int(event.code_length), Int(EPITOPE_CODE_BYTES))
         code = (event.code_start, Array(UnsafeBufferPointer(start: epitope_event_code(pointer), count: length)))
         if event.payload_length > 0 {

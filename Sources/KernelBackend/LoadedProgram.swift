@@ -68,11 +68,16 @@ final class LoadedProgram: Sendable {
         guard result == 0 else { throw Self.error(-result, "the policy could not be replaced", .tracepoints) }
     }
 
-    /// Sets the kinds of evidence that don't count for somebody; 0 takes the excuse away.
-    func excuse(_ key: epitope_excuse_key, kinds: UInt32) throws(EpitopeError) {
+    /// Sets what doesn't count for somebody; `nil` takes the excuse away.
+    func excuse(_ key: epitope_excuse_key, _ excuse: epitope_excuse?) throws(EpitopeError) {
         var key = key
-        let result = handle.withLock { epitope_program_excuse($0.pointer, &key, kinds) }
-        guard result == 0 || (kinds == 0 && result == -ENOENT) else {
+        let result: Int32
+        if var excuse {
+            result = handle.withLock { epitope_program_excuse($0.pointer, &key, &excuse) }
+        } else {
+            result = handle.withLock { epitope_program_excuse($0.pointer, &key, nil) }
+        }
+        guard result == 0 || (excuse == nil && result == -ENOENT) else {
             throw Self.error(-result, "the excuse could not be set", .tracepoints)
         }
     }

@@ -78,12 +78,15 @@ public final class SeccompBackend: BehaviourBlockingBackend {
     ///   - extraction: whether the code stays in the process.
     ///   - forwardsSignals: passes SIGINT, SIGTERM, SIGHUP and SIGQUIT on to the command until it ends. It is
     ///     process-wide: for a program whose purpose is this one command.
+    ///   - excused: the kinds of evidence that don't count for a process; asked, on the supervisor's thread, while a
+    ///     call is stalled that would be denied or reported.
     ///   - processParameters: reads what a report says of a process (its id, the thread's id), on the supervisor's
     ///     thread, while the call is stalled. The default gives the ids only.
     /// - Throws: `command-not-found`, `command-not-executable`, `seccomp-busy`, `seccomp-unavailable`, `launch-failed`.
     public static func launch(
         _ command: Command, policy: Policy = .default, extraction: ExtractionMode = .copy,
         forwardsSignals: Bool = false,
+        excused: @escaping @Sendable (_ processID: Int32) -> Set<EvidenceKind> = { _ in [] },
         processParameters: @escaping @Sendable (_ processID: Int32, _ threadID: Int32) -> ProcessParameters = {
             ProcessParameters(processID: $0, threadID: $1)
         }
@@ -94,8 +97,8 @@ public final class SeccompBackend: BehaviourBlockingBackend {
         let (notices, noticesEnd) = AsyncStream.makeStream(
             of: Notice.self, bufferingPolicy: .bufferingOldest(bufferedCalls))
         let supervisor = Supervisor(
-            listener: child.listener, policy: policy, extraction: extraction, processParameters: processParameters,
-            calls: callsEnd, notices: noticesEnd)
+            listener: child.listener, policy: policy, extraction: extraction, excused: excused,
+            processParameters: processParameters, calls: callsEnd, notices: noticesEnd)
         let ended = Completion<Void>()
         let status = Completion<ExitStatus>()
         do {

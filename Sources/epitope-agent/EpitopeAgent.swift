@@ -4,6 +4,7 @@ import EpitopeModel
 import Foundation
 import HostFrontEnd
 import HostParameters
+import HostPolicy
 import KernelBackend
 import Logging
 import UnixSignals
@@ -33,8 +34,7 @@ struct EpitopeAgent: AsyncParsableCommand {
     @OptionGroup var stateOptions: HostStateOptions
     @OptionGroup var packetOptions: PacketOptions
 
-    @Option(help: "What is done about an attack: block; stop or kill the process, too; or watch only.")
-    var action: Policy.Action = .block
+    @OptionGroup var policyOptions: PolicyOptions
 
     /// What is done where calls can't be denied.
     enum WithoutHooks: String, CaseIterable, ExpressibleByArgument {
@@ -44,9 +44,6 @@ struct EpitopeAgent: AsyncParsableCommand {
 
     @Option(help: "What becomes of block where the kernel has no security hooks: watch only, or kill the process.")
     var withoutHooks: WithoutHooks = .watch
-
-    @Option(help: "What is done about a call that can't be inspected: deny (by hooks only) or allow. It is told in any case.")
-    var uninspectable: Policy.Uninspectable = .deny
 
     @Option(help: "Where calls are seen: by security hooks, by the functions that call them, by tracepoints, or by the best that the kernel offers.")
     var level: LevelOption = .best
@@ -69,13 +66,21 @@ struct EpitopeAgent: AsyncParsableCommand {
         let reporter = try HostReporter(stateOptions, packetOptions, logger: logger)
         let parameters = reporter.parameters
         let chosen = ProtectionLevel(rawValue: level.rawValue) ?? support.level
-        let canDeny = chosen.canDeny || action != .block
-        let action = canDeny ? action : withoutHooks == .kill ? .kill : .watch
+        let loaded = try policyOptions.load()
+        let keeper = ExcuseKeeper(loaded.excuses)
+        let adapted = { @Sendable [withoutHooks] (policy: Policy) in
+            var policy = policy
+            if policy.action == .block, !chosen.canDeny { policy.action = withoutHooks == .kill ? .kill : .watch }
+            return policy
+        }
+        let policy = adapted(loaded.policy)
         let backend = try KernelBackend(
-            policy: Policy(action: action, uninspectable: uninspectable), level: chosen,
+            policy: policy, excuses: keeper.table, level: chosen,
             processParameters: { parameters.inspect(processID: $0, threadID: $1) })
         let file = StatusFile(directory: stateOptions.directory)
         Console.note("protecting every process by \(chosen.rawValue): \(support.reason)")
+        Console.note("policy: \(loaded.summary)")
+        for problem in keeper.problems where !problem.isAbsence { Console.note("\(problem)") }
         if chosen == .tracepoints, let remedy = support.remedy {
             Console.note("calls can't be denied at this level. To have them denied: \(remedy)")
         }
@@ -85,10 +90,13 @@ struct EpitopeAgent: AsyncParsableCommand {
                 break
             }
         }
+        let upkeep = Task {
+            await PolicyUpkeep(options: policyOptions, backend: backend, keeper: keeper, adapted: adapted).run()
+        }
         let notices = Task { for await notice in backend.notices { Console.note("\(notice)") } }
         let status = Task {
             while !Task.isCancelled {
-                file.write(AgentStatus(backend, action: action))
+                file.write(AgentStatus(backend))
                 try? await Task.sleep(for: .seconds(1))
             }
         }
@@ -96,6 +104,7 @@ struct EpitopeAgent: AsyncParsableCommand {
         status.cancel()
         ending.cancel()
         notices.cancel()
+        upkeep.cancel()
         file.remove()
         let statistics = backend.statistics
         if statistics.dropped > 0 { Console.note("\(statistics.dropped) reports were dropped: more came than could be read") }

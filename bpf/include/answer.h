@@ -2,6 +2,7 @@
 /* From a critical call of a marked process to its answer. */
 #pragma once
 
+#include "excuses.h"
 #include "extraction.h"
 #include "marks.h"
 
@@ -20,29 +21,6 @@ struct {
     __type(key, struct epitope_said);
     __type(value, __u32);
 } said SEC(".maps");
-
-/* Kinds of evidence that don't count, by whom. */
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 4096);
-    __type(key, struct epitope_excuse_key);
-    __type(value, __u32);
-} excuses SEC(".maps");
-
-static __always_inline __u32 excused(__u64 first, __u32 second, __u32 subject)
-{
-    struct epitope_excuse_key key = {first, second, subject};
-    __u32 *kinds = bpf_map_lookup_elem(&excuses, &key);
-    return kinds ? *kinds : 0;
-}
-
-static __always_inline __u32 all_excused(struct task_struct *task)
-{
-    struct inode *program = BPF_CORE_READ(task, mm, exe_file, f_inode);
-    return excused(BPF_CORE_READ(program, i_ino), BPF_CORE_READ(program, i_sb, s_dev), EPITOPE_SUBJECT_EXECUTABLE) |
-           excused(bpf_get_current_cgroup_id(), 0, EPITOPE_SUBJECT_CGROUP) |
-           excused((__u32)bpf_get_current_uid_gid(), 0, EPITOPE_SUBJECT_USER);
-}
 
 static __always_inline __u32 kind_of(__u32 finding, const struct seen *at)
 {
@@ -185,6 +163,22 @@ static __always_inline int extract(__u32 slot, const int sleepable)
 __attribute__((noinline)) int extract_waiting(__u32 slot) { return extract(slot, 1); }
 __attribute__((noinline)) int extract_at_once(__u32 slot) { return extract(slot, 0); }
 
+static __always_inline int is_send(__u32 call_class)
+{
+    return call_class == EPITOPE_CLASS_SEND || call_class == EPITOPE_CLASS_WRITE;
+}
+
+/* Code that sends itself: the caller's address lies in the send buffer, or right behind it. */
+__attribute__((noinline)) int lies_in_what_it_sends(__u32 slot)
+{
+    describe(slot);
+    extract_at_once(slot);
+    struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+    if (!scratch) return 1;
+    __u64 caller = scratch->event.callers_address, start = scratch->event.payload_address;
+    return start < caller && caller - start <= scratch->event.payload_length;
+}
+
 /* Judges a critical call of a marked process. Returns enum epitope_answer. */
 static __always_inline int judge(__u32 call_class, const int sleepable, const int hook)
 {
@@ -216,9 +210,16 @@ static __always_inline int judge(__u32 call_class, const int sleepable, const in
     __u32 finding = task->flags & WORKER_THREAD ? EPITOPE_FINDING_UNATTRIBUTABLE : find(slot);
     if (finding == EPITOPE_FINDING_UNINSPECTABLE) count(EPITOPE_COUNT_BUSY);
     __u32 kind = finding ? kind_of(finding, &scratch->seen[SEEN_CALLER]) : 0;
-    if (kind && kind & all_excused(task)) {
-        count(EPITOPE_COUNT_EXCUSED);
-        kind = 0;
+    /* What is looked at once more by the agent, which searches what is sent for the caller's code. */
+    int looked_at = 0;
+    if (kind) {
+        event->excused = all_excused();
+        event->callers_address = finding == EPITOPE_FINDING_DEEPER ? event->instruction_pointer : scratch->walk.caller;
+        if (kind & event->excused) {
+            count(EPITOPE_COUNT_EXCUSED);
+            looked_at = is_send(call_class) && finding <= EPITOPE_FINDING_LIBRARY;
+            kind = looked_at && lies_in_what_it_sends(slot) && !(event->excused & EPITOPE_KIND_SENDS_ITSELF) ? EPITOPE_KIND_SENDS_ITSELF : 0;
+        }
     }
     /* Where the kernel can't tell whether just this page of an image was written, the process is held for the agent to
      * say. */
@@ -227,10 +228,9 @@ static __always_inline int judge(__u32 call_class, const int sleepable, const in
     /* Nobody is killed because its address space was busy. */
     if (!hook && kind == EPITOPE_KIND_UNINSPECTABLE) answer = EPITOPE_ANSWER_PASSED;
     if (answer) count(EPITOPE_COUNT_ACTED);
-    if (kind && (answer || kind & policy->report_on)) {
+    if (looked_at || (kind && (answer || kind & policy->report_on))) {
         event->finding = finding;
         event->answer = answer;
-        event->callers_address = finding == EPITOPE_FINDING_DEEPER ? event->instruction_pointer : scratch->walk.caller;
         describe(slot);
         if (finding != EPITOPE_FINDING_UNATTRIBUTABLE) {
             if (sleepable) extract_waiting(slot);

@@ -8,12 +8,14 @@ typedef __u8 epitope_u8;
 typedef __u16 epitope_u16;
 typedef __u32 epitope_u32;
 typedef __u64 epitope_u64;
+typedef __s64 epitope_i64;
 #else
 #include <stdint.h>
 typedef uint8_t epitope_u8;
 typedef uint16_t epitope_u16;
 typedef uint32_t epitope_u32;
 typedef uint64_t epitope_u64;
+typedef int64_t epitope_i64;
 #endif
 
 enum {
@@ -25,6 +27,7 @@ enum {
     EPITOPE_PATH_BYTES = 256,
     EPITOPE_ADDRESS_BYTES = 128,   /* struct sockaddr_storage */
     EPITOPE_SYSCALLS = 512,
+    EPITOPE_EXCUSES = 4096,
     EPITOPE_SITES = 131072,        /* of C libraries, whose frames are known; one library has some 30,000 */
 };
 
@@ -83,6 +86,7 @@ enum epitope_kind {
     EPITOPE_KIND_DEEPER = 1 << 4,
     EPITOPE_KIND_UNATTRIBUTABLE = 1 << 5,
     EPITOPE_KIND_UNINSPECTABLE = 1 << 6,
+    EPITOPE_KIND_SENDS_ITSELF = 1 << 7,
 };
 
 struct epitope_region {
@@ -120,6 +124,7 @@ struct epitope_event {
     epitope_u32 code_length, payload_copied, address_length, stack_count;
     epitope_u32 is_hook;               /* seen by a security hook, else by a tracepoint */
     epitope_u32 subcall;               /* of socketcall; its arguments are those above */
+    epitope_u32 excused;               /* EPITOPE_KIND_* that don't count for the process */
     struct epitope_region region;      /* of the caller's address */
     struct epitope_region library;     /* of the instruction pointer */
     struct epitope_socket_state socket;
@@ -144,7 +149,7 @@ struct epitope_policy {
 /* What an excuse is for. */
 enum epitope_subject {
     EPITOPE_SUBJECT_EXECUTABLE = 1,    /* first: inode, second: device */
-    EPITOPE_SUBJECT_CGROUP = 2,        /* first: the cgroup's id */
+    EPITOPE_SUBJECT_CGROUP = 2,        /* first: the id of a cgroup, which is for all below it */
     EPITOPE_SUBJECT_USER = 3,          /* first: the user's id */
 };
 
@@ -152,6 +157,11 @@ struct epitope_excuse_key {
     epitope_u64 first;
     epitope_u32 second;
     epitope_u32 subject;               /* enum epitope_subject */
+};
+
+struct epitope_excuse {
+    epitope_i64 changed_seconds, changed_nanoseconds; /* of an executable: it must be as it was */
+    epitope_u32 kinds, unused;         /* EPITOPE_KIND_* */
 };
 
 /* A place in a library's image, after a call or a system call: how far its frame reaches is known for it. */

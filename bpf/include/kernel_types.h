@@ -50,12 +50,15 @@ struct fdtable { unsigned int max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; };
 
 struct thread_info { __u32 status; };
+typedef struct { __u32 val; } kuid_t;
+struct cred { kuid_t euid; };
 
 struct task_struct {
     struct thread_info thread_info;
     struct mm_struct *mm;
     struct task_struct *real_parent, *group_leader;
     struct files_struct *files;
+    struct cred *cred;
     unsigned int flags, personality;
     int pid, tgid;
     __u64 start_boottime;

@@ -13,6 +13,7 @@ final class Supervisor: Sendable {
     private let listener: Int32
     private let policy: Policy
     private let extraction: ExtractionMode
+    private let excused: @Sendable (Int32) -> Set<EvidenceKind>
     private let processParameters: @Sendable (Int32, Int32) -> ProcessParameters
     private let calls: AsyncStream<StalledCall>.Continuation
     private let notices: AsyncStream<SeccompBackend.Notice>.Continuation
@@ -20,12 +21,14 @@ final class Supervisor: Sendable {
 
     init(
         listener: Int32, policy: Policy, extraction: ExtractionMode,
+        excused: @escaping @Sendable (Int32) -> Set<EvidenceKind>,
         processParameters: @escaping @Sendable (Int32, Int32) -> ProcessParameters,
         calls: AsyncStream<StalledCall>.Continuation, notices: AsyncStream<SeccompBackend.Notice>.Continuation
     ) {
         self.listener = listener
         self.policy = policy
         self.extraction = extraction
+        self.excused = excused
         self.processParameters = processParameters
         self.calls = calls
         self.notices = notices
@@ -64,7 +67,7 @@ final class Supervisor: Sendable {
                 _ = epitope_notification_continue(listener, call.id)
                 return
             }
-            verdict = Verdict(on: observation, policy: policy)
+            verdict = judge(observation, of: call)
         } catch {
             answerUninspectable(call, error)
             return
@@ -86,6 +89,14 @@ final class Supervisor: Sendable {
         }
         act(on: call, verdict)
         if let report, case .dropped = calls.yield(report) { count(\.dropped) }
+    }
+
+    /// Who is excused is asked only where there is something to excuse.
+    private func judge(_ observation: Observation, of call: PendingCall) -> Verdict {
+        let verdict = Verdict(on: observation, policy: policy)
+        guard verdict.isReported || verdict.denies else { return verdict }
+        let excused = excused(ProcessFile.status(of: call.thread, "Tgid") ?? call.thread)
+        return excused.isEmpty ? verdict : Verdict(on: observation, policy: policy, excused: excused)
     }
 
     private func stalledCall(_ call: PendingCall, _ verdict: Verdict, _ now: Int64) -> StalledCall {

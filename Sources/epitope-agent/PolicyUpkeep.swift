@@ -1,0 +1,58 @@
+import BehaviourBlocking
+import EpitopeModel
+import HostFrontEnd
+import HostPolicy
+import KernelBackend
+import UnixSignals
+
+/// Keeps the policy in force what its file says, and excuses what they stand for: files are replaced, units and
+/// containers come and go, excuses end.
+struct PolicyUpkeep: Sendable {
+    let options: PolicyOptions
+    let backend: KernelBackend
+    let keeper: ExcuseKeeper
+    /// What a policy becomes at the level that is in force.
+    let adapted: @Sendable (Policy) -> Policy
+
+    /// How often what excuses stand for is looked at: a container that is excused, or a file that was replaced, is
+    /// treated as everybody for so long.
+    static let interval = Duration.seconds(1)
+
+    /// Until the task is cancelled.
+    func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for await _ in await UnixSignalsSequence(trapping: .sighup) { reload() }
+            }
+            group.addTask {
+                while !Task.isCancelled {
+                    try? await Task.sleep(for: Self.interval)
+                    apply(keeper.refresh())
+                }
+            }
+        }
+    }
+
+    /// A policy that can't be used changes nothing.
+    private func reload() {
+        do {
+            let loaded = try options.load()
+            // What is new holds before what is old ends.
+            apply(keeper.replace(loaded.excuses))
+            try backend.set(adapted(loaded.policy))
+            Console.note("the policy was read again: \(loaded.summary)")
+        } catch {
+            Console.note("the policy in force stays: \(error)")
+        }
+    }
+
+    func apply(_ change: ExcuseKeeper.Change) {
+        for problem in change.problems where !problem.isAbsence { Console.note("\(problem)") }
+        guard let table = change.table else { return }
+        do {
+            try backend.set(table)
+        } catch {
+            Console.note("excuses could not be put in force: \(error)")
+        }
+    }
+}
