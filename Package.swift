@@ -205,9 +205,11 @@ let package = Package(
             path: "Fixtures/KernelMatrix", swiftSettings: strict),
 
         // Benchmarks and experiments. None of them is a product.
+        .target(name: "ProgramMeasure", dependencies: ["CBpf"], path: "Fixtures/ProgramMeasure"),
+        .target(name: "ProgramTrace", path: "Fixtures/ProgramTrace", swiftSettings: strict),
         .executableTarget(
-            name: "program-cost", dependencies: ["BehaviourBlocking", "KernelBackend"], path: "Fixtures/ProgramCost",
-            swiftSettings: strict),
+            name: "program-cost", dependencies: ["BehaviourBlocking", "KernelBackend", "ProgramMeasure", "ProgramTrace"],
+            path: "Fixtures/ProgramCost", swiftSettings: strict, plugins: ["KernelProgram"]),
         .executableTarget(
             name: "signature-bench",
             dependencies: [
@@ -239,7 +241,7 @@ let package = Package(
             ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "protect"]),
         tests(
             "KernelBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "HostPolicy", "EpitopeStubs", "call-stub", "kernel-matrix"]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "HostPolicy", "ProgramTrace", "EpitopeStubs", "call-stub", "kernel-matrix"]),
         tests("HostPolicyTests", ["EpitopeModel", "BehaviourBlocking", "HostPolicy"]),
         tests("HostParametersTests", ["EpitopeModel", "HostParameters", crypto]),
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),

@@ -93,7 +93,7 @@ int BPF_PROG(entered, struct pt_regs *registers, long number)
     if (!class) return 0;
     __u64 space = (__u64)task->mm;
     if (class < EPITOPE_CLASS_MAP) {
-        if (!is_marked(space)) return 0;
+        if (!needs_look(space)) return 0;
         if (class == EPITOPE_CLASS_WRITE) {
             __u32 descriptor = narrow ? registers->bx : index == 275 ? registers->dx : registers->di;
             if (!is_socket(file_of(task, descriptor))) return 0;
@@ -140,9 +140,7 @@ int BPF_PROG(entered, struct pt_regs *registers, long number)
 
 static __always_inline int hooked(__u32 class, const int sleepable)
 {
-    struct task_struct *task = bpf_get_current_task_btf();
-    __u64 space = (__u64)task->mm;
-    if (!space || !is_marked(space)) return 0;
+    if (!needs_look((__u64)bpf_get_current_task_btf()->mm)) return 0;
     return answered(judge(class, sleepable, 1));
 }
 

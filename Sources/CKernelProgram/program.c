@@ -212,6 +212,15 @@ int epitope_program_poll(struct epitope_program *program, int milliseconds, void
     return ring_buffer__poll(program->ring, milliseconds);
 }
 
+int epitope_program_instructions(struct epitope_program *program, const char *name, uint64_t *instructions, uint32_t room) {
+    struct bpf_program *found = bpf_object__find_program_by_name(program->object, name);
+    if (!found || bpf_program__fd(found) < 0) return -ENOENT;
+    struct bpf_prog_info info = {.xlated_prog_insns = (uintptr_t)instructions, .xlated_prog_len = room * 8};
+    uint32_t length = sizeof info;
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(found), &info, &length)) return -errno;
+    return (int)(info.xlated_prog_len / 8);
+}
+
 int epitope_program_cost(struct epitope_program *program, const char *name, uint64_t *runs, uint64_t *nanoseconds,
                          uint32_t *instructions) {
     struct bpf_program *found = bpf_object__find_program_by_name(program->object, name);

@@ -138,6 +138,12 @@ public final class KernelBackend: BehaviourBlockingBackend {
         program.cost(of: level.sendProgram)
     }
 
+    /// The instructions of the program that sees every call, as the kernel runs them, and what each number of a system
+    /// call means to it.
+    package var instructions: (program: [UInt64], classes: [UInt8]) {
+        (program.instructions(of: level.sendProgram), CallClasses.table(.x86_64))
+    }
+
     /// On a thread of its own: reads events until it is told to end.
     private func run() {
         while !ending.withLock({ $0 }) {

@@ -114,6 +114,13 @@ final class LoadedProgram: Sendable {
         }
     }
 
+    /// A program's instructions, as the kernel runs them.
+    func instructions(of program: String) -> [UInt64] {
+        var instructions = [UInt64](repeating: 0, count: 1 << 16)
+        let count = handle.withLock { epitope_program_instructions($0.pointer, program, &instructions, UInt32(instructions.count)) }
+        return Array(instructions.prefix(Int(max(0, count))))
+    }
+
     /// What a program cost so far (needs `kernel.bpf_stats_enabled`), and its length in instructions.
     func cost(of program: String) -> (runs: UInt64, nanoseconds: UInt64, instructions: UInt32)? {
         var runs: UInt64 = 0

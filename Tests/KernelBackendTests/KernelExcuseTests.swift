@@ -103,8 +103,11 @@ import TestSupport
         try excused.watch.backend.set(ExcuseTable())
     }
 
-    static let groupRoot: String? = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8))?
-        .split(separator: "\n").map { $0.split(separator: " ") }.first { $0.count > 2 && $0[2] == "cgroup2" }.map { String($0[1]) }
+    static let groupRoot: String? = {
+        let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
+        let unified = mounts.split(separator: "\n").first { $0.contains(" cgroup2 ") }
+        return unified?.split(separator: " ").dropFirst().first.map(String.init)
+    }()
 
     @Test func stepsTakeAwayFirstAndLeaveTheRest() throws {
         let hash: EvidenceKind = .directCall

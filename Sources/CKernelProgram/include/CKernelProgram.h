@@ -48,6 +48,9 @@ int epitope_program_poll(struct epitope_program *program, int milliseconds, void
 int epitope_program_cost(struct epitope_program *program, const char *name, uint64_t *runs, uint64_t *nanoseconds,
                          uint32_t *instructions);
 
+/* The instructions of one of its programs as the kernel runs them, at most so many; how many there are. */
+int epitope_program_instructions(struct epitope_program *program, const char *name, uint64_t *instructions, uint32_t room);
+
 /* Arrays of an event that are too large for Swift's importer. */
 static inline const uint8_t *epitope_event_code(const struct epitope_event *event) { return event->code; }
 static inline const uint8_t *epitope_event_payload(const struct epitope_event *event) { return event->payload; }
