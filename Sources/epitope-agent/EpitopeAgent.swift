@@ -32,6 +32,7 @@ struct EpitopeAgent: AsyncParsableCommand {
 
     @OptionGroup var stateOptions: HostStateOptions
     @OptionGroup var packetOptions: PacketOptions
+    @OptionGroup var containerOptions: ContainerOptions
 
     @Option(help: "What is done about an attack: block; stop or kill the process, too; or watch only.")
     var action: Policy.Action = .block
@@ -58,6 +59,7 @@ struct EpitopeAgent: AsyncParsableCommand {
     var verbose = false
 
     func run() async throws {
+        if containerOptions.printSeccompProfile { return Console.say(try containerOptions.profile()) }
         let support = KernelSupport.current
         if check {
             for line in AgentStatus.describe(support) { Console.say(line) }
@@ -68,6 +70,8 @@ struct EpitopeAgent: AsyncParsableCommand {
         logger.logLevel = verbose ? .info : .warning
         let reporter = try HostReporter(stateOptions, packetOptions, logger: logger)
         let parameters = reporter.parameters
+        let containers = try containerOptions.start(policy: Policy(action: action, uninspectable: uninspectable), parameters: parameters)
+        if let containers, containerOptions.containersOnly { return await protectContainers(containers, reporter) }
         let chosen = ProtectionLevel(rawValue: level.rawValue) ?? support.level
         let canDeny = chosen.canDeny || action != .block
         let action = canDeny ? action : withoutHooks == .kill ? .kill : .watch
@@ -82,20 +86,25 @@ struct EpitopeAgent: AsyncParsableCommand {
         let ending = Task {
             for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
                 backend.stop()
+                containers?.stop()
                 break
             }
         }
         let notices = Task { for await notice in backend.notices { Console.note("\(notice)") } }
+        let containerNotices = containers?.tell()
         let status = Task {
             while !Task.isCancelled {
-                file.write(AgentStatus(backend, action: action))
+                var status = AgentStatus(backend, action: action)
+                status.counted.merge(containers?.counted ?? [:]) { $1 }
+                file.write(status)
                 try? await Task.sleep(for: .seconds(1))
             }
         }
-        await reporter.report(backend.stalledCalls)
+        await reporter.report(containers?.reports(with: backend.stalledCalls) ?? backend.stalledCalls)
         status.cancel()
         ending.cancel()
         notices.cancel()
+        containerNotices?.cancel()
         file.remove()
         let statistics = backend.statistics
         if statistics.dropped > 0 { Console.note("\(statistics.dropped) reports were dropped: more came than could be read") }
