@@ -127,7 +127,7 @@ let package = Package(
             ]),
         .executableTarget(
             name: "epitope-agent",
-            dependencies: ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "HostFrontEnd", "HostParameters", "HostPolicy", argumentParser, logging, unixSignals],
+            dependencies: ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "SeccompBackend", "HostFrontEnd", "HostParameters", "HostPolicy", argumentParser, logging, unixSignals],
             swiftSettings: strict),
 
         // What signatures are proven with.
@@ -189,6 +189,7 @@ let package = Package(
         .executableTarget(name: "call-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/CallStub"),
         .executableTarget(name: "call-series", dependencies: ["EpitopeStubs"], path: "Fixtures/CallSeries"),
         .executableTarget(name: "call-cost", path: "Fixtures/CallCost"),
+        .executableTarget(name: "filter-dump", path: "Fixtures/FilterDump"),
         .target(name: "SampleNet", path: "Fixtures/SampleNet"),
         .executableTarget(name: "sample-service", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleService"),
         .executableTarget(name: "sample-sender", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleSender"),
@@ -238,7 +239,7 @@ let package = Package(
         tests("PacketCodingTests", ["EpitopeModel", "Signatures", "PacketCoding"]),
         tests(
             "SeccompBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "protect"]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "filter-dump", "protect", "sample-service"]),
         tests(
             "KernelBackendTests",
             ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "HostPolicy", "ProgramTrace", "EpitopeStubs", "call-stub", "kernel-matrix"]),
@@ -260,7 +261,7 @@ let package = Package(
                 "Rendering", "PacketCoding", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance", "SignatureProving",
             ]),
         tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
-        tests("EndToEndTests", ["EpitopeModel", "Signatures", "Rendering", "PacketCoding", "epitope", "call-series", "call-stub", "sample-sender", "sample-service", grdb]),
+        tests("EndToEndTests", ["EpitopeModel", "Signatures", "Rendering", "PacketCoding", "epitope", "epitope-agent", "call-series", "call-stub", "sample-sender", "sample-service", grdb]),
         tests("CenterTests", ["EpitopeModel", "SettingsFiles", "Signatures", "GoodwareIndex", "GoodwareFiles", "SignatureMaking", "SignatureProving", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging, serviceLifecycle]),
     ]
 )

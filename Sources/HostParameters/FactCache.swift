@@ -9,6 +9,8 @@ struct FactCache: Sendable {
     private var libcVersions: [FileIdentity: String?] = [:]
     /// By dpkg's status file: each root has its own, and a changed one is another.
     private var indices: [FileIdentity: DpkgIndex] = [:]
+    /// What engines wrote down; what was not found is looked for again.
+    private var containers: [String: ContainerParameters] = [:]
     private var rpmOwners: [String: (package: String, version: String?)?] = [:]
 
     /// SHA-256 as hexadecimal digits.
@@ -28,6 +30,14 @@ struct FactCache: Sendable {
         if libcVersions.count >= Self.most { libcVersions.removeAll() }
         libcVersions[identity] = .some(version)
         return version
+    }
+
+    mutating func container(_ id: String, files: ContainerFiles) -> ContainerParameters? {
+        if let known = containers[id] { return known }
+        let found = files.container(id)
+        if containers.count >= Self.most { containers.removeAll() }
+        containers[id] = found
+        return found
     }
 
     mutating func owner(of path: String, root: OpenFile) -> (package: String, version: String?)? {

@@ -13,14 +13,17 @@ public final class HostParameters: Sendable {
     private let inspector: ProcessInspector
     private let held = Mutex(HeldProcesses())
     private let cache = Mutex(FactCache())
+    private let containers: ContainerFiles
     /// Slow reads run here, not on the threads that Swift's tasks share.
     private let queue = DispatchQueue(label: "epitope.host-parameters")
 
     /// - Parameters:
     ///   - hostID: the host's identity as in its certificate; `nil` before it has one.
     ///   - proc: where the process table is; another folder in tests.
-    public init(hostID: String?, proc: String = "/proc") {
+    ///   - containerRoot: put before the paths of what container engines write down; empty but in tests.
+    public init(hostID: String?, proc: String = "/proc", containerRoot: String = "") {
         self.hostID = hostID
+        containers = ContainerFiles(root: containerRoot)
         self.proc = proc
         inspector = ProcessInspector(proc: proc)
     }
@@ -31,6 +34,26 @@ public final class HostParameters: Sendable {
         let process = inspector.inspect(processID: processID, threadID: threadID)
         let files = HeldFiles(folder: "\(proc)/\(processID)")
         held.withLock { $0.insert(files, for: process) }
+        return process
+    }
+
+    /// The same of a process whose container's runtime says which one it is.
+    ///
+    /// - Parameters:
+    ///   - containerID: the runtime's name of the container.
+    ///   - annotations: those of the container's configuration.
+    public func inspect(
+        processID: Int32, threadID: Int32, containerID: String, annotations: [String: String]
+    ) -> ProcessParameters {
+        var process = inspect(processID: processID, threadID: threadID)
+        var container = ContainerParameters(annotations: annotations)
+        if ContainerID.isID(containerID) {
+            process.containerID = containerID
+        } else if container.name == nil {
+            container.name = containerID
+        }
+        container = container.completed(by: process.container ?? ContainerParameters())
+        process.container = container.isEmpty ? nil : container
         return process
     }
 
@@ -51,6 +74,7 @@ public final class HostParameters: Sendable {
         var process = original
         var system = SystemParameters(hostName: nil, hostID: hostID)
         (system.hostName, system.kernelRelease) = Self.uname()
+        if let id = process.containerID { process.container = described(process.container, id) }
         guard let files = held.withLock({ $0.take(for: original) }) ?? HeldFiles(folder: "\(proc)/\(original.processID)", expected: original) else {
             return (process, system)
         }
@@ -69,6 +93,14 @@ public final class HostParameters: Sendable {
             system.libcVersion = files.libc.flatMap { cache.libcVersion($0.file, $0.library) }
         }
         return (process, system)
+    }
+
+    /// What is known of a container with what its engine wrote down.
+    private func described(_ known: ContainerParameters?, _ id: String) -> ContainerParameters? {
+        if let known, known.image != nil, known.name != nil { return known }
+        let written = cache.withLock { $0.container(id, files: containers) }
+        let both = (known ?? ContainerParameters()).completed(by: written ?? ContainerParameters())
+        return both.isEmpty ? nil : both
     }
 
     private static func uname() -> (hostName: String?, kernelRelease: String?) {

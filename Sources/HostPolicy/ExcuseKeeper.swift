@@ -48,6 +48,13 @@ public final class ExcuseKeeper: Sendable {
         }
     }
 
+    /// The kinds of evidence that don't count for a running process, by what excuses stand for right now: for who asks
+    /// seldom, about a call that would be denied or reported.
+    public func excusedEvidence(of processID: Int32) -> Set<EvidenceKind> {
+        _ = refresh()
+        return Set(excuses(of: processID).map(\.evidence))
+    }
+
     /// The excuses that hold for a running process.
     public func excuses(of processID: Int32) -> [Excuse] {
         let table = table

@@ -3,7 +3,6 @@ import CSeccomp
 public import EpitopeModel
 public import Extraction
 import Glibc
-import Synchronization
 
 /// Behaviour blocking by seccomp user notification: a command and all its children, whose critical calls are stalled
 /// by the kernel until they have been inspected and answered.
@@ -53,12 +52,12 @@ public final class SeccompBackend: BehaviourBlockingBackend {
     public let stalledCalls: AsyncStream<StalledCall>
     public let notices: AsyncStream<Notice>
 
-    private let supervisor: Supervisor
+    private let counters: SupervisionCounters
     private let status: Completion<ExitStatus>
     private let ended: Completion<Void>
 
     /// What was counted so far.
-    public var statistics: Statistics { supervisor.statistics.withLock { $0 } }
+    public var statistics: Statistics { counters.now }
 
     /// How the command ended.
     public func exitStatus() async -> ExitStatus {
@@ -96,14 +95,21 @@ public final class SeccompBackend: BehaviourBlockingBackend {
             of: StalledCall.self, bufferingPolicy: .bufferingOldest(bufferedCalls))
         let (notices, noticesEnd) = AsyncStream.makeStream(
             of: Notice.self, bufferingPolicy: .bufferingOldest(bufferedCalls))
+        let counters = SupervisionCounters()
         let supervisor = Supervisor(
-            listener: child.listener, policy: policy, extraction: extraction, excused: excused,
-            processParameters: processParameters, calls: callsEnd, notices: noticesEnd)
+            listener: child.listener, policy: { policy }, extraction: extraction, excused: excused,
+            processParameters: processParameters,
+            outlet: .init(
+                report: { if case .enqueued = callsEnd.yield($0) { true } else { false } },
+                notify: { noticesEnd.yield($0) }),
+            counters: counters)
         let ended = Completion<Void>()
         let status = Completion<ExitStatus>()
         do {
             try DedicatedThread.start {
                 supervisor.run()
+                callsEnd.finish()
+                noticesEnd.finish()
                 ended.complete(())
             }
         } catch {
@@ -121,18 +127,17 @@ public final class SeccompBackend: BehaviourBlockingBackend {
             status.complete(ExitStatus(waited: ending))
         }
         return SeccompBackend(
-            processID: processID, stalledCalls: calls, notices: notices, supervisor: supervisor, status: status,
-            ended: ended)
+            processID: processID, stalledCalls: calls, notices: notices, counters: counters, status: status, ended: ended)
     }
 
     private init(
-        processID: Int32, stalledCalls: AsyncStream<StalledCall>, notices: AsyncStream<Notice>, supervisor: Supervisor,
+        processID: Int32, stalledCalls: AsyncStream<StalledCall>, notices: AsyncStream<Notice>, counters: SupervisionCounters,
         status: Completion<ExitStatus>, ended: Completion<Void>
     ) {
         self.processID = processID
         self.stalledCalls = stalledCalls
         self.notices = notices
-        self.supervisor = supervisor
+        self.counters = counters
         self.status = status
         self.ended = ended
     }

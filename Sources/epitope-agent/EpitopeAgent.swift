@@ -33,6 +33,7 @@ struct EpitopeAgent: AsyncParsableCommand {
 
     @OptionGroup var stateOptions: HostStateOptions
     @OptionGroup var packetOptions: PacketOptions
+    @OptionGroup var containerOptions: ContainerOptions
 
     @OptionGroup var policyOptions: PolicyOptions
 
@@ -55,6 +56,7 @@ struct EpitopeAgent: AsyncParsableCommand {
     var verbose = false
 
     func run() async throws {
+        if containerOptions.printSeccompProfile { return Console.say(try containerOptions.profile()) }
         let support = KernelSupport.current
         if check {
             for line in AgentStatus.describe(support) { Console.say(line) }
@@ -65,9 +67,13 @@ struct EpitopeAgent: AsyncParsableCommand {
         logger.logLevel = verbose ? .info : .warning
         let reporter = try HostReporter(stateOptions, packetOptions, logger: logger)
         let parameters = reporter.parameters
-        let chosen = ProtectionLevel(rawValue: level.rawValue) ?? support.level
         let loaded = try policyOptions.load()
         let keeper = ExcuseKeeper(loaded.excuses)
+        Console.note("policy: \(loaded.summary)")
+        for problem in keeper.problems where !problem.isAbsence { Console.note("\(problem)") }
+        let containers = try containerOptions.start(policy: loaded.policy, keeper: keeper, parameters: parameters)
+        if let containers, containerOptions.containersOnly { return await protectContainers(containers, keeper, reporter) }
+        let chosen = ProtectionLevel(rawValue: level.rawValue) ?? support.level
         let adapted = { @Sendable [withoutHooks] (policy: Policy) in
             var policy = policy
             if policy.action == .block, !chosen.canDeny { policy.action = withoutHooks == .kill ? .kill : .watch }
@@ -79,32 +85,41 @@ struct EpitopeAgent: AsyncParsableCommand {
             processParameters: { parameters.inspect(processID: $0, threadID: $1) })
         let file = StatusFile(directory: stateOptions.directory)
         Console.note("protecting every process by \(chosen.rawValue): \(support.reason)")
-        Console.note("policy: \(loaded.summary)")
-        for problem in keeper.problems where !problem.isAbsence { Console.note("\(problem)") }
         if chosen == .tracepoints, let remedy = support.remedy {
             Console.note("calls can't be denied at this level. To have them denied: \(remedy)")
         }
         let ending = Task {
             for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
                 backend.stop()
+                containers?.stop()
                 break
             }
         }
         let upkeep = Task {
-            await PolicyUpkeep(options: policyOptions, backend: backend, keeper: keeper, adapted: adapted).run()
+            await PolicyUpkeep(
+                options: policyOptions, keeper: keeper,
+                set: { policy in
+                    try backend.set(adapted(policy))
+                    containers?.set(policy)
+                }, excuse: { try backend.set($0) }
+            ).run()
         }
         let notices = Task { for await notice in backend.notices { Console.note("\(notice)") } }
+        let containerNotices = containers?.tell()
         let status = Task {
             while !Task.isCancelled {
-                file.write(AgentStatus(backend))
+                var status = AgentStatus(backend)
+                status.counted.merge(containers?.counted ?? [:]) { $1 }
+                file.write(status)
                 try? await Task.sleep(for: .seconds(1))
             }
         }
-        await reporter.report(backend.stalledCalls)
+        await reporter.report(containers?.reports(with: backend.stalledCalls) ?? backend.stalledCalls)
         status.cancel()
         ending.cancel()
         notices.cancel()
         upkeep.cancel()
+        containerNotices?.cancel()
         file.remove()
         let statistics = backend.statistics
         if statistics.dropped > 0 { Console.note("\(statistics.dropped) reports were dropped: more came than could be read") }

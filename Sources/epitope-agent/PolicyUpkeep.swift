@@ -2,17 +2,16 @@ import BehaviourBlocking
 import EpitopeModel
 import HostFrontEnd
 import HostPolicy
-import KernelBackend
 import UnixSignals
 
 /// Keeps the policy in force what its file says, and excuses what they stand for: files are replaced, units and
 /// containers come and go, excuses end.
 struct PolicyUpkeep: Sendable {
     let options: PolicyOptions
-    let backend: KernelBackend
     let keeper: ExcuseKeeper
-    /// What a policy becomes at the level that is in force.
-    let adapted: @Sendable (Policy) -> Policy
+    /// Put a policy, and a table of who is excused, in force.
+    let set: @Sendable (Policy) throws -> Void
+    let excuse: @Sendable (ExcuseTable) throws -> Void
 
     /// How often what excuses stand for is looked at: a container that is excused, or a file that was replaced, is
     /// treated as everybody for so long.
@@ -39,18 +38,18 @@ struct PolicyUpkeep: Sendable {
             let loaded = try options.load()
             // What is new holds before what is old ends.
             apply(keeper.replace(loaded.excuses))
-            try backend.set(adapted(loaded.policy))
+            try set(loaded.policy)
             Console.note("the policy was read again: \(loaded.summary)")
         } catch {
             Console.note("the policy in force stays: \(error)")
         }
     }
 
-    func apply(_ change: ExcuseKeeper.Change) {
+    private func apply(_ change: ExcuseKeeper.Change) {
         for problem in change.problems where !problem.isAbsence { Console.note("\(problem)") }
         guard let table = change.table else { return }
         do {
-            try backend.set(table)
+            try excuse(table)
         } catch {
             Console.note("excuses could not be put in force: \(error)")
         }

@@ -5,9 +5,11 @@ import Testing
 @testable import SeccompBackend
 
 @Suite struct CallFilterTests {
-    /// Runs the program as the kernel does; `nil` when it leaves its bounds or has an unknown instruction.
-    static func run(architecture: UInt32, number: UInt32, firstArgument: UInt32 = 0) -> UInt32? {
-        let program = CallFilter.criticalCalls.instructions
+    /// Runs a program as the kernel does; `nil` when it leaves its bounds or has an unknown instruction.
+    static func run(
+        _ program: [CallFilter.Instruction] = CallFilter.criticalCalls.instructions, architecture: UInt32, number: UInt32,
+        firstArgument: UInt32 = 0
+    ) -> UInt32? {
         var accumulator: UInt32 = 0
         var counter = 0
         while program.indices.contains(counter) {
@@ -16,9 +18,18 @@ import Testing
             let jumps: Bool
             switch instruction.code {
             case 0x20:
-                guard let value = [0: number, 4: architecture, 16: firstArgument][instruction.operand] else { return nil }
-                accumulator = value
+                // The other halves and arguments are zero.
+                guard instruction.operand < 64 else { return nil }
+                accumulator = [0: number, 4: architecture, 16: firstArgument][instruction.operand] ?? 0
                 continue
+            case 0x05:
+                counter += Int(instruction.operand)
+                continue
+            case 0x54:
+                accumulator &= instruction.operand
+                continue
+            case 0x25: jumps = accumulator > instruction.operand
+            case 0x45: jumps = accumulator & instruction.operand != 0
             case 0x15: jumps = accumulator == instruction.operand
             case 0x35: jumps = accumulator >= instruction.operand
             case 0x06: return instruction.operand

@@ -50,11 +50,7 @@ struct RunCommand: AsyncParsableCommand {
         let backend = try SeccompBackend.launch(
             Command(command[0], Array(command.dropFirst())), policy: loaded.policy, extraction: extraction,
             forwardsSignals: true,
-            // Asked only about a call that would be denied or reported: then what excuses stand for is looked at anew.
-            excused: { processID in
-                _ = keeper.refresh()
-                return Set(keeper.excuses(of: processID).map(\.evidence))
-            },
+            excused: { keeper.excusedEvidence(of: $0) },
             processParameters: { parameters.inspect(processID: $0, threadID: $1) })
         let notices = Task {
             for await notice in backend.notices { Console.note("\(notice)") }

@@ -24,7 +24,11 @@ package enum ContainerID {
         guard !name.contains("-conmon-") else { return nil }
         // containerd without systemd: `kubepods-burstable-pod….slice:cri-containerd:ID`.
         let last = name.split(whereSeparator: { $0 == "-" || $0 == ":" }).last ?? name
-        guard last.utf8.count == 64, last.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) }) else { return nil }
-        return String(last)
+        return isID(last) ? String(last) : nil
+    }
+
+    /// Whether a name is one that an engine gives: 64 lower-case hexadecimal digits.
+    static func isID(_ name: some StringProtocol) -> Bool {
+        name.utf8.count == 64 && name.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
     }
 }
