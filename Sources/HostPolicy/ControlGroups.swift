@@ -8,7 +8,7 @@ struct ControlGroups {
     let root: String
 
     /// `nil` where it isn't mounted.
-    init?(mounts: String? = KernelFile.text("/proc/self/mounts")) {
+    init?(mounts: String? = ProcFile.text("/proc/self/mounts")) {
         let lines = mounts?.split(separator: "\n").map { $0.split(separator: " ") } ?? []
         guard let root = lines.first(where: { $0.count > 2 && $0[2] == "cgroup2" })?[1] else { return nil }
         self.root = String(root)

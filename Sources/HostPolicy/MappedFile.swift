@@ -13,7 +13,7 @@ enum MappedFile {
         else { return nil }
         defer { munmap(page, 1) }
         let start = UInt64(UInt(bitPattern: page))
-        guard let maps = KernelFile.text("/proc/self/maps"),
+        guard let maps = ProcFile.text("/proc/self/maps"),
             // Neighbours that map the same file on from where this one ends are joined with it.
             let entry = MapEntry.entries(inMaps: maps).first(where: { $0.contains(start) && $0.inode != 0 })
         else { return nil }

@@ -14,10 +14,10 @@ public enum ProcessParties {
             if let state = MappedFile.state(descriptor) { parties.append(.file(state)) }
             close(descriptor)
         }
-        if let text = KernelFile.text(folder + "/cgroup") {
+        if let text = ProcFile.text(folder + "/cgroup") {
             parties += (ControlGroups()?.groups(ofProcess: text) ?? []).map { .group($0) }
         }
-        if let status = KernelFile.text(folder + "/status"), let user = user(status) {
+        if let status = ProcFile.text(folder + "/status"), let user = user(status) {
             parties.append(.user(user))
         }
         return parties

@@ -31,7 +31,7 @@ struct HeldProcess: ~Copyable {
 
     /// The 22nd field of `/proc/PID/stat`; the second, a name in parentheses, may hold anything.
     private static func startTicks(_ processID: Int32) -> UInt64? {
-        guard let text = KernelFile.text("/proc/\(processID)/stat"),
+        guard let text = ProcFile.text("/proc/\(processID)/stat"),
             let name = text.lastIndex(of: ")")
         else { return nil }
         let fields = text[text.index(after: name)...].split(separator: " ")

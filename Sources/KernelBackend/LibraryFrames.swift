@@ -68,7 +68,7 @@ enum CLibraries {
         let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.filter { Int($0) != nil } ?? []
         // Init first: the machine's own library.
         for process in processes.sorted(by: { Int($0)! < Int($1)! }) where found.count < most {
-            guard let maps = KernelFile.text("/proc/\(process)/maps") else { continue }
+            guard let maps = ProcFile.text("/proc/\(process)/maps") else { continue }
             for entry in MapEntry.entries(inMaps: maps) where entry.protection.contains(.execute) && isCLibrary(entry.name) {
                 let key = "\(entry.device) \(entry.inode) \(entry.offset)"
                 guard found[key] == nil, let offset = Int(exactly: entry.offset) else { continue }

@@ -9,7 +9,7 @@ struct ProcessMappings {
     init(_ processID: Int32) {
         self.processID = processID
         var names: [UInt64: String] = [:]
-        let maps = KernelFile.text("/proc/\(processID)/maps") ?? ""
+        let maps = ProcFile.text("/proc/\(processID)/maps") ?? ""
         for entry in MapEntry.entries(inMaps: maps) where !entry.name.isEmpty { names[entry.start] = entry.name }
         self.names = names
     }

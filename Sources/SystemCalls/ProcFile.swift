@@ -2,7 +2,7 @@ import Glibc
 
 /// Files that the kernel makes up while they are read (`/proc`, `/sys`): they state no size, and a read gives a page or
 /// so. What takes a short read for the end (Foundation's readers do) loses the rest.
-public enum KernelFile {
+public enum ProcFile {
     /// The most that is read: no such file comes near.
     static let most = 64 << 20
 
