@@ -185,6 +185,7 @@ let package = Package(
         // Fixtures: inert machine code and small programs that tests run. None of them is a product.
         .target(name: "EpitopeStubs", path: "Fixtures/Stubs"),
         .executableTarget(name: "call-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/CallStub"),
+        .executableTarget(name: "memory-program", dependencies: ["EpitopeStubs"], path: "Fixtures/MemoryProgram"),
         .executableTarget(name: "call-series", dependencies: ["EpitopeStubs"], path: "Fixtures/CallSeries"),
         .executableTarget(name: "call-cost", path: "Fixtures/CallCost"),
         .target(name: "SampleNet", path: "Fixtures/SampleNet"),
@@ -234,10 +235,10 @@ let package = Package(
         tests("PacketCodingTests", ["EpitopeModel", "Signatures", "PacketCoding"]),
         tests(
             "SeccompBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "protect"]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "memory-program", "protect"]),
         tests(
             "KernelBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "EpitopeStubs", "call-stub", "kernel-matrix"]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "EpitopeStubs", "call-stub", "kernel-matrix", "memory-program"]),
         tests("HostParametersTests", ["EpitopeModel", "HostParameters", crypto]),
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostParameters", "HostStore", "HostPipeline", logging]),

@@ -1,5 +1,6 @@
 #!/bin/bash
 . "$(dirname "$0")/common.sh"
+command -v firefox-esr >/dev/null || leave_out 'firefox-esr is not installed: its package can not be had here'
 python3 "$workloads/browser.py" port &
 server=$!
 mkdir profile
