@@ -187,6 +187,7 @@ let package = Package(
         // Fixtures: inert machine code and small programs that tests run. None of them is a product.
         .target(name: "EpitopeStubs", path: "Fixtures/Stubs"),
         .executableTarget(name: "call-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/CallStub"),
+        .executableTarget(name: "memory-program", dependencies: ["EpitopeStubs"], path: "Fixtures/MemoryProgram"),
         .executableTarget(name: "call-series", dependencies: ["EpitopeStubs"], path: "Fixtures/CallSeries"),
         .executableTarget(name: "call-cost", path: "Fixtures/CallCost"),
         .executableTarget(name: "filter-dump", path: "Fixtures/FilterDump"),
@@ -239,10 +240,10 @@ let package = Package(
         tests("PacketCodingTests", ["EpitopeModel", "Signatures", "PacketCoding"]),
         tests(
             "SeccompBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "filter-dump", "protect", "sample-service"]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "filter-dump", "memory-program", "protect", "sample-service"]),
         tests(
             "KernelBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "HostPolicy", "ProgramTrace", "EpitopeStubs", "call-stub", "kernel-matrix"]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "HostPolicy", "ProgramTrace", "EpitopeStubs", "call-stub", "kernel-matrix", "memory-program"]),
         tests("HostPolicyTests", ["EpitopeModel", "BehaviourBlocking", "HostPolicy"]),
         tests("HostParametersTests", ["EpitopeModel", "HostParameters", crypto]),
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),

@@ -45,17 +45,34 @@ int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
     return 0;
 }
 
+/* Why a program that begins is inspected from its start on: enum epitope_reason, or 0. */
+static __always_inline __u32 reason_at_start(struct task_struct *task, __u32 slot, struct scratch *scratch)
+{
+    struct mm_struct *space = task->mm;
+    struct seen *at = &scratch->seen[SEEN_CALLER];
+    struct inode *program = BPF_CORE_READ(space, exe_file, f_inode);
+    if (program && is_memory_file(program)) return EPITOPE_REASON_PROGRAM;
+    if (task->personality & READ_IMPLIES_EXECUTE) return EPITOPE_REASON_PERSONALITY;
+    /* The loader, where the program names one: it has begun, and may be anything. */
+    struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+    if (see(registers->ip, slot, SEEN_CALLER) || is_unbacked(at)) return EPITOPE_REASON_PROGRAM;
+    if (see(BPF_CORE_READ(space, start_stack), slot, SEEN_CALLER) || at->protection & FLAG_EXECUTE) return EPITOPE_REASON_EXECUTABLE_STACK;
+    return 0;
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(executed, struct task_struct *task)
 {
-    struct mm_struct *space = task->mm;
-    struct task_struct *current = bpf_get_current_task_btf();
-    struct seen at;
-    int stack = see_now(current, BPF_CORE_READ(space, start_stack), 0, &at) || (at.protection & FLAG_EXECUTE);
-    if (task->personality & READ_IMPLIES_EXECUTE)
-        renew_mark((__u64)space, 1, EPITOPE_REASON_PERSONALITY);
-    else
-        renew_mark((__u64)space, stack, EPITOPE_REASON_EXECUTABLE_STACK);
+    __u32 slot = 0, reason = EPITOPE_REASON_PROGRAM;
+    __u64 space = (__u64)task->mm;
+    struct scratch *scratch = take_scratch(&slot);
+    if (scratch) {
+        scratch->walk.stack_pointer = 0;
+        reason = reason_at_start(task, slot, scratch);
+        if (reason == EPITOPE_REASON_PROGRAM) announce_program(task, slot, scratch);
+        __sync_lock_test_and_set(&scratch->taken, 0);
+    }
+    renew_mark(space, reason != 0, reason);
     return 0;
 }
 

@@ -14,6 +14,7 @@ static const struct {
 } members[] = {
     MEMBER(epitope_event, time), MEMBER(epitope_event, start_time), MEMBER(epitope_event, cgroup),
     MEMBER(epitope_event, instruction_pointer), MEMBER(epitope_event, stack_pointer), MEMBER(epitope_event, callers_address),
+    MEMBER(epitope_event, deeper_address),
     MEMBER(epitope_event, arguments), MEMBER(epitope_event, registers), MEMBER(epitope_event, code_start),
     MEMBER(epitope_event, payload_address), MEMBER(epitope_event, payload_length), MEMBER(epitope_event, process),
     MEMBER(epitope_event, thread), MEMBER(epitope_event, user), MEMBER(epitope_event, call_class),
@@ -28,7 +29,8 @@ static const struct {
     MEMBER(epitope_socket_state, peer),
     MEMBER(epitope_region, start), MEMBER(epitope_region, end), MEMBER(epitope_region, inode), MEMBER(epitope_region, device),
     MEMBER(epitope_region, protection), MEMBER(epitope_region, backing), MEMBER(epitope_region, may_be_written),
-    MEMBER(epitope_region, is_loader),
+    MEMBER(epitope_region, is_loader), MEMBER(epitope_region, generation),
+    MEMBER(epitope_file, inode), MEMBER(epitope_file, device), MEMBER(epitope_file, generation),
     MEMBER(epitope_policy, act_on), MEMBER(epitope_policy, report_on), MEMBER(epitope_policy, answer),
     MEMBER(epitope_policy, otherwise), MEMBER(epitope_policy, own_process),
     MEMBER(epitope_excuse, changed_seconds), MEMBER(epitope_excuse, changed_nanoseconds), MEMBER(epitope_excuse, kinds),

@@ -23,7 +23,7 @@ struct epitope_program {
     int link_count;
     struct bpf_link *scan;
     struct ring_buffer *ring;
-    int policies, excuses, counters, frames;
+    int policies, excuses, counters, frames, copies;
     void *context;
     void (*take)(void *context, const struct epitope_event *event);
 };
@@ -124,6 +124,7 @@ static int load(struct epitope_program *program, const void *bytes, size_t lengt
     program->excuses = map_named(program, "excuses");
     program->counters = map_named(program, "counters");
     program->frames = map_named(program, "frames");
+    program->copies = map_named(program, "copies");
     result = epitope_program_set_policy(program, policy);
     if (result) return result;
     program->ring = ring_buffer__new(map_named(program, "events"), receive, program, NULL);
@@ -185,6 +186,11 @@ int epitope_program_set_policy(struct epitope_program *program, const struct epi
 int epitope_program_excuse(struct epitope_program *program, const struct epitope_excuse_key *key, const struct epitope_excuse *excuse) {
     int result = excuse ? bpf_map_update_elem(program->excuses, key, excuse, BPF_ANY) : bpf_map_delete_elem(program->excuses, key);
     return result ? -errno : 0;
+}
+
+int epitope_program_know_copy(struct epitope_program *program, const struct epitope_file *file) {
+    uint32_t known = 1;
+    return bpf_map_update_elem(program->copies, file, &known, BPF_ANY) ? -errno : 0;
 }
 
 int epitope_program_set_frame(struct epitope_program *program, const struct epitope_site *site, uint32_t size) {

@@ -65,6 +65,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
     private let calls: AsyncStream<StalledCall>.Continuation
     private let noticesEnd: AsyncStream<Notice>.Continuation
     private let ending = Mutex(false)
+    private let copies = Mutex(KnownCopies())
     private let droppedHere = Mutex<UInt64>(0)
 
     /// Loads the kernel program, attaches it, and marks what came before it.
@@ -150,6 +151,8 @@ public final class KernelBackend: BehaviourBlockingBackend {
             program.poll(milliseconds: 20) { pointer in
                 if let event = KernelEvent(pointer) { handle(event) }
             }
+            // Not from within: the program is at work there.
+            for file in copies.withLock({ $0.takeNews() }) { program.know(file) }
         }
         calls.finish()
         noticesEnd.finish()
@@ -161,9 +164,18 @@ public final class KernelBackend: BehaviourBlockingBackend {
             notify(.uninspectable(call: event.call, processID: event.processID, name: event.command, wasDenied: event.answer != .passed))
         case .unattributable:
             notify(.unattributable(call: event.call, processID: event.processID, name: event.command, wasDenied: event.answer != .passed))
+        case .program:
+            _ = isSealedCopy(event)
         case .direct, .library, .deeper:
+            // What was judged before the kernel knew the copy.
+            if event.region.backing == EPITOPE_BACKING_MEMORY_FILE.rawValue, event.answer == .passed, isSealedCopy(event) { return }
             report(event)
         }
+    }
+
+    /// Whether the memory file of an event is a sealed copy of an image; the kernel is told, and holds it for one then.
+    private func isSealedCopy(_ event: KernelEvent) -> Bool {
+        copies.withLock { $0.find(event.region.file, processID: event.processID, at: event.time) }
     }
 
     private func report(_ event: KernelEvent) {

@@ -17,6 +17,8 @@ struct KernelEvent: Sendable {
     var answer: Answer
     var instructionPointer: UInt64
     var callersAddress: UInt64
+    /// The return address in unbacked memory, of ``Finding/deeper``; ``region`` is its mapping.
+    var deeperAddress: UInt64
     var region: Region
     var library: Region
     var arguments: [UInt64]
@@ -35,6 +37,8 @@ struct KernelEvent: Sendable {
         case deeper
         case unattributable
         case uninspectable
+        /// No call: a program began whose image is the memory file of ``KernelEvent/region``.
+        case program
     }
 
     enum Answer: UInt32, Sendable {
@@ -51,6 +55,7 @@ struct KernelEvent: Sendable {
         var backing: UInt8
         /// Some page of this private mapping of an image was written.
         var mayBeWritten: Bool
+        var file: KernelFile
     }
 
     init?(_ pointer: UnsafePointer<epitope_event>) {
@@ -70,6 +75,7 @@ struct KernelEvent: Sendable {
         isNarrowCode = event.is_narrow_code != 0
         instructionPointer = event.instruction_pointer
         callersAddress = event.callers_address
+        deeperAddress = event.deeper_address
         region = Region(event.region)
         library = Region(event.library)
         arguments = withUnsafeBytes(of: event.arguments) { Array($0.bindMemory(to: UInt64.self)) }
@@ -102,6 +108,15 @@ struct KernelEvent: Sendable {
     }
 }
 
+/// A mapped file as the kernel program names it. Of a memory file no other has, or will have, all three.
+struct KernelFile: Hashable, Sendable {
+    var inode: UInt64
+    /// major << 20 | minor
+    var device: UInt32
+    /// 0 but for memory files.
+    var generation: UInt32
+}
+
 extension CallArguments {
     /// Transport, own and remote side of a socket as the kernel has them; all absent where it is none of IP's.
     fileprivate init(_ state: epitope_socket_state) {
@@ -129,5 +144,6 @@ extension KernelEvent.Region {
         protection = MemoryProtection(rawValue: region.protection)
         backing = region.backing
         mayBeWritten = region.may_be_written != 0
+        file = KernelFile(inode: region.inode, device: region.device, generation: region.generation)
     }
 }

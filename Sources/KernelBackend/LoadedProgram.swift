@@ -82,6 +82,13 @@ final class LoadedProgram: Sendable {
         }
     }
 
+    /// Holds a memory file to be the image that it is a copy of. The map drops its oldest and so has a place for it; where
+    /// the kernel has none all the same, the file goes on being reported.
+    func know(_ copy: KernelFile) {
+        var file = epitope_file(inode: copy.inode, device: copy.device, generation: copy.generation)
+        _ = handle.withLock { epitope_program_know_copy($0.pointer, &file) }
+    }
+
     /// Makes the frames of a library known. Whether all of them had a place.
     func set(_ library: LibraryFrames) -> Bool {
         handle.withLock { handle in

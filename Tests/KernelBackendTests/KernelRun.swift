@@ -35,6 +35,16 @@ final class Watch: Sendable {
         return calls.withLock { $0.filter { $0.process.processID == process } }
     }
 
+    /// The calls that could not be inspected, with their programs' names.
+    var uninspectable: [(call: CriticalCall, name: String)] {
+        notices.withLock { notices in
+            notices.compactMap {
+                guard case .uninspectable(let call, _, let name, _) = $0 else { return nil }
+                return (call, name)
+            }
+        }
+    }
+
     func notices(of process: Int32) -> [KernelBackend.Notice] {
         notices.withLock {
             $0.filter { notice in

@@ -149,6 +149,26 @@ __attribute__((noinline)) int describe(__u32 slot)
     return 0;
 }
 
+/* Tells the agent that a program began whose image is a memory file: it may be a sealed copy of an image. */
+static __always_inline void announce_program(struct task_struct *task, __u32 slot, struct scratch *scratch)
+{
+    struct inode *program = BPF_CORE_READ(task, mm, exe_file, f_inode);
+    struct epitope_event *event = &scratch->event;
+    struct seen *at = &scratch->seen[SEEN_CALLER];
+    if (!program || !is_memory_file(program)) return;
+    __builtin_memset(event, 0, __builtin_offsetof(struct epitope_event, region));
+    __builtin_memset(at, 0, sizeof *at);
+    at->inode = BPF_CORE_READ(program, i_ino);
+    at->device = BPF_CORE_READ(program, i_sb, s_dev);
+    at->generation = BPF_CORE_READ(program, i_generation);
+    at->backing = EPITOPE_BACKING_MEMORY_FILE;
+    event->finding = EPITOPE_FINDING_PROGRAM;
+    event->call_class = EPITOPE_CLASS_EXEC;
+    event->call_number = 59;
+    describe(slot);
+    if (bpf_ringbuf_output(&events, event, sizeof *event, 0)) count(EPITOPE_COUNT_DROPPED);
+}
+
 /* What is copied from user memory, by a program that may wait for it, and by one that may not. */
 static __always_inline int extract(__u32 slot, const int sleepable)
 {
@@ -157,7 +177,8 @@ static __always_inline int extract(__u32 slot, const int sleepable)
     copy_arguments(&scratch->event, sleepable);
     if (scratch->event.call_class != EPITOPE_CLASS_EXEC && scratch->event.call_class != EPITOPE_CLASS_RING)
         describe_socket(&scratch->event, bpf_get_current_task_btf());
-    copy_code(&scratch->event, &scratch->seen[SEEN_CALLER], sleepable);
+    /* With unbacked memory only deeper in the stack, the caller's address is the library's. */
+    copy_code(&scratch->event, &scratch->seen[scratch->event.finding == EPITOPE_FINDING_DEEPER ? SEEN_LIBRARY : SEEN_CALLER], sleepable);
     return 0;
 }
 __attribute__((noinline)) int extract_waiting(__u32 slot) { return extract(slot, 1); }
@@ -231,6 +252,7 @@ static __always_inline int judge(__u32 call_class, const int sleepable, const in
     if (looked_at || (kind && (answer || kind & policy->report_on))) {
         event->finding = finding;
         event->answer = answer;
+        event->deeper_address = scratch->walk.deeper;
         describe(slot);
         if (finding != EPITOPE_FINDING_UNATTRIBUTABLE) {
             if (sleepable) extract_waiting(slot);

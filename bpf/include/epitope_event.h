@@ -29,6 +29,7 @@ enum {
     EPITOPE_SYSCALLS = 512,
     EPITOPE_EXCUSES = 4096,
     EPITOPE_SITES = 131072,        /* of C libraries, whose frames are known; one library has some 30,000 */
+    EPITOPE_COPIES = 256,          /* sealed copies of images that are known */
 };
 
 /* What a system call's number means to the program. */
@@ -67,6 +68,7 @@ enum epitope_finding {
     EPITOPE_FINDING_DEEPER = 3,        /* a return address further up the stack does */
     EPITOPE_FINDING_UNATTRIBUTABLE = 4,/* an io_uring worker of a process with unbacked executable memory */
     EPITOPE_FINDING_UNINSPECTABLE = 5, /* the address space was busy, or the stack isn't there */
+    EPITOPE_FINDING_PROGRAM = 6,       /* no call: a program began whose image is a memory file (`region`) */
 };
 
 /* What was done about the call in the kernel. */
@@ -97,6 +99,13 @@ struct epitope_region {
     epitope_u8 backing;                /* enum epitope_backing */
     epitope_u8 may_be_written;         /* a private image mapping some page of which was written */
     epitope_u8 is_loader;              /* the dynamic loader */
+    epitope_u32 generation, unused;    /* of a memory file's inode, whose number may be given out anew */
+};
+
+/* A memory file for good: no other has had, or will have, all three. */
+struct epitope_file {
+    epitope_u64 inode;
+    epitope_u32 device, generation;
 };
 
 struct epitope_socket_state {          /* of the descriptor that the call names; family 0: none, or no IP socket */
@@ -111,6 +120,7 @@ struct epitope_event {
     epitope_u64 cgroup;
     epitope_u64 instruction_pointer, stack_pointer;
     epitope_u64 callers_address;
+    epitope_u64 deeper_address;        /* of EPITOPE_FINDING_DEEPER: the return address in unbacked memory, `region` */
     epitope_u64 arguments[6];
     epitope_u64 registers[16];         /* ax bx cx dx si di bp sp r8 ... r15 */
     epitope_u64 code_start;
@@ -185,6 +195,7 @@ enum epitope_reason {
     EPITOPE_REASON_FOUND,              /* it came before the program */
     EPITOPE_REASON_WRITTEN_BY_OTHER,   /* another process may write its memory */
     EPITOPE_REASON_WRITTEN_BY_SELF,    /* it opened /proc/self/mem for writing */
+    EPITOPE_REASON_PROGRAM,            /* its program, or the loader that begins it, is no image */
 };
 
 struct epitope_said {                  /* a report that was made */

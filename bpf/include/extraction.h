@@ -36,6 +36,12 @@ static __always_inline void copy_code(struct epitope_event *event, const struct 
     }
     event->code_start = start;
     event->code_length = copy_pages(event->code, start, end - start, sleepable);
+    if (start + event->code_length >= caller) return;
+    /* A page before the caller's isn't there (never touched, of a large mapping): from the caller's own page on. */
+    start = (caller - 1) & ~4095ul;
+    if (start < at->start) start = at->start;
+    event->code_start = start;
+    event->code_length = copy_pages(event->code, start, end - start, sleepable);
 }
 
 static __always_inline __u64 user_word(__u64 address, int narrow)
@@ -170,4 +176,5 @@ static __always_inline void put_region(struct epitope_region *region, const stru
     region->backing = seen->backing;
     region->may_be_written = seen->may_be_written;
     region->is_loader = seen->is_loader;
+    region->generation = seen->generation;
 }

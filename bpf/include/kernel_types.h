@@ -12,7 +12,7 @@ struct qstr { const unsigned char *name; };
 struct dentry { struct qstr d_name; };
 struct path { struct dentry *dentry; };
 struct super_block { __u32 s_dev; unsigned long s_magic; };
-struct inode { __u16 i_mode; struct super_block *i_sb; unsigned long i_ino; unsigned int i_nlink; };
+struct inode { __u16 i_mode; struct super_block *i_sb; unsigned long i_ino; unsigned int i_nlink; __u32 i_generation; };
 struct file { unsigned int f_mode; struct inode *f_inode; struct path f_path; void *private_data; };
 struct in6_addr { __u8 bytes[16]; } __attribute__((aligned(4)));
 struct sock_common {
