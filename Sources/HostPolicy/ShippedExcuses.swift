@@ -14,5 +14,7 @@ public enum ShippedExcuses {
 
     private static let entries: [(Excuse.Subject, EvidenceKind, String)] = [
         (.package("luajit"), .libraryCall, "LuaJIT's FFI: compiled code calls functions of the C library itself"),
+        (.package("sbcl"), .libraryCall, "SBCL compiles functions into its heap; alien routines call the C library from there"),
+        (.package("mono-runtime-sgen"), .libraryCall, "Mono's just-in-time compiler: wrappers of P/Invoke call the C library"),
     ]
 }

@@ -1,5 +1,7 @@
+import BehaviourBlocking
 import EpitopeModel
 import Foundation
+import HostPolicy
 import KernelBackend
 import Testing
 import TestSupport
@@ -26,5 +28,21 @@ import TestSupport
             "\(alarms.map { "\($0.call) of \($0.process.name ?? "?"): \($0.evidence), code \(Hex.encode($0.code.bytes.prefix(64)))" })")
         let notices = watch.uninspectable.dropFirst(before.1).filter { !Self.stubs.contains($0.name) }
         #expect(notices.isEmpty, "\(notices)")
+    }
+
+    /// With the excuses in force that come with Epitope, those raise none either.
+    @Test(arguments: Workload.all.filter { !$0.alarms.isEmpty }) func isExcused(_ workload: Workload) async throws {
+        let watch = try #require(Watch.shared)
+        var resolver = ExcuseResolver()
+        try watch.backend.set(resolver.resolve(ShippedExcuses.all, on: .today).table)
+        let folder = try TemporaryFolder()
+        let before = watch.all.count
+        let run = try await workload.run(in: try folder.makeFolder("work"))
+        try await Task.sleep(for: .milliseconds(200))
+        try watch.backend.set(ExcuseTable())
+        if workload.isLeftOut(run) { return }
+        #expect(run.status == 0, "\(run.errors)")
+        let alarms = watch.all.dropFirst(before).filter { !Self.stubs.contains($0.process.name ?? "") }
+        #expect(alarms.isEmpty, "\(alarms.map { "\($0.call) of \($0.process.name ?? "?"): \($0.evidence)" })")
     }
 }
