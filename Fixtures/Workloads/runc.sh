@@ -11,8 +11,9 @@ with open("config.json") as file: config = json.load(file)
 config["process"]["terminal"] = False
 config["process"]["args"] = ["/bin/sh", "-c", """
     id; hostname 2>/dev/null
-    nc -l -p 7000 >/tmp/got & sleep 1
-    echo line | nc -w 1 127.0.0.1 7000; cat /tmp/got; seq 3 | cat"""]
+    nc -l -p 7000 >/tmp/got &
+    for try in $(seq 20); do echo line | nc 127.0.0.1 7000 2>/dev/null && break; sleep 0.2; done
+    wait; cat /tmp/got; seq 3 | cat"""]
 config["root"]["readonly"] = False
 # Cgroups are not what this is about, and not everywhere alike.
 config["linux"].pop("resources", None)

@@ -55,8 +55,12 @@ struct ImageTables {
     /// The distance from the stack pointer to the CFA, at an instruction that ends at `address` in a mapping of an
     /// image. 0: there is none that is known.
     ///
-    /// - Parameter name: the mapping's name, asked for when the image isn't known yet.
-    mutating func frameSize(at address: UInt64, in span: epitope_span, thread: pid_t, name: () -> String) -> Int {
+    /// - Parameters:
+    ///   - isAfterSystemCall: whether the instruction is the system call that the thread is in.
+    ///   - name: the mapping's name, asked for when the image isn't known yet.
+    mutating func frameSize(
+        at address: UInt64, in span: epitope_span, isAfterSystemCall: Bool, thread: pid_t, name: () -> String
+    ) -> Int {
         guard span.inode != 0, address > span.start, address <= span.end else { return 0 }
         let key = Key(device: .init(major: span.device_major, minor: span.device_minor), inode: span.inode)
         clock += 1
@@ -75,7 +79,9 @@ struct ImageTables {
         image.lastUse = clock
         let place = span.offset &+ (address - 1 - span.start)
         if let size = image.sites[place] { return size }
-        let size = table.layout.address(ofFileOffset: place).flatMap { table.frameSize(at: $0) } ?? 0
+        let size = table.layout.address(ofFileOffset: place).flatMap {
+            isAfterSystemCall ? table.frameSize(afterSystemCallAt: $0) : table.frameSize(at: $0)
+        } ?? 0
         if image.sites.count >= Self.mostSites { image.sites.removeAll(keepingCapacity: true) }
         image.sites[place] = size
         return size
