@@ -6,6 +6,7 @@ import HostFrontEnd
 import HostParameters
 import KernelBackend
 import Logging
+import SeccompBackend
 import UnixSignals
 
 /// `epitope agent`: behaviour blocking for every process of the machine. A program of its own, since it runs as root: it
