@@ -32,13 +32,12 @@ import SeccompBackend
     /// Until it is ended from outside.
     private static func supervise(_ path: String) async throws {
         let agent = try SeccompAgent(.init(path: path))
-        print("listening at \(path)")
-        fflush(stdout)
+        say("listening at \(path)", to: 1)
         for await call in agent.stalledCalls { say("\(call.action.rawValue) \(call.call.rawValue)") }
     }
 
-    private static func say(_ text: String) {
+    private static func say(_ text: String, to descriptor: Int32 = 2) {
         let line = "\(text)\n"
-        _ = line.withCString { write(2, $0, strlen($0)) }
+        _ = line.withCString { write(descriptor, $0, strlen($0)) }
     }
 }

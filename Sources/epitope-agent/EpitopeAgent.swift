@@ -7,6 +7,7 @@ import HostParameters
 import HostPolicy
 import KernelBackend
 import Logging
+import SeccompBackend
 import UnixSignals
 
 /// `epitope agent`: behaviour blocking for every process of the machine. A program of its own, since it runs as root: it

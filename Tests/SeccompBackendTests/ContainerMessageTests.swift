@@ -111,13 +111,13 @@ import Testing
     @Test func onlyTheRuntimesOwnExecIsTheContainersStart() {
         let runtime = ContainerStart.Program(device: 1, inode: 7)
         let program = ContainerStart.Program(device: 1, inode: 8)
-        var start = ContainerStart(process: 5)
-        #expect(start.isRuntimes(runtime))
-        #expect(start.isRuntimes(runtime), "a name that was not in the first folder")
-        #expect(!start.isRuntimes(program) && start.isOver)
-        #expect(!start.isRuntimes(runtime), "never again")
-        var gone = ContainerStart(process: 5)
-        #expect(!gone.isRuntimes(nil) && gone.isOver)
+        func answers(_ programs: ContainerStart.Program?...) -> [Bool] {
+            var start = ContainerStart(process: 5)
+            return programs.map { start.isRuntimes($0) }
+        }
+        #expect(answers(runtime, runtime) == [true, true], "a name that was not in the first folder")
+        #expect(answers(runtime, program, runtime) == [true, false, false], "never again")
+        #expect(answers(nil, runtime) == [false, false], "it had gone")
         #expect(ContainerStart.excuses([Evidence(kind: .memoryFile, detail: "")]))
         #expect(!ContainerStart.excuses([Evidence(kind: .memoryFile, detail: ""), Evidence(kind: .directCall, detail: "")]))
     }

@@ -72,7 +72,7 @@ import TestSupport
         try ContainerBundle(programs: ["call-stub", "sample-service"])
     }
 
-    private static func expectBlocked(_ run: Command, _ call: StalledCall, _ kind: EvidenceKind, _ bundle: ContainerBundle) throws {
+    private static func expectBlocked(_ run: FinishedCommand, _ call: StalledCall, _ kind: EvidenceKind, _ bundle: ContainerBundle) throws {
         let announced = Announcement(run.output)
         #expect(announced.errno == EPERM, "\(run.output)\(run.errors)")
         #expect(run.output.contains("total datagrams=2 "), "the injected one didn't arrive, the two of a program did: \(run.output)")
@@ -81,7 +81,8 @@ import TestSupport
         #expect(call.evidence.first?.kind == kind)
         #expect(call.action == .blocked && call.call == .sendto)
         #expect(call.arguments.peer == SocketEndpoint(address: "127.0.0.1", port: 9555))
-        let offset = try #require(call.code.offset(of: try #require(announced.base)))
+        let base = try #require(announced.base)
+        let offset = try #require(call.code.offset(of: base))
         #expect(Array(call.code.bytes[offset...].prefix(announced.code.count)) == announced.code)
         #expect(call.process.containerID == bundle.id)
         #expect(call.process.processID > 0)
@@ -111,11 +112,11 @@ import TestSupport
         }
         chown("\(bundle.path)/upper", 100_000, 100_000)
         let layers = "lowerdir=\(bundle.path)/rootfs,upperdir=\(bundle.path)/upper,workdir=\(bundle.path)/work"
-        let mounted = try await Command.run("/bin/mount", ["-t", "overlay", "overlay", "-o", layers, "\(bundle.path)/merged"])
+        let mounted = try await FinishedCommand.run("/bin/mount", ["-t", "overlay", "overlay", "-o", layers, "\(bundle.path)/merged"])
         try #require(mounted.status == 0, "\(mounted.errors)")
         try bundle.configure(Self.script("library heap send"), seccomp: agent.profile(), userNamespace: true, root: "merged")
         let run = try await bundle.run(.runc)
-        _ = try await Command.run("/bin/umount", ["\(bundle.path)/merged"])
+        _ = try await FinishedCommand.run("/bin/umount", ["\(bundle.path)/merged"])
         let calls = try await agent.reports()
         #expect(calls.count == 1)
         try Self.expectBlocked(run, try #require(calls.first, "\(run.output)\(run.errors)"), .libraryCall, bundle)
