@@ -103,7 +103,7 @@ let package = Package(
             dependencies: ["CProcessFiles", "CKernelProgram", "EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables"],
             swiftSettings: strict, plugins: ["KernelProgram"]),
         shell("HostParameters", ["CProcessFiles", "EpitopeModel", crypto]),
-        shell("HostPolicy", ["EpitopeModel", "BehaviourBlocking", "SettingsFiles", "SystemCalls", "HostParameters"]),
+        shell("HostPolicy", ["CProcessFiles", "EpitopeModel", "BehaviourBlocking", "SettingsFiles", "SystemCalls", "HostParameters"]),
         shell("HostStore", ["EpitopeModel", "Novelty", "PacketCoding", grdb]),
 
         // The channel.

@@ -1,6 +1,6 @@
 import BehaviourBlocking
+import CProcessFiles
 import Foundation
-import SystemCalls
 
 /// A file as the kernel program sees the file of a process's image. `stat` names another device where a file system has
 /// several volumes (btrfs); a mapping of the file has the kernel's own.
@@ -8,18 +8,15 @@ enum MappedFile {
     /// `nil` for what is no regular file that can be read.
     static func state(_ descriptor: Int32) -> ExcusedParty.FileState? {
         var status = stat()
+        var inode: UInt64 = 0
+        var major: UInt32 = 0
+        var minor: UInt32 = 0
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
-            let page = mmap(nil, 1, PROT_READ, MAP_PRIVATE, descriptor, 0), page != MAP_FAILED
-        else { return nil }
-        defer { munmap(page, 1) }
-        let start = UInt64(UInt(bitPattern: page))
-        guard let maps = ProcFile.text("/proc/self/maps"),
-            // Neighbours that map the same file on from where this one ends are joined with it.
-            let entry = MapEntry.entries(inMaps: maps).first(where: { $0.contains(start) && $0.inode != 0 })
+            epitope_mapped_identity(descriptor, &inode, &major, &minor) == 0
         else { return nil }
         return ExcusedParty.FileState(
-            device: entry.device.major << 20 | entry.device.minor, inode: entry.inode,
-            changedSeconds: Int64(status.st_ctim.tv_sec), changedNanoseconds: Int64(status.st_ctim.tv_nsec))
+            device: major << 20 | minor, inode: inode, changedSeconds: Int64(status.st_ctim.tv_sec),
+            changedNanoseconds: Int64(status.st_ctim.tv_nsec))
     }
 
     /// Whether nobody but root may put another file in the place of the one at a path: the file and all folders above it

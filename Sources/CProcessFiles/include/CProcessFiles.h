@@ -21,3 +21,7 @@ struct epitope_socket {
 
 /* Looks at a socket of a process through a duplicate of its descriptor; 0, or negative errno. */
 int epitope_read_socket(pid_t process, int descriptor, struct epitope_socket *result);
+
+/* What the kernel states of a mapping of an open file: for overlayfs and btrfs another device than fstat does, and
+ * for overlayfs another inode, too. Maps a page of it, and looks. */
+int epitope_mapped_identity(int descriptor, uint64_t *inode, uint32_t *device_major, uint32_t *device_minor);

@@ -137,10 +137,6 @@ struct epitope_file_state {
 /* -EINVAL: not a regular file. */
 int epitope_file_state(int descriptor, struct epitope_file_state *state);
 
-/* What the kernel states of a mapping of an open file: for overlayfs and btrfs another device than fstat does, and
- * for overlayfs another inode, too. Maps a page of it, and looks. */
-int epitope_mapped_identity(int descriptor, uint64_t *inode, uint32_t *device_major, uint32_t *device_minor);
-
 /* One entry of an open /proc/PID/pagemap. */
 int epitope_read_page_entry(int pagemap, uint64_t address, uint64_t *entry);
 /* The device of the kernel's internal shared-memory mount, where memfds live. */
