@@ -91,6 +91,8 @@ let package = Package(
         pure("UnwindTables"),
         .target(name: "CProcessFiles"),
         shell("SystemCalls", ["CProcessFiles", "EpitopeModel"]),
+        .target(name: "CPrivileges"),
+        shell("AgentLifeCycle", ["CPrivileges", "CProcessFiles", "EpitopeModel"]),
         .target(name: "CSeccomp"),
         shell("SeccompBackend", ["CProcessFiles", "CSeccomp", "EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables"]),
         library("CBpf", pkgConfig: "libbpf", package: "libbpf-dev"),
@@ -121,11 +123,14 @@ let package = Package(
             "HostFrontEnd",
             [
                 "EpitopeModel", "BehaviourBlocking", "Extraction", "Novelty", "HostParameters", "HostStore", "HostPipeline",
-                "SecureChannel", "KernelBackend", argumentParser, logging,
+                "SecureChannel", "AgentLifeCycle", "KernelBackend", argumentParser, logging,
             ]),
         .executableTarget(
             name: "epitope-agent",
-            dependencies: ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "HostFrontEnd", "HostParameters", argumentParser, logging, unixSignals],
+            dependencies: [
+                "EpitopeModel", "BehaviourBlocking", "AgentLifeCycle", "KernelBackend", "HostFrontEnd", "HostParameters", argumentParser, logging,
+                unixSignals,
+            ],
             swiftSettings: strict),
 
         // What signatures are proven with.
@@ -175,7 +180,7 @@ let package = Package(
             name: "epitope",
             dependencies: [
                 "EpitopeModel", "BehaviourBlocking", "Extraction", "Signatures", "Novelty", "PacketCoding", "Rendering",
-                "SeccompBackend", "KernelBackend", "HostParameters", "HostStore", "HostPipeline", "HostFrontEnd", "SecureChannel", "SuricataDelivery", "CenterStore",
+                "SeccompBackend", "AgentLifeCycle", "KernelBackend", "HostParameters", "HostStore", "HostPipeline", "HostFrontEnd", "SecureChannel", "SuricataDelivery", "CenterStore",
                 "CenterServer", "LocalCenter", "GlobalCenter", "Disassembly", "GoodwareIndex", "StreamReassembly", "WireProof",
                 "TokenSequences", "SignatureMaking", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance", "SignatureProving",
                 argumentParser, logging, serviceLifecycle, unixSignals,
@@ -238,6 +243,8 @@ let package = Package(
         tests(
             "KernelBackendTests",
             ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "EpitopeStubs", "call-stub", "kernel-matrix"]),
+        tests("AgentLifeCycleTests", ["EpitopeModel", "AgentLifeCycle", "HostFrontEnd", "KernelBackend"]),
+        tests("AgentTests", ["EpitopeModel", "PacketCoding", "AgentLifeCycle", "KernelBackend", "epitope", "epitope-agent", "call-series", "call-stub"]),
         tests("HostParametersTests", ["EpitopeModel", "HostParameters", crypto]),
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostParameters", "HostStore", "HostPipeline", logging]),

@@ -2,11 +2,9 @@
 /* From a critical call of a marked process to its answer. */
 #pragma once
 
+#include "agents.h"
 #include "extraction.h"
 #include "marks.h"
-
-/* What a number means, by interface; filled by the agent. */
-const volatile __u8 classes[2][EPITOPE_SYSCALLS]; /* 64-bit, 32-bit */
 
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -185,16 +183,24 @@ static __always_inline int extract(__u32 slot, const int sleepable)
 __attribute__((noinline)) int extract_waiting(__u32 slot) { return extract(slot, 1); }
 __attribute__((noinline)) int extract_at_once(__u32 slot) { return extract(slot, 0); }
 
+/* The answer where nobody would settle what is held. */
+static __always_inline __u32 unsettled(const struct epitope_policy *policy, const struct seen *caller)
+{
+    return caller->may_be_written ? EPITOPE_ANSWER_PASSED : policy->otherwise;
+}
+
 /* Judges a critical call of a marked process. Returns enum epitope_answer. */
 static __always_inline int judge(__u32 call_class, const int sleepable, const int hook)
 {
     __u32 zero = 0, slot = 0, answer = EPITOPE_ANSWER_PASSED;
     struct task_struct *task = bpf_get_current_task_btf();
     struct epitope_policy *policy = bpf_map_lookup_elem(&policies, &zero);
-    if (!policy || policy->own_process == (__u32)task->tgid) return EPITOPE_ANSWER_PASSED;
+    struct epitope_agent *agent = bpf_map_lookup_elem(&agents, &zero);
+    if (!policy || !agent || agent->generation != constants.generation) return EPITOPE_ANSWER_PASSED;
     count(EPITOPE_COUNT_INSPECTED);
     struct scratch *scratch = take_scratch(&slot);
-    if (!scratch) return policy->act_on & EPITOPE_KIND_UNINSPECTABLE ? policy->answer : EPITOPE_ANSWER_PASSED;
+    /* Nothing is told of it but its number: nobody would settle what is held. */
+    if (!scratch) return hook && policy->act_on & EPITOPE_KIND_UNINSPECTABLE && policy->answer ? EPITOPE_ANSWER_DENIED : EPITOPE_ANSWER_PASSED;
 
     struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
     struct epitope_event *event = &scratch->event;
@@ -224,8 +230,9 @@ static __always_inline int judge(__u32 call_class, const int sleepable, const in
      * say. */
     if (kind & policy->act_on)
         answer = scratch->seen[SEEN_CALLER].may_be_written && policy->answer ? EPITOPE_ANSWER_STOPPED : policy->answer;
-    /* Nobody is killed because its address space was busy. */
-    if (!hook && kind == EPITOPE_KIND_UNINSPECTABLE) answer = EPITOPE_ANSWER_PASSED;
+    /* Nobody is held or killed because its address space was busy. */
+    if (answer && kind == EPITOPE_KIND_UNINSPECTABLE) answer = hook ? EPITOPE_ANSWER_DENIED : EPITOPE_ANSWER_PASSED;
+    if (answer == EPITOPE_ANSWER_STOPPED && !settles(agent, task)) answer = unsettled(policy, &scratch->seen[SEEN_CALLER]);
     if (answer) count(EPITOPE_COUNT_ACTED);
     if (kind && (answer || kind & policy->report_on)) {
         event->finding = finding;
@@ -236,8 +243,7 @@ static __always_inline int judge(__u32 call_class, const int sleepable, const in
             if (sleepable) extract_waiting(slot);
             else extract_at_once(slot);
         }
-        if (!send_event(event) && answer == EPITOPE_ANSWER_STOPPED)
-            answer = scratch->seen[SEEN_CALLER].may_be_written ? EPITOPE_ANSWER_PASSED : policy->otherwise;
+        if (!send_event(event) && answer == EPITOPE_ANSWER_STOPPED) answer = unsettled(policy, &scratch->seen[SEEN_CALLER]);
     }
     __sync_lock_test_and_set(&scratch->taken, 0);
     return answer;

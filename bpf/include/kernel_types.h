@@ -50,12 +50,15 @@ struct fdtable { unsigned int max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; };
 
 struct thread_info { __u32 status; };
+typedef struct { int counter; } atomic_t;
+struct signal_struct { atomic_t live; };
 
 struct task_struct {
     struct thread_info thread_info;
     struct mm_struct *mm;
     struct task_struct *real_parent, *group_leader;
     struct files_struct *files;
+    struct signal_struct *signal;
     unsigned int flags, personality;
     int pid, tgid;
     __u64 start_boottime;
