@@ -55,8 +55,7 @@ package struct ProtectionReport: Hashable, Sendable {
         case .withoutAgent(let since):
             lines = [
                 "agent      none: protection is in force without one since \(Console.time(since.timeIntervalSince1970 * 1000))",
-                "in force   " + (status.map { "by \($0.level.rawValue), action \($0.action)" } ?? "")
-                    + "; what would be held for the agent is not, and \(held?.unread ?? 0) reports wait for it",
+                "in force   " + (status.map { "by \($0.level.rawValue), action \($0.action); " } ?? "") + "\(held?.unread ?? 0) reports wait for an agent",
                 "to go on   epitope agent takes it over; epitope agent --release ends it",
             ]
             if let unreadable = held?.unreadable, unreadable > 0 {
