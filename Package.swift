@@ -92,6 +92,8 @@ let package = Package(
         pure("UnwindTables"),
         .target(name: "CProcessFiles"),
         shell("SystemCalls", ["CProcessFiles", "EpitopeModel"]),
+        .target(name: "CPrivileges"),
+        shell("AgentLifeCycle", ["CPrivileges", "CProcessFiles", "EpitopeModel"]),
         .target(name: "CSeccomp"),
         shell("SeccompBackend", ["CProcessFiles", "CSeccomp", "EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables"]),
         library("CBpf", pkgConfig: "libbpf", package: "libbpf-dev"),
@@ -123,11 +125,14 @@ let package = Package(
             "HostFrontEnd",
             [
                 "EpitopeModel", "BehaviourBlocking", "Extraction", "Novelty", "HostParameters", "HostStore", "HostPipeline",
-                "HostPolicy", "SecureChannel", "KernelBackend", argumentParser, logging,
+                "HostPolicy", "SecureChannel", "AgentLifeCycle", "KernelBackend", argumentParser, logging,
             ]),
         .executableTarget(
             name: "epitope-agent",
-            dependencies: ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "SeccompBackend", "HostFrontEnd", "HostParameters", "HostPolicy", argumentParser, logging, unixSignals],
+            dependencies: [
+                "EpitopeModel", "BehaviourBlocking", "AgentLifeCycle", "KernelBackend", "SeccompBackend", "HostFrontEnd", "HostParameters",
+                "HostPolicy", argumentParser, logging, unixSignals,
+            ],
             swiftSettings: strict),
 
         // What signatures are proven with.
@@ -177,7 +182,7 @@ let package = Package(
             name: "epitope",
             dependencies: [
                 "EpitopeModel", "BehaviourBlocking", "Extraction", "Signatures", "Novelty", "PacketCoding", "Rendering",
-                "SeccompBackend", "KernelBackend", "HostParameters", "HostPolicy", "SystemCalls", "HostStore", "HostPipeline", "HostFrontEnd", "SecureChannel", "SuricataDelivery", "CenterStore",
+                "SeccompBackend", "AgentLifeCycle", "KernelBackend", "HostParameters", "HostPolicy", "SystemCalls", "HostStore", "HostPipeline", "HostFrontEnd", "SecureChannel", "SuricataDelivery", "CenterStore",
                 "CenterServer", "LocalCenter", "GlobalCenter", "Disassembly", "GoodwareIndex", "StreamReassembly", "WireProof",
                 "TokenSequences", "SignatureMaking", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance", "SignatureProving",
                 argumentParser, logging, serviceLifecycle, unixSignals,
@@ -245,6 +250,8 @@ let package = Package(
             "KernelBackendTests",
             ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "HostPolicy", "ProgramTrace", "EpitopeStubs", "call-stub", "kernel-matrix", "memory-program"]),
         tests("HostPolicyTests", ["EpitopeModel", "BehaviourBlocking", "HostPolicy"]),
+        tests("AgentLifeCycleTests", ["EpitopeModel", "AgentLifeCycle", "HostFrontEnd", "KernelBackend"]),
+        tests("AgentTests", ["EpitopeModel", "PacketCoding", "AgentLifeCycle", "HostStore", "EpitopeStubs", "epitope", "epitope-agent", "call-series", "call-stub"]),
         tests("HostParametersTests", ["EpitopeModel", "HostParameters", crypto]),
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostParameters", "HostStore", "HostPipeline", logging]),

@@ -76,6 +76,13 @@ int BPF_PROG(executed, struct task_struct *task)
     return 0;
 }
 
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(exited, struct task_struct *task)
+{
+    note_end(task);
+    return 0;
+}
+
 /* Marks what came before the program: one pass over all mappings of all processes. */
 SEC("iter/task_vma")
 int find_marks(struct bpf_iter__task_vma *context)
@@ -106,7 +113,7 @@ int BPF_PROG(entered, struct pt_regs *registers, long number)
     if (index >= EPITOPE_SYSCALLS) return 0;
     struct task_struct *task = bpf_get_current_task_btf();
     int narrow = (task->thread_info.status & NARROW_CALL) != 0;
-    __u32 class = classes[narrow][index];
+    __u32 class = constants.classes[narrow][index];
     if (!class) return 0;
     __u64 space = (__u64)task->mm;
     if (class < EPITOPE_CLASS_MAP) {

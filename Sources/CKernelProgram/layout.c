@@ -32,8 +32,10 @@ static const struct {
     MEMBER(epitope_region, is_loader), MEMBER(epitope_region, generation),
     MEMBER(epitope_file, inode), MEMBER(epitope_file, device), MEMBER(epitope_file, generation),
     MEMBER(epitope_policy, act_on), MEMBER(epitope_policy, report_on), MEMBER(epitope_policy, answer),
-    MEMBER(epitope_policy, otherwise), MEMBER(epitope_policy, own_process),
+    MEMBER(epitope_policy, otherwise),
     MEMBER(epitope_excuse, changed_seconds), MEMBER(epitope_excuse, changed_nanoseconds), MEMBER(epitope_excuse, kinds),
+    MEMBER(epitope_constants, classes), MEMBER(epitope_constants, generation),
+    MEMBER(epitope_agent, process), MEMBER(epitope_agent, generation), MEMBER(epitope_agent, since),
     MEMBER(epitope_excuse_key, first), MEMBER(epitope_excuse_key, second), MEMBER(epitope_excuse_key, subject),
     MEMBER(epitope_said, start_time), MEMBER(epitope_said, callers_address), MEMBER(epitope_said, process),
     MEMBER(epitope_said, call_number),
@@ -57,6 +59,18 @@ const struct btf_member *epitope_member(const struct btf *types, const char *typ
         if (strcmp(btf__name_by_offset(types, each->name_off), member) == 0) return each;
     }
     return NULL;
+}
+
+bool epitope_variable(const struct btf *types, const char *section, const char *name, uint32_t *offset) {
+    int id = btf__find_by_name_kind(types, section, BTF_KIND_DATASEC);
+    const struct btf_type *all = id > 0 ? btf__type_by_id(types, (uint32_t)id) : NULL;
+    for (int index = 0; all && index < btf_vlen(all); index++) {
+        const struct btf_var_secinfo *each = btf_var_secinfos(all) + index;
+        if (strcmp(btf__name_by_offset(types, btf__type_by_id(types, each->type)->name_off), name) != 0) continue;
+        *offset = each->offset;
+        return true;
+    }
+    return false;
 }
 
 bool epitope_kernel_layout(const void *bytes, size_t length, const char *type, const char *member, struct epitope_layout *found) {

@@ -1,7 +1,6 @@
 import BehaviourBlocking
 import CKernelProgram
 import EpitopeModel
-import Glibc
 
 /// Where calls are seen, and so what can be done about them.
 public enum ProtectionLevel: String, Hashable, Sendable, Codable, CaseIterable {
@@ -54,7 +53,6 @@ extension epitope_policy {
         }
         let killsInTheEnd = policy.action == .kill || (policy.action == .block && level == .tracepoints)
         otherwise = killsInTheEnd ? EPITOPE_ANSWER_KILLED.rawValue : answer
-        own_process = UInt32(getpid())
     }
 
     /// The bits of kinds of evidence.

@@ -1,3 +1,4 @@
+import AgentLifeCycle
 import BehaviourBlocking
 import EpitopeModel
 import HostFrontEnd
@@ -40,22 +41,28 @@ extension SeccompAgent {
 
 extension EpitopeAgent {
     /// Containers alone, without an eBPF program.
-    func protectContainers(_ containers: SeccompAgent, _ keeper: ExcuseKeeper, _ reporter: HostReporter) async {
+    func protectContainers(_ loaded: HostPolicy, _ reporter: HostReporter) throws {
+        let keeper = ExcuseKeeper(loaded.excuses)
+        for problem in keeper.problems where !problem.isAbsence { Console.note("\(problem)") }
+        EarlySignals.keep()
+        guard let containers = try containerOptions.start(policy: loaded.policy, keeper: keeper, parameters: reporter.parameters) else { return }
+        Console.note("policy: \(loaded.summary)")
         Console.note("protecting the containers whose runtimes connect to \(containerOptions.seccompListener ?? "")")
-        let notices = containers.tell()
-        let ending = Task {
-            for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
-                containers.stop()
-                break
+        let upkeep = PolicyUpkeep(options: policyOptions, keeper: keeper, set: { containers.set($0) }, excuse: { _ in })
+        Waiting.untilDone {
+            let notices = containers.tell()
+            let work = Task { await upkeep.run() }
+            let ending = Task {
+                let trapped = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
+                if EarlySignals.taken != nil { return containers.stop() }
+                for await _ in trapped { return containers.stop() }
             }
+            ServiceManager.current?.tell(.ready)
+            await reporter.report(containers.stalledCalls)
+            ending.cancel()
+            work.cancel()
+            await notices.value
         }
-        let upkeep = Task {
-            await PolicyUpkeep(options: policyOptions, keeper: keeper, set: { containers.set($0) }, excuse: { _ in }).run()
-        }
-        await reporter.report(containers.stalledCalls)
-        ending.cancel()
-        upkeep.cancel()
-        await notices.value
         let statistics = containers.statistics
         if verbose { Console.note("\(statistics.calls.notified) critical calls of containers, \(statistics.calls.denied) denied") }
     }

@@ -1,3 +1,4 @@
+import AgentLifeCycle
 import BehaviourBlocking
 import EpitopeModel
 import HostFrontEnd
@@ -34,6 +35,9 @@ struct PolicyUpkeep: Sendable {
 
     /// A policy that can't be used changes nothing.
     private func reload() {
+        let manager = ServiceManager.current
+        manager?.tell(.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds()))
+        defer { manager?.tell(.ready) }
         do {
             let loaded = try options.load()
             // What is new holds before what is old ends.

@@ -2,12 +2,10 @@
 /* From a critical call of a marked process to its answer. */
 #pragma once
 
+#include "agents.h"
 #include "excuses.h"
 #include "extraction.h"
 #include "marks.h"
-
-/* What a number means, by interface; filled by the agent. */
-const volatile __u8 classes[2][EPITOPE_SYSCALLS]; /* 64-bit, 32-bit */
 
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -200,16 +198,24 @@ __attribute__((noinline)) int lies_in_what_it_sends(__u32 slot)
     return start < caller && caller - start <= scratch->event.payload_length;
 }
 
+/* The answer where nobody would settle what is held. */
+static __always_inline __u32 unsettled(const struct epitope_policy *policy, const struct seen *caller)
+{
+    return caller->may_be_written ? EPITOPE_ANSWER_PASSED : policy->otherwise;
+}
+
 /* Judges a critical call of a marked process. Returns enum epitope_answer. */
 static __always_inline int judge(__u32 call_class, const int sleepable, const int hook)
 {
     __u32 zero = 0, slot = 0, answer = EPITOPE_ANSWER_PASSED;
     struct task_struct *task = bpf_get_current_task_btf();
     struct epitope_policy *policy = bpf_map_lookup_elem(&policies, &zero);
-    if (!policy || policy->own_process == (__u32)task->tgid) return EPITOPE_ANSWER_PASSED;
+    struct epitope_agent *agent = bpf_map_lookup_elem(&agents, &zero);
+    if (!policy || !agent || agent->generation != constants.generation) return EPITOPE_ANSWER_PASSED;
     count(EPITOPE_COUNT_INSPECTED);
     struct scratch *scratch = take_scratch(&slot);
-    if (!scratch) return policy->act_on & EPITOPE_KIND_UNINSPECTABLE ? policy->answer : EPITOPE_ANSWER_PASSED;
+    /* Nothing is told of it but its number: nobody would settle what is held. */
+    if (!scratch) return hook && policy->act_on & EPITOPE_KIND_UNINSPECTABLE && policy->answer ? EPITOPE_ANSWER_DENIED : EPITOPE_ANSWER_PASSED;
 
     struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
     struct epitope_event *event = &scratch->event;
@@ -246,8 +252,9 @@ static __always_inline int judge(__u32 call_class, const int sleepable, const in
      * say. */
     if (kind & policy->act_on)
         answer = scratch->seen[SEEN_CALLER].may_be_written && policy->answer ? EPITOPE_ANSWER_STOPPED : policy->answer;
-    /* Nobody is killed because its address space was busy. */
-    if (!hook && kind == EPITOPE_KIND_UNINSPECTABLE) answer = EPITOPE_ANSWER_PASSED;
+    /* Nobody is held or killed because its address space was busy. */
+    if (answer && kind == EPITOPE_KIND_UNINSPECTABLE) answer = hook ? EPITOPE_ANSWER_DENIED : EPITOPE_ANSWER_PASSED;
+    if (answer == EPITOPE_ANSWER_STOPPED && !settles(agent, task)) answer = unsettled(policy, &scratch->seen[SEEN_CALLER]);
     if (answer) count(EPITOPE_COUNT_ACTED);
     if (looked_at || (kind && (answer || kind & policy->report_on))) {
         event->finding = finding;
@@ -258,8 +265,7 @@ static __always_inline int judge(__u32 call_class, const int sleepable, const in
             if (sleepable) extract_waiting(slot);
             else extract_at_once(slot);
         }
-        if (!send_event(event) && answer == EPITOPE_ANSWER_STOPPED)
-            answer = scratch->seen[SEEN_CALLER].may_be_written ? EPITOPE_ANSWER_PASSED : policy->otherwise;
+        if (!send_event(event) && answer == EPITOPE_ANSWER_STOPPED) answer = unsettled(policy, &scratch->seen[SEEN_CALLER]);
     }
     __sync_lock_test_and_set(&scratch->taken, 0);
     return answer;

@@ -151,9 +151,21 @@ struct epitope_policy {
     epitope_u32 act_on;                /* kinds of evidence that are acted upon, EPITOPE_KIND_* */
     epitope_u32 report_on;             /* kinds that are reported */
     epitope_u32 answer;                /* enum epitope_answer for what is acted upon */
-    epitope_u32 otherwise;             /* the answer where no report can be made: what was stopped for the agent */
-    epitope_u32 own_process;           /* never inspected: the agent itself */
-    epitope_u32 unused[3];
+    epitope_u32 otherwise;             /* the answer where nobody would settle what is stopped: no report, or no agent */
+    epitope_u32 unused[4];
+};
+
+/* What a program is given before it is loaded. */
+struct epitope_constants {
+    epitope_u8 classes[2][EPITOPE_SYSCALLS]; /* what a number means: 64-bit, 32-bit */
+    epitope_u32 generation;            /* one agent's programs have one; the next agent's, a higher one */
+};
+
+/* Who reads the events and settles what is held: one value, which the programs of an agent and of the next one share. */
+struct epitope_agent {
+    epitope_u32 process;               /* 0: nobody; cleared in the kernel when the process ends, however it ends */
+    epitope_u32 generation;            /* whose programs judge: those of every other generation stand by */
+    epitope_u64 since;                 /* of the last change of `process`: nanoseconds of CLOCK_BOOTTIME */
 };
 
 /* What an excuse is for. */

@@ -52,6 +52,8 @@ struct files_struct { struct fdtable *fdt; };
 struct thread_info { __u32 status; };
 typedef struct { __u32 val; } kuid_t;
 struct cred { kuid_t euid; };
+typedef struct { int counter; } atomic_t;
+struct signal_struct { atomic_t live; };
 
 struct task_struct {
     struct thread_info thread_info;
@@ -59,6 +61,7 @@ struct task_struct {
     struct task_struct *real_parent, *group_leader;
     struct files_struct *files;
     struct cred *cred;
+    struct signal_struct *signal;
     unsigned int flags, personality;
     int pid, tgid;
     __u64 start_boottime;
