@@ -133,7 +133,7 @@ import TestSupport
                 "sh", "-c",
                 """
                 (echo pong | nc -l -p 9556 > /tmp/asked) &
-                until grep -q ':2554 ' /proc/net/tcp; do usleep 50000; done
+                until cat /proc/net/tcp /proc/net/tcp6 | grep -q ':2554 '; do usleep 50000; done
                 echo ping | nc 127.0.0.1 9556
                 wait
                 cat /tmp/asked

@@ -12,7 +12,6 @@ import Testing
             var names: [String]?
             var action: String
             var errnoRet: UInt64?
-            var args: [[String: UInt64]]?
         }
         var defaultAction: String
         var architectures: [String]?
