@@ -42,13 +42,14 @@ import TestSupport
         var said: [String] { notices.withLock { $0 } }
 
         /// What was reported, once all containers have ended.
-        func reports() async throws -> [StalledCall] {
+        func reports(atLeast count: Int = 0) async throws -> [StalledCall] {
             try await eventually("the supervisors end with their containers") { agent.statistics.supervised == 0 }
-            try await eventually("every report is read") { calls.withLock { $0.count } == reported }
+            let least = max(count, Int(agent.statistics.calls.denied))
+            try await eventually("every report is read") { calls.withLock { $0.count } >= least }
+            // One too many would be in the same stream by now: reports are made before the last call is answered.
+            try await Task.sleep(for: .milliseconds(100))
             return calls.withLock { $0 }
         }
-
-        private var reported: Int { Int(agent.statistics.calls.denied - agent.statistics.calls.suppressed) }
     }
 
     /// A datagram service in the container, an injected call to it, and two calls as programs make them.
@@ -123,6 +124,32 @@ import TestSupport
         #expect(agent.said.isEmpty, "\(agent.said)")
     }
 
+    /// As runtimes do since a container could write to theirs: they run from a copy in a sealed memfd, and so execute the
+    /// container's program from a memory file.
+    @Test(arguments: Runtime.allCases) func theStartOfAContainerIsNoAttackThoughItsRuntimeIsAMemoryFile(_ runtime: Runtime) async throws {
+        try Self.needs(runtime)
+        let agent = try Agent()
+        let bundle = try Self.bundle()
+        // What the container's own program does from a memory file is reported.
+        try bundle.configure(["call-stub", "direct", "memory-file", "exec", "9555"], seccomp: agent.profile())
+        let sealed = """
+            import os, fcntl, sys
+            file = os.memfd_create("runtime", os.MFD_ALLOW_SEALING)
+            os.write(file, open(sys.argv[1], "rb").read())
+            fcntl.fcntl(file, 1033, 15)
+            os.execv("/proc/self/fd/%d" % file, sys.argv[1:])
+            """
+        let words = bundle.words(runtime)
+        let place = try #require(words.firstIndex(of: runtime.path))
+        let all = Array(words[..<place]) + ["/usr/bin/python3", "-c", sealed] + words[place...]
+        let run = try await FinishedCommand.run(all[0], Array(all.dropFirst()), seconds: 60)
+        #expect(run.status == 0, "\(run.output)\(run.errors)")
+        let calls = try await agent.reports(atLeast: 1)
+        #expect(calls.map(\.call) == [.execve], "\(calls.map { ($0.evidence, $0.process, $0.action) })")
+        #expect(calls.first?.callersAddress == Announcement(run.output).callersAddress)
+        #expect(calls.first?.action == .watched)
+    }
+
     @Test(arguments: Runtime.allCases) func whatIsBenignWorksAndRaisesNoAlarm(_ runtime: Runtime) async throws {
         try Self.needs(runtime)
         let agent = try Agent()
@@ -132,10 +159,11 @@ import TestSupport
             [
                 "sh", "-c",
                 """
-                (echo pong | nc -l -p 9556 > /tmp/asked) &
+                usleep 3000000 | nc -l -p 9556 > /tmp/asked &
+                served=$!
                 until cat /proc/net/tcp /proc/net/tcp6 | grep -q ':2554 '; do usleep 50000; done
                 echo ping | nc 127.0.0.1 9556
-                wait
+                wait $served
                 cat /tmp/asked
                 for number in 1 2 3; do /bin/true && /bin/sh -c 'echo child'; done
                 """,
@@ -143,7 +171,7 @@ import TestSupport
             seccomp: agent.profile(flags))
         let run = try await bundle.run(runtime)
         #expect(run.status == 0, "\(run.errors)")
-        #expect(run.output == "pong\nping\nchild\nchild\nchild\n")
+        #expect(run.output == "ping\nchild\nchild\nchild\n")
         #expect(try await agent.reports().isEmpty)
         #expect(agent.said.isEmpty, "\(agent.said)")
         let statistics = agent.agent.statistics
