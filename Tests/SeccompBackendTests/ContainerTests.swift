@@ -198,12 +198,10 @@ import TestSupport
         #expect(agent.agent.statistics.taken == 2)
     }
 
-    /// The filter that the runtime made of the profile, out of the kernel, beside the project's own: call by call.
-    @Test(arguments: Runtime.allCases) func theContainersFilterWatchesWhatTheProjectsOwnWatches(_ runtime: Runtime) async throws {
-        try Self.needs(runtime)
-        let agent = try Agent()
-        let bundle = try Self.bundle()
-        try bundle.configure(["sh", "-c", "echo started; while :; do usleep 100000; done"], seccomp: agent.profile())
+    /// The filter that a runtime made of a profile, out of the kernel.
+    private static func filter(_ runtime: Runtime, _ seccomp: String) async throws -> [CallFilter.Instruction] {
+        let bundle = try bundle()
+        try bundle.configure(["sh", "-c", "echo started; while :; do usleep 100000; done"], seccomp: seccomp)
         let container = try RunningProcess(bundle.words(runtime))
         try await container.line(with: "started")
         let process = try await bundle.processID(runtime)
@@ -217,6 +215,14 @@ import TestSupport
             return .init(code: UInt16(fields[0]), ifTrue: UInt8(fields[1]), ifFalse: UInt8(fields[2]), operand: fields[3])
         }
         try #require(filter.count > 10, "\(dump.errors)")
+        return filter
+    }
+
+    /// Beside the project's own, call by call.
+    @Test(arguments: Runtime.allCases) func theContainersFilterWatchesWhatTheProjectsOwnWatches(_ runtime: Runtime) async throws {
+        try Self.needs(runtime)
+        let agent = try Agent()
+        let filter = try await Self.filter(runtime, agent.profile())
         for interface in SystemCallInterface.allCases {
             for number in UInt32(0)..<600 {
                 for argument in UInt32(0)..<(interface == .i386 && number == SystemCallInterface.socketcall ? 30 : 1) {
@@ -234,6 +240,54 @@ import TestSupport
             #expect(outcome & 0xFFFF_0000 == 0 || outcome & 0xFFFF_0000 == 0x8000_0000, "\(String(outcome, radix: 16))")
         }
     }
+
+    /// An engine's profile has rules that libseccomp can't have beside each other everywhere: that the runtime takes it, and
+    /// that no call gets past the agent through `socketcall`, is what the merging has to see to.
+    @Test(arguments: Runtime.allCases) func inAnEnginesProfileTheSameCallsAreWatched(_ runtime: Runtime) async throws {
+        try Self.needs(runtime)
+        let agent = try Agent()
+        let base = """
+            {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "architectures": ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"], "syscalls": [
+              {"action": "SCMP_ACT_ALLOW", "names": \(Self.ordinaryCalls)},
+              {"action": "SCMP_ACT_ERRNO", "errnoRet": 22, "names": ["socket"], "args": [{"index": 0, "value": 16, "op": "SCMP_CMP_EQ"}, {"index": 2, "value": 9, "op": "SCMP_CMP_EQ"}]},
+              {"action": "SCMP_ACT_ALLOW", "names": ["socket"], "args": [{"index": 2, "value": 9, "op": "SCMP_CMP_NE"}]},
+              {"action": "SCMP_ACT_ALLOW", "names": ["socket"], "args": [{"index": 0, "value": 16, "op": "SCMP_CMP_NE"}]}]}
+            """
+        let profile = SeccompProfile(listenerPath: agent.folder.path + "/agent.sock")
+        let filter = try await Self.filter(runtime, profile.merged(into: Array(base.utf8)))
+        for interface in SystemCallInterface.allCases {
+            for (_, number) in interface.numbers {
+                let outcome = CallFilterTests.run(filter, architecture: interface.auditArchitecture, number: number)
+                #expect(outcome == CallFilter.Outcome.notify, "\(interface) \(number)")
+            }
+        }
+        for subcall in UInt32(1)..<21 {
+            let outcome = CallFilterTests.run(filter, architecture: 0x4000_0003, number: 102, firstArgument: subcall)
+            #expect(outcome == CallFilter.Outcome.notify, "socketcall \(subcall)")
+        }
+        // What it allows and forbids besides: read, socket, swapon.
+        #expect(CallFilterTests.run(filter, architecture: 0xC000_003E, number: 0) == CallFilter.Outcome.allow)
+        #expect(CallFilterTests.run(filter, architecture: 0xC000_003E, number: 41, firstArgument: 2) == CallFilter.Outcome.allow)
+        let forbidden = try #require(CallFilterTests.run(filter, architecture: 0xC000_003E, number: 167))
+        #expect(forbidden & 0xFFFF_0000 == 0x0005_0000)
+    }
+
+    /// Enough for a shell in a container, and for the runtimes on their way there.
+    private static let ordinaryCalls: String = {
+        let names = """
+            accept accept4 access arch_prctl bind brk capget capset chdir chmod chown clock_gettime clock_nanosleep clone clone3 \
+            close close_range connect dup dup2 dup3 epoll_create1 epoll_ctl epoll_pwait eventfd2 execve execveat exit exit_group \
+            faccessat faccessat2 fcntl flock fork fstat fstatfs fsync ftruncate futex getcwd getdents getdents64 getegid geteuid \
+            getgid getpeername getpgrp getpid getppid getrandom getrlimit getrusage getsockname getsockopt gettid gettimeofday \
+            getuid ioctl kill listen lseek lstat madvise mincore mkdir mmap mprotect mremap munmap nanosleep newfstatat open \
+            openat pause pipe pipe2 poll ppoll prctl pread64 prlimit64 pselect6 pwrite64 read readlink readlinkat readv recv \
+            recvfrom recvmsg restart_syscall rseq rt_sigaction rt_sigprocmask rt_sigreturn rt_sigsuspend sched_getaffinity \
+            sched_yield select send sendmmsg sendmsg sendto set_robust_list set_tid_address setgid setgroups setpgid setresgid \
+            setresuid setsid setsockopt setuid shutdown sigaltstack socketcall stat statfs statx symlink sysinfo tgkill time \
+            timer_create timer_delete timer_settime tkill umask uname unlink vfork wait4 write writev
+            """
+        return "[" + names.split(separator: " ").map { "\"\($0)\"" }.joined(separator: ", ") + "]"
+    }()
 
     @Test(arguments: Runtime.allCases) func withoutAnAgentAContainerDoesNotStart(_ runtime: Runtime) async throws {
         try Self.needs(runtime)
