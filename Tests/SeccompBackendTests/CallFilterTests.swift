@@ -1,3 +1,4 @@
+import CSeccomp
 import EpitopeModel
 import SystemCalls
 import Testing
@@ -54,6 +55,19 @@ import Testing
             let outcome = Self.run(architecture: 0x4000_0003, number: 102, firstArgument: subcall)
             #expect(outcome == (critical.contains(subcall) ? 0x7FC0_0000 : 0x7FFF_0000), "subcall \(subcall)")
         }
+    }
+
+    @Test func ofWhatIsNotifiedOnlyOtherSocketcallsGoOnUnseen() {
+        func isOther(_ architecture: UInt32, _ number: Int32, _ argument: UInt64) -> Bool {
+            var notification = epitope_notification()
+            notification.audit_architecture = architecture
+            notification.number = number
+            notification.arguments.0 = argument
+            return PendingCall.isOtherSocketcall(notification)
+        }
+        let critical = Set(SystemCallInterface.socketcalls.map { UInt64($0.number) })
+        for subcall in UInt64(0)..<30 { #expect(isOther(0x4000_0003, 102, subcall) == !critical.contains(subcall)) }
+        #expect(!isOther(0xC000_003E, 102, 1) && !isOther(0x4000_0003, 3, 1) && !isOther(0xC000_00B7, 102, 1))
     }
 
     @Test func x32CallsAndUnknownInterfacesFailAsMissingCalls() {

@@ -119,6 +119,7 @@ import Testing
         #expect(answers(runtime, program, runtime) == [true, false, false], "never again")
         #expect(answers(nil, runtime) == [false, false], "it had gone")
         #expect(ContainerStart.excuses([Evidence(kind: .memoryFile, detail: "")]))
+        #expect(ContainerStart.excuses([Evidence(kind: .memoryFile, detail: ""), Evidence(kind: .deeperInStack, detail: "")]))
         #expect(!ContainerStart.excuses([Evidence(kind: .memoryFile, detail: ""), Evidence(kind: .directCall, detail: "")]))
     }
 

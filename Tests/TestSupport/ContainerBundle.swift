@@ -45,6 +45,18 @@ public final class ContainerBundle: Sendable {
         }
     }
 
+    /// What a test that was cut short left running ends here, with its control groups.
+    deinit {
+        guard FileManager.default.fileExists(atPath: "\(folder.path)/state/\(id)") else { return }
+        for runtime in Runtime.allCases where runtime.missing == nil {
+            let tidying = Process()
+            tidying.executableURL = URL(fileURLWithPath: runtime.path)
+            tidying.arguments = ["--root", "\(folder.path)/state", "delete", "--force", id]
+            tidying.standardError = FileHandle.nullDevice
+            if (try? tidying.run()) != nil { tidying.waitUntilExit() }
+        }
+    }
+
     /// Writes `config.json`.
     ///
     /// - Parameters:

@@ -33,9 +33,10 @@ struct ContainerStart {
         return true
     }
 
-    /// Only that the runtime is a memory file is excused: code that it has no right to have is not.
+    /// Only that the runtime is a memory file is excused, with the callers of its own that lie further up the stack: code
+    /// that no file stands behind is not.
     static func excuses(_ evidence: [Evidence]) -> Bool {
-        evidence.allSatisfy { $0.kind == .memoryFile }
+        evidence.allSatisfy { $0.kind == .memoryFile || $0.kind == .deeperInStack }
     }
 
     /// The program of a process; `nil` when it has gone.

@@ -6,6 +6,11 @@ extension SeccompProfile {
     /// everything else stays as it is. What it doesn't allow is not notified, either: the agent lets benign calls go on, so that
     /// would allow them.
     ///
+    /// Where it allows `socketcall` as a whole, that is notified as a whole, first of all: libseccomp makes rules for the calls
+    /// that 32-bit programs make through it out of the rules for their names, leaves those out that come after a rule for all
+    /// of it, and refuses two with different actions (engines' profiles have such rules for `socket`). The supervisor lets the
+    /// others go on.
+    ///
     /// - Parameter base: JSON, as docker, podman and Kubernetes take it.
     /// - Throws: `seccomp-profile-unusable`: it is no profile, it has another agent already, or it allows a call that is to be
     ///   watched only under a condition, which a notification can't keep.
@@ -22,6 +27,7 @@ extension SeccompProfile {
         guard profile["listenerPath"] == nil else { throw Self.unusable("it names an agent already, in listenerPath") }
         var allowed = defaultAction == Self.allow ? Set(Self.criticalCalls) : []
         var ruled: Set<String> = []
+        let watchable = Set(Self.criticalCalls + [Self.socketcall])
         var rules: [JSONValue] = []
         var given: [JSONValue] = []
         if case .list(let list)? = profile["syscalls"] { given = list }
@@ -30,15 +36,14 @@ extension SeccompProfile {
                 throw Self.unusable("a rule has no action")
             }
             let names = fields["names"]?.strings ?? fields["name"]?.string.map { [$0] } ?? []
-            let ours = Set(names).intersection(Self.criticalCalls)
+            let ours = watchable.intersection(names)
             guard action != Self.notify else { throw Self.unusable("it has calls notified already") }
             guard action == Self.allow else {
                 ruled.formUnion(ours)
                 rules.append(rule)
                 continue
             }
-            // As a whole it would stand before the rules for what is called through it; each has its own name as well.
-            let others = names.filter { !ours.contains($0) && $0 != "socketcall" }
+            let others = names.filter { !ours.contains($0) }
             if !ours.isEmpty {
                 guard Self.isUnconditional(fields) else {
                     throw Self.unusable("it allows \(ours.sorted().joined(separator: ", ")) under a condition")
@@ -52,7 +57,7 @@ extension SeccompProfile {
         }
         let watched = allowed.subtracting(ruled)
         if !watched.isEmpty {
-            rules.append(.object(["names": .list(watched.sorted().map(JSONValue.text)), "action": .text(Self.notify)]))
+            rules.insert(.object(["names": .list(watched.sorted().map(JSONValue.text)), "action": .text(Self.notify)]), at: 0)
         }
         profile["syscalls"] = .list(rules)
         profile["listenerPath"] = .text(listenerPath)

@@ -23,6 +23,7 @@ public struct SeccompProfile: Hashable, Sendable, Encodable {
     /// What `listenerMetadata` holds: the runtime hands it to the agent, which doesn't need it.
     public static let metadata = "epitope"
     static let notify = "SCMP_ACT_NOTIFY"
+    static let socketcall = "socketcall"
     static let allow = "SCMP_ACT_ALLOW"
 
     public var defaultAction = SeccompProfile.allow

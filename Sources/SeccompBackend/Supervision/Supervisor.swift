@@ -78,6 +78,10 @@ final class Supervisor: Sendable {
         work.inspector.wantsDeeper = policy.reportAt <= EvidenceKind.deeperInStack.defaultWeight
         count(\.notified)
         guard var call = PendingCall(notification) else {
+            if PendingCall.isOtherSocketcall(notification) {
+                _ = epitope_notification_continue(listener, notification.id)
+                return
+            }
             _ = epitope_notification_deny(listener, notification.id, ENOSYS)
             return
         }
