@@ -2,6 +2,7 @@ import Crypto
 public import EpitopeModel
 import Foundation
 import Synchronization
+import SystemCalls
 
 /// All that a packet says about the process and the system: the fast part while the call is held, the slower stable
 /// facts (hash, package, distribution, C library) afterwards, from a cache.
@@ -16,26 +17,35 @@ public final class HostParameters: Sendable {
     private let cache = Mutex(FactCache())
     /// Slow reads run here, not on the threads that Swift's tasks share.
     private let queue = DispatchQueue(label: "epitope.host-parameters")
+    /// Whoever is looked at may have its files served by somebody who never answers.
+    private let bounded = BoundedWork()
+    private let longest: (inspection: Double, completion: Double)
 
     /// - Parameters:
     ///   - hostID: the host's identity as in its certificate; `nil` before it has one.
     ///   - proc: where the process table is; another folder in tests.
-    public init(hostID: String?, proc: String = "/proc") {
+    ///   - longestInspection: how many seconds a process's files may keep it held.
+    ///   - longestCompletion: how many seconds hashing its program and asking its packages may take.
+    public init(hostID: String?, proc: String = "/proc", longestInspection: Double = 1, longestCompletion: Double = 30) {
         self.hostID = hostID
         self.proc = proc
+        longest = (longestInspection, longestCompletion)
         inspector = ProcessInspector(proc: proc)
     }
 
     /// Reads what has to be read while the process is held, and keeps a hold on its files, so that the rest can be
     /// read after the process has gone.
     public func inspect(processID: Int32, threadID: Int32) -> ProcessParameters {
-        let process = inspector.inspect(processID: processID, threadID: threadID)
-        let files = HeldFiles(folder: "\(proc)/\(processID)")
-        held.withLock { $0.insert(files, for: process) }
-        return process
+        let (inspector, folder) = (inspector, "\(proc)/\(processID)")
+        let found = bounded.run(withinSeconds: longest.inspection) {
+            (process: inspector.inspect(processID: processID, threadID: threadID), files: HeldFiles(folder: folder))
+        }
+        guard let found else { return ProcessParameters(processID: processID, threadID: threadID) }
+        held.withLock { $0.insert(found.files, for: found.process) }
+        return found.process
     }
 
-    /// Adds what does not change from call to call. What can't be had stays absent.
+    /// Adds what does not change from call to call. What can't be had, or not in time, stays absent.
     public func complete(_ process: ProcessParameters) async -> (process: ProcessParameters, system: SystemParameters) {
         await withCheckedContinuation { continuation in
             queue.async { continuation.resume(returning: self.completed(process)) }
@@ -49,26 +59,39 @@ public final class HostParameters: Sendable {
     }
 
     private func completed(_ original: ProcessParameters) -> (process: ProcessParameters, system: SystemParameters) {
-        var process = original
         var system = SystemParameters(hostName: nil, hostID: hostID)
         (system.hostName, system.kernelRelease) = Self.uname()
-        guard let files = held.withLock({ $0.take(for: original) }) ?? HeldFiles(folder: "\(proc)/\(original.processID)", expected: original) else {
-            return (process, system)
+        let bare = system
+        let held = held.withLock { $0.take(for: original) }
+        // A copy: what never comes back must not have the cache. The queue lets one in at a time.
+        let (known, folder) = (cache.withLock { $0 }, "\(proc)/\(original.processID)")
+        let found = bounded.run(withinSeconds: longest.completion) {
+            var cache = known
+            let completed = Self.completed(original, bare, held ?? HeldFiles(folder: folder, expected: original), &cache)
+            return (completed: completed, cache: cache)
         }
-        cache.withLock { cache in
-            if let file = files.executable, var executable = process.executable {
-                executable.sha256 = cache.hash(file)
-                if let root = files.root, !files.isDeleted, let owner = cache.owner(of: executable.path, root: root) {
-                    (executable.package, executable.packageVersion) = owner
-                }
-                process.executable = executable
+        guard let found else { return (original, bare) }
+        cache.withLock { $0 = found.cache }
+        return found.completed
+    }
+
+    private static func completed(
+        _ original: ProcessParameters, _ bare: SystemParameters, _ files: HeldFiles?, _ cache: inout FactCache
+    ) -> (process: ProcessParameters, system: SystemParameters) {
+        var (process, system) = (original, bare)
+        guard let files else { return (process, system) }
+        if let file = files.executable, var executable = process.executable {
+            executable.sha256 = cache.hash(file)
+            if let root = files.root, !files.isDeleted, let owner = cache.owner(of: executable.path, root: root) {
+                (executable.package, executable.packageVersion) = owner
             }
-            if let root = files.root {
-                let distribution = Distribution(root: root.path)
-                (system.distribution, system.distributionVersion) = (distribution.id, distribution.version)
-            }
-            system.libcVersion = files.libc.flatMap { cache.libcVersion($0.file, $0.library) }
+            process.executable = executable
         }
+        if let root = files.root {
+            let distribution = Distribution(root: root)
+            (system.distribution, system.distributionVersion) = (distribution.id, distribution.version)
+        }
+        system.libcVersion = files.libc.flatMap { cache.libcVersion($0.file, $0.library) }
         return (process, system)
     }
 
