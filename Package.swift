@@ -104,7 +104,7 @@ let package = Package(
             name: "KernelBackend",
             dependencies: ["CProcessFiles", "CKernelProgram", "EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables"],
             swiftSettings: strict, plugins: ["KernelProgram"]),
-        shell("HostParameters", ["CProcessFiles", "EpitopeModel", crypto]),
+        shell("HostParameters", ["CProcessFiles", "EpitopeModel", "SystemCalls", crypto]),
         shell("HostPolicy", ["CProcessFiles", "EpitopeModel", "BehaviourBlocking", "SettingsFiles", "SystemCalls", "HostParameters"]),
         shell("HostStore", ["EpitopeModel", "Novelty", "PacketCoding", grdb]),
 
@@ -252,7 +252,7 @@ let package = Package(
         tests("HostPolicyTests", ["EpitopeModel", "BehaviourBlocking", "HostPolicy"]),
         tests("AgentLifeCycleTests", ["EpitopeModel", "AgentLifeCycle", "HostFrontEnd", "KernelBackend"]),
         tests("AgentTests", ["EpitopeModel", "PacketCoding", "AgentLifeCycle", "HostStore", "EpitopeStubs", "epitope", "epitope-agent", "call-series", "call-stub"]),
-        tests("HostParametersTests", ["EpitopeModel", "HostParameters", crypto]),
+        tests("HostParametersTests", ["EpitopeModel", "SystemCalls", "HostParameters", crypto]),
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostParameters", "HostStore", "HostPipeline", logging]),
         tests("SecureChannelTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "CenterServer", "Signatures", crypto, x509, swiftASN1, logging, nioCore, nioPosix, nioSSL, nioHTTP1, asyncHTTPClient, serviceLifecycle]),

@@ -67,6 +67,8 @@ const void *epitope_ring_take(struct epitope_ring *ring, size_t *length, uint64_
     }
 }
 
+void epitope_ring_restart(struct epitope_ring *ring) { ring->taken = __atomic_load_n(ring->consumer, __ATOMIC_ACQUIRE); }
+
 void epitope_ring_give_back(struct epitope_ring *ring, uint64_t place) {
     __atomic_store_n(ring->consumer, place, __ATOMIC_RELEASE);
 }

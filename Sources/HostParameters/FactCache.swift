@@ -40,16 +40,16 @@ struct FactCache: Sendable {
         return found
     }
 
-    mutating func owner(of path: String, root: OpenFile) -> (package: String, version: String?)? {
-        if let status = FileIdentity(path: root.path + "/var/lib/dpkg/status") {
+    mutating func owner(of path: String, root: RootFolder) -> (package: String, version: String?)? {
+        if let status = root.identity("/var/lib/dpkg/status") {
             if indices[status] == nil {
                 if indices.count >= 4 { indices.removeAll() }
-                indices[status] = DpkgIndex(root: root.path)
+                indices[status] = DpkgIndex(root: root)
             }
-            if let owner = indices[status]?.owner(of: path) { return owner }
+            if let owner = indices[status]?.owner(of: path, in: root) { return owner }
         }
         // rpm is asked only about our own root: its answers are about that.
-        guard let ours = FileIdentity(path: "/"), let theirs = FileIdentity(path: root.path + "/"), ours.inode == theirs.inode,
+        guard let ours = FileIdentity(path: "/"), let theirs = root.identity("/"), ours.inode == theirs.inode,
             ours.device == theirs.device
         else { return nil }
         if let known = rpmOwners[path] { return known }

@@ -51,7 +51,7 @@ public struct ProcessInspector: Sendable {
     /// The user's name in the process's own root. Names that only a directory service knows are absent: asking it
     /// could take seconds, and the call is held.
     private func userName(_ id: UInt32, root: String) -> String? {
-        guard let passwd = SystemFiles.read(root + "/etc/passwd", most: 1 << 20, followLinks: false) else { return nil }
+        guard let passwd = RootFolder(root)?.read("/etc/passwd", most: 1 << 20) else { return nil }
         let wanted = Array(String(id).utf8)
         for line in passwd.split(separator: UInt8(ascii: "\n")) {
             let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 3, omittingEmptySubsequences: false)

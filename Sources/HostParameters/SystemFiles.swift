@@ -15,8 +15,7 @@ enum SystemFiles {
 
     static func read(_ descriptor: Int32, most: Int) -> [UInt8]? {
         // A pipe or device in place of the file could block for ever, or never end.
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        guard isRegular(descriptor) else { return nil }
         var content: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: min(most, 65536))
         while content.count < most {
@@ -27,6 +26,11 @@ enum SystemFiles {
             content += chunk[..<count]
         }
         return content
+    }
+
+    static func isRegular(_ descriptor: Int32) -> Bool {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
     }
 
     static func text(_ path: String, most: Int = 65536, followLinks: Bool = true) -> String? {
@@ -115,6 +119,12 @@ final class OpenFile: Sendable {
     init?(_ path: String, flags: Int32) {
         descriptor = open(path, flags | O_CLOEXEC | O_NONBLOCK)
         if descriptor < 0 { return nil }
+    }
+
+    /// Takes over a descriptor; a negative one is none.
+    init?(descriptor: Int32) {
+        guard descriptor >= 0 else { return nil }
+        self.descriptor = descriptor
     }
 
     deinit {

@@ -30,6 +30,9 @@ struct EventRing: ~Copyable {
         return (KernelEvent(record.assumingMemoryBound(to: epitope_event.self)), place)
     }
 
+    /// To be called where another reader may have worked since.
+    mutating func restart() { epitope_ring_restart(pointer) }
+
     mutating func giveBack(_ place: UInt64) { epitope_ring_give_back(pointer, place) }
 
     /// Until there may be an event, at most so long.

@@ -127,6 +127,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
     /// - Parameter takeOver: sees to it that an earlier agent reads no more. When it fails, that one goes on as before.
     public func begin(takingOver takeOver: () throws(EpitopeError) -> Void = { () throws(EpitopeError) in }) throws(EpitopeError) {
         try program.begin(takeOver)
+        ring.withLock { $0.restart() }
         let unreadable = try program.retireOthers()
         if unreadable > 0 { notify(.unreadable(reports: unreadable)) }
         Thread { [self] in run() }.start()
@@ -180,8 +181,8 @@ public final class KernelBackend: BehaviourBlockingBackend {
         (program.instructions(of: level.sendProgram), CallClasses.table(.x86_64))
     }
 
-    /// How long the end may wait for what was reported last.
-    private static let longestEnd: Duration = .seconds(10)
+    /// How long the end may wait for what was read to be reported, and then for the one call that is on its way.
+    private static let longestEnd: (all: Duration, last: Duration) = (.seconds(8), .seconds(2))
     /// What runs of a program when it is detached has ended by then.
     private static let detachingTime: useconds_t = 20_000
 
@@ -213,13 +214,19 @@ public final class KernelBackend: BehaviourBlockingBackend {
             read()
             calls.finish()
             noticesEnd.finish()
-            // What is not done with by then, the next agent reports again.
-            let deadline = ContinuousClock.now + Self.longestEnd
-            while isLeft {
-                giveBack()
-                if pending.isEmpty || ContinuousClock.now > deadline { break }
-                usleep(1000)
+            guard isLeft else { return }
+            func settle(within time: Duration) {
+                let deadline = ContinuousClock.now + time
+                repeat {
+                    giveBack()
+                    if pending.isEmpty { return }
+                    usleep(1000)
+                } while ContinuousClock.now < deadline
             }
+            // What is not done with by then, the next agent reports.
+            settle(within: Self.longestEnd.all)
+            calls.cut()
+            settle(within: Self.longestEnd.last)
         }
         readingEnd.finish()
     }

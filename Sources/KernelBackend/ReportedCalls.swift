@@ -11,6 +11,7 @@ final class ReportedCalls: Sendable {
     private final class Counts: Sendable {
         let given = Atomic(0)
         let done = Atomic(0)
+        let isCut = Atomic(false)
     }
 
     init() {
@@ -21,6 +22,7 @@ final class ReportedCalls: Sendable {
         self.counts = counts
         stream = AsyncStream(unfolding: {
             counts.done.store(counts.given.load(ordering: .acquiring), ordering: .releasing)
+            guard !counts.isCut.load(ordering: .acquiring) else { return nil }
             var iterator = calls.makeAsyncIterator()
             guard let call = await iterator.next() else { return nil }
             counts.given.add(1, ordering: .acquiringAndReleasing)
@@ -33,5 +35,9 @@ final class ReportedCalls: Sendable {
 
     func report(_ call: StalledCall) { end.yield(call) }
 
+    /// There will be no more.
     func finish() { end.finish() }
+
+    /// What is not on its way to somebody by now stays unreported here.
+    func cut() { counts.isCut.store(true, ordering: .releasing) }
 }

@@ -12,7 +12,17 @@ extension AgentTests {
         /// Started by hand as root, and with the unit's rights alone: afterwards both have the same.
         @Test(arguments: [false, true]) func whatIsNotNeededIsGivenUpAndReportsAreWhole(byTheUnit: Bool) async throws {
             let place = try await Place()
-            let agent = try await place.agent(before: byTheUnit ? ["/usr/bin/setpriv"] + Unit.rights() : [])
+            // What it was started with makes no difference: mask, loader's and runtime's variables.
+            let library = "/usr/lib/x86_64-linux-gnu/libpcap.so.0.8"
+            try #require(access(library, R_OK) == 0, "this test preloads \(library), which the build needs")
+            let surroundings = [
+                "/bin/sh", "-c", "umask 0; exec \"$@\"", "sh", "/usr/bin/env", "LD_PRELOAD=\(library)", "SWIFT_BACKTRACE=enable=yes",
+                "XDG_STATE_HOME=/nowhere", "PATH=/nowhere", "TERM=dumb",
+            ]
+            let agent = try await place.agent(before: (byTheUnit ? ["/usr/bin/setpriv"] + Unit.rights() : []) + surroundings)
+            try checkSurroundings(of: agent)
+            try await eventually("its word") { FileManager.default.fileExists(atPath: place.state + "/agent.json") }
+            try await checkFiles(of: place)
             let status = try String(contentsOfFile: "/proc/\(agent.identifier)/status", encoding: .utf8)
             let rights = try #require(PrivilegeDrop.Rights(status: status))
             let release = try String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8)
@@ -49,26 +59,15 @@ extension AgentTests {
             #expect(try await agent.end() == 0)
         }
 
-        @Test func theEnvironmentIsLeftBehind() async throws {
-            let place = try await Place()
-            let library = "/usr/lib/x86_64-linux-gnu/libpcap.so.0.8"
-            try #require(access(library, R_OK) == 0, "this test preloads \(library), which the build needs")
-            let agent = try await place.agent(before: [
-                "/usr/bin/env", "LD_PRELOAD=\(library)", "SWIFT_BACKTRACE=enable=yes", "XDG_STATE_HOME=/nowhere", "PATH=/nowhere", "TERM=dumb",
-            ])
+        private func checkSurroundings(of agent: RunningProcess) throws {
             let environment = try #require(FileManager.default.contents(atPath: "/proc/\(agent.identifier)/environ"))
             let variables = environment.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
             #expect(Set(variables) == ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=dumb"])
-            let maps = try String(contentsOfFile: "/proc/\(agent.identifier)/maps", encoding: .utf8)
-            #expect(!maps.contains("libpcap"))
-            try await agent.end()
+            #expect(try !String(contentsOfFile: "/proc/\(agent.identifier)/maps", encoding: .utf8).contains("libpcap"))
         }
 
-        /// What it writes is for root alone, whatever mask it was started with.
-        @Test func whatItWritesIsRootsAlone() async throws {
-            let place = try await Place()
-            let agent = try await place.agent(before: ["/bin/sh", "-c", "umask 0; exec \"$@\"", "sh"])
-            try await eventually("its word") { FileManager.default.fileExists(atPath: place.state + "/agent.json") }
+        /// What it writes is for root alone.
+        private func checkFiles(of place: Place) async throws {
             for name in [""] + (try FileManager.default.contentsOfDirectory(atPath: place.state)) {
                 var status = stat()
                 guard lstat(place.state + "/" + name, &status) == 0 else { continue }
@@ -76,7 +75,6 @@ extension AgentTests {
             }
             let modes = try await place.shell("stat -c '%a %U' \(place.pins) \(place.pins)/*").output.split(separator: "\n")
             #expect(modes.first == "700 root" && modes.dropFirst().allSatisfy { $0 == "600 root" }, "\(modes)")
-            try await agent.end()
         }
     }
 }

@@ -65,6 +65,8 @@ struct epitope_ring *epitope_ring_open(int map, int *error);
 void epitope_ring_close(struct epitope_ring *ring);
 /* The next event, which stays where it is until its room is given back; NULL: none is there. `place` is for that. */
 const void *epitope_ring_take(struct epitope_ring *ring, size_t *length, uint64_t *place);
+/* Goes to the first event whose room was not given back: another reader may have worked since this one was opened. */
+void epitope_ring_restart(struct epitope_ring *ring);
 /* Gives back the room of an event and all before it. What was not given back, the next reader reads again. */
 void epitope_ring_give_back(struct epitope_ring *ring, uint64_t place);
 /* Waits for an event, at most so long. Whether one may be there. */
