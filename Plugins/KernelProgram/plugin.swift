@@ -8,7 +8,8 @@ import PackagePlugin
         let source = folder.appending(path: "epitope.bpf.c")
         // Every header, so that a change of one compiles anew.
         let headers = [
-            "answer.h", "caller.h", "epitope_event.h", "extraction.h", "kernel_types.h", "marks.h", "memory.h", "program.h",
+            "answer.h", "caller.h", "epitope_event.h", "extraction.h", "foreign.h", "kernel_types.h", "marks.h", "memory.h",
+            "payload.h", "program.h", "rings.h",
         ].map { folder.appending(path: "include/\($0)") }
         let swift = context.pluginWorkDirectoryURL.appending(path: "KernelProgramObject.swift")
         // One command: an object file among the outputs would become a resource beside the agent.

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MOST_LINKS = 32 };
+enum { MOST_LINKS = 32, MOST_SCANS = 4 };
 
 /* The program that tries whether a kernel lets the result of its security functions be decided. */
 static const char PROBE[] = "function_probe";
@@ -21,7 +21,8 @@ struct epitope_program {
     struct bpf_object *object;
     struct bpf_link *links[MOST_LINKS];
     int link_count;
-    struct bpf_link *scan;
+    struct bpf_link *scans[MOST_SCANS];
+    int scan_count;
     struct ring_buffer *ring;
     int policies, excuses, counters, frames;
     void *context;
@@ -60,14 +61,34 @@ static bool kernel_has(const char *type, const char *member) {
     return found;
 }
 
+/* Whether the kernel has a function, or a tracepoint under that name. */
+static bool kernel_names(const char *name, uint32_t kind) {
+    struct btf *types = btf__load_vmlinux_btf();
+    bool found = types && btf__find_by_name_kind(types, name, kind) > 0;
+    btf__free(types);
+    return found;
+}
+
+/* Of what not every kernel has, as it is configured or of its version. */
+static bool is_there(const char *section) {
+    if (strstr(section, "file_permission")) return kernel_has("proto_ops", "sendpage"); /* gone in 6.5 */
+    if (strstr(section, "uring_sqpoll")) return kernel_names("security_uring_sqpoll", BTF_KIND_FUNC);
+    if (strcmp(section, "tp_btf/io_uring_submit_req") == 0) return kernel_names("btf_trace_io_uring_submit_req", BTF_KIND_TYPEDEF);
+    /* Since 6.0 it is given the request. */
+    if (strcmp(section, "tp_btf/io_uring_submit_sqe") == 0)
+        return kernel_names("io_cmd_data", BTF_KIND_STRUCT) && kernel_names("btf_trace_io_uring_submit_sqe", BTF_KIND_TYPEDEF);
+    return true;
+}
+
 static bool belongs(const struct bpf_program *program, enum epitope_level level) {
     const char *section = bpf_program__section_name(program);
     const char *name = bpf_program__name(program);
     if (strcmp(name, PROBE) == 0) return false;
-    if (strstr(section, "file_permission") && !kernel_has("proto_ops", "sendpage")) return false; /* gone in 6.5 */
+    if (!is_there(section)) return false;
     if (strncmp(name, "hook_", 5) == 0) return level == EPITOPE_LEVEL_HOOKS;
     if (strncmp(name, "function_", 9) == 0) return level == EPITOPE_LEVEL_FUNCTIONS;
-    if (strcmp(section, "tp_btf/sys_enter") == 0) return level == EPITOPE_LEVEL_TRACEPOINTS;
+    if (strncmp(name, "noted_", 6) == 0) return level != EPITOPE_LEVEL_TRACEPOINTS;
+    if (strncmp(name, "entered", 7) == 0) return level == EPITOPE_LEVEL_TRACEPOINTS;
     return true;
 }
 
@@ -132,7 +153,8 @@ static int load(struct epitope_program *program, const void *bytes, size_t lengt
         if (!bpf_program__autoload(each)) continue;
         struct bpf_link *link = bpf_program__attach(each);
         if (!link) return -errno;
-        if (strncmp(bpf_program__section_name(each), "iter", 4) == 0) program->scan = link;
+        if (strncmp(bpf_program__section_name(each), "iter", 4) == 0 && program->scan_count < MOST_SCANS)
+            program->scans[program->scan_count++] = link;
         else if (program->link_count < MOST_LINKS) program->links[program->link_count++] = link;
     }
     return 0;
@@ -160,20 +182,26 @@ struct epitope_program *epitope_program_load(const void *object, size_t length, 
 
 void epitope_program_unload(struct epitope_program *program) {
     for (int index = 0; index < program->link_count; index++) bpf_link__destroy(program->links[index]);
-    if (program->scan) bpf_link__destroy(program->scan);
+    for (int index = 0; index < program->scan_count; index++) bpf_link__destroy(program->scans[index]);
     if (program->ring) ring_buffer__free(program->ring);
     if (program->object) bpf_object__close(program->object);
     free(program);
 }
 
-int epitope_program_find_marks(struct epitope_program *program) {
+static int scan(struct bpf_link *link) {
     char unused[256];
-    int iterator = bpf_iter_create(bpf_link__fd(program->scan));
+    int iterator = bpf_iter_create(bpf_link__fd(link));
     if (iterator < 0) return -errno;
     ssize_t count;
     while ((count = read(iterator, unused, sizeof unused)) > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR))) continue;
     int result = count < 0 ? -errno : 0;
     close(iterator);
+    return result;
+}
+
+int epitope_program_find_marks(struct epitope_program *program) {
+    int result = 0;
+    for (int index = 0; !result && index < program->scan_count; index++) result = scan(program->scans[index]);
     return result;
 }
 

@@ -21,7 +21,7 @@ package struct AgentStatus: Codable {
         counted = [
             "inspected": statistics.inspected, "reported": statistics.reported, "repeated": statistics.repeated,
             "dropped": statistics.dropped, "acted-upon": statistics.actedUpon, "uninspectable": statistics.uninspectable,
-            "excused": statistics.excused, "marked": statistics.marked,
+            "unattributable": statistics.unattributable, "excused": statistics.excused, "marked": statistics.marked,
         ]
     }
 

@@ -35,6 +35,16 @@ final class Watch: Sendable {
         return calls.withLock { $0.filter { $0.process.processID == process } }
     }
 
+    /// What was reported from a caller's address, as likely as not of a child of the program that was run.
+    func calls(from address: UInt64, milliseconds: Int = 3000) async -> [StalledCall] {
+        for _ in 0..<(milliseconds / 10) {
+            let found = calls.withLock { $0.filter { $0.callersAddress == address } }
+            if !found.isEmpty { return found }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        return []
+    }
+
     func notices(of process: Int32) -> [KernelBackend.Notice] {
         notices.withLock {
             $0.filter { notice in

@@ -8,12 +8,15 @@ import TestSupport
     static let canRun = access("/usr/bin/qemu-system-x86_64", X_OK) == 0 && access("/bin/busybox", X_OK) == 0
 
     @Test(.enabled(if: canRun, "needs qemu-system-x86_64 and busybox: Scripts/install-dependencies test"))
-    func securityHooksDenyTheWholeMatrix() throws {
+    func securityHooksDenyTheWholeMatrix() async throws {
+        let narrow = try await NarrowProgram()
         let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let machine = Process()
         let console = Pipe()
         machine.executableURL = package.appending(path: "Scripts/run-in-machine")
-        machine.arguments = ["500", Fixtures.path("kernel-matrix") + "," + Fixtures.path("call-stub")]
+        machine.arguments = [
+            "500", [Fixtures.path("kernel-matrix"), Fixtures.path("call-stub"), Fixtures.path("inject-stub"), narrow.path].joined(separator: ","),
+        ]
         machine.standardOutput = console
         try machine.run()
         let text = String(decoding: console.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
