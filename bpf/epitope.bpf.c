@@ -42,11 +42,23 @@ __attribute__((noinline)) int mark_protection(__u64 start, __u64 length, __u64 p
     return 0;
 }
 
+/* A personality may let whatever is readable be run. */
+static __always_inline int changed_personality(__u32 personality)
+{
+    if (personality != 0xffffffff && personality & READ_IMPLIES_EXECUTE)
+        set_mark((__u64)bpf_get_current_task_btf()->mm, EPITOPE_REASON_PERSONALITY);
+    return 0;
+}
+
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(forked, struct task_struct *parent, struct task_struct *child)
 {
     __u64 from = (__u64)parent->mm, to = (__u64)child->mm;
-    if (!to || from == to) return 0;
+    if (!to) return 0;
+    if (from == to) {
+        if (is_marked(from)) note_starter(bpf_get_current_task_btf(), child);
+        return 0;
+    }
     renew_mark(to, is_marked(from), EPITOPE_REASON_INHERITED);
     return 0;
 }
@@ -136,7 +148,7 @@ static __always_inline __u32 mark_by_call(struct task_struct *task, struct pt_re
         if ((first & 0xffff) == 21 && third & SEGMENT_EXECUTE) set_mark(space, EPITOPE_REASON_ATTACHED); /* SHMAT */
         break;
     case EPITOPE_CLASS_PERSONALITY:
-        if (first != 0xffffffff && first & READ_IMPLIES_EXECUTE) set_mark(space, EPITOPE_REASON_PERSONALITY);
+        changed_personality(first);
         break;
     case EPITOPE_CLASS_TRACE:
         if (first == 4 || first == 5) mark_written(task, space_of(second)); /* PTRACE_POKETEXT, PTRACE_POKEDATA */
@@ -286,10 +298,16 @@ int BPF_PROG(hook_map, struct file *file, unsigned long asked, unsigned long pro
 SEC("fentry/security_mmap_file")
 int BPF_PROG(function_map, struct file *file, unsigned long asked)
 {
-    /* What READ_IMPLIES_EXEC adds is not in it yet: such a process is marked for its personality. */
+    /* What READ_IMPLIES_EXEC adds is not in it yet: such a process is marked for its personality, at exec and below. */
     mark_mapping(bpf_get_current_task_btf(), file, asked);
     return 0;
 }
+
+/* No hook is asked about a personality, nor about the heap that grows under it. */
+SEC("fentry/__x64_sys_personality")
+int BPF_PROG(noted_personality, struct pt_regs *registers) { return changed_personality(registers->di); }
+SEC("fentry/__ia32_sys_personality")
+int BPF_PROG(noted_personality_narrow, struct pt_regs *registers) { return changed_personality(registers->bx); }
 
 /* Who may attach to a process may write its code: a debugger, /proc/PID/mem, process_vm_writev. */
 static __always_inline int accessed(struct task_struct *child, unsigned int mode)

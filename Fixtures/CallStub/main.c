@@ -22,6 +22,7 @@
 #include <fcntl.h>
 #include <linux/aio_abi.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <spawn.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
@@ -94,6 +95,7 @@ static void *run(void *context) {
         struct iovec copy[3];
         struct iocb request, *requests;
         struct io_uring_params ring;
+        pthread_t thread;
     } *data = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
     if (data == MAP_FAILED) fail("mmap");
     data->address.sin_family = AF_INET;
@@ -181,6 +183,9 @@ static void *run(void *context) {
         number = SYS_io_submit, function = syscall;
         int shift = direct ? 0 : 1;
         a[0] = SYS_io_submit, a[shift] = (long)queue, a[shift + 1] = 1, a[shift + 2] = (long)&data->requests;
+    } else if (strcmp(call, "start") == 0) {
+        /* The thread runs the library's own function: nothing of the stub's is on its stack. */
+        function = pthread_create, a[0] = (long)&data->thread, a[2] = (long)system, a[3] = (long)data->path;
     } else if (strcmp(call, "spawn") == 0) {
         function = posix_spawn, a[1] = (long)data->path, a[4] = (long)data->arguments, a[5] = (long)environ;
     } else if (strncmp(call, "ring", 4) == 0) {
@@ -216,6 +221,7 @@ static void *run(void *context) {
     long result = ((stub_function *)base)(first, a[0], a[1], a[2], a[3], a[4], a[5]);
     if (!direct && !narrow) result = (int)result; /* most of these functions return an int */
     int error = result >= 0 ? 0 : direct || narrow ? (int)-result : errno;
+    if (data->thread) pthread_join(data->thread, NULL);
     if (after.opcode && result >= 0) fill_ring((int)result, &data->ring, RING_POLLED, after);
     if (strncmp(call, "ring", 4) == 0) usleep(150000); /* for what is carried out later, in a call of this program's own */
     printf("result %ld errno %d\n", result, error);

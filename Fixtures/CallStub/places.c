@@ -135,11 +135,12 @@ uint8_t *put(const char *place, const uint8_t *code, size_t length, uint8_t *sta
         page = map(16 * PAGE, both | PROT_EXEC, anonymous, -1);
         return memcpy(page + 7 * PAGE + 1000, code, length);
     }
-    if (strcmp(place, "implied") == 0) {
+    if (strcmp(place, "implied") == 0 || strcmp(place, "implied-heap") == 0) {
+        int is_heap = place[7] != 0;
         /* The personality of very old programs: what can be read can be executed. */
         int old = personality(0xffffffff);
         personality((unsigned long)old | READ_IMPLIES_EXEC);
-        page = map(PAGE, both, anonymous, -1);
+        page = is_heap ? (uint8_t *)(((uintptr_t)sbrk(2 * PAGE) + PAGE - 1) & ~(uintptr_t)(PAGE - 1)) : map(PAGE, both, anonymous, -1);
         personality((unsigned long)old);
         return memcpy(page, code, length);
     }

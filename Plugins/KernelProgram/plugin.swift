@@ -9,7 +9,7 @@ import PackagePlugin
         // Every header, so that a change of one compiles anew.
         let headers = [
             "answer.h", "caller.h", "epitope_event.h", "extraction.h", "foreign.h", "kernel_types.h", "marks.h", "memory.h",
-            "payload.h", "program.h", "rings.h",
+            "origins.h", "payload.h", "program.h", "rings.h",
         ].map { folder.appending(path: "include/\($0)") }
         let swift = context.pluginWorkDirectoryURL.appending(path: "KernelProgramObject.swift")
         // One command: an object file among the outputs would become a resource beside the agent.

@@ -72,6 +72,7 @@ static bool kernel_names(const char *name, uint32_t kind) {
 /* Of what not every kernel has, as it is configured or of its version. */
 static bool is_there(const char *section) {
     if (strstr(section, "file_permission")) return kernel_has("proto_ops", "sendpage"); /* gone in 6.5 */
+    if (strncmp(section, "fentry/__", 9) == 0) return kernel_names(section + strlen("fentry/"), BTF_KIND_FUNC);
     if (strstr(section, "uring_sqpoll")) return kernel_names("security_uring_sqpoll", BTF_KIND_FUNC);
     if (strcmp(section, "tp_btf/io_uring_submit_req") == 0) return kernel_names("btf_trace_io_uring_submit_req", BTF_KIND_TYPEDEF);
     /* Since 6.0 it is given the request. */

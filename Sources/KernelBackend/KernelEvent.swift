@@ -80,7 +80,7 @@ struct KernelEvent: Sendable {
         let length = min(Int(event.code_length), Int(EPITOPE_CODE_BYTES))
         code = (event.code_start, Array(UnsafeBufferPointer(start: epitope_event_code(pointer), count: length)))
         let payload = UnsafeBufferPointer(start: epitope_event_payload(pointer), count: Int(EPITOPE_PAYLOAD_BYTES))
-        let pieces = withUnsafeBytes(of: event.pieces) { $0.bindMemory(to: epitope_piece.self).prefix(Int(event.piece_count)) }
+        let pieces = withUnsafeBytes(of: event.pieces) { Array($0.bindMemory(to: epitope_piece.self).prefix(Int(event.piece_count))) }
         sendBuffer = SendBuffer(pieces, payload: payload)
         payloadLength = event.payload_length
     }

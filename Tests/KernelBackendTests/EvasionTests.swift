@@ -20,7 +20,7 @@ import TestSupport
         let base = try #require(announced.base)
         let offset = try #require(call.code.offset(of: base))
         #expect(Array(call.code.bytes[offset...].prefix(announced.code.count)) == announced.code)
-        if test.call != "spawn", test.call != "system" { #expect(call.process.processID == announced.processID) }
+        if !StubCase.starts.contains(test.call) { #expect(call.process.processID == announced.processID) }
         return call
     }
 
@@ -53,7 +53,7 @@ import TestSupport
         }
     }
 
-    @Test(arguments: ["spawn", "system"]) func programsThatALibraryStarts(_ name: String) async throws {
+    @Test(arguments: StubCase.starts) func programsThatALibraryStarts(_ name: String) async throws {
         let call = try await report(StubCase(form: "library", place: "anonymous", call: name), port: 9)
         #expect(call.arguments.path == (name == "spawn" ? "/bin/true" : "/bin/sh"))
     }
@@ -72,7 +72,7 @@ import TestSupport
 
     /// The program's own image makes the ring and fills it, so that nobody is known to have handed the request over.
     @Test func whatAThreadOfTheKernelsTakesByItselfIsCounted() async throws {
-        let backend = try KernelBackend(policy: Policy(action: .watch, reportAt: 10), level: .tracepoints)
+        let backend = try await KernelBackend.another(Policy(action: .watch, reportAt: 10))
         defer { backend.stop() }
         let receiver = Receiver(datagrams: true)
         let run = try await Fixtures.run("call-stub", ["direct", "anonymous", "ring-poll", String(receiver.port)])

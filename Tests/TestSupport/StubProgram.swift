@@ -35,12 +35,14 @@ public struct StubCase: Sendable, CustomStringConvertible {
 
     /// Memory that is come by in a way that is easily overlooked, or that changes what it is afterwards.
     public static let rarePlaces = [
-        "pkey", "segment", "implied", "device", "written-by-child", "late-unlink", "moved", "over-image", "over-vdso", "filled", "remapped",
+        "pkey", "segment", "implied", "implied-heap", "device", "written-by-child", "late-unlink", "moved", "over-image", "over-vdso", "filled", "remapped",
     ]
     /// Sends by other numbers than those of the socket calls.
     public static let writes = ["write", "writev", "pwritev2", "sendfile", "splice", "submit"]
     /// Sends and connects by io_uring: within the call, by a worker, after a timeout, by a thread that polls.
     public static let rings = ["ring", "ring-connect", "ring-aside", "ring-later", "ring-setup"]
+    /// Functions of the library that start a program in a child; the last by a thread that runs nothing but the library.
+    public static let starts = ["spawn", "system", "start"]
     /// Ways of being a process.
     public static let modes = ["thread", "orphan", "sharing-child", "vfork"]
 
@@ -74,7 +76,7 @@ public struct StubCase: Sendable, CustomStringConvertible {
     public var kind: EvidenceKind {
         if isMemoryFile { return .memoryFile }
         if isWrittenPage { return .writtenImagePage }
-        return form == "direct" ? .directCall : .libraryCall
+        return form == "library" ? .libraryCall : .directCall
     }
     public var critical: CriticalCall {
         switch call {

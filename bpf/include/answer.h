@@ -112,6 +112,10 @@ __attribute__((noinline)) int find(__u32 slot)
             }
         }
     }
+    if (!walk->found_caller) {
+        int finding = find_starter(slot);
+        if (finding) return finding;
+    }
     if (walk->deeper) return EPITOPE_FINDING_DEEPER;
     if (walk->found_caller && (is_unbacked(caller) || caller->may_be_written)) return EPITOPE_FINDING_LIBRARY;
     if (!library_written) return 0;
@@ -227,6 +231,17 @@ static __always_inline void note_submitter(struct task_struct *task)
     if (!scratch) return;
     begin(scratch, task, EPITOPE_CLASS_RING, 1);
     remember_submitter(slot, find(slot));
+    __sync_lock_test_and_set(&scratch->taken, 0);
+}
+
+/* Keeps who starts a thread, or a child that shares its memory. */
+static __always_inline void note_starter(struct task_struct *task, struct task_struct *child)
+{
+    __u32 slot = 0;
+    struct scratch *scratch = take_scratch(&slot);
+    if (!scratch) return;
+    begin(scratch, task, EPITOPE_CLASS_NONE, 1);
+    remember_starter(slot, find(slot), child->pid, child->start_boottime);
     __sync_lock_test_and_set(&scratch->taken, 0);
 }
 

@@ -8,25 +8,18 @@
 #pragma once
 
 #include "foreign.h"
+#include "origins.h"
 
 #define RING_NUMBER 426u                 /* io_uring_enter, for both interfaces */
 #define REQUEST_FIXED 1u                 /* REQ_F_FIXED_FILE: its descriptor is a number of the ring's own */
 #define POLLED 2u                        /* IORING_SETUP_SQPOLL */
 
 /* Who handed requests to the rings of an address space. */
-struct submitter {
-    __u64 start_time;                    /* of the process: the address space's place may be another's by now */
-    __u64 caller, instruction_pointer;
-    __u32 finding, is_narrow_code;
-    struct seen seen;
-    struct epitope_region library;
-};
-
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 4096);
     __type(key, __u64);
-    __type(value, struct submitter);
+    __type(value, struct origin);
 } submitters SEC(".maps");
 
 /* What a request's operation is to the program (linux/io_uring.h). */
@@ -67,18 +60,15 @@ __attribute__((noinline)) int remember_submitter(__u32 slot, __u32 finding)
     if (!scratch) return 0;
     struct task_struct *task = bpf_get_current_task_btf();
     __u64 space = (__u64)task->mm, start_time = BPF_CORE_READ(task, group_leader, start_boottime);
-    struct submitter *old = bpf_map_lookup_elem(&submitters, &space);
-    int is_known = old && old->start_time == start_time && old->finding != EPITOPE_FINDING_UNINSPECTABLE;
-    if (is_known) return 0;
-    if (finding != EPITOPE_FINDING_DIRECT && finding != EPITOPE_FINDING_LIBRARY && finding != EPITOPE_FINDING_UNINSPECTABLE) {
-        if (old) bpf_map_delete_elem(&submitters, &space);
-        return 0;
+    struct origin *old = bpf_map_lookup_elem(&submitters, &space);
+    if (old && old->start_time == start_time && old->finding != EPITOPE_FINDING_UNINSPECTABLE) return 0;
+    if (is_origin(finding)) {
+        struct origin origin;
+        keep_origin(&origin, scratch, finding, start_time);
+        bpf_map_update_elem(&submitters, &space, &origin, BPF_ANY);
+    } else if (old) {
+        bpf_map_delete_elem(&submitters, &space);
     }
-    struct submitter submitter = {
-        .start_time = start_time, .caller = scratch->walk.caller, .instruction_pointer = scratch->event.instruction_pointer,
-        .finding = finding, .is_narrow_code = scratch->event.is_narrow_code, .seen = scratch->seen[SEEN_CALLER],
-        .library = scratch->event.library};
-    bpf_map_update_elem(&submitters, &space, &submitter, BPF_ANY);
     return 0;
 }
 
@@ -90,14 +80,7 @@ __attribute__((noinline)) int find_submitter(__u32 slot)
     if (!scratch) return EPITOPE_FINDING_UNINSPECTABLE;
     struct task_struct *task = bpf_get_current_task_btf();
     __u64 space = (__u64)task->mm;
-    struct submitter *known = bpf_map_lookup_elem(&submitters, &space);
-    if (!known || known->start_time != BPF_CORE_READ(task, group_leader, start_boottime)) return 0;
-    scratch->walk.caller = known->caller;
-    scratch->seen[SEEN_CALLER] = known->seen;
-    scratch->event.instruction_pointer = known->instruction_pointer;
-    scratch->event.is_narrow_code = known->is_narrow_code;
-    scratch->event.library = known->library;
-    return known->finding;
+    return take_origin(scratch, bpf_map_lookup_elem(&submitters, &space), BPF_CORE_READ(task, group_leader, start_boottime));
 }
 
 /* Whether io_submit's requests are for a socket, one of them at least; more than a few are held to be. */
