@@ -193,6 +193,7 @@ let package = Package(
         .target(name: "EpitopeStubs", path: "Fixtures/Stubs"),
         .executableTarget(name: "call-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/CallStub"),
         .executableTarget(name: "memory-program", dependencies: ["EpitopeStubs"], path: "Fixtures/MemoryProgram"),
+        .executableTarget(name: "inject-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/InjectStub"),
         .executableTarget(name: "call-series", dependencies: ["EpitopeStubs"], path: "Fixtures/CallSeries"),
         .executableTarget(name: "call-cost", path: "Fixtures/CallCost"),
         .executableTarget(name: "filter-dump", path: "Fixtures/FilterDump"),
@@ -208,7 +209,7 @@ let package = Package(
 
         // What runs in a machine of its own, with a kernel that has security hooks (Tests/KernelBackendTests/Machine).
         .executableTarget(
-            name: "kernel-matrix", dependencies: ["BehaviourBlocking", "EpitopeModel", "KernelBackend", "TestSupport", "call-stub"],
+            name: "kernel-matrix", dependencies: ["BehaviourBlocking", "EpitopeModel", "KernelBackend", "TestSupport", "call-stub", "inject-stub"],
             path: "Fixtures/KernelMatrix", swiftSettings: strict),
 
         // Benchmarks and experiments. None of them is a product.
@@ -248,7 +249,7 @@ let package = Package(
             ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "filter-dump", "memory-program", "protect", "sample-service"]),
         tests(
             "KernelBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "HostPolicy", "ProgramTrace", "EpitopeStubs", "call-stub", "kernel-matrix", "memory-program"]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "HostPolicy", "ProgramTrace", "EpitopeStubs", "call-stub", "inject-stub", "kernel-matrix", "memory-program"]),
         tests("HostPolicyTests", ["EpitopeModel", "BehaviourBlocking", "HostPolicy"]),
         tests("AgentLifeCycleTests", ["EpitopeModel", "AgentLifeCycle", "HostFrontEnd", "KernelBackend"]),
         tests("AgentTests", ["EpitopeModel", "PacketCoding", "AgentLifeCycle", "HostStore", "EpitopeStubs", "epitope", "epitope-agent", "call-series", "call-stub"]),

@@ -16,14 +16,16 @@ static const struct {
     MEMBER(epitope_event, instruction_pointer), MEMBER(epitope_event, stack_pointer), MEMBER(epitope_event, callers_address),
     MEMBER(epitope_event, deeper_address),
     MEMBER(epitope_event, arguments), MEMBER(epitope_event, registers), MEMBER(epitope_event, code_start),
-    MEMBER(epitope_event, payload_address), MEMBER(epitope_event, payload_length), MEMBER(epitope_event, process),
+    MEMBER(epitope_event, payload_length), MEMBER(epitope_event, process),
     MEMBER(epitope_event, thread), MEMBER(epitope_event, user), MEMBER(epitope_event, call_class),
     MEMBER(epitope_event, call_number), MEMBER(epitope_event, is_narrow), MEMBER(epitope_event, is_narrow_code),
     MEMBER(epitope_event, finding), MEMBER(epitope_event, answer), MEMBER(epitope_event, code_length),
-    MEMBER(epitope_event, payload_copied), MEMBER(epitope_event, address_length), MEMBER(epitope_event, stack_count),
+    MEMBER(epitope_event, piece_count), MEMBER(epitope_event, address_length), MEMBER(epitope_event, stack_count),
     MEMBER(epitope_event, is_hook), MEMBER(epitope_event, subcall), MEMBER(epitope_event, excused), MEMBER(epitope_event, region),
     MEMBER(epitope_event, library), MEMBER(epitope_event, command), MEMBER(epitope_event, address),
-    MEMBER(epitope_event, path), MEMBER(epitope_event, stack), MEMBER(epitope_event, code), MEMBER(epitope_event, payload),
+    MEMBER(epitope_event, path), MEMBER(epitope_event, pieces), MEMBER(epitope_event, stack), MEMBER(epitope_event, code),
+    MEMBER(epitope_event, payload), MEMBER(epitope_piece, address), MEMBER(epitope_piece, length), MEMBER(epitope_piece, place),
+    MEMBER(epitope_piece, copied), MEMBER(epitope_piece, message),
     MEMBER(epitope_event, socket), MEMBER(epitope_socket_state, family), MEMBER(epitope_socket_state, type),
     MEMBER(epitope_socket_state, local_port), MEMBER(epitope_socket_state, peer_port), MEMBER(epitope_socket_state, local),
     MEMBER(epitope_socket_state, peer),
@@ -40,7 +42,7 @@ static const struct {
     MEMBER(epitope_said, start_time), MEMBER(epitope_said, callers_address), MEMBER(epitope_said, process),
     MEMBER(epitope_said, call_number),
     MEMBER(epitope_site, inode), MEMBER(epitope_site, offset), MEMBER(epitope_site, device),
-    MEMBER(epitope_mark, marked), MEMBER(epitope_mark, reason),
+    MEMBER(epitope_mark, marked), MEMBER(epitope_mark, reason), MEMBER(epitope_mark, time),
 };
 
 bool epitope_own_layout(size_t index, const char **type, const char **member, struct epitope_layout *layout) {

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_LINKS = 32 };
+enum { MOST_LINKS = 32, MOST_SCANS = 4 };
 
 /* The program that tries whether a kernel lets the result of its security functions be decided. */
 static const char PROBE[] = "function_probe";
@@ -23,7 +23,8 @@ struct epitope_program {
     struct bpf_object *object;
     struct bpf_link *links[MOST_LINKS];
     int link_count;
-    struct bpf_link *scan;
+    struct bpf_link *scans[MOST_SCANS];
+    int scan_count;
     int policies, excuses, counters, frames, copies, agents, events;
     uint32_t generation;
     char *folder;                  /* NULL: held nowhere */
@@ -61,14 +62,35 @@ static bool kernel_has(const char *type, const char *member) {
     return found;
 }
 
+/* Whether the kernel has a function, or a tracepoint under that name. */
+static bool kernel_names(const char *name, uint32_t kind) {
+    struct btf *types = btf__load_vmlinux_btf();
+    bool found = types && btf__find_by_name_kind(types, name, kind) > 0;
+    btf__free(types);
+    return found;
+}
+
+/* Of what not every kernel has, as it is configured or of its version. */
+static bool is_there(const char *section) {
+    if (strstr(section, "file_permission")) return kernel_has("proto_ops", "sendpage"); /* gone in 6.5 */
+    if (strncmp(section, "fentry/__", 9) == 0) return kernel_names(section + strlen("fentry/"), BTF_KIND_FUNC);
+    if (strstr(section, "uring_sqpoll")) return kernel_names("security_uring_sqpoll", BTF_KIND_FUNC);
+    if (strcmp(section, "tp_btf/io_uring_submit_req") == 0) return kernel_names("btf_trace_io_uring_submit_req", BTF_KIND_TYPEDEF);
+    /* Since 6.0 it is given the request. */
+    if (strcmp(section, "tp_btf/io_uring_submit_sqe") == 0)
+        return kernel_names("io_cmd_data", BTF_KIND_STRUCT) && kernel_names("btf_trace_io_uring_submit_sqe", BTF_KIND_TYPEDEF);
+    return true;
+}
+
 static bool belongs(const struct bpf_program *program, enum epitope_level level) {
     const char *section = bpf_program__section_name(program);
     const char *name = bpf_program__name(program);
     if (strcmp(name, PROBE) == 0) return false;
-    if (strstr(section, "file_permission") && !kernel_has("proto_ops", "sendpage")) return false; /* gone in 6.5 */
+    if (!is_there(section)) return false;
     if (strncmp(name, "hook_", 5) == 0) return level == EPITOPE_LEVEL_HOOKS;
     if (strncmp(name, "function_", 9) == 0) return level == EPITOPE_LEVEL_FUNCTIONS;
-    if (strcmp(section, "tp_btf/sys_enter") == 0) return level == EPITOPE_LEVEL_TRACEPOINTS;
+    if (strncmp(name, "noted_", 6) == 0) return level != EPITOPE_LEVEL_TRACEPOINTS;
+    if (strncmp(name, "entered", 7) == 0) return level == EPITOPE_LEVEL_TRACEPOINTS;
     return true;
 }
 
@@ -327,20 +349,26 @@ int epitope_program_detach(struct epitope_program *program) {
 
 void epitope_program_unload(struct epitope_program *program) {
     while (program->link_count) bpf_link__destroy(program->links[--program->link_count]);
-    if (program->scan) bpf_link__destroy(program->scan);
+    for (int index = 0; index < program->scan_count; index++) bpf_link__destroy(program->scans[index]);
     if (program->object) bpf_object__close(program->object);
     free(program->folder);
     free(program);
 }
 
-int epitope_program_find_marks(struct epitope_program *program) {
+static int scan(struct bpf_link *link) {
     char unused[256];
-    int iterator = bpf_iter_create(bpf_link__fd(program->scan));
+    int iterator = bpf_iter_create(bpf_link__fd(link));
     if (iterator < 0) return -errno;
     ssize_t count;
     while ((count = read(iterator, unused, sizeof unused)) > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR))) continue;
     int result = count < 0 ? -errno : 0;
     close(iterator);
+    return result;
+}
+
+int epitope_program_find_marks(struct epitope_program *program) {
+    int result = 0;
+    for (int index = 0; !result && index < program->scan_count; index++) result = scan(program->scans[index]);
     return result;
 }
 

@@ -24,6 +24,8 @@ public final class KernelBackend: BehaviourBlockingBackend {
         public var actedUpon: UInt64 = 0
         /// Calls that could not be inspected: the address space was busy, or there was no room to work in.
         public var uninspectable: UInt64 = 0
+        /// Calls that a thread of the kernel's made for a ring, where nobody is known to have handed the request over.
+        public var unattributable: UInt64 = 0
         public var excused: UInt64 = 0
         /// Processes marked since the start.
         public var marked: UInt64 = 0
@@ -165,7 +167,6 @@ public final class KernelBackend: BehaviourBlockingBackend {
     /// The policy in force.
     public var currentPolicy: Policy { policy.withLock { $0 } }
 
-
     /// What was counted so far by the kernel program, from the first agent on that it was held for.
     public var statistics: Statistics { Statistics(program.counters) }
 
@@ -257,7 +258,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
         let policy = policy.withLock { $0 }
         // The event may be old: its process may have gone, and its number be another's.
         let process = HeldProcess(event.processID, startTime: event.startTime)
-        let reading = EventReading(event: event, mappings: ProcessMappings(process == nil ? nil : event.processID))
+        let reading = EventReading(event: event, mappings: ProcessMappings(process == nil ? nil : event.threadID))
         guard let observation = reading.observation() else {
             // Held for a look at one page, which is as the image's file has it.
             if event.answer == .stopped { _ = process?.send(SIGCONT) }
@@ -318,7 +319,8 @@ extension KernelBackend.Statistics {
         self.init(
             inspected: value(EPITOPE_COUNT_INSPECTED), reported: value(EPITOPE_COUNT_REPORTED),
             repeated: value(EPITOPE_COUNT_REPEATED), dropped: value(EPITOPE_COUNT_DROPPED), actedUpon: value(EPITOPE_COUNT_ACTED),
-            uninspectable: value(EPITOPE_COUNT_BUSY) + value(EPITOPE_COUNT_NO_ROOM), excused: value(EPITOPE_COUNT_EXCUSED),
+            uninspectable: value(EPITOPE_COUNT_BUSY) + value(EPITOPE_COUNT_NO_ROOM),
+            unattributable: value(EPITOPE_COUNT_UNATTRIBUTABLE), excused: value(EPITOPE_COUNT_EXCUSED),
             marked: value(EPITOPE_COUNT_MARKED), marksAreFull: value(EPITOPE_COUNT_MARKS_FULL) > 0)
     }
 }

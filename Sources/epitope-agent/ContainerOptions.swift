@@ -66,9 +66,11 @@ struct ContainerOptions: ParsableArguments {
             setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         }
         let settings = SeccompAgent.Settings(path: seccompListener, policy: policy, most: mostContainers)
-        return try SeccompAgent(settings, excused: { keeper.excusedEvidence(of: $0) }) { process, thread, container in
-            parameters.inspect(
-                processID: process, threadID: thread, containerID: container.containerID, annotations: container.annotations)
-        }
+        return try SeccompAgent(
+            settings,
+            processParameters: { process, thread, container in
+                parameters.inspect(
+                    processID: process, threadID: thread, containerID: container.containerID, annotations: container.annotations)
+            }, excused: { keeper.excusedEvidence(of: $0) })
     }
 }

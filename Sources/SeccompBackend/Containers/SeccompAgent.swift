@@ -92,10 +92,11 @@ public final class SeccompAgent: BehaviourBlockingBackend {
     ///     said), on the supervisor's thread, while the call is stalled.
     /// - Throws: `socket-path-unsafe`, `socket-in-use`, `socket-unavailable`, `launch-failed`.
     public init(
-        _ settings: Settings, excused: @escaping @Sendable (_ processID: Int32) -> Set<EvidenceKind> = { _ in [] },
+        _ settings: Settings,
         processParameters: @escaping @Sendable (
             _ processID: Int32, _ threadID: Int32, _ container: ContainerProcessState
-        ) -> ProcessParameters = { process, thread, _ in ProcessParameters(processID: process, threadID: thread) }
+        ) -> ProcessParameters = { process, thread, _ in ProcessParameters(processID: process, threadID: thread) },
+        excused: @escaping @Sendable (_ processID: Int32) -> Set<EvidenceKind> = { _ in [] }
     ) throws(EpitopeError) {
         self.settings = settings
         self.excused = excused
