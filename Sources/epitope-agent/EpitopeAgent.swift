@@ -93,15 +93,16 @@ struct EpitopeAgent: AsyncParsableCommand {
         }
         let notices = Task { for await notice in backend.notices { Console.note("\(notice)") } }
         let containerNotices = containers?.tell()
+        let merged = containers.map { MergedReports($0, backend.stalledCalls) }
         let status = Task {
             while !Task.isCancelled {
                 var status = AgentStatus(backend, action: action)
-                status.counted.merge(containers?.counted ?? [:]) { $1 }
+                status.counted.merge(merged?.counted ?? [:], uniquingKeysWith: +)
                 file.write(status)
                 try? await Task.sleep(for: .seconds(1))
             }
         }
-        await reporter.report(containers?.reports(with: backend.stalledCalls) ?? backend.stalledCalls)
+        await reporter.report(merged?.calls ?? backend.stalledCalls)
         status.cancel()
         ending.cancel()
         notices.cancel()
