@@ -11,15 +11,21 @@ import UnixSignals
 struct AgentSession: Sendable {
     let backend: KernelBackend
     let containers: SeccompAgent?
+    /// What is counted besides, of containers.
+    let counted: @Sendable () -> [String: UInt64]
     let upkeep: PolicyUpkeep
     let heldIn: String?
     let file: StatusFile
     let manager = ServiceManager.current
     private let began = Date()
 
-    init(_ backend: KernelBackend, containers: SeccompAgent?, upkeep: PolicyUpkeep, heldIn: String?, file: StatusFile) {
+    init(
+        _ backend: KernelBackend, containers: SeccompAgent?, counted: @escaping @Sendable () -> [String: UInt64], upkeep: PolicyUpkeep,
+        heldIn: String?, file: StatusFile
+    ) {
         self.backend = backend
         self.containers = containers
+        self.counted = counted
         self.upkeep = upkeep
         self.heldIn = heldIn
         self.file = file
@@ -28,7 +34,7 @@ struct AgentSession: Sendable {
     var status: AgentStatus {
         var status = AgentStatus(
             level: backend.level, action: backend.currentPolicy.action, since: began, heldIn: heldIn, statistics: backend.statistics)
-        status.counted.merge(containers?.counted ?? [:]) { $1 }
+        status.counted.merge(counted(), uniquingKeysWith: +)
         return status
     }
 

@@ -4,24 +4,45 @@ import EpitopeModel
 import HostFrontEnd
 import HostPolicy
 import SeccompBackend
+import Synchronization
 import UnixSignals
 
-extension SeccompAgent {
-    /// What both backends report, as one stream that ends when both have ended. A call that the seccomp agent let through
-    /// and reported goes on into the kernel, whose backend sees it as well: it is reported once.
-    func reports(with kernel: AsyncStream<StalledCall>) -> AsyncStream<StalledCall> {
+/// What both backends report, as one stream that ends when both have ended.
+///
+/// A call that the seccomp agent let through and reported goes on into the kernel, whose backend sees it as well: it is
+/// reported once. A call that the seccomp agent denied never gets there.
+final class MergedReports: Sendable {
+    let calls: AsyncStream<StalledCall>
+    private let containers: SeccompAgent
+    private let dropped = Atomic<UInt64>(0)
+
+    init(_ containers: SeccompAgent, _ kernel: AsyncStream<StalledCall>) {
+        self.containers = containers
         let (merged, end) = AsyncStream.makeStream(
-            of: StalledCall.self, bufferingPolicy: .bufferingOldest(SeccompBackend.bufferedCalls))
-        Task {
+            of: StalledCall.self, bufferingPolicy: .bufferingOldest(2 * SeccompBackend.bufferedCalls))
+        calls = merged
+        Task { [self] in
             await withTaskGroup(of: Void.self) { group in
-                group.addTask { for await call in self.stalledCalls { end.yield(call) } }
-                group.addTask { for await call in kernel where !self.hasReported(call) { end.yield(call) } }
+                group.addTask { for await call in containers.stalledCalls { self.pass(call, to: end) } }
+                group.addTask { for await call in kernel where !containers.hasReported(call) { self.pass(call, to: end) } }
             }
             end.finish()
+            let lost = dropped.load(ordering: .relaxed)
+            if lost > 0 { Console.note("\(lost) reports were dropped: more came than could be stored") }
         }
-        return merged
     }
 
+    private func pass(_ call: StalledCall, to end: AsyncStream<StalledCall>.Continuation) {
+        if case .dropped = end.yield(call) { dropped.add(1, ordering: .relaxed) }
+    }
+
+    /// What is added to the kernel backend's counts.
+    var counted: [String: UInt64] {
+        containers.counted.merging(["dropped": dropped.load(ordering: .relaxed)]) { $1 }
+    }
+}
+
+extension SeccompAgent {
     /// Says what a person should know, until the agent ends.
     func tell() -> Task<Void, Never> {
         Task { for await notice in notices { Console.note("\(notice)") } }

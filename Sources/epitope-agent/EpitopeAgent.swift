@@ -114,11 +114,10 @@ struct EpitopeAgent: ParsableCommand {
                 try backend.set(adapted(policy))
                 containers?.set(policy)
             }, excuse: { try backend.set($0) })
-        let session = AgentSession(backend, containers: containers, upkeep: upkeep, heldIn: place.heldIn, file: file)
-        Waiting.untilDone { [containers] in
-            await session.run(
-                { await reporter.report(containers?.reports(with: backend.stalledCalls) ?? backend.stalledCalls) }, stopped: place.leave)
-        }
+        let merged = containers.map { MergedReports($0, backend.stalledCalls) }
+        let session = AgentSession(
+            backend, containers: containers, counted: { merged?.counted ?? [:] }, upkeep: upkeep, heldIn: place.heldIn, file: file)
+        Waiting.untilDone { await session.run({ await reporter.report(merged?.calls ?? backend.stalledCalls) }, stopped: place.leave) }
         let statistics = backend.statistics
         if statistics.dropped > 0 { Console.note("\(statistics.dropped) reports were dropped: more came than could be read") }
         if verbose { Console.note("\(statistics.inspected) calls inspected, \(statistics.actedUpon) acted upon") }

@@ -23,7 +23,10 @@ import TestSupport
     init() throws { folder = try TemporaryFolder() }
 
     private static func needs(_ runtime: Runtime) throws {
-        if let missing = runtime.missing { try Test.cancel("\(missing)") }
+        guard let missing = runtime.missing else { return }
+        // Of a test with several arguments the log doesn't say why one was left out.
+        print("not tested with \(runtime): \(missing)")
+        try Test.cancel("\(missing)")
     }
 
     /// The agent, once runtimes can connect.
@@ -116,14 +119,18 @@ import TestSupport
         let status = try await epitope(["status", "--state", state])
         #expect(status.output.contains("containers-denied 1"), "\(status.output)")
         try await agent.end()
-        // Others' attacks on this machine are the kernel backend's as well.
-        let blocked = try folder.read("host/events.jsonl").split(separator: "\n").filter {
-            $0.contains("\"event\":\"blocked\"") && $0.contains(bundle.id)
+        // Others' attacks on this machine are the kernel backend's as well; and of a process that has gone when its event is read
+        // the container isn't known. Where the code lay is drawn by lot in each process.
+        let callers = Set(run.output.split(separator: "\n").compactMap { Announcement(String($0)).callersAddress })
+        #expect(callers.count == 3)
+        let blocked = try folder.read("host/events.jsonl").split(separator: "\n").filter { line in
+            line.contains("\"event\":\"blocked\"")
+                && callers.contains { line.contains("\"callersAddress\":\"0x\(String($0, radix: 16))\"") }
         }
         #expect(blocked.count == 3, "\(blocked.joined(separator: "\n"))")
         #expect(blocked.count { $0.contains("\"action\":\"watched\"") } == 2)
-        let ours = try packets().filter { $0.parameters.process.containerID == bundle.id }
-        #expect(ours.count == 3)
+        let ours = try packets().filter { callers.contains($0.callersAddress) }
+        #expect(ours.map(\.parameters.process.containerID) == [bundle.id, bundle.id, bundle.id])
     }
 
     @Test func optionsThatDoNotFitAreRefused() async throws {

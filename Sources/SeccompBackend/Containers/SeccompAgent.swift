@@ -110,11 +110,13 @@ public final class SeccompAgent: BehaviourBlockingBackend {
         try DedicatedThread.start { [self] in listen() }
     }
 
-    /// Takes no more containers, and ends the streams. Those that are supervised go on to be as long as this process lives;
+    /// Takes no more containers, and ends the streams: blocks for the moment, at most half a second, that the calls under way take. Those that are supervised go on to be as long as this process lives;
     /// what is found from now on is denied and not reported.
     public func stop() {
         state.withLock { $0.isEnding = true }
         socket.shutDown()
+        // The calls that were answered are reported, too. A supervisor that something holds up is not waited for.
+        for _ in 0..<500 where counters.answering > 0 { usleep(1000) }
         calls.finish()
         noticesEnd.finish()
     }

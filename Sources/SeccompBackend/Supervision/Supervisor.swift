@@ -63,7 +63,7 @@ final class Supervisor: Sendable {
         var notification = epitope_notification()
         while true {
             switch epitope_notification_receive(listener, &notification) {
-            case 0: answer(notification, &work)
+            case 0: counters.answer { answer(notification, &work) }
             case -EINTR, -EAGAIN: continue
             case -ENOENT where epitope_listener_is_live(listener): continue
             default:
