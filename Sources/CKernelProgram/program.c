@@ -27,6 +27,7 @@ struct epitope_program {
     int policies, excuses, counters, frames;
     void *context;
     void (*take)(void *context, const struct epitope_event *event);
+    struct epitope_event event;
 };
 
 /* What libbpf says while a program is loaded, its end kept. One thread loads at a time. */
@@ -114,7 +115,10 @@ bool epitope_kernel_lets_functions_be_decided(const void *bytes, size_t length) 
 
 static int receive(void *context, void *data, size_t length) {
     struct epitope_program *program = context;
-    if (length >= sizeof(struct epitope_event) && program->take) program->take(program->context, data);
+    if (length < offsetof(struct epitope_event, payload) || !program->take) return 0;
+    /* A record ends with what is used of the payload; whoever reads it may look at the whole. */
+    memcpy(&program->event, data, length < sizeof program->event ? length : sizeof program->event);
+    program->take(program->context, &program->event);
     return 0;
 }
 

@@ -72,7 +72,6 @@ static __always_inline void copy_arguments(struct scratch *scratch, __u32 slot, 
     if (what == ADDRESS) copy_address(event, a[1], (__u32)a[2]);
     if (what == TO) copy_address(event, a[4], (__u32)a[5]);
     if (what < TO) return;
-    __builtin_memset(gathering, 0, sizeof *gathering);
     gathering->narrow = narrow;
     if (what == TO || what == PLAIN) {
         if (sleepable) put_piece_waiting(slot, a[1], a[2], 0);
