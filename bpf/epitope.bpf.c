@@ -73,22 +73,43 @@ __attribute__((noinline)) int is_open_code(__u64 address)
     return at->protection & FLAG_EXECUTE && (is_unbacked(at) || at->may_lose_name || at->protection & FLAG_WRITE);
 }
 
+/* Why a program that begins is inspected from its start on: enum epitope_reason, or 0. */
+static __always_inline __u32 reason_at_start(struct task_struct *task)
+{
+    struct mm_struct *space = task->mm;
+    struct inode *program = BPF_CORE_READ(space, exe_file, f_inode);
+    if (program && is_memory_file(program)) return EPITOPE_REASON_PROGRAM;
+    if (task->personality & READ_IMPLIES_EXECUTE) return EPITOPE_REASON_PERSONALITY;
+    /* The loader, where the program names one: it has begun, and may be anything. */
+    struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+    if (is_open_code(registers->ip)) return EPITOPE_REASON_PROGRAM;
+    if (is_open_code(BPF_CORE_READ(space, start_stack))) return EPITOPE_REASON_EXECUTABLE_STACK;
+    if (is_open_code(BPF_CORE_READ(space, start_code)) || is_open_code(BPF_CORE_READ(space, end_code) - 1)) return EPITOPE_REASON_EXECUTED;
+    /* Who traces it may write it, and needs no leave any more. */
+    return task->ptrace ? EPITOPE_REASON_WRITTEN_BY_OTHER : 0;
+}
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(executed, struct task_struct *task)
 {
-    struct mm_struct *space = task->mm;
-    __u64 key = (__u64)space;
-    __u32 reason = 0;
-    if (task->personality & READ_IMPLIES_EXECUTE)
-        reason = EPITOPE_REASON_PERSONALITY;
-    else if (is_open_code(BPF_CORE_READ(space, start_stack)))
-        reason = EPITOPE_REASON_EXECUTABLE_STACK;
-    else if (is_open_code(BPF_CORE_READ(space, start_code)) || is_open_code(BPF_CORE_READ(space, end_code) - 1))
-        reason = EPITOPE_REASON_EXECUTED;
-    else if (task->ptrace) /* who traces it may write it, and needs no leave any more */
-        reason = EPITOPE_REASON_WRITTEN_BY_OTHER;
-    renew_mark(key, reason != 0, reason);
-    bpf_map_delete_elem(&submitters, &key);
+    __u32 slot = 0, reason = reason_at_start(task);
+    __u64 space = (__u64)task->mm;
+    if (reason == EPITOPE_REASON_PROGRAM) {
+        struct scratch *scratch = take_scratch(&slot);
+        if (scratch) {
+            announce_program(task, slot, scratch);
+            __sync_lock_test_and_set(&scratch->taken, 0);
+        }
+    }
+    renew_mark(space, reason != 0, reason);
+    bpf_map_delete_elem(&submitters, &space);
+    return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(exited, struct task_struct *task)
+{
+    note_end(task);
     return 0;
 }
 
@@ -191,13 +212,13 @@ int BPF_PROG(entered, struct pt_regs *registers, long number)
     if (index >= EPITOPE_SYSCALLS) return 0;
     struct task_struct *task = bpf_get_current_task_btf();
     int narrow = (task->thread_info.status & NARROW_CALL) != 0;
-    __u32 class = classes[narrow][index];
+    __u32 class = constants.classes[narrow][index];
     if (!class) return 0;
     if (class >= EPITOPE_CLASS_MAP) {
         class = mark_by_call(task, registers, class, index, narrow);
         if (!class) return 0;
     }
-    if (!is_marked((__u64)task->mm) || !is_critical(task, registers, class, index, narrow)) return 0;
+    if (!needs_look((__u64)task->mm) || !is_critical(task, registers, class, index, narrow)) return 0;
     answered(judge(class, 0, 0, (struct asked){}));
     return 0;
 }
@@ -245,9 +266,7 @@ int BPF_PROG(noted_request, struct io_kiocb *request) { return submitted(request
 
 static __always_inline int hooked(__u32 class, const int sleepable, __u64 socket, __u64 address, __u64 length)
 {
-    struct task_struct *task = bpf_get_current_task_btf();
-    __u64 space = (__u64)task->mm;
-    if (!space || !is_marked(space)) return 0;
+    if (!needs_look((__u64)bpf_get_current_task_btf()->mm)) return 0;
     return answered(judge(class, sleepable, 1, (struct asked){socket, address, length}));
 }
 

@@ -19,18 +19,30 @@ struct EventReading {
             return Observation(
                 architecture: architecture, call: event.call, instructionPointer: event.callersAddress, region: region,
                 sendBuffer: sendBuffer, callersCode: callersCode)
-        case .library, .deeper:
+        case .library:
             guard let caller = region(event.region, at: event.callersAddress) else { return nil }
-            let library = MemoryRegion(
-                start: event.library.start, end: max(event.library.end, event.library.start + 1),
-                protection: event.library.protection, backing: backing(event.library, at: event.instructionPointer))
             return Observation(
                 architecture: architecture, call: event.call, instructionPointer: event.instructionPointer, region: library,
                 returnAddresses: [.init(address: event.callersAddress, region: caller)], sendBuffer: sendBuffer,
                 callersCode: callersCode)
-        case .unattributable, .uninspectable:
+        case .deeper:
+            guard let deeper = region(event.region, at: event.deeperAddress) else { return nil }
+            // The library's caller is an image, of which no more is told: the library stands for it.
+            return Observation(
+                architecture: architecture, call: event.call, instructionPointer: event.instructionPointer, region: library,
+                returnAddresses: [
+                    .init(address: event.instructionPointer, region: library), .init(address: event.deeperAddress, region: deeper),
+                ])
+        case .unattributable, .uninspectable, .program:
             return nil
         }
+    }
+
+    /// What the instruction that entered the kernel lies in.
+    private var library: MemoryRegion {
+        MemoryRegion(
+            start: event.library.start, end: max(event.library.end, event.library.start + 1),
+            protection: event.library.protection, backing: backing(event.library, at: event.instructionPointer))
     }
 
     /// `nil`: the image's page is as its file has it.
@@ -81,10 +93,10 @@ struct EventReading {
 
     /// What was cut out in the kernel, before the call was answered.
     var extractedCode: ExtractedCode {
-        let whole = event.region.end - event.region.start
+        let region = event.finding == .deeper ? event.library : event.region
         return ExtractedCode(
             base: event.code.start, bytes: event.code.bytes,
-            isWholeRegion: event.code.start == event.region.start && UInt64(event.code.bytes.count) == whole)
+            isWholeRegion: event.code.start == region.start && UInt64(event.code.bytes.count) == region.end - region.start)
     }
 
     /// The call's arguments as far as they were copied.

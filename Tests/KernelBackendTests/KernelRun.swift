@@ -35,6 +35,16 @@ final class Watch: Sendable {
         return calls.withLock { $0.filter { $0.process.processID == process } }
     }
 
+    /// The calls that could not be inspected, with their programs' names.
+    var uninspectable: [(call: CriticalCall, name: String)] {
+        notices.withLock { notices in
+            notices.compactMap {
+                guard case .uninspectable(let call, _, let name, _) = $0 else { return nil }
+                return (call, name)
+            }
+        }
+    }
+
     /// What was reported from a caller's address, as likely as not of a child of the program that was run.
     func calls(from address: UInt64, milliseconds: Int = 10_000) async -> [StalledCall] {
         for _ in 0..<(milliseconds / 10) {
@@ -52,6 +62,7 @@ final class Watch: Sendable {
                 // Before its exec the process is this one's child, whose other threads keep the address space busy.
                 case .uninspectable(_, let id, let name, _): id == process && name.hasPrefix("call-stub")
                 case .unattributable(_, let id, _, _), .signalFailed(let id): id == process
+                case .unreadable: false
                 }
             }
         }

@@ -8,12 +8,14 @@ typedef __u8 epitope_u8;
 typedef __u16 epitope_u16;
 typedef __u32 epitope_u32;
 typedef __u64 epitope_u64;
+typedef __s64 epitope_i64;
 #else
 #include <stdint.h>
 typedef uint8_t epitope_u8;
 typedef uint16_t epitope_u16;
 typedef uint32_t epitope_u32;
 typedef uint64_t epitope_u64;
+typedef int64_t epitope_i64;
 #endif
 
 enum {
@@ -26,7 +28,9 @@ enum {
     EPITOPE_PATH_BYTES = 256,
     EPITOPE_ADDRESS_BYTES = 128,   /* struct sockaddr_storage */
     EPITOPE_SYSCALLS = 512,
+    EPITOPE_EXCUSES = 4096,
     EPITOPE_SITES = 131072,        /* of C libraries, whose frames are known; one library has some 30,000 */
+    EPITOPE_COPIES = 256,          /* sealed copies of images that are known */
 };
 
 /* What a system call's number means to the program. */
@@ -70,6 +74,7 @@ enum epitope_finding {
     EPITOPE_FINDING_DEEPER = 3,        /* a return address further up the stack does */
     EPITOPE_FINDING_UNATTRIBUTABLE = 4,/* a ring's worker in the kernel, for a process with unbacked executable memory */
     EPITOPE_FINDING_UNINSPECTABLE = 5, /* the address space was busy, or the stack isn't there */
+    EPITOPE_FINDING_PROGRAM = 6,       /* no call: a program began whose image is a memory file (`region`) */
 };
 
 /* What was done about the call in the kernel. */
@@ -89,6 +94,7 @@ enum epitope_kind {
     EPITOPE_KIND_DEEPER = 1 << 4,
     EPITOPE_KIND_UNATTRIBUTABLE = 1 << 5,
     EPITOPE_KIND_UNINSPECTABLE = 1 << 6,
+    EPITOPE_KIND_SENDS_ITSELF = 1 << 7,
 };
 
 struct epitope_region {
@@ -99,6 +105,13 @@ struct epitope_region {
     epitope_u8 backing;                /* enum epitope_backing */
     epitope_u8 may_be_written;         /* a private image mapping some page of which was written */
     epitope_u8 is_loader;              /* the dynamic loader */
+    epitope_u32 generation, unused;    /* of a memory file's inode, whose number may be given out anew */
+};
+
+/* A memory file for good: no other has had, or will have, all three. */
+struct epitope_file {
+    epitope_u64 inode;
+    epitope_u32 device, generation;
 };
 
 struct epitope_socket_state {          /* of the descriptor that the call names; family 0: none, or no IP socket */
@@ -120,6 +133,7 @@ struct epitope_event {
     epitope_u64 cgroup;
     epitope_u64 instruction_pointer, stack_pointer;
     epitope_u64 callers_address;
+    epitope_u64 deeper_address;        /* of EPITOPE_FINDING_DEEPER: the return address in unbacked memory, `region` */
     epitope_u64 arguments[6];
     epitope_u64 registers[16];         /* ax bx cx dx si di bp sp r8 ... r15 */
     epitope_u64 code_start;
@@ -133,6 +147,7 @@ struct epitope_event {
     epitope_u32 code_length, piece_count, address_length, stack_count;
     epitope_u32 is_hook;               /* seen by a security hook, else by a tracepoint */
     epitope_u32 subcall;               /* of socketcall; its arguments are those above */
+    epitope_u32 excused;               /* EPITOPE_KIND_* that don't count for the process */
     struct epitope_region region;      /* of the caller's address */
     struct epitope_region library;     /* of the instruction pointer */
     struct epitope_socket_state socket;
@@ -150,15 +165,27 @@ struct epitope_policy {
     epitope_u32 act_on;                /* kinds of evidence that are acted upon, EPITOPE_KIND_* */
     epitope_u32 report_on;             /* kinds that are reported */
     epitope_u32 answer;                /* enum epitope_answer for what is acted upon */
-    epitope_u32 otherwise;             /* the answer where no report can be made: what was stopped for the agent */
-    epitope_u32 own_process;           /* never inspected: the agent itself */
-    epitope_u32 unused[3];
+    epitope_u32 otherwise;             /* the answer where nobody would settle what is stopped: no report, or no agent */
+    epitope_u32 unused[4];
+};
+
+/* What a program is given before it is loaded. */
+struct epitope_constants {
+    epitope_u8 classes[2][EPITOPE_SYSCALLS]; /* what a number means: 64-bit, 32-bit */
+    epitope_u32 generation;            /* one agent's programs have one; the next agent's, a higher one */
+};
+
+/* Who reads the events and settles what is held: one value, which the programs of an agent and of the next one share. */
+struct epitope_agent {
+    epitope_u32 process;               /* 0: nobody; cleared in the kernel when the process ends, however it ends */
+    epitope_u32 generation;            /* whose programs judge: those of every other generation stand by */
+    epitope_u64 since;                 /* of the last change of `process`: nanoseconds of CLOCK_BOOTTIME */
 };
 
 /* What an excuse is for. */
 enum epitope_subject {
     EPITOPE_SUBJECT_EXECUTABLE = 1,    /* first: inode, second: device */
-    EPITOPE_SUBJECT_CGROUP = 2,        /* first: the cgroup's id */
+    EPITOPE_SUBJECT_CGROUP = 2,        /* first: the id of a cgroup, which is for all below it */
     EPITOPE_SUBJECT_USER = 3,          /* first: the user's id */
 };
 
@@ -166,6 +193,11 @@ struct epitope_excuse_key {
     epitope_u64 first;
     epitope_u32 second;
     epitope_u32 subject;               /* enum epitope_subject */
+};
+
+struct epitope_excuse {
+    epitope_i64 changed_seconds, changed_nanoseconds; /* of an executable: it must be as it was */
+    epitope_u32 kinds, unused;         /* EPITOPE_KIND_* */
 };
 
 /* A place in a library's image, after a call or a system call: how far its frame reaches is known for it. */
@@ -190,6 +222,7 @@ enum epitope_reason {
     EPITOPE_REASON_FOUND,              /* it came before the program */
     EPITOPE_REASON_WRITTEN_BY_OTHER,   /* another process may write its memory */
     EPITOPE_REASON_WRITTEN_BY_SELF,    /* by /proc/self/mem */
+    EPITOPE_REASON_PROGRAM,            /* its program, or the loader that begins it, is no image */
     EPITOPE_REASON_EXECUTED,           /* the program itself is a memory file, or its code can be written */
 };
 

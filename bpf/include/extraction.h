@@ -13,6 +13,12 @@ static __always_inline void copy_code(struct epitope_event *event, const struct 
     }
     event->code_start = start;
     event->code_length = copy_pages(event->code, 0, start, end - start, sleepable);
+    if (start + event->code_length >= caller) return;
+    /* A page before the caller's isn't there (never touched, of a large mapping): from the caller's own page on. */
+    start = (caller - 1) & ~4095ul;
+    if (start < at->start) start = at->start;
+    event->code_start = start;
+    event->code_length = copy_pages(event->code, 0, start, end - start, sleepable);
 }
 
 static __always_inline void copy_address(struct epitope_event *event, __u64 address, __u64 length)
@@ -71,6 +77,9 @@ static __always_inline void copy_arguments(struct scratch *scratch, __u32 slot, 
         bpf_probe_read_user_str(event->path, sizeof event->path, (void *)(what == PATH ? a[0] : a[1]));
     if (what == ADDRESS) copy_address(event, a[1], (__u32)a[2]);
     if (what == TO) copy_address(event, a[4], (__u32)a[5]);
+    event->piece_count = 0;
+    event->payload_length = 0;
+    __builtin_memset(gathering, 0, sizeof *gathering);
     if (what < TO) return;
     gathering->narrow = narrow;
     if (what == TO || what == PLAIN) {
@@ -161,4 +170,5 @@ static __always_inline void put_region(struct epitope_region *region, const stru
     region->backing = seen->backing;
     region->may_be_written = seen->may_be_written;
     region->is_loader = seen->is_loader;
+    region->generation = seen->generation;
 }

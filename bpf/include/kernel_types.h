@@ -12,7 +12,7 @@ struct qstr { const unsigned char *name; };
 struct dentry { struct qstr d_name; };
 struct path { struct dentry *dentry; };
 struct super_block { __u32 s_dev; unsigned long s_magic; };
-struct inode { __u16 i_mode; struct super_block *i_sb; unsigned long i_ino; unsigned int i_nlink; };
+struct inode { __u16 i_mode; struct super_block *i_sb; unsigned long i_ino; unsigned int i_nlink; __u32 i_generation; };
 struct file { unsigned int f_mode; struct inode *f_inode; struct path f_path; void *private_data; };
 struct in6_addr { __u8 bytes[16]; } __attribute__((aligned(4)));
 struct sock_common {
@@ -52,6 +52,10 @@ struct fdtable { unsigned int max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; };
 
 struct thread_info { __u32 status; };
+typedef struct { __u32 val; } kuid_t;
+struct cred { kuid_t euid; };
+typedef struct { int counter; } atomic_t;
+struct signal_struct { atomic_t live; };
 
 /* A process's number in each namespace, and who has it. */
 struct hlist_node { struct hlist_node *next; };
@@ -72,6 +76,8 @@ struct task_struct {
     struct mm_struct *mm;
     struct task_struct *real_parent, *group_leader;
     struct files_struct *files;
+    struct cred *cred;
+    struct signal_struct *signal;
     unsigned int flags, personality, ptrace;
     int pid, tgid;
     struct pid *thread_pid;

@@ -23,6 +23,13 @@ static __always_inline int is_marked(__u64 space)
     return (mark && mark->marked) || marks_are_full;
 }
 
+/* Whether a critical call of a process with this address space is looked at: all that an unmarked one pays. A kernel
+ * thread has no address space. */
+static __always_inline int needs_look(__u64 space)
+{
+    return space && is_marked(space);
+}
+
 static __always_inline void set_mark(__u64 space, __u32 reason)
 {
     struct epitope_mark *old = bpf_map_lookup_elem(&marks, &space);

@@ -7,7 +7,7 @@
 /* A mapping; small enough for the stack. */
 struct seen {
     __u64 start, end, inode, offset;     /* offset: of the mapping's start, in its file */
-    __u32 device;
+    __u32 device, generation;
     __u8 protection, backing, may_be_written, is_loader, may_lose_name;
     __u64 stack_pointer;                 /* given: an anonymous mapping around it is a stack */
 };
@@ -18,6 +18,21 @@ static __always_inline int may_become_memory_file(struct inode *inode)
 {
     unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
     return magic == MAGIC_TMPFS || magic == MAGIC_HUGETLBFS;
+}
+
+/* Memory files that the agent found to be sealed copies of images. What can't be written any more and is what an image
+ * is, is one: container runtimes run from such a copy of themselves. Who calls its code is looked for as with any image. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, EPITOPE_COPIES);
+    __type(key, struct epitope_file);
+    __type(value, __u32);
+} copies SEC(".maps");
+
+static __always_inline int is_copy_of_image(const struct seen *seen)
+{
+    struct epitope_file key = {seen->inode, seen->device, seen->generation};
+    return bpf_map_lookup_elem(&copies, &key) != 0;
 }
 
 static __always_inline int is_memory_file(struct inode *inode)
@@ -73,7 +88,8 @@ __attribute__((noinline)) int describe_mapping(__u64 mapping, struct seen *seen)
         int zero = name[0] == 'd' && name[1] == 'e' && name[2] == 'v' && name[3] == '/' && name[4] == 'z';
         int segment = name[0] == 'S' && name[1] == 'Y' && name[2] == 'S' && name[3] == 'V';
         seen->backing = zero || segment ? EPITOPE_BACKING_ANONYMOUS : EPITOPE_BACKING_MEMORY_FILE;
-        return 0;
+        seen->generation = BPF_CORE_READ(inode, i_generation);
+        if (!is_copy_of_image(seen)) return 0;
     }
     if (!is_regular(inode)) {
         seen->backing = EPITOPE_BACKING_ANONYMOUS;
