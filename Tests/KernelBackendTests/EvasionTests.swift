@@ -7,14 +7,14 @@ import TestSupport
 
 /// Ways around: memory that is come by otherwise, calls that are made otherwise, processes that are made otherwise. The
 /// tracepoint sees them while they go on; the machine of `MachineTests` denies them.
-@Suite(.enabled(if: Kernel.canLoad, Kernel.why)) struct EvasionTests {
+@Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct EvasionTests {
     /// Runs a case and returns its report, held against what the program says of itself.
     private func report(_ test: StubCase, program: String = Fixtures.path("call-stub"), port: UInt16) async throws -> StalledCall {
         let watch = try #require(Watch.shared)
         let run = try await Command.run(program, test.arguments(port: port), environment: Fixtures.environment)
         let announced = Announcement(run.output)
         let address = try #require(announced.callersAddress, "output: \(run.output) \(run.errors)")
-        let call = try #require(await watch.calls(from: address).first, "no report of \(test); output: \(run.output)")
+        let call = try #require(await watch.calls(from: address).first, "no report of \(test): \(watch.backend.statistics); output: \(run.output)")
         #expect(call.call == test.critical)
         #expect(call.evidence.first?.kind == test.kind)
         let base = try #require(announced.base)

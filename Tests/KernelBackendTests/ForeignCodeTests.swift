@@ -5,7 +5,7 @@ import Testing
 import TestSupport
 
 /// Code that another process writes into one that never did anything itself; and 32-bit programs.
-@Suite(.enabled(if: Kernel.canLoad, Kernel.why)) struct ForeignCodeTests {
+@Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct ForeignCodeTests {
     @Test(arguments: InjectionCase.all) func codeThatAnotherProcessWrote(_ test: InjectionCase) async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)

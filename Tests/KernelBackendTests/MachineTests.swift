@@ -19,7 +19,7 @@ import TestSupport
         let lines = text.split(separator: "\n")
         for line in lines where line.hasPrefix("FAILED") { Issue.record("\(line)") }
         #expect(lines.contains { $0.hasPrefix("level hooks") }, "the console said: \(text.suffix(2000))")
-        #expect(lines.contains { $0 == "RESULT ok=420 failed=0" }, "the console said: \(text.suffix(2000))")
+        #expect(lines.contains { $0 == "RESULT ok=436 failed=0" }, "the console said: \(text.suffix(2000))")
         #expect(machine.status == 0)
     }
 }

@@ -100,8 +100,9 @@ __attribute__((noinline)) int find(__u32 slot)
     return EPITOPE_FINDING_DIRECT;
 }
 
-/* Whether a report was made. */
-static __always_inline int send_event(struct epitope_event *event)
+/* Whether a report was made. Of the payload only what there is: most calls have little, and the room for reports that wait is
+ * bounded. */
+static __always_inline int send_event(struct epitope_event *event, __u64 payload)
 {
     struct epitope_said key = {event->start_time, event->callers_address, event->process, event->call_number};
     __u32 once = 1;
@@ -109,7 +110,10 @@ static __always_inline int send_event(struct epitope_event *event)
         count(EPITOPE_COUNT_REPEATED);
         return 0;
     }
-    if (bpf_ringbuf_output(&events, event, sizeof *event, 0)) {
+    __u64 size = __builtin_offsetof(struct epitope_event, payload) + payload;
+    FORGET(size);
+    if (size > sizeof *event) size = sizeof *event;
+    if (bpf_ringbuf_output(&events, event, size, 0)) {
         count(EPITOPE_COUNT_DROPPED);
         return 0;
     }
@@ -167,7 +171,7 @@ static __always_inline void announce_program(struct task_struct *task, __u32 slo
     event->call_class = EPITOPE_CLASS_EXEC;
     event->call_number = 59;
     describe(slot);
-    if (bpf_ringbuf_output(&events, event, sizeof *event, 0)) count(EPITOPE_COUNT_DROPPED);
+    if (bpf_ringbuf_output(&events, event, __builtin_offsetof(struct epitope_event, payload), 0)) count(EPITOPE_COUNT_DROPPED);
 }
 
 /* What is copied from user memory, by a program that may wait for it, and by one that may not. */
@@ -227,6 +231,7 @@ static __always_inline void begin(struct scratch *scratch, struct task_struct *t
     __builtin_memset(&scratch->walk, 0, sizeof scratch->walk);
     __builtin_memset(&scratch->seen, 0, sizeof scratch->seen);
     __builtin_memset(&scratch->asked, 0, sizeof scratch->asked);
+    __builtin_memset(&scratch->gathering, 0, sizeof scratch->gathering);
     scratch->ring_borne = 0;
     event->instruction_pointer = registers->ip;
     event->stack_pointer = scratch->walk.stack_pointer = registers->sp;
@@ -326,7 +331,7 @@ static __always_inline int judge(__u32 call_class, const int sleepable, const in
         describe(slot);
         if (sleepable) extract_waiting(slot);
         else extract_at_once(slot);
-        if (!send_event(event) && answer == EPITOPE_ANSWER_STOPPED) answer = unsettled(policy, &scratch->seen[SEEN_CALLER]);
+        if (!send_event(event, scratch->gathering.used) && answer == EPITOPE_ANSWER_STOPPED) answer = unsettled(policy, &scratch->seen[SEEN_CALLER]);
     }
     __sync_lock_test_and_set(&scratch->taken, 0);
     return answer;

@@ -157,7 +157,7 @@ struct epitope_event {
     struct epitope_piece pieces[EPITOPE_PIECES];
     epitope_u64 stack[EPITOPE_KEPT_WORDS];
     epitope_u8 code[EPITOPE_CODE_BYTES];
-    epitope_u8 payload[EPITOPE_PAYLOAD_BYTES];
+    epitope_u8 payload[EPITOPE_PAYLOAD_BYTES]; /* an event ends with the last of it that is used */
 };
 
 /* The policy in force, one value that is replaced as a whole. */

@@ -77,8 +77,10 @@ static __always_inline void copy_arguments(struct scratch *scratch, __u32 slot, 
         bpf_probe_read_user_str(event->path, sizeof event->path, (void *)(what == PATH ? a[0] : a[1]));
     if (what == ADDRESS) copy_address(event, a[1], (__u32)a[2]);
     if (what == TO) copy_address(event, a[4], (__u32)a[5]);
-    if (what < TO) return;
+    event->piece_count = 0;
+    event->payload_length = 0;
     __builtin_memset(gathering, 0, sizeof *gathering);
+    if (what < TO) return;
     gathering->narrow = narrow;
     if (what == TO || what == PLAIN) {
         if (sleepable) put_piece_waiting(slot, a[1], a[2], 0);
