@@ -204,7 +204,8 @@ static int attach(struct epitope_program *program) {
         struct bpf_link *link = bpf_program__attach(each);
         if (!link) return -errno;
         if (strncmp(bpf_program__section_name(each), "iter", 4) == 0) {
-            program->scan = link;
+            if (program->scan_count == MOST_SCANS) return -E2BIG;
+            program->scans[program->scan_count++] = link;
             continue;
         }
         if (program->link_count == MOST_LINKS) return -E2BIG;

@@ -1,4 +1,4 @@
-import BehaviourBlocking
+package import BehaviourBlocking
 package import Foundation
 package import KernelBackend
 

@@ -20,6 +20,21 @@ static __always_inline int may_become_memory_file(struct inode *inode)
     return magic == MAGIC_TMPFS || magic == MAGIC_HUGETLBFS;
 }
 
+/* Memory files that the agent found to be sealed copies of images. What can't be written any more and is what an image
+ * is, is one: container runtimes run from such a copy of themselves. Who calls its code is looked for as with any image. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, EPITOPE_COPIES);
+    __type(key, struct epitope_file);
+    __type(value, __u32);
+} copies SEC(".maps");
+
+static __always_inline int is_copy_of_image(const struct seen *seen)
+{
+    struct epitope_file key = {seen->inode, seen->device, seen->generation};
+    return bpf_map_lookup_elem(&copies, &key) != 0;
+}
+
 static __always_inline int is_memory_file(struct inode *inode)
 {
     return may_become_memory_file(inode) && BPF_CORE_READ(inode, i_nlink) == 0;
