@@ -28,7 +28,7 @@ struct EventRing: ~Copyable {
         guard let record = epitope_ring_take(pointer, &length, &place) else { return nil }
         // An event ends with the last of its payload that is used. What lies behind it in the ring, which is mapped twice in a
         // row, can be read and is not looked at.
-        guard let whole = MemoryLayout<epitope_event>.offset(of: \.payload), length >= whole else { return (nil, place) }
+        guard length >= epitope_event_least() else { return (nil, place) }
         return (KernelEvent(record.assumingMemoryBound(to: epitope_event.self)), place)
     }
 

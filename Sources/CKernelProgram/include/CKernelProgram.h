@@ -101,6 +101,8 @@ int epitope_program_instructions(struct epitope_program *program, const char *na
 
 /* Arrays of an event that are too large for Swift's importer. */
 static inline const uint8_t *epitope_event_code(const struct epitope_event *event) { return event->code; }
+/* What every event has: all but its payload. */
+static inline size_t epitope_event_least(void) { return offsetof(struct epitope_event, payload); }
 static inline const uint8_t *epitope_event_payload(const struct epitope_event *event) { return event->payload; }
 
 /* Where the compiler of this side put a member, and where the kernel's side has it by the program's own type
