@@ -99,7 +99,7 @@ struct EpitopeAgent: ParsableCommand {
         try backend.set(keeper.table)
         EarlySignals.keep()
         // An agent that is replaced has the socket until then.
-        let listen = { try containerOptions.start(policy: loaded.policy, keeper: keeper, parameters: parameters) }
+        let listen = { [containerOptions] in try containerOptions.start(policy: loaded.policy, keeper: keeper, parameters: parameters) }
         var containers = lifeCycle.replace ? nil : try listen()
         try backend.begin(takingOver: place.takeOver)
         if lifeCycle.replace { containers = try listen() }
