@@ -32,6 +32,7 @@ public struct Excuse: Hashable, Sendable {
         self.until = until
     }
 
+    /// Whether that day is no later than its last.
     public func holds(on day: CalendarDay) -> Bool { day <= until }
 }
 

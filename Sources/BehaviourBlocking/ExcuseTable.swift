@@ -32,8 +32,10 @@ public struct ExcuseTable: Hashable, Sendable {
 
     public init() {}
 
+    /// Whether nobody is excused.
     public var isEmpty: Bool { excuses.isEmpty }
 
+    /// Excuses a party. One that has excuses already has one more.
     public mutating func add(_ excuse: Excuse, for party: ExcusedParty) {
         excuses[party, default: []].append(excuse)
     }

@@ -25,7 +25,9 @@ public final class ExcuseKeeper: Sendable {
         _ = refresh()
     }
 
+    /// What the last look found.
     public var table: ExcuseTable { state.withLock { $0.table } }
+    /// Why excuses hold for nobody, as the last look found.
     public var problems: [ExcuseResolver.Problem] {
         state.withLock { $0.problems.sorted { $0.description < $1.description } }
     }
@@ -63,5 +65,6 @@ public final class ExcuseKeeper: Sendable {
 }
 
 extension CalendarDay {
+    /// The day it is, by this machine's clock.
     public static var today: CalendarDay { CalendarDay(ofMilliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
 }

@@ -54,6 +54,7 @@ public struct ExcuseResolver {
 
     public init() {}
 
+    /// What excuses stand for now, and those that stand for nobody.
     public mutating func resolve(_ excuses: [Excuse], on day: CalendarDay) -> (table: ExcuseTable, problems: [Problem]) {
         var table = ExcuseTable()
         var problems: [Problem] = []

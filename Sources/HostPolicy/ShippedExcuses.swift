@@ -6,6 +6,7 @@ import EpitopeModel
 ///
 /// `"shippedExcuses": false` in the policy file turns them off.
 public enum ShippedExcuses {
+    /// In the order in which `epitope policy show` has them.
     public static let all: [Excuse] = entries.compactMap { subject, evidence, reason in
         CalendarDay(until).map { Excuse(subject: subject, evidence: evidence, reason: reason, until: $0) }
     }
