@@ -136,7 +136,9 @@ struct SeccompAgentTests {
             "/usr/bin/setpriv",
             ["--reuid=65534", "--clear-groups", "/usr/bin/python3", "-c",
              "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.sendall(b'{'); s.recv(1)", path])
-        #expect(other.status == 0 || other.errors.contains("ConnectionResetError"), "\(other.errors)")
+        // Before it has sent, or after.
+        #expect(
+            other.status == 0 || other.errors.contains("ConnectionResetError") || other.errors.contains("BrokenPipeError"), "\(other.errors)")
         guard case .turnedAway(let error) = try await notice("a refusal") else { throw NeverCame(what: "a refusal") }
         #expect(error.code == .containerPeerRefused)
         #expect(error.message.contains("of user 65534"))
