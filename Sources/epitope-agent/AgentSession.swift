@@ -13,13 +13,18 @@ struct AgentSession: Sendable {
     let heldIn: String?
     let file: StatusFile
     let manager = ServiceManager.current
+    /// Takes the settings anew (SIGHUP).
+    private let reload: @Sendable () async -> Void
     private let began = Date()
 
-    init(_ backend: KernelBackend, action: Policy.Action, heldIn: String?, file: StatusFile) {
+    init(
+        _ backend: KernelBackend, action: Policy.Action, heldIn: String?, file: StatusFile, reload: @escaping @Sendable () async -> Void = {}
+    ) {
         self.backend = backend
         self.action = action
         self.heldIn = heldIn
         self.file = file
+        self.reload = reload
     }
 
     var status: AgentStatus {
@@ -33,9 +38,12 @@ struct AgentSession: Sendable {
     ///   - stopped: nothing more is read: another agent may begin to.
     func run(_ report: @escaping @Sendable () async -> Void, stopped: @escaping @Sendable () -> Void) async {
         let signals = Task {
-            let trapped = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
-            if let early = EarlySignals.taken { end(early) }
-            for await signal in trapped { end(signal.rawValue) }
+            let trapped = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1, .sighup)
+            if let early = EarlySignals.taken { end(by: early) }
+            for await signal in trapped {
+                // However long it takes to reload, the agent can be ended.
+                if signal == .sighup { Task { await reloadNow() } } else { end(by: signal.rawValue) }
+            }
         }
         let notices = Task { for await notice in backend.notices { Console.note("\(notice)") } }
         let beats = Task { await tellStatus() }
@@ -43,8 +51,6 @@ struct AgentSession: Sendable {
             for await _ in backend.reading {}
             beats.cancel()
             await beats.value
-            // What is still in force is told by the last word.
-            if backend.leavesProtection { file.write(status) } else { file.remove() }
             stopped()
         }
         manager?.tell(.ready, .status(status.summary))
@@ -54,7 +60,13 @@ struct AgentSession: Sendable {
         notices.cancel()
     }
 
-    private func end(_ signal: Int32) {
+    private func reloadNow() async {
+        manager?.tell(.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds()))
+        await reload()
+        manager?.tell(.ready)
+    }
+
+    private func end(by signal: Int32) {
         manager?.tell(.stopping)
         backend.stop(signal == LeavingSignal.number ? .leavingProtection : .withProtection)
     }
@@ -62,7 +74,7 @@ struct AgentSession: Sendable {
     /// Every second: to people, and to the service manager, as long as events are read.
     private func tellStatus() async {
         var turns: UInt64 = 0
-        while !Task.isCancelled {
+        while !Task.isCancelled && backend.isEnding == nil {
             let now = status
             file.write(now)
             manager?.tell(.status(now.summary))
@@ -71,15 +83,19 @@ struct AgentSession: Sendable {
             turns = backend.turnsOfReading
             try? await Task.sleep(for: .seconds(1))
         }
+        // What stays in force is told by the last word.
+        if backend.isEnding == .leavingProtection { file.write(status) } else { file.remove() }
     }
 }
 
-/// A signal that comes when the program judges already, and the agent doesn't listen yet, is kept for when it does: to end by
-/// it at once would leave protection in force unasked.
+/// A signal that comes before the agent listens is kept for when it does: to end by it at once would leave protection in force
+/// unasked, that of this agent or of an earlier one.
 enum EarlySignals {
     private static let first = Atomic<Int32>(0)
 
     static func keep() {
+        // There is nothing to take anew yet.
+        signal(SIGHUP, SIG_IGN)
         for number in [SIGTERM, SIGINT, LeavingSignal.number] {
             signal(number) { number in EarlySignals.first.store(number, ordering: .relaxed) }
         }

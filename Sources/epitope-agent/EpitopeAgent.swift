@@ -59,7 +59,7 @@ struct EpitopeAgent: ParsableCommand {
     @Flag(help: "Say on standard error what is found, sent and counted.")
     var verbose = false
 
-    /// Rights belong to threads: until ``PrivilegeDrop`` this must stay the only one.
+    /// Rights belong to threads: until ``PrivilegeDrop`` this thread must stay the only one.
     mutating func run() throws {
         AgentEnvironment.clean()
         let support = KernelSupport.current
@@ -70,6 +70,7 @@ struct EpitopeAgent: ParsableCommand {
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         var logger = Logger(label: "epitope-agent")
         logger.logLevel = verbose ? .info : .warning
+        EarlySignals.keep()
         let place = try AgentPlace(lifeCycle, &stateOptions)
         let file = StatusFile(directory: stateOptions.directory)
         if lifeCycle.release { return try place.release(file) }
@@ -80,11 +81,11 @@ struct EpitopeAgent: ParsableCommand {
         let backend = try KernelBackend(
             policy: Policy(action: action, uninspectable: uninspectable), level: chosen, heldIn: place.heldIn, beginsAtOnce: false,
             processParameters: { parameters.inspect(processID: $0, threadID: $1) })
-        let missing = try PrivilegeDrop.apply()
+        let missing = try PrivilegeDrop.apply(threadsLeftBehind: backend.threadsLeftBehind)
         if !missing.isEmpty { Console.note("the agent was started without \(missing): it may not see, or not reach, some processes") }
+        if let early = EarlySignals.taken { return try place.endEarly(by: early, file) }
         // What starts threads comes after.
         let reporter = try HostReporter(stateOptions, packetOptions, parameters: parameters, logger: logger)
-        EarlySignals.keep()
         try backend.begin(takingOver: place.takeOver)
         Console.note("protecting every process by \(chosen.rawValue): \(support.reason)")
         if chosen == .tracepoints, let remedy = support.remedy {
