@@ -86,6 +86,7 @@ let package = Package(
             ["EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "TokenSequences", "WireProof", "StreamReassembly"]),
         pure("Rendering", ["EpitopeModel", "Signatures", crypto]),
         pure("PacketCoding", ["EpitopeModel", "Signatures", protobuf]),
+        shell("SettingsFiles", ["EpitopeModel"]),
 
         // The host.
         pure("UnwindTables"),
@@ -104,6 +105,7 @@ let package = Package(
             dependencies: ["CProcessFiles", "CKernelProgram", "EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables"],
             swiftSettings: strict, plugins: ["KernelProgram"]),
         shell("HostParameters", ["CProcessFiles", "EpitopeModel", "SystemCalls", crypto]),
+        shell("HostPolicy", ["CProcessFiles", "EpitopeModel", "BehaviourBlocking", "SettingsFiles", "SystemCalls", "HostParameters"]),
         shell("HostStore", ["EpitopeModel", "Novelty", "PacketCoding", grdb]),
 
         // The channel.
@@ -123,13 +125,13 @@ let package = Package(
             "HostFrontEnd",
             [
                 "EpitopeModel", "BehaviourBlocking", "Extraction", "Novelty", "HostParameters", "HostStore", "HostPipeline",
-                "SecureChannel", "AgentLifeCycle", "KernelBackend", argumentParser, logging,
+                "HostPolicy", "SecureChannel", "AgentLifeCycle", "KernelBackend", argumentParser, logging,
             ]),
         .executableTarget(
             name: "epitope-agent",
             dependencies: [
-                "EpitopeModel", "BehaviourBlocking", "AgentLifeCycle", "KernelBackend", "HostFrontEnd", "HostParameters", argumentParser, logging,
-                unixSignals,
+                "EpitopeModel", "BehaviourBlocking", "AgentLifeCycle", "KernelBackend", "SeccompBackend", "HostFrontEnd", "HostParameters",
+                "HostPolicy", argumentParser, logging, unixSignals,
             ],
             swiftSettings: strict),
 
@@ -155,7 +157,7 @@ let package = Package(
         shell("SuricataDelivery", ["EpitopeModel", "Rendering", "Signatures", "ProgramRuns"]),
         shell(
             "CenterStore",
-            ["EpitopeModel", "Signatures", "Correlation", "Novelty", "PacketCoding", "Rendering", "TokenSequences", "SignatureMaking", "SignatureProving", "SecureChannel", grdb]),
+            ["EpitopeModel", "SettingsFiles", "Signatures", "Correlation", "Novelty", "PacketCoding", "Rendering", "TokenSequences", "SignatureMaking", "SignatureProving", "SecureChannel", grdb]),
         shell(
             "CenterServer",
             [
@@ -165,13 +167,13 @@ let package = Package(
         shell(
             "LocalCenter",
             [
-                "EpitopeModel", "Signatures", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore",
+                "EpitopeModel", "SettingsFiles", "Signatures", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore",
                 "CenterServer", "SignatureProving", "SuricataDelivery", logging, serviceLifecycle,
             ]),
         shell(
             "GlobalCenter",
             [
-                "EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore",
+                "EpitopeModel", "SettingsFiles", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore",
                 "CenterServer", "SignatureProving", logging, serviceLifecycle,
             ]),
 
@@ -180,7 +182,7 @@ let package = Package(
             name: "epitope",
             dependencies: [
                 "EpitopeModel", "BehaviourBlocking", "Extraction", "Signatures", "Novelty", "PacketCoding", "Rendering",
-                "SeccompBackend", "AgentLifeCycle", "KernelBackend", "HostParameters", "HostStore", "HostPipeline", "HostFrontEnd", "SecureChannel", "SuricataDelivery", "CenterStore",
+                "SeccompBackend", "AgentLifeCycle", "KernelBackend", "HostParameters", "HostPolicy", "SystemCalls", "HostStore", "HostPipeline", "HostFrontEnd", "SecureChannel", "SuricataDelivery", "CenterStore",
                 "CenterServer", "LocalCenter", "GlobalCenter", "Disassembly", "GoodwareIndex", "StreamReassembly", "WireProof",
                 "TokenSequences", "SignatureMaking", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance", "SignatureProving",
                 argumentParser, logging, serviceLifecycle, unixSignals,
@@ -190,8 +192,11 @@ let package = Package(
         // Fixtures: inert machine code and small programs that tests run. None of them is a product.
         .target(name: "EpitopeStubs", path: "Fixtures/Stubs"),
         .executableTarget(name: "call-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/CallStub"),
+        .executableTarget(name: "memory-program", dependencies: ["EpitopeStubs"], path: "Fixtures/MemoryProgram"),
+        .executableTarget(name: "inject-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/InjectStub"),
         .executableTarget(name: "call-series", dependencies: ["EpitopeStubs"], path: "Fixtures/CallSeries"),
         .executableTarget(name: "call-cost", path: "Fixtures/CallCost"),
+        .executableTarget(name: "filter-dump", path: "Fixtures/FilterDump"),
         .target(name: "SampleNet", path: "Fixtures/SampleNet"),
         .executableTarget(name: "sample-service", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleService"),
         .executableTarget(name: "sample-sender", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleSender"),
@@ -204,13 +209,15 @@ let package = Package(
 
         // What runs in a machine of its own, with a kernel that has security hooks (Tests/KernelBackendTests/Machine).
         .executableTarget(
-            name: "kernel-matrix", dependencies: ["BehaviourBlocking", "EpitopeModel", "KernelBackend", "TestSupport", "call-stub"],
+            name: "kernel-matrix", dependencies: ["BehaviourBlocking", "EpitopeModel", "KernelBackend", "TestSupport", "call-stub", "inject-stub"],
             path: "Fixtures/KernelMatrix", swiftSettings: strict),
 
         // Benchmarks and experiments. None of them is a product.
+        .target(name: "ProgramMeasure", dependencies: ["CBpf"], path: "Fixtures/ProgramMeasure"),
+        .target(name: "ProgramTrace", path: "Fixtures/ProgramTrace", swiftSettings: strict),
         .executableTarget(
-            name: "program-cost", dependencies: ["BehaviourBlocking", "KernelBackend"], path: "Fixtures/ProgramCost",
-            swiftSettings: strict),
+            name: "program-cost", dependencies: ["BehaviourBlocking", "KernelBackend", "ProgramMeasure", "ProgramTrace"],
+            path: "Fixtures/ProgramCost", swiftSettings: strict, plugins: ["KernelProgram"]),
         .executableTarget(
             name: "signature-bench",
             dependencies: [
@@ -239,10 +246,11 @@ let package = Package(
         tests("PacketCodingTests", ["EpitopeModel", "Signatures", "PacketCoding"]),
         tests(
             "SeccompBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "protect"]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "filter-dump", "memory-program", "protect", "sample-service"]),
         tests(
             "KernelBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "EpitopeStubs", "call-stub", "kernel-matrix"]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "HostPolicy", "ProgramTrace", "EpitopeStubs", "call-stub", "inject-stub", "kernel-matrix", "memory-program"]),
+        tests("HostPolicyTests", ["EpitopeModel", "BehaviourBlocking", "HostPolicy"]),
         tests("AgentLifeCycleTests", ["EpitopeModel", "AgentLifeCycle", "HostFrontEnd", "KernelBackend"]),
         tests("AgentTests", ["EpitopeModel", "PacketCoding", "AgentLifeCycle", "HostStore", "EpitopeStubs", "epitope", "epitope-agent", "call-series", "call-stub"]),
         tests("AgentServiceTests", ["epitope-agent", "call-stub"]),
@@ -263,7 +271,7 @@ let package = Package(
                 "Rendering", "PacketCoding", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance", "SignatureProving",
             ]),
         tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
-        tests("EndToEndTests", ["EpitopeModel", "Signatures", "Rendering", "PacketCoding", "epitope", "call-series", "call-stub", "sample-sender", "sample-service", grdb]),
-        tests("CenterTests", ["EpitopeModel", "Signatures", "GoodwareIndex", "GoodwareFiles", "SignatureMaking", "SignatureProving", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging, serviceLifecycle]),
+        tests("EndToEndTests", ["EpitopeModel", "Signatures", "Rendering", "PacketCoding", "epitope", "epitope-agent", "call-series", "call-stub", "sample-sender", "sample-service", grdb]),
+        tests("CenterTests", ["EpitopeModel", "SettingsFiles", "Signatures", "GoodwareIndex", "GoodwareFiles", "SignatureMaking", "SignatureProving", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging, serviceLifecycle]),
     ]
 )

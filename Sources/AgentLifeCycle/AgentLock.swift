@@ -41,6 +41,7 @@ public final class AgentLock: Sendable {
         return true
     }
 
+    /// Gives the lock back.
     public func release() {
         var lock = Self.whole(F_UNLCK)
         _ = fcntl(descriptor, F_SETLK, &lock)

@@ -11,13 +11,21 @@ public struct Capabilities: OptionSet, Hashable, Sendable, CustomStringConvertib
         rawValue = 1 << number
     }
 
+    /// CAP_DAC_READ_SEARCH.
     public static let readAnyFile = Capabilities(number: 2)
+    /// CAP_KILL.
     public static let signal = Capabilities(number: 5)
+    /// CAP_SETPCAP.
     public static let setCapabilities = Capabilities(number: 8)
+    /// CAP_SYS_PTRACE.
     public static let traceProcesses = Capabilities(number: 19)
+    /// CAP_SYSLOG.
     public static let seeKernelAddresses = Capabilities(number: 34)
+    /// CAP_PERFMON.
     public static let measurePerformance = Capabilities(number: 38)
+    /// CAP_BPF.
     public static let bpf = Capabilities(number: 39)
+    /// CAP_CHECKPOINT_RESTORE.
     public static let followMappedFiles = Capabilities(number: 40)
 
     private static let names: [(Capabilities, String)] = [

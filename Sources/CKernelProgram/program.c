@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_LINKS = 32 };
+enum { MOST_LINKS = 32, MOST_SCANS = 4 };
 
 /* The program that tries whether a kernel lets the result of its security functions be decided. */
 static const char PROBE[] = "function_probe";
@@ -23,8 +23,9 @@ struct epitope_program {
     struct bpf_object *object;
     struct bpf_link *links[MOST_LINKS];
     int link_count;
-    struct bpf_link *scan;
-    int policies, excuses, counters, frames, agents, events;
+    struct bpf_link *scans[MOST_SCANS];
+    int scan_count;
+    int policies, excuses, counters, frames, copies, agents, events;
     uint32_t generation;
     char *folder;                  /* NULL: held nowhere */
 };
@@ -61,14 +62,35 @@ static bool kernel_has(const char *type, const char *member) {
     return found;
 }
 
+/* Whether the kernel has a function, or a tracepoint under that name. */
+static bool kernel_names(const char *name, uint32_t kind) {
+    struct btf *types = btf__load_vmlinux_btf();
+    bool found = types && btf__find_by_name_kind(types, name, kind) > 0;
+    btf__free(types);
+    return found;
+}
+
+/* Of what not every kernel has, as it is configured or of its version. */
+static bool is_there(const char *section) {
+    if (strstr(section, "file_permission")) return kernel_has("proto_ops", "sendpage"); /* gone in 6.5 */
+    if (strncmp(section, "fentry/__", 9) == 0) return kernel_names(section + strlen("fentry/"), BTF_KIND_FUNC);
+    if (strstr(section, "uring_sqpoll")) return kernel_names("security_uring_sqpoll", BTF_KIND_FUNC);
+    if (strcmp(section, "tp_btf/io_uring_submit_req") == 0) return kernel_names("btf_trace_io_uring_submit_req", BTF_KIND_TYPEDEF);
+    /* Since 6.0 it is given the request. */
+    if (strcmp(section, "tp_btf/io_uring_submit_sqe") == 0)
+        return kernel_names("io_cmd_data", BTF_KIND_STRUCT) && kernel_names("btf_trace_io_uring_submit_sqe", BTF_KIND_TYPEDEF);
+    return true;
+}
+
 static bool belongs(const struct bpf_program *program, enum epitope_level level) {
     const char *section = bpf_program__section_name(program);
     const char *name = bpf_program__name(program);
     if (strcmp(name, PROBE) == 0) return false;
-    if (strstr(section, "file_permission") && !kernel_has("proto_ops", "sendpage")) return false; /* gone in 6.5 */
+    if (!is_there(section)) return false;
     if (strncmp(name, "hook_", 5) == 0) return level == EPITOPE_LEVEL_HOOKS;
     if (strncmp(name, "function_", 9) == 0) return level == EPITOPE_LEVEL_FUNCTIONS;
-    if (strcmp(section, "tp_btf/sys_enter") == 0) return level == EPITOPE_LEVEL_TRACEPOINTS;
+    if (strncmp(name, "noted_", 6) == 0) return level != EPITOPE_LEVEL_TRACEPOINTS;
+    if (strncmp(name, "entered", 7) == 0) return level == EPITOPE_LEVEL_TRACEPOINTS;
     return true;
 }
 
@@ -182,7 +204,8 @@ static int attach(struct epitope_program *program) {
         struct bpf_link *link = bpf_program__attach(each);
         if (!link) return -errno;
         if (strncmp(bpf_program__section_name(each), "iter", 4) == 0) {
-            program->scan = link;
+            if (program->scan_count == MOST_SCANS) return -E2BIG;
+            program->scans[program->scan_count++] = link;
             continue;
         }
         if (program->link_count == MOST_LINKS) return -E2BIG;
@@ -211,6 +234,7 @@ static int load(struct epitope_program *program, const void *bytes, size_t lengt
     program->excuses = map_named(program, "excuses");
     program->counters = map_named(program, "counters");
     program->frames = map_named(program, "frames");
+    program->copies = map_named(program, "copies");
     program->agents = map_named(program, "agents");
     program->events = map_named(program, "events");
     result = epitope_program_set_policy(program, policy);
@@ -332,15 +356,15 @@ int epitope_program_forget(struct epitope_program *program) {
 
 void epitope_program_unload(struct epitope_program *program) {
     while (program->link_count) bpf_link__destroy(program->links[--program->link_count]);
-    if (program->scan) bpf_link__destroy(program->scan);
+    for (int index = 0; index < program->scan_count; index++) bpf_link__destroy(program->scans[index]);
     if (program->object) bpf_object__close(program->object);
     free(program->folder);
     free(program);
 }
 
-int epitope_program_find_marks(struct epitope_program *program) {
+static int scan(struct bpf_link *link) {
     char unused[256];
-    int iterator = bpf_iter_create(bpf_link__fd(program->scan));
+    int iterator = bpf_iter_create(bpf_link__fd(link));
     if (iterator < 0) return -errno;
     ssize_t count;
     while ((count = read(iterator, unused, sizeof unused)) > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR))) continue;
@@ -349,14 +373,25 @@ int epitope_program_find_marks(struct epitope_program *program) {
     return result;
 }
 
+int epitope_program_find_marks(struct epitope_program *program) {
+    int result = 0;
+    for (int index = 0; !result && index < program->scan_count; index++) result = scan(program->scans[index]);
+    return result;
+}
+
 int epitope_program_set_policy(struct epitope_program *program, const struct epitope_policy *policy) {
     uint32_t zero = 0;
     return bpf_map_update_elem(program->policies, &zero, policy, BPF_ANY) ? -errno : 0;
 }
 
-int epitope_program_excuse(struct epitope_program *program, const struct epitope_excuse_key *key, uint32_t kinds) {
-    int result = kinds ? bpf_map_update_elem(program->excuses, key, &kinds, BPF_ANY) : bpf_map_delete_elem(program->excuses, key);
+int epitope_program_excuse(struct epitope_program *program, const struct epitope_excuse_key *key, const struct epitope_excuse *excuse) {
+    int result = excuse ? bpf_map_update_elem(program->excuses, key, excuse, BPF_ANY) : bpf_map_delete_elem(program->excuses, key);
     return result ? -errno : 0;
+}
+
+int epitope_program_know_copy(struct epitope_program *program, const struct epitope_file *file) {
+    uint32_t known = 1;
+    return bpf_map_update_elem(program->copies, file, &known, BPF_ANY) ? -errno : 0;
 }
 
 int epitope_program_set_frame(struct epitope_program *program, const struct epitope_site *site, uint32_t size) {
@@ -379,6 +414,15 @@ int epitope_sum_counters(int map, uint64_t *counters) {
 
 int epitope_program_counters(struct epitope_program *program, uint64_t *counters) {
     return epitope_sum_counters(program->counters, counters);
+}
+
+int epitope_program_instructions(struct epitope_program *program, const char *name, uint64_t *instructions, uint32_t room) {
+    struct bpf_program *found = bpf_object__find_program_by_name(program->object, name);
+    if (!found || bpf_program__fd(found) < 0) return -ENOENT;
+    struct bpf_prog_info info = {.xlated_prog_insns = (uintptr_t)instructions, .xlated_prog_len = room * 8};
+    uint32_t length = sizeof info;
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(found), &info, &length)) return -errno;
+    return (int)(info.xlated_prog_len / 8);
 }
 
 int epitope_program_events(const struct epitope_program *program) { return program->events; }

@@ -51,7 +51,7 @@ extension KernelBackend.Statistics {
     package var named: [String: UInt64] {
         [
             "inspected": inspected, "reported": reported, "repeated": repeated, "dropped": dropped, "acted-upon": actedUpon,
-            "uninspectable": uninspectable, "excused": excused, "marked": marked, "every-process-inspected": marksAreFull ? 1 : 0,
+            "uninspectable": uninspectable, "unattributable": unattributable, "excused": excused, "marked": marked, "every-process-inspected": marksAreFull ? 1 : 0,
         ]
     }
 }

@@ -1,4 +1,3 @@
-import Crypto
 public import EpitopeModel
 import Foundation
 import Synchronization
@@ -8,13 +7,14 @@ import SystemCalls
 /// facts (hash, package, distribution, C library) afterwards, from a cache.
 public final class HostParameters: Sendable {
     /// The largest executable that is hashed.
-    static let largestHashed: Int64 = 1 << 30
+    package static let largestHashed: Int64 = 1 << 30
 
     private let proc: String
     private let hostID: String?
     private let inspector: ProcessInspector
     private let held = Mutex(HeldProcesses())
     private let cache = Mutex(FactCache())
+    private let containers: ContainerFiles
     /// Slow reads run here, not on the threads that Swift's tasks share.
     private let queue = DispatchQueue(label: "epitope.host-parameters")
     /// Whoever is looked at may have its files served by somebody who never answers.
@@ -26,8 +26,13 @@ public final class HostParameters: Sendable {
     ///   - proc: where the process table is; another folder in tests.
     ///   - longestInspection: how many seconds a process's files may keep it held.
     ///   - longestCompletion: how many seconds hashing its program and asking its packages may take.
-    public init(hostID: String?, proc: String = "/proc", longestInspection: Double = 1, longestCompletion: Double = 30) {
+    ///   - containerRoot: put before the paths of what container engines write down; empty but in tests.
+    public init(
+        hostID: String?, proc: String = "/proc", containerRoot: String = "", longestInspection: Double = 1,
+        longestCompletion: Double = 30
+    ) {
         self.hostID = hostID
+        containers = ContainerFiles(root: containerRoot)
         self.proc = proc
         longest = (longestInspection, longestCompletion)
         inspector = ProcessInspector(proc: proc)
@@ -43,6 +48,26 @@ public final class HostParameters: Sendable {
         guard let found else { return ProcessParameters(processID: processID, threadID: threadID) }
         held.withLock { $0.insert(found.files, for: found.process) }
         return found.process
+    }
+
+    /// The same of a process whose container's runtime says which one it is.
+    ///
+    /// - Parameters:
+    ///   - containerID: the runtime's name of the container.
+    ///   - annotations: those of the container's configuration.
+    public func inspect(
+        processID: Int32, threadID: Int32, containerID: String, annotations: [String: String]
+    ) -> ProcessParameters {
+        var process = inspect(processID: processID, threadID: threadID)
+        var container = ContainerParameters(annotations: annotations)
+        if ContainerID.isID(containerID) {
+            process.containerID = containerID
+        } else if container.name == nil {
+            container.name = containerID
+        }
+        container = container.completed(by: process.container ?? ContainerParameters())
+        process.container = container.isEmpty ? nil : container
+        return process
     }
 
     /// Adds what does not change from call to call. What can't be had, or not in time, stays absent.
@@ -64,9 +89,11 @@ public final class HostParameters: Sendable {
         let bare = system
         let held = held.withLock { $0.take(for: original) }
         // A copy: what never comes back must not have the cache. The queue lets one in at a time.
-        let (known, folder) = (cache.withLock { $0 }, "\(proc)/\(original.processID)")
+        let (known, folder, containers) = (cache.withLock { $0 }, "\(proc)/\(original.processID)", containers)
         let found = bounded.run(withinSeconds: longest.completion) {
             var cache = known
+            var original = original
+            if let id = original.containerID { original.container = Self.described(original.container, id, containers, &cache) }
             let completed = Self.completed(original, bare, held ?? HeldFiles(folder: folder, expected: original), &cache)
             return (completed: completed, cache: cache)
         }
@@ -93,6 +120,16 @@ public final class HostParameters: Sendable {
         }
         system.libcVersion = files.libc.flatMap { cache.libcVersion($0.file, $0.library) }
         return (process, system)
+    }
+
+    /// What is known of a container with what its engine wrote down.
+    private static func described(
+        _ known: ContainerParameters?, _ id: String, _ containers: ContainerFiles, _ cache: inout FactCache
+    ) -> ContainerParameters? {
+        if let known, known.image != nil, known.name != nil { return known }
+        let written = cache.container(id, files: containers)
+        let both = (known ?? ContainerParameters()).completed(by: written ?? ContainerParameters())
+        return both.isEmpty ? nil : both
     }
 
     private static func uname() -> (hostName: String?, kernelRelease: String?) {

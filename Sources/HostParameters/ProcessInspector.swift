@@ -17,6 +17,7 @@ public struct ProcessInspector: Sendable {
     /// What can be had now; of a process that is gone nothing but its numbers.
     public func inspect(processID: Int32, threadID: Int32) -> ProcessParameters {
         let folder = "\(proc)/\(processID)"
+        let cgroup = SystemFiles.text(folder + "/cgroup") ?? ""
         let status = ProcessStatus(folder)
         let sockets = ProcessSockets(process: folder, processID: proc == "/proc" ? processID : nil)
         return ProcessParameters(
@@ -24,8 +25,9 @@ public struct ProcessInspector: Sendable {
             executable: SystemFiles.link(folder + "/exe").map { Executable(path: $0) },
             parents: parents(of: status?.parentID), userID: status?.userID,
             userName: status?.userID.flatMap { userName($0, root: folder + "/root") },
-            containerID: SystemFiles.text(folder + "/cgroup").flatMap(ContainerID.find), listening: sockets.listening,
-            connected: sockets.connected)
+            containerID: ContainerID.find(in: cgroup),
+            container: PodID.find(in: cgroup).map { ContainerParameters(pod: .init(uid: $0)) },
+            listening: sockets.listening, connected: sockets.connected)
     }
 
     private func name(_ folder: String) -> String? {

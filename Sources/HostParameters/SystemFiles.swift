@@ -37,6 +37,30 @@ enum SystemFiles {
         read(path, most: most, followLinks: followLinks).map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// The whole of a regular file below a folder, at most so many bytes of it. Below the folder no link is followed, so
+    /// that whoever may write there leads nowhere else; the folder's own path may have links: it is the administrator's.
+    static func read(in folder: String, _ names: [String], most: Int) -> [UInt8]? {
+        var current = open(folder, pathOnly | O_DIRECTORY | O_CLOEXEC)
+        for (index, name) in names.enumerated() {
+            guard current >= 0 else { return nil }
+            let folder = current
+            defer { close(folder) }
+            guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(UInt8(ascii: "/")) else { return nil }
+            let isLast = index == names.count - 1
+            let next = openat(folder, name, O_CLOEXEC | O_NOFOLLOW | (isLast ? O_RDONLY | O_NONBLOCK : pathOnly | O_DIRECTORY))
+            if isLast {
+                guard next >= 0 else { return nil }
+                defer { close(next) }
+                // One byte more tells a file that is too long: half of it would be read as something else.
+                guard let bytes = read(next, most: most + 1), bytes.count <= most else { return nil }
+                return bytes
+            }
+            current = next
+        }
+        if current >= 0 { close(current) }
+        return nil
+    }
+
     static func link(_ path: String) -> String? {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink(path, &buffer, buffer.count)

@@ -19,24 +19,39 @@ struct EventReading {
             return Observation(
                 architecture: architecture, call: event.call, instructionPointer: event.callersAddress, region: region,
                 sendBuffer: sendBuffer, callersCode: callersCode)
-        case .library, .deeper:
+        case .library:
             guard let caller = region(event.region, at: event.callersAddress) else { return nil }
-            let library = MemoryRegion(
-                start: event.library.start, end: max(event.library.end, event.library.start + 1),
-                protection: event.library.protection, backing: backing(event.library, at: event.instructionPointer))
             return Observation(
                 architecture: architecture, call: event.call, instructionPointer: event.instructionPointer, region: library,
                 returnAddresses: [.init(address: event.callersAddress, region: caller)], sendBuffer: sendBuffer,
                 callersCode: callersCode)
-        case .unattributable, .uninspectable:
+        case .deeper:
+            guard let deeper = region(event.region, at: event.deeperAddress) else { return nil }
+            // The library's caller is an image, of which no more is told: the library stands for it.
+            return Observation(
+                architecture: architecture, call: event.call, instructionPointer: event.instructionPointer, region: library,
+                returnAddresses: [
+                    .init(address: event.instructionPointer, region: library), .init(address: event.deeperAddress, region: deeper),
+                ])
+        case .unattributable, .uninspectable, .program:
             return nil
         }
+    }
+
+    /// What the instruction that entered the kernel lies in.
+    private var library: MemoryRegion {
+        MemoryRegion(
+            start: event.library.start, end: max(event.library.end, event.library.start + 1),
+            protection: event.library.protection, backing: backing(event.library, at: event.instructionPointer))
     }
 
     /// `nil`: the image's page is as its file has it.
     private func region(_ region: KernelEvent.Region, at address: UInt64) -> MemoryRegion? {
         let backing = backing(region, at: address)
-        if region.backing == EPITOPE_BACKING_IMAGE.rawValue, case .image = backing { return nil }
+        switch backing {
+        case .image, .kernel: return nil
+        default: break
+        }
         guard region.start < region.end else { return nil }
         return MemoryRegion(start: region.start, end: region.end, protection: region.protection, backing: backing)
     }
@@ -44,24 +59,25 @@ struct EventReading {
     private func backing(_ region: KernelEvent.Region, at address: UInt64) -> MemoryBacking {
         let name = mappings.name(of: region.start)
         switch UInt32(region.backing) {
-        case EPITOPE_BACKING_KERNEL.rawValue: return .kernel
+        case EPITOPE_BACKING_KERNEL.rawValue:
+            return region.mayBeWritten && isWritten(at: address) ? .writtenImagePage(path: name ?? "[vdso]") : .kernel
         case EPITOPE_BACKING_STACK.rawValue: return .stack
         case EPITOPE_BACKING_HEAP.rawValue: return .heap
         case EPITOPE_BACKING_WRITTEN_IMAGE.rawValue: return .writtenImagePage(path: name ?? "")
         case EPITOPE_BACKING_MEMORY_FILE.rawValue: return .memoryFile(name: name ?? "")
         case EPITOPE_BACKING_IMAGE.rawValue:
-            // Both pages, where the instruction lies across two.
-            let isWritten =
-                region.mayBeWritten
-                && (mappings.isWritten(address - 1) || (address & 0xFFF == 1 && mappings.isWritten(address - 2)))
-            return isWritten ? .writtenImagePage(path: name ?? "") : .image(path: name ?? "")
+            return region.mayBeWritten && isWritten(at: address) ? .writtenImagePage(path: name ?? "") : .image(path: name ?? "")
         default: return .anonymous
         }
     }
 
+    /// Both pages, where the instruction lies across two.
+    private func isWritten(at address: UInt64) -> Bool {
+        mappings.isWritten(address - 1) || (address & 0xFFF == 1 && mappings.isWritten(address - 2))
+    }
+
     private var sendBuffer: SendBuffer? {
-        guard event.call.family == .send, let payload = event.payload else { return nil }
-        return SendBuffer(messages: [[payload]])
+        event.call.family == .send && !event.sendBuffer.messages.isEmpty ? event.sendBuffer : nil
     }
 
     /// The 32 bytes that end at the caller's address, and the 32 around it, down to 16 where the region begins later.
@@ -77,10 +93,10 @@ struct EventReading {
 
     /// What was cut out in the kernel, before the call was answered.
     var extractedCode: ExtractedCode {
-        let whole = event.region.end - event.region.start
+        let region = event.finding == .deeper ? event.library : event.region
         return ExtractedCode(
             base: event.code.start, bytes: event.code.bytes,
-            isWholeRegion: event.code.start == event.region.start && UInt64(event.code.bytes.count) == whole)
+            isWholeRegion: event.code.start == region.start && UInt64(event.code.bytes.count) == region.end - region.start)
     }
 
     /// The call's arguments as far as they were copied.
@@ -93,7 +109,7 @@ struct EventReading {
         case .bind: result.local = named ?? result.local
         default: result.peer = named ?? result.peer
         }
-        if event.call.family == .send { result.payloadLength = event.payload?.length }
+        if event.call.family == .send, event.payloadLength > 0 { result.payloadLength = event.payloadLength }
         return result
     }
 }

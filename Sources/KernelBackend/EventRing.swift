@@ -26,7 +26,9 @@ struct EventRing: ~Copyable {
         var length = 0
         var place: UInt64 = 0
         guard let record = epitope_ring_take(pointer, &length, &place) else { return nil }
-        guard length >= MemoryLayout<epitope_event>.size else { return (nil, place) }
+        // An event ends with the last of its payload that is used. What lies behind it in the ring, which is mapped twice in a
+        // row, can be read and is not looked at.
+        guard length >= epitope_event_least() else { return (nil, place) }
         return (KernelEvent(record.assumingMemoryBound(to: epitope_event.self)), place)
     }
 

@@ -1,5 +1,6 @@
 import CProcessFiles
 import Foundation
+import SystemCalls
 
 /// The process of an event, if it is still that one: process numbers are given out anew.
 struct HeldProcess: ~Copyable {
@@ -33,7 +34,7 @@ struct HeldProcess: ~Copyable {
 
     /// The 22nd field of `/proc/PID/stat`; the second, a name in parentheses, may hold anything.
     private static func startTicks(_ processID: Int32) -> UInt64? {
-        guard let text = try? String(contentsOfFile: "/proc/\(processID)/stat", encoding: .utf8),
+        guard let text = ProcFile.text("/proc/\(processID)/stat"),
             let name = text.lastIndex(of: ")")
         else { return nil }
         let fields = text[text.index(after: name)...].split(separator: " ")

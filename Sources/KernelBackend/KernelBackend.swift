@@ -24,6 +24,8 @@ public final class KernelBackend: BehaviourBlockingBackend {
         public var actedUpon: UInt64 = 0
         /// Calls that could not be inspected: the address space was busy, or there was no room to work in.
         public var uninspectable: UInt64 = 0
+        /// Calls that a thread of the kernel's made for a ring, where nobody is known to have handed the request over.
+        public var unattributable: UInt64 = 0
         public var excused: UInt64 = 0
         /// Processes marked since the start.
         public var marked: UInt64 = 0
@@ -75,11 +77,13 @@ public final class KernelBackend: BehaviourBlockingBackend {
     private let bounded = BoundedWork()
     private let ring: Mutex<EventRing>
     private let policy: Mutex<Policy>
+    private let excuses = Mutex(ExcuseEntries())
     private let processParameters: @Sendable (Int32, Int32) -> ProcessParameters
     private let calls = ReportedCalls()
     private let noticesEnd: AsyncStream<Notice>.Continuation
     private let readingEnd: AsyncStream<Never>.Continuation
     private let ending = Mutex<Ending?>(nil)
+    private let copies = Mutex(KnownCopies())
     private let turns = Atomic<UInt64>(0)
 
     /// What becomes of protection when this process reads no more.
@@ -93,6 +97,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
     /// Loads the kernel program, attaches it, and marks what came before it.
     ///
     /// - Parameters:
+    ///   - excuses: who is excused; ``set(_:)-(ExcuseTable)`` puts others in force.
     ///   - level: `nil` for the best that the kernel offers.
     ///   - folder: where the program is held, so that it outlives this process: on a bpffs, for root alone. What an earlier
     ///     agent left there is taken over. `nil`: nowhere.
@@ -101,7 +106,8 @@ public final class KernelBackend: BehaviourBlockingBackend {
     ///     it is. The default gives the ids only.
     /// - Throws: `kernel-program-not-allowed`, `kernel-program-refused`, `holding-folder-unusable`.
     public init(
-        policy: Policy = .default, level: ProtectionLevel? = nil, heldIn folder: String? = nil, beginsAtOnce: Bool = true,
+        policy: Policy = .default, excuses: ExcuseTable = ExcuseTable(), level: ProtectionLevel? = nil,
+        heldIn folder: String? = nil, beginsAtOnce: Bool = true,
         processParameters: @escaping @Sendable (_ processID: Int32, _ threadID: Int32) -> ProcessParameters = {
             ProcessParameters(processID: $0, threadID: $1)
         }
@@ -114,6 +120,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
         ring = Mutex(try EventRing(of: program))
         (notices, noticesEnd) = AsyncStream.makeStream(of: Notice.self, bufferingPolicy: .bufferingOldest(Self.bufferedNotices))
         (reading, readingEnd) = AsyncStream.makeStream(of: Never.self)
+        try set(excuses)
         for frames in CLibraries.frames(bounded) where !program.set(frames) { break }
         // What is attached already marks what is new; now for the old.
         try program.findMarks()
@@ -147,6 +154,17 @@ public final class KernelBackend: BehaviourBlockingBackend {
     /// What becomes of protection, once this was told to stop.
     public var isEnding: Ending? { ending.withLock { $0 } }
 
+    /// Puts other excuses in force, one by one; the others hold meanwhile.
+    ///
+    /// - Throws: `kernel-program-refused` when there is no place for one. It holds for nobody; what came before it does.
+    public func set(_ table: ExcuseTable) throws(EpitopeError) {
+        let wanted = ExcuseEntries(table)
+        try excuses.withLock { (current) throws(EpitopeError) in
+            for (key, value) in wanted.steps(from: current) { try program.excuse(key.inKernel, value?.inKernel) }
+            current = wanted
+        }
+    }
+
     /// Grows as long as events are read: a reader that hangs can be told by it.
     public var turnsOfReading: UInt64 { turns.load(ordering: .relaxed) }
 
@@ -156,6 +174,9 @@ public final class KernelBackend: BehaviourBlockingBackend {
         try program.set(epitope_policy(policy, level: level))
     }
 
+    /// The policy in force.
+    public var currentPolicy: Policy { policy.withLock { $0 } }
+
     /// What was counted so far by the kernel program, from the first agent on that it was held for.
     public var statistics: Statistics { Statistics(program.counters) }
 
@@ -163,6 +184,12 @@ public final class KernelBackend: BehaviourBlockingBackend {
     /// its length in instructions.
     public var cost: (runs: UInt64, nanoseconds: UInt64, instructions: UInt32)? {
         program.cost(of: level.sendProgram)
+    }
+
+    /// The instructions of the program that sees every call, as the kernel runs them, and what each number of a system
+    /// call means to it.
+    package var instructions: (program: [UInt64], classes: [UInt8]) {
+        (program.instructions(of: level.sendProgram), CallClasses.table(.x86_64))
     }
 
     /// How long the end may wait for what was read to be reported, and then for the one call that is on its way.
@@ -188,6 +215,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
             while ending.withLock({ $0 == nil }) {
                 read()
                 giveBack()
+                for file in copies.withLock({ $0.takeNews() }) { program.know(file) }
                 ring.wait(milliseconds: 20)
                 turns.add(1, ordering: .relaxed)
             }
@@ -225,23 +253,34 @@ public final class KernelBackend: BehaviourBlockingBackend {
             notify(.uninspectable(call: event.call, processID: event.processID, name: event.command, wasDenied: event.answer != .passed))
         case .unattributable:
             notify(.unattributable(call: event.call, processID: event.processID, name: event.command, wasDenied: event.answer != .passed))
+        case .program:
+            _ = isSealedCopy(event)
         case .direct, .library, .deeper:
+            // What was judged before the kernel knew the copy.
+            if event.region.backing == EPITOPE_BACKING_MEMORY_FILE.rawValue, event.answer == .passed, isSealedCopy(event) { return false }
             return report(event)
         }
         return false
+    }
+
+    /// Whether the memory file of an event is a sealed copy of an image; the kernel is told, and holds it for one then.
+    private func isSealedCopy(_ event: KernelEvent) -> Bool {
+        copies.withLock { $0.find(event.region.file, processID: event.processID, at: event.time) }
     }
 
     private func report(_ event: KernelEvent) -> Bool {
         let policy = policy.withLock { $0 }
         // The event may be old: its process may have gone, and its number be another's.
         let process = HeldProcess(event.processID, startTime: event.startTime)
-        let reading = EventReading(event: event, mappings: ProcessMappings(process == nil ? nil : event.processID))
+        let reading = EventReading(event: event, mappings: ProcessMappings(process == nil ? nil : event.threadID))
         guard let observation = reading.observation() else {
             // Held for a look at one page, which is as the image's file has it.
             if event.answer == .stopped { _ = process?.send(SIGCONT) }
             return false
         }
-        var verdict = Verdict(on: observation, policy: policy)
+        var verdict = Verdict(on: observation, policy: policy, excused: event.excused)
+        // Sent only to be searched for the caller's code in what it sends, and there is none.
+        guard !verdict.evidence.isEmpty else { return false }
         verdict.action = action(event.answer, policy)
         var parameters = ProcessParameters(processID: event.processID, threadID: event.threadID)
         if process != nil {
@@ -294,7 +333,8 @@ extension KernelBackend.Statistics {
         self.init(
             inspected: value(EPITOPE_COUNT_INSPECTED), reported: value(EPITOPE_COUNT_REPORTED),
             repeated: value(EPITOPE_COUNT_REPEATED), dropped: value(EPITOPE_COUNT_DROPPED), actedUpon: value(EPITOPE_COUNT_ACTED),
-            uninspectable: value(EPITOPE_COUNT_BUSY) + value(EPITOPE_COUNT_NO_ROOM), excused: value(EPITOPE_COUNT_EXCUSED),
+            uninspectable: value(EPITOPE_COUNT_BUSY) + value(EPITOPE_COUNT_NO_ROOM),
+            unattributable: value(EPITOPE_COUNT_UNATTRIBUTABLE), excused: value(EPITOPE_COUNT_EXCUSED),
             marked: value(EPITOPE_COUNT_MARKED), marksAreFull: value(EPITOPE_COUNT_MARKS_FULL) > 0)
     }
 }

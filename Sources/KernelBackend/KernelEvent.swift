@@ -17,6 +17,8 @@ struct KernelEvent: Sendable {
     var answer: Answer
     var instructionPointer: UInt64
     var callersAddress: UInt64
+    /// The return address in unbacked memory, of ``Finding/deeper``; ``region`` is its mapping.
+    var deeperAddress: UInt64
     var region: Region
     var library: Region
     var arguments: [UInt64]
@@ -24,8 +26,12 @@ struct KernelEvent: Sendable {
     var socket: CallArguments
     var path: String
     var code: (start: UInt64, bytes: [UInt8])
-    var payload: SendBuffer.Piece?
+    /// What was to be sent, as far as it was copied; and how long it is.
+    var sendBuffer: SendBuffer
+    var payloadLength: UInt64
     var command: String
+    /// The kinds of evidence that don't count for the process.
+    var excused: Set<EvidenceKind>
 
     enum Finding: UInt32, Sendable {
         case direct = 1
@@ -33,6 +39,8 @@ struct KernelEvent: Sendable {
         case deeper
         case unattributable
         case uninspectable
+        /// No call: a program began whose image is the memory file of ``KernelEvent/region``.
+        case program
     }
 
     enum Answer: UInt32, Sendable {
@@ -49,6 +57,7 @@ struct KernelEvent: Sendable {
         var backing: UInt8
         /// Some page of this private mapping of an image was written.
         var mayBeWritten: Bool
+        var file: KernelFile
     }
 
     init?(_ pointer: UnsafePointer<epitope_event>) {
@@ -68,6 +77,7 @@ struct KernelEvent: Sendable {
         isNarrowCode = event.is_narrow_code != 0
         instructionPointer = event.instruction_pointer
         callersAddress = event.callers_address
+        deeperAddress = event.deeper_address
         region = Region(event.region)
         library = Region(event.library)
         arguments = withUnsafeBytes(of: event.arguments) { Array($0.bindMemory(to: UInt64.self)) }
@@ -75,14 +85,13 @@ struct KernelEvent: Sendable {
         socket = CallArguments(event.socket)
         path = Self.text(event.path)
         command = Self.text(event.command)
+        excused = epitope_policy.kinds(of: event.excused)
         let length = min(Int(event.code_length), Int(EPITOPE_CODE_BYTES))
         code = (event.code_start, Array(UnsafeBufferPointer(start: epitope_event_code(pointer), count: length)))
-        if event.payload_length > 0 {
-            let copied = min(Int(event.payload_copied), Int(EPITOPE_PAYLOAD_BYTES))
-            payload = SendBuffer.Piece(
-                address: event.payload_address, length: event.payload_length,
-                bytes: Array(UnsafeBufferPointer(start: epitope_event_payload(pointer), count: copied)))
-        }
+        let payload = UnsafeBufferPointer(start: epitope_event_payload(pointer), count: Int(EPITOPE_PAYLOAD_BYTES))
+        let pieces = withUnsafeBytes(of: event.pieces) { Array($0.bindMemory(to: epitope_piece.self).prefix(Int(event.piece_count))) }
+        sendBuffer = SendBuffer(pieces, payload: payload)
+        payloadLength = event.payload_length
     }
 
     private static func call(ofClass value: UInt32) -> CriticalCall {
@@ -96,6 +105,31 @@ struct KernelEvent: Sendable {
 
     private static func text<Field>(_ field: Field) -> String {
         withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+}
+
+/// A mapped file as the kernel program names it. Of a memory file no other has, or will have, all three.
+struct KernelFile: Hashable, Sendable {
+    var inode: UInt64
+    /// major << 20 | minor
+    var device: UInt32
+    /// 0 but for memory files.
+    var generation: UInt32
+}
+
+extension SendBuffer {
+    /// The pieces of an event by their message, with what was copied of each.
+    init(_ pieces: some Sequence<epitope_piece>, payload: UnsafeBufferPointer<UInt8>) {
+        var messages: [[Piece]] = []
+        var last: UInt32?
+        for piece in pieces {
+            let start = min(Int(piece.place), payload.count)
+            let bytes = Array(payload[start..<min(payload.count, start + Int(piece.copied))])
+            if piece.message != last { messages.append([]) }
+            last = piece.message
+            messages[messages.count - 1].append(Piece(address: piece.address, length: piece.length, bytes: bytes))
+        }
+        self.init(messages: messages)
     }
 }
 
@@ -126,5 +160,6 @@ extension KernelEvent.Region {
         protection = MemoryProtection(rawValue: region.protection)
         backing = region.backing
         mayBeWritten = region.may_be_written != 0
+        file = KernelFile(inode: region.inode, device: region.device, generation: region.generation)
     }
 }

@@ -55,9 +55,20 @@ extension epitope_policy {
         otherwise = killsInTheEnd ? EPITOPE_ANSWER_KILLED.rawValue : answer
     }
 
+    /// The bits of kinds of evidence.
+    static func bits(of kinds: Set<EvidenceKind>) -> UInt32 {
+        bits.reduce(0) { kinds.contains($1.0) ? $0 | $1.1 : $0 }
+    }
+
+    /// The kinds that bits stand for.
+    static func kinds(of bits: UInt32) -> Set<EvidenceKind> {
+        Set(Self.bits.filter { bits & $0.1 != 0 }.map(\.0))
+    }
+
     private static let bits: [(EvidenceKind, UInt32)] = [
         (.directCall, EPITOPE_KIND_DIRECT.rawValue), (.libraryCall, EPITOPE_KIND_LIBRARY.rawValue),
         (.writtenImagePage, EPITOPE_KIND_WRITTEN_IMAGE.rawValue), (.memoryFile, EPITOPE_KIND_MEMORY_FILE.rawValue),
         (.deeperInStack, EPITOPE_KIND_DEEPER.rawValue), (.unattributable, EPITOPE_KIND_UNATTRIBUTABLE.rawValue),
+        (.sendsItself, EPITOPE_KIND_SENDS_ITSELF.rawValue),
     ]
 }

@@ -32,7 +32,8 @@ struct LibraryFrames {
             let end = min(upper, bytes.count)
             guard lower + 8 < end else { continue }
             for place in (lower + 8)..<end where Self.mayReturnHere(bytes, place) {
-                guard let address = layout.address(ofFileOffset: UInt64(place - 1)), let size = table.frameSize(at: address),
+                guard let address = layout.address(ofFileOffset: UInt64(place - 1)),
+                    let size = Self.isSystemCall(bytes, place) ? table.frameSize(afterSystemCallAt: address) : table.frameSize(at: address),
                     let size = UInt32(exactly: size), size >= 8
                 else { continue }
                 sizes[UInt64(place - 1)] = size
@@ -40,10 +41,12 @@ struct LibraryFrames {
         }
     }
 
+    private static func isSystemCall(_ bytes: [UInt8], _ place: Int) -> Bool { bytes[place - 2] == 0x0F && bytes[place - 1] == 0x05 }
+
     /// Whether a system call, a relative call or a call through a register or memory may end right before a place. Bytes
     /// that only look like one do no harm: their frame is as the tables say.
     private static func mayReturnHere(_ bytes: [UInt8], _ place: Int) -> Bool {
-        if bytes[place - 2] == 0x0F && bytes[place - 1] == 0x05 { return true }
+        if isSystemCall(bytes, place) { return true }
         if bytes[place - 5] == 0xE8 { return true }
         for length in [2, 3, 4, 6, 7] where bytes[place - length] == 0xFF && bytes[place - length + 1] & 0x38 == 0x10 { return true }
         return false
@@ -82,7 +85,7 @@ enum CLibraries {
         let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.filter { Int($0) != nil } ?? []
         // Init first: the machine's own library.
         for process in processes.sorted(by: { Int($0)! < Int($1)! }) where found.count < most {
-            guard let maps = ProcessMappings.text(of: process) else { continue }
+            guard let maps = ProcFile.text("/proc/\(process)/maps") else { continue }
             for entry in MapEntry.entries(inMaps: maps) where entry.protection.contains(.execute) && isCLibrary(entry.name) {
                 let key = "\(entry.device) \(entry.inode) \(entry.offset)"
                 guard found[key] == nil, let offset = Int(exactly: entry.offset) else { continue }

@@ -78,13 +78,25 @@ final class LoadedProgram: Sendable {
         guard result == 0 else { throw Self.error(-result, "the policy could not be replaced", .tracepoints) }
     }
 
-    /// Sets the kinds of evidence that don't count for somebody; 0 takes the excuse away.
-    func excuse(_ key: epitope_excuse_key, kinds: UInt32) throws(EpitopeError) {
+    /// Sets what doesn't count for somebody; `nil` takes the excuse away.
+    func excuse(_ key: epitope_excuse_key, _ excuse: epitope_excuse?) throws(EpitopeError) {
         var key = key
-        let result = handle.withLock { epitope_program_excuse($0.pointer, &key, kinds) }
-        guard result == 0 || (kinds == 0 && result == -ENOENT) else {
+        let result: Int32
+        if var excuse {
+            result = handle.withLock { epitope_program_excuse($0.pointer, &key, &excuse) }
+        } else {
+            result = handle.withLock { epitope_program_excuse($0.pointer, &key, nil) }
+        }
+        guard result == 0 || (excuse == nil && result == -ENOENT) else {
             throw Self.error(-result, "the excuse could not be set", .tracepoints)
         }
+    }
+
+    /// Holds a memory file to be the image that it is a copy of. The map drops its oldest and so has a place for it; where
+    /// the kernel has none all the same, the file goes on being reported.
+    func know(_ copy: KernelFile) {
+        var file = epitope_file(inode: copy.inode, device: copy.device, generation: copy.generation)
+        _ = handle.withLock { epitope_program_know_copy($0.pointer, &file) }
     }
 
     /// Makes the frames of a library known. Whether all of them had a place.
@@ -116,6 +128,13 @@ final class LoadedProgram: Sendable {
             throw error
         }
         handle.withLock { $0.hasBegun = true }
+    }
+
+    /// A program's instructions, as the kernel runs them.
+    func instructions(of program: String) -> [UInt64] {
+        var instructions = [UInt64](repeating: 0, count: 1 << 16)
+        let count = handle.withLock { epitope_program_instructions($0.pointer, program, &instructions, UInt32(instructions.count)) }
+        return Array(instructions.prefix(Int(max(0, count))))
     }
 
     /// Takes away what earlier agents left. How many reports of theirs can't be read.

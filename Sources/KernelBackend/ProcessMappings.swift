@@ -14,17 +14,9 @@ struct ProcessMappings {
             self.names = names
             return
         }
-        let maps = Self.text(of: "\(processID)") ?? ""
+        let maps = ProcFile.text("/proc/\(processID)/maps") ?? ""
         for entry in MapEntry.entries(inMaps: maps) where !entry.name.isEmpty { names[entry.start] = entry.name }
         self.names = names
-    }
-
-    /// The most that is read of a process's mappings, in bytes: names of files are the process's to choose.
-    private static let largest = 16 << 20
-
-    /// `/proc/PID/maps`.
-    static func text(of process: String) -> String? {
-        RegularFile.bytes("/proc/\(process)/maps", most: largest).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// The name of the mapping that begins at an address.

@@ -97,6 +97,13 @@ public struct UnwindTable: Sendable {
         }
     }
 
+    /// The same after a system call, whose last byte lies at an address. C libraries end the description of what clones
+    /// a process right before its system call, since it would be wrong in the child; for the parent, which waits there
+    /// for a child of posix_spawn, what held before holds after.
+    public func frameSize(afterSystemCallAt address: UInt64) -> Int? {
+        frameSize(at: address) ?? (address > 2 ? frameSize(at: address - 2) : nil)
+    }
+
     /// The place of the description of the last function that begins at or before an address.
     private func description(for address: UInt64, _ raw: UnsafeRawBufferPointer) -> Int? {
         func entry(_ index: Int) -> (start: UInt64, description: Int)? {

@@ -3,32 +3,39 @@ import BehaviourBlocking
 import Foundation
 import HostFrontEnd
 import KernelBackend
+import SeccompBackend
 import Synchronization
 import UnixSignals
 
 /// The agent at work: what it says of itself, and how it ends.
 struct AgentSession: Sendable {
     let backend: KernelBackend
-    let action: Policy.Action
+    let containers: SeccompAgent?
+    /// What is counted besides, of containers.
+    let counted: @Sendable () -> [String: UInt64]
+    let upkeep: PolicyUpkeep
     let heldIn: String?
     let file: StatusFile
     let manager = ServiceManager.current
-    /// Takes the settings anew (SIGHUP).
-    private let reload: @Sendable () async -> Void
     private let began = Date()
 
     init(
-        _ backend: KernelBackend, action: Policy.Action, heldIn: String?, file: StatusFile, reload: @escaping @Sendable () async -> Void = {}
+        _ backend: KernelBackend, containers: SeccompAgent?, counted: @escaping @Sendable () -> [String: UInt64], upkeep: PolicyUpkeep,
+        heldIn: String?, file: StatusFile
     ) {
         self.backend = backend
-        self.action = action
+        self.containers = containers
+        self.counted = counted
+        self.upkeep = upkeep
         self.heldIn = heldIn
         self.file = file
-        self.reload = reload
     }
 
     var status: AgentStatus {
-        AgentStatus(level: backend.level, action: action, since: began, heldIn: heldIn, statistics: backend.statistics)
+        var status = AgentStatus(
+            level: backend.level, action: backend.currentPolicy.action, since: began, heldIn: heldIn, statistics: backend.statistics)
+        status.counted.merge(counted(), uniquingKeysWith: +)
+        return status
     }
 
     /// Runs until the agent is told to end and all that was seen is reported.
@@ -38,14 +45,13 @@ struct AgentSession: Sendable {
     ///   - stopped: nothing more is read: another agent may begin to.
     func run(_ report: @escaping @Sendable () async -> Void, stopped: @escaping @Sendable () -> Void) async {
         let signals = Task {
-            let trapped = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1, .sighup)
+            let trapped = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
             if let early = EarlySignals.taken { end(by: early) }
-            for await signal in trapped {
-                // However long it takes to reload, the agent can be ended.
-                if signal == .sighup { Task { await reloadNow() } } else { end(by: signal.rawValue) }
-            }
+            for await signal in trapped { end(by: signal.rawValue) }
         }
         let notices = Task { for await notice in backend.notices { Console.note("\(notice)") } }
+        let containerNotices = containers?.tell()
+        let upkeep = Task { await self.upkeep.run() }
         let beats = Task { await tellStatus() }
         let reading = Task {
             for await _ in backend.reading {}
@@ -58,16 +64,13 @@ struct AgentSession: Sendable {
         await reading.value
         signals.cancel()
         notices.cancel()
-    }
-
-    private func reloadNow() async {
-        manager?.tell(.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds()))
-        await reload()
-        manager?.tell(.ready)
+        containerNotices?.cancel()
+        upkeep.cancel()
     }
 
     private func end(by signal: Int32) {
         manager?.tell(.stopping)
+        containers?.stop()
         backend.stop(signal == LeavingSignal.number ? .leavingProtection : .withProtection)
     }
 
@@ -94,7 +97,7 @@ enum EarlySignals {
     private static let first = Atomic<Int32>(0)
 
     static func keep() {
-        // There is nothing to take anew yet.
+        // The policy that it would have read again was read just now.
         signal(SIGHUP, SIG_IGN)
         for number in [SIGTERM, SIGINT, LeavingSignal.number] {
             signal(number) { number in EarlySignals.first.store(number, ordering: .relaxed) }

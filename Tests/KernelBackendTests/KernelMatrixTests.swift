@@ -74,6 +74,23 @@ import TestSupport
         #expect(found.evidence.first?.kind == .libraryCall)
     }
 
+    /// The child of posix_spawn makes the call on a stack of its own; the parent, which waits, has the caller on its.
+    @Test(arguments: [[], ["thread"], ["stale"]]) func shellThatALibraryStartsForUnbackedCode(_ more: [String]) async throws {
+        let watch = try #require(Watch.shared)
+        let run = try await Fixtures.run("call-stub", ["library", "anonymous", "system", "0"] + more)
+        let expected = try #require(Announcement(run.output).callersAddress)
+        for _ in 0..<300 where !watch.all.contains(where: { $0.callersAddress == expected }) { try await Task.sleep(for: .milliseconds(10)) }
+        let found = try #require(watch.all.first { $0.callersAddress == expected }, "no report; output: \(run.output)")
+        #expect(found.call == .execve)
+        #expect(found.arguments.path == "/bin/sh")
+        #expect(found.evidence.first?.kind == .libraryCall)
+    }
+
+    /// Of a large mapping only the pages that were touched are there; the code is had all the same.
+    @Test(arguments: StubCase.forms) func codeAmongPagesThatAreNotThere(_ form: String) async throws {
+        try await callFromUnbackedMemory(StubCase(form: form, place: "large", call: "send"))
+    }
+
     @Test func codeThatSendsItself() async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)

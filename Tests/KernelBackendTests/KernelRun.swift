@@ -26,13 +26,33 @@ final class Watch: Sendable {
     var all: [StalledCall] { calls.withLock { $0 } }
 
     /// What was reported of a process; waits until something was, at most so long.
-    func calls(of process: Int32, atLeast count: Int = 1, milliseconds: Int = 3000) async -> [StalledCall] {
+    func calls(of process: Int32, atLeast count: Int = 1, milliseconds: Int = 10_000) async -> [StalledCall] {
         for _ in 0..<(milliseconds / 10) {
             let found = calls.withLock { $0.filter { $0.process.processID == process } }
             if found.count >= count { return found }
             try? await Task.sleep(for: .milliseconds(10))
         }
         return calls.withLock { $0.filter { $0.process.processID == process } }
+    }
+
+    /// The calls that could not be inspected, with their programs' names.
+    var uninspectable: [(call: CriticalCall, name: String)] {
+        notices.withLock { notices in
+            notices.compactMap {
+                guard case .uninspectable(let call, _, let name, _) = $0 else { return nil }
+                return (call, name)
+            }
+        }
+    }
+
+    /// What was reported from a caller's address, as likely as not of a child of the program that was run.
+    func calls(from address: UInt64, milliseconds: Int = 10_000) async -> [StalledCall] {
+        for _ in 0..<(milliseconds / 10) {
+            let found = calls.withLock { $0.filter { $0.callersAddress == address } }
+            if !found.isEmpty { return found }
+            try? await Task.sleep(for: .milliseconds(10))
+        }
+        return []
     }
 
     func notices(of process: Int32) -> [KernelBackend.Notice] {
@@ -45,6 +65,17 @@ final class Watch: Sendable {
                 case .unreadable, .leftOver: false
                 }
             }
+        }
+    }
+}
+
+extension KernelBackend {
+    /// Another one beside the tests' own. Loading takes a while, which is not to be one of the few threads' that tests share.
+    static func another(_ policy: Policy) async throws -> KernelBackend {
+        try await withCheckedThrowingContinuation { continuation in
+            Thread {
+                continuation.resume(with: Result { try KernelBackend(policy: policy, level: .tracepoints) })
+            }.start()
         }
     }
 }

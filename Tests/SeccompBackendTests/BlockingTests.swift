@@ -64,7 +64,7 @@ import TestSupport
         #expect(receiver.arrivals(datagrams: name.hasPrefix("send")) == 0)
     }
 
-    @Test(arguments: [[], ["thread"]]) func shellThatALibraryStartsForUnbackedCodeIsBlocked(_ more: [String]) async throws {
+    @Test(arguments: [[], ["thread"], ["stale"]]) func shellThatALibraryStartsForUnbackedCodeIsBlocked(_ more: [String]) async throws {
         let run = try await ProtectedRun.fixture("call-stub", ["library", "anonymous", "system", "0"] + more)
         let call = try #require(run.calls.first, "output: \(run.output)")
         #expect(call.call == .execve)

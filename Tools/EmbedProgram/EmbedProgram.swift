@@ -23,7 +23,7 @@ import Foundation
         guard clang.terminationStatus == 0 else { fail("\(arguments[2]) could not be compiled", 1) }
         let encoded = try Data(contentsOf: URL(fileURLWithPath: object)).base64EncodedString()
         let text = """
-            // Made by the KernelProgram plugin from bpf/epitope.bpf.c.
+            // Made by the KernelProgram plugin.
             enum KernelProgramObject {
                 /// The object file, in base64.
                 static let base64: StaticString = "\(encoded)"

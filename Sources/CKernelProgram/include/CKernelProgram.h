@@ -49,8 +49,10 @@ void epitope_program_unload(struct epitope_program *program);
 int epitope_program_find_marks(struct epitope_program *program);
 /* Replaces the policy in force. */
 int epitope_program_set_policy(struct epitope_program *program, const struct epitope_policy *policy);
-/* Sets (kinds 0: removes) an excuse. */
-int epitope_program_excuse(struct epitope_program *program, const struct epitope_excuse_key *key, uint32_t kinds);
+/* Sets an excuse; NULL: takes it away. */
+int epitope_program_excuse(struct epitope_program *program, const struct epitope_excuse_key *key, const struct epitope_excuse *excuse);
+/* Holds a memory file to be the image that it is a copy of. */
+int epitope_program_know_copy(struct epitope_program *program, const struct epitope_file *file);
 /* Makes the frame at a site known. -E2BIG: there is no place for more. */
 int epitope_program_set_frame(struct epitope_program *program, const struct epitope_site *site, uint32_t size);
 /* The counters, EPITOPE_COUNTERS of them, summed over processors. */
@@ -95,8 +97,13 @@ int epitope_sum_counters(int map, uint64_t *counters);
 int epitope_program_cost(struct epitope_program *program, const char *name, uint64_t *runs, uint64_t *nanoseconds,
                          uint32_t *instructions);
 
+/* The instructions of one of its programs as the kernel runs them, at most so many; how many there are. */
+int epitope_program_instructions(struct epitope_program *program, const char *name, uint64_t *instructions, uint32_t room);
+
 /* Arrays of an event that are too large for Swift's importer. */
 static inline const uint8_t *epitope_event_code(const struct epitope_event *event) { return event->code; }
+/* What every event has: all but its payload. */
+static inline size_t epitope_event_least(void) { return offsetof(struct epitope_event, payload); }
 static inline const uint8_t *epitope_event_payload(const struct epitope_event *event) { return event->payload; }
 
 /* Where the compiler of this side put a member, and where the kernel's side has it by the program's own type

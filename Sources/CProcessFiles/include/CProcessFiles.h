@@ -22,6 +22,10 @@ struct epitope_socket {
 /* Looks at a socket of a process through a duplicate of its descriptor; 0, or negative errno. */
 int epitope_read_socket(pid_t process, int descriptor, struct epitope_socket *result);
 
+/* What the kernel states of a mapping of an open file: for overlayfs and btrfs another device than fstat does, and
+ * for overlayfs another inode, too. Maps a page of it, and looks. */
+int epitope_mapped_identity(int descriptor, uint64_t *inode, uint32_t *device_major, uint32_t *device_minor);
+
 /* A handle (O_PATH) of what a path names within a folder, as if the folder were the root: links and ".." lead nowhere else, and
  * what is found is not opened (openat2(2), Linux 5.6). `follows`: whether a link at the path's end is followed. Negative errno. */
 int epitope_find_within(int folder, const char *path, int follows);

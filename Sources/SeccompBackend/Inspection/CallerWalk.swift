@@ -33,7 +33,9 @@ struct CallerWalk {
             var address = instructionPointer
             var top = stackPointer
             for _ in 0..<Self.mostFrames {
-                let size = tables.frameSize(at: address, in: span, thread: memory.thread) {
+                let size = tables.frameSize(
+                    at: address, in: span, isAfterSystemCall: address == instructionPointer, thread: memory.thread
+                ) {
                     space.entry(at: address - 1)?.name ?? ""
                 }
                 let (next, overflow) = top.addingReportingOverflow(UInt64(size))
