@@ -46,12 +46,19 @@ public enum PrivilegeDrop {
     /// Keeps what the agent needs from now on, of what it has, and makes sure that the rest is gone. Nothing that it
     /// executes gets a right; its memory is nobody's but its own.
     ///
-    /// Rights belong to threads: it refuses to work when there is a second one.
+    /// Rights belong to threads: it refuses to work when there is a second one, but for those that are known.
     ///
+    /// - Parameter threadsLeftBehind: threads that wait in the kernel and do nothing afterwards.
     /// - Returns: what it would need and does not have.
     /// - Throws: `privileges-not-dropped`.
-    public static func apply() throws(EpitopeError) -> Capabilities {
-        guard let before = rights(), before.threads == 1 else { throw failure("there is more than one thread", 0) }
+    public static func apply(threadsLeftBehind: Int = 0) throws(EpitopeError) -> Capabilities {
+        var threads = rights()?.threads
+        // One that is about to end is no more of use, but still counted.
+        for _ in 0..<200 where threads != 1 + threadsLeftBehind {
+            usleep(1000)
+            threads = rights()?.threads
+        }
+        guard threads == 1 + threadsLeftBehind else { throw failure("there is more than one thread", 0) }
         var had: UInt64 = 0
         try check(epitope_permitted_capabilities(&had), "read its capabilities")
         let wanted = Capabilities.afterLoading(kernelRelease: kernelRelease())

@@ -87,6 +87,8 @@ bool epitope_is_bpf_folder(const char *path) {
 struct looking {
     struct epitope_held *held;
     struct bpf_object *object;
+    bool programs;                 /* programs, else maps */
+    bool has_agent;
 };
 
 /* The map of a name in the folder, if it has this program's format. */
@@ -103,9 +105,10 @@ static int look(void *context, const char *folder, const char *name) {
     struct epitope_held *held = looking->held;
     uint32_t generation = epitope_generation_of(name), zero = 0;
     char path[EPITOPE_PATH];
+    if (looking->programs != (generation != 0)) return 0;
     if (generation) {
-        held->programs++;
-        if (generation > held->newest) held->newest = generation;
+        /* One that stands by, of an agent that never began, protects nobody. */
+        if (!looking->has_agent || generation == held->agent.generation) held->programs++;
         return 0;
     }
     const struct bpf_map *map = known(looking->object, folder, name);
@@ -118,7 +121,7 @@ static int look(void *context, const char *folder, const char *name) {
         int count = epitope_ring_count(descriptor);
         if (count > 0) *(map ? &held->unread : &held->unreadable) += (uint32_t)count;
     } else if (strncmp(name, "map-agents-", 11) == 0) {
-        bpf_map_lookup_elem(descriptor, &zero, &held->agent);
+        looking->has_agent = bpf_map_lookup_elem(descriptor, &zero, &held->agent) == 0;
     } else if (strncmp(name, "map-counters-", 13) == 0) {
         held->has_counters = epitope_sum_counters(descriptor, held->counters) == 0;
     }
@@ -128,9 +131,11 @@ static int look(void *context, const char *folder, const char *name) {
 
 int epitope_look_at_held(const char *folder, const void *bytes, size_t length, struct epitope_held *held) {
     memset(held, 0, sizeof *held);
-    struct looking looking = {held, bpf_object__open_mem(bytes, length, NULL)};
+    struct looking looking = {held, bpf_object__open_mem(bytes, length, NULL), false, false};
     if (!looking.object) return -errno;
     int result = epitope_each_held(folder, &looking, look);
+    looking.programs = true;
+    if (!result) result = epitope_each_held(folder, &looking, look);
     bpf_object__close(looking.object);
     return result == -ENOENT ? 0 : result;
 }
@@ -144,6 +149,7 @@ static int drop(void *context, const char *folder, const char *name) {
 
 int epitope_release_held(const char *folder) {
     int result = epitope_each_held(folder, NULL, drop);
-    if (!result && rmdir(folder)) result = -errno;
+    /* What others put there is theirs. */
+    if (!result && rmdir(folder) && errno != ENOTEMPTY) result = -errno;
     return result == -ENOENT ? 0 : result;
 }

@@ -258,7 +258,10 @@ struct epitope_program *epitope_program_load(const void *object, size_t length, 
     *error = load(program, object, length, level, wide_classes, narrow_classes, policy);
     log_room = NULL;
     if (*error) {
-        if (program->object) epitope_program_detach(program);
+        if (program->object) {
+            epitope_program_detach(program);
+            epitope_program_forget(program);
+        }
         epitope_program_unload(program);
         return NULL;
     }
@@ -337,15 +340,18 @@ int epitope_program_detach(struct epitope_program *program) {
     char path[EPITOPE_PATH];
     struct bpf_program *each;
     int result = 0;
-    if (program->folder) {
+    if (program->folder)
         bpf_object__for_each_program(each, program->object)
             if (!epitope_link_path(program->folder, program->generation, bpf_program__name(each), path) && unlink(path) && errno != ENOENT)
                 result = -errno;
-        /* The maps go with the last program, whosever it is. */
-        if (!result && epitope_each_held(program->folder, NULL, find_program) == 0) result = epitope_release_held(program->folder);
-    }
     while (program->link_count) bpf_link__destroy(program->links[--program->link_count]);
     return result;
+}
+
+int epitope_program_forget(struct epitope_program *program) {
+    /* They go with the last program, whosever it is. */
+    if (!program->folder || epitope_each_held(program->folder, NULL, find_program)) return 0;
+    return epitope_release_held(program->folder);
 }
 
 void epitope_program_unload(struct epitope_program *program) {

@@ -57,8 +57,16 @@ public struct HeldProtection: Hashable, Sendable {
 
     /// Makes the folder where there is none.
     static func prepare(_ folder: String) throws(EpitopeError) {
+        try check(folder)
         guard mkdir(folder, 0o700) == 0 || errno == EEXIST else { throw .unusable(folder, errno) }
-        guard epitope_is_bpf_folder(folder) else {
+    }
+
+    /// Whether a folder, which need not be there yet, can hold a program.
+    ///
+    /// - Throws: `holding-folder-unusable`.
+    public static func check(_ folder: String) throws(EpitopeError) {
+        let above = folder.lastIndex(of: "/").map { String(folder[..<$0]) } ?? "."
+        guard epitope_is_bpf_folder(folder) || epitope_is_bpf_folder(above.isEmpty ? "/" : above) else {
             throw EpitopeError(
                 .holdingFolderUnusable, "\(folder) is not on a bpffs: the kernel program can't be held there",
                 remedy: "mount one (mount -t bpf bpf /sys/fs/bpf), name a folder on one with --pins, or use --pins none")

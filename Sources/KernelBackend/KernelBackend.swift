@@ -40,6 +40,8 @@ public final class KernelBackend: BehaviourBlockingBackend {
         case signalFailed(processID: Int32)
         /// An earlier agent, of a version that means something else by an event's bytes, left reports that nobody read.
         case unreadable(reports: Int)
+        /// What an earlier agent left can't be taken away. Its program judges no more.
+        case leftOver(reason: String)
 
         public var description: String {
             switch self {
@@ -53,6 +55,8 @@ public final class KernelBackend: BehaviourBlockingBackend {
                 "process \(process) could not be signalled: it has gone"
             case .unreadable(let reports):
                 "\(reports) reports that an earlier version of the agent left can't be read by this one: they are lost"
+            case .leftOver(let reason):
+                "\(reason). It judges no more, but stays attached"
             }
         }
     }
@@ -70,6 +74,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
 
     private let program: LoadedProgram
     private let isHeld: Bool
+    private let bounded = BoundedWork()
     private let ring: Mutex<EventRing>
     private let policy: Mutex<Policy>
     private let excuses = Mutex(ExcuseEntries())
@@ -116,9 +121,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
         (notices, noticesEnd) = AsyncStream.makeStream(of: Notice.self, bufferingPolicy: .bufferingOldest(Self.bufferedNotices))
         (reading, readingEnd) = AsyncStream.makeStream(of: Never.self)
         try set(excuses)
-        for library in CLibraries.running() {
-            if let frames = LibraryFrames(library), !program.set(frames) { break }
-        }
+        for frames in CLibraries.frames(bounded) where !program.set(frames) { break }
         // What is attached already marks what is new; now for the old.
         try program.findMarks()
         if beginsAtOnce { try begin() }
@@ -130,8 +133,12 @@ public final class KernelBackend: BehaviourBlockingBackend {
     public func begin(takingOver takeOver: () throws(EpitopeError) -> Void = { () throws(EpitopeError) in }) throws(EpitopeError) {
         try program.begin(takeOver)
         ring.withLock { $0.restart() }
-        let unreadable = try program.retireOthers()
-        if unreadable > 0 { notify(.unreadable(reports: unreadable)) }
+        do throws(EpitopeError) {
+            let unreadable = try program.retireOthers()
+            if unreadable > 0 { notify(.unreadable(reports: unreadable)) }
+        } catch {
+            notify(.leftOver(reason: error.message))
+        }
         Thread { [self] in run() }.start()
     }
 
@@ -140,6 +147,12 @@ public final class KernelBackend: BehaviourBlockingBackend {
     public func stop(_ ending: Ending = .withProtection) {
         self.ending.withLock { $0 = $0 ?? (isHeld ? ending : .withProtection) }
     }
+
+    /// Threads that wait for a file whose file system doesn't answer. They do nothing more.
+    public var threadsLeftBehind: Int { bounded.abandoned }
+
+    /// What becomes of protection, once this was told to stop.
+    public var isEnding: Ending? { ending.withLock { $0 } }
 
     /// Puts other excuses in force, one by one; the others hold meanwhile.
     ///
@@ -151,9 +164,6 @@ public final class KernelBackend: BehaviourBlockingBackend {
             current = wanted
         }
     }
-
-    /// Whether protection stays in force, now that this was told to stop.
-    public var leavesProtection: Bool { ending.withLock { $0 } == .leavingProtection }
 
     /// Grows as long as events are read: a reader that hangs can be told by it.
     public var turnsOfReading: UInt64 { turns.load(ordering: .relaxed) }
@@ -215,14 +225,18 @@ public final class KernelBackend: BehaviourBlockingBackend {
             read()
             calls.finish()
             noticesEnd.finish()
-            guard isLeft else { return }
-            func settle(within time: Duration) {
-                let deadline = ContinuousClock.now + time
+            func settle(within time: Duration?) {
+                let deadline = time.map { ContinuousClock.now + $0 }
                 repeat {
                     giveBack()
                     if pending.isEmpty { return }
                     usleep(1000)
-                } while ContinuousClock.now < deadline
+                } while deadline.map { ContinuousClock.now < $0 } ?? true
+            }
+            guard isLeft else {
+                // Killed before that is done, it leaves the rest to the next.
+                if isHeld { settle(within: nil) }
+                return program.forget()
             }
             // What is not done with by then, the next agent reports.
             settle(within: Self.longestEnd.all)

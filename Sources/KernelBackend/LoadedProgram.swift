@@ -37,7 +37,10 @@ final class LoadedProgram: Sendable {
     deinit {
         handle.withLock { handle in
             // What never judged is not to be held.
-            if !handle.hasBegun { _ = epitope_program_detach(handle.pointer) }
+            if !handle.hasBegun {
+                _ = epitope_program_detach(handle.pointer)
+                _ = epitope_program_forget(handle.pointer)
+            }
             epitope_program_unload(handle.pointer)
         }
     }
@@ -146,6 +149,9 @@ final class LoadedProgram: Sendable {
 
     /// The program judges no more. Events can still be read.
     func detach() { _ = handle.withLock { epitope_program_detach($0.pointer) } }
+
+    /// Nothing is left for another agent.
+    func forget() { _ = handle.withLock { epitope_program_forget($0.pointer) } }
 
     /// The map that events come through; as long as this is there.
     var events: Int32 { handle.withLock { epitope_program_events($0.pointer) } }

@@ -46,8 +46,8 @@ struct AgentSession: Sendable {
     func run(_ report: @escaping @Sendable () async -> Void, stopped: @escaping @Sendable () -> Void) async {
         let signals = Task {
             let trapped = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
-            if let early = EarlySignals.taken { end(early) }
-            for await signal in trapped { end(signal.rawValue) }
+            if let early = EarlySignals.taken { end(by: early) }
+            for await signal in trapped { end(by: signal.rawValue) }
         }
         let notices = Task { for await notice in backend.notices { Console.note("\(notice)") } }
         let containerNotices = containers?.tell()
@@ -57,8 +57,6 @@ struct AgentSession: Sendable {
             for await _ in backend.reading {}
             beats.cancel()
             await beats.value
-            // What is still in force is told by the last word.
-            if backend.leavesProtection { file.write(status) } else { file.remove() }
             stopped()
         }
         manager?.tell(.ready, .status(status.summary))
@@ -70,7 +68,7 @@ struct AgentSession: Sendable {
         upkeep.cancel()
     }
 
-    private func end(_ signal: Int32) {
+    private func end(by signal: Int32) {
         manager?.tell(.stopping)
         containers?.stop()
         backend.stop(signal == LeavingSignal.number ? .leavingProtection : .withProtection)
@@ -79,7 +77,7 @@ struct AgentSession: Sendable {
     /// Every second: to people, and to the service manager, as long as events are read.
     private func tellStatus() async {
         var turns: UInt64 = 0
-        while !Task.isCancelled {
+        while !Task.isCancelled && backend.isEnding == nil {
             let now = status
             file.write(now)
             manager?.tell(.status(now.summary))
@@ -88,11 +86,13 @@ struct AgentSession: Sendable {
             turns = backend.turnsOfReading
             try? await Task.sleep(for: .seconds(1))
         }
+        // What stays in force is told by the last word.
+        if backend.isEnding == .leavingProtection { file.write(status) } else { file.remove() }
     }
 }
 
-/// A signal that comes when the program judges already, and the agent doesn't listen yet, is kept for when it does: to end by
-/// it at once would leave protection in force unasked.
+/// A signal that comes before the agent listens is kept for when it does: to end by it at once would leave protection in force
+/// unasked, that of this agent or of an earlier one.
 enum EarlySignals {
     private static let first = Atomic<Int32>(0)
 

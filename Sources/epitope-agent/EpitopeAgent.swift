@@ -58,7 +58,7 @@ struct EpitopeAgent: ParsableCommand {
     @Flag(help: "Say on standard error what is found, sent and counted.")
     var verbose = false
 
-    /// Rights belong to threads: until ``PrivilegeDrop`` this must stay the only one.
+    /// Rights belong to threads: until ``PrivilegeDrop`` this thread must stay the only one.
     mutating func run() throws {
         AgentEnvironment.clean()
         if containerOptions.printSeccompProfile { return Console.say(try containerOptions.profile()) }
@@ -70,6 +70,7 @@ struct EpitopeAgent: ParsableCommand {
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         var logger = Logger(label: "epitope-agent")
         logger.logLevel = verbose ? .info : .warning
+        EarlySignals.keep()
         let place = try AgentPlace(lifeCycle, &stateOptions)
         let file = StatusFile(directory: stateOptions.directory)
         if lifeCycle.release { return try place.release(file) }
@@ -90,14 +91,14 @@ struct EpitopeAgent: ParsableCommand {
         let backend = try KernelBackend(
             policy: policy, level: chosen, heldIn: place.heldIn, beginsAtOnce: false,
             processParameters: { parameters.inspect(processID: $0, threadID: $1) })
-        let missing = try PrivilegeDrop.apply()
+        let missing = try PrivilegeDrop.apply(threadsLeftBehind: backend.threadsLeftBehind)
         if !missing.isEmpty { Console.note("the agent was started without \(missing): it may not see, or not reach, some processes") }
+        if let early = EarlySignals.taken { return try place.endEarly(by: early, file) }
         // What starts threads comes after.
         let reporter = try HostReporter(stateOptions, packetOptions, parameters: parameters, logger: logger)
         let keeper = ExcuseKeeper(loaded.excuses)
         for problem in keeper.problems where !problem.isAbsence { Console.note("\(problem)") }
         try backend.set(keeper.table)
-        EarlySignals.keep()
         // An agent that is replaced has the socket until then.
         let listen = { [containerOptions] in try containerOptions.start(policy: loaded.policy, keeper: keeper, parameters: parameters) }
         var containers = lifeCycle.replace ? nil : try listen()

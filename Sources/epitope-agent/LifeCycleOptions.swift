@@ -61,7 +61,11 @@ struct AgentPlace {
         starting = try AgentLock(in: folder, named: "agent.starting")
         try starting.takeOrRefuse()
         if !replaces { try lock.takeOrRefuse() }
-        heldIn = try wanted.map { (path) throws(EpitopeError) in try PrivateFolder(path).path }
+        heldIn = try wanted.map { (path) throws(EpitopeError) in
+            // Before anything is made there.
+            try HeldProtection.check(path)
+            return try PrivateFolder(path).path
+        }
     }
 
     /// Sees to it that no other agent works here any more.
@@ -72,6 +76,14 @@ struct AgentPlace {
 
     /// Another agent may work here from now on.
     func leave() { lock.release() }
+
+    /// Ends before this agent's program began to judge. What an earlier one left in force ends, too, if that is what the signal
+    /// means and no agent works with it.
+    func endEarly(by signal: Int32, _ status: StatusFile) throws(EpitopeError) {
+        guard signal != LeavingSignal.number, !replaces, let heldIn else { return }
+        try HeldProtection.release(heldIn)
+        status.remove()
+    }
 
     /// Ends what an agent left in force.
     func release(_ status: StatusFile) throws(EpitopeError) {

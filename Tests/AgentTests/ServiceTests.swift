@@ -36,7 +36,7 @@ extension AgentTests {
             try Data(text.utf8).write(to: URL(fileURLWithPath: path))
             let verified = try await Command.run("/usr/bin/systemd-analyze", ["verify", path])
             #expect(verified.status == 0 && verified.errors.isEmpty, "\(verified.errors)")
-            let exposure = try await Command.run("/usr/bin/systemd-analyze", ["security", "--offline=true", "--threshold=35", path])
+            let exposure = try await Command.run("/usr/bin/systemd-analyze", ["security", "--offline=true", "--threshold=40", path])
             #expect(exposure.status == 0, "\(exposure.output)\(exposure.errors)")
         }
 

@@ -38,6 +38,8 @@ extension AgentTests {
             #expect(try await third.end(SIGKILL) == 128 + SIGKILL)
             #expect(try await place.status().status == 4)
             #expect(!series.hasEnded, "the last change came too late to be one")
+            // Its number is another process's by now, which gains nothing by that.
+            let heir = try await runAs(third.identifier, [Fixtures.path("call-stub"), "direct", "anonymous", "send", "\(receiver.port)"])
             let fourth = try await place.agent()
             #expect(try await place.status().status == 0)
             try await more(than: place.reported(of: series.identifier).count)
@@ -46,6 +48,7 @@ extension AgentTests {
             // It may have been ended between a call and its line.
             try? await eventually("all reports", seconds: 60) { Set(place.reported(of: series.identifier)).count >= calls }
             #expect((calls...calls + 1).contains(Set(place.reported(of: series.identifier)).count))
+            if heir { #expect(place.reported(of: third.identifier).count == 1) }
             // What the killed one had under way is in the log twice, and in the spool once.
             let packets = place.events.filter { $0.event == "spooled" }.compactMap(\.packet)
             #expect(packets.count == Set(packets).count)
@@ -53,6 +56,21 @@ extension AgentTests {
             #expect(try await place.status().output.contains("dropped 0"))
             #expect(try await fourth.end() == 0)
             #expect(try await place.held().isEmpty)
+        }
+
+        /// Runs a program until it had a number. `false`: this kernel doesn't let the next number be chosen.
+        private func runAs(_ number: pid_t, _ words: [String]) async throws -> Bool {
+            let next = "/proc/sys/kernel/ns_last_pid"
+            guard access(next, W_OK) == 0 else {
+                print("the agent's number is not given to another process: this kernel has no \(next)")
+                return false
+            }
+            let loop = """
+                for try in $(seq 200); do echo \(number - 1) >\(next); "$@" >/dev/null & [ $! = \(number) ] && wait && exit 0; wait; done; exit 1
+                """
+            let run = try await Command.run("/bin/sh", ["-c", loop, "sh"] + words, environment: Fixtures.environment)
+            try #require(run.status == 0, "other processes always came first")
+            return true
         }
 
         private func eventuallyEnds(_ agent: RunningProcess) async throws -> Int32? {

@@ -62,7 +62,7 @@ package final class Watch: Sendable {
                 // Before its exec the process is this one's child, whose other threads keep the address space busy.
                 case .uninspectable(_, let id, let name, _): id == process && name.hasPrefix("call-stub")
                 case .unattributable(_, let id, _, _), .signalFailed(let id): id == process
-                case .unreadable: false
+                case .unreadable, .leftOver: false
                 }
             }
         }

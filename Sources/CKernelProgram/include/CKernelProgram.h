@@ -38,8 +38,10 @@ int epitope_program_undo_begin(struct epitope_program *program, const struct epi
 int epitope_program_retire_others(struct epitope_program *program);
 /* This process reads no more; the program goes on. What needs an agent gets the policy's other answer. */
 int epitope_program_leave(struct epitope_program *program);
-/* Takes the program away: from now on nothing is judged, and nothing outlives this process. Events can still be read. */
+/* Takes the program away: from now on nothing is judged. Events can still be read, by the next agent if not by this one. */
 int epitope_program_detach(struct epitope_program *program);
+/* Takes away what else is held in the folder, if no other program is. */
+int epitope_program_forget(struct epitope_program *program);
 /* Frees. What is held in a folder stays in force. */
 void epitope_program_unload(struct epitope_program *program);
 
@@ -76,8 +78,7 @@ int epitope_ring_count(int map);
 
 /* What is held in a folder, whoever left it there. */
 struct epitope_held {
-    uint32_t programs;             /* attached programs; 0: nothing is in force */
-    uint32_t newest;               /* generation */
+    uint32_t programs;             /* attached programs that judge, or mark for them; 0: nothing is in force */
     uint32_t unread, unreadable;   /* reports; `unreadable`: of a version that means something else by their bytes */
     bool has_counters;             /* false: they are of another version */
     struct epitope_agent agent;
