@@ -254,7 +254,7 @@ let package = Package(
         tests(
             "KernelBackendTests",
             ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "KernelWatch", "CKernelProgram", "HostPolicy", "ProgramTrace", "EpitopeStubs", "call-stub", "inject-stub", "kernel-matrix", "memory-program"]),
-        tests("OrdinaryWorkTests", ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "KernelWatch", "HostPolicy"]),
+        tests("OrdinaryWorkTests", ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "KernelWatch", "HostPolicy", "epitope"]),
         tests("HostPolicyTests", ["EpitopeModel", "BehaviourBlocking", "HostPolicy"]),
         tests("AgentLifeCycleTests", ["EpitopeModel", "AgentLifeCycle", "HostFrontEnd", "KernelBackend"]),
         tests("AgentTests", ["EpitopeModel", "PacketCoding", "AgentLifeCycle", "HostStore", "EpitopeStubs", "epitope", "epitope-agent", "call-series", "call-stub"]),
