@@ -1,3 +1,4 @@
+import CProcessFiles
 import CSeccomp
 import EpitopeModel
 import Glibc
