@@ -17,7 +17,8 @@ import TestSupport
         let (run, arrived) = try await run(manner, "plain")
         let call = try #require(run.calls.first, "output: \(run.output)")
         #expect(call.call == .sendto)
-        #expect(call.evidence.map(\.kind) == [.memoryFile])
+        // Who called it lies there, too.
+        #expect(call.evidence.map(\.kind) == [.memoryFile, .deeperInStack])
         #expect(arrived == 1, "memory files are reported only")
     }
 
