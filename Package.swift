@@ -86,11 +86,14 @@ let package = Package(
             ["EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "TokenSequences", "WireProof", "StreamReassembly"]),
         pure("Rendering", ["EpitopeModel", "Signatures", crypto]),
         pure("PacketCoding", ["EpitopeModel", "Signatures", protobuf]),
+        shell("SettingsFiles", ["EpitopeModel"]),
 
         // The host.
         pure("UnwindTables"),
         .target(name: "CProcessFiles"),
         shell("SystemCalls", ["CProcessFiles", "EpitopeModel"]),
+        .target(name: "CPrivileges"),
+        shell("AgentLifeCycle", ["CPrivileges", "CProcessFiles", "EpitopeModel"]),
         .target(name: "CSeccomp"),
         shell("SeccompBackend", ["CProcessFiles", "CSeccomp", "EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables"]),
         library("CBpf", pkgConfig: "libbpf", package: "libbpf-dev"),
@@ -101,7 +104,8 @@ let package = Package(
             name: "KernelBackend",
             dependencies: ["CProcessFiles", "CKernelProgram", "EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables"],
             swiftSettings: strict, plugins: ["KernelProgram"]),
-        shell("HostParameters", ["CProcessFiles", "EpitopeModel", crypto]),
+        shell("HostParameters", ["CProcessFiles", "EpitopeModel", "SystemCalls", crypto]),
+        shell("HostPolicy", ["CProcessFiles", "EpitopeModel", "BehaviourBlocking", "SettingsFiles", "SystemCalls", "HostParameters"]),
         shell("HostStore", ["EpitopeModel", "Novelty", "PacketCoding", grdb]),
 
         // The channel.
@@ -121,11 +125,14 @@ let package = Package(
             "HostFrontEnd",
             [
                 "EpitopeModel", "BehaviourBlocking", "Extraction", "Novelty", "HostParameters", "HostStore", "HostPipeline",
-                "SecureChannel", "KernelBackend", argumentParser, logging,
+                "HostPolicy", "SecureChannel", "AgentLifeCycle", "KernelBackend", argumentParser, logging,
             ]),
         .executableTarget(
             name: "epitope-agent",
-            dependencies: ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "HostFrontEnd", "HostParameters", argumentParser, logging, unixSignals],
+            dependencies: [
+                "EpitopeModel", "BehaviourBlocking", "AgentLifeCycle", "KernelBackend", "SeccompBackend", "HostFrontEnd", "HostParameters",
+                "HostPolicy", argumentParser, logging, unixSignals,
+            ],
             swiftSettings: strict),
 
         // What signatures are proven with.
@@ -150,7 +157,7 @@ let package = Package(
         shell("SuricataDelivery", ["EpitopeModel", "Rendering", "Signatures", "ProgramRuns"]),
         shell(
             "CenterStore",
-            ["EpitopeModel", "Signatures", "Correlation", "Novelty", "PacketCoding", "Rendering", "TokenSequences", "SignatureMaking", "SignatureProving", "SecureChannel", grdb]),
+            ["EpitopeModel", "SettingsFiles", "Signatures", "Correlation", "Novelty", "PacketCoding", "Rendering", "TokenSequences", "SignatureMaking", "SignatureProving", "SecureChannel", grdb]),
         shell(
             "CenterServer",
             [
@@ -160,13 +167,13 @@ let package = Package(
         shell(
             "LocalCenter",
             [
-                "EpitopeModel", "Signatures", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore",
+                "EpitopeModel", "SettingsFiles", "Signatures", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore",
                 "CenterServer", "SignatureProving", "SuricataDelivery", logging, serviceLifecycle,
             ]),
         shell(
             "GlobalCenter",
             [
-                "EpitopeModel", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore",
+                "EpitopeModel", "SettingsFiles", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore",
                 "CenterServer", "SignatureProving", logging, serviceLifecycle,
             ]),
 
@@ -175,7 +182,7 @@ let package = Package(
             name: "epitope",
             dependencies: [
                 "EpitopeModel", "BehaviourBlocking", "Extraction", "Signatures", "Novelty", "PacketCoding", "Rendering",
-                "SeccompBackend", "KernelBackend", "HostParameters", "HostStore", "HostPipeline", "HostFrontEnd", "SecureChannel", "SuricataDelivery", "CenterStore",
+                "SeccompBackend", "AgentLifeCycle", "KernelBackend", "HostParameters", "HostPolicy", "SystemCalls", "HostStore", "HostPipeline", "HostFrontEnd", "SecureChannel", "SuricataDelivery", "CenterStore",
                 "CenterServer", "LocalCenter", "GlobalCenter", "Disassembly", "GoodwareIndex", "StreamReassembly", "WireProof",
                 "TokenSequences", "SignatureMaking", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance", "SignatureProving",
                 argumentParser, logging, serviceLifecycle, unixSignals,
@@ -186,8 +193,10 @@ let package = Package(
         .target(name: "EpitopeStubs", path: "Fixtures/Stubs"),
         .executableTarget(name: "call-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/CallStub"),
         .executableTarget(name: "memory-program", dependencies: ["EpitopeStubs"], path: "Fixtures/MemoryProgram"),
+        .executableTarget(name: "inject-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/InjectStub"),
         .executableTarget(name: "call-series", dependencies: ["EpitopeStubs"], path: "Fixtures/CallSeries"),
         .executableTarget(name: "call-cost", path: "Fixtures/CallCost"),
+        .executableTarget(name: "filter-dump", path: "Fixtures/FilterDump"),
         .target(name: "SampleNet", path: "Fixtures/SampleNet"),
         .executableTarget(name: "sample-service", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleService"),
         .executableTarget(name: "sample-sender", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleSender"),
@@ -198,15 +207,21 @@ let package = Package(
         // Values and frames that tests and benchmarks start from.
         .target(name: "TestSupport", dependencies: ["EpitopeModel", "Signatures"], path: "Tests/TestSupport", swiftSettings: strict),
 
+        .target(
+            name: "KernelWatch", dependencies: ["BehaviourBlocking", "EpitopeModel", "KernelBackend"], path: "Tests/KernelWatch",
+            swiftSettings: strict),
+
         // What runs in a machine of its own, with a kernel that has security hooks (Tests/KernelBackendTests/Machine).
         .executableTarget(
-            name: "kernel-matrix", dependencies: ["BehaviourBlocking", "EpitopeModel", "KernelBackend", "TestSupport", "call-stub"],
+            name: "kernel-matrix", dependencies: ["BehaviourBlocking", "EpitopeModel", "KernelBackend", "TestSupport", "call-stub", "inject-stub"],
             path: "Fixtures/KernelMatrix", swiftSettings: strict),
 
         // Benchmarks and experiments. None of them is a product.
+        .target(name: "ProgramMeasure", dependencies: ["CBpf"], path: "Fixtures/ProgramMeasure"),
+        .target(name: "ProgramTrace", path: "Fixtures/ProgramTrace", swiftSettings: strict),
         .executableTarget(
-            name: "program-cost", dependencies: ["BehaviourBlocking", "KernelBackend"], path: "Fixtures/ProgramCost",
-            swiftSettings: strict),
+            name: "program-cost", dependencies: ["BehaviourBlocking", "KernelBackend", "ProgramMeasure", "ProgramTrace"],
+            path: "Fixtures/ProgramCost", swiftSettings: strict, plugins: ["KernelProgram"]),
         .executableTarget(
             name: "signature-bench",
             dependencies: [
@@ -235,11 +250,16 @@ let package = Package(
         tests("PacketCodingTests", ["EpitopeModel", "Signatures", "PacketCoding"]),
         tests(
             "SeccompBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables", "SeccompBackend", "CSeccomp", "EpitopeStubs", "call-stub", "memory-program", "protect"]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables", "SeccompBackend", "CProcessFiles", "CSeccomp", "EpitopeStubs", "call-stub", "filter-dump", "memory-program", "protect", "sample-service"]),
         tests(
             "KernelBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "CKernelProgram", "EpitopeStubs", "call-stub", "kernel-matrix", "memory-program"]),
-        tests("HostParametersTests", ["EpitopeModel", "HostParameters", crypto]),
+            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "KernelWatch", "CKernelProgram", "HostPolicy", "ProgramTrace", "EpitopeStubs", "call-stub", "inject-stub", "kernel-matrix", "memory-program"]),
+        tests("OrdinaryWorkTests", ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "KernelWatch", "HostPolicy", "epitope"]),
+        tests("HostPolicyTests", ["EpitopeModel", "BehaviourBlocking", "HostPolicy"]),
+        tests("AgentLifeCycleTests", ["EpitopeModel", "AgentLifeCycle", "HostFrontEnd", "KernelBackend"]),
+        tests("AgentTests", ["EpitopeModel", "PacketCoding", "AgentLifeCycle", "HostStore", "EpitopeStubs", "epitope", "epitope-agent", "call-series", "call-stub"]),
+        tests("AgentServiceTests", ["epitope-agent", "call-stub"]),
+        tests("HostParametersTests", ["EpitopeModel", "SystemCalls", "HostParameters", crypto]),
         tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
         tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostParameters", "HostStore", "HostPipeline", logging]),
         tests("SecureChannelTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "CenterServer", "Signatures", crypto, x509, swiftASN1, logging, nioCore, nioPosix, nioSSL, nioHTTP1, asyncHTTPClient, serviceLifecycle]),
@@ -256,7 +276,7 @@ let package = Package(
                 "Rendering", "PacketCoding", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance", "SignatureProving",
             ]),
         tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
-        tests("EndToEndTests", ["EpitopeModel", "Signatures", "Rendering", "PacketCoding", "epitope", "call-series", "call-stub", "sample-sender", "sample-service", grdb]),
-        tests("CenterTests", ["EpitopeModel", "Signatures", "GoodwareIndex", "GoodwareFiles", "SignatureMaking", "SignatureProving", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging, serviceLifecycle]),
+        tests("EndToEndTests", ["EpitopeModel", "Signatures", "Rendering", "PacketCoding", "epitope", "epitope-agent", "call-series", "call-stub", "sample-sender", "sample-service", grdb]),
+        tests("CenterTests", ["EpitopeModel", "SettingsFiles", "Signatures", "GoodwareIndex", "GoodwareFiles", "SignatureMaking", "SignatureProving", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging, serviceLifecycle]),
     ]
 )

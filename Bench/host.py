@@ -187,8 +187,7 @@ def main():
 
     host_cost.show(costs, options.rounds, options.calls)
     if program:
-        print(f"the kernel program by the kernel's own count: {program['nanoseconds']:.0f} ns a run (two looks at the clock"
-              f" included), {program['instructions']:.0f} instructions in all")
+        host_cost.show_program(program)
     print(f"\nFrom the blocked call, {options.runs} runs: milliseconds")
     print(f"{'':30}{'median':>10}{'worst':>10}")
     rows = [("to the packet stored", to_stored), ("to the rule live", to_live), ("Suricata's bare reload", reloads)]

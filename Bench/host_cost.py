@@ -125,6 +125,15 @@ def nginx(prefix, folder):
     return float(next(line.split()[1] for line in out.splitlines() if line.startswith("Requests/sec")))
 
 
+def spawn(prefix, folder):
+    """Processes a second that a shell forks and lets execute a program, one after the other."""
+    count = 1500
+    script = f"for i in {{1..{count}}}; do /bin/true; done"
+    start = time.perf_counter()
+    run([*prefix, "bash", "-c", script], check=True)
+    return count / (time.perf_counter() - start)
+
+
 def measure(build, folder, calls, rounds, say):
     """FORM: {what: median}, the calls in nanoseconds, the loads in requests a second."""
     everything = forms(build, folder)
@@ -137,13 +146,14 @@ def measure(build, folder, calls, rounds, say):
                 row = {call: float(cost) for call, cost in (line.split() for line in out.splitlines())}
                 row["redis"] = redis(prefix, folder)
                 row["nginx"] = nginx(prefix, folder)
+                row["spawn"] = spawn(prefix, folder)
             for what, value in row.items():
                 values[name].setdefault(what, []).append(value)
     return {name: {what: statistics.median(numbers) for what, numbers in row.items()} for name, row in values.items()}
 
 
 def program_cost(build, calls):
-    """(nanoseconds a run, instructions) of the kernel program for processes without unbacked executable memory."""
+    """What the kernel program costs processes without unbacked executable memory, as program-cost prints it."""
     switch = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
     before = switch.read_text()
     switch.write_text("1")
@@ -164,19 +174,40 @@ def show(costs, rounds, calls):
             ratio = row[what] / base[what]
             cells.append(f"{row[what]:.0f} (x {ratio:.3f})")
         print(f"{what:14}" + "".join(f"{cell:>24}" for cell in cells))
-    print("getppid is no critical call: what it costs more under the agent is the tracepoint's own, which every system call of")
-    print("the machine pays where the kernel has no security hooks.")
+    print("getppid is no critical call: what it costs more under the agent is the tracepoint's own, by its nature: where the")
+    print("kernel has no security hooks, every system call of the machine takes the slower way in. By hooks only critical calls pay.")
+
+
+def unmarked(program):
+    """(by the tracepoint, by a hook): nanoseconds of the program itself for an unmarked process, what it takes to measure
+    them taken out."""
+    return program["tracepoint"] - program["counting"], program["hook"] - program["hook-empty"]
+
+
+def show_program(program):
+    tracepoint, hook = unmarked(program)
+    print("\nThe kernel program for a process without unbacked executable memory")
+    print(f"{'':14}{'ns a call':>12}{'instructions':>16}{'how it was timed':>20}")
+    print(f"{'tracepoint':14}{tracepoint:12.0f}{program['tracepoint-instructions']:16.0f}    by the kernel's count, less that of a"
+          f" program that does nothing ({program['counting']:.0f})")
+    print(f"{'other calls':14}{'':12}{program['other-instructions']:16.0f}    calls that are not critical, at the tracepoint")
+    print(f"{'hook':14}{hook:12.0f}{program['hook-instructions']:16.0f}    run a million times (BPF_PROG_TEST_RUN), less an"
+          f" empty one ({program['hook-empty']:.0f})")
+    print(f"Instructions are those executed, without the insides of the map's look-up; the whole program has {program['all-instructions']:.0f}.")
 
 
 def keys(costs, program):
     """What a script reads; a form that could not be had is left out."""
     base, parts = costs["unprotected"], []
     if program:
-        parts.append(f"call_ns_unmarked={program['nanoseconds']:.0f}")
+        tracepoint, hook = unmarked(program)
+        parts.append(f"call_ns_unmarked={tracepoint:.0f} hook_ns_unmarked={hook:.0f}"
+                     f" call_instructions_unmarked={program['tracepoint-instructions']:.0f}"
+                     f" hook_instructions_unmarked={program['hook-instructions']:.0f}")
     parts.append(f"call_ns_bare={base['sendto']:.0f} call_ns_seccomp={costs['run']['sendto']:.0f}")
     for name, prefix in (("agent", ""), ("run", "run_"), ("auditd", "auditd_")):
         if name in costs:
             if name == "agent":
                 parts.append(f"call_ns_agent={costs[name]['sendto']:.0f}")
-            parts += [f"{prefix}{load}_ratio={costs[name][load] / base[load]:.3f}" for load in ("redis", "nginx")]
+            parts += [f"{prefix}{load}_ratio={costs[name][load] / base[load]:.3f}" for load in ("redis", "nginx", "spawn")]
     return " ".join(parts)

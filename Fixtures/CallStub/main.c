@@ -1,29 +1,29 @@
 /* Places an inert stub in unbacked memory of one kind and has it make one call to loopback, so that tests can see
  * what behaviour blocking holds of it.
  *
- *   call-stub FORM PLACE CALL PORT [thread|stale]
+ *   call-stub FORM PLACE CALL PORT [MODE]
  *
- * "stale" is a second thread, the stack below whose frame is full of return addresses into this program: words that
- * the library's frame may leave standing.
+ * MODE is another way of being a process (modes.c): a thread; one whose first thread has gone (orphan); a child that shares
+ * memory (sharing-child), or that its parent waits for (vfork). "stale" is a thread, the stack below whose frame is full of
+ * return addresses into this program: words that the library's frame may leave standing.
  *
  * Prints the caller's address that is to be found and the stub's place, then the call's result:
  *
- *   expected 0x... base 0x... length N code HEX
+ *   expected 0x... base 0x... length N process N code HEX
  *   result R errno E
  *
  * Other uses: call-stub bench COUNT PORT   the mean time of a benign sendto
  *             call-stub repeat COUNT PORT  a direct send, COUNT times from one place
+ *             call-stub churn COUNT PORT   the same from COUNT places, while threads keep the address space busy
  */
-#define _GNU_SOURCE
-#include "EpitopeStubs.h"
+#include "call_stub.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/io_uring.h>
+#include <linux/aio_abi.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <spawn.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -32,80 +32,14 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PAGE = 4096 };
 extern char **environ;
 typedef long stub_function(long, long, long, long, long, long, long);
-
-/* A page of this program's own text, to be written over. */
-__asm__(".pushsection .text\n.balign 4096\nspare_text_page:\n.fill 4096, 1, 0xcc\n.popsection\n");
-extern uint8_t spare_text_page[];
 
 struct job {
     const char *form, *place, *call;
     uint16_t port;
     int stale;
 };
-
-static _Noreturn void fail(const char *what) {
-    perror(what);
-    exit(99);
-}
-
-static uint8_t *map_file(int descriptor) {
-    if (descriptor < 0 || ftruncate(descriptor, PAGE) != 0) fail("file");
-    uint8_t *written = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-    if (written == MAP_FAILED) fail("mmap");
-    return written;
-}
-
-/* Copies code to the place asked for, executable. `stack` is room on the stack. */
-static uint8_t *put(const char *place, const uint8_t *code, size_t length, uint8_t *stack) {
-    uint8_t *page;
-    if (strcmp(place, "heap") == 0) {
-        page = (uint8_t *)(((uintptr_t)sbrk(2 * PAGE) + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
-    } else if (strcmp(place, "stack") == 0) {
-        page = (uint8_t *)(((uintptr_t)stack + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
-    } else if (strcmp(place, "anonymous") == 0) {
-        page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    } else if (strcmp(place, "low") == 0) {
-        page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
-    } else if (strcmp(place, "large") == 0) {
-        page = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (page != MAP_FAILED) page += 7 * PAGE + 1000;
-        memcpy(page, code, length);
-        return page;
-    } else if (strcmp(place, "shared-anonymous") == 0) {
-        page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    } else if (strcmp(place, "memory-file") == 0 || strcmp(place, "unlinked-tmpfs") == 0 || strcmp(place, "deleted-image") == 0) {
-        char shared[] = "/dev/shm/epitope-XXXXXX", image[] = "/var/tmp/epitope-XXXXXX";
-        int descriptor = place[0] == 'm' ? memfd_create("stub", 0) : mkstemp(place[0] == 'u' ? shared : image);
-        uint8_t *written = map_file(descriptor);
-        memcpy(written, code, length);
-        munmap(written, PAGE);
-        if (place[0] == 'u') unlink(shared);
-        if (place[0] == 'd') unlink(image);
-        page = mmap(NULL, PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, descriptor, 0);
-        if (page == MAP_FAILED) fail("mmap");
-        return page;
-    } else if (strcmp(place, "written-by-device") == 0) {
-        /* The same page, through /proc/self/mem: no right of the mapping is changed. */
-        int memory = open("/proc/self/mem", O_RDWR);
-        if (memory < 0 || pwrite(memory, code, length, (off_t)(uintptr_t)spare_text_page) != (ssize_t)length) fail("/proc/self/mem");
-        close(memory);
-        return spare_text_page;
-    } else if (strcmp(place, "written-page") == 0) {
-        page = spare_text_page;
-        if (mprotect(page, PAGE, PROT_READ | PROT_WRITE) != 0) fail("mprotect");
-    } else {
-        fprintf(stderr, "unknown place %s\n", place);
-        exit(98);
-    }
-    if (page == MAP_FAILED) fail("mmap");
-    memcpy(page, code, length);
-    int protection = PROT_READ | PROT_EXEC | (strcmp(place, "stack") == 0 || strcmp(place, "heap") == 0 ? PROT_WRITE : 0);
-    if (mprotect(page, PAGE, protection) != 0) fail("mprotect");
-    return page;
-}
 
 /* Fills the stack below the caller's frame with an address of this program's own that follows a call instruction. */
 static __attribute__((noinline)) void litter(void) {
@@ -115,26 +49,20 @@ static __attribute__((noinline)) void litter(void) {
 }
 
 static void announce(const uint8_t *base, size_t length, size_t caller) {
-    printf("expected 0x%lx base 0x%lx length %zu code ", (unsigned long)(base + caller), (unsigned long)base, length);
+    printf("expected 0x%lx base 0x%lx length %zu process %d code ", (unsigned long)(base + caller), (unsigned long)base, length, getpid());
     for (size_t index = 0; index < length; index++) printf("%02x", base[index]);
     printf("\n");
     fflush(stdout);
 }
 
-/* A ring with one send in it, not yet handed over; `polled`: a thread of the kernel's takes it without a call. */
-static int prepare_ring(int datagrams, const char *payload, unsigned length, int polled) {
-    struct io_uring_params parameters = {.flags = polled ? IORING_SETUP_SQPOLL : 0, .sq_thread_idle = 1000};
-    int ring = (int)syscall(SYS_io_uring_setup, 4, &parameters);
-    if (ring < 0) fail("io_uring_setup");
-    size_t size = parameters.sq_off.array + parameters.sq_entries * sizeof(unsigned);
-    uint8_t *queue = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQ_RING);
-    struct io_uring_sqe *entries = mmap(NULL, parameters.sq_entries * sizeof *entries, PROT_READ | PROT_WRITE, MAP_SHARED, ring, IORING_OFF_SQES);
-    if (queue == MAP_FAILED || entries == MAP_FAILED) fail("ring");
-    entries[0] = (struct io_uring_sqe){.opcode = IORING_OP_SEND, .fd = datagrams, .addr = (uint64_t)(uintptr_t)payload, .len = length};
-    ((unsigned *)(queue + parameters.sq_off.array))[0] = 0;
-    __atomic_store_n((unsigned *)(queue + parameters.sq_off.tail), 1, __ATOMIC_RELEASE);
-    return ring;
+/* A socket that this program's own image connects: that is no business of the stub's. */
+static int connected(const struct sockaddr_in *address) {
+    int datagrams = socket(AF_INET, SOCK_DGRAM, 0);
+    if (connect(datagrams, (const void *)address, sizeof *address) != 0) fail("connect");
+    return datagrams;
 }
+
+enum { MESSAGES = 40 }; /* more than are listed in a report */
 
 static void *run(void *context) {
     const struct job *job = context;
@@ -160,11 +88,15 @@ static void *run(void *context) {
     /* What the call points to lies below 4 GiB, where a 32-bit call can reach it too. */
     struct {
         struct sockaddr_in address;
-        char payload[128];
+        char payload[192];
         struct iovec piece[2];
-        struct mmsghdr messages[2];
+        struct mmsghdr messages[MESSAGES];
         char path[32], name[32], *arguments[2];
-    } *data = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+        struct iovec copy[3];
+        struct iocb request, *requests;
+        struct io_uring_params ring;
+        pthread_t thread;
+    } *data = mmap(NULL, 3 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
     if (data == MAP_FAILED) fail("mmap");
     data->address.sin_family = AF_INET;
     data->address.sin_port = htons(job->port);
@@ -178,7 +110,11 @@ static void *run(void *context) {
     }
     data->piece[0] = (struct iovec){data->payload, 2};
     data->piece[1] = (struct iovec){data->payload + 2, payload - 2};
-    for (int index = 0; index < 2; index++)
+    /* Its own code: in the last of three pieces, or where it lies. */
+    memcpy(data->payload + 64, base, length < 64 ? length : 64);
+    data->copy[0] = data->copy[1] = data->piece[0];
+    data->copy[2] = (struct iovec){data->payload + 64, length < 64 ? length : 64};
+    for (int index = 0; index < MESSAGES; index++)
         data->messages[index].msg_hdr = (struct msghdr){
             .msg_name = &data->address, .msg_namelen = sizeof data->address, .msg_iov = data->piece, .msg_iovlen = 2};
     strcpy(data->path, "/bin/true");
@@ -186,6 +122,7 @@ static void *run(void *context) {
     data->arguments[0] = data->name;
 
     long number = 0, a[6] = {0};
+    struct io_uring_sqe after = {0};
     void *function = NULL;
     int is_datagram = strncmp(call, "send", 4) == 0;
     int descriptor = socket(AF_INET, is_datagram ? SOCK_DGRAM : SOCK_STREAM, 0);
@@ -214,27 +151,65 @@ static void *run(void *context) {
     } else if (strcmp(call, "sendmmsg") == 0) {
         number = SYS_sendmmsg, function = sendmmsg, a[0] = descriptor, a[1] = (long)data->messages, a[2] = 2;
     } else if (strcmp(call, "write") == 0 || strcmp(call, "writev") == 0) {
-        /* The fixture's own image connects: that is no business of the stub's. */
-        int datagrams = socket(AF_INET, SOCK_DGRAM, 0), whole = call[5] == 0;
-        if (connect(datagrams, (void *)&data->address, sizeof data->address) != 0) fail("connect");
+        int datagrams = connected(&data->address), whole = call[5] == 0;
         number = whole ? SYS_write : SYS_writev, function = whole ? (void *)write : (void *)writev;
         a[0] = datagrams, a[1] = whole ? (long)data->payload : (long)data->piece, a[2] = whole ? (long)payload : 2;
     } else if (strcmp(call, "sendfile") == 0 || strcmp(call, "splice") == 0) {
-        int datagrams = socket(AF_INET, SOCK_DGRAM, 0), file = memfd_create("payload", 0), ends[2], splices = call[1] == 'p';
-        if (connect(datagrams, (void *)&data->address, sizeof data->address) != 0) fail("connect");
+        int datagrams = connected(&data->address), file = memfd_create("payload", 0), ends[2], splices = call[1] == 'p';
         if (pipe(ends) != 0 || write(ends[1], "inert", 5) != 5) fail("pipe");
         if (write(file, "inert", 5) != 5 || lseek(file, 0, SEEK_SET) != 0) fail("file");
         number = splices ? SYS_splice : SYS_sendfile, function = splices ? (void *)splice : (void *)sendfile;
         a[0] = splices ? ends[0] : datagrams, a[1] = splices ? 0 : file, a[2] = splices ? datagrams : 0;
         a[3] = splices ? 0 : 5, a[4] = 5;
-    } else if (strcmp(call, "ring") == 0 || strcmp(call, "ring-poll") == 0) {
-        int datagrams = socket(AF_INET, SOCK_DGRAM, 0);
-        if (connect(datagrams, (void *)&data->address, sizeof data->address) != 0) fail("connect");
-        int ring = prepare_ring(datagrams, data->payload, 5, call[4] != 0);
-        number = SYS_io_uring_enter, function = syscall;
-        if (direct) a[0] = ring, a[1] = 1, a[2] = 1, a[3] = 1 /* IORING_ENTER_GETEVENTS */;
-        else a[0] = SYS_io_uring_enter, a[1] = ring, a[2] = 1, a[3] = 1, a[4] = 1;
-        if (call[4] != 0) usleep(200000); /* the kernel's thread takes it by itself */
+    } else if (strcmp(call, "sendmsg-copy") == 0) {
+        data->messages[0].msg_hdr.msg_iov = data->copy, data->messages[0].msg_hdr.msg_iovlen = 3;
+        number = SYS_sendmsg, function = sendmsg, a[0] = descriptor, a[1] = (long)&data->messages[0].msg_hdr;
+    } else if (strcmp(call, "sendmmsg-copy") == 0 || strcmp(call, "sendmmsg-self") == 0) {
+        /* A copy of its code in the second message, or the code itself in the last of many. */
+        int copies = call[9] == 'c', last = copies ? 1 : MESSAGES - 1;
+        if (!copies) data->copy[2].iov_base = base;
+        data->messages[last].msg_hdr.msg_iov = data->copy, data->messages[last].msg_hdr.msg_iovlen = 3;
+        number = SYS_sendmmsg, function = sendmmsg, a[0] = descriptor, a[1] = (long)data->messages, a[2] = last + 1;
+    } else if (strcmp(call, "pwritev2") == 0) {
+        int datagrams = connected(&data->address);
+        number = SYS_pwritev2, function = pwritev2, a[0] = datagrams, a[1] = (long)data->piece, a[2] = 2, a[3] = -1;
+        if (direct) a[4] = -1;
+    } else if (strcmp(call, "submit") == 0) {
+        aio_context_t queue = 0;
+        if (syscall(SYS_io_setup, 4, &queue) != 0) fail("io_setup");
+        data->request = (struct iocb){.aio_lio_opcode = IOCB_CMD_PWRITE, .aio_fildes = (uint32_t)connected(&data->address),
+            .aio_buf = (uint64_t)(uintptr_t)data->payload, .aio_nbytes = 5};
+        data->requests = &data->request;
+        number = SYS_io_submit, function = syscall;
+        int shift = direct ? 0 : 1;
+        a[0] = SYS_io_submit, a[shift] = (long)queue, a[shift + 1] = 1, a[shift + 2] = (long)&data->requests;
+    } else if (strcmp(call, "start") == 0) {
+        /* The thread runs the library's own function: nothing of the stub's is on its stack. */
+        function = pthread_create, a[0] = (long)&data->thread, a[2] = (long)system, a[3] = (long)data->path;
+    } else if (strcmp(call, "spawn") == 0) {
+        function = posix_spawn, a[1] = (long)data->path, a[4] = (long)data->arguments, a[5] = (long)environ;
+    } else if (strncmp(call, "ring", 4) == 0) {
+        enum ring_form form = strcmp(call, "ring-aside") == 0 ? RING_ASIDE : strcmp(call, "ring-later") == 0 ? RING_LATER :
+            strcmp(call, "ring-poll") == 0 || strcmp(call, "ring-setup") == 0 ? RING_POLLED : RING_AT_ONCE;
+        struct io_uring_sqe request = {.opcode = IORING_OP_SEND, .fd = connected(&data->address), .addr = (uint64_t)(uintptr_t)data->payload, .len = 5};
+        if (strcmp(call, "ring-connect") == 0)
+            request = (struct io_uring_sqe){.opcode = IORING_OP_CONNECT, .fd = socket(AF_INET, SOCK_STREAM, 0), .addr = (uint64_t)address, .off = sizeof data->address};
+        int shift = direct ? 0 : 1;
+        function = syscall;
+        if (strcmp(call, "ring-setup") == 0) {
+            /* The stub makes the ring; what is put into it is sent without a further call. */
+            data->ring = (struct io_uring_params){.flags = IORING_SETUP_SQPOLL, .sq_thread_idle = 1000};
+            number = SYS_io_uring_setup;
+            a[0] = number, a[shift] = 4, a[shift + 1] = (long)&data->ring;
+            after = request;
+        } else {
+            int ring = make_ring(form, &data->ring);
+            unsigned count = fill_ring(ring, &data->ring, form, request);
+            number = SYS_io_uring_enter;
+            a[0] = number, a[shift] = ring, a[shift + 1] = count, a[shift + 2] = form == RING_AT_ONCE || form == RING_POLLED;
+            a[shift + 3] = a[shift + 2] ? IORING_ENTER_GETEVENTS : 0;
+            if (form == RING_POLLED) usleep(200000); /* the kernel's thread takes it by itself */
+        }
     } else {
         fprintf(stderr, "unknown call %s\n", call);
         exit(98);
@@ -246,6 +221,9 @@ static void *run(void *context) {
     long result = ((stub_function *)base)(first, a[0], a[1], a[2], a[3], a[4], a[5]);
     if (!direct && !narrow) result = (int)result; /* most of these functions return an int */
     int error = result >= 0 ? 0 : direct || narrow ? (int)-result : errno;
+    if (data->thread) pthread_join(data->thread, NULL);
+    if (after.opcode && result >= 0) fill_ring((int)result, &data->ring, RING_POLLED, after);
+    if (strncmp(call, "ring", 4) == 0) usleep(150000); /* for what is carried out later, in a call of this program's own */
     printf("result %ld errno %d\n", result, error);
     return NULL;
 }
@@ -277,15 +255,11 @@ static int repeat(long count, uint16_t port) {
 int main(int count, char **arguments) {
     if (count == 4 && strcmp(arguments[1], "bench") == 0) return bench(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
     if (count == 4 && strcmp(arguments[1], "repeat") == 0) return repeat(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
+    if (count == 4 && strcmp(arguments[1], "churn") == 0) return churn(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
     if (count < 5) return 97;
-    struct job job = {arguments[1], arguments[2], arguments[3], (uint16_t)atoi(arguments[4])};
+    static struct job job; /* outlives the first thread */
+    job = (struct job){arguments[1], arguments[2], arguments[3], (uint16_t)atoi(arguments[4]), 0};
     job.stale = count > 5 && strcmp(arguments[5], "stale") == 0;
-    if (job.stale || (count > 5 && strcmp(arguments[5], "thread") == 0)) {
-        pthread_t thread;
-        if (pthread_create(&thread, NULL, run, &job) != 0) fail("thread");
-        pthread_join(thread, NULL);
-    } else {
-        run(&job);
-    }
+    run_as(count > 5 ? arguments[5] : NULL, run, &job);
     return 0;
 }

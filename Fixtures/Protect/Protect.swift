@@ -3,13 +3,14 @@ import EpitopeModel
 import Glibc
 import SeccompBackend
 
-/// Runs a command under the backend and nothing else: for tests that need it in a process of its own, such as without
-/// root's rights.
+/// Runs a command under the backend, or supervises containers (`protect --listen PATH`), and nothing else: for tests that
+/// need it in a process of its own, such as without root's rights, or to end it.
 @main enum Protect {
     static func main() async {
         let arguments = Array(CommandLine.arguments.dropFirst())
         guard let name = arguments.first else { exit(97) }
         do {
+            if name == "--listen", arguments.count == 2 { return try await supervise(arguments[1]) }
             let backend = try SeccompBackend.launch(Command(name, Array(arguments.dropFirst())), forwardsSignals: true)
             let reports = Task {
                 for await call in backend.stalledCalls {
@@ -28,8 +29,15 @@ import SeccompBackend
         }
     }
 
-    private static func say(_ text: String) {
+    /// Until it is ended from outside.
+    private static func supervise(_ path: String) async throws {
+        let agent = try SeccompAgent(.init(path: path))
+        say("listening at \(path)", to: 1)
+        for await call in agent.stalledCalls { say("\(call.action.rawValue) \(call.call.rawValue)") }
+    }
+
+    private static func say(_ text: String, to descriptor: Int32 = 2) {
         let line = "\(text)\n"
-        _ = line.withCString { write(2, $0, strlen($0)) }
+        _ = line.withCString { write(descriptor, $0, strlen($0)) }
     }
 }

@@ -1,20 +1,20 @@
+import Foundation
 import PackagePlugin
 
-/// Compiles the eBPF program with the Swift toolchain's own clang, and embeds its object in a Swift file, so that the
-/// agent is one file.
+/// Compiles an eBPF program with the Swift toolchain's own clang, and embeds its object in a Swift file, so that the
+/// agent is one file: the program itself in KernelBackend, and what only measures it (bpf/measure.bpf.c) elsewhere.
 @main struct KernelProgram: BuildToolPlugin {
     func createBuildCommands(context: PluginContext, target: any Target) async throws -> [Command] {
         let folder = context.package.directoryURL.appending(path: "bpf")
-        let source = folder.appending(path: "epitope.bpf.c")
+        let source = folder.appending(path: target.name == "KernelBackend" ? "epitope.bpf.c" : "measure.bpf.c")
         // Every header, so that a change of one compiles anew.
-        let headers = [
-            "answer.h", "caller.h", "epitope_event.h", "extraction.h", "kernel_types.h", "marks.h", "memory.h", "program.h",
-        ].map { folder.appending(path: "include/\($0)") }
+        let headers = try FileManager.default.contentsOfDirectory(at: folder.appending(path: "include"), includingPropertiesForKeys: nil)
+            .filter { $0.pathExtension == "h" }.sorted { $0.path() < $1.path() }
         let swift = context.pluginWorkDirectoryURL.appending(path: "KernelProgramObject.swift")
         // One command: an object file among the outputs would become a resource beside the agent.
         return [
             .buildCommand(
-                displayName: "Compiling and embedding the kernel program",
+                displayName: "Compiling and embedding \(source.lastPathComponent)",
                 executable: try context.tool(named: "embed-program").url,
                 arguments: [try context.tool(named: "clang").url.path(), source.path(), swift.path()],
                 inputFiles: [source] + headers, outputFiles: [swift])

@@ -16,14 +16,16 @@ static const struct {
     MEMBER(epitope_event, instruction_pointer), MEMBER(epitope_event, stack_pointer), MEMBER(epitope_event, callers_address),
     MEMBER(epitope_event, deeper_address),
     MEMBER(epitope_event, arguments), MEMBER(epitope_event, registers), MEMBER(epitope_event, code_start),
-    MEMBER(epitope_event, payload_address), MEMBER(epitope_event, payload_length), MEMBER(epitope_event, process),
+    MEMBER(epitope_event, payload_length), MEMBER(epitope_event, process),
     MEMBER(epitope_event, thread), MEMBER(epitope_event, user), MEMBER(epitope_event, call_class),
     MEMBER(epitope_event, call_number), MEMBER(epitope_event, is_narrow), MEMBER(epitope_event, is_narrow_code),
     MEMBER(epitope_event, finding), MEMBER(epitope_event, answer), MEMBER(epitope_event, code_length),
-    MEMBER(epitope_event, payload_copied), MEMBER(epitope_event, address_length), MEMBER(epitope_event, stack_count),
-    MEMBER(epitope_event, is_hook), MEMBER(epitope_event, subcall), MEMBER(epitope_event, region),
+    MEMBER(epitope_event, piece_count), MEMBER(epitope_event, address_length), MEMBER(epitope_event, stack_count),
+    MEMBER(epitope_event, is_hook), MEMBER(epitope_event, subcall), MEMBER(epitope_event, excused), MEMBER(epitope_event, region),
     MEMBER(epitope_event, library), MEMBER(epitope_event, command), MEMBER(epitope_event, address),
-    MEMBER(epitope_event, path), MEMBER(epitope_event, stack), MEMBER(epitope_event, code), MEMBER(epitope_event, payload),
+    MEMBER(epitope_event, path), MEMBER(epitope_event, pieces), MEMBER(epitope_event, stack), MEMBER(epitope_event, code),
+    MEMBER(epitope_event, payload), MEMBER(epitope_piece, address), MEMBER(epitope_piece, length), MEMBER(epitope_piece, place),
+    MEMBER(epitope_piece, copied), MEMBER(epitope_piece, message),
     MEMBER(epitope_event, socket), MEMBER(epitope_socket_state, family), MEMBER(epitope_socket_state, type),
     MEMBER(epitope_socket_state, local_port), MEMBER(epitope_socket_state, peer_port), MEMBER(epitope_socket_state, local),
     MEMBER(epitope_socket_state, peer),
@@ -32,12 +34,15 @@ static const struct {
     MEMBER(epitope_region, is_loader), MEMBER(epitope_region, generation),
     MEMBER(epitope_file, inode), MEMBER(epitope_file, device), MEMBER(epitope_file, generation),
     MEMBER(epitope_policy, act_on), MEMBER(epitope_policy, report_on), MEMBER(epitope_policy, answer),
-    MEMBER(epitope_policy, otherwise), MEMBER(epitope_policy, own_process),
+    MEMBER(epitope_policy, otherwise),
+    MEMBER(epitope_excuse, changed_seconds), MEMBER(epitope_excuse, changed_nanoseconds), MEMBER(epitope_excuse, kinds),
+    MEMBER(epitope_constants, classes), MEMBER(epitope_constants, generation),
+    MEMBER(epitope_agent, process), MEMBER(epitope_agent, generation), MEMBER(epitope_agent, since),
     MEMBER(epitope_excuse_key, first), MEMBER(epitope_excuse_key, second), MEMBER(epitope_excuse_key, subject),
     MEMBER(epitope_said, start_time), MEMBER(epitope_said, callers_address), MEMBER(epitope_said, process),
     MEMBER(epitope_said, call_number),
     MEMBER(epitope_site, inode), MEMBER(epitope_site, offset), MEMBER(epitope_site, device),
-    MEMBER(epitope_mark, marked), MEMBER(epitope_mark, reason),
+    MEMBER(epitope_mark, marked), MEMBER(epitope_mark, reason), MEMBER(epitope_mark, time),
 };
 
 bool epitope_own_layout(size_t index, const char **type, const char **member, struct epitope_layout *layout) {
@@ -56,6 +61,18 @@ const struct btf_member *epitope_member(const struct btf *types, const char *typ
         if (strcmp(btf__name_by_offset(types, each->name_off), member) == 0) return each;
     }
     return NULL;
+}
+
+bool epitope_variable(const struct btf *types, const char *section, const char *name, uint32_t *offset) {
+    int id = btf__find_by_name_kind(types, section, BTF_KIND_DATASEC);
+    const struct btf_type *all = id > 0 ? btf__type_by_id(types, (uint32_t)id) : NULL;
+    for (int index = 0; all && index < btf_vlen(all); index++) {
+        const struct btf_var_secinfo *each = btf_var_secinfos(all) + index;
+        if (strcmp(btf__name_by_offset(types, btf__type_by_id(types, each->type)->name_off), name) != 0) continue;
+        *offset = each->offset;
+        return true;
+    }
+    return false;
 }
 
 bool epitope_kernel_layout(const void *bytes, size_t length, const char *type, const char *member, struct epitope_layout *found) {

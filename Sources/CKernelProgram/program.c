@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "CKernelProgram.h"
+#include "holding.h"
 #include "members.h"
 
 #include <bpf/bpf.h>
@@ -10,9 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { MOST_LINKS = 32 };
+enum { MOST_LINKS = 32, MOST_SCANS = 4 };
 
 /* The program that tries whether a kernel lets the result of its security functions be decided. */
 static const char PROBE[] = "function_probe";
@@ -21,11 +23,11 @@ struct epitope_program {
     struct bpf_object *object;
     struct bpf_link *links[MOST_LINKS];
     int link_count;
-    struct bpf_link *scan;
-    struct ring_buffer *ring;
-    int policies, excuses, counters, frames, copies;
-    void *context;
-    void (*take)(void *context, const struct epitope_event *event);
+    struct bpf_link *scans[MOST_SCANS];
+    int scan_count;
+    int policies, excuses, counters, frames, copies, agents, events;
+    uint32_t generation;
+    char *folder;                  /* NULL: held nowhere */
 };
 
 /* What libbpf says while a program is loaded, its end kept. One thread loads at a time. */
@@ -60,14 +62,35 @@ static bool kernel_has(const char *type, const char *member) {
     return found;
 }
 
+/* Whether the kernel has a function, or a tracepoint under that name. */
+static bool kernel_names(const char *name, uint32_t kind) {
+    struct btf *types = btf__load_vmlinux_btf();
+    bool found = types && btf__find_by_name_kind(types, name, kind) > 0;
+    btf__free(types);
+    return found;
+}
+
+/* Of what not every kernel has, as it is configured or of its version. */
+static bool is_there(const char *section) {
+    if (strstr(section, "file_permission")) return kernel_has("proto_ops", "sendpage"); /* gone in 6.5 */
+    if (strncmp(section, "fentry/__", 9) == 0) return kernel_names(section + strlen("fentry/"), BTF_KIND_FUNC);
+    if (strstr(section, "uring_sqpoll")) return kernel_names("security_uring_sqpoll", BTF_KIND_FUNC);
+    if (strcmp(section, "tp_btf/io_uring_submit_req") == 0) return kernel_names("btf_trace_io_uring_submit_req", BTF_KIND_TYPEDEF);
+    /* Since 6.0 it is given the request. */
+    if (strcmp(section, "tp_btf/io_uring_submit_sqe") == 0)
+        return kernel_names("io_cmd_data", BTF_KIND_STRUCT) && kernel_names("btf_trace_io_uring_submit_sqe", BTF_KIND_TYPEDEF);
+    return true;
+}
+
 static bool belongs(const struct bpf_program *program, enum epitope_level level) {
     const char *section = bpf_program__section_name(program);
     const char *name = bpf_program__name(program);
     if (strcmp(name, PROBE) == 0) return false;
-    if (strstr(section, "file_permission") && !kernel_has("proto_ops", "sendpage")) return false; /* gone in 6.5 */
+    if (!is_there(section)) return false;
     if (strncmp(name, "hook_", 5) == 0) return level == EPITOPE_LEVEL_HOOKS;
     if (strncmp(name, "function_", 9) == 0) return level == EPITOPE_LEVEL_FUNCTIONS;
-    if (strcmp(section, "tp_btf/sys_enter") == 0) return level == EPITOPE_LEVEL_TRACEPOINTS;
+    if (strncmp(name, "noted_", 6) == 0) return level != EPITOPE_LEVEL_TRACEPOINTS;
+    if (strncmp(name, "entered", 7) == 0) return level == EPITOPE_LEVEL_TRACEPOINTS;
     return true;
 }
 
@@ -90,34 +113,121 @@ bool epitope_kernel_lets_functions_be_decided(const void *bytes, size_t length) 
     return link != NULL;
 }
 
-static int receive(void *context, void *data, size_t length) {
-    struct epitope_program *program = context;
-    if (length >= sizeof(struct epitope_event) && program->take) program->take(program->context, data);
+static int map_named(const struct epitope_program *program, const char *name) {
+    return bpf_object__find_map_fd_by_name(program->object, name);
+}
+
+/* The map as an earlier agent left it, where there is one. */
+static int take_up(const struct epitope_program *program, struct bpf_map *map) {
+    char path[EPITOPE_PATH];
+    int result = epitope_map_path(program->folder, map, path);
+    if (result) return result;
+    int descriptor = bpf_obj_get(path);
+    if (descriptor < 0) return errno == ENOENT ? 0 : -errno;
+    result = bpf_map__reuse_fd(map, descriptor);
+    close(descriptor);
+    return result;
+}
+
+/* Keeps the maps that are shared under their names. */
+static int hold_maps(const struct epitope_program *program) {
+    char path[EPITOPE_PATH];
+    struct bpf_map *map;
+    bpf_object__for_each_map(map, program->object) {
+        if (!epitope_is_shared(map)) continue;
+        int result = epitope_map_path(program->folder, map, path);
+        if (result) return result;
+        if (bpf_obj_pin(bpf_map__fd(map), path) && errno != EEXIST) return -errno;
+    }
     return 0;
 }
 
-static int map_named(const struct epitope_program *program, const char *name) {
-    return bpf_object__find_map_fd_by_name(program->object, name);
+static int find_newest(void *newest, const char *folder, const char *name) {
+    (void)folder;
+    uint32_t generation = epitope_generation_of(name);
+    if (generation > *(uint32_t *)newest) *(uint32_t *)newest = generation;
+    return 0;
+}
+
+/* One more than every other's. */
+static int choose_generation(struct epitope_program *program, const struct bpf_map *agents) {
+    struct epitope_agent agent = {0};
+    uint32_t newest = 0, zero = 0;
+    int result = epitope_each_held(program->folder, &newest, find_newest);
+    if (!result && bpf_map__fd(agents) >= 0) bpf_map_lookup_elem(bpf_map__fd(agents), &zero, &agent);
+    program->generation = (newest > agent.generation ? newest : agent.generation) + 1;
+    return result;
+}
+
+/* A mark once found no place: every process counts as marked, for the next program as well. */
+static bool marks_were_full(const struct bpf_map *counters) {
+    uint64_t values[EPITOPE_COUNTERS] = {0};
+    return bpf_map__fd(counters) >= 0 && !epitope_sum_counters(bpf_map__fd(counters), values) && values[EPITOPE_COUNT_MARKS_FULL];
+}
+
+static int prepare_maps(struct epitope_program *program, const uint8_t *wide, const uint8_t *narrow) {
+    struct bpf_map *map, *agents = bpf_object__find_map_by_name(program->object, "agents");
+    struct bpf_map *counters = bpf_object__find_map_by_name(program->object, "counters");
+    int result = 0;
+    if (!agents || !counters) return -EINVAL;
+    program->generation = 1;
+    if (program->folder) {
+        bpf_object__for_each_map(map, program->object)
+            if (!result && epitope_is_shared(map)) result = take_up(program, map);
+        if (!result) result = choose_generation(program, agents);
+    }
+    bpf_object__for_each_map(map, program->object) {
+        size_t size = 0;
+        void *initial = (void *)bpf_map__initial_value(map, &size);
+        if (result || !initial) continue;
+        if (strstr(bpf_map__name(map), ".rodata")) {
+            struct epitope_constants *constants = initial;
+            /* They are all of it. */
+            if (size != sizeof *constants) return -EINVAL;
+            memcpy(constants->classes[0], wide, EPITOPE_SYSCALLS);
+            memcpy(constants->classes[1], narrow, EPITOPE_SYSCALLS);
+            constants->generation = program->generation;
+        } else if (strstr(bpf_map__name(map), ".bss") && program->folder && marks_were_full(counters)) {
+            uint32_t offset;
+            if (!epitope_variable(bpf_object__btf(program->object), ".bss", "marks_are_full", &offset) || offset + 4 > size) return -EINVAL;
+            memcpy((uint8_t *)initial + offset, &(uint32_t){1}, 4);
+        }
+    }
+    return result;
+}
+
+static int attach(struct epitope_program *program) {
+    char path[EPITOPE_PATH];
+    struct bpf_program *each;
+    bpf_object__for_each_program(each, program->object) {
+        if (!bpf_program__autoload(each)) continue;
+        struct bpf_link *link = bpf_program__attach(each);
+        if (!link) return -errno;
+        if (strncmp(bpf_program__section_name(each), "iter", 4) == 0) {
+            if (program->scan_count == MOST_SCANS) return -E2BIG;
+            program->scans[program->scan_count++] = link;
+            continue;
+        }
+        if (program->link_count == MOST_LINKS) return -E2BIG;
+        program->links[program->link_count++] = link;
+        if (!program->folder) continue;
+        int result = epitope_link_path(program->folder, program->generation, bpf_program__name(each), path);
+        if (!result) result = bpf_link__pin(link, path);
+        if (result) return result;
+    }
+    return 0;
 }
 
 static int load(struct epitope_program *program, const void *bytes, size_t length, enum epitope_level level,
                 const uint8_t *wide, const uint8_t *narrow, const struct epitope_policy *policy) {
     LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "epitope");
     struct bpf_program *each;
-    struct bpf_map *map;
     program->object = bpf_object__open_mem(bytes, length, &options);
     if (!program->object) return -errno;
     bpf_object__for_each_program(each, program->object) bpf_program__set_autoload(each, belongs(each, level));
-    bpf_object__for_each_map(map, program->object) {
-        size_t size = 0;
-        if (!strstr(bpf_map__name(map), ".rodata")) continue;
-        uint8_t *constants = (uint8_t *)bpf_map__initial_value(map, &size);
-        /* The two tables are all of it. */
-        if (!constants || size != 2 * EPITOPE_SYSCALLS) return -EINVAL;
-        memcpy(constants, wide, EPITOPE_SYSCALLS);
-        memcpy(constants + EPITOPE_SYSCALLS, narrow, EPITOPE_SYSCALLS);
-    }
-    int result = bpf_object__load(program->object);
+    int result = prepare_maps(program, wide, narrow);
+    if (!result) result = bpf_object__load(program->object);
+    if (!result && program->folder) result = hold_maps(program);
     if (result) return result;
 
     program->policies = map_named(program, "policies");
@@ -125,25 +235,20 @@ static int load(struct epitope_program *program, const void *bytes, size_t lengt
     program->counters = map_named(program, "counters");
     program->frames = map_named(program, "frames");
     program->copies = map_named(program, "copies");
+    program->agents = map_named(program, "agents");
+    program->events = map_named(program, "events");
     result = epitope_program_set_policy(program, policy);
-    if (result) return result;
-    program->ring = ring_buffer__new(map_named(program, "events"), receive, program, NULL);
-    if (!program->ring) return -errno;
-    bpf_object__for_each_program(each, program->object) {
-        if (!bpf_program__autoload(each)) continue;
-        struct bpf_link *link = bpf_program__attach(each);
-        if (!link) return -errno;
-        if (strncmp(bpf_program__section_name(each), "iter", 4) == 0) program->scan = link;
-        else if (program->link_count < MOST_LINKS) program->links[program->link_count++] = link;
-    }
-    return 0;
+    return result ? result : attach(program);
 }
 
 struct epitope_program *epitope_program_load(const void *object, size_t length, enum epitope_level level,
                                              const uint8_t *wide_classes, const uint8_t *narrow_classes,
-                                             const struct epitope_policy *policy, char *log, size_t log_length, int *error) {
+                                             const struct epitope_policy *policy, const char *folder, char *log,
+                                             size_t log_length, int *error) {
     struct epitope_program *program = calloc(1, sizeof *program);
-    if (!program) {
+    if (program && folder) program->folder = strdup(folder);
+    if (!program || (folder && !program->folder)) {
+        free(program);
         *error = -ENOMEM;
         return NULL;
     }
@@ -153,23 +258,113 @@ struct epitope_program *epitope_program_load(const void *object, size_t length, 
     *error = load(program, object, length, level, wide_classes, narrow_classes, policy);
     log_room = NULL;
     if (*error) {
+        if (program->object) {
+            epitope_program_detach(program);
+            epitope_program_forget(program);
+        }
         epitope_program_unload(program);
         return NULL;
     }
     return program;
 }
 
+static int set_agent(const struct epitope_program *program, uint32_t process) {
+    struct timespec now;
+    uint32_t zero = 0;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    struct epitope_agent agent = {process, program->generation, (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec};
+    return bpf_map_update_elem(program->agents, &zero, &agent, BPF_ANY) ? -errno : 0;
+}
+
+/* What another generation, or a version that means something else by a map's bytes, left in the folder. */
+struct retiring {
+    const struct epitope_program *program;
+    bool maps;                     /* maps, else programs */
+    int unreadable;
+};
+
+static int retire(void *context, const char *folder, const char *name) {
+    struct retiring *retiring = context;
+    char path[EPITOPE_PATH];
+    struct bpf_map *map;
+    uint32_t generation = epitope_generation_of(name);
+    if (generation == retiring->program->generation || retiring->maps != !generation) return 0;
+    if (!generation)
+        bpf_object__for_each_map(map, retiring->program->object)
+            if (epitope_is_shared(map) && !epitope_map_path(folder, map, path) && strcmp(path + strlen(folder) + 1, name) == 0) return 0;
+    int length = snprintf(path, sizeof path, "%s/%s", folder, name);
+    if (length < 0 || length >= EPITOPE_PATH) return -ENAMETOOLONG;
+    if (strncmp(name, "map-events-", 11) == 0) {
+        int descriptor = bpf_obj_get(path), count = descriptor < 0 ? 0 : epitope_ring_count(descriptor);
+        if (count > 0) retiring->unreadable += count;
+        if (descriptor >= 0) close(descriptor);
+    }
+    return unlink(path) && errno != ENOENT ? -errno : 0;
+}
+
+int epitope_program_begin(struct epitope_program *program, struct epitope_agent *before) {
+    uint32_t zero = 0;
+    if (bpf_map_lookup_elem(program->agents, &zero, before)) return -errno;
+    return set_agent(program, (uint32_t)getpid());
+}
+
+int epitope_program_undo_begin(struct epitope_program *program, const struct epitope_agent *before) {
+    uint32_t zero = 0;
+    return bpf_map_update_elem(program->agents, &zero, before, BPF_ANY) ? -errno : 0;
+}
+
+int epitope_program_retire_others(struct epitope_program *program) {
+    struct retiring retiring = {program, false, 0};
+    if (!program->folder) return 0;
+    /* The programs first: what only they know may still be written to. */
+    int result = epitope_each_held(program->folder, &retiring, retire);
+    retiring.maps = true;
+    if (!result) result = epitope_each_held(program->folder, &retiring, retire);
+    return result ? result : retiring.unreadable;
+}
+
+int epitope_program_leave(struct epitope_program *program) {
+    struct epitope_agent agent;
+    uint32_t zero = 0;
+    if (bpf_map_lookup_elem(program->agents, &zero, &agent)) return -errno;
+    /* The next one has begun already. */
+    return agent.generation == program->generation ? set_agent(program, 0) : 0;
+}
+
+static int find_program(void *context, const char *folder, const char *name) {
+    (void)context, (void)folder;
+    return epitope_generation_of(name) != 0;
+}
+
+int epitope_program_detach(struct epitope_program *program) {
+    char path[EPITOPE_PATH];
+    struct bpf_program *each;
+    int result = 0;
+    if (program->folder)
+        bpf_object__for_each_program(each, program->object)
+            if (!epitope_link_path(program->folder, program->generation, bpf_program__name(each), path) && unlink(path) && errno != ENOENT)
+                result = -errno;
+    while (program->link_count) bpf_link__destroy(program->links[--program->link_count]);
+    return result;
+}
+
+int epitope_program_forget(struct epitope_program *program) {
+    /* They go with the last program, whosever it is. */
+    if (!program->folder || epitope_each_held(program->folder, NULL, find_program)) return 0;
+    return epitope_release_held(program->folder);
+}
+
 void epitope_program_unload(struct epitope_program *program) {
-    for (int index = 0; index < program->link_count; index++) bpf_link__destroy(program->links[index]);
-    if (program->scan) bpf_link__destroy(program->scan);
-    if (program->ring) ring_buffer__free(program->ring);
+    while (program->link_count) bpf_link__destroy(program->links[--program->link_count]);
+    for (int index = 0; index < program->scan_count; index++) bpf_link__destroy(program->scans[index]);
     if (program->object) bpf_object__close(program->object);
+    free(program->folder);
     free(program);
 }
 
-int epitope_program_find_marks(struct epitope_program *program) {
+static int scan(struct bpf_link *link) {
     char unused[256];
-    int iterator = bpf_iter_create(bpf_link__fd(program->scan));
+    int iterator = bpf_iter_create(bpf_link__fd(link));
     if (iterator < 0) return -errno;
     ssize_t count;
     while ((count = read(iterator, unused, sizeof unused)) > 0 || (count < 0 && (errno == EAGAIN || errno == EINTR))) continue;
@@ -178,13 +373,19 @@ int epitope_program_find_marks(struct epitope_program *program) {
     return result;
 }
 
+int epitope_program_find_marks(struct epitope_program *program) {
+    int result = 0;
+    for (int index = 0; !result && index < program->scan_count; index++) result = scan(program->scans[index]);
+    return result;
+}
+
 int epitope_program_set_policy(struct epitope_program *program, const struct epitope_policy *policy) {
     uint32_t zero = 0;
     return bpf_map_update_elem(program->policies, &zero, policy, BPF_ANY) ? -errno : 0;
 }
 
-int epitope_program_excuse(struct epitope_program *program, const struct epitope_excuse_key *key, uint32_t kinds) {
-    int result = kinds ? bpf_map_update_elem(program->excuses, key, &kinds, BPF_ANY) : bpf_map_delete_elem(program->excuses, key);
+int epitope_program_excuse(struct epitope_program *program, const struct epitope_excuse_key *key, const struct epitope_excuse *excuse) {
+    int result = excuse ? bpf_map_update_elem(program->excuses, key, excuse, BPF_ANY) : bpf_map_delete_elem(program->excuses, key);
     return result ? -errno : 0;
 }
 
@@ -197,26 +398,34 @@ int epitope_program_set_frame(struct epitope_program *program, const struct epit
     return bpf_map_update_elem(program->frames, site, &size, BPF_ANY) ? -errno : 0;
 }
 
-int epitope_program_counters(struct epitope_program *program, uint64_t *counters) {
+int epitope_sum_counters(int map, uint64_t *counters) {
     int processors = libbpf_num_possible_cpus();
     if (processors < 0) return processors;
     uint64_t *values = calloc((size_t)processors, sizeof *values);
     if (!values) return -ENOMEM;
     for (uint32_t counter = 0; counter < EPITOPE_COUNTERS; counter++) {
         counters[counter] = 0;
-        if (bpf_map_lookup_elem(program->counters, &counter, values)) continue;
+        if (bpf_map_lookup_elem(map, &counter, values)) continue;
         for (int index = 0; index < processors; index++) counters[counter] += values[index];
     }
     free(values);
     return 0;
 }
 
-int epitope_program_poll(struct epitope_program *program, int milliseconds, void *context,
-                         void (*take)(void *context, const struct epitope_event *event)) {
-    program->context = context;
-    program->take = take;
-    return ring_buffer__poll(program->ring, milliseconds);
+int epitope_program_counters(struct epitope_program *program, uint64_t *counters) {
+    return epitope_sum_counters(program->counters, counters);
 }
+
+int epitope_program_instructions(struct epitope_program *program, const char *name, uint64_t *instructions, uint32_t room) {
+    struct bpf_program *found = bpf_object__find_program_by_name(program->object, name);
+    if (!found || bpf_program__fd(found) < 0) return -ENOENT;
+    struct bpf_prog_info info = {.xlated_prog_insns = (uintptr_t)instructions, .xlated_prog_len = room * 8};
+    uint32_t length = sizeof info;
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(found), &info, &length)) return -errno;
+    return (int)(info.xlated_prog_len / 8);
+}
+
+int epitope_program_events(const struct epitope_program *program) { return program->events; }
 
 int epitope_program_cost(struct epitope_program *program, const char *name, uint64_t *runs, uint64_t *nanoseconds,
                          uint32_t *instructions) {

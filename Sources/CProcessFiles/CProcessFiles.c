@@ -1,6 +1,9 @@
+#define _GNU_SOURCE
 #include "CProcessFiles.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -11,6 +14,9 @@
 #endif
 #ifndef SYS_pidfd_open
 #define SYS_pidfd_open 434
+#endif
+#ifndef SYS_openat2
+#define SYS_openat2 437
 #endif
 #ifndef SYS_pidfd_getfd
 #define SYS_pidfd_getfd 438
@@ -28,4 +34,13 @@ int epitope_pidfd_signal(int handle, int signal) {
 int epitope_pidfd_getfd(int handle, int descriptor) {
     int copy = (int)syscall(SYS_pidfd_getfd, handle, descriptor, 0);
     return copy >= 0 ? copy : -errno;
+}
+
+int epitope_find_within(int folder, const char *path, int follows) {
+    struct open_how how = {
+        .flags = O_PATH | O_CLOEXEC | (follows ? 0 : O_NOFOLLOW),
+        .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+    };
+    int found = (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+    return found >= 0 ? found : -errno;
 }

@@ -86,6 +86,13 @@ bool epitope_notification_is_valid(int listener, uint64_t id) {
     return (errno == EINVAL || errno == ENOTTY) && ioctl(listener, ID_VALID_WRONG_DIRECTION, &id) == 0;
 }
 
+bool epitope_is_listener(int descriptor) {
+    /* No notification has this id: a listener says so, whatever else it is knows no such request. */
+    uint64_t id = 0;
+    if (ioctl(descriptor, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0 || errno == ENOENT) return true;
+    return ioctl(descriptor, ID_VALID_WRONG_DIRECTION, &id) == 0 || errno == ENOENT;
+}
+
 int epitope_listener_set_synchronous(int listener) {
     /* The value is the argument itself, not a pointer to it. */
     return ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP) == 0 ? 0 : -errno;

@@ -36,13 +36,15 @@ public struct ProcessParameters: Hashable, Sendable, Codable {
     public var userName: String?
     /// 64 hexadecimal digits, from the cgroup path, where a container runtime put them.
     public var containerID: String?
+    /// `nil` outside of containers, and where nothing but the id is known.
+    public var container: ContainerParameters?
     public var listening: [BoundSocket]
     public var connected: [ConnectedSocket]
 
     public init(
         processID: Int32, threadID: Int32, name: String? = nil, executable: Executable? = nil, parents: [Parent] = [],
-        userID: UInt32? = nil, userName: String? = nil, containerID: String? = nil, listening: [BoundSocket] = [],
-        connected: [ConnectedSocket] = []
+        userID: UInt32? = nil, userName: String? = nil, containerID: String? = nil, container: ContainerParameters? = nil,
+        listening: [BoundSocket] = [], connected: [ConnectedSocket] = []
     ) {
         self.processID = processID
         self.threadID = threadID
@@ -52,6 +54,7 @@ public struct ProcessParameters: Hashable, Sendable, Codable {
         self.userID = userID
         self.userName = userName
         self.containerID = containerID
+        self.container = container
         self.listening = listening
         self.connected = connected
     }

@@ -1,4 +1,5 @@
 internal import CenterStore
+internal import SettingsFiles
 internal import Correlation
 public import EpitopeModel
 internal import FoundationEssentials

@@ -2,27 +2,36 @@ package import BehaviourBlocking
 package import Foundation
 package import KernelBackend
 
-/// What `epitope status` tells of the agent: the agent writes it every second.
-package struct AgentStatus: Codable {
+/// What the agent says of itself, every second, for `epitope status`.
+package struct AgentStatus: Codable, Hashable, Sendable {
     package var processID: Int32
     package var level: ProtectionLevel
     package var action: String
-    /// Milliseconds since 1970.
+    /// Milliseconds since 1970, of the agent's beginning, and of this word.
+    package var since: Double
     package var time: Double
-    /// Counted since the agent began (``KernelBackend/Statistics``).
+    /// The folder that holds the program; `nil`: protection ends with the agent.
+    package var heldIn: String?
+    /// Counted since the program was loaded first (``KernelBackend/Statistics``).
     package var counted: [String: UInt64]
 
-    package init(_ backend: KernelBackend, action: Policy.Action) {
-        processID = getpid()
-        level = backend.level
+    package init(
+        processID: Int32 = getpid(), level: ProtectionLevel, action: Policy.Action, since: Date, heldIn: String?, statistics: KernelBackend.Statistics
+    ) {
+        self.processID = processID
+        self.level = level
         self.action = action.rawValue
+        self.since = since.timeIntervalSince1970 * 1000
         time = Date().timeIntervalSince1970 * 1000
-        let statistics = backend.statistics
-        counted = [
-            "inspected": statistics.inspected, "reported": statistics.reported, "repeated": statistics.repeated,
-            "dropped": statistics.dropped, "acted-upon": statistics.actedUpon, "uninspectable": statistics.uninspectable,
-            "excused": statistics.excused, "marked": statistics.marked,
-        ]
+        self.heldIn = heldIn
+        counted = statistics.named
+    }
+
+    /// In a line, for the service manager.
+    package var summary: String {
+        func count(_ name: String) -> UInt64 { counted[name] ?? 0 }
+        return "by \(level.rawValue), action \(action): \(count("inspected")) calls inspected, \(count("acted-upon")) acted upon, "
+            + "\(count("reported")) reported, \(count("dropped")) reports dropped"
     }
 
     /// What this kernel offers, in lines for a person.
@@ -37,9 +46,21 @@ package struct AgentStatus: Codable {
     }
 }
 
+extension KernelBackend.Statistics {
+    /// By the name that people see.
+    package var named: [String: UInt64] {
+        [
+            "inspected": inspected, "reported": reported, "repeated": repeated, "dropped": dropped, "acted-upon": actedUpon,
+            "uninspectable": uninspectable, "unattributable": unattributable, "excused": excused, "marked": marked, "every-process-inspected": marksAreFull ? 1 : 0,
+        ]
+    }
+}
+
 /// Where the status lies: in the host's state folder, readable by its owner.
-package struct StatusFile {
+package struct StatusFile: Sendable {
     private let path: String
+    /// The most that is read of it, in bytes.
+    private static let largest = 65536
 
     package init(directory: String) {
         path = directory + "/agent.json"
@@ -62,11 +83,12 @@ package struct StatusFile {
         unlink(path)
     }
 
-    /// The agent's last word; `nil` where none runs.
+    /// The last word of an agent that ran here, and did not end protection when it ended; it may have been killed.
     package func read() -> AgentStatus? {
-        guard let data = FileManager.default.contents(atPath: path),
-            let status = try? JSONDecoder().decode(AgentStatus.self, from: data), kill(status.processID, 0) == 0 || errno == EPERM
-        else { return nil }
-        return status
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        guard descriptor >= 0 else { return nil }
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        guard let data = try? file.read(upToCount: Self.largest) else { return nil }
+        return try? JSONDecoder().decode(AgentStatus.self, from: data)
     }
 }

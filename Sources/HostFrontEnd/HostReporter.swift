@@ -12,11 +12,21 @@ package struct HostReporter {
     private let clients: [CenterClient]
     private let identityDirectories: [String]
 
-    package init(_ stateOptions: HostStateOptions, _ options: PacketOptions, logger: Logger) throws {
+    /// What is read of a process, by the name that this host has at its centers. Starts nothing.
+    package static func parameters(_ stateOptions: HostStateOptions, _ options: PacketOptions) throws -> HostParameters {
+        for destination in options.sendTo.destinations {
+            if let identity = try StoredIdentity.loadIfEnrolled(from: stateOptions.identityDirectory(destination.rawValue)) {
+                return HostParameters(hostID: identity.identity.name)
+            }
+        }
+        return HostParameters(hostID: nil)
+    }
+
+    /// - Parameter parameters: of ``parameters(_:_:)``, where they are needed before threads are started.
+    package init(_ stateOptions: HostStateOptions, _ options: PacketOptions, parameters: HostParameters? = nil, logger: Logger) throws {
         var routes: [Destination: RoutedSender.Route] = [:]
         var clients: [CenterClient] = []
         var directories: [String] = []
-        var hostID: String?
         for destination in options.sendTo.destinations {
             let directory = stateOptions.identityDirectory(destination.rawValue)
             guard let identity = try StoredIdentity.loadIfEnrolled(from: directory) else {
@@ -25,7 +35,6 @@ package struct HostReporter {
                 continue
             }
             let client = try CenterClient(identity)
-            hostID = hostID ?? identity.identity.name
             clients.append(client)
             directories.append(directory)
             routes[destination] = .init(
@@ -33,7 +42,8 @@ package struct HostReporter {
         }
         self.clients = clients
         identityDirectories = directories
-        parameters = HostParameters(hostID: hostID)
+        let parameters = try parameters ?? Self.parameters(stateOptions, options)
+        self.parameters = parameters
         pipeline = HostPipeline(
             settings: HostPipelineSettings(
                 extractsSignature: options.signatureOnHost, destinations: options.sendTo.destinations),

@@ -8,18 +8,18 @@ struct DpkgIndex: Sendable {
     /// The folders that usr-merged systems hold as links, while their packages may still list either name.
     private static let merged = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"]
 
-    private let info: String
+    private static let info = "/var/lib/dpkg/info"
+
     private var lists: [String] = []
     private var owners: [UInt64: Int32] = [:]
     private var versions: [String: String] = [:]
 
     /// - Parameter root: the folder that is the process's `/`. `nil` when dpkg doesn't manage it.
-    init?(root: String) {
-        info = root + "/var/lib/dpkg/info"
-        guard let status = SystemFiles.read(root + "/var/lib/dpkg/status", most: 64 << 20, followLinks: false) else { return nil }
+    init?(root: RootFolder) {
+        guard let status = root.read("/var/lib/dpkg/status", most: 64 << 20) else { return nil }
         readVersions(status)
-        for name in SystemFiles.names(info, most: 65536) where name.hasSuffix(".list") {
-            guard let list = SystemFiles.read(info + "/" + name, most: 64 << 20, followLinks: false) else { continue }
+        for name in root.names(Self.info, most: 65536) where name.hasSuffix(".list") {
+            guard let list = root.read(Self.info + "/" + name, most: 64 << 20) else { continue }
             lists.append(String(name.dropLast(5)))
             let owner = Int32(lists.count - 1)
             Self.forEachLine(list) { owners[Self.hash($0)] = owner }
@@ -27,11 +27,13 @@ struct DpkgIndex: Sendable {
     }
 
     /// The package that owns a file, and its installed version.
-    func owner(of path: String) -> (package: String, version: String?)? {
+    ///
+    /// - Parameter root: one whose dpkg has the state that this was made of.
+    func owner(of path: String, in root: RootFolder) -> (package: String, version: String?)? {
         for candidate in Self.aliases(path) {
             let wanted = Array(candidate.utf8)
             guard let owner = wanted.withUnsafeBytes({ owners[Self.hash($0)] }),
-                let list = SystemFiles.read(info + "/" + lists[Int(owner)] + ".list", most: 64 << 20, followLinks: false)
+                let list = root.read(Self.info + "/" + lists[Int(owner)] + ".list", most: 64 << 20)
             else { continue }
             var isListed = false
             Self.forEachLine(list) { if $0.elementsEqual(wanted) { isListed = true } }

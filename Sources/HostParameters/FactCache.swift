@@ -1,4 +1,3 @@
-import Crypto
 import EpitopeModel
 import Foundation
 
@@ -10,26 +9,15 @@ struct FactCache: Sendable {
     private var libcVersions: [FileIdentity: String?] = [:]
     /// By dpkg's status file: each root has its own, and a changed one is another.
     private var indices: [FileIdentity: DpkgIndex] = [:]
+    /// What engines wrote down; what was not found is looked for again.
+    private var containers: [String: ContainerParameters] = [:]
     private var rpmOwners: [String: (package: String, version: String?)?] = [:]
 
     /// SHA-256 as hexadecimal digits.
     mutating func hash(_ file: OpenFile) -> String? {
-        guard let identity = FileIdentity(file.descriptor), identity.size <= HostParameters.largestHashed else { return nil }
+        guard let identity = FileIdentity(file.descriptor) else { return nil }
         if let known = hashes[identity] { return known }
-        var sha256 = SHA256()
-        var chunk = [UInt8](repeating: 0, count: 1 << 18)
-        var offset: off_t = 0
-        while offset <= identity.size {
-            let count = pread(file.descriptor, &chunk, chunk.count, offset)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { return nil }
-            if count == 0 { break }
-            chunk.withUnsafeBytes { sha256.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-            offset += off_t(count)
-        }
-        // A file that changed while it was read has no hash to report.
-        guard FileIdentity(file.descriptor) == identity else { return nil }
-        let text = Hex.encode(sha256.finalize())
+        guard let text = FileHash.sha256(file.descriptor) else { return nil }
         if hashes.count >= Self.most { hashes.removeAll() }
         hashes[identity] = text
         return text
@@ -44,16 +32,24 @@ struct FactCache: Sendable {
         return version
     }
 
-    mutating func owner(of path: String, root: OpenFile) -> (package: String, version: String?)? {
-        if let status = FileIdentity(path: root.path + "/var/lib/dpkg/status") {
+    mutating func container(_ id: String, files: ContainerFiles) -> ContainerParameters? {
+        if let known = containers[id] { return known }
+        let found = files.container(id)
+        if containers.count >= Self.most { containers.removeAll() }
+        containers[id] = found
+        return found
+    }
+
+    mutating func owner(of path: String, root: RootFolder) -> (package: String, version: String?)? {
+        if let status = root.identity("/var/lib/dpkg/status") {
             if indices[status] == nil {
                 if indices.count >= 4 { indices.removeAll() }
-                indices[status] = DpkgIndex(root: root.path)
+                indices[status] = DpkgIndex(root: root)
             }
-            if let owner = indices[status]?.owner(of: path) { return owner }
+            if let owner = indices[status]?.owner(of: path, in: root) { return owner }
         }
         // rpm is asked only about our own root: its answers are about that.
-        guard let ours = FileIdentity(path: "/"), let theirs = FileIdentity(path: root.path + "/"), ours.inode == theirs.inode,
+        guard let ours = FileIdentity(path: "/"), let theirs = root.identity("/"), ours.inode == theirs.inode,
             ours.device == theirs.device
         else { return nil }
         if let known = rpmOwners[path] { return known }

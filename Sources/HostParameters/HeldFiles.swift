@@ -5,7 +5,7 @@ import Foundation
 struct HeldFiles: Sendable {
     var executable: OpenFile?
     /// The process's root folder.
-    var root: OpenFile?
+    var root: RootFolder?
     /// The program has no name any more.
     var isDeleted: Bool
     /// `/proc/PID/maps` as it was; taken apart only when the process need not be held any more.
@@ -14,7 +14,7 @@ struct HeldFiles: Sendable {
     /// - Parameter folder: the process's folder in `/proc`.
     init(folder: String) {
         executable = OpenFile(folder + "/exe", flags: O_RDONLY)
-        root = OpenFile(folder + "/root", flags: SystemFiles.pathOnly | O_DIRECTORY)
+        root = RootFolder(folder + "/root")
         var status = stat()
         isDeleted = executable.map { fstat($0.descriptor, &status) != 0 || status.st_nlink == 0 } ?? false
         maps = SystemFiles.read(folder + "/maps", most: 1 << 20) ?? []
@@ -23,7 +23,7 @@ struct HeldFiles: Sendable {
     /// The C library that the process has mapped, from its own root.
     var libc: (file: OpenFile, library: LibcVersion.Library)? {
         guard let root, let (path, library) = LibcVersion.library(in: maps),
-            let file = OpenFile(root.path + path, flags: O_RDONLY | O_NOFOLLOW)
+            let file = root.file(path)
         else { return nil }
         return (file, library)
     }

@@ -17,6 +17,7 @@ public struct ProcessInspector: Sendable {
     /// What can be had now; of a process that is gone nothing but its numbers.
     public func inspect(processID: Int32, threadID: Int32) -> ProcessParameters {
         let folder = "\(proc)/\(processID)"
+        let cgroup = SystemFiles.text(folder + "/cgroup") ?? ""
         let status = ProcessStatus(folder)
         let sockets = ProcessSockets(process: folder, processID: proc == "/proc" ? processID : nil)
         return ProcessParameters(
@@ -24,8 +25,9 @@ public struct ProcessInspector: Sendable {
             executable: SystemFiles.link(folder + "/exe").map { Executable(path: $0) },
             parents: parents(of: status?.parentID), userID: status?.userID,
             userName: status?.userID.flatMap { userName($0, root: folder + "/root") },
-            containerID: SystemFiles.text(folder + "/cgroup").flatMap(ContainerID.find), listening: sockets.listening,
-            connected: sockets.connected)
+            containerID: ContainerID.find(in: cgroup),
+            container: PodID.find(in: cgroup).map { ContainerParameters(pod: .init(uid: $0)) },
+            listening: sockets.listening, connected: sockets.connected)
     }
 
     private func name(_ folder: String) -> String? {
@@ -49,7 +51,7 @@ public struct ProcessInspector: Sendable {
     /// The user's name in the process's own root. Names that only a directory service knows are absent: asking it
     /// could take seconds, and the call is held.
     private func userName(_ id: UInt32, root: String) -> String? {
-        guard let passwd = SystemFiles.read(root + "/etc/passwd", most: 1 << 20, followLinks: false) else { return nil }
+        guard let passwd = RootFolder(root)?.read("/etc/passwd", most: 1 << 20) else { return nil }
         let wanted = Array(String(id).utf8)
         for line in passwd.split(separator: UInt8(ascii: "\n")) {
             let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 3, omittingEmptySubsequences: false)

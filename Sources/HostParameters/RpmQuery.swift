@@ -5,10 +5,26 @@ enum RpmQuery {
     static let program = "/usr/bin/rpm"
 
     static func owner(of path: String) -> (package: String, version: String?)? {
-        guard access(program, X_OK) == 0, path.hasPrefix("/") else { return nil }
+        guard path.hasPrefix("/"), let text = ask(["-qf", "--queryformat", "%{NAME}\\t%{VERSION}-%{RELEASE}\\n", path]),
+            let line = text.split(separator: "\n").first
+        else { return nil }
+        let fields = line.split(separator: "\t")
+        guard fields.count == 2 else { return nil }
+        return (String(fields[0]), String(fields[1]))
+    }
+
+    /// The files of an installed package; `nil` when there is none of that name.
+    static func files(of package: String) -> [String]? {
+        guard !package.hasPrefix("-") else { return nil }
+        return ask(["-ql", package])?.split(separator: "\n").map(String.init)
+    }
+
+    /// What rpm printed; `nil` where it isn't, or when it failed.
+    private static func ask(_ arguments: [String]) -> String? {
+        guard access(program, X_OK) == 0 else { return nil }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
-        process.arguments = ["-qf", "--queryformat", "%{NAME}\\t%{VERSION}-%{RELEASE}\\n", path]
+        process.arguments = arguments
         process.environment = ["LC_ALL": "C", "PATH": "/usr/bin:/bin"]
         let output = Pipe()
         process.standardOutput = output
@@ -21,9 +37,6 @@ enum RpmQuery {
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         watchdog.cancel()
-        guard process.terminationStatus == 0, let line = text.split(separator: "\n").first else { return nil }
-        let fields = line.split(separator: "\t")
-        guard fields.count == 2 else { return nil }
-        return (String(fields[0]), String(fields[1]))
+        return process.terminationStatus == 0 ? text : nil
     }
 }

@@ -15,8 +15,7 @@ enum SystemFiles {
 
     static func read(_ descriptor: Int32, most: Int) -> [UInt8]? {
         // A pipe or device in place of the file could block for ever, or never end.
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        guard isRegular(descriptor) else { return nil }
         var content: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: min(most, 65536))
         while content.count < most {
@@ -29,8 +28,37 @@ enum SystemFiles {
         return content
     }
 
+    static func isRegular(_ descriptor: Int32) -> Bool {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
+    }
+
     static func text(_ path: String, most: Int = 65536, followLinks: Bool = true) -> String? {
         read(path, most: most, followLinks: followLinks).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The whole of a regular file below a folder, at most so many bytes of it. Below the folder no link is followed, so
+    /// that whoever may write there leads nowhere else; the folder's own path may have links: it is the administrator's.
+    static func read(in folder: String, _ names: [String], most: Int) -> [UInt8]? {
+        var current = open(folder, pathOnly | O_DIRECTORY | O_CLOEXEC)
+        for (index, name) in names.enumerated() {
+            guard current >= 0 else { return nil }
+            let folder = current
+            defer { close(folder) }
+            guard !name.isEmpty, name != ".", name != "..", !name.utf8.contains(UInt8(ascii: "/")) else { return nil }
+            let isLast = index == names.count - 1
+            let next = openat(folder, name, O_CLOEXEC | O_NOFOLLOW | (isLast ? O_RDONLY | O_NONBLOCK : pathOnly | O_DIRECTORY))
+            if isLast {
+                guard next >= 0 else { return nil }
+                defer { close(next) }
+                // One byte more tells a file that is too long: half of it would be read as something else.
+                guard let bytes = read(next, most: most + 1), bytes.count <= most else { return nil }
+                return bytes
+            }
+            current = next
+        }
+        if current >= 0 { close(current) }
+        return nil
     }
 
     static func link(_ path: String) -> String? {
@@ -91,6 +119,12 @@ final class OpenFile: Sendable {
     init?(_ path: String, flags: Int32) {
         descriptor = open(path, flags | O_CLOEXEC | O_NONBLOCK)
         if descriptor < 0 { return nil }
+    }
+
+    /// Takes over a descriptor; a negative one is none.
+    init?(descriptor: Int32) {
+        guard descriptor >= 0 else { return nil }
+        self.descriptor = descriptor
     }
 
     deinit {

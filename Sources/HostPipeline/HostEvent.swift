@@ -33,6 +33,8 @@ public struct HostEvent: Hashable, Sendable, Codable {
     public var action: String?
     public var call: String?
     public var processID: Int32?
+    /// The container's id or, where it has none of 64 digits, its name (of `blocked`).
+    public var container: String?
     /// As `0x…`.
     public var callersAddress: String?
     /// Identity of the packet.

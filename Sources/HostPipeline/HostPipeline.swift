@@ -105,6 +105,7 @@ public final class HostPipeline: Sendable {
         blocked.action = call.action.rawValue
         blocked.call = call.call.rawValue
         blocked.processID = call.process.processID
+        blocked.container = call.process.containerID ?? call.process.container?.name
         blocked.callersAddress = "0x" + String(call.callersAddress, radix: 16)
         log.append(blocked)
         var id: String?

@@ -48,7 +48,10 @@ struct EventReading {
     /// `nil`: the image's page is as its file has it.
     private func region(_ region: KernelEvent.Region, at address: UInt64) -> MemoryRegion? {
         let backing = backing(region, at: address)
-        if region.backing == EPITOPE_BACKING_IMAGE.rawValue, case .image = backing { return nil }
+        switch backing {
+        case .image, .kernel: return nil
+        default: break
+        }
         guard region.start < region.end else { return nil }
         return MemoryRegion(start: region.start, end: region.end, protection: region.protection, backing: backing)
     }
@@ -56,24 +59,25 @@ struct EventReading {
     private func backing(_ region: KernelEvent.Region, at address: UInt64) -> MemoryBacking {
         let name = mappings.name(of: region.start)
         switch UInt32(region.backing) {
-        case EPITOPE_BACKING_KERNEL.rawValue: return .kernel
+        case EPITOPE_BACKING_KERNEL.rawValue:
+            return region.mayBeWritten && isWritten(at: address) ? .writtenImagePage(path: name ?? "[vdso]") : .kernel
         case EPITOPE_BACKING_STACK.rawValue: return .stack
         case EPITOPE_BACKING_HEAP.rawValue: return .heap
         case EPITOPE_BACKING_WRITTEN_IMAGE.rawValue: return .writtenImagePage(path: name ?? "")
         case EPITOPE_BACKING_MEMORY_FILE.rawValue: return .memoryFile(name: name ?? "")
         case EPITOPE_BACKING_IMAGE.rawValue:
-            // Both pages, where the instruction lies across two.
-            let isWritten =
-                region.mayBeWritten
-                && (mappings.isWritten(address - 1) || (address & 0xFFF == 1 && mappings.isWritten(address - 2)))
-            return isWritten ? .writtenImagePage(path: name ?? "") : .image(path: name ?? "")
+            return region.mayBeWritten && isWritten(at: address) ? .writtenImagePage(path: name ?? "") : .image(path: name ?? "")
         default: return .anonymous
         }
     }
 
+    /// Both pages, where the instruction lies across two.
+    private func isWritten(at address: UInt64) -> Bool {
+        mappings.isWritten(address - 1) || (address & 0xFFF == 1 && mappings.isWritten(address - 2))
+    }
+
     private var sendBuffer: SendBuffer? {
-        guard event.call.family == .send, let payload = event.payload else { return nil }
-        return SendBuffer(messages: [[payload]])
+        event.call.family == .send && !event.sendBuffer.messages.isEmpty ? event.sendBuffer : nil
     }
 
     /// The 32 bytes that end at the caller's address, and the 32 around it, down to 16 where the region begins later.
@@ -105,7 +109,7 @@ struct EventReading {
         case .bind: result.local = named ?? result.local
         default: result.peer = named ?? result.peer
         }
-        if event.call.family == .send { result.payloadLength = event.payload?.length }
+        if event.call.family == .send, event.payloadLength > 0 { result.payloadLength = event.payloadLength }
         return result
     }
 }

@@ -1,5 +1,6 @@
 import CProcessFiles
 import Foundation
+import SystemCalls
 
 /// The process of an event, if it is still that one: process numbers are given out anew.
 struct HeldProcess: ~Copyable {
@@ -28,9 +29,12 @@ struct HeldProcess: ~Copyable {
     /// Whether the signal was sent.
     func send(_ signal: Int32) -> Bool { epitope_pidfd_signal(descriptor, signal) == 0 }
 
+    /// Whether its number is still its own: what was read by the number since this was made is about this process.
+    func isThere() -> Bool { epitope_pidfd_signal(descriptor, 0) == 0 }
+
     /// The 22nd field of `/proc/PID/stat`; the second, a name in parentheses, may hold anything.
     private static func startTicks(_ processID: Int32) -> UInt64? {
-        guard let text = try? String(contentsOfFile: "/proc/\(processID)/stat", encoding: .utf8),
+        guard let text = ProcFile.text("/proc/\(processID)/stat"),
             let name = text.lastIndex(of: ")")
         else { return nil }
         let fields = text[text.index(after: name)...].split(separator: " ")

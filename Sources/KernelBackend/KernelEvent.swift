@@ -26,8 +26,12 @@ struct KernelEvent: Sendable {
     var socket: CallArguments
     var path: String
     var code: (start: UInt64, bytes: [UInt8])
-    var payload: SendBuffer.Piece?
+    /// What was to be sent, as far as it was copied; and how long it is.
+    var sendBuffer: SendBuffer
+    var payloadLength: UInt64
     var command: String
+    /// The kinds of evidence that don't count for the process.
+    var excused: Set<EvidenceKind>
 
     enum Finding: UInt32, Sendable {
         case direct = 1
@@ -81,14 +85,13 @@ struct KernelEvent: Sendable {
         socket = CallArguments(event.socket)
         path = Self.text(event.path)
         command = Self.text(event.command)
+        excused = epitope_policy.kinds(of: event.excused)
         let length = min(Int(event.code_length), Int(EPITOPE_CODE_BYTES))
         code = (event.code_start, Array(UnsafeBufferPointer(start: epitope_event_code(pointer), count: length)))
-        if event.payload_length > 0 {
-            let copied = min(Int(event.payload_copied), Int(EPITOPE_PAYLOAD_BYTES))
-            payload = SendBuffer.Piece(
-                address: event.payload_address, length: event.payload_length,
-                bytes: Array(UnsafeBufferPointer(start: epitope_event_payload(pointer), count: copied)))
-        }
+        let payload = UnsafeBufferPointer(start: epitope_event_payload(pointer), count: Int(EPITOPE_PAYLOAD_BYTES))
+        let pieces = withUnsafeBytes(of: event.pieces) { Array($0.bindMemory(to: epitope_piece.self).prefix(Int(event.piece_count))) }
+        sendBuffer = SendBuffer(pieces, payload: payload)
+        payloadLength = event.payload_length
     }
 
     private static func call(ofClass value: UInt32) -> CriticalCall {
@@ -112,6 +115,22 @@ struct KernelFile: Hashable, Sendable {
     var device: UInt32
     /// 0 but for memory files.
     var generation: UInt32
+}
+
+extension SendBuffer {
+    /// The pieces of an event by their message, with what was copied of each.
+    init(_ pieces: some Sequence<epitope_piece>, payload: UnsafeBufferPointer<UInt8>) {
+        var messages: [[Piece]] = []
+        var last: UInt32?
+        for piece in pieces {
+            let start = min(Int(piece.place), payload.count)
+            let bytes = Array(payload[start..<min(payload.count, start + Int(piece.copied))])
+            if piece.message != last { messages.append([]) }
+            last = piece.message
+            messages[messages.count - 1].append(Piece(address: piece.address, length: piece.length, bytes: bytes))
+        }
+        self.init(messages: messages)
+    }
 }
 
 extension CallArguments {

@@ -1,7 +1,6 @@
 import BehaviourBlocking
 import CKernelProgram
 import EpitopeModel
-import Glibc
 
 /// Where calls are seen, and so what can be done about them.
 public enum ProtectionLevel: String, Hashable, Sendable, Codable, CaseIterable {
@@ -54,12 +53,22 @@ extension epitope_policy {
         }
         let killsInTheEnd = policy.action == .kill || (policy.action == .block && level == .tracepoints)
         otherwise = killsInTheEnd ? EPITOPE_ANSWER_KILLED.rawValue : answer
-        own_process = UInt32(getpid())
+    }
+
+    /// The bits of kinds of evidence.
+    static func bits(of kinds: Set<EvidenceKind>) -> UInt32 {
+        bits.reduce(0) { kinds.contains($1.0) ? $0 | $1.1 : $0 }
+    }
+
+    /// The kinds that bits stand for.
+    static func kinds(of bits: UInt32) -> Set<EvidenceKind> {
+        Set(Self.bits.filter { bits & $0.1 != 0 }.map(\.0))
     }
 
     private static let bits: [(EvidenceKind, UInt32)] = [
         (.directCall, EPITOPE_KIND_DIRECT.rawValue), (.libraryCall, EPITOPE_KIND_LIBRARY.rawValue),
         (.writtenImagePage, EPITOPE_KIND_WRITTEN_IMAGE.rawValue), (.memoryFile, EPITOPE_KIND_MEMORY_FILE.rawValue),
         (.deeperInStack, EPITOPE_KIND_DEEPER.rawValue), (.unattributable, EPITOPE_KIND_UNATTRIBUTABLE.rawValue),
+        (.sendsItself, EPITOPE_KIND_SENDS_ITSELF.rawValue),
     ]
 }

@@ -1,5 +1,6 @@
 import CKernelProgram
 import Foundation
+import SystemCalls
 
 /// What the running kernel offers, and what would have to change for more.
 public struct KernelSupport: Hashable, Sendable {
@@ -11,7 +12,7 @@ public struct KernelSupport: Hashable, Sendable {
 
     /// Of this machine. Loads a small program for a moment where the security modules don't settle it.
     public static var current: KernelSupport {
-        let modules = try? String(contentsOfFile: "/sys/kernel/security/lsm", encoding: .utf8)
+        let modules = ProcFile.text("/sys/kernel/security/lsm")
         return KernelSupport(activeModules: modules, canDecideFunctions: {
             let object = LoadedProgram.object
             return epitope_kernel_lets_functions_be_decided(object, object.count)

@@ -17,9 +17,10 @@ struct LibraryFrames {
     static let largestImage = 16 << 20
 
     /// `nil` for an image without unwind tables.
-    init?(_ library: CLibraries.Library) {
-        guard let bytes = FileManager.default.contents(atPath: library.path).map({ [UInt8]($0) }), bytes.count <= Self.largestImage,
-            let layout = UnwindTable.layout(ofImage: Array(bytes.prefix(UnwindTable.largestHeader))),
+    ///
+    /// - Parameter bytes: the image.
+    init?(_ library: CLibraries.Library, _ bytes: [UInt8]) {
+        guard bytes.count <= Self.largestImage, let layout = UnwindTable.layout(ofImage: Array(bytes.prefix(UnwindTable.largestHeader))),
             let range = UnwindTable.range(of: layout), range.offset < UInt64(bytes.count)
         else { return nil }
         let start = Int(range.offset)
@@ -54,7 +55,7 @@ struct LibraryFrames {
 
 /// The C libraries that processes of this machine have mapped.
 enum CLibraries {
-    struct Library {
+    struct Library: Sendable {
         /// A path that leads to the mapped file, whatever has become of its name.
         var path: String
         var inode: UInt64
@@ -66,12 +67,25 @@ enum CLibraries {
     /// The most libraries: containers may each bring one.
     static let most = 8
 
-    static func running() -> [Library] {
+    /// How many seconds the reading of one may take: whose file it is may not answer.
+    private static let longestReading = 2.0
+
+    /// Their frames, as far as their files can be had.
+    ///
+    /// - Parameter bounded: where a file is read.
+    static func frames(_ bounded: BoundedWork) -> some Sequence<LibraryFrames> {
+        running().lazy.compactMap { library in
+            let bytes = bounded.run(withinSeconds: longestReading) { RegularFile.bytes(library.path, most: LibraryFrames.largestImage + 1) }
+            return bytes.flatMap { $0 }.flatMap { LibraryFrames(library, $0) }
+        }
+    }
+
+    private static func running() -> [Library] {
         var found: [String: Library] = [:]
         let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.filter { Int($0) != nil } ?? []
         // Init first: the machine's own library.
         for process in processes.sorted(by: { Int($0)! < Int($1)! }) where found.count < most {
-            guard let maps = try? String(contentsOfFile: "/proc/\(process)/maps", encoding: .utf8) else { continue }
+            guard let maps = ProcFile.text("/proc/\(process)/maps") else { continue }
             for entry in MapEntry.entries(inMaps: maps) where entry.protection.contains(.execute) && isCLibrary(entry.name) {
                 let key = "\(entry.device) \(entry.inode) \(entry.offset)"
                 guard found[key] == nil, let offset = Int(exactly: entry.offset) else { continue }

@@ -4,26 +4,29 @@ import Foundation
 import Synchronization
 import SystemCalls
 
-/// The kernel program, loaded and attached. It is detached when the last who knows it lets go.
+/// The kernel program, loaded and attached. It is detached when the last who knows it lets go, unless a folder holds it.
 ///
-/// libbpf's object is not for several threads at once: a lock keeps them apart, and events are awaited in short turns.
+/// libbpf's object is not for several threads at once: a lock keeps them apart.
 final class LoadedProgram: Sendable {
     private let handle: Mutex<Handle>
 
     private struct Handle: @unchecked Sendable {
-        // Only ever touched under the lock, also by poll, whose callback the compiler can't see to stay within it.
+        // Only ever touched under the lock.
         let pointer: OpaquePointer
+        var hasBegun = false
     }
 
-    /// - Throws: `kernel-program-not-allowed`, `kernel-program-refused`.
-    init(level: ProtectionLevel, policy: epitope_policy) throws(EpitopeError) {
+    /// - Parameter folder: on a bpffs, where the program is held and an earlier one's remains are taken up.
+    /// - Throws: `kernel-program-not-allowed`, `kernel-program-refused`, `holding-folder-unusable`.
+    init(level: ProtectionLevel, policy: epitope_policy, heldIn folder: String? = nil) throws(EpitopeError) {
+        if let folder { try HeldProtection.prepare(folder) }
         let object = Self.object
         var log = [CChar](repeating: 0, count: 64 << 10)
         var failure: Int32 = 0
         var policy = policy
         let loaded = epitope_program_load(
             object, object.count, level.inKernel,
-            CallClasses.table(.x86_64), CallClasses.table(.i386), &policy, &log, log.count, &failure)
+            CallClasses.table(.x86_64), CallClasses.table(.i386), &policy, folder, &log, log.count, &failure)
         guard let loaded else {
             let said = String(decoding: log.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             throw Self.error(-failure, said, level)
@@ -32,7 +35,14 @@ final class LoadedProgram: Sendable {
     }
 
     deinit {
-        handle.withLock { epitope_program_unload($0.pointer) }
+        handle.withLock { handle in
+            // What never judged is not to be held.
+            if !handle.hasBegun {
+                _ = epitope_program_detach(handle.pointer)
+                _ = epitope_program_forget(handle.pointer)
+            }
+            epitope_program_unload(handle.pointer)
+        }
     }
 
     /// The object file of the program.
@@ -68,11 +78,16 @@ final class LoadedProgram: Sendable {
         guard result == 0 else { throw Self.error(-result, "the policy could not be replaced", .tracepoints) }
     }
 
-    /// Sets the kinds of evidence that don't count for somebody; 0 takes the excuse away.
-    func excuse(_ key: epitope_excuse_key, kinds: UInt32) throws(EpitopeError) {
+    /// Sets what doesn't count for somebody; `nil` takes the excuse away.
+    func excuse(_ key: epitope_excuse_key, _ excuse: epitope_excuse?) throws(EpitopeError) {
         var key = key
-        let result = handle.withLock { epitope_program_excuse($0.pointer, &key, kinds) }
-        guard result == 0 || (kinds == 0 && result == -ENOENT) else {
+        let result: Int32
+        if var excuse {
+            result = handle.withLock { epitope_program_excuse($0.pointer, &key, &excuse) }
+        } else {
+            result = handle.withLock { epitope_program_excuse($0.pointer, &key, nil) }
+        }
+        guard result == 0 || (excuse == nil && result == -ENOENT) else {
             throw Self.error(-result, "the excuse could not be set", .tracepoints)
         }
     }
@@ -101,20 +116,45 @@ final class LoadedProgram: Sendable {
         return values
     }
 
-    /// Waits for events for a short while, and hands each over.
-    func poll(milliseconds: Int32, _ take: (UnsafePointer<epitope_event>) -> Void) {
-        withoutActuallyEscaping(take) { take in
-            var taker = take
-            _ = handle.withLock { handle in
-                withUnsafeMutablePointer(to: &taker) { pointer in
-                    epitope_program_poll(handle.pointer, milliseconds, pointer) { context, event in
-                        guard let context, let event else { return }
-                        context.assumingMemoryBound(to: ((UnsafePointer<epitope_event>) -> Void).self).pointee(event)
-                    }
-                }
-            }
+    /// Has the program judge, and the one of an earlier agent stand by; when `takeOver` fails, all is as it was before.
+    func begin(_ takeOver: () throws(EpitopeError) -> Void) throws(EpitopeError) {
+        var before = epitope_agent()
+        let result = handle.withLock { epitope_program_begin($0.pointer, &before) }
+        guard result == 0 else { throw Self.error(-result, "the program could not be told to begin", .tracepoints) }
+        do {
+            try takeOver()
+        } catch {
+            _ = handle.withLock { epitope_program_undo_begin($0.pointer, &before) }
+            throw error
         }
+        handle.withLock { $0.hasBegun = true }
     }
+
+    /// A program's instructions, as the kernel runs them.
+    func instructions(of program: String) -> [UInt64] {
+        var instructions = [UInt64](repeating: 0, count: 1 << 16)
+        let count = handle.withLock { epitope_program_instructions($0.pointer, program, &instructions, UInt32(instructions.count)) }
+        return Array(instructions.prefix(Int(max(0, count))))
+    }
+
+    /// Takes away what earlier agents left. How many reports of theirs can't be read.
+    func retireOthers() throws(EpitopeError) -> Int {
+        let result = handle.withLock { epitope_program_retire_others($0.pointer) }
+        guard result >= 0 else { throw Self.error(-result, "what an earlier agent left could not be taken away", .tracepoints) }
+        return Int(result)
+    }
+
+    /// The program goes on without this process.
+    func leave() { _ = handle.withLock { epitope_program_leave($0.pointer) } }
+
+    /// The program judges no more. Events can still be read.
+    func detach() { _ = handle.withLock { epitope_program_detach($0.pointer) } }
+
+    /// Nothing is left for another agent.
+    func forget() { _ = handle.withLock { epitope_program_forget($0.pointer) } }
+
+    /// The map that events come through; as long as this is there.
+    var events: Int32 { handle.withLock { epitope_program_events($0.pointer) } }
 
     /// What a program cost so far (needs `kernel.bpf_stats_enabled`), and its length in instructions.
     func cost(of program: String) -> (runs: UInt64, nanoseconds: UInt64, instructions: UInt32)? {

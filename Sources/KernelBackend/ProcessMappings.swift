@@ -3,13 +3,18 @@ import SystemCalls
 
 /// What the files of a process in `/proc` say of its memory, as long as the process is there.
 struct ProcessMappings {
-    private let processID: Int32
+    /// `nil`: the process has gone, and its number may be another's.
+    private let processID: Int32?
     private let names: [UInt64: String]
 
-    init(_ processID: Int32) {
+    init(_ processID: Int32?) {
         self.processID = processID
         var names: [UInt64: String] = [:]
-        let maps = (try? String(contentsOfFile: "/proc/\(processID)/maps", encoding: .utf8)) ?? ""
+        guard let processID else {
+            self.names = names
+            return
+        }
+        let maps = ProcFile.text("/proc/\(processID)/maps") ?? ""
         for entry in MapEntry.entries(inMaps: maps) where !entry.name.isEmpty { names[entry.start] = entry.name }
         self.names = names
     }
@@ -20,6 +25,7 @@ struct ProcessMappings {
     /// Whether a page of a private file mapping was written: it is there (bit 63) or swapped out (bit 62), but is no page
     /// of the file (bit 61) any more. Where the kernel doesn't say, it counts as written.
     func isWritten(_ address: UInt64) -> Bool {
+        guard let processID else { return true }
         let descriptor = open("/proc/\(processID)/pagemap", O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { return true }
         defer { close(descriptor) }

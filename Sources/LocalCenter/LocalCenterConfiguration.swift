@@ -1,4 +1,5 @@
 public import CenterStore
+internal import SettingsFiles
 public import Correlation
 public import EpitopeModel
 internal import FoundationEssentials

@@ -9,6 +9,10 @@ enum Bounds {
     static let ancestorPath = 512
     /// Names of processes, users, packages, systems.
     static let name = 128
+    /// What containers and pods are called: Kubernetes allows 253 bytes, and 63 for a namespace.
+    static let containerName = 256
+    /// An image's name with registry, tag and digest.
+    static let image = 512
     /// Addresses of sockets: a Unix path has at most 108 bytes.
     static let address = 128
     /// Texts for people.

@@ -8,7 +8,8 @@ extension ProcessParameters {
             executable: wire.hasExecutable ? try Executable(wire.executable) : nil,
             userID: wire.hasUserID ? wire.userID : nil,
             userName: wire.hasUserName ? try Wire.text(wire.userName, "process.user_name", most: Bounds.name) : nil,
-            containerID: wire.hasContainerID ? try Wire.hex(wire.containerID, "process.container_id", digits: 64) : nil)
+            containerID: wire.hasContainerID ? try Wire.hex(wire.containerID, "process.container_id", digits: 64) : nil,
+            container: wire.hasContainer ? try ContainerParameters(wire.container) : nil)
         try Wire.count(wire.parents.count, "process.parents", most: Bounds.parents)
         for parent in wire.parents { parents.append(try Parent(parent)) }
         try Wire.count(wire.listening.count, "process.listening", most: Bounds.sockets)
@@ -38,6 +39,7 @@ extension ProcessParameters {
         if let userID { wire.userID = userID }
         if let userName { wire.userName = userName }
         if let containerID { wire.containerID = containerID }
+        if let container { wire.container = container.wire }
         wire.listening = listening.map { socket in
             var wire = Epitope_V1_BoundSocket()
             wire.transport = socket.transport.wire

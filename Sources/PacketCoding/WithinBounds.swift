@@ -37,6 +37,7 @@ extension ProcessParameters {
         process.name = name?.clipped(to: Bounds.name)
         process.userName = userName?.clipped(to: Bounds.name)
         process.containerID = containerID.flatMap { Wire.isHex($0, digits: 64) ? $0 : nil }
+        process.container = container?.withinBounds
         if let executable {
             process.executable = Executable(
                 path: executable.path.clipped(to: Bounds.path),

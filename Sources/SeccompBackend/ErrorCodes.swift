@@ -11,4 +11,18 @@ extension EpitopeError.Code {
     public static let seccompUnavailable = Self("seccomp-unavailable")
     /// No process, thread or descriptor was to be had.
     public static let launchFailed = Self("launch-failed")
+    /// The agent's socket would lie where others than root can put something in its place, or something else lies there.
+    public static let socketPathUnsafe = Self("socket-path-unsafe")
+    /// Another agent listens at the path.
+    public static let socketInUse = Self("socket-in-use")
+    /// The kernel made no socket.
+    public static let socketUnavailable = Self("socket-unavailable")
+    /// Somebody else than root wanted to hand over a container.
+    public static let containerPeerRefused = Self("container-peer-refused")
+    /// A container's runtime sent something that is no container process state.
+    public static let containerStateMalformed = Self("container-state-malformed")
+    /// As many processes of containers are supervised as may be.
+    public static let containersFull = Self("containers-full")
+    /// A seccomp profile that the calls to be watched can't be put into.
+    public static let profileUnusable = Self("seccomp-profile-unusable")
 }

@@ -3,7 +3,6 @@ import CSeccomp
 public import EpitopeModel
 public import Extraction
 import Glibc
-import Synchronization
 
 /// Behaviour blocking by seccomp user notification: a command and all its children, whose critical calls are stalled
 /// by the kernel until they have been inspected and answered.
@@ -53,12 +52,12 @@ public final class SeccompBackend: BehaviourBlockingBackend {
     public let stalledCalls: AsyncStream<StalledCall>
     public let notices: AsyncStream<Notice>
 
-    private let supervisor: Supervisor
+    private let counters: SupervisionCounters
     private let status: Completion<ExitStatus>
     private let ended: Completion<Void>
 
     /// What was counted so far.
-    public var statistics: Statistics { supervisor.statistics.withLock { $0 } }
+    public var statistics: Statistics { counters.now }
 
     /// How the command ended.
     public func exitStatus() async -> ExitStatus {
@@ -78,12 +77,15 @@ public final class SeccompBackend: BehaviourBlockingBackend {
     ///   - extraction: whether the code stays in the process.
     ///   - forwardsSignals: passes SIGINT, SIGTERM, SIGHUP and SIGQUIT on to the command until it ends. It is
     ///     process-wide: for a program whose purpose is this one command.
+    ///   - excused: the kinds of evidence that don't count for a process; asked, on the supervisor's thread, while a
+    ///     call is stalled that would be denied or reported.
     ///   - processParameters: reads what a report says of a process (its id, the thread's id), on the supervisor's
     ///     thread, while the call is stalled. The default gives the ids only.
     /// - Throws: `command-not-found`, `command-not-executable`, `seccomp-busy`, `seccomp-unavailable`, `launch-failed`.
     public static func launch(
         _ command: Command, policy: Policy = .default, extraction: ExtractionMode = .copy,
         forwardsSignals: Bool = false,
+        excused: @escaping @Sendable (_ processID: Int32) -> Set<EvidenceKind> = { _ in [] },
         processParameters: @escaping @Sendable (_ processID: Int32, _ threadID: Int32) -> ProcessParameters = {
             ProcessParameters(processID: $0, threadID: $1)
         }
@@ -93,14 +95,21 @@ public final class SeccompBackend: BehaviourBlockingBackend {
             of: StalledCall.self, bufferingPolicy: .bufferingOldest(bufferedCalls))
         let (notices, noticesEnd) = AsyncStream.makeStream(
             of: Notice.self, bufferingPolicy: .bufferingOldest(bufferedCalls))
+        let counters = SupervisionCounters()
         let supervisor = Supervisor(
-            listener: child.listener, policy: policy, extraction: extraction, processParameters: processParameters,
-            calls: callsEnd, notices: noticesEnd)
+            listener: child.listener, policy: { policy }, extraction: extraction, excused: excused,
+            processParameters: processParameters,
+            outlet: .init(
+                report: { if case .enqueued = callsEnd.yield($0) { true } else { false } },
+                notify: { noticesEnd.yield($0) }),
+            counters: counters)
         let ended = Completion<Void>()
         let status = Completion<ExitStatus>()
         do {
             try DedicatedThread.start {
                 supervisor.run()
+                callsEnd.finish()
+                noticesEnd.finish()
                 ended.complete(())
             }
         } catch {
@@ -118,18 +127,17 @@ public final class SeccompBackend: BehaviourBlockingBackend {
             status.complete(ExitStatus(waited: ending))
         }
         return SeccompBackend(
-            processID: processID, stalledCalls: calls, notices: notices, supervisor: supervisor, status: status,
-            ended: ended)
+            processID: processID, stalledCalls: calls, notices: notices, counters: counters, status: status, ended: ended)
     }
 
     private init(
-        processID: Int32, stalledCalls: AsyncStream<StalledCall>, notices: AsyncStream<Notice>, supervisor: Supervisor,
+        processID: Int32, stalledCalls: AsyncStream<StalledCall>, notices: AsyncStream<Notice>, counters: SupervisionCounters,
         status: Completion<ExitStatus>, ended: Completion<Void>
     ) {
         self.processID = processID
         self.stalledCalls = stalledCalls
         self.notices = notices
-        self.supervisor = supervisor
+        self.counters = counters
         self.status = status
         self.ended = ended
     }

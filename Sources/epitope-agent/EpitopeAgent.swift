@@ -1,17 +1,19 @@
+import AgentLifeCycle
 import ArgumentParser
 import BehaviourBlocking
 import EpitopeModel
 import Foundation
 import HostFrontEnd
 import HostParameters
+import HostPolicy
 import KernelBackend
 import Logging
-import UnixSignals
+import SeccompBackend
 
 /// `epitope agent`: behaviour blocking for every process of the machine. A program of its own, since it runs as root: it
 /// links no center.
 @main
-struct EpitopeAgent: AsyncParsableCommand {
+struct EpitopeAgent: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "epitope agent",
         abstract: "Protect every process of this machine by an eBPF program.",
@@ -19,7 +21,8 @@ struct EpitopeAgent: AsyncParsableCommand {
             Critical calls (exec, connect, send, bind, listen, accept, and sends by write, sendfile, splice or io_uring) \
             that come from memory that no file image stands behind are denied with EPERM where the kernel runs BPF LSM or lets its security functions be decided; \
             elsewhere they are reported, and with --without-hooks kill their process is killed right after. What made them is sent to the center. Needs root \
-            and Linux 5.17. The kernel program judges alone: it goes on until the agent ends.
+            and Linux 5.17. The kernel program judges alone: where a bpffs holds it (--pins), it goes on when the agent is killed, \
+            and the next one takes it over. SIGTERM and SIGINT end protection; SIGUSR1 ends the agent and leaves protection in force.
             """)
 
     /// The level that is asked for.
@@ -32,9 +35,10 @@ struct EpitopeAgent: AsyncParsableCommand {
 
     @OptionGroup var stateOptions: HostStateOptions
     @OptionGroup var packetOptions: PacketOptions
+    @OptionGroup var containerOptions: ContainerOptions
+    @OptionGroup var lifeCycle: LifeCycleOptions
 
-    @Option(help: "What is done about an attack: block; stop or kill the process, too; or watch only.")
-    var action: Policy.Action = .block
+    @OptionGroup var policyOptions: PolicyOptions
 
     /// What is done where calls can't be denied.
     enum WithoutHooks: String, CaseIterable, ExpressibleByArgument {
@@ -45,9 +49,6 @@ struct EpitopeAgent: AsyncParsableCommand {
     @Option(help: "What becomes of block where the kernel has no security hooks: watch only, or kill the process.")
     var withoutHooks: WithoutHooks = .watch
 
-    @Option(help: "What is done about a call that can't be inspected: deny (by hooks only) or allow. It is told in any case.")
-    var uninspectable: Policy.Uninspectable = .deny
-
     @Option(help: "Where calls are seen: by security hooks, by the functions that call them, by tracepoints, or by the best that the kernel offers.")
     var level: LevelOption = .best
 
@@ -57,7 +58,10 @@ struct EpitopeAgent: AsyncParsableCommand {
     @Flag(help: "Say on standard error what is found, sent and counted.")
     var verbose = false
 
-    func run() async throws {
+    /// Rights belong to threads: until ``PrivilegeDrop`` this thread must stay the only one.
+    mutating func run() throws {
+        AgentEnvironment.clean()
+        if containerOptions.printSeccompProfile { return Console.say(try containerOptions.profile()) }
         let support = KernelSupport.current
         if check {
             for line in AgentStatus.describe(support) { Console.say(line) }
@@ -66,37 +70,55 @@ struct EpitopeAgent: AsyncParsableCommand {
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         var logger = Logger(label: "epitope-agent")
         logger.logLevel = verbose ? .info : .warning
-        let reporter = try HostReporter(stateOptions, packetOptions, logger: logger)
-        let parameters = reporter.parameters
-        let chosen = ProtectionLevel(rawValue: level.rawValue) ?? support.level
-        let canDeny = chosen.canDeny || action != .block
-        let action = canDeny ? action : withoutHooks == .kill ? .kill : .watch
-        let backend = try KernelBackend(
-            policy: Policy(action: action, uninspectable: uninspectable), level: chosen,
-            processParameters: { parameters.inspect(processID: $0, threadID: $1) })
+        EarlySignals.keep()
+        let place = try AgentPlace(lifeCycle, &stateOptions)
         let file = StatusFile(directory: stateOptions.directory)
+        if lifeCycle.release { return try place.release(file) }
+        let loaded = try policyOptions.load()
+        let parameters = try HostReporter.parameters(stateOptions, packetOptions)
+        if containerOptions.containersOnly {
+            _ = try PrivilegeDrop.apply()
+            let reporter = try HostReporter(stateOptions, packetOptions, parameters: parameters, logger: logger)
+            return try protectContainers(loaded, reporter)
+        }
+        let chosen = ProtectionLevel(rawValue: level.rawValue) ?? support.level
+        let adapted = { @Sendable [withoutHooks] (policy: Policy) in
+            var policy = policy
+            if policy.action == .block, !chosen.canDeny { policy.action = withoutHooks == .kill ? .kill : .watch }
+            return policy
+        }
+        let policy = adapted(loaded.policy)
+        let backend = try KernelBackend(
+            policy: policy, level: chosen, heldIn: place.heldIn, beginsAtOnce: false,
+            processParameters: { parameters.inspect(processID: $0, threadID: $1) })
+        let missing = try PrivilegeDrop.apply(threadsLeftBehind: backend.threadsLeftBehind)
+        if !missing.isEmpty { Console.note("the agent was started without \(missing): it may not see, or not reach, some processes") }
+        if let early = EarlySignals.taken { return try place.endEarly(by: early, file) }
+        // What starts threads comes after.
+        let reporter = try HostReporter(stateOptions, packetOptions, parameters: parameters, logger: logger)
+        let keeper = ExcuseKeeper(loaded.excuses)
+        for problem in keeper.problems where !problem.isAbsence { Console.note("\(problem)") }
+        try backend.set(keeper.table)
+        // An agent that is replaced has the socket until then.
+        let listen = { [containerOptions] in try containerOptions.start(policy: loaded.policy, keeper: keeper, parameters: parameters) }
+        var containers = lifeCycle.replace ? nil : try listen()
+        try backend.begin(takingOver: place.takeOver)
+        if lifeCycle.replace { containers = try listen() }
+        Console.note("policy: \(loaded.summary)")
         Console.note("protecting every process by \(chosen.rawValue): \(support.reason)")
         if chosen == .tracepoints, let remedy = support.remedy {
             Console.note("calls can't be denied at this level. To have them denied: \(remedy)")
         }
-        let ending = Task {
-            for await _ in await UnixSignalsSequence(trapping: .sigterm, .sigint) {
-                backend.stop()
-                break
-            }
-        }
-        let notices = Task { for await notice in backend.notices { Console.note("\(notice)") } }
-        let status = Task {
-            while !Task.isCancelled {
-                file.write(AgentStatus(backend, action: action))
-                try? await Task.sleep(for: .seconds(1))
-            }
-        }
-        await reporter.report(backend.stalledCalls)
-        status.cancel()
-        ending.cancel()
-        notices.cancel()
-        file.remove()
+        let upkeep = PolicyUpkeep(
+            options: policyOptions, keeper: keeper,
+            set: { [containers] policy in
+                try backend.set(adapted(policy))
+                containers?.set(policy)
+            }, excuse: { try backend.set($0) })
+        let merged = containers.map { MergedReports($0, backend.stalledCalls) }
+        let session = AgentSession(
+            backend, containers: containers, counted: { merged?.counted ?? [:] }, upkeep: upkeep, heldIn: place.heldIn, file: file)
+        Waiting.untilDone { await session.run({ await reporter.report(merged?.calls ?? backend.stalledCalls) }, stopped: place.leave) }
         let statistics = backend.statistics
         if statistics.dropped > 0 { Console.note("\(statistics.dropped) reports were dropped: more came than could be read") }
         if verbose { Console.note("\(statistics.inspected) calls inspected, \(statistics.actedUpon) acted upon") }

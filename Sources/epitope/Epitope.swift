@@ -14,7 +14,7 @@ struct Epitope: AsyncParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            RunCommand.self, AgentCommand.self, StatusCommand.self, EnrollCommand.self, HostCommand.self, PacketCommand.self, LocalCenterCommand.self,
+            RunCommand.self, AgentCommand.self, StatusCommand.self, PolicyCommand.self, EnrollCommand.self, HostCommand.self, PacketCommand.self, LocalCenterCommand.self,
             GlobalCenterCommand.self, GoodwareCommand.self, ExtractCommand.self, VerifyCommand.self,
         ])
 }

@@ -111,4 +111,23 @@ import Testing
         #expect(buffer.contains(callersAddress: 5))
         #expect(!buffer.contains(code: [1]) && !buffer.contains(code: []))
     }
+
+    @Test func excusedEvidenceDoesNotCountAndIsKept() {
+        let observation = Self.library([.anonymous, .image(path: "/bin/program")])
+        let verdict = Verdict(on: observation, policy: .default, excused: [.libraryCall])
+        #expect(!verdict.denies && !verdict.isReported && verdict.evidence.isEmpty)
+        #expect(verdict.excused.map(\.kind) == [.libraryCall])
+        let other = Verdict(on: observation, policy: .default, excused: [.directCall, .memoryFile])
+        #expect(other.denies && other.excused.isEmpty)
+    }
+
+    /// An excuse for one kind leaves the others: code of a just-in-time compiler that sends itself is none.
+    @Test func anExcuseCoversOneKindOnly() {
+        var observation = Self.direct(.anonymous, .sendto)
+        observation.sendBuffer = SendBuffer(messages: [[.init(address: 0x3000, length: 0x100, bytes: [])]])
+        let verdict = Verdict(on: observation, policy: .default, excused: [.directCall])
+        #expect(verdict.denies)
+        #expect(verdict.evidence.map(\.kind) == [.sendsItself])
+        #expect(verdict.callersAddress == 0x3042)
+    }
 }

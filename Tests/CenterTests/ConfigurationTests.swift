@@ -1,5 +1,6 @@
 import CenterStore
 import Correlation
+import SettingsFiles
 import EpitopeModel
 import Foundation
 import GlobalCenter

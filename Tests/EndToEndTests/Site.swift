@@ -2,37 +2,6 @@ import Foundation
 import Testing
 import TestSupport
 
-/// A namespace (network or mounts) of a test's own, kept by a process that ends with the test's process at the latest:
-/// with its last process it is gone, whatever lay in it.
-final class Namespace: Sendable {
-    private let holder: RunningProcess
-
-    /// - Parameters:
-    ///   - kinds: options of unshare(1), such as `--net`.
-    ///   - setup: a shell line that is run in it first.
-    init(_ kinds: [String], setup: String = "true") async throws {
-        try #require(getuid() == 0, "this test makes namespaces and devices in them: run it as root")
-        holder = try RunningProcess(
-            ["/usr/bin/unshare"] + kinds + ["/bin/sh", "-c", "\(setup) && echo ready && exec tail --pid=\(getpid()) -f /dev/null"])
-        try await holder.line(with: "ready")
-    }
-
-    var identifier: pid_t { holder.identifier }
-
-    /// The words that run a command in it; the command keeps nsenter's process id.
-    func inside(_ words: [String]) -> [String] {
-        ["/usr/bin/nsenter", "--target", "\(identifier)", "--net", "--mount", "--"] + words
-    }
-
-    @discardableResult
-    func run(_ words: [String]) async throws -> Command {
-        let words = inside(words)
-        let command = try await Command.run(words[0], Array(words.dropFirst()), seconds: 30)
-        try #require(command.status == 0, "\(words.joined(separator: " ")): \(command.errors)")
-        return command
-    }
-}
-
 /// `epitope`, anywhere.
 func epitope(_ arguments: [String], within namespace: Namespace? = nil) async throws -> Command {
     let words = try [Command.built("epitope")] + arguments

@@ -35,4 +35,21 @@ import Testing
         #expect(with.remedy == nil)
         #expect(KernelSupport(activeModules: nil, canDecideFunctions: { false }).level == .tracepoints)
     }
+
+    /// Room is given back up to the first report that nobody has done with.
+    @Test func roomIsGivenBackInOrder() {
+        var pending = PendingEvents()
+        #expect(pending.settle(callsDone: 0) == nil)
+        pending.add(10, call: nil)
+        pending.add(20, call: 0)
+        pending.add(30, call: nil)
+        pending.add(40, call: 1)
+        pending.add(50, call: nil)
+        #expect(pending.settle(callsDone: 0) == 10)
+        #expect(pending.settle(callsDone: 0) == nil)
+        #expect(pending.settle(callsDone: 1) == 30)
+        #expect(!pending.isEmpty)
+        #expect(pending.settle(callsDone: 2) == 50)
+        #expect(pending.isEmpty)
+    }
 }

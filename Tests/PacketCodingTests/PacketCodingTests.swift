@@ -42,6 +42,7 @@ import Testing
             executable: Executable(path: long, sha256: String(repeating: "f", count: 64), package: long, packageVersion: long),
             parents: Array(repeating: .init(processID: -1, name: long, executablePath: long), count: 20), userID: .max,
             userName: long, containerID: "not a container's id",
+            container: .init(name: long, image: long, pod: .init(uid: long, name: long, namespace: long)),
             listening: Array(repeating: .init(transport: .tcp, local: endpoint), count: 100),
             connected: Array(repeating: .init(transport: .tcp, local: endpoint, peer: endpoint), count: 100))
         packet.parameters.system = SystemParameters(

@@ -51,9 +51,17 @@ enum RandomPackets {
                 .init(processID: Int32.random(in: 0...Int32.max, using: &random), name: name(&random), executablePath: maybe(&random) { text(512, &$0) })
             },
             userID: maybe(&random) { UInt32.random(in: 0...UInt32.max, using: &$0) }, userName: name(&random),
-            containerID: maybe(&random) { hex(64, &$0) },
+            containerID: maybe(&random) { hex(64, &$0) }, container: maybe(&random, container),
             listening: list(0...32, &random) { .init(transport: transport(&$0), local: endpoint(&$0)) },
             connected: list(0...32, &random) { .init(transport: transport(&$0), local: endpoint(&$0), peer: endpoint(&$0)) })
+    }
+
+    static func container(_ random: inout SeededGenerator) -> ContainerParameters {
+        ContainerParameters(
+            name: maybe(&random) { text(256, &$0) }, image: maybe(&random) { text(512, &$0) },
+            pod: maybe(&random) {
+                .init(uid: maybe(&$0) { text(256, &$0) }, name: maybe(&$0) { text(256, &$0) }, namespace: maybe(&$0) { text(256, &$0) })
+            })
     }
 
     static func transport(_ random: inout SeededGenerator) -> TransportProtocol {

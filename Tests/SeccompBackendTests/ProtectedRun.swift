@@ -15,19 +15,20 @@ struct ProtectedRun {
 
     /// Runs a program of the fixtures, by its product's name.
     static func fixture(
-        _ name: String, _ arguments: [String], policy: Policy = .default, extraction: ExtractionMode = .copy
+        _ name: String, _ arguments: [String], policy: Policy = .default, extraction: ExtractionMode = .copy,
+        excused: Set<EvidenceKind> = []
     ) async throws -> ProtectedRun {
-        try await command(Fixtures.path(name), arguments, policy: policy, extraction: extraction)
+        try await command(Fixtures.path(name), arguments, policy: policy, extraction: extraction, excused: excused)
     }
 
     static func command(
         _ name: String, _ arguments: [String], policy: Policy = .default, extraction: ExtractionMode = .copy,
-        whileItRuns: (SeccompBackend) async -> Void = { _ in }
+        excused: Set<EvidenceKind> = [], whileItRuns: (SeccompBackend) async -> Void = { _ in }
     ) async throws -> ProtectedRun {
         let output = Output()
         let backend = try SeccompBackend.launch(
             Command(name, arguments, environment: Fixtures.environment, standardOutput: output.descriptor),
-            policy: policy, extraction: extraction)
+            policy: policy, extraction: extraction, excused: { _ in excused })
         await whileItRuns(backend)
         let status = await backend.exitStatus()
         await backend.allEnded()

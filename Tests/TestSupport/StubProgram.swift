@@ -5,6 +5,8 @@ import Glibc
 public struct Announcement {
     public var callersAddress: UInt64?
     public var base: UInt64?
+    /// Of the process that makes the call: it may be a child of the one that was started.
+    public var processID: Int32?
     public var code: [UInt8] = []
     public var result: Int64?
     public var errno: Int32?
@@ -15,6 +17,7 @@ public struct Announcement {
             switch key {
             case "expected": callersAddress = UInt64(value.dropFirst(2), radix: 16)
             case "base": base = UInt64(value.dropFirst(2), radix: 16)
+            case "process": processID = Int32(value)
             case "code": code = Hex.decode(value) ?? []
             case "result": result = Int64(value)
             case "errno": errno = Int32(value)
@@ -30,35 +33,61 @@ public struct StubCase: Sendable, CustomStringConvertible {
     public static let places = ["heap", "stack", "anonymous", "shared-anonymous", "memory-file", "unlinked-tmpfs", "written-page"]
     public static let calls = ["exec", "connect", "send", "sendmsg", "sendmmsg", "bind", "listen", "accept"]
 
+    /// Memory that is come by in a way that is easily overlooked, or that changes what it is afterwards.
+    public static let rarePlaces = [
+        "pkey", "segment", "implied", "implied-heap", "device", "written-by-child", "late-unlink", "moved", "over-image", "over-vdso", "filled", "remapped",
+    ]
+    /// Sends by other numbers than those of the socket calls.
+    public static let writes = ["write", "writev", "pwritev2", "sendfile", "splice", "submit"]
+    /// Sends and connects by io_uring: within the call, by a worker, after a timeout, by a thread that polls.
+    public static let rings = ["ring", "ring-connect", "ring-aside", "ring-later", "ring-setup"]
+    /// Functions of the library that start a program in a child; the last by a thread that runs nothing but the library.
+    public static let starts = ["spawn", "system", "start"]
+    /// Ways of being a process.
+    public static let modes = ["thread", "orphan", "sharing-child", "vfork"]
+
     public var form: String
     public var place: String
     public var call: String
+    public var mode: String?
 
-    public init(form: String, place: String, call: String) {
+    public init(form: String, place: String, call: String, mode: String? = nil) {
         self.form = form
         self.place = place
         self.call = call
+        self.mode = mode
     }
 
-    public var description: String { "\(form) \(call) from \(place)" }
+    public var description: String { "\(form) \(call) from \(place)\(mode.map { " as \($0)" } ?? "")" }
+
+    /// What the stub program is given.
+    public func arguments(port: UInt16) -> [String] { [form, place, call, String(port)] + (mode.map { [$0] } ?? []) }
+
+    /// Whether what arrives are datagrams, not connections.
+    public var sendsDatagrams: Bool { call != "connect" && call != "ring-connect" }
 
     /// Every form from every place.
     public static func all(places: [String] = Self.places, calls: [String] = Self.calls) -> [StubCase] {
         forms.flatMap { form in places.flatMap { place in calls.map { StubCase(form: form, place: place, call: $0) } } }
     }
 
-    public var isMemoryFile: Bool { place == "memory-file" || place == "unlinked-tmpfs" }
-    public var isWrittenPage: Bool { place.hasPrefix("written-") }
+    public var isMemoryFile: Bool { ["memory-file", "unlinked-tmpfs", "late-unlink", "remapped"].contains(place) }
+    public var isWrittenPage: Bool { ["written-page", "written-by-device", "filled"].contains(place) }
     public var kind: EvidenceKind {
         if isMemoryFile { return .memoryFile }
         if isWrittenPage { return .writtenImagePage }
-        return form == "direct" ? .directCall : .libraryCall
+        return form == "library" ? .libraryCall : .directCall
     }
     public var critical: CriticalCall {
         switch call {
         case "exec": .execve
         case "send": .sendto
         case "accept": .accept4
+        case "submit": .write
+        case "pwritev2": .writev
+        case _ where call.hasPrefix("ring"): .ringEnter
+        case _ where call.hasPrefix("sendmsg"): .sendmsg
+        case _ where call.hasPrefix("sendmmsg"): .sendmmsg
         default: CriticalCall(rawValue: call) ?? .execve
         }
     }
@@ -128,4 +157,23 @@ public final class Receiver: Sendable {
     }
 
     deinit { close(descriptor) }
+}
+
+/// A way of writing code into another process, and where it is written.
+public struct InjectionCase: Sendable, CustomStringConvertible {
+    public static let ways = [
+        "other", "device", "device-relative", "device-beneath", "device-link", "device-seek", "device-pieces", "ring", "ring-fixed", "poke",
+        "poke-seized", "poke-traced",
+    ]
+
+    public var way: String
+    public var place: String
+    public var description: String { "\(way) into \(place)" }
+
+    /// An image's text can't be written by process_vm_writev.
+    public static let all = ways.flatMap { way in
+        (way == "other" ? ["page"] : ["page", "text"]).map { InjectionCase(way: way, place: $0) }
+    }
+
+    public var kind: EvidenceKind { place == "text" ? .writtenImagePage : .directCall }
 }

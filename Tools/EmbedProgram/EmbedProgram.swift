@@ -4,7 +4,9 @@ import Foundation
 ///
 ///     embed-program CLANG SOURCE SWIFT
 ///
-/// Atomics with results need the third instruction set (Linux 5.12); -g brings the types for CO-RE.
+/// Atomics with results need the third instruction set (Linux 5.12); -g brings the types for CO-RE. Without the trap, what is
+/// unreachable would be a call of a kernel function that older kernels lack: to learn that, libbpf asks for the types of the
+/// kernel's modules, which takes CAP_SYS_ADMIN.
 @main enum EmbedProgram {
     static func main() throws {
         let arguments = CommandLine.arguments
@@ -13,7 +15,7 @@ import Foundation
         let clang = Process()
         clang.executableURL = URL(fileURLWithPath: arguments[1])
         clang.arguments = [
-            "-target", "bpf", "-mcpu=v3", "-g", "-O2", "-Wall", "-Werror", "-D__TARGET_ARCH_x86",
+            "-target", "bpf", "-mcpu=v3", "-g", "-O2", "-mllvm", "-bpf-disable-trap-unreachable", "-Wall", "-Werror", "-D__TARGET_ARCH_x86",
             "-I/usr/include/x86_64-linux-gnu", "-c", arguments[2], "-o", object,
         ]
         try clang.run()
@@ -21,7 +23,7 @@ import Foundation
         guard clang.terminationStatus == 0 else { fail("\(arguments[2]) could not be compiled", 1) }
         let encoded = try Data(contentsOf: URL(fileURLWithPath: object)).base64EncodedString()
         let text = """
-            // Made by the KernelProgram plugin from bpf/epitope.bpf.c.
+            // Made by the KernelProgram plugin.
             enum KernelProgramObject {
                 /// The object file, in base64.
                 static let base64: StaticString = "\(encoded)"

@@ -2,11 +2,9 @@
 /* From a critical call of a marked process to its answer. */
 #pragma once
 
-#include "extraction.h"
-#include "marks.h"
-
-/* What a number means, by interface; filled by the agent. */
-const volatile __u8 classes[2][EPITOPE_SYSCALLS]; /* 64-bit, 32-bit */
+#include "agents.h"
+#include "excuses.h"
+#include "rings.h"
 
 struct {
     __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -20,29 +18,6 @@ struct {
     __type(key, struct epitope_said);
     __type(value, __u32);
 } said SEC(".maps");
-
-/* Kinds of evidence that don't count, by whom. */
-struct {
-    __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 4096);
-    __type(key, struct epitope_excuse_key);
-    __type(value, __u32);
-} excuses SEC(".maps");
-
-static __always_inline __u32 excused(__u64 first, __u32 second, __u32 subject)
-{
-    struct epitope_excuse_key key = {first, second, subject};
-    __u32 *kinds = bpf_map_lookup_elem(&excuses, &key);
-    return kinds ? *kinds : 0;
-}
-
-static __always_inline __u32 all_excused(struct task_struct *task)
-{
-    struct inode *program = BPF_CORE_READ(task, mm, exe_file, f_inode);
-    return excused(BPF_CORE_READ(program, i_ino), BPF_CORE_READ(program, i_sb, s_dev), EPITOPE_SUBJECT_EXECUTABLE) |
-           excused(bpf_get_current_cgroup_id(), 0, EPITOPE_SUBJECT_CGROUP) |
-           excused((__u32)bpf_get_current_uid_gid(), 0, EPITOPE_SUBJECT_USER);
-}
 
 static __always_inline __u32 kind_of(__u32 finding, const struct seen *at)
 {
@@ -99,7 +74,7 @@ __attribute__((noinline)) int find(__u32 slot)
         struct task_struct *task = bpf_get_current_task_btf();
         struct task_struct *parent = task->real_parent;
         __u64 space = (__u64)parent->mm;
-        if (space == (__u64)task->mm) {
+        if (space == (__u64)task->mm && BPF_CORE_READ(task, vfork_done)) {
             struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(parent);
             __u64 pointer = registers->ip;
             walk->stack_pointer = registers->sp;
@@ -113,6 +88,10 @@ __attribute__((noinline)) int find(__u32 slot)
             }
         }
     }
+    if (!walk->found_caller) {
+        int finding = find_starter(slot);
+        if (finding) return finding;
+    }
     if (walk->deeper) return EPITOPE_FINDING_DEEPER;
     if (walk->found_caller && (is_unbacked(caller) || caller->may_be_written)) return EPITOPE_FINDING_LIBRARY;
     if (!library_written) return 0;
@@ -121,8 +100,9 @@ __attribute__((noinline)) int find(__u32 slot)
     return EPITOPE_FINDING_DIRECT;
 }
 
-/* Whether a report was made. */
-static __always_inline int send_event(struct epitope_event *event)
+/* Whether a report was made. Of the payload only what there is: most calls have little, and the room for reports that wait is
+ * bounded. */
+static __always_inline int send_event(struct epitope_event *event, __u64 payload)
 {
     struct epitope_said key = {event->start_time, event->callers_address, event->process, event->call_number};
     __u32 once = 1;
@@ -130,7 +110,10 @@ static __always_inline int send_event(struct epitope_event *event)
         count(EPITOPE_COUNT_REPEATED);
         return 0;
     }
-    if (bpf_ringbuf_output(&events, event, sizeof *event, 0)) {
+    __u64 size = __builtin_offsetof(struct epitope_event, payload) + payload;
+    FORGET(size);
+    if (size > sizeof *event) size = sizeof *event;
+    if (bpf_ringbuf_output(&events, event, size, 0)) {
         count(EPITOPE_COUNT_DROPPED);
         return 0;
     }
@@ -188,7 +171,7 @@ static __always_inline void announce_program(struct task_struct *task, __u32 slo
     event->call_class = EPITOPE_CLASS_EXEC;
     event->call_number = 59;
     describe(slot);
-    if (bpf_ringbuf_output(&events, event, sizeof *event, 0)) count(EPITOPE_COUNT_DROPPED);
+    if (bpf_ringbuf_output(&events, event, __builtin_offsetof(struct epitope_event, payload), 0)) count(EPITOPE_COUNT_DROPPED);
 }
 
 /* What is copied from user memory, by a program that may wait for it, and by one that may not. */
@@ -196,27 +179,49 @@ static __always_inline int extract(__u32 slot, const int sleepable)
 {
     struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
     if (!scratch) return 0;
-    copy_arguments(&scratch->event, sleepable);
-    if (scratch->event.call_class != EPITOPE_CLASS_EXEC && scratch->event.call_class != EPITOPE_CLASS_RING)
-        describe_socket(&scratch->event, bpf_get_current_task_btf());
+    __u32 class = scratch->event.call_class;
+    if (scratch->ring_borne) copy_asked_address(scratch);
+    else copy_arguments(scratch, slot, sleepable);
+    if (scratch->asked.socket || (class != EPITOPE_CLASS_EXEC && class != EPITOPE_CLASS_RING && class != EPITOPE_CLASS_SUBMIT))
+        describe_socket(scratch, bpf_get_current_task_btf());
     /* With unbacked memory only deeper in the stack, the caller's address is the library's. */
-    copy_code(&scratch->event, &scratch->seen[scratch->event.finding == EPITOPE_FINDING_DEEPER ? SEEN_LIBRARY : SEEN_CALLER], sleepable);
+    __u32 finding = scratch->event.finding, code = finding == EPITOPE_FINDING_DEEPER ? SEEN_LIBRARY : SEEN_CALLER;
+    if (finding != EPITOPE_FINDING_UNATTRIBUTABLE) copy_code(&scratch->event, &scratch->seen[code], sleepable);
     return 0;
 }
 __attribute__((noinline)) int extract_waiting(__u32 slot) { return extract(slot, 1); }
 __attribute__((noinline)) int extract_at_once(__u32 slot) { return extract(slot, 0); }
 
-/* Judges a critical call of a marked process. Returns enum epitope_answer. */
-static __always_inline int judge(__u32 call_class, const int sleepable, const int hook)
+static __always_inline int is_send(__u32 call_class)
 {
-    __u32 zero = 0, slot = 0, answer = EPITOPE_ANSWER_PASSED;
-    struct task_struct *task = bpf_get_current_task_btf();
-    struct epitope_policy *policy = bpf_map_lookup_elem(&policies, &zero);
-    if (!policy || policy->own_process == (__u32)task->tgid) return EPITOPE_ANSWER_PASSED;
-    count(EPITOPE_COUNT_INSPECTED);
-    struct scratch *scratch = take_scratch(&slot);
-    if (!scratch) return policy->act_on & EPITOPE_KIND_UNINSPECTABLE ? policy->answer : EPITOPE_ANSWER_PASSED;
+    return call_class == EPITOPE_CLASS_SEND || call_class == EPITOPE_CLASS_WRITE;
+}
 
+/* Code that sends itself: the caller's address lies in the send buffer, or right behind it. */
+__attribute__((noinline)) int lies_in_what_it_sends(__u32 slot)
+{
+    describe(slot);
+    extract_at_once(slot);
+    struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+    if (!scratch) return 1;
+    __u64 caller = scratch->event.callers_address;
+    for (__u32 index = 0; index < EPITOPE_PIECES; index++) {
+        struct epitope_piece *piece = &scratch->event.pieces[index];
+        if (index >= scratch->event.piece_count) break;
+        if (piece->address < caller && caller - piece->address <= piece->length) return 1;
+    }
+    return 0;
+}
+
+/* The answer where nobody would settle what is held. */
+static __always_inline __u32 unsettled(const struct epitope_policy *policy, const struct seen *caller)
+{
+    return caller->may_be_written ? EPITOPE_ANSWER_PASSED : policy->otherwise;
+}
+
+/* Makes a scratch space ready for a call. */
+static __always_inline void begin(struct scratch *scratch, struct task_struct *task, __u32 call_class, const int hook)
+{
     struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
     struct epitope_event *event = &scratch->event;
     __builtin_memset(event, 0, __builtin_offsetof(struct epitope_event, region));
@@ -225,6 +230,9 @@ static __always_inline int judge(__u32 call_class, const int sleepable, const in
     __builtin_memset(event->path, 0, sizeof event->path);
     __builtin_memset(&scratch->walk, 0, sizeof scratch->walk);
     __builtin_memset(&scratch->seen, 0, sizeof scratch->seen);
+    __builtin_memset(&scratch->asked, 0, sizeof scratch->asked);
+    __builtin_memset(&scratch->gathering, 0, sizeof scratch->gathering);
+    scratch->ring_borne = 0;
     event->instruction_pointer = registers->ip;
     event->stack_pointer = scratch->walk.stack_pointer = registers->sp;
     event->call_number = registers->orig_ax;
@@ -232,34 +240,98 @@ static __always_inline int judge(__u32 call_class, const int sleepable, const in
     event->is_hook = hook;
     event->is_narrow = (task->thread_info.status & NARROW_CALL) != 0;
     event->is_narrow_code = scratch->walk.narrow = registers->cs == NARROW_CODE;
+}
+
+/* Whether what a hook sees is a ring's request, and not the call that the thread is in: a thread of the kernel's carries it
+ * out, or the thread's own call is none that sends. */
+static __always_inline int is_ring_borne(struct task_struct *task, const struct epitope_event *event, const int hook)
+{
+    if (task->flags & WORKER_THREAD) return 1;
+    __u32 number = event->call_number, class = event->call_class;
+    if (!hook || class == EPITOPE_CLASS_EXEC || class == EPITOPE_CLASS_RING) return 0;
+    __u32 own = number < EPITOPE_SYSCALLS ? constants.classes[event->is_narrow & 1][number] : 0;
+    return !own || own > EPITOPE_CLASS_SUBMIT;
+}
+
+/* Keeps who hands requests to a ring, for when they are carried out. */
+static __always_inline void note_submitter(struct task_struct *task)
+{
+    __u32 slot = 0;
+    struct scratch *scratch = take_scratch(&slot);
+    if (!scratch) return;
+    begin(scratch, task, EPITOPE_CLASS_RING, 1);
+    remember_submitter(slot, find(slot));
+    __sync_lock_test_and_set(&scratch->taken, 0);
+}
+
+/* Keeps who starts a thread, or a child that shares its memory. */
+static __always_inline void note_starter(struct task_struct *task, struct task_struct *child)
+{
+    __u32 slot = 0;
+    struct scratch *scratch = take_scratch(&slot);
+    if (!scratch) return;
+    begin(scratch, task, EPITOPE_CLASS_NONE, 1);
+    remember_starter(slot, find(slot), child->pid, child->start_boottime);
+    __sync_lock_test_and_set(&scratch->taken, 0);
+}
+
+/* Judges a critical call of a marked process. Returns enum epitope_answer. */
+static __always_inline int judge(__u32 call_class, const int sleepable, const int hook, struct asked asked)
+{
+    __u32 zero = 0, slot = 0, answer = EPITOPE_ANSWER_PASSED, finding = 0;
+    struct task_struct *task = bpf_get_current_task_btf();
+    struct epitope_policy *policy = bpf_map_lookup_elem(&policies, &zero);
+    struct epitope_agent *agent = bpf_map_lookup_elem(&agents, &zero);
+    if (!policy || !agent || agent->generation != constants.generation) return EPITOPE_ANSWER_PASSED;
+    count(EPITOPE_COUNT_INSPECTED);
+    struct scratch *scratch = take_scratch(&slot);
+    /* Nothing is told of it but its number: nobody would settle what is held. */
+    if (!scratch) return hook && policy->act_on & EPITOPE_KIND_UNINSPECTABLE && policy->answer ? EPITOPE_ANSWER_DENIED : EPITOPE_ANSWER_PASSED;
+    struct epitope_event *event = &scratch->event;
+    begin(scratch, task, call_class, hook);
+    scratch->asked = asked;
     scratch->walk.wants_deeper = (policy->report_on & EPITOPE_KIND_DEEPER) != 0;
 
-    __u32 finding = task->flags & WORKER_THREAD ? EPITOPE_FINDING_UNATTRIBUTABLE : find(slot);
+    if (is_ring_borne(task, event, hook)) {
+        scratch->ring_borne = 1;
+        event->call_number = RING_NUMBER;
+        finding = find_submitter(slot);
+        if (!finding && task->flags & WORKER_THREAD) finding = EPITOPE_FINDING_UNATTRIBUTABLE;
+    }
+    if (!finding) {
+        finding = find(slot);
+        if (call_class == EPITOPE_CLASS_RING) remember_submitter(slot, finding);
+    }
     if (finding == EPITOPE_FINDING_UNINSPECTABLE) count(EPITOPE_COUNT_BUSY);
+    if (finding == EPITOPE_FINDING_UNATTRIBUTABLE) count(EPITOPE_COUNT_UNATTRIBUTABLE);
     __u32 kind = finding ? kind_of(finding, &scratch->seen[SEEN_CALLER]) : 0;
-    if (kind && kind & all_excused(task)) {
-        count(EPITOPE_COUNT_EXCUSED);
-        kind = 0;
+    /* What is looked at once more by the agent, which searches what is sent for the caller's code. */
+    int looked_at = 0;
+    if (kind) {
+        event->excused = all_excused();
+        event->callers_address = finding == EPITOPE_FINDING_DEEPER ? event->instruction_pointer : scratch->walk.caller;
+        if (kind & event->excused) {
+            count(EPITOPE_COUNT_EXCUSED);
+            looked_at = is_send(call_class) && finding <= EPITOPE_FINDING_LIBRARY;
+            kind = looked_at && lies_in_what_it_sends(slot) && !(event->excused & EPITOPE_KIND_SENDS_ITSELF) ? EPITOPE_KIND_SENDS_ITSELF : 0;
+        }
     }
     /* Where the kernel can't tell whether just this page of an image was written, the process is held for the agent to
      * say. */
     if (kind & policy->act_on)
         answer = scratch->seen[SEEN_CALLER].may_be_written && policy->answer ? EPITOPE_ANSWER_STOPPED : policy->answer;
-    /* Nobody is killed because its address space was busy. */
-    if (!hook && kind == EPITOPE_KIND_UNINSPECTABLE) answer = EPITOPE_ANSWER_PASSED;
+    /* Nobody is held or killed because its address space was busy. */
+    if (answer && kind == EPITOPE_KIND_UNINSPECTABLE) answer = hook ? EPITOPE_ANSWER_DENIED : EPITOPE_ANSWER_PASSED;
+    if (answer == EPITOPE_ANSWER_STOPPED && !settles(agent, task)) answer = unsettled(policy, &scratch->seen[SEEN_CALLER]);
     if (answer) count(EPITOPE_COUNT_ACTED);
-    if (kind && (answer || kind & policy->report_on)) {
+    if (looked_at || (kind && (answer || kind & policy->report_on))) {
         event->finding = finding;
         event->answer = answer;
-        event->callers_address = finding == EPITOPE_FINDING_DEEPER ? event->instruction_pointer : scratch->walk.caller;
         event->deeper_address = scratch->walk.deeper;
         describe(slot);
-        if (finding != EPITOPE_FINDING_UNATTRIBUTABLE) {
-            if (sleepable) extract_waiting(slot);
-            else extract_at_once(slot);
-        }
-        if (!send_event(event) && answer == EPITOPE_ANSWER_STOPPED)
-            answer = scratch->seen[SEEN_CALLER].may_be_written ? EPITOPE_ANSWER_PASSED : policy->otherwise;
+        if (sleepable) extract_waiting(slot);
+        else extract_at_once(slot);
+        if (!send_event(event, scratch->gathering.used) && answer == EPITOPE_ANSWER_STOPPED) answer = unsettled(policy, &scratch->seen[SEEN_CALLER]);
     }
     __sync_lock_test_and_set(&scratch->taken, 0);
     return answer;

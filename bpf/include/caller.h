@@ -14,9 +14,22 @@ struct walk {
     __u32 library_device, has_library, words, narrow, wants_deeper, busy, found_caller;
 };
 
+/* Where the gathering of what is sent stands (payload.h): its steps are the turns of a loop. */
+struct gathering {
+    __u64 messages, pieces;              /* where the headers, and the pieces of the message at hand, lie */
+    __u32 message, message_count, piece, piece_count, narrow, used;
+};
+
+/* What a security hook was asked about, in the kernel's memory; all 0 where nothing was. */
+struct asked {
+    __u64 socket, address, address_length;
+};
+
 /* Scratch space of one inspection: more than the stack holds. Taken for as long as the inspection lasts, which may sleep. */
 struct scratch {
-    __u32 taken, unused;
+    __u32 taken, ring_borne;             /* ring_borne: a ring's request, made by nobody's call */
+    struct asked asked;
+    struct gathering gathering;
     struct walk walk;
     struct seen seen[SEEN_COUNT];
     __u64 words[EPITOPE_STACK_WORDS];
@@ -49,12 +62,12 @@ struct {
 __attribute__((noinline)) int see(__u64 address, __u32 slot, __u32 place)
 {
     struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
-    struct seen seen;
+    struct look_up up;
     if (!scratch) return -ERROR_BUSY;
     struct task_struct *task = bpf_get_current_task_btf();
-    if (see_now(task, address, scratch->walk.stack_pointer, &seen)) return -ERROR_BUSY;
-    if (seen.protection & FLAG_EXECUTE) settle_written(task, address + 1, &seen);
-    scratch->seen[place & (SEEN_COUNT - 1)] = seen;
+    if (see_now(task, address, scratch->walk.stack_pointer, &up)) return -ERROR_BUSY;
+    if (up.seen.protection & FLAG_EXECUTE) settle_written(address + 1, &up.seen);
+    scratch->seen[place & (SEEN_COUNT - 1)] = up.seen;
     return 0;
 }
 
@@ -85,6 +98,12 @@ __attribute__((noinline)) int follows_call(__u64 address, __u64 start)
     return 0;
 }
 
+/* The vdso as the kernel made it. */
+static __always_inline int is_kernels_own(const struct seen *at)
+{
+    return at->backing == EPITOPE_BACKING_KERNEL && !at->may_be_written;
+}
+
 /* One word of the stack. 1 ends the walk. */
 static long step(__u32 index, void *context)
 {
@@ -104,7 +123,7 @@ static long step(__u32 index, void *context)
     if (walk->has_library && at->inode == walk->library_inode && at->device == walk->library_device &&
         (at->inode || at->start == walk->library_start))
         return 0;
-    if (at->is_loader || at->backing == EPITOPE_BACKING_KERNEL || !follows_call(word, at->start)) return 0;
+    if (at->is_loader || is_kernels_own(at) || !follows_call(word, at->start)) return 0;
     if (!walk->has_library && !is_unbacked(at)) {
         /* The kernel's page was called by this one. */
         walk->has_library = 1;
@@ -142,7 +161,7 @@ static __always_inline int walk_frames(struct walk *walk, struct scratch *scratc
         if (at->inode != walk->library_inode || at->device != walk->library_device) {
             /* Code that went into the library by a jump, with a return address of its choice, isn't believed. The kernel's
              * page: a signal's frame, whose handler the library's function is. */
-            if (at->is_loader || at->backing == EPITOPE_BACKING_KERNEL || !follows_call(word, at->start)) return 0;
+            if (at->is_loader || is_kernels_own(at) || !follows_call(word, at->start)) return 0;
             walk->found_caller = 1;
             walk->caller = word;
             scratch->seen[SEEN_CALLER] = *at;

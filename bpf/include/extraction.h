@@ -2,30 +2,7 @@
 /* What is copied while the call waits for its answer: code, registers, stack, and what the call was about. */
 #pragma once
 
-#include "caller.h"
-
-/* A sleepable program may wait for a page that is swapped out. */
-#define READ_USER(sleepable, to, length, from) \
-    (bpf_probe_read_user(to, length, (void *)(from)) && \
-     (!(sleepable) || bpf_copy_from_user(to, length, (void *)(from))))
-
-/* Copies page by page, so that one missing page doesn't hide the others; how many bytes from the start on. */
-static __always_inline __u32 copy_pages(__u8 *to, __u64 from, __u64 wanted, const int sleepable)
-{
-    __u64 done = 0;
-    #pragma unroll
-    for (int page = 0; page < 3; page++) {
-        __u64 length = 4096 - ((from + done) & 4095), place = done;
-        if (done >= wanted) break;
-        if (length > wanted - done) length = wanted - done;
-        FORGET(place);
-        FORGET(length);
-        if (place >= EPITOPE_CODE_BYTES || length > 4096 || place + length > EPITOPE_CODE_BYTES) break;
-        if (READ_USER(sleepable, to + place, length, from + done)) break;
-        done += length;
-    }
-    return done;
-}
+#include "payload.h"
 
 static __always_inline void copy_code(struct epitope_event *event, const struct seen *at, const int sleepable)
 {
@@ -35,20 +12,13 @@ static __always_inline void copy_code(struct epitope_event *event, const struct 
         if (end - caller > EPITOPE_SIDE_BYTES) end = caller + EPITOPE_SIDE_BYTES;
     }
     event->code_start = start;
-    event->code_length = copy_pages(event->code, start, end - start, sleepable);
+    event->code_length = copy_pages(event->code, 0, start, end - start, sleepable);
     if (start + event->code_length >= caller) return;
     /* A page before the caller's isn't there (never touched, of a large mapping): from the caller's own page on. */
     start = (caller - 1) & ~4095ul;
     if (start < at->start) start = at->start;
     event->code_start = start;
-    event->code_length = copy_pages(event->code, start, end - start, sleepable);
-}
-
-static __always_inline __u64 user_word(__u64 address, int narrow)
-{
-    __u64 word = 0;
-    bpf_probe_read_user(&word, narrow ? 4 : 8, (void *)address);
-    return word;
+    event->code_length = copy_pages(event->code, 0, start, end - start, sleepable);
 }
 
 static __always_inline void copy_address(struct epitope_event *event, __u64 address, __u64 length)
@@ -59,14 +29,6 @@ static __always_inline void copy_address(struct epitope_event *event, __u64 addr
     FORGET(bytes);
     if (bytes > EPITOPE_ADDRESS_BYTES) return;
     if (!bpf_probe_read_user(event->address, bytes, (void *)address)) event->address_length = bytes;
-}
-
-static __always_inline void copy_payload(struct epitope_event *event, __u64 address, __u64 length, const int sleepable)
-{
-    event->payload_address = address;
-    event->payload_length = length;
-    event->payload_copied =
-        copy_pages(event->payload, address, length > EPITOPE_PAYLOAD_BYTES ? EPITOPE_PAYLOAD_BYTES : length, sleepable);
 }
 
 /* socketcall keeps its arguments in memory, as 32-bit words. */
@@ -82,8 +44,10 @@ static __always_inline void read_socketcall(struct epitope_event *event)
 }
 
 /* What the call is about, by its number: a hook's call may have come by another call than its name's. */
-static __always_inline void copy_arguments(struct epitope_event *event, const int sleepable)
+static __always_inline void copy_arguments(struct scratch *scratch, __u32 slot, const int sleepable)
 {
+    struct epitope_event *event = &scratch->event;
+    struct gathering *gathering = &scratch->gathering;
     __u64 *a = event->arguments;
     int narrow = event->is_narrow, size = narrow ? 4 : 8;
     __u32 number = event->call_number, socketcall = 0;
@@ -113,17 +77,27 @@ static __always_inline void copy_arguments(struct epitope_event *event, const in
         bpf_probe_read_user_str(event->path, sizeof event->path, (void *)(what == PATH ? a[0] : a[1]));
     if (what == ADDRESS) copy_address(event, a[1], (__u32)a[2]);
     if (what == TO) copy_address(event, a[4], (__u32)a[5]);
-    __u64 pieces = a[1];
-    if (what == MESSAGE) {
+    event->piece_count = 0;
+    event->payload_length = 0;
+    __builtin_memset(gathering, 0, sizeof *gathering);
+    if (what < TO) return;
+    gathering->narrow = narrow;
+    if (what == TO || what == PLAIN) {
+        if (sleepable) put_piece_waiting(slot, a[1], a[2], 0);
+        else put_piece_at_once(slot, a[1], a[2], 0);
+        return;
+    }
+    if (what == PIECES) {
+        gathering->pieces = a[1];
+        gathering->piece_count = a[2];
+        gathering->message = 1;
+    } else {
+        int many = narrow ? number == 345 || socketcall == 20 : number == 307;
         copy_address(event, user_word(a[1], narrow), user_word(a[1] + size, 1));
-        pieces = user_word(a[1] + 2 * size, narrow);
+        gathering->messages = a[1];
+        gathering->message_count = many ? (__u32)a[2] > MOST_MESSAGES ? MOST_MESSAGES : (__u32)a[2] : 1;
     }
-    __u64 from = a[1], length = a[2];
-    if (what == MESSAGE || what == PIECES) {
-        from = user_word(pieces, narrow);
-        length = user_word(pieces + size, narrow);
-    }
-    if (what >= TO) copy_payload(event, from, length, sleepable);
+    gather(slot, sleepable);
 }
 
 /* The file of a descriptor of the current process, or 0. */
@@ -140,13 +114,33 @@ static __always_inline int is_socket(struct file *file)
     return file && (BPF_CORE_READ(file, f_inode, i_mode) & TYPE_MASK) == TYPE_SOCKET;
 }
 
-/* What the socket that the call names says of itself: its process may be gone before the agent could ask. */
-static __always_inline void describe_socket(struct epitope_event *event, struct task_struct *task)
+/* The address that a ring's request names: its own arguments are nowhere to be had. */
+static __always_inline void copy_asked_address(struct scratch *scratch)
 {
-    __u32 splice = event->is_narrow ? 313 : 275, number = event->call_number;
-    struct file *file = file_of(task, number == splice ? event->arguments[2] : event->arguments[0]);
-    if (!is_socket(file)) return;
-    struct socket *socket = BPF_CORE_READ(file, private_data);
+    struct epitope_event *event = &scratch->event;
+    __u64 from = scratch->asked.address, length = scratch->asked.address_length;
+    if (event->call_class == EPITOPE_CLASS_SEND && from) {
+        struct msghdr *message = (struct msghdr *)from;
+        from = (__u64)BPF_CORE_READ(message, msg_name);
+        length = BPF_CORE_READ(message, msg_namelen);
+    }
+    if (!from || !length) return;
+    FORGET(length);
+    if (length > EPITOPE_ADDRESS_BYTES) return;
+    if (!bpf_probe_read_kernel(event->address, length, (void *)from)) event->address_length = length;
+}
+
+/* What the socket that the call names says of itself: its process may be gone before the agent could ask. */
+static __always_inline void describe_socket(struct scratch *scratch, struct task_struct *task)
+{
+    struct epitope_event *event = &scratch->event;
+    struct socket *socket = (struct socket *)scratch->asked.socket;
+    if (!socket) {
+        __u32 splice = event->is_narrow ? 313 : 275, number = event->call_number;
+        struct file *file = file_of(task, number == splice ? event->arguments[2] : event->arguments[0]);
+        if (!is_socket(file)) return;
+        socket = BPF_CORE_READ(file, private_data);
+    }
     struct sock *sock = BPF_CORE_READ(socket, sk);
     struct epitope_socket_state *state = &event->socket;
     __u16 family = BPF_CORE_READ(sock, __sk_common.skc_family);

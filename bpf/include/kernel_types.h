@@ -22,6 +22,7 @@ struct sock_common {
     struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 };
 struct sock { struct sock_common __sk_common; };
+struct msghdr { void *msg_name; int msg_namelen; };
 struct socket { short type; struct sock *sk; };
 struct anon_vma { int unused; } __attribute__((aligned(8)));
 
@@ -35,7 +36,7 @@ struct mm_struct {
     struct maple_tree mm_mt;
     unsigned long *pgd;
     struct file *exe_file;
-    unsigned long start_stack, start_brk, brk;
+    unsigned long start_code, end_code, start_stack, start_brk, brk;
     mm_context_t context;
 };
 
@@ -43,6 +44,7 @@ struct vm_area_struct {
     unsigned long vm_start, vm_end, vm_flags, vm_pgoff;
     struct mm_struct *vm_mm;
     struct anon_vma *anon_vma;
+    const void *vm_ops;
     struct file *vm_file;
 };
 
@@ -50,16 +52,48 @@ struct fdtable { unsigned int max_fds; struct file **fd; };
 struct files_struct { struct fdtable *fdt; };
 
 struct thread_info { __u32 status; };
+typedef struct { __u32 val; } kuid_t;
+struct cred { kuid_t euid; };
+typedef struct { int counter; } atomic_t;
+struct signal_struct { atomic_t live; };
+
+/* A process's number in each namespace, and who has it. */
+struct hlist_node { struct hlist_node *next; };
+struct hlist_head { struct hlist_node *first; };
+struct xarray { void *xa_head; };
+struct xa_node { unsigned char shift; void *slots[64]; };
+struct idr { struct xarray idr_rt; };
+struct pid_namespace { struct idr idr; };
+struct upid { int nr; struct pid_namespace *ns; };
+struct pid {
+    unsigned int level;
+    struct hlist_head tasks[4];
+    struct upid numbers[1];
+};
 
 struct task_struct {
     struct thread_info thread_info;
     struct mm_struct *mm;
     struct task_struct *real_parent, *group_leader;
     struct files_struct *files;
-    unsigned int flags, personality;
+    struct cred *cred;
+    struct signal_struct *signal;
+    unsigned int flags, personality, ptrace;
     int pid, tgid;
+    struct pid *thread_pid;
+    struct hlist_node pid_links[4];
+    struct completion *vfork_done;
     __u64 start_boottime;
 };
+
+/* A ring's request, and its files that are known by number: before Linux 6.13 `files`, since then `data`. */
+struct io_fixed_file { unsigned long file_ptr; };
+struct io_rsrc_node { unsigned long file_ptr; };
+struct io_rsrc_data { unsigned int nr; struct io_rsrc_node **nodes; };
+struct io_file_table { struct io_fixed_file *files; struct io_rsrc_data data; };
+struct io_ring_ctx { unsigned int nr_user_files; struct io_file_table file_table; };
+struct io_cqe { int fd; };
+struct io_kiocb { __u8 opcode; unsigned int flags; struct io_cqe cqe; struct io_ring_ctx *ctx; };
 
 struct bpf_iter_meta { struct seq_file *seq; };
 struct bpf_iter__task_vma {
@@ -67,9 +101,14 @@ struct bpf_iter__task_vma {
     struct task_struct *task;
     struct vm_area_struct *vma;
 };
+struct bpf_iter__task_file {
+    struct bpf_iter_meta *meta;
+    struct task_struct *task;
+    __u32 fd;
+    struct file *file;
+};
 
 #pragma clang attribute pop
 
 struct sockaddr;
-struct msghdr;
 struct linux_binprm;

@@ -8,14 +8,16 @@
 struct seen {
     __u64 start, end, inode, offset;     /* offset: of the mapping's start, in its file */
     __u32 device, generation;
-    __u8 protection, backing, may_be_written, is_loader;
+    __u8 protection, backing, may_be_written, is_loader, may_lose_name;
     __u64 stack_pointer;                 /* given: an anonymous mapping around it is a stack */
 };
 
-static __always_inline int is_memory_file(struct inode *inode)
+/* Whether a file lies in a file system that is memory: its last name can be taken away at any time, and pages of its mappings
+ * can be filled in by a descriptor (userfaultfd). */
+static __always_inline int may_become_memory_file(struct inode *inode)
 {
     unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
-    return (magic == MAGIC_TMPFS || magic == MAGIC_HUGETLBFS) && BPF_CORE_READ(inode, i_nlink) == 0;
+    return magic == MAGIC_TMPFS || magic == MAGIC_HUGETLBFS;
 }
 
 /* Memory files that the agent found to be sealed copies of images. What can't be written any more and is what an image
@@ -33,9 +35,22 @@ static __always_inline int is_copy_of_image(const struct seen *seen)
     return bpf_map_lookup_elem(&copies, &key) != 0;
 }
 
-static long look(struct task_struct *task, struct vm_area_struct *vma, void *context)
+static __always_inline int is_memory_file(struct inode *inode)
 {
-    struct seen *seen = context;
+    return may_become_memory_file(inode) && BPF_CORE_READ(inode, i_nlink) == 0;
+}
+
+/* A device's memory is no image: /dev/zero's is anonymous. */
+static __always_inline int is_regular(struct inode *inode)
+{
+    return (BPF_CORE_READ(inode, i_mode) & TYPE_MASK) == TYPE_REGULAR;
+}
+
+/* What a mapping is. Not static, and given the mapping as a number, so that the verifier looks at it once. */
+__attribute__((noinline)) int describe_mapping(__u64 mapping, struct seen *seen)
+{
+    if (!seen) return 0;
+    struct vm_area_struct *vma = (struct vm_area_struct *)mapping;
     struct mm_struct *space = BPF_CORE_READ(vma, vm_mm);
     struct file *file = BPF_CORE_READ(vma, vm_file);
     unsigned long flags = BPF_CORE_READ(vma, vm_flags);
@@ -44,8 +59,10 @@ static long look(struct task_struct *task, struct vm_area_struct *vma, void *con
     seen->end = BPF_CORE_READ(vma, vm_end);
     seen->protection = flags & 15;
     if (!file) {
-        if (seen->start == (__u64)BPF_CORE_READ(space, context.vdso)) {
+        /* The kernel's page can be unmapped and its place be taken: anonymous memory has no operations. */
+        if (seen->start == (__u64)BPF_CORE_READ(space, context.vdso) && BPF_CORE_READ(vma, vm_ops)) {
             seen->backing = EPITOPE_BACKING_KERNEL;
+            seen->may_be_written = BPF_CORE_READ(vma, anon_vma) != 0;
             return 0;
         }
         __u64 stack = BPF_CORE_READ(space, start_stack), heap = BPF_CORE_READ(space, start_brk);
@@ -74,9 +91,22 @@ static long look(struct task_struct *task, struct vm_area_struct *vma, void *con
         seen->generation = BPF_CORE_READ(inode, i_generation);
         if (!is_copy_of_image(seen)) return 0;
     }
+    if (!is_regular(inode)) {
+        seen->backing = EPITOPE_BACKING_ANONYMOUS;
+        return 0;
+    }
+    seen->may_lose_name = may_become_memory_file(inode);
     seen->backing = EPITOPE_BACKING_IMAGE;
     seen->may_be_written = !(seen->protection & FLAG_SHARED) && BPF_CORE_READ(vma, anon_vma);
     seen->is_loader = name[0] == 'l' && name[1] == 'd' && (name[2] == '-' || (name[2] == '.' && name[3] == 's'));
+    return 0;
+}
+
+static long look(struct task_struct *task, struct vm_area_struct *vma, void *context)
+{
+    __u64 number = 0;
+    bpf_probe_read_kernel(&number, sizeof number, &vma);
+    describe_mapping(number, context);
     return 0;
 }
 
@@ -96,8 +126,9 @@ extern const void __pgtable_l5_enabled __ksym __weak;
 
 /* Whether the page at an address is anonymous: one of an image's private mapping that was written. 1, 0, or -1 where it
  * can't be told. The tables may change meanwhile; what is read then is old or new, as the call itself might have met it. */
-static __always_inline int is_written(struct task_struct *task, __u64 address)
+__attribute__((noinline)) int is_written(__u64 address)
 {
+    struct task_struct *task = bpf_get_current_task_btf();
     if (!&page_offset_base || !&vmemmap_base) return -1;
     __u64 direct = 0, pages = 0, entry = 0, table = (__u64)BPF_CORE_READ(task, mm, pgd);
     __u32 five = 0;
@@ -118,11 +149,11 @@ static __always_inline int is_written(struct task_struct *task, __u64 address)
 }
 
 /* Makes "some page may be written" an answer for the instruction that ends at an address, where it can be had. */
-static __always_inline void settle_written(struct task_struct *task, __u64 address, struct seen *seen)
+static __always_inline void settle_written(__u64 address, struct seen *seen)
 {
     if (!seen->may_be_written) return;
-    int written = is_written(task, address - 1);
-    if (!written && (address & 4095) == 1) written = is_written(task, address - 2);
+    int written = is_written(address - 1);
+    if (!written && (address & 4095) == 1) written = is_written(address - 2);
     if (written == 0) seen->may_be_written = 0;
     if (written == 1) {
         seen->may_be_written = 0;
@@ -166,25 +197,53 @@ __attribute__((noinline)) __u64 find_vma_without_lock(__u64 from, __u64 address)
     return NO_VMA;
 }
 
-/* What is mapped at an address. 0, or -EBUSY when nobody can tell now; a gap is EPITOPE_BACKING_NONE. */
-static __always_inline long see_now(struct task_struct *task, __u64 address, __u64 stack_pointer, struct seen *seen)
+/* A look at an address of the current process, and another where the first can't be had. */
+struct look_up {
+    __u64 address, space;
+    __u32 done, unused;
+    struct seen seen;
+};
+
+static __always_inline void begin_look(struct look_up *up, __u64 stack_pointer)
 {
-    __builtin_memset(seen, 0, sizeof *seen);
-    seen->stack_pointer = stack_pointer;
-    if (bpf_find_vma(task, address, look, seen, 0) != -ERROR_BUSY) return 0;
+    __builtin_memset(&up->seen, 0, sizeof up->seen);
+    up->seen.stack_pointer = stack_pointer;
+}
+
+/* These two are turns of loops that the verifier looks at once. 1 ends them. */
+static long look_without_lock(__u32 index, void *context)
+{
+    struct look_up *up = context;
+    struct seen *seen = &up->seen;
+    __u64 vma = find_vma_without_lock(up->space, up->address);
+    up->done = !vma;
+    if (!vma) return 1;
+    if (vma == NO_VMA) return 0;
+    describe_mapping(vma, seen);
+    up->done = seen->start <= up->address && up->address < seen->end &&
+        (__u64)BPF_CORE_READ((struct vm_area_struct *)vma, vm_mm) == up->space;
+    if (!up->done) begin_look(up, seen->stack_pointer);
+    return up->done;
+}
+
+static long look_again(__u32 index, void *context)
+{
+    struct look_up *up = context;
+    up->done = bpf_find_vma(bpf_get_current_task_btf(), up->address, look, &up->seen, 0) != -ERROR_BUSY;
+    return up->done;
+}
+
+/* What is mapped at an address. 0, or -EBUSY when nobody can tell now; a gap is EPITOPE_BACKING_NONE. */
+static __always_inline long see_now(struct task_struct *task, __u64 address, __u64 stack_pointer, struct look_up *up)
+{
+    begin_look(up, stack_pointer);
+    if (bpf_find_vma(task, address, look, &up->seen, 0) != -ERROR_BUSY) return 0;
     /* Another thread changes the address space right now. */
-    __u64 space = (__u64)BPF_CORE_READ(task, mm);
-    for (int attempt = 0; attempt < 8; attempt++) {
-        __u64 vma = find_vma_without_lock(space, address);
-        if (!vma) return 0;
-        if (vma == NO_VMA) continue;
-        look(task, (struct vm_area_struct *)vma, seen);
-        if (seen->start <= address && address < seen->end && (__u64)BPF_CORE_READ((struct vm_area_struct *)vma, vm_mm) == space) return 0;
-        __builtin_memset(seen, 0, sizeof *seen);
-        seen->stack_pointer = stack_pointer;
-    }
+    up->address = address;
+    up->space = (__u64)BPF_CORE_READ(task, mm);
+    bpf_loop(8, look_without_lock, up, 0);
+    if (up->done) return 0;
     /* Before Linux 6.1 there is no such tree: tried a few times more. */
-    for (int attempt = 0; attempt < 64; attempt++)
-        if (bpf_find_vma(task, address, look, seen, 0) != -ERROR_BUSY) return 0;
-    return -ERROR_BUSY;
+    bpf_loop(64, look_again, up, 0);
+    return up->done ? 0 : -ERROR_BUSY;
 }

@@ -18,11 +18,13 @@
 #define MODE_WRITE 2u                   /* FMODE_WRITE */
 #define WORKER_THREAD 0x10u              /* PF_IO_WORKER: an io_uring worker, which has no user registers */
 #define READ_IMPLIES_EXECUTE 0x400000u
+#define SEGMENT_EXECUTE 0100000u         /* SHM_EXEC */
 #define FLAG_READ 1ul
 #define FLAG_WRITE 2ul
 #define FLAG_EXECUTE 4ul
 #define FLAG_SHARED 8ul
 #define FLAG_GROWS_DOWN 0x100ul
+#define NANOSECONDS 1000000000ull
 #define MAGIC_TMPFS 0x01021994ul
 #define MAGIC_PROC 0x9fa0ul
 #define MAGIC_HUGETLBFS 0x958458f6ul
@@ -30,6 +32,7 @@
 #define NARROW_CALL 2u                   /* TS_COMPAT: the call came in by the 32-bit interface */
 #define TYPE_MASK 0170000
 #define TYPE_SOCKET 0140000
+#define TYPE_REGULAR 0100000
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);

@@ -31,3 +31,11 @@ struct epitope_file_facts {
 /* A handle (O_PATH) of what a path leads to, with what the kernel knows of it already: the file system isn't asked, since a
  * process that doesn't answer may stand behind it (FUSE). Negative errno. */
 int epitope_file_handle(const char *path, struct epitope_file_facts *facts);
+
+/* What the kernel states of a mapping of an open file: for overlayfs and btrfs another device than fstat does, and
+ * for overlayfs another inode, too. Maps a page of it, and looks. */
+int epitope_mapped_identity(int descriptor, uint64_t *inode, uint32_t *device_major, uint32_t *device_minor);
+
+/* A handle (O_PATH) of what a path names within a folder, as if the folder were the root: links and ".." lead nowhere else, and
+ * what is found is not opened (openat2(2), Linux 5.6). `follows`: whether a link at the path's end is followed. Negative errno. */
+int epitope_find_within(int folder, const char *path, int follows);

@@ -78,6 +78,8 @@ int epitope_notification_continue(int listener, uint64_t id);
 int epitope_notification_deny(int listener, uint64_t id, int error);
 /* Whether the call is stalled still: what was read of the process before this was the caller's. */
 bool epitope_notification_is_valid(int listener, uint64_t id);
+/* Whether a descriptor is one of seccomp notifications at all. */
+bool epitope_is_listener(int descriptor);
 /* Has the kernel hand the processor over at once (6.6 and later); -EINVAL where it can't. */
 int epitope_listener_set_synchronous(int listener);
 
@@ -142,3 +144,23 @@ int epitope_memory_file_device(uint32_t *device_major, uint32_t *device_minor);
 
 /* Whether two processes have one address space; true where the kernel can't tell. */
 bool epitope_shares_memory(pid_t one, pid_t other);
+
+/* ---- handover.c: notifications that a container's runtime hands over (OCI runtime specification, config-linux.md,
+ * "Seccomp", and runtime.md, "Container process state") ---- */
+
+/* A UNIX stream socket at `name` in an open folder, listening, with mode 0600 from its first moment on; negative errno. */
+int epitope_listen_in(int folder, const char *name);
+/* 0 where something listens at `name` in an open folder; -ECONNREFUSED where its listener has gone; else negative errno. */
+int epitope_try_connect(int folder, const char *name);
+/* The next connection, close-on-exec; negative errno. */
+int epitope_accept(int socket);
+/* Who connected, as this process's namespaces number it; 0, or negative errno. */
+int epitope_peer(int socket, pid_t *process, uid_t *user);
+
+enum { EPITOPE_MOST_DESCRIPTORS = 16 };
+
+/* Reads from a connection: the number of bytes, 0 at its end, negative errno. Descriptors that came along are added to
+ * `descriptors`, close-on-exec. When there are more than fit, none is kept and -EMSGSIZE is returned. */
+ssize_t epitope_receive(int socket, void *bytes, size_t length, int descriptors[EPITOPE_MOST_DESCRIPTORS], int *count);
+/* How long epitope_receive waits at most; 0: for ever. */
+int epitope_set_receive_timeout(int socket, int seconds);

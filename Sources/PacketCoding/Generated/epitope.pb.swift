@@ -772,14 +772,105 @@ nonisolated struct Epitope_V1_MemoryRegion: Sendable {
   init() {}
 }
 
-nonisolated struct Epitope_V1_ProcessParameters: Sendable {
+nonisolated struct Epitope_V1_ProcessParameters: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  var processID: Int32 = 0
+  var processID: Int32 {
+    get {_storage._processID}
+    set {_uniqueStorage()._processID = newValue}
+  }
 
-  var threadID: Int32 = 0
+  var threadID: Int32 {
+    get {_storage._threadID}
+    set {_uniqueStorage()._threadID = newValue}
+  }
+
+  var name: String {
+    get {_storage._name ?? String()}
+    set {_uniqueStorage()._name = newValue}
+  }
+  /// Returns true if `name` has been explicitly set.
+  var hasName: Bool {_storage._name != nil}
+  /// Clears the value of `name`. Subsequent reads from it will return its default value.
+  mutating func clearName() {_uniqueStorage()._name = nil}
+
+  var executable: Epitope_V1_Executable {
+    get {_storage._executable ?? Epitope_V1_Executable()}
+    set {_uniqueStorage()._executable = newValue}
+  }
+  /// Returns true if `executable` has been explicitly set.
+  var hasExecutable: Bool {_storage._executable != nil}
+  /// Clears the value of `executable`. Subsequent reads from it will return its default value.
+  mutating func clearExecutable() {_uniqueStorage()._executable = nil}
+
+  /// From the parent upwards.
+  var parents: [Epitope_V1_Parent] {
+    get {_storage._parents}
+    set {_uniqueStorage()._parents = newValue}
+  }
+
+  var userID: UInt32 {
+    get {_storage._userID ?? 0}
+    set {_uniqueStorage()._userID = newValue}
+  }
+  /// Returns true if `userID` has been explicitly set.
+  var hasUserID: Bool {_storage._userID != nil}
+  /// Clears the value of `userID`. Subsequent reads from it will return its default value.
+  mutating func clearUserID() {_uniqueStorage()._userID = nil}
+
+  var userName: String {
+    get {_storage._userName ?? String()}
+    set {_uniqueStorage()._userName = newValue}
+  }
+  /// Returns true if `userName` has been explicitly set.
+  var hasUserName: Bool {_storage._userName != nil}
+  /// Clears the value of `userName`. Subsequent reads from it will return its default value.
+  mutating func clearUserName() {_uniqueStorage()._userName = nil}
+
+  /// 64 lower-case hexadecimal digits.
+  var containerID: String {
+    get {_storage._containerID ?? String()}
+    set {_uniqueStorage()._containerID = newValue}
+  }
+  /// Returns true if `containerID` has been explicitly set.
+  var hasContainerID: Bool {_storage._containerID != nil}
+  /// Clears the value of `containerID`. Subsequent reads from it will return its default value.
+  mutating func clearContainerID() {_uniqueStorage()._containerID = nil}
+
+  var listening: [Epitope_V1_BoundSocket] {
+    get {_storage._listening}
+    set {_uniqueStorage()._listening = newValue}
+  }
+
+  var connected: [Epitope_V1_ConnectedSocket] {
+    get {_storage._connected}
+    set {_uniqueStorage()._connected = newValue}
+  }
+
+  /// Absent outside of containers, and where nothing but the id is known.
+  var container: Epitope_V1_Container {
+    get {_storage._container ?? Epitope_V1_Container()}
+    set {_uniqueStorage()._container = newValue}
+  }
+  /// Returns true if `container` has been explicitly set.
+  var hasContainer: Bool {_storage._container != nil}
+  /// Clears the value of `container`. Subsequent reads from it will return its default value.
+  mutating func clearContainer() {_uniqueStorage()._container = nil}
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+
+  fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// What the container's runtime, its engine or its orchestrator says of it.
+nonisolated struct Epitope_V1_Container: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
 
   var name: String {
     get {_name ?? String()}
@@ -790,59 +881,74 @@ nonisolated struct Epitope_V1_ProcessParameters: Sendable {
   /// Clears the value of `name`. Subsequent reads from it will return its default value.
   mutating func clearName() {self._name = nil}
 
-  var executable: Epitope_V1_Executable {
-    get {_executable ?? Epitope_V1_Executable()}
-    set {_executable = newValue}
+  /// As it was asked for, such as docker.io/library/nginx:1.25.
+  var image: String {
+    get {_image ?? String()}
+    set {_image = newValue}
   }
-  /// Returns true if `executable` has been explicitly set.
-  var hasExecutable: Bool {self._executable != nil}
-  /// Clears the value of `executable`. Subsequent reads from it will return its default value.
-  mutating func clearExecutable() {self._executable = nil}
+  /// Returns true if `image` has been explicitly set.
+  var hasImage: Bool {self._image != nil}
+  /// Clears the value of `image`. Subsequent reads from it will return its default value.
+  mutating func clearImage() {self._image = nil}
 
-  /// From the parent upwards.
-  var parents: [Epitope_V1_Parent] = []
-
-  var userID: UInt32 {
-    get {_userID ?? 0}
-    set {_userID = newValue}
+  var pod: Epitope_V1_Pod {
+    get {_pod ?? Epitope_V1_Pod()}
+    set {_pod = newValue}
   }
-  /// Returns true if `userID` has been explicitly set.
-  var hasUserID: Bool {self._userID != nil}
-  /// Clears the value of `userID`. Subsequent reads from it will return its default value.
-  mutating func clearUserID() {self._userID = nil}
-
-  var userName: String {
-    get {_userName ?? String()}
-    set {_userName = newValue}
-  }
-  /// Returns true if `userName` has been explicitly set.
-  var hasUserName: Bool {self._userName != nil}
-  /// Clears the value of `userName`. Subsequent reads from it will return its default value.
-  mutating func clearUserName() {self._userName = nil}
-
-  /// 64 lower-case hexadecimal digits.
-  var containerID: String {
-    get {_containerID ?? String()}
-    set {_containerID = newValue}
-  }
-  /// Returns true if `containerID` has been explicitly set.
-  var hasContainerID: Bool {self._containerID != nil}
-  /// Clears the value of `containerID`. Subsequent reads from it will return its default value.
-  mutating func clearContainerID() {self._containerID = nil}
-
-  var listening: [Epitope_V1_BoundSocket] = []
-
-  var connected: [Epitope_V1_ConnectedSocket] = []
+  /// Returns true if `pod` has been explicitly set.
+  var hasPod: Bool {self._pod != nil}
+  /// Clears the value of `pod`. Subsequent reads from it will return its default value.
+  mutating func clearPod() {self._pod = nil}
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
 
   fileprivate var _name: String? = nil
-  fileprivate var _executable: Epitope_V1_Executable? = nil
-  fileprivate var _userID: UInt32? = nil
-  fileprivate var _userName: String? = nil
-  fileprivate var _containerID: String? = nil
+  fileprivate var _image: String? = nil
+  fileprivate var _pod: Epitope_V1_Pod? = nil
+}
+
+/// A Kubernetes pod.
+nonisolated struct Epitope_V1_Pod: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  var uid: String {
+    get {_uid ?? String()}
+    set {_uid = newValue}
+  }
+  /// Returns true if `uid` has been explicitly set.
+  var hasUid: Bool {self._uid != nil}
+  /// Clears the value of `uid`. Subsequent reads from it will return its default value.
+  mutating func clearUid() {self._uid = nil}
+
+  var name: String {
+    get {_name ?? String()}
+    set {_name = newValue}
+  }
+  /// Returns true if `name` has been explicitly set.
+  var hasName: Bool {self._name != nil}
+  /// Clears the value of `name`. Subsequent reads from it will return its default value.
+  mutating func clearName() {self._name = nil}
+
+  var namespace: String {
+    get {_namespace ?? String()}
+    set {_namespace = newValue}
+  }
+  /// Returns true if `namespace` has been explicitly set.
+  var hasNamespace: Bool {self._namespace != nil}
+  /// Clears the value of `namespace`. Subsequent reads from it will return its default value.
+  mutating func clearNamespace() {self._namespace = nil}
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
+
+  fileprivate var _uid: String? = nil
+  fileprivate var _name: String? = nil
+  fileprivate var _namespace: String? = nil
 }
 
 nonisolated struct Epitope_V1_Executable: Sendable {
@@ -1892,7 +1998,147 @@ nonisolated extension Epitope_V1_MemoryRegion: SwiftProtobuf.Message, SwiftProto
 
 nonisolated extension Epitope_V1_ProcessParameters: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ProcessParameters"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}process_id\0\u{3}thread_id\0\u{1}name\0\u{1}executable\0\u{1}parents\0\u{3}user_id\0\u{3}user_name\0\u{3}container_id\0\u{1}listening\0\u{1}connected\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}process_id\0\u{3}thread_id\0\u{1}name\0\u{1}executable\0\u{1}parents\0\u{3}user_id\0\u{3}user_name\0\u{3}container_id\0\u{1}listening\0\u{1}connected\0\u{1}container\0")
+
+  fileprivate class _StorageClass {
+    var _processID: Int32 = 0
+    var _threadID: Int32 = 0
+    var _name: String? = nil
+    var _executable: Epitope_V1_Executable? = nil
+    var _parents: [Epitope_V1_Parent] = []
+    var _userID: UInt32? = nil
+    var _userName: String? = nil
+    var _containerID: String? = nil
+    var _listening: [Epitope_V1_BoundSocket] = []
+    var _connected: [Epitope_V1_ConnectedSocket] = []
+    var _container: Epitope_V1_Container? = nil
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _processID = source._processID
+      _threadID = source._threadID
+      _name = source._name
+      _executable = source._executable
+      _parents = source._parents
+      _userID = source._userID
+      _userName = source._userName
+      _containerID = source._containerID
+      _listening = source._listening
+      _connected = source._connected
+      _container = source._container
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularInt32Field(value: &_storage._processID) }()
+        case 2: try { try decoder.decodeSingularInt32Field(value: &_storage._threadID) }()
+        case 3: try { try decoder.decodeSingularStringField(value: &_storage._name) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._executable) }()
+        case 5: try { try decoder.decodeRepeatedMessageField(value: &_storage._parents) }()
+        case 6: try { try decoder.decodeSingularUInt32Field(value: &_storage._userID) }()
+        case 7: try { try decoder.decodeSingularStringField(value: &_storage._userName) }()
+        case 8: try { try decoder.decodeSingularStringField(value: &_storage._containerID) }()
+        case 9: try { try decoder.decodeRepeatedMessageField(value: &_storage._listening) }()
+        case 10: try { try decoder.decodeRepeatedMessageField(value: &_storage._connected) }()
+        case 11: try { try decoder.decodeSingularMessageField(value: &_storage._container) }()
+        default: break
+        }
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._processID != 0 {
+        try visitor.visitSingularInt32Field(value: _storage._processID, fieldNumber: 1)
+      }
+      if _storage._threadID != 0 {
+        try visitor.visitSingularInt32Field(value: _storage._threadID, fieldNumber: 2)
+      }
+      try { if let v = _storage._name {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+      } }()
+      try { if let v = _storage._executable {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
+      if !_storage._parents.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._parents, fieldNumber: 5)
+      }
+      try { if let v = _storage._userID {
+        try visitor.visitSingularUInt32Field(value: v, fieldNumber: 6)
+      } }()
+      try { if let v = _storage._userName {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 7)
+      } }()
+      try { if let v = _storage._containerID {
+        try visitor.visitSingularStringField(value: v, fieldNumber: 8)
+      } }()
+      if !_storage._listening.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._listening, fieldNumber: 9)
+      }
+      if !_storage._connected.isEmpty {
+        try visitor.visitRepeatedMessageField(value: _storage._connected, fieldNumber: 10)
+      }
+      try { if let v = _storage._container {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 11)
+      } }()
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Epitope_V1_ProcessParameters, rhs: Epitope_V1_ProcessParameters) -> Bool {
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._processID != rhs_storage._processID {return false}
+        if _storage._threadID != rhs_storage._threadID {return false}
+        if _storage._name != rhs_storage._name {return false}
+        if _storage._executable != rhs_storage._executable {return false}
+        if _storage._parents != rhs_storage._parents {return false}
+        if _storage._userID != rhs_storage._userID {return false}
+        if _storage._userName != rhs_storage._userName {return false}
+        if _storage._containerID != rhs_storage._containerID {return false}
+        if _storage._listening != rhs_storage._listening {return false}
+        if _storage._connected != rhs_storage._connected {return false}
+        if _storage._container != rhs_storage._container {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Epitope_V1_Container: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Container"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}name\0\u{1}image\0\u{1}pod\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1900,16 +2146,9 @@ nonisolated extension Epitope_V1_ProcessParameters: SwiftProtobuf.Message, Swift
       // allocates stack space for every case branch when no optimizations are
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
-      case 1: try { try decoder.decodeSingularInt32Field(value: &self.processID) }()
-      case 2: try { try decoder.decodeSingularInt32Field(value: &self.threadID) }()
-      case 3: try { try decoder.decodeSingularStringField(value: &self._name) }()
-      case 4: try { try decoder.decodeSingularMessageField(value: &self._executable) }()
-      case 5: try { try decoder.decodeRepeatedMessageField(value: &self.parents) }()
-      case 6: try { try decoder.decodeSingularUInt32Field(value: &self._userID) }()
-      case 7: try { try decoder.decodeSingularStringField(value: &self._userName) }()
-      case 8: try { try decoder.decodeSingularStringField(value: &self._containerID) }()
-      case 9: try { try decoder.decodeRepeatedMessageField(value: &self.listening) }()
-      case 10: try { try decoder.decodeRepeatedMessageField(value: &self.connected) }()
+      case 1: try { try decoder.decodeSingularStringField(value: &self._name) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._image) }()
+      case 3: try { try decoder.decodeSingularMessageField(value: &self._pod) }()
       default: break
       }
     }
@@ -1920,50 +2159,66 @@ nonisolated extension Epitope_V1_ProcessParameters: SwiftProtobuf.Message, Swift
     // allocates stack space for every if/case branch local when no optimizations
     // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
     // https://github.com/apple/swift-protobuf/issues/1182
-    if self.processID != 0 {
-      try visitor.visitSingularInt32Field(value: self.processID, fieldNumber: 1)
-    }
-    if self.threadID != 0 {
-      try visitor.visitSingularInt32Field(value: self.threadID, fieldNumber: 2)
-    }
     try { if let v = self._name {
-      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
     } }()
-    try { if let v = self._executable {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+    try { if let v = self._image {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
     } }()
-    if !self.parents.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.parents, fieldNumber: 5)
-    }
-    try { if let v = self._userID {
-      try visitor.visitSingularUInt32Field(value: v, fieldNumber: 6)
+    try { if let v = self._pod {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
-    try { if let v = self._userName {
-      try visitor.visitSingularStringField(value: v, fieldNumber: 7)
-    } }()
-    try { if let v = self._containerID {
-      try visitor.visitSingularStringField(value: v, fieldNumber: 8)
-    } }()
-    if !self.listening.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.listening, fieldNumber: 9)
-    }
-    if !self.connected.isEmpty {
-      try visitor.visitRepeatedMessageField(value: self.connected, fieldNumber: 10)
-    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Epitope_V1_ProcessParameters, rhs: Epitope_V1_ProcessParameters) -> Bool {
-    if lhs.processID != rhs.processID {return false}
-    if lhs.threadID != rhs.threadID {return false}
+  static func ==(lhs: Epitope_V1_Container, rhs: Epitope_V1_Container) -> Bool {
     if lhs._name != rhs._name {return false}
-    if lhs._executable != rhs._executable {return false}
-    if lhs.parents != rhs.parents {return false}
-    if lhs._userID != rhs._userID {return false}
-    if lhs._userName != rhs._userName {return false}
-    if lhs._containerID != rhs._containerID {return false}
-    if lhs.listening != rhs.listening {return false}
-    if lhs.connected != rhs.connected {return false}
+    if lhs._image != rhs._image {return false}
+    if lhs._pod != rhs._pod {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Epitope_V1_Pod: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Pod"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}uid\0\u{1}name\0\u{1}namespace\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self._uid) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self._name) }()
+      case 3: try { try decoder.decodeSingularStringField(value: &self._namespace) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    // The use of inline closures is to circumvent an issue where the compiler
+    // allocates stack space for every if/case branch local when no optimizations
+    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+    // https://github.com/apple/swift-protobuf/issues/1182
+    try { if let v = self._uid {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 1)
+    } }()
+    try { if let v = self._name {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 2)
+    } }()
+    try { if let v = self._namespace {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 3)
+    } }()
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Epitope_V1_Pod, rhs: Epitope_V1_Pod) -> Bool {
+    if lhs._uid != rhs._uid {return false}
+    if lhs._name != rhs._name {return false}
+    if lhs._namespace != rhs._namespace {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -41,6 +41,13 @@ struct PendingCall: Sendable {
 }
 
 extension PendingCall {
+    /// Whether it is a `socketcall` of the kind that isn't critical, which a container's profile may have notified as well.
+    static func isOtherSocketcall(_ notification: epitope_notification) -> Bool {
+        notification.audit_architecture == SystemCallInterface.i386.auditArchitecture
+            && UInt32(bitPattern: notification.number) == SystemCallInterface.socketcall
+            && PendingCall(notification) == nil
+    }
+
     /// Reads the arguments of a `socketcall`, which lie in memory.
     mutating func readIndirectArguments() throws(InspectionFailure) {
         guard let indirectArguments else { return }

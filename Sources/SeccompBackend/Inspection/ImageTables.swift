@@ -1,3 +1,4 @@
+import CProcessFiles
 import CSeccomp
 import Glibc
 import UnwindTables
@@ -91,11 +92,8 @@ struct ImageTables {
         let descriptor = epitope_open_mapped_file(thread, span.start, span.end, name)
         guard descriptor >= 0 else { return nil }
         var state = epitope_file_state()
-        // By its path another file might have been opened. A file system that states another device than the mapping
-        // has (overlayfs) can't be told from that.
-        guard epitope_file_state(descriptor, &state) == 0, state.inode == key.inode,
-            state.device_major == key.device.major, state.device_minor == key.device.minor
-        else {
+        // By its path another file might have been opened.
+        guard epitope_file_state(descriptor, &state) == 0, Self.isFile(key, descriptor, state) else {
             close(descriptor)
             return nil
         }
@@ -108,6 +106,16 @@ struct ImageTables {
         }
         images[key] = image
         return image
+    }
+
+    /// Whether an open file is the one that is mapped. Where its own state says another, a mapping of it must say the same:
+    /// overlayfs, which containers' files lie on, and btrfs state one device for a file and another for its mappings.
+    private static func isFile(_ key: Key, _ descriptor: Int32, _ state: epitope_file_state) -> Bool {
+        if state.inode == key.inode, state.device_major == key.device.major, state.device_minor == key.device.minor { return true }
+        var inode: UInt64 = 0
+        var device = MapEntry.Device(major: 0, minor: 0)
+        return epitope_mapped_identity(descriptor, &inode, &device.major, &device.minor) == 0
+            && inode == key.inode && device == key.device
     }
 
     /// The tables of an open image with their size in bytes.

@@ -10,12 +10,13 @@ import SystemCalls
 final class Inspector {
     let classifier = BackingClassifier()
     /// Whether return addresses beyond the caller are wanted though the caller is backed.
-    let wantsDeeper: Bool
+    var wantsDeeper: Bool
     let source: AddressSpace.Source
-    private var threads = ThreadFilesCache()
+    private var threads: ThreadFilesCache
     private var tables = ImageTables()
 
-    init(wantsDeeper: Bool, source: AddressSpace.Source = .automatic) {
+    init(wantsDeeper: Bool, source: AddressSpace.Source = .automatic, keptThreads: Int = ThreadFilesCache.most) {
+        threads = ThreadFilesCache(capacity: keptThreads)
         self.wantsDeeper = wantsDeeper
         self.source = source
     }

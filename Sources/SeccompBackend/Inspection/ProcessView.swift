@@ -19,12 +19,13 @@ struct ProcessView {
             start: entry.start, end: entry.end, protection: entry.protection, backing: backing(of: entry, at: address))
     }
 
-    /// Whether a mapping is a program's image, unwritten at an address, as far as can be told without its name: it
-    /// is where ``region(of:at:)`` says `image` for a private mapping of a file on a block device.
+    /// Whether a mapping is a program's image, unwritten at an address, as far as can be told with few questions: it is
+    /// where ``region(of:at:)`` says `image` for a private mapping of a file on a block device, or of one that has its name
+    /// still. The name is asked for without a block device only: where containers' files lie, on overlayfs.
     func isPlainImage(_ span: epitope_span, at address: UInt64) -> Bool {
-        guard span.inode != 0, span.device_major != 0, span.flags & 12 == 4,
-            let memoryFiles = classifier.memoryFileDevice,
-            memoryFiles != MapEntry.Device(major: span.device_major, minor: span.device_minor)
+        guard span.inode != 0, span.flags & 12 == 4, let memoryFiles = classifier.memoryFileDevice,
+            memoryFiles != MapEntry.Device(major: span.device_major, minor: span.device_minor),
+            span.device_major != 0 || space.entry(at: address - 1).map({ !$0.name.hasSuffix(" (deleted)") }) ?? false
         else { return false }
         return !isWritten(at: address)
     }

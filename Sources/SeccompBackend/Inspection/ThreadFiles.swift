@@ -40,7 +40,7 @@ final class ThreadFiles {
 ///   seen, so the files of a process's first thread aren't kept any more once another one asked to execute.
 /// All other threads end by an exec.
 struct ThreadFilesCache {
-    /// Threads whose files are kept: three descriptors each.
+    /// Threads whose files are kept unless fewer are asked for: three descriptors each.
     static let most = 64
     /// Processes that are remembered for not being kept. With more, nothing is kept at all.
     static let mostExcluded = 4096
@@ -49,6 +49,11 @@ struct ThreadFilesCache {
     private var excluded: Set<pid_t> = []
     private var isOff = false
     private var clock: UInt64 = 0
+    private let capacity: Int
+
+    init(capacity: Int = most) {
+        self.capacity = capacity
+    }
 
     /// The thread's files with its registers, read now.
     mutating func files(of thread: pid_t, executes: Bool) throws(InspectionFailure) -> (ThreadFiles, epitope_registers) {
@@ -77,7 +82,7 @@ struct ThreadFilesCache {
     }
 
     private mutating func keep(_ files: ThreadFiles, of thread: pid_t) {
-        if kept.count >= Self.most, let oldest = kept.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+        if kept.count >= capacity, let oldest = kept.min(by: { $0.value.lastUse < $1.value.lastUse }) {
             kept[oldest.key] = nil
         }
         clock += 1

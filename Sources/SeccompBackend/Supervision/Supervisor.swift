@@ -10,66 +10,98 @@ import Synchronization
 ///
 /// When it ends early, or with its process, the kernel answers notified calls with ENOSYS: it fails closed.
 final class Supervisor: Sendable {
+    /// Where what comes of the calls goes. All of it is called on the supervisor's thread.
+    struct Outlet: Sendable {
+        /// Takes a report; `false` where there is no room for it.
+        var report: @Sendable (StalledCall) -> Bool
+        var notify: @Sendable (SeccompBackend.Notice) -> Void
+        /// Is told of every call that is reported, also where ``ReportLimiter`` makes no report of it, and before it is
+        /// answered.
+        var remember: @Sendable (ReportedCalls.Key) -> Void = { _ in }
+    }
+
     private let listener: Int32
-    private let policy: Policy
+    private let policy: @Sendable () -> Policy
     private let extraction: ExtractionMode
+    private let excused: @Sendable (Int32) -> Set<EvidenceKind>
     private let processParameters: @Sendable (Int32, Int32) -> ProcessParameters
-    private let calls: AsyncStream<StalledCall>.Continuation
-    private let notices: AsyncStream<SeccompBackend.Notice>.Continuation
-    let statistics = Mutex(SeccompBackend.Statistics())
+    private let outlet: Outlet
+    private let counters: SupervisionCounters
+    /// How many threads' files are kept open.
+    private let keptThreads: Int
+    /// The process whose first program a container's runtime starts.
+    private let container: Int32?
 
     init(
-        listener: Int32, policy: Policy, extraction: ExtractionMode,
-        processParameters: @escaping @Sendable (Int32, Int32) -> ProcessParameters,
-        calls: AsyncStream<StalledCall>.Continuation, notices: AsyncStream<SeccompBackend.Notice>.Continuation
+        listener: Int32, policy: @escaping @Sendable () -> Policy, extraction: ExtractionMode,
+        excused: @escaping @Sendable (Int32) -> Set<EvidenceKind>,
+        processParameters: @escaping @Sendable (Int32, Int32) -> ProcessParameters, outlet: Outlet,
+        counters: SupervisionCounters, keptThreads: Int = ThreadFilesCache.most, container: Int32? = nil
     ) {
         self.listener = listener
         self.policy = policy
         self.extraction = extraction
+        self.excused = excused
         self.processParameters = processParameters
-        self.calls = calls
-        self.notices = notices
+        self.outlet = outlet
+        self.counters = counters
+        self.keptThreads = keptThreads
+        self.container = container
+    }
+
+    /// What is carried from call to call, on one thread.
+    private struct Work {
+        let inspector: Inspector
+        var limiter = ReportLimiter()
+        var start: ContainerStart?
     }
 
     /// Blocks until the last process under the filter has gone.
     func run() {
         _ = epitope_listener_set_synchronous(listener)
-        let inspector = Inspector(wantsDeeper: policy.reportAt <= EvidenceKind.deeperInStack.defaultWeight)
-        var limiter = ReportLimiter()
+        var work = Work(
+            inspector: Inspector(wantsDeeper: false, keptThreads: keptThreads),
+            start: container == nil ? nil : ContainerStart())
         var notification = epitope_notification()
         while true {
             switch epitope_notification_receive(listener, &notification) {
-            case 0: answer(notification, inspector, &limiter)
+            case 0: counters.answer { answer(notification, &work) }
             case -EINTR, -EAGAIN: continue
             case -ENOENT where epitope_listener_is_live(listener): continue
             default:
                 close(listener)
-                calls.finish()
-                notices.finish()
                 return
             }
         }
     }
 
-    private func answer(_ notification: epitope_notification, _ inspector: Inspector, _ limiter: inout ReportLimiter) {
+    private func answer(_ notification: epitope_notification, _ work: inout Work) {
+        let policy = policy()
+        work.inspector.wantsDeeper = policy.reportAt <= EvidenceKind.deeperInStack.defaultWeight
         count(\.notified)
         guard var call = PendingCall(notification) else {
+            if PendingCall.isOtherSocketcall(notification) {
+                _ = epitope_notification_continue(listener, notification.id)
+                return
+            }
             _ = epitope_notification_deny(listener, notification.id, ENOSYS)
             return
         }
+        let startsContainer = call.call.family == .exec && call.thread == container && startsContainer(&work)
         let verdict: Verdict
         do {
             try call.readIndirectArguments()
-            guard let observation = try inspector.observe(call) else {
+            guard let observation = try work.inspector.observe(call) else {
                 _ = epitope_notification_continue(listener, call.id)
                 return
             }
-            verdict = Verdict(on: observation, policy: policy)
+            verdict = judge(observation, of: call, policy)
         } catch {
-            answerUninspectable(call, error)
+            answerUninspectable(call, error, policy)
             return
         }
-        guard verdict.isReported || verdict.denies else {
+        let isExcused = startsContainer && ContainerStart.excuses(verdict.evidence)
+        guard (verdict.isReported || verdict.denies) && !isExcused else {
             _ = epitope_notification_continue(listener, call.id)
             return
         }
@@ -78,14 +110,31 @@ final class Supervisor: Sendable {
         let now = Self.nowMilliseconds()
         let key = ReportLimiter.Key(
             thread: call.thread, callersAddress: verdict.callersAddress, number: UInt64(notification.number.magnitude))
+        outlet.remember(.init(thread: call.thread, callersAddress: verdict.callersAddress, call: call.call))
         var report: StalledCall?
-        if limiter.allows(key, nowMilliseconds: now) {
+        if work.limiter.allows(key, nowMilliseconds: now) {
             report = stalledCall(call, verdict, now)
         } else {
             count(\.suppressed)
         }
         act(on: call, verdict)
-        if let report, case .dropped = calls.yield(report) { count(\.dropped) }
+        if let report, !outlet.report(report) { count(\.dropped) }
+    }
+
+    /// Whether the container's process, which executes now, is its runtime's still.
+    private func startsContainer(_ work: inout Work) -> Bool {
+        guard let container, var start = work.start else { return false }
+        let isRuntimes = start.isRuntimes(ContainerStart.program(of: container))
+        work.start = start.isOver ? nil : start
+        return isRuntimes
+    }
+
+    /// Who is excused is asked only where there is something to excuse.
+    private func judge(_ observation: Observation, of call: PendingCall, _ policy: Policy) -> Verdict {
+        let verdict = Verdict(on: observation, policy: policy)
+        guard verdict.isReported || verdict.denies else { return verdict }
+        let excused = excused(ProcessFile.status(of: call.thread, "Tgid") ?? call.thread)
+        return excused.isEmpty ? verdict : Verdict(on: observation, policy: policy, excused: excused)
     }
 
     private func stalledCall(_ call: PendingCall, _ verdict: Verdict, _ now: Int64) -> StalledCall {
@@ -134,7 +183,7 @@ final class Supervisor: Sendable {
     /// A process that can't be inspected: gone, and there is nobody to answer; or closed to this one (or in a pid
     /// namespace that can't be seen from here), and then policy decides. Never in silence: a notice says which call
     /// and why.
-    private func answerUninspectable(_ call: PendingCall, _ failure: InspectionFailure) {
+    private func answerUninspectable(_ call: PendingCall, _ failure: InspectionFailure, _ policy: Policy) {
         guard epitope_notification_is_valid(listener, call.id) else { return }
         let denies = policy.uninspectable == .deny && policy.action != .watch
         let answered =
@@ -145,12 +194,12 @@ final class Supervisor: Sendable {
         guard answered == 0 else { return }
         count(\.uninspectable)
         if denies { count(\.denied) }
-        notices.yield(
+        outlet.notify(
             .uninspectable(call: call.call, threadID: call.thread, reason: failure.description, wasDenied: denies))
     }
 
     private func count(_ counter: WritableKeyPath<SeccompBackend.Statistics, UInt64>) {
-        statistics.withLock { $0[keyPath: counter] += 1 }
+        counters.count(counter)
     }
 
     private static func nowMilliseconds() -> Int64 {

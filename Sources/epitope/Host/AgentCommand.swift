@@ -1,4 +1,6 @@
+import AgentLifeCycle
 import ArgumentParser
+import EpitopeModel
 import Foundation
 import HostFrontEnd
 import KernelBackend
@@ -23,17 +25,26 @@ struct AgentCommand: ParsableCommand {
 /// `epitope status`: how this machine is protected, and how it could be.
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "How this machine is protected, why so, and what to change for more.")
+        commandName: "status", abstract: "How this machine is protected, why so, and what to change for more.",
+        discussion: "Ends with 0 where protection is in force and an agent works, 3 where nothing is in force, 4 where it is in force without an agent.")
 
     @OptionGroup var stateOptions: HostStateOptions
 
+    @Option(help: "The folder that holds the kernel program, where the agent was given one with --pins.")
+    var pins: String?
+
     func run() throws {
-        for line in AgentStatus.describe(.current) { Console.say(line) }
-        guard let status = StatusFile(directory: stateOptions.directory).read() else {
-            Console.say("agent      none runs (epitope agent)")
-            return
+        guard getuid() == 0 || stateOptions.state != nil else {
+            throw EpitopeError(
+                .rootNeeded, "the state of this machine's agent is root's alone", remedy: "run it as root: sudo epitope status")
         }
-        Console.say("agent      process \(status.processID), by \(status.level.rawValue), action \(status.action)")
-        for (name, count) in status.counted.sorted(by: { $0.key < $1.key }) { Console.say("  \(name) \(count)") }
+        for line in AgentStatus.describe(.current) { Console.say(line) }
+        let status = StatusFile(directory: stateOptions.directory).read()
+        let folder = pins ?? status?.heldIn ?? (stateOptions.state == nil ? HeldProtection.defaultFolder : nil)
+        let report = ProtectionReport(
+            lockHolder: AgentLock.holder(inFolder: stateOptions.directory), status: status,
+            held: try folder.flatMap { (folder) throws(EpitopeError) in try HeldProtection.look(in: folder) })
+        for line in report.lines { Console.say(line) }
+        if report.exitStatus != 0 { throw ExitCode(report.exitStatus) }
     }
 }

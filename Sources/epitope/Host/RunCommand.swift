@@ -4,6 +4,7 @@ import Extraction
 import Glibc
 import HostFrontEnd
 import HostParameters
+import HostPolicy
 import Logging
 import SeccompBackend
 
@@ -21,14 +22,10 @@ struct RunCommand: AsyncParsableCommand {
     @OptionGroup var stateOptions: HostStateOptions
     @OptionGroup var packetOptions: PacketOptions
 
-    @Option(help: "What is done about an attack: block; stop or kill the process, too; or watch only.")
-    var action: Policy.Action = .block
+    @OptionGroup var policyOptions: PolicyOptions
 
     @Option(help: "copy leaves the code in the process; cut also overwrites it.")
     var extraction: ExtractionMode = .copy
-
-    @Option(help: "What is done about a call whose process can't be inspected: deny or allow.")
-    var uninspectable: Policy.Uninspectable = .deny
 
     @Flag(help: "Say on standard error what is found, sent and counted.")
     var verbose = false
@@ -47,10 +44,13 @@ struct RunCommand: AsyncParsableCommand {
         logger.logLevel = verbose ? .info : .error
         let reporter = try HostReporter(stateOptions, packetOptions, logger: logger)
         let parameters = reporter.parameters
+        let loaded = try policyOptions.load()
+        let keeper = ExcuseKeeper(loaded.excuses)
+        for problem in keeper.problems where !problem.isAbsence { Console.note("\(problem)") }
         let backend = try SeccompBackend.launch(
-            Command(command[0], Array(command.dropFirst())),
-            policy: Policy(action: action, uninspectable: uninspectable), extraction: extraction,
+            Command(command[0], Array(command.dropFirst())), policy: loaded.policy, extraction: extraction,
             forwardsSignals: true,
+            excused: { keeper.excusedEvidence(of: $0) },
             processParameters: { parameters.inspect(processID: $0, threadID: $1) })
         let notices = Task {
             for await notice in backend.notices { Console.note("\(notice)") }

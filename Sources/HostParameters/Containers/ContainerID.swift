@@ -1,5 +1,5 @@
 /// A container's id in a process's cgroup paths.
-enum ContainerID {
+package enum ContainerID {
     /// Finds the id that docker (`/docker/ID`, `docker-ID.scope`), containerd (`cri-containerd-ID.scope`,
     /// `.../ID`), CRI-O (`crio-ID.scope`) or podman (`libpod-ID.scope`) put there: 64 hexadecimal digits that are a
     /// path component, alone or behind a runtime's prefix. The innermost component counts.
@@ -17,14 +17,18 @@ enum ContainerID {
         return nil
     }
 
-    private static func id(_ component: Substring) -> String? {
+    package static func id(_ component: Substring) -> String? {
         var name = component
         for suffix in [".scope", ".service"] where name.hasSuffix(suffix) { name = name.dropLast(suffix.count) }
         // The monitor beside a container is no container.
         guard !name.contains("-conmon-") else { return nil }
         // containerd without systemd: `kubepods-burstable-pod….slice:cri-containerd:ID`.
         let last = name.split(whereSeparator: { $0 == "-" || $0 == ":" }).last ?? name
-        guard last.utf8.count == 64, last.utf8.allSatisfy({ (48...57).contains($0) || (97...102).contains($0) }) else { return nil }
-        return String(last)
+        return isID(last) ? String(last) : nil
+    }
+
+    /// Whether a name is one that an engine gives: 64 lower-case hexadecimal digits.
+    static func isID(_ name: some StringProtocol) -> Bool {
+        name.utf8.count == 64 && name.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
     }
 }

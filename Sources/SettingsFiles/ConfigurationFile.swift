@@ -1,6 +1,5 @@
 public import EpitopeModel
-internal import FoundationEssentials
-public import SignatureProving
+public import FoundationEssentials
 
 extension EpitopeError.Code {
     /// A settings file can't be read.
@@ -9,7 +8,7 @@ extension EpitopeError.Code {
     public static let configurationInvalid = EpitopeError.Code("configuration-invalid")
 }
 
-/// Settings files of the centers: JSON.
+/// Settings files: JSON.
 public enum ConfigurationFile {
     /// - Throws: `configuration-missing`, `configuration-invalid`.
     public static func load<Settings: Decodable>(_ type: Settings.Type, path: String) throws(EpitopeError) -> Settings {
@@ -19,20 +18,28 @@ public enum ConfigurationFile {
         } catch {
             throw EpitopeError(
                 .configurationMissing, "the settings file \(path) can't be read",
-                remedy: "give the center's user the right to read it, or name another")
+                remedy: "give the user that runs this the right to read it, or name another")
         }
+        return try decode(type, from: data, path: path)
+    }
+
+    /// - Parameter path: where the text came from, for errors.
+    /// - Throws: `configuration-invalid`, or what the settings themselves throw.
+    public static func decode<Settings: Decodable>(
+        _ type: Settings.Type, from data: Data, path: String
+    ) throws(EpitopeError) -> Settings {
         do {
             return try JSONDecoder().decode(type, from: data)
         } catch let error as EpitopeError {
             throw EpitopeError(error.code, "in \(path): \(error.message)", remedy: error.remedy)
         } catch {
             throw EpitopeError(
-                .configurationInvalid, "the settings file \(path) can't be used: \(error)",
+                .configurationInvalid, "the settings file \(path) can't be used: \(explained(error))",
                 remedy: "correct the file; every key may be left out")
         }
     }
 
-    /// A misspelt setting that is passed over would leave a center other than its owner thinks.
+    /// A misspelt setting that is passed over would leave a program other than its owner thinks.
     ///
     /// - Throws: `configuration-invalid` when the object has a key that is not known.
     public static func refuseUnknown(in decoder: any Decoder, known: [String]) throws {
@@ -43,13 +50,23 @@ public enum ConfigurationFile {
             remedy: "use: \(known.sorted().joined(separator: ", "))")
     }
 
-    /// - Throws: `configuration-invalid` when what a center proves signatures with is out of its bounds.
-    public static func check(_ proving: ProvingSettings) throws(EpitopeError) {
-        guard !proving.isSound else { return }
-        throw EpitopeError(
-            .configurationInvalid,
-            "what signatures are proven with is out of its bounds: noiseShare is \(proving.noiseShare), or a path is empty",
-            remedy: "set noiseShare to 0 to \(ProvingMaterial.largestNoiseShare), and leave out keys for which you have no path")
+    /// Where in the file, and what, instead of the decoder's own long description.
+    private static func explained(_ error: any Error) -> String {
+        guard let error = error as? DecodingError else { return "\(error)" }
+        let context: DecodingError.Context
+        switch error {
+        case .dataCorrupted(let found): context = found
+        case .keyNotFound(let key, let found):
+            return "at \(place(found)) the key '\(key.stringValue)' is missing"
+        case .typeMismatch(_, let found), .valueNotFound(_, let found): context = found
+        @unknown default: return "\(error)"
+        }
+        return "at \(place(context)): \(context.debugDescription)"
+    }
+
+    private static func place(_ context: DecodingError.Context) -> String {
+        let keys = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? ".\($0.stringValue)" }.joined()
+        return keys.isEmpty ? "its top" : String(keys.drop { $0 == "." })
     }
 
     private struct AnyKey: CodingKey {

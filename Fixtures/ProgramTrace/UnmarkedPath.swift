@@ -1,0 +1,34 @@
+/// The way of a process without unbacked executable memory through the program that sees every call: no mark is found for
+/// it, and that is all.
+public struct UnmarkedPath {
+    /// Of a critical call (sendto), and of a call that is none (getppid).
+    public var critical: InstructionTrace
+    public var other: InstructionTrace
+
+    /// - Parameters:
+    ///   - program: the instructions of the program at the tracepoint, as the kernel runs them.
+    ///   - classes: what each number of a system call means to it, as in the program's own constants.
+    public init(of program: [UInt64], classes: [UInt8]) throws(InstructionTrace.Failure) {
+        critical = try Self.trace(program, classes, number: 44)
+        other = try Self.trace(program, classes, number: 110)
+    }
+
+    /// The kernel's structures as far as this way reads them: the tracepoint's two arguments, a task, and the
+    /// table of classes, which is the only constant.
+    private static func trace(_ program: [UInt64], _ classes: [UInt8], number: UInt64) throws(InstructionTrace.Failure) -> InstructionTrace {
+        let context: UInt64 = 0x1000_0000, registers: UInt64 = 0x2000_0000
+        return try InstructionTrace(of: program, context: context) { address, size in
+            if address == context { return registers }
+            if address == context + 8 { return number }
+            // Of byte size, indexed by the call's number: the table. Its place isn't told to who asks for the program.
+            if size == 1 { return UInt64(classes[Int(number)]) }
+            return KernelMemory.unmarked(size)
+        }
+    }
+}
+
+/// What the kernel's memory holds for an unmarked process: addresses where 64 bits are read, no flag where 32 are (a
+/// 32-bit call; marks that found no place).
+public enum KernelMemory {
+    public static func unmarked(_ size: Int) -> UInt64 { size == 8 ? 0x3000_0000 : 0 }
+}

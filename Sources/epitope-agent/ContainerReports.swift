@@ -1,0 +1,90 @@
+import AgentLifeCycle
+import BehaviourBlocking
+import EpitopeModel
+import HostFrontEnd
+import HostPolicy
+import SeccompBackend
+import Synchronization
+import UnixSignals
+
+/// What both backends report, as one stream that ends when both have ended.
+///
+/// A call that the seccomp agent let through and reported goes on into the kernel, whose backend sees it as well: it is
+/// reported once. A call that the seccomp agent denied never gets there.
+final class MergedReports: Sendable {
+    let calls: AsyncStream<StalledCall>
+    private let containers: SeccompAgent
+    private let dropped = Atomic<UInt64>(0)
+
+    init(_ containers: SeccompAgent, _ kernel: AsyncStream<StalledCall>) {
+        self.containers = containers
+        let (merged, end) = AsyncStream.makeStream(
+            of: StalledCall.self, bufferingPolicy: .bufferingOldest(2 * SeccompBackend.bufferedCalls))
+        calls = merged
+        Task { [self] in
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { for await call in containers.stalledCalls { self.pass(call, to: end) } }
+                group.addTask { for await call in kernel where !containers.hasReported(call) { self.pass(call, to: end) } }
+            }
+            end.finish()
+            let lost = dropped.load(ordering: .relaxed)
+            if lost > 0 { Console.note("\(lost) reports were dropped: more came than could be stored") }
+        }
+    }
+
+    private func pass(_ call: StalledCall, to end: AsyncStream<StalledCall>.Continuation) {
+        if case .dropped = end.yield(call) { dropped.add(1, ordering: .relaxed) }
+    }
+
+    /// What is added to the kernel backend's counts.
+    var counted: [String: UInt64] {
+        containers.counted.merging(["dropped": dropped.load(ordering: .relaxed)]) { $1 }
+    }
+}
+
+extension SeccompAgent {
+    /// Says what a person should know, until the agent ends.
+    func tell() -> Task<Void, Never> {
+        Task { for await notice in notices { Console.note("\(notice)") } }
+    }
+
+    /// What `epitope status` shows beside the kernel program's counts.
+    var counted: [String: UInt64] {
+        let statistics = statistics
+        return [
+            "containers-supervised": UInt64(statistics.supervised), "containers-taken": statistics.taken,
+            "containers-turned-away": statistics.turnedAway, "containers-calls": statistics.calls.notified,
+            "containers-denied": statistics.calls.denied, "containers-dropped": statistics.calls.dropped,
+            "containers-uninspectable": statistics.calls.uninspectable,
+        ]
+    }
+}
+
+extension EpitopeAgent {
+    /// Containers alone, without an eBPF program.
+    func protectContainers(_ loaded: HostPolicy, _ reporter: HostReporter) throws {
+        let keeper = ExcuseKeeper(loaded.excuses)
+        for problem in keeper.problems where !problem.isAbsence { Console.note("\(problem)") }
+        EarlySignals.keep()
+        guard let containers = try containerOptions.start(policy: loaded.policy, keeper: keeper, parameters: reporter.parameters) else { return }
+        Console.note("policy: \(loaded.summary)")
+        Console.note("protecting the containers whose runtimes connect to \(containerOptions.seccompListener ?? "")")
+        let upkeep = PolicyUpkeep(options: policyOptions, keeper: keeper, set: { containers.set($0) }, excuse: { _ in })
+        Waiting.untilDone {
+            let notices = containers.tell()
+            let work = Task { await upkeep.run() }
+            let ending = Task {
+                let trapped = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
+                if EarlySignals.taken != nil { return containers.stop() }
+                for await _ in trapped { return containers.stop() }
+            }
+            ServiceManager.current?.tell(.ready)
+            await reporter.report(containers.stalledCalls)
+            ending.cancel()
+            work.cancel()
+            await notices.value
+        }
+        let statistics = containers.statistics
+        if verbose { Console.note("\(statistics.calls.notified) critical calls of containers, \(statistics.calls.denied) denied") }
+    }
+}
