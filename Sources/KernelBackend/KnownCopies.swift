@@ -53,11 +53,16 @@ struct KnownCopies {
             insert(file)
             return true
         }
-        let isCopy =
-            isCopy(file, processID, time)
-            || (mayCompare(Self.costOfLook, at: time) && Self.others(running: file, but: processID).contains { isCopy(file, $0, time) })
-        if isCopy { insert(file) }
-        return isCopy
+        if isCopy(file, processID, time) {
+            insert(file)
+            return true
+        }
+        guard mayCompare(Self.costOfLook, at: time) else { return false }
+        for other in Self.others(but: processID) where isCopy(file, other, time) {
+            insert(file)
+            return true
+        }
+        return false
     }
 
     private mutating func isCopy(_ file: KernelFile, _ process: Int32, _ time: UInt64) -> Bool {
@@ -65,12 +70,8 @@ struct KnownCopies {
         return SealedCopy(programOf: process, inode: file.inode, device: device, mayCompare: { mayCompare($0, at: time) }) != nil
     }
 
-    private static func others(running file: KernelFile, but process: Int32) -> [Int32] {
+    private static func others(but process: Int32) -> [Int32] {
         let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { Int32($0) } ?? []
-        return processes.filter { other in
-            var state = stat()
-            return other != process && stat("/proc/\(other)/exe", &state) == 0 && UInt64(state.st_ino) == file.inode
-                && state.st_nlink == 0
-        }
+        return processes.filter { $0 != process }
     }
 }
