@@ -8,6 +8,8 @@ mkdir upper work root
 cat >in-chroot.sh <<'IN'
 set -e
 trap 'tail -5 /tmp/log >&2' ERR
+# Its folder isn't there in the chroot.
+unset TMPDIR
 # The parsed lists are kept between calls, whatever the machine says.
 export DEBIAN_FRONTEND=noninteractive
 options=(-q -y -o DPkg::Options::=--force-unsafe-io -o Acquire::Retries=1 -o Dir::Cache::pkgcache=pkgcache.bin

@@ -29,7 +29,7 @@ struct ContainerOptions: ParsableArguments {
         "With --print-seccomp-profile: put it into this profile, such as the engine's default one.", valueName: "file"))
     var into: String?
 
-    @Flag(help: "With --print-seccomp-profile: have signals wait until a call is answered. For crun from 1.5, runc from 1.2 on.")
+    @Flag(help: "With --print-seccomp-profile: have signals wait until a call is answered. For crun 1.8, runc from 1.5 on.")
     var waitKillable = false
 
     func validate() throws {

@@ -5,7 +5,7 @@ import TestSupport
 /// The unit under systemd itself, on Debian's kernel with BPF LSM, in a machine of its own (`Scripts/boot-in-machine`): started
 /// at boot with the rights that the unit leaves it, restarted, killed and stopped, with attacks all the while.
 @Suite struct ServiceLifeTests {
-    static let canRun = ["/usr/bin/qemu-system-x86_64", "/bin/busybox", "/lib/systemd/systemd"].allSatisfy { access($0, X_OK) == 0 }
+    static let canRun = ["/usr/bin/qemu-system-x86_64", "/bin/busybox", "/lib/systemd/systemd"].allSatisfy { (path: String) in access(path, X_OK) == 0 }
 
     @Test(.enabled(if: canRun, "needs qemu-system-x86_64, busybox and systemd: Scripts/install-dependencies test"))
     func protectionIsInForceFromBootToStop() throws {

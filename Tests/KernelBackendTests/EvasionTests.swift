@@ -2,6 +2,7 @@ import BehaviourBlocking
 import EpitopeModel
 import Foundation
 import KernelBackend
+import KernelWatch
 import Testing
 import TestSupport
 

@@ -1,6 +1,7 @@
 import BehaviourBlocking
 import EpitopeModel
 import KernelBackend
+import KernelWatch
 import Testing
 import TestSupport
 

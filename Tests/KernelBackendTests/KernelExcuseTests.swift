@@ -7,6 +7,7 @@ import Testing
 import TestSupport
 
 @testable import KernelBackend
+import KernelWatch
 
 /// Excuses in the kernel program: for whom they hold, for which evidence, and that a change of the file ends them.
 @Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct KernelExcuseTests {

@@ -2,6 +2,7 @@ import BehaviourBlocking
 import EpitopeModel
 import Glibc
 import KernelBackend
+import KernelWatch
 import Testing
 import TestSupport
 

@@ -3,6 +3,7 @@ import Testing
 import TestSupport
 
 @testable import KernelBackend
+import KernelWatch
 
 /// Programs that run from memory: container runtimes run from a sealed copy of themselves, malware from what it brought.
 @Suite(.enabled(if: Kernel.canLoad, Kernel.why)) struct MemoryProgramTests {

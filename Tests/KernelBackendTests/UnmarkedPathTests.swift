@@ -3,6 +3,7 @@ import Testing
 import TestSupport
 
 @testable import KernelBackend
+import KernelWatch
 
 /// What a process without unbacked executable memory pays, in instructions: a change that makes it dearer is seen here.
 @Suite struct UnmarkedPathTests {

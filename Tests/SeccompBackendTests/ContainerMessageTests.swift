@@ -112,7 +112,7 @@ import Testing
         let runtime = ContainerStart.Program(device: 1, inode: 7)
         let program = ContainerStart.Program(device: 1, inode: 8)
         func answers(_ programs: ContainerStart.Program?...) -> [Bool] {
-            var start = ContainerStart(process: 5)
+            var start = ContainerStart()
             return programs.map { start.isRuntimes($0) }
         }
         #expect(answers(runtime, runtime) == [true, true], "a name that was not in the first folder")

@@ -1,3 +1,5 @@
+import CProcessFiles
+import CSeccomp
 import EpitopeModel
 import Glibc
 import SystemCalls
@@ -154,5 +156,24 @@ final class Child {
     deinit {
         kill(pid, SIGKILL)
         waitpid(pid, nil, 0)
+    }
+}
+
+@Suite struct MappedFileTests {
+    @Test func aMappingOfAFileIsStatedAsOthersMappingsOfIt() throws {
+        let child = try Child(["/bin/sleep", "600"])
+        let images = MapEntry.entries(inMaps: ProcessFile.text(of: child.pid, "maps") ?? "").filter {
+            $0.inode != 0 && $0.protection.contains(.execute)
+        }
+        #expect(images.count >= 2, "the program and its libraries")
+        var inode: UInt64 = 0
+        var device = MapEntry.Device(major: 0, minor: 0)
+        for image in images {
+            let file = open(image.name, O_RDONLY | O_CLOEXEC)
+            defer { close(file) }
+            #expect(epitope_mapped_identity(file, &inode, &device.major, &device.minor) == 0)
+            #expect(inode == image.inode && device == image.device, "\(image.name)")
+        }
+        #expect(epitope_mapped_identity(-1, &inode, &device.major, &device.minor) == -EBADF)
     }
 }

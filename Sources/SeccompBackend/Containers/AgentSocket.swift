@@ -100,7 +100,8 @@ struct AgentFolder {
                 current = openat(above, folder, pathOnly | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
             }
             guard current >= 0 else {
-                throw refused(path, errno == ENOTDIR ? "leads through \(reached), which is a link or no folder" : "leads through \(reached), which can't be opened (\(String(cString: strerror(errno))))")
+                let why = errno == ENOTDIR ? "is a link or no folder" : "can't be opened (\(String(cString: strerror(errno))))"
+                throw refused(path, "leads through \(reached), which \(why)")
             }
             var status = stat()
             guard fstat(current, &status) == 0, isSafe(mode: status.st_mode, owner: status.st_uid, holdsSocket: isLast) else {

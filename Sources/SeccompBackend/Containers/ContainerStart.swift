@@ -14,13 +14,8 @@ struct ContainerStart {
         var inode: UInt64
     }
 
-    let process: Int32
     private var runtime: Program?
     private(set) var isOver = false
-
-    init(process: Int32) {
-        self.process = process
-    }
 
     /// Whether an exec of the process is the runtime's own: as long as it runs the program that it ran at its first one
     /// (a name is tried folder by folder).

@@ -110,8 +110,9 @@ public final class SeccompAgent: BehaviourBlockingBackend {
         try DedicatedThread.start { [self] in listen() }
     }
 
-    /// Takes no more containers, and ends the streams: blocks for the moment, at most half a second, that the calls under way take. Those that are supervised go on to be as long as this process lives;
-    /// what is found from now on is denied and not reported.
+    /// Takes no more containers, and ends the streams: blocks for the moment, at most half a second, that the calls under way
+    /// take. Those that are supervised go on to be as long as this process lives; what is found from now on is denied and not
+    /// reported.
     public func stop() {
         state.withLock { $0.isEnding = true }
         socket.shutDown()

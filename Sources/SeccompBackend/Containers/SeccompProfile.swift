@@ -16,7 +16,8 @@ public struct SeccompProfile: Hashable, Sendable, Encodable {
         /// Once the agent has a call before it, only a fatal signal ends the wait (Linux 5.19). Without it a signal has the
         /// call made and inspected anew; with frequent ones, such as the Go runtime's, again and again.
         ///
-        /// crun takes it from 1.5 on, runc from 1.2 on; an older runc refuses every flag, and with it the container.
+        /// crun takes it (tried with 1.8.1), runc from 1.5 on with libseccomp 2.6; an older runc refuses flags that it doesn't
+        /// know, runc 1.1 every one, and with it the container.
         case waitKillable = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"
     }
 

@@ -59,7 +59,9 @@ final class Supervisor: Sendable {
     /// Blocks until the last process under the filter has gone.
     func run() {
         _ = epitope_listener_set_synchronous(listener)
-        var work = Work(inspector: Inspector(wantsDeeper: false, keptThreads: keptThreads), start: container.map { ContainerStart(process: $0) })
+        var work = Work(
+            inspector: Inspector(wantsDeeper: false, keptThreads: keptThreads),
+            start: container == nil ? nil : ContainerStart())
         var notification = epitope_notification()
         while true {
             switch epitope_notification_receive(listener, &notification) {

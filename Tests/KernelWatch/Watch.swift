@@ -1,16 +1,15 @@
-import BehaviourBlocking
-import EpitopeModel
+package import BehaviourBlocking
+package import EpitopeModel
 import Foundation
-import KernelBackend
+package import KernelBackend
 import Synchronization
-import Testing
-import TestSupport
+package import Testing
 
-/// The backend at work on this machine, for the tests of this process: one program serves all of them.
-final class Watch: Sendable {
-    static let shared = try? Watch()
+/// The kernel backend at work on this machine, for the tests of one process: one program serves all of them.
+package final class Watch: Sendable {
+    package static let shared = try? Watch()
 
-    let backend: KernelBackend
+    package let backend: KernelBackend
     private let calls = Mutex<[StalledCall]>([])
     private let notices = Mutex<[KernelBackend.Notice]>([])
 
@@ -23,10 +22,10 @@ final class Watch: Sendable {
     }
 
     /// What was reported so far.
-    var all: [StalledCall] { calls.withLock { $0 } }
+    package var all: [StalledCall] { calls.withLock { $0 } }
 
     /// What was reported of a process; waits until something was, at most so long.
-    func calls(of process: Int32, atLeast count: Int = 1, milliseconds: Int = 10_000) async -> [StalledCall] {
+    package func calls(of process: Int32, atLeast count: Int = 1, milliseconds: Int = 10_000) async -> [StalledCall] {
         for _ in 0..<(milliseconds / 10) {
             let found = calls.withLock { $0.filter { $0.process.processID == process } }
             if found.count >= count { return found }
@@ -36,7 +35,7 @@ final class Watch: Sendable {
     }
 
     /// The calls that could not be inspected, with their programs' names.
-    var uninspectable: [(call: CriticalCall, name: String)] {
+    package var uninspectable: [(call: CriticalCall, name: String)] {
         notices.withLock { notices in
             notices.compactMap {
                 guard case .uninspectable(let call, _, let name, _) = $0 else { return nil }
@@ -46,7 +45,7 @@ final class Watch: Sendable {
     }
 
     /// What was reported from a caller's address, as likely as not of a child of the program that was run.
-    func calls(from address: UInt64, milliseconds: Int = 10_000) async -> [StalledCall] {
+    package func calls(from address: UInt64, milliseconds: Int = 10_000) async -> [StalledCall] {
         for _ in 0..<(milliseconds / 10) {
             let found = calls.withLock { $0.filter { $0.callersAddress == address } }
             if !found.isEmpty { return found }
@@ -55,7 +54,8 @@ final class Watch: Sendable {
         return []
     }
 
-    func notices(of process: Int32) -> [KernelBackend.Notice] {
+    /// What was told of a process besides reports.
+    package func notices(of process: Int32) -> [KernelBackend.Notice] {
         notices.withLock {
             $0.filter { notice in
                 switch notice {
@@ -71,7 +71,7 @@ final class Watch: Sendable {
 
 extension KernelBackend {
     /// Another one beside the tests' own. Loading takes a while, which is not to be one of the few threads' that tests share.
-    static func another(_ policy: Policy) async throws -> KernelBackend {
+    package static func another(_ policy: Policy) async throws -> KernelBackend {
         try await withCheckedThrowingContinuation { continuation in
             Thread {
                 continuation.resume(with: Result { try KernelBackend(policy: policy, level: .tracepoints) })
@@ -81,11 +81,11 @@ extension KernelBackend {
 }
 
 /// Whether the kernel takes the program here; tests that need it say so where not.
-enum Kernel {
-    static let canLoad = geteuid() == 0 && access("/sys/kernel/btf/vmlinux", R_OK) == 0
-    static let readsPageTables: Bool = {
+package enum Kernel {
+    package static let canLoad = geteuid() == 0 && access("/sys/kernel/btf/vmlinux", R_OK) == 0
+    package static let readsPageTables: Bool = {
         guard let symbols = try? String(contentsOfFile: "/proc/kallsyms", encoding: .utf8) else { return false }
         return symbols.contains(" page_offset_base\n")
     }()
-    static let why: Comment = "needs root and a kernel with type information (/sys/kernel/btf/vmlinux)"
+    package static let why: Comment = "needs root and a kernel with type information (/sys/kernel/btf/vmlinux)"
 }

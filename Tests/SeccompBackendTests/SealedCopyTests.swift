@@ -1,0 +1,45 @@
+import EpitopeModel
+import SeccompBackend
+import Testing
+import TestSupport
+
+@testable import SystemCalls
+
+/// Programs that run from memory: container runtimes run from a sealed copy of themselves, malware from what it brought.
+@Suite struct SealedCopyTests {
+    private func run(_ manner: String, _ call: String) async throws -> (run: ProtectedRun, arrived: Int) {
+        let receiver = Receiver(datagrams: true)
+        let run = try await ProtectedRun.fixture("memory-program", [manner, call, String(receiver.port)])
+        return (run, receiver.arrivals(datagrams: true))
+    }
+
+    @Test(arguments: ["unsealed", "altered"]) func programInMemoryIsReported(_ manner: String) async throws {
+        let (run, arrived) = try await run(manner, "plain")
+        let call = try #require(run.calls.first, "output: \(run.output)")
+        #expect(call.call == .sendto)
+        #expect(call.evidence.map(\.kind) == [.memoryFile])
+        #expect(arrived == 1, "memory files are reported only")
+    }
+
+    @Test func sealedCopyOfAnImageIsLeftAlone() async throws {
+        let (run, arrived) = try await run("sealed", "plain")
+        #expect(run.calls == [])
+        #expect(arrived == 1)
+    }
+
+    @Test func codeThatASealedCopyMakesIsNot() async throws {
+        let (run, arrived) = try await run("sealed", "injected")
+        #expect(run.calls.first?.evidence.first?.kind == .directCall)
+        #expect(arrived == 0)
+    }
+
+    @Test func readsWhatStatesAProcess() {
+        #expect(SealedCopy.parentID(inStat: "12 (a) b) (c) S 34 12 12 0") == 34)
+        #expect(SealedCopy.parentID(inStat: "12 (a") == nil)
+        #expect(SealedCopy.programName(inCommandLine: "/usr/sbin/runc\0init\0") == "runc")
+        #expect(SealedCopy.programName(inCommandLine: "crun") == "crun")
+        for bad in ["", "\0init", "/", "/usr/..", "a/.", String(repeating: "a", count: 65)] {
+            #expect(SealedCopy.programName(inCommandLine: bad) == nil)
+        }
+    }
+}
