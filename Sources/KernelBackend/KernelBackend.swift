@@ -121,7 +121,9 @@ public final class KernelBackend: BehaviourBlockingBackend {
         (notices, noticesEnd) = AsyncStream.makeStream(of: Notice.self, bufferingPolicy: .bufferingOldest(Self.bufferedNotices))
         (reading, readingEnd) = AsyncStream.makeStream(of: Never.self)
         try set(excuses)
-        for frames in CLibraries.frames(bounded) where !program.set(frames) { break }
+        for frames in CLibraries.frames(bounded) {
+            guard program.set(frames) else { break }
+        }
         // What is attached already marks what is new; now for the old.
         try program.findMarks()
         if beginsAtOnce { try begin() }

@@ -11,6 +11,9 @@ import UnixSignals
 ///
 /// A call that the seccomp agent let through and reported goes on into the kernel, whose backend sees it as well: it is
 /// reported once. A call that the seccomp agent denied never gets there.
+///
+/// Who asks for the next call has done with the one before, which is passed on to the kernel's backend: until then the kernel
+/// keeps a report's room, for the next agent if this one is killed.
 final class MergedReports: Sendable {
     let calls: AsyncStream<StalledCall>
     private let containers: SeccompAgent
@@ -18,13 +21,23 @@ final class MergedReports: Sendable {
 
     init(_ containers: SeccompAgent, _ kernel: AsyncStream<StalledCall>) {
         self.containers = containers
-        let (merged, end) = AsyncStream.makeStream(
-            of: StalledCall.self, bufferingPolicy: .bufferingOldest(2 * SeccompBackend.bufferedCalls))
-        calls = merged
+        let (merged, end) = AsyncStream.makeStream(of: Item.self, bufferingPolicy: .bufferingOldest(2 * SeccompBackend.bufferedCalls))
+        let last = UnderWay()
+        calls = AsyncStream(unfolding: {
+            last.isDone()
+            var items = merged.makeAsyncIterator()
+            guard let item = await items.next() else { return nil }
+            last.begins(item.done)
+            return item.call
+        })
         Task { [self] in
             await withTaskGroup(of: Void.self) { group in
-                group.addTask { for await call in containers.stalledCalls { self.pass(call, to: end) } }
-                group.addTask { for await call in kernel where !containers.hasReported(call) { self.pass(call, to: end) } }
+                group.addTask { for await call in containers.stalledCalls { self.pass(Item(call: call), to: end) } }
+                group.addTask {
+                    for await call in kernel where !containers.hasReported(call) {
+                        await withCheckedContinuation { self.pass(Item(call: call, done: $0), to: end) }
+                    }
+                }
             }
             end.finish()
             let lost = dropped.load(ordering: .relaxed)
@@ -32,8 +45,33 @@ final class MergedReports: Sendable {
         }
     }
 
-    private func pass(_ call: StalledCall, to end: AsyncStream<StalledCall>.Continuation) {
-        if case .dropped = end.yield(call) { dropped.add(1, ordering: .relaxed) }
+    private struct Item: Sendable {
+        let call: StalledCall
+        /// Who waits until the call is done with.
+        var done: CheckedContinuation<Void, Never>?
+    }
+
+    /// The call that was taken last.
+    private final class UnderWay: Sendable {
+        private let done = Mutex<CheckedContinuation<Void, Never>?>(nil)
+
+        func begins(_ done: CheckedContinuation<Void, Never>?) { self.done.withLock { $0 = done } }
+
+        func isDone() {
+            let waiting = done.withLock { done in
+                defer { done = nil }
+                return done
+            }
+            waiting?.resume()
+        }
+    }
+
+    private func pass(_ item: Item, to end: AsyncStream<Item>.Continuation) {
+        guard case .enqueued = end.yield(item) else {
+            dropped.add(1, ordering: .relaxed)
+            item.done?.resume()
+            return
+        }
     }
 
     /// What is added to the kernel backend's counts.
