@@ -8,6 +8,8 @@ struct KnownCopies {
     static let most = 256
     /// Bytes that are compared in a second: programs that only look like copies must not keep the agent from its work.
     static let bytesASecond = 128 << 20
+    /// What a look at all processes counts for.
+    private static let costOfLook = 1 << 20
 
     private var files: Set<KernelFile> = []
     private var order: [KernelFile] = []
@@ -51,22 +53,25 @@ struct KnownCopies {
             insert(file)
             return true
         }
-        for process in [processID] + Self.others(running: file, but: processID) {
-            guard let copy = SealedCopy(programOf: process, inode: file.inode, mayCompare: { mayCompare($0, at: time) }),
-                copy.device.major << 20 | copy.device.minor == file.device
-            else { continue }
+        if isCopy(file, processID, time) {
+            insert(file)
+            return true
+        }
+        guard mayCompare(Self.costOfLook, at: time) else { return false }
+        for other in Self.others(but: processID) where isCopy(file, other, time) {
             insert(file)
             return true
         }
         return false
     }
 
-    private static func others(running file: KernelFile, but process: Int32) -> [Int32] {
+    private mutating func isCopy(_ file: KernelFile, _ process: Int32, _ time: UInt64) -> Bool {
+        let device = MapEntry.Device(major: file.device >> 20, minor: file.device & 0xFFFFF)
+        return SealedCopy(programOf: process, inode: file.inode, device: device, mayCompare: { mayCompare($0, at: time) }) != nil
+    }
+
+    private static func others(but process: Int32) -> [Int32] {
         let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { Int32($0) } ?? []
-        return processes.filter { other in
-            var state = stat()
-            return other != process && stat("/proc/\(other)/exe", &state) == 0 && UInt64(state.st_ino) == file.inode
-                && state.st_nlink == 0
-        }
+        return processes.filter { $0 != process }
     }
 }

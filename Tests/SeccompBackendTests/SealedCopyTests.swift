@@ -17,11 +17,13 @@ import TestSupport
         let (run, arrived) = try await run(manner, "plain")
         let call = try #require(run.calls.first, "output: \(run.output)")
         #expect(call.call == .sendto)
-        #expect(call.evidence.map(\.kind) == [.memoryFile])
+        // Who called it lies there, too.
+        #expect(call.evidence.map(\.kind) == [.memoryFile, .deeperInStack])
         #expect(arrived == 1, "memory files are reported only")
     }
 
-    @Test func sealedCopyOfAnImageIsLeftAlone() async throws {
+    @Test(.enabled(if: SealedCopy.isOnDisk(Fixtures.path("memory-program")), "needs the tests' programs on a disk's file system"))
+    func sealedCopyOfAnImageIsLeftAlone() async throws {
         let (run, arrived) = try await run("sealed", "plain")
         #expect(run.calls == [])
         #expect(arrived == 1)
@@ -31,6 +33,21 @@ import TestSupport
         let (run, arrived) = try await run("sealed", "injected")
         #expect(run.calls.first?.evidence.first?.kind == .directCall)
         #expect(arrived == 0)
+    }
+
+    @Test func onlyFilesOnDisksAreCompared() {
+        let mounts = """
+            25 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+            31 25 0:27 / /dev/shm rw,nosuid - tmpfs tmpfs rw
+            252 25 0:40 / /mnt rw,relatime - overlay overlay rw,lowerdir=/a
+            """
+        #expect(SealedCopy.fileSystem(ofMount: 25, inMountInfo: mounts) == "ext4")
+        #expect(SealedCopy.fileSystem(ofMount: 31, inMountInfo: mounts) == "tmpfs")
+        #expect(SealedCopy.fileSystem(ofMount: 252, inMountInfo: mounts) == "overlay")
+        #expect(SealedCopy.fileSystem(ofMount: 2, inMountInfo: mounts) == nil)
+        #expect(SealedCopy.diskFileSystems.isDisjoint(with: ["tmpfs", "ramfs", "rootfs", "overlay", "fuse", "fuseblk", "fuse.sshfs"]))
+        #expect(!SealedCopy.isOnDisk("/proc/self/stat"))
+        #expect(!SealedCopy.isOnDisk("/dev/null"))
     }
 
     @Test func readsWhatStatesAProcess() {

@@ -22,6 +22,16 @@ struct epitope_socket {
 /* Looks at a socket of a process through a duplicate of its descriptor; 0, or negative errno. */
 int epitope_read_socket(pid_t process, int descriptor, struct epitope_socket *result);
 
+struct epitope_file_facts {
+    uint64_t inode, size;
+    uint64_t mount;                     /* its number in mountinfo; 0: not known (before Linux 5.8) */
+    uint32_t device_major, device_minor, links, mode;
+};
+
+/* A handle (O_PATH) of what a path leads to, with what the kernel knows of it already: the file system isn't asked, since a
+ * process that doesn't answer may stand behind it (FUSE). Negative errno. */
+int epitope_file_handle(const char *path, struct epitope_file_facts *facts);
+
 /* What the kernel states of a mapping of an open file: for overlayfs and btrfs another device than fstat does, and
  * for overlayfs another inode, too. Maps a page of it, and looks. */
 int epitope_mapped_identity(int descriptor, uint64_t *inode, uint32_t *device_major, uint32_t *device_minor);

@@ -32,7 +32,7 @@ struct BackingClassifier: Sendable {
         if entry.device == memoryFileDevice {
             // Shared memory without a name of its own is anonymous memory that happens to be shared.
             if entry.name == "/dev/zero (deleted)" || entry.name.hasPrefix("/SYSV") { return .anonymous }
-            if let copy = SealedCopy(programOf: thread, inode: entry.inode), copy.device == entry.device {
+            if let copy = SealedCopy(programOf: thread, inode: entry.inode, device: entry.device) {
                 return .image(path: copy.original)
             }
             return .memoryFile(name: entry.name)
