@@ -3,6 +3,7 @@ beside auditd with rules for the same calls. Every round measures every form in 
 all of them alike. Needs root for the agent and for auditd; a form that can't be had is left out, and that is said.
 """
 import contextlib
+import operator
 import os
 import pathlib
 import shutil
@@ -135,7 +136,8 @@ def spawn(prefix, folder):
 
 
 def measure(build, folder, calls, rounds, say):
-    """FORM: {what: median}, the calls in nanoseconds, the loads in requests a second."""
+    """FORM: {what: (median, ratio to unprotected)}, the calls in nanoseconds, the loads in requests or processes a second. A
+    ratio is the median of the rounds' own: what drifts on the machine is in both of its sides."""
     everything = forms(build, folder)
     values = {name: {} for name in everything}
     for number in range(rounds):
@@ -149,30 +151,29 @@ def measure(build, folder, calls, rounds, say):
                 row["spawn"] = spawn(prefix, folder)
             for what, value in row.items():
                 values[name].setdefault(what, []).append(value)
-    return {name: {what: statistics.median(numbers) for what, numbers in row.items()} for name, row in values.items()}
+    base = values["unprotected"]
+    return {name: {what: (statistics.median(numbers), statistics.median(map(operator.truediv, numbers, base[what])))
+                   for what, numbers in row.items()} for name, row in values.items()}
 
 
 def program_cost(build, calls):
-    """What the kernel program costs processes without unbacked executable memory, as program-cost prints it."""
+    """What the kernel program costs critical calls of a process without unbacked executable memory, as program-cost prints
+    it. What it costs to begin a process, whose mappings are looked at, is in the rows of execve and spawn."""
     switch = pathlib.Path("/proc/sys/kernel/bpf_stats_enabled")
     before = switch.read_text()
     switch.write_text("1")
     try:
-        out = run([build / "program-cost", build / "call-cost", calls], check=True).stdout.split()
+        out = run([build / "program-cost", build / "call-cost", calls, "sendto", "connect"], check=True).stdout.split()
     finally:
         switch.write_text(before)
     return dict(zip(out[::2], map(float, out[1::2])))
 
 
 def show(costs, rounds, calls):
-    base = costs["unprotected"]
-    print(f"\nA benign call in nanoseconds, and throughput under load (of unprotected); median of {rounds} rounds, {calls} calls")
+    print(f"\nA benign call in nanoseconds, and throughput under load (of unprotected in the same round); median of {rounds} rounds, {calls} calls")
     print(f"{'':14}" + "".join(f"{name:>24}" for name in costs))
-    for what in base:
-        cells = []
-        for row in costs.values():
-            ratio = row[what] / base[what]
-            cells.append(f"{row[what]:.0f} (x {ratio:.3f})")
+    for what in costs["unprotected"]:
+        cells = [f"{median:.0f} (x {ratio:.3f})" for median, ratio in (row[what] for row in costs.values())]
         print(f"{what:14}" + "".join(f"{cell:>24}" for cell in cells))
     print("getppid is no critical call: what it costs more under the agent is the tracepoint's own, by its nature: where the")
     print("kernel has no security hooks, every system call of the machine takes the slower way in. By hooks only critical calls pay.")
@@ -193,21 +194,21 @@ def show_program(program):
     print(f"{'other calls':14}{'':12}{program['other-instructions']:16.0f}    calls that are not critical, at the tracepoint")
     print(f"{'hook':14}{hook:12.0f}{program['hook-instructions']:16.0f}    run a million times (BPF_PROG_TEST_RUN), less an"
           f" empty one ({program['hook-empty']:.0f})")
-    print(f"Instructions are those executed, without the insides of the map's look-up; the whole program has {program['all-instructions']:.0f}.")
+    print(f"Instructions are those executed; the whole program has {program['all-instructions']:.0f}.")
 
 
 def keys(costs, program):
     """What a script reads; a form that could not be had is left out."""
-    base, parts = costs["unprotected"], []
+    parts = []
     if program:
         tracepoint, hook = unmarked(program)
         parts.append(f"call_ns_unmarked={tracepoint:.0f} hook_ns_unmarked={hook:.0f}"
                      f" call_instructions_unmarked={program['tracepoint-instructions']:.0f}"
                      f" hook_instructions_unmarked={program['hook-instructions']:.0f}")
-    parts.append(f"call_ns_bare={base['sendto']:.0f} call_ns_seccomp={costs['run']['sendto']:.0f}")
+    parts.append(f"call_ns_bare={costs['unprotected']['sendto'][0]:.0f} call_ns_seccomp={costs['run']['sendto'][0]:.0f}")
     for name, prefix in (("agent", ""), ("run", "run_"), ("auditd", "auditd_")):
         if name in costs:
             if name == "agent":
-                parts.append(f"call_ns_agent={costs[name]['sendto']:.0f}")
-            parts += [f"{prefix}{load}_ratio={costs[name][load] / base[load]:.3f}" for load in ("redis", "nginx", "spawn")]
+                parts.append(f"call_ns_agent={costs[name]['sendto'][0]:.0f}")
+            parts += [f"{prefix}{load}_ratio={costs[name][load][1]:.3f}" for load in ("redis", "nginx", "spawn")]
     return " ".join(parts)

@@ -15,7 +15,7 @@ import ProgramTrace
 ///     counting         the same of a program that does nothing, attached beside it: what the counting costs
 ///     hook, hook-empty nanoseconds of the way of an unmarked process through a hook, and of nothing, each run a million
 ///                      times by the kernel (BPF_PROG_TEST_RUN)
-///     …-instructions   executed on that way, without the insides of the map's look-up
+///     …-instructions   executed on that way, without the insides of helpers
 ///     all-instructions the length of the tracepoint's program
 @main enum ProgramCost {
     static func main() throws {

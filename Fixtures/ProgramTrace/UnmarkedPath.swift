@@ -17,18 +17,23 @@ public struct UnmarkedPath {
     /// table of classes, which is the only constant.
     private static func trace(_ program: [UInt64], _ classes: [UInt8], number: UInt64) throws(InstructionTrace.Failure) -> InstructionTrace {
         let context: UInt64 = 0x1000_0000, registers: UInt64 = 0x2000_0000
+        var isClassKnown = false
         return try InstructionTrace(of: program, context: context) { address, size in
             if address == context { return registers }
             if address == context + 8 { return number }
-            // Of byte size, indexed by the call's number: the table. Its place isn't told to who asks for the program.
-            if size == 1 { return UInt64(classes[Int(number)]) }
+            // The first byte that is read: the table's, indexed by the call's number. Its place isn't told to who asks for the
+            // program. The second is the filter's of marks.
+            if size == 1, !isClassKnown {
+                isClassKnown = true
+                return UInt64(classes[Int(number)])
+            }
             return KernelMemory.unmarked(size)
         }
     }
 }
 
 /// What the kernel's memory holds for an unmarked process: addresses where 64 bits are read, no flag where 32 are (a
-/// 32-bit call; marks that found no place).
+/// 32-bit call; marks that found no place), nor where 8 are (no mark in the filter).
 public enum KernelMemory {
     public static func unmarked(_ size: Int) -> UInt64 { size == 8 ? 0x3000_0000 : 0 }
 }

@@ -18,7 +18,7 @@ static const struct {
     const char *map, *type;
 } shared[] = {
     {"agents", "epitope_agent"}, {"events", "epitope_event"}, {"said", "epitope_said"},
-    {"marks", "epitope_mark"},   {"counters", ""},
+    {"marks", "epitope_mark"},   {"mark_filters", ""},      {"counters", ""},
 };
 enum { SHARED = sizeof shared / sizeof shared[0] };
 

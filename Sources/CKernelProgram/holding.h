@@ -12,7 +12,7 @@
 /* Whether a map is shared with the next agent. */
 bool epitope_is_shared(const struct bpf_map *map);
 /* Raises it when shared maps come to mean something else by the same layout. */
-enum { EPITOPE_FORMAT = 1, EPITOPE_PATH = 512 };
+enum { EPITOPE_FORMAT = 2, EPITOPE_PATH = 512 };
 /* The name that a shared map has in the folder; 0, or -ENAMETOOLONG. */
 int epitope_map_path(const char *folder, const struct bpf_map *map, char path[EPITOPE_PATH]);
 int epitope_link_path(const char *folder, uint32_t generation, const char *program, char path[EPITOPE_PATH]);

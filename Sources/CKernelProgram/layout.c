@@ -63,18 +63,6 @@ const struct btf_member *epitope_member(const struct btf *types, const char *typ
     return NULL;
 }
 
-bool epitope_variable(const struct btf *types, const char *section, const char *name, uint32_t *offset) {
-    int id = btf__find_by_name_kind(types, section, BTF_KIND_DATASEC);
-    const struct btf_type *all = id > 0 ? btf__type_by_id(types, (uint32_t)id) : NULL;
-    for (int index = 0; all && index < btf_vlen(all); index++) {
-        const struct btf_var_secinfo *each = btf_var_secinfos(all) + index;
-        if (strcmp(btf__name_by_offset(types, btf__type_by_id(types, each->type)->name_off), name) != 0) continue;
-        *offset = each->offset;
-        return true;
-    }
-    return false;
-}
-
 bool epitope_kernel_layout(const void *bytes, size_t length, const char *type, const char *member, struct epitope_layout *found) {
     struct bpf_object *object = bpf_object__open_mem(bytes, length, NULL);
     if (!object) return false;

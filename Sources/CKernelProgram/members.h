@@ -5,5 +5,3 @@
 
 /* A member of a structure, by its name; NULL: there is none. */
 const struct btf_member *epitope_member(const struct btf *types, const char *type, const char *member);
-/* The place of a variable in its section; false: there is none. */
-bool epitope_variable(const struct btf *types, const char *section, const char *name, uint32_t *offset);

@@ -159,17 +159,10 @@ static int choose_generation(struct epitope_program *program, const struct bpf_m
     return result;
 }
 
-/* A mark once found no place: every process counts as marked, for the next program as well. */
-static bool marks_were_full(const struct bpf_map *counters) {
-    uint64_t values[EPITOPE_COUNTERS] = {0};
-    return bpf_map__fd(counters) >= 0 && !epitope_sum_counters(bpf_map__fd(counters), values) && values[EPITOPE_COUNT_MARKS_FULL];
-}
-
 static int prepare_maps(struct epitope_program *program, const uint8_t *wide, const uint8_t *narrow) {
     struct bpf_map *map, *agents = bpf_object__find_map_by_name(program->object, "agents");
-    struct bpf_map *counters = bpf_object__find_map_by_name(program->object, "counters");
     int result = 0;
-    if (!agents || !counters) return -EINVAL;
+    if (!agents) return -EINVAL;
     program->generation = 1;
     if (program->folder) {
         bpf_object__for_each_map(map, program->object)
@@ -187,10 +180,6 @@ static int prepare_maps(struct epitope_program *program, const uint8_t *wide, co
             memcpy(constants->classes[0], wide, EPITOPE_SYSCALLS);
             memcpy(constants->classes[1], narrow, EPITOPE_SYSCALLS);
             constants->generation = program->generation;
-        } else if (strstr(bpf_map__name(map), ".bss") && program->folder && marks_were_full(counters)) {
-            uint32_t offset;
-            if (!epitope_variable(bpf_object__btf(program->object), ".bss", "marks_are_full", &offset) || offset + 4 > size) return -EINVAL;
-            memcpy((uint8_t *)initial + offset, &(uint32_t){1}, 4);
         }
     }
     return result;

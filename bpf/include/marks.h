@@ -7,6 +7,8 @@
 
 #include "program.h"
 
+#define EPITOPE_FILTER 65536                  /* what place_in_filter() tells apart */
+
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
     __uint(max_entries, 65536);
@@ -14,13 +16,45 @@ struct {
     __type(value, struct epitope_mark);
 } marks SEC(".maps");
 
-/* Set when a mark found no place: every process is held to be marked from then on. */
-__u32 marks_are_full;
+/* What spares an unmarked address space the look into `marks`: a byte for each 65536th of all addresses, by their hash, set
+ * once any of them was marked. It stays set: the kernel gives a process's address to another sooner or later, and all that
+ * costs is the look that the byte would have spared. Shared with the next agent as `marks` is: one without the other would
+ * hide marks. */
+struct mark_filter {
+    __u32 all;                           /* a mark found no place: every process is held to be marked from then on */
+    __u8 some[EPITOPE_FILTER];
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct mark_filter);
+} mark_filters SEC(".maps");
+
+static __always_inline struct mark_filter *mark_filter(void)
+{
+    __u32 only = 0;
+    return bpf_map_lookup_elem(&mark_filters, &only);
+}
+
+/* Of the lower half of an address that the kernel gives out in steps of a cache line. Knuth's multiplicative hash (The Art of Computer
+ * Programming, volume 3, 6.4): the golden ratio in 32 bits, of whose product the upper bits are the best mixed. */
+static __always_inline __u32 place_in_filter(__u64 space)
+{
+    /* The verifier lets nobody reckon with a pointer. Overwritten in part, where all addresses are alike, it is one no more. */
+    volatile __u64 address = space;
+    ((volatile __u8 *)&address)[7] = 0;
+    return (*(volatile __u32 *)&address / 64 * 0x9e3779b1u) >> 16;
+}
 
 static __always_inline int is_marked(__u64 space)
 {
+    struct mark_filter *filter = mark_filter();
+    if (!filter || filter->all) return 1;
+    if (!filter->some[place_in_filter(space)]) return 0;
     struct epitope_mark *mark = bpf_map_lookup_elem(&marks, &space);
-    return (mark && mark->marked) || marks_are_full;
+    return mark && mark->marked;
 }
 
 /* Whether a critical call of a process with this address space is looked at: all that an unmarked one pays. A kernel
@@ -33,11 +67,13 @@ static __always_inline int needs_look(__u64 space)
 static __always_inline void set_mark(__u64 space, __u32 reason)
 {
     struct epitope_mark *old = bpf_map_lookup_elem(&marks, &space);
-    if (!space || (old && old->marked)) return;
+    struct mark_filter *filter = mark_filter();
+    if (!space || !filter || (old && old->marked)) return;
     struct epitope_mark mark = {1, reason, bpf_ktime_get_ns()};
     count(EPITOPE_COUNT_MARKED);
+    filter->some[place_in_filter(space)] = 1;
     if (bpf_map_update_elem(&marks, &space, &mark, BPF_ANY)) {
-        marks_are_full = 1;
+        filter->all = 1;
         count(EPITOPE_COUNT_MARKS_FULL);
     }
 }
