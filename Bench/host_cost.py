@@ -1,6 +1,8 @@
 """What protection costs: benign critical calls and real loads, unprotected, under `epitope agent`, under `epitope run`, and
-beside auditd with rules for the same calls. Every round measures every form in turns, so that the machine's drift is in
-all of them alike. Needs root for the agent and for auditd; a form that can't be had is left out, and that is said.
+beside auditd with rules for the same calls; and with a program that does nothing at the entry of every system call, which is
+what the agent's tracepoint costs by its nature. Every round measures every form in turns, the next in the other order, so that
+the machine's drift is in all of them alike. Needs root for the agent and for auditd; a form that can't be had is left out,
+and that is said.
 """
 import contextlib
 import operator
@@ -69,7 +71,37 @@ def agent(build, folder):
 
 
 @contextlib.contextmanager
+def empty_tracepoint(build, folder):
+    log = folder / "tracepoint.log"
+    with process([build / "program-cost", "--empty-tracepoint"], lambda: "attached" in log.read_text(errors="replace"), log):
+        yield
+
+
+def audit_nobody():
+    """Once audited, a kernel takes every later process's system calls the slower way, rules or none, unless a rule says that
+    no process is of interest."""
+    run(["auditctl", "-D"])
+    run(["auditctl", "-a", "never,task"])
+
+
+@contextlib.contextmanager
+def unaudited():
+    """Nobody is audited, but within audit()."""
+    if not shutil.which("auditctl"):
+        yield
+        return
+    audit_nobody()
+    try:
+        yield
+    finally:
+        run(["auditctl", "-D"])
+
+
+@contextlib.contextmanager
 def audit(folder):
+    if run(["auditctl", "-l"]).stdout.strip() != "-a never,task":
+        raise RuntimeError("no audit rule can be set")
+    run(["auditctl", "-D"])
     settings = folder / "audit"
     settings.mkdir(exist_ok=True)
     (settings / "auditd.conf").write_text(AUDITD.format(folder=folder))
@@ -84,8 +116,8 @@ def audit(folder):
                     raise RuntimeError(f"{' '.join(words)}: {done.stderr}")
             yield
         finally:
-            run(["auditctl", "-D"])
             run(["auditctl", "-e", "0"])
+            audit_nobody()
     log.unlink(missing_ok=True)
 
 
@@ -95,10 +127,11 @@ def forms(build, folder):
     found = {
         "unprotected": ([], plain),
         "agent": ([], lambda: agent(build, folder)),
+        "tracepoint": ([], lambda: empty_tracepoint(build, folder)),
         "run": ([build / "epitope", "run", "--state", folder / "run", "--"], plain),
         "auditd": ([], lambda: audit(folder)),
     }
-    for name in ("agent", "auditd"):
+    for name in ("agent", "tracepoint", "auditd"):
         try:
             with found[name][1]():
                 pass
@@ -122,7 +155,7 @@ def nginx(prefix, folder):
     fetch = ["curl", "-s", "http://127.0.0.1:8088/"]
     with process([*prefix, "nginx", "-c", folder / "nginx.conf", "-e", folder / "error.log"],
                  lambda: run(fetch).stdout == "benign\n", folder / "nginx.log"):
-        out = run(["wrk", "-t1", "-c20", "-d4s", "http://127.0.0.1:8088/"], check=True).stdout
+        out = run(["wrk", "-t1", "-c20", "-d3s", "http://127.0.0.1:8088/"], check=True).stdout
     return float(next(line.split()[1] for line in out.splitlines() if line.startswith("Requests/sec")))
 
 
@@ -138,10 +171,17 @@ def spawn(prefix, folder):
 def measure(build, folder, calls, rounds, say):
     """FORM: {what: (median, ratio to unprotected)}, the calls in nanoseconds, the loads in requests or processes a second. A
     ratio is the median of the rounds' own: what drifts on the machine is in both of its sides."""
+    if shutil.which("auditctl") and run(["auditctl", "-l"]).stdout.startswith("-"):
+        raise SystemExit("this machine has audit rules of its own: they are in every figure; run it where there are none")
+    with unaudited():
+        return measure_forms(build, folder, calls, rounds, say)
+
+
+def measure_forms(build, folder, calls, rounds, say):
     everything = forms(build, folder)
     values = {name: {} for name in everything}
     for number in range(rounds):
-        for name, (prefix, held) in everything.items():
+        for name, (prefix, held) in list(everything.items())[::-1 if number % 2 else 1]:
             say(f"cost of protection: round {number + 1} of {rounds}, {name}")
             with held():
                 out = run([*prefix, build / "call-cost", calls], check=True).stdout
@@ -175,8 +215,9 @@ def show(costs, rounds, calls):
     for what in costs["unprotected"]:
         cells = [f"{median:.0f} (x {ratio:.3f})" for median, ratio in (row[what] for row in costs.values())]
         print(f"{what:14}" + "".join(f"{cell:>24}" for cell in cells))
-    print("getppid is no critical call: what it costs more under the agent is the tracepoint's own, by its nature: where the")
-    print("kernel has no security hooks, every system call of the machine takes the slower way in. By hooks only critical calls pay.")
+    print("getppid is no critical call. tracepoint: a program that does nothing, where the agent has its own when the kernel lets no")
+    print("security hook be used: every system call of the machine then takes a slower way in and out, whatever is done there. What is")
+    print("lost in that column, the agent loses by the tracepoint's nature. By hooks only critical calls pay, and none of that.")
 
 
 def unmarked(program):
@@ -206,7 +247,7 @@ def keys(costs, program):
                      f" call_instructions_unmarked={program['tracepoint-instructions']:.0f}"
                      f" hook_instructions_unmarked={program['hook-instructions']:.0f}")
     parts.append(f"call_ns_bare={costs['unprotected']['sendto'][0]:.0f} call_ns_seccomp={costs['run']['sendto'][0]:.0f}")
-    for name, prefix in (("agent", ""), ("run", "run_"), ("auditd", "auditd_")):
+    for name, prefix in (("agent", ""), ("tracepoint", "tracepoint_"), ("run", "run_"), ("auditd", "auditd_")):
         if name in costs:
             if name == "agent":
                 parts.append(f"call_ns_agent={costs[name]['sendto'][0]:.0f}")

@@ -7,6 +7,10 @@ import ProgramTrace
 /// What the kernel program costs processes without unbacked executable memory, while a command runs:
 ///
 ///     program-cost COMMAND [ARGUMENT...]
+///     program-cost --empty-tracepoint
+///
+/// The second form attaches a program that does nothing to the entry of every system call, says so, and waits to be ended:
+/// what the kernel takes for the tracepoint by itself.
 ///
 /// `kernel.bpf_stats_enabled` must be set. Prints a line each, `NAME VALUE`:
 ///
@@ -21,6 +25,7 @@ import ProgramTrace
     static func main() throws {
         let words = Array(CommandLine.arguments.dropFirst())
         guard let name = words.first else { exit(64) }
+        guard name != "--empty-tracepoint" else { return try emptyTracepoint() }
         let backend = try KernelBackend(policy: Policy(action: .watch), level: .tracepoints)
         let object = measuringObject
         guard let measure = epitope_measure_load(object, object.count) else { fail("bpf/measure.bpf.c can't be loaded") }
@@ -49,6 +54,15 @@ import ProgramTrace
         print("hook-instructions", try InstructionTrace(of: instructions(measure, "gate"), context: 1) { KernelMemory.unmarked($1) }.executed)
         print("all-instructions", after.instructions)
         backend.stop()
+    }
+
+    private static func emptyTracepoint() throws {
+        let object = measuringObject
+        guard let measure = epitope_measure_load(object, object.count) else { fail("bpf/measure.bpf.c can't be loaded") }
+        guard epitope_measure_attach(measure, "nothing") == 0 else { fail("the tracepoint can't be attached to") }
+        print("attached")
+        fflush(stdout)
+        pause()
     }
 
     private static var measuringObject: [UInt8] {
