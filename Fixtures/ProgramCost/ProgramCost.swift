@@ -60,8 +60,7 @@ import ProgramTrace
         let object = measuringObject
         guard let measure = epitope_measure_load(object, object.count) else { fail("bpf/measure.bpf.c can't be loaded") }
         guard epitope_measure_attach(measure, "nothing") == 0 else { fail("the tracepoint can't be attached to") }
-        print("attached")
-        fflush(stdout)
+        FileHandle.standardOutput.write(Data("attached\n".utf8))
         pause()
     }
 
