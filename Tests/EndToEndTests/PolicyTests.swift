@@ -69,6 +69,9 @@ import TestSupport
         #expect(lines.contains { $0.hasPrefix("direct-call") && $0.contains("is denied") })
         #expect(lines.contains { $0.hasPrefix("call-from-memory-file") && $0.contains("goes on, is reported") })
         #expect(lines.contains { $0.contains("thread") && $0.contains("accept4") && $0.contains("no evidence") })
+        // What is called denied is, by the agent, only where the kernel lets it.
+        let level = try await Command.run(Command.built("epitope"), ["agent", "--check"]).output
+        #expect(said.contains("epitope agent alone denies nothing") == level.hasPrefix("level      tracepoints"))
         #expect(try await Command.run(Command.built("epitope"), ["policy", "check", "99999999"]).errors.contains("[process-not-inspectable]"))
     }
 

@@ -4,6 +4,7 @@ import EpitopeModel
 import HostFrontEnd
 import HostParameters
 import HostPolicy
+import KernelBackend
 import SeccompBackend
 
 /// `epitope policy`: what is done about critical calls, and who is excused.
@@ -69,6 +70,7 @@ struct PolicyCheckCommand: AsyncParsableCommand {
             inspection.findings.isEmpty
                 ? "  none now: its critical calls give no evidence" : Console.table(inspection.findings.map(report.row)))
         Console.say("\n" + Console.table(report.verdicts()))
+        if let caveat = report.caveat(canDeny: KernelSupport.current.level.canDeny) { Console.say(caveat) }
         Console.say("\nthreads that wait in a critical call")
         let calls = inspection.waiting.map(report.row) + inspection.unseen.map { ["  thread \($0.threadID)", "can't be inspected: \($0.reason)"] }
         Console.say(calls.isEmpty ? "  none" : Console.table(calls))

@@ -53,6 +53,17 @@ struct PolicyReport {
             }
     }
 
+    /// What a denial comes to where the agent can't deny; `nil`: it can, or nothing is denied.
+    ///
+    /// - Parameter canDeny: whether this kernel lets `epitope agent` deny calls.
+    func caveat(canDeny: Bool) -> String? {
+        guard policy.action == .block, !canDeny else { return nil }
+        return """
+            Denied by epitope run, and in containers whose runtime hands calls over. On this kernel epitope agent alone denies nothing:
+            such a call goes on and is reported; with --without-hooks kill its process is killed. Why: epitope agent --check
+            """
+    }
+
     func row(_ waiting: LiveInspection.WaitingCall) -> [String] {
         let place = "  thread \(waiting.threadID)"
         guard let observation = waiting.observation else { return [place, waiting.call.rawValue, "goes on: no evidence"] }
