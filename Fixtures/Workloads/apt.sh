@@ -14,6 +14,8 @@ unset TMPDIR
 export DEBIAN_FRONTEND=noninteractive
 options=(-q -y -o DPkg::Options::=--force-unsafe-io -o Acquire::Retries=1 -o Dir::Cache::pkgcache=pkgcache.bin
     -o Dir::Cache::srcpkgcache=srcpkgcache.bin)
+# Where packages lie that were fetched before, for a machine that reaches no source now.
+[ -z "${EPITOPE_APT_ARCHIVES-}" ] || options+=(-o Dir::Cache::archives="$EPITOPE_APT_ARCHIVES")
 printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
 cd /tmp
