@@ -90,6 +90,8 @@ def unaudited():
     if not shutil.which("auditctl"):
         yield
         return
+    if run(["auditctl", "-l"]).stdout.startswith("-"):
+        raise SystemExit("this machine has audit rules of its own: they are in every figure; run it where there are none")
     audit_nobody()
     try:
         yield
@@ -171,8 +173,6 @@ def spawn(prefix, folder):
 def measure(build, folder, calls, rounds, say):
     """FORM: {what: (median, ratio to unprotected)}, the calls in nanoseconds, the loads in requests or processes a second. A
     ratio is the median of the rounds' own: what drifts on the machine is in both of its sides."""
-    if shutil.which("auditctl") and run(["auditctl", "-l"]).stdout.startswith("-"):
-        raise SystemExit("this machine has audit rules of its own: they are in every figure; run it where there are none")
     with unaudited():
         return measure_forms(build, folder, calls, rounds, say)
 

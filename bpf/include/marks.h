@@ -38,8 +38,8 @@ static __always_inline struct mark_filter *mark_filter(void)
     return bpf_map_lookup_elem(&mark_filters, &only);
 }
 
-/* Of the lower half of an address that the kernel gives out in steps of a cache line. Knuth's multiplicative hash (The Art of Computer
- * Programming, volume 3, 6.4): the golden ratio in 32 bits, of whose product the upper bits are the best mixed. */
+/* Of the lower half of an address that the kernel gives out in steps of a cache line. Knuth's multiplicative hash (The Art
+ * of Computer Programming, volume 3, 6.4): the golden ratio in 32 bits, of whose product the upper bits are the best mixed. */
 static __always_inline __u32 place_in_filter(__u64 space)
 {
     /* The verifier lets nobody reckon with a pointer. Overwritten in part, where all addresses are alike, it is one no more. */
