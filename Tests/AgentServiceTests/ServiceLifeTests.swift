@@ -8,23 +8,16 @@ import TestSupport
     static let canRun = ["/usr/bin/qemu-system-x86_64", "/bin/busybox", "/lib/systemd/systemd"].allSatisfy { (path: String) in access(path, X_OK) == 0 }
 
     @Test(.enabled(if: canRun, "needs qemu-system-x86_64, busybox and systemd: Scripts/install-dependencies test"))
-    func protectionIsInForceFromBootToStop() throws {
-        let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../..").standardizedFileURL
-        let machine = Process()
-        let console = Pipe()
-        machine.executableURL = package.appending(path: "Scripts/boot-in-machine")
-        machine.arguments = [
-            "800", package.appending(path: "Fixtures/ServiceLife/life.sh").path(),
-            Fixtures.path("epitope-agent") + "," + Fixtures.path("call-stub"), "--level tracepoints --without-hooks kill",
-        ]
-        machine.standardOutput = console
-        try machine.run()
-        let text = String(decoding: console.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        machine.waitUntilExit()
-        try #require(machine.terminationStatus != 3, "the machine could not be made: see above; packages and the kernel come from the package sources")
-        let lines = text.split(separator: "\n")
-        for line in lines where line.hasPrefix("FAILED") { Issue.record("\(line)") }
-        #expect(lines.contains { $0.hasPrefix("RESULT ok=") && $0.hasSuffix(" failed=0") }, "the console said: \(text.suffix(3000))")
-        #expect(machine.terminationStatus == 0)
+    func protectionIsInForceFromBootToStop() async throws {
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../../Fixtures/ServiceLife/life.sh")
+        let machine = try await Machine.boot(
+            "boot-in-machine", seconds: 800,
+            [
+                script.standardizedFileURL.path(), Fixtures.path("epitope-agent") + "," + Fixtures.path("call-stub"),
+                "--level tracepoints --without-hooks kill",
+            ])
+        for line in machine.failures { Issue.record("\(line)") }
+        #expect(machine.lines.contains { $0.hasPrefix("RESULT ok=") && $0.hasSuffix(" failed=0") }, "the console said: \(machine.lastWords)")
+        #expect(machine.status == 0)
     }
 }

@@ -10,16 +10,11 @@ import TestSupport
     @Test(.enabled(if: canRun, "needs qemu-system-x86_64 and busybox: Scripts/install-dependencies test"))
     func securityHooksDenyTheWholeMatrix() async throws {
         let narrow = try await NarrowProgram()
-        let package = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let programs = [Fixtures.path("kernel-matrix"), Fixtures.path("call-stub"), Fixtures.path("inject-stub"), narrow.path]
-        let machine = try await Command.run(
-            package.appending(path: "Scripts/run-in-machine").path(), ["500", programs.joined(separator: ",")], seconds: 520)
-        let text = machine.output
-        try #require(machine.status != 3, "the machine could not be made: \(machine.errors)")
-        let lines = text.split(separator: "\n")
-        for line in lines where line.hasPrefix("FAILED") { Issue.record("\(line)") }
-        #expect(lines.contains { $0.hasPrefix("level hooks") }, "the console said: \(text.suffix(2000))")
-        #expect(lines.contains { $0 == "RESULT ok=436 failed=0" }, "the console said: \(text.suffix(2000))")
+        let machine = try await Machine.boot("run-in-machine", seconds: 500, [programs.joined(separator: ",")])
+        for line in machine.failures { Issue.record("\(line)") }
+        #expect(machine.lines.contains { $0.hasPrefix("level hooks") }, "the console said: \(machine.lastWords)")
+        #expect(machine.lines.contains("RESULT ok=436 failed=0"), "the console said: \(machine.lastWords)")
         #expect(machine.status == 0)
     }
 }
