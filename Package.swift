@@ -276,7 +276,7 @@ let package = Package(
                 "Rendering", "PacketCoding", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance", "SignatureProving",
             ]),
         tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
-        tests("EndToEndTests", ["EpitopeModel", "Signatures", "Rendering", "PacketCoding", "epitope", "epitope-agent", "call-series", "call-stub", "sample-sender", "sample-service", grdb]),
+        tests("EndToEndTests", ["EpitopeModel", "Signatures", "Rendering", "PacketCoding", "CSeccomp", "epitope", "epitope-agent", "call-series", "call-stub", "sample-sender", "sample-service", grdb]),
         tests("CenterTests", ["EpitopeModel", "SettingsFiles", "Signatures", "GoodwareIndex", "GoodwareFiles", "SignatureMaking", "SignatureProving", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging, serviceLifecycle]),
     ]
 )

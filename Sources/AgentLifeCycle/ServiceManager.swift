@@ -69,18 +69,55 @@ public struct ServiceManager: Sendable {
     /// Whether the message was taken. A service goes on where it is not.
     @discardableResult
     public func tell(_ messages: Message...) -> Bool {
-        let text = Array(messages.map(\.lines).joined().utf8)
+        send(messages.map(\.lines).joined())
+    }
+
+    /// Sends a datagram, with copies of descriptors.
+    func send(_ text: String, descriptors: [Int32] = []) -> Bool {
         var target = sockaddr_un()
         target.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &target.sun_path) { $0.copyBytes(from: address) }
         // An abstract name is as long as the address says; a path ends with a zero.
         let length = MemoryLayout<sockaddr_un>.offset(of: \.sun_path)! + address.count + (address[0] == 0 ? 0 : 1)
-        let sent = withUnsafePointer(to: &target) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                sendto(socket.descriptor, text, text.count, Int32(MSG_NOSIGNAL), $0, socklen_t(length))
+        var bytes = Array(text.utf8)
+        var control = Self.control(descriptors)
+        let sent = bytes.withUnsafeMutableBytes { bytes in
+            control.withUnsafeMutableBytes { control in
+                withUnsafeMutablePointer(to: &target) { target in
+                    var piece = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+                    return withUnsafeMutablePointer(to: &piece) { piece in
+                        var message = msghdr()
+                        message.msg_name = UnsafeMutableRawPointer(target)
+                        message.msg_namelen = socklen_t(length)
+                        message.msg_iov = piece
+                        message.msg_iovlen = 1
+                        message.msg_control = control.isEmpty ? nil : control.baseAddress
+                        message.msg_controllen = control.count
+                        return sendmsg(socket.descriptor, &message, Int32(MSG_NOSIGNAL))
+                    }
+                }
             }
         }
-        return sent == text.count
+        return sent == text.utf8.count
+    }
+
+    /// One control message that carries descriptors, as cmsg(3) lays it out: length, level, type, and the numbers, in whole words.
+    private static func control(_ descriptors: [Int32]) -> [UInt8] {
+        guard !descriptors.isEmpty else { return [] }
+        let size = MemoryLayout<cmsghdr>.size
+        let length = size + descriptors.count * MemoryLayout<Int32>.size
+        var header = cmsghdr()
+        header.cmsg_len = length
+        header.cmsg_level = SOL_SOCKET
+        header.cmsg_type = Int32(SCM_RIGHTS)
+        var control = [UInt8](repeating: 0, count: (length + 7) / 8 * 8)
+        control.withUnsafeMutableBytes { room in
+            room.storeBytes(of: header, as: cmsghdr.self)
+            for (index, descriptor) in descriptors.enumerated() {
+                room.storeBytes(of: descriptor, toByteOffset: size + index * MemoryLayout<Int32>.size, as: Int32.self)
+            }
+        }
+        return control
     }
 
     /// The clock that `RELOADING` is told by.

@@ -23,6 +23,8 @@ extension EpitopeError.Code {
     public static let containerStateMalformed = Self("container-state-malformed")
     /// As many processes of containers are supervised as may be.
     public static let containersFull = Self("containers-full")
+    /// What was kept of a container for this agent is none that it can go on with.
+    public static let containerNotTakenUp = Self("container-not-taken-up")
     /// A seccomp profile that the calls to be watched can't be put into.
     public static let profileUnusable = Self("seccomp-profile-unusable")
 }

@@ -70,7 +70,7 @@ struct AgentSession: Sendable {
 
     private func end(by signal: Int32) {
         manager?.tell(.stopping)
-        containers?.stop()
+        containers?.stop(by: signal)
         backend.stop(signal == LeavingSignal.number ? .leavingProtection : .withProtection)
     }
 

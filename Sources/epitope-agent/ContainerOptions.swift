@@ -1,3 +1,4 @@
+import AgentLifeCycle
 import ArgumentParser
 import BehaviourBlocking
 import EpitopeModel
@@ -56,9 +57,16 @@ struct ContainerOptions: ParsableArguments {
         return try profile.merged(into: Array(base))
     }
 
-    /// Listens, where that is asked for.
-    func start(policy: Policy, keeper: ExcuseKeeper, parameters: HostParameters) throws -> SeccompAgent? {
-        guard let seccompListener else { return nil }
+    /// Listens, where that is asked for, and goes on with the containers that an earlier agent had the service manager keep.
+    func start(policy: Policy, keeper: ExcuseKeeper, parameters: HostParameters, store: DescriptorStore?) throws -> SeccompAgent? {
+        guard let seccompListener else {
+            // Without a listener nobody would answer them.
+            for kept in store?.kept ?? [] {
+                store?.forget(kept.name)
+                close(kept.descriptor)
+            }
+            return nil
+        }
         // Each supervised process takes up to a hundred descriptors; the usual soft limit is 1024.
         var limit = rlimit()
         if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
@@ -68,6 +76,10 @@ struct ContainerOptions: ParsableArguments {
         let settings = SeccompAgent.Settings(path: seccompListener, policy: policy, most: mostContainers)
         return try SeccompAgent(
             settings,
+            keeper: store.map { store in
+                ContainerKeeper(
+                    kept: store.kept.map { ($0.name, $0.descriptor) }, keep: { store.keep($0, as: $1) }, forget: { store.forget($0) })
+            },
             processParameters: { process, thread, container in
                 parameters.inspect(
                     processID: process, threadID: thread, containerID: container.containerID, annotations: container.annotations)

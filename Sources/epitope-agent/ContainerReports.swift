@@ -86,11 +86,15 @@ extension SeccompAgent {
         Task { for await notice in notices { Console.note("\(notice)") } }
     }
 
+    /// Ends by a signal to the agent.
+    func stop(by signal: Int32) { stop(signal == LeavingSignal.number ? .leavingContainers : .withThisProcess) }
+
     /// What `epitope status` shows beside the kernel program's counts.
     var counted: [String: UInt64] {
         let statistics = statistics
         return [
             "containers-supervised": UInt64(statistics.supervised), "containers-taken": statistics.taken,
+            "containers-taken-up": statistics.takenUp,
             "containers-turned-away": statistics.turnedAway, "containers-calls": statistics.calls.notified,
             "containers-denied": statistics.calls.denied, "containers-dropped": statistics.calls.dropped,
             "containers-uninspectable": statistics.calls.uninspectable,
@@ -100,11 +104,14 @@ extension SeccompAgent {
 
 extension EpitopeAgent {
     /// Containers alone, without an eBPF program.
-    func protectContainers(_ loaded: HostPolicy, _ reporter: HostReporter) throws {
+    func protectContainers(_ loaded: HostPolicy, _ reporter: HostReporter, _ store: DescriptorStore?) throws {
         let keeper = ExcuseKeeper(loaded.excuses)
         for problem in keeper.problems where !problem.isAbsence { Console.note("\(problem)") }
         EarlySignals.keep()
-        guard let containers = try containerOptions.start(policy: loaded.policy, keeper: keeper, parameters: reporter.parameters) else { return }
+        guard
+            let containers = try containerOptions.start(
+                policy: loaded.policy, keeper: keeper, parameters: reporter.parameters, store: store)
+        else { return }
         Console.note("policy: \(loaded.summary)")
         Console.note("protecting the containers whose runtimes connect to \(containerOptions.seccompListener ?? "")")
         let upkeep = PolicyUpkeep(options: policyOptions, keeper: keeper, set: { containers.set($0) }, excuse: { _ in })
@@ -113,8 +120,8 @@ extension EpitopeAgent {
             let work = Task { await upkeep.run() }
             let ending = Task {
                 let trapped = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
-                if EarlySignals.taken != nil { return containers.stop() }
-                for await _ in trapped { return containers.stop() }
+                if let early = EarlySignals.taken { return containers.stop(by: early) }
+                for await signal in trapped { return containers.stop(by: signal.rawValue) }
             }
             ServiceManager.current?.tell(.ready)
             await reporter.report(containers.stalledCalls)

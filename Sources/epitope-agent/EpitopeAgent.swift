@@ -67,6 +67,7 @@ struct EpitopeAgent: ParsableCommand {
             for line in AgentStatus.describe(support) { Console.say(line) }
             return
         }
+        let store = DescriptorStore.current()
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         var logger = Logger(label: "epitope-agent")
         logger.logLevel = verbose ? .info : .warning
@@ -79,7 +80,7 @@ struct EpitopeAgent: ParsableCommand {
         if containerOptions.containersOnly {
             _ = try PrivilegeDrop.apply()
             let reporter = try HostReporter(stateOptions, packetOptions, parameters: parameters, logger: logger)
-            return try protectContainers(loaded, reporter)
+            return try protectContainers(loaded, reporter, store)
         }
         let chosen = ProtectionLevel(rawValue: level.rawValue) ?? support.level
         let adapted = { @Sendable [withoutHooks] (policy: Policy) in
@@ -100,7 +101,9 @@ struct EpitopeAgent: ParsableCommand {
         for problem in keeper.problems where !problem.isAbsence { Console.note("\(problem)") }
         try backend.set(keeper.table)
         // An agent that is replaced has the socket until then.
-        let listen = { [containerOptions] in try containerOptions.start(policy: loaded.policy, keeper: keeper, parameters: parameters) }
+        let listen = { [containerOptions] in
+            try containerOptions.start(policy: loaded.policy, keeper: keeper, parameters: parameters, store: store)
+        }
         var containers = lifeCycle.replace ? nil : try listen()
         try backend.begin(takingOver: place.takeOver)
         if lifeCycle.replace { containers = try listen() }

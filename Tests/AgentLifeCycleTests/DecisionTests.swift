@@ -104,6 +104,19 @@ import Testing
         #expect(watchdog("0", nil) == nil && watchdog("x", nil) == nil && watchdog(nil, nil) == nil)
         #expect(ServiceManager(socketPath: nil, watchdogMicroseconds: nil, watchdogProcess: nil, ownProcess: 7) == nil)
     }
+
+    @Test func descriptorsAreThoseThatAreForThisProcess() {
+        typealias Kept = DescriptorStore.Kept
+        func kept(_ process: String?, _ count: String?, _ names: String?) -> [Kept] {
+            DescriptorStore.kept(process: process, count: count, names: names, ownProcess: 7)
+        }
+        #expect(kept("7", "2", "a:b") == [Kept(name: "a", descriptor: 3), Kept(name: "b", descriptor: 4)])
+        #expect(kept("7", "2", "a") == [Kept(name: "a", descriptor: 3), Kept(name: "", descriptor: 4)])
+        #expect(kept("7", "1", nil) == [Kept(name: "", descriptor: 3)])
+        for (process, count) in [("8", "1"), (nil, "1"), ("7", nil), ("7", "-1"), ("7", "0"), ("7", "x"), ("7", "99999999999"), ("7", "99999999")] {
+            #expect(kept(process, count, "a").isEmpty, "\(process ?? "-") \(count ?? "-")")
+        }
+    }
 }
 
 /// Real folders, links and locks.

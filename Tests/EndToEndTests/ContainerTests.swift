@@ -30,9 +30,9 @@ import TestSupport
     }
 
     /// The agent, once runtimes can connect.
-    private func agent(_ options: [String]) async throws -> RunningProcess {
-        let agent = try RunningProcess(
-            [Command.built("epitope-agent"), "--state", state, "--seccomp-listener", socket] + options)
+    private func agent(_ options: [String], of manager: StandInManager? = nil) async throws -> RunningProcess {
+        let words = try [Command.built("epitope-agent"), "--state", state, "--seccomp-listener", socket] + options
+        let agent = try RunningProcess(manager?.words(words) ?? words)
         try await eventually("the agent listens", seconds: 60) {
             if agent.hasEnded { throw NeverCame(what: "the agent: \(agent.errors)") }
             return FileManager.default.fileExists(atPath: socket) && agent.errors.contains("protecting")
@@ -97,6 +97,49 @@ import TestSupport
         #expect(!FileManager.default.fileExists(atPath: socket), "the socket is gone with the agent")
         let late = try await bundle.run(runtime)
         #expect(late.status != 0, "without the agent it doesn't start")
+    }
+
+    /// As `systemctl restart` ends the agent, and as a crash does: what a container calls meanwhile waits for the next one.
+    @Test(arguments: Runtime.allCases, [SIGUSR1, SIGKILL]) func aContainerOutlivesItsAgent(_ runtime: Runtime, _ ending: Int32) async throws {
+        try Self.needs(runtime)
+        let manager = try StandInManager()
+        let options = ["--containers-only", "--packets-per-day", "100"]
+        let first = try await agent(options, of: manager)
+        let bundle = try ContainerBundle(programs: ["call-stub"])
+        // Each turn of the loop is an exec, which is a critical call.
+        try bundle.configure(
+            [
+                "sh", "-c",
+                """
+                call-stub direct anonymous send 9555
+                echo begun
+                while [ ! -e /tmp/enough ]; do usleep 10000 || exit 9; echo turn; done
+                call-stub direct anonymous send 9556
+                """,
+            ], seccomp: await profile(), annotations: Self.annotations)
+        let container = try RunningProcess(bundle.words(runtime))
+        try await container.line(with: "begun")
+        try await container.line(with: "turn")
+        #expect(manager.names.count == 1, "one process of a container")
+        try await first.end(ending)
+        try await Task.sleep(for: .milliseconds(300))
+        let turns = container.output.count { $0 == "\n" }
+        try await Task.sleep(for: .milliseconds(300))
+        #expect(container.output.count { $0 == "\n" } == turns && !container.hasEnded, "it waits")
+
+        let second = try await agent(options, of: manager)
+        try await eventually("the container goes on") { container.output.count { $0 == "\n" } > turns + 3 }
+        #expect(FileManager.default.createFile(atPath: bundle.path + "/rootfs/tmp/enough", contents: nil))
+        try await eventually("the container has ended") { container.hasEnded }
+        #expect(container.status == 0, "no call failed: \(container.output) \(container.errors)")
+        try await eventually("nothing is kept any more") { manager.names.isEmpty }
+        try await second.end()
+        let attacks = container.output.components(separatedBy: "expected ").dropFirst().map { Announcement("expected " + $0) }
+        #expect(attacks.map(\.errno) == [EPERM, EPERM], "\(container.output)")
+        let packets = try packets()
+        #expect(packets.map(\.callersAddress) == attacks.compactMap(\.callersAddress))
+        // By the runtime's word to the first agent.
+        #expect(packets.allSatisfy { $0.parameters.process.containerID == bundle.id && $0.parameters.process.container?.image == Self.image })
     }
 
     /// A call that the seccomp agent lets through, reported, goes on into the kernel: the eBPF program sees it, too.

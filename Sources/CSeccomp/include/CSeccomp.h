@@ -69,6 +69,8 @@ struct epitope_notification {
     int32_t number;
 };
 
+/* Blocks until there is one (0), until `leaving` can be read (-ECANCELED), or until no process is under the filter (-ENOENT). */
+int epitope_notification_await(int listener, int leaving);
 /* Blocks for the next one. -ENOENT: no process is under the filter any more, or the one that called has gone. */
 int epitope_notification_receive(int listener, struct epitope_notification *notification);
 /* Whether any process is left under the filter. */
@@ -164,3 +166,25 @@ enum { EPITOPE_MOST_DESCRIPTORS = 16 };
 ssize_t epitope_receive(int socket, void *bytes, size_t length, int descriptors[EPITOPE_MOST_DESCRIPTORS], int *count);
 /* How long epitope_receive waits at most; 0: for ever. */
 int epitope_set_receive_timeout(int socket, int seconds);
+
+/* ---- record.c: what the next agent has to know of a listener that it takes up ---- */
+
+/* In a memory file of fixed size that both map, so that it holds whenever the one that writes it is killed. */
+struct epitope_record {
+    uint64_t magic;
+    uint64_t last_call;                 /* the notification that was received last; the kernel numbers them one by one */
+    uint64_t runtime_device, runtime_inode;
+    uint8_t has_call, knows_runtime, has_started;
+    uint8_t unused[1];
+    uint32_t length;
+    uint8_t message[];                  /* what its runtime said, as JSON */
+};
+
+/* Makes one. The descriptor, or negative errno. */
+int epitope_record_make(const void *message, uint32_t length, struct epitope_record **record);
+/* Maps one that another process made. -EINVAL: it is none. */
+int epitope_record_open(int descriptor, struct epitope_record **record);
+void epitope_record_close(struct epitope_record *record);
+/* A descriptor that a thread can await; it is once it was told so (eventfd(2)). Negative errno. */
+int epitope_leaving_make(void);
+int epitope_leaving_tell(int leaving);

@@ -5,7 +5,7 @@ import FoundationEssentials
 /// runtime specification (runtime.md), of which this is what is used.
 ///
 /// A runtime sends it for each process that it starts under the filter: the container's own, and one for each `exec`.
-public struct ContainerProcessState: Hashable, Sendable {
+public struct ContainerProcessState: Codable, Hashable, Sendable {
     /// The process under the filter, as the runtime's pid namespace numbers it.
     public var processID: Int32
     /// The profile's `listenerMetadata`.

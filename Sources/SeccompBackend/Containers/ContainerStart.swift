@@ -14,8 +14,13 @@ struct ContainerStart {
         var inode: UInt64
     }
 
-    private var runtime: Program?
+    private(set) var runtime: Program?
     private(set) var isOver = false
+
+    init(runtime: Program? = nil, isOver: Bool = false) {
+        self.runtime = runtime
+        self.isOver = isOver
+    }
 
     /// Whether an exec of the process is the runtime's own: as long as it runs the program that it ran at its first one
     /// (a name is tried folder by folder).

@@ -11,9 +11,9 @@ import Synchronization
 /// Each process that a runtime starts under the filter, with all its children, has a supervisor on a thread of its own. It
 /// ends when the last of them has ended. Nothing that one sends or does reaches another.
 ///
-/// Where this process ends first, the kernel answers the containers' critical calls with ENOSYS, and a container that is
-/// started meanwhile fails to start: it fails closed. Containers that went on can't be taken up again: they have to be
-/// restarted. The same holds for a process that is turned away.
+/// Where this process ends first, containers that are kept (``ContainerKeeper``) wait with their critical calls for the next
+/// agent. Those of others the kernel answers with ENOSYS, until they are restarted; the same holds for a process that is turned
+/// away. A container that is started meanwhile fails to start. It fails closed in each case.
 public final class SeccompAgent: BehaviourBlockingBackend {
     /// How the agent listens, and what it does about calls.
     public struct Settings: Sendable {
@@ -38,11 +38,15 @@ public final class SeccompAgent: BehaviourBlockingBackend {
         case ofCall(SeccompBackend.Notice, containerID: String)
         /// A container's process was not taken: its critical calls fail.
         case turnedAway(EpitopeError)
+        /// A call was under way when an earlier agent was killed; nobody could judge it.
+        case deniedUnjudged(containerID: String)
 
         public var description: String {
             switch self {
             case .ofCall(let notice, let container): "container \(container): \(notice)"
             case .turnedAway(let error): "\(error)"
+            case .deniedUnjudged(let container):
+                "container \(container): a call that was under way when the agent before was killed was denied: nobody could judge it any more"
             }
         }
     }
@@ -53,6 +57,8 @@ public final class SeccompAgent: BehaviourBlockingBackend {
         public var calls = SeccompBackend.Statistics()
         /// Processes that runtimes handed over.
         public var taken: UInt64 = 0
+        /// Processes that an earlier agent had supervised.
+        public var takenUp: UInt64 = 0
         /// Those that were not taken.
         public var turnedAway: UInt64 = 0
         /// How many are supervised now.
@@ -75,6 +81,9 @@ public final class SeccompAgent: BehaviourBlockingBackend {
     }
 
     private let settings: Settings
+    private let keeper: ContainerKeeper?
+    /// Told when supervisors are to leave their containers to another agent.
+    private let leaving: Int32
     private let socket: AgentSocket
     private let state: Mutex<State>
     private let counters = SupervisionCounters()
@@ -83,39 +92,53 @@ public final class SeccompAgent: BehaviourBlockingBackend {
     private let calls: AsyncStream<StalledCall>.Continuation
     private let noticesEnd: AsyncStream<Notice>.Continuation
 
-    /// Listens.
+    /// Listens, and goes on with what was kept of an earlier agent's.
     ///
     /// - Parameters:
+    ///   - keeper: `nil`: what is supervised ends with this process.
     ///   - excused: the kinds of evidence that don't count for a process; asked, on the supervisor's thread, while a call
     ///     is stalled that would be denied or reported.
     ///   - processParameters: reads what a report says of a process (its id, the thread's id, what its container's runtime
     ///     said), on the supervisor's thread, while the call is stalled.
     /// - Throws: `socket-path-unsafe`, `socket-in-use`, `socket-unavailable`, `launch-failed`.
     public init(
-        _ settings: Settings,
+        _ settings: Settings, keeper: ContainerKeeper? = nil,
         processParameters: @escaping @Sendable (
             _ processID: Int32, _ threadID: Int32, _ container: ContainerProcessState
         ) -> ProcessParameters = { process, thread, _ in ProcessParameters(processID: process, threadID: thread) },
         excused: @escaping @Sendable (_ processID: Int32) -> Set<EvidenceKind> = { _ in [] }
     ) throws(EpitopeError) {
         self.settings = settings
+        self.keeper = keeper
         self.excused = excused
         self.processParameters = processParameters
         state = Mutex(State(policy: settings.policy))
         socket = try AgentSocket(path: settings.path)
+        leaving = epitope_leaving_make()
         (stalledCalls, calls) = AsyncStream.makeStream(
             of: StalledCall.self, bufferingPolicy: .bufferingOldest(SeccompBackend.bufferedCalls))
         (notices, noticesEnd) = AsyncStream.makeStream(
             of: Notice.self, bufferingPolicy: .bufferingOldest(SeccompBackend.bufferedCalls))
+        takeUp()
         try DedicatedThread.start { [self] in listen() }
     }
 
+    deinit { if leaving >= 0 { close(leaving) } }
+
+    /// How ``stop(_:)`` leaves what is supervised.
+    public enum Ending: Hashable, Sendable {
+        /// Supervised as long as this process lives; what is found from now on is denied and not reported.
+        case withThisProcess
+        /// What is kept is left to the next agent: calls wait for it.
+        case leavingContainers
+    }
+
     /// Takes no more containers, and ends the streams: blocks for the moment, at most half a second, that the calls under way
-    /// take. Those that are supervised go on to be as long as this process lives; what is found from now on is denied and not
-    /// reported.
-    public func stop() {
+    /// take.
+    public func stop(_ ending: Ending = .withThisProcess) {
         state.withLock { $0.isEnding = true }
         socket.shutDown()
+        if ending == .leavingContainers { _ = epitope_leaving_tell(leaving) }
         // The calls that were answered are reported, too. A supervisor that something holds up is not waited for.
         for _ in 0..<500 where counters.answering > 0 { usleep(1000) }
         calls.finish()
@@ -155,29 +178,62 @@ public final class SeccompAgent: BehaviourBlockingBackend {
         }
     }
 
-    private func take(_ connection: Int32) {
+    /// A thread for what is supervised, where there is room for it. It is counted until `work` returns.
+    ///
+    /// - Throws: `containers-full`, `launch-failed`.
+    private func start(_ work: @escaping @Sendable () -> Void) throws(EpitopeError) {
         let hasRoom = state.withLock { state in
             guard state.connections < settings.most else { return false }
             state.connections += 1
             return true
         }
         guard hasRoom else {
-            close(connection)
-            turnAway(
-                EpitopeError(
-                    .containersFull, "a container was turned away: \(settings.most) processes of containers are supervised already",
-                    remedy: "Its critical calls fail, so it doesn't start. Allow more (--most-containers), or start fewer."))
-            return
+            throw EpitopeError(
+                .containersFull, "a container was turned away: \(settings.most) processes of containers are supervised already",
+                remedy: "Its critical calls fail, so it doesn't start. Allow more (--most-containers), or start fewer.")
         }
         do throws(EpitopeError) {
             try DedicatedThread.start { [self] in
-                serve(connection)
+                work()
                 state.withLock { $0.connections -= 1 }
             }
         } catch {
-            close(connection)
             state.withLock { $0.connections -= 1 }
+            throw error
+        }
+    }
+
+    private func take(_ connection: Int32) {
+        do throws(EpitopeError) {
+            try start { [self] in serve(connection) }
+        } catch {
+            close(connection)
             turnAway(error)
+        }
+    }
+
+    /// Goes on with what an earlier agent supervised.
+    private func takeUp() {
+        guard let keeper else { return }
+        let (containers, lost) = KeptContainer.takeUp(from: keeper, leaving: leaving)
+        for container in containers {
+            do throws(EpitopeError) {
+                try start { [self] in
+                    state.withLock { $0.statistics.takenUp += 1 }
+                    if container.denyUnanswered() { noticesEnd.yield(.deniedUnjudged(containerID: container.state.containerID)) }
+                    supervise(ContainerHandover(state: container.state, listener: container.listener), container)
+                }
+            } catch {
+                keeper.forget(container.name)
+                close(container.listener)
+                turnAway(error)
+            }
+        }
+        for _ in 0..<lost {
+            turnAway(
+                EpitopeError(
+                    .containerNotTakenUp, "what an earlier agent left of a container can't be read by this one",
+                    remedy: "The container's critical calls fail: restart it."))
         }
     }
 
@@ -192,20 +248,23 @@ public final class SeccompAgent: BehaviourBlockingBackend {
             turnAway(error)
             return
         }
-        state.withLock {
-            $0.statistics.taken += 1
-            $0.statistics.supervised += 1
-        }
+        state.withLock { $0.statistics.taken += 1 }
+        supervise(handover, keeper.flatMap { KeptContainer.keep(handover, leaving: leaving, by: $0) })
+    }
+
+    private func supervise(_ handover: ContainerHandover, _ kept: KeptContainer?) {
+        state.withLock { $0.statistics.supervised += 1 }
         let container = handover.state
-        Supervisor(
+        let ending = Supervisor(
             listener: handover.listener, policy: { [self] in state.withLock { $0.policy } }, extraction: settings.extraction,
             excused: excused, processParameters: { [processParameters] in processParameters($0, $1, container) },
             outlet: .init(
                 report: { [calls] in if case .enqueued = calls.yield($0) { true } else { false } },
                 notify: { [noticesEnd] in noticesEnd.yield(.ofCall($0, containerID: container.containerID)) },
                 remember: { [self] key in state.withLock { $0.reported.insert(key) } }),
-            counters: counters, keptThreads: Self.keptThreads, container: container.processID
+            counters: counters, keptThreads: Self.keptThreads, container: container.processID, kept: kept
         ).run()
+        if ending == .noneLeft, let kept { keeper?.forget(kept.name) }
         state.withLock { $0.statistics.supervised -= 1 }
     }
 

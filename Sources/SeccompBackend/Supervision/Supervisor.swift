@@ -31,12 +31,14 @@ final class Supervisor: Sendable {
     private let keptThreads: Int
     /// The process whose first program a container's runtime starts.
     private let container: Int32?
+    /// What outlives this process.
+    private let kept: KeptContainer?
 
     init(
         listener: Int32, policy: @escaping @Sendable () -> Policy, extraction: ExtractionMode,
         excused: @escaping @Sendable (Int32) -> Set<EvidenceKind>,
         processParameters: @escaping @Sendable (Int32, Int32) -> ProcessParameters, outlet: Outlet,
-        counters: SupervisionCounters, keptThreads: Int = ThreadFilesCache.most, container: Int32? = nil
+        counters: SupervisionCounters, keptThreads: Int = ThreadFilesCache.most, container: Int32? = nil, kept: KeptContainer? = nil
     ) {
         self.listener = listener
         self.policy = policy
@@ -47,6 +49,15 @@ final class Supervisor: Sendable {
         self.counters = counters
         self.keptThreads = keptThreads
         self.container = container
+        self.kept = kept
+    }
+
+    /// Why a supervisor has ended.
+    enum Ending {
+        /// Nobody is under the filter any more.
+        case noneLeft
+        /// Another agent is to go on.
+        case left
     }
 
     /// What is carried from call to call, on one thread.
@@ -56,21 +67,25 @@ final class Supervisor: Sendable {
         var start: ContainerStart?
     }
 
-    /// Blocks until the last process under the filter has gone.
-    func run() {
+    /// Blocks until the last process under the filter has gone, or another agent is to go on with it. Closes the listener.
+    @discardableResult
+    func run() -> Ending {
+        defer { close(listener) }
         _ = epitope_listener_set_synchronous(listener)
         var work = Work(
             inspector: Inspector(wantsDeeper: false, keptThreads: keptThreads),
-            start: container == nil ? nil : ContainerStart())
+            start: container == nil ? nil : kept?.start ?? ContainerStart())
         var notification = epitope_notification()
         while true {
+            // What was received has to be answered: whoever is to leave looks first.
+            if let kept, epitope_notification_await(listener, kept.leaving) == -ECANCELED { return .left }
             switch epitope_notification_receive(listener, &notification) {
-            case 0: counters.answer { answer(notification, &work) }
+            case 0:
+                kept?.received(notification.id)
+                counters.answer { answer(notification, &work) }
             case -EINTR, -EAGAIN: continue
             case -ENOENT where epitope_listener_is_live(listener): continue
-            default:
-                close(listener)
-                return
+            default: return .noneLeft
             }
         }
     }
@@ -126,6 +141,7 @@ final class Supervisor: Sendable {
         guard let container, var start = work.start else { return false }
         let isRuntimes = start.isRuntimes(ContainerStart.program(of: container))
         work.start = start.isOver ? nil : start
+        kept?.start = start
         return isRuntimes
     }
 
