@@ -56,18 +56,12 @@ final class StandInManager: Sendable {
         }
     }
 
-    /// The words that start a program as a service does, with what is kept for it. Its parent must be this process, and start
-    /// nothing else meanwhile: descriptors are inherited.
-    func words(_ program: [String]) -> [String] {
+    /// Starts a program as a service, with what is kept for it.
+    func start(_ program: [String]) throws -> RunningProcess {
         let kept = kept.withLock { $0 }
-        for (_, descriptor) in kept { _ = fcntl(descriptor, F_SETFD, 0) }
-        // First out of the way of one another, then to the places from 3 on.
-        let away = kept.enumerated().map { "\(200 + $0)<&\($1.descriptor)" }
-        let given = kept.indices.map { "\(3 + $0)<&\(200 + $0) \(200 + $0)<&-" }
-        let listen = kept.isEmpty ? "" : "LISTEN_PID=$$ LISTEN_FDS=\(kept.count) LISTEN_FDNAMES=\(kept.map(\.name).joined(separator: ":")) "
-        return [
-            "/bin/bash", "-c",
-            "exec \((away + given).joined(separator: " "))\nNOTIFY_SOCKET=\(path) \(listen)exec \"$0\" \"$@\"",
-        ] + program
+        let names = kept.map(\.name).joined(separator: ":")
+        let listen = kept.isEmpty ? "" : "LISTEN_PID=$$ LISTEN_FDS=\(kept.count) LISTEN_FDNAMES=\(names) "
+        return try RunningProcess(
+            ["/bin/sh", "-c", "NOTIFY_SOCKET=\(path) \(listen)exec \"$0\" \"$@\""] + program, descriptors: kept.map(\.descriptor))
     }
 }

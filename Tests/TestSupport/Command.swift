@@ -40,8 +40,10 @@ public struct Command: Sendable {
     }
 
     /// Starts a program in a process group of its own.
+    ///
+    /// - Parameter descriptors: copies of what it is given beside its standard streams, from 3 on.
     static func spawn(
-        _ words: [String], _ variables: [String], _ output: Int32, _ errors: Int32
+        _ words: [String], _ variables: [String], _ output: Int32, _ errors: Int32, descriptors: [Int32] = []
     ) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -49,6 +51,10 @@ public struct Command: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, output, 1)
         posix_spawn_file_actions_adddup2(&actions, errors, 2)
+        // By way of numbers that are nobody's place.
+        let copies = descriptors.map { fcntl($0, F_DUPFD_CLOEXEC, 3 + Int32(descriptors.count)) }
+        defer { copies.forEach { close($0) } }
+        for (index, copy) in copies.enumerated() { posix_spawn_file_actions_adddup2(&actions, copy, 3 + Int32(index)) }
         // Foundation keeps sockets open across an exec: a program would be taken for one that talks by them.
         for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd") {
             if let descriptor = Int32(name), descriptor > 2 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
@@ -69,7 +75,13 @@ public struct Command: Sendable {
         let envp = variables.map { strdup($0) } + [nil]
         defer { (argv + envp).forEach { free($0) } }
         var identifier: pid_t = 0
-        let failure = posix_spawn(&identifier, words[0], &actions, &attributes, argv, envp)
+        var failure = posix_spawn(&identifier, words[0], &actions, &attributes, argv, envp)
+        // A program that a test has just written: a child that another thread starts at that moment holds its descriptor until
+        // its own exec, and a file that is open for writing can't be run.
+        for _ in 0..<200 where failure == ETXTBSY {
+            usleep(10_000)
+            failure = posix_spawn(&identifier, words[0], &actions, &attributes, argv, envp)
+        }
         guard failure == 0 else { throw POSIXError(POSIXErrorCode(rawValue: failure) ?? .EIO) }
         return identifier
     }

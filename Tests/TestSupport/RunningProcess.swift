@@ -8,13 +8,15 @@ public final class RunningProcess: Sendable {
     /// What waitpid(2) gave, once the process has ended: its id is not ours any more.
     private let ending = Mutex<Int32?>(nil)
 
-    /// - Parameter words: the program's path, then its arguments.
-    public init(_ words: [String]) throws {
+    /// - Parameters:
+    ///   - words: the program's path, then its arguments.
+    ///   - descriptors: copies of what it is given beside its standard streams, from 3 on.
+    public init(_ words: [String], descriptors: [Int32] = []) throws {
         folder = try TemporaryFolder()
         let output = try folder.makeFile("output")
         let errors = try folder.makeFile("errors")
         let variables = ProcessInfo.processInfo.environment.map { "\($0)=\($1)" }
-        identifier = try Command.spawn(words, variables, output.fileDescriptor, errors.fileDescriptor)
+        identifier = try Command.spawn(words, variables, output.fileDescriptor, errors.fileDescriptor, descriptors: descriptors)
     }
 
     deinit {
