@@ -23,6 +23,23 @@ has_begun_before() { # the agent, before sysinit.target
 }
 kept() { grep -q "^$2" "/proc/$(property MainPID)/status" && [ "$(sed -n "s/^$1:[[:space:]]*//p" "/proc/$(property MainPID)/status")" = "$3" ]; }
 reported() { for second in $(seq 60); do grep -q "$1" $state/events.jsonl && return 0; sleep 1; done; return 1; }
+# A container, by crun, whose critical calls the agent answers: in each turn an exec and a send. Its root is the machine's.
+container() {
+    /bin/busybox mkdir -p /bundle/rootfs
+    mount -o bind / /bundle/rootfs
+    cat >/bundle/config.json <<CONFIG
+{"ociVersion":"1.0.2","root":{"path":"rootfs"},"mounts":[{"destination":"/proc","type":"proc","source":"proc"}],
+ "process":{"user":{"uid":0,"gid":0},"cwd":"/","env":["PATH=/bin:/usr/bin"],"args":["sh","-c",
+   "while [ ! -e /enough ]; do call-stub bench 1 9 >/turn && echo turn >>/turns || echo failed >>/turns; sleep 1; done; echo ended >>/turns"]},
+ "linux":{"namespaces":[{"type":"pid"},{"type":"mount"}],"seccomp":$(epitope-agent --print-seccomp-profile)}}
+CONFIG
+    crun --cgroup-manager=disabled run --bundle /bundle one >/crun.log 2>&1
+}
+goes_on() { # the container, and no call of its failed
+    turns=$(wc -l </turns)
+    for second in $(seq 120); do [ "$(wc -l </turns)" -gt $((turns + 1)) ] && break; sleep 1; done
+    [ "$(wc -l </turns)" -gt $((turns + 1)) ] && ! grep -q failed /turns
+}
 all_killed() { [ -s /statuses ] && ! grep -qv '^137$' /statuses; }
 
 say "the unit is active after boot" until_active
@@ -37,19 +54,26 @@ say "and reported, with its program" reported '"action":"killed"'
 
 # From now on there is always an attack under way; each is to be killed.
 ( while [ ! -e /enough ]; do call-stub direct anonymous send 9999 >/dev/null 2>&1; echo $? >>/statuses; sleep 1; done ) &
+: >/turns
+container &
+say "a container runs" goes_on
 first=$(property MainPID)
 say "restart" /bin/systemctl restart $unit
 say "another process works" is_another "$first"
+say "the container goes on" goes_on
 say "protection was never gone" all_killed
 second=$(property MainPID)
 kill -9 "$second"
 say "without an agent an attack is killed" is_killed
 say "systemd starts the agent anew" until_active
 say "it is another process" is_another "$second"
+say "the container goes on" goes_on
 say "protection was never gone" all_killed
 echo "$(wc -l </statuses) attacks were made meanwhile"
 : >/enough
 wait
+say "the container has ended" grep -q ended /turns
+cat /crun.log
 
 say "stop" /bin/systemctl stop $unit
 say "stop ends protection" goes_through

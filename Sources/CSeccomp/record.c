@@ -53,6 +53,19 @@ int epitope_record_open(int descriptor, struct epitope_record **record) {
 
 void epitope_record_close(struct epitope_record *record) { munmap(record, sizeof *record + record->length); }
 
+void epitope_record_call(struct epitope_record *record, const struct epitope_notification *call) {
+    uint8_t next = !record->last;
+    record->calls[next] = *call;
+    __atomic_store_n(&record->last, next, __ATOMIC_RELEASE);
+    __atomic_store_n(&record->has_call, 1, __ATOMIC_RELEASE);
+}
+
+bool epitope_record_last_call(const struct epitope_record *record, struct epitope_notification *call) {
+    if (!__atomic_load_n(&record->has_call, __ATOMIC_ACQUIRE)) return false;
+    *call = record->calls[__atomic_load_n(&record->last, __ATOMIC_ACQUIRE) & 1];
+    return true;
+}
+
 int epitope_leaving_make(void) {
     int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return descriptor >= 0 ? descriptor : -errno;

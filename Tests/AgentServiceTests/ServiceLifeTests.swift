@@ -14,7 +14,7 @@ import TestSupport
             "boot-in-machine", seconds: 800,
             [
                 script.standardizedFileURL.path(), Fixtures.path("epitope-agent") + "," + Fixtures.path("call-stub"),
-                "--level tracepoints --without-hooks kill",
+                "--level tracepoints --without-hooks kill --seccomp-listener /run/epitope/seccomp.sock",
             ])
         for line in machine.failures { Issue.record("\(line)") }
         #expect(machine.lines.contains { $0.hasPrefix("RESULT ok=") && $0.hasSuffix(" failed=0") }, "the console said: \(machine.lastWords)")

@@ -172,14 +172,17 @@ int epitope_set_receive_timeout(int socket, int seconds);
 /* In a memory file of fixed size that both map, so that it holds whenever the one that writes it is killed. */
 struct epitope_record {
     uint64_t magic;
-    uint64_t last_call;                 /* the notification that was received last; the kernel numbers them one by one */
+    struct epitope_notification calls[2]; /* the ones that were received last: calls[last], and before it the other */
     uint64_t runtime_device, runtime_inode;
-    uint8_t has_call, knows_runtime, has_started;
-    uint8_t unused[1];
+    uint8_t has_call, last, knows_runtime, has_started;
     uint32_t length;
     uint8_t message[];                  /* what its runtime said, as JSON */
 };
 
+/* Notes a call that was just received; a moment at which that is half done is none for who reads it. */
+void epitope_record_call(struct epitope_record *record, const struct epitope_notification *call);
+/* The call that was noted last; false: none was. */
+bool epitope_record_last_call(const struct epitope_record *record, struct epitope_notification *call);
 /* Makes one. The descriptor, or negative errno. */
 int epitope_record_make(const void *message, uint32_t length, struct epitope_record **record);
 /* Maps one that another process made. -EINVAL: it is none. */

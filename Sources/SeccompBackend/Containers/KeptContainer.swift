@@ -25,7 +25,8 @@ public struct ContainerKeeper: Sendable {
 /// A process under the filter whose notifications go on after this agent.
 ///
 /// Of one supervisor's thread. Whenever the agent is killed, the next one finds here what its container's runtime said, whether
-/// the container had begun, and which call was under way: one that was received can't be received again, and would wait for ever.
+/// the container had begun, and the call that was under way: one that was received can't be received again, and would wait for
+/// ever.
 final class KeptContainer: @unchecked Sendable {
     static let prefix = "container-"
 
@@ -100,19 +101,23 @@ final class KeptContainer: @unchecked Sendable {
     }
 
     /// To be told of each call right after it was received.
-    func received(_ call: UInt64) {
-        record.pointee.last_call = call
-        record.pointee.has_call = 1
+    func received(_ call: epitope_notification) {
+        withUnsafePointer(to: call) { epitope_record_call(record, $0) }
     }
 
-    /// Denies the call that was under way when the earlier agent was killed: one that nobody can judge any more. It is the last
-    /// that was told of, or the one after, which was received and not told of yet; the kernel refuses an answer to any other.
+    /// The call that was under way when the earlier agent was killed, which waits for its answer still.
+    var underWay: epitope_notification? {
+        var call = epitope_notification()
+        return epitope_record_last_call(record, &call) && epitope_notification_is_valid(listener, call.id) ? call : nil
+    }
+
+    /// Denies a call that the earlier agent had received and not noted yet when it was killed, of which nothing is known but its
+    /// number: the kernel gives them out one by one (`seccomp_next_notify_id`), and refuses an answer to a call that nobody received.
     ///
     /// - Returns: whether there was one.
-    func denyUnanswered() -> Bool {
-        guard record.pointee.has_call != 0 else { return false }
-        let last = record.pointee.last_call
-        return [last, last &+ 1].map { epitope_notification_deny(listener, $0, EPERM) }.contains(0)
+    func denyUnknown() -> Bool {
+        var call = epitope_notification()
+        return epitope_record_last_call(record, &call) && epitope_notification_deny(listener, call.id &+ 1, EPERM) == 0
     }
 
     /// How far the container's start had come.

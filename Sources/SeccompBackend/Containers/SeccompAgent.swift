@@ -38,7 +38,7 @@ public final class SeccompAgent: BehaviourBlockingBackend {
         case ofCall(SeccompBackend.Notice, containerID: String)
         /// A container's process was not taken: its critical calls fail.
         case turnedAway(EpitopeError)
-        /// A call was under way when an earlier agent was killed; nobody could judge it.
+        /// An earlier agent was killed right after it had received a call, and before it could note which: nobody can judge it.
         case deniedUnjudged(containerID: String)
 
         public var description: String {
@@ -46,7 +46,7 @@ public final class SeccompAgent: BehaviourBlockingBackend {
             case .ofCall(let notice, let container): "container \(container): \(notice)"
             case .turnedAway(let error): "\(error)"
             case .deniedUnjudged(let container):
-                "container \(container): a call that was under way when the agent before was killed was denied: nobody could judge it any more"
+                "container \(container): a call that the agent before had just received when it was killed was denied: nobody can judge it any more"
             }
         }
     }
@@ -220,7 +220,7 @@ public final class SeccompAgent: BehaviourBlockingBackend {
             do throws(EpitopeError) {
                 try start { [self] in
                     state.withLock { $0.statistics.takenUp += 1 }
-                    if container.denyUnanswered() { noticesEnd.yield(.deniedUnjudged(containerID: container.state.containerID)) }
+                    if container.denyUnknown() { noticesEnd.yield(.deniedUnjudged(containerID: container.state.containerID)) }
                     supervise(ContainerHandover(state: container.state, listener: container.listener), container)
                 }
             } catch {

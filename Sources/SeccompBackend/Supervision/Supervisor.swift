@@ -75,13 +75,14 @@ final class Supervisor: Sendable {
         var work = Work(
             inspector: Inspector(wantsDeeper: false, keptThreads: keptThreads),
             start: container == nil ? nil : kept?.start ?? ContainerStart())
+        if let call = kept?.underWay { counters.answer { answer(call, &work) } }
         var notification = epitope_notification()
         while true {
             // What was received has to be answered: whoever is to leave looks first.
             if let kept, epitope_notification_await(listener, kept.leaving) == -ECANCELED { return .left }
             switch epitope_notification_receive(listener, &notification) {
             case 0:
-                kept?.received(notification.id)
+                kept?.received(notification)
                 counters.answer { answer(notification, &work) }
             case -EINTR, -EAGAIN: continue
             case -ENOENT where epitope_listener_is_live(listener): continue
