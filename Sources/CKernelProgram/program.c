@@ -167,6 +167,8 @@ static int prepare_maps(struct epitope_program *program, const uint8_t *wide, co
             memcpy(constants->classes[0], wide, EPITOPE_SYSCALLS);
             memcpy(constants->classes[1], narrow, EPITOPE_SYSCALLS);
             constants->generation = program->generation;
+            /* Nobody maps it; and so it lies in the kernel's direct mapping (see EPITOPE_FILTER). */
+            result = bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~(uint32_t)BPF_F_MMAPABLE);
         }
     }
     return result;
