@@ -42,7 +42,7 @@ apt-get "${options[@]}" "${own[@]}" update >>log 2>&1
 apt-get "${options[@]}" "${own[@]}" upgrade >>log 2>&1
 cat /usr/lib/epitope-workload/version
 # What every script needs, and a library of the program that works on, are renewed from the machine's own sources.
-if apt-get "${options[@]}" install --reinstall --no-install-recommends libffi8 libc-bin sed >>log 2>&1; then echo renewed
+if apt-get "${options[@]}" install --reinstall --no-install-recommends $(cat apt-packages) >>log 2>&1; then echo renewed
 else
     tail -3 log >&2
     exit 77
@@ -70,5 +70,5 @@ PY
 unshare --mount --propagation private --pid --fork --kill-child /bin/bash -euc '
     mount -t overlay overlay -o "lowerdir=/,upperdir=$1/upper,workdir=$1/work" "$1/root"
     mount -t proc proc "$1/root/proc"; mount --rbind /dev "$1/root/dev"; mount -t tmpfs tmpfs "$1/root/tmp"; mount -t tmpfs tmpfs "$1/root/run"
-    cp "$1/worker.py" "$1/in-chroot.sh" "$1/root/tmp"
-    exec chroot "$1/root" /bin/bash /tmp/in-chroot.sh' bash "$PWD"
+    cp "$1/worker.py" "$1/in-chroot.sh" "$2/apt-packages" "$1/root/tmp"
+    exec chroot "$1/root" /bin/bash /tmp/in-chroot.sh' bash "$PWD" "$workloads"

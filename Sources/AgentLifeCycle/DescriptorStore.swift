@@ -21,8 +21,9 @@ public struct DescriptorStore: Sendable {
     /// The store of the manager that started this process; `nil`: none did. To be asked once, before descriptors are opened.
     public static func current() -> DescriptorStore? {
         guard let manager = ServiceManager.current else { return nil }
-        func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
-        let told = kept(process: value("LISTEN_PID"), count: value("LISTEN_FDS"), names: value("LISTEN_FDNAMES"), ownProcess: getpid())
+        let told = kept(
+            process: ServiceManager.variable("LISTEN_PID"), count: ServiceManager.variable("LISTEN_FDS"),
+            names: ServiceManager.variable("LISTEN_FDNAMES"), ownProcess: getpid())
         return DescriptorStore(kept: told.filter { fcntl($0.descriptor, F_SETFD, FD_CLOEXEC) == 0 }, manager: manager)
     }
 

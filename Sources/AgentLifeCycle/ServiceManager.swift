@@ -44,11 +44,13 @@ public struct ServiceManager: Sendable {
 
     /// The manager that started this process; `nil`: none did, or it doesn't want to be told.
     public static var current: ServiceManager? {
-        func value(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
-        return ServiceManager(
-            socketPath: value("NOTIFY_SOCKET"), watchdogMicroseconds: value("WATCHDOG_USEC"), watchdogProcess: value("WATCHDOG_PID"),
-            ownProcess: getpid())
+        ServiceManager(
+            socketPath: variable("NOTIFY_SOCKET"), watchdogMicroseconds: variable("WATCHDOG_USEC"),
+            watchdogProcess: variable("WATCHDOG_PID"), ownProcess: getpid())
     }
+
+    /// What it told this process by the environment.
+    static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
     init?(socketPath: String?, watchdogMicroseconds: String?, watchdogProcess: String?, ownProcess: Int32) {
         guard let socketPath, let address = Self.address(socketPath), let socket = Socket() else { return nil }

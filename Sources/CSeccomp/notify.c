@@ -31,20 +31,14 @@ static bool receiving_ends(void) {
     return known == 2;
 }
 
-int epitope_notification_await(int listener, int leaving) {
-    struct pollfd waiting[2] = {{.fd = leaving, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
-    while (poll(waiting, 2, -1) < 0)
-        if (errno != EINTR) return -errno;
-    if (waiting[0].revents) return -ECANCELED;
-    return waiting[1].revents & POLLIN ? 0 : -ENOENT;
-}
-
-int epitope_notification_receive(int listener, struct epitope_notification *result) {
-    /* Where the ioctl would sleep on after the last process has gone, poll tells. */
-    if (!receiving_ends()) {
-        struct pollfd waiting = {.fd = listener, .events = POLLIN};
-        if (poll(&waiting, 1, -1) < 0) return -errno;
-        if (!(waiting.revents & POLLIN)) return -ENOENT;
+int epitope_notification_receive(int listener, int leaving, struct epitope_notification *result) {
+    /* What was received has to be answered: whoever may have to leave looks first. And where the ioctl would sleep on after the
+     * last process has gone, poll tells. */
+    if (leaving >= 0 || !receiving_ends()) {
+        struct pollfd waiting[2] = {{.fd = leaving, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
+        if (poll(waiting, 2, -1) < 0) return -errno;
+        if (waiting[0].revents) return -ECANCELED;
+        if (!(waiting[1].revents & POLLIN)) return -ENOENT;
     }
 
     /* The kernel may know a longer structure than these headers: room to spare, all of it zero as it demands. */

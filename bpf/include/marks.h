@@ -9,7 +9,8 @@
 
 /* What place_in_filter() tells apart. With more, the kernel would have the map outside of its direct mapping (above 32 KiB), by
  * pages of their own, which are seldom in the processor's look-aside buffer when a call comes. */
-#define EPITOPE_FILTER 16384
+#define EPITOPE_FILTER_BITS 14
+#define EPITOPE_FILTER (1u << EPITOPE_FILTER_BITS)
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
@@ -18,7 +19,7 @@ struct {
     __type(value, struct epitope_mark);
 } marks SEC(".maps");
 
-/* What spares an unmarked address space the look into `marks`: a byte for each 16384th of all addresses, by their hash, set
+/* What spares an unmarked address space the look into `marks`: a byte for each part of all addresses, by their hash, set
  * once any of them was marked. It stays set: the kernel gives a process's address to another sooner or later, and all that
  * costs is the look that the byte would have spared. Shared with the next agent as `marks` is: one without the other would
  * hide marks. */
@@ -47,7 +48,7 @@ static __always_inline __u32 place_in_filter(__u64 space)
     /* The verifier lets nobody reckon with a pointer. Overwritten in part, where all addresses are alike, it is one no more. */
     volatile __u64 address = space;
     ((volatile __u8 *)&address)[7] = 0;
-    return (*(volatile __u32 *)&address / 64 * 0x9e3779b1u) >> 18;
+    return (*(volatile __u32 *)&address / 64 * 0x9e3779b1u) >> (32 - EPITOPE_FILTER_BITS);
 }
 
 static __always_inline int is_marked(__u64 space)

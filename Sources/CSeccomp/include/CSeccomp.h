@@ -69,10 +69,9 @@ struct epitope_notification {
     int32_t number;
 };
 
-/* Blocks until there is one (0), until `leaving` can be read (-ECANCELED), or until no process is under the filter (-ENOENT). */
-int epitope_notification_await(int listener, int leaving);
-/* Blocks for the next one. -ENOENT: no process is under the filter any more, or the one that called has gone. */
-int epitope_notification_receive(int listener, struct epitope_notification *notification);
+/* Blocks for the next one. -ENOENT: no process is under the filter any more, or the one that called has gone. -ECANCELED:
+ * `leaving` can be read, and nothing was received; negative: there is none. */
+int epitope_notification_receive(int listener, int leaving, struct epitope_notification *notification);
 /* Whether any process is left under the filter. */
 bool epitope_listener_is_live(int listener);
 int epitope_notification_continue(int listener, uint64_t id);

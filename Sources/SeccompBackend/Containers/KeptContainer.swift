@@ -2,6 +2,7 @@ import CSeccomp
 import EpitopeModel
 import FoundationEssentials
 import Glibc
+import Synchronization
 
 /// Where the notifications of containers are kept beyond this process, so that their calls wait for the next agent instead of
 /// failing: by whoever starts agents anew. What is kept is two descriptors by one name: the notifications, and a record.
@@ -24,30 +25,26 @@ public struct ContainerKeeper: Sendable {
 
 /// A process under the filter whose notifications go on after this agent.
 ///
-/// Of one supervisor's thread. Whenever the agent is killed, the next one finds here what its container's runtime said, whether
+/// Whenever the agent is killed, the next one finds here what its container's runtime said, whether
 /// the container had begun, and the call that was under way: one that was received can't be received again, and would wait for
 /// ever.
-final class KeptContainer: @unchecked Sendable {
+final class KeptContainer: Sendable {
     static let prefix = "container-"
 
     let name: String
-    let state: ContainerProcessState
-    let listener: Int32
+    let handover: ContainerHandover
     /// Readable once supervisors are to receive no more.
     let leaving: Int32
-    private let record: UnsafeMutablePointer<epitope_record>
+    private let record: Mutex<UnsafeMutablePointer<epitope_record>>
 
-    private init(
-        name: String, state: ContainerProcessState, listener: Int32, leaving: Int32, record: UnsafeMutablePointer<epitope_record>
-    ) {
+    private init(name: String, handover: ContainerHandover, leaving: Int32, record: sending UnsafeMutablePointer<epitope_record>) {
         self.name = name
-        self.state = state
-        self.listener = listener
+        self.handover = handover
         self.leaving = leaving
-        self.record = record
+        self.record = Mutex(record)
     }
 
-    deinit { epitope_record_close(record) }
+    deinit { record.withLock { epitope_record_close($0) } }
 
     /// Has a container kept that a runtime has just handed over; `nil` where it can't be: it ends with this agent then.
     static func keep(_ handover: ContainerHandover, leaving: Int32, by keeper: ContainerKeeper) -> KeptContainer? {
@@ -57,7 +54,7 @@ final class KeptContainer: @unchecked Sendable {
         guard memory >= 0, let record else { return nil }
         defer { close(memory) }
         let name = prefix + String(UInt64.random(in: .min ... .max), radix: 16)
-        let kept = KeptContainer(name: name, state: handover.state, listener: handover.listener, leaving: leaving, record: record)
+        let kept = KeptContainer(name: name, handover: handover, leaving: leaving, record: record)
         return keeper.keep([handover.listener, memory], name) ? kept : nil
     }
 
@@ -92,7 +89,8 @@ final class KeptContainer: @unchecked Sendable {
             epitope_record_close(record)
             return nil
         }
-        return KeptContainer(name: name, state: state, listener: listener, leaving: leaving, record: record)
+        return KeptContainer(
+            name: name, handover: ContainerHandover(state: state, listener: listener), leaving: leaving, record: record)
     }
 
     private static func message(_ record: UnsafeMutablePointer<epitope_record>) -> Data {
@@ -102,13 +100,18 @@ final class KeptContainer: @unchecked Sendable {
 
     /// To be told of each call right after it was received.
     func received(_ call: epitope_notification) {
-        withUnsafePointer(to: call) { epitope_record_call(record, $0) }
+        record.withLock { record in withUnsafePointer(to: call) { epitope_record_call(record, $0) } }
+    }
+
+    /// The call that was noted last.
+    private var lastCall: epitope_notification? {
+        var call = epitope_notification()
+        return record.withLock { epitope_record_last_call($0, &call) } ? call : nil
     }
 
     /// The call that was under way when the earlier agent was killed, which waits for its answer still.
     var underWay: epitope_notification? {
-        var call = epitope_notification()
-        return epitope_record_last_call(record, &call) && epitope_notification_is_valid(listener, call.id) ? call : nil
+        lastCall.flatMap { epitope_notification_is_valid(handover.listener, $0.id) ? $0 : nil }
     }
 
     /// Denies a call that the earlier agent had received and not noted yet when it was killed, of which nothing is known but its
@@ -116,21 +119,24 @@ final class KeptContainer: @unchecked Sendable {
     ///
     /// - Returns: whether there was one.
     func denyUnknown() -> Bool {
-        var call = epitope_notification()
-        return epitope_record_last_call(record, &call) && epitope_notification_deny(listener, call.id &+ 1, EPERM) == 0
+        lastCall.map { epitope_notification_deny(handover.listener, $0.id &+ 1, EPERM) == 0 } ?? false
     }
 
     /// How far the container's start had come.
     var start: ContainerStart {
         get {
-            let known = ContainerStart.Program(device: record.pointee.runtime_device, inode: record.pointee.runtime_inode)
-            return ContainerStart(runtime: record.pointee.knows_runtime != 0 ? known : nil, isOver: record.pointee.has_started != 0)
+            record.withLock { record in
+                let known = ContainerStart.Program(device: record.pointee.runtime_device, inode: record.pointee.runtime_inode)
+                return ContainerStart(runtime: record.pointee.knows_runtime != 0 ? known : nil, isOver: record.pointee.has_started != 0)
+            }
         }
         set {
-            record.pointee.runtime_device = newValue.runtime?.device ?? 0
-            record.pointee.runtime_inode = newValue.runtime?.inode ?? 0
-            record.pointee.knows_runtime = newValue.runtime == nil ? 0 : 1
-            record.pointee.has_started = newValue.isOver ? 1 : 0
+            record.withLock { record in
+                record.pointee.runtime_device = newValue.runtime?.device ?? 0
+                record.pointee.runtime_inode = newValue.runtime?.inode ?? 0
+                record.pointee.knows_runtime = newValue.runtime == nil ? 0 : 1
+                record.pointee.has_started = newValue.isOver ? 1 : 0
+            }
         }
     }
 }

@@ -220,12 +220,12 @@ public final class SeccompAgent: BehaviourBlockingBackend {
             do throws(EpitopeError) {
                 try start { [self] in
                     state.withLock { $0.statistics.takenUp += 1 }
-                    if container.denyUnknown() { noticesEnd.yield(.deniedUnjudged(containerID: container.state.containerID)) }
-                    supervise(ContainerHandover(state: container.state, listener: container.listener), container)
+                    if container.denyUnknown() { noticesEnd.yield(.deniedUnjudged(containerID: container.handover.state.containerID)) }
+                    supervise(container.handover, container)
                 }
             } catch {
                 keeper.forget(container.name)
-                close(container.listener)
+                close(container.handover.listener)
                 turnAway(error)
             }
         }

@@ -78,12 +78,11 @@ final class Supervisor: Sendable {
         if let call = kept?.underWay { counters.answer { answer(call, &work) } }
         var notification = epitope_notification()
         while true {
-            // What was received has to be answered: whoever is to leave looks first.
-            if let kept, epitope_notification_await(listener, kept.leaving) == -ECANCELED { return .left }
-            switch epitope_notification_receive(listener, &notification) {
+            switch epitope_notification_receive(listener, kept?.leaving ?? -1, &notification) {
             case 0:
                 kept?.received(notification)
                 counters.answer { answer(notification, &work) }
+            case -ECANCELED: return .left
             case -EINTR, -EAGAIN: continue
             case -ENOENT where epitope_listener_is_live(listener): continue
             default: return .noneLeft
