@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # What a person relies on. Each target installs what it lacks, shows progress, and ends with one line for scripts.
 
 CONFIGURATION ?= release
@@ -22,20 +24,20 @@ check lint:
 	@Scripts/check-docs
 
 bench-host:
-	@Bench/bench-host
+	@Bench/Host/bench-host
 
 # An hour of mixed load with an injected call a second: all found, nothing else, memory flat. SECONDS_LONG=600: shorter.
 soak:
-	@Bench/soak $(if $(SECONDS_LONG),--seconds "$(SECONDS_LONG)") $(if $(KEEP),--keep "$(KEEP)")
+	@Bench/Soak/soak $(if $(SECONDS_LONG),--seconds "$(SECONDS_LONG)") $(if $(KEEP),--keep "$(KEEP)")
 
 # Missed variants, false alarms, speed of signatures. QUICK=1: small sizes. SCRATCH=FOLDER keeps the captures there.
 bench-signatures:
-	@Bench/bench-signatures $(if $(QUICK),--quick) $(if $(SCRATCH),--scratch "$(SCRATCH)")
+	@Bench/Signatures/bench-signatures $(if $(QUICK),--quick) $(if $(SCRATCH),--scratch "$(SCRATCH)")
 
 # Every reader of what others send or store, on mutated inputs. SECONDS_EACH=20: how long each; QUICK=1: 3 seconds each;
 # KEEP=FOLDER keeps the inputs that crash or hang there.
 fuzz:
-	@Bench/fuzz $(if $(QUICK),--quick) $(if $(SECONDS_EACH),--seconds "$(SECONDS_EACH)") $(if $(KEEP),--keep "$(KEEP)")
+	@Fuzz/fuzz $(if $(QUICK),--quick) $(if $(SECONDS_EACH),--seconds "$(SECONDS_EACH)") $(if $(KEEP),--keep "$(KEEP)")
 
 clean:
 	@swift package clean

@@ -1,4 +1,6 @@
 // swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+
 import PackageDescription
 
 /// Settings that every Swift target builds with: Swift 6 mode comes from the tools version, these make the
@@ -26,6 +28,12 @@ func library(_ name: String, pkgConfig: String, package: String) -> Target {
 
 func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
     .testTarget(name: name, dependencies: dependencies + ["TestSupport"], swiftSettings: strict)
+}
+
+/// The folders of Sources and Tests in the order of the flow: each target lies in its group's folder, under its own name.
+func group(_ folder: String, _ targets: [Target]) -> [Target] {
+    for target in targets where target.path == nil { target.path = "\(folder)/\(target.name)" }
+    return targets
 }
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
@@ -68,215 +76,326 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
-        // The words, and the decisions: pure.
-        pure("EpitopeModel"),
-        pure("BehaviourBlocking", ["EpitopeModel"]),
-        pure("Extraction", ["EpitopeModel"]),
-        pure("Signatures", ["EpitopeModel", crypto]),
-        pure("Novelty", ["EpitopeModel", crypto]),
-        pure("Correlation", ["EpitopeModel", "Signatures"]),
-        library("CCapstone", pkgConfig: "capstone", package: "libcapstone-dev"),
-        pure("Disassembly", ["EpitopeModel", "CCapstone"]),
-        pure("GoodwareIndex", ["EpitopeModel", "Signatures"]),
-        pure("StreamReassembly", ["EpitopeModel"]),
-        pure("WireProof", ["EpitopeModel", "Signatures", "StreamReassembly"]),
-        pure("TokenSequences", ["EpitopeModel", "Signatures"]),
-        pure(
-            "SignatureMaking",
-            ["EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "TokenSequences", "WireProof", "StreamReassembly"]),
-        pure("Rendering", ["EpitopeModel", "Signatures", crypto]),
-        pure("PacketCoding", ["EpitopeModel", "Signatures", protobuf]),
-        shell("SettingsFiles", ["EpitopeModel"]),
+        // The kernel program, compiled and embedded.
+        [
+            .executableTarget(name: "embed-program", path: "Plugins/EmbedProgram", swiftSettings: strict),
+            .plugin(name: "KernelProgram", capability: .buildTool(), dependencies: ["embed-program"]),
+        ],
 
-        // The host.
-        pure("UnwindTables"),
-        .target(name: "CProcessFiles"),
-        shell("SystemCalls", ["CProcessFiles", "EpitopeModel"]),
-        .target(name: "CPrivileges"),
-        shell("AgentLifeCycle", ["CPrivileges", "CProcessFiles", "EpitopeModel"]),
-        .target(name: "CSeccomp"),
-        shell("SeccompBackend", ["CProcessFiles", "CSeccomp", "EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables"]),
-        library("CBpf", pkgConfig: "libbpf", package: "libbpf-dev"),
-        .target(name: "CKernelProgram", dependencies: ["CBpf"]),
-        .executableTarget(name: "embed-program", path: "Tools/EmbedProgram", swiftSettings: strict),
-        .plugin(name: "KernelProgram", capability: .buildTool(), dependencies: ["embed-program"]),
-        .target(
-            name: "KernelBackend",
-            dependencies: ["CProcessFiles", "CKernelProgram", "EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables"],
-            swiftSettings: strict, plugins: ["KernelProgram"]),
-        shell("HostParameters", ["CProcessFiles", "EpitopeModel", "SystemCalls", crypto]),
-        shell("HostPolicy", ["CProcessFiles", "EpitopeModel", "BehaviourBlocking", "SettingsFiles", "SystemCalls", "HostParameters"]),
-        shell("HostStore", ["EpitopeModel", "Novelty", "PacketCoding", grdb]),
-
-        // The channel.
-        shell(
-            "SecureChannel",
-            ["EpitopeModel", "Signatures", "PacketCoding", crypto, x509, swiftASN1, nioCore, nioPosix, nioSSL, nioHTTP1, asyncHTTPClient]),
-
-        shell(
-            "HostPipeline",
+        // The words, and their wire form.
+        group(
+            "Sources/Model",
             [
-                "EpitopeModel", "Extraction", "Signatures", "Novelty", "PacketCoding", "HostParameters", "HostStore",
-                "SecureChannel", logging, serviceLifecycle,
+                pure("EpitopeModel"),
+                pure("Signatures", ["EpitopeModel", crypto]),
+                pure("PacketCoding", ["EpitopeModel", "Signatures", protobuf]),
             ]),
 
-        // What the front ends of a host share.
-        shell(
-            "HostFrontEnd",
+        // Shims over system calls, and libraries of the system.
+        group(
+            "Sources/C",
             [
-                "EpitopeModel", "BehaviourBlocking", "Extraction", "Novelty", "HostParameters", "HostStore", "HostPipeline",
-                "HostPolicy", "SecureChannel", "AgentLifeCycle", "KernelBackend", argumentParser, logging,
-            ]),
-        .executableTarget(
-            name: "epitope-agent",
-            dependencies: [
-                "EpitopeModel", "BehaviourBlocking", "AgentLifeCycle", "KernelBackend", "SeccompBackend", "HostFrontEnd", "HostParameters",
-                "HostPolicy", argumentParser, logging, unixSignals,
-            ],
-            swiftSettings: strict),
-
-        // What signatures are proven with.
-        library("CPcap", pkgConfig: "libpcap", package: "libpcap-dev"),
-        shell("Captures", ["CPcap", "EpitopeModel", "StreamReassembly"]),
-        library("CHyperscan", pkgConfig: "libhs", package: "libhyperscan-dev"),
-        shell("PatternScan", ["CHyperscan", "EpitopeModel", "Signatures"]),
-        library("CArchive", pkgConfig: "libarchive", package: "libarchive-dev"),
-        shell(
-            "GoodwareFiles",
-            ["CArchive", "EpitopeModel", "Signatures", "GoodwareIndex", "StreamReassembly", "Captures", "PatternScan", crypto]),
-        shell("ProgramRuns", []),
-        shell("EngineAcceptance", ["EpitopeModel", "Signatures", "Rendering", "ProgramRuns"]),
-        shell(
-            "SignatureProving",
-            [
-                "EpitopeModel", "Signatures", "Correlation", "GoodwareIndex", "StreamReassembly", "WireProof", "TokenSequences",
-                "SignatureMaking", "Rendering", "PacketCoding", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance",
+                library("CArchive", pkgConfig: "libarchive", package: "libarchive-dev"),
+                library("CBpf", pkgConfig: "libbpf", package: "libbpf-dev"),
+                library("CCapstone", pkgConfig: "capstone", package: "libcapstone-dev"),
+                library("CHyperscan", pkgConfig: "libhs", package: "libhyperscan-dev"),
+                library("CPcap", pkgConfig: "libpcap", package: "libpcap-dev"),
+                .target(name: "CKernelProgram", dependencies: ["CBpf"]),
+                .target(name: "CPrivileges"),
+                .target(name: "CProcessFiles"),
+                .target(name: "CSeccomp"),
             ]),
 
-        // The centers.
-        shell("SuricataDelivery", ["EpitopeModel", "Rendering", "Signatures", "ProgramRuns"]),
-        shell(
-            "CenterStore",
-            ["EpitopeModel", "SettingsFiles", "Signatures", "Correlation", "Novelty", "PacketCoding", "Rendering", "TokenSequences", "SignatureMaking", "SignatureProving", "SecureChannel", grdb]),
-        shell(
-            "CenterServer",
+        // What every side needs.
+        group(
+            "Sources/Support",
             [
-                "EpitopeModel", "Signatures", "PacketCoding", "SecureChannel", hummingbird, hummingbirdCore, httpTypes, logging, serviceLifecycle,
-                nioCore, nioSSL,
-            ]),
-        shell(
-            "LocalCenter",
-            [
-                "EpitopeModel", "SettingsFiles", "Signatures", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore",
-                "CenterServer", "SignatureProving", "SuricataDelivery", logging, serviceLifecycle,
-            ]),
-        shell(
-            "GlobalCenter",
-            [
-                "EpitopeModel", "SettingsFiles", "Signatures", "Correlation", "PacketCoding", "SecureChannel", "CenterStore",
-                "CenterServer", "SignatureProving", logging, serviceLifecycle,
+                shell("SettingsFiles", ["EpitopeModel"]),
+                shell("ProgramRuns", []),
             ]),
 
-        // The front end.
-        .executableTarget(
-            name: "epitope",
-            dependencies: [
-                "EpitopeModel", "BehaviourBlocking", "Extraction", "Signatures", "Novelty", "PacketCoding", "Rendering",
-                "SeccompBackend", "AgentLifeCycle", "KernelBackend", "HostParameters", "HostPolicy", "SystemCalls", "HostStore", "HostPipeline", "HostFrontEnd", "SecureChannel", "SuricataDelivery", "CenterStore",
-                "CenterServer", "LocalCenter", "GlobalCenter", "Disassembly", "GoodwareIndex", "StreamReassembly", "WireProof",
-                "TokenSequences", "SignatureMaking", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance", "SignatureProving",
-                argumentParser, logging, serviceLifecycle, unixSignals,
-            ],
-            swiftSettings: strict),
+        // From a critical call to the spool.
+        group(
+            "Sources/Host",
+            [
+                pure("BehaviourBlocking", ["EpitopeModel"]),
+                pure("UnwindTables"),
+                shell("ProcessInspection", ["EpitopeModel", "CProcessFiles"]),
+                shell(
+                    "SeccompBackend",
+                    ["EpitopeModel", "CProcessFiles", "CSeccomp", "BehaviourBlocking", "UnwindTables", "ProcessInspection"]),
+                .target(
+                    name: "KernelBackend",
+                    dependencies: [
+                        "EpitopeModel", "CKernelProgram", "CProcessFiles", "BehaviourBlocking", "UnwindTables", "ProcessInspection",
+                    ], swiftSettings: strict, plugins: ["KernelProgram"]),
+                shell("ProcessContext", ["EpitopeModel", "CProcessFiles", "ProcessInspection", crypto]),
+                shell(
+                    "HostPolicy",
+                    ["EpitopeModel", "CProcessFiles", "SettingsFiles", "BehaviourBlocking", "ProcessInspection", "ProcessContext"]),
+                pure("Novelty", ["EpitopeModel", crypto]),
+                shell("HostStore", ["EpitopeModel", "PacketCoding", "Novelty", grdb]),
+                shell("HostPipeline", ["EpitopeModel", "Signatures", "PacketCoding", "ProcessContext", "HostStore", logging]),
+                shell("AgentLifeCycle", ["EpitopeModel", "CPrivileges", "CProcessFiles"]),
+            ]),
 
-        // Fixtures: inert machine code and small programs that tests run. None of them is a product.
-        .target(name: "EpitopeStubs", path: "Fixtures/Stubs"),
-        .executableTarget(name: "call-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/CallStub"),
-        .executableTarget(name: "memory-program", dependencies: ["EpitopeStubs"], path: "Fixtures/MemoryProgram"),
-        .executableTarget(name: "inject-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/InjectStub"),
-        .executableTarget(name: "call-series", dependencies: ["EpitopeStubs"], path: "Fixtures/CallSeries"),
-        .executableTarget(name: "call-cost", path: "Fixtures/CallCost"),
-        .executableTarget(name: "filter-dump", path: "Fixtures/FilterDump"),
-        .target(name: "SampleNet", path: "Fixtures/SampleNet"),
-        .executableTarget(name: "sample-service", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleService"),
-        .executableTarget(name: "sample-sender", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleSender"),
-        .executableTarget(
-            name: "protect", dependencies: ["BehaviourBlocking", "EpitopeModel", "SeccompBackend"], path: "Fixtures/Protect",
-            swiftSettings: strict),
+        // From host to center to world.
+        group(
+            "Sources/Channel",
+            [
+                shell(
+                    "SecureChannel",
+                    [
+                        "EpitopeModel", "Signatures", "PacketCoding", asyncHTTPClient, crypto, nioCore, nioPosix, nioSSL, nioHTTP1,
+                        swiftASN1, x509,
+                    ])
+            ]),
 
-        // Values and frames that tests and benchmarks start from.
-        .target(name: "TestSupport", dependencies: ["EpitopeModel", "Signatures"], path: "Tests/TestSupport", swiftSettings: strict),
+        // Signatures in the languages of engines.
+        group(
+            "Sources/Rules",
+            [
+                pure("Rendering", ["EpitopeModel", "Signatures", crypto])
+            ]),
 
-        .target(
-            name: "KernelWatch", dependencies: ["BehaviourBlocking", "EpitopeModel", "KernelBackend"], path: "Tests/KernelWatch",
-            swiftSettings: strict),
+        // From packets to proven signatures.
+        group(
+            "Sources/SignatureGeneration",
+            [
+                pure("Disassembly", ["EpitopeModel", "CCapstone"]),
+                pure("StreamReassembly", ["EpitopeModel"]),
+                shell("Captures", ["EpitopeModel", "CPcap", "StreamReassembly"]),
+                pure("WireProof", ["EpitopeModel", "Signatures", "StreamReassembly"]),
+                pure("GoodwareIndex", ["Signatures"]),
+                shell("PatternScan", ["EpitopeModel", "Signatures", "CHyperscan"]),
+                shell(
+                    "GoodwareFiles",
+                    ["EpitopeModel", "Signatures", "CArchive", "StreamReassembly", "Captures", "GoodwareIndex", "PatternScan", crypto]),
+                pure("TokenSequences", ["Signatures"]),
+                pure("SignatureMaking", ["EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "TokenSequences"]),
+                shell(
+                    "SignatureProving",
+                    [
+                        "EpitopeModel", "Signatures", "Rendering", "StreamReassembly", "Captures", "WireProof", "GoodwareIndex",
+                        "GoodwareFiles", "TokenSequences", "SignatureMaking",
+                    ]),
+            ]),
 
-        // What runs in a machine of its own, with a kernel that has security hooks (Tests/KernelBackendTests/Machine).
-        .executableTarget(
-            name: "kernel-matrix", dependencies: ["BehaviourBlocking", "EpitopeModel", "KernelBackend", "TestSupport", "call-stub", "inject-stub"],
-            path: "Fixtures/KernelMatrix", swiftSettings: strict),
+        // From a report to a live rule, and to the world.
+        group(
+            "Sources/Center",
+            [
+                pure("Correlation", ["EpitopeModel", "Signatures"]),
+                shell("SuricataDelivery", ["EpitopeModel", "Signatures", "ProgramRuns", "Rendering"]),
+                shell(
+                    "CenterStore",
+                    [
+                        "EpitopeModel", "Signatures", "PacketCoding", "SettingsFiles", "Novelty", "SecureChannel", "Rendering",
+                        "TokenSequences", "SignatureMaking", "SignatureProving", "Correlation", grdb,
+                    ]),
+                shell(
+                    "CenterServer",
+                    [
+                        "EpitopeModel", "Signatures", "PacketCoding", "SecureChannel", hummingbird, httpTypes, hummingbirdCore, logging,
+                        nioCore, nioSSL, serviceLifecycle,
+                    ]),
+                shell(
+                    "LocalCenter",
+                    [
+                        "EpitopeModel", "Signatures", "PacketCoding", "SettingsFiles", "SecureChannel", "Rendering", "SignatureProving",
+                        "Correlation", "SuricataDelivery", "CenterStore", "CenterServer", logging, serviceLifecycle,
+                    ]),
+                shell(
+                    "GlobalCenter",
+                    [
+                        "EpitopeModel", "Signatures", "SettingsFiles", "SignatureProving", "Correlation", "CenterStore", "CenterServer",
+                        logging, serviceLifecycle,
+                    ]),
+            ]),
 
-        // Benchmarks and experiments. None of them is a product.
-        .target(name: "ProgramMeasure", dependencies: ["CBpf"], path: "Fixtures/ProgramMeasure"),
-        .target(name: "ProgramTrace", path: "Fixtures/ProgramTrace", swiftSettings: strict),
-        .executableTarget(
-            name: "program-cost", dependencies: ["BehaviourBlocking", "KernelBackend", "ProgramMeasure", "ProgramTrace"],
-            path: "Fixtures/ProgramCost", swiftSettings: strict, plugins: ["KernelProgram"]),
-        .executableTarget(
-            name: "signature-bench",
-            dependencies: [
-                "EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "StreamReassembly", "WireProof", "TokenSequences",
-                "SignatureMaking", "Rendering", "PacketCoding", "Correlation", "Captures", "PatternScan", "GoodwareFiles",
-                "EngineAcceptance", "SignatureProving", "EpitopeStubs", "TestSupport", argumentParser, crypto,
-            ],
-            path: "Bench/Signatures", swiftSettings: strict),
+        // The command lines.
+        group(
+            "Sources/FrontEnds",
+            [
+                shell(
+                    "HostFrontEnd",
+                    [
+                        "EpitopeModel", "BehaviourBlocking", "KernelBackend", "HostPolicy", "Novelty", "HostStore", "HostPipeline",
+                        "SecureChannel", argumentParser, logging,
+                    ]),
+                .executableTarget(
+                    name: "epitope-agent",
+                    dependencies: [
+                        "EpitopeModel", "BehaviourBlocking", "SeccompBackend", "KernelBackend", "ProcessContext", "HostPolicy",
+                        "AgentLifeCycle", "HostFrontEnd", argumentParser, logging, unixSignals,
+                    ], swiftSettings: strict),
+                .executableTarget(
+                    name: "epitope",
+                    dependencies: [
+                        "EpitopeModel", "Signatures", "PacketCoding", "BehaviourBlocking", "SeccompBackend", "KernelBackend",
+                        "ProcessContext", "HostPolicy", "HostStore", "AgentLifeCycle", "SecureChannel", "Rendering", "Disassembly",
+                        "StreamReassembly", "Captures", "WireProof", "GoodwareIndex", "PatternScan", "GoodwareFiles", "SignatureMaking",
+                        "SignatureProving", "SuricataDelivery", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter",
+                        "HostFrontEnd", argumentParser, logging, serviceLifecycle, unixSignals,
+                    ], swiftSettings: strict),
+            ]),
+
+        // Inert machine code and small programs that tests and the demonstration run. None of them is a product.
+        group(
+            "Fixtures",
+            [
+                .target(name: "EpitopeStubs", path: "Fixtures/Stubs"),
+                .executableTarget(name: "call-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/CallStub"),
+                .executableTarget(name: "memory-program", dependencies: ["EpitopeStubs"], path: "Fixtures/MemoryProgram"),
+                .executableTarget(name: "inject-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/InjectStub"),
+                .executableTarget(name: "call-series", dependencies: ["EpitopeStubs"], path: "Fixtures/CallSeries"),
+                .target(name: "SampleNet", path: "Fixtures/SampleNet"),
+                .executableTarget(name: "sample-service", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleService"),
+                .executableTarget(name: "sample-sender", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleSender"),
+            ]),
+
+        // What tests and benchmarks share.
+        group(
+            "Tests/Support",
+            [
+                shell("TestSupport", ["EpitopeModel"]),
+                shell("KernelWatch", ["EpitopeModel", "BehaviourBlocking", "KernelBackend"]),
+                shell("EngineAcceptance", ["EpitopeModel", "Signatures", "ProgramRuns", "Rendering"]),
+                .executableTarget(name: "filter-dump", path: "Tests/Support/FilterDump"),
+                .executableTarget(
+                    name: "protect", dependencies: ["EpitopeModel", "BehaviourBlocking", "SeccompBackend"], path: "Tests/Support/Protect",
+                    swiftSettings: strict),
+                .executableTarget(
+                    name: "kernel-matrix",
+                    dependencies: ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "TestSupport", "call-stub", "inject-stub"],
+                    path: "Tests/Support/KernelMatrix", swiftSettings: strict),
+            ]),
+
+        // Benchmarks, experiments, and the fuzzer. None of them is a product.
+        group(
+            "Bench",
+            [
+                .executableTarget(name: "call-cost", path: "Bench/Host/CallCost"),
+                .target(name: "ProgramMeasure", dependencies: ["CBpf"], path: "Bench/Host/ProgramMeasure"),
+                .target(name: "ProgramTrace", path: "Bench/Host/ProgramTrace", swiftSettings: strict),
+                .executableTarget(
+                    name: "program-cost", dependencies: ["BehaviourBlocking", "KernelBackend", "ProgramMeasure", "ProgramTrace"],
+                    path: "Bench/Host/ProgramCost", swiftSettings: strict, plugins: ["KernelProgram"]),
+                .target(name: "BenchSupport", path: "Bench/Support", swiftSettings: strict),
+                .executableTarget(
+                    name: "signature-bench",
+                    dependencies: [
+                        "EpitopeModel", "Signatures", "Rendering", "StreamReassembly", "Captures", "GoodwareIndex", "PatternScan",
+                        "GoodwareFiles", "TokenSequences", "SignatureMaking", "SignatureProving", "BenchSupport", argumentParser,
+                    ], path: "Bench/Signatures", swiftSettings: strict),
+                .executableTarget(
+                    name: "epitope-fuzz",
+                    dependencies: [
+                        "EpitopeModel", "Signatures", "PacketCoding", "Rendering", "Disassembly", "StreamReassembly", "Captures",
+                        "GoodwareIndex", "PatternScan", "GoodwareFiles", "TokenSequences", "SignatureMaking", "TestSupport", "BenchSupport",
+                        argumentParser, crypto,
+                    ], path: "Fuzz", swiftSettings: strict),
+            ]),
 
         // The tests, in the same order.
-        tests("EpitopeModelTests", ["EpitopeModel"]),
-        tests("BehaviourBlockingTests", ["EpitopeModel", "BehaviourBlocking"]),
-        tests("ExtractionTests", ["EpitopeModel", "Extraction"]),
-        tests("SignaturesTests", ["EpitopeModel", "Signatures"]),
-        tests("NoveltyTests", ["EpitopeModel", "Novelty"]),
-        tests("CorrelationTests", ["EpitopeModel", "Signatures", "Correlation"]),
-        tests("DisassemblyTests", ["EpitopeModel", "Disassembly"]),
-        tests("GoodwareIndexTests", ["EpitopeModel", "Signatures", "GoodwareIndex"]),
-        tests("StreamReassemblyTests", ["EpitopeModel", "StreamReassembly"]),
-        tests("WireProofTests", ["EpitopeModel", "Signatures", "StreamReassembly", "WireProof"]),
-        tests("TokenSequencesTests", ["EpitopeModel", "Signatures", "TokenSequences"]),
-        tests(
-            "SignatureMakingTests",
-            ["EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "TokenSequences", "WireProof", "SignatureMaking"]),
-        tests("RenderingTests", ["EpitopeModel", "Signatures", "Rendering"]),
-        tests("PacketCodingTests", ["EpitopeModel", "Signatures", "PacketCoding"]),
-        tests(
-            "SeccompBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "UnwindTables", "SeccompBackend", "CProcessFiles", "CSeccomp", "EpitopeStubs", "call-stub", "filter-dump", "memory-program", "protect", "sample-service"]),
-        tests(
-            "KernelBackendTests",
-            ["EpitopeModel", "BehaviourBlocking", "Extraction", "SystemCalls", "KernelBackend", "KernelWatch", "CKernelProgram", "HostPolicy", "ProgramTrace", "EpitopeStubs", "call-stub", "inject-stub", "kernel-matrix", "memory-program"]),
-        tests("OrdinaryWorkTests", ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "KernelWatch", "HostPolicy", "epitope"]),
-        tests("HostPolicyTests", ["EpitopeModel", "BehaviourBlocking", "HostPolicy"]),
-        tests("AgentLifeCycleTests", ["EpitopeModel", "AgentLifeCycle", "HostFrontEnd", "KernelBackend"]),
-        tests("AgentTests", ["EpitopeModel", "PacketCoding", "AgentLifeCycle", "HostStore", "EpitopeStubs", "epitope", "epitope-agent", "call-series", "call-stub"]),
-        tests("AgentServiceTests", ["epitope-agent", "call-stub"]),
-        tests("HostParametersTests", ["EpitopeModel", "SystemCalls", "HostParameters", crypto]),
-        tests("HostStoreTests", ["EpitopeModel", "Novelty", "PacketCoding", "HostStore", grdb]),
-        tests("HostPipelineTests", ["EpitopeModel", "Signatures", "Novelty", "PacketCoding", "HostParameters", "HostStore", "HostPipeline", logging]),
-        tests("SecureChannelTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "CenterServer", "Signatures", crypto, x509, swiftASN1, logging, nioCore, nioPosix, nioSSL, nioHTTP1, asyncHTTPClient, serviceLifecycle]),
-        tests("CapturesTests", ["EpitopeModel", "StreamReassembly", "Captures"]),
-        tests("PatternScanTests", ["EpitopeModel", "Signatures", "PatternScan"]),
-        tests(
-            "GoodwareFilesTests",
-            ["EpitopeModel", "Signatures", "GoodwareIndex", "StreamReassembly", "Captures", "PatternScan", "GoodwareFiles"]),
-        tests("EngineAcceptanceTests", ["EpitopeModel", "Signatures", "Rendering", "EngineAcceptance"]),
-        tests(
-            "SignatureProvingTests",
+        group(
+            "Tests/Model",
             [
-                "EpitopeModel", "Signatures", "GoodwareIndex", "StreamReassembly", "WireProof", "TokenSequences", "SignatureMaking",
-                "Rendering", "PacketCoding", "Captures", "PatternScan", "GoodwareFiles", "EngineAcceptance", "SignatureProving",
+                tests("EpitopeModelTests", ["EpitopeModel"]),
+                tests("SignaturesTests", ["EpitopeModel", "Signatures"]),
+                tests("PacketCodingTests", ["EpitopeModel", "Signatures", "PacketCoding"]),
             ]),
-        tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
-        tests("EndToEndTests", ["EpitopeModel", "Signatures", "Rendering", "PacketCoding", "CSeccomp", "epitope", "epitope-agent", "call-series", "call-stub", "sample-sender", "sample-service", grdb]),
-        tests("CenterTests", ["EpitopeModel", "SettingsFiles", "Signatures", "GoodwareIndex", "GoodwareFiles", "SignatureMaking", "SignatureProving", "Correlation", "Rendering", "PacketCoding", "SecureChannel", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", "SuricataDelivery", grdb, logging, serviceLifecycle]),
-    ]
+
+        group(
+            "Tests/Host",
+            [
+                tests("BehaviourBlockingTests", ["EpitopeModel", "BehaviourBlocking"]),
+                tests(
+                    "SeccompBackendTests",
+                    [
+                        "EpitopeModel", "CProcessFiles", "CSeccomp", "BehaviourBlocking", "UnwindTables", "ProcessInspection",
+                        "SeccompBackend", "call-stub", "filter-dump", "memory-program", "protect", "sample-service",
+                    ]),
+                tests(
+                    "KernelBackendTests",
+                    [
+                        "EpitopeModel", "CKernelProgram", "BehaviourBlocking", "ProcessInspection", "KernelBackend", "HostPolicy",
+                        "KernelWatch", "ProgramTrace", "call-stub", "inject-stub", "kernel-matrix", "memory-program",
+                    ]),
+                tests("ProcessContextTests", ["EpitopeModel", "ProcessInspection", "ProcessContext", crypto]),
+                tests("HostPolicyTests", ["EpitopeModel", "BehaviourBlocking", "HostPolicy"]),
+                tests("NoveltyTests", ["EpitopeModel", "Novelty"]),
+                tests("HostStoreTests", ["EpitopeModel", "PacketCoding", "Novelty", "HostStore", grdb]),
+                tests(
+                    "HostPipelineTests", ["EpitopeModel", "Signatures", "ProcessContext", "Novelty", "HostStore", "HostPipeline", logging]),
+                tests("AgentLifeCycleTests", ["EpitopeModel", "KernelBackend", "AgentLifeCycle", "HostFrontEnd"]),
+            ]),
+
+        group(
+            "Tests/Channel",
+            [
+                tests(
+                    "SecureChannelTests",
+                    [
+                        "EpitopeModel", "Signatures", "PacketCoding", "SecureChannel", "CenterServer", asyncHTTPClient, crypto, logging,
+                        nioCore, nioPosix, nioSSL, nioHTTP1, serviceLifecycle, swiftASN1, x509,
+                    ])
+            ]),
+
+        group(
+            "Tests/Rules",
+            [
+                tests("RenderingTests", ["EpitopeModel", "Signatures", "Rendering"]),
+                tests("EngineAcceptanceTests", ["EpitopeModel", "Signatures", "Rendering", "EngineAcceptance"]),
+            ]),
+
+        group(
+            "Tests/SignatureGeneration",
+            [
+                tests("DisassemblyTests", ["EpitopeModel", "Disassembly"]),
+                tests("StreamReassemblyTests", ["EpitopeModel", "StreamReassembly"]),
+                tests("CapturesTests", ["EpitopeModel", "StreamReassembly", "Captures"]),
+                tests("WireProofTests", ["WireProof"]),
+                tests("GoodwareIndexTests", ["EpitopeModel", "Signatures", "GoodwareIndex"]),
+                tests("PatternScanTests", ["EpitopeModel", "Signatures", "PatternScan"]),
+                tests("GoodwareFilesTests", ["EpitopeModel", "Signatures", "GoodwareIndex", "GoodwareFiles"]),
+                tests("TokenSequencesTests", ["Signatures", "TokenSequences"]),
+                tests("SignatureMakingTests", ["EpitopeModel", "Signatures", "Disassembly", "TokenSequences", "SignatureMaking"]),
+                tests(
+                    "SignatureProvingTests",
+                    ["EpitopeModel", "Signatures", "GoodwareIndex", "GoodwareFiles", "SignatureMaking", "SignatureProving"]),
+            ]),
+
+        group(
+            "Tests/Center",
+            [
+                tests("CorrelationTests", ["EpitopeModel", "Signatures", "Correlation"]),
+                tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
+                tests(
+                    "CenterTests",
+                    [
+                        "EpitopeModel", "Signatures", "SettingsFiles", "SecureChannel", "Rendering", "SignatureProving", "Correlation",
+                        "SuricataDelivery", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", grdb, logging, serviceLifecycle,
+                    ]),
+            ]),
+
+        group(
+            "Tests/System",
+            [
+                tests(
+                    "AgentTests",
+                    [
+                        "EpitopeModel", "PacketCoding", "HostStore", "AgentLifeCycle", "EpitopeStubs", "epitope", "epitope-agent",
+                        "call-series", "call-stub",
+                    ]),
+                tests("AgentServiceTests", ["epitope-agent", "call-stub"]),
+                tests("OrdinaryWorkTests", ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "HostPolicy", "KernelWatch", "epitope"]),
+                tests(
+                    "EndToEndTests",
+                    [
+                        "EpitopeModel", "Signatures", "PacketCoding", "CSeccomp", "Rendering", "epitope", "epitope-agent", "call-series",
+                        "call-stub", "sample-sender", "sample-service", grdb,
+                    ]),
+            ]),
+    ].flatMap { $0 }
 )

@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ArgumentParser
 
 /// The experiments and benchmarks of signatures: `make bench-signatures` runs them in turn.
 ///
 /// Each subcommand prints tables with the published figures beside ours, and last a line `KEY name=value ...` that
-/// `Bench/bench-signatures` collects.
+/// `Bench/Signatures/bench-signatures` collects.
 @main
 struct SignatureBench: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -13,7 +15,5 @@ struct SignatureBench: AsyncParsableCommand {
             VariationExperiment.self,
             GoodwareExperiment.self,
             SpeedExperiment.self,
-            FuzzExperiment.self,
-            FuzzWorker.self,
         ])
 }

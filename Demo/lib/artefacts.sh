@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # What is kept: everything a reader needs to check the demonstration by hand, and no private key.
 
 # The bytes of the first content of a rules file, as "aa bb cc".

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # The attacker: one datagram, the same bytes each time. The inert stub in it sends itself once to the attacker's own
 # address and returns.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # The centers: one for each site, and the global one. Everything here goes through the `epitope` command.
 
 # What each center is called, where it listens, and the namespace it runs in.

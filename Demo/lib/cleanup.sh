@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # Nothing stays behind. The demonstration runs in a process and a mount namespace of its own: when its first process
 # ends, however it ends, the kernel ends every other one, and with them the network namespaces and mounts.
 # This file is the view from outside: it asks the system whether that is so.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # The hosts: enrolment, the sample service (protected or not), and plain receivers.
 
 service_port=9434

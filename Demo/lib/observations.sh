@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # What the parts of Epitope tell about themselves, read back for the time line.
 
 # event_us CENTER STEP [DETAIL]: when a center first took that step (and its detail matches), microseconds since 1970.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # Processes of the demonstration: each is started by name, logs to its own file, and is ended by its own id.
 
 declare -A process_ids=()

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # The steps that both forms of the demonstration take, and how a form ends.
 
 finish() {

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # Suricata, inline at each site's gateway over AF_PACKET: what comes in at one side goes out at the other unless a rule
 # drops it.
 

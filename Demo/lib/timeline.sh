@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # The time line: one row for each step, with what proves it. Times are milliseconds since the datagram left; rows from
 # before that carry none.
 

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # The networks, all of them namespaces of this run's own:
 #
 #                  10.77.10.0/24                    +-- host-1  .11   --+  10.77.1.0/24

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /* Makes COUNT blocked calls, one every PAUSE milliseconds, each from a page of code that differs from the others, so
  * that each is a new packet with a signature of its own. Every call tries to send one byte to a port on loopback.
  * The pages are kept, so that each call has an address of its own: calls from one address are reported at most

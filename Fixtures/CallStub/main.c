@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /* Places an inert stub in unbacked memory of one kind and has it make one call to loopback, so that tests can see
  * what behaviour blocking holds of it.
  *

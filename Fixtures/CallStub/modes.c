@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /* Ways of being a process, and of being hard to look at. */
 #include "call_stub.h"
 

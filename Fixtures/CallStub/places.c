@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /* Where code can be put. */
 #include "call_stub.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /* io_uring, as far as the stub's calls need it. */
 #include "call_stub.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /* Writes an inert stub into another process, its own child, which runs it once: what reaches into a process from outside
  * must be found there.
  *

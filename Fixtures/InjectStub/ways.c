@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /* How another process's memory can be written. */
 #include "inject_stub.h"
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /* Runs a copy of itself from memory, as container runtimes do, and has that send one datagram to loopback.
  *
  *   memory-program sealed|unsealed|altered plain|injected PORT

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /* A 32-bit program without a library, built by the test that runs it: clang -m32 -nostdlib -static. It makes a connect
  * to 127.0.0.1:9 from its own image, directly and through socketcall, then the same from two stubs in a page of executable
  * memory, one of which makes the call by itself and one by the image's function, and exits with the number of the latter

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /* The demonstration's attacker: sends the inert stub, or a benign greeting, and says when.
  *
  *   sample-sender hello HOST:PORT                           sends "hello" and waits a second for the answer

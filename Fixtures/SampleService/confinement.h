@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /* Where the sample service may run what it receives. It is a service with a hole on purpose, so it refuses every
  * place where anything but the demonstration could reach it or be reached by what it runs. */
 #pragma once

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /* A service with a hole, for the demonstration and nothing else: it runs what it receives.
  *
  *   sample-service ADDRESS:PORT                 runs each datagram that doesn't begin with "hello"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/common.sh"
 # apt renews packages in a chroot: an overlay of the machine's own root, so that only what changes is written. Meanwhile
 # a program with code of its own making works on in there, though its libraries have been replaced.

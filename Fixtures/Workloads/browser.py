@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Serves pages that keep a browser's compilers busy, until their scripts have sent their results; prints those.
 
 usage: browser.py PORT-FILE

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/common.sh"
 # Debian's command is a script that waits for this.
 browser=/usr/lib/chromium/chromium-headless-shell

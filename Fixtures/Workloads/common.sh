@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # Sourced by the workloads. Usage: WORKLOAD.sh FOLDER
 set -euo pipefail
 workloads=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

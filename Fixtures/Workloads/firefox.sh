@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/common.sh"
 command -v firefox-esr >/dev/null || leave_out 'firefox-esr is not installed: its package can not be had here'
 python3 "$workloads/browser.py" port &

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/common.sh"
 export GOCACHE="${EPITOPE_GO_CACHE:-$PWD/cache}" GOPATH="$PWD/path" GOFLAGS=-mod=mod GO111MODULE=off GOTOOLCHAIN=local
 cat >work.go <<'GO'

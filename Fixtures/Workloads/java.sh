@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/common.sh"
 cat >Work.java <<'JAVA'
 import com.sun.net.httpserver.HttpServer;

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/common.sh"
 # What a container is made of: namespaces, an overlay as its root, and a program in it that makes code at run time.
 mkdir upper work root

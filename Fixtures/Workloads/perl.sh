@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/common.sh"
 cat >work.pl <<'PL'
 use strict; use warnings; use IO::Socket::INET; use Socket;

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/common.sh"
 # The server's programs are beside the client's, or where Debian keeps each version's.
 PATH="$PATH:$(printf '%s:' /usr/lib/postgresql/*/bin)"

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/common.sh"
 # cffi comes with Debian's python3, which need not be the first in the path.
 for python in python3 /usr/bin/python3; do "$python" -c 'import cffi' 2>/dev/null && break; done

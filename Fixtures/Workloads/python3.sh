@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/common.sh"
 cat >work.py <<'PY'
 import ctypes, http.server, json, multiprocessing, socket, subprocess, threading, urllib.request

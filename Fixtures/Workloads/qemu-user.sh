@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/common.sh"
 # The machine's own programs, translated by QEMU: every instruction of theirs runs as code that is made at run time.
 cat >work.pl <<'PL'

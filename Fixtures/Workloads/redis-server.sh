@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/common.sh"
 port=$(free_port)
 redis-server --port "$port" --bind 127.0.0.1 --dir "$PWD" --save '' --appendonly yes --daemonize no >log 2>&1 &

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/common.sh"
 [ "$(id -u)" = 0 ] || leave_out 'runc needs root'
 mkdir -p rootfs/bin rootfs/proc rootfs/dev rootfs/sys rootfs/tmp

@@ -1,4 +1,5 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
 . "$(dirname "$0")/common.sh"
 port=$(free_port)
 ssh-keygen -q -t ed25519 -N '' -f host_key

@@ -1,4 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ArgumentParser
+import BenchSupport
 import EpitopeModel
 import Foundation
 import GoodwareFiles
@@ -31,11 +34,13 @@ struct GoodwareExperiment: AsyncParsableCommand {
         let prover = SignatureProver(ProvingMaterial(goodware: file))
         Report.table(
             "The index of \(option.tree)", ["files", "MB", "distinct MB", "index MB", "bytes per 32", "MB/s"],
-            [[
-                "\(file.fileCount)", "\(file.index.corpusBytes / 1_000_000)", "\(file.distinctBytes / 1_000_000)",
-                "\(file.size / 1_000_000)", Report.decimal(file.bytesPer32, digits: 2),
-                built.map { Report.decimal($0.megabytesPerSecond, digits: 0) } ?? "was there",
-            ]])
+            [
+                [
+                    "\(file.fileCount)", "\(file.index.corpusBytes / 1_000_000)", "\(file.distinctBytes / 1_000_000)",
+                    "\(file.size / 1_000_000)", Report.decimal(file.bytesPer32, digits: 2),
+                    built.map { Report.decimal($0.megabytesPerSecond, digits: 0) } ?? "was there",
+                ]
+            ])
         let (signatures, planted) = try InertPackets.signatures(count, prover, seed: seed)
         let witnesses = try Witnesses(signatures: signatures, planted: planted)
         let hits = try witnesses.seek(in: option.tree, clamscanTree: quick ? "/usr/sbin" : clamscanTree ?? option.tree)

@@ -1,4 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ArgumentParser
+import BenchSupport
 import Foundation
 import GoodwareFiles
 import GoodwareIndex

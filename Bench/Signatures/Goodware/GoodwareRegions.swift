@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BenchSupport
 import Foundation
 
 /// Regions cut at random from the machine's own files: as often from the C library, interpreters, web pages and other
@@ -38,8 +41,10 @@ struct GoodwareRegions {
     private static func kind(_ path: String) -> String {
         let name = path.split(separator: "/").last.map(String.init) ?? path
         if name == "libc.so.6" || name.hasPrefix("libc-") || name == "libc.a" || name.hasPrefix("ld-linux") { return "the C library" }
-        if ["perl", "python", "bash", "dash", "node", "ruby", "php", "lua", "gawk", "mawk", "libpython", "libperl"].contains(where: name.hasPrefix),
-            path.contains("/bin/") || name.contains(".so") || name.hasPrefix("lib") && name.hasSuffix(".a") {
+        if ["perl", "python", "bash", "dash", "node", "ruby", "php", "lua", "gawk", "mawk", "libpython", "libperl"].contains(
+            where: name.hasPrefix),
+            path.contains("/bin/") || name.contains(".so") || name.hasPrefix("lib") && name.hasSuffix(".a")
+        {
             return "interpreters"
         }
         if [".html", ".htm", ".css", ".js", ".svg"].contains(where: name.hasSuffix) { return "web pages and what they load" }

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BenchSupport
 import EpitopeModel
 import Signatures
 import TokenSequences
@@ -46,8 +49,10 @@ enum AllergyExperiment {
             let samples = (0..<attackSamples).map { _ in
                 AttackFamily.scatter([future.run], over: random.bytes(200...400), &random)
             }
-            advanced = row(
-                "advanced: a run that the pool lacks", samples, BenignPool(streams: rest), web, at: "at the web service").1
+            advanced =
+                row(
+                    "advanced: a run that the pool lacks", samples, BenignPool(streams: rest), web, at: "at the web service"
+                ).1
             _ = row("advanced: a run that the pool lacks", samples, BenignPool(streams: rest), other, at: "at another service")
         }
         Report.table(

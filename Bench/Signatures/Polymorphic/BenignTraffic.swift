@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BenchSupport
 import Captures
 import EpitopeModel
 import StreamReassembly
@@ -36,7 +39,7 @@ struct BenignTraffic: Sendable {
         self.origin = origin
     }
 
-    /// Reads the captures that `Bench/benign-traffic` made: each file is named for the kind of its streams.
+    /// Reads the captures that `Bench/Signatures/benign-traffic` made: each file is named for the kind of its streams.
     init(captures folder: String, mostStreams: Int, seed: UInt64) throws {
         var streams: [BenignStream] = []
         let kinds: [(String, BenignStream.Kind)] = [

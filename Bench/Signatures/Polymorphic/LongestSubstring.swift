@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Signatures
 
 /// The signatures of the first generators (Honeycomb, Autograph, EarlyBird), as Polygraph measured them: the longest

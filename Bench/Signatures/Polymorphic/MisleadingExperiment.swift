@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BenchSupport
 import TokenSequences
 
 /// What attackers do to mislead the generator: planted runs that are dropped later, outliers, poisoned pools.

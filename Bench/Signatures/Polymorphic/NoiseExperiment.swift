@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BenchSupport
 import TokenSequences
 
 /// False negatives and false positives with noise in the suspicious pool.

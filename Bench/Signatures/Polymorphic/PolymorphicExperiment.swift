@@ -1,10 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ArgumentParser
+import BenchSupport
 
 struct PolymorphicExperiment: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "polymorphic", abstract: "Signatures of polymorphic streams: missed variants and hits on benign streams.")
 
-    @Option(help: "The folder of captures that Bench/benign-traffic made; without it the benign streams are generated.")
+    @Option(help: "The folder of captures that Bench/Signatures/benign-traffic made; without it the benign streams are generated.")
     var captures: String?
     @Option(help: "How many MiB of the machine's own files signatures are sought in; 0: none.")
     var files = 200
@@ -17,7 +20,8 @@ struct PolymorphicExperiment: AsyncParsableCommand {
 
     func run() async throws {
         if captures != nil { Report.progress("reading the captures") }
-        let traffic = try captures.map { try BenignTraffic(captures: $0, mostStreams: quick ? 1500 : 8000, seed: seed) }
+        let traffic =
+            try captures.map { try BenignTraffic(captures: $0, mostStreams: quick ? 1500 : 8000, seed: seed) }
             ?? BenignTraffic(
                 SyntheticTraffic.streams(quick ? 1000 : 4000, seed: seed), origin: "GENERATED HERE, not real: no captures were given",
                 seed: seed)

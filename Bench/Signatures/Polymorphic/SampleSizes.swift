@@ -1,9 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BenchSupport
 import Signatures
 
 /// False negatives and false positives by the number of samples, without noise.
 enum SampleSizes {
     /// - Parameter fewest: trials of fewer samples are in the table and not in the worst figures.
-    static func run(_ laboratory: Laboratory, sizes: [Int], fewest: Int, noiseShare: Double, files: MachineFiles?) -> (all: Worst, enough: Worst) {
+    static func run(_ laboratory: Laboratory, sizes: [Int], fewest: Int, noiseShare: Double, files: MachineFiles?) -> (
+        all: Worst, enough: Worst
+    ) {
         var (all, enough) = (Worst(), Worst())
         var rows: [[String]] = []
         var shown: [[String]] = []
@@ -48,7 +53,10 @@ enum SampleSizes {
         Report.table(
             "By number of samples: \(laboratory.variants) unseen variants (FN), held-out benign streams (FP)"
                 + (files.map { ", hits in \($0.summary)" } ?? ""),
-            ["attack", "samples", "signatures", "provable", "FN %", "FP HTTP %", "FP DNS %", "FP binary %", "files hit", "made in ms", "published"], rows)
+            [
+                "attack", "samples", "signatures", "provable", "FN %", "FP HTTP %", "FP DNS %", "FP binary %", "files hit", "made in ms",
+                "published",
+            ], rows)
         Report.remark(
             """
             "The tokens" is what a generator that knew the attack would make: its invariant tokens in their order, no bounds

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BenchSupport
 import EpitopeModel
 
 /// Generated streams in the shape of HTTP, DNS and binary traffic, for runs without captures. They vary less than real
@@ -34,7 +37,8 @@ enum SyntheticTraffic {
     }
 
     private static func response(_ random: inout SeededRandom) -> [UInt8] {
-        let body = Bool.random(using: &random)
+        let body =
+            Bool.random(using: &random)
             ? random.bytes(200...4000)
             : Array((0..<200).map { _ in words.randomElement(using: &random) ?? "" }.joined(separator: " ").utf8)
         let head = "HTTP/1.1 200 OK\r\nServer: nginx\r\nContent-Length: \(body.count)\r\nContent-Type: text/html\r\n\r\n"

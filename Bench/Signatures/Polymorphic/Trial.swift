@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BenchSupport
 import EpitopeModel
 import Signatures
 import TokenSequences
@@ -32,9 +35,10 @@ struct Trial {
                     strategy: sequence.arrangement == .sequence ? .tokenSequence : .conjunction, samples: sequence.covered.count,
                     reasons: sequence.reasons))
         }
-        provable = zip(signatures, made).filter { signature, sequence in
-            Proof(of: signature, samples: sequence.covered.filter(samples.indices.contains).map { samples[$0] }).passed
-        }.count
+        provable =
+            zip(signatures, made).filter { signature, sequence in
+                Proof(of: signature, samples: sequence.covered.filter(samples.indices.contains).map { samples[$0] }).passed
+            }.count
     }
 
     func matches(_ bytes: [UInt8]) -> Bool {

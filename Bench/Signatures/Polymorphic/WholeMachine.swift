@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BenchSupport
 import Foundation
 import PatternScan
 import Signatures
@@ -35,9 +38,11 @@ final class MadeSignatures {
         Report.table(
             "The signatures of all trials of enough samples and at most half noise, in all files below \(folder)",
             ["signatures", "that a proof takes", "files", "MB", "hit a file", "hit one, and a proof takes them"],
-            [[
-                "\(sought.count)", "\(isProvable.count { $0 })", "\(files)", "\(bytes / 1_000_000)", "\(hit.count)", "\(provable)",
-            ]])
+            [
+                [
+                    "\(sought.count)", "\(isProvable.count { $0 })", "\(files)", "\(bytes / 1_000_000)", "\(hit.count)", "\(provable)",
+                ]
+            ])
         return (hit.count, provable)
     }
 }

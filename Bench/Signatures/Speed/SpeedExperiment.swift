@@ -1,4 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ArgumentParser
+import BenchSupport
 import EpitopeModel
 import Foundation
 import GoodwareFiles
@@ -39,14 +42,16 @@ struct SpeedExperiment: AsyncParsableCommand {
                 ["index query, ns a window", Report.decimal(query, digits: 0), "2000"],
             ])
         let hundred = sequences()
-        let (signatures, planted) = try InertPackets.signatures(quick ? 100 : 1000, SignatureProver(ProvingMaterial(goodware: file)), seed: seed)
+        let (signatures, planted) = try InertPackets.signatures(
+            quick ? 100 : 1000, SignatureProver(ProvingMaterial(goodware: file)), seed: seed)
         let throughput = try VerifyThroughput(signatures: signatures, planted: planted, size: (quick ? 100 : 1000) << 20)
             .run(files: MachineFiles.paths(seed: seed))
-        Report.keys([
-            ("packet_us", Report.decimal(packet.median, digits: 0)), ("tokens100_ms", Report.decimal(hundred, digits: 1)),
-            ("index_mb_s", Report.decimal(built?.megabytesPerSecond ?? .nan, digits: 0)),
-            ("index_bytes_per_32", Report.decimal(file.bytesPer32, digits: 2)), ("query_ns", Report.decimal(query, digits: 0)),
-        ] + throughput.map { ("\($0.name == "epitope" ? "verify" : $0.name)_mb_s", Report.decimal($0.megabytesPerSecond, digits: 0)) })
+        Report.keys(
+            [
+                ("packet_us", Report.decimal(packet.median, digits: 0)), ("tokens100_ms", Report.decimal(hundred, digits: 1)),
+                ("index_mb_s", Report.decimal(built?.megabytesPerSecond ?? .nan, digits: 0)),
+                ("index_bytes_per_32", Report.decimal(file.bytesPer32, digits: 2)), ("query_ns", Report.decimal(query, digits: 0)),
+            ] + throughput.map { ("\($0.name == "epitope" ? "verify" : $0.name)_mb_s", Report.decimal($0.megabytesPerSecond, digits: 0)) })
     }
 
     /// - Parameter isRanked: whether all candidates are made and ranked, as where the caller window fails.
@@ -61,7 +66,9 @@ struct SpeedExperiment: AsyncParsableCommand {
             let best = isRanked ? prover.ranked(for: [sample]).first?.signature : nil
             let outcome = prover.prove([sample], given: best ?? given)
             times.append(started.duration(to: clock.now).milliseconds * 1000)
-            guard !outcome.proven.isEmpty else { throw ValidationError("an inert packet gave no signature: \(String(describing: outcome.failed))") }
+            guard !outcome.proven.isEmpty else {
+                throw ValidationError("an inert packet gave no signature: \(String(describing: outcome.failed))")
+            }
         }
         return (times.sorted()[times.count / 2], times.max() ?? 0)
     }

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BenchSupport
 import Foundation
 import Signatures
 
@@ -33,7 +36,8 @@ struct VerifyThroughput {
                 isHit: { $0.contains(tree.path) && $0.contains("planted-") }),
             Engine(name: "yara", words: ["yara", "-r", "-w", "-N", "-p", "2", rules.yara], isParallel: true, isHit: { !$0.isEmpty }),
             Engine(
-                name: "clamscan", words: ["clamscan", "-r", "-i", "--no-summary", "--max-filesize=2000M", "--max-scansize=2000M", "-d", rules.ndb],
+                name: "clamscan",
+                words: ["clamscan", "-r", "-i", "--no-summary", "--max-filesize=2000M", "--max-scansize=2000M", "-d", rules.ndb],
                 isParallel: false, isHit: { $0.hasSuffix("FOUND") }),
         ]
         var rows: [[String]] = []

@@ -1,4 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import ArgumentParser
+import BenchSupport
 import EpitopeModel
 import GoodwareIndex
 import SignatureMaking
@@ -60,7 +63,10 @@ struct VariationExperiment: AsyncParsableCommand {
         Report.table(
             "Recall of the chosen signatures, averaged over the \(CodeTemplate.all.count) templates", ["seen", "recall %"],
             sizes.map { ["\($0)", average($0)] })
-        Report.keys([("variation_recall", average(10)), ("variation_recall_5", average(5)), ("variation_recall_2", average(2)), ("variation_recall_1", average(1))])
+        Report.keys([
+            ("variation_recall", average(10)), ("variation_recall_5", average(5)), ("variation_recall_2", average(2)),
+            ("variation_recall_1", average(1)),
+        ])
     }
 
     /// In the order of rank, whatever matches a sample that none before it matched.

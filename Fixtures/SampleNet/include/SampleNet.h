@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /* What the demonstration's sample programs share: addresses as text, and the time that their lines carry. */
 #pragma once
 

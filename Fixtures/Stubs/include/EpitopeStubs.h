@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /* Inert machine code for tests and the demonstration: each stub makes one call and returns. No stub changes memory,
  * hides, spreads or runs anything else; the datagram stub sends to the one address that the test wrote into it, which
  * is loopback or a network namespace of the test's own. x86-64, position independent, System V calling convention. */

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BenchSupport
+import Foundation
+
+/// Feeds one parser for a time: starts workers, sees them crash or hang, keeps the inputs that did it, and goes on
+/// behind them.
+struct FuzzCampaign {
+    struct Outcome {
+        var inputs = 0
+        var accepted = 0
+        var refused: [(code: String, count: Int)] = []
+        var crashes = 0
+        var hangs = 0
+        var seconds = 0.0
+    }
+
+    /// After so many crashes and hangs the rest says nothing new.
+    private static let mostFailures = 20
+    /// In seconds: no honest input takes as long.
+    private static let longestInput = 10.0
+
+    let parser: FuzzParser
+    let seed: UInt64
+    let seconds: Double
+    /// `nil`: no bound but the time.
+    let inputs: Int?
+    let scratch: FuzzScratch
+    /// Where inputs that crash or hang are kept.
+    let crashFolder: String
+
+    func run() throws -> Outcome {
+        try scratch.keep(seeds: try parser.seeds(scratch))
+        let made = FuzzInputs(parser: parser, seeds: try scratch.keptSeeds(), seed: seed)
+        let counters = scratch.file("progress")
+        try FuzzProgress.create(at: counters)
+        var outcome = Outcome()
+        var next = 0
+        let started = ContinuousClock.now
+        func elapsed() -> Double { started.duration(to: .now).milliseconds / 1000 }
+        while elapsed() < seconds, next < inputs ?? .max, outcome.crashes + outcome.hangs < Self.mostFailures {
+            let worker = try FuzzProcess(
+                parser: parser.name, seed: seed, first: next, count: (inputs ?? .max) - next, seconds: seconds - elapsed(),
+                scratch: scratch)
+            let ending = try worker.watch(counters: counters, longestInput: Self.longestInput)
+            let current = try FuzzProgress.read(counters).current
+            guard ending != .finished else {
+                next = max(next, current.map { $0 + 1 } ?? 0)
+                break
+            }
+            guard let current, current >= next else {
+                throw FuzzProcess.Unstartable(parser: parser.name, why: worker.lastWords)
+            }
+            let isHang = ending == .hung
+            if isHang { outcome.hangs += 1 } else { outcome.crashes += 1 }
+            try keep(made.input(current), number: current, "\(isHang ? "hang" : "crash") (\(ending)): \(worker.lastWords)")
+            next = current + 1
+        }
+        let tally = try FuzzProgress.read(counters)
+        outcome.inputs = next
+        outcome.accepted = tally.accepted
+        outcome.refused = tally.refused
+        outcome.seconds = elapsed()
+        return outcome
+    }
+
+    private func keep(_ input: [UInt8], number: Int, _ what: String) throws {
+        let path = try FuzzScratch(crashFolder).write(input, to: "\(parser.name)-\(number).bin")
+        Report.line("  \(parser.name) input \(number), \(input.count) bytes: \(what)\n    kept as \(path)")
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// What a worker has done, in a file that both it and its parent see: it outlives the worker's crash.
+///
+/// The file: the number of the input that is being read plus one (0: none yet), how many were accepted, how many bytes
+/// all had, then for each code of refusal its count and its name, 48 bytes that end in NUL. Numbers are of 64 bits.
+struct FuzzProgress {
+    struct Tally {
+        /// The input that was read last, or is being read; `nil` before the first.
+        var current: Int?
+        var accepted: Int
+        /// By code, the most frequent first.
+        var refused: [(code: String, count: Int)]
+    }
+
+    private static let codes = 64
+    private static let nameLength = 48
+    private static let entry = 8 + nameLength
+    private static let header = 16
+    private static let length = header + codes * entry
+
+    private let memory: UnsafeMutableRawPointer
+
+    /// Makes the file, all zero.
+    static func create(at path: String) throws {
+        try Data(count: length).write(to: URL(fileURLWithPath: path))
+    }
+
+    /// The worker's side. The mapping lasts as long as the process.
+    init(mapping path: String) throws {
+        let descriptor = open(path, O_RDWR | O_CLOEXEC)
+        guard descriptor >= 0, let memory = mmap(nil, Self.length, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0),
+            memory != MAP_FAILED
+        else { throw POSIXError(POSIXErrorCode(rawValue: errno) ?? .EIO) }
+        close(descriptor)
+        self.memory = memory
+    }
+
+    func begin(_ number: Int) {
+        memory.storeBytes(of: UInt64(number) + 1, as: UInt64.self)
+    }
+
+    func accept() { add(1, at: 8) }
+
+    /// Codes beyond the 64th are not told apart.
+    func refuse(_ code: String) {
+        let name = Array(code.utf8.prefix(Self.nameLength - 1))
+        for index in 0..<Self.codes {
+            let place = Self.header + index * Self.entry
+            let held = UnsafeRawBufferPointer(start: memory + place + 8, count: Self.nameLength).prefix { $0 != 0 }
+            if held.isEmpty { (memory + place + 8).copyMemory(from: name, byteCount: name.count) }
+            if held.isEmpty || held.elementsEqual(name) || index == Self.codes - 1 {
+                add(1, at: place)
+                return
+            }
+        }
+    }
+
+    private func add(_ count: UInt64, at offset: Int) {
+        memory.storeBytes(of: memory.load(fromByteOffset: offset, as: UInt64.self) &+ count, toByteOffset: offset, as: UInt64.self)
+    }
+
+    /// The parent's side.
+    static func read(_ path: String) throws -> Tally {
+        let data = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
+        guard data.count == length else { throw POSIXError(.EIO) }
+        func number(at offset: Int) -> Int {
+            data.withUnsafeBytes { Int(truncatingIfNeeded: $0.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
+        }
+        var refused: [(code: String, count: Int)] = []
+        for place in stride(from: header, to: length, by: entry) where number(at: place) > 0 {
+            let name = data[(place + 8)..<(place + entry)].prefix { $0 != 0 }
+            refused.append((String(decoding: name, as: UTF8.self), number(at: place)))
+        }
+        let published = number(at: 0)
+        return Tally(
+            current: published > 0 ? published - 1 : nil, accepted: number(at: 8), refused: refused.sorted { $0.count > $1.count })
+    }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// The folder that one parser's inputs, indexes and counters lie in.
+struct FuzzScratch: Sendable {
+    let path: String
+
+    init(_ path: String) throws {
+        self.path = path
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+    }
+
+    func file(_ name: String) -> String { "\(path)/\(name)" }
+
+    /// Writes a file and gives its path.
+    func write(_ bytes: [UInt8], to name: String) throws -> String {
+        try Data(bytes).write(to: URL(fileURLWithPath: file(name)))
+        return file(name)
+    }
+
+    func folder(_ name: String) throws -> FuzzScratch { try FuzzScratch(file(name)) }
+
+    func remove(_ name: String) {
+        try? FileManager.default.removeItem(atPath: file(name))
+    }
+
+    /// Keeps seeds for the workers, which all must start from the same: some hold times, or inodes.
+    func keep(seeds: [[UInt8]]) throws {
+        let folder = try folder("seeds")
+        for (index, seed) in seeds.enumerated() { _ = try folder.write(seed, to: "\(index)") }
+    }
+
+    /// The seeds that ``keep(seeds:)`` kept.
+    func keptSeeds() throws -> [[UInt8]] {
+        let folder = file("seeds")
+        return try FileManager.default.contentsOfDirectory(atPath: folder).compactMap(Int.init).sorted().map {
+            [UInt8](try Data(contentsOf: URL(fileURLWithPath: "\(folder)/\($0)")))
+        }
+    }
+
+    /// The best place for many small files: memory, where it is to be had.
+    static func fresh() -> String {
+        let memory = "/dev/shm"
+        let parent = FileManager.default.isWritableFile(atPath: memory) ? memory : FileManager.default.temporaryDirectory.path
+        return "\(parent)/epitope-fuzz-\(UUID().uuidString)"
+    }
+}

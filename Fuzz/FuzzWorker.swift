@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import BenchSupport
+import Foundation
+
+/// The process that reads the inputs, so that a crash ends nothing but it. `fuzz` starts it; by hand it reads one saved
+/// input again.
+struct FuzzWorker: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "fuzz-worker", abstract: "Read inputs made by number, or one saved input.", shouldDisplay: false)
+
+    @Option(help: "The parser's name.")
+    var parser: String
+    @Option(help: "The seed of all mutations.")
+    var seed: UInt64 = 1
+    @Option(help: "The first input's number.")
+    var first = 0
+    @Option(help: "The most inputs.")
+    var count = Int.max
+    @Option(help: "Ends after so many seconds.")
+    var seconds = 3600.0
+    @Option(help: "The parser's folder, in which the seeds and the counters lie.")
+    var scratch: String
+    @Option(help: "Reads this file alone, without limits, and says what came of it.")
+    var replay: String?
+
+    /// In bytes: more than any honest input needs; what asks for more is a mistake in the reader.
+    private static let mostMemory: UInt64 = 4 << 30
+    private static let mostFile: UInt64 = 1 << 30
+
+    func run() throws {
+        let parser = try FuzzParsers.named(parser)
+        let folder = try FuzzScratch(scratch)
+        if let replay {
+            let input = [UInt8](try Data(contentsOf: URL(fileURLWithPath: replay)))
+            do {
+                try parser.run(input, folder)
+                Report.line("accepted")
+            } catch {
+                Report.line("refused: \(error)")
+            }
+            return
+        }
+        Self.limit(__rlimit_resource_t(RLIMIT_AS.rawValue), Self.mostMemory)
+        Self.limit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), Self.mostFile)
+        Self.limit(__rlimit_resource_t(RLIMIT_CORE.rawValue), 0)
+        // A file that would grow too large is then an error of the write.
+        signal(SIGXFSZ, SIG_IGN)
+        let inputs = FuzzInputs(parser: parser, seeds: try folder.keptSeeds(), seed: seed)
+        let progress = try FuzzProgress(mapping: folder.file("progress"))
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        var number = first
+        while number - first < count, ContinuousClock.now < deadline {
+            let input = inputs.input(number)
+            progress.begin(number)
+            do {
+                try parser.run(input, folder)
+                progress.accept()
+            } catch {
+                progress.refuse(Refusal.code(of: error))
+            }
+            number += 1
+        }
+    }
+
+    private static func limit(_ resource: __rlimit_resource_t, _ most: UInt64) {
+        var bounds = rlimit(rlim_cur: rlim_t(most), rlim_max: rlim_t(most))
+        setrlimit(resource, &bounds)
+    }
+}

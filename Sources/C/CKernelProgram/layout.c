@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "CKernelProgram.h"
+#include "members.h"
+
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <string.h>
+
+#define MEMBER(type, member) \
+    {#type, #member, {offsetof(struct type, member), sizeof(((struct type *)0)->member)}}
+
+static const struct {
+    const char *type, *member;
+    struct epitope_layout layout;
+} members[] = {
+    MEMBER(epitope_event, time), MEMBER(epitope_event, start_time), MEMBER(epitope_event, cgroup),
+    MEMBER(epitope_event, instruction_pointer), MEMBER(epitope_event, stack_pointer), MEMBER(epitope_event, callers_address),
+    MEMBER(epitope_event, deeper_address),
+    MEMBER(epitope_event, arguments), MEMBER(epitope_event, registers), MEMBER(epitope_event, code_start),
+    MEMBER(epitope_event, payload_length), MEMBER(epitope_event, process),
+    MEMBER(epitope_event, thread), MEMBER(epitope_event, user), MEMBER(epitope_event, call_class),
+    MEMBER(epitope_event, call_number), MEMBER(epitope_event, is_narrow), MEMBER(epitope_event, is_narrow_code),
+    MEMBER(epitope_event, finding), MEMBER(epitope_event, answer), MEMBER(epitope_event, code_length),
+    MEMBER(epitope_event, piece_count), MEMBER(epitope_event, address_length), MEMBER(epitope_event, stack_count),
+    MEMBER(epitope_event, is_hook), MEMBER(epitope_event, subcall), MEMBER(epitope_event, excused), MEMBER(epitope_event, region),
+    MEMBER(epitope_event, library), MEMBER(epitope_event, command), MEMBER(epitope_event, address),
+    MEMBER(epitope_event, path), MEMBER(epitope_event, pieces), MEMBER(epitope_event, stack), MEMBER(epitope_event, code),
+    MEMBER(epitope_event, payload), MEMBER(epitope_piece, address), MEMBER(epitope_piece, length), MEMBER(epitope_piece, place),
+    MEMBER(epitope_piece, copied), MEMBER(epitope_piece, message),
+    MEMBER(epitope_event, socket), MEMBER(epitope_socket_state, family), MEMBER(epitope_socket_state, type),
+    MEMBER(epitope_socket_state, local_port), MEMBER(epitope_socket_state, peer_port), MEMBER(epitope_socket_state, local),
+    MEMBER(epitope_socket_state, peer),
+    MEMBER(epitope_region, start), MEMBER(epitope_region, end), MEMBER(epitope_region, inode), MEMBER(epitope_region, device),
+    MEMBER(epitope_region, protection), MEMBER(epitope_region, backing), MEMBER(epitope_region, may_be_written),
+    MEMBER(epitope_region, is_loader), MEMBER(epitope_region, generation),
+    MEMBER(epitope_file, inode), MEMBER(epitope_file, device), MEMBER(epitope_file, generation),
+    MEMBER(epitope_policy, act_on), MEMBER(epitope_policy, report_on), MEMBER(epitope_policy, answer),
+    MEMBER(epitope_policy, otherwise),
+    MEMBER(epitope_excuse, changed_seconds), MEMBER(epitope_excuse, changed_nanoseconds), MEMBER(epitope_excuse, kinds),
+    MEMBER(epitope_constants, classes), MEMBER(epitope_constants, generation),
+    MEMBER(epitope_agent, process), MEMBER(epitope_agent, generation), MEMBER(epitope_agent, since),
+    MEMBER(epitope_excuse_key, first), MEMBER(epitope_excuse_key, second), MEMBER(epitope_excuse_key, subject),
+    MEMBER(epitope_said, start_time), MEMBER(epitope_said, callers_address), MEMBER(epitope_said, process),
+    MEMBER(epitope_said, call_number),
+    MEMBER(epitope_site, inode), MEMBER(epitope_site, offset), MEMBER(epitope_site, device),
+    MEMBER(epitope_mark, marked), MEMBER(epitope_mark, reason), MEMBER(epitope_mark, time),
+};
+
+bool epitope_own_layout(size_t index, const char **type, const char **member, struct epitope_layout *layout) {
+    if (index >= sizeof members / sizeof members[0]) return false;
+    *type = members[index].type;
+    *member = members[index].member;
+    *layout = members[index].layout;
+    return true;
+}
+
+const struct btf_member *epitope_member(const struct btf *types, const char *type, const char *member) {
+    int id = btf__find_by_name_kind(types, type, BTF_KIND_STRUCT);
+    const struct btf_type *structure = id > 0 ? btf__type_by_id(types, (uint32_t)id) : NULL;
+    for (int index = 0; structure && index < btf_vlen(structure); index++) {
+        const struct btf_member *each = btf_members(structure) + index;
+        if (strcmp(btf__name_by_offset(types, each->name_off), member) == 0) return each;
+    }
+    return NULL;
+}
+
+bool epitope_kernel_layout(const void *bytes, size_t length, const char *type, const char *member, struct epitope_layout *found) {
+    struct bpf_object *object = bpf_object__open_mem(bytes, length, NULL);
+    if (!object) return false;
+    const struct btf *types = bpf_object__btf(object);
+    const struct btf_member *each = epitope_member(types, type, member);
+    if (each) {
+        /* No shared member is a bit field. */
+        found->offset = each->offset / 8;
+        found->size = (uint32_t)btf__resolve_size(types, each->type);
+    }
+    bpf_object__close(object);
+    return each != NULL;
+}

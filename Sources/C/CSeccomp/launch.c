@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#define _GNU_SOURCE
+#include "CSeccomp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5) /* 5.19 */
+#endif
+
+_Static_assert(sizeof(struct epitope_filter_instruction) == sizeof(struct sock_filter), "same layout");
+
+struct progress {
+    int failure;
+    int error;
+    int listener;
+};
+
+/* Installs the filter. With CAP_SYS_ADMIN no_new_privs isn't needed, and set-user-ID programs keep working. */
+static int install(const struct epitope_command *command) {
+    struct sock_fprog program = {.len = command->filter_length, .filter = (struct sock_filter *)command->filter};
+    unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+    for (;;) {
+        int listener = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+        if (listener >= 0) return listener;
+        if (errno == EACCES && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0) {
+            if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -errno;
+        } else if (errno == EINVAL && (flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)) {
+            flags &= ~SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+        } else {
+            return -errno;
+        }
+    }
+}
+
+static void report(int descriptor, int failure, int error, int listener) {
+    struct progress progress = {.failure = failure, .error = error, .listener = listener};
+    while (write(descriptor, &progress, sizeof progress) < 0 && errno == EINTR) continue;
+}
+
+static int place(int from, int to) {
+    if (from < 0) return 0;
+    if (from == to) return fcntl(to, F_SETFD, 0) < 0 ? -errno : 0;
+    return dup2(from, to) < 0 ? -errno : 0;
+}
+
+/* The child's part. The parent has many threads, any of which may have held any lock: system calls only. */
+static _Noreturn void child(const struct epitope_command *command, int progress, char **shell_arguments) {
+    for (int number = 1; number < NSIG; number++) {
+        struct sigaction old;
+        if (sigaction(number, NULL, &old) != 0) continue;
+        /* A handler of the parent's must not run here. SIGPIPE is ignored by servers' runtimes, not by choice. */
+        if (old.sa_handler == SIG_IGN && number != SIGPIPE) continue;
+        struct sigaction initial = {.sa_handler = SIG_DFL};
+        sigaction(number, &initial, NULL);
+    }
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+
+    int listener = install(command);
+    if (listener < 0) {
+        report(progress, EPITOPE_LAUNCH_FILTER, -listener, -1);
+        _exit(127);
+    }
+    /* The listener is in the table shared with the parent; from here on this process has a table of its own. */
+    if (unshare(CLONE_FILES) != 0) {
+        report(progress, EPITOPE_LAUNCH_DESCRIPTORS, errno, -1);
+        _exit(127);
+    }
+    report(progress, EPITOPE_LAUNCH_OK, 0, listener);
+    close(listener);
+    int error = place(command->standard_input, 0);
+    if (error == 0) error = place(command->standard_output, 1);
+    if (error == 0) error = place(command->standard_error, 2);
+    if (error != 0) {
+        report(progress, EPITOPE_LAUNCH_DESCRIPTORS, -error, -1);
+        _exit(127);
+    }
+    execve(command->path, command->arguments, command->environment);
+    error = errno;
+    if (error == ENOEXEC) { /* a script without an interpreter line: the shell's, as execvp has it */
+        execve("/bin/sh", shell_arguments, command->environment);
+    }
+    report(progress, EPITOPE_LAUNCH_EXEC, error, -1);
+    _exit(127);
+}
+
+static int receive(int descriptor, struct progress *progress) {
+    ssize_t count;
+    do count = read(descriptor, progress, sizeof *progress);
+    while (count < 0 && errno == EINTR);
+    return count == (ssize_t)sizeof *progress ? 1 : count == 0 ? 0 : -1;
+}
+
+/* Whether there is something to read, once there is or the child has ended without a word. */
+static int await_word(int descriptor, pid_t pid) {
+    struct pollfd word = {.fd = descriptor, .events = POLLIN};
+    for (;;) {
+        if (poll(&word, 1, 100) > 0) return 1;
+        siginfo_t ended = {.si_pid = 0};
+        if (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == pid)
+            return poll(&word, 1, 0) > 0;
+    }
+}
+
+enum epitope_launch_failure epitope_launch_start(const struct epitope_command *command, struct epitope_child *result,
+                                                 int *error) {
+    size_t count = 0;
+    while (command->arguments[count]) count++;
+    char **shell_arguments = calloc(count + 3, sizeof *shell_arguments);
+    int ends[2] = {-1, -1};
+    if (!shell_arguments || pipe2(ends, O_CLOEXEC) != 0) {
+        *error = errno;
+        free(shell_arguments);
+        return EPITOPE_LAUNCH_RESOURCES;
+    }
+    shell_arguments[0] = "sh";
+    shell_arguments[1] = (char *)command->path;
+    for (size_t index = 1; index < count; index++) shell_arguments[index + 1] = command->arguments[index];
+
+    sigset_t every, before;
+    sigfillset(&every);
+    pthread_sigmask(SIG_SETMASK, &every, &before);
+    pid_t pid = (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid == 0) child(command, ends[1], shell_arguments);
+    int failure = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    free(shell_arguments);
+    if (pid < 0) {
+        close(ends[0]);
+        close(ends[1]);
+        *error = failure;
+        return EPITOPE_LAUNCH_RESOURCES;
+    }
+
+    /* The table of descriptors is shared until the child's first word: only then is closing the write end safe. A
+     * child that died before that leaves no end of file to read, hence the look at whether it lives. */
+    struct progress progress = {.failure = EPITOPE_LAUNCH_RESOURCES, .error = ECHILD, .listener = -1};
+    if (await_word(ends[0], pid)) (void)receive(ends[0], &progress);
+    close(ends[1]);
+    if (progress.failure != EPITOPE_LAUNCH_OK) {
+        close(ends[0]);
+        (void)epitope_wait(pid);
+        *error = progress.error;
+        return (enum epitope_launch_failure)progress.failure;
+    }
+    *result = (struct epitope_child){.pid = pid, .listener = progress.listener, .progress = ends[0]};
+    return EPITOPE_LAUNCH_OK;
+}
+
+enum epitope_launch_failure epitope_launch_finish(struct epitope_child *child, int *error) {
+    struct progress progress = {.failure = EPITOPE_LAUNCH_OK};
+    int received = receive(child->progress, &progress);
+    close(child->progress);
+    child->progress = -1;
+    if (received <= 0) return EPITOPE_LAUNCH_OK; /* closed by the exec; how it ends is for epitope_wait */
+    (void)epitope_wait(child->pid);
+    *error = progress.error;
+    return (enum epitope_launch_failure)progress.failure;
+}
+
+char *const *epitope_environment(void) {
+    return environ;
+}
+
+int epitope_wait(pid_t pid) {
+    int status;
+    pid_t ended;
+    do ended = waitpid(pid, &status, 0);
+    while (ended < 0 && errno == EINTR);
+    if (ended < 0) return -errno;
+    return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static _Atomic pid_t forward_to;
+static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+enum { FORWARDED = sizeof forwarded / sizeof *forwarded };
+static struct sigaction before_forwarding[FORWARDED];
+
+static void forward(int number, siginfo_t *information, void *context) {
+    (void)context;
+    int saved = errno;
+    pid_t pid = atomic_load(&forward_to);
+    if (pid > 0 && information->si_code != SI_KERNEL) kill(pid, number);
+    errno = saved;
+}
+
+void epitope_forward_signals(pid_t pid) {
+    pid_t previous = atomic_exchange(&forward_to, pid);
+    for (int index = 0; index < FORWARDED; index++) {
+        if (pid > 0 && previous == 0) {
+            struct sigaction action = {.sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_RESTART};
+            sigfillset(&action.sa_mask);
+            sigaction(forwarded[index], &action, &before_forwarding[index]);
+        } else if (pid == 0 && previous > 0) {
+            sigaction(forwarded[index], &before_forwarding[index], NULL);
+        }
+    }
+}

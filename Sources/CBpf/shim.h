@@ -1,1 +1,0 @@
-#include <bpf/libbpf.h>

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+import Hummingbird
+import HummingbirdCore
+public import Logging
+import NIOCore
+public import SecureChannel
+public import ServiceLifecycle
+
+/// A center's HTTPS face: mutual TLS 1.3, checks, decoding, receipts. What is done with a message is the intake's.
+///
+/// Run it in a `ServiceGroup`: a graceful shutdown answers what is under way, long polls at once, and closes.
+public struct CenterServer: Service {
+    /// Where and how the face listens.
+    public struct Configuration: Sendable {
+        /// The address to listen on.
+        public var host: String
+        /// 0: any free port, which ``CenterServer/port`` tells.
+        public var port: Int
+        /// The most connections at a time; more wait in the kernel's queue.
+        public var mostConnections: Int
+        /// Idle connections are closed after this time, in seconds. Hosts keep theirs warm with a request every 30.
+        public var idleSeconds: Int64
+        /// How long issued certificates are valid, in days.
+        public var validityDays: Int
+        /// The authority's folder, in which the server's own certificate is renewed in time; `nil`: it isn't renewed.
+        public var authorityDirectory: String?
+
+        public init(
+            host: String = "0.0.0.0", port: Int = Int(CenterAddress.defaultPort), mostConnections: Int = 4096,
+            idleSeconds: Int64 = 180, validityDays: Int = CertificateAuthority.defaultValidityDays,
+            authorityDirectory: String? = nil
+        ) {
+            self.host = host
+            self.port = port
+            self.mostConnections = mostConnections
+            self.idleSeconds = idleSeconds
+            self.validityDays = validityDays
+            self.authorityDirectory = authorityDirectory
+        }
+    }
+
+    private let configuration: Configuration
+    private let authority: CertificateAuthority
+    private let certificate: ServerCertificate
+    private let tls: ServerTLS
+    private let reception: Reception
+    private let logger: Logger
+    private let now: @Sendable () -> Int64
+    private let boundPort = BoundPort()
+
+    /// - Parameter now: the clock by which certificates and tokens are judged, in milliseconds since 1970.
+    /// - Throws: `key-malformed` or `certificate-malformed` when the server's certificate can't be used.
+    public init(
+        configuration: Configuration, authority: CertificateAuthority, certificate: ServerCertificate,
+        ledger: any EnrolmentLedger, intake: any CenterIntake, logger: Logger,
+        now: @escaping @Sendable () -> Int64 = ChannelClock.system
+    ) throws(EpitopeError) {
+        self.configuration = configuration
+        self.authority = authority
+        self.certificate = certificate
+        self.tls = try ServerTLS(certificate)
+        self.logger = logger
+        self.now = now
+        let gate = Gate(authority: authority, ledger: ledger, now: now)
+        self.reception = Reception(
+            gate: gate, intake: intake,
+            enrolment: Enrolment(
+                authority: authority, ledger: ledger, validityDays: configuration.validityDays, now: now))
+    }
+
+    /// The port that the face listens on, as soon as it does.
+    ///
+    /// - Throws: what ``run()`` threw when it could not listen.
+    public var port: Int {
+        get async throws { try await boundPort.value }
+    }
+
+    /// Serves until the task's service group shuts down.
+    ///
+    /// - Throws: `listening-failed`.
+    public func run() async throws {
+        let reception = reception
+        let tls = tls
+        let boundPort = boundPort
+        let http = HTTP1Channel.Configuration(
+            idleTimeout: .seconds(configuration.idleSeconds),
+            // Requests have a handful of short headers.
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: 8192, maxHeaderListSize: 16384, maxHeaderFieldCount: 64))
+        let application = Application(
+            responder: CallbackResponder { (request: Request, connection: Connection) in
+                await reception.respond(to: request, on: connection)
+            },
+            server: HTTPServerBuilder { responder in
+                MutualTLSChannel(HTTP1Channel(responder: responder, configuration: http), tls: tls)
+            },
+            configuration: ApplicationConfiguration(
+                address: .hostname(configuration.host, port: configuration.port), backlog: 1024,
+                availableConnectionsDelegate: MaximumAvailableConnections(configuration.mostConnections)),
+            services: renewal,
+            onServerRunning: { channel in boundPort.succeed(channel.localAddress?.port ?? 0) },
+            logger: logger)
+        do {
+            try await application.run()
+        } catch let error as IOError {
+            let error = EpitopeError(
+                .listeningFailed,
+                "could not listen on \(configuration.host) port \(configuration.port): \(error)",
+                remedy: "see that nothing else uses the port, and that the address is one of this machine")
+            boundPort.fail(error)
+            throw error
+        } catch {
+            boundPort.fail(error)
+            throw error
+        }
+        boundPort.fail(CancellationError())
+    }
+
+    private var renewal: [any Service] {
+        guard let directory = configuration.authorityDirectory else { return [] }
+        return [
+            ServerCertificateRenewal(
+                directory: directory, authority: authority, certificate: certificate, tls: tls, logger: logger,
+                now: now)
+        ]
+    }
+}
+
+extension EpitopeError.Code {
+    public static let listeningFailed = EpitopeError.Code("listening-failed")
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOSSL
+import SecureChannel
+import Synchronization
+
+/// The server's side of TLS, with a certificate that can be changed while connections are open: those keep the old.
+final class ServerTLS: Sendable {
+    private let context: Mutex<NIOSSLContext>
+
+    init(_ certificate: ServerCertificate) throws(EpitopeError) {
+        context = Mutex(try Self.makeContext(certificate))
+    }
+
+    /// Uses another certificate from the next connection on; when it can't be used, the old one stays.
+    func replace(_ certificate: ServerCertificate) throws(EpitopeError) {
+        let next = try Self.makeContext(certificate)
+        context.withLock { $0 = next }
+    }
+
+    var current: NIOSSLContext { context.withLock { $0 } }
+
+    private static func makeContext(_ certificate: ServerCertificate) throws(EpitopeError) -> NIOSSLContext {
+        do {
+            let chain = try certificate.chainPEM.map { pem in
+                NIOSSLCertificateSource.certificate(try NIOSSLCertificate(bytes: Array(pem.utf8), format: .pem))
+            }
+            let key = try NIOSSLPrivateKey(bytes: Array(certificate.keyPEM.utf8), format: .pem)
+            var tls = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
+            tls.minimumTLSVersion = .tlsv13
+            // A certificate is asked for, not required: a host that enrols has none yet.
+            tls.certificateVerification = .optionalVerification
+            // How long a peer may take to say goodbye: a center that stops must not wait on a host that is gone.
+            tls.shutdownTimeout = .seconds(1)
+            return try NIOSSLContext(configuration: tls)
+        } catch {
+            throw EpitopeError(
+                .certificateMalformed, "the center's own certificate can't be used",
+                remedy: "restore it from a backup, or have the authority issue a new one")
+        }
+    }
+}
+
+/// HTTP under TLS.
+///
+/// The handshake proves that the peer holds the key of the certificate that it shows. Whether that certificate counts
+/// for anything is decided for each request by ``Gate``, because a refused handshake could tell the peer no more than
+/// an alert number, while a host whose certificate has expired has to learn just that.
+struct MutualTLSChannel: ServerChildChannel {
+    private let base: HTTP1Channel
+    private let tls: ServerTLS
+
+    init(_ base: HTTP1Channel, tls: ServerTLS) {
+        self.base = base
+        self.tls = tls
+    }
+
+    func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
+        channel.eventLoop.makeCompletedFuture {
+            try channel.pipeline.syncOperations.addHandler(
+                NIOSSLServerHandler(
+                    context: tls.current,
+                    customVerificationCallback: { _, verdict in verdict.succeed(.certificateVerified) }))
+        }.flatMap {
+            base.setup(channel: channel, logger: logger)
+        }
+    }
+
+    func handle(value: HTTP1Channel.Value, logger: Logger) async {
+        await base.handle(value: value, logger: logger)
+    }
+}

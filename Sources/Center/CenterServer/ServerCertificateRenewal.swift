@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Logging
+import SecureChannel
+import ServiceLifecycle
+
+/// Renews the server's own certificate in time and puts it to use without a restart. When that fails, the old one
+/// stays in use and the next round tries again: a third of its life is left for that.
+struct ServerCertificateRenewal: Service {
+    let directory: String
+    let authority: CertificateAuthority
+    let certificate: ServerCertificate
+    let tls: ServerTLS
+    let logger: Logger
+    let now: @Sendable () -> Int64
+
+    private static let interval = Duration.seconds(3600)
+
+    func run() async throws {
+        try? await cancelWhenGracefulShutdown {
+            var certificate = certificate
+            while !Task.isCancelled {
+                certificate = renewIfDue(certificate)
+                try await Task.sleep(for: Self.interval)
+            }
+        }
+    }
+
+    func renewIfDue(_ certificate: ServerCertificate) -> ServerCertificate {
+        let nowMilliseconds = now()
+        guard certificate.isDueForRenewal(nowMilliseconds: nowMilliseconds) else { return certificate }
+        do {
+            let next = try certificate.renewed(by: authority, in: directory, nowMilliseconds: nowMilliseconds)
+            try tls.replace(next)
+            logger.info("Renewed the center's certificate")
+            return next
+        } catch {
+            logger.error("Could not renew the center's certificate", metadata: ["error": "\(error)"])
+            return certificate
+        }
+    }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import Correlation
+public import EpitopeModel
+internal import FoundationEssentials
+internal import PacketCoding
+internal import Signatures
+
+extension CenterStore {
+    /// Stores a report. When this returns, the report is on the disk.
+    ///
+    /// - Throws: what ``ReportCheck`` throws, `disk-full`, `store-busy`, `store-failed`, `store-unusable`. After an
+    ///   error the sender must keep the report.
+    public func receive(_ report: Report) async throws(EpitopeError) -> Receipt {
+        try ReportCheck.check(report)
+        return try await groupCommit.store(Self.row(of: report))
+    }
+
+    private static func row(of report: Report) throws(EpitopeError) -> GroupCommit.Row {
+        switch report.body {
+        case .packet(let packet):
+            GroupCommit.Row(
+                id: report.id, kind: "packet", sender: report.sender, packet: StoredForm.encode(packet))
+        case .forward(let forward):
+            GroupCommit.Row(
+                id: report.id, kind: "forward", sender: report.sender, host: forward.reporter,
+                packet: StoredForm.encode(forward.packet), signature: try StoredForm.json(forward.signature))
+        case .update(let update):
+            GroupCommit.Row(
+                id: report.id, kind: "update", sender: report.sender, signature: try StoredForm.json(update.signature))
+        }
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// When weighed evidence makes an attack that is acted upon.
+public struct AttackThreshold: Hashable, Sendable, Codable {
+    /// What the points are counted over.
+    public enum Counter: String, Hashable, Sendable, Codable, CaseIterable {
+        /// Each cluster of like packets has its own count.
+        case cluster
+        /// One count for the site, over all clusters.
+        case site
+    }
+
+    /// The points at which the threshold is reached; at least 1.
+    public var points: Int
+    /// How long evidence counts, in milliseconds. Evidence exactly this old counts no more.
+    public var windowMilliseconds: Int64
+    /// The most points that one reporter can bring, whatever it reports: so that one captured host can't make the
+    /// whole count. At least the weight of one direct call (100), else one host's plain attack would never count
+    /// in full.
+    public var mostPointsOfReporter: Int
+    public var counter: Counter
+
+    /// 24 hours (DESIGN.md, "Defaults").
+    public static let defaultWindowMilliseconds: Int64 = 24 * 60 * 60 * 1000
+
+    /// The defaults: 100 points in 24 hours for a cluster, one reporter bringing at most 100 of them
+    /// (DESIGN.md, "Defaults" and "Signatures").
+    public init(
+        points: Int = 100, windowMilliseconds: Int64 = Self.defaultWindowMilliseconds, mostPointsOfReporter: Int = 100,
+        counter: Counter = .cluster
+    ) {
+        self.points = points
+        self.windowMilliseconds = windowMilliseconds
+        self.mostPointsOfReporter = mostPointsOfReporter
+        self.counter = counter
+    }
+}
+
+/// What a count of points comes to.
+public enum ThresholdDecision: Hashable, Sendable {
+    /// Below the threshold: more evidence is awaited.
+    case waiting(points: Int)
+    case reached(points: Int)
+
+    /// The points counted so far, whether they reach the threshold or not.
+    public var points: Int {
+        switch self {
+        case .waiting(let points), .reached(let points): points
+        }
+    }
+
+    /// Whether an update may be made.
+    public var isReached: Bool {
+        if case .reached = self { true } else { false }
+    }
+}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CenterStore
+public import EpitopeModel
+internal import PacketCoding
+public import SecureChannel
+public import Signatures
+
+/// The seam to the global center.
+public protocol GlobalCenterLink: Sendable {
+    func forward(_ forward: ForwardedPacket) async throws(EpitopeError) -> Receipt
+    func publish(_ update: SignatureUpdate) async throws(EpitopeError) -> Receipt
+    /// The updates after a sequence number, oldest first; waits for one at most `waitSeconds`, then returns none.
+    func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [SequencedUpdate]
+}
+
+/// The link over the secure channel.
+extension CenterClient: GlobalCenterLink {}
+
+extension EpitopeError {
+    /// Whether a center's refusal is of the message itself: sent again, it would be refused again. Every other error
+    /// may pass (a network, a full disk, a certificate that is renewed), and the message is kept.
+    var isRefusalOfMessage: Bool {
+        switch code {
+        case .packetTooLarge, .packetMalformed, .packetVersionUnknown, .callerOutsideCode, .signatureMalformed,
+            .identityMismatch, .requestMalformed, .requestTooLarge:
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Glibc
+
+/// A connection to Suricata's command socket, for one thread. Every wait has an end.
+final class CommandSocket {
+    private let descriptor: Int32
+    private let path: String
+    private var received: [UInt8] = []
+    /// A list of 30,000 failed rules is some 10 MiB; more than this is not Suricata.
+    private static let largestReply = 64 << 20
+
+    init(path: String) throws(EpitopeError) {
+        self.path = path
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw EpitopeError(
+                .suricataAbsent, "the path of Suricata's command socket is too long: \(path)",
+                remedy: "name a shorter path as unix-command filename in suricata.yaml, and in the center's settings")
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        let connected = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard connected != 0 else { return }
+        // All is initialised here, so throwing runs the deinitialiser, which closes the descriptor.
+        throw Self.connectError(errno, path)
+    }
+
+    deinit {
+        close(descriptor)
+    }
+
+    private static func connectError(_ error: Int32, _ path: String) -> EpitopeError {
+        switch error {
+        case ENOENT, ENOTDIR:
+            EpitopeError(
+                .suricataAbsent, "there is no Suricata command socket at \(path)",
+                remedy: "start Suricata with unix-command enabled in suricata.yaml, and name its socket in the center's settings")
+        case ECONNREFUSED:
+            EpitopeError(
+                .suricataStopped, "Suricata is not running: nobody listens on \(path)",
+                remedy: "start Suricata; the rules lie in its rules file and are active as soon as it runs")
+        default:
+            EpitopeError(
+                .suricataRefused, "Suricata's command socket \(path) can't be opened: \(String(cString: strerror(error)))",
+                remedy: "let the center's user write to the socket (Suricata makes it for its own user and group)")
+        }
+    }
+
+    /// Sends one line and waits for the line that answers it. Replies come in pieces of any size.
+    func exchange(_ line: String, within seconds: Double) throws(EpitopeError) -> [UInt8] {
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        var rest = Array((line + "\n").utf8)[...]
+        while !rest.isEmpty {
+            try wait(for: Int16(POLLOUT), until: deadline)
+            let count = rest.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            if count > 0 { rest = rest.dropFirst(count) } else if count == 0 || errno != EINTR { throw hungUp() }
+        }
+        while true {
+            if let end = received.firstIndex(of: UInt8(ascii: "\n")) {
+                defer { received.removeSubrange(...end) }
+                return Array(received[..<end])
+            }
+            guard received.count < Self.largestReply else { throw hungUp() }
+            try wait(for: Int16(POLLIN), until: deadline)
+            var piece = [UInt8](repeating: 0, count: 65536)
+            let count = piece.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
+            if count > 0 { received += piece[..<count] } else if count == 0 || errno != EINTR { throw hungUp() }
+        }
+    }
+
+    private func wait(for events: Int16, until deadline: ContinuousClock.Instant) throws(EpitopeError) {
+        while true {
+            let left = deadline - .now
+            let (seconds, attoseconds) = left.components
+            let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000 + 1
+            var entry = pollfd(fd: descriptor, events: events, revents: 0)
+            guard left > .zero else {
+                throw EpitopeError(
+                    .suricataTimeout, "Suricata did not answer on \(path) in time",
+                    remedy: "see whether Suricata is busy or hangs; a large rule set may need a longer reload timeout")
+            }
+            if poll(&entry, 1, Int32(min(milliseconds, 60_000))) > 0 { return }
+        }
+    }
+
+    private func hungUp() -> EpitopeError {
+        EpitopeError(
+            .suricataStopped, "Suricata ended the conversation on \(path)",
+            remedy: "see Suricata's log; the center tries again by itself")
+    }
+}

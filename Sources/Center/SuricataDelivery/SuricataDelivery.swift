@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Dispatch
+public import EpitopeModel
+public import Rendering
+import Synchronization
+
+/// Brings signature updates into the site's Suricata as live rules, and says so only when Suricata confirmed them.
+///
+/// Deliveries run one after the other on a thread of their own, since all of it waits for files, a socket and a
+/// process: Swift's own threads are never held up.
+public final class SuricataDelivery: Sendable {
+    private let settings: SuricataSettings
+    private let queue = DispatchQueue(label: "epitope.suricata-delivery")
+    private let forms: FormProof
+    private let isFileProven = Mutex(false)
+
+    public init(_ settings: SuricataSettings) {
+        self.settings = settings
+        forms = FormProof(RuleTrial(settings: settings))
+    }
+
+    /// Has Suricata check the usual forms of rules once, so that no delivery has to. Call it at start, in the
+    /// background; a delivery that comes first checks its own forms.
+    ///
+    /// - Returns: how long that took, in milliseconds.
+    /// - Throws: `suricata-absent`, `suricata-timeout`, or `suricata-refused` when this Suricata does not understand
+    ///   the rules that Epitope writes.
+    @discardableResult
+    public func prepare() async throws(EpitopeError) -> Double {
+        try await blocking { () throws(EpitopeError) in
+            let begin = ContinuousClock.now
+            if let refusal = try self.forms.refusals(of: UsualForms.rules(self.settings.action)).first {
+                throw Publication.refusal(of: refusal.key, refusal.value)
+            }
+            return Publication.milliseconds(since: begin)
+        }
+    }
+
+    /// Makes these updates, and no others, the rules of Epitope in Suricata.
+    ///
+    /// A rule that is refused is left out (its last good revision stays), and all others go live. When this throws,
+    /// nothing new is known to be live. A Suricata that does not run finds the rules in its file when it starts.
+    ///
+    /// - Parameter updates: all that are in force, each with a number of its own.
+    /// - Throws: `suricata-absent`, `suricata-stopped`, `suricata-refused`, `suricata-reload-refused`,
+    ///   `suricata-timeout`, `suricata-rules-file-not-loaded`, `rules-folder-unwritable` or `disk-full`.
+    public func deliver(_ updates: [NumberedUpdate]) async throws(EpitopeError) -> DeliveryOutcome {
+        try await blocking { () throws(EpitopeError) in
+            let begin = ContinuousClock.now
+            var rules: [SuricataRule] = []
+            var refused: [DeliveryOutcome.Refused] = []
+            for numbered in updates.sorted(by: { $0.sid < $1.sid }) {
+                do throws(EpitopeError) {
+                    let rule = try SuricataRule(numbered, action: self.settings.action)
+                    rules.append(try RuleSyntax.check(rule.text))
+                } catch {
+                    refused.append(.init(sid: numbered.sid, error: error))
+                }
+            }
+            for (sid, complaint) in try self.forms.refusals(of: rules) {
+                refused.append(.init(sid: sid, error: Publication.refusal(of: sid, complaint)))
+            }
+            let left = rules.filter { rule in !refused.contains { $0.sid == rule.sid } }
+            var outcome = try self.publish(left.map { RuleLine(sid: $0.sid, text: $0.text) }, refused: refused)
+            outcome.totalMilliseconds = Publication.milliseconds(since: begin)
+            return outcome
+        }
+    }
+
+    /// Delivers lines as they are: what tests use to bring a rule to Suricata that Epitope would not write.
+    func deliver(lines: [RuleLine]) async throws(EpitopeError) -> DeliveryOutcome {
+        try await blocking { () throws(EpitopeError) in try self.publish(lines, refused: []) }
+    }
+
+    private func publish(_ lines: [RuleLine], refused: [DeliveryOutcome.Refused]) throws(EpitopeError) -> DeliveryOutcome {
+        var publication = Publication(settings: settings, isFileProven: isFileProven.withLock { $0 })
+        let outcome = try publication.run(lines, refused: refused)
+        isFileProven.withLock { $0 = publication.isFileProven }
+        return outcome
+    }
+
+    private func blocking<Value: Sendable>(
+        _ work: @escaping @Sendable () throws(EpitopeError) -> Value
+    ) async throws(EpitopeError) -> Value {
+        let result: Result<Value, EpitopeError> = await withCheckedContinuation { continuation in
+            queue.async {
+                do throws(EpitopeError) {
+                    continuation.resume(returning: .success(try work()))
+                } catch {
+                    continuation.resume(returning: .failure(error))
+                }
+            }
+        }
+        return try result.get()
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Rendering
+
+/// Where the site's Suricata is, and how it is spoken to. The defaults are those of Debian's package.
+public struct SuricataSettings: Hashable, Sendable, Codable {
+    /// Its command socket (`unix-command` in suricata.yaml).
+    public var socketPath: String
+    /// The file that holds all of Epitope's rules; it must be among `rule-files` in suricata.yaml.
+    public var rulesFile: String
+    /// The program, for checking the form of rules (`suricata -T`) off the hot path.
+    public var binaryPath: String
+    public var action: SuricataRule.Action
+    /// The configuration that forms of rules are checked with; `nil`: a minimal one, which takes some 40 ms.
+    public var configurationFile: String?
+    /// How long a command or a check may take, in seconds.
+    public var commandTimeout: Double
+    /// How long a reload may take, one that is already in progress included, in seconds. 30,000 rules take 11 s.
+    public var reloadTimeout: Double
+
+    public init(
+        socketPath: String = "/run/suricata-command.socket", rulesFile: String = "/etc/suricata/rules/epitope.rules",
+        binaryPath: String = "/usr/bin/suricata", action: SuricataRule.Action = .alert, configurationFile: String? = nil,
+        commandTimeout: Double = 10, reloadTimeout: Double = 120
+    ) {
+        self.socketPath = socketPath
+        self.rulesFile = rulesFile
+        self.binaryPath = binaryPath
+        self.action = action
+        self.configurationFile = configurationFile
+        self.commandTimeout = commandTimeout
+        self.reloadTimeout = reloadTimeout
+    }
+}
+
+extension SuricataSettings {
+    private enum CodingKeys: String, CodingKey, CaseIterable {
+        case socketPath = "socket"
+        case rulesFile, binaryPath, action, configurationFile, commandTimeout, reloadTimeout
+    }
+
+    /// The keys of a settings file.
+    public static var settingNames: [String] { CodingKeys.allCases.map(\.rawValue) }
+
+    /// Every key may be left out.
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        let standard = SuricataSettings()
+        self.init(
+            socketPath: try values.decodeIfPresent(String.self, forKey: .socketPath) ?? standard.socketPath,
+            rulesFile: try values.decodeIfPresent(String.self, forKey: .rulesFile) ?? standard.rulesFile,
+            binaryPath: try values.decodeIfPresent(String.self, forKey: .binaryPath) ?? standard.binaryPath,
+            action: try values.decodeIfPresent(SuricataRule.Action.self, forKey: .action) ?? standard.action,
+            configurationFile: try values.decodeIfPresent(String.self, forKey: .configurationFile),
+            commandTimeout: try values.decodeIfPresent(Double.self, forKey: .commandTimeout) ?? standard.commandTimeout,
+            reloadTimeout: try values.decodeIfPresent(Double.self, forKey: .reloadTimeout) ?? standard.reloadTimeout)
+    }
+}

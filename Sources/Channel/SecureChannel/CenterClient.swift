@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+import PacketCoding
+public import Signatures
+import Synchronization
+
+/// A host's or local center's line to one center: mutual TLS 1.3, the site's authority as the only trust, connections
+/// that stay open so that a packet needs no new handshake.
+///
+/// Every method throws an ``EpitopeError``: `center-unreachable`, `center-wrong`, `answer-malformed`, or the center's
+/// own refusal with its code (`certificate-expired`, `certificate-foreign`, `revoked`, `role-not-allowed`,
+/// `identity-mismatch`, `packet-too-large`, ...). End it with ``shutdown()``.
+public final class CenterClient: Sendable {
+    private struct State {
+        var identity: StoredIdentity
+        var transport: CenterTransport
+        /// The line of the certificate before: requests that were under way at a renewal end on it in peace.
+        var retired: CenterTransport?
+    }
+
+    private let state: Mutex<State>
+
+    /// - Throws: `key-malformed`, `certificate-malformed`.
+    public init(_ identity: StoredIdentity) throws(EpitopeError) {
+        let transport = try CenterTransport(identity)
+        state = Mutex(State(identity: identity, transport: transport))
+    }
+
+    /// The identity that this client shows; another after a renewal.
+    public var identity: StoredIdentity { state.withLock { $0.identity } }
+
+    /// Sends an extracted packet. The packet may be forgotten when this returns, not before.
+    public func send(_ packet: ExtractedPacket) async throws(EpitopeError) -> Receipt {
+        try await deliver(packet.encoded(), to: ChannelPath.packets, id: packet.id)
+    }
+
+    /// Forwards a site's packet and signature to the global center.
+    public func forward(_ forward: ForwardedPacket) async throws(EpitopeError) -> Receipt {
+        try await deliver(forward.encoded(), to: ChannelPath.forwards, id: forward.id)
+    }
+
+    /// Gives an update of this site to the global center. The receipt is for the signature's id.
+    public func publish(_ update: SignatureUpdate) async throws(EpitopeError) -> Receipt {
+        try await deliver(update.encoded(), to: ChannelPath.updates, id: update.signature.id)
+    }
+
+    /// The updates that the center published after a sequence number, oldest first. When there are none, the center
+    /// holds the answer back until there is one or `waitSeconds` (at most 60) are over; then it is empty.
+    public func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [SequencedUpdate] {
+        let wait = min(max(waitSeconds, 0), Self.longestWaitSeconds)
+        let bytes = try await transport.get(
+            "\(ChannelPath.updates)?after=\(sequence)&wait=\(wait)", waitSeconds: wait)
+        do {
+            return try WireCoding.updates(bytes)
+        } catch {
+            throw ChannelFailure.malformedAnswer(of: identity.center)
+        }
+    }
+
+    /// Opens a connection, if none is open, so that the next packet finds it ready; an identity that the center
+    /// refuses is found here.
+    public func warmUp() async throws(EpitopeError) {
+        _ = try await transport.get(ChannelPath.health, waitSeconds: 0)
+    }
+
+    /// Keeps a connection open until the task is cancelled. Failures are left to the next packet to meet.
+    public func keepWarm(every interval: Duration = .seconds(30)) async {
+        while !Task.isCancelled {
+            try? await warmUp()
+            try? await Task.sleep(for: interval)
+        }
+    }
+
+    /// Gets a new certificate for a new key, stores both in `directory`, and uses them from then on.
+    public func renew(storingIn directory: String) async throws(EpitopeError) {
+        let old = identity
+        let made = try KeyWithRequest()
+        let answer: IssuedCertificate = try await transport.postJSON(
+            ChannelPath.renew, RenewalRequest(request: made.requestPEM))
+        let new = try StoredIdentity(
+            center: old.center, keyPEM: made.keyPEM, certificatePEM: answer.certificate,
+            authorityPEM: old.authorityPEM)
+        let fresh = try CenterTransport(new)
+        do {
+            try new.save(in: directory)
+        } catch {
+            await fresh.shutdown()
+            throw error
+        }
+        let outdated = state.withLock { state in
+            defer { state = State(identity: new, transport: fresh, retired: state.transport) }
+            return state.retired
+        }
+        await outdated?.shutdown()
+    }
+
+    /// Renews when two thirds of the certificate's time are over. Whether it did.
+    @discardableResult
+    public func renewIfDue(
+        storingIn directory: String, nowMilliseconds: Int64 = ChannelClock.system()
+    ) async throws(EpitopeError) -> Bool {
+        guard identity.isDueForRenewal(nowMilliseconds: nowMilliseconds) else { return false }
+        try await renew(storingIn: directory)
+        return true
+    }
+
+    /// Closes the connections. Requests under way fail with `center-unreachable`.
+    public func shutdown() async {
+        let (current, retired) = state.withLock { ($0.transport, $0.retired) }
+        await current.shutdown()
+        await retired?.shutdown()
+    }
+
+    /// The longest that a center holds an answer back, in seconds: below the idle limits of common middle boxes.
+    public static let longestWaitSeconds = 60
+
+    private var transport: CenterTransport { state.withLock { $0.transport } }
+
+    private func deliver(_ bytes: [UInt8], to path: String, id: String) async throws(EpitopeError) -> Receipt {
+        let answer = try await transport.postProtobuf(path, bytes)
+        // A receipt for anything else is none for this message.
+        guard let receipt = try? Receipt(encoded: answer), receipt.id == id else {
+            throw ChannelFailure.malformedAnswer(of: identity.center)
+        }
+        return receipt
+    }
+}

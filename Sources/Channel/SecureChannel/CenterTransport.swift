@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+import EpitopeModel
+import NIOCore
+import NIOHTTP1
+import NIOSSL
+
+/// HTTPS to one center: requests out, bytes or an ``EpitopeError`` back.
+///
+/// TLS 1.3 at least; the chain must end at the one authority given, and the certificate must hold the name or address
+/// that was asked for.
+struct CenterTransport: Sendable {
+    private let client: HTTPClient
+    private let center: CenterAddress
+
+    /// How long a connection and its handshake may take.
+    static let connectTimeout = TimeAmount.seconds(10)
+    /// How long an answer may take, beyond the wait that a request asks for: a center's disk is allowed to be slow.
+    static let answerTimeout = TimeAmount.seconds(30)
+    /// Connections are kept for as long as nobody closes them; the center's own limit on idle ones is longer than
+    /// the default interval of `CenterClient.keepWarm`.
+    static let idleTimeout = TimeAmount.seconds(120)
+    /// The most that is read of an answer, in bytes: what PacketCoding takes of sequenced updates.
+    static let largestAnswer = 16 * 1024 * 1024
+
+    init(_ identity: StoredIdentity) throws(EpitopeError) {
+        try self.init(
+            center: identity.center, authorityPEM: identity.authorityPEM,
+            credentials: (identity.certificatePEM, identity.keyPEM))
+    }
+
+    /// - Parameter credentials: certificate and key (PEM); none for enrolment.
+    init(
+        center: CenterAddress, authorityPEM: String, credentials: (certificate: String, key: String)?
+    ) throws(EpitopeError) {
+        var tls = TLSConfiguration.makeClientConfiguration()
+        tls.minimumTLSVersion = .tlsv13
+        tls.certificateVerification = .fullVerification
+        tls.trustRoots = .certificates([try Self.certificate(authorityPEM)])
+        if let credentials {
+            tls.certificateChain = [.certificate(try Self.certificate(credentials.certificate))]
+            do {
+                tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: Array(credentials.key.utf8), format: .pem))
+            } catch {
+                throw EpitopeError(
+                    .keyMalformed, "this machine's private key can't be used", remedy: "enrol again with a new token")
+            }
+        }
+        var pool = HTTPClient.Configuration.ConnectionPool(idleTimeout: Self.idleTimeout)
+        // A refused connection is told at once; the spool decides when to try again.
+        pool.retryConnectionEstablishment = false
+        var configuration = HTTPClient.Configuration(
+            tlsConfiguration: tls, redirectConfiguration: .disallow,
+            timeout: .init(connect: Self.connectTimeout), connectionPool: pool)
+        configuration.httpVersion = .http1Only
+        self.client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
+        self.center = center
+    }
+
+    func get(_ path: String, waitSeconds: Int) async throws(EpitopeError) -> [UInt8] {
+        try await exchange(.GET, path, body: nil, type: nil, waitSeconds: waitSeconds)
+    }
+
+    func postProtobuf(_ path: String, _ body: [UInt8]) async throws(EpitopeError) -> [UInt8] {
+        try await exchange(.POST, path, body: body, type: "application/x-protobuf", waitSeconds: 0)
+    }
+
+    func postJSON<Answer: Decodable>(_ path: String, _ message: some Encodable) async throws(EpitopeError) -> Answer {
+        let body = try signing("encode a request") { try ChannelJSON.encode(message) }
+        let bytes = try await exchange(.POST, path, body: body, type: "application/json", waitSeconds: 0)
+        do {
+            return try ChannelJSON.decode(Answer.self, from: bytes)
+        } catch {
+            throw ChannelFailure.malformedAnswer(of: center)
+        }
+    }
+
+    func shutdown() async {
+        // It fails only when it has been shut down already.
+        try? await client.shutdown()
+    }
+
+    private func exchange(
+        _ method: HTTPMethod, _ path: String, body: [UInt8]?, type: String?, waitSeconds: Int
+    ) async throws(EpitopeError) -> [UInt8] {
+        var request = HTTPClientRequest(url: center.description + path)
+        request.method = method
+        if let type { request.headers.add(name: "content-type", value: type) }
+        if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
+        let deadline = Self.answerTimeout + .seconds(Int64(waitSeconds))
+        let status: HTTPResponseStatus
+        let answer: [UInt8]
+        do {
+            let response = try await executing(request, deadline: deadline)
+            status = response.status
+            answer = Array(buffer: try await response.body.collect(upTo: Self.largestAnswer))
+        } catch {
+            throw ChannelFailure.error(for: error, center: center)
+        }
+        guard status == .ok else { throw ChannelFailure.refusal(answer, of: center) }
+        return answer
+    }
+
+    /// Everything that is sent is safe to send twice (a center keeps the first of two messages with one id), so a
+    /// connection that the other side closed just before it was used again costs one more try, not the message.
+    private func executing(_ request: HTTPClientRequest, deadline: TimeAmount) async throws -> HTTPClientResponse {
+        do {
+            return try await client.execute(request, timeout: deadline)
+        } catch let error as HTTPClientError where error == .remoteConnectionClosed {
+            return try await client.execute(request, timeout: deadline)
+        }
+    }
+
+    private static func certificate(_ pem: String) throws(EpitopeError) -> NIOSSLCertificate {
+        do {
+            return try NIOSSLCertificate(bytes: Array(pem.utf8), format: .pem)
+        } catch {
+            throw EpitopeError(
+                .certificateMalformed, "a certificate of this machine's identity can't be used",
+                remedy: "enrol again with a new token")
+        }
+    }
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import EpitopeModel
+import FoundationEssentials
+
+/// The paths of a center's HTTPS face, and the few messages on it that are JSON. What carries packets, receipts and
+/// updates is protobuf (PacketCoding).
+package enum ChannelPath {
+    package static let enroll = "/v1/enroll"
+    package static let renew = "/v1/renew"
+    package static let packets = "/v1/packets"
+    package static let forwards = "/v1/forwards"
+    package static let updates = "/v1/updates"
+    package static let health = "/v1/health"
+}
+
+/// What a host sends to enrol.
+package struct EnrolmentRequest: Codable, Sendable {
+    package var token: String
+    /// The certificate signing request, as PEM.
+    package var request: String
+
+    package init(token: String, request: String) {
+        self.token = token
+        self.request = request
+    }
+}
+
+/// What a host sends to get a new certificate before its old one expires.
+package struct RenewalRequest: Codable, Sendable {
+    package var request: String
+
+    package init(request: String) {
+        self.request = request
+    }
+}
+
+/// A center's answer to both.
+package struct IssuedCertificate: Codable, Sendable {
+    package var certificate: String
+    package var authority: String
+
+    package init(certificate: String, authority: String) {
+        self.certificate = certificate
+        self.authority = authority
+    }
+}
+
+/// A center's refusal: the fields of an ``EpitopeError``.
+package struct Refusal: Codable, Sendable {
+    package var code: EpitopeError.Code
+    package var message: String
+    package var remedy: String
+
+    package init(_ error: EpitopeError) {
+        code = error.code
+        message = error.message
+        remedy = error.remedy
+    }
+
+    package var error: EpitopeError {
+        EpitopeError(code, message, remedy: remedy)
+    }
+}
+
+/// JSON as it goes over the channel.
+package enum ChannelJSON {
+    /// The most that a JSON message may measure, in bytes: a token, a request or two certificates are a few KiB.
+    package static let largest = 32 * 1024
+
+    package static func encode(_ message: some Encodable) throws -> [UInt8] {
+        Array(try JSONEncoder().encode(message))
+    }
+
+    package static func decode<Message: Decodable>(_: Message.Type, from bytes: [UInt8]) throws -> Message {
+        try JSONDecoder().decode(Message.self, from: Data(bytes))
+    }
+}

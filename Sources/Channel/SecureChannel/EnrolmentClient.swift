@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+
+/// Gets this machine its certificate from a center.
+public enum EnrolmentClient {
+    /// Enrols: makes a private key, sees that the center holds the authority that the token pins, redeems the token,
+    /// and stores the identity in `directory`.
+    ///
+    /// - Throws: `token-malformed`, `token-unknown`, `token-used`, `token-expired`, `authority-mismatch`,
+    ///   `center-unreachable`, `center-wrong`, `state-unwritable`. Nothing is stored then.
+    public static func enroll(
+        at center: CenterAddress, token: String, storingIn directory: String
+    ) async throws(EpitopeError) -> StoredIdentity {
+        let token = try EnrolmentToken(token)
+        // A folder that can't be written is found before the token is spent.
+        try PrivateFiles.makeDirectory(directory)
+        let authority = try await PresentedChain.authority(of: center, fingerprint: token.authorityFingerprint)
+        let made = try KeyWithRequest()
+        let transport = try CenterTransport(center: center, authorityPEM: authority, credentials: nil)
+        let answer: IssuedCertificate
+        do {
+            answer = try await transport.postJSON(
+                ChannelPath.enroll, EnrolmentRequest(token: token.description, request: made.requestPEM))
+        } catch {
+            await transport.shutdown()
+            throw error
+        }
+        await transport.shutdown()
+        // The authority is the pinned one, whatever the answer says.
+        let identity = try StoredIdentity(
+            center: center, keyPEM: made.keyPEM, certificatePEM: answer.certificate, authorityPEM: authority)
+        try identity.save(in: directory)
+        return identity
+    }
+}

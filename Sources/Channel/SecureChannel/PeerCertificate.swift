@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+import FoundationEssentials
+import SwiftASN1
+// The library offers verification at a given time only to those who ask for it by this name.
+@_spi(FixedExpiryValidationTime) import X509
+
+/// What a center's authority vouches for about the other end of a connection.
+public struct PeerCertificate: Hashable, Sendable {
+    public var identity: Identity
+    /// When the certificate was issued; revocation is reckoned from it.
+    public var issuedMilliseconds: Int64
+    public var expiresMilliseconds: Int64
+
+    /// - Throws: `certificate-expired`.
+    public func requireInForce(nowMilliseconds: Int64) throws(EpitopeError) {
+        guard nowMilliseconds >= issuedMilliseconds, nowMilliseconds <= expiresMilliseconds else {
+            throw EpitopeError(
+                .certificateExpired, "the certificate of \(identity.role.rawValue) \(identity.name) is out of date",
+                remedy: "check the clocks at both ends; if they are right, enrol again with a new token")
+        }
+    }
+}
+
+extension CertificateAuthority {
+    /// Checks a peer's certificate (DER): issued by this authority itself, in force, usable for the role it states.
+    ///
+    /// - Throws: `certificate-malformed`, `certificate-foreign`, `certificate-expired`.
+    public func verify(
+        certificateDER: [UInt8], nowMilliseconds: Int64
+    ) async throws(EpitopeError) -> PeerCertificate {
+        guard let leaf = try? Certificate(derEncoded: certificateDER) else {
+            throw Self.malformed("it can't be read")
+        }
+        guard hasSigned(leaf) else {
+            throw EpitopeError(
+                .certificateForeign, "the certificate is not from this center's authority",
+                remedy: "enrol at this center to get a certificate from it")
+        }
+        guard let identity = CertificateIdentity.read(from: leaf) else {
+            throw Self.malformed("it states no identity, or more than one")
+        }
+        let peer = PeerCertificate(
+            identity: identity, issuedMilliseconds: leaf.notValidBefore.milliseconds,
+            expiresMilliseconds: leaf.notValidAfter.milliseconds)
+        try peer.requireInForce(nowMilliseconds: nowMilliseconds)
+        guard let usages = try? leaf.extensions.extendedKeyUsage, usages.contains(Self.usage(of: identity.role))
+        else {
+            throw Self.malformed("it is not meant for the role that it states")
+        }
+        // The whole of RFC 5280 besides: path length, critical extensions, name constraints.
+        var verifier = Verifier(rootCertificates: CertificateStore([certificate])) {
+            RFC5280Policy(fixedExpiryValidationTime: Date(milliseconds: nowMilliseconds))
+        }
+        guard case .validCertificate = await verifier.validate(leaf: leaf, intermediates: CertificateStore()) else {
+            throw Self.malformed("its chain breaks the rules of RFC 5280")
+        }
+        return peer
+    }
+
+    /// Whether this authority issued a certificate. The authority's own certificate is none that it issued.
+    func hasSigned(_ leaf: Certificate) -> Bool {
+        leaf != certificate && leaf.issuer == certificate.subject
+            && certificate.publicKey.isValidSignature(leaf.signature, for: leaf)
+    }
+
+    private static func malformed(_ why: String) -> EpitopeError {
+        EpitopeError(
+            .certificateMalformed, "the certificate can't be used: \(why)",
+            remedy: "enrol again to get a new certificate")
+    }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+import FoundationEssentials
+import SwiftASN1
+import X509
+
+/// A center's own certificate and private key, as its HTTPS face presents them.
+public struct ServerCertificate: Sendable, CustomStringConvertible {
+    package let keyPEM: String
+    /// The server's certificate, then the authority's: a host that enrols finds the pinned authority in this chain.
+    package let chainPEM: [String]
+    /// The center's identity, as its certificate states it.
+    public let identity: Identity
+    /// The DNS names and IP addresses that hosts may reach the center by.
+    public let names: [String]
+    public let issuedMilliseconds: Int64
+    public let expiresMilliseconds: Int64
+
+    static let file = "server.pem"
+
+    /// Whose it is; the key stays out of logs.
+    public var description: String {
+        "\(identity.role.rawValue) \(identity.name), \(names.joined(separator: ", "))"
+    }
+
+    /// Whether two thirds of the certificate's time are over.
+    public func isDueForRenewal(nowMilliseconds: Int64) -> Bool {
+        nowMilliseconds > issuedMilliseconds + (expiresMilliseconds - issuedMilliseconds) / 3 * 2
+    }
+
+    /// Loads the server certificate that lies beside the authority.
+    ///
+    /// - Throws: `authority-missing`, `certificate-malformed`, `certificate-foreign`, `certificate-expired`,
+    ///   `key-malformed`.
+    public static func load(
+        from directory: String, authority: CertificateAuthority, nowMilliseconds: Int64 = ChannelClock.system()
+    ) throws(EpitopeError) -> ServerCertificate {
+        let path = "\(directory)/\(file)"
+        guard let text = try PrivateFiles.load(path) else {
+            throw EpitopeError(
+                .authorityMissing, "\(path) is missing: the center has no server certificate",
+                remedy: "restore it from a backup, or have the authority issue a new one")
+        }
+        let documents = (try? PEMDocument.parseMultiple(pemString: text)) ?? []
+        guard documents.count == 2 else {
+            throw EpitopeError(
+                .certificateMalformed, "\(path) does not hold one key and one certificate",
+                remedy: "restore it from a backup, or have the authority issue a new one")
+        }
+        let key = try PEM.key(documents[0].pemString, from: path)
+        let certificate = try PEM.certificate(documents[1].pemString, from: path)
+        guard authority.hasSigned(certificate) else {
+            throw EpitopeError(
+                .certificateForeign, "the certificate in \(path) is not from this center's authority",
+                remedy: "restore it from a backup, or have the authority issue a new one")
+        }
+        try CertificateAuthority.requireInForce(
+            certificate, called: "the center's certificate in \(path)", nowMilliseconds: nowMilliseconds)
+        return try ServerCertificate(key: key, certificate: certificate, authorityPEM: authority.certificatePEM)
+    }
+
+    /// Issues a new certificate for the same center and names and puts it in the old one's place.
+    public func renewed(
+        by authority: CertificateAuthority, in directory: String, nowMilliseconds: Int64 = ChannelClock.system()
+    ) throws(EpitopeError) -> ServerCertificate {
+        let next = try authority.issueServerCertificate(
+            center: identity.name, names: names, nowMilliseconds: nowMilliseconds)
+        try next.save(in: directory)
+        return next
+    }
+
+    /// Writes key and certificate as one file, so that they can't part.
+    public func save(in directory: String) throws(EpitopeError) {
+        try PrivateFiles.save(keyPEM + chainPEM[0], to: "\(directory)/\(Self.file)")
+    }
+
+    init(key: Certificate.PrivateKey, certificate: Certificate, authorityPEM: String) throws(EpitopeError) {
+        guard key.publicKey == certificate.publicKey else {
+            throw EpitopeError(
+                .keyMalformed, "the center's private key does not belong to its certificate",
+                remedy: "restore both from one backup, or have the authority issue a new certificate")
+        }
+        guard let identity = CertificateIdentity.read(from: certificate), identity.role == .center else {
+            throw EpitopeError(
+                .certificateMalformed, "the center's certificate does not name a center",
+                remedy: "restore it from a backup, or have the authority issue a new one")
+        }
+        self.identity = identity
+        self.names = Self.names(in: certificate)
+        self.issuedMilliseconds = certificate.notValidBefore.milliseconds
+        self.expiresMilliseconds = certificate.notValidAfter.milliseconds
+        (self.keyPEM, self.chainPEM) = try signing("encode the center's certificate") {
+            (try PEM.text(key), [try PEM.text(certificate), authorityPEM])
+        }
+    }
+
+    private static func names(in certificate: Certificate) -> [String] {
+        guard let names = try? certificate.extensions.subjectAlternativeNames else { return [] }
+        return names.compactMap { name in
+            switch name {
+            case .dnsName(let name): name
+            case .ipAddress(let address): IPAddress.text(Array(address.bytes))
+            default: nil
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+public import EpitopeModel
+import SwiftASN1
+import X509
+
+/// What enrolment leaves on a host or a local center: its private key, its certificate, the authority that it trusts
+/// (no other), and the center's address. It is one file of mode 0600, so that key and certificate can't part.
+public struct StoredIdentity: Sendable, CustomStringConvertible {
+    public let identity: Identity
+    public let center: CenterAddress
+    public let issuedMilliseconds: Int64
+    public let expiresMilliseconds: Int64
+    package let keyPEM: String
+    package let certificatePEM: String
+    package let authorityPEM: String
+
+    static let file = "identity.json"
+
+    /// Whose it is and where; the key stays out of logs.
+    public var description: String {
+        "\(identity.role.rawValue) \(identity.name) at \(center)"
+    }
+
+    /// Puts an identity together, and checks that its parts belong together.
+    ///
+    /// - Throws: `key-malformed`, `certificate-malformed`, `certificate-foreign`.
+    package init(
+        center: CenterAddress, keyPEM: String, certificatePEM: String, authorityPEM: String,
+        from place: String = "the center's answer"
+    ) throws(EpitopeError) {
+        let key = try PEM.key(keyPEM, from: place)
+        let certificate = try PEM.certificate(certificatePEM, from: place)
+        let authority = try PEM.certificate(authorityPEM, from: place)
+        guard key.publicKey == certificate.publicKey else {
+            throw EpitopeError(
+                .certificateMalformed, "the certificate in \(place) is not for the key of this host",
+                remedy: "enrol again with a new token")
+        }
+        guard certificate.issuer == authority.subject,
+            authority.publicKey.isValidSignature(certificate.signature, for: certificate)
+        else {
+            throw EpitopeError(
+                .certificateForeign, "the certificate in \(place) is not from the center's authority",
+                remedy: "enrol again with a new token")
+        }
+        guard let identity = CertificateIdentity.read(from: certificate) else {
+            throw EpitopeError(
+                .certificateMalformed, "the certificate in \(place) states no identity",
+                remedy: "enrol again with a new token")
+        }
+        self.identity = identity
+        self.center = center
+        self.issuedMilliseconds = certificate.notValidBefore.milliseconds
+        self.expiresMilliseconds = certificate.notValidAfter.milliseconds
+        self.keyPEM = keyPEM
+        self.certificatePEM = certificatePEM
+        self.authorityPEM = authorityPEM
+    }
+
+    /// Whether two thirds of the certificate's time are over.
+    public func isDueForRenewal(nowMilliseconds: Int64 = ChannelClock.system()) -> Bool {
+        nowMilliseconds > issuedMilliseconds + (expiresMilliseconds - issuedMilliseconds) / 3 * 2
+    }
+
+    /// Loads the identity that enrolment stored in a folder. One that has expired loads: the center says so.
+    ///
+    /// - Throws: `identity-missing`, `identity-malformed`, and what a damaged key or certificate gives.
+    public static func load(from directory: String) throws(EpitopeError) -> StoredIdentity {
+        let path = "\(directory)/\(file)"
+        guard let text = try PrivateFiles.load(path) else {
+            throw EpitopeError(
+                .identityMissing, "\(directory) holds no identity: this machine is not enrolled",
+                remedy: "run `epitope enroll --center URL --token TOKEN` with a token from the center")
+        }
+        guard let content = try? ChannelJSON.decode(Content.self, from: Array(text.utf8)),
+            let center = try? CenterAddress(content.center)
+        else {
+            throw EpitopeError(
+                .identityMalformed, "\(path) can't be read",
+                remedy: "restore the file from a backup, or enrol again with a new token")
+        }
+        return try StoredIdentity(
+            center: center, keyPEM: content.key, certificatePEM: content.certificate,
+            authorityPEM: content.authority, from: path)
+    }
+
+    /// Loads the identity of a folder; `nil` where this machine is not enrolled.
+    ///
+    /// - Throws: what ``load(from:)`` throws, but not `identity-missing`.
+    public static func loadIfEnrolled(from directory: String) throws(EpitopeError) -> StoredIdentity? {
+        guard try PrivateFiles.load("\(directory)/\(file)") != nil else { return nil }
+        return try load(from: directory)
+    }
+
+    /// Stores the identity durably, in one step, in a folder that is made if there is none.
+    public func save(in directory: String) throws(EpitopeError) {
+        try PrivateFiles.makeDirectory(directory)
+        let content = Content(
+            center: center.description, key: keyPEM, certificate: certificatePEM, authority: authorityPEM)
+        let bytes = try signing("encode the identity") { try ChannelJSON.encode(content) }
+        try PrivateFiles.save(String(decoding: bytes, as: UTF8.self), to: "\(directory)/\(Self.file)")
+    }
+
+    private struct Content: Codable {
+        var center: String
+        var key: String
+        var certificate: String
+        var authority: String
+    }
+}
+
+/// A private key that was made here, with the request to certify it.
+struct KeyWithRequest {
+    let keyPEM: String
+    let requestPEM: String
+
+    init() throws(EpitopeError) {
+        let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
+        (keyPEM, requestPEM) = try signing("make a certificate signing request") {
+            let request = try CertificateSigningRequest(
+                version: .v1, subject: DistinguishedName(), privateKey: key, attributes: .init(),
+                signatureAlgorithm: .ecdsaWithSHA256)
+            return (try PEM.text(key), try request.serializeAsPEM().pemString + "\n")
+        }
+    }
+}

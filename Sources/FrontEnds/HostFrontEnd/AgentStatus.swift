@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package import BehaviourBlocking
+package import Foundation
+package import KernelBackend
+
+/// What the agent says of itself, every second, for `epitope status`.
+package struct AgentStatus: Codable, Hashable, Sendable {
+    package var processID: Int32
+    package var level: ProtectionLevel
+    package var action: String
+    /// Milliseconds since 1970, of the agent's beginning, and of this word.
+    package var since: Double
+    package var time: Double
+    /// The folder that holds the program; `nil`: protection ends with the agent.
+    package var heldIn: String?
+    /// Counted since the program was loaded first (``KernelBackend/Statistics``).
+    package var counted: [String: UInt64]
+
+    package init(
+        processID: Int32 = getpid(), level: ProtectionLevel, action: Policy.Action, since: Date, heldIn: String?,
+        statistics: KernelBackend.Statistics
+    ) {
+        self.processID = processID
+        self.level = level
+        self.action = action.rawValue
+        self.since = since.timeIntervalSince1970 * 1000
+        time = Date().timeIntervalSince1970 * 1000
+        self.heldIn = heldIn
+        counted = statistics.named
+    }
+
+    /// In a line, for the service manager.
+    package var summary: String {
+        func count(_ name: String) -> UInt64 { counted[name] ?? 0 }
+        return "by \(level.rawValue), action \(action): \(count("inspected")) calls inspected, \(count("acted-upon")) acted upon, "
+            + "\(count("reported")) reported, \(count("dropped")) reports dropped"
+    }
+
+    /// What this kernel offers, in lines for a person.
+    package static func describe(_ support: KernelSupport) -> [String] {
+        var lines = [
+            "level      \(support.level.rawValue): "
+                + (support.level.canDeny ? "calls are denied" : "calls are reported, and their process is killed or watched"),
+            "because    \(support.reason)",
+        ]
+        if let remedy = support.remedy { lines.append("for more   \(remedy)") }
+        return lines
+    }
+}
+
+extension KernelBackend.Statistics {
+    /// By the name that people see.
+    package var named: [String: UInt64] {
+        [
+            "inspected": inspected, "reported": reported, "repeated": repeated, "dropped": dropped, "acted-upon": actedUpon,
+            "uninspectable": uninspectable, "unattributable": unattributable, "excused": excused, "marked": marked,
+            "every-process-inspected": marksAreFull ? 1 : 0,
+        ]
+    }
+}
+
+/// Where the status lies: in the host's state folder, readable by its owner.
+package struct StatusFile: Sendable {
+    private let path: String
+    /// The most that is read of it, in bytes.
+    private static let largest = 65536
+
+    package init(directory: String) {
+        path = directory + "/agent.json"
+    }
+
+    /// A status that can't be written is left out: it is for people.
+    package func write(_ status: AgentStatus) {
+        guard let data = try? JSONEncoder().encode(status) else { return }
+        // A new file each time, put in place as a whole: whoever made a link there before gains nothing.
+        let fresh = path + ".new"
+        unlink(fresh)
+        let descriptor = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { return }
+        let written = data.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+        close(descriptor)
+        if written == data.count { rename(fresh, path) }
+    }
+
+    package func remove() {
+        unlink(path)
+    }
+
+    /// The last word of an agent that ran here, and did not end protection when it ended; it may have been killed.
+    package func read() -> AgentStatus? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
+        guard descriptor >= 0 else { return nil }
+        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        guard let data = try? file.read(upToCount: Self.largest) else { return nil }
+        return try? JSONDecoder().decode(AgentStatus.self, from: data)
+    }
+}

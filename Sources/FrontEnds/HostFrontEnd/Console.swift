@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Foundation
+
+/// What the commands print.
+package enum Console {
+    /// A line on standard output, at once: whoever started a server waits for it.
+    package static func say(_ line: String) {
+        FileHandle.standardOutput.write(Data((line + "\n").utf8))
+    }
+
+    /// A line on standard error, for a person.
+    package static func note(_ line: String) {
+        FileHandle.standardError.write(Data("epitope: \(line)\n".utf8))
+    }
+
+    package static func json(_ value: some Encodable) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+
+    /// Rows in columns as wide as they must be; the first row is the heading.
+    package static func table(_ rows: [[String]]) -> String {
+        let columns = rows.map(\.count).max() ?? 0
+        let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+        return rows.map { row in
+            var line = ""
+            for (column, cell) in row.enumerated() {
+                line += cell
+                if column < row.count - 1 { line += String(repeating: " ", count: widths[column] - cell.count + 2) }
+            }
+            return line
+        }.joined(separator: "\n")
+    }
+
+    /// A time as people read it, in UTC to the millisecond.
+    package static func time(_ milliseconds: Double) -> String {
+        Date(timeIntervalSince1970: milliseconds / 1000).formatted(
+            Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    }
+}

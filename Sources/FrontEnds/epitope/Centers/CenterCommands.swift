@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+/// `epitope local-center`.
+struct LocalCenterCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: LocalKind.name,
+        abstract: "The local analysis center: weighs a site's evidence, updates its IDS, reports to the global center.",
+        subcommands: [
+            CenterInitCommand<LocalKind>.self, CenterTokenCommand<LocalKind>.self, LocalCenterServeCommand.self,
+            LocalCenterLinkCommand.self, CenterStatusCommand<LocalKind>.self, CenterEventsCommand<LocalKind>.self,
+            CenterShowCommand<LocalKind>.self, CenterWithdrawCommand<LocalKind>.self,
+            CenterReinstateCommand<LocalKind>.self, CenterRevokeCommand<LocalKind>.self,
+        ])
+}
+
+/// `epitope global-center`.
+struct GlobalCenterCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: GlobalKind.name,
+        abstract: "The global analysis center: correlates sites, and gives them signature updates.",
+        subcommands: [
+            CenterInitCommand<GlobalKind>.self, CenterTokenCommand<GlobalKind>.self, GlobalCenterServeCommand.self,
+            CenterStatusCommand<GlobalKind>.self, CenterEventsCommand<GlobalKind>.self,
+            CenterShowCommand<GlobalKind>.self, CenterWithdrawCommand<GlobalKind>.self,
+            CenterReinstateCommand<GlobalKind>.self, CenterRevokeCommand<GlobalKind>.self,
+        ])
+}

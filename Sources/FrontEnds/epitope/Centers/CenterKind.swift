@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import CenterStore
+import EpitopeModel
+import HostFrontEnd
+import SecureChannel
+
+/// What the commands of the local and the global center have apart.
+protocol CenterKind: Sendable {
+    /// The command's noun, and the name of its state folder.
+    static var name: String { get }
+    /// Whether other centers enrol here.
+    static var servesCenters: Bool { get }
+}
+
+enum LocalKind: CenterKind {
+    static let name = "local-center"
+    static let servesCenters = false
+}
+
+enum GlobalKind: CenterKind {
+    static let name = "global-center"
+    static let servesCenters = true
+}
+
+/// `--state` of a center's commands, and what lies in that folder.
+struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
+    @Option(help: ArgumentHelp("The center's state folder.", valueName: "folder"))
+    var state: String?
+
+    var directory: String { StateDirectory.path(state, part: Kind.name) }
+    var authorityDirectory: String { "\(directory)/authority" }
+    var storePath: String { "\(directory)/center.sqlite" }
+    /// This center's identity at the global center.
+    var globalDirectory: String { "\(directory)/global" }
+
+    /// Opens the store of a center that was made by `init`.
+    func openStore() throws -> CenterStore {
+        _ = try loadAuthority()
+        return try CenterStore(path: storePath)
+    }
+
+    func loadAuthority() throws -> CertificateAuthority {
+        try CertificateAuthority.load(from: authorityDirectory)
+    }
+}
+
+/// Whom a command speaks of: a host, or at a global center also a site.
+struct PeerOptions<Kind: CenterKind>: ParsableArguments {
+    @Option(help: ArgumentHelp("The host's name: letters, digits, dots, underscores, hyphens.", valueName: "name"))
+    var host: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The name of a site whose local center this is for.", valueName: "name",
+            visibility: Kind.servesCenters ? .default : .hidden))
+    var site: String?
+
+    func validate() throws {
+        if site != nil, !Kind.servesCenters {
+            throw ValidationError("a local center serves hosts: give --host (a site enrols at a global center)")
+        }
+        guard (host == nil) != (site == nil) else {
+            throw ValidationError(Kind.servesCenters ? "give either --host or --site" : "give --host")
+        }
+    }
+
+    var identity: Identity {
+        if let site { return Identity(role: .localCenter, name: site) }
+        return Identity(role: .host, name: host ?? "")
+    }
+}

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import CenterStore
+import GlobalCenter
+
+/// `epitope global-center serve`.
+struct GlobalCenterServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Receive what sites forward, correlate it, give sites the updates.")
+
+    @OptionGroup var stateOptions: CenterStateOptions<GlobalKind>
+    @OptionGroup var listenOptions: ListenOptions
+
+    @Option(help: ArgumentHelp("The settings, a JSON file; see the README.", valueName: "file"))
+    var config: String?
+
+    func run() async throws {
+        let configuration = try config.map(GlobalCenterConfiguration.load(path:)) ?? GlobalCenterConfiguration()
+        let logger = CenterProcess.logger("global-center")
+        let store = try stateOptions.openStore()
+        let provers = try CenterProcess.provers(configuration.proving, logger: logger)
+        try await CenterProcess.run(
+            stateOptions, listen: listenOptions,
+            intake: GlobalCenterService(configuration: configuration, store: store, provers: provers, logger: logger), ledger: store,
+            logger: logger)
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import ArgumentParser
+import CenterStore
+import EpitopeModel
+import Foundation
+import HostFrontEnd
+import LocalCenter
+import Logging
+public import Rendering
+import SecureChannel
+import SuricataDelivery
+
+/// `epitope local-center serve`.
+struct LocalCenterServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "serve", abstract: "Receive packets, make updates, deliver them to Suricata, forward them.")
+
+    @OptionGroup var stateOptions: CenterStateOptions<LocalKind>
+    @OptionGroup var listenOptions: ListenOptions
+
+    @Option(help: ArgumentHelp("The settings, a JSON file; see the README.", valueName: "file"))
+    var config: String?
+
+    @Option(help: ArgumentHelp("Suricata's command socket.", valueName: "path"))
+    var suricataSocket: String?
+
+    @Option(help: ArgumentHelp("The rules file that Epitope writes; Suricata's rule-files must name it.", valueName: "file"))
+    var suricataRules: String?
+
+    @Option(help: "What a rule does: alert, or drop where Suricata is inline.")
+    var action: SuricataRule.Action?
+
+    func run() async throws {
+        let configuration = try config.map(LocalCenterConfiguration.load(path:)) ?? LocalCenterConfiguration()
+        let logger = CenterProcess.logger("local-center")
+        let store = try stateOptions.openStore()
+        let provers = try CenterProcess.provers(configuration.proving, logger: logger)
+        let delivery = delivery(configuration)
+        let link = try link(configuration)
+        let service = LocalCenterService(
+            configuration: configuration, store: store, provers: provers, delivery: delivery, link: link, logger: logger)
+        let preparation = Task {
+            do {
+                try await delivery?.prepare()
+            } catch {
+                logger.error("the forms of rules could not be checked ahead: \(error)")
+            }
+        }
+        defer { preparation.cancel() }
+        try await CenterProcess.run(
+            stateOptions, listen: listenOptions, intake: service, ledger: store, logger: logger)
+        await link?.shutdown()
+    }
+
+    /// The IDS, where the settings or the options say where it is.
+    private func delivery(_ configuration: LocalCenterConfiguration) -> SuricataDelivery? {
+        guard configuration.suricata != nil || suricataSocket != nil || suricataRules != nil else {
+            Console.note("no Suricata is set: updates wait in the store (--suricata-socket and --suricata-rules)")
+            return nil
+        }
+        var settings = configuration.suricata ?? SuricataSettings()
+        if let suricataSocket { settings.socketPath = suricataSocket }
+        if let suricataRules { settings.rulesFile = suricataRules }
+        if let action { settings.action = action }
+        return SuricataDelivery(settings)
+    }
+
+    private func link(_ configuration: LocalCenterConfiguration) throws -> CenterClient? {
+        if let directory = configuration.globalCenterState {
+            return try CenterClient(StoredIdentity.load(from: directory))
+        }
+        return try StoredIdentity.loadIfEnrolled(from: stateOptions.globalDirectory).map(CenterClient.init)
+    }
+}
+
+/// `epitope local-center link`: enrols the site at a global center.
+struct LocalCenterLinkCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "link", abstract: "Enrol this site at a global center, with a token made there for the site.")
+
+    @OptionGroup var stateOptions: CenterStateOptions<LocalKind>
+
+    @Option(help: ArgumentHelp("The global center, such as https://center.example:7443.", valueName: "url"))
+    var center: String
+
+    @Option(help: "The one-time token.")
+    var token: String
+
+    func run() async throws {
+        _ = try stateOptions.loadAuthority()
+        let identity = try await EnrolmentClient.enroll(
+            at: CenterAddress(center), token: token, storingIn: stateOptions.globalDirectory)
+        Console.say("enrolled as \(identity.identity.role.rawValue) \(identity.identity.name) at \(identity.center)")
+    }
+}
+
+extension SuricataRule.Action: ExpressibleByArgument {}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+
+/// The command line. It parses, wires the modules together, and prints; what is decided is decided in the modules.
+@main
+struct Epitope: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "epitope",
+        abstract: "Turns injected code, caught in the act, into a signature that is live in milliseconds.",
+        discussion: """
+            On a host:      epitope enroll, then epitope agent, or epitope run -- COMMAND
+            At a site:      epitope local-center init, token, serve
+            For the world:  epitope global-center init, token, serve
+            On its own:     epitope goodware build, extract, verify
+            """,
+        version: "0.1.0",
+        subcommands: [
+            RunCommand.self, AgentCommand.self, StatusCommand.self, PolicyCommand.self, EnrollCommand.self, HostCommand.self,
+            PacketCommand.self, LocalCenterCommand.self,
+            GlobalCenterCommand.self, GoodwareCommand.self, ExtractCommand.self, VerifyCommand.self,
+        ])
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import EpitopeModel
+import HostPolicy
+import SeccompBackend
+
+/// What the policy makes of a process, in rows for a person.
+struct PolicyReport {
+    let policy: Policy
+    /// Those that hold for the process now.
+    let excuses: [Excuse]
+
+    func rows(of process: ProcessParameters) -> [[String]] {
+        var rows = [["process", "\(process.processID) \(process.name ?? "")"]]
+        if let executable = process.executable {
+            let package = executable.package.map { " of \($0) \(executable.packageVersion ?? "")" } ?? ""
+            rows.append(["executable", executable.path + package])
+            if let hash = executable.sha256 { rows.append(["sha256", hash]) }
+        }
+        if let user = process.userID { rows.append(["user", process.userName.map { "\($0) (\(user))" } ?? "\(user)"]) }
+        if let container = process.containerID { rows.append(["container", container]) }
+        return rows.map { [$0[0].padding(13), $0[1]] }
+    }
+
+    func row(_ finding: LiveInspection.Finding) -> [String] {
+        let region = finding.region
+        let place = "  \(String(region.start, radix: 16))-\(String(region.end, radix: 16))"
+        let memory =
+            switch region.backing {
+            case .anonymous: "anonymous"
+            case .stack: "stack"
+            case .heap: "heap"
+            case .memoryFile(let name): "memory file \(name)"
+            case .writtenImagePage(let path): "\(finding.writtenPages) written pages of \(path)"
+            case .image(let path): path
+            case .kernel: "the kernel's page"
+            }
+        return [place, region.protection.description, "\((region.end - region.start) >> 10) KiB", memory]
+    }
+
+    /// What is done about each kind of evidence.
+    func verdicts() -> [[String]] {
+        [["evidence", "points", "a call with it", "because"]]
+            + EvidenceKind.allCases.map { kind in
+                let points = kind.defaultWeight
+                if let excuse = excuses.first(where: { $0.evidence == kind }) {
+                    return [kind.rawValue, "\(points)", "goes on", "\(excuse.subject) is excused until \(excuse.until): \(excuse.reason)"]
+                }
+                if points >= policy.blockAt {
+                    return [kind.rawValue, "\(points)", Self.deed(policy.action), "blockAt is \(policy.blockAt)"]
+                }
+                if points >= policy.reportAt {
+                    return [kind.rawValue, "\(points)", "goes on, is reported", "reportAt is \(policy.reportAt)"]
+                }
+                return [kind.rawValue, "\(points)", "goes on", "reportAt is \(policy.reportAt)"]
+            }
+    }
+
+    /// What a denial comes to where the agent can't deny; `nil`: it can, or nothing is denied.
+    ///
+    /// - Parameter canDeny: whether this kernel lets `epitope agent` deny calls.
+    func caveat(canDeny: Bool) -> String? {
+        guard policy.action == .block, !canDeny else { return nil }
+        return """
+            Denied by epitope run, and in containers whose runtime hands calls over. On this kernel epitope agent alone denies nothing:
+            such a call goes on and is reported; with --without-hooks kill its process is killed. Why: epitope agent --check
+            """
+    }
+
+    func row(_ waiting: LiveInspection.WaitingCall) -> [String] {
+        let place = "  thread \(waiting.threadID)"
+        guard let observation = waiting.observation else { return [place, waiting.call.rawValue, "goes on: no evidence"] }
+        let verdict = Verdict(on: observation, policy: policy, excused: Set(excuses.map(\.evidence)))
+        let why = (verdict.evidence + verdict.excused).map(\.detail).joined(separator: "; ")
+        let what = verdict.denies ? Self.deed(policy.action) : verdict.isReported ? "goes on, is reported" : "goes on"
+        return [place, waiting.call.rawValue, why.isEmpty ? "\(what): no evidence" : "\(what): \(why)"]
+    }
+
+    private static func deed(_ action: Policy.Action) -> String {
+        switch action {
+        case .block: "is denied"
+        case .stop: "is denied, the process stopped"
+        case .kill: "is denied, the process killed"
+        case .watch: "goes on, is reported"
+        }
+    }
+}
+
+extension String {
+    fileprivate func padding(_ width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Disassembly
+import EpitopeModel
+import SignatureMaking
+import SignatureProving
+import Signatures
+
+/// What `epitope extract` found, as JSON.
+struct ExtractDocument: Encodable {
+    struct Line: Encodable {
+        var address: String
+        var bytes: String
+        var text: String
+        /// Why bytes of it vary; empty: none do.
+        var variable: [String]
+    }
+
+    struct Code: Encodable {
+        var name: String
+        var architecture: String
+        var caller: String
+        var instructions: [Line]
+    }
+
+    struct Candidate: Encodable {
+        var id: String
+        var signature: Signature
+        var matchedSamples: Int
+        var isAbsentFromGoodware: Bool?
+        var isOnWire: Bool?
+        var bits: Double
+        /// Offsets in the code: the first byte and the one behind the last.
+        var place: [Int]?
+    }
+
+    struct Proven: Encodable {
+        var id: String
+        var signature: Signature
+        var passed: Bool
+        var proof: Proof
+    }
+
+    var code: Code
+    var candidates: [Candidate]
+    var proofs: [Proven]
+
+    init(shown: ExtractInput.Named, ranked: [RankedCandidate], outcome: ProvingOutcome) {
+        let sample = shown.sample
+        let instructions = Disassembly.instructions(
+            of: sample.code, callersAddress: sample.callersAddress, architecture: sample.architecture)
+        code = Code(
+            name: shown.name, architecture: sample.architecture.rawValue, caller: "0x" + String(sample.callersAddress, radix: 16),
+            instructions: instructions.map { instruction in
+                Line(
+                    address: "0x" + String(sample.code.base &+ UInt64(instruction.range.lowerBound), radix: 16),
+                    bytes: Hex.encode(sample.code.bytes[instruction.range]), text: instruction.text,
+                    variable: instruction.variable.map(\.kind.rawValue))
+            })
+        candidates = ranked.map { candidate in
+            Candidate(
+                id: candidate.signature.id, signature: candidate.signature, matchedSamples: candidate.score.covered,
+                isAbsentFromGoodware: candidate.score.isAbsent, isOnWire: candidate.score.isOnWire, bits: candidate.score.bits,
+                place: candidate.place.map { [$0.lowerBound, $0.upperBound] })
+        }
+        let items = outcome.proven + [outcome.failed].compactMap { $0 }
+        proofs = items.map { Proven(id: $0.signature.id, signature: $0.signature, passed: $0.proof.passed, proof: $0.proof) }
+    }
+}

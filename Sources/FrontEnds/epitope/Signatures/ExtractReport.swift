@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Disassembly
+import EpitopeModel
+import HostFrontEnd
+import Rendering
+import SignatureMaking
+import SignatureProving
+import Signatures
+
+/// What `epitope extract` found, as text and as JSON.
+struct ExtractReport {
+    var samples: [ExtractInput.Named]
+    var ranked: [RankedCandidate]
+    /// How many candidates there were.
+    var total: Int
+    var outcome: ProvingOutcome
+
+    /// Instructions before and behind the caller's address or the chosen bytes that are shown of long code.
+    private static let surroundings = 24
+
+    var text: String {
+        var parts = [disassembly, candidates]
+        if total > ranked.count { parts.append("\(total - ranked.count) more with --all") }
+        parts.append(proofs)
+        return parts.joined(separator: "\n\n")
+    }
+
+    var document: ExtractDocument { ExtractDocument(shown: shown, ranked: ranked, outcome: outcome) }
+
+    /// The sample that the best candidate was cut from: its bytes lie where the candidate says.
+    private var shown: ExtractInput.Named {
+        guard let best = ranked.first, let place = best.place else { return samples[0] }
+        return samples.first {
+            $0.sample.code.bytes.count >= place.upperBound && best.signature.matches(Array($0.sample.code.bytes[place]))
+        }
+            ?? samples[0]
+    }
+
+    private var disassembly: String {
+        let (sample, place) = (shown.sample, ranked.first?.place)
+        let masked = Set((ranked.first?.signature.tokens.first?.masked ?? []).map { $0 + (place?.lowerBound ?? 0) })
+        let instructions = Disassembly.instructions(
+            of: sample.code, callersAddress: sample.callersAddress, architecture: sample.architecture)
+        let caller = sample.code.offset(of: sample.callersAddress) ?? 0
+        let marks = instructions.indices.filter {
+            instructions[$0].range.upperBound == caller || place.map(instructions[$0].range.overlaps) ?? false
+        }
+        let first = max(0, (marks.first ?? 0) - Self.surroundings)
+        let last = min(instructions.count - 1, (marks.last ?? 0) + Self.surroundings)
+        var rows = [["", "address", "bytes", "instruction", ""]]
+        for instruction in first <= last ? instructions[first...last] : [] {
+            let bytes = instruction.range.map { masked.contains($0) && place != nil ? "??" : Hex.encode([sample.code.bytes[$0]]) }
+            let address = sample.code.base &+ UInt64(instruction.range.lowerBound)
+            var notes = Set(instruction.variable.map(\.kind.rawValue)).sorted()
+            if instruction.range.upperBound == caller { notes.insert("<- the call", at: 0) }
+            rows.append([
+                place.map(instruction.range.overlaps) ?? false ? ">" : " ", "0x" + String(address, radix: 16), bytes.joined(separator: " "),
+                instruction.text, notes.joined(separator: "; "),
+            ])
+        }
+        return "\(shown.name), \(sample.architecture.rawValue), > marks the best candidate's bytes\n" + Console.table(rows)
+    }
+
+    private var candidates: String {
+        ranked.enumerated().map { number, candidate in
+            let reasons = candidate.signature.provenance?.reasons ?? []
+            let strategy = candidate.signature.provenance?.strategy.rawValue ?? ""
+            return (["\(number + 1). \(strategy)  \(candidate.signature.id)", "   \(candidate.signature)"] + reasons.map { "   - \($0)" })
+                .joined(separator: "\n")
+        }.joined(separator: "\n")
+    }
+
+    private var proofs: String {
+        let items = outcome.proven.map { ($0, "proven") } + (outcome.failed.map { [($0, "refused")] } ?? [])
+        return items.map { item, word in
+            let rows = item.proof.checks.map { ["  " + $0.name, $0.outcome.rawValue, $0.detail] }
+            return "\(word): \(item.signature.id)\n" + Console.table(rows)
+        }.joined(separator: "\n")
+    }
+
+    /// The proven signatures in a rule language, one after the other. They are numbered from the first of Epitope's
+    /// own numbers: a center that delivers them numbers them anew.
+    ///
+    /// - Throws: `signature-unproven`, and as the language does.
+    func rules(_ language: any SignatureRendering.Type, milliseconds: Int64) throws(EpitopeError) -> [String] {
+        guard !outcome.proven.isEmpty else {
+            throw EpitopeError(
+                EpitopeError.Code("signature-unproven"), "no candidate was proven, so there is no rule",
+                remedy: "see the reasons with --output text")
+        }
+        var texts: [String] = []
+        for (sid, item) in zip(SidRange.all, outcome.proven) {
+            texts.append(
+                try language.render(RenderingSubject(signature: item.signature, sid: sid, createdMilliseconds: milliseconds)))
+        }
+        return texts
+    }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import GoodwareFiles
+import GoodwareIndex
+import HostFrontEnd
+
+/// What a person sees of a build.
+struct GoodwareReporter: Sendable {
+    let since: ContinuousClock.Instant
+
+    func note(_ progress: GoodwareBuilder.Progress) {
+        Console.note(
+            "\(progress.files) of \(progress.ofFiles) files, \(progress.bytes >> 20) MiB, \(rate(progress.bytes)) MB/s")
+    }
+
+    func summarise(_ summary: GoodwareBuilder.Summary, index: String) throws {
+        for skipped in summary.skipped.prefix(20) { Console.note("skipped \(skipped.path): \(skipped.reason)") }
+        if summary.skipped.count > 20 { Console.note("and \(summary.skipped.count - 20) more skipped") }
+        Console.say(
+            Console.table([
+                ["files read", "\(summary.files)"], ["skipped", "\(summary.skipped.count)"],
+                ["bytes read", "\(summary.bytes)"], ["MB/s", rate(summary.bytes)],
+            ]))
+        Console.say(Self.table(of: try GoodwareFile(path: index)))
+    }
+
+    static func table(of file: GoodwareFile) -> String {
+        let segments = file.index.segments
+        // What is in two segments counts in both.
+        let distinct = segments.reduce(0) { $0 + $1.contents.distinctBytes }
+        let slots = segments.reduce(0) { $0 + $1.slotBytes }
+        let cost = distinct == 0 ? "-" : String(format: "%.2f", Double(slots) * 32 / Double(distinct))
+        return Console.table([
+            ["files and captures", "\(file.fileCount)"], ["segments", "\(segments.count)"],
+            ["corpus bytes", "\(file.index.corpusBytes)"], ["distinct bytes (estimate)", "\(distinct)"],
+            ["grams", "\(segments.reduce(0) { $0 + $1.contents.keys })"], ["index bytes", "\(file.size)"],
+            ["bytes per 32 distinct", cost],
+        ])
+    }
+
+    private func rate(_ bytes: UInt64) -> String {
+        String(format: "%.0f", Double(bytes) / 1e6 / max(1e-3, since.duration(to: .now) / .seconds(1)))
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Captures
+import Dispatch
+import EpitopeModel
+import Foundation
+import PatternScan
+import Signatures
+import StreamReassembly
+import Synchronization
+import WireProof
+
+/// The search of `epitope verify`: files by two threads, captures stream by stream.
+final class VerifySearch: Sendable {
+    /// Reading and scanning take turns on each; more than two gain little on a disk.
+    private static let threads = 2
+
+    private let scanner: SignatureScanner
+    private let tally: Mutex<VerifyTally>
+
+    init(_ scanner: SignatureScanner, most: Int) {
+        self.scanner = scanner
+        tally = Mutex(VerifyTally(most: most))
+    }
+
+    /// - Throws: `search-path-missing`, `scan-failed`.
+    func files(under roots: [String]) throws {
+        let tree = try VerifyTree(roots)
+        for skipped in tree.skipped { tally.withLock { $0.skip(skipped) } }
+        let next = Atomic(0)
+        let failure = Mutex<EpitopeError?>(nil)
+        DispatchQueue.concurrentPerform(iterations: Self.threads) { _ in
+            while failure.withLock({ $0 == nil }) {
+                let number = next.wrappingAdd(1, ordering: .relaxed).oldValue
+                guard number < tree.files.count else { return }
+                do {
+                    try search(tree.files[number], of: tree.files.count)
+                } catch let error as EpitopeError {
+                    failure.withLock { $0 = error }
+                } catch let error as VerifyFile.Unreadable {
+                    tally.withLock { $0.skip(.init(path: tree.files[number], reason: error.reason)) }
+                } catch {
+                    tally.withLock { $0.skip(.init(path: tree.files[number], reason: "\(error)")) }
+                }
+            }
+        }
+        if let error = failure.withLock({ $0 }) { throw error }
+    }
+
+    private func search(_ path: String, of total: Int) throws {
+        try VerifyFile.withBytes(of: path) { data in
+            let hits = try scanner.matches(in: data).map { match in
+                VerifyReport.Hit(signature: scanner.signatures[match.signature].id, source: path, place: match.place, data: data)
+            }
+            tally.withLock {
+                $0.files += 1
+                $0.add(bytes: data.count, hits: hits)
+                $0.showProgress(of: total)
+            }
+        }
+    }
+
+    /// - Throws: `capture-unreadable` when a ring isn't there, `scan-failed`. A file of it that can't be read is counted.
+    func streams(in rings: [String]) throws {
+        for file in try rings.flatMap({ try CaptureReader.files(of: $0) }) {
+            do {
+                try CaptureReader.streams(in: file) { stream in
+                    try search(stream, of: file)
+                    return true
+                }
+            } catch let error as EpitopeError where error.code == .captureUnreadable {
+                tally.withLock { $0.skip(.init(path: file, reason: error.message)) }
+            }
+        }
+    }
+
+    private func search(_ stream: CapturedStream, of file: String) throws {
+        try stream.bytes.withUnsafeBytes { data in
+            let hits = try scanner.matches(in: data).compactMap { match -> VerifyReport.Hit? in
+                let signature = scanner.signatures[match.signature]
+                guard signature.context.admits(stream) else { return nil }
+                return VerifyReport.Hit(signature: signature.id, source: "\(file): \(stream.flow)", place: match.place, data: data)
+            }
+            tally.withLock {
+                $0.streams += 1
+                $0.add(bytes: data.count, hits: hits)
+                $0.showProgress(of: nil)
+            }
+        }
+    }
+
+    func report() -> VerifyReport {
+        tally.withLock {
+            $0.endProgress()
+            return $0.report(signatures: scanner.signatures.count)
+        }
+    }
+}
+
+extension CapturedStream {
+    /// For people: `tcp 10.0.0.1:4000 -> 10.0.0.2:80`.
+    fileprivate var flow: String {
+        let (source, destination) = ends
+        return "\(transport.rawValue) \(source.address):\(source.port) -> \(destination.address):\(destination.port)"
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+
+/// What a search has found so far, and the line that says so.
+struct VerifyTally: Sendable {
+    var files = 0
+    var streams = 0
+    private var bytes = 0
+    private var hitCount = 0
+    private var skippedCount = 0
+    private var hits: [VerifyReport.Hit] = []
+    private var skipped: [VerifyReport.Skipped] = []
+    /// How many hits and skipped files are kept; all are counted.
+    private let most: Int
+    private let start = ContinuousClock.now
+    private var shown: ContinuousClock.Instant
+    private var isLineOpen = false
+    private let isTerminal = isatty(FileHandle.standardError.fileDescriptor) == 1
+
+    init(most: Int) {
+        self.most = most
+        shown = start
+    }
+
+    private var seconds: Double { (ContinuousClock.now - start) / .seconds(1) }
+
+    mutating func add(bytes: Int, hits: [VerifyReport.Hit]) {
+        self.bytes += bytes
+        hitCount += hits.count
+        self.hits += hits.prefix(max(0, most - self.hits.count))
+    }
+
+    mutating func skip(_ file: VerifyReport.Skipped) {
+        skippedCount += 1
+        if skipped.count < most { skipped.append(file) }
+    }
+
+    /// A terminal gets one line that changes, a file a line now and then.
+    mutating func showProgress(of total: Int?) {
+        let now = ContinuousClock.now
+        guard now - shown >= (isTerminal ? .milliseconds(250) : .seconds(10)) else { return }
+        shown = now
+        let share = total.map { " of \($0)" } ?? ""
+        let rate = String(format: "%.2f GB, %.0f MB/s", Double(bytes) / 1e9, Double(bytes) / 1e6 / max(seconds, 1e-9))
+        let line = "\(files)\(share) files, \(streams) streams, \(rate), \(hitCount) hits"
+        isLineOpen = isTerminal
+        FileHandle.standardError.write(Data((isTerminal ? "\r\(line)\u{1B}[K" : "epitope: \(line)\n").utf8))
+    }
+
+    mutating func endProgress() {
+        if isLineOpen { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+        isLineOpen = false
+    }
+
+    func report(signatures: Int) -> VerifyReport {
+        VerifyReport(
+            signatures: signatures, files: files, streams: streams, bytes: bytes, seconds: seconds, hitCount: hitCount,
+            hits: hits.sorted { ($0.source, $0.offset, $0.signature) < ($1.source, $1.offset, $1.signature) },
+            skippedCount: skippedCount, skipped: skipped.sorted { $0.path < $1.path })
+    }
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CPrivileges
+public import EpitopeModel
+import Glibc
+
+/// The agent gives up what it needed for loading the program only, for good.
+public enum PrivilegeDrop {
+    /// What a process can do, as `/proc/PID/status` has it.
+    public struct Rights: Hashable, Sendable {
+        public var permitted: Capabilities
+        public var effective: Capabilities
+        public var inheritable: Capabilities
+        public var bounding: Capabilities
+        public var ambient: Capabilities
+        public var canGainRights: Bool
+        public var threads: Int
+
+        /// - Parameter status: the content of `/proc/PID/status`; `nil` where a line is missing.
+        public init?(status: String) {
+            var values: [Substring: Substring] = [:]
+            for line in status.split(separator: "\n") {
+                let parts = line.split(maxSplits: 1, whereSeparator: { $0 == ":" })
+                if parts.count == 2 { values[parts[0]] = parts[1].drop { $0 == "\t" || $0 == " " } }
+            }
+            func set(_ name: Substring) -> Capabilities? {
+                values[name].flatMap { UInt64($0, radix: 16) }.map(Capabilities.init(rawValue:))
+            }
+            guard let permitted = set("CapPrm"), let effective = set("CapEff"), let inheritable = set("CapInh"),
+                let bounding = set("CapBnd"), let ambient = set("CapAmb"), let threads = values["Threads"].flatMap({ Int($0) }),
+                let noNewRights = values["NoNewPrivs"]
+            else { return nil }
+            self.permitted = permitted
+            self.effective = effective
+            self.inheritable = inheritable
+            self.bounding = bounding
+            self.ambient = ambient
+            self.threads = threads
+            canGainRights = noNewRights != "1"
+        }
+
+        /// Whether nothing is left but what is to be kept.
+        public func areOnly(_ kept: Capabilities) -> Bool {
+            permitted == kept && effective == kept && inheritable.isEmpty && ambient.isEmpty && !canGainRights
+        }
+    }
+
+    /// Keeps what the agent needs from now on, of what it has, and makes sure that the rest is gone. Nothing that it
+    /// executes gets a right; its memory is nobody's but its own.
+    ///
+    /// Rights belong to threads: it refuses to work when there is a second one, but for those that are known.
+    ///
+    /// - Parameter threadsLeftBehind: threads that wait in the kernel and do nothing afterwards.
+    /// - Returns: what it would need and does not have.
+    /// - Throws: `privileges-not-dropped`.
+    public static func apply(threadsLeftBehind: Int = 0) throws(EpitopeError) -> Capabilities {
+        var threads = rights()?.threads
+        // One that is about to end is no more of use, but still counted.
+        for _ in 0..<200 where threads != 1 + threadsLeftBehind {
+            usleep(1000)
+            threads = rights()?.threads
+        }
+        guard threads == 1 + threadsLeftBehind else { throw failure("there is more than one thread", 0) }
+        var had: UInt64 = 0
+        try check(epitope_permitted_capabilities(&had), "read its capabilities")
+        let wanted = Capabilities.afterLoading(kernelRelease: kernelRelease())
+        let kept = wanted.intersection(Capabilities(rawValue: had))
+        // The kernel knows fewer than 64, and says so of the first that it doesn't know.
+        for number: Int32 in 0..<64 {
+            let result = epitope_drop_from_bounding_set(number)
+            if result == -EINVAL { break }
+            // Without CAP_SETPCAP the set stays as it is: with no_new_privs nothing can be gained from it.
+            if result == -EPERM { break }
+            try check(result, "lower its bounding set")
+        }
+        try check(epitope_no_new_privileges(), "set no_new_privs")
+        try check(epitope_keep_capabilities(kept.rawValue), "give up capabilities")
+        try check(epitope_not_dumpable(), "protect its memory")
+        guard let after = rights(), after.areOnly(kept) else { throw failure("the kernel still grants them", 0) }
+        return wanted.subtracting(kept)
+    }
+
+    private static func check(_ result: Int32, _ what: String) throws(EpitopeError) {
+        guard result == 0 else { throw failure("it could not \(what)", -result) }
+    }
+
+    private static func failure(_ what: String, _ cause: Int32) -> EpitopeError {
+        EpitopeError(
+            .privilegesNotDropped,
+            "the agent could not give up the rights that it needs no more: \(what)\(cause == 0 ? "" : " (\(String(cString: strerror(cause))))")",
+            remedy: "report this: it is a fault of Epitope, or of a kernel or sandbox that forbids prctl(2) and capset(2)")
+    }
+
+    private static func rights() -> Rights? {
+        SmallFile.text("/proc/self/status").flatMap(Rights.init(status:))
+    }
+
+    private static func kernelRelease() -> String {
+        var names = utsname()
+        guard uname(&names) == 0 else { return "" }
+        return withUnsafeBytes(of: names.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+}
+
+/// Files of a few kilobytes at most.
+enum SmallFile {
+    static func text(_ path: String) -> String? {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var bytes = [UInt8](repeating: 0, count: 16384)
+        var length = 0
+        while length < bytes.count {
+            let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + length, $0.count - length) }
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { return nil }
+            if count == 0 { break }
+            length += count
+        }
+        return String(decoding: bytes[..<length], as: UTF8.self)
+    }
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Glibc
+
+/// What a service tells the service manager that started it (sd_notify(3)): datagrams of `NAME=VALUE` lines.
+public struct ServiceManager: Sendable {
+    /// A message, in the words of sd_notify(3).
+    public enum Message: Hashable, Sendable {
+        case ready
+        /// For `systemctl status`; one line.
+        case status(String)
+        case reloading(monotonicMicroseconds: UInt64)
+        case stopping
+        case alive
+
+        var lines: String {
+            switch self {
+            case .ready: "READY=1\n"
+            // A line break would begin another message.
+            case .status(let text): "STATUS=\(String(text.map { $0.isNewline ? " " : $0 }))\n"
+            case .reloading(let time): "RELOADING=1\nMONOTONIC_USEC=\(time)\n"
+            case .stopping: "STOPPING=1\n"
+            case .alive: "WATCHDOG=1\n"
+            }
+        }
+    }
+
+    private let socket: Socket
+    private let address: [UInt8]
+    /// Within this time it wants to hear that the service is alive; `nil`: it doesn't ask.
+    public let watchdogSeconds: Double?
+
+    private final class Socket: Sendable {
+        let descriptor: Int32
+
+        init?() {
+            descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+            guard descriptor >= 0 else { return nil }
+            // A manager that reads no more must not hold up the agent.
+            var longest = timeval(tv_sec: 2, tv_usec: 0)
+            setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &longest, socklen_t(MemoryLayout<timeval>.size))
+        }
+
+        deinit { close(descriptor) }
+    }
+
+    /// The manager that started this process; `nil`: none did, or it doesn't want to be told.
+    public static var current: ServiceManager? {
+        ServiceManager(
+            socketPath: variable("NOTIFY_SOCKET"), watchdogMicroseconds: variable("WATCHDOG_USEC"),
+            watchdogProcess: variable("WATCHDOG_PID"), ownProcess: getpid())
+    }
+
+    /// What it told this process by the environment.
+    static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
+
+    init?(socketPath: String?, watchdogMicroseconds: String?, watchdogProcess: String?, ownProcess: Int32) {
+        guard let socketPath, let address = Self.address(socketPath), let socket = Socket() else { return nil }
+        self.socket = socket
+        self.address = address
+        let isForUs = watchdogProcess.map { Int32($0) == ownProcess } ?? true
+        watchdogSeconds = watchdogMicroseconds.flatMap { UInt64($0) }.flatMap { isForUs && $0 > 0 ? Double($0) / 1_000_000 : nil }
+    }
+
+    /// The path as it goes into a socket's address: `@` begins an abstract name. `nil`: it is none.
+    static func address(_ path: String) -> [UInt8]? {
+        var bytes = Array(path.utf8)
+        guard bytes.count > 1, bytes.count < 108, bytes[0] == UInt8(ascii: "/") || bytes[0] == UInt8(ascii: "@") else { return nil }
+        if bytes[0] == UInt8(ascii: "@") { bytes[0] = 0 }
+        return bytes
+    }
+
+    /// Whether the message was taken. A service goes on where it is not.
+    @discardableResult
+    public func tell(_ messages: Message...) -> Bool {
+        send(messages.map(\.lines).joined())
+    }
+
+    /// Sends a datagram, with copies of descriptors.
+    func send(_ text: String, descriptors: [Int32] = []) -> Bool {
+        var target = sockaddr_un()
+        target.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &target.sun_path) { $0.copyBytes(from: address) }
+        // An abstract name is as long as the address says; a path ends with a zero.
+        let length = MemoryLayout<sockaddr_un>.offset(of: \.sun_path)! + address.count + (address[0] == 0 ? 0 : 1)
+        var bytes = Array(text.utf8)
+        var control = Self.control(descriptors)
+        let sent = bytes.withUnsafeMutableBytes { bytes in
+            control.withUnsafeMutableBytes { control in
+                withUnsafeMutablePointer(to: &target) { target in
+                    var piece = iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+                    return withUnsafeMutablePointer(to: &piece) { piece in
+                        var message = msghdr()
+                        message.msg_name = UnsafeMutableRawPointer(target)
+                        message.msg_namelen = socklen_t(length)
+                        message.msg_iov = piece
+                        message.msg_iovlen = 1
+                        message.msg_control = control.isEmpty ? nil : control.baseAddress
+                        message.msg_controllen = control.count
+                        return sendmsg(socket.descriptor, &message, Int32(MSG_NOSIGNAL))
+                    }
+                }
+            }
+        }
+        return sent == text.utf8.count
+    }
+
+    /// One control message that carries descriptors, as cmsg(3) lays it out: length, level, type, and the numbers, in whole words.
+    private static func control(_ descriptors: [Int32]) -> [UInt8] {
+        guard !descriptors.isEmpty else { return [] }
+        let size = MemoryLayout<cmsghdr>.size
+        let length = size + descriptors.count * MemoryLayout<Int32>.size
+        var header = cmsghdr()
+        header.cmsg_len = length
+        header.cmsg_level = SOL_SOCKET
+        header.cmsg_type = Int32(SCM_RIGHTS)
+        var control = [UInt8](repeating: 0, count: (length + 7) / 8 * 8)
+        control.withUnsafeMutableBytes { room in
+            room.storeBytes(of: header, as: cmsghdr.self)
+            for (index, descriptor) in descriptors.enumerated() {
+                room.storeBytes(of: descriptor, toByteOffset: size + index * MemoryLayout<Int32>.size, as: Int32.self)
+            }
+        }
+        return control
+    }
+
+    /// The clock that `RELOADING` is told by.
+    public static func monotonicMicroseconds() -> UInt64 {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return UInt64(time.tv_sec) * 1_000_000 + UInt64(time.tv_nsec) / 1000
+    }
+}

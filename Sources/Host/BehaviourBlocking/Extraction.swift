@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+
+/// How malicious code is taken out of a process.
+public enum ExtractionMode: String, Hashable, Sendable, Codable, CaseIterable {
+    /// The process keeps its code.
+    case copy
+    /// The copied range is overwritten in the process with breakpoint instructions, while the call is still stalled:
+    /// whatever runs there next ends in SIGTRAP. Data in the range is lost too.
+    case cut
+
+    /// What ``cut`` overwrites with: `int3`, one byte on both x86 widths, so that no jump into the middle of an
+    /// instruction finds anything else.
+    public static let breakpoint: UInt8 = 0xCC
+}
+
+/// The part of a region that is extracted around a caller's address.
+public struct ExtractionRange: Hashable, Sendable {
+    /// A region of at most this many bytes is extracted whole.
+    public static let largestWholeRegion: UInt64 = 8192
+    /// Of a larger one, this many bytes on each side of the caller's address.
+    public static let eachSide: UInt64 = 4096
+
+    public var start: UInt64
+    /// The number of bytes, at most ``largestWholeRegion``.
+    public var count: Int
+    public var isWholeRegion: Bool
+
+    /// The range for a caller in a region. The caller's address may be the region's end, where the calling
+    /// instruction is the region's last; `nil` when it lies outside.
+    public init?(of region: MemoryRegion, callersAddress: UInt64) {
+        guard region.start < region.end, callersAddress >= region.start, callersAddress <= region.end else {
+            return nil
+        }
+        isWholeRegion = region.end - region.start <= Self.largestWholeRegion
+        guard !isWholeRegion else {
+            start = region.start
+            count = Int(region.end - region.start)
+            return
+        }
+        let before = min(callersAddress - region.start, Self.eachSide)
+        let after = min(region.end - callersAddress, Self.eachSide)
+        start = callersAddress - before
+        count = Int(before + after)
+    }
+
+    /// The extracted code, from the bytes that could be read from ``start`` on. Fewer than asked make a snippet.
+    public func code(read bytes: [UInt8]) -> ExtractedCode {
+        ExtractedCode(base: start, bytes: bytes, isWholeRegion: isWholeRegion && bytes.count == count)
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+
+/// What was seen of a process while its critical call was stalled: the input of the verdict.
+public struct Observation: Hashable, Sendable {
+    /// A return address: the address right after a call instruction, with the memory it lies in.
+    public struct ReturnAddress: Hashable, Sendable {
+        public var address: UInt64
+        public var region: MemoryRegion
+
+        public init(address: UInt64, region: MemoryRegion) {
+            self.address = address
+            self.region = region
+        }
+    }
+
+    public var architecture: Architecture
+    public var call: CriticalCall
+    /// The address right after the instruction that entered the kernel.
+    public var instructionPointer: UInt64
+    /// The memory that ``instructionPointer`` lies in.
+    public var region: MemoryRegion
+    /// The return addresses outside of the library that entered the kernel, from the innermost outwards. For an
+    /// exec-like call in a child that borrows its parent's memory, the parent's follow the child's.
+    public var returnAddresses: [ReturnAddress]
+    /// What a send-like call was about to send; `nil` for other calls, and where nobody needs to know.
+    public var sendBuffer: SendBuffer?
+    /// The 32 bytes that end at the caller's address, and the 32 around it: what is looked for in the send buffer.
+    public var callersCode: [[UInt8]]
+
+    public init(
+        architecture: Architecture, call: CriticalCall, instructionPointer: UInt64, region: MemoryRegion,
+        returnAddresses: [ReturnAddress] = [], sendBuffer: SendBuffer? = nil, callersCode: [[UInt8]] = []
+    ) {
+        self.architecture = architecture
+        self.call = call
+        self.instructionPointer = instructionPointer
+        self.region = region
+        self.returnAddresses = returnAddresses
+        self.sendBuffer = sendBuffer
+        self.callersCode = callersCode
+    }
+
+    /// The caller in unbacked memory, if that is where the call comes from: the instruction that entered the kernel,
+    /// else the code that the library returns to. Unbacked memory further up the stack doesn't make a caller: an
+    /// interpreter's or a just-in-time compiler's native interface stands between.
+    public var unbackedCaller: ReturnAddress? {
+        if region.backing.isUnbacked { return ReturnAddress(address: instructionPointer, region: region) }
+        guard let innermost = returnAddresses.first, innermost.region.backing.isUnbacked else { return nil }
+        return innermost
+    }
+}

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Foundation
+import Synchronization
+
+/// The host's event log: `events.jsonl` in its state folder, one JSON object a line, appended by every `epitope run` on
+/// the machine. It is for people, the demonstration and the benchmark; nothing is decided by it, so a line that can't
+/// be written is dropped and counted.
+public final class EventLog: Sendable {
+    /// Its name in the state folder.
+    public static let fileName = "events.jsonl"
+    /// At 16 MiB the log is moved to `events.jsonl.1`, over the one before, when the next program opens it.
+    static let largest: Int = 16 << 20
+
+    private let descriptor: Int32
+    private let dropped = Mutex(0)
+
+    /// - Parameter directory: the state folder; where there is none or it can't be written, all lines are dropped.
+    public init(directory: String) {
+        let path = directory + "/" + Self.fileName
+        var status = stat()
+        if stat(path, &status) == 0, status.st_size > Self.largest { rename(path, path + ".1") }
+        descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    /// How many lines could not be written.
+    public var droppedLines: Int { dropped.withLock { $0 } }
+
+    /// Writes a line; one that can not be written is dropped and counted.
+    public func append(_ event: HostEvent) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard descriptor >= 0, var line = try? encoder.encode(event) else { return dropped.withLock { $0 += 1 } }
+        line.append(UInt8(ascii: "\n"))
+        // One write with O_APPEND: lines of several programs don't mix.
+        let written = line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
+        if written != line.count { dropped.withLock { $0 += 1 } }
+    }
+
+    /// The wall clock in milliseconds since 1970, with the precision of the system's clock.
+    public static func now() -> Double {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Double(time.tv_sec) * 1000 + Double(time.tv_nsec) / 1_000_000
+    }
+}

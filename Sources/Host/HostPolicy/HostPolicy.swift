@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import BehaviourBlocking
+public import EpitopeModel
+import Foundation
+import SettingsFiles
+
+/// What is done about critical calls on this host, and who is excused: a policy file, and what the command line says
+/// above it.
+public struct HostPolicy: Hashable, Sendable {
+    /// Read where no file is named; it need not be there.
+    public static let defaultPath = "/etc/epitope/policy.json"
+
+    /// What the command line says, above the file.
+    public struct Overrides: Hashable, Sendable {
+        public var action: Policy.Action?
+        public var uninspectable: Policy.Uninspectable?
+
+        public init(action: Policy.Action? = nil, uninspectable: Policy.Uninspectable? = nil) {
+            self.action = action
+            self.uninspectable = uninspectable
+        }
+    }
+
+    public var policy: Policy
+    /// The file's own, then those that come with Epitope.
+    public var excuses: [Excuse]
+    /// The file that was read; `nil` where there is none.
+    public var path: String?
+
+    /// Reads the file that is named, else the usual one if it is there.
+    ///
+    /// - Throws: `policy-missing`, `policy-not-trusted`, `policy-invalid`.
+    public init(path: String?, overrides: Overrides = Overrides()) throws(EpitopeError) {
+        let document: PolicyDocument?
+        if path != nil || access(Self.defaultPath, F_OK) == 0 {
+            let file = path ?? Self.defaultPath
+            self.path = file
+            document = try Self.read(file)
+        } else {
+            document = nil
+        }
+        let usual = Policy.default
+        policy = Policy(
+            action: overrides.action ?? document?.action ?? usual.action, blockAt: document?.blockAt ?? usual.blockAt,
+            reportAt: document?.reportAt ?? usual.reportAt,
+            uninspectable: overrides.uninspectable ?? document?.uninspectable ?? usual.uninspectable)
+        excuses = (document?.excuses ?? []) + (document?.shippedExcuses ?? true ? ShippedExcuses.all : [])
+    }
+
+    /// In a line, for a person.
+    public var summary: String {
+        let own = excuses.filter { !ShippedExcuses.all.contains($0) }.count
+        let shipped = excuses.count - own
+        return "\(path ?? "no policy file"): \(policy.action.rawValue) at \(policy.blockAt) points, report at \(policy.reportAt), "
+            + "\(own) excuses and \(shipped) that come with Epitope"
+    }
+
+    /// Whoever may write the policy may excuse himself: only root, and who runs this, may.
+    private static func read(_ path: String) throws(EpitopeError) -> PolicyDocument {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else {
+            throw EpitopeError(
+                .policyMissing, "the policy file \(path) can't be read: \(String(cString: strerror(errno)))",
+                remedy: "name a file that is there, and that this user may read")
+        }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+            throw EpitopeError(.policyMissing, "\(path) is no regular file", remedy: "name a file")
+        }
+        guard status.st_uid == 0 || status.st_uid == geteuid(), status.st_mode & 0o022 == 0 else {
+            throw EpitopeError(
+                .policyNotTrusted, "others may write the policy file \(path), and so excuse themselves",
+                remedy: "chown it to root, and chmod go-w it")
+        }
+        let bytes = try? FileHandle(fileDescriptor: descriptor).read(upToCount: 1 << 20)
+        do {
+            return try ConfigurationFile.decode(PolicyDocument.self, from: bytes ?? Data(), path: path)
+        } catch {
+            throw EpitopeError(.policyInvalid, error.message, remedy: error.remedy)
+        }
+    }
+}

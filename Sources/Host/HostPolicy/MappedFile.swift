@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import CProcessFiles
+import Foundation
+
+/// A file as the kernel program sees the file of a process's image. `stat` names another device where a file system has
+/// several volumes (btrfs); a mapping of the file has the kernel's own.
+enum MappedFile {
+    /// `nil` for what is no regular file that can be read.
+    static func state(_ descriptor: Int32) -> ExcusedParty.FileState? {
+        var status = stat()
+        var inode: UInt64 = 0
+        var major: UInt32 = 0
+        var minor: UInt32 = 0
+        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
+            epitope_mapped_identity(descriptor, &inode, &major, &minor) == 0
+        else { return nil }
+        return ExcusedParty.FileState(
+            device: major << 20 | minor, inode: inode, changedSeconds: Int64(status.st_ctim.tv_sec),
+            changedNanoseconds: Int64(status.st_ctim.tv_nsec))
+    }
+
+    /// Whether nobody but root may put another file in the place of the one at a path: the file and all folders above it
+    /// are root's, and no one else may write them.
+    static func onlyRootMayReplace(_ path: String) -> Bool {
+        var place = Substring(path)
+        while true {
+            var status = stat()
+            guard stat(place.isEmpty ? "/" : String(place), &status) == 0, status.st_uid == 0, status.st_mode & 0o022 == 0 else {
+                return false
+            }
+            guard let slash = place.lastIndex(of: "/") else { return true }
+            place = place[..<slash]
+        }
+    }
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import BehaviourBlocking
+public import EpitopeModel
+import SettingsFiles
+
+/// A policy file: JSON; every key may be left out.
+///
+///     {
+///       "action": "block",
+///       "excuses": [
+///         { "package": "luajit", "evidence": "library-call-from-unbacked-memory",
+///           "reason": "compiled code calls the C library by FFI", "until": "2027-06-30" }
+///       ]
+///     }
+public struct PolicyDocument: Hashable, Sendable, Decodable {
+    public var action: Policy.Action?
+    public var blockAt: Int?
+    public var reportAt: Int?
+    public var uninspectable: Policy.Uninspectable?
+    /// Whether the excuses that come with Epitope hold (``ShippedExcuses``).
+    public var shippedExcuses: Bool?
+    public var excuses: [Excuse]
+
+    /// The most excuses of a file. Each may stand for many files or groups; the kernel has room for 4,096 of these.
+    public static let mostExcuses = 1000
+
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case action, blockAt, reportAt, uninspectable, shippedExcuses, excuses
+    }
+
+    public init(from decoder: any Decoder) throws {
+        try ConfigurationFile.refuseUnknown(in: decoder, known: CodingKeys.allCases.map(\.rawValue))
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        action = try values.decodeIfPresent(Policy.Action.self, forKey: .action)
+        blockAt = try values.decodeIfPresent(Int.self, forKey: .blockAt)
+        reportAt = try values.decodeIfPresent(Int.self, forKey: .reportAt)
+        uninspectable = try values.decodeIfPresent(Policy.Uninspectable.self, forKey: .uninspectable)
+        shippedExcuses = try values.decodeIfPresent(Bool.self, forKey: .shippedExcuses)
+        excuses = []
+        if values.contains(.excuses) {
+            var list = try values.nestedUnkeyedContainer(forKey: .excuses)
+            while !list.isAtEnd { excuses.append(try list.decode(Entry.self).excuse) }
+        }
+        for (name, value) in [("blockAt", blockAt), ("reportAt", reportAt)] {
+            guard let value, !(1...100).contains(value) else { continue }
+            throw EpitopeError(.policyInvalid, "'\(name)' is \(value)", remedy: "set it to 1 to 100 points")
+        }
+        guard excuses.count <= Self.mostExcuses else {
+            throw EpitopeError(
+                .policyInvalid, "there are \(excuses.count) excuses",
+                remedy: "keep to \(Self.mostExcuses): excuse a package instead of its files")
+        }
+    }
+
+    /// An excuse as a file states it.
+    private struct Entry: Decodable {
+        var excuse: Excuse
+
+        enum CodingKeys: String, CodingKey, CaseIterable {
+            case executable, sha256, package, unit, container, user, evidence, reason, until
+        }
+
+        init(from decoder: any Decoder) throws {
+            try ConfigurationFile.refuseUnknown(in: decoder, known: CodingKeys.allCases.map(\.rawValue))
+            let values = try decoder.container(keyedBy: CodingKeys.self)
+            func text(_ key: CodingKeys) throws -> String? {
+                let text = try values.decodeIfPresent(String.self, forKey: key)
+                guard text?.isEmpty != true else { throw Self.invalid("'\(key.rawValue)' is empty", "leave it out, or fill it in") }
+                return text
+            }
+            let hash = try text(.sha256)
+            var subjects: [Excuse.Subject] = []
+            if let path = try text(.executable) { subjects.append(.executable(path: path, sha256: hash?.lowercased())) }
+            if let name = try text(.package) { subjects.append(.package(name)) }
+            if let name = try text(.unit) { subjects.append(.unit(name)) }
+            if let id = try text(.container) { subjects.append(.container(id.lowercased())) }
+            if let name = try text(.user) { subjects.append(.user(name)) }
+            guard let subject = subjects.first, subjects.count == 1 else {
+                throw Self.invalid(
+                    "an excuse names \(subjects.isEmpty ? "nobody" : subjects.map(\.description).joined(separator: " and "))",
+                    "name one of executable, package, unit, container or user in each")
+            }
+            try Self.check(subject, hash)
+            let evidence = try values.decode(String.self, forKey: .evidence)
+            guard let kind = EvidenceKind(rawValue: evidence) else {
+                throw Self.invalid(
+                    "the excuse for \(subject) is for '\(evidence)', which is no kind of evidence",
+                    "use one of \(EvidenceKind.allCases.map(\.rawValue).joined(separator: ", "))")
+            }
+            guard let reason = try text(.reason) else {
+                throw Self.invalid("the excuse for \(subject) has no reason", "say why, for who reads it next")
+            }
+            guard let end = try text(.until), let until = CalendarDay(end) else {
+                throw Self.invalid(
+                    "the excuse for \(subject) has no end", "give the last day on which it holds as \"until\": \"2027-06-30\"")
+            }
+            excuse = Excuse(subject: subject, evidence: kind, reason: reason, until: until)
+        }
+
+        private static func check(_ subject: Excuse.Subject, _ hash: String?) throws {
+            if let hash {
+                guard case .executable = subject else {
+                    throw invalid("the excuse for \(subject) has a sha256", "give one for an executable only")
+                }
+                guard hash.utf8.count == 64, isHexadecimal(hash.lowercased()) else {
+                    throw invalid("the sha256 of \(subject) is no SHA-256", "give its 64 hexadecimal digits (sha256sum)")
+                }
+            }
+            switch subject {
+            case .executable(let path, _) where !path.hasPrefix("/"):
+                throw invalid("the executable '\(path)' is no absolute path", "begin it with /")
+            case .package(let name) where name.contains("/") || name.hasPrefix("-"), .unit(let name) where name.contains("/"):
+                throw invalid("'\(name)' is no name of a package or unit", "give the name alone")
+            case .container(let id) where !(12...64).contains(id.utf8.count) || !isHexadecimal(id):
+                throw invalid("'\(id)' is no container's id", "give its 64 hexadecimal digits, or the first 12 at least")
+            default: break
+            }
+        }
+
+        private static func isHexadecimal(_ text: String) -> Bool {
+            text.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
+        }
+
+        private static func invalid(_ message: String, _ remedy: String) -> EpitopeError {
+            EpitopeError(.policyInvalid, message, remedy: remedy)
+        }
+    }
+}

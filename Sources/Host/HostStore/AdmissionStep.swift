@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Foundation
+import GRDB
+import Novelty
+
+/// One packet's admission, within the transaction that it is handed.
+struct AdmissionStep {
+    let db: Database
+    let settings: HostStoreSettings
+    let nowMilliseconds: Int64
+
+    func admit(id: String, fingerprint: PacketFingerprint, encoded: Data, destinations: [Destination]) throws -> Admission {
+        let admission = try decide(id: id, fingerprint: fingerprint, bytes: encoded.count, destinations: destinations)
+        switch admission {
+        case .accepted:
+            for destination in destinations {
+                try db.execute(
+                    sql: "INSERT INTO spool (packet_id, destination, encoded) VALUES (?, ?, ?)",
+                    arguments: [id, destination.rawValue, encoded])
+            }
+            try db.execute(sql: "INSERT INTO quota_use (time_ms) VALUES (?)", arguments: [nowMilliseconds])
+            try remember(id, fingerprint)
+            try count("accepted")
+        case .duplicate(let first):
+            try db.execute(sql: "UPDATE seen SET last_ms = max(last_ms, ?) WHERE packet_id = ?", arguments: [nowMilliseconds, first])
+            try count("duplicate")
+        case .overQuota:
+            try count("over-quota")
+        case .spoolFull:
+            try count("spool-full")
+        }
+        return admission
+    }
+
+    private func decide(id: String, fingerprint: PacketFingerprint, bytes: Int, destinations: [Destination]) throws -> Admission {
+        if let first = try duplicate(of: fingerprint, id: id) { return .duplicate(of: first) }
+        // What lies far from now on either side can never count again (DailyQuota).
+        let window = DailyQuota.windowMilliseconds
+        try db.execute(
+            sql: "DELETE FROM quota_use WHERE time_ms NOT BETWEEN ? AND ?", arguments: [nowMilliseconds - window, nowMilliseconds + window])
+        let uses = try Int64.fetchAll(db, sql: "SELECT time_ms FROM quota_use")
+        guard settings.quota.allows(uses: uses, nowMilliseconds: nowMilliseconds) else {
+            return .overQuota(nextAllowedMilliseconds: settings.quota.nextAllowed(uses: uses, nowMilliseconds: nowMilliseconds))
+        }
+        let waitingBytes = try Int.fetchOne(db, sql: "SELECT sum(length(encoded)) FROM spool") ?? 0
+        for destination in destinations {
+            let waiting =
+                try Int.fetchOne(db, sql: "SELECT count(*) FROM spool WHERE destination = ?", arguments: [destination.rawValue]) ?? 0
+            guard waiting < settings.spoolPackets, waitingBytes + bytes * destinations.count <= settings.spoolBytes else {
+                return .spoolFull(waiting: waiting)
+            }
+        }
+        return .accepted
+    }
+
+    /// The packet that this one is a duplicate of. Exact matching asks the indices; near matching has to look at
+    /// every fingerprint, at most `settings.remembered`.
+    private func duplicate(of fingerprint: PacketFingerprint, id: String) throws -> String? {
+        let rows: RowCursor
+        switch settings.novelty.matching {
+        case .exact:
+            rows = try Row.fetchCursor(
+                db, sql: "SELECT * FROM seen WHERE code_key = ? OR parameters_key = ? OR packet_id = ? ORDER BY last_ms",
+                arguments: [Data(fingerprint.codeKey), Data(fingerprint.parametersKey), id])
+        case .near:
+            rows = try Row.fetchCursor(db, sql: "SELECT * FROM seen ORDER BY last_ms")
+        }
+        while let row = try rows.next() {
+            let seenID: String = row["packet_id"]
+            // The same packet brought twice, as after a crash between commit and answer.
+            if seenID == id { return seenID }
+            guard let earlier = PacketFingerprint(row) else { continue }
+            if settings.novelty.isDuplicate(fingerprint, of: earlier) { return seenID }
+        }
+        return nil
+    }
+
+    private func remember(_ id: String, _ fingerprint: PacketFingerprint) throws {
+        try db.execute(
+            sql: """
+                INSERT INTO seen (packet_id, last_ms, is_signature, code_key, sketch, parameters_key, fields)
+                VALUES (?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                id, nowMilliseconds, fingerprint.isSignature, Data(fingerprint.codeKey), Data(fingerprint.codeSketch.stored),
+                Data(fingerprint.parametersKey), Data(fingerprint.storedFields),
+            ])
+        let excess = (try Int.fetchOne(db, sql: "SELECT count(*) FROM seen") ?? 0) - settings.remembered
+        guard excess > 0 else { return }
+        try db.execute(
+            sql: "DELETE FROM seen WHERE packet_id IN (SELECT packet_id FROM seen WHERE packet_id <> ? ORDER BY last_ms LIMIT ?)",
+            arguments: [id, excess])
+    }
+
+    func count(_ name: String) throws {
+        let day = nowMilliseconds / DailyQuota.windowMilliseconds
+        try db.execute(
+            sql: "INSERT INTO outcome (day, name, count) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1",
+            arguments: [day, name])
+        // A year's history is kept.
+        try db.execute(sql: "DELETE FROM outcome WHERE day < ?", arguments: [day - 366])
+    }
+}
+
+extension PacketFingerprint {
+    /// Reads a row of `seen`; `nil` for one of another version's form.
+    fileprivate init?(_ row: Row) {
+        guard let code: Data = row["code_key"], let sketch: Data = row["sketch"], let parameters: Data = row["parameters_key"],
+            let fields: Data = row["fields"]
+        else { return nil }
+        self.init(
+            isSignature: row["is_signature"], codeKey: Array(code), sketch: Array(sketch), parametersKey: Array(parameters),
+            fields: Array(fields))
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+import GRDB
+
+extension EpitopeError.Code {
+    /// The store cannot be opened, read or written: damaged, not ours, or no permission.
+    public static let hostStoreUnusable = EpitopeError.Code("host-store-unusable")
+    /// As many packets wait for their center as the spool may hold; the newest was not taken.
+    public static let spoolFull = EpitopeError.Code("spool-full")
+}
+
+extension EpitopeError {
+    /// The person's view of a failure of the database.
+    static func store(_ error: any Error, path: String) -> EpitopeError {
+        guard let error = error as? DatabaseError else {
+            return error as? EpitopeError ?? unusable(path, "\(error)")
+        }
+        switch error.resultCode {
+        case .SQLITE_FULL:
+            return EpitopeError(
+                .diskFull, "no space is left to store a packet in \(path)",
+                remedy: "free space on that disk; packets that were stored before are safe and are sent")
+        case .SQLITE_BUSY, .SQLITE_LOCKED:
+            return unusable(path, "another program held it for too long")
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+            return EpitopeError(
+                .hostStoreUnusable, "the host's store \(path) is damaged",
+                remedy:
+                    "move the file and those beside it with -wal and -shm away and start again; packets that wait in it are in the moved files"
+            )
+        default:
+            return unusable(path, error.message ?? "SQLite error \(error.extendedResultCode.rawValue)")
+        }
+    }
+
+    static func unusable(_ path: String, _ reason: String) -> EpitopeError {
+        EpitopeError(
+            .hostStoreUnusable, "the host's store \(path) cannot be used: \(reason)",
+            remedy: "check that the folder exists, belongs to this user and is on a local disk")
+    }
+}

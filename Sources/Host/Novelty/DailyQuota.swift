@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// How many of a thing may happen within a day: packets from a host, updates and forwards from a center.
+///
+/// The day is the 24 hours before now, sliding with it, not a calendar day: at midnight nobody gets twice the limit,
+/// and no time zone matters.
+public struct DailyQuota: Hashable, Sendable, Codable {
+    /// The design's default.
+    public static let defaultLimit = 3
+    /// 24 hours in milliseconds.
+    public static let windowMilliseconds: Int64 = 86_400_000
+
+    /// How many uses a day are allowed; 0 allows none.
+    public var limit: Int
+
+    /// - Parameter limit: a negative one counts as 0.
+    public init(limit: Int = DailyQuota.defaultLimit) {
+        self.limit = max(0, limit)
+    }
+
+    /// Whether one more use fits.
+    ///
+    /// - Parameters:
+    ///   - uses: times of earlier uses, in any order, in milliseconds since 1970.
+    ///   - nowMilliseconds: the time of the use in question.
+    public func allows(uses: [Int64], nowMilliseconds: Int64) -> Bool {
+        counted(uses, nowMilliseconds).count < limit
+    }
+
+    /// How many more uses fit now.
+    public func remaining(uses: [Int64], nowMilliseconds: Int64) -> Int {
+        max(0, limit - counted(uses, nowMilliseconds).count)
+    }
+
+    /// When the next use fits: now, or when enough earlier ones are a day old; `nil` when the limit is 0.
+    public func nextAllowed(uses: [Int64], nowMilliseconds: Int64) -> Int64? {
+        guard limit > 0 else { return nil }
+        let counted = counted(uses, nowMilliseconds).sorted()
+        guard counted.count >= limit else { return nowMilliseconds }
+        return counted[counted.count - limit] + Self.windowMilliseconds
+    }
+
+    /// Uses within a day of now, on either side: a clock that was set back must not free the quota, and one that
+    /// once ran far ahead must not block it for ever.
+    private func counted(_ uses: [Int64], _ now: Int64) -> [Int64] {
+        uses.filter { use in
+            let (age, overflow) = now.subtractingReportingOverflow(use)
+            return !overflow && age.magnitude < UInt64(Self.windowMilliseconds)
+        }
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+import Foundation
+
+/// The fast part: what is read of a process while its call is held. It looks at nothing but `/proc` and the
+/// process's own passwd file, and takes a millisecond or less for a common process.
+public struct ProcessInspector: Sendable {
+    /// The most ancestors that are reported.
+    public static let mostParents = 16
+
+    private let proc: String
+
+    /// - Parameter proc: where the process table is; another folder in tests.
+    public init(proc: String = "/proc") {
+        self.proc = proc
+    }
+
+    /// What can be had now; of a process that is gone nothing but its numbers.
+    public func inspect(processID: Int32, threadID: Int32) -> ProcessParameters {
+        let folder = "\(proc)/\(processID)"
+        let cgroup = SystemFiles.text(folder + "/cgroup") ?? ""
+        let status = ProcessStatus(folder)
+        let sockets = ProcessSockets(process: folder, processID: proc == "/proc" ? processID : nil)
+        return ProcessParameters(
+            processID: processID, threadID: threadID, name: name(folder),
+            executable: SystemFiles.link(folder + "/exe").map { Executable(path: $0) },
+            parents: parents(of: status?.parentID), userID: status?.userID,
+            userName: status?.userID.flatMap { userName($0, root: folder + "/root") },
+            containerID: ContainerID.find(in: cgroup),
+            container: PodID.find(in: cgroup).map { ContainerParameters(pod: .init(uid: $0)) },
+            listening: sockets.listening, connected: sockets.connected)
+    }
+
+    private func name(_ folder: String) -> String? {
+        guard let text = SystemFiles.text(folder + "/comm", most: 64) else { return nil }
+        return text.hasSuffix("\n") ? String(text.dropLast()) : text
+    }
+
+    private func parents(of first: Int32?) -> [ProcessParameters.Parent] {
+        var parents: [ProcessParameters.Parent] = []
+        var next = first
+        // Numbers may be given out anew while we walk; a circle ends at the bound at the latest.
+        while let id = next, id > 0, parents.count < Self.mostParents, !parents.contains(where: { $0.processID == id }) {
+            let folder = "\(proc)/\(id)"
+            guard let status = ProcessStatus(folder) else { break }
+            parents.append(.init(processID: id, name: name(folder), executablePath: SystemFiles.link(folder + "/exe")))
+            next = status.parentID
+        }
+        return parents
+    }
+
+    /// The user's name in the process's own root. Names that only a directory service knows are absent: asking it
+    /// could take seconds, and the call is held.
+    private func userName(_ id: UInt32, root: String) -> String? {
+        guard let passwd = RootFolder(root)?.read("/etc/passwd", most: 1 << 20) else { return nil }
+        let wanted = Array(String(id).utf8)
+        for line in passwd.split(separator: UInt8(ascii: "\n")) {
+            let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 3, omittingEmptySubsequences: false)
+            if fields.count == 4, fields[2].elementsEqual(wanted) { return String(decoding: fields[0], as: UTF8.self) }
+        }
+        return nil
+    }
+}
+
+/// The lines of `/proc/PID/status` that are needed.
+struct ProcessStatus {
+    var parentID: Int32?
+    /// The effective user.
+    var userID: UInt32?
+
+    init?(_ folder: String) {
+        guard let text = SystemFiles.text(folder + "/status", most: 16384) else { return nil }
+        for line in text.split(separator: "\n") {
+            let fields = line.split(whereSeparator: { $0 == "\t" || $0 == " " })
+            if fields.first == "PPid:", fields.count > 1 { parentID = Int32(fields[1]) }
+            // real, effective, saved, file system
+            if fields.first == "Uid:", fields.count > 2 { userID = UInt32(fields[2]) }
+        }
+    }
+}

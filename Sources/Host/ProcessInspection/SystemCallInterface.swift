@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+
+/// A way into the kernel: which numbers its calls have and how wide their arguments are. It is a property of the call,
+/// not of the program: 64-bit code can make 32-bit calls with `int 0x80`.
+///
+/// Adding an architecture means adding a case, its numbers, and its call instructions (``CallInstruction``).
+public enum SystemCallInterface: CaseIterable, Sendable {
+    /// The `syscall` instruction.
+    case x86_64
+    /// `int 0x80`, `sysenter` and the like.
+    case i386
+
+    /// AUDIT_ARCH_* of `linux/audit.h`.
+    public var auditArchitecture: UInt32 {
+        switch self {
+        case .x86_64: 0xC000_003E
+        case .i386: 0x4000_0003
+        }
+    }
+
+    public init?(auditArchitecture: UInt32) {
+        guard let found = Self.allCases.first(where: { $0.auditArchitecture == auditArchitecture }) else { return nil }
+        self = found
+    }
+
+    /// The width of a pointer in the call's structures, in bytes.
+    public var pointerSize: Int { self == .x86_64 ? 8 : 4 }
+
+    /// The numbers of the critical calls (`asm/unistd_64.h`, `asm/unistd_32.h`).
+    public var numbers: [(call: CriticalCall, number: UInt32)] {
+        switch self {
+        case .x86_64:
+            [
+                (.execve, 59), (.execveat, 322), (.connect, 42), (.sendto, 44), (.sendmsg, 46), (.sendmmsg, 307),
+                (.bind, 49), (.listen, 50), (.accept, 43), (.accept4, 288),
+            ]
+        case .i386:
+            [
+                (.execve, 11), (.execveat, 358), (.connect, 362), (.sendto, 369), (.sendmsg, 370), (.sendmmsg, 345),
+                (.bind, 361), (.listen, 363), (.accept4, 364),
+            ]
+        }
+    }
+
+    /// 32-bit programs may make their socket calls through one number, which takes the call as its first argument
+    /// and a pointer to the real arguments (32-bit words) as its second.
+    public static let socketcall: UInt32 = 102
+
+    /// The critical calls of `socketcall` (`linux/net.h`). `send` is `sendto` without an address.
+    public static let socketcalls: [(call: CriticalCall, number: UInt32, argumentCount: Int)] = [
+        (.bind, 2, 3), (.connect, 3, 3), (.listen, 4, 2), (.accept, 5, 3), (.sendto, 9, 4), (.sendto, 11, 6),
+        (.sendmsg, 16, 3), (.accept4, 18, 4), (.sendmmsg, 20, 4),
+    ]
+
+    /// The critical call of a number; `nil` for any other.
+    public func criticalCall(number: UInt32) -> CriticalCall? {
+        numbers.first { $0.number == number }?.call
+    }
+}

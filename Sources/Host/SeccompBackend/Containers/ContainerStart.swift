@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import EpitopeModel
+import Glibc
+
+/// The time before a container runs anything of its own: its first process is the runtime's, which installs the filter,
+/// hands it over, and executes the container's program.
+///
+/// Runtimes run from a memfd or another unlinked copy of themselves (runc since 1.1.15, crun), so that a container can't
+/// write to them: that call comes from a memory file, which from anybody else is worth a report.
+struct ContainerStart {
+    /// Which program a process runs.
+    struct Program: Hashable {
+        var device: UInt64
+        var inode: UInt64
+    }
+
+    private(set) var runtime: Program?
+    private(set) var isOver = false
+
+    init(runtime: Program? = nil, isOver: Bool = false) {
+        self.runtime = runtime
+        self.isOver = isOver
+    }
+
+    /// Whether an exec of the process is the runtime's own: as long as it runs the program that it ran at its first one
+    /// (a name is tried folder by folder).
+    mutating func isRuntimes(_ program: Program?) -> Bool {
+        guard !isOver, let program, runtime == nil || runtime == program else {
+            isOver = true
+            return false
+        }
+        runtime = program
+        return true
+    }
+
+    /// Only that the runtime is a memory file is excused, with the callers of its own that lie further up the stack: code
+    /// that no file stands behind is not.
+    static func excuses(_ evidence: [Evidence]) -> Bool {
+        evidence.allSatisfy { $0.kind == .memoryFile || $0.kind == .deeperInStack }
+    }
+
+    /// The program of a process; `nil` when it has gone.
+    static func program(of process: Int32) -> Program? {
+        var status = stat()
+        guard stat("/proc/\(process)/exe", &status) == 0 else { return nil }
+        return Program(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+    }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CSeccomp
+import EpitopeModel
+import Glibc
+import ProcessInspection
+
+/// Tells what stands behind a mapping. Names are the process's to choose, so what decides is the device that the
+/// kernel states: a deleted program that a package upgrade replaced is an image still, a memfd is not.
+struct BackingClassifier: Sendable {
+    /// The kernel's internal shared-memory mount, where memfds, shared anonymous memory and System V segments live.
+    let memoryFileDevice: MapEntry.Device?
+
+    init() {
+        var major: UInt32 = 0
+        var minor: UInt32 = 0
+        memoryFileDevice =
+            epitope_memory_file_device(&major, &minor) == 0 ? MapEntry.Device(major: major, minor: minor) : nil
+    }
+
+    /// What stands behind a mapping of a process, but for ``MemoryBacking/writtenImagePage(path:)``, which is a
+    /// page's property and not a mapping's.
+    func backing(of entry: MapEntry, thread: pid_t) -> MemoryBacking {
+        guard entry.inode == 0 else { return fileBacking(of: entry, thread: thread) }
+        switch entry.name {
+        case "[vdso]", "[vsyscall]", "[vvar]", "[vvar_vclock]", "[sigpage]", "[vectors]": return .kernel
+        case "[heap]": return .heap
+        case "[stack]": return .stack
+        default: return .anonymous
+        }
+    }
+
+    private func fileBacking(of entry: MapEntry, thread: pid_t) -> MemoryBacking {
+        if entry.device == memoryFileDevice {
+            // Shared memory without a name of its own is anonymous memory that happens to be shared.
+            if entry.name == "/dev/zero (deleted)" || entry.name.hasPrefix("/SYSV") { return .anonymous }
+            if let copy = SealedCopy(programOf: thread, inode: entry.inode, device: entry.device) {
+                return .image(path: copy.original)
+            }
+            return .memoryFile(name: entry.name)
+        }
+        // Only a file without a block device can be one that never was on a disk.
+        guard entry.device.major == 0, entry.name.hasSuffix(" (deleted)") else { return .image(path: entry.name) }
+        switch fileSystem(of: entry.device, thread: thread) {
+        case "tmpfs", "ramfs", "hugetlbfs", "devtmpfs", nil: return .memoryFile(name: entry.name)
+        default: return .image(path: entry.name)
+        }
+    }
+
+    /// The type of the file system on a device, as the process's mounts have it; `nil` when none of them does: an
+    /// internal mount of the kernel's (huge-page memfds, secret memory), or one that was taken away.
+    private func fileSystem(of device: MapEntry.Device, thread: pid_t) -> Substring? {
+        Self.fileSystem(of: device, inMountInfo: ProcessFile.text(of: thread, "mountinfo") ?? "")
+    }
+
+    static func fileSystem(of device: MapEntry.Device, inMountInfo text: String) -> Substring? {
+        for line in text.split(separator: "\n") {
+            let fields = line.split(separator: " ")
+            guard fields.count > 6, fields[2] == "\(device.major):\(device.minor)",
+                let separator = fields.firstIndex(of: "-"), separator + 1 < fields.count
+            else { continue }
+            return fields[separator + 1]
+        }
+        return nil
+    }
+}

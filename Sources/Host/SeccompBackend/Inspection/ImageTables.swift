@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CProcessFiles
+import CSeccomp
+import Glibc
+import ProcessInspection
+import UnwindTables
+
+/// The unwind tables of images, read from their files and kept.
+///
+/// From the file, never from the process's memory: what one process wrote over its own copy must not be believed, and
+/// least of all for others. The file is kept open, so that its inode can't become another's, and its state is compared
+/// at each use. An image whose file can't be had for certain has no tables.
+struct ImageTables {
+    /// How many images, and how many call sites of each, are kept; and how many bytes of tables in all.
+    static let mostImages = 32
+    static let mostSites = 1024
+    static let mostBytes = 64 << 20
+
+    private struct Key: Hashable {
+        var device: MapEntry.Device
+        var inode: UInt64
+    }
+
+    private final class Image {
+        let descriptor: Int32
+        let state: epitope_file_state
+        let table: UnwindTable?
+        let size: Int
+        var sites: [UInt64: Int] = [:]
+        var lastUse: UInt64 = 0
+
+        init(descriptor: Int32, state: epitope_file_state, table: UnwindTable?, size: Int) {
+            self.descriptor = descriptor
+            self.state = state
+            self.table = table
+            self.size = size
+        }
+
+        var isUnchanged: Bool {
+            var now = epitope_file_state()
+            return epitope_file_state(descriptor, &now) == 0 && now.size == state.size
+                && now.modified_seconds == state.modified_seconds
+                && now.modified_nanoseconds == state.modified_nanoseconds
+                && now.changed_seconds == state.changed_seconds
+                && now.changed_nanoseconds == state.changed_nanoseconds
+        }
+
+        deinit { close(descriptor) }
+    }
+
+    private var images: [Key: Image] = [:]
+    /// Images whose file could not be had, with when that was tried last.
+    private var unavailable: [Key: UInt64] = [:]
+    private var clock: UInt64 = 0
+    private static let retryAfter: UInt64 = 4096
+
+    /// The distance from the stack pointer to the CFA, at an instruction that ends at `address` in a mapping of an
+    /// image. 0: there is none that is known.
+    ///
+    /// - Parameters:
+    ///   - isAfterSystemCall: whether the instruction is the system call that the thread is in.
+    ///   - name: the mapping's name, asked for when the image isn't known yet.
+    mutating func frameSize(
+        at address: UInt64, in span: epitope_span, isAfterSystemCall: Bool, thread: pid_t, name: () -> String
+    ) -> Int {
+        guard span.inode != 0, address > span.start, address <= span.end else { return 0 }
+        let key = Key(device: .init(major: span.device_major, minor: span.device_minor), inode: span.inode)
+        clock += 1
+        var image = images[key]
+        if let known = image, !known.isUnchanged {
+            images[key] = nil
+            image = nil
+        }
+        if image == nil {
+            if let tried = unavailable[key], clock - tried < Self.retryAfter { return 0 }
+            image = load(key, span, thread, name())
+            if unavailable.count >= Self.mostSites { unavailable.removeAll() }
+            unavailable[key] = image == nil ? clock : nil
+        }
+        guard let image, let table = image.table else { return 0 }
+        image.lastUse = clock
+        let place = span.offset &+ (address - 1 - span.start)
+        if let size = image.sites[place] { return size }
+        let size =
+            table.layout.address(ofFileOffset: place).flatMap {
+                isAfterSystemCall ? table.frameSize(afterSystemCallAt: $0) : table.frameSize(at: $0)
+            } ?? 0
+        if image.sites.count >= Self.mostSites { image.sites.removeAll(keepingCapacity: true) }
+        image.sites[place] = size
+        return size
+    }
+
+    private mutating func load(_ key: Key, _ span: epitope_span, _ thread: pid_t, _ name: String) -> Image? {
+        let descriptor = epitope_open_mapped_file(thread, span.start, span.end, name)
+        guard descriptor >= 0 else { return nil }
+        var state = epitope_file_state()
+        // By its path another file might have been opened.
+        guard epitope_file_state(descriptor, &state) == 0, Self.isFile(key, descriptor, state) else {
+            close(descriptor)
+            return nil
+        }
+        let (table, size) = Self.read(descriptor)
+        let image = Image(descriptor: descriptor, state: state, table: table, size: size)
+        while images.count >= Self.mostImages || images.values.reduce(size, { $0 + $1.size }) > Self.mostBytes,
+            let oldest = images.min(by: { $0.value.lastUse < $1.value.lastUse })
+        {
+            images[oldest.key] = nil
+        }
+        images[key] = image
+        return image
+    }
+
+    /// Whether an open file is the one that is mapped. Where its own state says another, a mapping of it must say the same:
+    /// overlayfs, which containers' files lie on, and btrfs state one device for a file and another for its mappings.
+    private static func isFile(_ key: Key, _ descriptor: Int32, _ state: epitope_file_state) -> Bool {
+        if state.inode == key.inode, state.device_major == key.device.major, state.device_minor == key.device.minor { return true }
+        var inode: UInt64 = 0
+        var device = MapEntry.Device(major: 0, minor: 0)
+        return epitope_mapped_identity(descriptor, &inode, &device.major, &device.minor) == 0
+            && inode == key.inode && device == key.device
+    }
+
+    /// The tables of an open image with their size in bytes.
+    static func read(_ descriptor: Int32) -> (UnwindTable?, Int) {
+        let header = bytes(descriptor, 0, UnwindTable.largestHeader)
+        guard let layout = UnwindTable.layout(ofImage: header), let range = UnwindTable.range(of: layout),
+            range.offset <= UInt64(Int64.max)
+        else { return (nil, 0) }
+        let tables = bytes(descriptor, off_t(range.offset), range.count)
+        return (UnwindTable(layout, tables), tables.count)
+    }
+
+    private static func bytes(_ descriptor: Int32, _ offset: off_t, _ count: Int) -> [UInt8] {
+        [UInt8](unsafeUninitializedCapacity: count) { room, initialized in
+            var offset = offset
+            while initialized < count {
+                let got = pread(descriptor, room.baseAddress.map { $0 + initialized }, count - initialized, offset)
+                if got < 0 && errno == EINTR { continue }
+                guard got > 0 else { break }
+                initialized += got
+                offset += off_t(got)
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// An operating-system function that an attack needs.
+public enum CriticalCall: String, Hashable, Sendable, Codable, CaseIterable {
+    case execve
+    case execveat
+    case connect
+    case sendto
+    case sendmsg
+    case sendmmsg
+    case bind
+    case listen
+    case accept
+    case accept4
+    /// On a socket, like the next three.
+    case write
+    case writev
+    case sendfile
+    case splice
+    /// Hands requests to an io_uring, sends and connects among them.
+    case ringEnter = "io_uring_enter"
+
+    /// What an attack uses the call for. Shell code blocking watches `exec`; send blocking watches `send`.
+    public enum Family: String, Hashable, Sendable, Codable {
+        case exec
+        case connect
+        case send
+        case serve
+    }
+
+    /// What the call is for.
+    public var family: Family {
+        switch self {
+        case .execve, .execveat: .exec
+        case .connect: .connect
+        case .sendto, .sendmsg, .sendmmsg, .write, .writev, .sendfile, .splice, .ringEnter: .send
+        case .bind, .listen, .accept, .accept4: .serve
+        }
+    }
+}
+
+/// The arguments of a critical call, decoded as far as they could be read from the caller's registers and memory.
+/// What could not be had is `nil`.
+public struct CallArguments: Hashable, Sendable, Codable {
+    /// The remote side of a connect or send: from the call's own address, else from the connected socket.
+    public var peer: SocketEndpoint?
+    /// The address of a bind, or the socket's own address.
+    public var local: SocketEndpoint?
+    public var transport: TransportProtocol?
+    /// The path that an exec-like call names.
+    public var path: String?
+    /// The first arguments of an exec-like call (at most 32, each at most 256 bytes).
+    public var arguments: [String]?
+    /// The number of bytes that a send-like call was about to send.
+    public var payloadLength: UInt64?
+
+    public init(
+        peer: SocketEndpoint? = nil, local: SocketEndpoint? = nil, transport: TransportProtocol? = nil,
+        path: String? = nil, arguments: [String]? = nil, payloadLength: UInt64? = nil
+    ) {
+        self.peer = peer
+        self.local = local
+        self.transport = transport
+        self.path = path
+        self.arguments = arguments
+        self.payloadLength = payloadLength
+    }
+}
+
+/// The transport of a socket.
+public enum TransportProtocol: String, Hashable, Sendable, Codable, CaseIterable {
+    case tcp
+    case udp
+    /// Neither: a Unix, netlink, raw or other socket.
+    case other
+}
+
+/// One side of a socket: an IP address in its usual notation with a port, or a Unix path with port 0.
+public struct SocketEndpoint: Hashable, Sendable, Codable {
+    public var address: String
+    public var port: UInt16
+
+    public init(address: String, port: UInt16) {
+        self.address = address
+        self.port = port
+    }
+}

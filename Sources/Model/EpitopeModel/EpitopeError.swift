@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// An error that a person can meet: what happened, to what, and what to do.
+///
+/// The `code` is the contract: it never changes its meaning, scripts and tests match on it, and the words may be
+/// improved at any time. Each module declares its codes in an extension of ``EpitopeError/Code``.
+public struct EpitopeError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// A stable, lower-case, hyphenated name, such as `token-used`.
+    public struct Code: RawRepresentable, Hashable, Sendable, Codable {
+        public let rawValue: String
+
+        public init(rawValue: String) {
+            self.rawValue = rawValue
+        }
+
+        public init(_ rawValue: String) {
+            self.rawValue = rawValue
+        }
+    }
+
+    public let code: Code
+    /// What happened, and to what.
+    public let message: String
+    /// What the reader can do about it.
+    public let remedy: String
+
+    public init(_ code: Code, _ message: String, remedy: String) {
+        self.code = code
+        self.message = message
+        self.remedy = remedy
+    }
+
+    public var description: String {
+        "\(message) [\(code.rawValue)]\n  what to do: \(remedy)"
+    }
+}
+
+extension EpitopeError.Code {
+    /// A file could not be written because its disk, or its quota, is full. What was acknowledged before is safe.
+    public static let diskFull = EpitopeError.Code("disk-full")
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Malicious code as it was cut out of a process: bytes, where they lay, and where in them the call was made.
+public struct ExtractedCode: Hashable, Sendable {
+    /// The address of the first byte.
+    public var base: UInt64
+    public var bytes: [UInt8]
+    /// Whether ``bytes`` is the region whole; otherwise it is a snippet around the caller's address.
+    public var isWholeRegion: Bool
+
+    public init(base: UInt64, bytes: [UInt8], isWholeRegion: Bool) {
+        self.base = base
+        self.bytes = bytes
+        self.isWholeRegion = isWholeRegion
+    }
+
+    /// The offset of an address in ``bytes``. The address right after the last byte counts as inside, since a
+    /// caller's address is the address after the calling instruction.
+    public func offset(of address: UInt64) -> Int? {
+        guard address >= base, address - base <= UInt64(bytes.count) else { return nil }
+        return Int(address - base)
+    }
+}

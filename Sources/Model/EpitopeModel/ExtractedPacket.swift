@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// What a host sends to a center: code (or its signature) with the parameters of the call that it made.
+public struct ExtractedPacket: Hashable, Sendable {
+    /// What the packet carries of the malicious code.
+    public enum Content: Hashable, Sendable {
+        case code(ExtractedCode)
+        /// The caller window that the host extracted itself: at most 32 bytes that end at the caller's address.
+        case signature([UInt8])
+    }
+
+    /// The version of the packet's schema that this program writes.
+    public static let currentVersion: UInt32 = 1
+    /// The most code that a packet may carry, in bytes: 4 KiB on each side of the caller's address.
+    public static let largestCode = 8192
+    /// The most that an encoded packet may measure, in bytes; a larger one is refused before it is decoded.
+    public static let largestEncoding = 65536
+
+    /// Identity of this packet: 32 hexadecimal digits, made at random on the host. A center stores it once, however
+    /// often it is sent.
+    public var id: String
+    public var architecture: Architecture
+    /// The address right after the instruction that made the critical call.
+    public var callersAddress: UInt64
+    public var content: Content
+    public var evidence: [Evidence]
+    public var action: ProtectiveAction
+    public var parameters: Parameters
+
+    public init(
+        id: String, architecture: Architecture, callersAddress: UInt64, content: Content, evidence: [Evidence],
+        action: ProtectiveAction, parameters: Parameters
+    ) {
+        self.id = id
+        self.architecture = architecture
+        self.callersAddress = callersAddress
+        self.content = content
+        self.evidence = evidence
+        self.action = action
+        self.parameters = parameters
+    }
+}
+
+/// What was done about a critical call.
+public enum ProtectiveAction: String, Hashable, Sendable, Codable, CaseIterable {
+    /// The call went on: watch only, or the evidence was too weak to block.
+    case watched
+    /// The call was denied with EPERM.
+    case blocked
+    /// The call was denied and the process stopped (SIGSTOP).
+    case stopped
+    /// The call was denied and the process killed (SIGKILL).
+    case killed
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The bounds of everything that comes in over the wire, in bytes or elements. A reader refuses what goes beyond
+/// them, a writer clips texts to them, so no honest packet is refused for its length.
+///
+/// They are chosen so that a packet with every field full still fits in `ExtractedPacket.largestEncoding`.
+enum Bounds {
+    /// PATH_MAX of Linux.
+    static let path = 4096
+    /// Paths of ancestors: sixteen of them go into a packet.
+    static let ancestorPath = 512
+    /// Names of processes, users, packages, systems.
+    static let name = 128
+    /// What containers and pods are called: Kubernetes allows 253 bytes, and 63 for a namespace.
+    static let containerName = 256
+    /// An image's name with registry, tag and digest.
+    static let image = 512
+    /// Addresses of sockets: a Unix path has at most 108 bytes.
+    static let address = 128
+    /// Texts for people.
+    static let detail = 512
+    /// One argument of an exec-like call, and how many of them.
+    static let argument = 256
+    static let arguments = 32
+    static let parents = 16
+    /// Listening, and as many connected sockets.
+    static let sockets = 32
+    static let evidence = 16
+    /// A token sequence, and the bytes of all its tokens together.
+    static let tokens = 256
+    static let tokenBytes = 8192
+    static let ports = 16
+    static let checks = 64
+    static let reasons = 16
+    /// The last millisecond of the year 9999: what ISO 8601 can write in four digits.
+    static let latestMilliseconds: Int64 = 253_402_300_799_999
+    /// A hundred years.
+    static let lifetimeDays = 36_500
+    /// Encoded messages other than packets.
+    static let receiptEncoding = 1024
+    static let errorEncoding = 16384
+    static let updateEncoding = 131_072
+    static let forwardEncoding = 131_072
+    static let updatesEncoding = 16_777_216
+    static let updates = 4096
+}
+
+extension String {
+    /// The longest start of the text that has at most so many bytes of UTF-8 and ends with a whole character.
+    func clipped(to most: Int) -> String {
+        guard utf8.count > most else { return self }
+        var end = utf8.index(startIndex, offsetBy: most)
+        // Steps back to a boundary of scalars: three bytes at most.
+        while end.samePosition(in: unicodeScalars) == nil { end = utf8.index(before: end) }
+        return String(self[..<end])
+    }
+}

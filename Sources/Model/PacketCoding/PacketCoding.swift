@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+import FoundationEssentials
+import Signatures
+
+extension ExtractedPacket {
+    /// Reads a packet as it came over the wire.
+    ///
+    /// - Throws: `packet-too-large` beyond ``EpitopeModel/ExtractedPacket/largestEncoding``, before anything is
+    ///   decoded; `packet-version-unknown`; `caller-outside-code`; `packet-malformed` for anything else, with the
+    ///   field named.
+    public init(encoded: [UInt8]) throws(EpitopeError) {
+        let wire = try Wire.decode(
+            Epitope_V1_ExtractedPacket.self, encoded, name: "packet", most: ExtractedPacket.largestEncoding)
+        try self.init(wire)
+    }
+
+    /// The packet for the wire, in the current version of the schema.
+    ///
+    /// Texts and lists beyond the bounds of the schema are clipped, so that what a host saw is never refused for
+    /// its length alone. Code beyond ``EpitopeModel/ExtractedPacket/largestCode`` is not: extraction keeps to it.
+    public func encoded() -> [UInt8] {
+        Wire.encode(withinBounds.wire)
+    }
+
+    init(_ wire: Epitope_V1_ExtractedPacket) throws(EpitopeError) {
+        guard (1...Self.currentVersion).contains(wire.version) else {
+            throw .unknownVersion("packet", wire.version, latest: Self.currentVersion)
+        }
+        let id = try Wire.hex(wire.id, "id", digits: 32)
+        let architecture = try Wire.known(Architecture(wire.architecture), "architecture")
+        try Wire.count(wire.evidence.count, "evidence", most: Bounds.evidence)
+        var evidence: [Evidence] = []
+        for item in wire.evidence {
+            evidence.append(
+                Evidence(
+                    kind: try Wire.known(EvidenceKind(item.kind), "evidence.kind"),
+                    detail: try Wire.text(item.detail, "evidence.detail", most: Bounds.detail)))
+        }
+        guard wire.hasParameters else { throw .malformed("parameters", "are absent") }
+        self.init(
+            id: id, architecture: architecture, callersAddress: wire.callersAddress,
+            content: try Content(wire),
+            evidence: evidence,
+            action: try Wire.known(ProtectiveAction(wire.action), "action"),
+            parameters: try Parameters(wire.parameters))
+    }
+
+    var wire: Epitope_V1_ExtractedPacket {
+        var wire = Epitope_V1_ExtractedPacket()
+        wire.version = Self.currentVersion
+        wire.id = id
+        wire.architecture = architecture.wire
+        wire.callersAddress = callersAddress
+        switch content {
+        case .code(let code):
+            wire.code.base = code.base
+            wire.code.bytes = Data(code.bytes)
+            wire.code.isWholeRegion = code.isWholeRegion
+        case .signature(let window):
+            wire.signature = Data(window)
+        }
+        wire.evidence = evidence.map { item in
+            var wire = Epitope_V1_Evidence()
+            wire.kind = item.kind.wire
+            wire.detail = item.detail
+            return wire
+        }
+        wire.action = action.wire
+        wire.parameters = parameters.wire
+        return wire
+    }
+}
+
+extension ExtractedPacket.Content {
+    fileprivate init(_ wire: Epitope_V1_ExtractedPacket) throws(EpitopeError) {
+        switch wire.content {
+        case .code(let code):
+            let bytes = [UInt8](code.bytes)
+            guard (1...ExtractedPacket.largestCode).contains(bytes.count) else {
+                throw .malformed("code", "has \(bytes.count) bytes, 1 to \(ExtractedPacket.largestCode) are taken")
+            }
+            guard !code.base.addingReportingOverflow(UInt64(bytes.count)).overflow else {
+                throw .malformed("code", "goes beyond the end of the address space")
+            }
+            let extracted = ExtractedCode(base: code.base, bytes: bytes, isWholeRegion: code.isWholeRegion)
+            // The same check that the center's own extraction makes: code whose caller window can't be cut is refused.
+            _ = try CallerWindow.extract(from: extracted, callersAddress: wire.callersAddress)
+            self = .code(extracted)
+        case .signature(let window):
+            guard (1...CallerWindow.length).contains(window.count) else {
+                throw .malformed("signature", "has \(window.count) bytes, 1 to \(CallerWindow.length) are taken")
+            }
+            self = .signature([UInt8](window))
+        case nil:
+            throw .malformed("content", "is absent: neither code nor signature")
+        }
+    }
+}

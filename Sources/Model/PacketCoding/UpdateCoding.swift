@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+public import Signatures
+
+extension SignatureUpdate {
+    /// The version of the update's schema that this program writes.
+    public static let currentVersion: UInt32 = 1
+
+    /// Reads an update.
+    ///
+    /// - Throws: `packet-too-large`, `packet-version-unknown`, `packet-malformed`.
+    public init(encoded: [UInt8]) throws(EpitopeError) {
+        try self.init(
+            try Wire.decode(Epitope_V1_SignatureUpdate.self, encoded, name: "signature update", most: Bounds.updateEncoding))
+    }
+
+    /// The update for the wire; the details of its proof are clipped to 512 bytes each.
+    public func encoded() -> [UInt8] {
+        Wire.encode(wire)
+    }
+
+    init(_ wire: Epitope_V1_SignatureUpdate) throws(EpitopeError) {
+        guard (1...Self.currentVersion).contains(wire.version) else {
+            throw .unknownVersion("signature update", wire.version, latest: Self.currentVersion)
+        }
+        guard wire.revision >= 1 else { throw .malformed("revision", "is 0; revisions count from 1") }
+        guard (1...UInt32(Bounds.lifetimeDays)).contains(wire.lifetimeDays) else {
+            throw .malformed("lifetime_days", "is \(wire.lifetimeDays), 1 to \(Bounds.lifetimeDays) are taken")
+        }
+        if wire.hasGlobalSequence, wire.globalSequence < 1 { throw .malformed("global_sequence", "is not positive") }
+        self.init(
+            signature: try Signature(wire.signature), revision: Int(wire.revision),
+            origin: wire.hasGlobalSequence ? .global(sequence: wire.globalSequence) : .site,
+            createdMilliseconds: try Wire.milliseconds(wire.createdMilliseconds, "created_milliseconds"),
+            lifetimeDays: Int(wire.lifetimeDays), proof: try Proof(wire.proof))
+    }
+
+    var wire: Epitope_V1_SignatureUpdate {
+        var wire = Epitope_V1_SignatureUpdate()
+        wire.version = Self.currentVersion
+        wire.signature = signature.wire
+        wire.revision = UInt32(clamping: revision)
+        if case .global(let sequence) = origin { wire.globalSequence = sequence }
+        wire.createdMilliseconds = createdMilliseconds
+        wire.lifetimeDays = UInt32(clamping: lifetimeDays)
+        wire.proof = proof.wire
+        return wire
+    }
+}
+
+extension Proof {
+    init(_ wire: Epitope_V1_Proof) throws(EpitopeError) {
+        try Wire.count(wire.checks.count, "proof.checks", most: Bounds.checks)
+        var checks: [Check] = []
+        for check in wire.checks {
+            checks.append(
+                Check(
+                    name: try Wire.text(check.name, "proof.checks.name", most: Bounds.name),
+                    outcome: try Wire.known(Check.Outcome(check.outcome), "proof.checks.outcome"),
+                    detail: try Wire.text(check.detail, "proof.checks.detail", most: Bounds.detail)))
+        }
+        self.init(checks: checks)
+    }
+
+    var wire: Epitope_V1_Proof {
+        var wire = Epitope_V1_Proof()
+        wire.checks = checks.map { check in
+            var wire = Epitope_V1_Proof.Check()
+            wire.name = check.name.clipped(to: Bounds.name)
+            wire.outcome = check.outcome.wire
+            wire.detail = check.detail.clipped(to: Bounds.detail)
+            return wire
+        }
+        return wire
+    }
+}
+
+/// Updates in the order of the sequence that the center which publishes them gave them.
+public struct SequencedUpdates: Hashable, Sendable {
+    /// The most updates that one list may hold.
+    public static let most = Bounds.updates
+
+    /// Ascending by sequence, at most ``most``.
+    public var updates: [SequencedUpdate]
+
+    public init(updates: [SequencedUpdate]) {
+        self.updates = updates
+    }
+
+    /// Reads a list of at most 16 MiB.
+    ///
+    /// - Throws: `packet-too-large`, `packet-version-unknown`, `packet-malformed`.
+    public init(encoded: [UInt8]) throws(EpitopeError) {
+        let wire = try Wire.decode(
+            Epitope_V1_SequencedUpdates.self, encoded, name: "list of updates", most: Bounds.updatesEncoding)
+        try Wire.count(wire.updates.count, "updates", most: Bounds.updates)
+        var last: Int64 = 0
+        updates = []
+        for element in wire.updates {
+            guard element.sequence > last else { throw .malformed("updates.sequence", "is not ascending from 1") }
+            last = element.sequence
+            updates.append(SequencedUpdate(sequence: element.sequence, update: try SignatureUpdate(element.update)))
+        }
+    }
+
+    /// As it goes over the wire.
+    public func encoded() -> [UInt8] {
+        var wire = Epitope_V1_SequencedUpdates()
+        wire.updates = updates.map { element in
+            var wire = Epitope_V1_SequencedUpdate()
+            wire.sequence = element.sequence
+            wire.update = element.update.wire
+            return wire
+        }
+        return Wire.encode(wire)
+    }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CPcap
+import EpitopeModel
+import Glibc
+public import StreamReassembly
+
+/// Reads captures (pcap, pcapng) by libpcap, and gives their streams.
+public enum CaptureReader {
+    /// What was read of a capture.
+    public struct Summary: Hashable, Sendable {
+        public var frames = 0
+        /// Frames that held nothing to put together.
+        public var skippedFrames = 0
+        /// Whether the file ended in the middle of a frame, as one does that is being written.
+        public var isCutShort = false
+    }
+
+    /// Reads one file from beginning to end.
+    ///
+    /// - Parameter body: gets each stream when its flow ends or the file does; returning `false` ends the reading.
+    /// - Throws: `capture-unreadable`; what `body` throws.
+    @discardableResult
+    public static func streams(
+        in path: String, bounds: ReassemblyBounds = .init(), _ body: (CapturedStream) throws -> Bool
+    ) throws -> Summary {
+        let file = try OpenCapture(path: path)
+        var reassembly = StreamReassembly(bounds: bounds)
+        var summary = Summary()
+        while let frame = file.next() {
+            summary.frames += 1
+            for stream in reassembly.add(frame.bytes, link: file.link, milliseconds: frame.milliseconds) {
+                guard try body(stream) else { return summary }
+            }
+        }
+        summary.isCutShort = file.isCutShort
+        summary.skippedFrames = reassembly.skippedFrames
+        for stream in reassembly.finish() {
+            guard try body(stream) else { return summary }
+        }
+        return summary
+    }
+}
+
+/// A capture that libpcap has open.
+private final class OpenCapture {
+    struct Frame {
+        var bytes: [UInt8]
+        var milliseconds: Int64
+    }
+
+    let link: LinkType
+    private(set) var isCutShort = false
+    private let handle: OpaquePointer
+
+    init(path: String) throws(EpitopeError) {
+        var message = [CChar](repeating: 0, count: Int(PCAP_ERRBUF_SIZE))
+        guard let handle = pcap_open_offline(path, &message) else {
+            let reason = String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            throw EpitopeError(
+                .captureUnreadable, "the capture '\(path)' can't be read: \(reason)",
+                remedy: "name a file that tcpdump -r reads (pcap or pcapng)")
+        }
+        guard let link = LinkType(rawValue: pcap_datalink(handle)) else {
+            let type = pcap_datalink(handle)
+            pcap_close(handle)
+            throw EpitopeError(
+                .captureUnreadable, "the capture '\(path)' has frames of link type \(type), which is not read",
+                remedy: "capture on an Ethernet, loopback, raw IP or 'any' interface")
+        }
+        self.handle = handle
+        self.link = link
+    }
+
+    deinit {
+        pcap_close(handle)
+    }
+
+    /// The next frame; `nil` at the end, or where the file is cut short or damaged.
+    func next() -> Frame? {
+        var header: UnsafeMutablePointer<pcap_pkthdr>?
+        var data: UnsafePointer<UInt8>?
+        let result = pcap_next_ex(handle, &header, &data)
+        guard result == 1, let header, let data else {
+            // PCAP_ERROR_BREAK is the end of the file; anything else is a frame that isn't there in full.
+            isCutShort = result == PCAP_ERROR
+            return nil
+        }
+        return Frame(
+            bytes: Array(UnsafeBufferPointer(start: data, count: Int(header.pointee.caplen))),
+            milliseconds: Self.milliseconds(header.pointee.ts))
+    }
+
+    /// A capture may state any time: it is moved into the years that four digits can write, 0 to 9999.
+    private static func milliseconds(_ time: timeval) -> Int64 {
+        let seconds = min(max(Int64(time.tv_sec), -62_167_219_200), 253_402_300_799)
+        return seconds * 1000 + min(max(Int64(time.tv_usec) / 1000, 0), 999)
+    }
+}

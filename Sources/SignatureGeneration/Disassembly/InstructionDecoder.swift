@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CCapstone
+import EpitopeModel
+
+/// Capstone over one piece of code. It reads memory of its own only, and no further than the code.
+struct InstructionDecoder: ~Copyable {
+    private let handle: csh
+    private let instruction: UnsafeMutablePointer<cs_insn>
+    private let code: ExtractedCode
+    private let architecture: Architecture
+    private let addresses: AddressRange
+    private let withText: Bool
+    /// In bytes: where instructions may begin, counted from the caller's address.
+    let alignment: Int
+
+    /// `nil`: Capstone was built without the architecture, or there is no memory.
+    init?(architecture: Architecture, code: ExtractedCode, withText: Bool) {
+        var handle = csh()
+        let opened =
+            switch architecture {
+            case .x86_32: cs_open(CS_ARCH_X86, CS_MODE_32, &handle)
+            case .x86_64: cs_open(CS_ARCH_X86, CS_MODE_64, &handle)
+            case .arm64: cs_open(CS_ARCH_ARM64, CS_MODE_LITTLE_ENDIAN, &handle)
+            }
+        guard opened == CS_ERR_OK else { return nil }
+        guard cs_option(handle, CS_OPT_DETAIL, Int(CS_OPT_ON.rawValue)) == CS_ERR_OK, let instruction = cs_malloc(handle) else {
+            cs_close(&handle)
+            return nil
+        }
+        self.handle = handle
+        self.instruction = instruction
+        self.code = code
+        self.architecture = architecture
+        self.withText = withText
+        addresses = AddressRange(of: code, wordSize: architecture.wordSize)
+        alignment = architecture == .arm64 ? 4 : 1
+    }
+
+    deinit {
+        cs_free(instruction, 1)
+        var handle = handle
+        cs_close(&handle)
+    }
+
+    /// The instruction at an offset; `nil` where there is none that ends at the limit or before.
+    func decode(at offset: Int, limit: Int) -> Instruction? {
+        guard offset >= 0, offset < limit, limit <= code.bytes.count else { return nil }
+        // An instruction has at most 15 bytes on x86, 4 on arm64; Capstone need not see more.
+        let found = code.bytes.withUnsafeBufferPointer { bytes in
+            var pointer = bytes.baseAddress.map { $0 + offset }
+            var size = min(limit - offset, 16)
+            var address = code.base &+ UInt64(offset)
+            return cs_disasm_iter(handle, &pointer, &size, &address, instruction)
+        }
+        let length = Int(instruction.pointee.size)
+        guard found, length > 0, offset + length <= limit else { return nil }
+        let range = offset..<offset + length
+        switch architecture {
+        case .arm64:
+            let word = code.bytes[range].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+            let variable = ARM64Fields.fields(of: word, at: offset, address: code.base &+ UInt64(offset), addresses: addresses)
+            return Instruction(range: range, kind: ARM64Fields.kind(of: word), text: text, variable: variable)
+        case .x86_32, .x86_64:
+            let x86 = X86Fields(instruction, handle: handle, addresses: addresses)
+            return Instruction(range: range, kind: x86.kind, text: text, variable: x86.fields(at: offset))
+        }
+    }
+
+    /// One instruction after the other, and data where there is none.
+    func sweep(_ part: Range<Int>) -> [Instruction] {
+        var result: [Instruction] = []
+        var offset = part.lowerBound
+        var dataStart: Int?
+        // Only so does an aligned stream end at the end of the part, which the caller's address is.
+        if !part.count.isMultiple(of: alignment), part.upperBound != code.bytes.count {
+            offset += part.count % alignment
+            result += data(part.lowerBound..<offset)
+        }
+        while offset < part.upperBound {
+            if let instruction = decode(at: offset, limit: part.upperBound) {
+                if let start = dataStart { result += data(start..<offset) }
+                dataStart = nil
+                result.append(instruction)
+                offset = instruction.range.upperBound
+            } else {
+                dataStart = dataStart ?? offset
+                offset = min(offset + alignment, part.upperBound)
+            }
+        }
+        if let start = dataStart { result += data(start..<offset) }
+        return result
+    }
+
+    /// Rows of at most eight bytes that are no instructions.
+    func data(_ range: Range<Int>) -> [Instruction] {
+        stride(from: range.lowerBound, to: range.upperBound, by: 8).map { start in
+            let row = start..<min(start + 8, range.upperBound)
+            let text = withText ? ".byte " + code.bytes[row].map { "0x" + Hex.encode([$0]) }.joined(separator: ", ") : ""
+            return Instruction(range: row, kind: .data, text: text, variable: [])
+        }
+    }
+
+    private var text: String {
+        guard withText else { return "" }
+        let mnemonic = Self.string(&instruction.pointee.mnemonic)
+        let operands = Self.string(&instruction.pointee.op_str)
+        return operands.isEmpty ? mnemonic : "\(mnemonic) \(operands)"
+    }
+
+    /// A C array of characters up to its NUL, or whole where it has none.
+    private static func string<T>(_ characters: inout T) -> String {
+        withUnsafeBytes(of: &characters) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+}

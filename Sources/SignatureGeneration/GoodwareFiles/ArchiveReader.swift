@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CArchive
+
+/// Gives what archives and compressed files hold, archives in archives too (a Debian package is an ar archive with a
+/// compressed tar archive in it). Nothing is written to disk; memory is bounded by libarchive's own buffers.
+struct ArchiveReader {
+    /// In bytes: what one file may unfold to; a small file can be made to unfold without end.
+    static let mostBytes: UInt64 = 16 << 30
+    static let deepest = 3
+
+    let pieces: Pieces
+    private(set) var bytesRead: UInt64 = 0
+
+    init(pieces: Pieces) {
+        self.pieces = pieces
+    }
+
+    /// By the first bytes. An ar archive that is no Debian package (a static library) and a plain tar archive hold
+    /// their members as they are, and have been read as files.
+    static func isArchive(_ head: [UInt8]) -> Bool {
+        let starts: [[UInt8]] = [
+            [0x1f, 0x8b], [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0], [0x28, 0xb5, 0x2f, 0xfd], [0x42, 0x5a, 0x68],
+            [0x50, 0x4b, 3, 4], Array("!<arch>\ndebian-binary".utf8),
+        ]
+        return starts.contains { head.starts(with: $0) }
+    }
+
+    /// - Throws: `CorpusReader.Skipped` for what can't be unfolded.
+    mutating func read(_ descriptor: Int32, name: String) throws {
+        let archive = try Self.opened()
+        defer { archive_read_free(archive) }
+        guard archive_read_open_fd(archive, descriptor, 64 << 10) == ARCHIVE_OK else { throw Self.failure(archive) }
+        try readMembers(of: archive, name: name, depth: 1)
+    }
+
+    /// A compressed section of a program.
+    ///
+    /// - Throws: `CorpusReader.Skipped` for what can't be unfolded.
+    mutating func read(section packed: [UInt8], _ compression: ElfSections.Compression, name: String) throws {
+        let file: [UInt8]
+        switch compression {
+        case .zstd: file = packed
+        case .zlib:
+            // libarchive knows deflate in gzip's frame (RFC 1952), not in zlib's (RFC 1950): the same bytes between a
+            // header of two bytes and a checksum of four. It does not look at gzip's checksum and length.
+            guard packed.count > 6 else { throw CorpusReader.Skipped(reason: "its compressed section is cut short") }
+            file = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3] + packed[2..<packed.count - 4] + [UInt8](repeating: 0, count: 8)
+        case .other(let number): throw CorpusReader.Skipped(reason: "its sections are compressed in the unknown form \(number)")
+        }
+        let archive = try Self.opened()
+        defer { archive_read_free(archive) }
+        try file.withUnsafeBytes { bytes in
+            guard archive_read_open_memory(archive, bytes.baseAddress, bytes.count) == ARCHIVE_OK else { throw Self.failure(archive) }
+            try readMembers(of: archive, name: name, depth: Self.deepest)
+        }
+    }
+
+    private mutating func readMembers(of archive: OpaquePointer, name: String, depth: Int) throws {
+        var failure: (any Error)?
+        while true {
+            var entry: OpaquePointer?
+            let state = archive_read_next_header(archive, &entry)
+            if state == ARCHIVE_EOF { break }
+            guard state == ARCHIVE_OK || state == ARCHIVE_WARN else { throw Self.failure(archive) }
+            let member = archive_entry_pathname(entry).map { String(cString: $0) } ?? "?"
+            do {
+                try readMember(of: archive, name: "\(name): \(member)", depth: depth)
+            } catch let error as CorpusReader.Skipped {
+                // The others may still be readable.
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    private mutating func readMember(of archive: OpaquePointer, name: String, depth: Int) throws {
+        let source = MemberSource(archive)
+        var head = try source.next()
+        if depth < Self.deepest, Self.isArchive(Array(head.prefix(512))) {
+            let inner = try Self.opened()
+            defer { archive_read_free(inner) }
+            source.pending = head
+            // The source outlives the inner archive: it is used below.
+            let state = archive_read_open(
+                inner, Unmanaged.passUnretained(source).toOpaque(), nil,
+                { _, client, out in
+                    guard let client, let out else { return -1 }
+                    return Unmanaged<MemberSource>.fromOpaque(client).takeUnretainedValue().give(out)
+                }, nil)
+            defer { withExtendedLifetime(source) {} }
+            guard state == ARCHIVE_OK else { throw Self.failure(inner) }
+            try readMembers(of: inner, name: name, depth: depth + 1)
+            return
+        }
+        pieces.begin(name)
+        while !head.isEmpty {
+            bytesRead += UInt64(head.count)
+            guard bytesRead <= Self.mostBytes else { throw CorpusReader.Skipped(reason: "it unfolds to more than 16 GiB") }
+            try head.withUnsafeBytes { try pieces.append($0) }
+            head = try source.next()
+        }
+        try pieces.end()
+    }
+
+    private static func opened() throws -> OpaquePointer {
+        guard let archive = archive_read_new() else { throw CorpusReader.Skipped(reason: "no memory for an archive") }
+        for support in [
+            archive_read_support_filter_gzip, archive_read_support_filter_xz, archive_read_support_filter_zstd,
+            archive_read_support_filter_bzip2, archive_read_support_format_ar, archive_read_support_format_tar,
+            archive_read_support_format_zip, archive_read_support_format_cpio, archive_read_support_format_raw,
+        ] { _ = support(archive) }
+        return archive
+    }
+
+    static func failure(_ archive: OpaquePointer) -> CorpusReader.Skipped {
+        CorpusReader.Skipped(reason: archive_error_string(archive).map { String(cString: $0) } ?? "an unreadable archive")
+    }
+}
+
+/// The bytes of the member at which an archive stands.
+private final class MemberSource {
+    /// Given before anything else is read.
+    var pending: [UInt8] = []
+    private let archive: OpaquePointer
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
+
+    init(_ archive: OpaquePointer) {
+        self.archive = archive
+    }
+
+    deinit { buffer.deallocate() }
+
+    /// The next bytes; none at the end.
+    func next() throws -> [UInt8] {
+        let count = archive_read_data(archive, buffer.baseAddress, buffer.count)
+        guard count >= 0 else { throw ArchiveReader.failure(archive) }
+        return Array(buffer[..<count])
+    }
+
+    /// What an inner archive asks for; negative for a failure.
+    func give(_ out: UnsafeMutablePointer<UnsafeRawPointer?>) -> Int {
+        out.pointee = UnsafeRawPointer(buffer.baseAddress)
+        guard pending.isEmpty else {
+            let count = pending.count
+            buffer.copyBytes(from: pending)
+            pending = []
+            return count
+        }
+        return archive_read_data(archive, buffer.baseAddress, buffer.count)
+    }
+}

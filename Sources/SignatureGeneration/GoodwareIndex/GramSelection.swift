@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Selects 16-byte grams of a run of bytes so that every 32-byte window holds at least one selected gram.
+///
+/// A window holds 17 grams; selected is the one with the least hash, its minimizer (Schleimer, Wilkerson and Aiken,
+/// "Winnowing", 2003; Roberts and others, "Reducing storage requirements for biological sequence comparison", 2004).
+/// The choice depends on the window's bytes only, so two equal windows select the same gram wherever they lie. On
+/// random bytes 2 of 18 positions are selected.
+public enum GramSelection {
+    /// In bytes: the window, 17 overlapping grams of 16.
+    static let window = 32
+    static let gram = 16
+    static let gramsPerWindow = window - gram + 1
+    /// Of how many grams, on average, one is in the sample that tells how many different ones there are.
+    ///
+    /// The sample is every gram with an order below 2^64 / 256. Such a gram is practically always the least of one of
+    /// its windows, so the selected grams hold the whole sample, and 256 times the sample's size estimates the number
+    /// of different grams, which is that of different bytes. With n of them the standard error is about 16/sqrt(n).
+    public static let sampling: UInt64 = 256
+
+    /// The keys of the selected grams, in the order of the windows; a key that follows itself is left out. Keys may
+    /// still be repeated. None for fewer than 32 bytes.
+    ///
+    /// - Parameter keys: room for as many keys as there are bytes.
+    /// - Returns: how many keys were written.
+    public static func keys(of bytes: UnsafeRawBufferPointer, into keys: UnsafeMutableBufferPointer<UInt64>) -> Int {
+        precondition(keys.count >= bytes.count, "room for every byte's key")
+        guard bytes.count >= window, let base = bytes.baseAddress, let out = keys.baseAddress else { return 0 }
+        let windows = bytes.count - window + 1
+        orders(base, windows: windows, into: out)
+        // In place: what is read is never before what is written.
+        var count = 0
+        var last = ~out[0]
+        for index in 0..<windows {
+            let order = out[index]
+            out[count] = key(order)
+            count &+= order != last ? 1 : 0
+            last = order
+        }
+        return count
+    }
+
+    /// The order of each window's minimizer, by sliding minima in blocks (van Herk 1992, Gil and Werman 1993): three
+    /// comparisons a byte, whatever the data.
+    static func orders(_ base: UnsafeRawPointer, windows: Int, into out: UnsafeMutablePointer<UInt64>) {
+        let width = gramsPerWindow
+        let grams = windows + width - 1
+        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: width + 1) { buffer in
+            guard let least = buffer.baseAddress else { return }
+            // least[i] is the least of the previous block's grams from i on; there is none behind its end.
+            for index in 0...width { least[index] = .max }
+            var start = 0
+            while start < grams {
+                let end = min(width, grams - start)
+                var running = UInt64.max
+                for index in 0..<end {
+                    let order = Self.order(base + start + index)
+                    running = min(running, order)
+                    // A window that ends at this gram began 16 grams before: the very first ones begin before the run.
+                    let place = start + index - (width - 1)
+                    if place >= 0 { out[place] = min(least[index + 1], running) }
+                    // This entry has been read for the last time: it takes the block's own order.
+                    least[index] = order
+                }
+                guard end == width else { break }
+                var index = width - 2
+                while index >= 0 {
+                    least[index] = min(least[index], least[index + 1])
+                    index -= 1
+                }
+                start += width
+            }
+        }
+    }
+
+    /// The pseudo-random rank of a gram: both halves multiplied to 128 bits and folded, as in wyhash (public domain,
+    /// Wang Yi). The constants are the fractions of the square roots of 2 and 3, made odd.
+    @inline(__always)
+    static func order(_ gram: UnsafeRawPointer) -> UInt64 {
+        let first = UInt64(littleEndian: gram.loadUnaligned(as: UInt64.self)) ^ 0x6a09_e667_f3bc_c909
+        let second = UInt64(littleEndian: gram.loadUnaligned(fromByteOffset: 8, as: UInt64.self)) ^ 0xbb67_ae85_84ca_a73b
+        let product = first.multipliedFullWidth(by: second)
+        return product.high ^ product.low
+    }
+
+    /// Least orders crowd near 0; their keys are spread evenly again, one to one.
+    @inline(__always)
+    static func key(_ order: UInt64) -> UInt64 {
+        let product = order &* factor
+        return product ^ (product >> 32)
+    }
+
+    /// Whether a key is in the sample (``sampling``).
+    @inline(__always)
+    public static func isSampled(_ key: UInt64) -> Bool {
+        ((key ^ (key >> 32)) &* inverse) < (UInt64.max / sampling)
+    }
+
+    /// The golden ratio's fraction of 2^64, which is odd.
+    private static let factor: UInt64 = 0x9e37_79b9_7f4a_7c15
+    /// `factor * inverse` is 1 modulo 2^64: each step of Newton's iteration doubles the right bits.
+    private static let inverse: UInt64 = {
+        var inverse = factor
+        for _ in 0..<6 { inverse = inverse &* (2 &- factor &* inverse) }
+        return inverse
+    }()
+}

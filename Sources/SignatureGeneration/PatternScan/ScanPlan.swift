@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Signatures
+
+/// Which literal stands for which signatures.
+struct ScanPlan: Sendable {
+    let signatures: [Signature]
+    let sought: [SoughtSignature]
+    /// Without repetition: signatures of one family often share one.
+    let literals: [[UInt8]]
+    private let members: [[Int]]
+    /// Signatures of single bytes: they are matched on all data.
+    let withoutLiteral: [Int]
+
+    init(_ signatures: [Signature]) throws(EpitopeError) {
+        var sought: [SoughtSignature] = []
+        var numbers: [[UInt8]: Int] = [:]
+        var literals: [[UInt8]] = []
+        var members: [[Int]] = []
+        var withoutLiteral: [Int] = []
+        for (index, signature) in signatures.enumerated() {
+            let item = try SoughtSignature(signature)
+            sought.append(item)
+            guard let literal = item.literal else {
+                withoutLiteral.append(index)
+                continue
+            }
+            if let number = numbers[literal] {
+                members[number].append(index)
+            } else {
+                numbers[literal] = literals.count
+                literals.append(literal)
+                members.append([index])
+            }
+        }
+        self.signatures = signatures
+        self.sought = sought
+        self.literals = literals
+        self.members = members
+        self.withoutLiteral = withoutLiteral
+    }
+
+    func signatures(of literal: Int) -> [Int] { members[literal] }
+}

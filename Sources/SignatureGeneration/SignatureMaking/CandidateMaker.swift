@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Disassembly
+import EpitopeModel
+import GoodwareIndex
+import Signatures
+import TokenSequences
+
+/// Makes the candidates of one cluster, strategy by strategy.
+struct CandidateMaker {
+    /// What several texts have in common, as ``TokenSequences/make(of:noiseShare:benign:isGoodware:)`` finds it.
+    typealias Common = ([[UInt8]], Double, BenignPool, (([UInt8]) -> Bool)?) -> [TokenSequence]
+
+    struct Candidate {
+        var tokens: [Signature.Token]
+        var arrangement = Signature.Arrangement.sequence
+        var strategy: Provenance.Strategy
+        var reasons: [String]
+        /// Offsets in the reference sample's code.
+        var place: Range<Int>?
+        /// Whether it was made of the streams that carried the attack.
+        var isOfCarriers = false
+        var fragileBytes = 0
+    }
+
+    let samples: [Sample]
+    /// Offsets of the callers' addresses.
+    let callers: [Int]
+    let alignment: Alignment
+    let rarity: Rarity?
+    /// One for each window of the reference sample's code; empty without goodware.
+    let absent: [Bool]
+    private(set) var map: CodeMap
+
+    /// `nil`: no sample holds its caller's address.
+    init?(samples: [Sample], rarity: Rarity?) {
+        let usable = samples.compactMap { sample in
+            sample.code.offset(of: sample.callersAddress).flatMap { $0 > 0 ? (sample, $0) : nil }
+        }
+        guard !usable.isEmpty else { return nil }
+        self.samples = usable.map(\.0)
+        callers = usable.map(\.1)
+        self.rarity = rarity
+        alignment = Alignment(self.samples, callers: callers)
+        absent = rarity?.absentWindows(self.samples[alignment.reference].code.bytes) ?? []
+        map = CodeMap(self.samples[alignment.reference], caller: callers[alignment.reference])
+    }
+
+    var reference: Sample { samples[alignment.reference] }
+    var caller: Int { callers[alignment.reference] }
+
+    /// The bytes that end at the caller's address, as they are.
+    mutating func callerWindow() -> Candidate? {
+        guard let window = try? CallerWindow.extract(from: reference.code, callersAddress: reference.callersAddress) else { return nil }
+        let start = max(0, caller - CallerWindow.length)
+        let place = start..<start + window.count
+        return Candidate(
+            tokens: [.init(bytes: window)], strategy: .callerWindow,
+            reasons: [
+                "the \(window.count) bytes that end \(place.upperBound == caller ? "at" : "\(place.upperBound - caller) bytes behind") the caller's address"
+            ],
+            place: place, fragileBytes: map.variable(in: place).count)
+    }
+
+    /// The same with what varies masked, and as much longer as it takes to keep 32 fixed bytes in a row.
+    mutating func maskedWindow() -> Candidate? {
+        let members = alignment.members
+        let back = min(members.map { callers[$0] }.min() ?? 0, Alignment.reach)
+        let ahead = min(
+            members.map { samples[$0].code.bytes.count - callers[$0] }.min() ?? 0, max(0, CallerWindow.length - back))
+        let whole = caller - back..<caller + ahead
+        var why: [String: Int] = [:]
+        var masked = Set<Int>()
+        for position in map.variable(in: whole) {
+            masked.insert(position)
+            why[map.kinds[position]?.rawValue ?? "", default: 0] += 1
+        }
+        for member in members where member != alignment.reference {
+            var others = CodeMap(samples[member], caller: callers[member])
+            for position in others.variable(in: callers[member] - back..<callers[member] + ahead) {
+                masked.insert(position - callers[member] + caller)
+            }
+            for position in whole {
+                let other = samples[member].code.bytes[position - caller + callers[member]]
+                if other != reference.code.bytes[position], masked.insert(position).inserted {
+                    why["differing between samples", default: 0] += 1
+                }
+            }
+        }
+        guard !masked.isEmpty else { return nil }
+        let place = Self.window(in: whole, caller: caller, masked: masked)
+        let inside = place.filter(masked.contains)
+        guard inside.count < place.count else { return nil }
+        let token = Signature.Token(bytes: Array(reference.code.bytes[place]), masked: inside.map { $0 - place.lowerBound })
+        let reasons = why.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.value) bytes masked: \($0.key)" }
+        return Candidate(
+            tokens: [token], strategy: .maskedWindow,
+            reasons: ["the \(place.count) bytes at the caller's address, of which \(inside.count) would change with addresses or victims"]
+                + reasons,
+            place: place)
+    }
+
+    /// The shortest window that ends where the caller window does and holds 32 fixed bytes in a row; where none does,
+    /// the shortest with enough fixed bytes for a proof.
+    static func window(in whole: Range<Int>, caller: Int, masked: Set<Int>) -> Range<Int> {
+        var enough: Range<Int>?
+        let longest = whole.count
+        for length in min(CallerWindow.length, longest)...longest {
+            let window = whole.upperBound - length..<whole.upperBound
+            var (run, longestRun, fixed) = (0, 0, 0)
+            for position in window {
+                run = masked.contains(position) ? 0 : run + 1
+                longestRun = max(longestRun, run)
+                fixed += run > 0 ? 1 : 0
+            }
+            if longestRun >= GoodwareIndex.windowLength { return window }
+            if fixed >= Proof.fewestBytes, enough == nil { enough = window }
+        }
+        return enough ?? whole
+    }
+
+    /// Windows elsewhere whose bytes the index proves absent, nearest to the caller's address first.
+    mutating func rareWindows(most: Int) -> [Candidate] {
+        let length = GoodwareIndex.windowLength
+        let bytes = reference.code.bytes
+        let spans = (reference.onWire ?? []).isEmpty ? [bytes.indices] : reference.onWire ?? []
+        let starts = absent.indices.filter { start in
+            absent[start] && spans.contains { $0.lowerBound <= start && start + length <= $0.upperBound }
+        }
+        // What ends at the caller's address is the caller window already.
+        let nearest = starts.sorted { abs(caller - $0 - length) < abs(caller - $1 - length) }
+        var chosen: [Candidate] = []
+        // A region full of masked or monotonous windows is not searched to its end.
+        for start in nearest.prefix(4096) where chosen.count < most {
+            let place = start..<start + length
+            guard place.upperBound != caller, !chosen.contains(where: { $0.place?.overlaps(place) ?? false }),
+                Set(bytes[place]).count >= Proof.fewestDistinctBytes, isShared(place), map.variable(in: place).isEmpty
+            else { continue }
+            let distance = abs(caller - place.upperBound)
+            let side = place.upperBound < caller ? "before" : "behind"
+            chosen.append(
+                Candidate(
+                    tokens: [.init(bytes: Array(bytes[place]))], strategy: .rareWindow,
+                    reasons: ["\(length) bytes that end \(distance) \(side) the caller's address, proven absent from goodware"],
+                    place: place))
+        }
+        return chosen
+    }
+
+    /// Whether the aligned samples hold the same bytes at the same place.
+    private func isShared(_ place: Range<Int>) -> Bool {
+        let window = reference.code.bytes[place]
+        return alignment.members.allSatisfy { member in
+            let start = place.lowerBound - caller + callers[member]
+            let other = samples[member].code.bytes
+            return start >= 0 && start + place.count <= other.count && other[start..<start + place.count].elementsEqual(window)
+        }
+    }
+
+    /// What several samples have in common: of the code as far as it crossed the network, or, where none did, of the
+    /// streams that carried it.
+    func sequences(benign: BenignPool, noiseShare: Double, common: Common) -> [Candidate] {
+        guard samples.count > 1 else { return [] }
+        let isCodeOnWire = samples.contains { !($0.onWire ?? []).isEmpty }
+        let carriers = samples.compactMap(\.carriers.first)
+        let isOfCarriers = !isCodeOnWire && carriers.count > 1
+        let texts =
+            isOfCarriers
+            ? carriers
+            : samples.map { sample in
+                guard let spans = sample.onWire, !spans.isEmpty else { return sample.code.bytes }
+                // From the first to the last byte seen: what lies between may have been decoded from the same stream.
+                let seen = (spans.map(\.lowerBound).min() ?? 0)..<(spans.map(\.upperBound).max() ?? 0)
+                return Array(sample.code.bytes[seen.clamped(to: sample.code.bytes.indices)])
+            }
+        let rarity = rarity
+        let isGoodware: (([UInt8]) -> Bool)? = rarity.map { rarity in
+            { $0.count >= GoodwareIndex.windowLength && !rarity.absentWindows($0).contains(true) }
+        }
+        let found = common(texts, noiseShare, benign, isGoodware)
+        return found.enumerated().map { index, sequence in
+            var reasons = [
+                "common to \(sequence.covered.count) of \(texts.count) \(isOfCarriers ? "streams that carried the attack" : "samples")"
+            ]
+            if found.count > 1 { reasons.append("one of \(found.count) alternatives that share no token: each alone is a signature") }
+            return Candidate(
+                tokens: sequence.tokens, arrangement: sequence.arrangement,
+                strategy: sequence.arrangement == .conjunction ? .conjunction : .tokenSequence,
+                reasons: reasons + sequence.reasons, isOfCarriers: isOfCarriers)
+        }
+    }
+}

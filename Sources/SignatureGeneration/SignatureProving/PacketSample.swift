@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+public import SignatureMaking
+internal import Signatures
+
+extension Sample {
+    /// Whether a signature finds the attack: in its code, or where that was encoded on its way, in the flow that
+    /// carried it.
+    func isMatched(by signature: Signature) -> Bool {
+        signature.matches(code.bytes) || carriers.contains { signature.matches($0) }
+    }
+
+    /// What a packet holds for a signature. Where only the caller window was sent, that is the code.
+    public init(_ packet: ExtractedPacket) {
+        let code: ExtractedCode
+        switch packet.content {
+        case .code(let whole): code = whole
+        case .signature(let window):
+            let base = packet.callersAddress.subtractingReportingOverflow(UInt64(window.count))
+            code = ExtractedCode(base: base.overflow ? 0 : base.partialValue, bytes: window, isWholeRegion: false)
+        }
+        self.init(
+            code: code, callersAddress: packet.callersAddress, architecture: packet.architecture,
+            context: SignatureContext(packet.parameters.process))
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A run of one sample, the reference, with the samples that hold it.
+struct CommonToken {
+    /// Where it lies in the reference.
+    var range: Range<Int>
+    var bytes: [UInt8]
+    /// Indices of the samples that hold it, ascending.
+    var holders: [Int]
+}
+
+/// The runs that a reference has in common with other samples, for any number of them.
+///
+/// The cost is one pass over each sample, and the memory two bytes for each byte of the reference and sample: nothing
+/// is compared pair by pair.
+struct CommonRuns {
+    let reference: [UInt8]
+    let samples: Int
+    /// One row a byte of the reference, with one length a sample.
+    private let lengths: [UInt16]
+    /// For each byte of the reference: where its row of ``ranked`` begins; `nil` where too few samples hold a run that
+    /// ends there.
+    private let rows: [Int?]
+    /// The lengths of such a row, the longest first.
+    private let ranked: [UInt16]
+
+    /// - Parameter least: the fewest samples that ``tokens(heldBy:)`` will be asked for.
+    init(reference: [UInt8], samples: [[UInt8]], least: Int) {
+        let reference = Array(reference.prefix(SuffixAutomaton.largestText))
+        let automaton = SuffixAutomaton(reference)
+        var lengths = [UInt16](repeating: 0, count: reference.count * samples.count)
+        var holding = [Int](repeating: 0, count: reference.count)
+        for (column, sample) in samples.enumerated() {
+            let runs = automaton.commonRuns(with: sample)
+            for (row, length) in runs.enumerated() {
+                lengths[row * samples.count + column] = length
+                if length >= 2 { holding[row] += 1 }
+            }
+        }
+        var ranked: [UInt16] = []
+        rows = holding.enumerated().map { row, count in
+            // Most of random fill ends here: no run of two bytes that enough samples hold.
+            guard count >= least else { return nil }
+            ranked += lengths[row * samples.count..<(row + 1) * samples.count].sorted(by: >)
+            return ranked.count - samples.count
+        }
+        self.reference = reference
+        self.samples = samples.count
+        self.lengths = lengths
+        self.ranked = ranked
+    }
+
+    /// The maximal runs of at least two bytes that so many samples hold, in the order of the reference.
+    func tokens(heldBy count: Int) -> [CommonToken] {
+        // The length that at least so many samples reach: the count-th largest.
+        let shared = rows.map { $0.map { Int(ranked[$0 + count - 1]) } ?? 0 }
+        var tokens: [CommonToken] = []
+        for end in reference.indices where shared[end] >= 2 {
+            // A run that the next one extends is no maximal one.
+            if end + 1 < reference.count, shared[end + 1] == shared[end] + 1 { continue }
+            let range = end + 1 - shared[end]..<end + 1
+            let row = end * samples
+            let holders = (0..<samples).filter { Int(lengths[row + $0]) >= shared[end] }
+            tokens.append(CommonToken(range: range, bytes: Array(reference[range]), holders: holders))
+        }
+        return tokens
+    }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Signatures
+
+import func Glibc.log2
+
+/// Chooses, of what samples have in common, as few tokens as identify the attack.
+///
+/// Whoever sends the samples can plant runs in them that later samples will not have (red herrings). So a signature
+/// asks for no more than it must, what is left over is optional, and further signatures are made of it: a run that was
+/// planted then blinds one of them, not all. Most of them take the strongest tokens that are left; the last takes the
+/// weakest, because what is planted is seldom as short as what an attack can't do without.
+struct CoreSelection {
+    /// In bits: the evidence that a signature's tokens must bring together. A stream of benign traffic matches by
+    /// chance less often than once in 2^24.
+    static let enoughBits = 24.0
+    /// Evidence that is enough together with a large pool in which nothing matches.
+    static let fewBits = 6.0
+    /// Below this, gaps are bounded where the samples speak for it: short tokens lie somewhere in any long file.
+    static let strongBits = 48.0
+    static let largePool = 200
+    /// The most signatures that begin with the strongest tokens.
+    static let mostOfStrongest = 3
+    /// In bits: what one token can bring at most, however long.
+    static let mostBitsOfToken = 64.0
+
+    let selection: TokenSelection
+    /// The evidence of each token, in bits.
+    let bits: [Double]
+    /// For each token, the streams that hold it.
+    private let holding: [TokenPresence.Streams]
+    private let benign: BenignPool
+    var benignCount: Int { benign.streams.count }
+
+    init(
+        _ selection: TokenSelection, presence: inout TokenPresence, significance: Significance, isGoodware: (([UInt8]) -> Bool)?
+    ) {
+        self.selection = selection
+        let benign = presence.pool
+        self.benign = benign
+        holding = presence.streams(holding: selection.tokens)
+        bits = zip(selection.tokens, holding).map { token, streams in
+            if isGoodware?(token) == true { return 0 }
+            let count = streams.count
+            if count > 0 { return -log2(Double(count) / Double(benign.streams.count)) }
+            // Never seen in the pool: as improbable as its bytes make it.
+            return min(Self.mostBitsOfToken, max(0, -significance.chance(of: token) / 0.693_147_180_559_945_3 - 12))
+        }
+    }
+
+    /// A signature of the disjunction: its tokens, by index, and whether its gaps need bounds.
+    struct Core {
+        var indices: [Int]
+        var needsBounds = false
+    }
+
+    /// The signatures, each sufficient alone and none sharing a token with another.
+    ///
+    /// Where no few tokens suffice, all of them together may, in a pool that is large enough to speak.
+    func cores() -> [Core] {
+        // Of equal evidence, the longer.
+        var left = selection.tokens.indices.filter { bits[$0] > 0 }.sorted {
+            (bits[$0], selection.tokens[$0].count) > (bits[$1], selection.tokens[$1].count)
+        }
+        var cores: [Core] = []
+        while cores.count < Self.mostOfStrongest, let core = core(of: left) {
+            cores.append(core)
+            left.removeAll { core.indices.contains($0) }
+        }
+        if !cores.isEmpty, let weakest = core(of: left.reversed()) { cores.append(weakest) }
+        guard cores.isEmpty, benign.streams.count >= Self.largePool else { return cores }
+        let all = Core(indices: Array(selection.tokens.indices), needsBounds: selection.hasBounds)
+        return isSufficient(all, least: Self.fewBits) ? [all] : []
+    }
+
+    /// The tokens of a signature with the gaps that it asks for.
+    func tokens(of core: Core) -> [Signature.Token] {
+        core.indices.enumerated().map { position, index in
+            let before = position == 0 ? nil : core.indices[position - 1]
+            let gap = before.flatMap { selection.gap(from: $0, to: index, isBounded: core.needsBounds) }
+            return Signature.Token(bytes: selection.tokens[index], gap: gap)
+        }
+    }
+
+    /// The first tokens of an order that bring enough evidence and match nothing benign, in the order of the attack;
+    /// where there are enough of them, so many that ``Proof`` takes them.
+    private func core(of order: [Int]) -> Core? {
+        var chosen: [Int] = []
+        var least: Core?
+        for index in order {
+            chosen.append(index)
+            let core = Core(indices: chosen.sorted(), needsBounds: selection.hasBounds && evidence(of: chosen) < Self.strongBits)
+            guard isSufficient(core, least: Self.enoughBits) else { continue }
+            if Proof.isSubstantial(chosen.flatMap { selection.tokens[$0] }) { return core }
+            least = least ?? core
+        }
+        return least
+    }
+
+    /// In bits.
+    func evidence(of indices: [Int]) -> Double { indices.reduce(0) { $0 + bits[$1] } }
+
+    private func isSufficient(_ core: Core, least: Double) -> Bool {
+        guard let first = core.indices.first, evidence(of: core.indices) >= least else { return false }
+        let signature = Signature(tokens: tokens(of: core), arrangement: selection.arrangement, context: .any)
+        let holdingAll = core.indices.dropFirst().reduce(holding[first]) { $0.intersection(holding[$1]) }
+        return !holdingAll.indices.contains { signature.matches(benign.streams[$0]) }
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Signatures
+
+extension TokenSelection {
+    /// The sequence with the shorter tokens that lie between its own: in a short segment a run of two bytes is
+    /// already no coincidence, where in a whole sample it would be.
+    func refined(in samples: [[UInt8]], significance: Significance) -> TokenSelection {
+        guard arrangement == .sequence else { return self }
+        var refined = self
+        var tokens: [[UInt8]] = []
+        for index in 0...self.tokens.count {
+            let segments = covered.indices.map { Array(samples[covered[$0]][segment(index, ofSampleAt: $0, samples)]) }
+            if let reference = segments.first, reference.count >= 2 {
+                tokens += Self.tokens(of: segments, reference: reference, significance)
+            }
+            if index < self.tokens.count { tokens.append(self.tokens[index]) }
+        }
+        let occurrences = Occurrences(of: tokens, in: samples)
+        let order = Array(tokens.indices)
+        let layouts = covered.map { occurrences.layout(of: order, in: $0) }
+        // Earliest places can differ from those of the segments; then the refinement does not hold.
+        guard !layouts.contains(where: { $0 == nil }) else { return self }
+        refined.tokens = tokens
+        refined.layouts = layouts.compactMap { $0 }
+        return refined
+    }
+
+    /// What lies between two neighbouring tokens of a covered sample, before the first, or behind the last.
+    private func segment(_ index: Int, ofSampleAt position: Int, _ samples: [[UInt8]]) -> Range<Int> {
+        let layout = layouts[position]
+        let start = index == 0 ? 0 : layout[index - 1] + tokens[index - 1].count
+        let end = index == tokens.count ? samples[covered[position]].count : layout[index]
+        return start..<max(start, end)
+    }
+
+    private static func tokens(of segments: [[UInt8]], reference: [UInt8], _ significance: Significance) -> [[UInt8]] {
+        let others = Double(segments.dropFirst().reduce(0) { $0 + $1.count }) / Double(max(1, segments.count - 1))
+        let common = CommonRuns(reference: reference, samples: segments, least: segments.count).tokens(heldBy: segments.count).filter {
+            significance.isSignificant(
+                $0.bytes, places: reference.count, others: others, heldBy: segments.count, of: segments.count)
+        }
+        return TokenSelection(common, in: segments, atLeast: segments.count, chance: { significance.chance(of: $0) })
+            .flatMap { $0.arrangement == .sequence ? $0.tokens : nil } ?? []
+    }
+}

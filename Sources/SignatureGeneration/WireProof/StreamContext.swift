@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+public import Signatures
+public import StreamReassembly
+
+extension CapturedStream {
+    /// Who sent it, and to whom.
+    public var ends: (source: SocketEndpoint, destination: SocketEndpoint) {
+        direction == .toServer ? (client, server) : (server, client)
+    }
+}
+
+extension SignatureContext {
+    /// Whether the rule of a signature in this context looks at a stream: ports count only together with a protocol
+    /// and a direction, and only TCP knows who opened the flow.
+    ///
+    /// The same answer decides which streams can have carried an attack, and which `epitope verify` searches: what a
+    /// rule would not see is no evidence for it.
+    public func admits(_ stream: CapturedStream) -> Bool {
+        guard let transport, transport != .other else { return true }
+        guard transport == stream.transport else { return false }
+        switch direction {
+        case .any: return true
+        case .toService:
+            return (transport == .udp || stream.direction == .toServer) && (ports.isEmpty || ports.contains(stream.ends.destination.port))
+        case .fromPeer:
+            return (transport == .udp || stream.direction == .toClient) && (ports.isEmpty || ports.contains(stream.ends.source.port))
+        }
+    }
+}

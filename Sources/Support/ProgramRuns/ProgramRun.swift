@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Glibc
+
+/// Runs other programs, each at most for a given time, with what they print in a file.
+public enum ProgramRun {
+    /// How a run ended.
+    public enum Ending: Hashable, Sendable {
+        /// Its exit status; 128 and the signal's number for a program that a signal ended.
+        case ended(status: Int32)
+        /// It took too long, and was killed.
+        case late
+    }
+
+    /// A program could not be started, for the system's reason.
+    public struct Unstartable: Error {
+        public var reason: String
+    }
+
+    /// Runs a program to its end. The calling thread waits.
+    ///
+    /// - Parameters:
+    ///   - arguments: the program's path first.
+    ///   - output: a file that takes what the program prints and complains about.
+    public static func run(_ arguments: [String], output: String, within seconds: Double) throws(Unstartable) -> Ending {
+        let process = try start(arguments, output: output)
+        let deadline = ContinuousClock.now + .seconds(seconds)
+        var status: Int32 = 0
+        while waitpid(process, &status, WNOHANG) == 0 {
+            guard ContinuousClock.now < deadline else {
+                kill(process, SIGKILL)
+                waitpid(process, &status, 0)
+                return .late
+            }
+            usleep(1000)
+        }
+        let signal = status & 0x7f
+        return .ended(status: signal == 0 ? (status >> 8) & 0xff : 128 + signal)
+    }
+
+    /// Starts a program; the caller waits for its end (`waitpid`).
+    public static func start(_ arguments: [String], output: String) throws(Unstartable) -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // A thread of a dispatch queue has most signals blocked; the program must not inherit that.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        defer { words.forEach { free($0) } }
+        var process: pid_t = 0
+        let spawned = posix_spawn(&process, arguments[0], &actions, &attributes, &words, environ)
+        guard spawned == 0 else { throw Unstartable(reason: String(cString: strerror(spawned))) }
+        return process
+    }
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+public import FoundationEssentials
+
+extension EpitopeError.Code {
+    /// A settings file can't be read.
+    public static let configurationMissing = EpitopeError.Code("configuration-missing")
+    /// A settings file holds what is no setting, or a value out of its bounds.
+    public static let configurationInvalid = EpitopeError.Code("configuration-invalid")
+}
+
+/// Settings files: JSON.
+public enum ConfigurationFile {
+    /// - Throws: `configuration-missing`, `configuration-invalid`.
+    public static func load<Settings: Decodable>(_ type: Settings.Type, path: String) throws(EpitopeError) -> Settings {
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(filePath: path))
+        } catch {
+            throw EpitopeError(
+                .configurationMissing, "the settings file \(path) can't be read",
+                remedy: "give the user that runs this the right to read it, or name another")
+        }
+        return try decode(type, from: data, path: path)
+    }
+
+    /// - Parameter path: where the text came from, for errors.
+    /// - Throws: `configuration-invalid`, or what the settings themselves throw.
+    public static func decode<Settings: Decodable>(
+        _ type: Settings.Type, from data: Data, path: String
+    ) throws(EpitopeError) -> Settings {
+        do {
+            return try JSONDecoder().decode(type, from: data)
+        } catch let error as EpitopeError {
+            throw EpitopeError(error.code, "in \(path): \(error.message)", remedy: error.remedy)
+        } catch {
+            throw EpitopeError(
+                .configurationInvalid, "the settings file \(path) can't be used: \(explained(error))",
+                remedy: "correct the file; every key may be left out")
+        }
+    }
+
+    /// A misspelt setting that is passed over would leave a program other than its owner thinks.
+    ///
+    /// - Throws: `configuration-invalid` when the object has a key that is not known.
+    public static func refuseUnknown(in decoder: any Decoder, known: [String]) throws {
+        let keys = try decoder.container(keyedBy: AnyKey.self).allKeys.map(\.stringValue)
+        guard let stranger = keys.sorted().first(where: { !known.contains($0) }) else { return }
+        throw EpitopeError(
+            .configurationInvalid, "the setting '\(stranger)' is not known",
+            remedy: "use: \(known.sorted().joined(separator: ", "))")
+    }
+
+    /// Where in the file, and what, instead of the decoder's own long description.
+    private static func explained(_ error: any Error) -> String {
+        guard let error = error as? DecodingError else { return "\(error)" }
+        let context: DecodingError.Context
+        switch error {
+        case .dataCorrupted(let found): context = found
+        case .keyNotFound(let key, let found):
+            return "at \(place(found)) the key '\(key.stringValue)' is missing"
+        case .typeMismatch(_, let found), .valueNotFound(_, let found): context = found
+        @unknown default: return "\(error)"
+        }
+        return "at \(place(context)): \(context.debugDescription)"
+    }
+
+    private static func place(_ context: DecodingError.Context) -> String {
+        let keys = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? ".\($0.stringValue)" }.joined()
+        return keys.isEmpty ? "its top" : String(keys.drop { $0 == "." })
+    }
+
+    private struct AnyKey: CodingKey {
+        var stringValue: String
+        var intValue: Int? { nil }
+
+        init(stringValue: String) {
+            self.stringValue = stringValue
+        }
+
+        init?(intValue: Int) {
+            nil
+        }
+    }
+}

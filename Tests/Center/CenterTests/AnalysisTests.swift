@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CenterStore
+import Correlation
+import EpitopeModel
+import Rendering
+import SignatureProving
+import Signatures
+import TestSupport
+import Testing
+
+@Suite("Reports become proven updates")
+struct AnalysisTests {
+    private let folder: TemporaryFolder
+    private let store: CenterStore
+
+    init() throws {
+        folder = try TemporaryFolder()
+        store = try CenterStore(path: folder.path + "/center.sqlite", clock: TestClock().clock)
+    }
+
+    private func analyse(
+        _ packets: [ExtractedPacket], threshold: AttackThreshold = .init(), provers: ProverSource = Fixture.provers
+    ) async throws -> StatusReport {
+        let analyst = ReportAnalyst(
+            store: store, policy: AnalysisPolicy(threshold: threshold, targets: [.ids], forwards: .never, lifetimeDays: 90),
+            provers: provers)
+        for packet in packets {
+            let sender = Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1")
+            _ = try await store.receive(Report(sender: sender, body: .packet(packet)))
+            while try await analyst.analyse() > 0 {}
+        }
+        return try await store.status(limits: QuotaLimits(), events: 1000)
+    }
+
+    /// The one update that is ready to go live.
+    private func readyUpdate() async throws -> SignatureUpdate? {
+        _ = try await store.takeQuota(for: .ids, limits: QuotaLimits(), after: nil)
+        return try await store.ruleSet().new.last?.active.update
+    }
+
+    @Test func theCallerWindowHoldsToTheByte() async throws {
+        _ = try await analyse([Samples.packet()])
+        let update = try #require(try await readyUpdate())
+        #expect(update.signature.tokens == [.init(bytes: Samples.callerWindow)])
+        #expect(update.signature.context == SignatureContext(transport: .udp, ports: [1434], direction: .toService))
+        #expect(update.proof.passed)
+        #expect(update.revision == 1)
+    }
+
+    @Test func aSignatureFromTheHostIsTakenAsItIs() async throws {
+        var packet = Samples.packet()
+        packet.content = .signature(Samples.callerWindow)
+        _ = try await analyse([packet])
+        #expect(try await readyUpdate()?.signature.tokens == [.init(bytes: Samples.callerWindow)])
+    }
+
+    @Test func everyStepIsRecordedInItsOrder() async throws {
+        let status = try await analyse([Samples.packet()])
+        #expect(status.events.map(\.step) == [.stored, .signed, .clustered, .weighed, .proven])
+    }
+
+    @Test func weakEvidenceWaitsForMoreHosts() async throws {
+        func packets(_ hosts: [String]) -> [ExtractedPacket] {
+            hosts.map { Fixture.packet(attack: 1, host: $0, evidence: [.memoryFile]) }
+        }
+        #expect(try await analyse(packets(["host-1", "host-2"])).updates.isEmpty)
+        let status = try await analyse(packets(["host-3"]))
+        #expect(status.updates == ["proven": 1])
+        #expect(status.clusters == 1)
+    }
+
+    @Test func theSitesOneCounterAddsClustersUp() async throws {
+        let threshold = AttackThreshold(counter: .site)
+        let packets = [UInt8(1), 2, 3].map {
+            Fixture.packet(attack: $0, host: "host-\($0)", evidence: [.memoryFile])
+        }
+        let status = try await analyse(packets, threshold: threshold)
+        #expect(status.clusters == 3)
+        #expect(status.updates == ["proven": 3], "each cluster that brought points gets its update")
+    }
+
+    @Test func codeThatHoldsAKnownSignatureJoinsItsCluster() async throws {
+        var shifted = Fixture.packet(attack: 1, number: 1)
+        shifted.content = .code(
+            ExtractedCode(base: 0x2000, bytes: [0x41, 0x42, 0x43] + Fixture.code(attack: 1).bytes, isWholeRegion: true))
+        shifted.callersAddress = 0x2000 + 90
+        let status = try await analyse([Fixture.packet(attack: 1), shifted])
+        #expect(status.clusters == 1)
+        #expect(status.updates == ["proven": 1])
+    }
+
+    @Test func anotherPortMakesAWiderRevision() async throws {
+        let status = try await analyse([
+            Fixture.packet(attack: 1, number: 0, port: 1434), Fixture.packet(attack: 1, number: 1, port: 53),
+        ])
+        #expect(status.updates == ["proven": 1, "superseded": 1])
+        let update = try await readyUpdate()
+        #expect(update?.revision == 2)
+        #expect(update?.signature.context.ports == [53, 1434])
+    }
+
+    @Test func fillIsKeptWithItsReasonAndNeverDelivered() async throws {
+        var packet = Fixture.packet(attack: 1)
+        packet.content = .code(ExtractedCode(base: 0x1000, bytes: Array(repeating: 0x90, count: 96), isWholeRegion: true))
+        let status = try await analyse([packet])
+        #expect(status.updates == ["unproven": 1])
+        #expect(status.latestUpdates.first?.reason?.contains("not-fill") == true)
+        #expect(status.deliveries.isEmpty)
+        #expect(try await readyUpdate() == nil)
+    }
+
+    @Test func withoutGoodwareNothingIsDeliveredAndTheReasonIsShown() async throws {
+        let status = try await analyse([Fixture.packet(attack: 1)], provers: ProverSource(ProvingSettings()))
+        #expect(status.updates == ["unproven": 1])
+        #expect(status.latestUpdates.first?.reason?.contains("absent-from-goodware: no goodware index is at hand") == true)
+        #expect(status.deliveries.isEmpty)
+        #expect(status.events.last?.step == .unproven)
+    }
+
+    @Test func thePacketsReportShowsEachCheck() async throws {
+        let packet = Fixture.packet(attack: 1)
+        _ = try await analyse([packet])
+        let update = try #require(try await store.updates(ofPacket: packet.id).first)
+        #expect(update.proof.passed)
+        #expect(update.proof.checks.contains { $0.name == "matches-samples" && $0.outcome == .passed })
+        let error = await #expect(throws: EpitopeError.self) { try await store.updates(ofPacket: "none") }
+        #expect(error?.code == .packetNotFound)
+    }
+
+    @Test func whatFailedIsProvenAgainWithOtherMaterial() async throws {
+        _ = try await analyse([Fixture.packet(attack: 1)], provers: ProverSource(ProvingSettings()))
+        let status = try await analyse([], provers: Fixture.provers)
+        #expect(status.updates == ["unproven": 1], "nobody has looked yet")
+        let analyst = ReportAnalyst(
+            store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90),
+            provers: Fixture.provers)
+        #expect(try await analyst.analyse() == 1)
+        #expect(try await store.status(limits: QuotaLimits()).updates == ["unproven": 1, "proven": 1])
+        #expect(try await readyUpdate()?.revision == 2)
+        #expect(try await analyst.analyse() == 0)
+    }
+
+    @Test func theReportSaysWhatWasNotChecked() async throws {
+        let status = try await analyse([Fixture.packet(attack: 1)])
+        let detail = try #require(status.events.last?.detail)
+        for part in [
+            "matches-samples: 1 of 1", "absent-from-goodware: not checked", "on-the-wire: not checked", "no-benign-flow: not checked",
+        ] {
+            #expect(detail.contains(part), "\(detail)")
+        }
+    }
+
+    @Test func sidsAreOfTheirOwnRangeAndNeverGivenTwice() async throws {
+        let status = try await analyse((1...5).map { Fixture.packet(attack: UInt8($0)) })
+        #expect(status.latestUpdates.compactMap(\.sid).sorted() == [3_900_000, 3_900_001, 3_900_002, 3_900_003, 3_900_004])
+    }
+}
+
+extension AnalysisTests {
+    /// Code of which no two variants have the same caller window: constants and filler between what never varies.
+    private func variant(_ number: UInt8, port: UInt16 = 1434) -> ExtractedPacket {
+        var random = SeededGenerator(seed: 1000 + UInt64(number))
+        func filler(_ count: ClosedRange<Int>) -> [UInt8] {
+            (0..<Int.random(in: count, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+        }
+        let constant = Fixture.code(attack: 77).bytes
+        let code = filler(100...200) + constant[0..<24] + filler(4...12) + constant[24..<44] + filler(4...9) + constant[44..<60]
+        var packet = Fixture.packet(attack: number, number: Int(number), host: "host-\(number)", port: port)
+        packet.content = .code(ExtractedCode(base: 0x1000, bytes: code, isWholeRegion: true))
+        packet.callersAddress = 0x1000 + UInt64(code.count)
+        return packet
+    }
+
+    @Test func variantsOfOneAttackAreOneClusterAndGetOneSignature() async throws {
+        var status = try await analyse((1...3).map { variant($0) })
+        #expect(status.clusters == 1)
+        _ = try await store.takeQuota(for: .ids, limits: QuotaLimits(), after: nil)
+        let signatures = try await store.ruleSet().new.map(\.active.update.signature)
+        // The first packet's window stood until the second was missed.
+        #expect(signatures.count <= 3)
+        // Variants that nobody has seen are matched by what stands: nothing more is made.
+        let before = status.updates
+        status = try await analyse((10...19).map { variant($0) })
+        #expect(status.clusters == 1)
+        #expect(status.updates == before)
+        for number in UInt8(10)...19 {
+            guard case .code(let code) = variant(number).content else { continue }
+            #expect(signatures.contains { $0.matches(code.bytes) }, "variant \(number)")
+        }
+    }
+
+    @Test func likeCodeAgainstAnotherServiceIsAClusterOfItsOwn() async throws {
+        let status = try await analyse([variant(1), variant(2, port: 53)])
+        #expect(status.clusters == 2)
+    }
+
+    @Test func unlikeAttacksOnOneServiceAreClustersOfTheirOwn() async throws {
+        let status = try await analyse((1...5).map { Fixture.packet(attack: $0, number: Int($0), host: "host-\($0)") })
+        #expect(status.clusters == 5)
+    }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CenterStore
+import Correlation
+import EpitopeModel
+import Foundation
+import GlobalCenter
+import LocalCenter
+import SettingsFiles
+import SignatureProving
+import SuricataDelivery
+import TestSupport
+import Testing
+
+@Suite("Settings are read with their defaults and their bounds")
+struct ConfigurationTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    private func file(_ json: String) throws -> String {
+        let path = folder.path + "/settings.json"
+        try Data(json.utf8).write(to: URL(filePath: path))
+        return path
+    }
+
+    @Test func anEmptyFileGivesTheDefaults() throws {
+        let settings = try LocalCenterConfiguration.load(path: file("{}"))
+        #expect(settings == LocalCenterConfiguration())
+        #expect(settings.quotaLimits == QuotaLimits(updates: 3, globalUpdates: 100, forwards: 3))
+        #expect(settings.thresholdPoints == 100)
+        #expect(try GlobalCenterConfiguration.load(path: file("{}")) == GlobalCenterConfiguration())
+    }
+
+    @Test func settingsAreTaken() throws {
+        let settings = try LocalCenterConfiguration.load(
+            path: file(#"{"updatesTo": "both", "first": "forward", "counter": "site", "suricata": {"socket": "/run/s"}}"#))
+        #expect(settings.updatesTo == .both)
+        #expect(settings.first == .forward)
+        #expect(settings.counter == .site)
+        #expect(settings.suricata == SuricataSettings(socketPath: "/run/s"))
+    }
+
+    @Test func whatSignaturesAreProvenWithIsTaken() throws {
+        let json = #"{"goodware": "/g", "requireGoodware": false, "benignCaptures": ["/b/*"], "noiseShare": 0.8}"#
+        var expected = ProvingSettings(goodware: "/g", requireGoodware: false, benignCaptures: ["/b/*"], noiseShare: 0.8)
+        #expect(try GlobalCenterConfiguration.load(path: file(json)).proving == expected)
+        expected.captures = ["/c"]
+        #expect(try LocalCenterConfiguration.load(path: file(String(json.dropLast()) + #", "captures": ["/c"]}"#)).proving == expected)
+        #expect(LocalCenterConfiguration().proving == ProvingSettings(), "an index is required unless somebody says otherwise")
+    }
+
+    @Test func withoutAnIndexTheCenterSaysWhatToDo() {
+        #expect(ProvingSettings().warning?.contains("epitope goodware build") == true)
+        #expect(ProvingSettings(requireGoodware: false).warning == nil)
+        #expect(ProvingSettings(goodware: "/g").warning == nil)
+    }
+
+    @Test func whatIsWrittenIsReadAgain() throws {
+        var settings = LocalCenterConfiguration()
+        settings.globalCenterState = "/var/lib/epitope/global"
+        settings.suricata = SuricataSettings(socketPath: "/run/s", commandTimeout: 2.5)
+        let json = String(decoding: try JSONEncoder().encode(settings), as: UTF8.self)
+        #expect(try LocalCenterConfiguration.load(path: file(json)) == settings)
+    }
+
+    @Test(arguments: [
+        #"{"forwading": false}"#, #"{"thresholdPoints": 0}"#, #"{"updatesTo": "moon"}"#, #"{"lifetimeDays": 9999}"#, "{", "[]",
+        #"{"noiseShare": 0.9}"#, #"{"goodware": ""}"#, #"{"captures": [""]}"#, #"{"requireGoodware": 1}"#,
+    ])
+    func whatIsWrongIsSaid(json: String) throws {
+        let path = try file(json)
+        let error = #expect(throws: EpitopeError.self) { try LocalCenterConfiguration.load(path: path) }
+        #expect(error?.code == .configurationInvalid)
+        #expect(error?.message.contains(path) == true)
+    }
+
+    @Test(arguments: [#"{"thresholdHours": 0}"#, #"{"threshold": 5}"#, #"{"noiseShare": -0.1}"#, #"{"captures": []}"#])
+    func whatIsWrongWithAGlobalCentersIsSaid(json: String) throws {
+        let path = try file(json)
+        let error = #expect(throws: EpitopeError.self) { try GlobalCenterConfiguration.load(path: path) }
+        #expect(error?.code == .configurationInvalid)
+    }
+
+    @Test func aMissingFileIsSaid() {
+        let error = #expect(throws: EpitopeError.self) { try LocalCenterConfiguration.load(path: folder.path + "/none") }
+        #expect(error?.code == .configurationMissing)
+    }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CenterStore
+import EpitopeModel
+import LocalCenter
+import Rendering
+import Signatures
+
+/// The order in which fakes were called.
+actor Journal {
+    private(set) var entries: [String] = []
+
+    func add(_ entry: String) {
+        entries.append(entry)
+    }
+}
+
+/// An IDS that keeps what it was given.
+actor FakeIDS: UpdateDelivery {
+    enum Behaviour: Sendable {
+        case confirms
+        case isOutOfReach
+        case refuses(Set<String>)
+        /// Takes the rules, and never answers: a center that is killed in between.
+        case hangs
+    }
+
+    private let journal: Journal
+    private(set) var behaviour: Behaviour
+    private(set) var deliveries: [[NumberedUpdate]] = []
+
+    init(_ behaviour: Behaviour = .confirms, journal: Journal = Journal()) {
+        self.behaviour = behaviour
+        self.journal = journal
+    }
+
+    var rules: [NumberedUpdate] { deliveries.last ?? [] }
+
+    func become(_ behaviour: Behaviour) {
+        self.behaviour = behaviour
+    }
+
+    func deliver(_ updates: [NumberedUpdate]) async throws(EpitopeError) -> DeliveryConfirmation {
+        deliveries.append(updates)
+        await journal.add("ids")
+        let error = EpitopeError(.init("fake-ids"), "the IDS said no", remedy: "none")
+        switch behaviour {
+        case .confirms: return DeliveryConfirmation(detail: "\(updates.count) rules live")
+        case .isOutOfReach: throw error
+        case .refuses(let signatures):
+            let bad = updates.filter { signatures.contains($0.update.signature.id) }
+            return DeliveryConfirmation(
+                refused: Dictionary(uniqueKeysWithValues: bad.map { ($0.sid, error) }), detail: "some rules live")
+        case .hangs:
+            try? await Task.sleep(for: .seconds(3600))
+            throw error
+        }
+    }
+}
+
+/// A global center that keeps what it was given, and holds out the updates it was filled with.
+actor FakeGlobalCenter: GlobalCenterLink {
+    enum Behaviour: Sendable {
+        case receives
+        case isOutOfReach
+        case refuses
+        case hangs
+    }
+
+    private let journal: Journal
+    private(set) var behaviour: Behaviour
+    private(set) var forwards: [ForwardedPacket] = []
+    private(set) var published: [SignatureUpdate] = []
+    private(set) var feed: [SequencedUpdate] = []
+    private let bell = Bell()
+
+    init(_ behaviour: Behaviour = .receives, journal: Journal = Journal()) {
+        self.behaviour = behaviour
+        self.journal = journal
+    }
+
+    func become(_ behaviour: Behaviour) {
+        self.behaviour = behaviour
+    }
+
+    func offer(_ update: SignatureUpdate) async {
+        feed.append(SequencedUpdate(sequence: Int64(feed.count) + 1, update: update))
+        await bell.ring()
+    }
+
+    func forward(_ forward: ForwardedPacket) async throws(EpitopeError) -> Receipt {
+        await journal.add("forward")
+        try await answer()
+        let isKnown = forwards.contains { $0.id == forward.id }
+        if !isKnown { forwards.append(forward) }
+        return Receipt(id: forward.id, storedMilliseconds: 1, wasKnown: isKnown)
+    }
+
+    func publish(_ update: SignatureUpdate) async throws(EpitopeError) -> Receipt {
+        await journal.add("publish")
+        try await answer()
+        published.append(update)
+        return Receipt(id: update.signature.id, storedMilliseconds: 1, wasKnown: false)
+    }
+
+    func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [SequencedUpdate] {
+        let seen = await bell.count
+        let found = feed.filter { $0.sequence > sequence }
+        guard found.isEmpty else { return found }
+        await bell.wait(after: seen, atMost: .seconds(waitSeconds))
+        return feed.filter { $0.sequence > sequence }
+    }
+
+    private func answer() async throws(EpitopeError) {
+        switch behaviour {
+        case .receives: return
+        case .isOutOfReach: throw EpitopeError(.init("center-unreachable"), "nobody answers", remedy: "none")
+        case .refuses: throw EpitopeError(.init("packet-malformed"), "won't have it", remedy: "none")
+        case .hangs:
+            try? await Task.sleep(for: .seconds(3600))
+            throw EpitopeError(.init("center-unreachable"), "nobody answers", remedy: "none")
+        }
+    }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CenterStore
+import EpitopeModel
+import Foundation
+import LocalCenter
+import SignatureProving
+import Signatures
+import Synchronization
+import TestSupport
+
+/// A clock that stands still until it is moved.
+final class TestClock: Sendable {
+    static let day: Int64 = 24 * 60 * 60 * 1000
+
+    private let time = Mutex<Double>(1_700_000_000_000)
+
+    var clock: CenterClock {
+        CenterClock { self.time.withLock { $0 } }
+    }
+
+    func advance(milliseconds: Int64) {
+        time.withLock { $0 += Double(milliseconds) }
+    }
+}
+
+enum Fixture {
+    static let host = Identity(role: .host, name: "host-1")
+    static let site = Identity(role: .localCenter, name: "site-1")
+
+    /// Signatures are proven without goodware, for tests of what comes before and after.
+    static let provers = ProverSource(ProvingSettings(requireGoodware: false))
+
+    /// 96 bytes that no other attack shares a run with.
+    static func code(attack: UInt8) -> ExtractedCode {
+        var state = UInt32(attack) &* 2_654_435_761 &+ 12345
+        let bytes = (0..<96).map { _ -> UInt8 in
+            state = state &* 1_664_525 &+ 1_013_904_223
+            return UInt8(truncatingIfNeeded: state >> 24)
+        }
+        return ExtractedCode(base: 0x1000, bytes: bytes, isWholeRegion: true)
+    }
+
+    static func packet(
+        attack: UInt8, number: Int = 0, host: String = "host-1", evidence: [EvidenceKind] = [.directCall],
+        port: UInt16 = 1434
+    ) -> ExtractedPacket {
+        var packet = Samples.packet(
+            id: Hex.encode([attack] + withUnsafeBytes(of: Int64(number).bigEndian, Array.init) + Array(host.utf8.suffix(7)))
+                .padding(toLength: 32, withPad: "0", startingAt: 0), hostID: host)
+        packet.content = .code(code(attack: attack))
+        packet.callersAddress = 0x1000 + 64
+        packet.evidence = evidence.map { Evidence(kind: $0, detail: "test") }
+        packet.parameters.process.listening = [
+            .init(transport: .udp, local: SocketEndpoint(address: "0.0.0.0", port: port))
+        ]
+        return packet
+    }
+
+    static func signature(attack: UInt8) -> Signature {
+        Signature(
+            tokens: [.init(bytes: Array(code(attack: attack).bytes[32..<64]))],
+            context: SignatureContext(transport: .udp, ports: [1434], direction: .toService))
+    }
+
+    static func update(attack: UInt8, revision: Int = 1, created: Int64 = 1_700_000_000_000) -> SignatureUpdate {
+        let signature = signature(attack: attack)
+        return SignatureUpdate(
+            signature: signature, revision: revision, origin: .site, createdMilliseconds: created, lifetimeDays: 90,
+            proof: Proof(of: signature, samples: [code(attack: attack).bytes]))
+    }
+}
+
+struct Unexpected: Error, CustomStringConvertible {
+    var description: String
+}
+
+/// Waits until something holds; half a minute is the bound for a machine that is busy with something else.
+func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
+    for _ in 0..<3000 {
+        if try await condition() { return }
+        try await Task.sleep(for: .milliseconds(10))
+    }
+    throw Unexpected(description: "never happened: \(what)")
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CenterStore
+import EpitopeModel
+import SecureChannel
+import TestSupport
+import Testing
+
+@Suite("Enrolment is remembered")
+struct LedgerTests {
+    private let folder: TemporaryFolder
+    private let store: CenterStore
+    private let secret: [UInt8] = Array(0..<32)
+    private let grant = EnrolmentGrant(identity: Fixture.host, expiresMilliseconds: 1000)
+
+    init() throws {
+        folder = try TemporaryFolder()
+        store = try CenterStore(path: folder.path + "/center.sqlite")
+    }
+
+    private func refusal(_ secret: [UInt8], now: Int64) async -> EpitopeError.Code? {
+        await #expect(throws: EpitopeError.self) {
+            try await store.redeemToken(secretHash: secret, nowMilliseconds: now)
+        }?.code
+    }
+
+    @Test func aTokenIsGoodOnce() async throws {
+        try await store.addToken(secretHash: secret, grant: grant)
+        #expect(try await store.redeemToken(secretHash: secret, nowMilliseconds: 999) == grant)
+        #expect(await refusal(secret, now: 999) == .tokenUsed)
+    }
+
+    @Test func ofManyWhoRedeemATokenAtOnceOneGetsIt() async throws {
+        try await store.addToken(secretHash: secret, grant: grant)
+        let granted = await withTaskGroup(of: Bool.self) { group in
+            for _ in 0..<20 {
+                group.addTask { (try? await store.redeemToken(secretHash: secret, nowMilliseconds: 1)) != nil }
+            }
+            return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
+        }
+        #expect(granted == 1)
+    }
+
+    @Test func anExpiredOrUnknownTokenIsRefused() async throws {
+        try await store.addToken(secretHash: secret, grant: grant)
+        #expect(await refusal(secret, now: 1000) == .tokenExpired)
+        #expect(await refusal([1, 2, 3], now: 1) == .tokenUnknown)
+    }
+
+    @Test func certificatesFromBeforeARevocationAreTurnedAway() async throws {
+        #expect(try await !store.isRevoked(Fixture.host, issuedMilliseconds: 5))
+        try await store.revoke(Fixture.host, nowMilliseconds: 10)
+        #expect(try await store.isRevoked(Fixture.host, issuedMilliseconds: 10))
+        #expect(try await !store.isRevoked(Fixture.host, issuedMilliseconds: 11))
+        #expect(try await !store.isRevoked(Identity(role: .localCenter, name: "host-1"), issuedMilliseconds: 5))
+        try await store.revoke(Fixture.host, nowMilliseconds: 3)
+        #expect(try await store.isRevoked(Fixture.host, issuedMilliseconds: 10), "an earlier date takes nothing back")
+    }
+}

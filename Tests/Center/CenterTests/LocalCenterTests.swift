@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CenterStore
+import EpitopeModel
+import LocalCenter
+import Rendering
+import Signatures
+import TestSupport
+import Testing
+
+@Suite("The local center delivers and forwards as it is set")
+struct LocalCenterTests {
+    private let folder: TemporaryFolder
+    private let journal = Journal()
+    private let ids: FakeIDS
+    private let global: FakeGlobalCenter
+
+    init() throws {
+        folder = try TemporaryFolder()
+        ids = FakeIDS(journal: journal)
+        global = FakeGlobalCenter(journal: journal)
+    }
+
+    private func withCenter(
+        clock: TestClock = TestClock(), _ change: (inout LocalCenterConfiguration) -> Void = { _ in },
+        _ body: (RunningCenter) async throws -> Void
+    ) async throws {
+        let center = try RunningCenter(folder: folder, clock: clock, ids: ids, global: global, change)
+        do {
+            try await body(center)
+        } catch {
+            await center.kill()
+            throw error
+        }
+        await center.kill()
+    }
+
+    @Test func byDefaultTheIDSIsUpdatedFirstAndThePacketForwarded() async throws {
+        try await withCenter { center in
+            try await center.receive(Samples.packet())
+            try await center.awaitForwards(["delivered": 1])
+            try await center.awaitDeliveries(["ids delivered": 1])
+            #expect(await journal.entries == ["ids", "forward"])
+            #expect(await ids.rules.map(\.sid) == [3_900_000])
+            #expect(await ids.rules.first?.update.signature.tokens == [.init(bytes: Samples.callerWindow)])
+            let forward = await global.forwards.first
+            #expect(forward?.packet == Samples.packet())
+            #expect(forward?.reporter == "host-1")
+            #expect(forward?.signature.tokens == [.init(bytes: Samples.callerWindow)])
+        }
+    }
+
+    @Test func forwardingFirstIsHeeded() async throws {
+        try await withCenter({ $0.first = .forward }) { center in
+            try await center.receive(Samples.packet())
+            try await center.awaitDeliveries(["ids delivered": 1])
+            #expect(await journal.entries == ["forward", "ids"])
+        }
+    }
+
+    @Test func aGlobalCenterOutOfReachDoesNotHoldUpTheIDS() async throws {
+        await global.become(.isOutOfReach)
+        try await withCenter({ $0.first = .forward }) { center in
+            try await center.receive(Samples.packet())
+            try await center.awaitDeliveries(["ids delivered": 1])
+            #expect(try await center.status().forwards == ["pending": 1])
+            await global.become(.receives)
+            try await center.awaitForwards(["delivered": 1])
+            #expect(await global.forwards.count == 1)
+        }
+    }
+
+    @Test func withUpdatesOffOnlyForwardsGoOut() async throws {
+        try await withCenter({ $0.updates = false }) { center in
+            try await center.receive(Samples.packet())
+            try await center.awaitForwards(["delivered": 1])
+            #expect(await journal.entries == ["forward"])
+            #expect(try await center.status().updates.isEmpty)
+        }
+    }
+
+    @Test func withForwardingOffOnlyTheIDSIsUpdated() async throws {
+        try await withCenter({ $0.forwarding = false }) { center in
+            try await center.receive(Samples.packet())
+            try await center.awaitDeliveries(["ids delivered": 1])
+            #expect(await journal.entries == ["ids"])
+            #expect(try await center.status().forwards.isEmpty)
+        }
+    }
+
+    @Test func updatesCanGoToTheGlobalCenterInsteadOfTheIDS() async throws {
+        try await withCenter({
+            $0.updatesTo = .global
+            $0.forwarding = false
+        }) { center in
+            try await center.receive(Samples.packet())
+            try await center.awaitDeliveries(["global delivered": 1])
+            #expect(await journal.entries == ["publish"])
+            #expect(await global.published.first?.signature.tokens == [.init(bytes: Samples.callerWindow)])
+        }
+    }
+
+    @Test func updatesCanGoToBoth() async throws {
+        try await withCenter({
+            $0.updatesTo = .both
+            $0.forwarding = false
+        }) { center in
+            try await center.receive(Samples.packet())
+            try await center.awaitDeliveries(["ids delivered": 1, "global delivered": 1])
+            #expect(await journal.entries == ["ids", "publish"])
+        }
+    }
+
+    @Test func belowTheThresholdNothingGoesOutUnlessItIsSetSo() async throws {
+        try await withCenter({ $0.forwardBelowThreshold = true }) { center in
+            try await center.receive(Fixture.packet(attack: 1, evidence: [.memoryFile]))
+            try await center.awaitForwards(["delivered": 1])
+            #expect(await journal.entries == ["forward"])
+        }
+        try await withCenter { center in
+            try await center.receive(Fixture.packet(attack: 2, evidence: [.memoryFile]))
+            try await center.awaitAnalysed(2)
+            #expect(try await center.status().forwards == ["delivered": 1])
+            #expect(await ids.deliveries.isEmpty)
+        }
+    }
+
+    @Test func likePacketsAreForwardedOnce() async throws {
+        try await withCenter { center in
+            for number in 0..<5 { try await center.receive(Fixture.packet(attack: 1, number: number)) }
+            try await center.awaitAnalysed(5)
+            try await center.awaitForwards(["delivered": 1])
+            try await center.receive(Fixture.packet(attack: 1, number: 9, evidence: [.sendsItself]))
+            try await center.awaitForwards(["delivered": 2])
+        }
+    }
+
+    @Test func whatExceedsAQuotaWaitsAndGoesOutWhenTheDayReopens() async throws {
+        let clock = TestClock()
+        try await withCenter(clock: clock) { center in
+            for attack in UInt8(1)...4 { try await center.receive(Fixture.packet(attack: attack)) }
+            try await center.awaitDeliveries(["ids delivered": 3, "ids waiting-quota": 1])
+            try await center.awaitForwards(["delivered": 3, "waiting-quota": 1])
+            #expect(try await center.status().quotas["updates"]?.left == 0)
+            #expect(await ids.rules.count == 3)
+            clock.advance(milliseconds: TestClock.day - 1)
+            await center.service.wake()
+            try await center.receive(Fixture.packet(attack: 1, number: 77))
+            try await center.awaitAnalysed(5)
+            #expect(try await center.status().deliveries == ["ids delivered": 3, "ids waiting-quota": 1])
+            clock.advance(milliseconds: 1)
+            await center.service.wake()
+            try await center.awaitDeliveries(["ids delivered": 4])
+            try await eventually("the fourth forward") { await global.forwards.count >= 4 }
+            #expect(await ids.rules.map(\.sid) == [3_900_000, 3_900_001, 3_900_002, 3_900_003])
+        }
+    }
+
+    @Test func aRefusedRuleIsShownAndTakesNoOtherWithIt() async throws {
+        await ids.become(.refuses([Fixture.signature(attack: 1).id]))
+        try await withCenter({ $0.forwarding = false }) { center in
+            try await center.receive(Fixture.packet(attack: 1))
+            try await center.receive(Fixture.packet(attack: 2))
+            try await center.awaitDeliveries(["ids refused": 1, "ids delivered": 1])
+            let status = try await center.status()
+            #expect(status.quotas["updates"]?.left == 2, "what was refused is given back")
+            let refused = status.latestUpdates.first { $0.signatureID == Fixture.signature(attack: 1).id }
+            #expect(refused?.deliveries["ids"]?.contains("the IDS said no") == true)
+        }
+    }
+
+    @Test func anIDSOutOfReachIsTriedAgain() async throws {
+        await ids.become(.isOutOfReach)
+        try await withCenter { center in
+            try await center.receive(Fixture.packet(attack: 1))
+            try await center.awaitForwards(["delivered": 1])
+            #expect(try await center.status().deliveries == ["ids pending": 1])
+            await ids.become(.confirms)
+            try await center.awaitDeliveries(["ids delivered": 1])
+        }
+    }
+
+    @Test(arguments: DeliveryOrder.allCases)
+    func whenBothAreOutOfReachNeitherIsGivenUp(first: DeliveryOrder) async throws {
+        await ids.become(.isOutOfReach)
+        await global.become(.isOutOfReach)
+        try await withCenter({ $0.first = first }) { center in
+            try await center.receive(Fixture.packet(attack: 1))
+            try await eventually("both were tried") { await Set(journal.entries) == ["ids", "forward"] }
+            #expect(try await !center.store.markTried(.ids), "nothing untried is left to wake anybody for")
+            await ids.become(.confirms)
+            await global.become(.receives)
+            try await center.awaitDeliveries(["ids delivered": 1])
+            try await center.awaitForwards(["delivered": 1])
+        }
+    }
+
+    @Test func anIDSBeyondItsQuotaDoesNotHoldUpForwards() async throws {
+        try await withCenter({ $0.updatesADay = 0 }) { center in
+            try await center.receive(Fixture.packet(attack: 1))
+            try await center.awaitForwards(["delivered": 1])
+            #expect(try await center.status().deliveries == ["ids waiting-quota": 1])
+        }
+    }
+
+    @Test func aForwardThatIsRefusedIsNotSentAgain() async throws {
+        await global.become(.refuses)
+        try await withCenter { center in
+            try await center.receive(Fixture.packet(attack: 1))
+            try await center.awaitForwards(["refused": 1])
+            #expect(try await center.status().quotas["forwards"]?.left == 3)
+        }
+    }
+
+    @Test func aPersonCanUndoAnUpdate() async throws {
+        try await withCenter { center in
+            try await center.receive(Fixture.packet(attack: 1))
+            try await center.receive(Fixture.packet(attack: 2))
+            try await center.awaitDeliveries(["ids delivered": 2])
+            let undone = Fixture.signature(attack: 1).id
+            try await center.store.withdraw(signatureID: undone, reason: "false alarm")
+            await center.service.wake()
+            try await eventually("the rule is gone") { await ids.rules.map(\.update.signature.id) == [Fixture.signature(attack: 2).id] }
+            try await center.receive(Fixture.packet(attack: 1, number: 5))
+            try await center.awaitAnalysed(3)
+            #expect(try await center.status().updates == ["proven": 1, "withdrawn": 1])
+            try await center.store.reinstate(signatureID: undone)
+            try await center.receive(Fixture.packet(attack: 1, number: 6))
+            try await eventually("the rule is back") { await ids.rules.count == 2 }
+            #expect(await ids.rules.first?.update.revision == 2)
+        }
+    }
+
+    @Test func withdrawingWhatIsUnknownIsSaid() async throws {
+        let store = try CenterStore(path: folder.path + "/center.sqlite")
+        let error = await #expect(throws: EpitopeError.self) {
+            try await store.withdraw(signatureID: "00", reason: "test")
+        }
+        #expect(error?.code == .signatureUnknown)
+    }
+
+    @Test func anUpdateLeavesTheRulesWhenItsLifeTimeIsOver() async throws {
+        let clock = TestClock()
+        try await withCenter(clock: clock, { $0.lifetimeDays = 2 }) { center in
+            try await center.receive(Fixture.packet(attack: 1))
+            try await center.awaitDeliveries(["ids delivered": 1])
+            clock.advance(milliseconds: 2 * TestClock.day)
+            await center.service.wake()
+            try await eventually("no rule is left") { await ids.deliveries.map(\.count) == [1, 0] }
+            #expect(try await center.status().updates == ["expired": 1])
+        }
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CenterStore
+import EpitopeModel
+import LocalCenter
+import Logging
+import TestSupport
+
+/// A local center over a store in a folder, which can be killed and started again.
+struct RunningCenter: Sendable {
+    let store: CenterStore
+    let service: LocalCenterService
+    private let task: Task<Void, any Error>
+
+    init(
+        folder: TemporaryFolder, clock: TestClock = TestClock(), ids: FakeIDS?, global: FakeGlobalCenter? = nil,
+        _ change: (inout LocalCenterConfiguration) -> Void = { _ in }
+    ) throws {
+        var configuration = LocalCenterConfiguration()
+        configuration.requireGoodware = false
+        change(&configuration)
+        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let service = LocalCenterService(
+            configuration: configuration, store: store, delivery: ids, link: global, logger: logger)
+        self.store = store
+        self.service = service
+        task = Task { try await service.run() }
+    }
+
+    /// Ends the background work where it stands.
+    func kill() async {
+        task.cancel()
+        _ = await task.result
+    }
+
+    @discardableResult
+    func receive(_ packet: ExtractedPacket) async throws -> Receipt {
+        let sender = Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1")
+        return try await service.receive(packet, from: sender)
+    }
+
+    func status() async throws -> StatusReport {
+        try await store.status(limits: service.configuration.quotaLimits, events: 1000)
+    }
+
+    /// Waits until the counts of deliveries (`ids delivered`) are these.
+    func awaitDeliveries(_ expected: [String: Int]) async throws {
+        try await eventually("deliveries \(expected)") { try await status().deliveries == expected }
+    }
+
+    func awaitForwards(_ expected: [String: Int]) async throws {
+        try await eventually("forwards \(expected)") { try await status().forwards == expected }
+    }
+
+    func awaitAnalysed(_ count: Int) async throws {
+        try await eventually("\(count) reports analysed") { try await status().reports == ["analysed": count] }
+    }
+}

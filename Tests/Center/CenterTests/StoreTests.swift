@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Correlation
+import EpitopeModel
+import Foundation
+import GRDB
+import SecureChannel
+import SignatureProving
+import Signatures
+import TestSupport
+import Testing
+
+@testable import CenterStore
+
+@Suite("The store acknowledges only what is committed")
+struct StoreTests {
+    private let folder: TemporaryFolder
+    private let path: String
+
+    init() throws {
+        folder = try TemporaryFolder()
+        path = folder.path + "/state/center.sqlite"
+    }
+
+    private func report(_ packet: ExtractedPacket) -> Report {
+        Report(sender: Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1"), body: .packet(packet))
+    }
+
+    @Test func aPacketIsStoredOnceHoweverOftenItIsSent() async throws {
+        let clock = TestClock()
+        let store = try CenterStore(path: path, clock: clock.clock)
+        let first = try await store.receive(report(Samples.packet()))
+        clock.advance(milliseconds: 5)
+        let second = try await store.receive(report(Samples.packet()))
+        #expect(!first.wasKnown)
+        #expect(second == Receipt(id: first.id, storedMilliseconds: first.storedMilliseconds, wasKnown: true))
+        #expect(try await store.status(limits: QuotaLimits()).reports == ["stored": 1])
+    }
+
+    @Test func whatWasAcknowledgedIsThereAfterAReopening() async throws {
+        do {
+            let store = try CenterStore(path: path)
+            _ = try await store.receive(report(Samples.packet()))
+            try store.pool.close()
+        }
+        let again = try await CenterStore(path: path).receive(report(Samples.packet()))
+        #expect(again.wasKnown)
+    }
+
+    @Test func manyAtOnceAreAllStored() async throws {
+        let store = try CenterStore(path: path)
+        let receipts = try await withThrowingTaskGroup(of: Receipt.self) { group in
+            for number in 0..<600 {
+                group.addTask { try await store.receive(report(Fixture.packet(attack: 1, number: number))) }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(Set(receipts.map(\.id)).count == 600)
+        #expect(try await store.status(limits: QuotaLimits()).reports == ["stored": 600])
+    }
+
+    @Test func commitsAreSyncedAndTheFilesAreTheOwnersAlone() async throws {
+        let store = try CenterStore(path: path)
+        let full = 2
+        #expect(try await store.pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") } == full)
+        _ = try await store.receive(report(Samples.packet()))
+        for name in [path, path + "-wal", path + "-shm"] {
+            let attributes = try FileManager.default.attributesOfItem(atPath: name)
+            #expect((attributes[.posixPermissions] as? Int ?? 0) & 0o777 == 0o600, "\(name)")
+        }
+    }
+
+    @Test func aFullDiskIsSaidAndLosesNothingAcknowledged() async throws {
+        let store = try CenterStore(path: path, largestBytes: 300_000)
+        var acknowledged: [ExtractedPacket] = []
+        var refusal: EpitopeError?
+        for number in 0..<200 where refusal == nil {
+            var packet = Fixture.packet(attack: 2, number: number)
+            packet.content = .code(ExtractedCode(base: 0x1000, bytes: [UInt8](repeating: 7, count: 8192), isWholeRegion: true))
+            do {
+                _ = try await store.receive(report(packet))
+                acknowledged.append(packet)
+            } catch {
+                refusal = error
+            }
+        }
+        #expect(refusal?.code == EpitopeError.Code("disk-full"))
+        #expect(!acknowledged.isEmpty)
+        for packet in acknowledged { #expect(try await store.receive(report(packet)).wasKnown) }
+    }
+
+    @Test func aDamagedFileIsRefused() async throws {
+        let broken = folder.path + "/broken.sqlite"
+        try Data("this is no database, however long it may be looked at ".utf8).write(to: URL(filePath: broken))
+        let error = #expect(throws: EpitopeError.self) { try CenterStore(path: broken) }
+        #expect(error?.code == .storeUnusable)
+    }
+
+    @Test func aFileThatWasOverwrittenIsRefused() async throws {
+        do {
+            let store = try CenterStore(path: path)
+            for number in 0..<50 { _ = try await store.receive(report(Fixture.packet(attack: 1, number: number))) }
+            _ = try await store.pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+            try store.pool.close()
+        }
+        let file = try FileHandle(forUpdating: URL(filePath: path))
+        let length = Int(try file.seekToEnd())
+        try file.seek(toOffset: 100)
+        try file.write(contentsOf: Data(repeating: 0xa5, count: length - 100))
+        try file.close()
+        let error = await #expect(throws: EpitopeError.self) {
+            _ = try await CenterStore(path: path).receive(report(Fixture.packet(attack: 1, number: 51)))
+        }
+        #expect(error?.code == .storeUnusable)
+    }
+
+    @Test func beyondWhatMayWaitSendersAreToldToComeBack() async throws {
+        let store = try CenterStore(path: path)
+        let full = GroupCommit(pool: store.pool, path: path, clock: store.clock, mostWaiting: 0)
+        let error = await #expect(throws: EpitopeError.self) {
+            try await full.store(GroupCommit.Row(id: "1", kind: "packet", sender: Fixture.host))
+        }
+        #expect(error?.code == .storeBusy)
+    }
+
+    @Test func withoutARuleNumberAnUpdateIsKeptWithTheReason() async throws {
+        let store = try CenterStore(path: path, clock: TestClock().clock)
+        try await store.write { db in
+            try db.execute(sql: "INSERT INTO sids (signature_id, sid) VALUES ('x', 3999999)")
+        }
+        let analyst = ReportAnalyst(
+            store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90),
+            provers: Fixture.provers)
+        _ = try await store.receive(report(Fixture.packet(attack: 1)))
+        #expect(try await analyst.analyse() == 1)
+        try await store.keepReceived(
+            [SequencedUpdate(sequence: 1, update: Fixture.update(attack: 2))], prover: Fixture.provers.current().prover)
+        let status = try await store.status(limits: QuotaLimits())
+        #expect(status.updates == ["unproven": 2])
+        #expect(status.latestUpdates.allSatisfy { $0.reason?.contains("[sids-exhausted]") == true })
+    }
+
+    @Test func aFolderThatCantBeWrittenIsSaid() throws {
+        let error = #expect(throws: EpitopeError.self) { try CenterStore(path: "/proc/epitope/center.sqlite") }
+        #expect(error?.code == .storeFailed)
+    }
+
+    @Test func aReportThatSpeaksForSomebodyElseIsRefused() async throws {
+        let store = try CenterStore(path: path)
+        let packet = Samples.packet(hostID: "host-2")
+        let reports = [
+            Report(sender: Fixture.host, body: .packet(packet)),
+            Report(sender: Fixture.site, body: .packet(packet)),
+            Report(
+                sender: Fixture.host,
+                body: .forward(.init(packet: packet, reporter: "host-2", signature: Fixture.signature(attack: 1)))),
+            Report(
+                sender: Fixture.site,
+                body: .forward(.init(packet: packet, reporter: "host-1", signature: Fixture.signature(attack: 1)))),
+            Report(sender: Fixture.host, body: .update(Fixture.update(attack: 1))),
+        ]
+        for report in reports {
+            let error = await #expect(throws: EpitopeError.self) { try await store.receive(report) }
+            #expect(error?.code == .identityMismatch)
+        }
+    }
+
+    @Test func whatNothingCanBeMadeOfIsRefused() async throws {
+        let store = try CenterStore(path: path)
+        var outside = Samples.packet()
+        outside.callersAddress = 0x9999
+        let first = await #expect(throws: EpitopeError.self) { try await store.receive(report(outside)) }
+        #expect(first?.code == EpitopeError.Code("caller-outside-code"))
+        var long = Samples.packet()
+        long.content = .signature(Array(0..<33))
+        let second = await #expect(throws: EpitopeError.self) { try await store.receive(report(long)) }
+        #expect(second?.code == .signatureMalformed)
+        #expect(try await store.status(limits: QuotaLimits()).reports.isEmpty)
+    }
+
+    @Test func packetsAreKeptForTheirDaysAndNoLonger() async throws {
+        let clock = TestClock()
+        let store = try CenterStore(path: path, clock: clock.clock)
+        _ = try await store.receive(report(Fixture.packet(attack: 1)))
+        let analyst = ReportAnalyst(
+            store: store, policy: AnalysisPolicy(threshold: .init(), targets: [], forwards: .never, lifetimeDays: 90),
+            provers: Fixture.provers)
+        #expect(try await analyst.analyse() == 1)
+        clock.advance(milliseconds: 29 * TestClock.day)
+        _ = try await store.receive(report(Fixture.packet(attack: 2)))
+        #expect(try await store.prune(olderThanDays: 30) == 0)
+        clock.advance(milliseconds: 2 * TestClock.day)
+        #expect(try await store.prune(olderThanDays: 30) == 1)
+        clock.advance(milliseconds: 400 * TestClock.day)
+        #expect(try await store.prune(olderThanDays: 30) == 0, "what was not analysed yet is never removed")
+        #expect(try await store.status(limits: QuotaLimits()).clusters == 0)
+    }
+}

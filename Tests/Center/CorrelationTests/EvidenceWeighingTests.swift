@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Correlation
+import EpitopeModel
+import Testing
+
+@Suite("Evidence is weighed")
+struct EvidenceWeighingTests {
+    private let now: Int64 = 1_700_000_000_000
+    private let threshold = AttackThreshold()
+
+    private func evidence(_ reporter: String, _ kind: EvidenceKind, ageMilliseconds: Int64 = 0) -> WeighedEvidence {
+        WeighedEvidence(
+            reporter: reporter, evidence: Evidence(kind: kind, detail: ""), timeMilliseconds: now - ageMilliseconds)
+    }
+
+    @Test func oneDirectCallReachesTheDefaultThreshold() {
+        #expect(threshold.decide([evidence("a", .directCall)], nowMilliseconds: now) == .reached(points: 100))
+    }
+
+    @Test func nothingWaitsWithNoPoints() {
+        #expect(threshold.decide([], nowMilliseconds: now) == .waiting(points: 0))
+    }
+
+    @Test func aKindCountsOnceAReporter() {
+        let twice = [evidence("a", .memoryFile), evidence("a", .memoryFile, ageMilliseconds: 5)]
+        #expect(threshold.decide(twice, nowMilliseconds: now) == .waiting(points: 40))
+    }
+
+    @Test func eachFurtherReporterAddsItsOwn() {
+        let two = [evidence("a", .memoryFile), evidence("b", .memoryFile)]
+        #expect(threshold.decide(two, nowMilliseconds: now) == .waiting(points: 80))
+        #expect(threshold.decide(two + [evidence("c", .memoryFile)], nowMilliseconds: now) == .reached(points: 120))
+    }
+
+    @Test func oneReportersTotalIsCapped() {
+        let all = EvidenceKind.allCases.map { evidence("a", $0) }
+        #expect(threshold.decide(all, nowMilliseconds: now) == .reached(points: 100))
+        let two = AttackThreshold(points: 200)
+        #expect(two.decide(all, nowMilliseconds: now) == .waiting(points: 100))
+        #expect(two.decide(all + [evidence("b", .directCall)], nowMilliseconds: now) == .reached(points: 200))
+    }
+
+    @Test func evidenceAsOldAsTheWindowCountsNoMore() {
+        let window = AttackThreshold.defaultWindowMilliseconds
+        let young = [evidence("a", .directCall, ageMilliseconds: window - 1)]
+        let old = [evidence("a", .directCall, ageMilliseconds: window)]
+        #expect(threshold.decide(young, nowMilliseconds: now).isReached)
+        #expect(threshold.decide(old, nowMilliseconds: now) == .waiting(points: 0))
+    }
+
+    @Test func aClockThatWasSetBackHidesNothing() {
+        #expect(threshold.decide([evidence("a", .directCall, ageMilliseconds: -3_600_000)], nowMilliseconds: now).isReached)
+    }
+
+    @Test func theEarliestClockOverflowsNothing() {
+        let decision = threshold.decide([evidence("a", .directCall)], nowMilliseconds: .min)
+        #expect(decision.points >= 0)
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Correlation
+import EpitopeModel
+import Signatures
+import TestSupport
+import Testing
+
+@Suite("A cluster that reached the threshold gets an update when it needs one")
+struct UpdateDecisionTests {
+    private let context = SignatureContext(transport: .udp, ports: [1434], direction: .toService)
+    private let wider = SignatureContext(transport: .udp, ports: [53, 1434], direction: .toService)
+    private let day: Int64 = 24 * 60 * 60 * 1000
+
+    private func latest(_ state: UpdateDecision.LatestState, revision: Int = 4) -> UpdateDecision.Latest {
+        let signature = Signature(tokens: [.init(bytes: Samples.callerWindow)], context: context)
+        return UpdateDecision.Latest(
+            update: SignatureUpdate(
+                signature: signature, revision: revision, origin: .site, createdMilliseconds: 0, lifetimeDays: 90,
+                proof: Proof(checks: [])),
+            state: state)
+    }
+
+    @Test func theFirstIsRevisionOne() {
+        #expect(UpdateDecision(latest: nil, context: context, nowMilliseconds: 0) == .make(revision: 1))
+    }
+
+    @Test func oneThatStandsIsLeftAlone() {
+        let decision = UpdateDecision(latest: latest(.standing), context: context, nowMilliseconds: 45 * day)
+        #expect(decision == .none("stands as revision 4"))
+    }
+
+    @Test func aWiderContextMakesARevision() {
+        #expect(UpdateDecision(latest: latest(.standing), context: wider, nowMilliseconds: 0) == .make(revision: 5))
+        #expect(UpdateDecision(latest: latest(.refused), context: wider, nowMilliseconds: 0) == .make(revision: 5))
+    }
+
+    @Test func anAttackThatGoesOnRenewsAnAgedRule() {
+        let decision = UpdateDecision(latest: latest(.standing), context: context, nowMilliseconds: 45 * day + 1)
+        #expect(decision == .make(revision: 5))
+    }
+
+    @Test func whatAPersonWithdrewOrFailedItsProofStaysOut() {
+        for state in [UpdateDecision.LatestState.withdrawn, .unproven, .refused] {
+            let decision = UpdateDecision(latest: latest(state), context: context, nowMilliseconds: 400 * day)
+            guard case .none = decision else {
+                Issue.record("\(state) made an update")
+                continue
+            }
+        }
+    }
+
+    @Test func anExpiredOneIsMadeAnew() {
+        #expect(UpdateDecision(latest: latest(.expired), context: context, nowMilliseconds: 0) == .make(revision: 5))
+    }
+
+    @Test func hugeLifeTimesAreClamped() {
+        var update = latest(.standing).update
+        update.lifetimeDays = .max
+        #expect(update.expiresMilliseconds == 3650 * day)
+    }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Foundation
+import Rendering
+import Signatures
+import TestSupport
+import Testing
+
+@testable import SuricataDelivery
+
+private let window = [Signature.Token(bytes: Samples.callerWindow)]
+private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).map { seed &+ UInt8($0) })] }
+
+@Suite(.serialized) struct LiveRules {
+    @Test func updatesAreLiveOnceSuricataConfirmsThem() async throws {
+        let suricata = try RunningSuricata()
+        try suricata.start()
+        let delivery = SuricataDelivery(suricata.settings)
+        let trial = try await delivery.prepare()
+        let first = try await delivery.deliver([update(3_900_001, window)])
+        #expect(first.live == [3_900_001] && first.refused.isEmpty && first.rulesLoaded == 2)
+        let second = try await delivery.deliver([update(3_900_001, window, revision: 2), update(3_900_002, other(1))])
+        #expect(second.live == [3_900_001, 3_900_002] && second.rulesLoaded == 3)
+        #expect(try SuricataControl(suricata.settings).statistics().loaded == 3)
+        #expect(try SuricataControl(suricata.settings).uptime() >= 0)
+        // A third, in which as many rules come as go, is known from the ones before.
+        let third = try await delivery.deliver([update(3_900_001, window, revision: 3), update(3_900_003, other(7))])
+        #expect(third.live == [3_900_001, 3_900_003] && third.rulesLoaded == 3)
+        let last = try await delivery.deliver([])
+        #expect(last.live == [] && last.rulesLoaded == 1)
+        print(
+            "suricata -T of the usual forms \(trial) ms; delivery \(third.totalMilliseconds) ms, reload \(third.reloadMilliseconds) ms of it"
+        )
+    }
+
+    @Test func aRuleWithAnotherFilesSidIsLeftOutAndTheRestGoesLive() async throws {
+        let suricata = try RunningSuricata()
+        try "alert icmp any any -> any any (msg:\"other\"; itype:200; sid:3900002; rev:1;)\n".write(
+            toFile: suricata.otherRules, atomically: true, encoding: .utf8)
+        try suricata.start()
+        let outcome = try await SuricataDelivery(suricata.settings).deliver([update(3_900_001, window), update(3_900_002, other(1))])
+        #expect(outcome.live == [3_900_001])
+        #expect(outcome.refused.map(\.sid) == [3_900_002])
+        #expect(outcome.refused.first?.error.code == .suricataRefused)
+        #expect(outcome.refused.first?.error.message.contains("other.rules has the same sid") == true)
+        #expect(try SuricataControl(suricata.settings).statistics().failed == 0)
+    }
+
+    @Test func theLastGoodRevisionStaysWhenANewOneIsRefused() async throws {
+        let suricata = try RunningSuricata()
+        try suricata.start()
+        let delivery = SuricataDelivery(suricata.settings)
+        _ = try await delivery.deliver([update(3_900_001, window)])
+        let good = RulesFile(path: suricata.settings.rulesFile).read()
+        let outcome = try await delivery.deliver(lines: [
+            RuleLine(sid: 3_900_001, text: "alert udp any any -> any any (msg:\"broken\"; cont:\"|AA|\"; sid:3900001; rev:2;)")
+        ])
+        #expect(outcome.live == [3_900_001] && outcome.rulesLoaded == 2)
+        #expect(outcome.refused.first?.error.message.contains("unknown rule keyword 'cont'") == true)
+        #expect(RulesFile(path: suricata.settings.rulesFile).read() == good)
+    }
+
+    @Test func aFileThatSuricataDoesNotLoadIsNoticed() async throws {
+        let suricata = try RunningSuricata(listed: false)
+        try suricata.start()
+        let error = await #expect(throws: EpitopeError.self) {
+            try await SuricataDelivery(suricata.settings).deliver([update(3_900_001, window)])
+        }
+        #expect(error?.code == .suricataRulesFileNotLoaded)
+        #expect(error?.remedy.contains("  - \(suricata.settings.rulesFile)") == true)
+    }
+
+    @Test func aSuricataStartedWithItsRulesOnTheCommandLineRefusesReloads() async throws {
+        let suricata = try RunningSuricata()
+        try suricata.start(["-S", suricata.otherRules])
+        let error = await #expect(throws: EpitopeError.self) {
+            try await SuricataDelivery(suricata.settings).deliver([update(3_900_001, window)])
+        }
+        #expect(error?.code == .suricataReloadRefused)
+    }
+
+    @Test func aStoppedSuricataFindsTheRulesWhenItStarts() async throws {
+        let suricata = try RunningSuricata()
+        try suricata.start()
+        suricata.stop()
+        let delivery = SuricataDelivery(suricata.settings)
+        let error = await #expect(throws: EpitopeError.self) { try await delivery.deliver([update(3_900_001, window)]) }
+        #expect(error?.code == .suricataStopped || error?.code == .suricataAbsent)
+        try suricata.start()
+        let outcome = try await delivery.deliver([update(3_900_001, window)])
+        #expect(outcome.live == [3_900_001] && outcome.rulesLoaded == 2)
+    }
+
+    @Test func theRuleFiresOnTheSampleAndNotOnANearMiss() async throws {
+        let suricata = try RunningSuricata()
+        let gapped = [
+            Signature.Token(bytes: Array(Samples.callerWindow[..<10])), .init(bytes: Array(Samples.callerWindow[14..<24]), gap: 4...6),
+        ]
+        let rules = [
+            try SuricataRule(update(3_900_001, window), action: .alert, message: "a\";b:\\c"),
+            try SuricataRule(update(3_900_002, gapped), action: .alert),
+        ]
+        try RulesFile(path: suricata.settings.rulesFile).write(RulesFileText.render(rules))
+        var nearMiss = Samples.code.bytes
+        nearMiss[40] ^= 1
+        let head = Array(Samples.callerWindow[..<10])
+        let tail = Array(Samples.callerWindow[14..<24])
+        func gap(_ count: Int) -> [UInt8] { [1] + head + [UInt8](repeating: 0, count: count) + tail + [1] }
+        func sids(_ payload: [UInt8], _ port: UInt16 = 1434) throws -> [String] {
+            try? FileManager.default.removeItem(atPath: "\(suricata.folder)/eve.json")
+            return try suricata.alerts(in: CaptureFile.udp([payload], destinationPort: port)).compactMap { line in
+                #expect(!line.contains("3900001") || line.contains(#""signature":"a\";b:\\c""#))
+                return line.contains("3900001") ? "whole" : line.contains("3900002") ? "gapped" : nil
+            }.sorted()
+        }
+        #expect(try sids(Samples.code.bytes) == ["gapped", "whole"])
+        #expect(try sids(nearMiss).contains("whole") == false)
+        #expect(try sids(Samples.code.bytes, 1435) == [])
+        // The bounds of a gap are exact.
+        #expect(try (3...7).map { try sids(gap($0)) } == [[], ["gapped"], ["gapped"], ["gapped"], []])
+    }
+}

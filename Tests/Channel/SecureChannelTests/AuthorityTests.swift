@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Foundation
+import Testing
+
+@testable import SecureChannel
+
+@Suite("A certificate authority")
+struct AuthorityTests {
+    private static let day: Int64 = 86_400_000
+
+    private func made<Value: Sendable>(_ body: @Sendable (String, CertificateAuthority) throws -> Value) async throws -> Value {
+        try await withFolder { folder in
+            let directory = "\(folder)/authority"
+            return try body(
+                directory, try CertificateAuthority.create(in: directory, site: "site-1", serverNames: ["127.0.0.1"]))
+        }
+    }
+
+    @Test("keeps its keys from everybody else, and loads as it was made")
+    func files() async throws {
+        try await made { directory, authority in
+            #expect(try mode(of: directory) == 0o700)
+            for file in ["authority.pem", "authority-key.pem", "server.pem"] {
+                #expect(try mode(of: "\(directory)/\(file)") == 0o600)
+            }
+            #expect(try FileManager.default.contentsOfDirectory(atPath: directory).count == 3)
+            let loaded = try CertificateAuthority.load(from: directory)
+            #expect(loaded.fingerprint == authority.fingerprint)
+            #expect(loaded.certificatePEM == authority.certificatePEM)
+        }
+    }
+
+    @Test("is never made over")
+    func existing() async throws {
+        try await made { directory, authority in
+            let error = #expect(throws: EpitopeError.self) {
+                try CertificateAuthority.create(in: directory, site: "site-2", serverNames: ["127.0.0.1"])
+            }
+            #expect(error?.code == .authorityExists)
+            let loaded = try CertificateAuthority.load(from: directory)
+            #expect(loaded.fingerprint == authority.fingerprint)
+        }
+    }
+
+    @Test("that is missing, damaged, mixed up or out of date doesn't load, each with its code")
+    func damaged() async throws {
+        @Sendable func code(_ directory: String, now: Int64 = ChannelClock.system()) -> EpitopeError.Code? {
+            #expect(throws: EpitopeError.self) {
+                try CertificateAuthority.load(from: directory, nowMilliseconds: now)
+            }?.code
+        }
+        try await made { directory, _ in
+            #expect(code("\(directory)/nothing") == .authorityMissing)
+            #expect(code(directory, now: ChannelClock.system() + 3651 * Self.day) == .certificateExpired)
+            let key = try String(contentsOfFile: "\(directory)/authority-key.pem", encoding: .utf8)
+            let other = "\(directory)-2"
+            _ = try CertificateAuthority.create(in: other, site: "site-2", serverNames: ["::1"])
+            try PrivateFiles.save(key, to: "\(other)/authority-key.pem")
+            #expect(code(other) == .keyMalformed)
+            try PrivateFiles.save("no key", to: "\(directory)/authority-key.pem")
+            #expect(code(directory) == .keyMalformed)
+            try PrivateFiles.save("no certificate", to: "\(directory)/authority.pem")
+            #expect(code(directory) == .certificateMalformed)
+        }
+    }
+
+    @Test("refuses names that no host could reach a center by", arguments: [[], [""], ["-a"], ["a b"], ["a..b"], ["h:1"]])
+    func serverNames(names: [String]) async throws {
+        try await withFolder { folder in
+            let error = #expect(throws: EpitopeError.self) {
+                try CertificateAuthority.create(in: "\(folder)/a", site: "site-1", serverNames: names)
+            }
+            #expect(error?.code == .nameInvalid)
+            let left = try FileManager.default.contentsOfDirectory(atPath: folder)
+            #expect(left.isEmpty)
+        }
+    }
+
+    @Test("vouches for the identity that it issued a certificate to, while that is in force")
+    func vouches() async throws {
+        try await withFolder { folder in
+            let now = ChannelClock.system()
+            let authority = try CertificateAuthority.create(in: "\(folder)/a", site: "s", serverNames: ["::1"])
+            let identity = Identity(role: .host, name: "web-1.example_x")
+            let pem = try authority.issue(
+                to: identity, request: try KeyWithRequest().requestPEM, validityDays: 2, nowMilliseconds: now)
+            let der = try PEM.der(try PEM.certificate(pem, from: "test"))
+            let peer = try await authority.verify(certificateDER: der, nowMilliseconds: now)
+            #expect(peer.identity == identity)
+            #expect(peer.expiresMilliseconds / 1000 == (now + 2 * Self.day) / 1000)
+            #expect(
+                await code { try await authority.verify(certificateDER: der, nowMilliseconds: now + 3 * Self.day) }
+                    == .certificateExpired)
+            #expect(
+                await code { try await authority.verify(certificateDER: der, nowMilliseconds: now - Self.day) }
+                    == .certificateExpired)
+            let other = try CertificateAuthority.create(in: "\(folder)/b", site: "s", serverNames: ["::1"])
+            #expect(
+                await code { try await other.verify(certificateDER: der, nowMilliseconds: now) } == .certificateForeign)
+            #expect(
+                await code { try await authority.verify(certificateDER: Array(der.dropLast()), nowMilliseconds: now) }
+                    == .certificateMalformed)
+            let own = try PEM.der(authority.certificate)
+            #expect(
+                await code { try await authority.verify(certificateDER: own, nowMilliseconds: now) }
+                    == .certificateForeign)
+        }
+    }
+
+    @Test("takes no request that isn't signed by its own P-256 key", arguments: ["", "-----BEGIN CERTIFICATE REQUEST-----"])
+    func badRequest(request: String) async throws {
+        try await made { _, authority in
+            let error = #expect(throws: EpitopeError.self) {
+                try authority.issue(to: Identity(role: .host, name: "a"), request: request)
+            }
+            #expect(error?.code == .requestMalformed)
+        }
+    }
+
+    @Test("renews the server's certificate for the same names")
+    func serverRenewal() async throws {
+        try await made { directory, authority in
+            let now = ChannelClock.system()
+            let first = try ServerCertificate.load(from: directory, authority: authority)
+            #expect(first.names == ["127.0.0.1"])
+            #expect(first.identity == Identity(role: .center, name: "site-1"))
+            #expect(!first.isDueForRenewal(nowMilliseconds: now + 50 * Self.day))
+            #expect(first.isDueForRenewal(nowMilliseconds: now + 61 * Self.day))
+            let second = try first.renewed(by: authority, in: directory)
+            let loaded = try ServerCertificate.load(from: directory, authority: authority)
+            #expect(loaded.chainPEM == second.chainPEM && loaded.chainPEM != first.chainPEM)
+            #expect(loaded.names == first.names)
+        }
+    }
+}
+
+@Suite("An identity in a certificate")
+struct CertificateIdentityTests {
+    @Test("reads back as it was written")
+    func roundTrip() {
+        for role in Identity.Role.allCases {
+            let identity = Identity(role: role, name: "Web-1.a_b")
+            #expect(CertificateIdentity.parse(CertificateIdentity.uri(identity)) == identity)
+        }
+    }
+
+    @Test(
+        "is refused in any other form",
+        arguments: [
+            "", "epitope:", "epitope:host", "epitope:host:", "epitope:root:a", "epitope:host:a:b", "epitope:host:a b",
+            "EPITOPE:host:a", "epitope:host:\u{e9}", "http://host/a", "epitope:host:" + String(repeating: "a", count: 65),
+        ])
+    func strict(uri: String) {
+        #expect(CertificateIdentity.parse(uri) == nil)
+    }
+}

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import PacketCoding
+import ServiceLifecycle
+import Signatures
+import TestSupport
+import Testing
+
+@testable import SecureChannel
+
+@Suite("A client of a center")
+struct CenterClientTests {
+    static func update(revision: Int = 1) -> SignatureUpdate {
+        let signature = Signature(tokens: [.init(bytes: Samples.callerWindow)], context: .any)
+        return SignatureUpdate(
+            signature: signature, revision: revision, origin: .site, createdMilliseconds: 1_700_000_000_000,
+            lifetimeDays: 90, proof: Proof(of: signature, samples: [Samples.callerWindow]))
+    }
+
+    @Test("gets a receipt for a packet that the intake has taken in, whole and from the right sender")
+    func sends() async throws {
+        try await TestCenter.run { center in
+            let first = try await center.client { client in
+                try await client.warmUp()
+                let first = try await client.send(Samples.packet())
+                let second = try await client.send(Samples.packet())
+                #expect(second.wasKnown)
+                return first
+            }
+            #expect(first.id == Samples.packet().id && !first.wasKnown)
+            #expect(first.storedMilliseconds == RecordingIntake.storedMilliseconds)
+            #expect(await center.intake.packets == [Samples.packet(), Samples.packet()])
+            #expect(await center.intake.senders.first == Identity(role: .host, name: "host-1"))
+        }
+    }
+
+    @Test("forwards packets, gives updates and gets them, as a local center")
+    func localCenter() async throws {
+        try await TestCenter.run { center in
+            let forward = ForwardedPacket(
+                packet: Samples.packet(), reporter: "host-1", signature: Self.update().signature)
+            try await center.client(try center.identity(.localCenter, "site-2")) { client in
+                #expect(try await client.forward(forward).id == forward.id)
+                #expect(try await client.publish(Self.update()).id == Self.update().signature.id)
+                #expect(try await client.updates(after: 0, waitSeconds: 0).isEmpty)
+                for sequence in 1...3 {
+                    await center.intake.publish(
+                        SequencedUpdate(sequence: Int64(sequence), update: Self.update(revision: sequence)))
+                }
+                let news = try await client.updates(after: 1, waitSeconds: 0)
+                #expect(news.map(\.sequence) == [2, 3])
+                #expect(news.map(\.update.revision) == [2, 3])
+            }
+            #expect(await center.intake.forwards == [forward])
+            #expect(await center.intake.published == [Self.update()])
+            #expect(await center.intake.senders.allSatisfy { $0 == Identity(role: .localCenter, name: "site-2") })
+        }
+    }
+
+    @Test("that waits for updates wakes up when one is published")
+    func longPoll() async throws {
+        try await TestCenter.run { center in
+            let news = try await center.client(try center.identity(.localCenter, "site-2")) { client in
+                async let waiting = client.updates(after: 7, waitSeconds: 60)
+                while await center.intake.waitingSubscribers == 0 { try await Task.sleep(for: .milliseconds(5)) }
+                await center.intake.publish(SequencedUpdate(sequence: 8, update: Self.update()))
+                return try await waiting
+            }
+            #expect(news == [SequencedUpdate(sequence: 8, update: Self.update())])
+        }
+    }
+
+    @Test("that waits for updates is answered at once when the center shuts down")
+    func longPollAtShutdown() async throws {
+        try await TestCenter.run { center in
+            let news = try await center.client(try center.identity(.localCenter, "site-2")) { client in
+                async let waiting = client.updates(after: 0, waitSeconds: 60)
+                while await center.intake.waitingSubscribers == 0 { try await Task.sleep(for: .milliseconds(5)) }
+                await center.group.triggerGracefulShutdown()
+                return try await waiting
+            }
+            #expect(news.isEmpty)
+        }
+    }
+
+    @Test("renews its certificate in time, stores it, and goes on with it")
+    func renews() async throws {
+        try await TestCenter.run { center in
+            let directory = "\(center.directory)/host"
+            let old = try await EnrolmentClient.enroll(
+                at: center.address, token: try await center.token(), storingIn: directory)
+            try await center.client(old) { client in
+                #expect(try await client.renewIfDue(storingIn: directory) == false)
+                center.clock.advance(days: 61)
+                #expect(try await client.renewIfDue(storingIn: directory, nowMilliseconds: center.clock.now()))
+                let new = try StoredIdentity.load(from: directory)
+                #expect(new.identity == old.identity && new.keyPEM != old.keyPEM)
+                #expect(new.expiresMilliseconds > old.expiresMilliseconds)
+                #expect(client.identity.certificatePEM == new.certificatePEM)
+                center.clock.advance(days: 40)
+                _ = try await client.send(Samples.packet())
+            }
+            #expect(await center.intake.packets.count == 1)
+        }
+    }
+
+    @Test("meets the renewed certificate of a center whose own was running out, without a restart")
+    func serverRenewal() async throws {
+        try await TestCenter.run(madeDaysAgo: 70) { center in
+            let directory = "\(center.directory)/authority"
+            let before = center.firstCertificate
+            var current = before
+            while current.chainPEM == before.chainPEM {
+                try await Task.sleep(for: .milliseconds(5))
+                current = try ServerCertificate.load(from: directory, authority: center.authority)
+            }
+            let expected = try PEM.der(try PEM.certificate(current.chainPEM[0], from: "test"))
+            while try await PresentedChain.read(from: center.address).first != expected {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            let receipt = try await center.client { try await $0.send(Samples.packet()) }
+            #expect(receipt.id == Samples.packet().id)
+        }
+    }
+
+    @Test("tells that nobody answers")
+    func unreachable() async throws {
+        let identity = try await TestCenter.run { try $0.identity() }
+        let client = try CenterClient(identity)
+        #expect(await code { try await client.send(Samples.packet()) } == .centerUnreachable)
+        await client.shutdown()
+    }
+
+    @Test("sends nothing to a center with another authority, or under another name")
+    func wrongCenter() async throws {
+        try await TestCenter.run { center in
+            try await TestCenter.run { other in
+                let own = try center.identity()
+                let astray = try StoredIdentity(
+                    center: other.address, keyPEM: own.keyPEM, certificatePEM: own.certificatePEM,
+                    authorityPEM: own.authorityPEM)
+                try await center.client(astray) { client in
+                    #expect(await code { try await client.send(Samples.packet()) } == .centerWrong)
+                }
+                #expect(await other.intake.packets.isEmpty)
+            }
+        }
+        try await TestCenter.run(names: ["127.0.0.2"]) { center in
+            try await center.client { client in
+                #expect(await code { try await client.send(Samples.packet()) } == .centerWrong)
+            }
+            #expect(await center.intake.packets.isEmpty)
+        }
+    }
+}

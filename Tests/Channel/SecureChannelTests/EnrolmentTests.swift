@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+import EpitopeModel
+import Foundation
+import SwiftASN1
+import TestSupport
+import Testing
+import X509
+
+@testable import SecureChannel
+
+@Suite("Enrolment")
+struct EnrolmentTests {
+    @Test("gives a host the identity that its token was made for, stored for it alone, and good for sending packets")
+    func enrolls() async throws {
+        try await TestCenter.run { center in
+            let directory = "\(center.directory)/host"
+            let identity = try await EnrolmentClient.enroll(
+                at: center.address, token: try await center.token(), storingIn: directory)
+            #expect(identity.identity == Identity(role: .host, name: "host-1"))
+            #expect(identity.authorityPEM == center.authority.certificatePEM)
+            #expect(try mode(of: directory) == 0o700)
+            #expect(try mode(of: "\(directory)/identity.json") == 0o600)
+            let loaded = try StoredIdentity.load(from: directory)
+            #expect(loaded.keyPEM == identity.keyPEM && loaded.center == center.address)
+            let receipt = try await center.client(loaded) { try await $0.send(Samples.packet()) }
+            #expect(receipt.id == Samples.packet().id)
+        }
+    }
+
+    @Test("takes a token once")
+    func usedToken() async throws {
+        try await TestCenter.run { center in
+            let token = try await center.token()
+            let directory = center.directory
+            _ = try await EnrolmentClient.enroll(at: center.address, token: token, storingIn: "\(directory)/a")
+            #expect(
+                await code {
+                    try await EnrolmentClient.enroll(at: center.address, token: token, storingIn: "\(directory)/b")
+                } == .tokenUsed)
+            #expect(!FileManager.default.fileExists(atPath: "\(directory)/b/identity.json"))
+        }
+    }
+
+    @Test("refuses a token that has expired, is unknown, or is garbled")
+    func badTokens() async throws {
+        try await TestCenter.run { center in
+            let expired = try await center.token(lifetimeMilliseconds: -1)
+            let unknown = EnrolmentToken(authorityFingerprint: center.authority.fingerprint).description
+            let garbled = String(try await center.token().dropLast())
+            let cases: [(String, EpitopeError.Code)] = [
+                (expired, .tokenExpired), (unknown, .tokenUnknown), (garbled, .tokenMalformed),
+            ]
+            for (token, expected) in cases {
+                #expect(
+                    await code {
+                        try await EnrolmentClient.enroll(
+                            at: center.address, token: token, storingIn: "\(center.directory)/host")
+                    } == expected)
+            }
+        }
+    }
+
+    @Test("stops before it shows its token to a center with another authority")
+    func wrongAuthority() async throws {
+        try await TestCenter.run { center in
+            try await TestCenter.run { impostor in
+                let token = try await center.token()
+                #expect(
+                    await code {
+                        try await EnrolmentClient.enroll(
+                            at: impostor.address, token: token, storingIn: "\(center.directory)/host")
+                    } == .authorityMismatch)
+                // The token is still good where it belongs.
+                _ = try await EnrolmentClient.enroll(
+                    at: center.address, token: token, storingIn: "\(center.directory)/host")
+            }
+        }
+    }
+
+    @Test("refuses a center that shows the right authority under another name")
+    func wrongName() async throws {
+        try await TestCenter.run(names: ["other.example"]) { center in
+            let token = try await center.token()
+            #expect(
+                await code {
+                    try await EnrolmentClient.enroll(
+                        at: center.address, token: token, storingIn: "\(center.directory)/host")
+                } == .centerWrong)
+        }
+    }
+
+    @Test("tells when nobody answers")
+    func unreachable() async throws {
+        let (address, token) = try await TestCenter.run { center in (center.address, try await center.token()) }
+        try await withFolder { folder in
+            #expect(
+                await code {
+                    try await EnrolmentClient.enroll(at: address, token: token, storingIn: "\(folder)/host")
+                } == .centerUnreachable)
+        }
+    }
+
+    @Test("doesn't spend a token on a request that can't be used, nor heed the name that a request asks for")
+    func requests() async throws {
+        try await TestCenter.run { center in
+            let token = try await center.token()
+            let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
+            let request = try CertificateSigningRequest(
+                version: .v1, subject: DistinguishedName { CommonName("somebody-else") }, privateKey: key,
+                attributes: .init(), signatureAlgorithm: .ecdsaWithSHA256
+            ).serializeAsPEM().pemString
+            let answer = try await center.transport(credentials: nil) { transport in
+                #expect(
+                    await code {
+                        try await transport.postJSON(
+                            ChannelPath.enroll, EnrolmentRequest(token: token, request: "?")) as IssuedCertificate
+                    } == .requestMalformed)
+                return try await transport.postJSON(
+                    ChannelPath.enroll, EnrolmentRequest(token: token, request: request)) as IssuedCertificate
+            }
+            let certificate = try PEM.certificate(answer.certificate, from: "answer")
+            #expect(CertificateIdentity.read(from: certificate) == Identity(role: .host, name: "host-1"))
+            #expect("\(certificate.subject)" == "CN=host-1")
+        }
+    }
+
+    @Test("leaves nothing that a damaged file could pass for")
+    func damagedIdentity() async throws {
+        try await withFolder { folder in
+            #expect(await code { try StoredIdentity.load(from: folder) } == .identityMissing)
+            try PrivateFiles.save("{", to: "\(folder)/identity.json")
+            #expect(await code { try StoredIdentity.load(from: folder) } == .identityMalformed)
+        }
+    }
+
+    @Test("tells when its folder can't be written, before the token is spent")
+    func unwritable() async throws {
+        try await TestCenter.run { center in
+            let token = try await center.token()
+            #expect(
+                await code {
+                    try await EnrolmentClient.enroll(
+                        at: center.address, token: token, storingIn: "/dev/null/such")
+                } == .stateUnwritable)
+            _ = try await EnrolmentClient.enroll(at: center.address, token: token, storingIn: "\(center.directory)/host")
+        }
+    }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AsyncHTTPClient
+import CenterServer
+import EpitopeModel
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import NIOSSL
+import TestSupport
+import Testing
+
+@testable import SecureChannel
+
+@Suite("A center's HTTPS face")
+struct FaceTests {
+    @Test("speaks TLS 1.3 and nothing older")
+    func oldTLS() async throws {
+        try await TestCenter.run { center in
+            func health(_ most: TLSVersion) async throws -> Bool {
+                var tls = TLSConfiguration.makeClientConfiguration()
+                tls.maximumTLSVersion = most
+                tls.trustRoots = .certificates([
+                    try NIOSSLCertificate(bytes: Array(center.authority.certificatePEM.utf8), format: .pem)
+                ])
+                var pool = HTTPClient.Configuration.ConnectionPool()
+                pool.retryConnectionEstablishment = false
+                let client = HTTPClient(
+                    eventLoopGroupProvider: .singleton,
+                    configuration: .init(tlsConfiguration: tls, connectionPool: pool))
+                let request = HTTPClientRequest(url: center.address.description + ChannelPath.health)
+                let answered = (try? await client.execute(request, timeout: .seconds(20)))?.status.code == 200
+                try await client.shutdown()
+                return answered
+            }
+            let current = try await health(.tlsv13)
+            let old = try await health(.tlsv12)
+            #expect(current && !old)
+        }
+    }
+
+    @Test("says so where it can't listen, to who asks for its port too")
+    func portTaken() async throws {
+        try await TestCenter.run { center in
+            let server = try CenterServer(
+                configuration: .init(host: "127.0.0.1", port: Int(center.address.port)), authority: center.authority,
+                certificate: try ServerCertificate.load(
+                    from: "\(center.directory)/authority", authority: center.authority),
+                ledger: center.ledger, intake: center.intake, logger: .init(label: "test"))
+            #expect(await code { try await server.run() } == .listeningFailed)
+            #expect(await code { try await server.port } == .listeningFailed)
+        }
+    }
+
+    @Test("can't be stood in for by an enrolled host, though its certificate comes from the same authority")
+    func impersonation() async throws {
+        try await TestCenter.run { center in
+            let host = try center.identity()
+            let impostor = try await Self.serve(
+                chain: [host.certificatePEM, center.authority.certificatePEM], key: host.keyPEM)
+            let address = try CenterAddress(
+                host: "127.0.0.1", port: UInt16(try #require(impostor.localAddress?.port)))
+            let token = try await center.token()
+            #expect(
+                await code {
+                    try await EnrolmentClient.enroll(
+                        at: address, token: token, storingIn: "\(center.directory)/victim")
+                } == .centerWrong)
+            let astray = try StoredIdentity(
+                center: address, keyPEM: host.keyPEM, certificatePEM: host.certificatePEM,
+                authorityPEM: host.authorityPEM)
+            try await center.client(astray) { client in
+                #expect(await code { try await client.send(Samples.packet()) } == .centerWrong)
+            }
+            try await impostor.close()
+        }
+    }
+
+    /// A TLS server that says nothing, on any free port.
+    private static func serve(chain: [String], key: String) async throws -> any Channel {
+        let sources = try chain.map { pem in
+            NIOSSLCertificateSource.certificate(try NIOSSLCertificate(bytes: Array(pem.utf8), format: .pem))
+        }
+        let context = try NIOSSLContext(
+            configuration: .makeServerConfiguration(
+                certificateChain: sources,
+                privateKey: .privateKey(try NIOSSLPrivateKey(bytes: Array(key.utf8), format: .pem))))
+        return try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: context))
+                }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+    }
+}

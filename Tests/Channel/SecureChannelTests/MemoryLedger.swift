@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import SecureChannel
+
+/// A ledger for tests, as long-lived as the test.
+actor MemoryLedger: EnrolmentLedger {
+    private var grants: [[UInt8]: EnrolmentGrant] = [:]
+    private var used: Set<[UInt8]> = []
+    private var revocations: [Identity: Int64] = [:]
+
+    func addToken(secretHash: [UInt8], grant: EnrolmentGrant) {
+        grants[secretHash] = grant
+    }
+
+    func redeemToken(secretHash: [UInt8], nowMilliseconds: Int64) throws -> EnrolmentGrant {
+        guard let grant = grants[secretHash] else {
+            throw EpitopeError(.tokenUnknown, "the token is not known here", remedy: "get a token from this center")
+        }
+        guard !used.contains(secretHash) else {
+            throw EpitopeError(.tokenUsed, "the token was used", remedy: "get a new token")
+        }
+        guard nowMilliseconds < grant.expiresMilliseconds else {
+            throw EpitopeError(.tokenExpired, "the token has expired", remedy: "get a new token")
+        }
+        used.insert(secretHash)
+        return grant
+    }
+
+    func revoke(_ identity: Identity, nowMilliseconds: Int64) {
+        revocations[identity] = nowMilliseconds
+    }
+
+    func isRevoked(_ identity: Identity, issuedMilliseconds: Int64) -> Bool {
+        revocations[identity].map { issuedMilliseconds <= $0 } ?? false
+    }
+}

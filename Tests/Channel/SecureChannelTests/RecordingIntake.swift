@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CenterServer
+import EpitopeModel
+import Signatures
+
+/// An intake for tests: it keeps what it gets, and publishes what it is told to.
+actor RecordingIntake: CenterIntake {
+    nonisolated let accepts: Set<CenterService>
+    private(set) var packets: [ExtractedPacket] = []
+    private(set) var forwards: [ForwardedPacket] = []
+    private(set) var published: [SignatureUpdate] = []
+    private(set) var senders: [Identity] = []
+    private(set) var waitingSubscribers = 0
+    private var feed: [SequencedUpdate] = []
+    private var failure: (any Error)?
+
+    static let storedMilliseconds: Int64 = 1_700_000_000_123
+
+    init(accepts: Set<CenterService> = Set(CenterService.allCases)) {
+        self.accepts = accepts
+    }
+
+    func fail(with error: any Error) {
+        failure = error
+    }
+
+    func publish(_ update: SequencedUpdate) {
+        feed.append(update)
+    }
+
+    func receive(_ packet: ExtractedPacket, from sender: Identity) throws -> Receipt {
+        if let failure { throw failure }
+        let wasKnown = packets.contains { $0.id == packet.id }
+        packets.append(packet)
+        return receipt(packet.id, from: sender, wasKnown: wasKnown)
+    }
+
+    func receive(_ forward: ForwardedPacket, from sender: Identity) -> Receipt {
+        forwards.append(forward)
+        return receipt(forward.id, from: sender)
+    }
+
+    func receive(_ update: SignatureUpdate, from sender: Identity) -> Receipt {
+        published.append(update)
+        return receipt(update.signature.id, from: sender)
+    }
+
+    func updates(after sequence: Int64, waitSeconds: Int, for subscriber: Identity) async throws -> [SequencedUpdate] {
+        waitingSubscribers += 1
+        defer { waitingSubscribers -= 1 }
+        let end = ContinuousClock.now + .seconds(waitSeconds)
+        while true {
+            let news = feed.filter { $0.sequence > sequence }
+            if !news.isEmpty || ContinuousClock.now >= end { return news }
+            try await Task.sleep(for: .milliseconds(5))
+        }
+    }
+
+    private func receipt(_ id: String, from sender: Identity, wasKnown: Bool = false) -> Receipt {
+        senders.append(sender)
+        return Receipt(id: id, storedMilliseconds: Self.storedMilliseconds, wasKnown: wasKnown)
+    }
+}

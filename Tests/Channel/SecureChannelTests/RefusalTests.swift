@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CenterServer
+import EpitopeModel
+import PacketCoding
+import Signatures
+import TestSupport
+import Testing
+
+@testable import SecureChannel
+
+@Suite("A center refuses")
+struct RefusalTests {
+    /// The code with which a center refuses a packet; the intake must not have seen it.
+    private func refusal(
+        of packet: ExtractedPacket = Samples.packet(), from identity: StoredIdentity?, at center: TestCenter
+    ) async throws -> EpitopeError.Code? {
+        let refusal = try await center.transport(credentials: identity) { transport in
+            await code { try await transport.postProtobuf(ChannelPath.packets, packet.encoded()) }
+        }
+        #expect(await center.intake.packets.isEmpty)
+        return refusal
+    }
+
+    @Test("who shows no certificate")
+    func noCertificate() async throws {
+        try await TestCenter.run { center in
+            let refusal = try await refusal(from: nil, at: center)
+            #expect(refusal == .certificateRequired)
+        }
+    }
+
+    @Test("who shows a certificate of another authority")
+    func foreign() async throws {
+        try await TestCenter.run { center in
+            let foreign = try await TestCenter.run { try $0.identity() }
+            #expect(try await refusal(from: foreign, at: center) == .certificateForeign)
+        }
+    }
+
+    @Test("whose certificate has expired, also while a connection is open")
+    func expired() async throws {
+        try await TestCenter.run { center in
+            let old = try center.identity()
+            center.clock.advance(days: 91)
+            #expect(try await refusal(from: old, at: center) == .certificateExpired)
+            try await center.client { client in
+                try await client.warmUp()
+                center.clock.advance(days: 91)
+                #expect(await code { try await client.send(Samples.packet()) } == .certificateExpired)
+                #expect(await code { try await client.warmUp() } == .certificateExpired)
+            }
+            #expect(await center.intake.packets.isEmpty)
+        }
+    }
+
+    @Test("who was revoked, also while a connection is open, but not who enrolled again since")
+    func revoked() async throws {
+        try await TestCenter.run { center in
+            try await center.client { client in
+                try await client.warmUp()
+                await center.ledger.revoke(client.identity.identity, nowMilliseconds: center.clock.now())
+                #expect(await code { try await client.send(Samples.packet()) } == .revoked)
+                #expect(await code { try await client.renew(storingIn: center.directory) } == .revoked)
+            }
+            #expect(await center.intake.packets.isEmpty)
+            center.clock.advance(days: 1)
+            let again = try center.identity()
+            let receipt = try await center.client(again) { try await $0.send(Samples.packet()) }
+            #expect(receipt.id == Samples.packet().id)
+        }
+    }
+
+    @Test("who has not the role")
+    func role() async throws {
+        try await TestCenter.run { center in
+            #expect(
+                try await refusal(from: try center.identity(.localCenter, "host-1"), at: center) == .roleNotAllowed)
+            try await center.client { host in
+                let forward = ForwardedPacket(
+                    packet: Samples.packet(), reporter: "host-1", signature: CenterClientTests.update().signature)
+                #expect(await code { try await host.forward(forward) } == .roleNotAllowed)
+                #expect(await code { try await host.publish(CenterClientTests.update()) } == .roleNotAllowed)
+                #expect(await code { try await host.updates(after: 0, waitSeconds: 0) } == .roleNotAllowed)
+            }
+            #expect(await center.intake.senders.isEmpty)
+        }
+    }
+
+    @Test("who claims another's identity")
+    func identity() async throws {
+        try await TestCenter.run { center in
+            let other = Samples.packet(hostID: "host-2")
+            #expect(try await refusal(of: other, from: try center.identity(), at: center) == .identityMismatch)
+            let forward = ForwardedPacket(
+                packet: Samples.packet(), reporter: "host-2", signature: CenterClientTests.update().signature)
+            try await center.client(try center.identity(.localCenter, "site-2")) { client in
+                #expect(await code { try await client.forward(forward) } == .identityMismatch)
+            }
+            #expect(await center.intake.forwards.isEmpty)
+        }
+    }
+
+    @Test("a packet that is too large, truncated, garbled, or of an unknown version")
+    func badPackets() async throws {
+        try await TestCenter.run { center in
+            let good = Samples.packet().encoded()
+            var future = good
+            // The first field of every message is its version: tag 0x08, then the number.
+            try #require(future[0] == 0x08 && future[1] == 0x01)
+            future[1] = 0x63
+            let cases: [([UInt8], EpitopeError.Code)] = [
+                ([UInt8](repeating: 0, count: ExtractedPacket.largestEncoding + 1), .packetTooLarge),
+                ([UInt8](repeating: 0, count: 4 << 20), .packetTooLarge),
+                (Array(good.dropLast(3)), .packetMalformed), (Array(repeating: 0xff, count: 500), .packetMalformed),
+                (future, .packetVersionUnknown),
+            ]
+            try await center.transport(credentials: try center.identity()) { transport in
+                for (bytes, expected) in cases {
+                    #expect(await code { try await transport.postProtobuf(ChannelPath.packets, bytes) } == expected)
+                }
+                // The center is none the worse for it.
+                _ = try await transport.postProtobuf(ChannelPath.packets, good)
+            }
+            #expect(await center.intake.packets == [Samples.packet()])
+        }
+    }
+
+    @Test("a packet with a caller's address outside its code")
+    func callerOutside() async throws {
+        try await TestCenter.run { center in
+            var packet = Samples.packet()
+            packet.callersAddress = 0x9999
+            let refusal = try await refusal(of: packet, from: try center.identity(), at: center)
+            #expect(refusal == .callerOutsideCode)
+        }
+    }
+
+    @Test("what it doesn't serve")
+    func notServed() async throws {
+        try await TestCenter.run(accepts: [.packets]) { center in
+            try await center.client(try center.identity(.localCenter, "site-2")) { client in
+                #expect(await code { try await client.publish(CenterClientTests.update()) } == .notServedHere)
+                #expect(await code { try await client.updates(after: 0, waitSeconds: 0) } == .notServedHere)
+            }
+            try await center.transport(credentials: nil) { transport in
+                #expect(await code { try await transport.get("/v1/nothing", waitSeconds: 0) } == .notServedHere)
+                #expect(
+                    await code { try await transport.postProtobuf(ChannelPath.enroll, [UInt8](repeating: 0, count: 40_000)) }
+                        == .requestTooLarge)
+                #expect(
+                    await code { try await transport.postProtobuf(ChannelPath.enroll, [1, 2, 3]) } == .requestMalformed)
+            }
+        }
+    }
+
+    @Test("with no word about its own failures but an id, and passes on what the intake says")
+    func failures() async throws {
+        struct Secret: Error { let detail = "disk /var/secret" }
+        try await TestCenter.run { center in
+            try await center.client { client in
+                await center.intake.fail(with: Secret())
+                let error = await #expect(throws: EpitopeError.self) { try await client.send(Samples.packet()) }
+                #expect(error?.code == .internalFailure)
+                #expect(error?.description.contains("secret") == false)
+                await center.intake.fail(
+                    with: EpitopeError(EpitopeError.Code("disk-full"), "no room", remedy: "make room"))
+                #expect(await code { try await client.send(Samples.packet()) } == EpitopeError.Code("disk-full"))
+            }
+        }
+    }
+}

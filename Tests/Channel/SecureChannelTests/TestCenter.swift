@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CenterServer
+import EpitopeModel
+import Foundation
+import Logging
+import ServiceLifecycle
+import Synchronization
+import Testing
+
+@testable import SecureChannel
+
+/// A real center face on 127.0.0.1, with an authority, a ledger and an intake of its own.
+struct TestCenter: Sendable {
+    let directory: String
+    let authority: CertificateAuthority
+    /// The server's certificate as it was when the center started.
+    let firstCertificate: ServerCertificate
+    let ledger: MemoryLedger
+    let intake: RecordingIntake
+    let clock: TestClock
+    let group: ServiceGroup
+    let address: CenterAddress
+
+    /// Runs a center for as long as the test's body runs, then stops it and removes its folder.
+    static func run<Value: Sendable>(
+        accepts: Set<CenterService> = Set(CenterService.allCases), names: [String] = ["127.0.0.1", "center.example"],
+        madeDaysAgo: Int64 = 0, _ body: @Sendable (TestCenter) async throws -> Value
+    ) async throws -> Value {
+        try await withFolder { directory in
+            let authorityDirectory = "\(directory)/authority"
+            let clock = TestClock()
+            let authority = try CertificateAuthority.create(
+                in: authorityDirectory, site: "site-1", serverNames: names,
+                nowMilliseconds: clock.now() - madeDaysAgo * 86_400_000)
+            let certificate = try ServerCertificate.load(from: authorityDirectory, authority: authority)
+            let ledger = MemoryLedger()
+            let intake = RecordingIntake(accepts: accepts)
+            let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            let server = try CenterServer(
+                configuration: .init(host: "127.0.0.1", port: 0, authorityDirectory: authorityDirectory),
+                authority: authority, certificate: certificate,
+                ledger: ledger, intake: intake, logger: quiet, now: clock.now)
+            let group = ServiceGroup(configuration: .init(services: [server], logger: quiet))
+            async let running: Void = group.run()
+            do {
+                let center = TestCenter(
+                    directory: directory, authority: authority, firstCertificate: certificate, ledger: ledger,
+                    intake: intake, clock: clock, group: group,
+                    address: try CenterAddress(host: "127.0.0.1", port: UInt16(try await server.port)))
+                let value = try await body(center)
+                await group.triggerGracefulShutdown()
+                try await running
+                return value
+            } catch {
+                await group.triggerGracefulShutdown()
+                try? await running
+                throw error
+            }
+        }
+    }
+
+    /// A new token's text.
+    func token(
+        _ role: Identity.Role = .host, _ name: String = "host-1",
+        lifetimeMilliseconds: Int64 = EnrolmentToken.defaultLifetimeMilliseconds
+    ) async throws -> String {
+        try await authority.makeToken(
+            for: Identity(role: role, name: name), in: ledger, nowMilliseconds: clock.now(),
+            lifetimeMilliseconds: lifetimeMilliseconds
+        ).description
+    }
+
+    /// An identity as enrolment would store it.
+    func identity(_ role: Identity.Role = .host, _ name: String = "host-1") throws -> StoredIdentity {
+        let made = try KeyWithRequest()
+        let certificate = try authority.issue(
+            to: Identity(role: role, name: name), request: made.requestPEM,
+            nowMilliseconds: clock.now())
+        return try StoredIdentity(
+            center: address, keyPEM: made.keyPEM, certificatePEM: certificate, authorityPEM: authority.certificatePEM)
+    }
+
+    /// Runs a client of this center and shuts it down.
+    func client<Value: Sendable>(
+        _ identity: StoredIdentity? = nil, _ body: @Sendable (CenterClient) async throws -> Value
+    ) async throws -> Value {
+        let client = try CenterClient(try identity ?? self.identity())
+        do {
+            let value = try await body(client)
+            await client.shutdown()
+            return value
+        } catch {
+            await client.shutdown()
+            throw error
+        }
+    }
+
+    /// Runs requests below the client's level: any credentials, any bytes.
+    func transport<Value: Sendable>(
+        credentials: StoredIdentity?, _ body: @Sendable (CenterTransport) async throws -> Value
+    ) async throws -> Value {
+        let transport = try CenterTransport(
+            center: address, authorityPEM: authority.certificatePEM,
+            credentials: credentials.map { ($0.certificatePEM, $0.keyPEM) })
+        do {
+            let value = try await body(transport)
+            await transport.shutdown()
+            return value
+        } catch {
+            await transport.shutdown()
+            throw error
+        }
+    }
+}
+
+/// The machine's clock, which tests can put forward.
+final class TestClock: Sendable {
+    private let ahead = Mutex<Int64>(0)
+
+    var now: @Sendable () -> Int64 {
+        { self.ahead.withLock { ChannelClock.system() + $0 } }
+    }
+
+    func advance(days: Int64) {
+        ahead.withLock { $0 += days * 86_400_000 }
+    }
+}
+
+/// A folder of its own for a test, removed at its end.
+func withFolder<Value: Sendable>(_ body: @Sendable (String) async throws -> Value) async throws -> Value {
+    let folder = FileManager.default.temporaryDirectory.appending(path: "epitope-channel-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    return try await body(folder.path)
+}
+
+/// The code of the ``EpitopeError`` that the body throws; fails the test when it throws none.
+func code(_ body: () async throws -> some Any) async -> EpitopeError.Code? {
+    let error = await #expect(throws: EpitopeError.self) { _ = try await body() }
+    return error?.code
+}
+
+func mode(of path: String) throws -> Int? {
+    try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+}

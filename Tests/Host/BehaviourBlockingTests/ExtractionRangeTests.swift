@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import EpitopeModel
+import Testing
+
+@Suite struct ExtractionRangeTests {
+    static func region(_ start: UInt64, _ count: UInt64) -> MemoryRegion {
+        MemoryRegion(start: start, end: start + count, protection: [.read, .execute], backing: .anonymous)
+    }
+
+    @Test(arguments: [UInt64(1), 4096, 8192]) func regionOfAtMostEightKibibytesIsExtractedWhole(count: UInt64) throws {
+        let range = try #require(ExtractionRange(of: Self.region(0x10000, count), callersAddress: 0x10001))
+        #expect(range.start == 0x10000 && range.count == Int(count) && range.isWholeRegion)
+    }
+
+    @Test func largerRegionGivesFourKibibytesOnEachSide() throws {
+        let range = try #require(ExtractionRange(of: Self.region(0x10000, 0x8000), callersAddress: 0x14321))
+        #expect(range.start == 0x13321 && range.count == 8192 && !range.isWholeRegion)
+    }
+
+    @Test func snippetIsClippedToTheRegion() throws {
+        let region = Self.region(0x10000, 8193)
+        let early = try #require(ExtractionRange(of: region, callersAddress: 0x10010))
+        #expect(early.start == 0x10000 && early.count == 0x10 + 4096 && !early.isWholeRegion)
+        let late = try #require(ExtractionRange(of: region, callersAddress: region.end))
+        #expect(late.start == region.end - 4096 && late.count == 4096)
+    }
+
+    @Test func callerOutsideOfTheRegionHasNoRange() {
+        #expect(ExtractionRange(of: Self.region(0x10000, 64), callersAddress: 0xFFFF) == nil)
+        #expect(ExtractionRange(of: Self.region(0x10000, 64), callersAddress: 0x10041) == nil)
+    }
+
+    @Test func regionAtTheTopOfTheAddressSpaceDoesNotTrap() throws {
+        let region = MemoryRegion(start: 0, end: .max, protection: [], backing: .anonymous)
+        let range = try #require(ExtractionRange(of: region, callersAddress: .max))
+        #expect(range.start == .max - 4096 && range.count == 4096)
+    }
+
+    @Test func shortReadMakesASnippetOfAWholeRegion() throws {
+        let range = try #require(ExtractionRange(of: Self.region(0x10000, 64), callersAddress: 0x10020))
+        #expect(range.code(read: [UInt8](repeating: 1, count: 64)).isWholeRegion)
+        let short = range.code(read: [UInt8](repeating: 1, count: 40))
+        #expect(!short.isWholeRegion && short.offset(of: 0x10020) == 0x20)
+    }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import EpitopeModel
+import Testing
+
+@Suite struct VerdictTests {
+    static func region(_ start: UInt64, _ backing: MemoryBacking) -> MemoryRegion {
+        MemoryRegion(start: start, end: start + 0x1000, protection: [.read, .execute], backing: backing)
+    }
+
+    static let library = region(0x7000, .image(path: "/lib/libc.so.6"))
+    static let program = Observation.ReturnAddress(address: 0x1234, region: region(0x1000, .image(path: "/bin/program")))
+
+    static func direct(_ backing: MemoryBacking, _ call: CriticalCall = .connect) -> Observation {
+        Observation(architecture: .x86_64, call: call, instructionPointer: 0x3042, region: region(0x3000, backing))
+    }
+
+    static func library(_ callers: [MemoryBacking], _ call: CriticalCall = .connect) -> Observation {
+        Observation(
+            architecture: .x86_64, call: call, instructionPointer: 0x7010, region: library,
+            returnAddresses: callers.enumerated().map { index, backing in
+                let start = UInt64(0x3000 + index * 0x1000)
+                return .init(address: start + 0x42, region: region(start, backing))
+            })
+    }
+
+    @Test func callFromBackedMemoryGoesOnUnreported() {
+        let verdict = Verdict(on: Self.library([.image(path: "/bin/program")]), policy: .default)
+        #expect(!verdict.denies && !verdict.isReported && verdict.evidence == [])
+        #expect(verdict.callersAddress == 0x7010)
+    }
+
+    @Test(arguments: [MemoryBacking.anonymous, .stack, .heap]) func directCallFromUnbackedMemoryIsBlocked(_ backing: MemoryBacking) {
+        let verdict = Verdict(on: Self.direct(backing), policy: .default)
+        #expect(verdict.action == .blocked && verdict.isReported)
+        #expect(verdict.evidence.map(\.kind) == [.directCall])
+        #expect(verdict.callersAddress == 0x3042)
+    }
+
+    @Test func libraryCallFromUnbackedMemoryIsBlockedWithTheReturnAddressAsCaller() {
+        let verdict = Verdict(on: Self.library([.heap, .image(path: "/bin/program")]), policy: .default)
+        #expect(verdict.action == .blocked)
+        #expect(verdict.evidence.map(\.kind) == [.libraryCall])
+        #expect(verdict.callersAddress == 0x3042)
+        #expect(verdict.region.backing == .heap)
+    }
+
+    @Test func writtenImagePageIsBlockedAndMemoryFileOnlyReported() {
+        let written = Verdict(on: Self.direct(.writtenImagePage(path: "/bin/program")), policy: .default)
+        #expect(written.action == .blocked)
+        #expect(written.evidence.map(\.kind) == [.writtenImagePage])
+        let memoryFile = Verdict(on: Self.library([.memoryFile(name: "/memfd:x (deleted)")]), policy: .default)
+        #expect(memoryFile.action == .watched && memoryFile.isReported && !memoryFile.denies)
+        #expect(memoryFile.evidence.map(\.kind) == [.memoryFile])
+    }
+
+    @Test func unbackedMemoryBehindABackedCallerIsNeitherReportedNorBlocked() {
+        let observation = Self.library([.image(path: "/lib/jni.so"), .anonymous])
+        let verdict = Verdict(on: observation, policy: .default)
+        #expect(verdict.evidence.map(\.kind) == [.deeperInStack])
+        #expect(!verdict.isReported && !verdict.denies)
+        #expect(Verdict(on: observation, policy: Policy(reportAt: 10)).isReported)
+        #expect(Verdict(on: observation, policy: Policy(blockAt: 10)).action == .blocked)
+    }
+
+    @Test func callAfterTheEdgeOfAPolicyIsTreatedByItsOwnWeight() {
+        #expect(!Verdict(on: Self.direct(.anonymous), policy: Policy(blockAt: 101)).denies)
+        #expect(Verdict(on: Self.direct(.anonymous), policy: Policy(blockAt: 100)).denies)
+        // No evidence is never acted upon, however low the bounds.
+        let none = Verdict(on: Self.library([]), policy: Policy(blockAt: 0, reportAt: 0))
+        #expect(!none.denies && !none.isReported)
+    }
+
+    @Test(arguments: zip(Policy.Action.allCases, [ProtectiveAction.blocked, .stopped, .killed, .watched]))
+    func policyChoosesTheAction(_ action: Policy.Action, _ expected: ProtectiveAction) {
+        let verdict = Verdict(on: Self.direct(.anonymous), policy: Policy(action: action))
+        #expect(verdict.action == expected && verdict.isReported)
+        #expect(verdict.denies == (action != .watch))
+    }
+
+    @Test func callerInItsSendBufferSendsItself() {
+        var observation = Self.direct(.stack, .sendto)
+        observation.sendBuffer = SendBuffer(messages: [[.init(address: 0x3000, length: 0x42, bytes: [])]])
+        let verdict = Verdict(on: observation, policy: .default)
+        #expect(verdict.evidence.map(\.kind) == [.directCall, .sendsItself])
+        observation.sendBuffer = SendBuffer(messages: [[.init(address: 0x3042, length: 0x42, bytes: [])]])
+        #expect(Verdict(on: observation, policy: .default).evidence.map(\.kind) == [.directCall])
+    }
+
+    @Test func copyOfTheCallerInTheSendBufferSendsItselfThoughItIsSplitOverPieces() {
+        let code = (0..<32).map { UInt8($0 * 7 % 251) }
+        var observation = Self.direct(.memoryFile(name: "/memfd:x (deleted)"), .sendmsg)
+        observation.callersCode = [code]
+        let pieces = [
+            SendBuffer.Piece(address: 0x9000, length: 20, bytes: [0, 0, 0, 0] + code[..<16]),
+            SendBuffer.Piece(address: 0xA000, length: 16, bytes: Array(code[16...])),
+        ]
+        observation.sendBuffer = SendBuffer(messages: [[], pieces])
+        let verdict = Verdict(on: observation, policy: .default)
+        #expect(verdict.evidence.map(\.kind) == [.sendsItself, .memoryFile])
+        #expect(verdict.action == .blocked)
+        // Two messages are not one run of bytes.
+        observation.sendBuffer = SendBuffer(messages: pieces.map { [$0] })
+        #expect(Verdict(on: observation, policy: .default).action == .watched)
+    }
+
+    @Test func buffersThatReachAroundTheAddressSpaceDoNotTrap() {
+        let buffer = SendBuffer(messages: [
+            [.init(address: .max, length: .max, bytes: []), .init(address: 0, length: .max, bytes: [])]
+        ])
+        #expect(buffer.length == .max)
+        #expect(buffer.contains(callersAddress: 5))
+        #expect(!buffer.contains(code: [1]) && !buffer.contains(code: []))
+    }
+
+    @Test func excusedEvidenceDoesNotCountAndIsKept() {
+        let observation = Self.library([.anonymous, .image(path: "/bin/program")])
+        let verdict = Verdict(on: observation, policy: .default, excused: [.libraryCall])
+        #expect(!verdict.denies && !verdict.isReported && verdict.evidence.isEmpty)
+        #expect(verdict.excused.map(\.kind) == [.libraryCall])
+        let other = Verdict(on: observation, policy: .default, excused: [.directCall, .memoryFile])
+        #expect(other.denies && other.excused.isEmpty)
+    }
+
+    /// An excuse for one kind leaves the others: code of a just-in-time compiler that sends itself is none.
+    @Test func anExcuseCoversOneKindOnly() {
+        var observation = Self.direct(.anonymous, .sendto)
+        observation.sendBuffer = SendBuffer(messages: [[.init(address: 0x3000, length: 0x100, bytes: [])]])
+        let verdict = Verdict(on: observation, policy: .default, excused: [.directCall])
+        #expect(verdict.denies)
+        #expect(verdict.evidence.map(\.kind) == [.sendsItself])
+        #expect(verdict.callersAddress == 0x3042)
+    }
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Foundation
+import HostStore
+import Signatures
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import HostPipeline
+
+private func refusal(_ code: String) -> EpitopeError {
+    EpitopeError(EpitopeError.Code(code), "told so", remedy: "none")
+}
+
+@Suite(.timeLimit(.minutes(1))) struct HostPipelineTests {
+    @Test func `A stalled call becomes a packet at the center, with code, parameters and the host's id`() async throws {
+        let host = try TestHost()
+        let center = FakeCenter()
+        await host.pipeline(center).run(TestHost.calls([1]))
+        let packet = try #require(center.received.first)
+        #expect(packet.content == .code(TestHost.call(1).code))
+        #expect(packet.parameters.process == Samples.parameters().process)
+        #expect(packet.parameters.system.hostID == "host-1")
+        #expect(packet.parameters.system.kernelRelease != nil)
+        #expect(packet.id.count == 32)
+        #expect(try await host.store.waiting(for: .local) == 0)
+    }
+
+    @Test func `As an option the packet carries the caller window alone`() async throws {
+        let host = try TestHost()
+        let center = FakeCenter()
+        await host.pipeline(center, .init(extractsSignature: true)).run(TestHost.calls([0]))
+        #expect(center.received.first?.content == .signature(Samples.callerWindow))
+    }
+
+    @Test func `A packet goes out at once, while the calls go on`() async throws {
+        let host = try TestHost()
+        let center = FakeCenter()
+        let (calls, call) = AsyncStream<StalledCall>.makeStream()
+        let pipeline = host.pipeline(center)
+        let running = Task { await pipeline.run(calls) }
+        var arrivals = center.arrivals.makeAsyncIterator()
+        for number: UInt8 in 1...3 {
+            call.yield(TestHost.call(number))
+            #expect(await arrivals.next() != nil)
+        }
+        call.finish()
+        await running.value
+        #expect(center.attempts == 3)
+    }
+
+    @Test func `Both destinations get the packet, each once`() async throws {
+        let host = try TestHost()
+        let center = FakeCenter()
+        await host.pipeline(center, .init(destinations: [.global, .local, .local])).run(TestHost.calls([1]))
+        #expect(Set(center.state.withLock { $0.received.map(\.destination) }) == [.local, .global])
+        #expect(center.attempts == 2)
+    }
+
+    @Test func `Duplicates and what is over the quota are not sent, and told in the log`() async throws {
+        let host = try TestHost(quota: 2)
+        let center = FakeCenter()
+        await host.pipeline(center).run(TestHost.calls([1, 1, 2, 3]))
+        #expect(center.received.count == 2)
+        let events = try host.events()
+        let decided = events.filter { [.spooled, .duplicate, .overQuota].contains($0.event) }
+        #expect(decided.map(\.event) == [.spooled, .duplicate, .spooled, .overQuota])
+        #expect(decided[1].of == decided[0].packet)
+        #expect(events.filter { $0.event == .blocked }.allSatisfy { $0.stalledTime == 1_700_000_000_000 && $0.callersAddress == "0x176" })
+        let sent = events.filter { $0.event == .sent }
+        #expect(Set(sent.map(\.packet)) == [decided[0].packet, decided[2].packet])
+    }
+
+    @Test func `While the center can't be reached packets wait, and go in their order when it is back`() async throws {
+        let host = try TestHost()
+        let unreachable = FakeCenter { _, _ in refusal("center-unreachable") }
+        await host.pipeline(unreachable).run(TestHost.calls([1, 2, 3]))
+        #expect(try await host.store.waiting(for: .local) == 3)
+        #expect(unreachable.received.isEmpty)
+        let spooled = try host.events().filter { $0.event == .spooled }.map(\.packet)
+        let back = FakeCenter()
+        await host.pipeline(back).run(TestHost.calls([]))
+        #expect(back.received.map(\.id) == spooled)
+        #expect(try await host.store.waiting(for: .local) == 0)
+    }
+
+    @Test func `Within one run sending is tried again until it works`() async throws {
+        let host = try TestHost()
+        let center = FakeCenter { _, attempt in attempt < 4 ? refusal("store-busy") : nil }
+        let (calls, call) = AsyncStream<StalledCall>.makeStream()
+        let pipeline = host.pipeline(center)
+        let running = Task { await pipeline.run(calls) }
+        call.yield(TestHost.call(1))
+        var arrivals = center.arrivals.makeAsyncIterator()
+        #expect(await arrivals.next() != nil)
+        call.finish()
+        await running.value
+        #expect(center.attempts == 4)
+    }
+
+    @Test(arguments: ["packet-malformed", "identity-mismatch", "packet-too-large", "caller-outside-code"])
+    func `A packet that is refused for good is kept aside, and those behind it go on`(code: String) async throws {
+        let host = try TestHost()
+        let center = FakeCenter { packet, _ in
+            if case .code(let extracted) = packet.content, extracted == TestHost.call(1).code { return refusal(code) }
+            return nil
+        }
+        await host.pipeline(center).run(TestHost.calls([1, 2]))
+        #expect(center.received.count == 1)
+        let refused = try await host.store.refusedPackets()
+        #expect(refused.map(\.code) == [code])
+        #expect(try host.events().contains { $0.event == .refused && $0.code == code })
+    }
+
+    @Test(arguments: ["revoked", "certificate-expired", "certificate-foreign", "role-not-allowed"])
+    func `A host that is turned away stops sending and keeps its packets`(code: String) async throws {
+        let host = try TestHost()
+        let center = FakeCenter { _, _ in refusal(code) }
+        await host.pipeline(center).run(TestHost.calls([1, 2, 3]))
+        #expect(center.attempts == 1)
+        #expect(try await host.store.waiting(for: .local) == 3)
+        #expect(try host.events().contains { $0.event == .stopped && $0.code == code })
+    }
+
+    @Test func `A receipt for another packet removes nothing`() async throws {
+        let host = try TestHost()
+        let liar = RoutedSender([
+            .local: .init(send: { _ in Receipt(id: String(repeating: "0", count: 32), storedMilliseconds: 1, wasKnown: false) })
+        ])
+        await host.pipeline(liar).run(TestHost.calls([1]))
+        #expect(try await host.store.waiting(for: .local) == 1)
+    }
+
+    @Test func `Without a way to the destination packets are kept`() async throws {
+        let host = try TestHost()
+        await host.pipeline(RoutedSender([:])).run(TestHost.calls([1]))
+        #expect(try await host.store.waiting(for: .local) == 1)
+        #expect(try host.events().contains { $0.code == "destination-unknown" })
+    }
+
+    @Test func `The end waits no longer than the drain time for a center that hangs`() async throws {
+        let host = try TestHost()
+        let hanging = RoutedSender([
+            .local: .init(send: { _ in
+                try await Task.sleep(for: .seconds(3600))
+                throw CancellationError()
+            })
+        ])
+        await host.pipeline(hanging, .init(drainTime: .milliseconds(50))).run(TestHost.calls([1]))
+        #expect(try await host.store.waiting(for: .local) == 1)
+    }
+
+    @Test func `A call whose code no center would take is told, and the next one goes on`() async throws {
+        let host = try TestHost()
+        let center = FakeCenter()
+        var bad = TestHost.call(1)
+        bad.callersAddress = 1
+        var large = TestHost.call(1)
+        large.code.bytes = Array(repeating: 1, count: ExtractedPacket.largestCode + 1)
+        let calls = AsyncStream<StalledCall> { continuation in
+            for call in [bad, large, TestHost.call(2)] { continuation.yield(call) }
+            continuation.finish()
+        }
+        await host.pipeline(center).run(calls)
+        #expect(center.received.count == 1)
+        #expect(try host.events().filter { $0.event == .failed }.map(\.code) == ["caller-outside-code", "packet-too-large"])
+    }
+
+    @Test func `Waits double up to their bound, and are spread`() {
+        let backoff = Backoff(first: .milliseconds(100), longest: .seconds(1))
+        let waits = [1, 2, 3, 4, 5, 1000].map { backoff.wait(afterFailures: $0, fraction: 1) }
+        #expect(waits == [.milliseconds(100), .milliseconds(200), .milliseconds(400), .milliseconds(800), .seconds(1), .seconds(1)])
+        #expect(backoff.wait(afterFailures: 2, fraction: 0) == .milliseconds(100))
+    }
+
+    @Test func `An event log that can't be written drops its lines and counts them`() {
+        let log = EventLog(directory: "/proc/nowhere")
+        log.append(HostEvent(.blocked, time: 0))
+        #expect(log.droppedLines == 1)
+    }
+}

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Foundation
+import GRDB
+import Novelty
+import PacketCoding
+import TestSupport
+import Testing
+
+@testable import HostStore
+
+/// A packet whose code and id follow from a number.
+func packet(_ number: UInt8) -> ExtractedPacket {
+    var packet = Samples.packet(id: Hex.encode(Array(repeating: number, count: 16)))
+    packet.content = .code(
+        ExtractedCode(base: Samples.code.base, bytes: Samples.code.bytes.map { $0 ^ number }, isWholeRegion: true))
+    return packet
+}
+
+private let now: Int64 = 1_700_000_000_000
+private let day = DailyQuota.windowMilliseconds
+
+@Suite struct HostStoreTests {
+    let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    private func store(_ settings: HostStoreSettings = HostStoreSettings(), pages: Int? = nil) throws -> HostStore {
+        try HostStore(directory: folder.path + "/state", settings: settings, largestPageCount: pages)
+    }
+
+    @Test func `A new packet waits for each of its destinations until the receipt`() async throws {
+        let store = try store()
+        #expect(try await store.admit(packet(1), to: [.local, .global, .local], nowMilliseconds: now) == .accepted)
+        let local = try #require(try await store.nextPacket(for: .local))
+        #expect(try ExtractedPacket(encoded: local.encoded) == packet(1))
+        try await store.remove(local, nowMilliseconds: now)
+        try await store.remove(local, nowMilliseconds: now)
+        #expect(try await store.nextPacket(for: .local) == nil)
+        #expect(try await store.waiting(for: .global) == 1)
+        #expect(try await store.outcomes(day: now / day) == ["accepted": 1, "sent": 1])
+    }
+
+    @Test func `Packets leave in the order in which they came`() async throws {
+        let store = try store()
+        for number: UInt8 in 1...3 { _ = try await store.admit(packet(number), to: [.local], nowMilliseconds: now) }
+        var order: [String] = []
+        while let next = try await store.nextPacket(for: .local) {
+            order.append(next.packetID)
+            try await store.remove(next, nowMilliseconds: now)
+        }
+        #expect(order == (1...3).map { packet($0).id })
+    }
+
+    @Test func `A duplicate and a packet beyond the quota are not kept, also after a reopening`() async throws {
+        for number: UInt8 in 1...3 {
+            #expect(try await store().admit(packet(number), to: [.local], nowMilliseconds: now) == .accepted)
+        }
+        let reopened = try store()
+        var again = packet(2)
+        again.id = packet(9).id
+        #expect(try await reopened.admit(again, to: [.local], nowMilliseconds: now) == .duplicate(of: packet(2).id))
+        let late = try await reopened.admit(packet(4), to: [.local], nowMilliseconds: now + 10)
+        #expect(late == .overQuota(nextAllowedMilliseconds: now + day))
+        #expect(try await reopened.waiting(for: .local) == 3)
+        #expect(try await reopened.admit(packet(4), to: [.local], nowMilliseconds: now + day) == .accepted)
+        #expect(try await reopened.outcomes(day: now / day) == ["accepted": 3, "duplicate": 1, "over-quota": 1])
+    }
+
+    @Test func `Only one of many that bring the same packet at once gets it in`() async throws {
+        let stores = try (0..<4).map { _ in try store() }
+        let accepted = try await withThrowingTaskGroup(of: Admission.self) { group in
+            for index in 0..<20 {
+                group.addTask {
+                    var same = packet(1)
+                    same.id = packet(UInt8(index + 1)).id
+                    return try await stores[index % 4].admit(same, to: [.local], nowMilliseconds: now)
+                }
+            }
+            return try await group.reduce(into: 0) { $0 += $1 == .accepted ? 1 : 0 }
+        }
+        #expect(accepted == 1)
+        #expect(try await stores[0].waiting(for: .local) == 1)
+    }
+
+    @Test func `Matching that is near finds code that is alike`() async throws {
+        let store = try store(HostStoreSettings(novelty: NoveltyPolicy(criteria: .code, matching: .near, codeDistance: 0.5)))
+        _ = try await store.admit(packet(1), to: [.local], nowMilliseconds: now)
+        var alike = packet(2)
+        var bytes = Samples.code.bytes.map { $0 ^ 1 }
+        bytes[3] ^= 0x55
+        alike.content = .code(ExtractedCode(base: Samples.code.base, bytes: bytes, isWholeRegion: true))
+        #expect(try await store.admit(alike, to: [.local], nowMilliseconds: now) == .duplicate(of: packet(1).id))
+        #expect(try await store.admit(packet(3), to: [.local], nowMilliseconds: now) == .accepted)
+    }
+
+    @Test func `A full spool keeps the oldest and turns the newest away`() async throws {
+        let quota = DailyQuota(limit: 100)
+        let store = try store(HostStoreSettings(quota: quota, spoolPackets: 2))
+        for number: UInt8 in 1...2 { _ = try await store.admit(packet(number), to: [.local], nowMilliseconds: now) }
+        #expect(try await store.admit(packet(3), to: [.local], nowMilliseconds: now) == .spoolFull(waiting: 2))
+        #expect(try await store.nextPacket(for: .local)?.packetID == packet(1).id)
+        #expect(try await store.outcomes(day: now / day)["spool-full"] == 1)
+        // Turned away is not seen: once there is room, it gets in.
+        try await store.remove(try #require(try await store.nextPacket(for: .local)), nowMilliseconds: now)
+        #expect(try await store.admit(packet(3), to: [.local], nowMilliseconds: now) == .accepted)
+    }
+
+    @Test func `The spool is bounded in bytes too`() async throws {
+        let one = packet(1).encoded().count
+        let store = try store(HostStoreSettings(spoolBytes: one * 2))
+        #expect(try await store.admit(packet(1), to: [.local, .global], nowMilliseconds: now) == .accepted)
+        #expect(try await store.admit(packet(2), to: [.local], nowMilliseconds: now) == .spoolFull(waiting: 1))
+    }
+
+    @Test func `A refused packet is kept with its reason, the last ones only`() async throws {
+        let store = try store(HostStoreSettings(refusedKept: 2))
+        for number: UInt8 in 1...3 {
+            _ = try await store.admit(packet(number), to: [.local], nowMilliseconds: now)
+            let next = try #require(try await store.nextPacket(for: .local))
+            try await store.refuse(next, because: EpitopeError(.packetMalformed, "no \(number)", remedy: ""), nowMilliseconds: now)
+        }
+        let refused = try await store.refusedPackets()
+        #expect(refused.map(\.packetID) == [packet(2).id, packet(3).id])
+        #expect(refused.first?.code == "packet-malformed")
+        #expect(refused.first?.message == "no 2")
+        #expect(try await store.nextPacket(for: .local) == nil)
+    }
+
+    @Test func `What is remembered is bounded`() async throws {
+        let store = try store(HostStoreSettings(quota: DailyQuota(limit: 100), remembered: 2))
+        for number: UInt8 in 1...3 {
+            _ = try await store.admit(packet(number), to: [.local], nowMilliseconds: now + Int64(number))
+        }
+        var third = packet(3)
+        third.id = packet(30).id
+        #expect(try await store.admit(third, to: [.local], nowMilliseconds: now + 9) == .duplicate(of: packet(3).id))
+        var first = packet(1)
+        first.id = packet(10).id
+        #expect(try await store.admit(first, to: [.local], nowMilliseconds: now + 9) == .accepted)
+    }
+
+    @Test func `Only its owner can read the store`() async throws {
+        _ = try await store().admit(packet(1), to: [.local], nowMilliseconds: now)
+        func mode(_ path: String) throws -> Int? {
+            try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
+        }
+        #expect(try mode(folder.path + "/state") == 0o700)
+        for name in try FileManager.default.contentsOfDirectory(atPath: folder.path + "/state") {
+            #expect(try mode(folder.path + "/state/" + name) == 0o600, "\(name)")
+        }
+    }
+}
+
+/// Failures of the disk, and death in the middle.
+@Suite struct HostStoreFailureTests {
+    let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    @Test func `A full disk is told, and loses nothing that was accepted`() async throws {
+        let generous = HostStoreSettings(quota: DailyQuota(limit: 10_000), spoolPackets: 10_000)
+        let small = try HostStore(directory: folder.path, settings: generous, largestPageCount: 40)
+        var accepted: [String] = []
+        var code: EpitopeError.Code?
+        for number in 0..<500 where code == nil {
+            var next = packet(UInt8(number % 256))
+            next.id = Hex.encode((0..<16).map { _ in UInt8.random(in: 0...255) })
+            next.content = .code(
+                ExtractedCode(base: Samples.code.base, bytes: (0..<4000).map { _ in .random(in: 0...255) }, isWholeRegion: true))
+            do {
+                let admission = try await small.admit(next, to: [.local], nowMilliseconds: now)
+                try #require(admission == .accepted)
+                accepted.append(next.id)
+            } catch let error as EpitopeError {
+                code = error.code
+            }
+        }
+        #expect(code == .diskFull)
+        #expect(!accepted.isEmpty)
+        let reopened = try HostStore(directory: folder.path, settings: generous)
+        var kept: [String] = []
+        while let next = try await reopened.nextPacket(for: .local) {
+            kept.append(next.packetID)
+            try await reopened.remove(next, nowMilliseconds: now)
+        }
+        #expect(kept == accepted)
+    }
+
+    @Test func `A damaged file is told as such`() throws {
+        try Data((0..<8192).map { UInt8(truncatingIfNeeded: $0 * 7) }).write(to: URL(fileURLWithPath: folder.path + "/host.sqlite"))
+        let error = #expect(throws: EpitopeError.self) { try HostStore(directory: folder.path) }
+        #expect(error?.code == .hostStoreUnusable)
+        #expect(error?.message.contains("damaged") == true)
+    }
+
+    @Test func `A folder that cannot be made is told as such`() throws {
+        try Data().write(to: URL(fileURLWithPath: folder.path + "/file"))
+        let error = #expect(throws: EpitopeError.self) { try HostStore(directory: folder.path + "/file/state") }
+        #expect(error?.code == .hostStoreUnusable)
+    }
+
+    @Test func `What was accepted is there after a death without a goodbye`() async throws {
+        // Copies of the files, taken while the store is open and never closed, are what kill -9 leaves.
+        let store = try HostStore(directory: folder.path)
+        for number: UInt8 in 1...3 { _ = try await store.admit(packet(number), to: [.local], nowMilliseconds: now) }
+        let copy = folder.path + "/copy"
+        try FileManager.default.createDirectory(atPath: copy, withIntermediateDirectories: true)
+        for suffix in ["", "-wal"] {
+            try FileManager.default.copyItem(atPath: store.path + suffix, toPath: copy + "/host.sqlite" + suffix)
+        }
+        let survivor = try HostStore(directory: copy)
+        #expect(try await survivor.waiting(for: .local) == 3)
+        #expect(try await survivor.admit(packet(4), to: [.local], nowMilliseconds: now) == .overQuota(nextAllowedMilliseconds: now + day))
+        withExtendedLifetime(store) {}
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import EpitopeModel
+import Foundation
+import KernelBackend
+import KernelWatch
+import TestSupport
+import Testing
+
+/// Ways around: memory that is come by otherwise, calls that are made otherwise, processes that are made otherwise. The
+/// tracepoint sees them while they go on; the machine of `MachineTests` denies them.
+@Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct EvasionTests {
+    /// Runs a case and returns its report, held against what the program says of itself.
+    private func report(_ test: StubCase, program: String = Fixtures.path("call-stub"), port: UInt16) async throws -> StalledCall {
+        let watch = try #require(Watch.shared)
+        let run = try await Command.run(program, test.arguments(port: port), environment: Fixtures.environment)
+        let announced = Announcement(run.output)
+        let address = try #require(announced.callersAddress, "output: \(run.output) \(run.errors)")
+        let call = try #require(
+            await watch.calls(from: address).first, "no report of \(test): \(watch.backend.statistics); output: \(run.output)")
+        #expect(call.call == test.critical)
+        #expect(call.evidence.first?.kind == test.kind)
+        let base = try #require(announced.base)
+        let offset = try #require(call.code.offset(of: base))
+        #expect(Array(call.code.bytes[offset...].prefix(announced.code.count)) == announced.code)
+        if !StubCase.starts.contains(test.call) { #expect(call.process.processID == announced.processID) }
+        return call
+    }
+
+    @Test(arguments: StubCase.forms, StubCase.rarePlaces) func memoryThatIsEasilyOverlooked(_ form: String, _ place: String) async throws {
+        let receiver = Receiver(datagrams: true)
+        _ = try await report(StubCase(form: form, place: place, call: "send"), port: receiver.port)
+        #expect(receiver.arrivals(datagrams: true) == 1, "it was watched only")
+    }
+
+    @Test(arguments: StubCase.forms) func stackThatIsExecutableFromTheStart(_ form: String) async throws {
+        let folder = try TemporaryFolder()
+        let program = try ExecutableStackProgram(of: Fixtures.path("call-stub"), at: "\(folder.path)/call-stub")
+        let receiver = Receiver(datagrams: true)
+        let call = try await report(StubCase(form: form, place: "bare-stack", call: "send"), program: program.path, port: receiver.port)
+        #expect(call.region.backing == .stack)
+    }
+
+    @Test(arguments: StubCase.forms, ["pwritev2", "submit"] + StubCase.rings) func callsByOtherNumbers(_ form: String, _ name: String)
+        async throws
+    {
+        let test = StubCase(form: form, place: "anonymous", call: name)
+        let receiver = Receiver(datagrams: test.sendsDatagrams)
+        let call = try await report(test, port: receiver.port)
+        #expect(receiver.arrivals(datagrams: test.sendsDatagrams) == 1, "it was watched only")
+        if name == "pwritev2" { #expect(call.arguments.peer == SocketEndpoint(address: "127.0.0.1", port: receiver.port)) }
+    }
+
+    @Test(arguments: StubCase.forms, StubCase.modes) func processesOfAnyKind(_ form: String, _ mode: String) async throws {
+        for call in ["send", "exec"] {
+            let receiver = Receiver(datagrams: true)
+            _ = try await report(StubCase(form: form, place: "anonymous", call: call, mode: mode), port: receiver.port)
+        }
+    }
+
+    @Test(arguments: StubCase.starts) func programsThatALibraryStarts(_ name: String) async throws {
+        let call = try await report(StubCase(form: "library", place: "anonymous", call: name), port: 9)
+        #expect(call.arguments.path == (name == "spawn" ? "/bin/true" : "/bin/sh"))
+    }
+
+    @Test(arguments: StubCase.forms, ["sendmsg-copy", "sendmmsg-copy", "sendmmsg-self"]) func codeInLaterPiecesAndMessages(
+        _ form: String, _ name: String
+    ) async throws {
+        let receiver = Receiver(datagrams: true)
+        let call = try await report(StubCase(form: form, place: "anonymous", call: name), port: receiver.port)
+        #expect(call.evidence.contains { $0.kind == .sendsItself })
+        #expect(call.arguments.peer == SocketEndpoint(address: "127.0.0.1", port: receiver.port))
+        let length = form == "direct" ? 26 : 36
+        let messages = name == "sendmsg-copy" ? 0 : name == "sendmmsg-copy" ? 1 : 39
+        #expect(call.arguments.payloadLength == UInt64(messages * 5 + 2 + 2 + length))
+    }
+
+    /// The program's own image makes the ring and fills it, so that nobody is known to have handed the request over.
+    @Test func whatAThreadOfTheKernelsTakesByItselfIsCounted() async throws {
+        let backend = try await KernelBackend.another(Policy(action: .watch, reportAt: 10))
+        defer { backend.stop() }
+        let receiver = Receiver(datagrams: true)
+        let run = try await Fixtures.run("call-stub", ["direct", "anonymous", "ring-poll", String(receiver.port)])
+        #expect(receiver.arrivals(datagrams: true) == 1, "output: \(run.output)")
+        #expect(backend.statistics.unattributable > 0)
+        let told = Task {
+            for await notice in backend.notices {
+                if case .unattributable(.ringEnter, run.processID, _, false) = notice { return true }
+            }
+            return false
+        }
+        try await Task.sleep(for: .milliseconds(200))
+        backend.stop()
+        #expect(await told.value)
+    }
+
+    /// Two threads map and unmap without a pause; each call comes from a place of its own.
+    @Test func everyCallOfABusyAddressSpaceIsFoundOrTold() async throws {
+        let watch = try #require(Watch.shared)
+        let receiver = Receiver(datagrams: true)
+        let count = 100
+        let run = try await Fixtures.run("call-stub", ["churn", String(count), String(receiver.port)])
+        let first = try #require(Announcement(run.output).callersAddress)
+        let wanted = Set((0..<UInt64(count)).map { first + 64 * $0 })
+        let found = await watch.calls(of: run.processID, atLeast: count, milliseconds: 2000)
+        let addresses = Set(found.map(\.callersAddress))
+        #expect(addresses.isSubset(of: wanted))
+        let told = watch.notices(of: run.processID)
+        #expect(addresses.count + told.count == count, "\(addresses.count) found, \(told.count) told as uninspectable")
+        #expect(found.allSatisfy { $0.evidence.first?.kind == .directCall })
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import TestSupport
+import Testing
+
+/// The backend that denies, on Debian's kernel with BPF LSM, in a machine of its own (`Scripts/vm/run-in-machine`): every
+/// call of the matrix from every place, with the right caller, the right code, and nothing at the receiver.
+@Suite struct MachineTests {
+    static let canRun = access("/usr/bin/qemu-system-x86_64", X_OK) == 0 && access("/bin/busybox", X_OK) == 0
+
+    @Test(.enabled(if: canRun, "needs qemu-system-x86_64 and busybox: Scripts/install-dependencies test"))
+    func securityHooksDenyTheWholeMatrix() async throws {
+        let narrow = try await NarrowProgram()
+        let programs = [Fixtures.path("kernel-matrix"), Fixtures.path("call-stub"), Fixtures.path("inject-stub"), narrow.path]
+        let machine = try await Machine.boot("run-in-machine", seconds: 500, [programs.joined(separator: ",")])
+        for line in machine.failures { Issue.record("\(line)") }
+        #expect(machine.lines.contains { $0.hasPrefix("level hooks") }, "the console said: \(machine.lastWords)")
+        #expect(machine.lines.contains("RESULT ok=436 failed=0"), "the console said: \(machine.lastWords)")
+        #expect(machine.status == 0)
+    }
+}

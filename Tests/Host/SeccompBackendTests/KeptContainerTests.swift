@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import CSeccomp
+import EpitopeModel
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import SeccompBackend
+
+/// Containers that outlive their agent: what keeps their notifications meanwhile is the test.
+@Suite(.enabled(if: geteuid() == 0, "the agent takes containers from root alone: run the tests as root"), .serialized)
+struct KeptContainerTests {
+    /// Keeps descriptors as a service manager does: copies, by name.
+    private final class Store: Sendable {
+        private let content = Mutex<[(name: String, descriptor: Int32)]>([])
+
+        var names: Set<String> { Set(content.withLock { $0.map(\.name) }) }
+
+        /// For one agent, with copies of all that is kept.
+        func keeper() -> ContainerKeeper {
+            ContainerKeeper(
+                kept: content.withLock { $0.map { ($0.name, fcntl($0.descriptor, F_DUPFD_CLOEXEC, 3)) } },
+                keep: { [self] descriptors, name in
+                    content.withLock { $0 += descriptors.map { (name, fcntl($0, F_DUPFD_CLOEXEC, 3)) } }
+                    return true
+                },
+                forget: { [self] name in
+                    content.withLock { content in
+                        for kept in content where kept.name == name { close(kept.descriptor) }
+                        content.removeAll { $0.name == name }
+                    }
+                })
+        }
+
+        /// Puts a descriptor in, which it owns from then on.
+        func add(_ name: String, _ descriptor: Int32) { content.withLock { $0.append((name, descriptor)) } }
+        func descriptors(_ name: String) -> [Int32] { content.withLock { $0.filter { $0.name == name }.map(\.descriptor) } }
+        /// Takes one of a name's away.
+        func drop(_ descriptor: Int32) {
+            close(descriptor)
+            content.withLock { $0.removeAll { $0.descriptor == descriptor } }
+        }
+    }
+
+    private let folder: TemporaryFolder
+    private let store = Store()
+    private let receiver = Receiver(datagrams: true)
+    private let output = Output()
+    private var path: String { folder.path + "/agent.sock" }
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func agent(excused: @escaping @Sendable (Int32) -> Set<EvidenceKind> = { _ in [] }) throws -> SeccompAgent {
+        try SeccompAgent(
+            .init(path: path), keeper: store.keeper(),
+            processParameters: { process, thread, container in
+                ProcessParameters(processID: process, threadID: thread, containerID: container.containerID)
+            }, excused: excused)
+    }
+
+    /// Starts the stub program under the filter and hands it over.
+    private func start(_ arguments: [String]) throws -> Int32 {
+        let command = ProtectedCommand(
+            Fixtures.path("call-stub"), arguments + ["\(receiver.port)"], environment: Fixtures.environment,
+            standardOutput: output.descriptor)
+        var child = try Launcher.start(command)
+        let connection = try Connection(path)
+        let message = #"{"ociVersion":"1.0.2","fds":["seccompFd"],"pid":\#(child.pid),"state":{"id":"one"}}"#
+        #expect(connection.send(Array(message.utf8), descriptors: [child.listener]))
+        close(child.listener)
+        try Launcher.finish(&child, command)
+        return child.pid
+    }
+
+    private func notices(_ agent: SeccompAgent) async -> [SeccompAgent.Notice] {
+        agent.stop()
+        var notices: [SeccompAgent.Notice] = []
+        for await notice in agent.notices { notices.append(notice) }
+        return notices
+    }
+
+    @Test func theNextAgentGoesOnAndNoCallFailsMeanwhile() async throws {
+        let count = 20_000
+        let first = try agent()
+        let process = try start(["repeat", "\(count)"])
+        try await eventually("calls are denied") { first.statistics.calls.denied > 100 }
+        #expect(store.names.count == 1)
+        first.stop(.leavingContainers)
+        try await eventually("its supervisor leaves") { first.statistics.supervised == 0 }
+        let denied = first.statistics.calls.denied
+        try await Task.sleep(for: .milliseconds(100))
+        #expect(first.statistics.calls.denied == denied && denied < count, "calls wait")
+
+        let second = try agent()
+        #expect(epitope_wait(process) == 0)
+        #expect(output.text == "denied \(count)\n", "none failed otherwise, and none got through")
+        #expect(receiver.arrivals(datagrams: true) == 0)
+        try await eventually("its supervisor ends") { second.statistics.supervised == 0 }
+        #expect(second.statistics.takenUp == 1 && second.statistics.taken == 0)
+        #expect(Int(denied + second.statistics.calls.denied) == count, "each was answered once")
+        #expect(store.names.isEmpty, "what has ended is kept no more")
+        second.stop()
+        var reports: [StalledCall] = []
+        for await call in second.stalledCalls { reports.append(call) }
+        #expect(!reports.isEmpty && reports.allSatisfy { $0.process.containerID == "one" })
+    }
+
+    /// As when the agent is killed in the middle of a call: what was received can't be received again.
+    @Test(arguments: [true, false]) func theCallThatWasUnderWayIsAnswered(_ wasNoted: Bool) async throws {
+        let judging = DispatchSemaphore(value: 0)
+        let goOn = DispatchSemaphore(value: 0)
+        let first = try agent { _ in
+            judging.signal()
+            goOn.wait()
+            return []
+        }
+        let process = try start(["repeat", "3"])
+        #expect(
+            await withCheckedContinuation { continuation in
+                DispatchQueue.global().async { continuation.resume(returning: judging.wait(timeout: .now() + 20)) }
+            } == .success)
+        let name = try #require(store.names.first)
+        if !wasNoted { try forgetLastCall(name) }
+
+        first.stop(.leavingContainers)
+        let second = try agent()
+        #expect(epitope_wait(process) == 0)
+        #expect(output.text == "denied 3\n")
+        #expect(receiver.arrivals(datagrams: true) == 0)
+        #expect(second.statistics.calls.denied == (wasNoted ? 3 : 2), "one that isn't known is nobody's to judge")
+        #expect(await notices(second) == (wasNoted ? [] : [.deniedUnjudged(containerID: "one")]))
+        var reports = 0
+        for await _ in second.stalledCalls { reports += 1 }
+        #expect(reports == (wasNoted ? 3 : 2))
+        goOn.signal()
+        try await eventually("the first agent's supervisor leaves") { first.statistics.supervised == 0 }
+    }
+
+    /// Sets the record back to the call before: the agent was killed before it could note the one that it had received.
+    private func forgetLastCall(_ name: String) throws {
+        for descriptor in store.descriptors(name) {
+            var record: UnsafeMutablePointer<epitope_record>?
+            guard epitope_record_open(descriptor, &record) == 0, let record else { continue }
+            record.pointee.calls.0.id &-= 1
+            record.pointee.calls.1.id &-= 1
+            return epitope_record_close(record)
+        }
+        throw NeverCame(what: "a record")
+    }
+
+    @Test func whatCannotBeTakenUpIsToldAndKeptNoMore() async throws {
+        let first = try agent()
+        let process = try start(["repeat", "2000000000"])
+        try await eventually("calls are denied") { first.statistics.calls.denied > 0 }
+        first.stop(.leavingContainers)
+        try await eventually("its supervisor leaves") { first.statistics.supervised == 0 }
+        // Its record is gone; and there are things that are no container's.
+        let name = try #require(store.names.first)
+        for descriptor in store.descriptors(name) where !epitope_is_listener(descriptor) { store.drop(descriptor) }
+        store.add(name, open("/dev/null", O_RDONLY))
+        store.add("container-0", open("/dev/null", O_RDONLY))
+        store.add("", open("/etc/passwd", O_RDONLY))
+
+        let second = try agent()
+        #expect(store.names.isEmpty)
+        #expect(second.statistics.takenUp == 0 && second.statistics.turnedAway == 1)
+        let told = await notices(second)
+        guard told.count == 1, case .turnedAway(let error)? = told.first else { throw NeverCame(what: "one refusal: \(told)") }
+        #expect(error.code == .containerNotTakenUp)
+        kill(process, SIGKILL)
+        #expect(epitope_wait(process) == 256 + SIGKILL)
+    }
+
+    @Test func howFarAContainersStartHadComeIsKnown() throws {
+        let leaving = epitope_leaving_make()
+        defer { close(leaving) }
+        let state = ContainerProcessState(processID: 7, metadata: "m", containerID: "ü", bundle: "/b", annotations: ["a": "b"])
+        let keeper = store.keeper()
+        let kept = try #require(KeptContainer.keep(ContainerHandover(state: state, listener: -1), leaving: leaving, by: keeper))
+        let program = ContainerStart.program(of: getpid())
+        #expect(kept.start.runtime == nil && !kept.start.isOver)
+        var start = kept.start
+        let isRuntimes = start.isRuntimes(program)
+        #expect(isRuntimes)
+        kept.start = start
+        #expect(kept.start.runtime == program && !kept.start.isOver)
+        start = kept.start
+        let isRuntimesStill = start.isRuntimes(ContainerStart.Program(device: 1, inode: 1))
+        #expect(!isRuntimesStill, "another program is the container's")
+        kept.start = start
+        #expect(kept.start.isOver)
+    }
+}

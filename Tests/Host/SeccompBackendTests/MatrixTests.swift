@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import EpitopeModel
+import Glibc
+import SeccompBackend
+import TestSupport
+import Testing
+
+/// Calls from every kind of unbacked memory: what is held of them, and that nothing of a blocked one gets out.
+@Suite struct MatrixTests {
+    @Test(arguments: StubCase.all()) func callFromUnbackedMemory(_ test: StubCase) async throws {
+        let datagrams = test.call.hasPrefix("send")
+        let receiver = Receiver(datagrams: datagrams)
+        let run = try await ProtectedRun.fixture(
+            "call-stub", [test.form, test.place, test.call, String(receiver.port)])
+        let announced = run.announcement
+
+        let call = try #require(run.calls.first, "no report; output: \(run.output)")
+        #expect(run.calls.count == 1)
+        #expect(call.call == test.critical)
+        #expect(call.architecture == .x86_64)
+        #expect(call.callersAddress == announced.callersAddress)
+        #expect(call.evidence.first?.kind == test.kind)
+        #expect(call.action == (test.isMemoryFile ? .watched : .blocked))
+
+        // The code bytes, where they lay.
+        let base = try #require(announced.base)
+        let offset = try #require(call.code.offset(of: base))
+        #expect(Array(call.code.bytes[offset...].prefix(announced.code.count)) == announced.code)
+        #expect(call.region.contains(base))
+        #expect(Self.backing(of: test.place, call.region.backing))
+
+        if test.isMemoryFile {
+            if test.worksUnblocked { #expect(run.status == .exited(0)) }
+            if test.call == "exec" { #expect(announced.result == nil, "true ran instead") }
+            if test.call == "send" || test.call == "connect" {
+                #expect(receiver.arrivals(datagrams: datagrams) == 1)
+            }
+        } else {
+            #expect(announced.errno == EPERM)
+            #expect(receiver.arrivals(datagrams: datagrams) == 0)
+            #expect(run.statistics.denied == 1)
+        }
+        #expect(run.statistics.dropped == 0 && run.statistics.uninspectable == 0)
+        Self.expectArguments(of: test, call, port: receiver.port)
+    }
+
+    private static func expectArguments(of test: StubCase, _ call: StalledCall, port: UInt16) {
+        let peer = SocketEndpoint(address: "127.0.0.1", port: port)
+        switch test.call {
+        case "exec":
+            #expect(call.arguments.path == "/bin/true")
+            #expect(call.arguments.arguments == ["true"])
+        case "connect":
+            #expect(call.arguments.peer == peer)
+            #expect(call.arguments.transport == .tcp)
+        case "send", "sendmsg", "sendmmsg":
+            #expect(call.arguments.peer == peer)
+            #expect(call.arguments.transport == .udp)
+            #expect(call.arguments.payloadLength == (test.call == "sendmmsg" ? 10 : 5))
+        case "bind":
+            #expect(call.arguments.local == SocketEndpoint(address: "127.0.0.1", port: 0))
+        default:
+            #expect(call.arguments.transport == .tcp)
+        }
+    }
+
+    private static func backing(of place: String, _ backing: MemoryBacking) -> Bool {
+        switch (place, backing) {
+        case ("heap", .heap), ("stack", .stack), ("anonymous", .anonymous), ("shared-anonymous", .anonymous): true
+        case ("memory-file", .memoryFile(let name)): name == "/memfd:stub (deleted)"
+        case ("unlinked-tmpfs", .memoryFile(let name)): name.hasPrefix("/dev/shm/epitope-")
+        case ("written-page", .writtenImagePage(let path)): path.hasSuffix("call-stub")
+        default: false
+        }
+    }
+}
+
+extension StubCase {
+    /// A memory file's evidence is too weak to block an accept of a socket that isn't listening, which would fail
+    /// by itself; the others work.
+    fileprivate var worksUnblocked: Bool { call != "accept" && call != "listen" }
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import EpitopeModel
+import Glibc
+import SeccompBackend
+import TestSupport
+
+/// A command that ran to its end under the backend, and all that came of it.
+struct ProtectedRun {
+    var calls: [StalledCall]
+    var notices: [SeccompBackend.Notice]
+    var output: String
+    var status: ExitStatus
+    var statistics: SeccompBackend.Statistics
+
+    /// Runs a program of the fixtures, by its product's name.
+    static func fixture(
+        _ name: String, _ arguments: [String], policy: Policy = .default, extraction: ExtractionMode = .copy,
+        excused: Set<EvidenceKind> = []
+    ) async throws -> ProtectedRun {
+        try await command(Fixtures.path(name), arguments, policy: policy, extraction: extraction, excused: excused)
+    }
+
+    static func command(
+        _ name: String, _ arguments: [String], policy: Policy = .default, extraction: ExtractionMode = .copy,
+        excused: Set<EvidenceKind> = [], whileItRuns: (SeccompBackend) async -> Void = { _ in }
+    ) async throws -> ProtectedRun {
+        let output = Output()
+        let backend = try SeccompBackend.launch(
+            Command(name, arguments, environment: Fixtures.environment, standardOutput: output.descriptor),
+            policy: policy, extraction: extraction, excused: { _ in excused })
+        await whileItRuns(backend)
+        let status = await backend.exitStatus()
+        await backend.allEnded()
+        var calls: [StalledCall] = []
+        for await call in backend.stalledCalls { calls.append(call) }
+        var notices: [SeccompBackend.Notice] = []
+        for await notice in backend.notices { notices.append(notice) }
+        return ProtectedRun(
+            calls: calls, notices: notices, output: output.text, status: status, statistics: backend.statistics)
+    }
+
+    /// What the stub program says should be found, and what its call returned.
+    var announcement: Announcement { Announcement(output) }
+}
+
+/// Where a command's output goes: a file without a name, so that nothing has to be read while it runs.
+final class Output: Sendable {
+    let descriptor: Int32
+
+    init() {
+        var path = Array("/tmp/epitope-output-XXXXXX".utf8CString)
+        descriptor = mkstemp(&path)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        unlink(path)
+    }
+
+    var text: String {
+        var bytes = [UInt8](repeating: 0, count: 1 << 20)
+        let count = pread(descriptor, &bytes, bytes.count, 0)
+        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+    }
+
+    deinit { close(descriptor) }
+}

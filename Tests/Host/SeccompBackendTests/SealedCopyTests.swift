@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import SeccompBackend
+import TestSupport
+import Testing
+
+@testable import ProcessInspection
+
+/// Programs that run from memory: container runtimes run from a sealed copy of themselves, malware from what it brought.
+@Suite struct SealedCopyTests {
+    private func run(_ manner: String, _ call: String) async throws -> (run: ProtectedRun, arrived: Int) {
+        let receiver = Receiver(datagrams: true)
+        let run = try await ProtectedRun.fixture("memory-program", [manner, call, String(receiver.port)])
+        return (run, receiver.arrivals(datagrams: true))
+    }
+
+    @Test(arguments: ["unsealed", "altered"]) func programInMemoryIsReported(_ manner: String) async throws {
+        let (run, arrived) = try await run(manner, "plain")
+        let call = try #require(run.calls.first, "output: \(run.output)")
+        #expect(call.call == .sendto)
+        // Who called it lies there, too.
+        #expect(call.evidence.map(\.kind) == [.memoryFile, .deeperInStack])
+        #expect(arrived == 1, "memory files are reported only")
+    }
+
+    @Test(.enabled(if: SealedCopy.isOnDisk(Fixtures.path("memory-program")), "needs the tests' programs on a disk's file system"))
+    func sealedCopyOfAnImageIsLeftAlone() async throws {
+        let (run, arrived) = try await run("sealed", "plain")
+        #expect(run.calls == [])
+        #expect(arrived == 1)
+    }
+
+    @Test func codeThatASealedCopyMakesIsNot() async throws {
+        let (run, arrived) = try await run("sealed", "injected")
+        #expect(run.calls.first?.evidence.first?.kind == .directCall)
+        #expect(arrived == 0)
+    }
+
+    @Test func onlyFilesOnDisksAreCompared() {
+        let mounts = """
+            25 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+            31 25 0:27 / /dev/shm rw,nosuid - tmpfs tmpfs rw
+            252 25 0:40 / /mnt rw,relatime - overlay overlay rw,lowerdir=/a
+            """
+        #expect(SealedCopy.fileSystem(ofMount: 25, inMountInfo: mounts) == "ext4")
+        #expect(SealedCopy.fileSystem(ofMount: 31, inMountInfo: mounts) == "tmpfs")
+        #expect(SealedCopy.fileSystem(ofMount: 252, inMountInfo: mounts) == "overlay")
+        #expect(SealedCopy.fileSystem(ofMount: 2, inMountInfo: mounts) == nil)
+        #expect(SealedCopy.diskFileSystems.isDisjoint(with: ["tmpfs", "ramfs", "rootfs", "overlay", "fuse", "fuseblk", "fuse.sshfs"]))
+        #expect(!SealedCopy.isOnDisk("/proc/self/stat"))
+        #expect(!SealedCopy.isOnDisk("/dev/null"))
+    }
+
+    @Test func readsWhatStatesAProcess() {
+        #expect(SealedCopy.parentID(inStat: "12 (a) b) (c) S 34 12 12 0") == 34)
+        #expect(SealedCopy.parentID(inStat: "12 (a") == nil)
+        #expect(SealedCopy.programName(inCommandLine: "/usr/sbin/runc\0init\0") == "runc")
+        #expect(SealedCopy.programName(inCommandLine: "crun") == "crun")
+        for bad in ["", "\0init", "/", "/usr/..", "a/.", String(repeating: "a", count: 65)] {
+            #expect(SealedCopy.programName(inCommandLine: bad) == nil)
+        }
+    }
+}

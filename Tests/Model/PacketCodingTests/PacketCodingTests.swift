@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Signatures
+import TestSupport
+import Testing
+
+@testable import PacketCoding
+
+@Suite struct PacketCodingTests {
+    @Test func `A packet comes back as it went`() throws {
+        let packet = Samples.packet()
+        #expect(try ExtractedPacket(encoded: packet.encoded()) == packet)
+        #expect(packet.encoded() == packet.encoded())
+    }
+
+    @Test func `A packet that carries only the signature comes back as it went`() throws {
+        var packet = Samples.packet()
+        packet.content = .signature(Samples.callerWindow)
+        #expect(try ExtractedPacket(encoded: packet.encoded()) == packet)
+    }
+
+    @Test(arguments: UInt64(0)..<100) func `Any packet within the bounds comes back as it went`(seed: UInt64) throws {
+        var random = SeededGenerator(seed: seed)
+        let packet = RandomPackets.packet(&random)
+        let encoded = packet.encoded()
+        try #require(encoded.count <= ExtractedPacket.largestEncoding)
+        #expect(try ExtractedPacket(encoded: encoded) == packet, "seed \(seed)")
+        #expect(try ExtractedPacket(json: packet.json()) == packet, "seed \(seed)")
+    }
+
+    @Test func `A packet with every field full fits in the largest encoding, and longer texts are clipped`() throws {
+        let long = String(repeating: "€", count: 3000)
+        var packet = Samples.packet()
+        packet.callersAddress = 4097
+        packet.content = .code(ExtractedCode(base: 1, bytes: Array(repeating: 0x90, count: 8192), isWholeRegion: true))
+        packet.evidence = Array(repeating: Evidence(kind: .directCall, detail: long), count: 20)
+        let endpoint = SocketEndpoint(address: long, port: 65535)
+        packet.parameters.arguments = CallArguments(
+            peer: endpoint, local: endpoint, transport: .udp, path: long, arguments: Array(repeating: long, count: 40),
+            payloadLength: .max)
+        packet.parameters.region.backing = .image(path: long)
+        packet.parameters.process = ProcessParameters(
+            processID: -1, threadID: -1, name: long,
+            executable: Executable(path: long, sha256: String(repeating: "f", count: 64), package: long, packageVersion: long),
+            parents: Array(repeating: .init(processID: -1, name: long, executablePath: long), count: 20), userID: .max,
+            userName: long, containerID: "not a container's id",
+            container: .init(name: long, image: long, pod: .init(uid: long, name: long, namespace: long)),
+            listening: Array(repeating: .init(transport: .tcp, local: endpoint), count: 100),
+            connected: Array(repeating: .init(transport: .tcp, local: endpoint, peer: endpoint), count: 100))
+        packet.parameters.system = SystemParameters(
+            hostName: long, hostID: "no valid id", kernelRelease: long, distribution: long, distributionVersion: long, libcVersion: long)
+        let encoded = packet.encoded()
+        #expect(encoded.count <= ExtractedPacket.largestEncoding)
+        let decoded = try ExtractedPacket(encoded: encoded)
+        #expect(decoded.parameters.process.parents.count == 16)
+        #expect(decoded.parameters.process.containerID == nil)
+        #expect(decoded.parameters.system.hostID == nil)
+        let clipped = try #require(decoded.parameters.arguments.path)
+        #expect(clipped == String(repeating: "€", count: 1365), "clipped at a whole character")
+    }
+
+    @Test func `Empty and absent texts and lists are told apart`() throws {
+        var packet = Samples.packet()
+        packet.parameters.process.name = ""
+        packet.parameters.process.userName = nil
+        packet.parameters.arguments.arguments = []
+        packet.parameters.arguments.payloadLength = 0
+        let decoded = try ExtractedPacket(encoded: packet.encoded())
+        #expect(decoded.parameters.process.name == "")
+        #expect(decoded.parameters.process.userName == nil)
+        #expect(decoded.parameters.arguments.arguments == [])
+        #expect(decoded.parameters.arguments.payloadLength == 0)
+        packet.parameters.arguments.arguments = nil
+        #expect(try ExtractedPacket(encoded: packet.encoded()).parameters.arguments.arguments == nil)
+    }
+
+    @Test func `JSON reads well`() {
+        let json = Samples.packet().json()
+        #expect(json.contains("\"callersAddress\" : \"0x176\""))
+        #expect(json.contains("\"protection\" : \"rwxp\""))
+        #expect(json.contains("\"time\" : \"2023-11-14T22:13:20.000Z\""))
+        #expect(json.contains("\"timeMilliseconds\" : 1700000000000"))
+        #expect(json.contains(Hex.encode(Samples.code.bytes)))
+        #expect(json.contains("\"/usr/sbin/sample-service\""))
+        #expect(!Samples.packet().json(pretty: false).contains("\n"))
+    }
+
+    @Test func `Receipts, signatures, forwards, updates and errors come back as they went`() throws {
+        let receipt = Receipt(id: Samples.packet().id, storedMilliseconds: 1_700_000_000_123, wasKnown: true)
+        #expect(try Receipt(encoded: receipt.encoded()) == receipt)
+        let signature = Signature(
+            tokens: [.init(bytes: Samples.callerWindow), .init(bytes: [1, 2], gap: 0...0), .init(bytes: [3], gap: 4...900)],
+            context: SignatureContext(transport: .udp, ports: [53, 1434], direction: .toService))
+        #expect(try Signature(encoded: signature.encoded()) == signature)
+        let conjunction = Signature(
+            tokens: [.init(bytes: Samples.callerWindow, masked: [3, 4, 9]), .init(bytes: [1, 2])], arrangement: .conjunction,
+            context: .any,
+            provenance: Provenance(strategy: .conjunction, samples: 7, reasons: ["every sample has them", "in no stable order"]))
+        #expect(try Signature(encoded: conjunction.encoded()) == conjunction)
+        let forward = ForwardedPacket(packet: Samples.packet(), reporter: "host-1", signature: signature)
+        #expect(try ForwardedPacket(encoded: forward.encoded()) == forward)
+        let own = SignatureUpdate(
+            signature: signature, revision: 1, origin: .site, createdMilliseconds: 1_700_000_000_000, lifetimeDays: 90,
+            proof: Proof(of: signature, samples: [Samples.code.bytes]))
+        var published = own
+        published.origin = .global(sequence: 7)
+        published.revision = 2
+        published.signature.context = .any
+        #expect(try SignatureUpdate(encoded: own.encoded()) == own)
+        #expect(try SignatureUpdate(encoded: published.encoded()) == published)
+        let list = SequencedUpdates(updates: [.init(sequence: 3, update: own), .init(sequence: 7, update: published)])
+        #expect(try SequencedUpdates(encoded: list.encoded()) == list)
+        #expect(try SequencedUpdates(encoded: []).updates.isEmpty)
+        let error = EpitopeError(.packetTooLarge, "it is too large", remedy: "make it smaller")
+        #expect(try EpitopeError(encoded: error.encoded()) == error)
+    }
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Signatures
+import TestSupport
+import Testing
+
+@Suite struct CallerWindowTests {
+    @Test func thePublishedVectorHoldsToTheByte() throws {
+        #expect(try CallerWindow.extract(from: Samples.code, callersAddress: Samples.callersAddress) == Samples.callerWindow)
+    }
+
+    @Test func slidesForwardOnlyAsFarAsItMust() throws {
+        let code = ExtractedCode(base: 0x1000, bytes: (0..<64).map { UInt8($0) }, isWholeRegion: true)
+        #expect(try CallerWindow.extract(from: code, callersAddress: 0x1020) == (0..<32).map { UInt8($0) })
+        #expect(try CallerWindow.extract(from: code, callersAddress: 0x1021) == (1..<33).map { UInt8($0) })
+        #expect(try CallerWindow.extract(from: code, callersAddress: 0x1005) == (0..<32).map { UInt8($0) })
+        #expect(try CallerWindow.extract(from: code, callersAddress: 0x1040) == (32..<64).map { UInt8($0) })
+    }
+
+    @Test func shortCodeIsTheWindowWhole() throws {
+        let code = ExtractedCode(base: 0x1000, bytes: [1, 2, 3], isWholeRegion: true)
+        #expect(try CallerWindow.extract(from: code, callersAddress: 0x1002) == [1, 2, 3])
+    }
+
+    @Test(arguments: [0xfff, 0x1000, 0x1041, UInt64.max])
+    func refusesACallerOutsideTheCode(address: UInt64) {
+        let code = ExtractedCode(base: 0x1000, bytes: Array(repeating: 1, count: 64), isWholeRegion: true)
+        let error = #expect(throws: EpitopeError.self) {
+            try CallerWindow.extract(from: code, callersAddress: address)
+        }
+        #expect(error?.code == .callerOutsideCode)
+    }
+}

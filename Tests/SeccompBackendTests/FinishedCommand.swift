@@ -1,4 +1,0 @@
-import TestSupport
-
-/// The tests' kind of command, in a file that doesn't know the backend's.
-typealias FinishedCommand = Command

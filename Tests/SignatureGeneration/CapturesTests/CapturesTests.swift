@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Captures
+import EpitopeModel
+import Foundation
+import StreamReassembly
+import TestSupport
+import Testing
+
+@Suite("Captures are read")
+struct CapturesTests {
+    private let frames = [
+        NetworkFrame.ipv4(1, 2, inside: 17, NetworkFrame.udpDatagram(from: 4000, to: 53, [1, 2, 3])),
+        NetworkFrame.tcp(from: (1, 5000), to: (2, 80), sequence: 1, Array("GET /".utf8)),
+    ]
+
+    private func read(_ path: String) throws -> (streams: [CapturedStream], summary: CaptureReader.Summary) {
+        var streams: [CapturedStream] = []
+        let summary = try CaptureReader.streams(in: path) {
+            streams.append($0)
+            return true
+        }
+        return (streams, summary)
+    }
+
+    @Test func givesTheStreamsOfAFile() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/a.pcap"
+        try Data(NetworkFrame.capture(frames, link: 101)).write(to: URL(fileURLWithPath: path))
+        let (streams, summary) = try read(path)
+        #expect(streams.map(\.bytes) == [[1, 2, 3], Array("GET /".utf8)])
+        #expect(streams[0].firstMilliseconds == 1_700_000_000_000)
+        #expect(summary.frames == 2 && !summary.isCutShort)
+    }
+
+    @Test func aFileThatIsBeingWrittenGivesWhatIsThere() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/a.pcap"
+        try Data(NetworkFrame.capture(frames, link: 101).dropLast(3)).write(to: URL(fileURLWithPath: path))
+        let (streams, summary) = try read(path)
+        #expect(streams.map(\.bytes) == [[1, 2, 3]])
+        #expect(summary.isCutShort)
+    }
+
+    @Test func theReaderCanStop() throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/a.pcap"
+        try Data(NetworkFrame.capture(frames, link: 101)).write(to: URL(fileURLWithPath: path))
+        var count = 0
+        try CaptureReader.streams(in: path) { _ in
+            count += 1
+            return false
+        }
+        #expect(count == 1)
+    }
+
+    @Test func aRingIsReadFromItsOldestFile() throws {
+        let folder = try TemporaryFolder()
+        for (index, name) in ["log.pcap.9", "log.pcap.10", "other"].enumerated() {
+            let path = folder.path + "/" + name
+            try Data(NetworkFrame.capture(frames, link: 101)).write(to: URL(fileURLWithPath: path))
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSince1970: 1000 + Double(index))], ofItemAtPath: path)
+        }
+        let ring = try CaptureReader.files(of: folder.path + "/log.pcap.*")
+        #expect(ring.map { $0.split(separator: "/").last } == ["log.pcap.9", "log.pcap.10"])
+        #expect(try CaptureReader.files(of: folder.path).count == 3)
+        #expect(try CaptureReader.files(of: ring[0]) == [ring[0]])
+    }
+
+    @Test func whatIsNoCaptureIsRefused() throws {
+        let folder = try TemporaryFolder()
+        let text = folder.path + "/a.txt"
+        try Data("no capture at all, just text".utf8).write(to: URL(fileURLWithPath: text))
+        let odd = folder.path + "/b.pcap"
+        try Data(NetworkFrame.capture(frames, link: 105)).write(to: URL(fileURLWithPath: odd))
+        for path in [text, odd, folder.path + "/missing"] {
+            let error = #expect(throws: EpitopeError.self) { try read(path) }
+            #expect(error?.code == .captureUnreadable)
+        }
+        let error = #expect(throws: EpitopeError.self) { try CaptureReader.files(of: folder.path + "/none*") }
+        #expect(error?.code == .captureUnreadable)
+    }
+
+    /// pcapng whose interface states an offset of 0xf6 << 56 seconds; found by fuzzing.
+    @Test func aTimeBeyondAllCalendarsIsMovedToTheirEnd() throws {
+        let bytes = try #require(
+            Hex.decode(
+                "0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000010000002c0000000100000000000400090001000900"
+                    + "00000e000800010000000000f600000000002c000000060000008c00000000000000a1fc0500785634126a0000006a000000"
+                    + "02000000000202000000000108004500005c00000000401100000a0000010a0000029c40059a004800000001020304050607"
+                    + "08090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f30313233343536373839"
+                    + "3a3b3c3d3e3f00008c000000"))
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/a.pcapng"
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        let (streams, summary) = try read(path)
+        #expect(summary.frames == 1)
+        // The year 0, or 9999.
+        #expect(streams.map { $0.firstMilliseconds / 1000 == -62_167_219_200 || $0.firstMilliseconds / 1000 == 253_402_300_799 } == [true])
+    }
+}

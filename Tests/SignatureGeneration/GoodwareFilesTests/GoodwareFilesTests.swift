@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Foundation
+import GoodwareFiles
+import GoodwareIndex
+import TestSupport
+import Testing
+
+/// Indexes are built from a folder that each test makes and removes.
+@Suite struct GoodwareFilesTests {
+    private func bytes(_ count: Int, seed: UInt64) -> [UInt8] {
+        var numbers = SeededGenerator(seed: seed)
+        return (0..<count).map { _ in UInt8.random(in: 0...255, using: &numbers) }
+    }
+
+    private func inFolder(_ body: (String) async throws -> Void) async throws {
+        let folder = NSTemporaryDirectory() + "/goodware-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder + "/corpus", withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try await body(folder)
+    }
+
+    private func write(_ bytes: [UInt8], _ path: String) throws {
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
+    }
+
+    private func code(_ body: () throws -> Void) -> String? {
+        do {
+            try body()
+            return nil
+        } catch { return (error as? EpitopeError)?.code.rawValue }
+    }
+
+    @Test func whatWasIndexedIsPresentAndForeignBytesAreAbsent() async throws {
+        try await inFolder { folder in
+            let first = bytes(40000, seed: 1)
+            let second = bytes(33, seed: 2)
+            try write(first, folder + "/corpus/first")
+            try write(second, folder + "/corpus/second")
+            let summary = try GoodwareBuilder.build(sources: [folder + "/corpus"], output: folder + "/index")
+            #expect(summary.files == 2)
+            #expect(summary.skipped.isEmpty)
+            let file = try GoodwareFile(path: folder + "/index")
+            try file.check()
+            #expect(file.sources == [folder + "/corpus"])
+            #expect(file.index.corpusBytes == 40033)
+            #expect(!file.index.absentWindows(in: first).contains(true))
+            #expect(!file.index.absentWindows(in: second).contains(true))
+            #expect(file.index.absentWindows(in: bytes(64, seed: 3)).contains(true))
+        }
+    }
+
+    @Test func anUpdateReadsWhatIsNewAndKeepsWhatIsGone() async throws {
+        try await inFolder { folder in
+            let (first, second) = (bytes(3000, seed: 1), bytes(3000, seed: 2))
+            try write(first, folder + "/corpus/first")
+            _ = try GoodwareBuilder.build(sources: [folder + "/corpus"], output: folder + "/index")
+            try FileManager.default.removeItem(atPath: folder + "/corpus/first")
+            try write(second, folder + "/corpus/second")
+            #expect(try GoodwareBuilder.update(folder + "/index").files == 1)
+            #expect(try GoodwareBuilder.update(folder + "/index").files == 0)
+            let file = try GoodwareFile(path: folder + "/index")
+            #expect(file.index.segments.count == 2)
+            #expect(!file.index.absentWindows(in: first).contains(true))
+            #expect(!file.index.absentWindows(in: second).contains(true))
+        }
+    }
+
+    @Test func whatIsCompressedIsIndexedToo() async throws {
+        try await inFolder { folder in
+            let text = bytes(20000, seed: 4).map { $0 & 3 }
+            try write(text, folder + "/corpus/text")
+            _ = try await Command.run("/usr/bin/gzip", [folder + "/corpus/text"])
+            _ = try GoodwareBuilder.build(sources: [folder + "/corpus"], output: folder + "/index")
+            let file = try GoodwareFile(path: folder + "/index")
+            #expect(!file.index.absentWindows(in: text).contains(true))
+            // Half of it is no longer an archive: what can be read is, and the file is reported.
+            let packed = try Data(contentsOf: URL(fileURLWithPath: folder + "/corpus/text.gz"))
+            try write(Array(packed.prefix(packed.count / 2)), folder + "/corpus/text.gz")
+            let summary = try GoodwareBuilder.build(sources: [folder + "/corpus"], output: folder + "/index")
+            #expect(summary.skipped.map(\.path) == [folder + "/corpus/text.gz"])
+        }
+    }
+
+    @Test func anIndexThatCannotBeTrustedIsRefused() async throws {
+        try await inFolder { folder in
+            try write(bytes(3000, seed: 1), folder + "/corpus/first")
+            let path = folder + "/index"
+            _ = try GoodwareBuilder.build(sources: [folder + "/corpus"], output: path)
+            let whole = Array(try Data(contentsOf: URL(fileURLWithPath: path)))
+            func opening(_ changed: [UInt8]) throws -> String? {
+                try write(changed, path)
+                return self.code { _ = try GoodwareFile(path: path) }
+            }
+            for place in [0, 16, 24, 40, whole.count - 1] {
+                var changed = whole
+                changed[place] ^= 0x41
+                #expect(try opening(changed) == "goodware-damaged")
+            }
+            for length in [0, 7, 63, 64, whole.count - 1] {
+                #expect(try opening(Array(whole.prefix(length))) == "goodware-damaged")
+            }
+            var newer = whole
+            newer[8] = 9
+            #expect(try opening(newer) == "goodware-version")
+            var filter = whole
+            filter[100] ^= 1
+            try write(filter, path)
+            #expect(code { try GoodwareFile(path: path).check() } == "goodware-damaged")
+            #expect(code { _ = try GoodwareFile(path: folder + "/none") } == "goodware-missing")
+            #expect(code { _ = try GoodwareBuilder.build(sources: [folder + "/none"], output: path) } == "goodware-missing")
+            #expect(
+                code { _ = try GoodwareBuilder.build(sources: [folder + "/corpus"], output: folder + "/none/index") }
+                    == "goodware-unwritable")
+        }
+    }
+}

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import GoodwareIndex
+import SignatureMaking
+import SignatureProving
+import Signatures
+import TestSupport
+import Testing
+
+@Suite("Signatures are proven before they are delivered")
+struct SignatureProverTests {
+    private let prover = SignatureProver(ProvingMaterial(goodware: nil, isGoodwareRequired: false))
+
+    private func code(_ seed: UInt8) -> [UInt8] {
+        var state = UInt32(seed) &* 2_654_435_761 &+ 12345
+        return (0..<96).map { _ in
+            state = state &* 1_664_525 &+ 1_013_904_223
+            return UInt8(truncatingIfNeeded: state >> 24)
+        }
+    }
+
+    private func sample(_ bytes: [UInt8]) -> Sample {
+        Sample(
+            code: ExtractedCode(base: 0x1000, bytes: bytes, isWholeRegion: true), callersAddress: 0x1000 + 64,
+            architecture: .x86_64, context: .any)
+    }
+
+    private func window(_ bytes: [UInt8]) -> Signature {
+        Signature(tokens: [.init(bytes: Array(bytes[32..<64]))], context: .any)
+    }
+
+    @Test func onePacketGivesAProvenSignature() throws {
+        let outcome = prover.prove([sample(code(1))], given: window(code(1)))
+        let proven = try #require(outcome.proven.first)
+        #expect(proven.signature.matches(code(1)))
+        #expect(!proven.signature.matches(code(2)))
+        #expect(proven.proof.passed)
+        #expect(
+            Set(proven.proof.checks.map(\.name)).isSuperset(of: [
+                "well-formed", "matches-samples", "long-enough", "not-fill", "absent-from-goodware", "on-the-wire",
+                "no-benign-flow", "engine-suricata", "cost",
+            ]))
+    }
+
+    @Test func withoutGoodwareThatIsRequiredNothingIsProven() {
+        let strict = SignatureProver(ProvingMaterial(goodware: nil))
+        let outcome = strict.prove([sample(code(1))], given: window(code(1)))
+        #expect(outcome.proven.isEmpty)
+        let failed = outcome.failed?.proof.checks.filter { $0.outcome == .failed }.map(\.name)
+        #expect(failed == ["absent-from-goodware"])
+    }
+
+    @Test func fillIsNeverProven() {
+        let fill = [UInt8](repeating: 0x90, count: 96)
+        let outcome = prover.prove([sample(fill)], given: window(fill))
+        #expect(outcome.proven.isEmpty)
+        #expect(outcome.failed?.proof.passed == false)
+    }
+
+    @Test func missingNoMoreThanTheNoiseShareIsSaid() throws {
+        let outcome = prover.prove(
+            [sample(code(1)), sample(code(1)), sample([UInt8](repeating: 0, count: 96))], given: window(code(1)))
+        let check = try #require(outcome.proven.first?.proof.checks.first { $0.name == "matches-samples" })
+        #expect(check.outcome == .passed)
+        #expect(check.detail.contains("2 of 3") && check.detail.contains("within the noise share"))
+    }
+
+    @Test func missingMoreThanTheNoiseShareFails() {
+        let blank = sample([UInt8](repeating: 0, count: 96))
+        let outcome = prover.prove([sample(code(1)), blank, blank], given: window(code(1)))
+        #expect(outcome.proven.isEmpty)
+        let check = outcome.failed?.proof.checks.first { $0.name == "matches-samples" }
+        #expect(check?.outcome == .failed)
+    }
+
+    @Test func aSignatureWithoutItsPacketsIsProvenAsFarAsThatGoes() {
+        let proof = prover.proof(of: window(code(1)))
+        #expect(proof.passed)
+        #expect(!proof.checks.contains { $0.name == "matches-samples" })
+    }
+
+    @Test func anIndexProvesWhatGoodwareDoesNotHold() throws {
+        let prover = SignatureProver(ProvingMaterial(index: GoodwareIndex(of: [code(2) + code(3)])))
+        let outcome = prover.prove([sample(code(1))], given: window(code(1)))
+        let check = try #require(outcome.proven.first?.proof.checks.first { $0.name == "absent-from-goodware" })
+        #expect(check.outcome == .passed)
+    }
+
+    /// An allergy attack: a reporter sends ordinary program bytes.
+    @Test func whatGoodwareHoldsIsNeverProven() {
+        let prover = SignatureProver(ProvingMaterial(index: GoodwareIndex(of: [code(2) + code(1) + code(3)])))
+        let outcome = prover.prove([sample(code(1))], given: window(code(1)))
+        #expect(outcome.proven.isEmpty)
+        let failed = outcome.failed?.proof.checks.filter { $0.outcome == .failed }.map(\.name)
+        #expect(failed == ["absent-from-goodware"])
+    }
+
+    @Test func whereTheCallIsGoodwareTheRestOfTheCodeSpeaks() throws {
+        let whole = code(1)
+        let prover = SignatureProver(ProvingMaterial(index: GoodwareIndex(of: [code(2) + Array(whole[28..<68])])))
+        let proven = try #require(prover.prove([sample(whole)], given: window(whole)).proven.first)
+        #expect(proven.signature.id != window(whole).id)
+        #expect(proven.signature.matches(whole))
+        #expect(!proven.signature.matches(Array(whole[28..<68])))
+        #expect(proven.signature.provenance != nil)
+    }
+}

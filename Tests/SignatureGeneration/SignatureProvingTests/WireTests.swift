@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Foundation
+import GoodwareFiles
+import GoodwareIndex
+import SignatureMaking
+import SignatureProving
+import Signatures
+import TestSupport
+import Testing
+
+/// What captures and the goodware's own files say of a signature. All bytes are random data.
+@Suite("Captures and corpora decide") struct WireTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    private func bytes(_ count: Int, seed: UInt64) -> [UInt8] {
+        var random = SeededGenerator(seed: seed)
+        return (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+    }
+
+    /// Code whose call lies near its end, sent to a web server.
+    private func sample(_ code: [UInt8]) -> Sample {
+        Sample(
+            code: ExtractedCode(base: 0x1000, bytes: code, isWholeRegion: true), callersAddress: 0x1000 + UInt64(code.count - 8),
+            architecture: .x86_64, context: SignatureContext(transport: .tcp, ports: [80], direction: .toService))
+    }
+
+    private func window(_ code: [UInt8]) -> Signature {
+        Signature(tokens: [.init(bytes: Array(code[(code.count - 40)..<(code.count - 8)]))], context: .any)
+    }
+
+    /// A capture of one stream to each port.
+    private func capture(_ name: String, _ streams: [(port: UInt16, bytes: [UInt8])]) throws -> String {
+        let path = folder.path + "/" + name
+        let frames = streams.enumerated().flatMap { index, stream in
+            let client = (host: UInt8(1), port: UInt16(40000 + index))
+            return [
+                NetworkFrame.tcp(from: client, to: (2, stream.port), sequence: 0, flags: .syn),
+                NetworkFrame.tcp(from: client, to: (2, stream.port), sequence: 1, stream.bytes),
+            ]
+        }
+        try Data(NetworkFrame.capture(frames, link: 101)).write(to: URL(fileURLWithPath: path))
+        return path
+    }
+
+    /// With an index of goodware that holds none of the code.
+    private func prover(captures: [String] = [], benign: [String] = []) -> SignatureProver {
+        SignatureProver(
+            ProvingMaterial(index: GoodwareIndex(of: [bytes(3000, seed: 99)]), captures: captures, benignCaptures: benign))
+    }
+
+    private func outcome(_ name: String, _ proof: Proof?) -> Proof.Check.Outcome? {
+        proof?.checks.first { $0.name == name }?.outcome
+    }
+
+    @Test func encodedCodeGetsItsSignatureFromTheDecoder() throws {
+        let code = bytes(400, seed: 1)
+        let stream = bytes(100, seed: 2) + code[..<120] + code[120...].map { $0 ^ 0x5a }
+        let ring = try capture("log.pcap", [(80, bytes(300, seed: 3)), (80, stream)])
+        let proven = try #require(prover(captures: [ring]).prove([sample(code)], given: window(code)).proven.first)
+        #expect(proven.signature.matches(stream))
+        #expect(proven.signature.matches(Array(code[..<120])))
+        #expect(outcome(CheckName.onTheWire, proven.proof) == .passed)
+    }
+
+    @Test func whatTheRuleWouldNotSeeIsNoEvidence() throws {
+        let code = bytes(400, seed: 1)
+        let ring = try capture("log.pcap", [(8080, code)])
+        let proven = try #require(prover(captures: [ring]).prove([sample(code)], given: window(code)).proven.first)
+        #expect(proven.signature.id == window(code).id)
+        #expect(outcome(CheckName.onTheWire, proven.proof) == .notChecked)
+    }
+
+    @Test func aRingThatGrowsIsReadAgain() throws {
+        let code = bytes(400, seed: 1)
+        let ring = try capture("log.pcap", [(80, bytes(300, seed: 3))])
+        let prover = prover(captures: [ring])
+        for _ in 0..<2 {
+            let proof = prover.prove([sample(code)], given: window(code)).proven.first?.proof
+            #expect(outcome(CheckName.onTheWire, proof) == .notChecked)
+        }
+        _ = try capture("log.pcap", [(80, bytes(300, seed: 3)), (80, code)])
+        let proof = prover.prove([sample(code)], given: window(code)).proven.first?.proof
+        #expect(outcome(CheckName.onTheWire, proof) == .passed)
+    }
+
+    @Test func aBenignFlowThatMatchesForbidsIt() throws {
+        let code = bytes(60, seed: 4)
+        let benign = try capture("benign.pcap", [(25, bytes(50, seed: 5) + code)])
+        let outcome = prover(benign: [benign]).prove([sample(code)], given: window(code))
+        #expect(outcome.proven.isEmpty)
+        #expect(self.outcome(CheckName.noBenignFlow, outcome.failed?.proof) == .failed)
+        // Only a part of it is benign: the rest still speaks.
+        let longer = bytes(400, seed: 6)
+        let part = try capture("part.pcap", [(25, Array(longer[350...]))])
+        let proven = try #require(prover(benign: [part]).prove([sample(longer)], given: window(longer)).proven.first)
+        #expect(!proven.signature.matches(Array(longer[350...])))
+    }
+
+    @Test func benignTrafficThatCannotBeReadForbidsAll() {
+        let code = bytes(200, seed: 4)
+        let outcome = prover(benign: [folder.path + "/none"]).prove([sample(code)], given: window(code))
+        #expect(outcome.proven.isEmpty)
+        #expect(self.outcome(CheckName.noBenignFlow, outcome.failed?.proof) == .failed)
+    }
+
+    /// Variants of one attack, with nothing in common but tokens shorter than the index's windows.
+    private func variants(_ tokens: [[UInt8]], _ count: Int) -> [Sample] {
+        (0..<count).map { index in
+            let fill = bytes(600, seed: UInt64(100 + index))
+            return sample(
+                tokens.enumerated().reduce([]) { $0 + fill[($1.offset * 150)..<($1.offset * 150 + 90 + index)] + $1.element } + fill[450...]
+            )
+        }
+    }
+
+    @Test(arguments: [[12, 11, 13], [18]]) func whatTheIndexCannotSpeakOfIsSoughtInTheCorpus(lengths: [Int]) throws {
+        let corpus = folder.path + "/corpus"
+        try FileManager.default.createDirectory(atPath: corpus, withIntermediateDirectories: false)
+        try Data(bytes(5000, seed: 7)).write(to: URL(fileURLWithPath: corpus + "/first"))
+        _ = try GoodwareBuilder.build(sources: [corpus], output: folder.path + "/index")
+        let goodware = try GoodwareFile(path: folder.path + "/index")
+        let tokens = lengths.enumerated().map { bytes($1, seed: UInt64(8 + $0)) }
+        let samples = variants(tokens, 6)
+        let prover = SignatureProver(ProvingMaterial(goodware: goodware))
+        let proven = try #require(prover.prove(samples, given: window(samples[0].code.bytes)).proven.first)
+        #expect(samples.allSatisfy { proven.signature.matches($0.code.bytes) })
+        #expect(proven.proof.checks.first { $0.name == CheckName.absentFromGoodware }?.detail.contains("sought itself") == true)
+
+        try Data(tokens.reduce([]) { $0 + bytes(40, seed: 11) + $1 }).write(to: URL(fileURLWithPath: corpus + "/second"))
+        let outcome = prover.prove(samples, given: window(samples[0].code.bytes))
+        #expect(!outcome.proven.contains { $0.signature.id == proven.signature.id })
+        for item in outcome.proven { #expect(!item.signature.matches(tokens.reduce([]) { $0 + bytes(40, seed: 11) + $1 })) }
+    }
+
+    @Test func aClusterOfTwoAttacksGetsASignatureForEach() throws {
+        let (one, other) = (bytes(300, seed: 20), bytes(300, seed: 21))
+        let samples = [one, one, other, one, other, other].map(sample)
+        let proven = prover().prove(samples, given: window(one)).proven
+        #expect(proven.count == 2)
+        for code in [one, other] { #expect(proven.contains { $0.signature.matches(code) }) }
+        #expect(proven.allSatisfy { $0.proof.passed })
+    }
+}

@@ -1,2 +1,0 @@
-import SignatureProving
-import Testing

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import EpitopeModel
+import Foundation
+import KernelBackend
+import Synchronization
+import TestSupport
+
+/// The matrix of calls from unbacked memory against the kernel backend that denies, for a machine of its own: Debian's
+/// kernel in qemu, where security hooks run. Prints a line a case and ends with `RESULT ok=N failed=N`.
+///
+///     kernel-matrix [PLACE...]
+@main enum KernelMatrix {
+    /// At the second level the same programs are attached otherwise: not every place with every call again.
+    static func cases(_ level: ProtectionLevel) -> [StubCase] {
+        let matrix = StubCase.all(
+            places: StubCase.places + ["written-by-device"], calls: StubCase.calls + ["write", "writev", "sendfile", "splice", "ring"])
+        let others = ["pwritev2", "submit", "sendmsg-copy", "sendmmsg-copy", "sendmmsg-self"] + StubCase.rings.filter { $0 != "ring" }
+        return matrix.filter { level == .hooks || $0.place == "anonymous" || $0.call == "send" || $0.call == "exec" }
+            + StubCase.all(places: StubCase.rarePlaces, calls: ["send"])
+            + StubCase.all(places: ["anonymous"], calls: others)
+            + StubCase.modes.flatMap { mode in StubCase.forms.map { StubCase(form: $0, place: "anonymous", call: "send", mode: mode) } }
+            + ["exec", "connect", "bind"].map { StubCase(form: "int80", place: "low", call: $0) }
+            + StubCase.starts.map { StubCase(form: "library", place: "anonymous", call: $0) }
+    }
+
+    static func main() async throws {
+        let support = KernelSupport.current
+        say("level \(support.level.rawValue): \(support.reason)")
+        // The best level, then the one that needs no security module.
+        for level in [support.level, .functions] { try await run(at: level) }
+        say("RESULT ok=\(ok.load(ordering: .relaxed)) failed=\(failed.load(ordering: .relaxed))")
+    }
+
+    private static let ok = Atomic(0)
+    private static let failed = Atomic(0)
+
+    private static func count(_ isRight: Bool) -> String {
+        if isRight { ok.add(1, ordering: .relaxed) } else { failed.add(1, ordering: .relaxed) }
+        return isRight ? "ok" : "FAILED"
+    }
+
+    private static func run(at level: ProtectionLevel) async throws {
+        let backend = try KernelBackend(level: level)
+        let reports = Mutex<[StalledCall]>([])
+        let collecting = Task { for await call in backend.stalledCalls { reports.withLock { $0.append(call) } } }
+        let notices = Task { for await notice in backend.notices { say("notice \(notice)") } }
+        let asked = Array(CommandLine.arguments.dropFirst())
+        for test in cases(level) where asked.isEmpty || asked.contains(test.place) {
+            let receiver = Receiver(datagrams: test.sendsDatagrams)
+            let run = try await Fixtures.run("call-stub", test.arguments(port: receiver.port))
+            let problems = try await problems(test, run, receiver, reports)
+            say("\(count(problems.isEmpty)) \(level.rawValue) \(test) \(problems.joined(separator: "; "))")
+        }
+        let bare = StubCase(form: "direct", place: "bare-stack", call: "send")
+        let program = try ExecutableStackProgram(of: Fixtures.path("call-stub"), at: "/tmp/bare-\(level.rawValue)")
+        let receiver = Receiver(datagrams: true)
+        let run = try await Command.run(program.path, bare.arguments(port: receiver.port), environment: Fixtures.environment)
+        let found = try await problems(bare, run, receiver, reports)
+        say("\(count(found.isEmpty)) \(level.rawValue) \(bare) \(found.joined(separator: "; "))")
+        for injection in InjectionCase.all {
+            let receiver = Receiver(datagrams: true)
+            let run = try await Fixtures.run("inject-stub", [injection.way, injection.place, String(receiver.port)])
+            let test = StubCase(form: "direct", place: injection.place == "text" ? "written-page" : "anonymous", call: "send")
+            let problems = try await problems(test, run, receiver, reports)
+            say("\(count(problems.isEmpty)) \(level.rawValue) \(injection) \(problems.joined(separator: "; "))")
+        }
+        try await narrowPrograms(level)
+        try await polledRing(level, backend)
+        try await busyAddressSpace(level)
+        for (name, arguments) in [("bench", ["100"]), ("repeat", ["50"])] {
+            let receiver = Receiver(datagrams: true)
+            let run = try await Fixtures.run("call-stub", [name] + arguments + [String(receiver.port)])
+            let arrived = receiver.arrivals(datagrams: true)
+            let isRight = name == "bench" ? arrived == 100 : arrived == 0 && run.output == "denied 50\n"
+            say("\(count(isRight)) \(level.rawValue) \(name): \(arrived) arrived, \(run.output)")
+        }
+        say("statistics \(backend.statistics)")
+        backend.stop()
+        collecting.cancel()
+        notices.cancel()
+    }
+
+    /// What is wrong with the report of a run, with its result, or with what arrived.
+    static func problems(
+        _ test: StubCase, _ run: Command, _ receiver: Receiver, _ reports: borrowing Mutex<[StalledCall]>
+    ) async throws -> [String] {
+        var problems: [String] = []
+        let announced = Announcement(run.output)
+        var report: StalledCall?
+        for _ in 0..<100 where report == nil {
+            report = reports.withLock { $0.first { $0.callersAddress == announced.callersAddress } }
+            if report == nil { try await Task.sleep(for: .milliseconds(10)) }
+        }
+        guard let report else {
+            return ["no report of \(announced.callersAddress.map { String($0, radix: 16) } ?? "?"); \(run.output) \(run.errors)"]
+        }
+        let isOfOther = StubCase.starts.contains(test.call)
+        if !isOfOther, report.process.processID != announced.processID { problems.append("process \(report.process.processID)") }
+        let base = announced.base ?? 0
+        if let offset = report.code.offset(of: base) {
+            if Array(report.code.bytes[offset...].prefix(announced.code.count)) != announced.code { problems.append("other code") }
+        } else {
+            problems.append("no code")
+        }
+        if report.evidence.first?.kind != test.kind { problems.append("evidence \(report.evidence)") }
+        let sendsItself = test.call.hasSuffix("-copy") || test.call.hasSuffix("-self")
+        if sendsItself, !report.evidence.contains(where: { $0.kind == .sendsItself }) { problems.append("doesn't send itself") }
+        let arrived = receiver.arrivals(datagrams: test.sendsDatagrams)
+        if test.isMemoryFile {
+            if report.action != .watched { problems.append("action \(report.action)") }
+        } else {
+            if report.action != .blocked { problems.append("action \(report.action)") }
+            // A request's result is in its ring; of what a library started, its child has it.
+            let tellsResult = !isOfOther && test.call != "submit" && (!test.call.hasPrefix("ring") || test.call == "ring-setup")
+            if tellsResult, announced.errno != EPERM { problems.append("result: \(run.output.suffix(40))") }
+            if arrived != 0 { problems.append("\(arrived) arrived") }
+        }
+        if test.call.hasPrefix("ring"), test.call != "ring-setup",
+            report.arguments.peer != SocketEndpoint(address: "127.0.0.1", port: receiver.port)
+        {
+            problems.append("peer \(String(describing: report.arguments.peer))")
+        }
+        return problems
+    }
+
+    /// A 32-bit program counts how many of its four calls were denied; the page comes from mmap, then from ipc.
+    private static func narrowPrograms(_ level: ProtectionLevel) async throws {
+        for arguments in [[], ["segment"]] {
+            let run = try await Command.run(Fixtures.path("narrow"), arguments)
+            say("\(count(run.status == 4)) \(level.rawValue) 32-bit program \(arguments): \(run.status) denied")
+        }
+    }
+
+    /// What a thread of the kernel's takes by itself from a ring that the program's own image made: it passes and is counted;
+    /// policy can have it denied.
+    private static func polledRing(_ level: ProtectionLevel, _ backend: KernelBackend) async throws {
+        for (policy, expected) in [(Policy.default, 1), (Policy(blockAt: 10, reportAt: 10), 0)] {
+            try backend.set(policy)
+            let before = backend.statistics.unattributable
+            let receiver = Receiver(datagrams: true)
+            let run = try await Fixtures.run("call-stub", ["direct", "anonymous", "ring-poll", String(receiver.port)])
+            let arrived = receiver.arrivals(datagrams: true)
+            let counted = backend.statistics.unattributable - before
+            let isRight = run.status == 0 && arrived == expected && counted > 0
+            say("\(count(isRight)) \(level.rawValue) polled ring, blocking at \(policy.blockAt): \(arrived) arrived, \(counted) counted")
+        }
+        try backend.set(.default)
+    }
+
+    /// Two threads change the address space without a pause: not one call passes.
+    private static func busyAddressSpace(_ level: ProtectionLevel) async throws {
+        let receiver = Receiver(datagrams: true)
+        let run = try await Fixtures.run("call-stub", ["churn", "100", String(receiver.port)])
+        let arrived = receiver.arrivals(datagrams: true)
+        say(
+            "\(count(arrived == 0 && run.output.hasSuffix("denied 100\n"))) \(level.rawValue) busy address space: \(arrived) arrived, \(run.output)"
+        )
+    }
+
+    private static func say(_ text: String) {
+        FileHandle.standardOutput.write(Data("\(text)\n".utf8))
+    }
+}

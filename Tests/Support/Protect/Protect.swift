@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import EpitopeModel
+import Glibc
+import SeccompBackend
+
+/// Runs a command under the backend, or supervises containers (`protect --listen PATH`), and nothing else: for tests that
+/// need it in a process of its own, such as without root's rights, or to end it.
+@main enum Protect {
+    static func main() async {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        guard let name = arguments.first else { exit(97) }
+        do {
+            if name == "--listen", arguments.count == 2 { return try await supervise(arguments[1]) }
+            let backend = try SeccompBackend.launch(Command(name, Array(arguments.dropFirst())), forwardsSignals: true)
+            let reports = Task {
+                for await call in backend.stalledCalls {
+                    say("\(call.action.rawValue) \(call.call.rawValue) 0x\(String(call.callersAddress, radix: 16)) \(call.evidence)")
+                }
+            }
+            let notices = Task { for await notice in backend.notices { say("notice \(notice)") } }
+            let status = await backend.exitStatus()
+            await backend.allEnded()
+            await reports.value
+            await notices.value
+            exit(status.shellCode)
+        } catch {
+            say("\(error)")
+            exit(96)
+        }
+    }
+
+    /// Until it is ended from outside.
+    private static func supervise(_ path: String) async throws {
+        let agent = try SeccompAgent(.init(path: path))
+        say("listening at \(path)", to: 1)
+        for await call in agent.stalledCalls { say("\(call.action.rawValue) \(call.call.rawValue)") }
+    }
+
+    private static func say(_ text: String, to descriptor: Int32 = 2) {
+        let line = "\(text)\n"
+        _ = line.withCString { write(descriptor, $0, strlen($0)) }
+    }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+public import Foundation
+
+/// Ordinary work by an ordinary program: a script of `Fixtures/Workloads`.
+public struct Workload: Sendable, CustomStringConvertible {
+    /// What a program does that looks like an attack, and which an excuse is shipped for.
+    public struct Alarm: Hashable, Sendable {
+        public var program: String
+        public var kind: EvidenceKind
+
+        public init(program: String, kind: EvidenceKind) {
+            self.program = program
+            self.kind = kind
+        }
+    }
+
+    public var name: String
+    /// What is seen of it; `Fixtures/Workloads/EXCUSES.md` says why.
+    public var alarms: Set<Alarm>
+
+    public var description: String { name }
+
+    init(_ name: String, alarms: [Alarm] = []) {
+        self.name = name
+        self.alarms = Set(alarms)
+    }
+
+    public static let all = [
+        Workload("pipeline"), Workload("python3"), Workload("python3-cffi"), Workload("perl"), Workload("ruby"), Workload("php"),
+        Workload("node"), Workload("java"), Workload("erlang"), Workload("go"), Workload("git"), Workload("curl"),
+        Workload("nginx"), Workload("redis-server"), Workload("postgres"), Workload("sshd"), Workload("qemu-user"),
+        Workload("namespaces"), Workload("runc"), Workload("apt"), Workload("firefox"), Workload("chromium"),
+        // Code that these make at run time calls the C library itself, as injected code does.
+        Workload("luajit", alarms: [Alarm(program: "luajit", kind: .libraryCall)]),
+        Workload("sbcl", alarms: [Alarm(program: "sbcl", kind: .libraryCall)]),
+        Workload("mono", alarms: [Alarm(program: "mono", kind: .libraryCall)]),
+    ]
+
+    public var script: String {
+        "\(PackageFolder.path)/Fixtures/Workloads/\(name).sh"
+    }
+
+    /// The command that does the work in an empty folder.
+    public func command(in folder: String) -> [String] { ["/bin/bash", script, folder] }
+
+    /// Does it, by itself.
+    public func run(in folder: String, environment: [String: String] = [:]) async throws -> Command {
+        try await Command.run("/bin/bash", [script, folder], environment: environment)
+    }
+
+    /// Whether what it needs isn't to be had here; then it is said on the screen.
+    public func isLeftOut(_ run: Command) -> Bool {
+        guard run.status == 77 else { return false }
+        print("left out: \(name): \(run.errors.trimmingCharacters(in: .whitespacesAndNewlines))")
+        return true
+    }
+}

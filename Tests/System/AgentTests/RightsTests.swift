@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AgentLifeCycle
+import EpitopeModel
+import Foundation
+import TestSupport
+import Testing
+
+extension AgentTests {
+    /// What the agent may do once it works, and that it is enough for its reports.
+    @Suite struct RightsTests {
+        static let kept: Capabilities = [.traceProcesses, .readAnyFile, .signal]
+
+        /// Started by hand as root, and with the unit's rights alone: afterwards both have the same.
+        @Test(arguments: [false, true]) func whatIsNotNeededIsGivenUpAndReportsAreWhole(byTheUnit: Bool) async throws {
+            let place = try await Place()
+            // What it was started with makes no difference: mask, loader's and runtime's variables.
+            let library = "/usr/lib/x86_64-linux-gnu/libpcap.so.0.8"
+            try #require(access(library, R_OK) == 0, "this test preloads \(library), which the build needs")
+            let surroundings = [
+                "/bin/sh", "-c", "umask 0; exec \"$@\"", "sh", "/usr/bin/env", "LD_PRELOAD=\(library)", "SWIFT_BACKTRACE=enable=yes",
+                "XDG_STATE_HOME=/nowhere", "PATH=/nowhere", "TERM=dumb",
+            ]
+            let agent = try await place.agent(before: (byTheUnit ? ["/usr/bin/setpriv"] + Unit.rights() : []) + surroundings)
+            try checkSurroundings(of: agent)
+            try await eventually("its word") { FileManager.default.fileExists(atPath: place.state + "/agent.json") }
+            try await checkFiles(of: place)
+            let status = try String(contentsOfFile: "/proc/\(agent.identifier)/status", encoding: .utf8)
+            let rights = try #require(PrivilegeDrop.Rights(status: status))
+            let release = try String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8)
+            #expect(rights.areOnly(.afterLoading(kernelRelease: release)), "\(status)")
+            #expect(rights.bounding.isEmpty, "\(status)")
+            // Every thread, not just the first.
+            for thread in try FileManager.default.contentsOfDirectory(atPath: "/proc/\(agent.identifier)/task") {
+                guard let status = try? String(contentsOfFile: "/proc/\(agent.identifier)/task/\(thread)/status", encoding: .utf8) else {
+                    continue
+                }
+                #expect(PrivilegeDrop.Rights(status: status)?.areOnly(.afterLoading(kernelRelease: release)) == true, "\(status)")
+            }
+
+            // A program of a package, and one that its user alone may read; both another user's.
+            let own = NSTemporaryDirectory() + "epitope-test-" + UUID().uuidString
+            try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: false)
+            defer { try? FileManager.default.removeItem(atPath: own) }
+            try await place.shell(
+                "cp \(PythonStub.program) \(own)/service && chown -R 65534:65534 \(own) && chmod 700 \(own) \(own)/service")
+            for program in [PythonStub.program, own + "/service"] {
+                let receiver = Receiver(datagrams: true)
+                let service = try RunningProcess(PythonStub.words(program, port: receiver.port))
+                let port = try await service.line(with: "listening").split(separator: " ").last.flatMap { UInt16($0) }
+                try await service.line(with: "result 92")
+                try await eventually("its packet") {
+                    place.events.contains { $0.event == "spooled" } && !place.reported(of: service.identifier).isEmpty
+                }
+                try await eventually("its packet in the spool") { (try? await place.packet(of: service.identifier)) != nil }
+                let process = try await place.packet(of: service.identifier).parameters.process
+                let path = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(service.identifier)/exe")
+                let hash = try await Command.run("/usr/bin/sha256sum", [path]).output.prefix(64)
+                #expect(process.executable?.path == path)
+                #expect(process.executable?.sha256 == String(hash))
+                #expect(
+                    (process.executable?.package != nil) == (program == PythonStub.program), "\(String(describing: process.executable))")
+                #expect(process.userID == 65534)
+                #expect(process.userName == "nobody")
+                #expect(process.listening.contains { $0.local.port == port })
+            }
+            #expect(try await agent.end() == 0)
+        }
+
+        private func checkSurroundings(of agent: RunningProcess) throws {
+            let environment = try #require(FileManager.default.contents(atPath: "/proc/\(agent.identifier)/environ"))
+            let variables = environment.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+            #expect(Set(variables) == ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=dumb"])
+            #expect(try !String(contentsOfFile: "/proc/\(agent.identifier)/maps", encoding: .utf8).contains("libpcap"))
+        }
+
+        /// What it writes is for root alone.
+        private func checkFiles(of place: Place) async throws {
+            for name in [""] + (try FileManager.default.contentsOfDirectory(atPath: place.state)) {
+                var status = stat()
+                guard lstat(place.state + "/" + name, &status) == 0 else { continue }
+                #expect(status.st_mode & 0o077 == 0 && status.st_uid == 0, "\(name): mode \(String(status.st_mode, radix: 8))")
+            }
+            let modes = try await place.shell("stat -c '%a %U' \(place.pins) \(place.pins)/*").output.split(separator: "\n")
+            #expect(modes.first == "700 root" && modes.dropFirst().allSatisfy { $0 == "600 root" }, "\(modes)")
+        }
+    }
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Foundation
+import TestSupport
+import Testing
+
+extension AgentTests {
+    /// One agent after the other, while a process makes a call from unbacked memory every few milliseconds, each from a place
+    /// of its own: every one is reported.
+    @Suite struct TakeOverTests {
+        @Test func nothingIsLostFromOneAgentToTheNext() async throws {
+            let place = try await Place()
+            let receiver = Receiver(datagrams: true)
+            let first = try await place.agent()
+            // Ended when all that is to happen has happened.
+            let series = try RunningProcess([Fixtures.path("call-series"), "1000", "100", "\(receiver.port)"])
+            func more(than count: Int) async throws {
+                try await eventually("reports by the next agent", seconds: 60) { place.reported(of: series.identifier).count > count }
+            }
+            try await more(than: 10)
+
+            // Replaced while it works: at any moment one of both judges.
+            let second = try await place.agent(["--replace"])
+            #expect(try await eventuallyEnds(first) == 0, "\(first.errors)")
+            #expect(try await place.held().allSatisfy { $0.hasPrefix("map-") || $0.hasPrefix("program-2-") })
+            try await more(than: place.reported(of: series.identifier).count)
+
+            // Restarted: for a while nobody reads.
+            #expect(try await second.end(SIGUSR1) == 0, "\(second.errors)")
+            let alone = try await place.status()
+            #expect(alone.status == 4, "\(alone.output)")
+            #expect(alone.output.contains("in force without one since"), "\(alone.output)")
+            let third = try await place.agent()
+            let read = place.reported(of: series.identifier)
+            #expect(read.count == Set(read).count, "each was reported once, by one agent or the other")
+            try await more(than: read.count)
+
+            // Killed.
+            #expect(try await third.end(SIGKILL) == 128 + SIGKILL)
+            #expect(try await place.status().status == 4)
+            #expect(!series.hasEnded, "the last change came too late to be one")
+            // Its number is another process's by now, which gains nothing by that.
+            let heir = try await runAs(third.identifier, [Fixtures.path("call-stub"), "direct", "anonymous", "send", "\(receiver.port)"])
+            let fourth = try await place.agent()
+            #expect(try await place.status().status == 0)
+            try await more(than: place.reported(of: series.identifier).count)
+            try await series.end()
+            let calls = series.output.split(separator: "\n").count
+            // It may have been ended between a call and its line.
+            try? await eventually("all reports", seconds: 60) { Set(place.reported(of: series.identifier)).count >= calls }
+            #expect((calls...calls + 1).contains(Set(place.reported(of: series.identifier)).count))
+            if heir { #expect(place.reported(of: third.identifier).count == 1) }
+            // What the killed one had under way is in the log twice, and in the spool once.
+            let packets = place.events.filter { $0.event == "spooled" }.compactMap(\.packet)
+            #expect(packets.count == Set(packets).count)
+            #expect(packets.count >= calls)
+            #expect(try await place.status().output.contains("dropped 0"))
+            #expect(try await fourth.end() == 0)
+            #expect(try await place.held().isEmpty)
+        }
+
+        /// Runs a program until it had a number. `false`: this kernel doesn't let the next number be chosen.
+        private func runAs(_ number: pid_t, _ words: [String]) async throws -> Bool {
+            let next = "/proc/sys/kernel/ns_last_pid"
+            guard access(next, W_OK) == 0 else {
+                print("the agent's number is not given to another process: this kernel has no \(next)")
+                return false
+            }
+            let loop = """
+                for try in $(seq 200); do echo \(number - 1) >\(next); "$@" >/dev/null & [ $! = \(number) ] && wait && exit 0; wait; done; exit 1
+                """
+            let run = try await Command.run("/bin/sh", ["-c", loop, "sh"] + words, environment: Fixtures.environment)
+            try #require(run.status == 0, "other processes always came first")
+            return true
+        }
+
+        private func eventuallyEnds(_ agent: RunningProcess) async throws -> Int32? {
+            try await eventually("the end of an agent") { agent.hasEnded }
+            return agent.status
+        }
+
+        /// A newer version may lay out an event in another way: what it can't read it counts.
+        @Test func reportsOfAnotherVersionAreCounted() async throws {
+            let place = try await Place()
+            let first = try await place.agent()
+            try await first.end(SIGKILL)
+            _ = try await Fixtures.run("call-stub", ["direct", "anonymous", "send", "\(Receiver(datagrams: true).port)"])
+            try await place.shell("cd \(place.pins) && mv map-events-* map-events-00000000 && mv map-agents-* map-agents-00000000")
+            let status = try await place.status()
+            #expect(status.status == 4)
+            #expect(status.output.contains("reports of another version"), "\(status.output)")
+            let second = try await place.agent()
+            #expect(try await place.held().contains { $0.hasSuffix("-00000000") } == false)
+            try await eventually("word of them") {
+                second.errors.contains("that an earlier version of the agent left can't be read by this one")
+            }
+            try await second.end()
+        }
+    }
+}

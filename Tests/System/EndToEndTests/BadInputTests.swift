@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Foundation
+import GRDB
+import PacketCoding
+import TestSupport
+import Testing
+
+/// What a person sees who gives a command what it can't use: a stable code, what to do, status 1, nothing changed.
+@Suite struct BadInputTests {
+    @Test func tokensWorkOnceWholeAndInTime() async throws {
+        let center = try await Center()
+        try await center.serve()
+        let token = try await center.token("host-1")
+        #expect(try await Host().enroll(at: center.url, token: token).status == 0)
+        let late = try Host("late")
+        expectFailure(try await late.enroll(at: center.url, token: token), "token-used")
+        expectFailure(try await late.enroll(at: center.url, token: token.dropLast() + "_"), "token-malformed")
+
+        let lapsed = try await center.token("late")
+        let database = try DatabaseQueue(path: "\(center.state)/center.sqlite")
+        try await database.write { try $0.execute(sql: "UPDATE tokens SET expires_ms = 1 WHERE name = 'late'") }
+        expectFailure(try await late.enroll(at: center.url, token: lapsed), "token-expired")
+
+        let other = try await Center()
+        expectFailure(try await late.enroll(at: center.url, token: other.token("late")), "authority-mismatch")
+        try await center.stop()
+        expectFailure(try await late.enroll(at: center.url, token: lapsed), "center-unreachable")
+        #expect(!FileManager.default.fileExists(atPath: "\(late.state)/local/identity.json"))
+    }
+
+    @Test func packetFilesAreCheckedAsACenterWould() async throws {
+        let folder = try TemporaryFolder()
+        func show(_ bytes: [UInt8]) async throws -> Command {
+            try Data(bytes).write(to: URL(filePath: "\(folder.path)/packet"))
+            return try await epitope(["packet", "show", "\(folder.path)/packet"])
+        }
+        let good = Samples.packet().encoded()
+        let shown = try await show(good)
+        #expect(shown.status == 0 && shown.output.contains(Samples.packet().id))
+        expectFailure(try await show(Array(good.dropLast(7))), "packet-malformed")
+        expectFailure(try await show(good + [UInt8](repeating: 0, count: ExtractedPacket.largestEncoding)), "packet-too-large")
+        // The version is the first field: tag 0x08, then its number.
+        try #require(good.starts(with: [8, 1]))
+        expectFailure(try await show([8, 99] + good.dropFirst(2)), "packet-version-unknown")
+        var astray = Samples.packet()
+        astray.callersAddress = 1
+        expectFailure(try await show(astray.encoded()), "caller-outside-code")
+        expectFailure(try await epitope(["packet", "show", "\(folder.path)/none"]), "file-unreadable")
+    }
+
+    @Test func aCenterIsMadeOnceAndServedOnlyThen() async throws {
+        let folder = try TemporaryFolder()
+        let absent = "\(folder.path)/absent"
+        for kind in ["local-center", "global-center"] {
+            for noun in [["serve"], ["status"], ["events"], ["token", "--host", "h"], ["revoke", "--host", "h"]] {
+                let command = try await epitope([kind, noun[0], "--state", absent] + noun.dropFirst())
+                expectFailure(command, "authority-missing")
+            }
+        }
+        #expect(!FileManager.default.fileExists(atPath: absent))
+        let center = try await Center()
+        let authority = "\(center.state)/authority"
+        let before = try FileManager.default.subpathsOfDirectory(atPath: authority).map {
+            FileManager.default.contents(atPath: "\(authority)/\($0)")
+        }
+        #expect(!before.isEmpty)
+        expectFailure(try await center.command("init", "--name", "again", "--address", "127.0.0.1"), "authority-exists")
+        #expect(
+            try FileManager.default.subpathsOfDirectory(atPath: authority).map {
+                FileManager.default.contents(atPath: "\(authority)/\($0)")
+            } == before)
+        expectFailure(try await center.command("show", "00112233445566778899aabbccddeeff"), "packet-not-found")
+        expectFailure(try await center.command("withdraw", "00112233445566778899aabbccddeeff", "--reason", "none"), "signature-unknown")
+    }
+
+    @Test(arguments: ["{", #"{"threshold": 5}"#, #"{"thresholdPoints": 0}"#, #"{"first": "nobody"}"#, #"{"suricata": {"sockets": "/x"}}"#])
+    func settingsThatCanNotBeUsedStopAServe(text: String) async throws {
+        let folder = try TemporaryFolder()
+        try Data(text.utf8).write(to: URL(filePath: "\(folder.path)/settings.json"))
+        let center = try await Center()
+        expectFailure(
+            try await center.command("serve", "--config", "\(folder.path)/settings.json", "--listen", "127.0.0.1:0"),
+            "configuration-invalid")
+        expectFailure(try await center.command("serve", "--config", "\(folder.path)/none.json"), "configuration-missing")
+    }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Foundation
+import TestSupport
+import Testing
+
+/// `epitope goodware` as a person runs it.
+@Suite struct GoodwareTests {
+    private let folder: TemporaryFolder
+    private var corpus: String { folder.path + "/corpus" }
+    private var index: String { folder.path + "/goodware.index" }
+
+    init() throws {
+        folder = try TemporaryFolder()
+        try FileManager.default.createDirectory(atPath: folder.path + "/corpus", withIntermediateDirectories: false)
+    }
+
+    private func bytes(_ count: Int, seed: UInt64) -> [UInt8] {
+        var random = SeededGenerator(seed: seed)
+        return (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+    }
+
+    private func write(_ bytes: [UInt8], _ name: String) throws {
+        try Data(bytes).write(to: URL(filePath: "\(corpus)/\(name)"))
+    }
+
+    @Test func anIndexIsBuiltExtendedAndAsked() async throws {
+        let (first, second) = (bytes(5000, seed: 1), bytes(5000, seed: 2))
+        try write(first, "first")
+        let built = try await epitope(["goodware", "build", corpus, "--output", index])
+        #expect(built.status == 0 && built.output.contains("bytes per 32 distinct"), "\(built.output)")
+        func absent(_ bytes: [UInt8]) async throws -> Int {
+            let asked = try await epitope(["goodware", "query", index, Hex.encode(bytes)])
+            #expect(asked.status == 0 && asked.output.contains("of 33 windows are proven absent"), "\(asked.output)\(asked.errors)")
+            return try #require(asked.output.split(separator: " ").first.flatMap { Int($0) })
+        }
+        #expect(try await absent(Array(first[100..<164])) == 0)
+        // One gram in 256 is found by chance, and stands for up to 17 windows.
+        #expect(try await absent(Array(second[100..<164])) >= 16)
+        try write(second, "second")
+        #expect(try await epitope(["goodware", "update", index]).status == 0)
+        #expect(try await absent(Array(second[100..<164])) == 0)
+        let info = try await epitope(["goodware", "info", "--check", index])
+        #expect(info.status == 0 && info.output.contains("source  \(corpus)"), "\(info.output)")
+    }
+
+    @Test func aFileThatCannotBeReadIsNamedWithItsReason() async throws {
+        try write(bytes(100, seed: 1), "good")
+        try write([0x1f, 0x8b, 8, 0] + bytes(100, seed: 3), "bad.gz")
+        let built = try await epitope(["goodware", "build", corpus, "--output", index])
+        #expect(built.status == 0)
+        #expect((built.output + built.errors).contains("\(corpus)/bad.gz"), "\(built.output)\(built.errors)")
+    }
+
+    @Test func badInputIsRefusedWithItsCode() async throws {
+        expectFailure(try await epitope(["goodware", "build", folder.path + "/none", "--output", index]), "goodware-missing")
+        expectFailure(try await epitope(["goodware", "build", corpus, "--output", folder.path + "/none/index"]), "goodware-unwritable")
+        expectFailure(try await epitope(["goodware", "info", index]), "goodware-missing")
+        try Data("EPITGOOD, but no more".utf8).write(to: URL(filePath: index))
+        expectFailure(try await epitope(["goodware", "query", index, String(repeating: "00", count: 32)]), "goodware-damaged")
+        let short = try await epitope(["goodware", "query", index, "0011"])
+        #expect(short.status != 0)
+    }
+}

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import TestSupport
+import Testing
+
+/// `epitope`, anywhere.
+func epitope(_ arguments: [String], within namespace: Namespace? = nil) async throws -> Command {
+    let words = try [Command.built("epitope")] + arguments
+    let all = namespace?.inside(words) ?? words
+    return try await Command.run(all[0], Array(all.dropFirst()), seconds: 60)
+}
+
+/// A center's life by the command line: made, served, stopped, killed.
+final class Center {
+    enum Kind: String {
+        case local = "local-center"
+        case global = "global-center"
+    }
+
+    struct Event: Decodable {
+        var step: String
+        var subject: String
+        var detail: String
+    }
+
+    struct Status: Decodable {
+        struct Update: Decodable {
+            var signatureID: String
+            var sid: UInt32?
+            var state: String
+            var deliveries: [String: String]
+        }
+
+        var reports: [String: Int]
+        var latestUpdates: [Update]
+    }
+
+    let kind: Kind
+    let state: String
+    private let address: String
+    private let namespace: Namespace?
+    private let folder = try? TemporaryFolder()
+    private(set) var server: RunningProcess?
+    /// Taken by the first ``serve(_:)`` and kept by the next ones.
+    private var port = 0
+
+    init(_ kind: Kind = .local, state: String? = nil, address: String = "127.0.0.1", within namespace: Namespace? = nil) async throws {
+        self.kind = kind
+        self.address = address
+        self.namespace = namespace
+        self.state = try "\(state ?? #require(folder).path)/\(kind.rawValue)"
+        let made = try await command("init", "--name", "test-site", "--address", address)
+        try #require(made.status == 0, "\(made.errors)")
+    }
+
+    var url: String { "https://\(address):\(port)" }
+
+    func serve(_ more: [String] = []) async throws {
+        // In a folder of its own: a namespace may lay a disk over that of the state.
+        let settings = try "\(#require(folder).path)/settings.json"
+        let goodware = try #require(folder).path + "/goodware.index"
+        if !FileManager.default.fileExists(atPath: goodware) {
+            let made = try await epitope(["goodware", "build", "/usr/bin/bash", "--output", goodware])
+            try #require(made.status == 0, "\(made.errors)")
+        }
+        try JSONEncoder().encode(["goodware": goodware]).write(to: URL(fileURLWithPath: settings))
+        let words =
+            try [
+                Command.built("epitope"), kind.rawValue, "serve", "--state", state, "--config", settings, "--listen", "\(address):\(port)",
+            ] + more
+        let server = try RunningProcess(namespace?.inside(words) ?? words)
+        self.server = server
+        let line = try await server.line(with: "listening on")
+        port = try #require(line.split(separator: ":").last.flatMap { Int($0) })
+    }
+
+    func stop(_ signal: Int32 = SIGTERM) async throws {
+        try await server?.end(signal)
+        server = nil
+    }
+
+    func command(_ noun: String, _ arguments: String...) async throws -> Command {
+        try await epitope([kind.rawValue, noun, "--state", state] + arguments, within: namespace)
+    }
+
+    func token(_ host: String) async throws -> String {
+        let made = try await command("token", "--host", host)
+        try #require(made.status == 0, "\(made.errors)")
+        return made.output.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+
+    func events(_ step: String) async throws -> [Event] {
+        try await decode([Event].self, command("events", "--json")).filter { $0.step == step }
+    }
+
+    func status() async throws -> Status {
+        try await decode(Status.self, command("status", "--json"))
+    }
+
+    private func decode<Value: Decodable>(_ type: Value.Type, _ command: Command) throws -> Value {
+        try #require(command.status == 0, "\(command.errors)")
+        return try JSONDecoder().decode(type, from: Data(command.output.utf8))
+    }
+}
+
+/// A host by the command line.
+final class Host {
+    struct Event: Decodable {
+        var event: String
+        var packet: String?
+        var destination: String?
+        var code: String?
+        var message: String?
+    }
+
+    let name: String
+    let state: String
+    private let namespace: Namespace?
+    private let folder = try? TemporaryFolder()
+
+    init(_ name: String = "host-1", state: String? = nil, within namespace: Namespace? = nil) throws {
+        self.name = name
+        self.namespace = namespace
+        self.state = try "\(state ?? #require(folder).path)/host"
+    }
+
+    /// Makes a token at the center and uses it.
+    func enroll(at center: Center) async throws {
+        let enrolled = try await enroll(at: center.url, token: center.token(name), center.kind == .global ? ["--global"] : [])
+        try #require(enrolled.status == 0, "\(enrolled.errors)")
+    }
+
+    func enroll(at url: String, token: String, _ more: [String] = []) async throws -> Command {
+        try await epitope(["enroll", "--state", state, "--center", url, "--token", token] + more, within: namespace)
+    }
+
+    /// Runs a program of the fixtures under behaviour blocking.
+    @discardableResult
+    func run(_ program: String, _ arguments: [String], options: [String] = []) async throws -> Command {
+        try await epitope(
+            ["run", "--state", state] + options + ["--", Command.built(program)] + arguments, within: namespace)
+    }
+
+    /// A blocked call of code that would send itself to a port on loopback. The code is always the same.
+    @discardableResult
+    func attack(port: Int = 9555, options: [String] = []) async throws -> Command {
+        let run = try await run("call-stub", ["datagram", "anonymous", "send", "\(port)"], options: options)
+        #expect(run.output.contains("result -1 errno 1"), "\(run.output)\(run.errors)")
+        return run
+    }
+
+    /// Blocked calls of which each has code of its own.
+    @discardableResult
+    func attacks(_ count: Int, options: [String] = []) async throws -> Command {
+        try await run("call-series", ["\(count)", "0", "9555"], options: options)
+    }
+
+    var events: [Event] {
+        let path = "\(namespace.map { "/proc/\($0.identifier)/root" } ?? "")\(state)/events.jsonl"
+        let data = FileManager.default.contents(atPath: path) ?? Data()
+        return data.split(separator: UInt8(ascii: "\n")).compactMap { try? JSONDecoder().decode(Event.self, from: $0) }
+    }
+
+    func events(_ name: String) -> [Event] { events.filter { $0.event == name } }
+}
+
+/// A center and a host that is enrolled at it.
+func makeSite(serving options: [String] = []) async throws -> (Center, Host) {
+    let center = try await Center()
+    try await center.serve(options)
+    let host = try Host()
+    try await host.enroll(at: center)
+    return (center, host)
+}
+
+/// Expects a command to have failed with a code on the screen, and with what to do.
+func expectFailure(_ command: Command, _ code: String, sourceLocation: SourceLocation = #_sourceLocation) {
+    #expect(command.status == 1, "\(command.output)\(command.errors)", sourceLocation: sourceLocation)
+    #expect(command.errors.contains("[\(code)]"), "\(command.errors)", sourceLocation: sourceLocation)
+    #expect(command.errors.contains("what to do:"), sourceLocation: sourceLocation)
+}

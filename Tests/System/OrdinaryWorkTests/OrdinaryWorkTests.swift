@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import EpitopeModel
+import Foundation
+import HostPolicy
+import KernelBackend
+import KernelWatch
+import TestSupport
+import Testing
+
+/// Ordinary programs do ordinary work while every process of the machine is watched: no report of any of them, but for
+/// those that a shipped excuse is for. In a process, and at a time, of their own: other tests make calls that are reported.
+@Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct OrdinaryWorkTests {
+    /// What init's threads are called: it may be what starts programs here, and no part of the work.
+    static let ofInit: Set<String> = {
+        let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/1/task")) ?? []
+        return Set(
+            threads.compactMap { try? String(contentsOfFile: "/proc/1/task/\($0)/comm", encoding: .utf8) }.map { String($0.dropLast()) })
+    }()
+
+    @Test(arguments: Workload.all) func isLeftAlone(_ workload: Workload) async throws {
+        let watch = try #require(Watch.shared)
+        let folder = try TemporaryFolder()
+        let before = (watch.all.count, watch.uninspectable.count)
+        let run = try await workload.run(in: try folder.makeFolder("work"))
+        if workload.isLeftOut(run) { return }
+        #expect(run.status == 0, "\(run.errors)")
+        #expect(!run.output.isEmpty)
+        try await Task.sleep(for: .milliseconds(200))
+        let alarms = watch.all.dropFirst(before.0)
+        let seen = Set(alarms.map { Workload.Alarm(program: $0.process.name ?? "?", kind: $0.evidence[0].kind) })
+        #expect(
+            seen == workload.alarms,
+            "\(alarms.map { "\($0.call) of \($0.process.name ?? "?"): \($0.evidence), code \(Hex.encode($0.code.bytes.prefix(64)))" })")
+        let notices = watch.uninspectable.dropFirst(before.1).filter { !Self.ofInit.contains($0.name) }
+        #expect(notices.isEmpty, "\(notices)")
+    }
+
+    /// With the excuses in force that come with Epitope, those raise none either.
+    @Test(arguments: Workload.all.filter { !$0.alarms.isEmpty }) func isExcused(_ workload: Workload) async throws {
+        let watch = try #require(Watch.shared)
+        var resolver = ExcuseResolver()
+        try watch.backend.set(resolver.resolve(ShippedExcuses.all, on: .today).table)
+        let folder = try TemporaryFolder()
+        let before = watch.all.count
+        let run = try await workload.run(in: try folder.makeFolder("work"))
+        try await Task.sleep(for: .milliseconds(200))
+        try watch.backend.set(ExcuseTable())
+        if workload.isLeftOut(run) { return }
+        #expect(run.status == 0, "\(run.errors)")
+        let alarms = watch.all.dropFirst(before)
+        #expect(alarms.isEmpty, "\(alarms.map { "\($0.call) of \($0.process.name ?? "?"): \($0.evidence)" })")
+    }
+}
