@@ -165,7 +165,7 @@ let package = Package(
                 pure("Disassembly", ["EpitopeModel", "CCapstone"]),
                 pure("StreamReassembly", ["EpitopeModel"]),
                 shell("Captures", ["EpitopeModel", "CPcap", "StreamReassembly"]),
-                pure("WireProof", ["EpitopeModel", "Signatures", "StreamReassembly"]),
+                pure("WireMatching", ["EpitopeModel", "Signatures", "StreamReassembly"]),
                 pure("GoodwareIndex", ["Signatures"]),
                 shell("PatternScan", ["EpitopeModel", "Signatures", "CHyperscan"]),
                 shell(
@@ -176,7 +176,7 @@ let package = Package(
                 shell(
                     "SignatureProving",
                     [
-                        "EpitopeModel", "Signatures", "Rendering", "StreamReassembly", "Captures", "WireProof", "GoodwareIndex",
+                        "EpitopeModel", "Signatures", "Rendering", "StreamReassembly", "Captures", "WireMatching", "GoodwareIndex",
                         "GoodwareFiles", "TokenSequences", "SignatureMaking",
                     ]),
             ]),
@@ -234,7 +234,7 @@ let package = Package(
                     dependencies: [
                         "EpitopeModel", "Signatures", "PacketCoding", "BehaviourBlocking", "SeccompBackend", "KernelBackend",
                         "ProcessContext", "HostPolicy", "HostStore", "AgentLifeCycle", "SecureChannel", "Rendering", "Disassembly",
-                        "StreamReassembly", "Captures", "WireProof", "GoodwareIndex", "PatternScan", "GoodwareFiles", "SignatureMaking",
+                        "StreamReassembly", "Captures", "WireMatching", "GoodwareIndex", "PatternScan", "GoodwareFiles", "SignatureMaking",
                         "SignatureProving", "SuricataDelivery", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter",
                         "HostFrontEnd", argumentParser, logging, serviceLifecycle, unixSignals,
                     ], swiftSettings: strict),
@@ -355,7 +355,7 @@ let package = Package(
                 tests("DisassemblyTests", ["EpitopeModel", "Disassembly"]),
                 tests("StreamReassemblyTests", ["EpitopeModel", "StreamReassembly"]),
                 tests("CapturesTests", ["EpitopeModel", "StreamReassembly", "Captures"]),
-                tests("WireProofTests", ["WireProof"]),
+                tests("WireMatchingTests", ["WireMatching"]),
                 tests("GoodwareIndexTests", ["EpitopeModel", "Signatures", "GoodwareIndex"]),
                 tests("PatternScanTests", ["EpitopeModel", "Signatures", "PatternScan"]),
                 tests("GoodwareFilesTests", ["EpitopeModel", "Signatures", "GoodwareIndex", "GoodwareFiles"]),

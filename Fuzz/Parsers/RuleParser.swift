@@ -14,7 +14,7 @@ extension FuzzParser {
         ].map { Array($0.utf8) },
         seeds: { _ in
             let rules = try SignatureSeeds.updates.map { update in
-                try SuricataRule(NumberedUpdate(sid: SidRange.all.lowerBound, update: update), action: .drop).text
+                try SuricataRule(RuleAssignment(sid: SIDRange.all.lowerBound, update: update), action: .drop).text
             }
             return rules.map { Array($0.utf8) }
         },

@@ -36,7 +36,7 @@ enum SignatureUse {
     }
 
     private static func render(_ signature: Signature) throws {
-        let subject = RenderingSubject(signature: signature, sid: SidRange.all.lowerBound, createdMilliseconds: 1_700_000_000_000)
+        let subject = RuleInput(signature: signature, sid: SIDRange.all.lowerBound, createdMilliseconds: 1_700_000_000_000)
         var refusal: EpitopeError?
         for language in RuleLanguage.allCases {
             do {

@@ -54,11 +54,11 @@ extension FuzzParser {
         name: "updates-json", what: "updates and numbered updates as JSON, rendered", dictionary: JSONWords.all,
         seeds: { _ in
             try SignatureSeeds.updates.map { try SignatureSeeds.json($0) }
-                + SignatureSeeds.updates.map { try SignatureSeeds.json(SequencedUpdate(sequence: 3, update: $0)) }
+                + SignatureSeeds.updates.map { try SignatureSeeds.json(FeedEntry(sequence: 3, update: $0)) }
         },
         run: { input, _ in
             let decoder = JSONDecoder()
-            if let numbered = try? decoder.decode(SequencedUpdate.self, from: Data(input)) {
+            if let numbered = try? decoder.decode(FeedEntry.self, from: Data(input)) {
                 render(numbered.update)
             } else {
                 render(try decoder.decode(SignatureUpdate.self, from: Data(input)))
@@ -72,8 +72,8 @@ extension FuzzParser {
 
     /// With the update's own revision, times and origin; a refusal by a code is as good as a rule.
     private static func render(_ update: SignatureUpdate) {
-        let numbered = NumberedUpdate(sid: SidRange.all.lowerBound, update: update)
+        let numbered = RuleAssignment(sid: SIDRange.all.lowerBound, update: update)
         _ = try? SuricataRule(numbered, action: .drop)
-        for language in RuleLanguage.allCases { _ = try? language.rendering.render(RenderingSubject(numbered)) }
+        for language in RuleLanguage.allCases { _ = try? language.rendering.render(RuleInput(numbered)) }
     }
 }

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "agents.h"
-#include "excuses.h"
+#include "exclusions.h"
 #include "rings.h"
 
 struct {
@@ -308,12 +308,12 @@ static __always_inline int judge(__u32 call_class, const int sleepable, const in
     /* What is looked at once more by the agent, which searches what is sent for the caller's code. */
     int looked_at = 0;
     if (kind) {
-        event->excused = all_excused();
+        event->excluded = all_excluded();
         event->callers_address = finding == EPITOPE_FINDING_DEEPER ? event->instruction_pointer : scratch->walk.caller;
-        if (kind & event->excused) {
-            count(EPITOPE_COUNT_EXCUSED);
+        if (kind & event->excluded) {
+            count(EPITOPE_COUNT_EXCLUSIOND);
             looked_at = is_send(call_class) && finding <= EPITOPE_FINDING_LIBRARY;
-            kind = looked_at && lies_in_what_it_sends(slot) && !(event->excused & EPITOPE_KIND_SENDS_ITSELF) ? EPITOPE_KIND_SENDS_ITSELF : 0;
+            kind = looked_at && lies_in_what_it_sends(slot) && !(event->excluded & EPITOPE_KIND_SENDS_ITSELF) ? EPITOPE_KIND_SENDS_ITSELF : 0;
         }
     }
     /* Where the kernel can't tell whether just this page of an image was written, the process is held for the agent to

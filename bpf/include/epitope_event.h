@@ -28,7 +28,7 @@ enum {
     EPITOPE_PATH_BYTES = 256,
     EPITOPE_ADDRESS_BYTES = 128,   /* struct sockaddr_storage */
     EPITOPE_SYSCALLS = 512,
-    EPITOPE_EXCUSES = 4096,
+    EPITOPE_EXCLUSIONS = 4096,
     EPITOPE_SITES = 131072,        /* of C libraries, whose frames are known; one library has some 30,000 */
     EPITOPE_COPIES = 256,          /* sealed copies of images that are known */
 };
@@ -85,7 +85,7 @@ enum epitope_answer {
     EPITOPE_ANSWER_KILLED = 3,
 };
 
-/* Kinds of evidence that policy can excuse, as bits. */
+/* Kinds of evidence that policy can exclude, as bits. */
 enum epitope_kind {
     EPITOPE_KIND_DIRECT = 1 << 0,
     EPITOPE_KIND_LIBRARY = 1 << 1,
@@ -147,7 +147,7 @@ struct epitope_event {
     epitope_u32 code_length, piece_count, address_length, stack_count;
     epitope_u32 is_hook;               /* seen by a security hook, else by a tracepoint */
     epitope_u32 subcall;               /* of socketcall; its arguments are those above */
-    epitope_u32 excused;               /* EPITOPE_KIND_* that don't count for the process */
+    epitope_u32 excluded;               /* EPITOPE_KIND_* that don't count for the process */
     struct epitope_region region;      /* of the caller's address */
     struct epitope_region library;     /* of the instruction pointer */
     struct epitope_socket_state socket;
@@ -182,20 +182,20 @@ struct epitope_agent {
     epitope_u64 since;                 /* of the last change of `process`: nanoseconds of CLOCK_BOOTTIME */
 };
 
-/* What an excuse is for. */
+/* What an exclusion is for. */
 enum epitope_subject {
     EPITOPE_SUBJECT_EXECUTABLE = 1,    /* first: inode, second: device */
     EPITOPE_SUBJECT_CGROUP = 2,        /* first: the id of a cgroup, which is for all below it */
     EPITOPE_SUBJECT_USER = 3,          /* first: the user's id */
 };
 
-struct epitope_excuse_key {
+struct epitope_exclusion_key {
     epitope_u64 first;
     epitope_u32 second;
     epitope_u32 subject;               /* enum epitope_subject */
 };
 
-struct epitope_excuse {
+struct epitope_exclusion {
     epitope_i64 changed_seconds, changed_nanoseconds; /* of an executable: it must be as it was */
     epitope_u32 kinds, unused;         /* EPITOPE_KIND_* */
 };
@@ -239,7 +239,7 @@ enum epitope_counter {
     EPITOPE_COUNT_ACTED,
     EPITOPE_COUNT_BUSY,                /* the address space was busy */
     EPITOPE_COUNT_NO_ROOM,             /* no scratch space was free */
-    EPITOPE_COUNT_EXCUSED,
+    EPITOPE_COUNT_EXCLUSIOND,
     EPITOPE_COUNT_MARKED,
     EPITOPE_COUNT_UNATTRIBUTABLE,      /* a ring's worker in the kernel made the call */
     EPITOPE_COUNT_MARKS_FULL,          /* marks that had no place: every process is held to be marked since */

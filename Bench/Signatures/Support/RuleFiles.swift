@@ -19,7 +19,7 @@ struct RuleFiles {
         for (path, language) in [(yara, RuleLanguage.yara), (ndb, .clamavNDB)] {
             let rules = try signatures.enumerated().map { index, signature in
                 try language.rendering.render(
-                    RenderingSubject(signature: signature, sid: 3_900_000 + UInt32(index), createdMilliseconds: 0))
+                    RuleInput(signature: signature, sid: 3_900_000 + UInt32(index), createdMilliseconds: 0))
             }
             try Data((rules.joined(separator: "\n") + "\n").utf8).write(to: URL(fileURLWithPath: path))
         }

@@ -211,7 +211,7 @@ static int load(struct epitope_program *program, const void *bytes, size_t lengt
     if (result) return result;
 
     program->policies = map_named(program, "policies");
-    program->excuses = map_named(program, "excuses");
+    program->exclusions = map_named(program, "exclusions");
     program->counters = map_named(program, "counters");
     program->frames = map_named(program, "frames");
     program->copies = map_named(program, "copies");
@@ -278,8 +278,8 @@ int epitope_program_set_policy(struct epitope_program *program, const struct epi
     return bpf_map_update_elem(program->policies, &zero, policy, BPF_ANY) ? -errno : 0;
 }
 
-int epitope_program_excuse(struct epitope_program *program, const struct epitope_excuse_key *key, const struct epitope_excuse *excuse) {
-    int result = excuse ? bpf_map_update_elem(program->excuses, key, excuse, BPF_ANY) : bpf_map_delete_elem(program->excuses, key);
+int epitope_program_exclusion(struct epitope_program *program, const struct epitope_exclusion_key *key, const struct epitope_exclusion *exclusion) {
+    int result = exclusion ? bpf_map_update_elem(program->exclusions, key, exclusion, BPF_ANY) : bpf_map_delete_elem(program->exclusions, key);
     return result ? -errno : 0;
 }
 

@@ -14,7 +14,7 @@ struct epitope_program {
     int link_count;
     struct bpf_link *scans[MOST_SCANS];
     int scan_count;
-    int policies, excuses, counters, frames, copies, agents, events;
+    int policies, exclusions, counters, frames, copies, agents, events;
     uint32_t generation;
     char *folder;                  /* NULL: held nowhere */
 };

@@ -45,7 +45,7 @@ public struct CenterServer: Service {
     private let authority: CertificateAuthority
     private let certificate: ServerCertificate
     private let tls: ServerTLS
-    private let reception: Reception
+    private let reception: RequestHandler
     private let logger: Logger
     private let now: @Sendable () -> Int64
     private let boundPort = BoundPort()
@@ -54,7 +54,7 @@ public struct CenterServer: Service {
     /// - Throws: `key-malformed` or `certificate-malformed` when the server's certificate can't be used.
     public init(
         configuration: Configuration, authority: CertificateAuthority, certificate: ServerCertificate,
-        ledger: any EnrolmentLedger, intake: any CenterIntake, logger: Logger,
+        ledger: any EnrolmentLedger, intake: any CenterRequestHandling, logger: Logger,
         now: @escaping @Sendable () -> Int64 = ChannelClock.system
     ) throws(EpitopeError) {
         self.configuration = configuration
@@ -63,8 +63,8 @@ public struct CenterServer: Service {
         self.tls = try ServerTLS(certificate)
         self.logger = logger
         self.now = now
-        let gate = Gate(authority: authority, ledger: ledger, now: now)
-        self.reception = Reception(
+        let gate = PeerAuthenticator(authority: authority, ledger: ledger, now: now)
+        self.reception = RequestHandler(
             gate: gate, intake: intake,
             enrolment: Enrolment(
                 authority: authority, ledger: ledger, validityDays: configuration.validityDays, now: now))

@@ -48,7 +48,7 @@ final class ServerTLS: Sendable {
 /// HTTP under TLS.
 ///
 /// The handshake proves that the peer holds the key of the certificate that it shows. Whether that certificate counts
-/// for anything is decided for each request by ``Gate``, because a refused handshake could tell the peer no more than
+/// for anything is decided for each request by ``PeerAuthenticator``, because a refused handshake could tell the peer no more than
 /// an alert number, while a host whose certificate has expired has to learn just that.
 struct MutualTLSChannel: ServerChildChannel {
     private let base: HTTP1Channel

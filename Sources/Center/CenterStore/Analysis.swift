@@ -46,12 +46,12 @@ public actor ReportAnalyst {
             self.material = material
         }
         let waiting = try await store.waitingProofs(limit: Self.largestGroup)
-        var made: [MadeProof] = []
+        var made: [CompletedVerification] = []
         var since = ContinuousClock.now
         for cluster in waiting {
             try Task.checkCancellation()
             guard let task = try await store.proofTask(of: cluster) else { continue }
-            made.append(MadeProof(task: task, outcome: prover.prove(task.samples, given: task.cluster.signature)))
+            made.append(CompletedVerification(task: task, outcome: prover.prove(task.samples, given: task.cluster.signature)))
             // Quick ones share a transaction; behind a slow one nobody waits.
             guard ContinuousClock.now - since > Self.longestWithheld else { continue }
             try await keep(made, material: material)
@@ -62,7 +62,7 @@ public actor ReportAnalyst {
     }
 
     /// Keeps what was made, and files new packets that it matches under its cluster from now on.
-    private func keep(_ made: [MadeProof], material: String) async throws {
+    private func keep(_ made: [CompletedVerification], material: String) async throws {
         try await store.keep(made, policy: policy, material: material)
         for proof in made {
             for item in proof.outcome.proven { index?.add(cluster: proof.task.cluster.id, signature: item.signature) }
@@ -108,7 +108,7 @@ extension CenterStore {
     func clusters() async throws -> [Cluster] {
         try await read { db in
             try Row.fetchAll(db, sql: "SELECT id, signature FROM clusters ORDER BY id").map { row in
-                Cluster(id: row["id"], signature: try StoredForm.value(Signature.self, row["signature"]))
+                Cluster(id: row["id"], signature: try RowCoding.value(Signature.self, row["signature"]))
             }
         }
     }

@@ -10,18 +10,18 @@ public struct RuleSet: Hashable, Sendable {
     /// A rule that the IDS doesn't have yet.
     public struct New: Hashable, Sendable {
         public var delivery: Int64
-        public var active: NumberedUpdate
+        public var active: RuleAssignment
     }
 
     /// What the IDS has confirmed, less what expired or was withdrawn since; sorted by sid.
-    public var inForce: [NumberedUpdate]
+    public var inForce: [RuleAssignment]
     /// What has its quota and is to go live now, oldest first.
     public var new: [New]
     /// Whether the IDS has confirmed exactly ``inForce``.
     public var isConfirmed: Bool
 
     /// The rules with some of the new ones in the place of what they replace, sorted by sid.
-    public func rules(adding added: [New]) -> [NumberedUpdate] {
+    public func rules(adding added: [New]) -> [RuleAssignment] {
         let replaced = Set(added.map(\.active.sid))
         return (inForce.filter { !replaced.contains($0.sid) } + added.map(\.active)).sorted { $0.sid < $1.sid }
     }
@@ -75,12 +75,12 @@ extension CenterStore {
         ).map { row in
             RuleSet.New(
                 delivery: row["delivery"],
-                active: NumberedUpdate(sid: row["sid"], update: try StoredForm.value(SignatureUpdate.self, row["body"])))
+                active: RuleAssignment(sid: row["sid"], update: try RowCoding.value(SignatureUpdate.self, row["body"])))
         }
     }
 
     /// Records that the IDS confirmed the rule set with these new rules in it.
-    public func confirm(_ rules: [NumberedUpdate], added: [RuleSet.New], detail: String) async throws(EpitopeError) {
+    public func confirm(_ rules: [RuleAssignment], added: [RuleSet.New], detail: String) async throws(EpitopeError) {
         let clock = clock
         try await write { db in
             try db.setMark("rule-set", RuleSet.digest(rules))
@@ -104,7 +104,7 @@ extension CenterStore {
     public func refuse(_ delivery: Int64, signatureID: String, quota: QuotaKind, reason: String) async throws(EpitopeError) {
         let clock = clock
         try await write { db in
-            let book = QuotaBook(db: db, limits: QuotaLimits(), nowMilliseconds: clock.nowMilliseconds)
+            let book = QuotaUsage(db: db, limits: QuotaLimits(), nowMilliseconds: clock.nowMilliseconds)
             try book.giveBack(quota, for: "delivery \(delivery)")
             try db.setDelivery(delivery, .refused, reason: reason, nowMilliseconds: clock.nowMilliseconds)
             try db.record(.refused, signatureID, reason, at: clock.preciseMilliseconds())
@@ -127,7 +127,7 @@ extension CenterStore {
 
 extension RuleSet {
     /// Names a rule set: equal digests, equal rules.
-    static func digest(_ rules: [NumberedUpdate]) -> String {
+    static func digest(_ rules: [RuleAssignment]) -> String {
         rules.map { "\($0.sid):\($0.update.signature.id):\($0.update.revision):\($0.update.createdMilliseconds)" }
             .joined(separator: " ")
     }

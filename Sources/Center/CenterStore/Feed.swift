@@ -7,7 +7,7 @@ public import Signatures
 extension CenterStore {
     /// What this (global) center published after a sequence number, in order. Withdrawn and expired updates are left
     /// out.
-    public func published(after sequence: Int64, limit: Int = 256) async throws(EpitopeError) -> [SequencedUpdate] {
+    public func published(after sequence: Int64, limit: Int = 256) async throws(EpitopeError) -> [FeedEntry] {
         let now = clock.nowMilliseconds
         return try await read { db in
             try Row.fetchAll(
@@ -19,8 +19,8 @@ extension CenterStore {
                     """,
                 arguments: [sequence, now, limit]
             ).map { row in
-                SequencedUpdate(
-                    sequence: row["sequence"], update: try StoredForm.value(SignatureUpdate.self, row["body"]))
+                FeedEntry(
+                    sequence: row["sequence"], update: try RowCoding.value(SignatureUpdate.self, row["body"]))
             }
         }
     }

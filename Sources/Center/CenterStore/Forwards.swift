@@ -6,7 +6,7 @@ internal import GRDB
 public import Signatures
 
 /// Something that is to go to the global center now, and has its quota.
-public struct Outgoing: Hashable, Sendable {
+public struct OutboundMessage: Hashable, Sendable {
     /// What goes.
     public enum Body: Hashable, Sendable {
         case forward(ForwardedPacket)
@@ -31,7 +31,7 @@ extension CenterStore {
     public func takeForwardQuota(limits: QuotaLimits, after first: DeliveryOrder?) async throws(EpitopeError) -> Int64? {
         let clock = clock
         return try await write { db in
-            let book = QuotaBook(db: db, limits: limits, nowMilliseconds: clock.nowMilliseconds)
+            let book = QuotaUsage(db: db, limits: limits, nowMilliseconds: clock.nowMilliseconds)
             let rows = try Row.fetchAll(
                 db,
                 sql: """
@@ -63,7 +63,7 @@ extension CenterStore {
     }
 
     /// What is to go to the global center now, oldest first: packets, then updates.
-    public func outgoing(limit: Int = 32) async throws(EpitopeError) -> [Outgoing] {
+    public func outgoing(limit: Int = 32) async throws(EpitopeError) -> [OutboundMessage] {
         try await read { db in
             let forwards = try Row.fetchAll(
                 db,
@@ -76,12 +76,12 @@ extension CenterStore {
                 arguments: [limit]
             ).map { row in
                 let packet: Data = row["packet"]
-                return Outgoing(
+                return OutboundMessage(
                     number: row["id"],
                     body: .forward(
                         ForwardedPacket(
-                            packet: try StoredForm.decode(packet), reporter: row["name"],
-                            signature: try StoredForm.value(Signature.self, row["signature"]))))
+                            packet: try RowCoding.decode(packet), reporter: row["name"],
+                            signature: try RowCoding.value(Signature.self, row["signature"]))))
             }
             let updates = try Row.fetchAll(
                 db,
@@ -92,7 +92,7 @@ extension CenterStore {
                     """,
                 arguments: [limit]
             ).map { row in
-                Outgoing(number: row["id"], body: .update(try StoredForm.value(SignatureUpdate.self, row["body"])))
+                OutboundMessage(number: row["id"], body: .update(try RowCoding.value(SignatureUpdate.self, row["body"])))
             }
             return forwards + updates
         }
@@ -100,7 +100,7 @@ extension CenterStore {
 
     /// Records what became of something that went out: delivered, refused for good (its quota is given back), or to
     /// be tried again (`pending`).
-    public func settle(_ outgoing: Outgoing, as state: DeliveryState, detail: String) async throws(EpitopeError) {
+    public func settle(_ outgoing: OutboundMessage, as state: DeliveryState, detail: String) async throws(EpitopeError) {
         let clock = clock
         let (table, subject, quota): (String, String, QuotaKind) =
             switch outgoing.body {
@@ -115,7 +115,7 @@ extension CenterStore {
             }
         try await write { db in
             if state == .refused {
-                try QuotaBook(db: db, limits: QuotaLimits(), nowMilliseconds: clock.nowMilliseconds)
+                try QuotaUsage(db: db, limits: QuotaLimits(), nowMilliseconds: clock.nowMilliseconds)
                     .giveBack(quota, for: subject)
             }
             // What was called off meanwhile stays so.

@@ -18,7 +18,7 @@ extension CenterStore {
                 .packetNotFound, "this center holds no packet \(id)",
                 remedy: "look the packet's id up in the center's events; packets are kept for the days that keepDays says")
         }
-        return try StoredForm.decode(data)
+        return try RowCoding.decode(data)
     }
 }
 
@@ -33,7 +33,7 @@ extension CenterStore {
             try String.fetchAll(
                 db, sql: "SELECT body FROM updates WHERE cluster_id = (SELECT cluster_id FROM reports WHERE id = ?) ORDER BY id",
                 arguments: [id]
-            ).map { try StoredForm.value(SignatureUpdate.self, $0) }
+            ).map { try RowCoding.value(SignatureUpdate.self, $0) }
         }
     }
 }

@@ -8,7 +8,7 @@ internal import SignatureProving
 internal import Signatures
 
 /// A cluster that waits for its proof, with the packets to make its signatures of.
-struct ProofTask: Sendable {
+struct VerificationTask: Sendable {
     var cluster: Cluster
     /// The oldest first; empty where only a site's update came.
     var samples: [Sample]
@@ -17,8 +17,8 @@ struct ProofTask: Sendable {
 }
 
 /// What came of one.
-struct MadeProof: Sendable {
-    var task: ProofTask
+struct CompletedVerification: Sendable {
+    var task: VerificationTask
     var outcome: ProvingOutcome
 }
 
@@ -35,24 +35,24 @@ extension CenterStore {
     }
 
     /// A cluster with its packets; `nil`: it was pruned.
-    func proofTask(of id: Int64) async throws(EpitopeError) -> ProofTask? {
+    func proofTask(of id: Int64) async throws(EpitopeError) -> VerificationTask? {
         try await read { db in
             guard let cluster = try ReportAnalysis.cluster(id, db: db) else { return nil }
             let encoded = try Self.newestPackets(Self.mostSamples, of: id, db: db)
-            return ProofTask(
-                cluster: cluster, samples: try encoded.reversed().map { Sample(try StoredForm.decode($0)) },
+            return VerificationTask(
+                cluster: cluster, samples: try encoded.reversed().map { Sample(try RowCoding.decode($0)) },
                 packets: try Self.countPackets(of: id, db: db))
         }
     }
 
     /// Keeps the outcomes of proofs in one step with the marks that they were made.
-    func keep(_ made: [MadeProof], policy: AnalysisPolicy, material: String) async throws(EpitopeError) {
+    func keep(_ made: [CompletedVerification], policy: AnalysisPolicy, material: String) async throws(EpitopeError) {
         let clock = clock
         try await write { db in
             for proof in made {
                 // Read again: the context may have widened since.
                 guard let cluster = try ReportAnalysis.cluster(proof.task.cluster.id, db: db) else { continue }
-                try UpdateMaking(db: db, policy: policy, clock: clock).keep(proof.outcome, of: cluster)
+                try UpdateBuilder(db: db, policy: policy, clock: clock).keep(proof.outcome, of: cluster)
                 let isMissing = try Self.missesNewer(than: proof.task, db: db)
                 try db.execute(
                     sql: "UPDATE proofs SET state = ?, samples = ?, material = ? WHERE cluster_id = ?",
@@ -62,13 +62,13 @@ extension CenterStore {
     }
 
     /// Whether a packet that came while the proof was made is matched by nothing that stands.
-    private static func missesNewer(than task: ProofTask, db: Database) throws -> Bool {
+    private static func missesNewer(than task: VerificationTask, db: Database) throws -> Bool {
         let more = try countPackets(of: task.cluster.id, db: db) - task.packets
         guard more > 0 else { return false }
         let standing = try UpdateRow.latestOfEach(in: task.cluster, db: db).filter { $0.state == .proven }
         guard !standing.isEmpty else { return false }
         return try newestPackets(min(more, mostSamples), of: task.cluster.id, db: db).contains { data in
-            let code = Sample(try StoredForm.decode(data)).code.bytes
+            let code = Sample(try RowCoding.decode(data)).code.bytes
             return !standing.contains { $0.update.signature.matches(code) }
         }
     }

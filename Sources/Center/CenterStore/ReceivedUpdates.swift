@@ -17,7 +17,7 @@ extension CenterStore {
     /// cursor past them: one step, so that none is lost or taken twice.
     ///
     /// An update for a signature that this site has of its own making is kept as covered, and not delivered again.
-    public func keepReceived(_ updates: [SequencedUpdate], prover: SignatureProver) async throws(EpitopeError) {
+    public func keepReceived(_ updates: [FeedEntry], prover: SignatureProver) async throws(EpitopeError) {
         let clock = clock
         // Outside of the transaction: it may read captures of benign traffic.
         let proofs = updates.map { Self.proof(of: $0.update, prover: prover) }
@@ -41,7 +41,7 @@ extension CenterStore {
         return proof
     }
 
-    private static func keep(_ sequenced: SequencedUpdate, proof: Proof, db: Database, clock: CenterClock) throws {
+    private static func keep(_ sequenced: FeedEntry, proof: Proof, db: Database, clock: CenterClock) throws {
         let now = clock.nowMilliseconds
         var update = sequenced.update
         update.origin = .global(sequence: sequenced.sequence)
@@ -55,7 +55,7 @@ extension CenterStore {
         let name = "sequence \(sequenced.sequence), revision \(update.revision)"
         try db.record(.received, id, name, at: clock.preciseMilliseconds())
         var (state, reason) = try fate(of: update, db: db, now: now)
-        if state == .proven, let refusal = try SidBook.refusal(of: id, db: db) { (state, reason) = (.unproven, refusal) }
+        if state == .proven, let refusal = try SIDAllocator.refusal(of: id, db: db) { (state, reason) = (.unproven, refusal) }
         let row = try db.insert(update, cluster: nil, state: state, reason: reason)
         guard state == .proven else {
             let step: CenterEvent.Step? =

@@ -20,14 +20,14 @@ extension CenterStore {
         switch report.body {
         case .packet(let packet):
             GroupCommit.Row(
-                id: report.id, kind: "packet", sender: report.sender, packet: StoredForm.encode(packet))
+                id: report.id, kind: "packet", sender: report.sender, packet: RowCoding.encode(packet))
         case .forward(let forward):
             GroupCommit.Row(
                 id: report.id, kind: "forward", sender: report.sender, host: forward.reporter,
-                packet: StoredForm.encode(forward.packet), signature: try StoredForm.json(forward.signature))
+                packet: RowCoding.encode(forward.packet), signature: try RowCoding.json(forward.signature))
         case .update(let update):
             GroupCommit.Row(
-                id: report.id, kind: "update", sender: report.sender, signature: try StoredForm.json(update.signature))
+                id: report.id, kind: "update", sender: report.sender, signature: try RowCoding.json(update.signature))
         }
     }
 }

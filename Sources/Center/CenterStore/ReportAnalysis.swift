@@ -47,13 +47,13 @@ struct ReportAnalysis {
         if decision.isReached {
             for reached in try clustersReached(with: cluster) {
                 let newest = reached.id == cluster.id ? signed.sample : nil
-                try ProofPlanning(db: db, policy: policy, nowMilliseconds: clock.nowMilliseconds).plan(for: reached, newest: newest)
+                try ProofScheduler(db: db, policy: policy, nowMilliseconds: clock.nowMilliseconds).plan(for: reached, newest: newest)
             }
         }
         switch policy.forwards {
         case .never: break
-        case .reached: if decision.isReached { try ForwardPlanning(self).plan(for: cluster.id) }
-        case .all: try ForwardPlanning(self).plan(for: cluster.id)
+        case .reached: if decision.isReached { try ForwardScheduler(self).plan(for: cluster.id) }
+        case .all: try ForwardScheduler(self).plan(for: cluster.id)
         }
     }
 
@@ -67,13 +67,13 @@ struct ReportAnalysis {
                 cluster.signature.context = merged
                 try db.execute(
                     sql: "UPDATE clusters SET signature = ? WHERE id = ?",
-                    arguments: [try StoredForm.json(cluster.signature), id])
+                    arguments: [try RowCoding.json(cluster.signature), id])
             }
             return cluster
         }
         try db.execute(
             sql: "INSERT INTO clusters (signature_id, signature, created_ms) VALUES (?, ?, ?)",
-            arguments: [signed.signature.id, try StoredForm.json(signed.signature), clock.nowMilliseconds])
+            arguments: [signed.signature.id, try RowCoding.json(signed.signature), clock.nowMilliseconds])
         let cluster = Cluster(id: db.lastInsertedRowID, signature: signed.signature)
         fresh.add(cluster: cluster.id, signature: cluster.signature)
         found.append(cluster)
@@ -84,14 +84,15 @@ struct ReportAnalysis {
     private func alike(_ signed: SignedReport) throws -> Int64? {
         guard let packet = signed.packet else { return nil }
         let context = signed.signature.context
-        let newest = fresh.newest(of: context, most: Likeness.mostClusters) + known.newest(of: context, most: Likeness.mostClusters)
-        return try Likeness(db: db).first(of: Array(newest.prefix(Likeness.mostClusters)), like: packet)
+        let newest =
+            fresh.newest(of: context, most: CodeSimilarity.mostClusters) + known.newest(of: context, most: CodeSimilarity.mostClusters)
+        return try CodeSimilarity(db: db).first(of: Array(newest.prefix(CodeSimilarity.mostClusters)), like: packet)
     }
 
     static func cluster(_ id: Int64, db: Database) throws -> Cluster? {
         guard let json = try String.fetchOne(db, sql: "SELECT signature FROM clusters WHERE id = ?", arguments: [id])
         else { return nil }
-        return Cluster(id: id, signature: try StoredForm.value(Signature.self, json))
+        return Cluster(id: id, signature: try RowCoding.value(Signature.self, json))
     }
 
     private func keep(_ signed: SignedReport, of row: ReportRow, in cluster: Cluster) throws {

@@ -47,7 +47,7 @@ struct SignedReport {
 
     /// - Throws: `EpitopeError` when nothing can be made of the report.
     init(_ row: ReportRow) throws(EpitopeError) {
-        let given = try row.signature.map { json throws(EpitopeError) in try StoredForm.value(Signature.self, json) }
+        let given = try row.signature.map { json throws(EpitopeError) in try RowCoding.value(Signature.self, json) }
         guard let data = row.packet else {
             guard let given else {
                 throw EpitopeError(.signatureMalformed, "a report holds neither packet nor signature", remedy: "send it anew")
@@ -61,7 +61,7 @@ struct SignedReport {
             ]
             return
         }
-        let packet = try StoredForm.decode(data)
+        let packet = try RowCoding.decode(data)
         evidence = packet.evidence.map {
             WeighedEvidence(reporter: row.reporter, evidence: $0, timeMilliseconds: row.receivedMilliseconds)
         }

@@ -44,7 +44,7 @@ extension CenterStore {
     public func status(limits: QuotaLimits, events: Int = 20) async throws(EpitopeError) -> StatusReport {
         let clock = clock
         return try await read { db in
-            let book = QuotaBook(db: db, limits: limits, nowMilliseconds: clock.nowMilliseconds)
+            let book = QuotaUsage(db: db, limits: limits, nowMilliseconds: clock.nowMilliseconds)
             return StatusReport(
                 reports: try Self.counts(db, "SELECT state, count(*) AS n FROM reports GROUP BY state"),
                 clusters: try Int.fetchOne(db, sql: "SELECT count(*) FROM clusters") ?? 0,

@@ -22,7 +22,7 @@ extension CenterStore {
     ) async throws(EpitopeError) -> Int64? {
         let clock = clock
         return try await write { db in
-            let book = QuotaBook(db: db, limits: limits, nowMilliseconds: clock.nowMilliseconds)
+            let book = QuotaUsage(db: db, limits: limits, nowMilliseconds: clock.nowMilliseconds)
             let rows = try Row.fetchAll(
                 db,
                 sql: """

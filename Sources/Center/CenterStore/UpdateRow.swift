@@ -63,7 +63,7 @@ struct UpdateRow: Sendable {
 
     init(_ row: Row) throws {
         id = row["id"]
-        update = try StoredForm.value(SignatureUpdate.self, row["body"])
+        update = try RowCoding.value(SignatureUpdate.self, row["body"])
         guard let state = UpdateState(rawValue: row["state"]) else {
             throw EpitopeError(
                 .storeUnusable, "update \(id) is in a state that this version doesn't know",

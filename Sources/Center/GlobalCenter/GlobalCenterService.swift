@@ -13,10 +13,10 @@ public import Signatures
 /// threshold. Subscribers that wait are answered at once.
 ///
 /// Run it in a `ServiceGroup` beside the `CenterServer`.
-public final class GlobalCenterService: CenterIntake, Service {
+public final class GlobalCenterService: CenterRequestHandling, Service {
     public let configuration: GlobalCenterConfiguration
     public let store: CenterStore
-    private let analysis: AnalysisLane
+    private let analysis: AnalysisWorker
     private let feedBell: Bell
 
     /// - Parameter provers: what signatures are proven with; `nil`: what the configuration names.
@@ -27,14 +27,14 @@ public final class GlobalCenterService: CenterIntake, Service {
         self.configuration = configuration
         self.store = store
         self.feedBell = feedBell
-        analysis = AnalysisLane(
+        analysis = AnalysisWorker(
             store: store, policy: configuration.policy,
             provers: provers ?? ProverSource(configuration.proving), keepDays: configuration.keepDays,
             onProgress: { await feedBell.ring() },
             onFailure: { error in logger.error("a step failed and is tried again: \(error)") })
     }
 
-    public var accepts: Set<CenterService> {
+    public var accepts: Set<CenterEndpoint> {
         configuration.acceptsHosts
             ? [.packets, .forwards, .publishing, .subscriptions] : [.forwards, .publishing, .subscriptions]
     }
@@ -55,13 +55,13 @@ public final class GlobalCenterService: CenterIntake, Service {
 
     public func updates(
         after sequence: Int64, waitSeconds: Int, for subscriber: Identity
-    ) async throws -> [SequencedUpdate] {
+    ) async throws -> [FeedEntry] {
         let deadline = ContinuousClock.now + .seconds(min(max(waitSeconds, 0), 60))
         while true {
             let seen = await feedBell.count
             // The store answers a cancelled task with an error; a subscriber that left needs no answer.
             if Task.isCancelled { return [] }
-            let found: [SequencedUpdate]
+            let found: [FeedEntry]
             do {
                 found = try await store.published(after: sequence)
             } catch {

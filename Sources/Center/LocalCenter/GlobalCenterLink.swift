@@ -11,7 +11,7 @@ public protocol GlobalCenterLink: Sendable {
     func forward(_ forward: ForwardedPacket) async throws(EpitopeError) -> Receipt
     func publish(_ update: SignatureUpdate) async throws(EpitopeError) -> Receipt
     /// The updates after a sequence number, oldest first; waits for one at most `waitSeconds`, then returns none.
-    func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [SequencedUpdate]
+    func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [FeedEntry]
 }
 
 /// The link over the secure channel.

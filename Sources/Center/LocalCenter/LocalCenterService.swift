@@ -12,10 +12,10 @@ public import SignatureProving
 ///
 /// Run it in a `ServiceGroup` beside the `CenterServer`. A restart at any point carries on: every step takes its work
 /// from the store and commits its result there.
-public final class LocalCenterService: CenterIntake, Service {
+public final class LocalCenterService: CenterRequestHandling, Service {
     public let configuration: LocalCenterConfiguration
     public let store: CenterStore
-    private let lanes: LocalCenterLanes
+    private let lanes: LocalCenterWorkers
 
     /// - Parameters:
     ///   - provers: what signatures are proven with; `nil`: what the configuration names.
@@ -27,12 +27,12 @@ public final class LocalCenterService: CenterIntake, Service {
     ) {
         self.configuration = configuration
         self.store = store
-        lanes = LocalCenterLanes(
+        lanes = LocalCenterWorkers(
             configuration: configuration, store: store, provers: provers ?? ProverSource(configuration.proving),
             delivery: delivery, link: link, logger: logger)
     }
 
-    public var accepts: Set<CenterService> { [.packets] }
+    public var accepts: Set<CenterEndpoint> { [.packets] }
 
     public func receive(_ packet: ExtractedPacket, from sender: Identity) async throws -> Receipt {
         let receipt = try await store.receive(Report(sender: sender, body: .packet(packet)))

@@ -6,7 +6,7 @@ public import SuricataDelivery
 
 /// The site's Suricata as the IDS of a local center.
 extension SuricataDelivery: UpdateDelivery {
-    public func deliver(_ updates: [NumberedUpdate]) async throws(EpitopeError) -> DeliveryConfirmation {
+    public func deliver(_ updates: [RuleAssignment]) async throws(EpitopeError) -> DeliveryConfirmation {
         let outcome: DeliveryOutcome = try await deliver(updates)
         return DeliveryConfirmation(
             refused: Dictionary(outcome.refused.map { ($0.sid, $0.error) }) { first, _ in first },

@@ -14,7 +14,7 @@ public protocol UpdateDelivery: Sendable {
     /// - Parameter updates: sorted by sid.
     /// - Throws: when the IDS is stopped, busy or out of reach. The rules that were in force stay so, and the
     ///   delivery is tried again.
-    func deliver(_ updates: [NumberedUpdate]) async throws(EpitopeError) -> DeliveryConfirmation
+    func deliver(_ updates: [RuleAssignment]) async throws(EpitopeError) -> DeliveryConfirmation
 }
 
 /// What an IDS confirmed.

@@ -12,12 +12,12 @@ import Synchronization
 public final class SuricataDelivery: Sendable {
     private let settings: SuricataSettings
     private let queue = DispatchQueue(label: "epitope.suricata-delivery")
-    private let forms: FormProof
+    private let forms: RuleShapeCache
     private let isFileProven = Mutex(false)
 
     public init(_ settings: SuricataSettings) {
         self.settings = settings
-        forms = FormProof(RuleTrial(settings: settings))
+        forms = RuleShapeCache(RulesetTest(settings: settings))
     }
 
     /// Has Suricata check the usual forms of rules once, so that no delivery has to. Call it at start, in the
@@ -30,10 +30,10 @@ public final class SuricataDelivery: Sendable {
     public func prepare() async throws(EpitopeError) -> Double {
         try await blocking { () throws(EpitopeError) in
             let begin = ContinuousClock.now
-            if let refusal = try self.forms.refusals(of: UsualForms.rules(self.settings.action)).first {
-                throw Publication.refusal(of: refusal.key, refusal.value)
+            if let refusal = try self.forms.refusals(of: CommonRuleShapes.rules(self.settings.action)).first {
+                throw RulesetTransaction.refusal(of: refusal.key, refusal.value)
             }
-            return Publication.milliseconds(since: begin)
+            return RulesetTransaction.milliseconds(since: begin)
         }
     }
 
@@ -45,7 +45,7 @@ public final class SuricataDelivery: Sendable {
     /// - Parameter updates: all that are in force, each with a number of its own.
     /// - Throws: `suricata-absent`, `suricata-stopped`, `suricata-refused`, `suricata-reload-refused`,
     ///   `suricata-timeout`, `suricata-rules-file-not-loaded`, `rules-folder-unwritable` or `disk-full`.
-    public func deliver(_ updates: [NumberedUpdate]) async throws(EpitopeError) -> DeliveryOutcome {
+    public func deliver(_ updates: [RuleAssignment]) async throws(EpitopeError) -> DeliveryOutcome {
         try await blocking { () throws(EpitopeError) in
             let begin = ContinuousClock.now
             var rules: [SuricataRule] = []
@@ -59,11 +59,11 @@ public final class SuricataDelivery: Sendable {
                 }
             }
             for (sid, complaint) in try self.forms.refusals(of: rules) {
-                refused.append(.init(sid: sid, error: Publication.refusal(of: sid, complaint)))
+                refused.append(.init(sid: sid, error: RulesetTransaction.refusal(of: sid, complaint)))
             }
             let left = rules.filter { rule in !refused.contains { $0.sid == rule.sid } }
             var outcome = try self.publish(left.map { RuleLine(sid: $0.sid, text: $0.text) }, refused: refused)
-            outcome.totalMilliseconds = Publication.milliseconds(since: begin)
+            outcome.totalMilliseconds = RulesetTransaction.milliseconds(since: begin)
             return outcome
         }
     }
@@ -74,7 +74,7 @@ public final class SuricataDelivery: Sendable {
     }
 
     private func publish(_ lines: [RuleLine], refused: [DeliveryOutcome.Refused]) throws(EpitopeError) -> DeliveryOutcome {
-        var publication = Publication(settings: settings, isFileProven: isFileProven.withLock { $0 })
+        var publication = RulesetTransaction(settings: settings, isFileProven: isFileProven.withLock { $0 })
         let outcome = try publication.run(lines, refused: refused)
         isFileProven.withLock { $0 = publication.isFileProven }
         return outcome

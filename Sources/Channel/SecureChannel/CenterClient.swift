@@ -47,7 +47,7 @@ public final class CenterClient: Sendable {
 
     /// The updates that the center published after a sequence number, oldest first. When there are none, the center
     /// holds the answer back until there is one or `waitSeconds` (at most 60) are over; then it is empty.
-    public func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [SequencedUpdate] {
+    public func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [FeedEntry] {
         let wait = min(max(waitSeconds, 0), Self.longestWaitSeconds)
         let bytes = try await transport.get(
             "\(ChannelPath.updates)?after=\(sequence)&wait=\(wait)", waitSeconds: wait)

@@ -10,11 +10,11 @@ package enum WireCoding {
     /// many asks on from the last.
     package static let mostUpdates = 100
 
-    package static func encode(_ updates: [SequencedUpdate]) -> [UInt8] {
+    package static func encode(_ updates: [FeedEntry]) -> [UInt8] {
         SequencedUpdates(updates: Array(updates.prefix(mostUpdates))).encoded()
     }
 
-    package static func updates(_ bytes: [UInt8]) throws -> [SequencedUpdate] {
+    package static func updates(_ bytes: [UInt8]) throws -> [FeedEntry] {
         try SequencedUpdates(encoded: bytes).updates
     }
 }

@@ -54,7 +54,7 @@ extension KernelBackend.Statistics {
     package var named: [String: UInt64] {
         [
             "inspected": inspected, "reported": reported, "repeated": repeated, "dropped": dropped, "acted-upon": actedUpon,
-            "uninspectable": uninspectable, "unattributable": unattributable, "excused": excused, "marked": marked,
+            "uninspectable": uninspectable, "unattributable": unattributable, "excluded": excluded, "marked": marked,
             "every-process-inspected": marksAreFull ? 1 : 0,
         ]
     }

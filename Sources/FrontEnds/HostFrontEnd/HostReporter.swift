@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import EpitopeModel
-package import HostParameters
+package import ProcessContextCollector
 import HostPipeline
 import HostStore
 package import Logging
@@ -9,23 +9,25 @@ import SecureChannel
 
 /// The host's pipeline, wired: parameters, store, spool, and a client for each center that this host is enrolled at.
 package struct HostReporter {
-    package let parameters: HostParameters
+    package let parameters: ProcessContextCollector
     private let pipeline: HostPipeline
     private let clients: [CenterClient]
     private let identityDirectories: [String]
 
     /// What is read of a process, by the name that this host has at its centers. Starts nothing.
-    package static func parameters(_ stateOptions: HostStateOptions, _ options: PacketOptions) throws -> HostParameters {
+    package static func parameters(_ stateOptions: HostStateOptions, _ options: PacketOptions) throws -> ProcessContextCollector {
         for destination in options.sendTo.destinations {
             if let identity = try StoredIdentity.loadIfEnrolled(from: stateOptions.identityDirectory(destination.rawValue)) {
-                return HostParameters(hostID: identity.identity.name)
+                return ProcessContextCollector(hostID: identity.identity.name)
             }
         }
-        return HostParameters(hostID: nil)
+        return ProcessContextCollector(hostID: nil)
     }
 
     /// - Parameter parameters: of ``parameters(_:_:)``, where they are needed before threads are started.
-    package init(_ stateOptions: HostStateOptions, _ options: PacketOptions, parameters: HostParameters? = nil, logger: Logger) throws {
+    package init(_ stateOptions: HostStateOptions, _ options: PacketOptions, parameters: ProcessContextCollector? = nil, logger: Logger)
+        throws
+    {
         var routes: [Destination: RoutedSender.Route] = [:]
         var clients: [CenterClient] = []
         var directories: [String] = []
@@ -55,7 +57,7 @@ package struct HostReporter {
     }
 
     /// Works until the calls end and what can be sent is sent.
-    package func report(_ calls: AsyncStream<StalledCall>) async {
+    package func report(_ calls: AsyncStream<Detection>) async {
         await withTaskGroup(of: Void.self) { group in
             for (client, directory) in zip(clients, identityDirectories) {
                 group.addTask { await client.keepWarm() }

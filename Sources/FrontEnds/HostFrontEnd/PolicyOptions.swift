@@ -5,11 +5,11 @@ package import BehaviourBlocking
 package import EpitopeModel
 package import HostPolicy
 
-/// Options of what is done about critical calls, and who is excused.
+/// Options of what is done about critical calls, and who is excluded.
 package struct PolicyOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The policy file: action, excuses (default: \(HostPolicy.defaultPath), if it is there).", valueName: "file"))
+            "The policy file: action, exclusions (default: \(HostPolicy.defaultPath), if it is there).", valueName: "file"))
     package var policy: String?
 
     @Option(help: "What is done about an attack, whatever the policy file says: block; stop or kill the process, too; or watch only.")

@@ -15,13 +15,13 @@ package struct ProtectionReport: Hashable, Sendable {
 
     package let state: State
     private let status: AgentStatus?
-    private let held: HeldProtection?
+    private let held: PinnedProgram?
 
     /// - Parameters:
     ///   - lockHolder: the process that has the state folder's lock.
     ///   - status: the last agent's word in the state folder.
     ///   - held: what the folder for held programs has.
-    package init(lockHolder: Int32?, status: AgentStatus?, held: HeldProtection?) {
+    package init(lockHolder: Int32?, status: AgentStatus?, held: PinnedProgram?) {
         self.held = held
         self.status = status
         if let lockHolder, status?.processID == lockHolder {

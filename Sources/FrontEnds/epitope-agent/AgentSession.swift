@@ -15,14 +15,14 @@ struct AgentSession: Sendable {
     let containers: SeccompAgent?
     /// What is counted besides, of containers.
     let counted: @Sendable () -> [String: UInt64]
-    let upkeep: PolicyUpkeep
+    let upkeep: PolicyReloader
     let heldIn: String?
     let file: StatusFile
     let manager = ServiceManager.current
     private let began = Date()
 
     init(
-        _ backend: KernelBackend, containers: SeccompAgent?, counted: @escaping @Sendable () -> [String: UInt64], upkeep: PolicyUpkeep,
+        _ backend: KernelBackend, containers: SeccompAgent?, counted: @escaping @Sendable () -> [String: UInt64], upkeep: PolicyReloader,
         heldIn: String?, file: StatusFile
     ) {
         self.backend = backend
@@ -48,7 +48,7 @@ struct AgentSession: Sendable {
     func run(_ report: @escaping @Sendable () async -> Void, stopped: @escaping @Sendable () -> Void) async {
         let signals = Task {
             let trapped = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
-            if let early = EarlySignals.taken { end(by: early) }
+            if let early = PendingSignals.taken { end(by: early) }
             for await signal in trapped { end(by: signal.rawValue) }
         }
         let notices = Task { for await notice in backend.notices { Console.note("\(notice)") } }
@@ -73,7 +73,7 @@ struct AgentSession: Sendable {
     private func end(by signal: Int32) {
         manager?.tell(.stopping)
         containers?.stop(by: signal)
-        backend.stop(signal == LeavingSignal.number ? .leavingProtection : .withProtection)
+        backend.stop(signal == HandoverSignal.number ? .leavingProtection : .withProtection)
     }
 
     /// Every second: to people, and to the service manager, as long as events are read.
@@ -95,14 +95,14 @@ struct AgentSession: Sendable {
 
 /// A signal that comes before the agent listens is kept for when it does: to end by it at once would leave protection in force
 /// unasked, that of this agent or of an earlier one.
-enum EarlySignals {
+enum PendingSignals {
     private static let first = Atomic<Int32>(0)
 
     static func keep() {
         // The policy that it would have read again was read just now.
         signal(SIGHUP, SIG_IGN)
-        for number in [SIGTERM, SIGINT, LeavingSignal.number] {
-            signal(number) { number in EarlySignals.first.store(number, ordering: .relaxed) }
+        for number in [SIGTERM, SIGINT, HandoverSignal.number] {
+            signal(number) { number in PendingSignals.first.store(number, ordering: .relaxed) }
         }
     }
 

@@ -62,7 +62,9 @@ struct ContainerOptions: ParsableArguments {
     }
 
     /// Listens, where that is asked for, and goes on with the containers that an earlier agent had the service manager keep.
-    func start(policy: Policy, keeper: ExcuseKeeper, parameters: HostParameters, store: DescriptorStore?) throws -> SeccompAgent? {
+    func start(policy: Policy, keeper: ExclusionMonitor, parameters: ProcessContextCollector, store: DescriptorStore?) throws
+        -> SeccompAgent?
+    {
         guard let seccompListener else {
             // Without a listener nobody would answer them.
             for kept in store?.kept ?? [] {
@@ -81,12 +83,12 @@ struct ContainerOptions: ParsableArguments {
         return try SeccompAgent(
             settings,
             keeper: store.map { store in
-                ContainerKeeper(
+                ContainerFDStore(
                     kept: store.kept.map { ($0.name, $0.descriptor) }, keep: { store.keep($0, as: $1) }, forget: { store.forget($0) })
             },
             processParameters: { process, thread, container in
                 parameters.inspect(
                     processID: process, threadID: thread, containerID: container.containerID, annotations: container.annotations)
-            }, excused: { keeper.excusedEvidence(of: $0) })
+            }, excluded: { keeper.excludedEvidence(of: $0) })
     }
 }

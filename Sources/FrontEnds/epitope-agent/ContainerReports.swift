@@ -17,14 +17,14 @@ import UnixSignals
 /// Who asks for the next call has done with the one before, which is passed on to the kernel's backend: until then the kernel
 /// keeps a report's room, for the next agent if this one is killed.
 final class MergedReports: Sendable {
-    let calls: AsyncStream<StalledCall>
+    let calls: AsyncStream<Detection>
     private let containers: SeccompAgent
     private let dropped = Atomic<UInt64>(0)
 
-    init(_ containers: SeccompAgent, _ kernel: AsyncStream<StalledCall>) {
+    init(_ containers: SeccompAgent, _ kernel: AsyncStream<Detection>) {
         self.containers = containers
         let (merged, end) = AsyncStream.makeStream(of: Item.self, bufferingPolicy: .bufferingOldest(2 * SeccompBackend.bufferedCalls))
-        let last = UnderWay()
+        let last = InFlightReport()
         calls = AsyncStream(unfolding: {
             last.isDone()
             var items = merged.makeAsyncIterator()
@@ -34,7 +34,7 @@ final class MergedReports: Sendable {
         })
         Task { [self] in
             await withTaskGroup(of: Void.self) { group in
-                group.addTask { for await call in containers.stalledCalls { self.pass(Item(call: call), to: end) } }
+                group.addTask { for await call in containers.detections { self.pass(Item(call: call), to: end) } }
                 group.addTask {
                     for await call in kernel where !containers.hasReported(call) {
                         await withCheckedContinuation { self.pass(Item(call: call, done: $0), to: end) }
@@ -48,13 +48,13 @@ final class MergedReports: Sendable {
     }
 
     private struct Item: Sendable {
-        let call: StalledCall
+        let call: Detection
         /// Who waits until the call is done with.
         var done: CheckedContinuation<Void, Never>?
     }
 
     /// The call that was taken last.
-    private final class UnderWay: Sendable {
+    private final class InFlightReport: Sendable {
         private let done = Mutex<CheckedContinuation<Void, Never>?>(nil)
 
         func begins(_ done: CheckedContinuation<Void, Never>?) { self.done.withLock { $0 = done } }
@@ -89,7 +89,7 @@ extension SeccompAgent {
     }
 
     /// Ends by a signal to the agent.
-    func stop(by signal: Int32) { stop(signal == LeavingSignal.number ? .leavingContainers : .withThisProcess) }
+    func stop(by signal: Int32) { stop(signal == HandoverSignal.number ? .leavingContainers : .withThisProcess) }
 
     /// What `epitope status` shows beside the kernel program's counts.
     var counted: [String: UInt64] {
@@ -107,26 +107,26 @@ extension SeccompAgent {
 extension EpitopeAgent {
     /// Containers alone, without an eBPF program.
     func protectContainers(_ loaded: HostPolicy, _ reporter: HostReporter, _ store: DescriptorStore?) throws {
-        let keeper = ExcuseKeeper(loaded.excuses)
+        let keeper = ExclusionMonitor(loaded.exclusions)
         for problem in keeper.problems where !problem.isAbsence { Console.note("\(problem)") }
-        EarlySignals.keep()
+        PendingSignals.keep()
         guard
             let containers = try containerOptions.start(
                 policy: loaded.policy, keeper: keeper, parameters: reporter.parameters, store: store)
         else { return }
         Console.note("policy: \(loaded.summary)")
         Console.note("protecting the containers whose runtimes connect to \(containerOptions.seccompListener ?? "")")
-        let upkeep = PolicyUpkeep(options: policyOptions, keeper: keeper, set: { containers.set($0) }, excuse: { _ in })
+        let upkeep = PolicyReloader(options: policyOptions, keeper: keeper, set: { containers.set($0) }, exclusion: { _ in })
         Waiting.untilDone {
             let notices = containers.tell()
             let work = Task { await upkeep.run() }
             let ending = Task {
                 let trapped = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
-                if let early = EarlySignals.taken { return containers.stop(by: early) }
+                if let early = PendingSignals.taken { return containers.stop(by: early) }
                 for await signal in trapped { return containers.stop(by: signal.rawValue) }
             }
             ServiceManager.current?.tell(.ready)
-            await reporter.report(containers.stalledCalls)
+            await reporter.report(containers.detections)
             ending.cancel()
             work.cancel()
             await notices.value

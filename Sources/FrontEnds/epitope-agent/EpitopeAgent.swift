@@ -76,8 +76,8 @@ struct EpitopeAgent: ParsableCommand {
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         var logger = Logger(label: "epitope-agent")
         logger.logLevel = verbose ? .info : .warning
-        EarlySignals.keep()
-        let place = try AgentPlace(lifeCycle, &stateOptions)
+        PendingSignals.keep()
+        let place = try AgentDirectories(lifeCycle, &stateOptions)
         let file = StatusFile(directory: stateOptions.directory)
         if lifeCycle.release { return try place.release(file) }
         let loaded = try policyOptions.load()
@@ -99,10 +99,10 @@ struct EpitopeAgent: ParsableCommand {
             processParameters: { parameters.inspect(processID: $0, threadID: $1) })
         let missing = try PrivilegeDrop.apply(threadsLeftBehind: backend.threadsLeftBehind)
         if !missing.isEmpty { Console.note("the agent was started without \(missing): it may not see, or not reach, some processes") }
-        if let early = EarlySignals.taken { return try place.endEarly(by: early, file) }
+        if let early = PendingSignals.taken { return try place.endEarly(by: early, file) }
         // What starts threads comes after.
         let reporter = try HostReporter(stateOptions, packetOptions, parameters: parameters, logger: logger)
-        let keeper = ExcuseKeeper(loaded.excuses)
+        let keeper = ExclusionMonitor(loaded.exclusions)
         for problem in keeper.problems where !problem.isAbsence { Console.note("\(problem)") }
         try backend.set(keeper.table)
         // An agent that is replaced has the socket until then.
@@ -117,16 +117,16 @@ struct EpitopeAgent: ParsableCommand {
         if chosen == .tracepoints, let remedy = support.remedy {
             Console.note("calls can't be denied at this level. To have them denied: \(remedy)")
         }
-        let upkeep = PolicyUpkeep(
+        let upkeep = PolicyReloader(
             options: policyOptions, keeper: keeper,
             set: { [containers] policy in
                 try backend.set(adapted(policy))
                 containers?.set(policy)
-            }, excuse: { try backend.set($0) })
-        let merged = containers.map { MergedReports($0, backend.stalledCalls) }
+            }, exclusion: { try backend.set($0) })
+        let merged = containers.map { MergedReports($0, backend.detections) }
         let session = AgentSession(
             backend, containers: containers, counted: { merged?.counted ?? [:] }, upkeep: upkeep, heldIn: place.heldIn, file: file)
-        Waiting.untilDone { await session.run({ await reporter.report(merged?.calls ?? backend.stalledCalls) }, stopped: place.leave) }
+        Waiting.untilDone { await session.run({ await reporter.report(merged?.calls ?? backend.detections) }, stopped: place.leave) }
         let statistics = backend.statistics
         if statistics.dropped > 0 { Console.note("\(statistics.dropped) reports were dropped: more came than could be read") }
         if verbose { Console.note("\(statistics.inspected) calls inspected, \(statistics.actedUpon) acted upon") }

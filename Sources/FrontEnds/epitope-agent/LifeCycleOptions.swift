@@ -15,7 +15,7 @@ struct LifeCycleOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
             "What holds the kernel program, so that protection stays in force when the agent is killed: a folder on a bpffs, or none.",
-            discussion: "Without it: \(HeldProtection.defaultFolder) for the machine's agent, none for one with --state.",
+            discussion: "Without it: \(PinnedProgram.defaultFolder) for the machine's agent, none for one with --state.",
             valueName: "folder"))
     var pins: String?
 
@@ -34,18 +34,18 @@ struct LifeCycleOptions: ParsableArguments {
     static func folder(pins: String?, state: String?, canBeHeld: (String) -> Bool) -> (folder: String?, note: String?) {
         if let pins { return (pins == nowhere ? nil : pins, nil) }
         guard state == nil else { return (nil, nil) }
-        let above = HeldProtection.defaultFolder.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
+        let above = PinnedProgram.defaultFolder.split(separator: "/").dropLast().reduce("") { $0 + "/" + $1 }
         guard canBeHeld(above) else {
             return (
                 nil, "protection will end with the agent, however that ends: no bpffs is mounted on \(above) (mount -t bpf bpf \(above))"
             )
         }
-        return (HeldProtection.defaultFolder, nil)
+        return (PinnedProgram.defaultFolder, nil)
     }
 }
 
 /// The folders and locks of an agent, from its first look at them on.
-struct AgentPlace {
+struct AgentDirectories {
     /// `nil`: protection ends with the agent.
     let heldIn: String?
     private let lock: AgentLock
@@ -55,7 +55,7 @@ struct AgentPlace {
     /// - Throws: `folder-not-private`, `folder-unusable`, `holding-folder-unusable`, `agent-running`.
     init(_ options: LifeCycleOptions, _ stateOptions: inout HostStateOptions) throws(EpitopeError) {
         let folder = try PrivateFolder(stateOptions.directory)
-        let (wanted, note) = LifeCycleOptions.folder(pins: options.pins, state: stateOptions.state, canBeHeld: HeldProtection.canBeHeld)
+        let (wanted, note) = LifeCycleOptions.folder(pins: options.pins, state: stateOptions.state, canBeHeld: PinnedProgram.canBeHeld)
         // From now on the folder by the name that was looked at.
         stateOptions.state = folder.path
         if let note { Console.note(note) }
@@ -67,14 +67,14 @@ struct AgentPlace {
         if !replaces { try lock.takeOrRefuse() }
         heldIn = try wanted.map { (path) throws(EpitopeError) in
             // Before anything is made there.
-            try HeldProtection.check(path)
+            try PinnedProgram.check(path)
             return try PrivateFolder(path).path
         }
     }
 
     /// Sees to it that no other agent works here any more.
     func takeOver() throws(EpitopeError) {
-        if replaces { try lock.takeOver(signal: LeavingSignal.number) }
+        if replaces { try lock.takeOver(signal: HandoverSignal.number) }
         starting.release()
     }
 
@@ -84,20 +84,20 @@ struct AgentPlace {
     /// Ends before this agent's program began to judge. What an earlier one left in force ends, too, if that is what the signal
     /// means and no agent works with it.
     func endEarly(by signal: Int32, _ status: StatusFile) throws(EpitopeError) {
-        guard signal != LeavingSignal.number, !replaces, let heldIn else { return }
-        try HeldProtection.release(heldIn)
+        guard signal != HandoverSignal.number, !replaces, let heldIn else { return }
+        try PinnedProgram.release(heldIn)
         status.remove()
     }
 
     /// Ends what an agent left in force.
     func release(_ status: StatusFile) throws(EpitopeError) {
-        guard let heldIn, let held = try HeldProtection.look(in: heldIn) else {
+        guard let heldIn, let held = try PinnedProgram.look(in: heldIn) else {
             // Names without a program in force may be there all the same.
-            if let heldIn { try HeldProtection.release(heldIn) }
+            if let heldIn { try PinnedProgram.release(heldIn) }
             status.remove()
             return Console.say("nothing was in force")
         }
-        try HeldProtection.release(heldIn)
+        try PinnedProgram.release(heldIn)
         status.remove()
         let lost = held.unread + held.unreadable
         Console.say("protection is not in force any more" + (lost > 0 ? "; \(lost) reports that no agent had read are lost" : ""))
@@ -106,6 +106,6 @@ struct AgentPlace {
 
 /// What ends the agent and leaves protection in force, for the next one to take over: systemd sends it for
 /// `systemctl restart` (RestartKillSignal=). SIGTERM and SIGINT end protection.
-enum LeavingSignal {
+enum HandoverSignal {
     static let number = SIGUSR1
 }

@@ -13,8 +13,8 @@ public struct Verdict: Hashable, Sendable {
     public var architecture: Architecture
     /// The strongest first.
     public var evidence: [Evidence]
-    /// What was seen and doesn't count: policy excuses it.
-    public var excused: [Evidence]
+    /// What was seen and doesn't count: policy exclusions it.
+    public var excluded: [Evidence]
     /// The address right after the call instruction in unbacked memory, or the instruction pointer where the call
     /// comes from backed memory.
     public var callersAddress: UInt64
@@ -23,8 +23,8 @@ public struct Verdict: Hashable, Sendable {
 
     /// Judges a call.
     ///
-    /// - Parameter excused: the kinds of evidence that don't count for the process.
-    public init(on observation: Observation, policy: Policy, excused: Set<EvidenceKind> = []) {
+    /// - Parameter excluded: the kinds of evidence that don't count for the process.
+    public init(on observation: Observation, policy: Policy, excluded: Set<EvidenceKind> = []) {
         var evidence: [Evidence] = []
         let caller = observation.unbackedCaller
         if let caller {
@@ -39,8 +39,8 @@ public struct Verdict: Hashable, Sendable {
             evidence.append(
                 Evidence(kind: .deeperInStack, detail: "\(Self.place(deeper)) is a return address further up the stack"))
         }
-        self.excused = evidence.filter { excused.contains($0.kind) }
-        evidence.removeAll { excused.contains($0.kind) }
+        self.excluded = evidence.filter { excluded.contains($0.kind) }
+        evidence.removeAll { excluded.contains($0.kind) }
         // Stable: of two kinds of the same weight, where the call came from stands first.
         evidence.sort { $0.kind.defaultWeight > $1.kind.defaultWeight }
 

@@ -34,14 +34,14 @@ public struct HostPipelineSettings: Hashable, Sendable {
 /// host has neither counted nor remembered: it would report the same attack again, beyond its quota.
 public final class HostPipeline: Sendable {
     private let settings: HostPipelineSettings
-    private let parameters: HostParameters
+    private let parameters: ProcessContextCollector
     private let store: HostStore
     private let sender: any PacketSender
     private let log: EventLog
     private let logger: Logger
 
     public init(
-        settings: HostPipelineSettings = HostPipelineSettings(), parameters: HostParameters, store: HostStore,
+        settings: HostPipelineSettings = HostPipelineSettings(), parameters: ProcessContextCollector, store: HostStore,
         sender: any PacketSender, log: EventLog, logger: Logger
     ) {
         self.settings = settings
@@ -54,7 +54,7 @@ public final class HostPipeline: Sendable {
 
     /// Works until the calls end, then sends what it can within the drain time and returns. Packets that waited from
     /// an earlier run are sent too. Cancelling the task ends it at once; what was spooled stays.
-    public func run(_ calls: AsyncStream<StalledCall>) async {
+    public func run(_ calls: AsyncStream<Detection>) async {
         let draining = Flag()
         let bells = Dictionary(uniqueKeysWithValues: Set(settings.destinations).map { ($0, Bell()) })
         await withTaskGroup(of: Ending.self) { group in
@@ -101,7 +101,7 @@ public final class HostPipeline: Sendable {
     }
 
     /// Brings one call to the spool. Whether a packet waits there now.
-    private func report(_ call: StalledCall) async -> Bool {
+    private func report(_ call: Detection) async -> Bool {
         var blocked = HostEvent(.blocked, time: EventLog.now())
         blocked.stalledTime = call.timeMilliseconds
         blocked.action = call.action.rawValue

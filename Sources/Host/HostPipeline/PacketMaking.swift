@@ -11,7 +11,7 @@ extension ExtractedPacket {
     ///   - asSignature: whether the packet carries only the caller window instead of the code.
     /// - Throws: `caller-outside-code`, `packet-too-large`: code that no center would take.
     init(
-        _ call: StalledCall, process: ProcessParameters, system: SystemParameters, asSignature: Bool
+        _ call: Detection, process: ProcessParameters, system: SystemParameters, asSignature: Bool
     ) throws(EpitopeError) {
         guard call.code.bytes.count <= ExtractedPacket.largestCode else {
             throw EpitopeError(

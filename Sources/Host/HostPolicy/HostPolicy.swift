@@ -5,7 +5,7 @@ public import EpitopeModel
 import Foundation
 import SettingsFiles
 
-/// What is done about critical calls on this host, and who is excused: a policy file, and what the command line says
+/// What is done about critical calls on this host, and who is excluded: a policy file, and what the command line says
 /// above it.
 public struct HostPolicy: Hashable, Sendable {
     /// Read where no file is named; it need not be there.
@@ -24,7 +24,7 @@ public struct HostPolicy: Hashable, Sendable {
 
     public var policy: Policy
     /// The file's own, then those that come with Epitope.
-    public var excuses: [Excuse]
+    public var exclusions: [Exclusion]
     /// The file that was read; `nil` where there is none.
     public var path: String?
 
@@ -45,18 +45,18 @@ public struct HostPolicy: Hashable, Sendable {
             action: overrides.action ?? document?.action ?? usual.action, blockAt: document?.blockAt ?? usual.blockAt,
             reportAt: document?.reportAt ?? usual.reportAt,
             uninspectable: overrides.uninspectable ?? document?.uninspectable ?? usual.uninspectable)
-        excuses = (document?.excuses ?? []) + (document?.shippedExcuses ?? true ? ShippedExcuses.all : [])
+        exclusions = (document?.exclusions ?? []) + (document?.builtInExclusions ?? true ? BuiltInExclusions.all : [])
     }
 
     /// In a line, for a person.
     public var summary: String {
-        let own = excuses.filter { !ShippedExcuses.all.contains($0) }.count
-        let shipped = excuses.count - own
+        let own = exclusions.filter { !BuiltInExclusions.all.contains($0) }.count
+        let shipped = exclusions.count - own
         return "\(path ?? "no policy file"): \(policy.action.rawValue) at \(policy.blockAt) points, report at \(policy.reportAt), "
-            + "\(own) excuses and \(shipped) that come with Epitope"
+            + "\(own) exclusions and \(shipped) that come with Epitope"
     }
 
-    /// Whoever may write the policy may excuse himself: only root, and who runs this, may.
+    /// Whoever may write the policy may exclude himself: only root, and who runs this, may.
     private static func read(_ path: String) throws(EpitopeError) -> PolicyDocument {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
@@ -71,7 +71,7 @@ public struct HostPolicy: Hashable, Sendable {
         }
         guard status.st_uid == 0 || status.st_uid == geteuid(), status.st_mode & 0o022 == 0 else {
             throw EpitopeError(
-                .policyNotTrusted, "others may write the policy file \(path), and so excuse themselves",
+                .policyNotTrusted, "others may write the policy file \(path), and so exclusion themselves",
                 remedy: "chown it to root, and chmod go-w it")
         }
         let bytes = try? FileHandle(fileDescriptor: descriptor).read(upToCount: 1 << 20)

@@ -8,7 +8,7 @@ import Foundation
 /// several volumes (btrfs); a mapping of the file has the kernel's own.
 enum MappedFile {
     /// `nil` for what is no regular file that can be read.
-    static func state(_ descriptor: Int32) -> ExcusedParty.FileState? {
+    static func state(_ descriptor: Int32) -> ExclusionTarget.FileState? {
         var status = stat()
         var inode: UInt64 = 0
         var major: UInt32 = 0
@@ -16,7 +16,7 @@ enum MappedFile {
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG,
             epitope_mapped_identity(descriptor, &inode, &major, &minor) == 0
         else { return nil }
-        return ExcusedParty.FileState(
+        return ExclusionTarget.FileState(
             device: major << 20 | minor, inode: inode, changedSeconds: Int64(status.st_ctim.tv_sec),
             changedNanoseconds: Int64(status.st_ctim.tv_nsec))
     }

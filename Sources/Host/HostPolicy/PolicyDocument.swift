@@ -8,7 +8,7 @@ import SettingsFiles
 ///
 ///     {
 ///       "action": "block",
-///       "excuses": [
+///       "exclusions": [
 ///         { "package": "luajit", "evidence": "library-call-from-unbacked-memory",
 ///           "reason": "compiled code calls the C library by FFI", "until": "2027-06-30" }
 ///       ]
@@ -18,15 +18,15 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
     public var blockAt: Int?
     public var reportAt: Int?
     public var uninspectable: Policy.Uninspectable?
-    /// Whether the excuses that come with Epitope hold (``ShippedExcuses``).
-    public var shippedExcuses: Bool?
-    public var excuses: [Excuse]
+    /// Whether the exclusions that come with Epitope hold (``BuiltInExclusions``).
+    public var builtInExclusions: Bool?
+    public var exclusions: [Exclusion]
 
-    /// The most excuses of a file. Each may stand for many files or groups; the kernel has room for 4,096 of these.
-    public static let mostExcuses = 1000
+    /// The most exclusions of a file. Each may stand for many files or groups; the kernel has room for 4,096 of these.
+    public static let mostExclusions = 1000
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case action, blockAt, reportAt, uninspectable, shippedExcuses, excuses
+        case action, blockAt, reportAt, uninspectable, builtInExclusions, exclusions
     }
 
     public init(from decoder: any Decoder) throws {
@@ -36,26 +36,26 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
         blockAt = try values.decodeIfPresent(Int.self, forKey: .blockAt)
         reportAt = try values.decodeIfPresent(Int.self, forKey: .reportAt)
         uninspectable = try values.decodeIfPresent(Policy.Uninspectable.self, forKey: .uninspectable)
-        shippedExcuses = try values.decodeIfPresent(Bool.self, forKey: .shippedExcuses)
-        excuses = []
-        if values.contains(.excuses) {
-            var list = try values.nestedUnkeyedContainer(forKey: .excuses)
-            while !list.isAtEnd { excuses.append(try list.decode(Entry.self).excuse) }
+        builtInExclusions = try values.decodeIfPresent(Bool.self, forKey: .builtInExclusions)
+        exclusions = []
+        if values.contains(.exclusions) {
+            var list = try values.nestedUnkeyedContainer(forKey: .exclusions)
+            while !list.isAtEnd { exclusions.append(try list.decode(Entry.self).exclusion) }
         }
         for (name, value) in [("blockAt", blockAt), ("reportAt", reportAt)] {
             guard let value, !(1...100).contains(value) else { continue }
             throw EpitopeError(.policyInvalid, "'\(name)' is \(value)", remedy: "set it to 1 to 100 points")
         }
-        guard excuses.count <= Self.mostExcuses else {
+        guard exclusions.count <= Self.mostExclusions else {
             throw EpitopeError(
-                .policyInvalid, "there are \(excuses.count) excuses",
-                remedy: "keep to \(Self.mostExcuses): excuse a package instead of its files")
+                .policyInvalid, "there are \(exclusions.count) exclusions",
+                remedy: "keep to \(Self.mostExclusions): exclusion a package instead of its files")
         }
     }
 
-    /// An excuse as a file states it.
+    /// An exclusion as a file states it.
     private struct Entry: Decodable {
-        var excuse: Excuse
+        var exclusion: Exclusion
 
         enum CodingKeys: String, CodingKey, CaseIterable {
             case executable, sha256, package, unit, container, user, evidence, reason, until
@@ -70,7 +70,7 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
                 return text
             }
             let hash = try text(.sha256)
-            var subjects: [Excuse.Subject] = []
+            var subjects: [Exclusion.Subject] = []
             if let path = try text(.executable) { subjects.append(.executable(path: path, sha256: hash?.lowercased())) }
             if let name = try text(.package) { subjects.append(.package(name)) }
             if let name = try text(.unit) { subjects.append(.unit(name)) }
@@ -78,30 +78,30 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
             if let name = try text(.user) { subjects.append(.user(name)) }
             guard let subject = subjects.first, subjects.count == 1 else {
                 throw Self.invalid(
-                    "an excuse names \(subjects.isEmpty ? "nobody" : subjects.map(\.description).joined(separator: " and "))",
+                    "an exclusion names \(subjects.isEmpty ? "nobody" : subjects.map(\.description).joined(separator: " and "))",
                     "name one of executable, package, unit, container or user in each")
             }
             try Self.check(subject, hash)
             let evidence = try values.decode(String.self, forKey: .evidence)
             guard let kind = EvidenceKind(rawValue: evidence) else {
                 throw Self.invalid(
-                    "the excuse for \(subject) is for '\(evidence)', which is no kind of evidence",
+                    "the exclusion for \(subject) is for '\(evidence)', which is no kind of evidence",
                     "use one of \(EvidenceKind.allCases.map(\.rawValue).joined(separator: ", "))")
             }
             guard let reason = try text(.reason) else {
-                throw Self.invalid("the excuse for \(subject) has no reason", "say why, for who reads it next")
+                throw Self.invalid("the exclusion for \(subject) has no reason", "say why, for who reads it next")
             }
             guard let end = try text(.until), let until = CalendarDay(end) else {
                 throw Self.invalid(
-                    "the excuse for \(subject) has no end", "give the last day on which it holds as \"until\": \"2027-06-30\"")
+                    "the exclusion for \(subject) has no end", "give the last day on which it holds as \"until\": \"2027-06-30\"")
             }
-            excuse = Excuse(subject: subject, evidence: kind, reason: reason, until: until)
+            exclusion = Exclusion(subject: subject, evidence: kind, reason: reason, until: until)
         }
 
-        private static func check(_ subject: Excuse.Subject, _ hash: String?) throws {
+        private static func check(_ subject: Exclusion.Subject, _ hash: String?) throws {
             if let hash {
                 guard case .executable = subject else {
-                    throw invalid("the excuse for \(subject) has a sha256", "give one for an executable only")
+                    throw invalid("the exclusion for \(subject) has a sha256", "give one for an executable only")
                 }
                 guard hash.utf8.count == 64, isHexadecimal(hash.lowercased()) else {
                     throw invalid("the sha256 of \(subject) is no SHA-256", "give its 64 hexadecimal digits (sha256sum)")

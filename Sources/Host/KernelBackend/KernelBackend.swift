@@ -28,7 +28,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
         public var uninspectable: UInt64 = 0
         /// Calls that a thread of the kernel's made for a ring, where nobody is known to have handed the request over.
         public var unattributable: UInt64 = 0
-        public var excused: UInt64 = 0
+        public var excluded: UInt64 = 0
         /// Processes marked since the start.
         public var marked: UInt64 = 0
         /// There was no place for a mark: every process is inspected since.
@@ -69,7 +69,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
     public let level: ProtectionLevel
     /// Whoever asks for the next call has done with the one before: what is not, when this process is killed, the next agent
     /// reports again.
-    public var stalledCalls: AsyncStream<StalledCall> { calls.stream }
+    public var detections: AsyncStream<Detection> { calls.stream }
     public let notices: AsyncStream<Notice>
     /// Ends when nothing more is read: another agent may begin to.
     public let reading: AsyncStream<Never>
@@ -79,19 +79,19 @@ public final class KernelBackend: BehaviourBlockingBackend {
     private let bounded = BoundedWork()
     private let ring: Mutex<EventRing>
     private let policy: Mutex<Policy>
-    private let excuses = Mutex(ExcuseEntries())
+    private let exclusions = Mutex(ExclusionEntries())
     private let processParameters: @Sendable (Int32, Int32) -> ProcessParameters
-    private let calls = ReportedCalls()
+    private let calls = AcknowledgedCallStream()
     private let noticesEnd: AsyncStream<Notice>.Continuation
     private let readingEnd: AsyncStream<Never>.Continuation
     private let ending = Mutex<Ending?>(nil)
-    private let copies = Mutex(KnownCopies())
+    private let copies = Mutex(SealedCopyCache())
     private let turns = Atomic<UInt64>(0)
 
     /// What becomes of protection when this process reads no more.
     public enum Ending: Hashable, Sendable {
         case withProtection
-        /// It stays in force until another agent takes it over, or it is released (``HeldProtection``). Where it is held
+        /// It stays in force until another agent takes it over, or it is released (``PinnedProgram``). Where it is held
         /// nowhere, it ends.
         case leavingProtection
     }
@@ -99,7 +99,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
     /// Loads the kernel program, attaches it, and marks what came before it.
     ///
     /// - Parameters:
-    ///   - excuses: who is excused; ``set(_:)-(ExcuseTable)`` puts others in force.
+    ///   - exclusions: who is excluded; ``set(_:)-(ExclusionTable)`` puts others in force.
     ///   - level: `nil` for the best that the kernel offers.
     ///   - folder: where the program is held, so that it outlives this process: on a bpffs, for root alone. What an earlier
     ///     agent left there is taken over. `nil`: nowhere.
@@ -108,7 +108,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
     ///     it is. The default gives the ids only.
     /// - Throws: `kernel-program-not-allowed`, `kernel-program-refused`, `holding-folder-unusable`.
     public init(
-        policy: Policy = .default, excuses: ExcuseTable = ExcuseTable(), level: ProtectionLevel? = nil,
+        policy: Policy = .default, exclusions: ExclusionTable = ExclusionTable(), level: ProtectionLevel? = nil,
         heldIn folder: String? = nil, beginsAtOnce: Bool = true,
         processParameters: @escaping @Sendable (_ processID: Int32, _ threadID: Int32) -> ProcessParameters = {
             ProcessParameters(processID: $0, threadID: $1)
@@ -122,7 +122,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
         ring = Mutex(try EventRing(of: program))
         (notices, noticesEnd) = AsyncStream.makeStream(of: Notice.self, bufferingPolicy: .bufferingOldest(Self.bufferedNotices))
         (reading, readingEnd) = AsyncStream.makeStream(of: Never.self)
-        try set(excuses)
+        try set(exclusions)
         for frames in CLibraries.frames(bounded) {
             guard program.set(frames) else { break }
         }
@@ -158,13 +158,13 @@ public final class KernelBackend: BehaviourBlockingBackend {
     /// What becomes of protection, once this was told to stop.
     public var isEnding: Ending? { ending.withLock { $0 } }
 
-    /// Puts other excuses in force, one by one; the others hold meanwhile.
+    /// Puts other exclusions in force, one by one; the others hold meanwhile.
     ///
     /// - Throws: `kernel-program-refused` when there is no place for one. It holds for nobody; what came before it does.
-    public func set(_ table: ExcuseTable) throws(EpitopeError) {
-        let wanted = ExcuseEntries(table)
-        try excuses.withLock { (current) throws(EpitopeError) in
-            for (key, value) in wanted.steps(from: current) { try program.excuse(key.inKernel, value?.inKernel) }
+    public func set(_ table: ExclusionTable) throws(EpitopeError) {
+        let wanted = ExclusionEntries(table)
+        try exclusions.withLock { (current) throws(EpitopeError) in
+            for (key, value) in wanted.steps(from: current) { try program.exclusion(key.inKernel, value?.inKernel) }
             current = wanted
         }
     }
@@ -193,7 +193,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
     /// The instructions of the program that sees every call, as the kernel runs them, and what each number of a system
     /// call means to it.
     package var instructions: (program: [UInt64], classes: [UInt8]) {
-        (program.instructions(of: level.sendProgram), CallClasses.table(.x86_64))
+        (program.instructions(of: level.sendProgram), SyscallClassTable.table(.x86_64))
     }
 
     /// How long the end may wait for what was read to be reported, and then for the one call that is on its way.
@@ -275,14 +275,14 @@ public final class KernelBackend: BehaviourBlockingBackend {
     private func report(_ event: KernelEvent) -> Bool {
         let policy = policy.withLock { $0 }
         // The event may be old: its process may have gone, and its number be another's.
-        let process = HeldProcess(event.processID, startTime: event.startTime)
+        let process = ProcessHandle(event.processID, startTime: event.startTime)
         let reading = EventReading(event: event, mappings: ProcessMappings(process == nil ? nil : event.threadID))
         guard let observation = reading.observation() else {
             // Held for a look at one page, which is as the image's file has it.
             if event.answer == .stopped { _ = process?.send(SIGCONT) }
             return false
         }
-        var verdict = Verdict(on: observation, policy: policy, excused: event.excused)
+        var verdict = Verdict(on: observation, policy: policy, excluded: event.excluded)
         // Sent only to be searched for the caller's code in what it sends, and there is none.
         guard !verdict.evidence.isEmpty else { return false }
         verdict.action = action(event.answer, policy)
@@ -293,7 +293,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
         }
         // The process may have gone meanwhile; the kernel copied its name.
         parameters.name = parameters.name ?? event.command
-        let call = StalledCall(
+        let call = Detection(
             architecture: verdict.architecture, callersAddress: verdict.callersAddress, region: verdict.region,
             call: event.call, arguments: reading.arguments, evidence: verdict.evidence,
             code: reading.extractedCode, action: verdict.action,
@@ -338,7 +338,7 @@ extension KernelBackend.Statistics {
             inspected: value(EPITOPE_COUNT_INSPECTED), reported: value(EPITOPE_COUNT_REPORTED),
             repeated: value(EPITOPE_COUNT_REPEATED), dropped: value(EPITOPE_COUNT_DROPPED), actedUpon: value(EPITOPE_COUNT_ACTED),
             uninspectable: value(EPITOPE_COUNT_BUSY) + value(EPITOPE_COUNT_NO_ROOM),
-            unattributable: value(EPITOPE_COUNT_UNATTRIBUTABLE), excused: value(EPITOPE_COUNT_EXCUSED),
+            unattributable: value(EPITOPE_COUNT_UNATTRIBUTABLE), excluded: value(EPITOPE_COUNT_EXCLUSIOND),
             marked: value(EPITOPE_COUNT_MARKED), marksAreFull: value(EPITOPE_COUNT_MARKS_FULL) > 0)
     }
 }

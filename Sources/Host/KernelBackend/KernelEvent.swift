@@ -33,7 +33,7 @@ struct KernelEvent: Sendable {
     var payloadLength: UInt64
     var command: String
     /// The kinds of evidence that don't count for the process.
-    var excused: Set<EvidenceKind>
+    var excluded: Set<EvidenceKind>
 
     enum Finding: UInt32, Sendable {
         case direct = 1
@@ -70,7 +70,7 @@ struct KernelEvent: Sendable {
         interface = event.is_narrow == 0 ? .x86_64 : .i386
         // A hook's call may have come through a call that is none of the critical ones: the hook tells its family.
         call =
-            CallClasses.criticalCall(interface, number: event.call_number, subcall: event.subcall)
+            SyscallClassTable.criticalCall(interface, number: event.call_number, subcall: event.subcall)
             ?? Self.call(ofClass: event.call_class)
         processID = Int32(bitPattern: event.process)
         threadID = Int32(bitPattern: event.thread)
@@ -87,7 +87,7 @@ struct KernelEvent: Sendable {
         socket = CallArguments(event.socket)
         path = Self.text(event.path)
         command = Self.text(event.command)
-        excused = epitope_policy.kinds(of: event.excused)
+        excluded = epitope_policy.kinds(of: event.excluded)
         let length = min(Int(event.code_length), Int(EPITOPE_CODE_BYTES))
         code = (event.code_start, Array(UnsafeBufferPointer(start: epitope_event_code(pointer), count: length)))
         let payload = UnsafeBufferPointer(start: epitope_event_payload(pointer), count: Int(EPITOPE_PAYLOAD_BYTES))

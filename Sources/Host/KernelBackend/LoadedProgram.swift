@@ -21,14 +21,14 @@ final class LoadedProgram: Sendable {
     /// - Parameter folder: on a bpffs, where the program is held and an earlier one's remains are taken up.
     /// - Throws: `kernel-program-not-allowed`, `kernel-program-refused`, `holding-folder-unusable`.
     init(level: ProtectionLevel, policy: epitope_policy, heldIn folder: String? = nil) throws(EpitopeError) {
-        if let folder { try HeldProtection.prepare(folder) }
+        if let folder { try PinnedProgram.prepare(folder) }
         let object = Self.object
         var log = [CChar](repeating: 0, count: 64 << 10)
         var failure: Int32 = 0
         var policy = policy
         let loaded = epitope_program_load(
             object, object.count, level.inKernel,
-            CallClasses.table(.x86_64), CallClasses.table(.i386), &policy, folder, &log, log.count, &failure)
+            SyscallClassTable.table(.x86_64), SyscallClassTable.table(.i386), &policy, folder, &log, log.count, &failure)
         guard let loaded else {
             let said = String(decoding: log.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             throw Self.error(-failure, said, level)
@@ -80,17 +80,17 @@ final class LoadedProgram: Sendable {
         guard result == 0 else { throw Self.error(-result, "the policy could not be replaced", .tracepoints) }
     }
 
-    /// Sets what doesn't count for somebody; `nil` takes the excuse away.
-    func excuse(_ key: epitope_excuse_key, _ excuse: epitope_excuse?) throws(EpitopeError) {
+    /// Sets what doesn't count for somebody; `nil` takes the exclusion away.
+    func exclusion(_ key: epitope_exclusion_key, _ exclusion: epitope_exclusion?) throws(EpitopeError) {
         var key = key
         let result: Int32
-        if var excuse {
-            result = handle.withLock { epitope_program_excuse($0.pointer, &key, &excuse) }
+        if var exclusion {
+            result = handle.withLock { epitope_program_exclusion($0.pointer, &key, &exclusion) }
         } else {
-            result = handle.withLock { epitope_program_excuse($0.pointer, &key, nil) }
+            result = handle.withLock { epitope_program_exclusion($0.pointer, &key, nil) }
         }
-        guard result == 0 || (excuse == nil && result == -ENOENT) else {
-            throw Self.error(-result, "the excuse could not be set", .tracepoints)
+        guard result == 0 || (exclusion == nil && result == -ENOENT) else {
+            throw Self.error(-result, "the exclusion could not be set", .tracepoints)
         }
     }
 

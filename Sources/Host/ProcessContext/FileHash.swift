@@ -8,7 +8,7 @@ import Foundation
 package enum FileHash {
     /// 64 hexadecimal digits; `nil` when the file can't be read, is longer than so many bytes, or changed while it was
     /// read.
-    package static func sha256(_ descriptor: Int32, most: Int64 = HostParameters.largestHashed) -> String? {
+    package static func sha256(_ descriptor: Int32, most: Int64 = ProcessContextCollector.largestHashed) -> String? {
         guard let identity = FileIdentity(descriptor), identity.size <= most else { return nil }
         var sha256 = SHA256()
         var chunk = [UInt8](repeating: 0, count: 1 << 18)

@@ -79,7 +79,7 @@ struct ProcessSockets {
             descriptors.append(descriptor)
         }
         guard !inodes.isEmpty else { return }
-        if let processID, let held = HeldSockets(processID: processID, descriptors: descriptors) {
+        if let processID, let held = SocketQuery(processID: processID, descriptors: descriptors) {
             (listening, connected) = (held.listening, held.connected)
         } else {
             readTables(process, inodes)

@@ -50,7 +50,7 @@ public final class SeccompBackend: BehaviourBlockingBackend {
 
     /// The command's process.
     public let processID: Int32
-    public let stalledCalls: AsyncStream<StalledCall>
+    public let detections: AsyncStream<Detection>
     public let notices: AsyncStream<Notice>
 
     private let counters: SupervisionCounters
@@ -78,7 +78,7 @@ public final class SeccompBackend: BehaviourBlockingBackend {
     ///   - extraction: whether the code stays in the process.
     ///   - forwardsSignals: passes SIGINT, SIGTERM, SIGHUP and SIGQUIT on to the command until it ends. It is
     ///     process-wide: for a program whose purpose is this one command.
-    ///   - excused: the kinds of evidence that don't count for a process; asked, on the supervisor's thread, while a
+    ///   - excluded: the kinds of evidence that don't count for a process; asked, on the supervisor's thread, while a
     ///     call is stalled that would be denied or reported.
     ///   - processParameters: reads what a report says of a process (its id, the thread's id), on the supervisor's
     ///     thread, while the call is stalled. The default gives the ids only.
@@ -86,19 +86,19 @@ public final class SeccompBackend: BehaviourBlockingBackend {
     public static func launch(
         _ command: Command, policy: Policy = .default, extraction: ExtractionMode = .copy,
         forwardsSignals: Bool = false,
-        excused: @escaping @Sendable (_ processID: Int32) -> Set<EvidenceKind> = { _ in [] },
+        excluded: @escaping @Sendable (_ processID: Int32) -> Set<EvidenceKind> = { _ in [] },
         processParameters: @escaping @Sendable (_ processID: Int32, _ threadID: Int32) -> ProcessParameters = {
             ProcessParameters(processID: $0, threadID: $1)
         }
     ) throws(EpitopeError) -> SeccompBackend {
         var child = try Launcher.start(command)
         let (calls, callsEnd) = AsyncStream.makeStream(
-            of: StalledCall.self, bufferingPolicy: .bufferingOldest(bufferedCalls))
+            of: Detection.self, bufferingPolicy: .bufferingOldest(bufferedCalls))
         let (notices, noticesEnd) = AsyncStream.makeStream(
             of: Notice.self, bufferingPolicy: .bufferingOldest(bufferedCalls))
         let counters = SupervisionCounters()
         let supervisor = Supervisor(
-            listener: child.listener, policy: { policy }, extraction: extraction, excused: excused,
+            listener: child.listener, policy: { policy }, extraction: extraction, excluded: excluded,
             processParameters: processParameters,
             outlet: .init(
                 report: { if case .enqueued = callsEnd.yield($0) { true } else { false } },
@@ -128,15 +128,15 @@ public final class SeccompBackend: BehaviourBlockingBackend {
             status.complete(ExitStatus(waited: ending))
         }
         return SeccompBackend(
-            processID: processID, stalledCalls: calls, notices: notices, counters: counters, status: status, ended: ended)
+            processID: processID, detections: calls, notices: notices, counters: counters, status: status, ended: ended)
     }
 
     private init(
-        processID: Int32, stalledCalls: AsyncStream<StalledCall>, notices: AsyncStream<Notice>, counters: SupervisionCounters,
+        processID: Int32, detections: AsyncStream<Detection>, notices: AsyncStream<Notice>, counters: SupervisionCounters,
         status: Completion<ExitStatus>, ended: Completion<Void>
     ) {
         self.processID = processID
-        self.stalledCalls = stalledCalls
+        self.detections = detections
         self.notices = notices
         self.counters = counters
         self.status = status

@@ -82,9 +82,9 @@ public struct SequencedUpdates: Hashable, Sendable {
     public static let most = Bounds.updates
 
     /// Ascending by sequence, at most ``most``.
-    public var updates: [SequencedUpdate]
+    public var updates: [FeedEntry]
 
-    public init(updates: [SequencedUpdate]) {
+    public init(updates: [FeedEntry]) {
         self.updates = updates
     }
 
@@ -100,7 +100,7 @@ public struct SequencedUpdates: Hashable, Sendable {
         for element in wire.updates {
             guard element.sequence > last else { throw .malformed("updates.sequence", "is not ascending from 1") }
             last = element.sequence
-            updates.append(SequencedUpdate(sequence: element.sequence, update: try SignatureUpdate(element.update)))
+            updates.append(FeedEntry(sequence: element.sequence, update: try SignatureUpdate(element.update)))
         }
     }
 

@@ -7,7 +7,7 @@ import Signatures
 ///
 ///     Epitope.Signature-0123...-1:0:*:01020304??0506{0-5}0708
 public enum ClamAVExtendedRendering: SignatureRendering {
-    public static func render(_ subject: RenderingSubject) throws(EpitopeError) -> String {
+    public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
         let bodies = try ClamAVBody.bodies(of: subject.signature)
         guard let body = bodies.first, bodies.count == 1 else {
             throw RenderedRun.unrenderable(subject.signature, "ClamAV's extended signatures know no conjunction")
@@ -23,7 +23,7 @@ public enum ClamAVLogicalRendering: SignatureRendering {
     /// The most subsignatures that a logical signature has (ClamAV's manual, "Logical signatures").
     static let mostSubsignatures = 64
 
-    public static func render(_ subject: RenderingSubject) throws(EpitopeError) -> String {
+    public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
         let bodies = try ClamAVBody.bodies(of: subject.signature)
         guard bodies.count <= mostSubsignatures else {
             throw RenderedRun.unrenderable(subject.signature, "ClamAV takes at most \(mostSubsignatures) tokens of a conjunction")
@@ -44,7 +44,7 @@ struct ClamAVBody {
     /// ClamAV anchors every part of a signature (what lies between gaps) at two fixed bytes in a row.
     static let shortestAnchor = 2
 
-    static func name(_ subject: RenderingSubject) -> String {
+    static func name(_ subject: RuleInput) -> String {
         "Epitope.Signature-\(subject.signature.id)-\(subject.revision)"
     }
 

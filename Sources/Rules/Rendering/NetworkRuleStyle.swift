@@ -81,7 +81,7 @@ struct NetworkRuleStyle {
 
     private mutating func checkNumbers(_ options: [String]) {
         func number(_ name: String) -> Int? { options.first { $0.hasPrefix(name + ":") }.flatMap { Int($0.dropFirst(name.count + 1)) } }
-        if !(number("sid").map { (Int(SidRange.all.lowerBound)...Int(SidRange.all.upperBound)).contains($0) } ?? false) {
+        if !(number("sid").map { (Int(SIDRange.all.lowerBound)...Int(SIDRange.all.upperBound)).contains($0) } ?? false) {
             add("sid", "sid is not in Epitope's range")
         }
         if (number("rev") ?? 0) < 1 { add("rev", "rev does not count from 1") }

@@ -10,7 +10,9 @@ extension SuricataRule {
     static let largestOffset = 65535
 
     /// Renders the rule of a numbered update.
-    public init(_ numbered: NumberedUpdate, action: Action, message: String? = nil, rarity: Rarity = .distinctBytes) throws(EpitopeError) {
+    public init(_ numbered: RuleAssignment, action: Action, message: String? = nil, rarity: PatternSpecificity = .distinctBytes)
+        throws(EpitopeError)
+    {
         let update = numbered.update
         try self.init(
             signature: update.signature, sid: numbered.sid, revision: update.revision, action: action,
@@ -32,12 +34,12 @@ extension SuricataRule {
     ///   ``EpitopeError/Code/ruleTooLong``.
     public init(
         signature: Signature, sid: UInt32, revision: Int, action: Action, message: String, created: Int64,
-        lifetime: Int, origin: SignatureUpdate.Origin, rarity: Rarity = .distinctBytes
+        lifetime: Int, origin: SignatureUpdate.Origin, rarity: PatternSpecificity = .distinctBytes
     ) throws(EpitopeError) {
-        guard SidRange.all.contains(sid), (1...Int(Int32.max)).contains(revision) else {
+        guard SIDRange.all.contains(sid), (1...Int(Int32.max)).contains(revision) else {
             throw EpitopeError(
                 .sidOutOfRange, "sid \(sid) revision \(revision) can't be a rule's number",
-                remedy: "use a sid from \(SidRange.all.lowerBound) to \(SidRange.all.upperBound) and count revisions from 1")
+                remedy: "use a sid from \(SIDRange.all.lowerBound) to \(SIDRange.all.upperBound) and count revisions from 1")
         }
         self.action = action
         self.message = RuleMessage.printable(message)
@@ -82,7 +84,9 @@ extension SuricataRule {
         }
     }
 
-    private static func contents(of runs: [RenderedRun], _ signature: Signature, _ rarity: Rarity) throws(EpitopeError) -> [Content] {
+    private static func contents(of runs: [RenderedRun], _ signature: Signature, _ rarity: PatternSpecificity) throws(EpitopeError)
+        -> [Content]
+    {
         let best = rarity.rarest(of: runs.map(\.bytes))
         var contents: [Content] = []
         for (index, run) in runs.enumerated() {

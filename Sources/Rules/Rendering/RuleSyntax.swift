@@ -20,7 +20,7 @@ public enum RuleSyntax {
     }
 
     private static func isSound(_ rule: SuricataRule) -> Bool {
-        rule.text.utf8.count <= SuricataRule.largestLength && SidRange.all.contains(rule.sid) && rule.revision >= 1
+        rule.text.utf8.count <= SuricataRule.largestLength && SIDRange.all.contains(rule.sid) && rule.revision >= 1
             && rule.message == RuleMessage.printable(rule.message)
             && rule.contents.filter(\.isFastPattern).count == 1
             && rule.contents.indices.allSatisfy { isSound(rule.contents[$0], isFirst: $0 == 0) }

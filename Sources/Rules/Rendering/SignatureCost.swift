@@ -24,7 +24,7 @@ public struct SignatureCost: Hashable, Sendable {
     public var contents: Int
     public var isCheap: Bool
 
-    public init(of signature: Signature, rarity: Rarity = .distinctBytes) {
+    public init(of signature: Signature, rarity: PatternSpecificity = .distinctBytes) {
         let runs = ((try? RenderedRun.runs(of: signature)) ?? []).map(\.bytes)
         let best = rarity.rarest(of: runs).map { runs[$0] } ?? []
         fastPatternLength = best.count

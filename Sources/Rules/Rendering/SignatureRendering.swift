@@ -4,9 +4,9 @@ public import EpitopeModel
 public import Signatures
 
 /// What a rule says besides its signature.
-public struct RenderingSubject: Hashable, Sendable {
+public struct RuleInput: Hashable, Sendable {
     public var signature: Signature
-    /// In ``SidRange``.
+    /// In ``SIDRange``.
     public var sid: UInt32
     /// Counts from 1.
     public var revision: Int
@@ -32,7 +32,7 @@ public struct RenderingSubject: Hashable, Sendable {
         self.origin = origin
     }
 
-    public init(_ numbered: NumberedUpdate, message: String? = nil) {
+    public init(_ numbered: RuleAssignment, message: String? = nil) {
         self.init(
             signature: numbered.update.signature, sid: numbered.sid, revision: numbered.update.revision, message: message,
             createdMilliseconds: numbered.update.createdMilliseconds, lifetimeDays: numbered.update.lifetimeDays,
@@ -57,7 +57,7 @@ public protocol SignatureRendering: Sendable {
     /// - Returns: a rule's text, without a line feed at its end.
     /// - Throws: ``EpitopeError/Code/signatureUnrenderable`` when the language can't say what the signature says:
     ///   nothing is rendered that would match other data.
-    static func render(_ subject: RenderingSubject) throws(EpitopeError) -> String
+    static func render(_ subject: RuleInput) throws(EpitopeError) -> String
 }
 
 /// The languages, by the names that a command line knows them by.
@@ -86,11 +86,11 @@ public enum RuleLanguage: String, Hashable, Sendable, Codable, CaseIterable {
 
 /// Suricata 7, as ``SuricataRule`` with the action `alert`.
 public enum SuricataRendering: SignatureRendering {
-    public static func render(_ subject: RenderingSubject) throws(EpitopeError) -> String {
+    public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
         try rule(subject).text
     }
 
-    static func rule(_ subject: RenderingSubject) throws(EpitopeError) -> SuricataRule {
+    static func rule(_ subject: RuleInput) throws(EpitopeError) -> SuricataRule {
         try SuricataRule(
             signature: subject.signature, sid: subject.sid, revision: subject.revision, action: .alert,
             message: subject.message, created: subject.createdMilliseconds, lifetime: subject.lifetimeDays, origin: subject.origin)

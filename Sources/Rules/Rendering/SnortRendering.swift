@@ -7,7 +7,7 @@ public enum Snort2Rendering: SignatureRendering {
     /// What Snort 2.9 reads of one content, in bytes: its parser's buffer has 2,048.
     static let longestContent = 2047
 
-    public static func render(_ subject: RenderingSubject) throws(EpitopeError) -> String {
+    public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
         let rule = try SnortBounds.checked(subject, longestContent: longestContent)
         return rule.text
     }
@@ -15,7 +15,7 @@ public enum Snort2Rendering: SignatureRendering {
 
 /// Snort 3: modifiers stand behind their content, with commas.
 public enum Snort3Rendering: SignatureRendering {
-    public static func render(_ subject: RenderingSubject) throws(EpitopeError) -> String {
+    public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
         let rule = try SnortBounds.checked(subject, longestContent: SnortBounds.largestDistance)
         var options = ["msg:\"\(RuleMessage.escape(rule.message))\""]
         if let flow = rule.flow { options.append("flow:\(flow.rawValue)") }
@@ -43,7 +43,7 @@ enum SnortBounds {
     static let largestDistance = 65535
 
     /// The rule, with bounds that no datagram and no stream segment can reach left out.
-    static func checked(_ subject: RenderingSubject, longestContent: Int) throws(EpitopeError) -> SuricataRule {
+    static func checked(_ subject: RuleInput, longestContent: Int) throws(EpitopeError) -> SuricataRule {
         var rule = try SuricataRendering.rule(subject)
         for index in rule.contents.indices {
             let content = rule.contents[index]

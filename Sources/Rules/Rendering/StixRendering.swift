@@ -26,7 +26,7 @@ public enum StixRendering: SignatureRendering {
         let valid_from, valid_until: String
     }
 
-    public static func render(_ subject: RenderingSubject) throws(EpitopeError) -> String {
+    public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
         let created = RuleTime.text(subject.createdMilliseconds)
         let indicator = Indicator(
             id: "indicator--\(identifier(of: subject.signature.id))", created: created, modified: created,

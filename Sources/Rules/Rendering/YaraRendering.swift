@@ -12,7 +12,7 @@ public enum YaraRendering: SignatureRendering {
     /// A part is sought by four bytes of it in a row, its atom (YR_MAX_ATOM_LENGTH).
     static let atomLength = 4
 
-    public static func render(_ subject: RenderingSubject) throws(EpitopeError) -> String {
+    public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
         let runs = try RenderedRun.runs(of: subject.signature)
         var strings: [String] = []
         var parts: [YaraPart] = []
@@ -53,7 +53,7 @@ public enum YaraRendering: SignatureRendering {
         }
     }
 
-    private static func text(_ subject: RenderingSubject, _ strings: [String], _ condition: String) -> String {
+    private static func text(_ subject: RuleInput, _ strings: [String], _ condition: String) -> String {
         var lines = ["rule Epitope_\(subject.signature.id)", "{", "    meta:"]
         let date = RuleDate(milliseconds: subject.createdMilliseconds).dashed
         let expires = RuleDate(milliseconds: subject.expiresMilliseconds).dashed

@@ -9,10 +9,10 @@ struct ArchiveReader {
     static let mostBytes: UInt64 = 16 << 30
     static let deepest = 3
 
-    let pieces: Pieces
+    let pieces: OverlappingChunker
     private(set) var bytesRead: UInt64 = 0
 
-    init(pieces: Pieces) {
+    init(pieces: OverlappingChunker) {
         self.pieces = pieces
     }
 

@@ -44,7 +44,7 @@ struct CorpusPass {
         let all = files.count + captures.count
         DispatchQueue.concurrentPerform(iterations: max(1, ProcessInfo.processInfo.activeProcessorCount)) { _ in
             let worker = worker()
-            var reader = CorpusReader(Pieces(size: piece, overlap: overlap, worker.take))
+            var reader = CorpusReader(OverlappingChunker(size: piece, overlap: overlap, worker.take))
             do {
                 while let task = state.withLock({ state -> Int? in
                     guard state.next < all, state.failure == nil else { return nil }

@@ -12,12 +12,12 @@ struct CorpusReader {
         var reason: String
     }
 
-    let pieces: Pieces
+    let pieces: OverlappingChunker
     private var chunk = [UInt8](repeating: 0, count: 256 << 10)
     /// The bytes of all units that were given so far.
     private(set) var bytesRead: UInt64 = 0
 
-    init(_ pieces: Pieces) {
+    init(_ pieces: OverlappingChunker) {
         self.pieces = pieces
     }
 

@@ -86,7 +86,7 @@ public enum GoodwareBuilder {
         }
         do {
             let writer = try GoodwareWriter(output)
-            let spill = try KeySpill(in: writer.folder)
+            let spill = try PartitionedKeyFile(in: writer.folder)
             let pairs = Mutex(pairs ?? BytePairs())
             let pass = CorpusPass(
                 files: changed, captures: changedCaptures, piece: piece, overlap: GoodwareIndex.windowLength - 1)
@@ -109,7 +109,7 @@ public enum GoodwareBuilder {
                 pairs: pairs.withLock { $0 }, folders: sources, captures: captures,
                 files: (files + captured).filter { !unread.contains($0.path) })
             return Summary(files: changed.count + changedCaptures.count, bytes: read.bytes, skipped: skipped + read.skipped)
-        } catch let failure as KeySpill.Failure {
+        } catch let failure as PartitionedKeyFile.Failure {
             throw .unwritable(output, failure.reason)
         } catch {
             throw .unwritable(output, "\(error)")

@@ -18,7 +18,7 @@ struct GoodwareDescription: Sendable {
             guard start >= GoodwareFile.headerLength, length >= 0, start <= file.bytes.count,
                 length <= file.bytes.count - start
             else { throw FieldReader.CutOff() }
-            let slots = SteadyBytes(UnsafeRawBufferPointer(rebasing: file.bytes[start..<(start + length)]), ownedBy: file)
+            let slots = ImmutableBytes(UnsafeRawBufferPointer(rebasing: file.bytes[start..<(start + length)]), ownedBy: file)
             guard let segment = IndexSegment(partitionBits: partitionBits, filters: filters, contents: contents, slots: slots)
             else { throw FieldReader.CutOff() }
             return segment

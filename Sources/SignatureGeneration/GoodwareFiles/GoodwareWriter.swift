@@ -19,7 +19,7 @@ final class GoodwareWriter {
         folder = (path as NSString).deletingLastPathComponent.isEmpty ? "." : (path as NSString).deletingLastPathComponent
         temporary = "\(path).\(getpid()).new"
         descriptor = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
-        guard descriptor >= 0 else { throw KeySpill.Failure(reason: String(cString: strerror(errno))) }
+        guard descriptor >= 0 else { throw PartitionedKeyFile.Failure(reason: String(cString: strerror(errno))) }
         try [UInt8](repeating: 0, count: GoodwareFile.headerLength).withUnsafeBytes { try append($0) }
     }
 
@@ -38,11 +38,11 @@ final class GoodwareWriter {
     }
 
     /// A new segment of all keys.
-    func add(_ spill: KeySpill, corpusBytes: UInt64) throws {
+    func add(_ spill: PartitionedKeyFile, corpusBytes: UInt64) throws {
         // Some millions of keys make a filter: smaller ones need more room a key.
         var bits = 0
-        while bits < KeySpill.bits, spill.count >> (bits + 1) > 4 << 20 { bits += 1 }
-        let each = 1 << (KeySpill.bits - bits)
+        while bits < PartitionedKeyFile.bits, spill.count >> (bits + 1) > 4 << 20 { bits += 1 }
+        let each = 1 << (PartitionedKeyFile.bits - bits)
         var contents = IndexSegment.Contents(corpusBytes: corpusBytes)
         var filters: [FuseShape] = []
         var hash = SHA256()
@@ -65,7 +65,7 @@ final class GoodwareWriter {
     }
 
     private static func filters(
-        _ partitions: Range<Int>, of spill: KeySpill, each: Int, bits: Int
+        _ partitions: Range<Int>, of spill: PartitionedKeyFile, each: Int, bits: Int
     ) throws -> [(shape: FuseShape, slots: [UInt8], keys: Int, sampled: Int)] {
         let built = Mutex([Int: Result<(shape: FuseShape, slots: [UInt8], keys: Int, sampled: Int), any Error>]())
         DispatchQueue.concurrentPerform(iterations: partitions.count) { index in
@@ -95,7 +95,7 @@ final class GoodwareWriter {
         try description.withUnsafeBytes { try append($0) }
         let written = (header.bytes + digest).withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
         guard written == GoodwareFile.headerLength, fsync(descriptor) == 0, rename(temporary, path) == 0 else {
-            throw KeySpill.Failure(reason: String(cString: strerror(errno)))
+            throw PartitionedKeyFile.Failure(reason: String(cString: strerror(errno)))
         }
     }
 
@@ -111,7 +111,7 @@ final class GoodwareWriter {
         while !rest.isEmpty {
             let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(position))
             if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw KeySpill.Failure(reason: String(cString: strerror(errno))) }
+            guard count > 0 else { throw PartitionedKeyFile.Failure(reason: String(cString: strerror(errno))) }
             position += count
             rest = UnsafeRawBufferPointer(rebasing: rest[count...])
         }

@@ -6,17 +6,17 @@ import GoodwareIndex
 /// One worker's keys and byte pairs; full buffers go to the spill.
 final class KeyCollector {
     private(set) var pairs = BytePairs()
-    private let spill: KeySpill
+    private let spill: PartitionedKeyFile
     private let capacity = 4096
     private let buffers: UnsafeMutablePointer<UInt64>
     private let fills: UnsafeMutablePointer<Int>
     private var selected = [UInt64](repeating: 0, count: GoodwareBuilder.piece)
 
-    init(_ spill: KeySpill) {
+    init(_ spill: PartitionedKeyFile) {
         self.spill = spill
-        buffers = .allocate(capacity: capacity << KeySpill.bits)
-        fills = .allocate(capacity: 1 << KeySpill.bits)
-        fills.initialize(repeating: 0, count: 1 << KeySpill.bits)
+        buffers = .allocate(capacity: capacity << PartitionedKeyFile.bits)
+        fills = .allocate(capacity: 1 << PartitionedKeyFile.bits)
+        fills.initialize(repeating: 0, count: 1 << PartitionedKeyFile.bits)
     }
 
     deinit {
@@ -38,7 +38,7 @@ final class KeyCollector {
     }
 
     func finish() throws {
-        for part in 0..<(1 << KeySpill.bits) where fills[part] > 0 { try flush(part) }
+        for part in 0..<(1 << PartitionedKeyFile.bits) where fills[part] > 0 { try flush(part) }
     }
 
     private func flush(_ part: Int) throws {

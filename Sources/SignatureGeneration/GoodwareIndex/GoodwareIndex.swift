@@ -43,7 +43,7 @@ public struct GoodwareIndex: Sendable {
         contents.keys = UInt64(built.keys)
         contents.sampledKeys = UInt64(built.sampled)
         let segment = IndexSegment(
-            partitionBits: 0, filters: [built.shape], contents: contents, slots: SteadyBytes(copying: built.slots))
+            partitionBits: 0, filters: [built.shape], contents: contents, slots: ImmutableBytes(copying: built.slots))
         self.init(segments: segment.map { [$0] } ?? [], pairs: pairs)
     }
 

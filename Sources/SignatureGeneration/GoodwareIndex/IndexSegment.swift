@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Bytes in memory that stay as they are for as long as their owner lives: an array's copy, or a mapped file.
-public struct SteadyBytes: @unchecked Sendable {
+public struct ImmutableBytes: @unchecked Sendable {
     // Sendable: nobody writes to the bytes after they were handed over, and the owner keeps them in place.
     let bytes: UnsafeRawBufferPointer
     private let owner: AnyObject
@@ -62,10 +62,10 @@ public struct IndexSegment: Sendable {
     public let filters: [FuseShape]
     public let contents: Contents
     private let starts: [Int]
-    private let slots: SteadyBytes
+    private let slots: ImmutableBytes
 
     /// `nil` when the filters' number or sizes don't fit.
-    public init?(partitionBits: Int, filters: [FuseShape], contents: Contents, slots: SteadyBytes) {
+    public init?(partitionBits: Int, filters: [FuseShape], contents: Contents, slots: ImmutableBytes) {
         guard (0...8).contains(partitionBits), filters.count == 1 << partitionBits else { return nil }
         var starts: [Int] = []
         var end = 0

@@ -27,13 +27,13 @@ struct CandidateMaker {
     /// Offsets of the callers' addresses.
     let callers: [Int]
     let alignment: Alignment
-    let rarity: Rarity?
+    let rarity: GoodwareRarity?
     /// One for each window of the reference sample's code; empty without goodware.
     let absent: [Bool]
     private(set) var map: CodeMap
 
     /// `nil`: no sample holds its caller's address.
-    init?(samples: [Sample], rarity: Rarity?) {
+    init?(samples: [Sample], rarity: GoodwareRarity?) {
         let usable = samples.compactMap { sample in
             sample.code.offset(of: sample.callersAddress).flatMap { $0 > 0 ? (sample, $0) : nil }
         }

@@ -49,11 +49,11 @@ public enum SignatureMaking {
     public static func ranked(
         for samples: [Sample], goodware: GoodwareIndex?, benign: BenignPool, noiseShare: Double = 0.5, most: Int = 16
     ) -> [RankedCandidate] {
-        ranked(for: samples, rarity: goodware.map { Rarity($0) }, benign: benign, noiseShare: noiseShare, most: most)
+        ranked(for: samples, rarity: goodware.map { GoodwareRarity($0) }, benign: benign, noiseShare: noiseShare, most: most)
     }
 
     static func ranked(
-        for samples: [Sample], rarity: Rarity?, benign: BenignPool, noiseShare: Double = 0.5, most: Int = 16,
+        for samples: [Sample], rarity: GoodwareRarity?, benign: BenignPool, noiseShare: Double = 0.5, most: Int = 16,
         common: CandidateMaker.Common = { TokenSequences.make(of: $0, noiseShare: $1, benign: $2, isGoodware: $3) }
     ) -> [RankedCandidate] {
         guard most > 0, var maker = CandidateMaker(samples: samples, rarity: rarity) else { return [] }

@@ -44,7 +44,7 @@ extension SignatureProver {
         let name = CheckName.engineSuricata
         do {
             let rule = try SuricataRule(
-                signature: signature, sid: SidRange.all.lowerBound, revision: 1, action: .alert, message: "", created: 0,
+                signature: signature, sid: SIDRange.all.lowerBound, revision: 1, action: .alert, message: "", created: 0,
                 lifetime: 1, origin: .site)
             return Proof.Check(
                 name: name, outcome: .notChecked,

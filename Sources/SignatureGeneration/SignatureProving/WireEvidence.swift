@@ -4,7 +4,7 @@ internal import EpitopeModel
 internal import SignatureMaking
 internal import Signatures
 internal import StreamReassembly
-internal import WireProof
+internal import WireMatching
 
 /// What the captures show of a cluster's packets: which parts of the code crossed the network, in which flows.
 struct WireEvidence: Sendable {
@@ -27,7 +27,7 @@ struct WireEvidence: Sendable {
             return
         }
         var failures: [String] = []
-        let sought = samples.indices.suffix(Self.mostSamples).map { (index: $0, proof: WireProof(of: samples[$0].code.bytes)) }
+        let sought = samples.indices.suffix(Self.mostSamples).map { (index: $0, proof: WireMatcher(of: samples[$0].code.bytes)) }
         for ring in captures {
             do {
                 try streams.each(of: ring) { stream, _ in
@@ -44,7 +44,7 @@ struct WireEvidence: Sendable {
         }
     }
 
-    private mutating func take(_ stream: CapturedStream, _ index: Int, _ proof: WireProof) {
+    private mutating func take(_ stream: CapturedStream, _ index: Int, _ proof: WireMatcher) {
         guard samples[index].carriers.count < Self.mostCarriers, samples[index].context.admits(stream) else { return }
         let spans = proof.spans(in: stream.bytes)
         guard spans.contains(where: { $0.code.count >= Self.shortestCarried }) else { return }

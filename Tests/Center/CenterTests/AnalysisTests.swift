@@ -39,7 +39,7 @@ struct AnalysisTests {
         return try await store.ruleSet().new.last?.active.update
     }
 
-    @Test func theCallerWindowHoldsToTheByte() async throws {
+    @Test func `the caller window holds to the byte`() async throws {
         _ = try await analyse([Samples.packet()])
         let update = try #require(try await readyUpdate())
         #expect(update.signature.tokens == [.init(bytes: Samples.callerWindow)])
@@ -48,19 +48,19 @@ struct AnalysisTests {
         #expect(update.revision == 1)
     }
 
-    @Test func aSignatureFromTheHostIsTakenAsItIs() async throws {
+    @Test func `a signature from the host is taken as it is`() async throws {
         var packet = Samples.packet()
         packet.content = .signature(Samples.callerWindow)
         _ = try await analyse([packet])
         #expect(try await readyUpdate()?.signature.tokens == [.init(bytes: Samples.callerWindow)])
     }
 
-    @Test func everyStepIsRecordedInItsOrder() async throws {
+    @Test func `every step is recorded in its order`() async throws {
         let status = try await analyse([Samples.packet()])
         #expect(status.events.map(\.step) == [.stored, .signed, .clustered, .weighed, .proven])
     }
 
-    @Test func weakEvidenceWaitsForMoreHosts() async throws {
+    @Test func `weak evidence waits for more hosts`() async throws {
         func packets(_ hosts: [String]) -> [ExtractedPacket] {
             hosts.map { Fixture.packet(attack: 1, host: $0, evidence: [.memoryFile]) }
         }
@@ -70,7 +70,7 @@ struct AnalysisTests {
         #expect(status.clusters == 1)
     }
 
-    @Test func theSitesOneCounterAddsClustersUp() async throws {
+    @Test func `the sites one counter adds clusters up`() async throws {
         let threshold = AttackThreshold(counter: .site)
         let packets = [UInt8(1), 2, 3].map {
             Fixture.packet(attack: $0, host: "host-\($0)", evidence: [.memoryFile])
@@ -80,7 +80,7 @@ struct AnalysisTests {
         #expect(status.updates == ["proven": 3], "each cluster that brought points gets its update")
     }
 
-    @Test func codeThatHoldsAKnownSignatureJoinsItsCluster() async throws {
+    @Test func `code that holds a known signature joins its cluster`() async throws {
         var shifted = Fixture.packet(attack: 1, number: 1)
         shifted.content = .code(
             ExtractedCode(base: 0x2000, bytes: [0x41, 0x42, 0x43] + Fixture.code(attack: 1).bytes, isWholeRegion: true))
@@ -90,7 +90,7 @@ struct AnalysisTests {
         #expect(status.updates == ["proven": 1])
     }
 
-    @Test func anotherPortMakesAWiderRevision() async throws {
+    @Test func `another port makes a wider revision`() async throws {
         let status = try await analyse([
             Fixture.packet(attack: 1, number: 0, port: 1434), Fixture.packet(attack: 1, number: 1, port: 53),
         ])
@@ -100,7 +100,7 @@ struct AnalysisTests {
         #expect(update?.signature.context.ports == [53, 1434])
     }
 
-    @Test func fillIsKeptWithItsReasonAndNeverDelivered() async throws {
+    @Test func `fill is kept with its reason and never delivered`() async throws {
         var packet = Fixture.packet(attack: 1)
         packet.content = .code(ExtractedCode(base: 0x1000, bytes: Array(repeating: 0x90, count: 96), isWholeRegion: true))
         let status = try await analyse([packet])
@@ -110,7 +110,7 @@ struct AnalysisTests {
         #expect(try await readyUpdate() == nil)
     }
 
-    @Test func withoutGoodwareNothingIsDeliveredAndTheReasonIsShown() async throws {
+    @Test func `without goodware nothing is delivered and the reason is shown`() async throws {
         let status = try await analyse([Fixture.packet(attack: 1)], provers: ProverSource(ProvingSettings()))
         #expect(status.updates == ["unproven": 1])
         #expect(status.latestUpdates.first?.reason?.contains("absent-from-goodware: no goodware index is at hand") == true)
@@ -118,7 +118,7 @@ struct AnalysisTests {
         #expect(status.events.last?.step == .unproven)
     }
 
-    @Test func thePacketsReportShowsEachCheck() async throws {
+    @Test func `the packets report shows each check`() async throws {
         let packet = Fixture.packet(attack: 1)
         _ = try await analyse([packet])
         let update = try #require(try await store.updates(ofPacket: packet.id).first)
@@ -128,7 +128,7 @@ struct AnalysisTests {
         #expect(error?.code == .packetNotFound)
     }
 
-    @Test func whatFailedIsProvenAgainWithOtherMaterial() async throws {
+    @Test func `what failed is proven again with other material`() async throws {
         _ = try await analyse([Fixture.packet(attack: 1)], provers: ProverSource(ProvingSettings()))
         let status = try await analyse([], provers: Fixture.provers)
         #expect(status.updates == ["unproven": 1], "nobody has looked yet")
@@ -141,7 +141,7 @@ struct AnalysisTests {
         #expect(try await analyst.analyse() == 0)
     }
 
-    @Test func theReportSaysWhatWasNotChecked() async throws {
+    @Test func `the report says what was not checked`() async throws {
         let status = try await analyse([Fixture.packet(attack: 1)])
         let detail = try #require(status.events.last?.detail)
         for part in [
@@ -151,7 +151,7 @@ struct AnalysisTests {
         }
     }
 
-    @Test func sidsAreOfTheirOwnRangeAndNeverGivenTwice() async throws {
+    @Test func `sids are of their own range and never given twice`() async throws {
         let status = try await analyse((1...5).map { Fixture.packet(attack: UInt8($0)) })
         #expect(status.latestUpdates.compactMap(\.sid).sorted() == [3_900_000, 3_900_001, 3_900_002, 3_900_003, 3_900_004])
     }
@@ -172,7 +172,7 @@ extension AnalysisTests {
         return packet
     }
 
-    @Test func variantsOfOneAttackAreOneClusterAndGetOneSignature() async throws {
+    @Test func `variants of one attack are one cluster and get one signature`() async throws {
         var status = try await analyse((1...3).map { variant($0) })
         #expect(status.clusters == 1)
         _ = try await store.takeQuota(for: .ids, limits: QuotaLimits(), after: nil)
@@ -190,12 +190,12 @@ extension AnalysisTests {
         }
     }
 
-    @Test func likeCodeAgainstAnotherServiceIsAClusterOfItsOwn() async throws {
+    @Test func `like code against another service is a cluster of its own`() async throws {
         let status = try await analyse([variant(1), variant(2, port: 53)])
         #expect(status.clusters == 2)
     }
 
-    @Test func unlikeAttacksOnOneServiceAreClustersOfTheirOwn() async throws {
+    @Test func `unlike attacks on one service are clusters of their own`() async throws {
         let status = try await analyse((1...5).map { Fixture.packet(attack: $0, number: Int($0), host: "host-\($0)") })
         #expect(status.clusters == 5)
     }

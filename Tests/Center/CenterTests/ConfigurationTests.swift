@@ -26,7 +26,7 @@ struct ConfigurationTests {
         return path
     }
 
-    @Test func anEmptyFileGivesTheDefaults() throws {
+    @Test func `an empty file gives the defaults`() throws {
         let settings = try LocalCenterConfiguration.load(path: file("{}"))
         #expect(settings == LocalCenterConfiguration())
         #expect(settings.quotaLimits == QuotaLimits(updates: 3, globalUpdates: 100, forwards: 3))
@@ -34,7 +34,7 @@ struct ConfigurationTests {
         #expect(try GlobalCenterConfiguration.load(path: file("{}")) == GlobalCenterConfiguration())
     }
 
-    @Test func settingsAreTaken() throws {
+    @Test func `settings are taken`() throws {
         let settings = try LocalCenterConfiguration.load(
             path: file(#"{"updatesTo": "both", "first": "forward", "counter": "site", "suricata": {"socket": "/run/s"}}"#))
         #expect(settings.updatesTo == .both)
@@ -43,7 +43,7 @@ struct ConfigurationTests {
         #expect(settings.suricata == SuricataSettings(socketPath: "/run/s"))
     }
 
-    @Test func whatSignaturesAreProvenWithIsTaken() throws {
+    @Test func `what signatures are proven with is taken`() throws {
         let json = #"{"goodware": "/g", "requireGoodware": false, "benignCaptures": ["/b/*"], "noiseShare": 0.8}"#
         var expected = ProvingSettings(goodware: "/g", requireGoodware: false, benignCaptures: ["/b/*"], noiseShare: 0.8)
         #expect(try GlobalCenterConfiguration.load(path: file(json)).proving == expected)
@@ -52,13 +52,13 @@ struct ConfigurationTests {
         #expect(LocalCenterConfiguration().proving == ProvingSettings(), "an index is required unless somebody says otherwise")
     }
 
-    @Test func withoutAnIndexTheCenterSaysWhatToDo() {
+    @Test func `without an index the center says what to do`() {
         #expect(ProvingSettings().warning?.contains("epitope goodware build") == true)
         #expect(ProvingSettings(requireGoodware: false).warning == nil)
         #expect(ProvingSettings(goodware: "/g").warning == nil)
     }
 
-    @Test func whatIsWrittenIsReadAgain() throws {
+    @Test func `what is written is read again`() throws {
         var settings = LocalCenterConfiguration()
         settings.globalCenterState = "/var/lib/epitope/global"
         settings.suricata = SuricataSettings(socketPath: "/run/s", commandTimeout: 2.5)
@@ -70,7 +70,7 @@ struct ConfigurationTests {
         #"{"forwading": false}"#, #"{"thresholdPoints": 0}"#, #"{"updatesTo": "moon"}"#, #"{"lifetimeDays": 9999}"#, "{", "[]",
         #"{"noiseShare": 0.9}"#, #"{"goodware": ""}"#, #"{"captures": [""]}"#, #"{"requireGoodware": 1}"#,
     ])
-    func whatIsWrongIsSaid(json: String) throws {
+    func `what is wrong is said`(json: String) throws {
         let path = try file(json)
         let error = #expect(throws: EpitopeError.self) { try LocalCenterConfiguration.load(path: path) }
         #expect(error?.code == .configurationInvalid)
@@ -78,13 +78,13 @@ struct ConfigurationTests {
     }
 
     @Test(arguments: [#"{"thresholdHours": 0}"#, #"{"threshold": 5}"#, #"{"noiseShare": -0.1}"#, #"{"captures": []}"#])
-    func whatIsWrongWithAGlobalCentersIsSaid(json: String) throws {
+    func `what is wrong with a global centers is said`(json: String) throws {
         let path = try file(json)
         let error = #expect(throws: EpitopeError.self) { try GlobalCenterConfiguration.load(path: path) }
         #expect(error?.code == .configurationInvalid)
     }
 
-    @Test func aMissingFileIsSaid() {
+    @Test func `a missing file is said`() {
         let error = #expect(throws: EpitopeError.self) { try LocalCenterConfiguration.load(path: folder.path + "/none") }
         #expect(error?.code == .configurationMissing)
     }

@@ -27,20 +27,20 @@ actor FakeIDS: UpdateDelivery {
 
     private let journal: Journal
     private(set) var behaviour: Behaviour
-    private(set) var deliveries: [[NumberedUpdate]] = []
+    private(set) var deliveries: [[RuleAssignment]] = []
 
     init(_ behaviour: Behaviour = .confirms, journal: Journal = Journal()) {
         self.behaviour = behaviour
         self.journal = journal
     }
 
-    var rules: [NumberedUpdate] { deliveries.last ?? [] }
+    var rules: [RuleAssignment] { deliveries.last ?? [] }
 
     func become(_ behaviour: Behaviour) {
         self.behaviour = behaviour
     }
 
-    func deliver(_ updates: [NumberedUpdate]) async throws(EpitopeError) -> DeliveryConfirmation {
+    func deliver(_ updates: [RuleAssignment]) async throws(EpitopeError) -> DeliveryConfirmation {
         deliveries.append(updates)
         await journal.add("ids")
         let error = EpitopeError(.init("fake-ids"), "the IDS said no", remedy: "none")
@@ -71,7 +71,7 @@ actor FakeGlobalCenter: GlobalCenterLink {
     private(set) var behaviour: Behaviour
     private(set) var forwards: [ForwardedPacket] = []
     private(set) var published: [SignatureUpdate] = []
-    private(set) var feed: [SequencedUpdate] = []
+    private(set) var feed: [FeedEntry] = []
     private let bell = Bell()
 
     init(_ behaviour: Behaviour = .receives, journal: Journal = Journal()) {
@@ -84,7 +84,7 @@ actor FakeGlobalCenter: GlobalCenterLink {
     }
 
     func offer(_ update: SignatureUpdate) async {
-        feed.append(SequencedUpdate(sequence: Int64(feed.count) + 1, update: update))
+        feed.append(FeedEntry(sequence: Int64(feed.count) + 1, update: update))
         await bell.ring()
     }
 
@@ -103,7 +103,7 @@ actor FakeGlobalCenter: GlobalCenterLink {
         return Receipt(id: update.signature.id, storedMilliseconds: 1, wasKnown: false)
     }
 
-    func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [SequencedUpdate] {
+    func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [FeedEntry] {
         let seen = await bell.count
         let found = feed.filter { $0.sequence > sequence }
         guard found.isEmpty else { return found }

@@ -50,7 +50,7 @@ struct GlobalCenterTests {
         Identity(role: .localCenter, name: name)
     }
 
-    @Test func aForwardedAttackIsPublished() async throws {
+    @Test func `a forwarded attack is published`() async throws {
         try await withCenter { center in
             let receipt = try await center.receive(forward(attack: 1), from: site("a"))
             #expect(receipt.id == forward(attack: 1).id)
@@ -63,7 +63,7 @@ struct GlobalCenterTests {
         }
     }
 
-    @Test func oneSiteCountsOnceHoweverManyOfItsHostsReport() async throws {
+    @Test func `one site counts once however many of its hosts report`() async throws {
         try await withCenter(threshold: 200) { center in
             for number in 0..<3 {
                 _ = try await center.receive(forward(attack: 1, number: number), from: site("a"))
@@ -77,7 +77,7 @@ struct GlobalCenterTests {
         }
     }
 
-    @Test func aHostThatReportsStraightIsAReporterOfItsOwn() async throws {
+    @Test func `a host that reports straight is a reporter of its own`() async throws {
         try await withCenter(threshold: 200) { center in
             _ = try await center.receive(forward(attack: 1), from: site("host-1"))
             _ = try await center.receive(Fixture.packet(attack: 1, number: 5), from: Fixture.host)
@@ -85,14 +85,14 @@ struct GlobalCenterTests {
         }
     }
 
-    @Test func theSamePacketStraightAndForwardedCountsOnce() async throws {
+    @Test func `the same packet straight and forwarded counts once`() async throws {
         try await withCenter(threshold: 200) { center in
             _ = try await center.receive(Fixture.packet(attack: 1), from: Fixture.host)
             #expect(try await center.receive(forward(attack: 1), from: site("a")).wasKnown)
         }
     }
 
-    @Test func aSitesUpdateCountsAsItsEvidence() async throws {
+    @Test func `a sites update counts as its evidence`() async throws {
         try await withCenter { center in
             let update = Fixture.update(attack: 1)
             let receipt = try await center.receive(update, from: site("a"))
@@ -102,7 +102,7 @@ struct GlobalCenterTests {
         }
     }
 
-    @Test func aSignatureThatDoesNotMatchItsPacketIsReplacedByTheWindow() async throws {
+    @Test func `a signature that does not match its packet is replaced by the window`() async throws {
         try await withCenter { center in
             let foreign = forward(attack: 1, signature: Fixture.signature(attack: 2))
             _ = try await center.receive(foreign, from: site("a"))
@@ -111,7 +111,7 @@ struct GlobalCenterTests {
         }
     }
 
-    @Test func aMalformedSignatureIsRefused() async throws {
+    @Test func `a malformed signature is refused`() async throws {
         try await withCenter { center in
             let bad = forward(attack: 1, signature: Signature(tokens: [], context: .any))
             let error = await #expect(throws: EpitopeError.self) { try await center.receive(bad, from: site("a")) }
@@ -119,7 +119,7 @@ struct GlobalCenterTests {
         }
     }
 
-    @Test func aWaitingSubscriberIsWokenByThePublication() async throws {
+    @Test func `a waiting subscriber is woken by the publication`() async throws {
         try await withCenter { center in
             async let waiting = center.updates(after: 0, waitSeconds: 60, for: site("b"))
             _ = try await center.receive(forward(attack: 1), from: site("a"))
@@ -127,7 +127,7 @@ struct GlobalCenterTests {
         }
     }
 
-    @Test func aSubscriberThatLeavesIsLetGo() async throws {
+    @Test func `a subscriber that leaves is let go`() async throws {
         try await withCenter { center in
             let waiting = Task { try await center.updates(after: 0, waitSeconds: 60, for: site("b")) }
             waiting.cancel()
@@ -136,7 +136,7 @@ struct GlobalCenterTests {
         }
     }
 
-    @Test func whatIsWithdrawnIsPublishedNoMore() async throws {
+    @Test func `what is withdrawn is published no more`() async throws {
         try await withCenter { center in
             _ = try await center.receive(forward(attack: 1), from: site("a"))
             _ = try await center.updates(after: 0, waitSeconds: 60, for: site("b"))
@@ -145,7 +145,7 @@ struct GlobalCenterTests {
         }
     }
 
-    @Test func hostsCanBeShutOut() throws {
+    @Test func `hosts can be shut out`() throws {
         var configuration = GlobalCenterConfiguration()
         configuration.acceptsHosts = false
         let service = GlobalCenterService(configuration: configuration, store: store, logger: Logger(label: "test"))

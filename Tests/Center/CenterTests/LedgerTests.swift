@@ -24,13 +24,13 @@ struct LedgerTests {
         }?.code
     }
 
-    @Test func aTokenIsGoodOnce() async throws {
+    @Test func `a token is good once`() async throws {
         try await store.addToken(secretHash: secret, grant: grant)
         #expect(try await store.redeemToken(secretHash: secret, nowMilliseconds: 999) == grant)
         #expect(await refusal(secret, now: 999) == .tokenUsed)
     }
 
-    @Test func ofManyWhoRedeemATokenAtOnceOneGetsIt() async throws {
+    @Test func `of many who redeem a token at once one gets it`() async throws {
         try await store.addToken(secretHash: secret, grant: grant)
         let granted = await withTaskGroup(of: Bool.self) { group in
             for _ in 0..<20 {
@@ -41,13 +41,13 @@ struct LedgerTests {
         #expect(granted == 1)
     }
 
-    @Test func anExpiredOrUnknownTokenIsRefused() async throws {
+    @Test func `an expired or unknown token is refused`() async throws {
         try await store.addToken(secretHash: secret, grant: grant)
         #expect(await refusal(secret, now: 1000) == .tokenExpired)
         #expect(await refusal([1, 2, 3], now: 1) == .tokenUnknown)
     }
 
-    @Test func certificatesFromBeforeARevocationAreTurnedAway() async throws {
+    @Test func `certificates from before a revocation are turned away`() async throws {
         #expect(try await !store.isRevoked(Fixture.host, issuedMilliseconds: 5))
         try await store.revoke(Fixture.host, nowMilliseconds: 10)
         #expect(try await store.isRevoked(Fixture.host, issuedMilliseconds: 10))

@@ -35,7 +35,7 @@ struct LocalCenterTests {
         await center.kill()
     }
 
-    @Test func byDefaultTheIDSIsUpdatedFirstAndThePacketForwarded() async throws {
+    @Test func `by default the idsis updated first and the packet forwarded`() async throws {
         try await withCenter { center in
             try await center.receive(Samples.packet())
             try await center.awaitForwards(["delivered": 1])
@@ -50,7 +50,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func forwardingFirstIsHeeded() async throws {
+    @Test func `forwarding first is heeded`() async throws {
         try await withCenter({ $0.first = .forward }) { center in
             try await center.receive(Samples.packet())
             try await center.awaitDeliveries(["ids delivered": 1])
@@ -58,7 +58,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func aGlobalCenterOutOfReachDoesNotHoldUpTheIDS() async throws {
+    @Test func `a global center out of reach does not hold up the IDS`() async throws {
         await global.become(.isOutOfReach)
         try await withCenter({ $0.first = .forward }) { center in
             try await center.receive(Samples.packet())
@@ -70,7 +70,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func withUpdatesOffOnlyForwardsGoOut() async throws {
+    @Test func `with updates off only forwards go out`() async throws {
         try await withCenter({ $0.updates = false }) { center in
             try await center.receive(Samples.packet())
             try await center.awaitForwards(["delivered": 1])
@@ -79,7 +79,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func withForwardingOffOnlyTheIDSIsUpdated() async throws {
+    @Test func `with forwarding off only the idsis updated`() async throws {
         try await withCenter({ $0.forwarding = false }) { center in
             try await center.receive(Samples.packet())
             try await center.awaitDeliveries(["ids delivered": 1])
@@ -88,7 +88,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func updatesCanGoToTheGlobalCenterInsteadOfTheIDS() async throws {
+    @Test func `updates can go to the global center instead of the IDS`() async throws {
         try await withCenter({
             $0.updatesTo = .global
             $0.forwarding = false
@@ -100,7 +100,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func updatesCanGoToBoth() async throws {
+    @Test func `updates can go to both`() async throws {
         try await withCenter({
             $0.updatesTo = .both
             $0.forwarding = false
@@ -111,7 +111,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func belowTheThresholdNothingGoesOutUnlessItIsSetSo() async throws {
+    @Test func `below the threshold nothing goes out unless it is set so`() async throws {
         try await withCenter({ $0.forwardBelowThreshold = true }) { center in
             try await center.receive(Fixture.packet(attack: 1, evidence: [.memoryFile]))
             try await center.awaitForwards(["delivered": 1])
@@ -125,7 +125,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func likePacketsAreForwardedOnce() async throws {
+    @Test func `like packets are forwarded once`() async throws {
         try await withCenter { center in
             for number in 0..<5 { try await center.receive(Fixture.packet(attack: 1, number: number)) }
             try await center.awaitAnalysed(5)
@@ -135,7 +135,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func whatExceedsAQuotaWaitsAndGoesOutWhenTheDayReopens() async throws {
+    @Test func `what exceeds a quota waits and goes out when the day reopens`() async throws {
         let clock = TestClock()
         try await withCenter(clock: clock) { center in
             for attack in UInt8(1)...4 { try await center.receive(Fixture.packet(attack: attack)) }
@@ -156,7 +156,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func aRefusedRuleIsShownAndTakesNoOtherWithIt() async throws {
+    @Test func `a refused rule is shown and takes no other with it`() async throws {
         await ids.become(.refuses([Fixture.signature(attack: 1).id]))
         try await withCenter({ $0.forwarding = false }) { center in
             try await center.receive(Fixture.packet(attack: 1))
@@ -169,7 +169,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func anIDSOutOfReachIsTriedAgain() async throws {
+    @Test func `an IDS out of reach is tried again`() async throws {
         await ids.become(.isOutOfReach)
         try await withCenter { center in
             try await center.receive(Fixture.packet(attack: 1))
@@ -181,7 +181,7 @@ struct LocalCenterTests {
     }
 
     @Test(arguments: DeliveryOrder.allCases)
-    func whenBothAreOutOfReachNeitherIsGivenUp(first: DeliveryOrder) async throws {
+    func `when both are out of reach neither is given up`(first: DeliveryOrder) async throws {
         await ids.become(.isOutOfReach)
         await global.become(.isOutOfReach)
         try await withCenter({ $0.first = first }) { center in
@@ -195,7 +195,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func anIDSBeyondItsQuotaDoesNotHoldUpForwards() async throws {
+    @Test func `an IDS beyond its quota does not hold up forwards`() async throws {
         try await withCenter({ $0.updatesADay = 0 }) { center in
             try await center.receive(Fixture.packet(attack: 1))
             try await center.awaitForwards(["delivered": 1])
@@ -203,7 +203,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func aForwardThatIsRefusedIsNotSentAgain() async throws {
+    @Test func `a forward that is refused is not sent again`() async throws {
         await global.become(.refuses)
         try await withCenter { center in
             try await center.receive(Fixture.packet(attack: 1))
@@ -212,7 +212,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func aPersonCanUndoAnUpdate() async throws {
+    @Test func `a person can undo an update`() async throws {
         try await withCenter { center in
             try await center.receive(Fixture.packet(attack: 1))
             try await center.receive(Fixture.packet(attack: 2))
@@ -231,7 +231,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func withdrawingWhatIsUnknownIsSaid() async throws {
+    @Test func `withdrawing what is unknown is said`() async throws {
         let store = try CenterStore(path: folder.path + "/center.sqlite")
         let error = await #expect(throws: EpitopeError.self) {
             try await store.withdraw(signatureID: "00", reason: "test")
@@ -239,7 +239,7 @@ struct LocalCenterTests {
         #expect(error?.code == .signatureUnknown)
     }
 
-    @Test func anUpdateLeavesTheRulesWhenItsLifeTimeIsOver() async throws {
+    @Test func `an update leaves the rules when its life time is over`() async throws {
         let clock = TestClock()
         try await withCenter(clock: clock, { $0.lifetimeDays = 2 }) { center in
             try await center.receive(Fixture.packet(attack: 1))

@@ -34,7 +34,7 @@ struct NetworkChainTests {
     }
 
     private func withCenter(
-        _ name: String, in folder: TemporaryFolder, service: (CenterStore) -> any CenterIntake & Service,
+        _ name: String, in folder: TemporaryFolder, service: (CenterStore) -> any CenterRequestHandling & Service,
         _ body: (Center) async throws -> Void
     ) async throws {
         let store = try CenterStore(path: "\(folder.path)/\(name).sqlite")
@@ -67,7 +67,7 @@ struct NetworkChainTests {
             configuration: configuration, store: store, delivery: ids, link: link, logger: Self.quiet)
     }
 
-    @Test func theWholeChainOverTheNetwork() async throws {
+    @Test func `the whole chain over the network`() async throws {
         let folder = try TemporaryFolder()
         let (idsA, idsB) = (FakeIDS(), FakeIDS())
         try await withCenter("global", in: folder) { store in

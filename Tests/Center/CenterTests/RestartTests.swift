@@ -51,14 +51,14 @@ struct RestartTests {
         await center.kill()
     }
 
-    @Test func afterThePacketWasStored() async throws {
+    @Test func `after the packet was stored`() async throws {
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
         _ = try await store.receive(Report(sender: Fixture.host, body: .packet(Samples.packet())))
         try copyStore()
         try await expectCompletion()
     }
 
-    @Test func afterTheUpdateWasMade() async throws {
+    @Test func `after the update was made`() async throws {
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
         _ = try await store.receive(Report(sender: Fixture.host, body: .packet(Samples.packet())))
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
@@ -68,7 +68,7 @@ struct RestartTests {
     }
 
     /// The mark of the first transaction stands alone: the proof was never made.
-    @Test func betweenTheThresholdAndTheProof() async throws {
+    @Test func `between the threshold and the proof`() async throws {
         let path = folder.path + "/center.sqlite"
         let store = try CenterStore(path: path, clock: clock.clock)
         _ = try await store.receive(Report(sender: Fixture.host, body: .packet(Samples.packet())))
@@ -81,7 +81,7 @@ struct RestartTests {
         try await expectCompletion()
     }
 
-    @Test func afterTheQuotaWasTaken() async throws {
+    @Test func `after the quota was taken`() async throws {
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
         _ = try await store.receive(Report(sender: Fixture.host, body: .packet(Samples.packet())))
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
@@ -92,7 +92,7 @@ struct RestartTests {
         try await expectCompletion()
     }
 
-    @Test func whileTheIDSHadTheRulesAndHadNotAnswered() async throws {
+    @Test func `while the IDS had the rules and had not answered`() async throws {
         let ids = FakeIDS(.hangs)
         let center = try RunningCenter(folder: folder, clock: clock, ids: ids, global: FakeGlobalCenter())
         try await center.receive(Samples.packet())
@@ -104,7 +104,7 @@ struct RestartTests {
         #expect(await later.deliveries == ids.deliveries, "the same rules under the same numbers")
     }
 
-    @Test func whileTheGlobalCenterHadNotAnswered() async throws {
+    @Test func `while the global center had not answered`() async throws {
         let (ids, global) = (FakeIDS(), FakeGlobalCenter(.hangs))
         let center = try RunningCenter(folder: folder, clock: clock, ids: ids, global: global)
         try await center.receive(Samples.packet())
@@ -117,7 +117,7 @@ struct RestartTests {
         #expect(await later.deliveries.isEmpty, "the rules were confirmed before")
     }
 
-    @Test func afterAllWasDone() async throws {
+    @Test func `after all was done`() async throws {
         let center = try RunningCenter(folder: folder, clock: clock, ids: FakeIDS(), global: FakeGlobalCenter())
         try await center.receive(Samples.packet())
         try await center.awaitForwards(["delivered": 1])

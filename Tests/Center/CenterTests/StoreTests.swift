@@ -26,7 +26,7 @@ struct StoreTests {
         Report(sender: Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1"), body: .packet(packet))
     }
 
-    @Test func aPacketIsStoredOnceHoweverOftenItIsSent() async throws {
+    @Test func `a packet is stored once however often it is sent`() async throws {
         let clock = TestClock()
         let store = try CenterStore(path: path, clock: clock.clock)
         let first = try await store.receive(report(Samples.packet()))
@@ -37,7 +37,7 @@ struct StoreTests {
         #expect(try await store.status(limits: QuotaLimits()).reports == ["stored": 1])
     }
 
-    @Test func whatWasAcknowledgedIsThereAfterAReopening() async throws {
+    @Test func `what was acknowledged is there after a reopening`() async throws {
         do {
             let store = try CenterStore(path: path)
             _ = try await store.receive(report(Samples.packet()))
@@ -47,7 +47,7 @@ struct StoreTests {
         #expect(again.wasKnown)
     }
 
-    @Test func manyAtOnceAreAllStored() async throws {
+    @Test func `many at once are all stored`() async throws {
         let store = try CenterStore(path: path)
         let receipts = try await withThrowingTaskGroup(of: Receipt.self) { group in
             for number in 0..<600 {
@@ -59,7 +59,7 @@ struct StoreTests {
         #expect(try await store.status(limits: QuotaLimits()).reports == ["stored": 600])
     }
 
-    @Test func commitsAreSyncedAndTheFilesAreTheOwnersAlone() async throws {
+    @Test func `commits are synced and the files are the owners alone`() async throws {
         let store = try CenterStore(path: path)
         let full = 2
         #expect(try await store.pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") } == full)
@@ -70,7 +70,7 @@ struct StoreTests {
         }
     }
 
-    @Test func aFullDiskIsSaidAndLosesNothingAcknowledged() async throws {
+    @Test func `a full disk is said and loses nothing acknowledged`() async throws {
         let store = try CenterStore(path: path, largestBytes: 300_000)
         var acknowledged: [ExtractedPacket] = []
         var refusal: EpitopeError?
@@ -89,14 +89,14 @@ struct StoreTests {
         for packet in acknowledged { #expect(try await store.receive(report(packet)).wasKnown) }
     }
 
-    @Test func aDamagedFileIsRefused() async throws {
+    @Test func `a damaged file is refused`() async throws {
         let broken = folder.path + "/broken.sqlite"
         try Data("this is no database, however long it may be looked at ".utf8).write(to: URL(filePath: broken))
         let error = #expect(throws: EpitopeError.self) { try CenterStore(path: broken) }
         #expect(error?.code == .storeUnusable)
     }
 
-    @Test func aFileThatWasOverwrittenIsRefused() async throws {
+    @Test func `a file that was overwritten is refused`() async throws {
         do {
             let store = try CenterStore(path: path)
             for number in 0..<50 { _ = try await store.receive(report(Fixture.packet(attack: 1, number: number))) }
@@ -114,7 +114,7 @@ struct StoreTests {
         #expect(error?.code == .storeUnusable)
     }
 
-    @Test func beyondWhatMayWaitSendersAreToldToComeBack() async throws {
+    @Test func `beyond what may wait senders are told to come back`() async throws {
         let store = try CenterStore(path: path)
         let full = GroupCommit(pool: store.pool, path: path, clock: store.clock, mostWaiting: 0)
         let error = await #expect(throws: EpitopeError.self) {
@@ -123,7 +123,7 @@ struct StoreTests {
         #expect(error?.code == .storeBusy)
     }
 
-    @Test func withoutARuleNumberAnUpdateIsKeptWithTheReason() async throws {
+    @Test func `without a rule number an update is kept with the reason`() async throws {
         let store = try CenterStore(path: path, clock: TestClock().clock)
         try await store.write { db in
             try db.execute(sql: "INSERT INTO sids (signature_id, sid) VALUES ('x', 3999999)")
@@ -134,18 +134,18 @@ struct StoreTests {
         _ = try await store.receive(report(Fixture.packet(attack: 1)))
         #expect(try await analyst.analyse() == 1)
         try await store.keepReceived(
-            [SequencedUpdate(sequence: 1, update: Fixture.update(attack: 2))], prover: Fixture.provers.current().prover)
+            [FeedEntry(sequence: 1, update: Fixture.update(attack: 2))], prover: Fixture.provers.current().prover)
         let status = try await store.status(limits: QuotaLimits())
         #expect(status.updates == ["unproven": 2])
         #expect(status.latestUpdates.allSatisfy { $0.reason?.contains("[sids-exhausted]") == true })
     }
 
-    @Test func aFolderThatCantBeWrittenIsSaid() throws {
+    @Test func `a folder that can't be written is said`() throws {
         let error = #expect(throws: EpitopeError.self) { try CenterStore(path: "/proc/epitope/center.sqlite") }
         #expect(error?.code == .storeFailed)
     }
 
-    @Test func aReportThatSpeaksForSomebodyElseIsRefused() async throws {
+    @Test func `a report that speaks for somebody else is refused`() async throws {
         let store = try CenterStore(path: path)
         let packet = Samples.packet(hostID: "host-2")
         let reports = [
@@ -165,7 +165,7 @@ struct StoreTests {
         }
     }
 
-    @Test func whatNothingCanBeMadeOfIsRefused() async throws {
+    @Test func `what nothing can be made of is refused`() async throws {
         let store = try CenterStore(path: path)
         var outside = Samples.packet()
         outside.callersAddress = 0x9999
@@ -178,7 +178,7 @@ struct StoreTests {
         #expect(try await store.status(limits: QuotaLimits()).reports.isEmpty)
     }
 
-    @Test func packetsAreKeptForTheirDaysAndNoLonger() async throws {
+    @Test func `packets are kept for their days and no longer`() async throws {
         let clock = TestClock()
         let store = try CenterStore(path: path, clock: clock.clock)
         _ = try await store.receive(report(Fixture.packet(attack: 1)))

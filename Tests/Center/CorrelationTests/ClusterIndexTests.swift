@@ -11,25 +11,25 @@ struct ClusterIndexTests {
     private let signature = Signature(tokens: [.init(bytes: Samples.callerWindow)], context: .any)
     private let other = Signature(tokens: [.init(bytes: Array(100..<132))], context: .any)
 
-    @Test func theFirstOfItsKindFindsNone() {
+    @Test func `the first of its kind finds none`() {
         #expect(ClusterIndex().cluster(for: signature, sample: Samples.code.bytes) == nil)
     }
 
-    @Test func anEqualWindowIsLike() {
+    @Test func `an equal window is like`() {
         var index = ClusterIndex()
         index.add(cluster: 7, signature: signature)
         #expect(index.cluster(for: signature, sample: []) == 7)
     }
 
     @Test(arguments: [0, 1, 8161])
-    func codeThatHoldsAClustersSignatureIsLike(offset: Int) {
+    func `code that holds a clusters signature is like`(offset: Int) {
         var index = ClusterIndex()
         index.add(cluster: 7, signature: signature)
         let code = [UInt8](repeating: 0x41, count: offset) + Samples.callerWindow
         #expect(index.cluster(for: other, sample: code) == 7)
     }
 
-    @Test func unlikeCodeIsNot() {
+    @Test func `unlike code is not`() {
         var index = ClusterIndex()
         index.add(cluster: 7, signature: signature)
         var changed = Samples.callerWindow
@@ -38,7 +38,7 @@ struct ClusterIndexTests {
         #expect(index.cluster(for: other, sample: [1, 2, 3]) == nil)
     }
 
-    @Test func theOldestOfSeveralTakesThePacketInWhateverOrderTheyCame() {
+    @Test func `the oldest of several takes the packet in whatever order they came`() {
         let code = Samples.callerWindow + other.tokens[0].bytes
         for order in [[3, 5], [5, 3]] as [[Int64]] {
             var index = ClusterIndex()
@@ -48,7 +48,7 @@ struct ClusterIndexTests {
         }
     }
 
-    @Test func fillDrawsNothingTogether() {
+    @Test func `fill draws nothing together`() {
         let fill = Signature(tokens: [.init(bytes: Array(repeating: 0x90, count: 32))], context: .any)
         var index = ClusterIndex()
         index.add(cluster: 1, signature: fill)
@@ -57,7 +57,7 @@ struct ClusterIndexTests {
         #expect(index.cluster(for: fill, sample: code) == 1)
     }
 
-    @Test func shortFirstTokensAreFoundToo() {
+    @Test func `short first tokens are found too`() {
         var index = ClusterIndex()
         index.add(
             cluster: 4, signature: Signature(tokens: [.init(bytes: [1, 2]), .init(bytes: Array(3..<30))], context: .any))

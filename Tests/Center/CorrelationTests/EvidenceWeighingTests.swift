@@ -14,26 +14,26 @@ struct EvidenceWeighingTests {
             reporter: reporter, evidence: Evidence(kind: kind, detail: ""), timeMilliseconds: now - ageMilliseconds)
     }
 
-    @Test func oneDirectCallReachesTheDefaultThreshold() {
+    @Test func `one direct call reaches the default threshold`() {
         #expect(threshold.decide([evidence("a", .directCall)], nowMilliseconds: now) == .reached(points: 100))
     }
 
-    @Test func nothingWaitsWithNoPoints() {
+    @Test func `nothing waits with no points`() {
         #expect(threshold.decide([], nowMilliseconds: now) == .waiting(points: 0))
     }
 
-    @Test func aKindCountsOnceAReporter() {
+    @Test func `a kind counts once a reporter`() {
         let twice = [evidence("a", .memoryFile), evidence("a", .memoryFile, ageMilliseconds: 5)]
         #expect(threshold.decide(twice, nowMilliseconds: now) == .waiting(points: 40))
     }
 
-    @Test func eachFurtherReporterAddsItsOwn() {
+    @Test func `each further reporter adds its own`() {
         let two = [evidence("a", .memoryFile), evidence("b", .memoryFile)]
         #expect(threshold.decide(two, nowMilliseconds: now) == .waiting(points: 80))
         #expect(threshold.decide(two + [evidence("c", .memoryFile)], nowMilliseconds: now) == .reached(points: 120))
     }
 
-    @Test func oneReportersTotalIsCapped() {
+    @Test func `one reporters total is capped`() {
         let all = EvidenceKind.allCases.map { evidence("a", $0) }
         #expect(threshold.decide(all, nowMilliseconds: now) == .reached(points: 100))
         let two = AttackThreshold(points: 200)
@@ -41,7 +41,7 @@ struct EvidenceWeighingTests {
         #expect(two.decide(all + [evidence("b", .directCall)], nowMilliseconds: now) == .reached(points: 200))
     }
 
-    @Test func evidenceAsOldAsTheWindowCountsNoMore() {
+    @Test func `evidence as old as the window counts no more`() {
         let window = AttackThreshold.defaultWindowMilliseconds
         let young = [evidence("a", .directCall, ageMilliseconds: window - 1)]
         let old = [evidence("a", .directCall, ageMilliseconds: window)]
@@ -49,11 +49,11 @@ struct EvidenceWeighingTests {
         #expect(threshold.decide(old, nowMilliseconds: now) == .waiting(points: 0))
     }
 
-    @Test func aClockThatWasSetBackHidesNothing() {
+    @Test func `a clock that was set back hides nothing`() {
         #expect(threshold.decide([evidence("a", .directCall, ageMilliseconds: -3_600_000)], nowMilliseconds: now).isReached)
     }
 
-    @Test func theEarliestClockOverflowsNothing() {
+    @Test func `the earliest clock overflows nothing`() {
         let decision = threshold.decide([evidence("a", .directCall)], nowMilliseconds: .min)
         #expect(decision.points >= 0)
     }

@@ -12,20 +12,20 @@ struct SignatureCheckTests {
         Signature(tokens: tokens, context: context)
     }
 
-    @Test func aCallerWindowPassesWithoutItsPackets() {
+    @Test func `a caller window passes without its packets`() {
         let proof = SignatureCheck.proof(of: signature([.init(bytes: Samples.callerWindow)]))
         #expect(proof.passed)
         #expect(proof.checks.map(\.name) == ["well-formed", "long-enough", "not-fill"])
     }
 
-    @Test func withPacketsItMustMatchThem() {
+    @Test func `with packets it must match them`() {
         let own = signature([.init(bytes: Samples.callerWindow)])
         #expect(SignatureCheck.proof(of: own, samples: [Samples.code.bytes]).passed)
         #expect(!SignatureCheck.proof(of: own, samples: [Samples.code.bytes, [1, 2, 3]]).passed)
         #expect(!SignatureCheck.proof(of: own, samples: []).passed)
     }
 
-    @Test func malformedOnesAreNotEvenMatched() {
+    @Test func `malformed ones are not even matched`() {
         let bytes = Samples.callerWindow
         let malformed = [
             signature([]),
@@ -44,7 +44,7 @@ struct SignatureCheckTests {
         }
     }
 
-    @Test func fillIsNotProven() {
+    @Test func `fill is not proven`() {
         #expect(!SignatureCheck.proof(of: signature([.init(bytes: Array(repeating: 0x90, count: 32))])).passed)
     }
 }

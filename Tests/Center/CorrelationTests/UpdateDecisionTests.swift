@@ -21,26 +21,26 @@ struct UpdateDecisionTests {
             state: state)
     }
 
-    @Test func theFirstIsRevisionOne() {
+    @Test func `the first is revision one`() {
         #expect(UpdateDecision(latest: nil, context: context, nowMilliseconds: 0) == .make(revision: 1))
     }
 
-    @Test func oneThatStandsIsLeftAlone() {
+    @Test func `one that stands is left alone`() {
         let decision = UpdateDecision(latest: latest(.standing), context: context, nowMilliseconds: 45 * day)
         #expect(decision == .none("stands as revision 4"))
     }
 
-    @Test func aWiderContextMakesARevision() {
+    @Test func `a wider context makes a revision`() {
         #expect(UpdateDecision(latest: latest(.standing), context: wider, nowMilliseconds: 0) == .make(revision: 5))
         #expect(UpdateDecision(latest: latest(.refused), context: wider, nowMilliseconds: 0) == .make(revision: 5))
     }
 
-    @Test func anAttackThatGoesOnRenewsAnAgedRule() {
+    @Test func `an attack that goes on renews an aged rule`() {
         let decision = UpdateDecision(latest: latest(.standing), context: context, nowMilliseconds: 45 * day + 1)
         #expect(decision == .make(revision: 5))
     }
 
-    @Test func whatAPersonWithdrewOrFailedItsProofStaysOut() {
+    @Test func `what a person withdrew or failed its proof stays out`() {
         for state in [UpdateDecision.LatestState.withdrawn, .unproven, .refused] {
             let decision = UpdateDecision(latest: latest(state), context: context, nowMilliseconds: 400 * day)
             guard case .none = decision else {
@@ -50,11 +50,11 @@ struct UpdateDecisionTests {
         }
     }
 
-    @Test func anExpiredOneIsMadeAnew() {
+    @Test func `an expired one is made anew`() {
         #expect(UpdateDecision(latest: latest(.expired), context: context, nowMilliseconds: 0) == .make(revision: 5))
     }
 
-    @Test func hugeLifeTimesAreClamped() {
+    @Test func `huge life times are clamped`() {
         var update = latest(.standing).update
         update.lifetimeDays = .max
         #expect(update.expiresMilliseconds == 3650 * day)

@@ -18,13 +18,13 @@ private let busy = #"{"message":"Reload already in progress","return":"NOK"}"#
         SuricataSettings(socketPath: path, rulesFile: "/nonexistent/epitope.rules", commandTimeout: timeout, reloadTimeout: timeout)
     }
 
-    @Test func answersInPiecesAreReadWhole() throws {
+    @Test func `answers in pieces are read whole`() throws {
         let fake = FakeSuricata([ok, #"{"message":[{"id":0,"rules_loaded":7,"rules_failed":2,"rules_skipped":0}],"return":"OK"}"#])
         let statistics = try SuricataControl(settings(fake.path)).statistics()
         #expect(statistics.loaded == 7 && statistics.failed == 2)
     }
 
-    @Test func aReloadInProgressIsWaitedFor() throws {
+    @Test func `a reload in progress is waited for`() throws {
         let fake = FakeSuricata([ok, busy, busy, done, #"{"message":"7.0.10 RELEASE","return":"OK"}"#])
         let control = try SuricataControl(settings(fake.path))
         try control.reload()
@@ -32,20 +32,20 @@ private let busy = #"{"message":"Reload already in progress","return":"NOK"}"#
         #expect(try control.version() == "7.0.10 RELEASE")
     }
 
-    @Test func aReloadInProgressWithoutEndIsATimeout() throws {
+    @Test func `a reload in progress without end is a timeout`() throws {
         let fake = FakeSuricata([ok] + [String](repeating: busy, count: 5000))
         let control = try SuricataControl(settings(fake.path, timeout: 0.3))
         let error = #expect(throws: EpitopeError.self) { try control.reload() }
         #expect(error?.code == .suricataTimeout)
     }
 
-    @Test func silenceIsATimeout() {
+    @Test func `silence is a timeout`() {
         let fake = FakeSuricata([])
         let error = #expect(throws: EpitopeError.self) { try SuricataControl(settings(fake.path, timeout: 0.2)) }
         #expect(error?.code == .suricataTimeout)
     }
 
-    @Test func aRefusalComesWithItsReason() throws {
+    @Test func `a refusal comes with its reason`() throws {
         let fake = FakeSuricata([ok, #"{"message":"Unknown command","return":"NOK"}"#, "not JSON"])
         let control = try SuricataControl(settings(fake.path))
         let refusal = #expect(throws: EpitopeError.self) { try control.statistics() }
@@ -54,12 +54,12 @@ private let busy = #"{"message":"Reload already in progress","return":"NOK"}"#
         #expect(nonsense?.code == .suricataRefused)
     }
 
-    @Test func noSocketIsAnAbsentSuricata() {
+    @Test func `no socket is an absent Suricata`() {
         let error = #expect(throws: EpitopeError.self) { try SuricataControl(settings("/nonexistent/s.sock")) }
         #expect(error?.code == .suricataAbsent)
     }
 
-    @Test func noProgramIsAnAbsentSuricata() async {
+    @Test func `no program is an absent Suricata`() async {
         var settings = settings("/nonexistent/s.sock")
         settings.binaryPath = "/nonexistent/suricata"
         let delivery = SuricataDelivery(settings)
@@ -69,18 +69,18 @@ private let busy = #"{"message":"Reload already in progress","return":"NOK"}"#
 }
 
 @Suite struct RulesFileWriting {
-    @Test func aFolderThatIsNotThereIsUnwritable() {
+    @Test func `a folder that is not there is unwritable`() {
         let error = #expect(throws: EpitopeError.self) { try RulesFile(path: "/nonexistent/epitope.rules").write("x") }
         #expect(error?.code == .rulesFolderUnwritable)
     }
 
     /// Root may write anywhere, except where the kernel takes no files.
-    @Test func aFolderThatTakesNoFilesIsUnwritable() {
+    @Test func `a folder that takes no files is unwritable`() {
         let error = #expect(throws: EpitopeError.self) { try RulesFile(path: "/proc/epitope.rules").write("x") }
         #expect(error?.code == .rulesFolderUnwritable)
     }
 
-    @Test func aFullDiskKeepsTheOldRules() throws {
+    @Test func `a full disk keeps the old rules`() throws {
         let folder = "/tmp/epitope-full-\(UUID().uuidString.prefix(8))"
         mkdir(folder, 0o700)
         try #require(mount("tmpfs", folder, "tmpfs", 0, "size=16k") == 0, "a small file system can only be mounted by root")

@@ -13,7 +13,7 @@ private let window = [Signature.Token(bytes: Samples.callerWindow)]
 private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).map { seed &+ UInt8($0) })] }
 
 @Suite(.serialized) struct LiveRules {
-    @Test func updatesAreLiveOnceSuricataConfirmsThem() async throws {
+    @Test func `updates are live once Suricata confirms them`() async throws {
         let suricata = try RunningSuricata()
         try suricata.start()
         let delivery = SuricataDelivery(suricata.settings)
@@ -34,7 +34,7 @@ private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).
         )
     }
 
-    @Test func aRuleWithAnotherFilesSidIsLeftOutAndTheRestGoesLive() async throws {
+    @Test func `a rule with another files sid is left out and the rest goes live`() async throws {
         let suricata = try RunningSuricata()
         try "alert icmp any any -> any any (msg:\"other\"; itype:200; sid:3900002; rev:1;)\n".write(
             toFile: suricata.otherRules, atomically: true, encoding: .utf8)
@@ -47,7 +47,7 @@ private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).
         #expect(try SuricataControl(suricata.settings).statistics().failed == 0)
     }
 
-    @Test func theLastGoodRevisionStaysWhenANewOneIsRefused() async throws {
+    @Test func `the last good revision stays when a new one is refused`() async throws {
         let suricata = try RunningSuricata()
         try suricata.start()
         let delivery = SuricataDelivery(suricata.settings)
@@ -61,7 +61,7 @@ private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).
         #expect(RulesFile(path: suricata.settings.rulesFile).read() == good)
     }
 
-    @Test func aFileThatSuricataDoesNotLoadIsNoticed() async throws {
+    @Test func `a file that Suricata does not load is noticed`() async throws {
         let suricata = try RunningSuricata(listed: false)
         try suricata.start()
         let error = await #expect(throws: EpitopeError.self) {
@@ -71,7 +71,7 @@ private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).
         #expect(error?.remedy.contains("  - \(suricata.settings.rulesFile)") == true)
     }
 
-    @Test func aSuricataStartedWithItsRulesOnTheCommandLineRefusesReloads() async throws {
+    @Test func `a Suricata started with its rules on the command line refuses reloads`() async throws {
         let suricata = try RunningSuricata()
         try suricata.start(["-S", suricata.otherRules])
         let error = await #expect(throws: EpitopeError.self) {
@@ -80,7 +80,7 @@ private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).
         #expect(error?.code == .suricataReloadRefused)
     }
 
-    @Test func aStoppedSuricataFindsTheRulesWhenItStarts() async throws {
+    @Test func `a stopped Suricata finds the rules when it starts`() async throws {
         let suricata = try RunningSuricata()
         try suricata.start()
         suricata.stop()
@@ -92,7 +92,7 @@ private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).
         #expect(outcome.live == [3_900_001] && outcome.rulesLoaded == 2)
     }
 
-    @Test func theRuleFiresOnTheSampleAndNotOnANearMiss() async throws {
+    @Test func `the rule fires on the sample and not on a near miss`() async throws {
         let suricata = try RunningSuricata()
         let gapped = [
             Signature.Token(bytes: Array(Samples.callerWindow[..<10])), .init(bytes: Array(Samples.callerWindow[14..<24]), gap: 4...6),

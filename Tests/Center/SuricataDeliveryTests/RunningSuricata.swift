@@ -56,7 +56,7 @@ final class RunningSuricata {
     }
 
     func start(_ more: [String] = []) throws {
-        let process = try CheckedCommand.start(command(["--pcap=lo"] + more), output: "\(folder)/output")
+        let process = try SuricataProcess.start(command(["--pcap=lo"] + more), output: "\(folder)/output")
         self.process = process
         let deadline = Date().addingTimeInterval(60)
         while (try? CommandSocket(path: settings.socketPath)) == nil {
@@ -77,7 +77,7 @@ final class RunningSuricata {
     /// - Returns: the alerts of its EVE log, one JSON object a line.
     func alerts(in capture: [UInt8]) throws -> [String] {
         try Data(capture).write(to: URL(fileURLWithPath: "\(folder)/capture.pcap"))
-        let status = try CheckedCommand.run(
+        let status = try SuricataProcess.run(
             command(["-r", "\(folder)/capture.pcap", "-k", "none"]), output: "\(folder)/output", within: 60)
         try #require(status == 0, "Suricata did not read the capture: \(output)")
         return try String(contentsOfFile: "\(folder)/eve.json", encoding: .utf8).split(separator: "\n").map(String.init)
@@ -94,8 +94,8 @@ final class RunningSuricata {
 func update(
     _ sid: UInt32, _ tokens: [Signature.Token], revision: Int = 1,
     context: SignatureContext = .init(transport: .udp, ports: [1434], direction: .toService)
-) -> NumberedUpdate {
-    NumberedUpdate(
+) -> RuleAssignment {
+    RuleAssignment(
         sid: sid,
         update: SignatureUpdate(
             signature: Signature(tokens: tokens, context: context), revision: revision, origin: .site,

@@ -9,7 +9,7 @@ import Testing
 
 /// The forms that are proven at start are those that deliveries need.
 @Suite struct UsualFormsOfRules {
-    private static let proven = Set(UsualForms.rules(.alert).map { RuleForm($0) })
+    private static let proven = Set(CommonRuleShapes.rules(.alert).map { RuleShape($0) })
 
     private static let services: [SignatureContext] =
         [.any]
@@ -21,7 +21,7 @@ import Testing
         }
 
     @Test(arguments: services)
-    func holdEveryKindOfSignature(_ context: SignatureContext) throws {
+    func `hold every kind of signature`(_ context: SignatureContext) throws {
         let long = String(repeating: "0123456789abcdef", count: 2)
         let shapes: [(Signature.Arrangement, [(String, ClosedRange<Int>?)])] = [
             (.sequence, [(long, nil)]), (.sequence, [("0102030405????0607??" + long, nil)]),
@@ -36,13 +36,13 @@ import Testing
             let rule = try SuricataRule(
                 signature: Signature(tokens: tokens, arrangement: arrangement, context: context), sid: 3_900_001, revision: 1,
                 action: .alert, message: "sample", created: 0, lifetime: 1, origin: .site)
-            #expect(Self.proven.contains(RuleForm(rule)), "\(RuleForm(rule))")
+            #expect(Self.proven.contains(RuleShape(rule)), "\(RuleShape(rule))")
         }
     }
 
-    @Test func areOneRuleEach() {
-        let rules = UsualForms.rules(.drop)
-        #expect(Set(rules.map { RuleForm($0) }).count == rules.count)
+    @Test func `are one rule each`() {
+        let rules = CommonRuleShapes.rules(.drop)
+        #expect(Set(rules.map { RuleShape($0) }).count == rules.count)
         #expect(Set(rules.map(\.sid)).count == rules.count)
         let unsound = rules.filter { (try? RuleSyntax.check($0.text)) != $0 }
         #expect(unsound == [])

@@ -18,8 +18,8 @@ struct AuthorityTests {
         }
     }
 
-    @Test("keeps its keys from everybody else, and loads as it was made")
-    func files() async throws {
+    @Test
+    func `keeps its keys from everybody else, and loads as it was made`() async throws {
         try await made { directory, authority in
             #expect(try mode(of: directory) == 0o700)
             for file in ["authority.pem", "authority-key.pem", "server.pem"] {
@@ -32,8 +32,8 @@ struct AuthorityTests {
         }
     }
 
-    @Test("is never made over")
-    func existing() async throws {
+    @Test
+    func `is never made over`() async throws {
         try await made { directory, authority in
             let error = #expect(throws: EpitopeError.self) {
                 try CertificateAuthority.create(in: directory, site: "site-2", serverNames: ["127.0.0.1"])
@@ -44,8 +44,8 @@ struct AuthorityTests {
         }
     }
 
-    @Test("that is missing, damaged, mixed up or out of date doesn't load, each with its code")
-    func damaged() async throws {
+    @Test
+    func `that is missing, damaged, mixed up or out of date doesn't load, each with its code`() async throws {
         @Sendable func code(_ directory: String, now: Int64 = ChannelClock.system()) -> EpitopeError.Code? {
             #expect(throws: EpitopeError.self) {
                 try CertificateAuthority.load(from: directory, nowMilliseconds: now)
@@ -66,8 +66,8 @@ struct AuthorityTests {
         }
     }
 
-    @Test("refuses names that no host could reach a center by", arguments: [[], [""], ["-a"], ["a b"], ["a..b"], ["h:1"]])
-    func serverNames(names: [String]) async throws {
+    @Test(arguments: [[], [""], ["-a"], ["a b"], ["a..b"], ["h:1"]])
+    func `refuses names that no host could reach a center by`(names: [String]) async throws {
         try await withFolder { folder in
             let error = #expect(throws: EpitopeError.self) {
                 try CertificateAuthority.create(in: "\(folder)/a", site: "site-1", serverNames: names)
@@ -78,8 +78,8 @@ struct AuthorityTests {
         }
     }
 
-    @Test("vouches for the identity that it issued a certificate to, while that is in force")
-    func vouches() async throws {
+    @Test
+    func `vouches for the identity that it issued a certificate to, while that is in force`() async throws {
         try await withFolder { folder in
             let now = ChannelClock.system()
             let authority = try CertificateAuthority.create(in: "\(folder)/a", site: "s", serverNames: ["::1"])
@@ -109,8 +109,8 @@ struct AuthorityTests {
         }
     }
 
-    @Test("takes no request that isn't signed by its own P-256 key", arguments: ["", "-----BEGIN CERTIFICATE REQUEST-----"])
-    func badRequest(request: String) async throws {
+    @Test(arguments: ["", "-----BEGIN CERTIFICATE REQUEST-----"])
+    func `takes no request that isn't signed by its own P-256 key`(request: String) async throws {
         try await made { _, authority in
             let error = #expect(throws: EpitopeError.self) {
                 try authority.issue(to: Identity(role: .host, name: "a"), request: request)
@@ -119,8 +119,8 @@ struct AuthorityTests {
         }
     }
 
-    @Test("renews the server's certificate for the same names")
-    func serverRenewal() async throws {
+    @Test
+    func `renews the server's certificate for the same names`() async throws {
         try await made { directory, authority in
             let now = ChannelClock.system()
             let first = try ServerCertificate.load(from: directory, authority: authority)
@@ -138,21 +138,19 @@ struct AuthorityTests {
 
 @Suite("An identity in a certificate")
 struct CertificateIdentityTests {
-    @Test("reads back as it was written")
-    func roundTrip() {
+    @Test
+    func `reads back as it was written`() {
         for role in Identity.Role.allCases {
             let identity = Identity(role: role, name: "Web-1.a_b")
             #expect(CertificateIdentity.parse(CertificateIdentity.uri(identity)) == identity)
         }
     }
 
-    @Test(
-        "is refused in any other form",
-        arguments: [
-            "", "epitope:", "epitope:host", "epitope:host:", "epitope:root:a", "epitope:host:a:b", "epitope:host:a b",
-            "EPITOPE:host:a", "epitope:host:\u{e9}", "http://host/a", "epitope:host:" + String(repeating: "a", count: 65),
-        ])
-    func strict(uri: String) {
+    @Test(arguments: [
+        "", "epitope:", "epitope:host", "epitope:host:", "epitope:root:a", "epitope:host:a:b", "epitope:host:a b",
+        "EPITOPE:host:a", "epitope:host:\u{e9}", "http://host/a", "epitope:host:" + String(repeating: "a", count: 65),
+    ])
+    func `is refused in any other form`(uri: String) {
         #expect(CertificateIdentity.parse(uri) == nil)
     }
 }

@@ -18,8 +18,8 @@ struct CenterClientTests {
             lifetimeDays: 90, proof: Proof(of: signature, samples: [Samples.callerWindow]))
     }
 
-    @Test("gets a receipt for a packet that the intake has taken in, whole and from the right sender")
-    func sends() async throws {
+    @Test
+    func `gets a receipt for a packet that the intake has taken in, whole and from the right sender`() async throws {
         try await TestCenter.run { center in
             let first = try await center.client { client in
                 try await client.warmUp()
@@ -35,8 +35,8 @@ struct CenterClientTests {
         }
     }
 
-    @Test("forwards packets, gives updates and gets them, as a local center")
-    func localCenter() async throws {
+    @Test
+    func `forwards packets, gives updates and gets them, as a local center`() async throws {
         try await TestCenter.run { center in
             let forward = ForwardedPacket(
                 packet: Samples.packet(), reporter: "host-1", signature: Self.update().signature)
@@ -46,7 +46,7 @@ struct CenterClientTests {
                 #expect(try await client.updates(after: 0, waitSeconds: 0).isEmpty)
                 for sequence in 1...3 {
                     await center.intake.publish(
-                        SequencedUpdate(sequence: Int64(sequence), update: Self.update(revision: sequence)))
+                        FeedEntry(sequence: Int64(sequence), update: Self.update(revision: sequence)))
                 }
                 let news = try await client.updates(after: 1, waitSeconds: 0)
                 #expect(news.map(\.sequence) == [2, 3])
@@ -58,21 +58,21 @@ struct CenterClientTests {
         }
     }
 
-    @Test("that waits for updates wakes up when one is published")
-    func longPoll() async throws {
+    @Test
+    func `that waits for updates wakes up when one is published`() async throws {
         try await TestCenter.run { center in
             let news = try await center.client(try center.identity(.localCenter, "site-2")) { client in
                 async let waiting = client.updates(after: 7, waitSeconds: 60)
                 while await center.intake.waitingSubscribers == 0 { try await Task.sleep(for: .milliseconds(5)) }
-                await center.intake.publish(SequencedUpdate(sequence: 8, update: Self.update()))
+                await center.intake.publish(FeedEntry(sequence: 8, update: Self.update()))
                 return try await waiting
             }
-            #expect(news == [SequencedUpdate(sequence: 8, update: Self.update())])
+            #expect(news == [FeedEntry(sequence: 8, update: Self.update())])
         }
     }
 
-    @Test("that waits for updates is answered at once when the center shuts down")
-    func longPollAtShutdown() async throws {
+    @Test
+    func `that waits for updates is answered at once when the center shuts down`() async throws {
         try await TestCenter.run { center in
             let news = try await center.client(try center.identity(.localCenter, "site-2")) { client in
                 async let waiting = client.updates(after: 0, waitSeconds: 60)
@@ -84,8 +84,8 @@ struct CenterClientTests {
         }
     }
 
-    @Test("renews its certificate in time, stores it, and goes on with it")
-    func renews() async throws {
+    @Test
+    func `renews its certificate in time, stores it, and goes on with it`() async throws {
         try await TestCenter.run { center in
             let directory = "\(center.directory)/host"
             let old = try await EnrolmentClient.enroll(
@@ -105,8 +105,8 @@ struct CenterClientTests {
         }
     }
 
-    @Test("meets the renewed certificate of a center whose own was running out, without a restart")
-    func serverRenewal() async throws {
+    @Test
+    func `meets the renewed certificate of a center whose own was running out, without a restart`() async throws {
         try await TestCenter.run(madeDaysAgo: 70) { center in
             let directory = "\(center.directory)/authority"
             let before = center.firstCertificate
@@ -124,16 +124,16 @@ struct CenterClientTests {
         }
     }
 
-    @Test("tells that nobody answers")
-    func unreachable() async throws {
+    @Test
+    func `tells that nobody answers`() async throws {
         let identity = try await TestCenter.run { try $0.identity() }
         let client = try CenterClient(identity)
         #expect(await code { try await client.send(Samples.packet()) } == .centerUnreachable)
         await client.shutdown()
     }
 
-    @Test("sends nothing to a center with another authority, or under another name")
-    func wrongCenter() async throws {
+    @Test
+    func `sends nothing to a center with another authority, or under another name`() async throws {
         try await TestCenter.run { center in
             try await TestCenter.run { other in
                 let own = try center.identity()

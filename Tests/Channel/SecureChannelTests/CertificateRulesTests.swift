@@ -10,8 +10,8 @@ import X509
 
 @Suite("A certificate that the authority signed, but that breaks the rules,")
 struct CertificateRulesTests {
-    @Test("vouches for nobody")
-    func rules() async throws {
+    @Test
+    func `vouches for nobody`() async throws {
         try await withFolder { folder in
             let authority = try CertificateAuthority.create(in: "\(folder)/a", site: "s", serverNames: ["::1"])
             let host = GeneralName.uniformResourceIdentifier("epitope:host:a")
@@ -38,8 +38,8 @@ struct CertificateRulesTests {
         }
     }
 
-    @Test("can't be asked for: nobody enrols as a center")
-    func centerRole() async throws {
+    @Test
+    func `can't be asked for: nobody enrols as a center`() async throws {
         try await withFolder { folder in
             let authority = try CertificateAuthority.create(in: "\(folder)/a", site: "s", serverNames: ["::1"])
             let center = Identity(role: .center, name: "b")

@@ -12,8 +12,8 @@ import X509
 
 @Suite("Enrolment")
 struct EnrolmentTests {
-    @Test("gives a host the identity that its token was made for, stored for it alone, and good for sending packets")
-    func enrolls() async throws {
+    @Test
+    func `gives a host the identity that its token was made for, stored for it alone, and good for sending packets`() async throws {
         try await TestCenter.run { center in
             let directory = "\(center.directory)/host"
             let identity = try await EnrolmentClient.enroll(
@@ -29,8 +29,8 @@ struct EnrolmentTests {
         }
     }
 
-    @Test("takes a token once")
-    func usedToken() async throws {
+    @Test
+    func `takes a token once`() async throws {
         try await TestCenter.run { center in
             let token = try await center.token()
             let directory = center.directory
@@ -43,8 +43,8 @@ struct EnrolmentTests {
         }
     }
 
-    @Test("refuses a token that has expired, is unknown, or is garbled")
-    func badTokens() async throws {
+    @Test
+    func `refuses a token that has expired, is unknown, or is garbled`() async throws {
         try await TestCenter.run { center in
             let expired = try await center.token(lifetimeMilliseconds: -1)
             let unknown = EnrolmentToken(authorityFingerprint: center.authority.fingerprint).description
@@ -62,8 +62,8 @@ struct EnrolmentTests {
         }
     }
 
-    @Test("stops before it shows its token to a center with another authority")
-    func wrongAuthority() async throws {
+    @Test
+    func `stops before it shows its token to a center with another authority`() async throws {
         try await TestCenter.run { center in
             try await TestCenter.run { impostor in
                 let token = try await center.token()
@@ -79,8 +79,8 @@ struct EnrolmentTests {
         }
     }
 
-    @Test("refuses a center that shows the right authority under another name")
-    func wrongName() async throws {
+    @Test
+    func `refuses a center that shows the right authority under another name`() async throws {
         try await TestCenter.run(names: ["other.example"]) { center in
             let token = try await center.token()
             #expect(
@@ -91,8 +91,8 @@ struct EnrolmentTests {
         }
     }
 
-    @Test("tells when nobody answers")
-    func unreachable() async throws {
+    @Test
+    func `tells when nobody answers`() async throws {
         let (address, token) = try await TestCenter.run { center in (center.address, try await center.token()) }
         try await withFolder { folder in
             #expect(
@@ -102,8 +102,8 @@ struct EnrolmentTests {
         }
     }
 
-    @Test("doesn't spend a token on a request that can't be used, nor heed the name that a request asks for")
-    func requests() async throws {
+    @Test
+    func `doesn't spend a token on a request that can't be used, nor heed the name that a request asks for`() async throws {
         try await TestCenter.run { center in
             let token = try await center.token()
             let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
@@ -126,8 +126,8 @@ struct EnrolmentTests {
         }
     }
 
-    @Test("leaves nothing that a damaged file could pass for")
-    func damagedIdentity() async throws {
+    @Test
+    func `leaves nothing that a damaged file could pass for`() async throws {
         try await withFolder { folder in
             #expect(await code { try StoredIdentity.load(from: folder) } == .identityMissing)
             try PrivateFiles.save("{", to: "\(folder)/identity.json")
@@ -135,8 +135,8 @@ struct EnrolmentTests {
         }
     }
 
-    @Test("tells when its folder can't be written, before the token is spent")
-    func unwritable() async throws {
+    @Test
+    func `tells when its folder can't be written, before the token is spent`() async throws {
         try await TestCenter.run { center in
             let token = try await center.token()
             #expect(

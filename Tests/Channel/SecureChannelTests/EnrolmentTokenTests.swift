@@ -9,16 +9,16 @@ import Testing
 struct EnrolmentTokenTests {
     private let token = EnrolmentToken(authorityFingerprint: Array(0..<32))
 
-    @Test("reads back from its text, white space around it or not")
-    func roundTrip() throws {
+    @Test
+    func `reads back from its text, white space around it or not`() throws {
         #expect(try EnrolmentToken(token.description) == token)
         #expect(try EnrolmentToken(" \(token)\n") == token)
         #expect(token.description.hasPrefix("ept1_"))
         #expect(token.secretHash.count == 32 && token.secret.count == 16)
     }
 
-    @Test("is refused when any one character of it is another, is missing or is too many")
-    func garbled() {
+    @Test
+    func `is refused when any one character of it is another, is missing or is too many`() {
         let text = Array(token.description)
         for index in text.indices {
             var changed = text
@@ -34,31 +34,27 @@ struct EnrolmentTokenTests {
         }
     }
 
-    @Test("never repeats a secret")
-    func distinct() {
+    @Test
+    func `never repeats a secret`() {
         #expect(EnrolmentToken(authorityFingerprint: Array(0..<32)) != token)
     }
 }
 
 @Suite("The address of a center")
 struct CenterAddressTests {
-    @Test(
-        "is a host and a port",
-        arguments: [
-            ("https://center.example", "https://center.example:7443"), ("https://10.0.0.1:1/", "https://10.0.0.1:1"),
-            ("https://[::1]:8443", "https://[::1]:8443"), ("https://[::1]", "https://[::1]:7443"),
-        ])
-    func reads(text: String, full: String) throws {
+    @Test(arguments: [
+        ("https://center.example", "https://center.example:7443"), ("https://10.0.0.1:1/", "https://10.0.0.1:1"),
+        ("https://[::1]:8443", "https://[::1]:8443"), ("https://[::1]", "https://[::1]:7443"),
+    ])
+    func `is a host and a port`(text: String, full: String) throws {
         #expect(try CenterAddress(text).description == full)
     }
 
-    @Test(
-        "is refused in any other form",
-        arguments: [
-            "", "center.example", "http://a", "https://", "https://a:", "https://a:0", "https://a:65536", "https://a/b",
-            "https://u@a", "https://a?b", "https://[::1", "https://[a]:1", "https://::1:1", "https://a\r\nb",
-        ])
-    func refuses(text: String) {
+    @Test(arguments: [
+        "", "center.example", "http://a", "https://", "https://a:", "https://a:0", "https://a:65536", "https://a/b",
+        "https://u@a", "https://a?b", "https://[::1", "https://[a]:1", "https://::1:1", "https://a\r\nb",
+    ])
+    func `is refused in any other form`(text: String) {
         let error = #expect(throws: EpitopeError.self) { try CenterAddress(text) }
         #expect(error?.code == .addressMalformed)
     }

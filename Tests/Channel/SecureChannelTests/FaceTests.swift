@@ -15,8 +15,8 @@ import Testing
 
 @Suite("A center's HTTPS face")
 struct FaceTests {
-    @Test("speaks TLS 1.3 and nothing older")
-    func oldTLS() async throws {
+    @Test
+    func `speaks TLS 1.3 and nothing older`() async throws {
         try await TestCenter.run { center in
             func health(_ most: TLSVersion) async throws -> Bool {
                 var tls = TLSConfiguration.makeClientConfiguration()
@@ -40,8 +40,8 @@ struct FaceTests {
         }
     }
 
-    @Test("says so where it can't listen, to who asks for its port too")
-    func portTaken() async throws {
+    @Test
+    func `says so where it can't listen, to who asks for its port too`() async throws {
         try await TestCenter.run { center in
             let server = try CenterServer(
                 configuration: .init(host: "127.0.0.1", port: Int(center.address.port)), authority: center.authority,
@@ -53,8 +53,8 @@ struct FaceTests {
         }
     }
 
-    @Test("can't be stood in for by an enrolled host, though its certificate comes from the same authority")
-    func impersonation() async throws {
+    @Test
+    func `can't be stood in for by an enrolled host, though its certificate comes from the same authority`() async throws {
         try await TestCenter.run { center in
             let host = try center.identity()
             let impostor = try await Self.serve(

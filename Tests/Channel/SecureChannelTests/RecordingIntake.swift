@@ -5,19 +5,19 @@ import EpitopeModel
 import Signatures
 
 /// An intake for tests: it keeps what it gets, and publishes what it is told to.
-actor RecordingIntake: CenterIntake {
-    nonisolated let accepts: Set<CenterService>
+actor RecordingIntake: CenterRequestHandling {
+    nonisolated let accepts: Set<CenterEndpoint>
     private(set) var packets: [ExtractedPacket] = []
     private(set) var forwards: [ForwardedPacket] = []
     private(set) var published: [SignatureUpdate] = []
     private(set) var senders: [Identity] = []
     private(set) var waitingSubscribers = 0
-    private var feed: [SequencedUpdate] = []
+    private var feed: [FeedEntry] = []
     private var failure: (any Error)?
 
     static let storedMilliseconds: Int64 = 1_700_000_000_123
 
-    init(accepts: Set<CenterService> = Set(CenterService.allCases)) {
+    init(accepts: Set<CenterEndpoint> = Set(CenterEndpoint.allCases)) {
         self.accepts = accepts
     }
 
@@ -25,7 +25,7 @@ actor RecordingIntake: CenterIntake {
         failure = error
     }
 
-    func publish(_ update: SequencedUpdate) {
+    func publish(_ update: FeedEntry) {
         feed.append(update)
     }
 
@@ -46,7 +46,7 @@ actor RecordingIntake: CenterIntake {
         return receipt(update.signature.id, from: sender)
     }
 
-    func updates(after sequence: Int64, waitSeconds: Int, for subscriber: Identity) async throws -> [SequencedUpdate] {
+    func updates(after sequence: Int64, waitSeconds: Int, for subscriber: Identity) async throws -> [FeedEntry] {
         waitingSubscribers += 1
         defer { waitingSubscribers -= 1 }
         let end = ContinuousClock.now + .seconds(waitSeconds)

@@ -22,24 +22,24 @@ struct RefusalTests {
         return refusal
     }
 
-    @Test("who shows no certificate")
-    func noCertificate() async throws {
+    @Test
+    func `who shows no certificate`() async throws {
         try await TestCenter.run { center in
             let refusal = try await refusal(from: nil, at: center)
             #expect(refusal == .certificateRequired)
         }
     }
 
-    @Test("who shows a certificate of another authority")
-    func foreign() async throws {
+    @Test
+    func `who shows a certificate of another authority`() async throws {
         try await TestCenter.run { center in
             let foreign = try await TestCenter.run { try $0.identity() }
             #expect(try await refusal(from: foreign, at: center) == .certificateForeign)
         }
     }
 
-    @Test("whose certificate has expired, also while a connection is open")
-    func expired() async throws {
+    @Test
+    func `whose certificate has expired, also while a connection is open`() async throws {
         try await TestCenter.run { center in
             let old = try center.identity()
             center.clock.advance(days: 91)
@@ -54,8 +54,8 @@ struct RefusalTests {
         }
     }
 
-    @Test("who was revoked, also while a connection is open, but not who enrolled again since")
-    func revoked() async throws {
+    @Test
+    func `who was revoked, also while a connection is open, but not who enrolled again since`() async throws {
         try await TestCenter.run { center in
             try await center.client { client in
                 try await client.warmUp()
@@ -71,8 +71,8 @@ struct RefusalTests {
         }
     }
 
-    @Test("who has not the role")
-    func role() async throws {
+    @Test
+    func `who has not the role`() async throws {
         try await TestCenter.run { center in
             #expect(
                 try await refusal(from: try center.identity(.localCenter, "host-1"), at: center) == .roleNotAllowed)
@@ -87,8 +87,8 @@ struct RefusalTests {
         }
     }
 
-    @Test("who claims another's identity")
-    func identity() async throws {
+    @Test
+    func `who claims another's identity`() async throws {
         try await TestCenter.run { center in
             let other = Samples.packet(hostID: "host-2")
             #expect(try await refusal(of: other, from: try center.identity(), at: center) == .identityMismatch)
@@ -101,8 +101,8 @@ struct RefusalTests {
         }
     }
 
-    @Test("a packet that is too large, truncated, garbled, or of an unknown version")
-    func badPackets() async throws {
+    @Test
+    func `a packet that is too large, truncated, garbled, or of an unknown version`() async throws {
         try await TestCenter.run { center in
             let good = Samples.packet().encoded()
             var future = good
@@ -126,8 +126,8 @@ struct RefusalTests {
         }
     }
 
-    @Test("a packet with a caller's address outside its code")
-    func callerOutside() async throws {
+    @Test
+    func `a packet with a caller's address outside its code`() async throws {
         try await TestCenter.run { center in
             var packet = Samples.packet()
             packet.callersAddress = 0x9999
@@ -136,8 +136,8 @@ struct RefusalTests {
         }
     }
 
-    @Test("what it doesn't serve")
-    func notServed() async throws {
+    @Test
+    func `what it doesn't serve`() async throws {
         try await TestCenter.run(accepts: [.packets]) { center in
             try await center.client(try center.identity(.localCenter, "site-2")) { client in
                 #expect(await code { try await client.publish(CenterClientTests.update()) } == .notServedHere)
@@ -154,8 +154,8 @@ struct RefusalTests {
         }
     }
 
-    @Test("with no word about its own failures but an id, and passes on what the intake says")
-    func failures() async throws {
+    @Test
+    func `with no word about its own failures but an id, and passes on what the intake says`() async throws {
         struct Secret: Error { let detail = "disk /var/secret" }
         try await TestCenter.run { center in
             try await center.client { client in

@@ -24,7 +24,7 @@ struct TestCenter: Sendable {
 
     /// Runs a center for as long as the test's body runs, then stops it and removes its folder.
     static func run<Value: Sendable>(
-        accepts: Set<CenterService> = Set(CenterService.allCases), names: [String] = ["127.0.0.1", "center.example"],
+        accepts: Set<CenterEndpoint> = Set(CenterEndpoint.allCases), names: [String] = ["127.0.0.1", "center.example"],
         madeDaysAgo: Int64 = 0, _ body: @Sendable (TestCenter) async throws -> Value
     ) async throws -> Value {
         try await withFolder { directory in

@@ -10,7 +10,7 @@ import Testing
 
 /// What is decided of rights, folders, environment and messages, as values.
 @Suite struct DecisionTests {
-    @Test func rightsAreKeptByNeed() {
+    @Test func `rights are kept by need`() {
         #expect("\(Capabilities.afterLoading(kernelRelease: "6.1.0-40-cloud-amd64"))" == "CAP_DAC_READ_SEARCH CAP_KILL CAP_SYS_PTRACE")
         #expect(Capabilities.afterLoading(kernelRelease: "10.2") == Capabilities.afterLoading(kernelRelease: "6.0.0"))
         // Before Linux 6.0, the bpf call itself needs a right, even for a map that is open.
@@ -21,7 +21,7 @@ import Testing
     }
 
     /// The kernel's numbers (linux/capability.h): a set that is off by one would be another right.
-    @Test func rightsHaveTheKernelsNumbers() {
+    @Test func `rights have the kernels numbers`() {
         let numbers: [(Capabilities, Int)] = [
             (.readAnyFile, 2), (.signal, 5), (.setCapabilities, 8), (.traceProcesses, 19), (.seeKernelAddresses, 34),
             (.measurePerformance, 38), (.bpf, 39), (.followMappedFiles, 40),
@@ -40,7 +40,7 @@ import Testing
         NoNewPrivs:\t1
         """
 
-    @Test func whatAProcessMayDoIsReadAsTheKernelWritesIt() throws {
+    @Test func `what a process may do is read as the kernel writes it`() throws {
         let rights = try #require(PrivilegeDrop.Rights(status: Self.status))
         #expect(rights.areOnly([.traceProcesses, .readAnyFile, .signal]))
         #expect(rights.threads == 1)
@@ -57,7 +57,7 @@ import Testing
         #expect(PrivilegeDrop.Rights(status: "") == nil)
     }
 
-    @Test func rightsAreNotGivenUpByOneThreadOfSeveral() throws {
+    @Test func `rights are not given up by one thread of several`() throws {
         // The test's own process has many.
         let failure = #expect(throws: EpitopeError.self) { try PrivilegeDrop.apply() }
         #expect(failure?.code == .privilegesNotDropped)
@@ -65,7 +65,7 @@ import Testing
         #expect(PrivilegeDrop.Rights(status: status)?.canGainRights == true)
     }
 
-    @Test func foldersAreRootsOrOnesOwn() {
+    @Test func `folders are roots or ones own`() {
         func fault(_ owner: UInt32, _ mode: UInt32, last: Bool, user: UInt32 = 0) -> FolderTrust.Fault? {
             FolderTrust(owner: owner, mode: mode, isLast: last).fault(user: user)
         }
@@ -81,7 +81,7 @@ import Testing
         #expect(fault(0, 0o1777, last: true) == .writableByOthers(0o1777))
     }
 
-    @Test func littleOfTheEnvironmentIsKept() {
+    @Test func `little of the environment is kept`() {
         let cleaned = AgentEnvironment.cleaned([
             "LD_PRELOAD=/tmp/x.so", "SWIFT_BACKTRACE=enable=yes", "XDG_STATE_HOME=/tmp", "PATH=/tmp", "NOTIFY_SOCKET=/run/systemd/notify",
             "HOME=/root",
@@ -91,7 +91,7 @@ import Testing
         #expect(Set(AgentEnvironment.cleaned(cleaned)) == Set(cleaned), "or it would start itself for ever")
     }
 
-    @Test func messagesAreAsSystemdReadsThem() {
+    @Test func `messages are as systemd reads them`() {
         #expect(ServiceManager.Message.ready.lines == "READY=1\n")
         #expect(ServiceManager.Message.status("a\nMAINPID=1\r\nb").lines == "STATUS=a MAINPID=1 b\n")
         #expect(ServiceManager.Message.reloading(monotonicMicroseconds: 5).lines == "RELOADING=1\nMONOTONIC_USEC=5\n")
@@ -110,7 +110,7 @@ import Testing
         #expect(ServiceManager(socketPath: nil, watchdogMicroseconds: nil, watchdogProcess: nil, ownProcess: 7) == nil)
     }
 
-    @Test func descriptorsAreThoseThatAreForThisProcess() {
+    @Test func `descriptors are those that are for this process`() {
         typealias Kept = DescriptorStore.Kept
         func kept(_ process: String?, _ count: String?, _ names: String?) -> [Kept] {
             DescriptorStore.kept(process: process, count: count, names: names, ownProcess: 7)
@@ -148,7 +148,7 @@ import Testing
         }
     }
 
-    @Test func missingFoldersAreMadeForTheirOwnerAlone() throws {
+    @Test func `missing folders are made for their owner alone`() throws {
         umask(0o022)
         let made = try PrivateFolder(folder.path + "/./a//b/../c/")
         #expect(made.path.hasSuffix("/a/c"))
@@ -157,7 +157,7 @@ import Testing
         #expect(try PrivateFolder(made.path).path == made.path)
     }
 
-    @Test func whatOthersCanReplaceIsRefused() throws {
+    @Test func `what others can replace is refused`() throws {
         _ = try PrivateFolder(folder.path + "/above/state")
         chmod(folder.path + "/above", 0o777)
         #expect(refusal(folder.path + "/above/state") == .folderNotPrivate)
@@ -171,7 +171,7 @@ import Testing
         #expect(refusal(folder.path + "/above/state") == .folderNotPrivate)
     }
 
-    @Test func linksAreFollowedWhereRootMadeThem() throws {
+    @Test func `links are followed where root made them`() throws {
         _ = try PrivateFolder(folder.path + "/real/state")
         let link = folder.path + "/link"
         #expect(symlink("real", link) == 0)
@@ -187,7 +187,7 @@ import Testing
         #expect(refusal(folder.path + "/file/state") == .folderUnusable)
     }
 
-    @Test func aLockIsNoLinkAndTellsWhoHasIt() throws {
+    @Test func `a lock is no link and tells who has it`() throws {
         let place = try PrivateFolder(folder.path)
         let lock = try AgentLock(in: place)
         #expect(lock.take() && lock.take())
@@ -211,7 +211,7 @@ import Testing
         return try JSONDecoder().decode(AgentStatus.self, from: Data(text.utf8))
     }
 
-    @Test func whatHoldsAndWho() throws {
+    @Test func `what holds and who`() throws {
         let works = ProtectionReport(lockHolder: 7, status: try status(7), held: nil)
         #expect(works.state == .inForce(agent: 7) && works.exitStatus == 0)
         #expect(works.lines.contains("agent      process 7, since 1970-01-01T00:00:00.000Z"))

@@ -9,17 +9,17 @@ import Testing
         MemoryRegion(start: start, end: start + count, protection: [.read, .execute], backing: .anonymous)
     }
 
-    @Test(arguments: [UInt64(1), 4096, 8192]) func regionOfAtMostEightKibibytesIsExtractedWhole(count: UInt64) throws {
+    @Test(arguments: [UInt64(1), 4096, 8192]) func `region of at most eight kibibytes is extracted whole`(count: UInt64) throws {
         let range = try #require(ExtractionRange(of: Self.region(0x10000, count), callersAddress: 0x10001))
         #expect(range.start == 0x10000 && range.count == Int(count) && range.isWholeRegion)
     }
 
-    @Test func largerRegionGivesFourKibibytesOnEachSide() throws {
+    @Test func `larger region gives four kibibytes on each side`() throws {
         let range = try #require(ExtractionRange(of: Self.region(0x10000, 0x8000), callersAddress: 0x14321))
         #expect(range.start == 0x13321 && range.count == 8192 && !range.isWholeRegion)
     }
 
-    @Test func snippetIsClippedToTheRegion() throws {
+    @Test func `snippet is clipped to the region`() throws {
         let region = Self.region(0x10000, 8193)
         let early = try #require(ExtractionRange(of: region, callersAddress: 0x10010))
         #expect(early.start == 0x10000 && early.count == 0x10 + 4096 && !early.isWholeRegion)
@@ -27,18 +27,18 @@ import Testing
         #expect(late.start == region.end - 4096 && late.count == 4096)
     }
 
-    @Test func callerOutsideOfTheRegionHasNoRange() {
+    @Test func `caller outside of the region has no range`() {
         #expect(ExtractionRange(of: Self.region(0x10000, 64), callersAddress: 0xFFFF) == nil)
         #expect(ExtractionRange(of: Self.region(0x10000, 64), callersAddress: 0x10041) == nil)
     }
 
-    @Test func regionAtTheTopOfTheAddressSpaceDoesNotTrap() throws {
+    @Test func `region at the top of the address space does not trap`() throws {
         let region = MemoryRegion(start: 0, end: .max, protection: [], backing: .anonymous)
         let range = try #require(ExtractionRange(of: region, callersAddress: .max))
         #expect(range.start == .max - 4096 && range.count == 4096)
     }
 
-    @Test func shortReadMakesASnippetOfAWholeRegion() throws {
+    @Test func `short read makes a snippet of a whole region`() throws {
         let range = try #require(ExtractionRange(of: Self.region(0x10000, 64), callersAddress: 0x10020))
         #expect(range.code(read: [UInt8](repeating: 1, count: 64)).isWholeRegion)
         let short = range.code(read: [UInt8](repeating: 1, count: 40))

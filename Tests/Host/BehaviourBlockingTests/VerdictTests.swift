@@ -25,20 +25,21 @@ import Testing
             })
     }
 
-    @Test func callFromBackedMemoryGoesOnUnreported() {
+    @Test func `call from backed memory goes on unreported`() {
         let verdict = Verdict(on: Self.library([.image(path: "/bin/program")]), policy: .default)
         #expect(!verdict.denies && !verdict.isReported && verdict.evidence == [])
         #expect(verdict.callersAddress == 0x7010)
     }
 
-    @Test(arguments: [MemoryBacking.anonymous, .stack, .heap]) func directCallFromUnbackedMemoryIsBlocked(_ backing: MemoryBacking) {
+    @Test(arguments: [MemoryBacking.anonymous, .stack, .heap]) func `direct call from unbacked memory is blocked`(_ backing: MemoryBacking)
+    {
         let verdict = Verdict(on: Self.direct(backing), policy: .default)
         #expect(verdict.action == .blocked && verdict.isReported)
         #expect(verdict.evidence.map(\.kind) == [.directCall])
         #expect(verdict.callersAddress == 0x3042)
     }
 
-    @Test func libraryCallFromUnbackedMemoryIsBlockedWithTheReturnAddressAsCaller() {
+    @Test func `library call from unbacked memory is blocked with the return address as caller`() {
         let verdict = Verdict(on: Self.library([.heap, .image(path: "/bin/program")]), policy: .default)
         #expect(verdict.action == .blocked)
         #expect(verdict.evidence.map(\.kind) == [.libraryCall])
@@ -46,7 +47,7 @@ import Testing
         #expect(verdict.region.backing == .heap)
     }
 
-    @Test func writtenImagePageIsBlockedAndMemoryFileOnlyReported() {
+    @Test func `written image page is blocked and memory file only reported`() {
         let written = Verdict(on: Self.direct(.writtenImagePage(path: "/bin/program")), policy: .default)
         #expect(written.action == .blocked)
         #expect(written.evidence.map(\.kind) == [.writtenImagePage])
@@ -55,7 +56,7 @@ import Testing
         #expect(memoryFile.evidence.map(\.kind) == [.memoryFile])
     }
 
-    @Test func unbackedMemoryBehindABackedCallerIsNeitherReportedNorBlocked() {
+    @Test func `unbacked memory behind a backed caller is neither reported nor blocked`() {
         let observation = Self.library([.image(path: "/lib/jni.so"), .anonymous])
         let verdict = Verdict(on: observation, policy: .default)
         #expect(verdict.evidence.map(\.kind) == [.deeperInStack])
@@ -64,7 +65,7 @@ import Testing
         #expect(Verdict(on: observation, policy: Policy(blockAt: 10)).action == .blocked)
     }
 
-    @Test func callAfterTheEdgeOfAPolicyIsTreatedByItsOwnWeight() {
+    @Test func `call after the edge of a policy is treated by its own weight`() {
         #expect(!Verdict(on: Self.direct(.anonymous), policy: Policy(blockAt: 101)).denies)
         #expect(Verdict(on: Self.direct(.anonymous), policy: Policy(blockAt: 100)).denies)
         // No evidence is never acted upon, however low the bounds.
@@ -73,13 +74,13 @@ import Testing
     }
 
     @Test(arguments: zip(Policy.Action.allCases, [ProtectiveAction.blocked, .stopped, .killed, .watched]))
-    func policyChoosesTheAction(_ action: Policy.Action, _ expected: ProtectiveAction) {
+    func `policy chooses the action`(_ action: Policy.Action, _ expected: ProtectiveAction) {
         let verdict = Verdict(on: Self.direct(.anonymous), policy: Policy(action: action))
         #expect(verdict.action == expected && verdict.isReported)
         #expect(verdict.denies == (action != .watch))
     }
 
-    @Test func callerInItsSendBufferSendsItself() {
+    @Test func `caller in its send buffer sends itself`() {
         var observation = Self.direct(.stack, .sendto)
         observation.sendBuffer = SendBuffer(messages: [[.init(address: 0x3000, length: 0x42, bytes: [])]])
         let verdict = Verdict(on: observation, policy: .default)
@@ -88,7 +89,7 @@ import Testing
         #expect(Verdict(on: observation, policy: .default).evidence.map(\.kind) == [.directCall])
     }
 
-    @Test func copyOfTheCallerInTheSendBufferSendsItselfThoughItIsSplitOverPieces() {
+    @Test func `copy of the caller in the send buffer sends itself though it is split over pieces`() {
         let code = (0..<32).map { UInt8($0 * 7 % 251) }
         var observation = Self.direct(.memoryFile(name: "/memfd:x (deleted)"), .sendmsg)
         observation.callersCode = [code]
@@ -105,7 +106,7 @@ import Testing
         #expect(Verdict(on: observation, policy: .default).action == .watched)
     }
 
-    @Test func buffersThatReachAroundTheAddressSpaceDoNotTrap() {
+    @Test func `buffers that reach around the address space do not trap`() {
         let buffer = SendBuffer(messages: [
             [.init(address: .max, length: .max, bytes: []), .init(address: 0, length: .max, bytes: [])]
         ])
@@ -114,20 +115,20 @@ import Testing
         #expect(!buffer.contains(code: [1]) && !buffer.contains(code: []))
     }
 
-    @Test func excusedEvidenceDoesNotCountAndIsKept() {
+    @Test func `excluded evidence does not count and is kept`() {
         let observation = Self.library([.anonymous, .image(path: "/bin/program")])
-        let verdict = Verdict(on: observation, policy: .default, excused: [.libraryCall])
+        let verdict = Verdict(on: observation, policy: .default, excluded: [.libraryCall])
         #expect(!verdict.denies && !verdict.isReported && verdict.evidence.isEmpty)
-        #expect(verdict.excused.map(\.kind) == [.libraryCall])
-        let other = Verdict(on: observation, policy: .default, excused: [.directCall, .memoryFile])
-        #expect(other.denies && other.excused.isEmpty)
+        #expect(verdict.excluded.map(\.kind) == [.libraryCall])
+        let other = Verdict(on: observation, policy: .default, excluded: [.directCall, .memoryFile])
+        #expect(other.denies && other.excluded.isEmpty)
     }
 
-    /// An excuse for one kind leaves the others: code of a just-in-time compiler that sends itself is none.
-    @Test func anExcuseCoversOneKindOnly() {
+    /// An exclusion for one kind leaves the others: code of a just-in-time compiler that sends itself is none.
+    @Test func `an exclusion covers one kind only`() {
         var observation = Self.direct(.anonymous, .sendto)
         observation.sendBuffer = SendBuffer(messages: [[.init(address: 0x3000, length: 0x100, bytes: [])]])
-        let verdict = Verdict(on: observation, policy: .default, excused: [.directCall])
+        let verdict = Verdict(on: observation, policy: .default, excluded: [.directCall])
         #expect(verdict.denies)
         #expect(verdict.evidence.map(\.kind) == [.sendsItself])
         #expect(verdict.callersAddress == 0x3042)

@@ -64,7 +64,7 @@ final class TestHost {
         var settings = settings
         settings.backoff = Backoff(first: .milliseconds(2), longest: .milliseconds(20))
         return HostPipeline(
-            settings: settings, parameters: HostParameters(hostID: "host-1", proc: directory), store: store, sender: center,
+            settings: settings, parameters: ProcessContextCollector(hostID: "host-1", proc: directory), store: store, sender: center,
             log: EventLog(directory: directory), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
@@ -75,16 +75,16 @@ final class TestHost {
     }
 
     /// A stalled call whose code follows from a number.
-    static func call(_ number: UInt8) -> StalledCall {
+    static func call(_ number: UInt8) -> Detection {
         let parameters = Samples.parameters()
-        return StalledCall(
+        return Detection(
             architecture: .x86_32, callersAddress: Samples.callersAddress, region: parameters.region, call: .sendto,
             arguments: parameters.arguments, evidence: Samples.packet().evidence,
             code: ExtractedCode(base: Samples.code.base, bytes: Samples.code.bytes.map { $0 ^ number }, isWholeRegion: true),
             action: .blocked, process: parameters.process, timeMilliseconds: 1_700_000_000_000)
     }
 
-    static func calls(_ numbers: [UInt8]) -> AsyncStream<StalledCall> {
+    static func calls(_ numbers: [UInt8]) -> AsyncStream<Detection> {
         AsyncStream { continuation in
             for number in numbers { continuation.yield(call(number)) }
             continuation.finish()

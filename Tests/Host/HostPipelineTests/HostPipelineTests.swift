@@ -38,7 +38,7 @@ private func refusal(_ code: String) -> EpitopeError {
     @Test func `A packet goes out at once, while the calls go on`() async throws {
         let host = try TestHost()
         let center = FakeCenter()
-        let (calls, call) = AsyncStream<StalledCall>.makeStream()
+        let (calls, call) = AsyncStream<Detection>.makeStream()
         let pipeline = host.pipeline(center)
         let running = Task { await pipeline.run(calls) }
         var arrivals = center.arrivals.makeAsyncIterator()
@@ -89,7 +89,7 @@ private func refusal(_ code: String) -> EpitopeError {
     @Test func `Within one run sending is tried again until it works`() async throws {
         let host = try TestHost()
         let center = FakeCenter { _, attempt in attempt < 4 ? refusal("store-busy") : nil }
-        let (calls, call) = AsyncStream<StalledCall>.makeStream()
+        let (calls, call) = AsyncStream<Detection>.makeStream()
         let pipeline = host.pipeline(center)
         let running = Task { await pipeline.run(calls) }
         call.yield(TestHost.call(1))
@@ -159,7 +159,7 @@ private func refusal(_ code: String) -> EpitopeError {
         bad.callersAddress = 1
         var large = TestHost.call(1)
         large.code.bytes = Array(repeating: 1, count: ExtractedPacket.largestCode + 1)
-        let calls = AsyncStream<StalledCall> { continuation in
+        let calls = AsyncStream<Detection> { continuation in
             for call in [bad, large, TestHost.call(2)] { continuation.yield(call) }
             continuation.finish()
         }

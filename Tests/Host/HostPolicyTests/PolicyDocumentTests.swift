@@ -17,18 +17,18 @@ import Testing
         return try HostPolicy(path: "\(folder.path)/policy.json", overrides: overrides)
     }
 
-    @Test func everythingMayBeLeftOut() throws {
+    @Test func `everything may be left out`() throws {
         let policy = try Self.load("{}")
         #expect(policy.policy == .default)
-        #expect(policy.excuses == ShippedExcuses.all)
-        #expect(try Self.load(#"{"shippedExcuses": false}"#).excuses.isEmpty)
+        #expect(policy.exclusions == BuiltInExclusions.all)
+        #expect(try Self.load(#"{"builtInExclusions": false}"#).exclusions.isEmpty)
     }
 
-    @Test func eachKindOfSubjectIsRead() throws {
+    @Test func `each kind of subject is read`() throws {
         let hash = String(repeating: "0f", count: 32)
         let policy = try Self.load(
             """
-            {"action": "stop", "blockAt": 100, "reportAt": 10, "uninspectable": "allow", "shippedExcuses": false, "excuses": [
+            {"action": "stop", "blockAt": 100, "reportAt": 10, "uninspectable": "allow", "builtInExclusions": false, "exclusions": [
               {"executable": "/usr/bin/a", "sha256": "\(hash.uppercased())", "evidence": "library-call-from-unbacked-memory", "reason": "r", "until": "2027-06-30"},
               {"executable": "/usr/bin/b", "evidence": "direct-call-from-unbacked-memory", "reason": "r", "until": "2027-06-30"},
               {"package": "luajit", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-06-30"},
@@ -39,17 +39,19 @@ import Testing
             """)
         #expect(policy.policy == Policy(action: .stop, blockAt: 100, reportAt: 10, uninspectable: .allow))
         #expect(
-            policy.excuses.map(\.subject) == [
+            policy.exclusions.map(\.subject) == [
                 .executable(path: "/usr/bin/a", sha256: hash), .executable(path: "/usr/bin/b", sha256: nil), .package("luajit"),
                 .unit("app.service"), .container("0123456789ab"), .user("build"),
             ])
         #expect(
-            policy.excuses.map(\.evidence) == [.libraryCall, .directCall, .memoryFile, .writtenImagePage, .unattributable, .deeperInStack])
-        #expect(policy.excuses[5].reason == "the reason")
-        #expect(policy.excuses[5].until == CalendarDay("2028-02-29"))
+            policy.exclusions.map(\.evidence) == [
+                .libraryCall, .directCall, .memoryFile, .writtenImagePage, .unattributable, .deeperInStack,
+            ])
+        #expect(policy.exclusions[5].reason == "the reason")
+        #expect(policy.exclusions[5].until == CalendarDay("2028-02-29"))
     }
 
-    @Test func theCommandLineStandsAboveTheFile() throws {
+    @Test func `the command line stands above the file`() throws {
         let policy = try Self.load(
             #"{"action": "kill", "uninspectable": "allow"}"#, overrides: .init(action: .watch, uninspectable: .deny))
         #expect(policy.policy.action == .watch)
@@ -61,36 +63,36 @@ import Testing
     @Test(arguments: [
         ("{", "can't be used"), (#"{"actoin": "block"}"#, "'actoin' is not known"), (#"{"action": "explode"}"#, "action"),
         (#"{"blockAt": 0}"#, "'blockAt' is 0"), (#"{"reportAt": 101}"#, "'reportAt' is 101"),
-        (#"{"excuses": [{}]}"#, "names nobody"),
-        (#"{"excuses": [{\#(right), "unit": "u.service"}]}"#, "package p and unit u.service"),
-        (#"{"excuses": [{\#(right), "sha256": "00"}]}"#, "has a sha256"),
-        (#"{"excuses": [{\#(right), "why": "x"}]}"#, "'why' is not known"),
-        (#"{"excuses": [{"package": "p", "evidence": "all", "reason": "r", "until": "2027-06-30"}]}"#, "no kind of evidence"),
-        (#"{"excuses": [{"package": "p", "evidence": "call-from-memory-file", "until": "2027-06-30"}]}"#, "no reason"),
+        (#"{"exclusions": [{}]}"#, "names nobody"),
+        (#"{"exclusions": [{\#(right), "unit": "u.service"}]}"#, "package p and unit u.service"),
+        (#"{"exclusions": [{\#(right), "sha256": "00"}]}"#, "has a sha256"),
+        (#"{"exclusions": [{\#(right), "why": "x"}]}"#, "'why' is not known"),
+        (#"{"exclusions": [{"package": "p", "evidence": "all", "reason": "r", "until": "2027-06-30"}]}"#, "no kind of evidence"),
+        (#"{"exclusions": [{"package": "p", "evidence": "call-from-memory-file", "until": "2027-06-30"}]}"#, "no reason"),
         (
-            #"{"excuses": [{"package": "p", "evidence": "call-from-memory-file", "reason": "", "until": "2027-06-30"}]}"#,
+            #"{"exclusions": [{"package": "p", "evidence": "call-from-memory-file", "reason": "", "until": "2027-06-30"}]}"#,
             "'reason' is empty"
         ),
-        (#"{"excuses": [{"package": "p", "evidence": "call-from-memory-file", "reason": "r"}]}"#, "no end"),
-        (#"{"excuses": [{"package": "p", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-02-29"}]}"#, "no end"),
+        (#"{"exclusions": [{"package": "p", "evidence": "call-from-memory-file", "reason": "r"}]}"#, "no end"),
+        (#"{"exclusions": [{"package": "p", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-02-29"}]}"#, "no end"),
         (
-            #"{"excuses": [{"executable": "bin/a", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-06-30"}]}"#,
+            #"{"exclusions": [{"executable": "bin/a", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-06-30"}]}"#,
             "no absolute path"
         ),
         (
-            #"{"excuses": [{"container": "0123", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-06-30"}]}"#,
+            #"{"exclusions": [{"container": "0123", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-06-30"}]}"#,
             "no container's id"
         ),
-        (#"{"excuses": [{"unit": "a/b", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-06-30"}]}"#, "no name"),
+        (#"{"exclusions": [{"unit": "a/b", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-06-30"}]}"#, "no name"),
     ])
-    func whatIsNoPolicyIsRefused(_ text: String, _ says: String) throws {
+    func `what is no policy is refused`(_ text: String, _ says: String) throws {
         let error = #expect(throws: EpitopeError.self) { try Self.load(text) }
         #expect(error?.code == .policyInvalid)
         #expect(error?.message.contains(says) == true, "\(error?.message ?? "")")
         #expect(error?.message.contains("policy.json") == true)
     }
 
-    @Test func aFileThatOthersMayWriteIsNotTrusted() throws {
+    @Test func `a file that others may write is not trusted`() throws {
         let folder = try TemporaryFolder()
         _ = try folder.makeFile("policy.json")
         chmod("\(folder.path)/policy.json", 0o646)
@@ -98,15 +100,15 @@ import Testing
         #expect(error?.code == .policyNotTrusted)
     }
 
-    @Test func aFileThatIsNotThereIsMissing() {
+    @Test func `a file that is not there is missing`() {
         let error = #expect(throws: EpitopeError.self) { try HostPolicy(path: "/nonexistent/policy.json") }
         #expect(error?.code == .policyMissing)
         #expect(#expect(throws: EpitopeError.self) { try HostPolicy(path: "/dev/null") }?.code == .policyMissing)
     }
 
-    @Test func shippedExcusesAreWhole() {
-        #expect(!ShippedExcuses.all.isEmpty)
-        #expect(ShippedExcuses.all.allSatisfy { !$0.reason.isEmpty && $0.evidence != .directCall })
-        #expect(Set(ShippedExcuses.all).count == ShippedExcuses.all.count)
+    @Test func `shipped exclusions are whole`() {
+        #expect(!BuiltInExclusions.all.isEmpty)
+        #expect(BuiltInExclusions.all.allSatisfy { !$0.reason.isEmpty && $0.evidence != .directCall })
+        #expect(Set(BuiltInExclusions.all).count == BuiltInExclusions.all.count)
     }
 }

@@ -12,7 +12,7 @@ import Testing
 /// tracepoint sees them while they go on; the machine of `MachineTests` denies them.
 @Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct EvasionTests {
     /// Runs a case and returns its report, held against what the program says of itself.
-    private func report(_ test: StubCase, program: String = Fixtures.path("call-stub"), port: UInt16) async throws -> StalledCall {
+    private func report(_ test: StubCase, program: String = Fixtures.path("call-stub"), port: UInt16) async throws -> Detection {
         let watch = try #require(Watch.shared)
         let run = try await Command.run(program, test.arguments(port: port), environment: Fixtures.environment)
         let announced = Announcement(run.output)
@@ -28,13 +28,15 @@ import Testing
         return call
     }
 
-    @Test(arguments: StubCase.forms, StubCase.rarePlaces) func memoryThatIsEasilyOverlooked(_ form: String, _ place: String) async throws {
+    @Test(arguments: StubCase.forms, StubCase.rarePlaces) func `memory that is easily overlooked`(_ form: String, _ place: String)
+        async throws
+    {
         let receiver = Receiver(datagrams: true)
         _ = try await report(StubCase(form: form, place: place, call: "send"), port: receiver.port)
         #expect(receiver.arrivals(datagrams: true) == 1, "it was watched only")
     }
 
-    @Test(arguments: StubCase.forms) func stackThatIsExecutableFromTheStart(_ form: String) async throws {
+    @Test(arguments: StubCase.forms) func `stack that is executable from the start`(_ form: String) async throws {
         let folder = try TemporaryFolder()
         let program = try ExecutableStackProgram(of: Fixtures.path("call-stub"), at: "\(folder.path)/call-stub")
         let receiver = Receiver(datagrams: true)
@@ -42,7 +44,7 @@ import Testing
         #expect(call.region.backing == .stack)
     }
 
-    @Test(arguments: StubCase.forms, ["pwritev2", "submit"] + StubCase.rings) func callsByOtherNumbers(_ form: String, _ name: String)
+    @Test(arguments: StubCase.forms, ["pwritev2", "submit"] + StubCase.rings) func `calls by other numbers`(_ form: String, _ name: String)
         async throws
     {
         let test = StubCase(form: form, place: "anonymous", call: name)
@@ -52,19 +54,19 @@ import Testing
         if name == "pwritev2" { #expect(call.arguments.peer == SocketEndpoint(address: "127.0.0.1", port: receiver.port)) }
     }
 
-    @Test(arguments: StubCase.forms, StubCase.modes) func processesOfAnyKind(_ form: String, _ mode: String) async throws {
+    @Test(arguments: StubCase.forms, StubCase.modes) func `processes of any kind`(_ form: String, _ mode: String) async throws {
         for call in ["send", "exec"] {
             let receiver = Receiver(datagrams: true)
             _ = try await report(StubCase(form: form, place: "anonymous", call: call, mode: mode), port: receiver.port)
         }
     }
 
-    @Test(arguments: StubCase.starts) func programsThatALibraryStarts(_ name: String) async throws {
+    @Test(arguments: StubCase.starts) func `programs that a library starts`(_ name: String) async throws {
         let call = try await report(StubCase(form: "library", place: "anonymous", call: name), port: 9)
         #expect(call.arguments.path == (name == "spawn" ? "/bin/true" : "/bin/sh"))
     }
 
-    @Test(arguments: StubCase.forms, ["sendmsg-copy", "sendmmsg-copy", "sendmmsg-self"]) func codeInLaterPiecesAndMessages(
+    @Test(arguments: StubCase.forms, ["sendmsg-copy", "sendmmsg-copy", "sendmmsg-self"]) func `code in later pieces and messages`(
         _ form: String, _ name: String
     ) async throws {
         let receiver = Receiver(datagrams: true)
@@ -77,7 +79,7 @@ import Testing
     }
 
     /// The program's own image makes the ring and fills it, so that nobody is known to have handed the request over.
-    @Test func whatAThreadOfTheKernelsTakesByItselfIsCounted() async throws {
+    @Test func `what a thread of the kernels takes by itself is counted`() async throws {
         let backend = try await KernelBackend.another(Policy(action: .watch, reportAt: 10))
         defer { backend.stop() }
         let receiver = Receiver(datagrams: true)
@@ -96,7 +98,7 @@ import Testing
     }
 
     /// Two threads map and unmap without a pause; each call comes from a place of its own.
-    @Test func everyCallOfABusyAddressSpaceIsFoundOrTold() async throws {
+    @Test func `every call of a busy address space is found or told`() async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)
         let count = 100

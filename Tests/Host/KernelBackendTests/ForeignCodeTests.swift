@@ -9,7 +9,7 @@ import Testing
 
 /// Code that another process writes into one that never did anything itself; and 32-bit programs.
 @Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct ForeignCodeTests {
-    @Test(arguments: InjectionCase.all) func codeThatAnotherProcessWrote(_ test: InjectionCase) async throws {
+    @Test(arguments: InjectionCase.all) func `code that another process wrote`(_ test: InjectionCase) async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)
         let run = try await Fixtures.run("inject-stub", [test.way, test.place, String(receiver.port)])
@@ -27,7 +27,7 @@ import Testing
     }
 
     /// The page is mapped by the oldest mmap, or attached through `ipc`.
-    @Test(arguments: [[], ["segment"]]) func thirtyTwoBitProgram(_ arguments: [String]) async throws {
+    @Test(arguments: [[], ["segment"]]) func `thirty two bit program`(_ arguments: [String]) async throws {
         let watch = try #require(Watch.shared)
         let program = try await NarrowProgram()
         let run = try await Command.run(program.path, arguments)

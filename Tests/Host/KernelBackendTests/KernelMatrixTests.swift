@@ -12,7 +12,7 @@ import Testing
 @Suite(.enabled(if: Kernel.canLoad, Kernel.why)) struct KernelMatrixTests {
     static let cases = StubCase.all(places: StubCase.places + ["written-by-device"]).filter { !$0.hasToBeSettledAtOnce }
 
-    @Test(arguments: cases) func callFromUnbackedMemory(_ test: StubCase) async throws {
+    @Test(arguments: cases) func `call from unbacked memory`(_ test: StubCase) async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: test.call.hasPrefix("send"))
         // An accept of a socket that doesn't listen fails by itself.
@@ -44,12 +44,12 @@ import Testing
     @Test(
         .enabled(if: Kernel.readsPageTables, "this kernel doesn't name page_offset_base in /proc/kallsyms: tested in qemu"),
         arguments: StubCase.forms)
-    func execFromAWrittenPage(_ form: String) async throws {
+    func `exec from a written page`(_ form: String) async throws {
         try await callFromUnbackedMemory(StubCase(form: form, place: "written-page", call: "exec"))
         try await callFromUnbackedMemory(StubCase(form: form, place: "written-by-device", call: "exec"))
     }
 
-    @Test(arguments: ["exec", "connect", "send", "bind"]) func narrowCallBy64BitCode(_ call: String) async throws {
+    @Test(arguments: ["exec", "connect", "send", "bind"]) func `narrow call by 64 bit code`(_ call: String) async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: call == "send")
         let run = try await Fixtures.run("call-stub", ["int80", "low", call, String(receiver.port)])
@@ -59,7 +59,7 @@ import Testing
         #expect(found.evidence.first?.kind == .directCall)
     }
 
-    @Test func callOfAThread() async throws {
+    @Test func `call of a thread`() async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)
         let run = try await Fixtures.run("call-stub", ["library", "anonymous", "send", String(receiver.port), "thread"])
@@ -68,7 +68,7 @@ import Testing
     }
 
     /// Return addresses into the program itself are left in the library's frame: only its unwind tables tell.
-    @Test(arguments: ["send", "connect", "sendmsg"]) func staleReturnAddressesDontHideTheCaller(_ call: String) async throws {
+    @Test(arguments: ["send", "connect", "sendmsg"]) func `stale return addresses don't hide the caller`(_ call: String) async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: call != "connect")
         let run = try await Fixtures.run("call-stub", ["library", "anonymous", call, String(receiver.port), "stale"])
@@ -78,7 +78,7 @@ import Testing
     }
 
     /// The child of posix_spawn makes the call on a stack of its own; the parent, which waits, has the caller on its.
-    @Test(arguments: [[], ["thread"], ["stale"]]) func shellThatALibraryStartsForUnbackedCode(_ more: [String]) async throws {
+    @Test(arguments: [[], ["thread"], ["stale"]]) func `shell that a library starts for unbacked code`(_ more: [String]) async throws {
         let watch = try #require(Watch.shared)
         let run = try await Fixtures.run("call-stub", ["library", "anonymous", "system", "0"] + more)
         let expected = try #require(Announcement(run.output).callersAddress)
@@ -92,11 +92,11 @@ import Testing
     }
 
     /// Of a large mapping only the pages that were touched are there; the code is had all the same.
-    @Test(arguments: StubCase.forms) func codeAmongPagesThatAreNotThere(_ form: String) async throws {
+    @Test(arguments: StubCase.forms) func `code among pages that are not there`(_ form: String) async throws {
         try await callFromUnbackedMemory(StubCase(form: form, place: "large", call: "send"))
     }
 
-    @Test func codeThatSendsItself() async throws {
+    @Test func `code that sends itself`() async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)
         let inBuffer = try await Fixtures.run("call-stub", ["datagram", "anonymous", "send", String(receiver.port)])
@@ -108,7 +108,7 @@ import Testing
     }
 
     @Test(arguments: ["write", "writev", "sendfile", "splice", "ring"], StubCase.forms)
-    func sendsThatAreNoSocketCalls(_ call: String, _ form: String) async throws {
+    func `sends that are no socket calls`(_ call: String, _ form: String) async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)
         let run = try await Fixtures.run("call-stub", [form, "anonymous", call, String(receiver.port)])
@@ -120,7 +120,7 @@ import Testing
         if call != "ring" { #expect(found.arguments.peer == SocketEndpoint(address: "127.0.0.1", port: receiver.port)) }
     }
 
-    @Test func oneReportOfALoop() async throws {
+    @Test func `one report of a loop`() async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)
         let before = watch.backend.statistics.repeated
@@ -129,7 +129,7 @@ import Testing
         #expect(watch.backend.statistics.repeated - before >= 99)
     }
 
-    @Test func ordinaryImagesAreSilent() async throws {
+    @Test func `ordinary images are silent`() async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)
         let run = try await Fixtures.run("call-stub", ["bench", "1000", String(receiver.port)])

@@ -7,7 +7,7 @@ import Testing
 
 /// The kernel's side and this one must mean the same bytes.
 @Suite struct LayoutTests {
-    @Test func everyMemberLiesWhereTheKernelPutsIt() {
+    @Test func `every member lies where the kernel puts it`() {
         let object = LoadedProgram.object
         #expect(object.count > 10_000)
         var index = 0
@@ -25,7 +25,7 @@ import Testing
         #expect(!epitope_kernel_layout(object, object.count, "epitope_event", "no_such_member", &own))
     }
 
-    @Test func theBetterLevelIsNamed() {
+    @Test func `the better level is named`() {
         let without = KernelSupport(activeModules: "lockdown,capability,yama\n", canDecideFunctions: { false })
         #expect(without.level == .tracepoints)
         #expect(without.remedy == "boot with lsm=lockdown,capability,yama,bpf on the kernel's command line")
@@ -39,7 +39,7 @@ import Testing
     }
 
     /// Room is given back up to the first report that nobody has done with.
-    @Test func roomIsGivenBackInOrder() {
+    @Test func `room is given back in order`() {
         var pending = PendingEvents()
         #expect(pending.settle(callsDone: 0) == nil)
         pending.add(10, call: nil)

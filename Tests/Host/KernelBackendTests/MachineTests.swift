@@ -10,7 +10,7 @@ import Testing
     static let canRun = access("/usr/bin/qemu-system-x86_64", X_OK) == 0 && access("/bin/busybox", X_OK) == 0
 
     @Test(.enabled(if: canRun, "needs qemu-system-x86_64 and busybox: Scripts/install-dependencies test"))
-    func securityHooksDenyTheWholeMatrix() async throws {
+    func `security hooks deny the whole matrix`() async throws {
         let narrow = try await NarrowProgram()
         let programs = [Fixtures.path("kernel-matrix"), Fixtures.path("call-stub"), Fixtures.path("inject-stub"), narrow.path]
         let machine = try await Machine.boot("run-in-machine", seconds: 500, [programs.joined(separator: ",")])

@@ -11,7 +11,7 @@ import Testing
 /// Programs that run from memory: container runtimes run from a sealed copy of themselves, malware from what it brought.
 @Suite(.enabled(if: Kernel.canLoad, Kernel.why)) struct MemoryProgramTests {
     /// The reports of the copy, once it has ended.
-    private func reports(_ manner: String, _ call: String) async throws -> [StalledCall] {
+    private func reports(_ manner: String, _ call: String) async throws -> [Detection] {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)
         let run = try await Fixtures.run("memory-program", [manner, call, String(receiver.port)])
@@ -22,33 +22,33 @@ import Testing
         return await watch.calls(of: process, milliseconds: manner == "sealed" && call == "plain" ? 300 : 3000)
     }
 
-    @Test(arguments: ["unsealed", "altered"]) func isReported(_ manner: String) async throws {
+    @Test(arguments: ["unsealed", "altered"]) func `is reported`(_ manner: String) async throws {
         let call = try #require(try await reports(manner, "plain").first)
         #expect(call.call == .sendto)
         #expect(call.evidence.map(\.kind) == [.memoryFile])
     }
 
     @Test(.enabled(if: SealedCopy.isOnDisk(Fixtures.path("memory-program")), "needs the tests' programs on a disk's file system"))
-    func sealedCopyOfAnImageIsLeftAlone() async throws {
+    func `sealed copy of an image is left alone`() async throws {
         #expect(try await reports("sealed", "plain").isEmpty)
     }
 
-    @Test func codeThatASealedCopyMakesIsNot() async throws {
+    @Test func `code that a sealed copy makes is not`() async throws {
         let call = try #require(try await reports("sealed", "injected").first)
         #expect(call.evidence.first?.kind == .directCall)
     }
 
-    @Test func boundsWhatIsCompared() {
-        var copies = KnownCopies()
+    @Test func `bounds what is compared`() {
+        var copies = SealedCopyCache()
         let second: UInt64 = 1_000_000_000
-        let asked = [(KnownCopies.bytesASecond, 5 * second), (1, 5 * second + 1), (1, 6 * second)].map { copies.mayCompare($0, at: $1) }
+        let asked = [(SealedCopyCache.bytesASecond, 5 * second), (1, 5 * second + 1), (1, 6 * second)].map { copies.mayCompare($0, at: $1) }
         #expect(asked == [true, false, true])
-        for inode in 0...UInt64(KnownCopies.most) { copies.insert(KernelFile(inode: inode, device: 1, generation: 2)) }
+        for inode in 0...UInt64(SealedCopyCache.most) { copies.insert(KernelFile(inode: inode, device: 1, generation: 2)) }
         #expect(!copies.contains(KernelFile(inode: 0, device: 1, generation: 2)))
         #expect(copies.contains(KernelFile(inode: 1, device: 1, generation: 2)))
         #expect(!copies.contains(KernelFile(inode: 1, device: 1, generation: 3)), "another file of that number")
         let news = copies.takeNews()
-        #expect(news.count == KnownCopies.most + 1)
+        #expect(news.count == SealedCopyCache.most + 1)
         let more = copies.takeNews()
         #expect(more.isEmpty)
     }

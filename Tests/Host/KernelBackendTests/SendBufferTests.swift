@@ -12,7 +12,7 @@ import Testing
         payload.withUnsafeBufferPointer { SendBuffer(pieces, payload: $0) }
     }
 
-    @Test func piecesBelongToTheirMessages() {
+    @Test func `pieces belong to their messages`() {
         let payload = [UInt8](0..<100)
         let found = buffer(
             [
@@ -31,7 +31,7 @@ import Testing
     }
 
     /// Nothing of an event is believed beyond its room.
-    @Test func placesBeyondThePayloadAreCutOff() {
+    @Test func `places beyond the payload are cut off`() {
         let found = buffer([epitope_piece(address: 1, length: 9, place: .max, copied: .max, message: 0, unused: 0)], [1, 2, 3])
         #expect(found.messages == [[.init(address: 1, length: 9, bytes: [])]])
         #expect(buffer([], []).messages.isEmpty)

@@ -9,7 +9,7 @@ import Testing
 
 /// What a process without unbacked executable memory pays, in instructions: a change that makes it dearer is seen here.
 @Suite struct UnmarkedPathTests {
-    @Test(.enabled(if: Kernel.canLoad, Kernel.why)) func noLookUpAndLittleElse() throws {
+    @Test(.enabled(if: Kernel.canLoad, Kernel.why)) func `no look up and little else`() throws {
         let watch = try #require(Watch.shared)
         let (program, classes) = watch.backend.instructions
         let path = try UnmarkedPath(of: program, classes: classes)
@@ -22,7 +22,7 @@ import Testing
         #expect(path.other.calls <= 1)
     }
 
-    @Test func instructionsAreCounted() throws {
+    @Test func `instructions are counted`() throws {
         // r0 = 5; r0 += 7; if r0 == 12 skip one; r0 = 1; exit
         let program: [UInt64] = [0x5_0000_00B7, 0x7_0000_0007, 0xC_0001_0015, 0x1_0000_00B7, 0x95]
         let trace = try InstructionTrace(of: program, context: 0) { _, _ in 0 }

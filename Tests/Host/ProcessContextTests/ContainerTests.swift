@@ -140,7 +140,7 @@ import Testing
         try folder.write(
             "root/run/containerd/io.containerd.runtime.v2.task/k8s.io/\(Self.id)/config.json",
             #"{"annotations":{"io.kubernetes.cri.image-name":"i:1","io.kubernetes.cri.sandbox-name":"p"}}"#)
-        let host = HostParameters(hostID: nil, proc: folder.path, containerRoot: folder.path + "/root")
+        let host = ProcessContextCollector(hostID: nil, proc: folder.path, containerRoot: folder.path + "/root")
         let seen = host.inspect(processID: 7, threadID: 7)
         #expect(seen.containerID == Self.id)
         #expect(seen.container == ContainerParameters(pod: .init(uid: Self.uid)), "files are left to the slower part")
@@ -151,7 +151,7 @@ import Testing
     @Test func `A runtime's word goes before the control group's, and any id is kept`() async throws {
         try folder.write("7/status", "PPid:\t0\n")
         try folder.write("7/cgroup", "0::/kubepods/pod\(Self.uid)/abc\n")
-        let host = HostParameters(hostID: nil, proc: folder.path, containerRoot: folder.path + "/root")
+        let host = ProcessContextCollector(hostID: nil, proc: folder.path, containerRoot: folder.path + "/root")
         let engines = host.inspect(
             processID: 7, threadID: 7, containerID: Self.id, annotations: ["io.kubernetes.cri.image-name": "i:1"])
         #expect(engines.containerID == Self.id)

@@ -84,7 +84,7 @@ import Testing
     @Test func `A deleted program is hashed no more, nor looked up`() async throws {
         try folder.write("7/status", "PPid:\t0\n")
         try folder.link("7/exe", to: "/gone/program (deleted)")
-        let host = HostParameters(hostID: nil, proc: folder.path)
+        let host = ProcessContextCollector(hostID: nil, proc: folder.path)
         let (process, _) = await host.complete(host.inspect(processID: 7, threadID: 7))
         #expect(process.executable == Executable(path: "/gone/program (deleted)"))
     }

@@ -71,7 +71,7 @@ import Testing
         try folder.write("7/status", "PPid:\t0\nUid:\t0\t0\t0\t0\n")
         try folder.write("7/comm", "held\n")
         try FileManager.default.createDirectory(atPath: folder.path + "/7/root", withIntermediateDirectories: true)
-        let host = HostParameters(hostID: nil, proc: folder.path, longestInspection: 0.2, longestCompletion: 0.2)
+        let host = ProcessContextCollector(hostID: nil, proc: folder.path, longestInspection: 0.2, longestCompletion: 0.2)
         do {
             let silent = try #require(Silent(folder.path + "/7/root"))
             let seen = host.inspect(processID: 7, threadID: 7)

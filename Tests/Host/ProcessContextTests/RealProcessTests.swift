@@ -30,7 +30,7 @@ import Testing
 
     @Test func `A child is described with its program, ancestors and user`() async throws {
         try await waiting { child in
-            let host = HostParameters(hostID: "host-1")
+            let host = ProcessContextCollector(hostID: "host-1")
             let seen = host.inspect(processID: child.processIdentifier, threadID: child.processIdentifier)
             #expect(seen.name == "cat")
             #expect(seen.parents.first?.processID == getpid())
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test func `What was held can be completed after the process has gone`() async throws {
-        let host = HostParameters(hostID: nil)
+        let host = ProcessContextCollector(hostID: nil)
         var seen: ProcessParameters?
         try await waiting { child in seen = host.inspect(processID: child.processIdentifier, threadID: 1) }
         let (process, _) = await host.complete(try #require(seen))
@@ -106,7 +106,7 @@ import Testing
     }
 
     @Test func `Of a process that is not there nothing is claimed`() async {
-        let host = HostParameters(hostID: nil)
+        let host = ProcessContextCollector(hostID: nil)
         // Beyond the largest number that Linux gives out (2^22).
         let seen = host.inspect(processID: 1 << 23, threadID: 5)
         #expect(seen == ProcessParameters(processID: 1 << 23, threadID: 5))

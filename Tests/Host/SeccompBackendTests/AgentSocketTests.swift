@@ -28,7 +28,7 @@ struct AgentSocketTests {
         return lstat(path, &status) == 0 ? status.st_mode : 0
     }
 
-    @Test func itIsRootsAloneFromTheStart() throws {
+    @Test func `it is roots alone from the start`() throws {
         let before = umask(0)
         defer { umask(before) }
         let path = folder.path + "/made/agent.sock"
@@ -39,7 +39,7 @@ struct AgentSocketTests {
         #expect(mode(path) == 0, "its name is gone with it")
     }
 
-    @Test func aSocketWithoutAListenerIsReplacedAndOneWithIsNot() throws {
+    @Test func `a socket without a listener is replaced and one with is not`() throws {
         let path = folder.path + "/agent.sock"
         do {
             let first = try AgentSocket(path: path)
@@ -55,7 +55,7 @@ struct AgentSocketTests {
         #expect(mode(path) & S_IFMT == S_IFREG)
     }
 
-    @Test func nothingElseIsReplaced() throws {
+    @Test func `nothing else is replaced`() throws {
         let path = folder.path + "/agent.sock"
         _ = FileManager.default.createFile(atPath: path, contents: Data("precious".utf8))
         #expect(code(path) == .socketPathUnsafe)
@@ -70,7 +70,7 @@ struct AgentSocketTests {
         withExtendedLifetime(foreign) {}
     }
 
-    @Test func aPathThatOthersCouldBendIsRefused() throws {
+    @Test func `a path that others could bend is refused`() throws {
         for path in ["", "/", "relative/x", "/x.sock", "/tmp/", folder.path + "/../x.sock", "/tmp/x.sock"] {
             #expect(code(path) == .socketPathUnsafe, "\(path)")
         }

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 @Suite struct BlockingTests {
-    @Test func codeThatSendsTheMemoryItRunsInIsHeldToSendItself() async throws {
+    @Test func `code that sends the memory it runs in is held to send itself`() async throws {
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture("call-stub", ["datagram", "stack", "-", String(receiver.port)])
         let call = try #require(run.calls.first)
@@ -19,7 +19,7 @@ import Testing
         #expect(receiver.arrivals(datagrams: true) == 0)
     }
 
-    @Test(arguments: ["direct", "library"]) func codeThatSendsACopyOfItselfIsHeldToSendItself(form: String) async throws {
+    @Test(arguments: ["direct", "library"]) func `code that sends a copy of itself is held to send itself`(form: String) async throws {
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture("call-stub", [form, "memory-file", "send-copy", String(receiver.port)])
         let call = try #require(run.calls.first)
@@ -29,7 +29,7 @@ import Testing
         #expect(receiver.arrivals(datagrams: true) == 0)
     }
 
-    @Test(arguments: ["exec", "connect", "send"]) func thirtyTwoBitCallOf64BitCodeIsBlocked(call name: String) async throws {
+    @Test(arguments: ["exec", "connect", "send"]) func `thirty two bit call of 64 bit code is blocked`(call name: String) async throws {
         let receiver = Receiver(datagrams: name == "send")
         let run = try await ProtectedRun.fixture("call-stub", ["int80", "low", name, String(receiver.port)])
         let call = try #require(run.calls.first, "output: \(run.output)")
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test(arguments: StubCase.forms, ["exec", "connect", "send"])
-    func callOfASecondThreadIsBlocked(form: String, call name: String) async throws {
+    func `call of a second thread is blocked`(form: String, call name: String) async throws {
         let receiver = Receiver(datagrams: name == "send")
         let run = try await ProtectedRun.fixture(
             "call-stub", [form, "stack", name, String(receiver.port), "thread"])
@@ -54,7 +54,7 @@ import Testing
     }
 
     @Test(arguments: ["anonymous", "heap", "written-page"], ["connect", "send", "sendmsg", "sendmmsg", "accept"])
-    func staleReturnAddressesDoNotHideTheCaller(place: String, call name: String) async throws {
+    func `stale return addresses do not hide the caller`(place: String, call name: String) async throws {
         let receiver = Receiver(datagrams: name.hasPrefix("send"))
         let run = try await ProtectedRun.fixture(
             "call-stub", ["library", place, name, String(receiver.port), "stale"])
@@ -65,7 +65,9 @@ import Testing
         #expect(receiver.arrivals(datagrams: name.hasPrefix("send")) == 0)
     }
 
-    @Test(arguments: [[], ["thread"], ["stale"]]) func shellThatALibraryStartsForUnbackedCodeIsBlocked(_ more: [String]) async throws {
+    @Test(arguments: [[], ["thread"], ["stale"]]) func `shell that a library starts for unbacked code is blocked`(_ more: [String])
+        async throws
+    {
         let run = try await ProtectedRun.fixture("call-stub", ["library", "anonymous", "system", "0"] + more)
         let call = try #require(run.calls.first, "output: \(run.output)")
         #expect(call.call == .execve)
@@ -75,14 +77,14 @@ import Testing
         #expect(call.action == .blocked)
     }
 
-    @Test(arguments: StubCase.forms) func aProgramThatAnUpgradeReplacedIsAnImageStill(form: String) async throws {
+    @Test(arguments: StubCase.forms) func `a program that an upgrade replaced is an image still`(form: String) async throws {
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture("call-stub", [form, "deleted-image", "send", String(receiver.port)])
         #expect(run.calls == [])
         #expect(receiver.arrivals(datagrams: true) == 1)
     }
 
-    @Test func largeRegionGivesASnippetAroundTheCaller() async throws {
+    @Test func `large region gives a snippet around the caller`() async throws {
         let run = try await ProtectedRun.fixture("call-stub", ["direct", "large", "connect", "9"])
         let call = try #require(run.calls.first)
         #expect(call.region.end - call.region.start == 16 * 4096)
@@ -92,7 +94,7 @@ import Testing
         #expect(call.callersAddress == run.announcement.callersAddress)
     }
 
-    @Test func killedProcessDiesByTheSignalAndSendsNothing() async throws {
+    @Test func `killed process dies by the signal and sends nothing`() async throws {
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture(
             "call-stub", ["direct", "anonymous", "send", String(receiver.port)], policy: Policy(action: .kill))
@@ -103,7 +105,7 @@ import Testing
         #expect(receiver.arrivals(datagrams: true) == 0)
     }
 
-    @Test func watchedCallGoesOnAndIsReported() async throws {
+    @Test func `watched call goes on and is reported`() async throws {
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture(
             "call-stub", ["direct", "anonymous", "send", String(receiver.port)], policy: Policy(action: .watch))
@@ -113,7 +115,7 @@ import Testing
         #expect(receiver.arrivals(datagrams: true) == 1)
     }
 
-    @Test func stoppedProcessStaysUntilItIsContinued() async throws {
+    @Test func `stopped process stays until it is continued`() async throws {
         let receiver = Receiver(datagrams: true)
         let output = Output()
         let backend = try SeccompBackend.launch(
@@ -121,7 +123,7 @@ import Testing
                 Fixtures.path("call-stub"), ["direct", "anonymous", "send", String(receiver.port)],
                 standardOutput: output.descriptor),
             policy: Policy(action: .stop))
-        var reports = backend.stalledCalls.makeAsyncIterator()
+        var reports = backend.detections.makeAsyncIterator()
         #expect(await reports.next()?.action == .stopped)
         var information = siginfo_t()
         #expect(waitid(P_PID, id_t(backend.processID), &information, WSTOPPED | WNOWAIT) == 0)
@@ -133,7 +135,7 @@ import Testing
         #expect(receiver.arrivals(datagrams: true) == 0)
     }
 
-    @Test(arguments: ["anonymous", "stack", "written-page"]) func cutCodeIsGoneFromTheProcess(place: String) async throws {
+    @Test(arguments: ["anonymous", "stack", "written-page"]) func `cut code is gone from the process`(place: String) async throws {
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture(
             "call-stub", ["direct", place, "send", String(receiver.port)], extraction: .cut)
@@ -149,7 +151,7 @@ import Testing
         #expect(receiver.arrivals(datagrams: true) == 0)
     }
 
-    @Test func childrenOfChildrenAreProtected() async throws {
+    @Test func `children of children are protected`() async throws {
         let receiver = Receiver(datagrams: true)
         let stub = "\(Fixtures.path("call-stub")) library heap send \(receiver.port)"
         let run = try await ProtectedRun.command("sh", ["-c", "sh -c '\(stub); exit 3'; exit $?"])
@@ -159,7 +161,7 @@ import Testing
         #expect(receiver.arrivals(datagrams: true) == 0)
     }
 
-    @Test func callRepeatedInALoopIsDeniedEachTimeAndReportedAFewTimes() async throws {
+    @Test func `call repeated in a loop is denied each time and reported a few times`() async throws {
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture("call-stub", ["repeat", "500", String(receiver.port)])
         #expect(run.output == "denied 500\n")

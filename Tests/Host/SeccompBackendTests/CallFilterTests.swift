@@ -43,7 +43,7 @@ import Testing
         return nil
     }
 
-    @Test(arguments: SystemCallInterface.allCases) func exactlyTheCriticalCallsAreNotified(_ interface: SystemCallInterface) {
+    @Test(arguments: SystemCallInterface.allCases) func `exactly the critical calls are notified`(_ interface: SystemCallInterface) {
         let critical = Set(interface.numbers.map(\.number))
         for number in UInt32(0)..<1000 where !(interface == .i386 && number == SystemCallInterface.socketcall) {
             let outcome = Self.run(architecture: interface.auditArchitecture, number: number)
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test func socketcallIsNotifiedForTheSubcallsThatMatter() {
+    @Test func `socketcall is notified for the subcalls that matter`() {
         let critical = Set(SystemCallInterface.socketcalls.map(\.number))
         for subcall in UInt32(0)..<30 {
             let outcome = Self.run(architecture: 0x4000_0003, number: 102, firstArgument: subcall)
@@ -59,7 +59,7 @@ import Testing
         }
     }
 
-    @Test func ofWhatIsNotifiedOnlyOtherSocketcallsGoOnUnseen() {
+    @Test func `of what is notified only other socketcalls go on unseen`() {
         func isOther(_ architecture: UInt32, _ number: Int32, _ argument: UInt64) -> Bool {
             var notification = epitope_notification()
             notification.audit_architecture = architecture
@@ -72,13 +72,13 @@ import Testing
         #expect(!isOther(0xC000_003E, 102, 1) && !isOther(0x4000_0003, 3, 1) && !isOther(0xC000_00B7, 102, 1))
     }
 
-    @Test func x32CallsAndUnknownInterfacesFailAsMissingCalls() {
+    @Test func `x 32 calls and unknown interfaces fail as missing calls`() {
         #expect(Self.run(architecture: 0xC000_003E, number: 0x4000_0000 | 520) == 0x0005_0026)
         #expect(Self.run(architecture: 0xC000_003E, number: .max) == 0x0005_0026)
         #expect(Self.run(architecture: 0xC000_00B7, number: 59) == 0x0005_0026)
     }
 
-    @Test func everyCriticalCallIsThereForBothInterfaces() {
+    @Test func `every critical call is there for both interfaces`() {
         // The others are calls on any descriptor: a filter can't tell sockets, the kernel backend can.
         let atEveryFilter = Set(CriticalCall.allCases).subtracting([.write, .writev, .sendfile, .splice, .ringEnter])
         #expect(Set(SystemCallInterface.x86_64.numbers.map(\.call)) == atEveryFilter)

@@ -11,12 +11,12 @@ import Testing
     @Test(arguments: [
         ("no-such-command-anywhere", EpitopeError.Code.commandNotFound), ("", .commandNotFound),
         ("/no/such/file", .commandNotFound), ("/etc", .commandNotExecutable), ("/etc/passwd", .commandNotExecutable),
-    ]) func commandThatCannotRunSaysWhy(name: String, code: EpitopeError.Code) {
+    ]) func `command that cannot run says why`(name: String, code: EpitopeError.Code) {
         let error = #expect(throws: EpitopeError.self) { _ = try SeccompBackend.launch(Command(name)) }
         #expect(error?.code == code)
     }
 
-    @Test func secondSupervisorOverOneTreeIsRefused() async throws {
+    @Test func `second supervisor over one tree is refused`() async throws {
         let run = try await ProtectedRun.command(
             "/bin/sh", ["-c", "\(Fixtures.path("protect")) /bin/true 2>&1; echo code $?"])
         #expect(run.output.contains("[seccomp-busy]"))
@@ -24,18 +24,18 @@ import Testing
     }
 
     @Test(arguments: [("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -KILL $$", 137)] as [(String, Int32)])
-    func endOfTheCommandIsPassedOn(script: String, code: Int32) async throws {
+    func `end of the command is passed on`(script: String, code: Int32) async throws {
         let run = try await ProtectedRun.command("sh", ["-c", script])
         #expect(run.status.shellCode == code)
         #expect(run.calls == [])
     }
 
-    @Test func argumentsAndEnvironmentReachTheCommand() async throws {
+    @Test func `arguments and environment reach the command`() async throws {
         let run = try await ProtectedRun.command("sh", ["-c", "echo \"$1|$0|$SWIFT_BACKTRACE\"", "zero", "a  b"])
         #expect(run.output == "a  b|zero|enable=no\n")
     }
 
-    @Test func withoutRootsRightsCallsAreBlockedToo() async throws {
+    @Test func `without roots rights calls are blocked too`() async throws {
         guard getuid() == 0 else { return try await blocksBothForms(through: []) }
         try await blocksBothForms(
             through: ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all"])
@@ -57,7 +57,7 @@ import Testing
         }
     }
 
-    @Test func thirtyTwoBitProgramIsProtected() async throws {
+    @Test func `thirty two bit program is protected`() async throws {
         let program = try await NarrowProgram()
         let run = try await ProtectedRun.command(program.path, [])
         guard run.status != .signalled(SIGSEGV) else {

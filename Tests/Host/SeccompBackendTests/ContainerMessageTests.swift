@@ -33,7 +33,7 @@ import Testing
 
         """
 
-    @Test func runtimesMessagesAreRead() throws {
+    @Test func `runtimes messages are read`() throws {
         let (first, listener) = try ContainerProcessState.read(Array(Self.runc.utf8), descriptors: 1)
         #expect(listener == 0)
         #expect(
@@ -44,7 +44,7 @@ import Testing
         #expect(second == ContainerProcessState(processID: 19767, containerID: "c-x", bundle: "/run/b"))
     }
 
-    @Test func theListenerIsFoundAmongOtherDescriptors() throws {
+    @Test func `the listener is found among other descriptors`() throws {
         let text = Self.runc.replacing("[\"seccompFd\"]", with: "[\"pidFd\",\"seccompFd\"]")
         #expect(try ContainerProcessState.read(Array(text.utf8), descriptors: 2).listener == 1)
     }
@@ -55,7 +55,7 @@ import Testing
         ("\"id\":\"\(id)\"", "\"id\":\"\""), ("\"id\":\"\(id)\"", "\"id\":7"), ("\"id\":\"\(id)\",", ""),
         ("[\"seccompFd\"]", "[]"), ("[\"seccompFd\"]", "[\"other\"]"), ("[\"seccompFd\"]", "\"seccompFd\""),
         ("{\"a/b\":\"c \\\"{}\\\" d\"}", "{\"a\":1}"), ("\"state\":{", "\"state\":["),
-    ]) func messagesThatCannotBeUsedAreRefused(_ change: (String, String)) {
+    ]) func `messages that cannot be used are refused`(_ change: (String, String)) {
         let text = change.0.isEmpty ? "" : Self.runc.replacing(change.0, with: change.1)
         #expect(text != Self.runc)
         #expect { try ContainerProcessState.read(Array(text.utf8), descriptors: 1) } throws: {
@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    @Test func aMessageWithoutItsDescriptorsIsRefused() {
+    @Test func `a message without its descriptors is refused`() {
         for count in [0, 2] {
             #expect(throws: EpitopeError.self) { try ContainerProcessState.read(Array(Self.runc.utf8), descriptors: count) }
         }
@@ -71,7 +71,7 @@ import Testing
         #expect(throws: EpitopeError.self) { try ContainerProcessState.read(Array(twice.utf8), descriptors: 2) }
     }
 
-    @Test func changedBytesAreReadOrRefusedButNeverHarmful() {
+    @Test func `changed bytes are read or refused but never harmful`() {
         var random = SeededGenerator(seed: 11)
         for _ in 0..<3000 {
             var bytes = Array(Self.runc.utf8)
@@ -91,7 +91,7 @@ import Testing
         #expect(throws: EpitopeError.self) { try ContainerProcessState.read(deep, descriptors: 1) }
     }
 
-    @Test func theEndOfAMessageIsSeenHoweverItComesInPieces() {
+    @Test func `the end of a message is seen however it comes in pieces`() {
         for text in [Self.runc, Self.crun, "{}", "{\"a\":\"\\\\\\\"}\",\"b\":[{}]}"] {
             let bytes = Array(text.utf8)
             let last = bytes.lastIndex(of: UInt8(ascii: "}")) ?? 0
@@ -110,7 +110,7 @@ import Testing
         }
     }
 
-    @Test func onlyTheRuntimesOwnExecIsTheContainersStart() {
+    @Test func `only the runtimes own exec is the containers start`() {
         let runtime = ContainerStart.Program(device: 1, inode: 7)
         let program = ContainerStart.Program(device: 1, inode: 8)
         func answers(_ programs: ContainerStart.Program?...) -> [Bool] {
@@ -120,19 +120,19 @@ import Testing
         #expect(answers(runtime, runtime) == [true, true], "a name that was not in the first folder")
         #expect(answers(runtime, program, runtime) == [true, false, false], "never again")
         #expect(answers(nil, runtime) == [false, false], "it had gone")
-        #expect(ContainerStart.excuses([Evidence(kind: .memoryFile, detail: "")]))
-        #expect(ContainerStart.excuses([Evidence(kind: .memoryFile, detail: ""), Evidence(kind: .deeperInStack, detail: "")]))
-        #expect(!ContainerStart.excuses([Evidence(kind: .memoryFile, detail: ""), Evidence(kind: .directCall, detail: "")]))
+        #expect(ContainerStart.exclusions([Evidence(kind: .memoryFile, detail: "")]))
+        #expect(ContainerStart.exclusions([Evidence(kind: .memoryFile, detail: ""), Evidence(kind: .deeperInStack, detail: "")]))
+        #expect(!ContainerStart.exclusions([Evidence(kind: .memoryFile, detail: ""), Evidence(kind: .directCall, detail: "")]))
     }
 
-    @Test func reportedCallsAreRememberedUpToABound() {
-        var calls = ReportedCalls()
-        func key(_ number: Int) -> ReportedCalls.Key { .init(thread: Int32(number), callersAddress: 1, call: .sendto) }
-        for number in 0..<ReportedCalls.most + 10 {
+    @Test func `reported calls are remembered up to a bound`() {
+        var calls = ReportDeduplicator()
+        func key(_ number: Int) -> ReportDeduplicator.Key { .init(thread: Int32(number), callersAddress: 1, call: .sendto) }
+        for number in 0..<ReportDeduplicator.most + 10 {
             calls.insert(key(number))
             calls.insert(key(number))
         }
-        #expect(!calls.contains(key(9)) && calls.contains(key(10)) && calls.contains(key(ReportedCalls.most + 9)))
+        #expect(!calls.contains(key(9)) && calls.contains(key(10)) && calls.contains(key(ReportDeduplicator.most + 9)))
         #expect(!calls.contains(.init(thread: 10, callersAddress: 1, call: .connect)))
     }
 }

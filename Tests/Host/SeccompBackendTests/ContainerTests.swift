@@ -26,7 +26,7 @@ import Testing
     private final class Agent: Sendable {
         let folder: TemporaryFolder
         let agent: SeccompAgent
-        private let calls = Mutex<[StalledCall]>([])
+        private let calls = Mutex<[Detection]>([])
         private let notices = Mutex<[String]>([])
 
         init(policy: Policy = .default) throws {
@@ -34,7 +34,7 @@ import Testing
             agent = try SeccompAgent(.init(path: folder.path + "/agent.sock", policy: policy)) { process, thread, container in
                 ProcessParameters(processID: process, threadID: thread, containerID: container.containerID)
             }
-            Task { for await call in agent.stalledCalls { calls.withLock { $0.append(call) } } }
+            Task { for await call in agent.detections { calls.withLock { $0.append(call) } } }
             Task { for await notice in agent.notices { notices.withLock { $0.append("\(notice)") } } }
         }
 
@@ -47,7 +47,7 @@ import Testing
         var said: [String] { notices.withLock { $0 } }
 
         /// What was reported, once all containers have ended.
-        func reports(atLeast count: Int = 0) async throws -> [StalledCall] {
+        func reports(atLeast count: Int = 0) async throws -> [Detection] {
             try await eventually("the supervisors end with their containers") { agent.statistics.supervised == 0 }
             let least = max(count, Int(agent.statistics.calls.denied))
             try await eventually("every report is read") { calls.withLock { $0.count } >= least }
@@ -78,7 +78,7 @@ import Testing
         try ContainerBundle(programs: ["call-stub", "sample-service"])
     }
 
-    private static func expectBlocked(_ run: FinishedCommand, _ call: StalledCall, _ kind: EvidenceKind, _ bundle: ContainerBundle) throws {
+    private static func expectBlocked(_ run: FinishedCommand, _ call: Detection, _ kind: EvidenceKind, _ bundle: ContainerBundle) throws {
         let announced = Announcement(run.output)
         #expect(announced.errno == EPERM, "\(run.output)\(run.errors)")
         #expect(run.output.contains("total datagrams=2 "), "the injected one didn't arrive, the two of a program did: \(run.output)")
@@ -95,7 +95,7 @@ import Testing
     }
 
     @Test(arguments: Runtime.allCases, [("direct anonymous send", EvidenceKind.directCall), ("library heap send", .libraryCall)])
-    func anInjectedCallIsDeniedAndNothingLeaves(_ runtime: Runtime, _ injected: (String, EvidenceKind)) async throws {
+    func `an injected call is denied and nothing leaves`(_ runtime: Runtime, _ injected: (String, EvidenceKind)) async throws {
         try Self.needs(runtime)
         let agent = try Agent()
         let bundle = try Self.bundle()
@@ -107,7 +107,7 @@ import Testing
         #expect(agent.said.isEmpty, "\(agent.said)")
     }
 
-    @Test func inAUserNamespaceAndByAnOverlayItIsTheSame() async throws {
+    @Test func `in a user namespace and by an overlay it is the same`() async throws {
         try Self.needs(.runc)
         let agent = try Agent()
         let bundle = try Self.bundle()
@@ -133,7 +133,9 @@ import Testing
 
     /// As runtimes do since a container could write to theirs: they run from a copy in a sealed memfd, and so execute the
     /// container's program from a memory file.
-    @Test(arguments: Runtime.allCases) func theStartOfAContainerIsNoAttackThoughItsRuntimeIsAMemoryFile(_ runtime: Runtime) async throws {
+    @Test(arguments: Runtime.allCases) func `the start of a container is no attack though its runtime is a memory file`(_ runtime: Runtime)
+        async throws
+    {
         try Self.needs(runtime)
         let agent = try Agent()
         let bundle = try Self.bundle()
@@ -157,7 +159,7 @@ import Testing
         #expect(calls.first?.action == .watched)
     }
 
-    @Test(arguments: Runtime.allCases) func whatIsBenignWorksAndRaisesNoAlarm(_ runtime: Runtime) async throws {
+    @Test(arguments: Runtime.allCases) func `what is benign works and raises no alarm`(_ runtime: Runtime) async throws {
         try Self.needs(runtime)
         let agent = try Agent()
         let bundle = try Self.bundle()
@@ -187,7 +189,7 @@ import Testing
         #expect(statistics.calls.notified >= 10)
     }
 
-    @Test func containersAtOnceAreEachTheirOwn() async throws {
+    @Test func `containers at once are each their own`() async throws {
         try Self.needs(.runc)
         try Self.needs(.crun)
         let agent = try Agent()
@@ -226,7 +228,7 @@ import Testing
     }
 
     /// Beside the project's own, call by call.
-    @Test(arguments: Runtime.allCases) func theContainersFilterWatchesWhatTheProjectsOwnWatches(_ runtime: Runtime) async throws {
+    @Test(arguments: Runtime.allCases) func `the containers filter watches what the projects own watches`(_ runtime: Runtime) async throws {
         try Self.needs(runtime)
         let agent = try Agent()
         let filter = try await Self.filter(runtime, agent.profile())
@@ -250,7 +252,7 @@ import Testing
 
     /// An engine's profile has rules that libseccomp can't have beside each other everywhere: that the runtime takes it, and
     /// that no call gets past the agent through `socketcall`, is what the merging has to see to.
-    @Test(arguments: Runtime.allCases) func inAnEnginesProfileTheSameCallsAreWatched(_ runtime: Runtime) async throws {
+    @Test(arguments: Runtime.allCases) func `in an engines profile the same calls are watched`(_ runtime: Runtime) async throws {
         try Self.needs(runtime)
         let agent = try Agent()
         let base = """
@@ -298,7 +300,7 @@ import Testing
         return "[" + names.split(separator: " ").map { "\"\($0)\"" }.joined(separator: ", ") + "]"
     }()
 
-    @Test(arguments: Runtime.allCases) func withoutAnAgentAContainerDoesNotStart(_ runtime: Runtime) async throws {
+    @Test(arguments: Runtime.allCases) func `without an agent a container does not start`(_ runtime: Runtime) async throws {
         try Self.needs(runtime)
         let folder = try TemporaryFolder()
         let bundle = try Self.bundle()
@@ -308,7 +310,7 @@ import Testing
         #expect(run.errors.contains("agent.sock") || run.errors.contains("No such file"), "the runtime says why: \(run.errors)")
     }
 
-    @Test(arguments: Runtime.allCases) func whenTheAgentEndsCriticalCallsFail(_ runtime: Runtime) async throws {
+    @Test(arguments: Runtime.allCases) func `when the agent ends critical calls fail`(_ runtime: Runtime) async throws {
         try Self.needs(runtime)
         // A process of its own, which can be ended while the container runs.
         let folder = try TemporaryFolder()

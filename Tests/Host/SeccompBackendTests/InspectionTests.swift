@@ -13,20 +13,20 @@ import Testing
     @Test(arguments: [
         "e811223344", "ffd0", "41ffd3", "ff10", "ff5008", "ff9000010000", "ff1424", "ff542408", "ff942400010000",
         "ff1511223344", "ff1485002030ff", "41ff542408",
-    ]) func everyLengthOfACallIsRecognised(_ hex: String) throws {
+    ]) func `every length of a call is recognised`(_ hex: String) throws {
         let bytes = try #require(Hex.decode(hex))
         #expect(CallInstruction.ends(bytes))
         #expect(CallInstruction.ends([0x90, 0x90] + bytes))
     }
 
     @Test(arguments: ["", "ff", "c3", "0f05", "ffe0", "ff25aabbccdd", "9090909090909090", "ff5008aa", "e9112233"])
-    func otherInstructionsAreNot(_ hex: String) throws {
+    func `other instructions are not`(_ hex: String) throws {
         #expect(!CallInstruction.ends(try #require(Hex.decode(hex))))
     }
 }
 
 @Suite struct AddressSpaceTests {
-    @Test func theKernelsQueryAndTheTextAgreeOnEveryMapping() throws {
+    @Test func `the kernels query and the text agree on every mapping`() throws {
         // A program that stands still: this one's mappings change under other tests.
         let child = try Child(["/bin/sleep", "600"])
         let query = AddressSpace(try ThreadFiles(of: child.pid), source: .automatic)
@@ -45,7 +45,7 @@ import Testing
         #expect(query.entry(at: 0) == nil && query.executableEntry(at: .max - 1) == nil)
     }
 
-    @Test func mapsLinesAreParsedAndOthersPassedOver() {
+    @Test func `maps lines are parsed and others passed over`() {
         let entries = MapEntry.entries(
             inMaps: """
                 7f0000001000-7f0000002000 rw-s 00003000 fd:01 42    /a path with  spaces (deleted)
@@ -65,14 +65,14 @@ import Testing
             ])
     }
 
-    @Test func processThatIsNotThereIsAFailureThatSaysSo() {
+    @Test func `process that is not there is a failure that says so`() {
         #expect(throws: InspectionFailure(errno: ENOENT, reading: "registers")) {
             _ = try ThreadFiles(of: pid_t.max)
         }
         #expect(InspectionFailure(errno: EACCES, reading: "maps").description == "maps: Permission denied")
     }
 
-    @Test func fileSystemOfADeviceComesFromTheMounts() {
+    @Test func `file system of a device comes from the mounts`() {
         let text = """
             22 1 0:20 / /dev/shm rw,nosuid shared:3 - tmpfs tmpfs rw
             23 1 0:31 / / rw,relatime - overlay overlay rw,lowerdir=/x
@@ -84,7 +84,7 @@ import Testing
         #expect(BackingClassifier.fileSystem(of: .init(major: 0, minor: 99), inMountInfo: text) == nil)
     }
 
-    @Test func namesAloneMakeNoMemoryFile() {
+    @Test func `names alone make no memory file`() {
         let classifier = BackingClassifier()
         let disguised = MapEntry(
             start: 0x1000, end: 0x2000, protection: [.read, .execute], offset: 0, device: .init(major: 8, minor: 1),
@@ -98,7 +98,7 @@ import Testing
 }
 
 @Suite struct SocketAddressTests {
-    @Test func addressesAreReadAsPeopleWriteThem() {
+    @Test func `addresses are read as people write them`() {
         let ipv4: [UInt8] = [2, 0, 0x1F, 0x90, 127, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0]
         #expect(SocketAddress.endpoint(ipv4) == SocketEndpoint(address: "127.0.0.1", port: 8080))
         let ipv6: [UInt8] = [10, 0, 0, 53, 0, 0, 0, 0] + [UInt8](repeating: 0, count: 15) + [1, 0, 0, 0, 0]
@@ -110,13 +110,13 @@ import Testing
     }
 
     @Test(arguments: [[], [2], [2, 0, 1, 2, 3], [10, 0, 1, 2, 3, 4, 5, 6, 7, 8], [1, 0], [1, 0, 0x41][..<2] + [], [99, 0, 1, 2]])
-    func truncatedAndForeignAddressesAreNone(_ bytes: [UInt8]) {
+    func `truncated and foreign addresses are none`(_ bytes: [UInt8]) {
         #expect(SocketAddress.endpoint(bytes) == nil)
     }
 }
 
 @Suite struct ReportLimiterTests {
-    @Test func sameCallerIsReportedAFewTimesAWindow() {
+    @Test func `same caller is reported a few times a window`() {
         var limiter = ReportLimiter()
         let key = ReportLimiter.Key(thread: 1, callersAddress: 2, number: 3)
         let allowed = (0..<100).filter { _ in limiter.allows(key, nowMilliseconds: 5) }
@@ -127,7 +127,7 @@ import Testing
         #expect(another && later && setBack)
     }
 
-    @Test func manyCallersAreBoundedTogether() {
+    @Test func `many callers are bounded together`() {
         var limiter = ReportLimiter()
         let allowed = (0..<5000).filter {
             limiter.allows(.init(thread: 1, callersAddress: $0, number: 3), nowMilliseconds: 5)
@@ -165,7 +165,7 @@ final class Child {
 }
 
 @Suite struct MappedFileTests {
-    @Test func aMappingOfAFileIsStatedAsOthersMappingsOfIt() throws {
+    @Test func `a mapping of a file is stated as others mappings of it`() throws {
         let child = try Child(["/bin/sleep", "600"])
         let images = MapEntry.entries(inMaps: ProcessFile.text(of: child.pid, "maps") ?? "").filter {
             $0.inode != 0 && $0.protection.contains(.execute)

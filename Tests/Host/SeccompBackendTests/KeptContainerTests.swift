@@ -20,8 +20,8 @@ struct KeptContainerTests {
         var names: Set<String> { Set(content.withLock { $0.map(\.name) }) }
 
         /// For one agent, with copies of all that is kept.
-        func keeper() -> ContainerKeeper {
-            ContainerKeeper(
+        func keeper() -> ContainerFDStore {
+            ContainerFDStore(
                 kept: content.withLock { $0.map { ($0.name, fcntl($0.descriptor, F_DUPFD_CLOEXEC, 3)) } },
                 keep: { [self] descriptors, name in
                     content.withLock { $0 += descriptors.map { (name, fcntl($0, F_DUPFD_CLOEXEC, 3)) } }
@@ -53,12 +53,12 @@ struct KeptContainerTests {
 
     init() throws { folder = try TemporaryFolder() }
 
-    private func agent(excused: @escaping @Sendable (Int32) -> Set<EvidenceKind> = { _ in [] }) throws -> SeccompAgent {
+    private func agent(excluded: @escaping @Sendable (Int32) -> Set<EvidenceKind> = { _ in [] }) throws -> SeccompAgent {
         try SeccompAgent(
             .init(path: path), keeper: store.keeper(),
             processParameters: { process, thread, container in
                 ProcessParameters(processID: process, threadID: thread, containerID: container.containerID)
-            }, excused: excused)
+            }, excluded: excluded)
     }
 
     /// Starts the stub program under the filter and hands it over.
@@ -82,7 +82,7 @@ struct KeptContainerTests {
         return notices
     }
 
-    @Test func theNextAgentGoesOnAndNoCallFailsMeanwhile() async throws {
+    @Test func `the next agent goes on and no call fails meanwhile`() async throws {
         let count = 20_000
         let first = try agent()
         let process = try start(["repeat", "\(count)"])
@@ -103,13 +103,13 @@ struct KeptContainerTests {
         #expect(Int(denied + second.statistics.calls.denied) == count, "each was answered once")
         #expect(store.names.isEmpty, "what has ended is kept no more")
         second.stop()
-        var reports: [StalledCall] = []
-        for await call in second.stalledCalls { reports.append(call) }
+        var reports: [Detection] = []
+        for await call in second.detections { reports.append(call) }
         #expect(!reports.isEmpty && reports.allSatisfy { $0.process.containerID == "one" })
     }
 
     /// As when the agent is killed in the middle of a call: what was received can't be received again.
-    @Test(arguments: [true, false]) func theCallThatWasUnderWayIsAnswered(_ wasNoted: Bool) async throws {
+    @Test(arguments: [true, false]) func `the call that was under way is answered`(_ wasNoted: Bool) async throws {
         let judging = DispatchSemaphore(value: 0)
         let goOn = DispatchSemaphore(value: 0)
         let first = try agent { _ in
@@ -133,7 +133,7 @@ struct KeptContainerTests {
         #expect(second.statistics.calls.denied == (wasNoted ? 3 : 2), "one that isn't known is nobody's to judge")
         #expect(await notices(second) == (wasNoted ? [] : [.deniedUnjudged(containerID: "one")]))
         var reports = 0
-        for await _ in second.stalledCalls { reports += 1 }
+        for await _ in second.detections { reports += 1 }
         #expect(reports == (wasNoted ? 3 : 2))
         goOn.signal()
         try await eventually("the first agent's supervisor leaves") { first.statistics.supervised == 0 }
@@ -151,7 +151,7 @@ struct KeptContainerTests {
         throw NeverCame(what: "a record")
     }
 
-    @Test func whatCannotBeTakenUpIsToldAndKeptNoMore() async throws {
+    @Test func `what cannot be taken up is told and kept no more`() async throws {
         let first = try agent()
         let process = try start(["repeat", "2000000000"])
         try await eventually("calls are denied") { first.statistics.calls.denied > 0 }
@@ -174,12 +174,12 @@ struct KeptContainerTests {
         #expect(epitope_wait(process) == 256 + SIGKILL)
     }
 
-    @Test func howFarAContainersStartHadComeIsKnown() throws {
+    @Test func `how far a containers start had come is known`() throws {
         let leaving = epitope_leaving_make()
         defer { close(leaving) }
         let state = ContainerProcessState(processID: 7, metadata: "m", containerID: "ü", bundle: "/b", annotations: ["a": "b"])
         let keeper = store.keeper()
-        let kept = try #require(KeptContainer.keep(ContainerHandover(state: state, listener: -1), leaving: leaving, by: keeper))
+        let kept = try #require(PersistedContainer.keep(ContainerHandover(state: state, listener: -1), leaving: leaving, by: keeper))
         let program = ContainerStart.program(of: getpid())
         #expect(kept.start.runtime == nil && !kept.start.isOver)
         var start = kept.start

@@ -9,7 +9,7 @@ import Testing
 
 /// Calls from every kind of unbacked memory: what is held of them, and that nothing of a blocked one gets out.
 @Suite struct MatrixTests {
-    @Test(arguments: StubCase.all()) func callFromUnbackedMemory(_ test: StubCase) async throws {
+    @Test(arguments: StubCase.all()) func `call from unbacked memory`(_ test: StubCase) async throws {
         let datagrams = test.call.hasPrefix("send")
         let receiver = Receiver(datagrams: datagrams)
         let run = try await ProtectedRun.fixture(
@@ -46,7 +46,7 @@ import Testing
         Self.expectArguments(of: test, call, port: receiver.port)
     }
 
-    private static func expectArguments(of test: StubCase, _ call: StalledCall, port: UInt16) {
+    private static func expectArguments(of test: StubCase, _ call: Detection, port: UInt16) {
         let peer = SocketEndpoint(address: "127.0.0.1", port: port)
         switch test.call {
         case "exec":

@@ -38,7 +38,7 @@ import Testing
         Work(program: "curl", arguments: ["-s", "-m", "5", "http://127.0.0.1:9/"], output: ""),
     ]
 
-    @Test(arguments: work) func worksAsEver(_ work: Work) async throws {
+    @Test(arguments: work) func `works as ever`(_ work: Work) async throws {
         let candidates = ["/usr/local/bin", "/usr/bin", "/bin"].map { "\($0)/\(work.program)" }
         guard let path = candidates.first(where: { candidate in access(candidate, X_OK) == 0 }) else {
             print("left out: \(work.program) is not installed")

@@ -6,7 +6,7 @@ import Testing
 
 /// The kernel gives its own files in pieces: none may get lost.
 @Suite struct ProcFileTests {
-    @Test func aLongFileIsReadWhole() throws {
+    @Test func `a long file is read whole`() throws {
         // Mappings with other rights than their neighbours' stay apart: a line each.
         let pages = 400
         let room = try #require(mmap(nil, pages * 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
@@ -18,7 +18,7 @@ import Testing
         #expect(MapEntry.entries(inMaps: text).contains { $0.start == last })
     }
 
-    @Test func whatIsNotThereIsNil() {
+    @Test func `what is not there is nil`() {
         #expect(ProcFile.text("/proc/self/no-such-file") == nil)
         #expect(ProcFile.text("/proc/self") == nil)
     }

@@ -8,7 +8,7 @@ import TestSupport
 
 /// A command that ran to its end under the backend, and all that came of it.
 struct ProtectedRun {
-    var calls: [StalledCall]
+    var calls: [Detection]
     var notices: [SeccompBackend.Notice]
     var output: String
     var status: ExitStatus
@@ -17,24 +17,24 @@ struct ProtectedRun {
     /// Runs a program of the fixtures, by its product's name.
     static func fixture(
         _ name: String, _ arguments: [String], policy: Policy = .default, extraction: ExtractionMode = .copy,
-        excused: Set<EvidenceKind> = []
+        excluded: Set<EvidenceKind> = []
     ) async throws -> ProtectedRun {
-        try await command(Fixtures.path(name), arguments, policy: policy, extraction: extraction, excused: excused)
+        try await command(Fixtures.path(name), arguments, policy: policy, extraction: extraction, excluded: excluded)
     }
 
     static func command(
         _ name: String, _ arguments: [String], policy: Policy = .default, extraction: ExtractionMode = .copy,
-        excused: Set<EvidenceKind> = [], whileItRuns: (SeccompBackend) async -> Void = { _ in }
+        excluded: Set<EvidenceKind> = [], whileItRuns: (SeccompBackend) async -> Void = { _ in }
     ) async throws -> ProtectedRun {
         let output = Output()
         let backend = try SeccompBackend.launch(
             Command(name, arguments, environment: Fixtures.environment, standardOutput: output.descriptor),
-            policy: policy, extraction: extraction, excused: { _ in excused })
+            policy: policy, extraction: extraction, excluded: { _ in excluded })
         await whileItRuns(backend)
         let status = await backend.exitStatus()
         await backend.allEnded()
-        var calls: [StalledCall] = []
-        for await call in backend.stalledCalls { calls.append(call) }
+        var calls: [Detection] = []
+        for await call in backend.detections { calls.append(call) }
         var notices: [SeccompBackend.Notice] = []
         for await notice in backend.notices { notices.append(notice) }
         return ProtectedRun(

@@ -15,7 +15,7 @@ import Testing
         return (run, receiver.arrivals(datagrams: true))
     }
 
-    @Test(arguments: ["unsealed", "altered"]) func programInMemoryIsReported(_ manner: String) async throws {
+    @Test(arguments: ["unsealed", "altered"]) func `program in memory is reported`(_ manner: String) async throws {
         let (run, arrived) = try await run(manner, "plain")
         let call = try #require(run.calls.first, "output: \(run.output)")
         #expect(call.call == .sendto)
@@ -25,19 +25,19 @@ import Testing
     }
 
     @Test(.enabled(if: SealedCopy.isOnDisk(Fixtures.path("memory-program")), "needs the tests' programs on a disk's file system"))
-    func sealedCopyOfAnImageIsLeftAlone() async throws {
+    func `sealed copy of an image is left alone`() async throws {
         let (run, arrived) = try await run("sealed", "plain")
         #expect(run.calls == [])
         #expect(arrived == 1)
     }
 
-    @Test func codeThatASealedCopyMakesIsNot() async throws {
+    @Test func `code that a sealed copy makes is not`() async throws {
         let (run, arrived) = try await run("sealed", "injected")
         #expect(run.calls.first?.evidence.first?.kind == .directCall)
         #expect(arrived == 0)
     }
 
-    @Test func onlyFilesOnDisksAreCompared() {
+    @Test func `only files on disks are compared`() {
         let mounts = """
             25 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
             31 25 0:27 / /dev/shm rw,nosuid - tmpfs tmpfs rw
@@ -52,7 +52,7 @@ import Testing
         #expect(!SealedCopy.isOnDisk("/dev/null"))
     }
 
-    @Test func readsWhatStatesAProcess() {
+    @Test func `reads what states a process`() {
         #expect(SealedCopy.parentID(inStat: "12 (a) b) (c) S 34 12 12 0") == 34)
         #expect(SealedCopy.parentID(inStat: "12 (a") == nil)
         #expect(SealedCopy.programName(inCommandLine: "/usr/sbin/runc\0init\0") == "runc")

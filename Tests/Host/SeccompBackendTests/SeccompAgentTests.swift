@@ -40,7 +40,7 @@ struct SeccompAgentTests {
         return (try Launcher.start(command), command)
     }
 
-    @Test func aProcessThatIsHandedOverIsSupervisedToItsEnd() async throws {
+    @Test func `a process that is handed over is supervised to its end`() async throws {
         let receiver = Receiver(datagrams: true)
         let output = Output()
         var (child, command) = try started(["direct", "anonymous", "send", "\(receiver.port)"], output)
@@ -61,8 +61,8 @@ struct SeccompAgentTests {
         let statistics = agent.statistics
         #expect(statistics.taken == 1 && statistics.turnedAway == 0 && statistics.calls.denied == 1)
         agent.stop()
-        var calls: [StalledCall] = []
-        for await call in agent.stalledCalls { calls.append(call) }
+        var calls: [Detection] = []
+        for await call in agent.detections { calls.append(call) }
         let call = try #require(calls.first)
         #expect(calls.count == 1)
         #expect(call.callersAddress == announced.callersAddress)
@@ -73,7 +73,7 @@ struct SeccompAgentTests {
         #expect(!agent.hasReported(other))
     }
 
-    @Test func whatIsNoHandoverIsTurnedAwayWithoutHarmToOthers() async throws {
+    @Test func `what is no handover is turned away without harm to others`() async throws {
         let receiver = Receiver(datagrams: true)
         let output = Output()
         // One that is well, and goes on through all of it.
@@ -110,7 +110,7 @@ struct SeccompAgentTests {
         #expect(agent.statistics.calls.denied > 0)
     }
 
-    @Test func whenItIsFullFurtherProcessesCannotStart() async throws {
+    @Test func `when it is full further processes cannot start`() async throws {
         let path = folder.path + "/small.sock"
         let small = try SeccompAgent(.init(path: path, most: 3))
         let waiting = try (0..<3).map { _ in try Connection(path) }
@@ -132,7 +132,7 @@ struct SeccompAgentTests {
         withExtendedLifetime(waiting) {}
     }
 
-    @Test func othersThanRootAreTurnedAway() async throws {
+    @Test func `others than root are turned away`() async throws {
         // Somebody opened the socket up: who connects is asked all the same.
         chmod(folder.path, 0o755)
         chmod(path, 0o666)
@@ -148,7 +148,7 @@ struct SeccompAgentTests {
         #expect(error.message.contains("of user 65534"))
     }
 
-    @Test func anotherPolicyHoldsFromTheNextCallOn() async throws {
+    @Test func `another policy holds from the next call on`() async throws {
         let receiver = Receiver(datagrams: true)
         agent.set(Policy(action: .watch))
         let output = Output()
@@ -159,7 +159,7 @@ struct SeccompAgentTests {
         try Launcher.finish(&child, command)
         #expect(epitope_wait(child.pid) == 0)
         #expect(receiver.arrivals(datagrams: true) == 1)
-        for await call in agent.stalledCalls {
+        for await call in agent.detections {
             #expect(call.action == .watched && agent.hasReported(call))
             break
         }

@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test func exactlyTheFiltersCallsAreNotified() throws {
+    @Test func `exactly the filters calls are notified`() throws {
         let profile = try Read(SeccompProfile(listenerPath: "/run/epitope/seccomp.sock").json)
         #expect(profile.defaultAction == "SCMP_ACT_ALLOW")
         #expect(profile.architectures == ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"])
@@ -42,7 +42,7 @@ import Testing
         #expect(flagged.flags == ["SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"])
     }
 
-    @Test func anEnginesProfileKeepsWhatItForbids() throws {
+    @Test func `an engines profile keeps what it forbids`() throws {
         let base = """
             {"defaultAction":"SCMP_ACT_ERRNO","defaultErrnoRet":1,"archMap":[{"architecture":"SCMP_ARCH_X86_64","subArchitectures":["SCMP_ARCH_X86"]}],
              "syscalls":[
@@ -63,7 +63,7 @@ import Testing
         #expect(text.contains("18446744073709551615") && text.contains("archMap") && text.contains("\"defaultErrnoRet\" : 1"))
     }
 
-    @Test func aProfileThatAllowsEverythingHasAllCallsNotified() throws {
+    @Test func `a profile that allows everything has all calls notified`() throws {
         let merged = try Read(SeccompProfile(listenerPath: "/e").merged(into: Array(#"{"defaultAction":"SCMP_ACT_ALLOW"}"#.utf8)))
         #expect(merged.names("SCMP_ACT_NOTIFY") == SeccompProfile.criticalCalls)
     }
@@ -74,7 +74,7 @@ import Testing
         #"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["connect"],"action":"SCMP_ACT_ALLOW","args":[{"index":0,"value":1,"op":"SCMP_CMP_EQ"}]}]}"#,
         #"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["connect"],"action":"SCMP_ACT_ALLOW","includes":{"caps":["CAP_NET_ADMIN"]}}]}"#,
         #"{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["connect"]}]}"#,
-    ]) func aProfileThatCannotBeKeptIsRefused(_ base: String) {
+    ]) func `a profile that cannot be kept is refused`(_ base: String) {
         #expect { try SeccompProfile(listenerPath: "/e").merged(into: Array(base.utf8)) } throws: {
             ($0 as? EpitopeError)?.code == .profileUnusable
         }

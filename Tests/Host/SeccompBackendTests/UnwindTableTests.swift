@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    @Test func frameGrowsAndShrinksAlongTheFunction() {
+    @Test func `frame grows and shrinks along the function`() {
         // advance 1, offset 16; remember, advance 4, offset 64; advance 10, restore
         let bytes: [UInt8] = [0x41, 0x0E, 16, 0x86, 2, 0x0A, 0x44, 0x0E, 64, 0x02, 10, 0x0B]
         #expect([0, 1, 4, 5, 14, 15, 999].map { size(bytes, at: $0) } == [8, 16, 16, 64, 64, 16, 16])
@@ -29,7 +29,7 @@ import Testing
             [0x0D, 6], [0x0C, 6, 16], [0x0F, 1, 0x77], [0x0F, 200, 1], [0x0E], [0x0E, 0x80], [0x0B], [0x3F],
             [0x0E, 7], [0x0E, 0], [0x07, 16], [0x90, 2], [0x0E, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x7F],
             [0x13, 0x7F, 0x0D, 3], [0x16, 16, 0], [UInt8](repeating: 0x0A, count: 40),
-        ] as [[UInt8]]) func whatIsNoDistanceFromTheStackPointerGivesNoAnswer(_ bytes: [UInt8])
+        ] as [[UInt8]]) func `what is no distance from the stack pointer gives no answer`(_ bytes: [UInt8])
     {
         #expect(size(bytes, at: 100) == nil)
     }
@@ -50,7 +50,7 @@ import Testing
     }
 
     @Test(arguments: ["sendto", "connect", "execve", "sendmsg", "accept4", "bind"])
-    func frameOfALibrarysFunctionIsKnownAtItsStart(_ name: String) throws {
+    func `frame of a librarys function is known at its start`(_ name: String) throws {
         let (_, layout, bytes) = try Self.libc()
         let table = try #require(UnwindTable(layout, bytes))
         let function = try #require(dlsym(nil, name))
@@ -60,7 +60,7 @@ import Testing
         #expect(table.frameSize(at: UInt64(UInt(bitPattern: function)) - base) == 8)
     }
 
-    @Test func truncatedAndChangedTablesNeverTrap() throws {
+    @Test func `truncated and changed tables never trap`() throws {
         let (header, layout, bytes) = try Self.libc()
         let text = layout.segments.first { $0.address > 0 }?.address ?? 0
         for count in [0, 1, 11, 12, 100, 4096, bytes.count / 2] {

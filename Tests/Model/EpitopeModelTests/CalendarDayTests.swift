@@ -4,7 +4,7 @@ import EpitopeModel
 import Testing
 
 @Suite struct CalendarDayTests {
-    @Test(arguments: ["1970-01-01", "2000-02-29", "2024-02-29", "2027-12-31", "9999-12-31"]) func daysAreRead(_ text: String) {
+    @Test(arguments: ["1970-01-01", "2000-02-29", "2024-02-29", "2027-12-31", "9999-12-31"]) func `days are read`(_ text: String) {
         #expect(CalendarDay(text)?.description == text)
     }
 
@@ -12,7 +12,7 @@ import Testing
         "", "2027", "2027-6-30", "2027-02-29", "2100-02-29", "2027-13-01", "2027-00-10", "2027-04-31", "1969-12-31", "2027-06-30Z",
         "+027-06-30",
     ])
-    func whatIsNoDayIsNone(_ text: String) {
+    func `what is no day is none`(_ text: String) {
         #expect(CalendarDay(text) == nil)
     }
 
@@ -21,11 +21,11 @@ import Testing
         (0, "1970-01-01"), (86_399_999, "1970-01-01"), (86_400_000, "1970-01-02"), (951_782_400_000, "2000-02-29"),
         (1_735_689_599_999, "2024-12-31"), (1_814_313_600_000, "2027-06-30"), (-5, "1970-01-01"), (Int64.max, "9999-12-31"),
     ])
-    func momentsHaveTheirDay(_ milliseconds: Int64, _ day: String) {
+    func `moments have their day`(_ milliseconds: Int64, _ day: String) {
         #expect(CalendarDay(ofMilliseconds: milliseconds).description == day)
     }
 
-    @Test func daysAreInOrder() throws {
+    @Test func `days are in order`() throws {
         let days = try ["2026-12-31", "2027-01-01", "2027-01-02", "2027-02-01"].map { try #require(CalendarDay($0)) }
         #expect(days == days.shuffled().sorted())
     }

@@ -4,7 +4,7 @@ import EpitopeModel
 import Testing
 
 @Suite struct HexTests {
-    @Test func readsWhatItWrites() {
+    @Test func `reads what it writes`() {
         let bytes = (0...255).map { UInt8($0) }
         #expect(Hex.decode(Hex.encode(bytes)) == bytes)
         #expect(Hex.encode([0x0f, 0x05]) == "0f05")
@@ -12,7 +12,7 @@ import Testing
     }
 
     @Test(arguments: ["0", "0g", "0x00", " 00", "é0"])
-    func refusesWhatIsNotHexadecimal(text: String) {
+    func `refuses what is not hexadecimal`(text: String) {
         #expect(Hex.decode(text) == nil)
     }
 }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite struct EvidenceTests {
-    @Test func weightsAreTheDesigns() {
+    @Test func `weights are the designs`() {
         let weights = Dictionary(uniqueKeysWithValues: EvidenceKind.allCases.map { ($0, $0.defaultWeight) })
         #expect(
             weights == [
@@ -16,12 +16,12 @@ import Testing
 }
 
 @Suite struct MemoryRegionTests {
-    @Test func protectionReadsAsInMaps() {
+    @Test func `protection reads as in maps`() {
         #expect(MemoryProtection([.read, .write, .execute]).description == "rwxp")
         #expect(MemoryProtection([.read, .shared]).description == "r--s")
     }
 
-    @Test func onlyImagesAndTheKernelBackMemory() {
+    @Test func `only images and the kernel back memory`() {
         #expect(!MemoryBacking.image(path: "/bin/sh").isUnbacked)
         #expect(!MemoryBacking.kernel.isUnbacked)
         let unbacked: [MemoryBacking] = [
@@ -30,7 +30,7 @@ import Testing
         #expect(unbacked.filter(\.isUnbacked) == unbacked)
     }
 
-    @Test func containsItsFirstAddressAndNotItsEnd() {
+    @Test func `contains its first address and not its end`() {
         let region = MemoryRegion(start: 0x1000, end: 0x2000, protection: [.read], backing: .anonymous)
         #expect(region.contains(0x1000) && region.contains(0x1fff))
         #expect(!region.contains(0xfff) && !region.contains(0x2000))
@@ -38,7 +38,7 @@ import Testing
 }
 
 @Suite struct ExtractedCodeTests {
-    @Test func theAddressAfterTheLastByteIsInside() {
+    @Test func `the address after the last byte is inside`() {
         let code = ExtractedCode(base: 0x100, bytes: [1, 2, 3], isWholeRegion: true)
         #expect(code.offset(of: 0x100) == 0)
         #expect(code.offset(of: 0x103) == 3)
@@ -50,18 +50,18 @@ import Testing
 
 @Suite struct IdentityTests {
     @Test(arguments: ["web-1", "A.b_c", String(repeating: "x", count: 64)])
-    func takesPlainNames(name: String) {
+    func `takes plain names`(name: String) {
         #expect(Identity.isValidName(name))
     }
 
     @Test(arguments: ["", "a b", "a/b", "ä", "a:b", "a\n", String(repeating: "x", count: 65)])
-    func refusesOtherNames(name: String) {
+    func `refuses other names`(name: String) {
         #expect(!Identity.isValidName(name))
     }
 }
 
 @Suite struct EpitopeErrorTests {
-    @Test func saysWhatHappenedTheCodeAndWhatToDo() {
+    @Test func `says what happened the code and what to do`() {
         let error = EpitopeError(.init("sample-code"), "the sample broke", remedy: "mend it")
         #expect(error.description == "the sample broke [sample-code]\n  what to do: mend it")
     }

@@ -12,18 +12,18 @@ import Testing
     }
 
     @Test(arguments: ["[-1, 4]", "[0, 4294967296]", "[0, 9223372036854775807]", "[-9223372036854775808, 0]", "[5, 4]"])
-    func aGapThatNoDataCanHaveIsRefused(_ gap: String) {
+    func `a gap that no data can have is refused`(_ gap: String) {
         #expect(throws: DecodingError.self) {
             try decode(#"[{"pattern": "31c0"}, {"pattern": "cd80", "gap": \#(gap)}]"#)
         }
     }
 
     @Test(arguments: ["[]", #"[{"pattern": ""}]"#, #"[{"pattern": "????"}]"#, #"[{"pattern": "31c"}]"#])
-    func aTokenWithoutAFixedByteIsRefused(_ tokens: String) {
+    func `a token without a fixed byte is refused`(_ tokens: String) {
         #expect(throws: DecodingError.self) { try decode(tokens) }
     }
 
-    @Test func theWidestGapIsTaken() throws {
+    @Test func `the widest gap is taken`() throws {
         let signature = try decode(#"[{"pattern": "31c0", "gap": [0, 4]}, {"pattern": "cd80", "gap": [0, 4294967295]}]"#)
         #expect(signature.matches([9, 0x31, 0xc0, 9, 0xcd, 0x80]))
     }

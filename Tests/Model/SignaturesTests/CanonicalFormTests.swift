@@ -14,7 +14,7 @@ struct CanonicalFormTests {
         Signature(tokens: tokens, arrangement: arrangement, context: .any)
     }
 
-    @Test func tokensAtOneFixedDistanceAreOneMaskedToken() throws {
+    @Test func `tokens at one fixed distance are one masked token`() throws {
         let two = signature([try token("31c0"), try token("68", 2...2)])
         let one = signature([try token("31c0????68")])
         #expect(two.canonical == one.canonical)
@@ -22,25 +22,25 @@ struct CanonicalFormTests {
         #expect(two.canonical.description == "31c0????68")
     }
 
-    @Test func aTokenBeginsAndEndsWithFixedBytes() throws {
+    @Test func `a token begins and ends with fixed bytes`() throws {
         #expect(try token("????31??c0??") == token("31??c0"))
         #expect(try token("????").bytes.isEmpty)
     }
 
-    @Test func longMaskedRunsPartATokenInTwo() {
+    @Test func `long masked runs part a token in two`() {
         let long = Signature.Token(bytes: Array(repeating: 7, count: 80), masked: 2..<78)
         #expect(signature([long]).canonical.tokens.map(\.bytes) == [[7, 7], [7, 7]])
         #expect(signature([long]).canonical.tokens[1].gap == 76...76)
     }
 
-    @Test func theOrderOfAConjunctionSaysNothing() throws {
+    @Test func `the order of a conjunction says nothing`() throws {
         let (a, b) = (try token("0102"), try token("030405"))
         #expect(signature([a, b], .conjunction).id == signature([b, a, b], .conjunction).id)
         #expect(signature([a, b], .conjunction).id != signature([a, b]).id)
         #expect(signature([a], .conjunction).id == signature([a]).id)
     }
 
-    @Test func matchesTheSameData() {
+    @Test func `matches the same data`() {
         var random = RandomSignatures(seed: 3)
         for round in 0..<3000 {
             let signature = random.signature(round % 2 == 0 ? .sequence : .conjunction)
@@ -53,7 +53,7 @@ struct CanonicalFormTests {
         }
     }
 
-    @Test func patternsAreReadAsTheyAreWritten() throws {
+    @Test func `patterns are read as they are written`() throws {
         #expect(try token("31c0??68").pattern == "31c0??68")
         #expect(try token("31 c0 ?? 68").pattern == "31c0??68")
         #expect(Signature.Token(pattern: "31c") == nil)
@@ -64,7 +64,7 @@ struct CanonicalFormTests {
 
 @Suite("Containment and merging")
 struct ContainmentTests {
-    @Test func whatCoversMatchesAllThatTheOtherMatches() {
+    @Test func `what covers matches all that the other matches`() {
         var random = RandomSignatures(seed: 4)
         var covering = 0
         for round in 0..<20000 {
@@ -80,7 +80,7 @@ struct ContainmentTests {
         #expect(covering > 100, "\(covering)")
     }
 
-    @Test func everySignatureCoversItself() {
+    @Test func `every signature covers itself`() {
         var random = RandomSignatures(seed: 5)
         for round in 0..<2000 {
             let signature = random.signature(round % 2 == 0 ? .conjunction : .sequence)
@@ -88,7 +88,7 @@ struct ContainmentTests {
         }
     }
 
-    @Test func aNarrowerContextDoesNotCoverAWiderOne() {
+    @Test func `a narrower context does not cover a wider one`() {
         let tokens = [Signature.Token(bytes: Array(0..<32))]
         let narrow = Signature(tokens: tokens, context: SignatureContext(transport: .udp, ports: [53], direction: .toService))
         let wide = Signature(tokens: tokens, context: .any)
@@ -96,7 +96,7 @@ struct ContainmentTests {
         #expect(!narrow.covers(wide))
     }
 
-    @Test func mergingMasksWhatDiffersAndCoversBoth() throws {
+    @Test func `merging masks what differs and covers both`() throws {
         var random = RandomSignatures(seed: 6)
         var merged = 0
         for _ in 0..<4000 {

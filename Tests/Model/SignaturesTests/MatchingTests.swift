@@ -20,7 +20,7 @@ struct MatchingTests {
             && token.bytes.indices.allSatisfy { token.masked.contains($0) || data[place + $0] == token.bytes[$0] }
     }
 
-    @Test func sequencesMatchExactlyWhatTheirDefinitionSays() {
+    @Test func `sequences match exactly what their definition says`() {
         var random = RandomSignatures(seed: 1)
         var matched = 0
         for _ in 0..<4000 {
@@ -33,7 +33,7 @@ struct MatchingTests {
         #expect((400...3600).contains(matched), "both verdicts are tried often: \(matched)")
     }
 
-    @Test func conjunctionsNeedEveryTokenAnywhere() {
+    @Test func `conjunctions need every token anywhere`() {
         var random = RandomSignatures(seed: 2)
         var matched = 0
         for _ in 0..<2000 {
@@ -46,14 +46,14 @@ struct MatchingTests {
         #expect((200...1800).contains(matched), "both verdicts are tried often: \(matched)")
     }
 
-    @Test func saysWhereItMatched() {
+    @Test func `says where it matched`() {
         let signature = Signature(
             tokens: [.init(bytes: [1, 0, 3], masked: [1]), .init(bytes: [5], gap: 2...2)], context: .any)
         let data: [UInt8] = [9, 1, 7, 3, 0, 0, 5, 9]
         #expect(data.withUnsafeBytes { signature.match(in: $0) } == 1..<7)
     }
 
-    @Test func manyRepeatsTakeOnePassAToken() {
+    @Test func `many repeats take one pass a token`() {
         // Trying every layout of these would never end.
         let signature = Signature(
             tokens: Array(repeating: .init(bytes: [1], gap: 0...65535), count: 32) + [.init(bytes: [2], gap: 0...9)], context: .any)

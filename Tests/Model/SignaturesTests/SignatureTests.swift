@@ -10,7 +10,7 @@ import Testing
         Signature(tokens: tokens, context: .any)
     }
 
-    @Test func identityIsThatOfTheTokensAlone() {
+    @Test func `identity is that of the tokens alone`() {
         let one = Signature(tokens: [.init(bytes: Samples.callerWindow)], context: .any)
         let other = Signature(
             tokens: [.init(bytes: Samples.callerWindow)],
@@ -21,13 +21,13 @@ import Testing
         #expect(one.id != signature([.init(bytes: Samples.callerWindow, gap: 0...0)]).id)
     }
 
-    @Test func tokensThatRunTogetherAreNotTheSameAsOne() {
+    @Test func `tokens that run together are not the same as one`() {
         #expect(
             signature([.init(bytes: [1, 2]), .init(bytes: [3])]).id
                 != signature([.init(bytes: [1]), .init(bytes: [2, 3])]).id)
     }
 
-    @Test func matchesTokensInOrder() {
+    @Test func `matches tokens in order`() {
         let two = signature([.init(bytes: [1, 2]), .init(bytes: [3, 4])])
         #expect(two.matches([0, 1, 2, 9, 9, 3, 4]))
         #expect(!two.matches([3, 4, 1, 2]))
@@ -35,7 +35,7 @@ import Testing
         #expect(!two.matches([]))
     }
 
-    @Test func holdsToTheGapsAndTriesEveryPlace() {
+    @Test func `holds to the gaps and tries every place`() {
         let two = signature([.init(bytes: [1]), .init(bytes: [2], gap: 1...2)])
         #expect(two.matches([1, 0, 2]))
         #expect(!two.matches([1, 2]))
@@ -56,19 +56,19 @@ import Testing
             })
     }
 
-    @Test func aServiceIsReachedAtItsPorts() {
+    @Test func `a service is reached at its ports`() {
         #expect(
             SignatureContext(process([(.tcp, 443), (.tcp, 80), (.tcp, 443)], peers: [(.tcp, 5432)]))
                 == SignatureContext(transport: .tcp, ports: [80, 443], direction: .toService))
     }
 
-    @Test func aClientIsReachedFromItsPeers() {
+    @Test func `a client is reached from its peers`() {
         #expect(
             SignatureContext(process([(.other, 0)], peers: [(.udp, 53)]))
                 == SignatureContext(transport: .udp, ports: [53], direction: .fromPeer))
     }
 
-    @Test func isNotNarrowerThanWhatIsKnown() {
+    @Test func `is not narrower than what is known`() {
         #expect(SignatureContext(process([])) == .any)
         #expect(SignatureContext(process([(.tcp, 80), (.udp, 80)])) == .any)
         #expect(SignatureContext(process((1...17).map { (.tcp, $0) })) == .any)
@@ -78,19 +78,19 @@ import Testing
 @Suite struct ProofTests {
     private let window = Signature(tokens: [.init(bytes: Samples.callerWindow)], context: .any)
 
-    @Test func passesWhenEverySampleIsMatched() {
+    @Test func `passes when every sample is matched`() {
         let proof = Proof(of: window, samples: [Samples.code.bytes, Samples.callerWindow])
         #expect(proof.passed)
         #expect(proof.checks.map(\.name) == ["matches-samples", "long-enough", "not-fill"])
     }
 
-    @Test func failsWhenASampleIsMissedOrThereIsNone() {
+    @Test func `fails when a sample is missed or there is none`() {
         #expect(!Proof(of: window, samples: [Samples.code.bytes, [1, 2, 3]]).passed)
         #expect(!Proof(of: window, samples: []).passed)
         #expect(!Proof(checks: []).passed)
     }
 
-    @Test func fillAndPaddingNeverMakeASignature() {
+    @Test func `fill and padding never make a signature`() {
         for fill: [UInt8] in [[0], [0x90], [0xcc], [1, 2, 3, 4, 5, 6, 7]] {
             let bytes = (0..<32).map { fill[$0 % fill.count] }
             let proof = Proof(of: Signature(tokens: [.init(bytes: bytes)], context: .any), samples: [bytes])
@@ -98,7 +98,7 @@ import Testing
         }
     }
 
-    @Test func aShortSignatureFails() {
+    @Test func `a short signature fails`() {
         let bytes = Array(Samples.callerWindow.prefix(15))
         let proof = Proof(of: Signature(tokens: [.init(bytes: bytes)], context: .any), samples: [bytes])
         #expect(proof.checks.filter { $0.outcome == .failed }.map(\.name) == ["long-enough"])

@@ -22,7 +22,7 @@ private func token(_ pattern: String, _ gap: ClosedRange<Int>? = nil) throws -> 
         ]
     }
 
-    @Test func everyEngineTakesTheRenderings() async throws {
+    @Test func `every engine takes the renderings`() async throws {
         let checks = await EngineAcceptance.checks(of: try signatures())
         #expect(checks.map(\.name) == ["engine-suricata", "engine-yara", "engine-clamav"])
         for (check, engine) in zip(checks, Engine.all) {
@@ -32,20 +32,20 @@ private func token(_ pattern: String, _ gap: ClosedRange<Int>? = nil) throws -> 
         }
     }
 
-    @Test func anEngineThatIsNotThereIsNotChecked() async throws {
+    @Test func `an engine that is not there is not checked`() async throws {
         var engine = Engine.yara
         engine.program = "no-such-engine"
         let checks = await EngineAcceptance.checks(of: try signatures(), engines: [engine])
         #expect(checks == [.init(name: "engine-yara", outcome: .notChecked, detail: "no-such-engine is not installed")])
     }
 
-    @Test func whatSuricataCannotBeToldFailsAndWhatOthersCannotIsNotChecked() async throws {
+    @Test func `what Suricata cannot be told fails and what others cannot is not checked`() async throws {
         let endless = Signature(tokens: [try token("01"), try token("02", 3_000_000...3_000_001)], context: .any)
         let checks = await EngineAcceptance.checks(of: [endless])
         #expect(checks.prefix(2).map(\.outcome) == [.failed, .notChecked])
     }
 
-    @Test func aRefusalIsShownInTheEnginesWords() async throws {
+    @Test func `a refusal is shown in the engines words`() async throws {
         var engine = Engine.yara
         engine.arguments = { folder, _ in ["-w", "\(folder)/broken", "/dev/null"] }
         engine.companions = ["broken": "rule x { condition: $a }"]

@@ -72,9 +72,9 @@ import Testing
             (signature.id, Set(corpus.indices.filter { signature.matches(corpus[$0]) }))
         })
 
-    private func subject(_ index: Int) -> RenderingSubject {
-        RenderingSubject(
-            signature: Self.signatures[index], sid: SidRange.all.lowerBound + UInt32(index), message: "sample",
+    private func subject(_ index: Int) -> RuleInput {
+        RuleInput(
+            signature: Self.signatures[index], sid: SIDRange.all.lowerBound + UInt32(index), message: "sample",
             createdMilliseconds: 1_700_000_000_000)
     }
 
@@ -101,8 +101,8 @@ import Testing
         let folder = try TemporaryFolder()
         let rules = try signatures.enumerated().map { index, signature in
             try SuricataRendering.render(
-                RenderingSubject(
-                    signature: signature, sid: SidRange.all.lowerBound + UInt32(index), message: "sample",
+                RuleInput(
+                    signature: signature, sid: SIDRange.all.lowerBound + UInt32(index), message: "sample",
                     createdMilliseconds: 1_700_000_000_000))
         }
         try Data(RulesFileText.render(lines: rules).utf8).write(to: URL(fileURLWithPath: "\(folder.path)/rules"))
@@ -121,13 +121,13 @@ import Testing
         for line in try folder.read("eve.json").split(separator: "\n") {
             let event = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
             let alert = try #require(event["alert"] as? [String: Any])
-            let rule = try #require(alert["signature_id"] as? Int) - Int(SidRange.all.lowerBound)
+            let rule = try #require(alert["signature_id"] as? Int) - Int(SIDRange.all.lowerBound)
             found[signatures[rule].id, default: []].insert(try #require(number(event)))
         }
         return found
     }
 
-    @Test func suricata() async throws {
+    @Test func `Suricata`() async throws {
         let found = try await alerts(Self.signatures, in: CaptureFile.udp(Self.corpus, destinationPort: 1434)) {
             ($0["pcap_cnt"] as? Int).map { $0 - 1 }
         }
@@ -135,7 +135,7 @@ import Testing
     }
 
     /// The same samples as streams, cut into segments that no token fits into.
-    @Test func suricataOverSegments() async throws {
+    @Test func `Suricata over segments`() async throws {
         // Suricata looks at each segment, too: what is tied to the start is tied to that of any of them.
         let signatures = Self.signatures.filter { $0.tokens[0].gap == nil || $0.arrangement == .conjunction }.map { signature in
             Signature(
@@ -154,7 +154,7 @@ import Testing
         }
     }
 
-    @Test func yara() async throws {
+    @Test func `YARA`() async throws {
         let program = try #require(EngineCommand.path(of: "yara"), "yara is not installed")
         let folder = try TemporaryFolder()
         try written(folder)
@@ -171,7 +171,7 @@ import Testing
         compare(found, "yara")
     }
 
-    @Test func clamav() async throws {
+    @Test func `clamav`() async throws {
         let program = try #require(EngineCommand.path(of: "clamscan"), "clamscan is not installed")
         let folder = try TemporaryFolder()
         try written(folder)
@@ -198,7 +198,7 @@ import Testing
         compare(found, "clamscan")
     }
 
-    @Test func snortIsNotToBeHad() {
+    @Test func `Snort is not to be had`() {
         // Debian 12 has no Snort, so its renderings are held against golden texts and RuleStyle alone.
         print("no Snort in Debian 12: its renderings are not tried on the real engine")
         #expect(

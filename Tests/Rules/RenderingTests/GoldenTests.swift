@@ -8,8 +8,8 @@ import Testing
 
 private let service = SignatureContext(transport: .udp, ports: [1434], direction: .toService)
 
-func subject(_ signature: Signature) -> RenderingSubject {
-    RenderingSubject(
+func subject(_ signature: Signature) -> RuleInput {
+    RuleInput(
         signature: signature, sid: 3_900_001, revision: 2, message: "a \"sample\"", createdMilliseconds: 1_700_000_000_000)
 }
 
@@ -33,21 +33,21 @@ func token(_ pattern: String, _ gap: ClosedRange<Int>? = nil) throws -> Signatur
         #expect(RuleStyle.findings(in: rendered, language: language) == [])
     }
 
-    @Test func suricata() throws {
+    @Test func `Suricata`() throws {
         let signature = try sequence()
         try check(
             #"alert udp any any -> any [1434] (msg:"a \"sample\""; dsize:>11; content:"|01 02 03 04 05|"; fast_pattern; content:"|06 07|"; distance:1; within:2; content:"|08 09 0A 0B|"; distance:0; within:9; metadata:epitope_signature \#(signature.id), created_at 2023_11_14, expires_at 2024_02_12, origin site; classtype:shellcode-detect; sid:3900001; rev:2;)"#,
             .suricata, signature)
     }
 
-    @Test func snort2() throws {
+    @Test func `Snort 2`() throws {
         let signature = try conjunction()
         try check(
             #"alert ip any any -> any any (msg:"a \"sample\""; content:"|04 05 06 07 08|"; fast_pattern; content:"|21 22 23 24|"; content:"|25|"; distance:1; within:1; metadata:epitope_signature \#(signature.id), created_at 2023_11_14, expires_at 2024_02_12, origin site; classtype:shellcode-detect; sid:3900001; rev:2;)"#,
             .snort2, signature)
     }
 
-    @Test func snort3() throws {
+    @Test func `Snort 3`() throws {
         let signature = try sequence()
         try check(
             #"alert udp any any -> any [1434] (msg:"a \"sample\""; dsize:>11; content:"|01 02 03 04 05|",fast_pattern; content:"|06 07|",distance 1,within 2; content:"|08 09 0A 0B|",distance 0,within 9; metadata:epitope_signature \#(signature.id), created_at 2023_11_14, expires_at 2024_02_12, origin site; classtype:shellcode-detect; sid:3900001; rev:2;)"#,
@@ -73,18 +73,18 @@ func token(_ pattern: String, _ gap: ClosedRange<Int>? = nil) throws -> Signatur
         """
     }
 
-    @Test func yaraSequence() throws {
+    @Test func `YARA sequence`() throws {
         let signature = try sequence()
         try check(yara(signature.id, ["$t0 = { 0102030405 [1] 0607 [0-5] 08090a0b }"], "$t0"), .yara, signature)
     }
 
-    @Test func yaraConjunction() throws {
+    @Test func `YARA conjunction`() throws {
         let signature = try conjunction()
         try check(
             yara(signature.id, ["$t0 = { 0405060708 }", "$t1 = { 21222324 [1] 25 }"], "all of them"), .yara, signature)
     }
 
-    @Test func clamAV() throws {
+    @Test func `Clam AV`() throws {
         let signature = try sequence()
         try check("Epitope.Signature-\(signature.id)-2:0:*:0102030405??0607{0-5}08090a0b", .clamavNDB, signature)
         let open = Signature(tokens: [try token("01020304", 2...6), try token("05060708")], context: .any)
@@ -93,7 +93,7 @@ func token(_ pattern: String, _ gap: ClosedRange<Int>? = nil) throws -> Signatur
         try check("Epitope.Signature-\(all.id)-2;Engine:81-255,Target:0;0&1;0405060708;21222324??25", .clamavLDB, all)
     }
 
-    @Test func stix() throws {
+    @Test func `stix`() throws {
         let signature = try sequence()
         #expect(
             try StixRendering.pattern(of: signature)
@@ -111,13 +111,13 @@ func token(_ pattern: String, _ gap: ClosedRange<Int>? = nil) throws -> Signatur
         (RuleLanguage.yara, ["010203"]), (.yara, ["00000000"]), (.yara, ["01020304", "0506"]), (.clamavNDB, ["01??02??03"]),
         (.clamavLDB, ["01"]), (.snort2, [String(repeating: "01", count: 2048)]),
     ])
-    func whatALanguageCannotSayIsRefused(_ language: RuleLanguage, _ patterns: [String]) throws {
+    func `what a language cannot say is refused`(_ language: RuleLanguage, _ patterns: [String]) throws {
         let signature = Signature(tokens: try patterns.map { try token($0) }, context: .any)
         let error = #expect(throws: EpitopeError.self) { try language.rendering.render(subject(signature)) }
         #expect(error?.code == .signatureUnrenderable)
     }
 
-    @Test func anExtendedSignatureOfClamAVKnowsNoConjunction() throws {
+    @Test func `an extended signature of Clam AV knows no conjunction`() throws {
         let signature = try conjunction()
         let error = #expect(throws: EpitopeError.self) { try ClamAVExtendedRendering.render(subject(signature)) }
         #expect(error?.code == .signatureUnrenderable)

@@ -24,7 +24,7 @@ import Testing
             context: transport.map { SignatureContext(transport: $0, ports: [53, 1434], direction: .toService) } ?? .any)
     }
 
-    @Test func areRenderedInGoodStyleOrRefused() throws {
+    @Test func `are rendered in good style or refused`() throws {
         var generator = SeededGenerator(seed: 1)
         var rendered: [RuleLanguage: Int] = [:]
         for _ in 0..<300 {
@@ -45,7 +45,7 @@ import Testing
         #expect((rendered[.yara] ?? 0) > 50 && (rendered[.clamavNDB] ?? 0) > 50 && (rendered[.clamavLDB] ?? 0) > 100)
     }
 
-    @Test func suricataRulesReadBack() throws {
+    @Test func `Suricata rules read back`() throws {
         var generator = SeededGenerator(seed: 2)
         for _ in 0..<300 {
             let rule = try SuricataRendering.rule(subject(Self.signature(0...255, 24, &generator)))
@@ -75,7 +75,7 @@ import Testing
         return false
     }
 
-    @Test func contentsDecideAsTheMatcherDoes() throws {
+    @Test func `contents decide as the matcher does`() throws {
         var generator = SeededGenerator(seed: 3)
         var matches = 0
         for _ in 0..<2000 {

@@ -18,7 +18,7 @@ private func rule(
 }
 
 @Suite struct SuricataRuleRendering {
-    @Test func theCallerWindowOfAServiceBecomesThisRule() throws {
+    @Test func `the caller window of a service becomes this rule`() throws {
         let text = try rule([.init(bytes: Samples.callerWindow)]).text
         let id = Signature(tokens: [.init(bytes: Samples.callerWindow)], context: .any).id
         #expect(
@@ -27,7 +27,7 @@ private func rule(
         )
     }
 
-    @Test func gapsBecomeDistanceAndWithinOfWholeTokens() throws {
+    @Test func `gaps become distance and within of whole tokens`() throws {
         let text = try rule(
             [.init(bytes: [1, 2, 3], gap: 4...10), .init(bytes: [4, 5, 6, 7], gap: 0...5), .init(bytes: [8, 9])], .any
         ).text
@@ -37,7 +37,7 @@ private func rule(
             ))
     }
 
-    @Test func maskedPositionsBecomeExactDistances() throws {
+    @Test func `masked positions become exact distances`() throws {
         let token = try #require(Signature.Token(pattern: "0102????030405??06"))
         let text = try rule([token, .init(bytes: [9, 8], gap: 2...4)], .any).text
         #expect(
@@ -47,7 +47,7 @@ private func rule(
         #expect(try RuleSyntax.check(text).text == text)
     }
 
-    @Test func theTokensOfAConjunctionLieAnywhere() throws {
+    @Test func `the tokens of a conjunction lie anywhere`() throws {
         let tokens = try ["0102??03", "0405060708"].map { try #require(Signature.Token(pattern: $0)) }
         let rule = try SuricataRule(
             signature: Signature(tokens: tokens, arrangement: .conjunction, context: service), sid: 3_900_001, revision: 1,
@@ -58,11 +58,11 @@ private func rule(
         #expect(try RuleSyntax.check(rule.text) == rule)
     }
 
-    @Test func theFastPatternIsTheRarestRun() throws {
+    @Test func `the fast pattern is the rarest run`() throws {
         let signature = Signature(tokens: [.init(bytes: [1, 2, 3, 4, 5]), .init(bytes: [6, 7, 8])], context: .any)
         let rule = try SuricataRule(
             signature: signature, sid: 3_900_001, revision: 1, action: .alert, message: "sample", created: 0, lifetime: 90,
-            origin: .site, rarity: Rarity { run in Double(run.contains(7) ? 60 : 10) })
+            origin: .site, rarity: PatternSpecificity { run in Double(run.contains(7) ? 60 : 10) })
         #expect(rule.contents.map(\.isFastPattern) == [false, true])
     }
 
@@ -85,36 +85,36 @@ private func rule(
         ),
         (SignatureContext.any, #"ip any any -> any any (msg:"sample"; content"#),
     ])
-    func theContextDecidesTheHeader(_ context: SignatureContext, _ header: String) throws {
+    func `the context decides the header`(_ context: SignatureContext, _ header: String) throws {
         let text = try rule([.init(bytes: [1, 2, 3])], context, action: .alert).text
         #expect(text.hasPrefix("alert \(header)"))
         #expect(try RuleSyntax.check(text).text == text)
     }
 
-    @Test func messagesCannotLeaveTheirString() throws {
+    @Test func `messages cannot leave their string`() throws {
         let text = try rule([.init(bytes: [1])], message: "a\";b:\\c\n\u{e9}").text
         #expect(text.contains(#"msg:"a\"\;b\:\\c ?"; dsize:>0; content"#))
         #expect(try RuleSyntax.check(text).message == "a\";b:\\c ?")
     }
 
-    @Test func aRuleLongerThanSuricataReadsIsRefused() {
+    @Test func `a rule longer than Suricata reads is refused`() {
         let error = #expect(throws: EpitopeError.self) { try rule([.init(bytes: [UInt8](repeating: 7, count: 3000))]) }
         #expect(error?.code == .ruleTooLong)
     }
 
     @Test(arguments: [UInt32(1_000_000), 3_899_999, 4_000_000])
-    func onlyNumbersOfItsOwnRangeAreGiven(_ sid: UInt32) {
+    func `only numbers of its own range are given`(_ sid: UInt32) {
         let error = #expect(throws: EpitopeError.self) { try rule([.init(bytes: [1])], sid: sid) }
         #expect(error?.code == .sidOutOfRange)
     }
 
     @Test(arguments: [[], [Signature.Token(bytes: [])], [.init(bytes: [1]), .init(bytes: [2], gap: 2_000_000...2_000_001)]])
-    func whatTheRuleLanguageCannotSayIsRefused(_ tokens: [Signature.Token]) {
+    func `what the rule language cannot say is refused`(_ tokens: [Signature.Token]) {
         let error = #expect(throws: EpitopeError.self) { try rule(tokens) }
         #expect(error?.code == .signatureUnrenderable)
     }
 
-    @Test func anythingThatIsNotWrittenLikeOursIsMalformed() throws {
+    @Test func `anything that is not written like ours is malformed`() throws {
         let good = try rule([.init(bytes: [1, 2, 3]), .init(bytes: [4, 5], gap: 0...8)]).text
         #expect(throws: Never.self) { try RuleSyntax.check(good) }
         let bad =
@@ -130,15 +130,15 @@ private func rule(
         }
     }
 
-    @Test func rulesOfOneFormDifferOnlyInBytesNumbersAndWords() throws {
-        let one = RuleForm(try rule([.init(bytes: [1, 2, 3])]))
+    @Test func `rules of one form differ only in bytes numbers and words`() throws {
+        let one = RuleShape(try rule([.init(bytes: [1, 2, 3])]))
         let other = SignatureContext(transport: .udp, ports: [1, 2], direction: .toService)
-        #expect(one == RuleForm(try rule([.init(bytes: [9, 9])], other, message: "x", sid: 3_900_002, revision: 1)))
-        #expect(one != RuleForm(try rule([.init(bytes: [1, 2, 3])], .any)))
-        #expect(one != RuleForm(try rule([.init(bytes: [1, 2, 3]), .init(bytes: [4])])))
+        #expect(one == RuleShape(try rule([.init(bytes: [9, 9])], other, message: "x", sid: 3_900_002, revision: 1)))
+        #expect(one != RuleShape(try rule([.init(bytes: [1, 2, 3])], .any)))
+        #expect(one != RuleShape(try rule([.init(bytes: [1, 2, 3]), .init(bytes: [4])])))
     }
 
-    @Test func aRulesFileReadsBackAsItsRules() throws {
+    @Test func `a rules file reads back as its rules`() throws {
         let rules = [try rule([.init(bytes: [1, 2])], sid: 3_900_002), try rule([.init(bytes: [3, 4])], sid: 3_900_001)]
         let text = RulesFileText.render(rules)
         #expect(text.hasPrefix("# Written by Epitope."))
@@ -149,7 +149,7 @@ private func rule(
         (Int64(0), "1970_01_01"), (-1, "1969_12_31"), (951_782_400_000, "2000_02_29"), (4_107_542_399_999, "2100_02_28"),
         (Int64.max, "9999_12_31"), (Int64.min, "0000_01_01"),
     ])
-    func datesAreDaysInUTC(_ milliseconds: Int64, _ text: String) {
+    func `dates are days in UTC`(_ milliseconds: Int64, _ text: String) {
         #expect(RuleDate(milliseconds: milliseconds).description == text)
     }
 }

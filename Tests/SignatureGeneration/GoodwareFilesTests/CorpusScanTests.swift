@@ -29,7 +29,7 @@ import Testing
         return try GoodwareFile(path: folder.path + "/index")
     }
 
-    @Test func whatIsNowhereIsAbsent() throws {
+    @Test func `what is nowhere is absent`() throws {
         try write([1, 2, 3] + [UInt8](repeating: 0, count: 9) + [4, 5, 6], "too-far-apart")
         let summary = try CorpusScan.run([near, far], corpus: try index())
         #expect(summary.findings == [.absent, .absent])
@@ -37,7 +37,7 @@ import Testing
         #expect(summary.skipped.isEmpty)
     }
 
-    @Test func filesThatCameAfterTheIndexAreScanned() throws {
+    @Test func `files that came after the index are scanned`() throws {
         let index = try index()
         let fill = [UInt8](repeating: 0, count: 3000)
         try write(fill + [1, 2, 3, 0, 4, 5, 6], "new")
@@ -48,14 +48,14 @@ import Testing
         #expect(try CorpusScan.run([far], corpus: index).findings == [.found(unit: corpus + "/half", offset: 0)])
     }
 
-    @Test func membersOfArchivesAreScanned() async throws {
+    @Test func `members of archives are scanned`() async throws {
         try write([0] + [1, 2, 3, 0, 4, 5, 6], "member")
         _ = try await Command.run("/bin/sh", ["-ec", "cd \(corpus); tar czf packed.tar.gz member; rm member"])
         let findings = try CorpusScan.run([near], corpus: try index()).findings
         #expect(findings == [.found(unit: corpus + "/packed.tar.gz: member", offset: 1)])
     }
 
-    @Test func streamsOfCapturesAreScanned() throws {
+    @Test func `streams of captures are scanned`() throws {
         let path = folder.path + "/a.pcap"
         let frames = [
             NetworkFrame.tcp(from: (1, 5000), to: (2, 80), sequence: 1, [0, 1, 2]),
@@ -66,7 +66,7 @@ import Testing
         #expect(findings == [.found(unit: "\(path): stream 1", offset: 1)])
     }
 
-    @Test func withoutItsSourcesNothingIsSaid() throws {
+    @Test func `without its sources nothing is said`() throws {
         let index = try index()
         try FileManager.default.removeItem(atPath: corpus)
         let error = #expect(throws: EpitopeError.self) { try CorpusScan.run([near], corpus: index) }

@@ -12,7 +12,7 @@ import Testing
         }
     }
 
-    @Test func compressedSectionsAreFound() {
+    @Test func `compressed sections are found`() {
         let file = ElfFile.bytes([
             (0, []), (2, [1, 2, 3]), ElfFile.compressed(kind: 1, size: 9, [7, 7]), ElfFile.compressed(kind: 2, size: 9, [8]),
             ElfFile.compressed(kind: 77, size: 9, [9]),
@@ -23,7 +23,7 @@ import Testing
         #expect(found.map { Array(file[Int($0.range.lowerBound)..<Int($0.range.upperBound)]) } == [[7, 7], [8], [9]])
     }
 
-    @Test func headersThatContradictThemselvesHaveNone() {
+    @Test func `headers that contradict themselves have none`() {
         let whole = ElfFile.bytes([ElfFile.compressed(kind: 1, size: 9, [7, 7])])
         #expect(sections(whole).count == 1)
         for length in [0, 4, 5, 51, 63, 64, whole.count - 64, whole.count - 1] { #expect(sections(Array(whole.prefix(length))).isEmpty) }

@@ -30,7 +30,7 @@ import Testing
         "tar czf data.tar.gz text && tar czf control.tar.gz --files-from /dev/null && echo 2.0 >debian-binary"
             + " && ar rc text.deb debian-binary control.tar.gz data.tar.gz && rm text debian-binary *.gz",
     ])
-    func whateverTheForm(command: String) async throws {
+    func `whatever the form`(command: String) async throws {
         let folder = try TemporaryFolder()
         try FileManager.default.createDirectory(atPath: folder.path + "/corpus", withIntermediateDirectories: false)
         let text = text(1)
@@ -40,7 +40,7 @@ import Testing
         #expect(try isKnown(text, in: folder))
     }
 
-    @Test func compressedSectionsOfPrograms() async throws {
+    @Test func `compressed sections of programs`() async throws {
         let folder = try TemporaryFolder()
         let corpus = folder.path + "/corpus"
         try FileManager.default.createDirectory(atPath: corpus, withIntermediateDirectories: false)

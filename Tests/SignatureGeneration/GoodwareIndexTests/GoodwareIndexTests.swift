@@ -15,7 +15,7 @@ extension SeededGenerator {
 @Suite struct GoodwareIndexTests {
     /// Every window of every file is present, also where there are few different bytes and many repetitions.
     @Test(arguments: 0..<40)
-    func noWindowOfTheCorpusIsAbsent(seed: Int) {
+    func `no window of the corpus is absent`(seed: Int) {
         var numbers = SeededGenerator(seed: UInt64(seed))
         let limit: UInt8 = [255, 1, 3, 0][seed % 4]
         let corpus = (0..<6).map { _ in numbers.bytes(Int.random(in: 0...700, using: &numbers), below: limit) }
@@ -29,7 +29,7 @@ extension SeededGenerator {
 
     /// Whatever is called absent is found by no exact search; windows of the corpus, its files' ends too, are planted.
     @Test(arguments: 0..<20)
-    func absentMeansAbsentByExactSearch(seed: Int) {
+    func `absent means absent by exact search`(seed: Int) {
         var numbers = SeededGenerator(seed: 1000 + UInt64(seed))
         let corpus = (0..<4).map { _ in numbers.bytes(Int.random(in: 32...400, using: &numbers), below: seed % 2 == 0 ? 255 : 1) }
         let index = GoodwareIndex(of: corpus)
@@ -46,7 +46,7 @@ extension SeededGenerator {
         #expect(wrong.isEmpty)
     }
 
-    @Test func nearlyAllForeignWindowsAreProvenAbsent() {
+    @Test func `nearly all foreign windows are proven absent`() {
         var numbers = SeededGenerator(seed: 7)
         let index = GoodwareIndex(of: [numbers.bytes(60000)])
         let absent = index.absentWindows(in: numbers.bytes(60000))
@@ -54,14 +54,14 @@ extension SeededGenerator {
         #expect(absent.filter { !$0 }.count < absent.count / 100)
     }
 
-    @Test func anEmptyCorpusHoldsNothing() {
+    @Test func `an empty corpus holds nothing`() {
         let index = GoodwareIndex(of: [])
         #expect(index.absentWindows(in: [UInt8](repeating: 1, count: 33)) == [true, true])
         #expect(index.absentWindows(in: [UInt8](repeating: 1, count: 31)) == [])
         #expect(index.corpusBytes == 0)
     }
 
-    @Test func itCostsAtMostFourBytesForThirtyTwo() {
+    @Test func `it costs at most four bytes for thirty two`() {
         var numbers = SeededGenerator(seed: 11)
         let bytes = numbers.bytes(300_000)
         let index = GoodwareIndex(of: [bytes, bytes])
@@ -72,7 +72,7 @@ extension SeededGenerator {
         #expect(Double(index.segments[0].slotBytes) * 32 / 300_000 < 4.4)
     }
 
-    @Test func aSignatureIsAbsentWhenOneOfItsFixedRunsIs() {
+    @Test func `a signature is absent when one of its fixed runs is`() {
         var numbers = SeededGenerator(seed: 5)
         let goodware = numbers.bytes(2000)
         let index = GoodwareIndex(of: [goodware])
@@ -87,7 +87,7 @@ extension SeededGenerator {
         #expect(!index.provesAbsence(of: signature(.init(bytes: Array(foreign[..<63]), masked: [31]))))
     }
 
-    @Test func whatIsCommonSurprisesLess() {
+    @Test func `what is common surprises less`() {
         let text = Array("the quick brown fox jumps over the lazy dog and the other dog ".utf8)
         let index = GoodwareIndex(of: Array(repeating: text, count: 30))
         #expect(index.surprise(of: Array("the dog".utf8)) < index.surprise(of: [0xf7, 1, 0x9c, 0x3e, 0x80, 0xff, 0]))
@@ -97,7 +97,7 @@ extension SeededGenerator {
     }
 
     /// Found by fuzzing: an index file may state any number of sampled keys.
-    @Test func countsOfAForgedFileAreNotMultipliedBeyondTheirType() {
+    @Test func `counts of a forged file are not multiplied beyond their type`() {
         #expect(IndexSegment.Contents(sampledKeys: .max).distinctBytes == .max)
         #expect(IndexSegment.Contents(sampledKeys: 3).distinctBytes == 3 * GramSelection.sampling)
     }

@@ -21,8 +21,8 @@ struct SignatureScannerTests {
     }
 
     /// Few byte values and short tokens, so that near misses and repeated literals abound.
-    @Test("answers what the signatures' own matching does", arguments: 0..<8)
-    func agreesWithMatching(seed: UInt64) throws {
+    @Test(arguments: 0..<8)
+    func `answers what the signatures' own matching does`(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         for _ in 0..<12 {
             let signatures = (0..<12).map { _ in Self.randomSignature(&random) }
@@ -45,16 +45,16 @@ struct SignatureScannerTests {
         return Signature(tokens: tokens, arrangement: arrangement, context: .any)
     }
 
-    @Test("a literal that occurs everywhere is looked at a bounded number of times, and the match is still found")
-    func manyHits() throws {
+    @Test
+    func `a literal that occurs everywhere is looked at a bounded number of times, and the match is still found`() throws {
         let data = [UInt8](repeating: 0x90, count: 20_000) + [0x41, 0x42]
         let sought = try signature([("9090909090", nil), ("41", 0...0)])
         #expect(try found([sought], in: data) == [0])
         #expect(try found([sought], in: data.dropLast(2)) == [])
     }
 
-    @Test("says where a match lies, also beyond the first part")
-    func places() throws {
+    @Test
+    func `says where a match lies, also beyond the first part`() throws {
         var data = [UInt8](repeating: 0, count: 300)
         data.replaceSubrange(126..<130, with: [1, 2, 3, 4])
         let scanner = try SignatureScanner([try signature([("01020304", nil)])], largestPart: 128)
@@ -62,8 +62,8 @@ struct SignatureScannerTests {
         #expect(places == [126..<130])
     }
 
-    @Test("a signature without a fixed byte is refused, and a gap that no data has")
-    func unbuildable() throws {
+    @Test
+    func `a signature without a fixed byte is refused, and a gap that no data has`() throws {
         let bad = [
             Signature(tokens: [], context: .any),
             Signature(tokens: [Signature.Token(bytes: [])], context: .any),
@@ -76,14 +76,14 @@ struct SignatureScannerTests {
         }
     }
 
-    @Test("with no signatures nothing matches, and single bytes are matched without a literal")
-    func extremes() throws {
+    @Test
+    func `with no signatures nothing matches, and single bytes are matched without a literal`() throws {
         #expect(try found([], in: [1, 2, 3]) == [])
         #expect(try found([try signature([("02", nil)]), try signature([("09", nil)])], in: [1, 2, 3]) == [0])
     }
 
-    @Test("one scanner scans on several threads at once")
-    func threads() async throws {
+    @Test
+    func `one scanner scans on several threads at once`() async throws {
         let scanner = try SignatureScanner([try signature([("010203", nil), ("0405", 0...8)])])
         let counts = try await withThrowingTaskGroup(of: Int.self) { group in
             for number in 0..<16 {

@@ -28,8 +28,8 @@ import TokenSequences
     }
 
     /// An index of goodware without false answers.
-    private func rarity(of goodware: [[UInt8]]) -> Rarity {
-        Rarity(
+    private func rarity(of goodware: [[UInt8]]) -> GoodwareRarity {
+        GoodwareRarity(
             absentWindows: { bytes in
                 guard bytes.count >= 32 else { return [] }
                 return (0...bytes.count - 32).map { start in
@@ -50,7 +50,7 @@ import TokenSequences
         Sample(code: Samples.code, callersAddress: Samples.callersAddress, architecture: .x86_32, context: .any)
     }
 
-    @Test func withoutGoodwareThePublishedCallerWindowComesFirst() throws {
+    @Test func `without goodware the published caller window comes first`() throws {
         let first = try #require(ranked([published]).first)
         #expect(first.signature.tokens == [.init(bytes: Samples.callerWindow)])
         #expect(first.signature.provenance?.strategy == .callerWindow)
@@ -58,7 +58,7 @@ import TokenSequences
         #expect(first.score.isAbsent == nil && first.score.isOnWire == nil && first.score.matchesAll)
     }
 
-    @Test func addressesAreMaskedAndTheWindowGrowsBack() throws {
+    @Test func `addresses are masked and the window grows back`() throws {
         // Fixed bytes, a call out of the code, and a system call.
         let bytes = (0..<20).flatMap { [0x83, 0xc0, UInt8($0)] } + Hex.decode("e800100000" + "31c0" + "cd80")!
         let candidates = ranked([sample(bytes)])
@@ -72,7 +72,7 @@ import TokenSequences
         #expect(masked.signature.provenance?.reasons.last == "ranked before the caller window by: address bytes")
     }
 
-    @Test func whatDiffersBetweenSamplesIsMasked() throws {
+    @Test func `what differs between samples is masked`() throws {
         let common = noise(64, seed: 1)
         var other = common
         for position in 50..<54 { other[position] ^= 0xff }
@@ -84,7 +84,7 @@ import TokenSequences
         #expect(reasons.filter { $0.hasSuffix("masked: differing between samples") }.count == 1)
     }
 
-    @Test func aStrangerAmongSamplesDoesNotSpoilTheWindow() throws {
+    @Test func `a stranger among samples does not spoil the window`() throws {
         let common = noise(64, seed: 5)
         let candidates = ranked([sample(noise(64, seed: 6)), sample(common), sample(common)])
         let window = try #require(candidates.first { $0.signature.provenance?.strategy == .callerWindow })
@@ -92,7 +92,7 @@ import TokenSequences
         #expect(window.score.covered == 2 && window.score.samples == 3)
     }
 
-    @Test func aRareWindowComesBeforeACallerWindowThatGoodwareHolds() throws {
+    @Test func `a rare window comes before a caller window that goodware holds`() throws {
         let code = noise(200, seed: 7)
         let first = try #require(ranked([sample(code)], goodware: [Array(code.suffix(40))]).first)
         #expect(first.signature.provenance?.strategy == .rareWindow || first.signature.provenance?.strategy == .maskedWindow)
@@ -103,7 +103,7 @@ import TokenSequences
         #expect(rare[0].signature.provenance?.reasons.contains("goodware index: absent") == true)
     }
 
-    @Test func bytesOfGoodwareAreNeverProvenAbsent() {
+    @Test func `bytes of goodware are never proven absent`() {
         let code = noise(200, seed: 8)
         let candidates = ranked([sample(code)], goodware: [noise(50, seed: 9) + code])
         #expect(!candidates.isEmpty)
@@ -112,7 +112,7 @@ import TokenSequences
         #expect(!strategies.contains(.rareWindow))
     }
 
-    @Test func fillIsNeverARareWindowAndStandsLast() throws {
+    @Test func `fill is never a rare window and stands last`() throws {
         let fill = [UInt8](repeating: 0x90, count: 100)
         let candidates = ranked([sample(fill)], goodware: [[1, 2, 3]])
         let strategies = candidates.compactMap(\.signature.provenance?.strategy)
@@ -120,7 +120,7 @@ import TokenSequences
         #expect(candidates.first?.score.isSubstantial == false)
     }
 
-    @Test func rareWindowsKeepToWhatWasOnTheWire() throws {
+    @Test func `rare windows keep to what was on the wire`() throws {
         let code = noise(300, seed: 10)
         let wire = Array(code[40..<120])
         let candidates = ranked([sample(code, onWire: [40..<120], carriers: [noise(30, seed: 11) + wire])], goodware: [])
@@ -132,7 +132,7 @@ import TokenSequences
         #expect(window.score.isOnWire == false)
     }
 
-    @Test func sequencesOfCarriersServeWhereNoCodeIsOnTheWire() throws {
+    @Test func `sequences of carriers serve where no code is on the wire`() throws {
         let shared = noise(40, seed: 12)
         let carriers = [noise(20, seed: 13) + shared, noise(9, seed: 14) + shared]
         let samples = carriers.enumerated().map { sample(noise(80, seed: 20 + UInt64($0.offset)), onWire: [], carriers: [$0.element]) }
@@ -146,7 +146,7 @@ import TokenSequences
         #expect(first.signature.provenance?.reasons.first == "common to 2 of 2 streams that carried the attack")
     }
 
-    @Test func alternativesSayThatTheyAre() {
+    @Test func `alternatives say that they are`() {
         let samples = [sample(noise(80, seed: 30)), sample(noise(80, seed: 31))]
         let candidates = ranked(samples) { texts, _, _, _ in
             texts.enumerated().map {
@@ -159,7 +159,7 @@ import TokenSequences
         #expect(reasons.filter { $0.contains("one of 2 alternatives") }.count == 2)
     }
 
-    @Test func senselessSamplesGiveNothing() {
+    @Test func `senseless samples give nothing`() {
         #expect(ranked([]).isEmpty)
         #expect(ranked([sample([])]).isEmpty)
         #expect(ranked([sample([1, 2, 3], caller: 3)]).count == 1)
@@ -178,7 +178,7 @@ import TokenSequences
         return score
     }
 
-    @Test func partsAreComparedInTheStatedOrder() {
+    @Test func `parts are compared in the stated order`() {
         let worse: [Score] = [
             score { $0.isSubstantial = false }, score { $0.covered = 1 }, score { $0.isOnWire = false }, score { $0.isAbsent = false },
             score { $0.fragileBytes = 1 }, score { $0.bits = 100 }, score { $0.maskedPositions = 1 }, score { $0.distance = 4 },

@@ -30,7 +30,7 @@ struct SignatureProverTests {
         Signature(tokens: [.init(bytes: Array(bytes[32..<64]))], context: .any)
     }
 
-    @Test func onePacketGivesAProvenSignature() throws {
+    @Test func `one packet gives a proven signature`() throws {
         let outcome = prover.prove([sample(code(1))], given: window(code(1)))
         let proven = try #require(outcome.proven.first)
         #expect(proven.signature.matches(code(1)))
@@ -43,7 +43,7 @@ struct SignatureProverTests {
             ]))
     }
 
-    @Test func withoutGoodwareThatIsRequiredNothingIsProven() {
+    @Test func `without goodware that is required nothing is proven`() {
         let strict = SignatureProver(ProvingMaterial(goodware: nil))
         let outcome = strict.prove([sample(code(1))], given: window(code(1)))
         #expect(outcome.proven.isEmpty)
@@ -51,14 +51,14 @@ struct SignatureProverTests {
         #expect(failed == ["absent-from-goodware"])
     }
 
-    @Test func fillIsNeverProven() {
+    @Test func `fill is never proven`() {
         let fill = [UInt8](repeating: 0x90, count: 96)
         let outcome = prover.prove([sample(fill)], given: window(fill))
         #expect(outcome.proven.isEmpty)
         #expect(outcome.failed?.proof.passed == false)
     }
 
-    @Test func missingNoMoreThanTheNoiseShareIsSaid() throws {
+    @Test func `missing no more than the noise share is said`() throws {
         let outcome = prover.prove(
             [sample(code(1)), sample(code(1)), sample([UInt8](repeating: 0, count: 96))], given: window(code(1)))
         let check = try #require(outcome.proven.first?.proof.checks.first { $0.name == "matches-samples" })
@@ -66,7 +66,7 @@ struct SignatureProverTests {
         #expect(check.detail.contains("2 of 3") && check.detail.contains("within the noise share"))
     }
 
-    @Test func missingMoreThanTheNoiseShareFails() {
+    @Test func `missing more than the noise share fails`() {
         let blank = sample([UInt8](repeating: 0, count: 96))
         let outcome = prover.prove([sample(code(1)), blank, blank], given: window(code(1)))
         #expect(outcome.proven.isEmpty)
@@ -74,13 +74,13 @@ struct SignatureProverTests {
         #expect(check?.outcome == .failed)
     }
 
-    @Test func aSignatureWithoutItsPacketsIsProvenAsFarAsThatGoes() {
+    @Test func `a signature without its packets is proven as far as that goes`() {
         let proof = prover.proof(of: window(code(1)))
         #expect(proof.passed)
         #expect(!proof.checks.contains { $0.name == "matches-samples" })
     }
 
-    @Test func anIndexProvesWhatGoodwareDoesNotHold() throws {
+    @Test func `an index proves what goodware does not hold`() throws {
         let prover = SignatureProver(ProvingMaterial(index: GoodwareIndex(of: [code(2) + code(3)])))
         let outcome = prover.prove([sample(code(1))], given: window(code(1)))
         let check = try #require(outcome.proven.first?.proof.checks.first { $0.name == "absent-from-goodware" })
@@ -88,7 +88,7 @@ struct SignatureProverTests {
     }
 
     /// An allergy attack: a reporter sends ordinary program bytes.
-    @Test func whatGoodwareHoldsIsNeverProven() {
+    @Test func `what goodware holds is never proven`() {
         let prover = SignatureProver(ProvingMaterial(index: GoodwareIndex(of: [code(2) + code(1) + code(3)])))
         let outcome = prover.prove([sample(code(1))], given: window(code(1)))
         #expect(outcome.proven.isEmpty)
@@ -96,7 +96,7 @@ struct SignatureProverTests {
         #expect(failed == ["absent-from-goodware"])
     }
 
-    @Test func whereTheCallIsGoodwareTheRestOfTheCodeSpeaks() throws {
+    @Test func `where the call is goodware the rest of the code speaks`() throws {
         let whole = code(1)
         let prover = SignatureProver(ProvingMaterial(index: GoodwareIndex(of: [code(2) + Array(whole[28..<68])])))
         let proven = try #require(prover.prove([sample(whole)], given: window(whole)).proven.first)

@@ -58,7 +58,7 @@ import Testing
         proof?.checks.first { $0.name == name }?.outcome
     }
 
-    @Test func encodedCodeGetsItsSignatureFromTheDecoder() throws {
+    @Test func `encoded code gets its signature from the decoder`() throws {
         let code = bytes(400, seed: 1)
         let stream = bytes(100, seed: 2) + code[..<120] + code[120...].map { $0 ^ 0x5a }
         let ring = try capture("log.pcap", [(80, bytes(300, seed: 3)), (80, stream)])
@@ -68,7 +68,7 @@ import Testing
         #expect(outcome(CheckName.onTheWire, proven.proof) == .passed)
     }
 
-    @Test func whatTheRuleWouldNotSeeIsNoEvidence() throws {
+    @Test func `what the rule would not see is no evidence`() throws {
         let code = bytes(400, seed: 1)
         let ring = try capture("log.pcap", [(8080, code)])
         let proven = try #require(prover(captures: [ring]).prove([sample(code)], given: window(code)).proven.first)
@@ -76,7 +76,7 @@ import Testing
         #expect(outcome(CheckName.onTheWire, proven.proof) == .notChecked)
     }
 
-    @Test func aRingThatGrowsIsReadAgain() throws {
+    @Test func `a ring that grows is read again`() throws {
         let code = bytes(400, seed: 1)
         let ring = try capture("log.pcap", [(80, bytes(300, seed: 3))])
         let prover = prover(captures: [ring])
@@ -89,7 +89,7 @@ import Testing
         #expect(outcome(CheckName.onTheWire, proof) == .passed)
     }
 
-    @Test func aBenignFlowThatMatchesForbidsIt() throws {
+    @Test func `a benign flow that matches forbids it`() throws {
         let code = bytes(60, seed: 4)
         let benign = try capture("benign.pcap", [(25, bytes(50, seed: 5) + code)])
         let outcome = prover(benign: [benign]).prove([sample(code)], given: window(code))
@@ -102,7 +102,7 @@ import Testing
         #expect(!proven.signature.matches(Array(longer[350...])))
     }
 
-    @Test func benignTrafficThatCannotBeReadForbidsAll() {
+    @Test func `benign traffic that cannot be read forbids all`() {
         let code = bytes(200, seed: 4)
         let outcome = prover(benign: [folder.path + "/none"]).prove([sample(code)], given: window(code))
         #expect(outcome.proven.isEmpty)
@@ -119,7 +119,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [[12, 11, 13], [18]]) func whatTheIndexCannotSpeakOfIsSoughtInTheCorpus(lengths: [Int]) throws {
+    @Test(arguments: [[12, 11, 13], [18]]) func `what the index cannot speak of is sought in the corpus`(lengths: [Int]) throws {
         let corpus = folder.path + "/corpus"
         try FileManager.default.createDirectory(atPath: corpus, withIntermediateDirectories: false)
         try Data(bytes(5000, seed: 7)).write(to: URL(fileURLWithPath: corpus + "/first"))
@@ -138,7 +138,7 @@ import Testing
         for item in outcome.proven { #expect(!item.signature.matches(tokens.reduce([]) { $0 + bytes(40, seed: 11) + $1 })) }
     }
 
-    @Test func aClusterOfTwoAttacksGetsASignatureForEach() throws {
+    @Test func `a cluster of two attacks gets a signature for each`() throws {
         let (one, other) = (bytes(300, seed: 20), bytes(300, seed: 21))
         let samples = [one, one, other, one, other, other].map(sample)
         let proven = prover().prove(samples, given: window(one)).proven

@@ -21,7 +21,7 @@ private func toServer(_ sequence: UInt32, _ text: String, _ flags: NetworkFrame.
 
 @Suite("TCP streams are put together")
 struct ConnectionTests {
-    @Test func bothSidesAreToldApart() throws {
+    @Test func `both sides are told apart`() throws {
         let both = streams([
             toServer(100, "", .syn), NetworkFrame.tcp(from: server, to: client, sequence: 900, flags: [.syn, .ack]),
             toServer(101, "GET /"), NetworkFrame.tcp(from: server, to: client, sequence: 901, Array("200".utf8)),
@@ -36,7 +36,7 @@ struct ConnectionTests {
 
     /// Any order of segments that overlap and repeat gives the stream, across the wrap of the sequence numbers.
     @Test(arguments: [UInt32(0), 1000, UInt32.max - 20])
-    func everyOrderGivesTheStream(start: UInt32) {
+    func `every order gives the stream`(start: UInt32) {
         var random = SeededGenerator(seed: UInt64(start) + 1)
         let text = Array("the quick brown fox jumps over the lazy dog, twice".utf8)
         for _ in 0..<200 {
@@ -56,18 +56,18 @@ struct ConnectionTests {
         }
     }
 
-    @Test func whatCameFirstWins() {
+    @Test func `what came first wins`() {
         let found = streams([toServer(0, "", .syn), toServer(1, "abc"), toServer(1, "XYZdef")])
         #expect(found.map { String(decoding: $0.bytes, as: UTF8.self) } == ["abcdef"])
     }
 
-    @Test func aGapIsToldAndTheRestKept() {
+    @Test func `a gap is told and the rest kept`() {
         let found = streams([toServer(0, "", .syn), toServer(1, "ab"), toServer(9, "yz")])
         #expect(found.map { String(decoding: $0.bytes, as: UTF8.self) } == ["abyz"])
         #expect(found.map(\.isIncomplete) == [true])
     }
 
-    @Test func aConnectionEndsWithBothSidesOrAReset() {
+    @Test func `a connection ends with both sides or a reset`() {
         var reassembly = StreamReassembly()
         _ = reassembly.add(toServer(0, "", .syn), link: .raw, milliseconds: 0)
         _ = reassembly.add(toServer(1, "bye"), link: .raw, milliseconds: 1)
@@ -75,7 +75,7 @@ struct ConnectionTests {
         #expect(reassembly.finish().isEmpty)
     }
 
-    @Test func memoryIsBounded() {
+    @Test func `memory is bounded`() {
         let bounds = ReassemblyBounds(stream: 4, flows: 2)
         let frames = (0..<5).map { NetworkFrame.tcp(from: (1, 5000 + UInt16($0)), to: server, sequence: 7, Array("123456".utf8)) }
         let found = streams(frames, bounds: bounds)
@@ -89,7 +89,7 @@ struct ConnectionTests {
 struct FrameTests {
     private let datagram = NetworkFrame.udpDatagram(from: 4000, to: 53, [1, 2, 3, 4, 5, 6, 7, 8, 9])
 
-    @Test func everyLinkTypeLeadsToThePacket() {
+    @Test func `every link type leads to the packet`() {
         let packet = NetworkFrame.ipv4(1, 2, inside: 17, datagram)
         let addresses = [UInt8](repeating: 2, count: 12)
         let frames: [(LinkType, [UInt8])] = [
@@ -104,14 +104,14 @@ struct FrameTests {
         }
     }
 
-    @Test func datagramsHaveTheirFlowsDirection() {
+    @Test func `datagrams have their flows direction`() {
         let answer = NetworkFrame.ipv4(2, 1, inside: 17, NetworkFrame.udpDatagram(from: 53, to: 4000, [7]))
         let found = streams([NetworkFrame.ipv4(1, 2, inside: 17, datagram), answer])
         #expect(found.map(\.direction) == [.toServer, .toClient])
         #expect(found.map(\.server.port) == [53, 53])
     }
 
-    @Test func fragmentsArePutTogetherInAnyOrder() {
+    @Test func `fragments are put together in any order`() {
         // 17 bytes: 8, 8 and 1.
         let parts = [(0x2000, 0..<8), (0x2001, 8..<16), (0x0002, 16..<17)].map { field, range in
             NetworkFrame.ipv4(1, 2, inside: 17, Array(datagram[range]), fragment: (field, 77))
@@ -122,7 +122,7 @@ struct FrameTests {
         #expect(streams([parts[0], parts[2]]).isEmpty)
     }
 
-    @Test func ipv6IsReadBehindItsExtensions() throws {
+    @Test func `ipv 6 is read behind its extensions`() throws {
         let hopByHop: [UInt8] = [17, 0, 1, 4, 0, 0, 0, 0]
         let found = streams([NetworkFrame.ipv6(1, 2, next: 0, hopByHop + datagram)])
         #expect(found.map(\.bytes) == [[1, 2, 3, 4, 5, 6, 7, 8, 9]])
@@ -132,7 +132,7 @@ struct FrameTests {
         #expect(streams([last, first]).map(\.bytes) == [[1, 2, 3, 4, 5, 6, 7, 8, 9]])
     }
 
-    @Test func anythingAtAllIsTakenWithoutHarm() {
+    @Test func `anything at all is taken without harm`() {
         var random = SeededGenerator(seed: 5)
         let valid = [
             NetworkFrame.tcp(from: client, to: server, sequence: 1, flags: .syn, [1, 2, 3]), NetworkFrame.ipv4(1, 2, inside: 17, datagram),

@@ -38,7 +38,7 @@ struct TokenSequencesTests {
     }
 
     @Test(arguments: [2, 3, 5, 10, 40])
-    func matchesEveryUnseenVariantAndNothingElse(samples: Int) throws {
+    func `matches every unseen variant and nothing else`(samples: Int) throws {
         var attack = attack(UInt64(samples))
         let found = TokenSequences.make(of: attack.streams(samples), noiseShare: 0, benign: benign)
         let best = try #require(found.first)
@@ -48,7 +48,7 @@ struct TokenSequencesTests {
     }
 
     @Test(arguments: [0.2, 0.4, 0.5])
-    func noiseIsLeftOut(share: Double) throws {
+    func `noise is left out`(share: Double) throws {
         var attack = attack(7)
         let noise = Int(20 * share)
         var samples = attack.streams(20 - noise) + (0..<noise).map { _ in attack.fill(400...600) }
@@ -58,7 +58,7 @@ struct TokenSequencesTests {
         for stream in attack.streams(200) { #expect(signature(best).matches(stream)) }
     }
 
-    @Test func craftedNoiseDoesNotGetItsTokensIn() throws {
+    @Test func `crafted noise does not get its tokens in`() throws {
         // Each stream of noise shares a run of its own with one stream of the attack (Perdisci and others 2006).
         var attack = attack(8)
         var samples = attack.streams(10)
@@ -71,7 +71,7 @@ struct TokenSequencesTests {
         for stream in attack.streams(200) { #expect(signature(best).matches(stream)) }
     }
 
-    @Test func oneDroppedRedHerringDoesNotBlind() throws {
+    @Test func `one dropped red herring does not blind`() throws {
         var planted = attack(9, tokens: [Array("herring-1".utf8)] + tokens + [Array("herring-2".utf8)])
         let found = TokenSequences.make(of: planted.streams(12), noiseShare: 0, benign: benign)
         #expect(found.count >= 2)
@@ -82,7 +82,7 @@ struct TokenSequencesTests {
         }
     }
 
-    @Test func redHerringsThatAreAllDroppedDoNotBlind() throws {
+    @Test func `red herrings that are all dropped do not blind`() throws {
         // More of them than signatures that begin with the strongest tokens.
         let herrings = (1...4).map { Array("red-herring-\($0)".utf8) }
         var planted = attack(15, tokens: herrings + tokens)
@@ -91,7 +91,7 @@ struct TokenSequencesTests {
         for stream in planted.streams(50) { #expect(found.contains { signature($0).matches(stream) }) }
     }
 
-    @Test func decoysThatShareMoreWithEachVariantThanVariantsBlindUntilVariantsAreMissed() throws {
+    @Test func `decoys that share more with each variant than variants blind until variants are missed`() throws {
         // Half of the pool are decoys with eight runs, of which each variant has four (Newsome, Karp, Song 2006).
         var attack = attack(16)
         let spurious = (0..<8).map { _ in attack.fill(8...8) }
@@ -104,7 +104,7 @@ struct TokenSequencesTests {
         for stream in attack.streams(100) { #expect(found.contains { signature($0).matches(stream) }) }
     }
 
-    @Test func oneStreamSentAgainAndAgainOutvotesNobody() throws {
+    @Test func `one stream sent again and again outvotes nobody`() throws {
         var attack = attack(17)
         let repeated = attack.fill(500...500)
         let samples = attack.streams(5) + Array(repeating: repeated, count: 5)
@@ -113,7 +113,7 @@ struct TokenSequencesTests {
         for stream in attack.streams(100) { #expect(signature(best).matches(stream)) }
     }
 
-    @Test func weakerEvidenceOfAFewMoreSamplesIsNotTaken() throws {
+    @Test func `weaker evidence of a few more samples is not taken`() throws {
         // Two streams of noise hold one of the attack's tokens: enough evidence alone, and less than all of them.
         var attack = attack(18)
         let samples =
@@ -124,14 +124,14 @@ struct TokenSequencesTests {
         for stream in attack.streams(100) { #expect(signature(best).matches(stream)) }
     }
 
-    @Test func noTokenStandsInTwoSequences() {
+    @Test func `no token stands in two sequences`() {
         var attack = attack(10)
         let found = TokenSequences.make(of: attack.streams(12), noiseShare: 0, benign: benign)
         let all = found.flatMap { $0.tokens.map(\.bytes) }
         #expect(Set(all).count == all.count)
     }
 
-    @Test func varyingOrderGivesAConjunction() throws {
+    @Test func `varying order gives a conjunction`() throws {
         var attack = attack(11)
         let streams = (0..<16).map { _ in
             attack.tokens.shuffle(using: &attack.random)
@@ -144,11 +144,11 @@ struct TokenSequencesTests {
         }
     }
 
-    @Test func whatBenignTrafficHoldsGivesNothing() {
+    @Test func `what benign traffic holds gives nothing`() {
         #expect(TokenSequences.make(of: Array(benign.streams.prefix(20)), noiseShare: 0.5, benign: benign).isEmpty)
     }
 
-    @Test func commonTokensAreToldByTheirNearness() throws {
+    @Test func `common tokens are told by their nearness`() throws {
         // Both tokens are common in long benign streams, in this order; only in the attack they lie close together.
         var attack = attack(14, tokens: [[0xff, 0xbf, 0x41], [0, 0, 0xfa, 0x10]])
         let long = BenignPool(
@@ -162,17 +162,17 @@ struct TokenSequencesTests {
         #expect(attack.streams(300).count { signature(best).matches($0) } == 300)
     }
 
-    @Test func goodwareBringsNoEvidence() {
+    @Test func `goodware brings no evidence`() {
         var attack = attack(12)
         #expect(TokenSequences.make(of: attack.streams(5), noiseShare: 0, benign: benign, isGoodware: { _ in true }).isEmpty)
     }
 
     @Test(arguments: [[], [[1, 2, 3]], [[], []], [[1], [1]], [[1], [2], []]] as [[[UInt8]]])
-    func tooLittleGivesNothing(samples: [[UInt8]]) {
+    func `too little gives nothing`(samples: [[UInt8]]) {
         #expect(TokenSequences.make(of: samples, noiseShare: 0.5, benign: benign).isEmpty)
     }
 
-    @Test func identicalSamplesGiveWhatTheyAre() throws {
+    @Test func `identical samples give what they are`() throws {
         var attack = attack(13)
         let stream = attack.stream()
         let best = try #require(TokenSequences.make(of: [stream, stream, stream], noiseShare: 0, benign: benign).first)

@@ -46,8 +46,8 @@ struct Engine: Sendable {
         var count = 0
         for signature in signatures where seen.insert(signature.id).inserted {
             // More signatures than there are numbers can't be in force at once.
-            let subject = RenderingSubject(
-                signature: signature, sid: SidRange.all.lowerBound + UInt32(seen.count - 1), createdMilliseconds: 0)
+            let subject = RuleInput(
+                signature: signature, sid: SIDRange.all.lowerBound + UInt32(seen.count - 1), createdMilliseconds: 0)
             var complaint: String?
             for (language, file) in languages {
                 do throws(EpitopeError) {

@@ -43,8 +43,8 @@ import TestSupport
 
     private static func run(at level: ProtectionLevel) async throws {
         let backend = try KernelBackend(level: level)
-        let reports = Mutex<[StalledCall]>([])
-        let collecting = Task { for await call in backend.stalledCalls { reports.withLock { $0.append(call) } } }
+        let reports = Mutex<[Detection]>([])
+        let collecting = Task { for await call in backend.detections { reports.withLock { $0.append(call) } } }
         let notices = Task { for await notice in backend.notices { say("notice \(notice)") } }
         let asked = Array(CommandLine.arguments.dropFirst())
         for test in cases(level) where asked.isEmpty || asked.contains(test.place) {
@@ -84,11 +84,11 @@ import TestSupport
 
     /// What is wrong with the report of a run, with its result, or with what arrived.
     static func problems(
-        _ test: StubCase, _ run: Command, _ receiver: Receiver, _ reports: borrowing Mutex<[StalledCall]>
+        _ test: StubCase, _ run: Command, _ receiver: Receiver, _ reports: borrowing Mutex<[Detection]>
     ) async throws -> [String] {
         var problems: [String] = []
         let announced = Announcement(run.output)
-        var report: StalledCall?
+        var report: Detection?
         for _ in 0..<100 where report == nil {
             report = reports.withLock { $0.first { $0.callersAddress == announced.callersAddress } }
             if report == nil { try await Task.sleep(for: .milliseconds(10)) }

@@ -12,22 +12,22 @@ package final class Watch: Sendable {
     package static let shared = try? Watch()
 
     package let backend: KernelBackend
-    private let calls = Mutex<[StalledCall]>([])
+    private let calls = Mutex<[Detection]>([])
     private let notices = Mutex<[KernelBackend.Notice]>([])
 
     private init() throws {
         // What is watched goes on: results of the stubs can be seen, and nothing else of the machine is killed.
         backend = try KernelBackend(
             policy: Policy(action: .watch), level: .tracepoints)
-        Task { for await call in backend.stalledCalls { calls.withLock { $0.append(call) } } }
+        Task { for await call in backend.detections { calls.withLock { $0.append(call) } } }
         Task { for await notice in backend.notices { notices.withLock { $0.append(notice) } } }
     }
 
     /// What was reported so far.
-    package var all: [StalledCall] { calls.withLock { $0 } }
+    package var all: [Detection] { calls.withLock { $0 } }
 
     /// What was reported of a process; waits until something was, at most so long.
-    package func calls(of process: Int32, atLeast count: Int = 1, milliseconds: Int = 10_000) async -> [StalledCall] {
+    package func calls(of process: Int32, atLeast count: Int = 1, milliseconds: Int = 10_000) async -> [Detection] {
         for _ in 0..<(milliseconds / 10) {
             let found = calls.withLock { $0.filter { $0.process.processID == process } }
             if found.count >= count { return found }
@@ -47,7 +47,7 @@ package final class Watch: Sendable {
     }
 
     /// What was reported from a caller's address, as likely as not of a child of the program that was run.
-    package func calls(from address: UInt64, milliseconds: Int = 10_000) async -> [StalledCall] {
+    package func calls(from address: UInt64, milliseconds: Int = 10_000) async -> [Detection] {
         for _ in 0..<(milliseconds / 10) {
             let found = calls.withLock { $0.filter { $0.callersAddress == address } }
             if !found.isEmpty { return found }

@@ -15,7 +15,7 @@ import SeccompBackend
             if name == "--listen", arguments.count == 2 { return try await supervise(arguments[1]) }
             let backend = try SeccompBackend.launch(Command(name, Array(arguments.dropFirst())), forwardsSignals: true)
             let reports = Task {
-                for await call in backend.stalledCalls {
+                for await call in backend.detections {
                     say("\(call.action.rawValue) \(call.call.rawValue) 0x\(String(call.callersAddress, radix: 16)) \(call.evidence)")
                 }
             }
@@ -35,7 +35,7 @@ import SeccompBackend
     private static func supervise(_ path: String) async throws {
         let agent = try SeccompAgent(.init(path: path))
         say("listening at \(path)", to: 1)
-        for await call in agent.stalledCalls { say("\(call.action.rawValue) \(call.call.rawValue)") }
+        for await call in agent.detections { say("\(call.action.rawValue) \(call.call.rawValue)") }
     }
 
     private static func say(_ text: String, to descriptor: Int32 = 2) {

@@ -5,7 +5,7 @@ public import Foundation
 
 /// Ordinary work by an ordinary program: a script of `Fixtures/Workloads`.
 public struct Workload: Sendable, CustomStringConvertible {
-    /// What a program does that looks like an attack, and which an excuse is shipped for.
+    /// What a program does that looks like an attack, and which an exclusion is shipped for.
     public struct Alarm: Hashable, Sendable {
         public var program: String
         public var kind: EvidenceKind
@@ -17,7 +17,7 @@ public struct Workload: Sendable, CustomStringConvertible {
     }
 
     public var name: String
-    /// What is seen of it; `Fixtures/Workloads/EXCUSES.md` says why.
+    /// What is seen of it; `Fixtures/Workloads/EXCLUSIONS.md` says why.
     public var alarms: Set<Alarm>
 
     public var description: String { name }

@@ -7,7 +7,7 @@ import Testing
 extension AgentTests {
     /// What a person meets who ends an agent, looks whether one works, or starts a second.
     @Suite struct EndingTests {
-        @Test func aSecondAgentIsRefusedAndBothSignalsEndProtection() async throws {
+        @Test func `a second agent is refused and both signals end protection`() async throws {
             let place = try await Place()
             #expect(try await place.status().status == 3)
             for signal in [SIGTERM, SIGINT] {
@@ -30,7 +30,7 @@ extension AgentTests {
             }
         }
 
-        @Test func whatAKilledAgentLeftIsReleased() async throws {
+        @Test func `what a killed agent left is released`() async throws {
             let place = try await Place()
             let agent = try await place.agent()
             try await agent.end(SIGKILL)
@@ -44,7 +44,7 @@ extension AgentTests {
             #expect(try await place.run(["--release"]).output == "nothing was in force\n")
         }
 
-        @Test func anAgentThatIsHeldNowhereEndsWithItsProtection() async throws {
+        @Test func `an agent that is held nowhere ends with its protection`() async throws {
             let place = try await Place()
             let agent = try await place.agent(pinned: false)
             try await eventually("its word") { FileManager.default.fileExists(atPath: place.state + "/agent.json") }
@@ -54,14 +54,14 @@ extension AgentTests {
             #expect(try await place.status().status == 3)
         }
 
-        @Test func aFolderThatIsOnNoBPFFileSystemIsRefused() async throws {
+        @Test func `a folder that is on no BPF file system is refused`() async throws {
             let place = try await Place()
             let refused = try await place.run(["--pins", place.folder.path + "/plain"], pinned: false)
             #expect(refused.status == 1)
             #expect(refused.errors.contains("[holding-folder-unusable]") && refused.errors.contains("what to do:"), "\(refused.errors)")
         }
 
-        @Test func aStateFolderThatOthersCanWriteIsRefused() async throws {
+        @Test func `a state folder that others can write is refused`() async throws {
             let place = try await Place()
             try FileManager.default.createDirectory(atPath: place.state, withIntermediateDirectories: false)
             chmod(place.state, 0o777)

@@ -9,7 +9,7 @@ extension AgentTests {
     /// One agent after the other, while a process makes a call from unbacked memory every few milliseconds, each from a place
     /// of its own: every one is reported.
     @Suite struct TakeOverTests {
-        @Test func nothingIsLostFromOneAgentToTheNext() async throws {
+        @Test func `nothing is lost from one agent to the next`() async throws {
             let place = try await Place()
             let receiver = Receiver(datagrams: true)
             let first = try await place.agent()
@@ -81,7 +81,7 @@ extension AgentTests {
         }
 
         /// A newer version may lay out an event in another way: what it can't read it counts.
-        @Test func reportsOfAnotherVersionAreCounted() async throws {
+        @Test func `reports of another version are counted`() async throws {
             let place = try await Place()
             let first = try await place.agent()
             try await first.end(SIGKILL)

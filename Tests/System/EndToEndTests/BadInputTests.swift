@@ -9,7 +9,7 @@ import Testing
 
 /// What a person sees who gives a command what it can't use: a stable code, what to do, status 1, nothing changed.
 @Suite struct BadInputTests {
-    @Test func tokensWorkOnceWholeAndInTime() async throws {
+    @Test func `tokens work once whole and in time`() async throws {
         let center = try await Center()
         try await center.serve()
         let token = try await center.token("host-1")
@@ -30,7 +30,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: "\(late.state)/local/identity.json"))
     }
 
-    @Test func packetFilesAreCheckedAsACenterWould() async throws {
+    @Test func `packet files are checked as a center would`() async throws {
         let folder = try TemporaryFolder()
         func show(_ bytes: [UInt8]) async throws -> Command {
             try Data(bytes).write(to: URL(filePath: "\(folder.path)/packet"))
@@ -50,7 +50,7 @@ import Testing
         expectFailure(try await epitope(["packet", "show", "\(folder.path)/none"]), "file-unreadable")
     }
 
-    @Test func aCenterIsMadeOnceAndServedOnlyThen() async throws {
+    @Test func `a center is made once and served only then`() async throws {
         let folder = try TemporaryFolder()
         let absent = "\(folder.path)/absent"
         for kind in ["local-center", "global-center"] {
@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test(arguments: ["{", #"{"threshold": 5}"#, #"{"thresholdPoints": 0}"#, #"{"first": "nobody"}"#, #"{"suricata": {"sockets": "/x"}}"#])
-    func settingsThatCanNotBeUsedStopAServe(text: String) async throws {
+    func `settings that can not be used stop a serve`(text: String) async throws {
         let folder = try TemporaryFolder()
         try Data(text.utf8).write(to: URL(filePath: "\(folder.path)/settings.json"))
         let center = try await Center()

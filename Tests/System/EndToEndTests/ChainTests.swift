@@ -22,7 +22,7 @@ import Testing
         "content:\"|" + bytes.map { Hex.encode([$0]).uppercased() }.joined(separator: " ") + "|\""
     }
 
-    @Test func aBlockedCallBecomesARuleThatFiresOnTheSameBytes() async throws {
+    @Test func `a blocked call becomes a rule that fires on the same bytes`() async throws {
         let suricata = try Suricata()
         try await suricata.start()
         let (center, host) = try await makeSite(serving: suricata.options)
@@ -56,7 +56,7 @@ import Testing
         try await center.stop()
     }
 
-    @Test func aPacketGoesToBothCenters() async throws {
+    @Test func `a packet goes to both centers`() async throws {
         let global = try await Center(.global)
         try await global.serve()
         let (local, host) = try await makeSite()

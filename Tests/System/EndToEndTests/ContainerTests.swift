@@ -75,7 +75,7 @@ import Testing
         #expect(process.userName == "root", "by the container's own passwd file")
     }
 
-    @Test(arguments: Runtime.allCases) func anAttackInAContainerBecomesAPacketThatNamesIt(_ runtime: Runtime) async throws {
+    @Test(arguments: Runtime.allCases) func `an attack in a container becomes a packet that names it`(_ runtime: Runtime) async throws {
         try Self.needs(runtime)
         let agent = try await agent(["--containers-only"])
         let bundle = try ContainerBundle(programs: ["call-stub"])
@@ -102,7 +102,8 @@ import Testing
     }
 
     /// As `systemctl restart` ends the agent, and as a crash does: what a container calls meanwhile waits for the next one.
-    @Test(arguments: Runtime.allCases, [SIGUSR1, SIGKILL]) func aContainerOutlivesItsAgent(_ runtime: Runtime, _ ending: Int32) async throws
+    @Test(arguments: Runtime.allCases, [SIGUSR1, SIGKILL]) func `a container outlives its agent`(_ runtime: Runtime, _ ending: Int32)
+        async throws
     {
         try Self.needs(runtime)
         let manager = try StandInManager()
@@ -148,7 +149,7 @@ import Testing
     }
 
     /// A call that the seccomp agent lets through, reported, goes on into the kernel: the eBPF program sees it, too.
-    @Test func beforeBothBackendsACallIsReportedOnce() async throws {
+    @Test func `before both backends a call is reported once`() async throws {
         try Self.needs(.runc)
         guard access("/sys/kernel/btf/vmlinux", R_OK) == 0 else {
             try Test.cancel("the eBPF program needs a kernel with type information (/sys/kernel/btf/vmlinux)")
@@ -181,7 +182,7 @@ import Testing
         #expect(ours.map(\.parameters.process.containerID) == [bundle.id, bundle.id, bundle.id])
     }
 
-    @Test func optionsThatDoNotFitAreRefused() async throws {
+    @Test func `options that do not fit are refused`() async throws {
         for (options, text) in [
             (["--containers-only"], "--seccomp-listener"), (["--into", "/x"], "--print-seccomp-profile"),
             (["--print-seccomp-profile", "--into", "/no/such/profile"], "seccomp-profile-unusable"),

@@ -20,7 +20,7 @@ import Testing
         try await disk.run(["/bin/rm", "\(folder)/fill"])
     }
 
-    @Test func aCentersFullDiskLeavesPacketsWithTheirHost() async throws {
+    @Test func `a centers full disk leaves packets with their host`() async throws {
         let folder = try TemporaryFolder()
         let disk = try await smallDisk(folder.path)
         let center = try await Center(state: folder.path, within: disk)
@@ -44,7 +44,7 @@ import Testing
         #expect(try await center.events("stored").map(\.subject).sorted() == host.events("spooled").compactMap(\.packet).sorted())
     }
 
-    @Test func aHostsFullDiskStillBlocksAndKeepsWhatItHad() async throws {
+    @Test func `a hosts full disk still blocks and keeps what it had`() async throws {
         let folder = try TemporaryFolder()
         let disk = try await smallDisk(folder.path)
         let center = try await Center()

@@ -25,7 +25,7 @@ import Testing
         try Data(bytes).write(to: URL(filePath: "\(corpus)/\(name)"))
     }
 
-    @Test func anIndexIsBuiltExtendedAndAsked() async throws {
+    @Test func `an index is built extended and asked`() async throws {
         let (first, second) = (bytes(5000, seed: 1), bytes(5000, seed: 2))
         try write(first, "first")
         let built = try await epitope(["goodware", "build", corpus, "--output", index])
@@ -45,7 +45,7 @@ import Testing
         #expect(info.status == 0 && info.output.contains("source  \(corpus)"), "\(info.output)")
     }
 
-    @Test func aFileThatCannotBeReadIsNamedWithItsReason() async throws {
+    @Test func `a file that cannot be read is named with its reason`() async throws {
         try write(bytes(100, seed: 1), "good")
         try write([0x1f, 0x8b, 8, 0] + bytes(100, seed: 3), "bad.gz")
         let built = try await epitope(["goodware", "build", corpus, "--output", index])
@@ -53,7 +53,7 @@ import Testing
         #expect((built.output + built.errors).contains("\(corpus)/bad.gz"), "\(built.output)\(built.errors)")
     }
 
-    @Test func badInputIsRefusedWithItsCode() async throws {
+    @Test func `bad input is refused with its code`() async throws {
         expectFailure(try await epitope(["goodware", "build", folder.path + "/none", "--output", index]), "goodware-missing")
         expectFailure(try await epitope(["goodware", "build", corpus, "--output", folder.path + "/none/index"]), "goodware-unwritable")
         expectFailure(try await epitope(["goodware", "info", index]), "goodware-missing")

@@ -18,7 +18,7 @@ import Testing
         }
     }
 
-    @Test func aPacketPassesTheSuricataThatDropsItsCode() async throws {
+    @Test func `a packet passes the Suricata that drops its code`() async throws {
         let (inside, gateway, outside) = (try await Namespace(["--net"]), try await Namespace(["--net"]), try await Namespace(["--net"]))
         try await wire(inside, "host0", gateway, "in0")
         try await wire(outside, "center0", gateway, "out0")

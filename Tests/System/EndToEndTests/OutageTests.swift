@@ -6,7 +6,7 @@ import Testing
 
 /// Parts that are away, turn a host away, or end in the middle: nothing acknowledged is lost, nothing comes twice.
 @Suite(.serialized) struct OutageTests {
-    @Test func packetsWaitForTheCenterAndArriveOnce() async throws {
+    @Test func `packets wait for the center and arrive once`() async throws {
         let (center, host) = try await makeSite()
         try await center.stop()
         try await host.attacks(2)
@@ -20,7 +20,7 @@ import Testing
         #expect(try await center.events("stored").map(\.subject) == spooled)
     }
 
-    @Test func anImpostorOfTheCenterGetsNothing() async throws {
+    @Test func `an impostor of the center gets nothing`() async throws {
         let (center, host) = try await makeSite()
         try await center.stop()
         let port = try #require(center.url.split(separator: ":").last)
@@ -35,7 +35,7 @@ import Testing
         #expect(host.events("sent").count == 1)
     }
 
-    @Test func aRevokedHostKeepsItsPackets() async throws {
+    @Test func `a revoked host keeps its packets`() async throws {
         let (center, host) = try await makeSite()
         #expect(try await center.command("revoke", "--host", host.name).status == 0)
         let run = try await host.attack()
@@ -47,7 +47,7 @@ import Testing
         #expect(try await center.events("stored").map(\.subject) == host.events("spooled").compactMap(\.packet))
     }
 
-    @Test func aRuleGoesLiveWhenSuricataComesBackAfterTheCenterWasKilled() async throws {
+    @Test func `a rule goes live when Suricata comes back after the center was killed`() async throws {
         let suricata = try Suricata()
         let (center, host) = try await makeSite(serving: suricata.options)
         try await host.attack(port: 9557)
@@ -77,7 +77,7 @@ import Testing
         #expect(Set(try await center.status().latestUpdates.compactMap(\.sid)).count == 2)
     }
 
-    @Test func aRulesFolderThatCanNotBeWrittenIsNamed() async throws {
+    @Test func `a rules folder that can not be written is named`() async throws {
         let folder = try TemporaryFolder()
         _ = try folder.makeFile("file")
         let (center, host) = try await makeSite(serving: [
@@ -90,7 +90,7 @@ import Testing
         #expect(status.latestUpdates.first?.deliveries["ids"]?.contains("[rules-folder-unwritable]") == true, "\(status)")
     }
 
-    @Test func withoutItsSupervisorAProgramCanNotMakeCriticalCalls() async throws {
+    @Test func `without its supervisor a program can not make critical calls`() async throws {
         let host = try Host()
         let run = try RunningProcess([
             Command.built("epitope"), "run", "--state", host.state, "--", Command.built("call-series"), "8", "250", "9555",
@@ -102,7 +102,7 @@ import Testing
         #expect(!run.output.split(separator: "\n").contains { $0.hasSuffix(" 0") })
     }
 
-    @Test func theQuotaAndWhatWasSeenHoldOverRestarts() async throws {
+    @Test func `the quota and what was seen hold over restarts`() async throws {
         let (center, host) = try await makeSite()
         for _ in 0..<2 { try await host.attack() }
         #expect(host.events("duplicate").count == 1)

@@ -13,26 +13,26 @@ import Testing
         return path
     }
 
-    @Test func showsWhatExcusesStandFor() async throws {
+    @Test func `shows what exclusions stand for`() async throws {
         let folder = try TemporaryFolder()
         let path = try Self.policy(
             """
-            {"reportAt": 10, "shippedExcuses": false, "excuses": [
+            {"reportAt": 10, "builtInExclusions": false, "exclusions": [
               {"executable": "/bin/sleep", "evidence": "call-from-memory-file", "reason": "it dreams", "until": "2999-12-31"},
               {"package": "no-such-package", "evidence": "call-from-memory-file", "reason": "it isn't here", "until": "2999-12-31"}
             ]}
             """, in: folder)
         let run = try await Command.run(Command.built("epitope"), ["policy", "show", "--policy", path])
         #expect(run.status == 0, "\(run.errors)")
-        #expect(run.output.contains("block at 80 points, report at 10, 2 excuses and 0 that come with Epitope"))
+        #expect(run.output.contains("block at 80 points, report at 10, 2 exclusions and 0 that come with Epitope"))
         let lines = run.output.split(separator: "\n")
         #expect(lines.contains { $0.hasPrefix("/bin/sleep") && $0.contains("1 party") && $0.hasSuffix("it dreams") })
         #expect(lines.contains { $0.hasPrefix("package no-such-package") && $0.contains("nobody now") })
     }
 
-    @Test func saysWhatIsWrongWithABadOne() async throws {
+    @Test func `says what is wrong with a bad one`() async throws {
         let folder = try TemporaryFolder()
-        let path = try Self.policy(#"{"excuses": [{"package": "p", "reason": "r", "until": "2999-12-31"}]}"#, in: folder)
+        let path = try Self.policy(#"{"exclusions": [{"package": "p", "reason": "r", "until": "2999-12-31"}]}"#, in: folder)
         for words in [["policy", "show"], ["policy", "check", "1"], ["run"]] {
             let command = words == ["run"] ? ["--", "/bin/true"] : []
             let run = try await Command.run(Command.built("epitope"), words + ["--policy", path] + command)
@@ -42,11 +42,11 @@ import Testing
         }
     }
 
-    @Test func explainsARunningProcess() async throws {
+    @Test func `explains a running process`() async throws {
         let folder = try TemporaryFolder()
         let path = try Self.policy(
             """
-            {"shippedExcuses": false, "excuses": [
+            {"builtInExclusions": false, "exclusions": [
               {"user": "\(getuid())", "evidence": "library-call-from-unbacked-memory", "reason": "it compiles", "until": "2999-12-31"}]}
             """, in: folder)
         let program = """
@@ -79,20 +79,20 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0 && access("/sys/kernel/btf/vmlinux", R_OK) == 0, "needs root and a kernel with type information"))
-    func isReadAgainWhileTheAgentRuns() async throws {
+    func `is read again while the agent runs`() async throws {
         let folder = try TemporaryFolder()
         let state = try folder.makeFolder("state")
         chmod(state, 0o700)
         let stub = folder.path + "/stub"
         try FileManager.default.copyItem(atPath: Command.built("call-stub"), toPath: stub)
         let hash = try await Command.run("/usr/bin/sha256sum", [stub]).output.prefix(64)
-        func excuse(until: String) -> String {
+        func exclusion(until: String) -> String {
             """
-            {"action": "watch", "excuses": [{"executable": "\(stub)", "sha256": "\(hash)", "reason": "a test",
+            {"action": "watch", "exclusions": [{"executable": "\(stub)", "sha256": "\(hash)", "reason": "a test",
               "evidence": "direct-call-from-unbacked-memory", "until": "\(until)"}]}
             """
         }
-        let path = try Self.policy(excuse(until: "2999-12-31"), in: folder)
+        let path = try Self.policy(exclusion(until: "2999-12-31"), in: folder)
         let agent = try RunningProcess([Command.built("epitope-agent"), "--state", state, "--policy", path])
         try await eventually("the agent", seconds: 60) { agent.errors.contains("protecting every process") }
 
@@ -109,7 +109,7 @@ import Testing
         try await eventually("the bad policy's refusal", seconds: 10) { agent.errors.contains("the policy in force stays") }
         #expect(agent.errors.contains("[policy-invalid]"))
         #expect(try await reports() == 0)
-        _ = try Self.policy(excuse(until: "2001-01-01"), in: folder)
+        _ = try Self.policy(exclusion(until: "2001-01-01"), in: folder)
         agent.send(SIGHUP)
         try await eventually("the new policy", seconds: 10) { agent.errors.contains("the policy was read again") }
         #expect(agent.errors.contains("ended on 2001-01-01"))

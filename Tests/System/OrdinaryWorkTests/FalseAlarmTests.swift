@@ -6,9 +6,9 @@ import Testing
 
 /// Ordinary programs do ordinary work under `epitope run`: same output, same exit status, no alarm.
 @Suite(.serialized) struct FalseAlarmTests {
-    /// Some of them by the excuses that come with Epitope.
+    /// Some of them by the exclusions that come with Epitope.
     @Test(arguments: Workload.all)
-    func ordinaryWorkIsLeftAlone(_ workload: Workload) async throws {
+    func `ordinary work is left alone`(_ workload: Workload) async throws {
         let folder = try TemporaryFolder()
         let environment = ["EPITOPE_GO_CACHE": try folder.makeFolder("go-cache")]
 

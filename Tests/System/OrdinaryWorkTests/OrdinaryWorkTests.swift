@@ -10,7 +10,7 @@ import TestSupport
 import Testing
 
 /// Ordinary programs do ordinary work while every process of the machine is watched: no report of any of them, but for
-/// those that a shipped excuse is for. In a process, and at a time, of their own: other tests make calls that are reported.
+/// those that a shipped exclusion is for. In a process, and at a time, of their own: other tests make calls that are reported.
 @Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct OrdinaryWorkTests {
     /// What init's threads are called: it may be what starts programs here, and no part of the work.
     static let ofInit: Set<String> = {
@@ -19,7 +19,7 @@ import Testing
             threads.compactMap { try? String(contentsOfFile: "/proc/1/task/\($0)/comm", encoding: .utf8) }.map { String($0.dropLast()) })
     }()
 
-    @Test(arguments: Workload.all) func isLeftAlone(_ workload: Workload) async throws {
+    @Test(arguments: Workload.all) func `is left alone`(_ workload: Workload) async throws {
         let watch = try #require(Watch.shared)
         let folder = try TemporaryFolder()
         let before = (watch.all.count, watch.uninspectable.count)
@@ -37,16 +37,16 @@ import Testing
         #expect(notices.isEmpty, "\(notices)")
     }
 
-    /// With the excuses in force that come with Epitope, those raise none either.
-    @Test(arguments: Workload.all.filter { !$0.alarms.isEmpty }) func isExcused(_ workload: Workload) async throws {
+    /// With the exclusions in force that come with Epitope, those raise none either.
+    @Test(arguments: Workload.all.filter { !$0.alarms.isEmpty }) func `is excluded`(_ workload: Workload) async throws {
         let watch = try #require(Watch.shared)
-        var resolver = ExcuseResolver()
-        try watch.backend.set(resolver.resolve(ShippedExcuses.all, on: .today).table)
+        var resolver = ExclusionResolver()
+        try watch.backend.set(resolver.resolve(BuiltInExclusions.all, on: .today).table)
         let folder = try TemporaryFolder()
         let before = watch.all.count
         let run = try await workload.run(in: try folder.makeFolder("work"))
         try await Task.sleep(for: .milliseconds(200))
-        try watch.backend.set(ExcuseTable())
+        try watch.backend.set(ExclusionTable())
         if workload.isLeftOut(run) { return }
         #expect(run.status == 0, "\(run.errors)")
         let alarms = watch.all.dropFirst(before)

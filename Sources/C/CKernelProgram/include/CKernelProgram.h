@@ -51,8 +51,8 @@ void epitope_program_unload(struct epitope_program *program);
 int epitope_program_find_marks(struct epitope_program *program);
 /* Replaces the policy in force. */
 int epitope_program_set_policy(struct epitope_program *program, const struct epitope_policy *policy);
-/* Sets an excuse; NULL: takes it away. */
-int epitope_program_excuse(struct epitope_program *program, const struct epitope_excuse_key *key, const struct epitope_excuse *excuse);
+/* Sets an exclusion; NULL: takes it away. */
+int epitope_program_exclusion(struct epitope_program *program, const struct epitope_exclusion_key *key, const struct epitope_exclusion *exclusion);
 /* Holds a memory file to be the image that it is a copy of. */
 int epitope_program_know_copy(struct epitope_program *program, const struct epitope_file *file);
 /* Makes the frame at a site known. -E2BIG: there is no place for more. */

@@ -54,7 +54,7 @@ enum CenterProcess {
     }
 
     static func run<Kind: CenterKind>(
-        _ state: CenterStateOptions<Kind>, listen: ListenOptions, intake: any CenterIntake & Service,
+        _ state: CenterStateOptions<Kind>, listen: ListenOptions, intake: any CenterRequestHandling & Service,
         ledger: any EnrolmentLedger, logger: Logger
     ) async throws {
         let authority = try state.loadAuthority()

@@ -44,10 +44,10 @@ struct StatusCommand: ParsableCommand {
         }
         for line in AgentStatus.describe(.current) { Console.say(line) }
         let status = StatusFile(directory: stateOptions.directory).read()
-        let folder = pins ?? status?.heldIn ?? (stateOptions.state == nil ? HeldProtection.defaultFolder : nil)
+        let folder = pins ?? status?.heldIn ?? (stateOptions.state == nil ? PinnedProgram.defaultFolder : nil)
         let report = ProtectionReport(
             lockHolder: AgentLock.holder(inFolder: stateOptions.directory), status: status,
-            held: try folder.flatMap { (folder) throws(EpitopeError) in try HeldProtection.look(in: folder) })
+            held: try folder.flatMap { (folder) throws(EpitopeError) in try PinnedProgram.look(in: folder) })
         for line in report.lines { Console.say(line) }
         if report.exitStatus != 0 { throw ExitCode(report.exitStatus) }
     }

@@ -9,31 +9,31 @@ import KernelBackend
 import ProcessContext
 import SeccompBackend
 
-/// `epitope policy`: what is done about critical calls, and who is excused.
+/// `epitope policy`: what is done about critical calls, and who is excluded.
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "policy", abstract: "Look at this host's policy and its excuses.",
+        commandName: "policy", abstract: "Look at this host's policy and its exclusions.",
         subcommands: [PolicyShowCommand.self, PolicyCheckCommand.self])
 }
 
 /// `epitope policy show`.
 struct PolicyShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Read the policy as the agent would; show each excuse, and what it stands for now.")
+        commandName: "show", abstract: "Read the policy as the agent would; show each exclusion, and what it stands for now.")
 
     @OptionGroup var policyOptions: PolicyOptions
 
     func run() async throws {
         let loaded = try policyOptions.load()
-        let keeper = ExcuseKeeper(loaded.excuses)
+        let keeper = ExclusionMonitor(loaded.exclusions)
         Console.say(loaded.summary)
-        let parties = keeper.table.excuses.values.joined().reduce(into: [Excuse: Int]()) { $0[$1, default: 0] += 1 }
-        var rows = [["excused", "evidence", "until", "stands for", "reason"]]
-        for excuse in loaded.excuses {
-            let count = parties[excuse] ?? 0
+        let parties = keeper.table.exclusions.values.joined().reduce(into: [Exclusion: Int]()) { $0[$1, default: 0] += 1 }
+        var rows = [["excluded", "evidence", "until", "stands for", "reason"]]
+        for exclusion in loaded.exclusions {
+            let count = parties[exclusion] ?? 0
             rows.append([
-                excuse.subject.description, excuse.evidence.rawValue, excuse.until.description,
-                count == 0 ? "nobody now" : count == 1 ? "1 party" : "\(count) parties", excuse.reason,
+                exclusion.subject.description, exclusion.evidence.rawValue, exclusion.until.description,
+                count == 0 ? "nobody now" : count == 1 ? "1 party" : "\(count) parties", exclusion.reason,
             ])
         }
         Console.say("\n" + Console.table(rows))
@@ -60,10 +60,10 @@ struct PolicyCheckCommand: AsyncParsableCommand {
     func run() async throws {
         let loaded = try policyOptions.load()
         let inspection = try LiveInspection(of: processID)
-        let keeper = ExcuseKeeper(loaded.excuses)
-        let parameters = HostParameters(hostID: nil)
+        let keeper = ExclusionMonitor(loaded.exclusions)
+        let parameters = ProcessContextCollector(hostID: nil)
         let process = await parameters.complete(parameters.inspect(processID: processID, threadID: processID)).process
-        let report = PolicyReport(policy: loaded.policy, excuses: keeper.excuses(of: processID))
+        let report = PolicyReport(policy: loaded.policy, exclusions: keeper.exclusions(of: processID))
         Console.say(Console.table(report.rows(of: process)))
         Console.say("policy         \(loaded.summary)")
         for problem in keeper.problems where !problem.isAbsence { Console.say("               \(problem)") }

@@ -9,7 +9,7 @@ import SeccompBackend
 struct PolicyReport {
     let policy: Policy
     /// Those that hold for the process now.
-    let excuses: [Excuse]
+    let exclusions: [Exclusion]
 
     func rows(of process: ProcessParameters) -> [[String]] {
         var rows = [["process", "\(process.processID) \(process.name ?? "")"]]
@@ -44,8 +44,11 @@ struct PolicyReport {
         [["evidence", "points", "a call with it", "because"]]
             + EvidenceKind.allCases.map { kind in
                 let points = kind.defaultWeight
-                if let excuse = excuses.first(where: { $0.evidence == kind }) {
-                    return [kind.rawValue, "\(points)", "goes on", "\(excuse.subject) is excused until \(excuse.until): \(excuse.reason)"]
+                if let exclusion = exclusions.first(where: { $0.evidence == kind }) {
+                    return [
+                        kind.rawValue, "\(points)", "goes on",
+                        "\(exclusion.subject) is excluded until \(exclusion.until): \(exclusion.reason)",
+                    ]
                 }
                 if points >= policy.blockAt {
                     return [kind.rawValue, "\(points)", Self.deed(policy.action), "blockAt is \(policy.blockAt)"]
@@ -71,8 +74,8 @@ struct PolicyReport {
     func row(_ waiting: LiveInspection.WaitingCall) -> [String] {
         let place = "  thread \(waiting.threadID)"
         guard let observation = waiting.observation else { return [place, waiting.call.rawValue, "goes on: no evidence"] }
-        let verdict = Verdict(on: observation, policy: policy, excused: Set(excuses.map(\.evidence)))
-        let why = (verdict.evidence + verdict.excused).map(\.detail).joined(separator: "; ")
+        let verdict = Verdict(on: observation, policy: policy, excluded: Set(exclusions.map(\.evidence)))
+        let why = (verdict.evidence + verdict.excluded).map(\.detail).joined(separator: "; ")
         let what = verdict.denies ? Self.deed(policy.action) : verdict.isReported ? "goes on, is reported" : "goes on"
         return [place, waiting.call.rawValue, why.isEmpty ? "\(what): no evidence" : "\(what): \(why)"]
     }

@@ -46,17 +46,17 @@ struct RunCommand: AsyncParsableCommand {
         let reporter = try HostReporter(stateOptions, packetOptions, logger: logger)
         let parameters = reporter.parameters
         let loaded = try policyOptions.load()
-        let keeper = ExcuseKeeper(loaded.excuses)
+        let keeper = ExclusionMonitor(loaded.exclusions)
         for problem in keeper.problems where !problem.isAbsence { Console.note("\(problem)") }
         let backend = try SeccompBackend.launch(
             Command(command[0], Array(command.dropFirst())), policy: loaded.policy, extraction: extraction,
             forwardsSignals: true,
-            excused: { keeper.excusedEvidence(of: $0) },
+            excluded: { keeper.excludedEvidence(of: $0) },
             processParameters: { parameters.inspect(processID: $0, threadID: $1) })
         let notices = Task {
             for await notice in backend.notices { Console.note("\(notice)") }
         }
-        async let reported: Void = reporter.report(backend.stalledCalls)
+        async let reported: Void = reporter.report(backend.detections)
         let status = await backend.exitStatus()
         // Children that outlive the command stay protected: their calls need this process for an answer.
         await backend.allEnded()

@@ -90,9 +90,9 @@ struct ExtractReport {
                 remedy: "see the reasons with --output text")
         }
         var texts: [String] = []
-        for (sid, item) in zip(SidRange.all, outcome.proven) {
+        for (sid, item) in zip(SIDRange.all, outcome.proven) {
             texts.append(
-                try language.render(RenderingSubject(signature: item.signature, sid: sid, createdMilliseconds: milliseconds)))
+                try language.render(RuleInput(signature: item.signature, sid: sid, createdMilliseconds: milliseconds)))
         }
         return texts
     }

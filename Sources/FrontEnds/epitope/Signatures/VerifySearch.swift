@@ -8,7 +8,7 @@ import PatternScan
 import Signatures
 import StreamReassembly
 import Synchronization
-import WireProof
+import WireMatching
 
 /// The search of `epitope verify`: files by two threads, captures stream by stream.
 final class VerifySearch: Sendable {

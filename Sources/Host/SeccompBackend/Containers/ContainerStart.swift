@@ -35,9 +35,9 @@ struct ContainerStart {
         return true
     }
 
-    /// Only that the runtime is a memory file is excused, with the callers of its own that lie further up the stack: code
+    /// Only that the runtime is a memory file is excluded, with the callers of its own that lie further up the stack: code
     /// that no file stands behind is not.
-    static func excuses(_ evidence: [Evidence]) -> Bool {
+    static func exclusions(_ evidence: [Evidence]) -> Bool {
         evidence.allSatisfy { $0.kind == .memoryFile || $0.kind == .deeperInStack }
     }
 

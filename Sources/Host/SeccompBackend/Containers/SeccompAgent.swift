@@ -12,7 +12,7 @@ import Synchronization
 /// Each process that a runtime starts under the filter, with all its children, has a supervisor on a thread of its own. It
 /// ends when the last of them has ended. Nothing that one sends or does reaches another.
 ///
-/// Where this process ends first, containers that are kept (``ContainerKeeper``) wait with their critical calls for the next
+/// Where this process ends first, containers that are kept (``ContainerFDStore``) wait with their critical calls for the next
 /// agent. Those of others the kernel answers with ENOSYS, until they are restarted; the same holds for a process that is turned
 /// away. A container that is started meanwhile fails to start. It fails closed in each case.
 public final class SeccompAgent: BehaviourBlockingBackend {
@@ -69,7 +69,7 @@ public final class SeccompAgent: BehaviourBlockingBackend {
     /// How many threads' files each supervisor keeps open. A service's busy threads; others are opened anew.
     private static let keptThreads = 16
 
-    public let stalledCalls: AsyncStream<StalledCall>
+    public let detections: AsyncStream<Detection>
     public let notices: AsyncStream<Notice>
 
     private struct State {
@@ -77,48 +77,48 @@ public final class SeccompAgent: BehaviourBlockingBackend {
         var statistics = Statistics()
         /// Connections, whether they sent already or not.
         var connections = 0
-        var reported = ReportedCalls()
+        var reported = ReportDeduplicator()
         var isEnding = false
     }
 
     private let settings: Settings
-    private let keeper: ContainerKeeper?
+    private let keeper: ContainerFDStore?
     /// Told when supervisors are to leave their containers to another agent.
     private let leaving: Int32
     private let socket: AgentSocket
     private let state: Mutex<State>
     private let counters = SupervisionCounters()
-    private let excused: @Sendable (Int32) -> Set<EvidenceKind>
+    private let excluded: @Sendable (Int32) -> Set<EvidenceKind>
     private let processParameters: @Sendable (Int32, Int32, ContainerProcessState) -> ProcessParameters
-    private let calls: AsyncStream<StalledCall>.Continuation
+    private let calls: AsyncStream<Detection>.Continuation
     private let noticesEnd: AsyncStream<Notice>.Continuation
 
     /// Listens, and goes on with what was kept of an earlier agent's.
     ///
     /// - Parameters:
     ///   - keeper: `nil`: what is supervised ends with this process.
-    ///   - excused: the kinds of evidence that don't count for a process; asked, on the supervisor's thread, while a call
+    ///   - excluded: the kinds of evidence that don't count for a process; asked, on the supervisor's thread, while a call
     ///     is stalled that would be denied or reported.
     ///   - processParameters: reads what a report says of a process (its id, the thread's id, what its container's runtime
     ///     said), on the supervisor's thread, while the call is stalled.
     /// - Throws: `socket-path-unsafe`, `socket-in-use`, `socket-unavailable`, `launch-failed`.
     public init(
-        _ settings: Settings, keeper: ContainerKeeper? = nil,
+        _ settings: Settings, keeper: ContainerFDStore? = nil,
         processParameters:
             @escaping @Sendable (
                 _ processID: Int32, _ threadID: Int32, _ container: ContainerProcessState
             ) -> ProcessParameters = { process, thread, _ in ProcessParameters(processID: process, threadID: thread) },
-        excused: @escaping @Sendable (_ processID: Int32) -> Set<EvidenceKind> = { _ in [] }
+        excluded: @escaping @Sendable (_ processID: Int32) -> Set<EvidenceKind> = { _ in [] }
     ) throws(EpitopeError) {
         self.settings = settings
         self.keeper = keeper
-        self.excused = excused
+        self.excluded = excluded
         self.processParameters = processParameters
         state = Mutex(State(policy: settings.policy))
         socket = try AgentSocket(path: settings.path)
         leaving = epitope_leaving_make()
-        (stalledCalls, calls) = AsyncStream.makeStream(
-            of: StalledCall.self, bufferingPolicy: .bufferingOldest(SeccompBackend.bufferedCalls))
+        (detections, calls) = AsyncStream.makeStream(
+            of: Detection.self, bufferingPolicy: .bufferingOldest(SeccompBackend.bufferedCalls))
         (notices, noticesEnd) = AsyncStream.makeStream(
             of: Notice.self, bufferingPolicy: .bufferingOldest(SeccompBackend.bufferedCalls))
         takeUp()
@@ -161,8 +161,8 @@ public final class SeccompAgent: BehaviourBlockingBackend {
 
     /// Whether a call that another backend reports was reported here already: a call that was let through goes on to be seen
     /// by the kernel backend.
-    public func hasReported(_ call: StalledCall) -> Bool {
-        let key = ReportedCalls.Key(thread: call.process.threadID, callersAddress: call.callersAddress, call: call.call)
+    public func hasReported(_ call: Detection) -> Bool {
+        let key = ReportDeduplicator.Key(thread: call.process.threadID, callersAddress: call.callersAddress, call: call.call)
         return state.withLock { $0.reported.contains(key) }
     }
 
@@ -217,7 +217,7 @@ public final class SeccompAgent: BehaviourBlockingBackend {
     /// Goes on with what an earlier agent supervised.
     private func takeUp() {
         guard let keeper else { return }
-        let (containers, lost) = KeptContainer.takeUp(from: keeper, leaving: leaving)
+        let (containers, lost) = PersistedContainer.takeUp(from: keeper, leaving: leaving)
         for container in containers {
             do throws(EpitopeError) {
                 try start { [self] in
@@ -251,15 +251,15 @@ public final class SeccompAgent: BehaviourBlockingBackend {
             return
         }
         state.withLock { $0.statistics.taken += 1 }
-        supervise(handover, keeper.flatMap { KeptContainer.keep(handover, leaving: leaving, by: $0) })
+        supervise(handover, keeper.flatMap { PersistedContainer.keep(handover, leaving: leaving, by: $0) })
     }
 
-    private func supervise(_ handover: ContainerHandover, _ kept: KeptContainer?) {
+    private func supervise(_ handover: ContainerHandover, _ kept: PersistedContainer?) {
         state.withLock { $0.statistics.supervised += 1 }
         let container = handover.state
         let ending = Supervisor(
             listener: handover.listener, policy: { [self] in state.withLock { $0.policy } }, extraction: settings.extraction,
-            excused: excused, processParameters: { [processParameters] in processParameters($0, $1, container) },
+            excluded: excluded, processParameters: { [processParameters] in processParameters($0, $1, container) },
             outlet: .init(
                 report: { [calls] in if case .enqueued = calls.yield($0) { true } else { false } },
                 notify: { [noticesEnd] in noticesEnd.yield(.ofCall($0, containerID: container.containerID)) },

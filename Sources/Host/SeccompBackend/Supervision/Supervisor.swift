@@ -14,17 +14,17 @@ final class Supervisor: Sendable {
     /// Where what comes of the calls goes. All of it is called on the supervisor's thread.
     struct Outlet: Sendable {
         /// Takes a report; `false` where there is no room for it.
-        var report: @Sendable (StalledCall) -> Bool
+        var report: @Sendable (Detection) -> Bool
         var notify: @Sendable (SeccompBackend.Notice) -> Void
         /// Is told of every call that is reported, also where ``ReportLimiter`` makes no report of it, and before it is
         /// answered.
-        var remember: @Sendable (ReportedCalls.Key) -> Void = { _ in }
+        var remember: @Sendable (ReportDeduplicator.Key) -> Void = { _ in }
     }
 
     private let listener: Int32
     private let policy: @Sendable () -> Policy
     private let extraction: ExtractionMode
-    private let excused: @Sendable (Int32) -> Set<EvidenceKind>
+    private let excluded: @Sendable (Int32) -> Set<EvidenceKind>
     private let processParameters: @Sendable (Int32, Int32) -> ProcessParameters
     private let outlet: Outlet
     private let counters: SupervisionCounters
@@ -33,18 +33,18 @@ final class Supervisor: Sendable {
     /// The process whose first program a container's runtime starts.
     private let container: Int32?
     /// What outlives this process.
-    private let kept: KeptContainer?
+    private let kept: PersistedContainer?
 
     init(
         listener: Int32, policy: @escaping @Sendable () -> Policy, extraction: ExtractionMode,
-        excused: @escaping @Sendable (Int32) -> Set<EvidenceKind>,
+        excluded: @escaping @Sendable (Int32) -> Set<EvidenceKind>,
         processParameters: @escaping @Sendable (Int32, Int32) -> ProcessParameters, outlet: Outlet,
-        counters: SupervisionCounters, keptThreads: Int = ThreadFilesCache.most, container: Int32? = nil, kept: KeptContainer? = nil
+        counters: SupervisionCounters, keptThreads: Int = ThreadFilesCache.most, container: Int32? = nil, kept: PersistedContainer? = nil
     ) {
         self.listener = listener
         self.policy = policy
         self.extraction = extraction
-        self.excused = excused
+        self.excluded = excluded
         self.processParameters = processParameters
         self.outlet = outlet
         self.counters = counters
@@ -116,8 +116,8 @@ final class Supervisor: Sendable {
             answerUninspectable(call, error, policy)
             return
         }
-        let isExcused = startsContainer && ContainerStart.excuses(verdict.evidence)
-        guard (verdict.isReported || verdict.denies) && !isExcused else {
+        let isExcluded = startsContainer && ContainerStart.exclusions(verdict.evidence)
+        guard (verdict.isReported || verdict.denies) && !isExcluded else {
             _ = epitope_notification_continue(listener, call.id)
             return
         }
@@ -127,9 +127,9 @@ final class Supervisor: Sendable {
         let key = ReportLimiter.Key(
             thread: call.thread, callersAddress: verdict.callersAddress, number: UInt64(notification.number.magnitude))
         outlet.remember(.init(thread: call.thread, callersAddress: verdict.callersAddress, call: call.call))
-        var report: StalledCall?
+        var report: Detection?
         if work.limiter.allows(key, nowMilliseconds: now) {
-            report = stalledCall(call, verdict, now)
+            report = detection(call, verdict, now)
         } else {
             count(\.suppressed)
         }
@@ -146,22 +146,22 @@ final class Supervisor: Sendable {
         return isRuntimes
     }
 
-    /// Who is excused is asked only where there is something to excuse.
+    /// Who is excluded is asked only where there is something to exclude.
     private func judge(_ observation: Observation, of call: PendingCall, _ policy: Policy) -> Verdict {
         let verdict = Verdict(on: observation, policy: policy)
         guard verdict.isReported || verdict.denies else { return verdict }
-        let excused = excused(ProcessFile.status(of: call.thread, "Tgid") ?? call.thread)
-        return excused.isEmpty ? verdict : Verdict(on: observation, policy: policy, excused: excused)
+        let excluded = excluded(ProcessFile.status(of: call.thread, "Tgid") ?? call.thread)
+        return excluded.isEmpty ? verdict : Verdict(on: observation, policy: policy, excluded: excluded)
     }
 
-    private func stalledCall(_ call: PendingCall, _ verdict: Verdict, _ now: Int64) -> StalledCall {
+    private func detection(_ call: PendingCall, _ verdict: Verdict, _ now: Int64) -> Detection {
         let memory = ProcessMemory(thread: call.thread)
         let processID = ProcessFile.status(of: call.thread, "Tgid") ?? call.thread
         var code = ExtractedCode(base: verdict.callersAddress, bytes: [], isWholeRegion: false)
         if let range = ExtractionRange(of: verdict.region, callersAddress: verdict.callersAddress) {
             code = range.code(read: memory.read(range.start, range.count))
         }
-        return StalledCall(
+        return Detection(
             architecture: verdict.architecture, callersAddress: verdict.callersAddress, region: verdict.region,
             call: call.call, arguments: ArgumentDecoder(call: call, memory: memory).decode(),
             evidence: verdict.evidence, code: code, action: verdict.action,

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+internal import FoundationEssentials
+internal import PacketCoding
+internal import Signatures
+
+/// How values lie in the store: packets as they go over the wire, what is the center's own as JSON.
+enum RowCoding {
+    static func encode(_ packet: ExtractedPacket) -> Data {
+        Data(packet.encoded())
+    }
+
+    static func decode(_ data: Data) throws(EpitopeError) -> ExtractedPacket {
+        try ExtractedPacket(encoded: [UInt8](data))
+    }
+
+    static func json(_ value: some Encodable) throws(EpitopeError) -> String {
+        do {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = .sortedKeys
+            return String(decoding: try encoder.encode(value), as: UTF8.self)
+        } catch {
+            throw damaged("can't be written: \(error)")
+        }
+    }
+
+    static func value<Value: Decodable>(_ type: Value.Type, _ json: String) throws(EpitopeError) -> Value {
+        do {
+            return try JSONDecoder().decode(type, from: Data(json.utf8))
+        } catch {
+            throw damaged("can't be read: \(error)")
+        }
+    }
+
+    private static func damaged(_ what: String) -> EpitopeError {
+        EpitopeError(
+            .storeUnusable, "an entry of the store \(what)",
+            remedy: "use the version of the program that wrote the store, or a newer one")
+    }
+}

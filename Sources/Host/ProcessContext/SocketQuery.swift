@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CProcessFiles
+import EpitopeModel
+import Foundation
+
+/// Asks the sockets of another process themselves, through copies of its descriptors: some microseconds each, where
+/// reading the kernel's table of TCP connections takes it up to ten milliseconds however few there are.
+struct SocketQuery {
+    /// A process with more sockets than this is described by its first ones.
+    static let most = 256
+
+    private(set) var listening: [ProcessParameters.BoundSocket] = []
+    private(set) var connected: [ProcessParameters.ConnectedSocket] = []
+
+    /// `nil` where the kernel doesn't let us: before Linux 5.6, or without the right to trace the process.
+    init?(processID: Int32, descriptors: [Int32]) {
+        let process = epitope_process_handle(processID)
+        guard process >= 0 else { return nil }
+        defer { close(process) }
+        for descriptor in descriptors.prefix(Self.most) {
+            let copy = epitope_pidfd_getfd(process, descriptor)
+            if copy < 0 {
+                // It was closed since; any other reason holds for all of them.
+                if copy == -EBADF { continue }
+                return nil
+            }
+            defer { close(copy) }
+            add(copy)
+        }
+    }
+
+    private mutating func add(_ socket: Int32) {
+        let transport: TransportProtocol
+        switch Self.option(socket, SO_PROTOCOL) {
+        case Int32(IPPROTO_TCP): transport = .tcp
+        case Int32(IPPROTO_UDP): transport = .udp
+        default: return
+        }
+        guard let local = Self.endpoint(socket, getsockname), local.port != 0 else { return }
+        if Self.option(socket, SO_ACCEPTCONN) == 1 {
+            listening.append(.init(transport: transport, local: local))
+        } else if let peer = Self.endpoint(socket, getpeername), peer.port != 0 {
+            connected.append(.init(transport: transport, local: local, peer: peer))
+        } else if transport == .udp {
+            listening.append(.init(transport: transport, local: local))
+        }
+    }
+
+    private static func option(_ socket: Int32, _ name: Int32) -> Int32? {
+        var value: Int32 = 0
+        var size = socklen_t(MemoryLayout<Int32>.size)
+        return getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : nil
+    }
+
+    private typealias Question = (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+
+    /// `nil` for an address of another family than IPv4 and IPv6.
+    private static func endpoint(_ socket: Int32, _ question: Question) -> SocketEndpoint? {
+        var storage = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let answer = withUnsafeMutablePointer(to: &storage) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { question(socket, $0, &size) }
+        }
+        guard answer == 0 else { return nil }
+        let bytes = withUnsafeBytes(of: &storage) { Array($0.prefix(28)) }
+        let port = UInt16(bytes[2]) << 8 | UInt16(bytes[3])
+        // In sockaddr_in the address stands at 4, in sockaddr_in6 behind the flow label, at 8.
+        switch Int32(storage.ss_family) {
+        case AF_INET: return SocketEndpoint(family: AF_INET, bytes: Array(bytes[4..<8]), port: port)
+        case AF_INET6: return SocketEndpoint(family: AF_INET6, bytes: Array(bytes[8..<24]), port: port)
+        default: return nil
+        }
+    }
+}
+
+extension SocketEndpoint {
+    /// - Parameter bytes: the address in network byte order.
+    init?(family: Int32, bytes: [UInt8], port: UInt16) {
+        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        guard inet_ntop(family, bytes, &text, socklen_t(text.count)) != nil else { return nil }
+        self.init(address: String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self), port: port)
+    }
+}

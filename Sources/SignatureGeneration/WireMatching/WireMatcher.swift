@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// A part of extracted code that crossed the network as it is.
+public struct WireSpan: Hashable, Sendable {
+    /// Offsets in the code.
+    public var code: Range<Int>
+    /// Where in the stream it begins.
+    public var streamOffset: Int
+
+    public init(code: Range<Int>, streamOffset: Int) {
+        self.code = code
+        self.streamOffset = streamOffset
+    }
+}
+
+/// Finds what of a packet's code really crossed the network. Made once for a code, asked for any number of streams.
+public struct WireMatcher: Sendable {
+    /// The bytes that a place of the stream is looked up by.
+    private static let gramLength = 8
+    /// The most places of the code that are tried for one place of the stream: fill has the same bytes everywhere.
+    private static let mostPlaces = 8
+
+    private let code: [UInt8]
+    /// `nil`: the code is shorter than a gram.
+    private let grams: GramTable?
+
+    public init(of code: [UInt8]) {
+        self.code = code
+        grams = code.count >= Self.gramLength ? GramTable(code) : nil
+    }
+
+    /// The common runs of code and stream, ascending by the place in the code; of runs that overlap there the longest
+    /// is kept.
+    ///
+    /// Every run of at least 8 bytes holds an 8-byte gram of the code. So the stream is read once, each place of it is
+    /// looked up in a bit filter of the code's grams, and only what passes is compared, both ways. A run that was found
+    /// is passed over, so the cost is near linear in code and stream.
+    ///
+    /// - Parameter shortest: runs of fewer bytes are left out; at least 8.
+    public func spans(in stream: [UInt8], shortest: Int = 12) -> [WireSpan] {
+        let shortest = max(Self.gramLength, shortest)
+        guard let grams, code.count >= shortest, stream.count >= shortest else { return [] }
+        var found: [WireSpan] = []
+        var place = 0
+        var key = GramTable.key(stream, at: 0)
+        while true {
+            var next = place + 1
+            if grams.mayHold(key) {
+                var longest: WireSpan?
+                for start in grams.places(of: key).prefix(Self.mostPlaces) {
+                    let span = Self.run(code, start, stream, place)
+                    if span.code.count > longest?.code.count ?? 0 { longest = span }
+                }
+                if let longest, longest.code.count >= shortest, !Self.isFill(code[longest.code]) {
+                    found.append(longest)
+                    next = max(next, longest.streamOffset + longest.code.count - Self.gramLength + 1)
+                }
+            }
+            guard next + Self.gramLength <= stream.count else { break }
+            if next == place + 1 {
+                key = key << 8 | UInt64(stream[next + Self.gramLength - 1])
+            } else {
+                key = GramTable.key(stream, at: next)
+            }
+            place = next
+        }
+        return Self.withoutOverlaps(found)
+    }
+
+    /// The run around a place that code and stream share.
+    private static func run(_ code: [UInt8], _ start: Int, _ stream: [UInt8], _ place: Int) -> WireSpan {
+        var (first, offset) = (start, place)
+        while first > 0, offset > 0, code[first - 1] == stream[offset - 1] { (first, offset) = (first - 1, offset - 1) }
+        var (end, streamEnd) = (start, place)
+        while end < code.count, streamEnd < stream.count, code[end] == stream[streamEnd] { (end, streamEnd) = (end + 1, streamEnd + 1) }
+        return WireSpan(code: first..<end, streamOffset: offset)
+    }
+
+    /// Whether a run repeats itself with a period of at most four bytes: padding is no proof of anything.
+    private static func isFill(_ run: ArraySlice<UInt8>) -> Bool {
+        (1...4).contains { period in zip(run, run.dropFirst(period)).allSatisfy { $0 == $1 } }
+    }
+
+    private static func withoutOverlaps(_ spans: [WireSpan]) -> [WireSpan] {
+        var kept: [WireSpan] = []
+        for span in spans.sorted(by: { ($1.code.count, $0.code.lowerBound) < ($0.code.count, $1.code.lowerBound) })
+        where !kept.contains(where: { $0.code.overlaps(span.code) }) {
+            kept.append(span)
+        }
+        return kept.sorted { $0.code.lowerBound < $1.code.lowerBound }
+    }
+}
+
+/// The 8-byte grams of a code, by their places.
+private struct GramTable: Sendable {
+    /// Bits of the filter: about eight times as many as code has grams.
+    private static let filterBits = 16
+
+    private var filter = [UInt64](repeating: 0, count: 1 << (filterBits - 6))
+    private var places: [UInt64: [Int]] = [:]
+
+    init(_ code: [UInt8]) {
+        var key = Self.key(code, at: 0) >> 8
+        for start in 0...code.count - 8 {
+            key = key << 8 | UInt64(code[start + 7])
+            let bit = Self.bit(key)
+            filter[bit >> 6] |= 1 << UInt64(bit & 63)
+            places[key, default: []].append(start)
+        }
+    }
+
+    static func key(_ bytes: [UInt8], at start: Int) -> UInt64 {
+        bytes[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
+    func mayHold(_ key: UInt64) -> Bool {
+        let bit = Self.bit(key)
+        return filter[bit >> 6] >> UInt64(bit & 63) & 1 == 1
+    }
+
+    func places(of key: UInt64) -> [Int] { places[key] ?? [] }
+
+    /// Fibonacci hashing (Knuth, The Art of Computer Programming, volume 3, section 6.4).
+    private static func bit(_ key: UInt64) -> Int { Int((key &* 0x9e37_79b9_7f4a_7c15) >> UInt64(64 - filterBits)) }
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import EpitopeModel
+import Foundation
+import TestSupport
+import Testing
+
+@testable import HostPolicy
+
+/// What exclusions stand for on this machine, and which processes they hold for.
+@Suite struct ExclusionResolverTests {
+    static let day = CalendarDay(ofMilliseconds: 1_800_000_000_000)
+    static let later = CalendarDay(ofMilliseconds: 1_900_000_000_000)
+
+    static func exclusion(_ subject: Exclusion.Subject, until: CalendarDay = later) -> Exclusion {
+        Exclusion(subject: subject, evidence: .libraryCall, reason: "a test", until: until)
+    }
+
+    static func resolve(_ subject: Exclusion.Subject, on day: CalendarDay = day) -> (ExclusionTable, [ExclusionResolver.Problem]) {
+        var resolver = ExclusionResolver()
+        return resolver.resolve([exclusion(subject)], on: day)
+    }
+
+    /// A copy of a small program, in a folder of the test's own.
+    static func program() throws -> (folder: TemporaryFolder, path: String, hash: String) {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/program"
+        try FileManager.default.copyItem(atPath: "/bin/sleep", toPath: path)
+        let sum = try Foundation.Process.output("/usr/bin/sha256sum", [path])
+        return (folder, path, String(sum.prefix(64)))
+    }
+
+    @Test func `a program is excluded by its path where only root may replace it`() throws {
+        let (table, problems) = Self.resolve(.executable(path: "/bin/sleep", sha256: nil))
+        #expect(problems.isEmpty)
+        let sleeping = try RunningProcess(["/bin/sleep", "20"])
+        #expect(
+            table.exclusions(for: ProcessExclusionTargets.parties(of: sleeping.identifier)) == [
+                Self.exclusion(.executable(path: "/bin/sleep", sha256: nil))
+            ])
+        #expect(table.exclusions(for: ProcessExclusionTargets.parties(of: getpid())).isEmpty)
+    }
+
+    /// The temporary folder's parent may be written by everybody.
+    @Test func `a program that others may replace needs a hash`() throws {
+        let (folder, path, hash) = try Self.program()
+        defer { withExtendedLifetime(folder) {} }
+        #expect(
+            Self.resolve(.executable(path: path, sha256: nil)).1 == [.replaceable(Self.exclusion(.executable(path: path, sha256: nil)))])
+        #expect(Self.resolve(.executable(path: path, sha256: hash)).0.exclusions.count == 1)
+        let wrong = String(repeating: "0", count: 64)
+        #expect(
+            Self.resolve(.executable(path: path, sha256: wrong)).1 == [
+                .otherHash(Self.exclusion(.executable(path: path, sha256: wrong)), found: hash)
+            ])
+    }
+
+    @Test func `a file that changes is excluded no more`() throws {
+        let (folder, path, hash) = try Self.program()
+        defer { withExtendedLifetime(folder) {} }
+        var resolver = ExclusionResolver()
+        let exclusion = Self.exclusion(.executable(path: path, sha256: hash))
+        let before = resolver.resolve([exclusion], on: Self.day).table
+        let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+        try handle.seekToEnd()
+        try handle.write(contentsOf: Data([0]))
+        try handle.close()
+        // The same inode: but not as it was, for the resolver as for who looks a process up in the old table.
+        let changed = try RunningProcess([path, "20"])
+        #expect(before.exclusions(for: ProcessExclusionTargets.parties(of: changed.identifier)).isEmpty)
+        let (after, problems) = resolver.resolve([exclusion], on: Self.day)
+        #expect(after.isEmpty)
+        #expect(problems.count == 1)
+    }
+
+    /// Another file of the same name, in a root of the process's own, is another.
+    @Test(.enabled(if: geteuid() == 0, "changing the root needs root")) func `a program of that path in another root is not`() throws {
+        let folder = try TemporaryFolder()
+        let bin = try folder.makeFolder("bin")
+        try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: bin + "/sleep")
+        let (table, _) = Self.resolve(.executable(path: "/bin/sleep", sha256: nil))
+        let inside = try RunningProcess(["/usr/sbin/chroot", folder.path, "/bin/sleep", "20"])
+        for _ in 0..<200
+        where (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(inside.identifier)/exe"))?.hasSuffix("/bin/sleep")
+            != true
+        {
+            usleep(10_000)
+        }
+        #expect(table.exclusions(for: ProcessExclusionTargets.parties(of: inside.identifier)).isEmpty)
+    }
+
+    @Test func `a package stands for its programs`() throws {
+        let (table, problems) = Self.resolve(.package("coreutils"))
+        #expect(problems.isEmpty)
+        #expect(table.exclusions.count > 50)
+        let sleeping = try RunningProcess(["/bin/sleep", "20"])
+        #expect(table.exclusions(for: ProcessExclusionTargets.parties(of: sleeping.identifier)).count == 1)
+        #expect(Self.resolve(.package("no-such-package")).1.first?.isAbsence == true)
+    }
+
+    @Test func `a user stands for processes of nobody else`() throws {
+        let (table, _) = Self.resolve(.user("nobody"))
+        #expect(table.exclusions(for: [.user(65534)]).count == 1)
+        #expect(table.exclusions(for: [.user(0)]).isEmpty)
+        #expect(Self.resolve(.user("no-such-user")).1.first?.isAbsence == true)
+        #expect(ProcessExclusionTargets.user("Name:\tx\nUid:\t1000\t1000\t1000\t1000\n") == 1000)
+        #expect(ProcessExclusionTargets.user("Name:\tx\nUid:\t1000\t0\t0\t0\n") == nil)
+    }
+
+    @Test(.enabled(if: geteuid() == 0 && ControlGroups() != nil, "needs root, and control groups version 2, mounted"))
+    func `units and containers are groups that root made`() throws {
+        let groups = try #require(ControlGroups())
+        let id = UUID().uuidString.lowercased().filter { $0 != "-" } + UUID().uuidString.lowercased().filter { $0 != "-" }
+        let slice = groups.root + "/epitope-test-\(getpid()).slice"
+        let unit = slice + "/epitope-test.service"
+        let container = unit + "/docker-\(id).scope"
+        let foreign = slice + "/foreign"
+        let forged = foreign + "/epitope-forged.service"
+        let folders = [slice, unit, container, foreign, forged]
+        for folder in folders { try #require(mkdir(folder, 0o755) == 0) }
+        defer { for folder in folders.reversed() { rmdir(folder) } }
+        try #require(chown(foreign, 65534, 65534) == 0)
+        let sleeping = try RunningProcess(["/bin/sleep", "20"])
+        try "\(sleeping.identifier)".write(toFile: container + "/cgroup.procs", atomically: false, encoding: .utf8)
+
+        let parties = ProcessExclusionTargets.parties(of: sleeping.identifier)
+        #expect(Self.resolve(.unit("epitope-test.service")).0.exclusions(for: parties).count == 1)
+        #expect(Self.resolve(.container(String(id.prefix(12)))).0.exclusions(for: parties).count == 1)
+        #expect(Self.resolve(.container(id)).0.exclusions(for: parties).count == 1)
+        #expect(Self.resolve(.container(String(id.reversed()))).1.first?.isAbsence == true)
+        // Whoever was given a group makes others of any name in it.
+        #expect(Self.resolve(.unit("epitope-forged.service")).1.first?.isAbsence == true)
+        kill(sleeping.identifier, SIGKILL)
+        _ = try? sleepUntilEnded(sleeping)
+    }
+
+    private func sleepUntilEnded(_ process: RunningProcess) throws {
+        for _ in 0..<200 where !process.hasEnded { usleep(10_000) }
+    }
+
+    @Test func `an exclusion ends`() {
+        let exclusion = Self.exclusion(.user("nobody"), until: Self.day)
+        var resolver = ExclusionResolver()
+        #expect(resolver.resolve([exclusion], on: Self.day).problems.isEmpty)
+        #expect(resolver.resolve([exclusion], on: Self.later).problems == [.ended(exclusion)])
+        #expect(resolver.resolve([exclusion], on: Self.later).table.isEmpty)
+    }
+
+    @Test func `only what changed is told`() {
+        let keeper = ExclusionMonitor([Self.exclusion(.user("nobody"))])
+        #expect(!keeper.table.isEmpty)
+        #expect(keeper.refresh(on: Self.day).table == nil)
+        let ended = keeper.refresh(on: CalendarDay(ofMilliseconds: 4_000_000_000_000))
+        #expect(ended.table?.isEmpty == true)
+        #expect(ended.problems.count == 1)
+        #expect(keeper.refresh(on: CalendarDay(ofMilliseconds: 4_000_000_000_000)).problems.isEmpty)
+        #expect(keeper.replace([]).table == nil)
+    }
+}
+
+extension Foundation.Process {
+    /// What a program prints.
+    static func output(_ program: String, _ arguments: [String]) throws -> String {
+        let process = Foundation.Process()
+        let pipe = Pipe()
+        process.executableURL = URL(fileURLWithPath: program)
+        process.arguments = arguments
+        process.standardOutput = pipe
+        try process.run()
+        let text = String(decoding: pipe.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
+        process.waitUntilExit()
+        return text
+    }
+}
