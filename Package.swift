@@ -220,7 +220,8 @@ let package = Package(
                 shell(
                     "HostFrontEnd",
                     [
-                        "EpitopeModel", "BehaviourBlocking", "KernelBackend", "HostPolicy", "Novelty", "HostStore", "HostPipeline",
+                        "EpitopeModel", "BehaviourBlocking", "KernelBackend", "ProcessContext", "HostPolicy", "Novelty", "HostStore",
+                        "HostPipeline",
                         "SecureChannel", argumentParser, logging,
                     ]),
                 .executableTarget(

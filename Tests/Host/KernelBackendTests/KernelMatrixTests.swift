@@ -45,8 +45,8 @@ import Testing
         .enabled(if: Kernel.readsPageTables, "this kernel doesn't name page_offset_base in /proc/kallsyms: tested in qemu"),
         arguments: StubCase.forms)
     func `exec from a written page`(_ form: String) async throws {
-        try await callFromUnbackedMemory(StubCase(form: form, place: "written-page", call: "exec"))
-        try await callFromUnbackedMemory(StubCase(form: form, place: "written-by-device", call: "exec"))
+        try await `call from unbacked memory`(StubCase(form: form, place: "written-page", call: "exec"))
+        try await `call from unbacked memory`(StubCase(form: form, place: "written-by-device", call: "exec"))
     }
 
     @Test(arguments: ["exec", "connect", "send", "bind"]) func `narrow call by 64 bit code`(_ call: String) async throws {
@@ -93,7 +93,7 @@ import Testing
 
     /// Of a large mapping only the pages that were touched are there; the code is had all the same.
     @Test(arguments: StubCase.forms) func `code among pages that are not there`(_ form: String) async throws {
-        try await callFromUnbackedMemory(StubCase(form: form, place: "large", call: "send"))
+        try await `call from unbacked memory`(StubCase(form: form, place: "large", call: "send"))
     }
 
     @Test func `code that sends itself`() async throws {
