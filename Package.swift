@@ -221,8 +221,8 @@ let package = Package(
                 shell(
                     "HostFrontEnd",
                     [
-                        "EpitopeModel", "BehaviourBlocking", "KernelBackend", "HostPolicy", "Novelty", "HostStore", "HostPipeline",
-                        "SecureChannel", argumentParser, logging,
+                        "EpitopeModel", "BehaviourBlocking", "KernelBackend", "ProcessContext", "HostPolicy", "Novelty", "HostStore",
+                        "HostPipeline", "SecureChannel", argumentParser, logging,
                     ]),
                 .executableTarget(
                     name: "epitope-agent",

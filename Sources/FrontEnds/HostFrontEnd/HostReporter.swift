@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import EpitopeModel
-package import ProcessContextCollector
+package import ProcessContext
 import HostPipeline
 import HostStore
 package import Logging
