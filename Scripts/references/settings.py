@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Documentation/Reference/Settings.md: the keys of the settings files, from the types that decode them."""
 import re
-import sys
 
 from . import swift_source
+
+# Whether a setting without a doc comment is a problem.
+IS_STRICT = False
 
 HEAD = """# Settings
 
@@ -98,14 +100,32 @@ class Sources:
         return [(raw.strip().strip('"') or name.strip().strip("`")) for name, _, raw in (item.partition("=") for item in cases)]
 
 
-def keys(body):
-    """(name in the file, property) for each key."""
-    start = re.search(r"enum CodingKeys\b[^{]*", body)
-    block = body[start.end():swift_source.end_of_group(body, start.end())]
-    for line in re.findall(r"case ([^\n]+)", block):
-        for item in line.split(","):
-            name, _, raw = item.partition("=")
-            yield (raw.strip().strip('"') or name.strip(), name.strip())
+def keys(sources, owner, body):
+    """(name in the file, property, the type that has it, its bounds or None) for each key, in the order of the type.
+
+    A type names its keys as CodingKeys, or to a visitor, which it may hand on to a group of settings:
+
+        try analysis.visit(&visitor)
+        try visitor.setting("keepDays", &keepDays, in: 1...36500)
+    """
+    visits = list(re.finditer(r"try (?:visitor\.(?:setting|object)\(|(\w+)\.visit\(&visitor\))", body))
+    for found in visits:
+        if found[1]:
+            group = re.search(rf"var {found[1]}(?:: (\w+)| = (\w+)\()", body)
+            name = group[1] or group[2]
+            yield from keys(sources, name, sources.body(name))
+            continue
+        parts = swift_source.arguments(body, found.end() - 1)
+        limits = next((re.match(r"in: ([\w.]+?)\.\.\.([\w.]+)$", part) for part in parts if part.startswith("in:")), None)
+        said = f"{sources.constant(limits[1])} to {sources.constant(limits[2])}" if limits else None
+        yield parts[0].strip('"'), parts[1].lstrip("&"), owner, said
+    start = None if visits else re.search(r"enum CodingKeys\b[^{]*", body)
+    if start:
+        block = body[start.end():swift_source.end_of_group(body, start.end())]
+        for line in re.findall(r"case ([^\n]+)", block):
+            for item in line.split(","):
+                name, _, raw = item.partition("=")
+                yield raw.strip().strip('"') or name.strip(), name.strip(), owner, None
 
 
 def properties(body):
@@ -160,8 +180,9 @@ def kind_of(kind, value, constant):
     return "number" if constant and re.fullmatch(r"-?[\d.]+", constant) else ""
 
 
-def row(sources, owner, body, defaults, extra, key, name):
+def row(sources, owner, defaults, extra, key, name, limits):
     """A line of the table, and what is missing of it."""
+    body = sources.body(owner)
     kind, value, doc = properties(body).get(name, (None, None, ""))
     if name in defaults:
         kind, value = kind or defaults[name][0], defaults[name][1]
@@ -171,12 +192,13 @@ def row(sources, owner, body, defaults, extra, key, name):
     if allowed:
         values = ", ".join(f"`{c}`" for c in allowed)
     elif base in ("Int", "Double", "number"):
-        values = bounds(sources, [body] + extra, name) or "a number"
+        values = limits or bounds(sources, [body] + extra, name) or "a number"
     else:
         values = {"Bool": "`true`, `false`", "String": "a path", "": "text"}.get(base, "a list" if base.startswith("[") else "an object")
     shown = "none" if value in (None, "nil", "[]") else f"`{constant if constant is not None else value.split('.')[-1]}`"
     problem = None if doc else f"{owner}.{name} has no doc comment to take the meaning of '{key}' from"
-    meaning = re.sub(r"`nil`: (?:there is none, and )?", "without it: ", doc) or "—"
+    meaning = re.sub(r"; `nil`: there is none\.", ".", doc)
+    meaning = re.sub(r"`nil`: (?:there is none, and )?", "without it, ", meaning) or "—"
     return f"| `{key}` | {meaning} | {values} | {shown} |", problem
 
 
@@ -194,17 +216,19 @@ def page(root):
         for match in re.finditer(r"document\?\.(\w+) \?\? (true|false)", "".join(extra)):
             defaults.setdefault(match[1], ("Bool", match[2]))
         rows = []
-        for key, name in keys(body):
+        for key, name, holder, limits in keys(sources, owner, body):
             if owner == "PolicyDocument.Entry":
                 meaning, value = EXCLUSION.get(key, (None, None))
                 if meaning is None:
                     problems.append(f"the key '{key}' of an exclusion is explained nowhere (Scripts/references/settings.py)")
                 rows.append(f"| `{key}` | {meaning or '—'} | {value} |")
                 continue
-            line, problem = row(sources, owner, body, defaults, extra, key, name)
+            line, problem = row(sources, holder, defaults, extra, key, name, limits)
             rows.append(line)
-            if problem:
-                print(f"Settings.md: {problem}", file=sys.stderr)
+            if problem and IS_STRICT:
+                problems.append(problem)
+        if not rows:
+            problems.append(f"the type {owner} names no keys")
         head = "| key | meaning | default |\n| --- | --- | --- |" if owner == "PolicyDocument.Entry" else \
             "| key | meaning | values | default |\n| --- | --- | --- | --- |"
         out.append(f"## {heading}\n\n{introduction}\n\n{head}\n" + "\n".join(rows))
