@@ -16,9 +16,12 @@ FOLDERS = ("build", ".build/debug", ".build/release")
 
 
 def program(root, name):
-    """The newest of the programs that were built; None where there is none."""
-    built = [p for p in (pathlib.Path(root) / folder / name for folder in FOLDERS) if p.is_file()]
-    return max(built, key=lambda p: p.stat().st_mtime, default=None)
+    """The newest of the programs that were built; None where there is none, or it is older than a source."""
+    root = pathlib.Path(root)
+    built = [p for p in (root / folder / name for folder in FOLDERS) if p.is_file()]
+    newest = max(built, key=lambda p: p.stat().st_mtime, default=None)
+    changed = max(p.stat().st_mtime for p in (root / "Sources").rglob("*.swift"))
+    return newest if newest and newest.stat().st_mtime >= changed else None
 
 
 def described(path):
