@@ -1,43 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
 
-# What a person relies on. Each target installs what it lacks, shows progress, and ends with one line for scripts.
+# What a person relies on. Each target installs what it lacks, shows progress, and (build, help and clean aside) ends with one
+# RESULT line for scripts. The text after ## is what `make help` prints.
 
 CONFIGURATION ?= release
 
-.PHONY: build demo test check lint bench-host bench-signatures fuzz soak clean
+.DEFAULT_GOAL := help
+.PHONY: help build demo test check bench-host bench-signatures fuzz soak clean
 
-build:
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build the two programs for installation, into build/ (symbols in build/symbols)
 	@Scripts/install-dependencies build
-	@Scripts/build $(CONFIGURATION)
+	@Scripts/build-programs
 
-# An attack blocked on a host, its signature live in Suricata, the attack dropped elsewhere. ARTEFACTS=FOLDER names
-# where the artefacts go (default: demo-artefacts/TIME).
-demo:
+demo: ## block an attack, get its rule live, see the attack dropped elsewhere (ARTEFACTS=FOLDER keeps the files there)
 	@Demo/run --configuration $(CONFIGURATION)
 
-test:
+test: ## run the checks, build everything, run every test
 	@Scripts/test
 
-# The checks that need no build: the arrows between modules, documented public symbols.
-check lint:
-	@Scripts/check-arrows
-	@Scripts/check-docs
+check: ## run the checks that need no build: arrows, docs, licenses, format, references
+	@Scripts/check
 
-bench-host:
+bench-host: ## measure what blocking costs a call, and the time from a blocked call to a live rule
 	@Bench/Host/bench-host
 
-# An hour of mixed load with an injected call a second: all found, nothing else, memory flat. SECONDS_LONG=600: shorter.
-soak:
-	@Bench/Soak/soak $(if $(SECONDS_LONG),--seconds "$(SECONDS_LONG)") $(if $(KEEP),--keep "$(KEEP)")
-
-# Missed variants, false alarms, speed of signatures. QUICK=1: small sizes. SCRATCH=FOLDER keeps the captures there.
-bench-signatures:
+bench-signatures: ## measure missed variants, false alarms and speed (QUICK=1: small sizes; SCRATCH=FOLDER keeps captures)
 	@Bench/Signatures/bench-signatures $(if $(QUICK),--quick) $(if $(SCRATCH),--scratch "$(SCRATCH)")
 
-# Every reader of what others send or store, on mutated inputs. SECONDS_EACH=20: how long each; QUICK=1: 3 seconds each;
-# KEEP=FOLDER keeps the inputs that crash or hang there.
-fuzz:
+fuzz: ## feed mutated input to every parser (SECONDS_EACH=20; QUICK=1: 3 seconds each; KEEP=FOLDER keeps what crashes)
 	@Fuzz/fuzz $(if $(QUICK),--quick) $(if $(SECONDS_EACH),--seconds "$(SECONDS_EACH)") $(if $(KEEP),--keep "$(KEEP)")
 
-clean:
+soak: ## run the agent under mixed load for an hour, an injected call a second (SECONDS_LONG=600: shorter; KEEP=FOLDER)
+	@Bench/Soak/soak $(if $(SECONDS_LONG),--seconds "$(SECONDS_LONG)") $(if $(KEEP),--keep "$(KEEP)")
+
+clean: ## remove what was built
 	@swift package clean
+	@rm -rf build

@@ -10,6 +10,7 @@ public struct SuricataSettings: Hashable, Sendable, Codable {
     public var rulesFile: String
     /// The program, for checking the form of rules (`suricata -T`) off the hot path.
     public var binaryPath: String
+    /// What a rule does: alert, or drop where Suricata is inline.
     public var action: SuricataRule.Action
     /// The configuration that forms of rules are checked with; `nil`: a minimal one, which takes some 40 ms.
     public var configurationFile: String?

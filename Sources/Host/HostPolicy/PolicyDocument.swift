@@ -14,12 +14,17 @@ import SettingsFiles
 ///       ]
 ///     }
 public struct PolicyDocument: Hashable, Sendable, Decodable {
+    /// What is done about a call whose evidence reaches ``blockAt``.
     public var action: Policy.Action?
+    /// A call is acted upon when its strongest evidence has at least so many points.
     public var blockAt: Int?
+    /// A call is reported when its strongest evidence has at least so many points.
     public var reportAt: Int?
+    /// What is done about a call whose process can't be inspected.
     public var uninspectable: Policy.Uninspectable?
-    /// Whether the exclusions that come with Epitope hold (``BuiltInExclusions``).
+    /// Whether the exclusions that come with Epitope hold.
     public var builtInExclusions: Bool?
+    /// For whom one kind of evidence doesn't count; at most 1,000.
     public var exclusions: [Exclusion]
 
     /// The most exclusions of a file. Each may stand for many files or groups; the kernel has room for 4,096 of these.

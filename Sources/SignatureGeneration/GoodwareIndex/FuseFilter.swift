@@ -36,7 +36,8 @@ public struct FuseShape: Hashable, Sendable {
         }
         let logarithm = BinaryLogarithm.of(Double(max(keys, 2)))
         let bits = min(18, max(2, Int(logarithm / 1.541 - 0.5)))  // log2(2.91) = 1.541
-        let room = Double(max(keys, 2)) * (keys < Self.many ? max(1.075, 0.77 + 0.305 * 19.195 / logarithm) : Self.roomOfMany)  // log2(600,000) = 19.195
+        // log2(600,000) = 19.195
+        let room = Double(max(keys, 2)) * (keys < Self.many ? max(1.075, 0.77 + 0.305 * 19.195 / logarithm) : Self.roomOfMany)
         let all = (Int(room) >> bits) + 1
         self.init(seed: 0, segments: UInt32(max(1, all - 3)), segmentBits: UInt32(bits))
     }

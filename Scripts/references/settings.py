@@ -1,0 +1,235 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Documentation/Reference/Settings.md: the keys of the settings files, from the types that decode them."""
+import re
+
+from . import swift_source
+
+# Whether a setting without a doc comment is a problem.
+IS_STRICT = False
+
+HEAD = """# Settings
+
+<!-- Made by Scripts/generate-references from the sources; edits are lost. -->
+
+Settings files are JSON. Every key may be left out; an unknown key is refused (`configuration-invalid`, in a policy file `policy-invalid`),
+so that a misspelt one is never passed over.
+"""
+
+# Heading, introduction, the type that decodes the keys, the type whose initialiser has the defaults (None: the type itself).
+FILES = [
+    ("Local center", "`epitope local-center serve --config FILE`.", "LocalCenterConfiguration", None),
+    ("Suricata", "The object `suricata` in a local center's settings. `--suricata-socket`, `--suricata-rules` and `--action` go "
+     "before it.", "SuricataSettings", None),
+    ("Global center", "`epitope global-center serve --config FILE`.", "GlobalCenterConfiguration", None),
+    ("Policy of a host", "`/etc/epitope/policy.json`, or `--policy FILE`, of `epitope run` and `epitope agent`. `--action` and "
+     "`--uninspectable` go before it.", "PolicyDocument", "Policy"),
+    ("An exclusion", "Each entry of `exclusions` in a policy file names one of `executable`, `package`, `unit`, `container`, "
+     "`user`, and has `evidence`, `reason` and `until`. See [Policy.md](../Operating/Policy.md#exclusions).", "PolicyDocument.Entry", None),
+]
+
+# What the keys of an exclusion are: they are read into one value, and have no property of their own with a comment.
+EXCLUSION = {
+    "executable": ("the program at an absolute path of the host", "none"),
+    "sha256": ("with `executable`: only as long as the file has this SHA-256, 64 hexadecimal digits", "none"),
+    "package": ("the programs of an installed dpkg or rpm package", "none"),
+    "unit": ("a systemd unit, such as `app.service`, with all its processes", "none"),
+    "container": ("a container id: 64 hexadecimal digits, or at least the first 12", "none"),
+    "user": ("processes whose real and effective user is this one, by name or number", "none"),
+    "evidence": ("the one kind of evidence that doesn't count", "required"),
+    "reason": ("why, for who reads it next", "required"),
+    "until": ("the last day on which it holds, in UTC, as `2027-06-30`", "required"),
+}
+
+
+class Sources:
+    def __init__(self, root):
+        self.files = swift_source.sources(root)
+        self.everything = "\n".join(text for _, text in self.files)
+
+    def body(self, name, kinds="struct|enum|class|actor"):
+        """The body of a type's declaration (Outer.Inner: the inner one's), and of the extensions that have CodingKeys."""
+        outer, _, inner = name.partition(".")
+        declared = re.compile(rf"^\s*(?:(?:public|package|private|final) )*(?:{kinds}) {outer}\b[^{{\n]*\{{", re.MULTILINE)
+        for _, text in self.files:
+            found = declared.search(text)
+            if found:
+                start = text.index("{", found.start())
+                body = text[start:swift_source.end_of_group(text, start)]
+                if inner:
+                    return Sources.inner(body, inner)
+                return body + "".join(self.extensions(outer))
+        return None
+
+    @staticmethod
+    def inner(body, name):
+        found = re.search(rf"\b(?:struct|enum) {name}\b[^{{\n]*\{{", body)
+        start = body.index("{", found.start()) if found else 0
+        return body[start:swift_source.end_of_group(body, start)] if found else None
+
+    def extensions(self, name):
+        for _, text in self.files:
+            for found in re.finditer(rf"^(?:public )?extension {name}\b[^{{\n]*\{{", text, re.MULTILINE):
+                start = text.index("{", found.start())
+                yield text[start:swift_source.end_of_group(text, start)]
+
+    def constant(self, expression):
+        """The value of Type.name, or of a literal."""
+        expression = expression.strip()
+        if re.fullmatch(r"-?[\d._]+|true|false", expression):
+            return expression.replace("_", "")
+        if re.fullmatch(r'"[^"\\]*"', expression):
+            return expression.strip('"')
+        name = expression.split(".")[-1]
+        if not re.fullmatch(r"\w+", name):
+            return None
+        for _, text in self.files:
+            found = re.search(rf"static let {name}(?:: \w+)? = ([^\n]+)", text)
+            if found:
+                return self.constant(found[1])
+        return None
+
+    def choices(self, kind):
+        """The raw values of an enumeration of strings, named with its outer type where it has one."""
+        outer, _, name = kind.rpartition(".")
+        found = re.search(rf"\benum {name}: String\b[^{{\n]*\{{", (self.body(outer) if outer else self.everything) or "")
+        if not found or name == "CodingKeys":
+            return None
+        text = self.body(outer) if outer else self.everything
+        body = swift_source.without_comments(text[found.end() - 1:swift_source.end_of_group(text, found.end() - 1)])
+        cases = [item for line in re.findall(r"^\s*case (.+)$", body, re.MULTILINE) for item in line.split(",")]
+        return [(raw.strip().strip('"') or name.strip().strip("`")) for name, _, raw in (item.partition("=") for item in cases)]
+
+
+def keys(sources, owner, body):
+    """(name in the file, property, the type that has it, its bounds or None) for each key, in the order of the type.
+
+    A type names its keys as CodingKeys, or to a visitor, which it may hand on to a group of settings:
+
+        try analysis.visit(&visitor)
+        try visitor.setting("keepDays", &keepDays, in: 1...36500)
+    """
+    visits = list(re.finditer(r"try (?:visitor\.(?:setting|object)\(|(\w+)\.visit\(&visitor\))", body))
+    for found in visits:
+        if found[1]:
+            group = re.search(rf"var {found[1]}(?:: (\w+)| = (\w+)\()", body)
+            name = group[1] or group[2]
+            yield from keys(sources, name, sources.body(name))
+            continue
+        parts = swift_source.arguments(body, found.end() - 1)
+        limits = next((re.match(r"in: ([\w.]+?)\.\.\.([\w.]+)$", part) for part in parts if part.startswith("in:")), None)
+        said = f"{sources.constant(limits[1])} to {sources.constant(limits[2])}" if limits else None
+        yield parts[0].strip('"'), parts[1].lstrip("&"), owner, said
+    start = None if visits else re.search(r"enum CodingKeys\b[^{]*", body)
+    if start:
+        block = body[start.end():swift_source.end_of_group(body, start.end())]
+        for line in re.findall(r"case ([^\n]+)", block):
+            for item in line.split(","):
+                name, _, raw = item.partition("=")
+                yield raw.strip().strip('"') or name.strip(), name.strip(), owner, None
+
+
+def properties(body):
+    """property -> (type, default, doc comment)"""
+    found, lines = {}, body.split("\n")
+    for number, line in enumerate(lines):
+        match = re.match(r"^    (?:public |package )?var (\w+)(?:: ([\w.\[\]?]+))?(?: = (.+))?$", line)
+        if match:
+            found[match[1]] = (match[2], match[3], swift_source.doc_comment(lines, number))
+    return found
+
+
+def initial(body):
+    """parameter -> (type, default) of the initialisers that have defaults."""
+    found = {}
+    for match in re.finditer(r"\binit\(", body):
+        for argument in swift_source.arguments(body, match.end() - 1):
+            parts = re.match(r"(\w+): ([\w.?\[\]]+) = (.+)$", argument, re.S)
+            if parts:
+                found.setdefault(parts[1], (parts[2], parts[3]))
+    return found
+
+
+def bounds(sources, bodies, name):
+    """What the checks of the type say of a key's value, for a person."""
+    for body in bodies:
+        for pattern in (rf"\(([\w.]+)\.\.\.([\w.]+)\)\.contains\({name}\)", rf'\("{name}", {name}, ([\w.]+?)\.\.\.([\w.]+)\)'):
+            found = re.search(pattern, body)
+            if found:
+                return f"{sources.constant(found[1])} to {sources.constant(found[2])}"
+        if found := re.search(rf"\b{name} >= (\d+)", body):
+            return f"from {found[1]}"
+        if re.search(rf'\("{name}", {name}\)', body) and (found := re.search(r"!\((\d+)\.\.\.(\d+)\)\.contains\(value\)", body)):
+            return f"{found[1]} to {found[2]}"
+    return None
+
+
+def choices(sources, kind, owner, default):
+    """What a property of an enumeration can be: `Kind`, a type of the owner's or of Policy's, or as its default names it."""
+    outer = (default or "").rpartition(".")[0]
+    named = [kind] if "." in kind else [f"{owner}.{kind}", f"Policy.{kind}", kind] if kind else [f"{owner}.{outer}", outer] if outer else []
+    return next(filter(None, (sources.choices(name) for name in named)), None)
+
+
+def kind_of(kind, value, constant):
+    """A property's type where only its default shows it."""
+    base = (kind or "").rstrip("?")
+    if base:
+        return base
+    if value in ("true", "false"):
+        return "Bool"
+    return "number" if constant and re.fullmatch(r"-?[\d.]+", constant) else ""
+
+
+def row(sources, owner, defaults, extra, key, name, limits):
+    """A line of the table, and what is missing of it."""
+    body = sources.body(owner)
+    kind, value, doc = properties(body).get(name, (None, None, ""))
+    if name in defaults:
+        kind, value = kind or defaults[name][0], defaults[name][1]
+    constant = sources.constant(value) if value else None
+    base = kind_of(kind, value, constant)
+    allowed = None if base in ("Bool", "Int", "Double", "String", "number") or base.startswith("[") else choices(sources, base, owner, value)
+    if allowed:
+        values = ", ".join(f"`{c}`" for c in allowed)
+    elif base in ("Int", "Double", "number"):
+        values = limits or bounds(sources, [body] + extra, name) or "a number"
+    else:
+        values = {"Bool": "`true`, `false`", "String": "a path", "": "text"}.get(base, "a list" if base.startswith("[") else "an object")
+    shown = "none" if value in (None, "nil", "[]") else f"`{constant if constant is not None else value.split('.')[-1]}`"
+    problem = None if doc else f"{owner}.{name} has no doc comment to take the meaning of '{key}' from"
+    meaning = re.sub(r"; `nil`: there is none\.", ".", doc)
+    meaning = re.sub(r"`nil`: (?:there is none, and )?", "without it, ", meaning) or "—"
+    return f"| `{key}` | {meaning} | {values} | {shown} |", problem
+
+
+def page(root):
+    """The page, and the problems met."""
+    sources, out, problems = Sources(root), [HEAD], []
+    extra = [b for b in (sources.body("ProvingSettings"), sources.body("HostPolicy")) if b]
+    for heading, introduction, owner, defaults_of in FILES:
+        body = sources.body(owner)
+        if not body:
+            problems.append(f"the type {owner} is not in Sources")
+            continue
+        defaults = initial(sources.body(defaults_of) if defaults_of else body)
+        # Not a setting but a rule with a constant of its own, in the document's text.
+        for match in re.finditer(r"document\?\.(\w+) \?\? (true|false)", "".join(extra)):
+            defaults.setdefault(match[1], ("Bool", match[2]))
+        rows = []
+        for key, name, holder, limits in keys(sources, owner, body):
+            if owner == "PolicyDocument.Entry":
+                meaning, value = EXCLUSION.get(key, (None, None))
+                if meaning is None:
+                    problems.append(f"the key '{key}' of an exclusion is explained nowhere (Scripts/references/settings.py)")
+                rows.append(f"| `{key}` | {meaning or '—'} | {value} |")
+                continue
+            line, problem = row(sources, holder, defaults, extra, key, name, limits)
+            rows.append(line)
+            if problem and IS_STRICT:
+                problems.append(problem)
+        if not rows:
+            problems.append(f"the type {owner} names no keys")
+        head = "| key | meaning | default |\n| --- | --- | --- |" if owner == "PolicyDocument.Entry" else \
+            "| key | meaning | values | default |\n| --- | --- | --- | --- |"
+        out.append(f"## {heading}\n\n{introduction}\n\n{head}\n" + "\n".join(rows))
+    return "\n\n".join(part.strip() for part in out) + "\n", problems
