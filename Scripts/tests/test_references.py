@@ -77,6 +77,12 @@ public struct LocalCenterConfiguration: Codable {
         /// First.
         case ids
         case forward
+        var weight: Int {
+            switch self {
+            case .ids: 1
+            case .forward: 2
+            }
+        }
     }
     /// How many, in days.
     public var keepDays = 30
