@@ -96,7 +96,7 @@ class Sources:
             return None
         text = self.body(outer) if outer else self.everything
         body = swift_source.without_comments(text[found.end() - 1:swift_source.end_of_group(text, found.end() - 1)])
-        cases = [item for line in re.findall(r"^\s*case (.+)$", body, re.MULTILINE) for item in line.split(",")]
+        cases = [item for line in re.findall(r"^\s*case ([^.:\n]+)$", body, re.MULTILINE) for item in line.split(",")]
         return [(raw.strip().strip('"') or name.strip().strip("`")) for name, _, raw in (item.partition("=") for item in cases)]
 
 

@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "Scripts"))
 
-from references import codes, modules, settings, swift_source  # noqa: E402
+from references import codes, commands, modules, settings, swift_source  # noqa: E402
 
 
 def load(name):
@@ -77,6 +77,12 @@ public struct LocalCenterConfiguration: Codable {
         /// First.
         case ids
         case forward
+        var weight: Int {
+            switch self {
+            case .ids: 1
+            case .forward: 2
+            }
+        }
     }
     /// How many, in days.
     public var keepDays = 30
@@ -105,6 +111,18 @@ class Modules(Made):
         page, problems = modules.page(self.root)
         self.assertIn("| `Values` (pure) | holds values | nothing |\n| `Fresh` |  | Values |\n", page)
         self.assertEqual(problems, ["say what the module Fresh does in its row"])
+
+
+class CommandLine(Made):
+    def test_commands_stand_in_the_order_of_their_help(self):
+        help_folder = "Tests/FrontEnds/CommandLineTests/Help"
+        self.write(f"{help_folder}/tool.txt", "USAGE: tool\n\nSUBCOMMANDS:\n  run                     Run.\n  ask                     Ask.\n")
+        self.write(f"{help_folder}/tool ask.txt", "USAGE: tool ask\n")
+        self.write(f"{help_folder}/tool run.txt", "USAGE: tool run\n")
+        self.write(f"{help_folder}/tool gone.txt", "USAGE: tool gone\n")
+        page, problems = commands.page(self.root)
+        self.assertLess(page.index("## tool run"), page.index("## tool ask"))
+        self.assertEqual(problems, ["the help of 'tool gone' is recorded, and no other command lists it"])
 
 
 class Links(Made):
