@@ -190,9 +190,12 @@ let package = Package(
                 shell("SuricataDelivery", ["EpitopeModel", "Signatures", "ProgramRuns", "Rendering"]),
                 shell(
                     "CenterStore",
+                    ["EpitopeModel", "Signatures", "PacketCoding", "Novelty", "SecureChannel", "Rendering", "Correlation", grdb]),
+                shell(
+                    "CenterAnalysis",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "SettingsFiles", "Novelty", "SecureChannel", "Rendering",
-                        "TokenSequences", "SignatureMaking", "SignatureProving", "Correlation", grdb,
+                        "EpitopeModel", "Signatures", "SettingsFiles", "SecureChannel", "TokenSequences", "SignatureMaking",
+                        "SignatureProving", "Correlation", "CenterStore",
                     ]),
                 shell(
                     "CenterServer",
@@ -204,13 +207,13 @@ let package = Package(
                     "LocalCenter",
                     [
                         "EpitopeModel", "Signatures", "PacketCoding", "SettingsFiles", "SecureChannel", "Rendering", "SignatureProving",
-                        "Correlation", "SuricataDelivery", "CenterStore", "CenterServer", logging, serviceLifecycle,
+                        "Correlation", "SuricataDelivery", "CenterStore", "CenterAnalysis", "CenterServer", logging, serviceLifecycle,
                     ]),
                 shell(
                     "GlobalCenter",
                     [
-                        "EpitopeModel", "Signatures", "SettingsFiles", "SignatureProving", "Correlation", "CenterStore", "CenterServer",
-                        logging, serviceLifecycle,
+                        "EpitopeModel", "Signatures", "SettingsFiles", "SignatureProving", "Correlation", "CenterStore", "CenterAnalysis",
+                        "CenterServer", logging, serviceLifecycle,
                     ]),
             ]),
 
@@ -376,7 +379,8 @@ let package = Package(
                     "CenterTests",
                     [
                         "EpitopeModel", "Signatures", "SettingsFiles", "SecureChannel", "Rendering", "SignatureProving", "Correlation",
-                        "SuricataDelivery", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter", grdb, logging, serviceLifecycle,
+                        "SuricataDelivery", "CenterStore", "CenterAnalysis", "CenterServer", "LocalCenter", "GlobalCenter", grdb, logging,
+                        serviceLifecycle,
                     ]),
             ]),
 

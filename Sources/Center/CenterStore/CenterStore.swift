@@ -10,22 +10,22 @@ internal import Glibc
 internal import Musl
 #endif
 
-/// The durable memory of a center, local or global: every step of the chain from a received packet to a rule in
-/// force has its result here before the next begins, so that a center that is killed at any point carries on.
+/// The durable store of a center, local or global. Every step from a received packet to a deployed rule commits its
+/// result here before the next step begins, so a center that is killed at any point resumes where it stopped.
 ///
 /// One SQLite file in WAL mode with `synchronous=FULL`: a commit is on the disk when it returns. Several processes
-/// may have it open (the server, and a person's commands).
+/// may have it open (the server, and an operator's commands).
 public final class CenterStore: Sendable {
     public let path: String
     public let clock: CenterClock
     let pool: DatabasePool
     let groupCommit: GroupCommit
 
-    /// Opens a store, or makes it, with the mode 0600 and its folder with 0700.
+    /// Opens a store, or creates it with mode 0600, and its folder with 0700.
     ///
-    /// - Parameter largestBytes: the most that the file may measure, in bytes; `nil`: as much as the disk holds.
-    /// - Throws: `store-unusable` where the file is damaged or something else, `store-failed`, `disk-full`.
-    public init(path: String, largestBytes: Int64? = nil, clock: CenterClock = .system) throws(EpitopeError) {
+    /// - Parameter maxBytes: the maximum size of the file in bytes; `nil`: no limit but the disk.
+    /// - Throws: `store-unusable` when the file is damaged or not a store, `store-failed`, `disk-full`.
+    public init(path: String, maxBytes: Int64? = nil, clock: CenterClock = .system) throws(EpitopeError) {
         do {
             try Self.prepareFile(path)
             var configuration = Configuration()
@@ -35,9 +35,9 @@ public final class CenterStore: Sendable {
             try pool.writeWithoutTransaction { db in
                 // DatabasePool chooses NORMAL, with which a power cut loses commits that were acknowledged.
                 try db.execute(sql: "PRAGMA synchronous = FULL")
-                if let largestBytes {
+                if let maxBytes {
                     let pageSize = try Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 4096
-                    _ = try Int64.fetchOne(db, sql: "PRAGMA max_page_count = \(max(1, largestBytes / pageSize))")
+                    _ = try Int64.fetchOne(db, sql: "PRAGMA max_page_count = \(max(1, maxBytes / pageSize))")
                 }
             }
             try Schema.migrator.migrate(pool)
@@ -67,18 +67,30 @@ public final class CenterStore: Sendable {
         close(descriptor)
     }
 
-    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(EpitopeError) -> Value {
+    /// Reads from one state of the store, whatever is written meanwhile. A write in it fails with `store-failed`.
+    ///
+    /// - Throws: `store-failed`, `store-unusable`, or what the body throws.
+    public func snapshot<Value: Sendable>(
+        _ body: @escaping @Sendable (StoreTransaction) throws -> Value
+    ) async throws(EpitopeError) -> Value {
+        let clock = clock
         do {
-            return try await pool.read(body)
+            return try await pool.read { db in try body(StoreTransaction(db: db, clock: clock)) }
         } catch {
             throw EpitopeError.store(error, path: path)
         }
     }
 
     /// Runs a step as one transaction, which is on the disk when this returns.
-    func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(EpitopeError) -> Value {
+    ///
+    /// - Throws: `disk-full`, `store-failed`, `store-unusable`, or what the body throws.
+    @discardableResult
+    public func transaction<Value: Sendable>(
+        _ body: @escaping @Sendable (StoreTransaction) throws -> Value
+    ) async throws(EpitopeError) -> Value {
+        let clock = clock
         do {
-            return try await pool.write(body)
+            return try await pool.write { db in try body(StoreTransaction(db: db, clock: clock)) }
         } catch {
             throw EpitopeError.store(error, path: path)
         }

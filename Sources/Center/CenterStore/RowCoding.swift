@@ -5,7 +5,7 @@ internal import FoundationEssentials
 internal import PacketCoding
 internal import Signatures
 
-/// How values lie in the store: packets as they go over the wire, what is the center's own as JSON.
+/// Encodes values for the store's columns: packets in their wire form, the center's own values as JSON.
 enum RowCoding {
     static func encode(_ packet: ExtractedPacket) -> Data {
         Data(packet.encoded())
@@ -21,7 +21,7 @@ enum RowCoding {
             encoder.outputFormatting = .sortedKeys
             return String(decoding: try encoder.encode(value), as: UTF8.self)
         } catch {
-            throw damaged("can't be written: \(error)")
+            throw damaged("cannot be written: \(error)")
         }
     }
 
@@ -29,7 +29,7 @@ enum RowCoding {
         do {
             return try JSONDecoder().decode(type, from: Data(json.utf8))
         } catch {
-            throw damaged("can't be read: \(error)")
+            throw damaged("cannot be read: \(error)")
         }
     }
 

@@ -17,7 +17,7 @@ public struct AttackThreshold: Hashable, Sendable, Codable {
     /// The most points that one reporter can bring, whatever it reports: so that one captured host can't make the
     /// whole count. At least the weight of one direct call (100), else one host's plain attack would never count
     /// in full.
-    public var mostPointsOfReporter: Int
+    public var maxPointsPerReporter: Int
     public var counter: Counter
 
     /// 24 hours (DESIGN.md, "Defaults").
@@ -26,12 +26,12 @@ public struct AttackThreshold: Hashable, Sendable, Codable {
     /// The defaults: 100 points in 24 hours for a cluster, one reporter bringing at most 100 of them
     /// (DESIGN.md, "Defaults" and "Signatures").
     public init(
-        points: Int = 100, windowMilliseconds: Int64 = Self.defaultWindowMilliseconds, mostPointsOfReporter: Int = 100,
+        points: Int = 100, windowMilliseconds: Int64 = Self.defaultWindowMilliseconds, maxPointsPerReporter: Int = 100,
         counter: Counter = .cluster
     ) {
         self.points = points
         self.windowMilliseconds = windowMilliseconds
-        self.mostPointsOfReporter = mostPointsOfReporter
+        self.maxPointsPerReporter = maxPointsPerReporter
         self.counter = counter
     }
 }

@@ -51,8 +51,8 @@ public struct ClusterIndex: Sendable {
     }
 
     /// The newest clusters of packets that came in the same way; none where nothing is known of that.
-    public func newest(of context: SignatureContext, most: Int) -> [Int64] {
-        (ofContext[context] ?? []).suffix(most).reversed()
+    public func newest(of context: SignatureContext, limit: Int) -> [Int64] {
+        (ofContext[context] ?? []).suffix(limit).reversed()
     }
 
     private func nearest(to sample: [UInt8]) -> Int64? {

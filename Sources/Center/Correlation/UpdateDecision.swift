@@ -55,9 +55,9 @@ public enum UpdateDecision: Hashable, Sendable {
 extension SignatureUpdate {
     /// When the update is in force no more, in milliseconds since 1970-01-01T00:00:00Z.
     public var expiresMilliseconds: Int64 {
-        createdMilliseconds + Int64(max(0, min(lifetimeDays, Self.longestLifetimeDays))) * 24 * 60 * 60 * 1000
+        createdMilliseconds + Int64(max(0, min(lifetimeDays, Self.maxLifetimeDays))) * 24 * 60 * 60 * 1000
     }
 
     /// The longest life time that a center honours, in days: ten years.
-    public static let longestLifetimeDays = 3650
+    public static let maxLifetimeDays = 3650
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CenterAnalysis
 internal import CenterStore
 internal import Correlation
 public import EpitopeModel
@@ -15,7 +16,7 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, Codable {
     /// How long evidence counts, in hours, at least 1.
     public var thresholdHours = 24
     /// The most points that one site (or host that reports straight) can bring.
-    public var mostPointsOfReporter = 100
+    public var maxPointsPerReporter = 100
     /// 1 to 3650.
     public var lifetimeDays = SignatureUpdate.defaultLifetimeDays
     /// How long packets and events are kept, in days, at least 1.
@@ -38,7 +39,7 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, Codable {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         thresholdPoints = try values.decodeIfPresent(Int.self, forKey: .thresholdPoints) ?? thresholdPoints
         thresholdHours = try values.decodeIfPresent(Int.self, forKey: .thresholdHours) ?? thresholdHours
-        mostPointsOfReporter = try values.decodeIfPresent(Int.self, forKey: .mostPointsOfReporter) ?? mostPointsOfReporter
+        maxPointsPerReporter = try values.decodeIfPresent(Int.self, forKey: .maxPointsPerReporter) ?? maxPointsPerReporter
         lifetimeDays = try values.decodeIfPresent(Int.self, forKey: .lifetimeDays) ?? lifetimeDays
         keepDays = try values.decodeIfPresent(Int.self, forKey: .keepDays) ?? keepDays
         acceptsHosts = try values.decodeIfPresent(Bool.self, forKey: .acceptsHosts) ?? acceptsHosts
@@ -47,18 +48,18 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, Codable {
         benignCaptures = try values.decodeIfPresent([String].self, forKey: .benignCaptures) ?? benignCaptures
         noiseShare = try values.decodeIfPresent(Double.self, forKey: .noiseShare) ?? noiseShare
         try ConfigurationFile.check(proving)
-        guard thresholdPoints >= 1, (1...8760).contains(thresholdHours), mostPointsOfReporter >= 1,
-            (1...SignatureUpdate.longestLifetimeDays).contains(lifetimeDays), (1...36500).contains(keepDays)
+        guard thresholdPoints >= 1, (1...8760).contains(thresholdHours), maxPointsPerReporter >= 1,
+            (1...SignatureUpdate.maxLifetimeDays).contains(lifetimeDays), (1...36500).contains(keepDays)
         else {
             throw EpitopeError(
                 .configurationInvalid, "a setting is out of its bounds",
-                remedy: "thresholdPoints, mostPointsOfReporter: from 1; thresholdHours: 1 to 8760; "
+                remedy: "thresholdPoints, maxPointsPerReporter: from 1; thresholdHours: 1 to 8760; "
                     + "lifetimeDays: 1 to 3650; keepDays: 1 to 36500")
         }
     }
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case thresholdPoints, thresholdHours, mostPointsOfReporter, lifetimeDays, keepDays, acceptsHosts
+        case thresholdPoints, thresholdHours, maxPointsPerReporter, lifetimeDays, keepDays, acceptsHosts
         case goodware, requireGoodware, benignCaptures, noiseShare
     }
 
@@ -79,7 +80,7 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, Codable {
         AnalysisPolicy(
             threshold: AttackThreshold(
                 points: thresholdPoints, windowMilliseconds: Int64(thresholdHours) * 60 * 60 * 1000,
-                mostPointsOfReporter: mostPointsOfReporter),
+                maxPointsPerReporter: maxPointsPerReporter),
             targets: [.feed], forwards: .never, lifetimeDays: lifetimeDays)
     }
 }

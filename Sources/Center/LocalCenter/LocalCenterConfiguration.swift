@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CenterAnalysis
 public import CenterStore
 public import Correlation
 public import EpitopeModel
@@ -32,7 +33,7 @@ public struct LocalCenterConfiguration: Hashable, Sendable, Codable {
     public var thresholdPoints = 100
     /// How long evidence counts, in hours, at least 1.
     public var thresholdHours = 24
-    public var mostPointsOfReporter = 100
+    public var maxPointsPerReporter = 100
     public var counter = AttackThreshold.Counter.cluster
     /// Each in a sliding 24 hours; 0: none goes out.
     public var updatesADay = 3
@@ -74,7 +75,7 @@ public struct LocalCenterConfiguration: Hashable, Sendable, Codable {
         try read(.first, &first)
         try read(.thresholdPoints, &thresholdPoints)
         try read(.thresholdHours, &thresholdHours)
-        try read(.mostPointsOfReporter, &mostPointsOfReporter)
+        try read(.maxPointsPerReporter, &maxPointsPerReporter)
         try read(.counter, &counter)
         try read(.updatesADay, &updatesADay)
         try read(.forwardsADay, &forwardsADay)
@@ -98,7 +99,7 @@ public struct LocalCenterConfiguration: Hashable, Sendable, Codable {
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case updates, updatesTo, forwarding, forwardBelowThreshold, first, thresholdPoints, thresholdHours
-        case mostPointsOfReporter, counter, updatesADay, forwardsADay, globalUpdatesADay, lifetimeDays
+        case maxPointsPerReporter, counter, updatesADay, forwardsADay, globalUpdatesADay, lifetimeDays
         case keepDays, globalCenterState, subscribing, suricata
         case goodware, requireGoodware, captures, benignCaptures, noiseShare
     }
@@ -106,9 +107,9 @@ public struct LocalCenterConfiguration: Hashable, Sendable, Codable {
     private func check() throws {
         let bounded: [(String, Int, ClosedRange<Int>)] = [
             ("thresholdPoints", thresholdPoints, 1...1_000_000), ("thresholdHours", thresholdHours, 1...8760),
-            ("mostPointsOfReporter", mostPointsOfReporter, 1...1_000_000), ("updatesADay", updatesADay, 0...1_000_000),
+            ("maxPointsPerReporter", maxPointsPerReporter, 1...1_000_000), ("updatesADay", updatesADay, 0...1_000_000),
             ("forwardsADay", forwardsADay, 0...1_000_000), ("globalUpdatesADay", globalUpdatesADay, 0...1_000_000),
-            ("lifetimeDays", lifetimeDays, 1...SignatureUpdate.longestLifetimeDays), ("keepDays", keepDays, 1...36500),
+            ("lifetimeDays", lifetimeDays, 1...SignatureUpdate.maxLifetimeDays), ("keepDays", keepDays, 1...36500),
         ]
         for (name, value, bounds) in bounded where !bounds.contains(value) {
             throw EpitopeError(
@@ -147,7 +148,7 @@ extension LocalCenterConfiguration {
         return AnalysisPolicy(
             threshold: AttackThreshold(
                 points: thresholdPoints, windowMilliseconds: Int64(thresholdHours) * 60 * 60 * 1000,
-                mostPointsOfReporter: mostPointsOfReporter, counter: counter),
+                maxPointsPerReporter: maxPointsPerReporter, counter: counter),
             targets: targets,
             forwards: !forwarding || !hasGlobalCenter ? .never : forwardBelowThreshold ? .all : .reached,
             lifetimeDays: lifetimeDays)

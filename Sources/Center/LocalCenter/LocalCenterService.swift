@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CenterAnalysis
 public import CenterServer
 public import CenterStore
 public import EpitopeModel
@@ -7,46 +8,48 @@ public import Logging
 public import ServiceLifecycle
 public import SignatureProving
 
-/// A site's local analysis center behind its HTTPS face: stores what hosts send, and takes every packet through the
-/// chain in the background: signature, cluster, evidence, threshold, update, delivery to the IDS, forwarding.
+/// A site's local analysis center: stores the packets that hosts send, and takes each through the chain in the
+/// background: cluster, weigh, prove, build the update, deliver it to the IDS, forward.
 ///
-/// Run it in a `ServiceGroup` beside the `CenterServer`. A restart at any point carries on: every step takes its work
-/// from the store and commits its result there.
+/// Run it in a `ServiceGroup` beside the `CenterServer`. It resumes after a restart at any point: every step takes its
+/// work from the store and commits its result there.
 public final class LocalCenterService: CenterRequestHandling, Service {
     public let configuration: LocalCenterConfiguration
     public let store: CenterStore
-    private let lanes: LocalCenterWorkers
+    private let workers: LocalCenterWorkers
+    private let receiver: ReportReceiver
 
     /// - Parameters:
-    ///   - provers: what signatures are proven with; `nil`: what the configuration names.
-    ///   - delivery: the IDS; `nil`: updates for it wait in the store.
+    ///   - provers: what signatures are proven with; `nil`: as the configuration says.
+    ///   - installer: the IDS; `nil`: updates for it wait in the store.
     ///   - link: the global center; `nil`: this site has none.
     public init(
-        configuration: LocalCenterConfiguration, store: CenterStore, provers: ProverSource? = nil, delivery: (any UpdateDelivery)?,
+        configuration: LocalCenterConfiguration, store: CenterStore, provers: ProverSource? = nil, installer: (any RuleInstalling)?,
         link: (any GlobalCenterLink)?, logger: Logger
     ) {
         self.configuration = configuration
         self.store = store
-        lanes = LocalCenterWorkers(
-            configuration: configuration, store: store, provers: provers ?? ProverSource(configuration.proving),
-            delivery: delivery, link: link, logger: logger)
+        workers = LocalCenterWorkers(
+            LocalCenterContext(
+                configuration: configuration, store: store, provers: provers ?? ProverSource(configuration.proving),
+                installer: installer, link: link, logger: logger))
+        receiver = ReportReceiver(store: store, analysisSignal: workers.analysis.signal)
     }
 
     public var accepts: Set<CenterEndpoint> { [.packets] }
 
     public func receive(_ packet: ExtractedPacket, from sender: Identity) async throws -> Receipt {
-        let receipt = try await store.receive(Report(sender: sender, body: .packet(packet)))
-        if !receipt.wasKnown { await lanes.analysis.bell.ring() }
-        return receipt
+        try await receiver.accept(Report(sender: sender, body: .packet(packet)))
     }
 
-    /// Has every lane look for work: after a change that did not come through this service.
+    /// Wakes every worker, after a change that did not come through this service.
     public func wake() async {
-        await lanes.wake()
+        await workers.wake()
     }
 
     /// Works until the task is cancelled or the service group shuts down.
     public func run() async throws {
-        await cancelWhenGracefulShutdown { await self.lanes.run() }
+        try await store.setQuotaLimits(configuration.quotaLimits)
+        await cancelWhenGracefulShutdown { await self.workers.run() }
     }
 }

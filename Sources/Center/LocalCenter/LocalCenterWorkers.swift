@@ -1,55 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CenterAnalysis
 internal import CenterStore
 internal import EpitopeModel
 internal import Logging
 internal import SignatureProving
 
-/// The background work of a local center, a lane each: analysis, the IDS, the global center, the subscription. They
-/// wait for each other only where the configuration orders them.
+/// What a local center works with.
+struct LocalCenterContext: Sendable {
+    var configuration: LocalCenterConfiguration
+    var store: CenterStore
+    var provers: ProverSource
+    /// `nil`: there is no IDS, and updates for it wait.
+    var installer: (any RuleInstalling)?
+    /// `nil`: this site has no global center.
+    var link: (any GlobalCenterLink)?
+    var logger: Logger
+}
+
+/// The background work of a local center, a worker each for analysis, the IDS, the global center and the
+/// subscription. They wait for each other only where the configuration orders them.
 struct LocalCenterWorkers: Sendable {
     let analysis: AnalysisWorker
     private let ids: DeliveryWorker?
     private let forwarding: ForwardingWorker?
     private let subscription: SubscriptionWorker?
-    private let idsBell: Bell
-    private let globalBell: Bell
+    private let idsSignal = Bell()
+    private let globalSignal = Bell()
 
-    init(
-        configuration: LocalCenterConfiguration, store: CenterStore, provers: ProverSource,
-        delivery: (any UpdateDelivery)?, link: (any GlobalCenterLink)?, logger: Logger
-    ) {
-        let (idsBell, globalBell) = (Bell(), Bell())
+    init(_ context: LocalCenterContext) {
+        let (configuration, store, link, logger) = (context.configuration, context.store, context.link, context.logger)
+        let (idsSignal, globalSignal) = (idsSignal, globalSignal)
         let onFailure: @Sendable (any Error) -> Void = { error in
-            logger.error("a step failed and is tried again: \(error)")
+            logger.error("a step failed and will be tried again: \(error)")
         }
-        let policy = configuration.policy(hasGlobalCenter: link != nil)
-        self.idsBell = idsBell
-        self.globalBell = globalBell
+        let analyst = ReportAnalyst(
+            store: store, policy: configuration.policy(hasGlobalCenter: link != nil), provers: context.provers)
         analysis = AnalysisWorker(
-            store: store, policy: policy, provers: provers, keepDays: configuration.keepDays,
+            analyst: analyst, keepDays: configuration.keepDays,
             onProgress: {
-                await idsBell.ring()
-                await globalBell.ring()
+                await idsSignal.ring()
+                await globalSignal.ring()
             },
             onFailure: onFailure)
-        ids = delivery.map { delivery in
-            DeliveryWorker(
-                store: store, delivery: delivery, limits: configuration.quotaLimits,
-                waitsFor: configuration.first == .forward && link != nil ? .forward : nil, bell: idsBell,
-                other: globalBell, onFailure: onFailure)
+        ids = context.installer.map { installer in
+            let schedule = TargetSchedule(
+                limits: configuration.quotaLimits, yieldingTo: configuration.first == .forward && link != nil ? .forward : nil,
+                signal: idsSignal, otherSignal: globalSignal)
+            return DeliveryWorker(store: store, installer: installer, schedule: schedule, onFailure: onFailure)
         }
         forwarding = link.map { link in
-            ForwardingWorker(
-                store: store, link: link, limits: configuration.quotaLimits,
-                waitsFor: configuration.first == .ids && delivery != nil ? .ids : nil, bell: globalBell,
-                other: idsBell, onFailure: onFailure)
+            let schedule = TargetSchedule(
+                limits: configuration.quotaLimits,
+                yieldingTo: configuration.first == .ids && context.installer != nil ? .ids : nil,
+                signal: globalSignal, otherSignal: idsSignal)
+            return ForwardingWorker(store: store, link: link, schedule: schedule, onFailure: onFailure)
         }
-        subscription =
-            configuration.updates && configuration.subscribing
-            ? link.map { SubscriptionWorker(store: store, link: $0, provers: provers, idsBell: idsBell, onFailure: onFailure) } : nil
+        guard configuration.updates, configuration.subscribing, let link else {
+            subscription = nil
+            return
+        }
+        subscription = SubscriptionWorker(
+            store: store, link: link, receiver: FeedReceiver(store: store, provers: context.provers), idsSignal: idsSignal,
+            onFailure: onFailure)
     }
 
+    /// Works until the task is cancelled.
     func run() async {
         await withTaskGroup { group in
             group.addTask { await analysis.run() }
@@ -60,13 +76,13 @@ struct LocalCenterWorkers: Sendable {
     }
 
     func wake() async {
-        await analysis.bell.ring()
-        await idsBell.ring()
-        await globalBell.ring()
+        await analysis.signal.ring()
+        await idsSignal.ring()
+        await globalSignal.ring()
     }
 }
 
-/// How long until a moment by the store's clock; a little more, so that it has come when it is looked at.
+/// How long until a time by the store's clock, and a millisecond more, so that it has come when the worker looks.
 func delay(until milliseconds: Int64?, by clock: CenterClock) -> Duration? {
     guard let milliseconds, milliseconds != .max else { return nil }
     return .milliseconds(max(1, milliseconds - clock.nowMilliseconds + 1))

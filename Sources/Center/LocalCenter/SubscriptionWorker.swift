@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import CenterAnalysis
 internal import CenterStore
 internal import EpitopeModel
-internal import SignatureProving
 internal import Signatures
 
-/// Waits at the global center for updates, and stores each with the cursor that it moves.
+/// Subscribes to the global center's updates by long polls, and passes them on to be proven and stored.
 struct SubscriptionWorker: Sendable {
-    /// Below the minute that a center holds an answer back at most.
+    /// Less than the 60 s that a center holds a long poll open.
     private static let waitSeconds = 55
-    /// What must lie between two empty answers: a center that doesn't wait must not be asked without end.
-    private static let leastInterval = Duration.seconds(1)
+    /// The minimum time between two polls without updates, in case a center answers at once.
+    private static let minInterval = Duration.seconds(1)
 
     let store: CenterStore
     let link: any GlobalCenterLink
-    let provers: ProverSource
-    let idsBell: Bell
+    let receiver: FeedReceiver
+    /// Wakes the delivery to the IDS.
+    let idsSignal: Bell
     let onFailure: @Sendable (any Error) -> Void
 
     func run() async {
@@ -27,10 +28,10 @@ struct SubscriptionWorker: Sendable {
                 let updates = try await link.updates(after: cursor, waitSeconds: Self.waitSeconds)
                 backoff.succeeded()
                 if updates.contains(where: { $0.sequence > cursor }) {
-                    try await store.keepReceived(updates, prover: provers.current().prover)
-                    await idsBell.ring()
+                    try await receiver.accept(updates)
+                    await idsSignal.ring()
                 } else {
-                    try? await Task.sleep(until: asked + Self.leastInterval)
+                    try? await Task.sleep(until: asked + Self.minInterval)
                 }
             } catch {
                 if Task.isCancelled { return }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CenterAnalysis
 import CenterStore
 import Correlation
 import EpitopeModel
@@ -27,16 +28,16 @@ struct AnalysisTests {
             provers: provers)
         for packet in packets {
             let sender = Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1")
-            _ = try await store.receive(Report(sender: sender, body: .packet(packet)))
+            _ = try await store.add(Report(sender: sender, body: .packet(packet)))
             while try await analyst.analyse() > 0 {}
         }
-        return try await store.status(limits: QuotaLimits(), events: 1000)
+        return try await store.status(events: 1000)
     }
 
     /// The one update that is ready to go live.
     private func readyUpdate() async throws -> SignatureUpdate? {
-        _ = try await store.takeQuota(for: .ids, limits: QuotaLimits(), after: nil)
-        return try await store.ruleSet().new.last?.active.update
+        _ = try await store.reserveQuota(for: .ids, limits: QuotaLimits(), yieldingTo: nil)
+        return try await store.ruleSet().pending.last?.rule.update
     }
 
     @Test func `the caller window holds to the byte`() async throws {
@@ -136,7 +137,7 @@ struct AnalysisTests {
             store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90),
             provers: Fixture.provers)
         #expect(try await analyst.analyse() == 1)
-        #expect(try await store.status(limits: QuotaLimits()).updates == ["unproven": 1, "proven": 1])
+        #expect(try await store.status().updates == ["unproven": 1, "proven": 1])
         #expect(try await readyUpdate()?.revision == 2)
         #expect(try await analyst.analyse() == 0)
     }
@@ -175,8 +176,8 @@ extension AnalysisTests {
     @Test func `variants of one attack are one cluster and get one signature`() async throws {
         var status = try await analyse((1...3).map { variant($0) })
         #expect(status.clusters == 1)
-        _ = try await store.takeQuota(for: .ids, limits: QuotaLimits(), after: nil)
-        let signatures = try await store.ruleSet().new.map(\.active.update.signature)
+        _ = try await store.reserveQuota(for: .ids, limits: QuotaLimits(), yieldingTo: nil)
+        let signatures = try await store.ruleSet().pending.map(\.rule.update.signature)
         // The first packet's window stood until the second was missed.
         #expect(signatures.count <= 3)
         // Variants that nobody has seen are matched by what stands: nothing more is made.

@@ -16,7 +16,7 @@ actor Journal {
 }
 
 /// An IDS that keeps what it was given.
-actor FakeIDS: UpdateDelivery {
+actor FakeIDS: RuleInstalling {
     enum Behaviour: Sendable {
         case confirms
         case isOutOfReach
@@ -40,16 +40,16 @@ actor FakeIDS: UpdateDelivery {
         self.behaviour = behaviour
     }
 
-    func deliver(_ updates: [RuleAssignment]) async throws(EpitopeError) -> DeliveryConfirmation {
-        deliveries.append(updates)
+    func install(_ rules: [RuleAssignment]) async throws(EpitopeError) -> InstallationResult {
+        deliveries.append(rules)
         await journal.add("ids")
         let error = EpitopeError(.init("fake-ids"), "the IDS said no", remedy: "none")
         switch behaviour {
-        case .confirms: return DeliveryConfirmation(detail: "\(updates.count) rules live")
+        case .confirms: return InstallationResult(detail: "\(rules.count) rules live")
         case .isOutOfReach: throw error
         case .refuses(let signatures):
-            let bad = updates.filter { signatures.contains($0.update.signature.id) }
-            return DeliveryConfirmation(
+            let bad = rules.filter { signatures.contains($0.update.signature.id) }
+            return InstallationResult(
                 refused: Dictionary(uniqueKeysWithValues: bad.map { ($0.sid, error) }), detail: "some rules live")
         case .hangs:
             try? await Task.sleep(for: .seconds(3600))

@@ -69,7 +69,7 @@ struct GlobalCenterTests {
                 _ = try await center.receive(forward(attack: 1, number: number), from: site("a"))
             }
             try await eventually("all are analysed") {
-                try await store.status(limits: QuotaLimits()).reports == ["analysed": 3]
+                try await store.status().reports == ["analysed": 3]
             }
             #expect(try await store.published(after: 0).isEmpty)
             _ = try await center.receive(forward(attack: 1, number: 9), from: site("b"))

@@ -187,7 +187,7 @@ struct LocalCenterTests {
         try await withCenter({ $0.first = first }) { center in
             try await center.receive(Fixture.packet(attack: 1))
             try await eventually("both were tried") { await Set(journal.entries) == ["ids", "forward"] }
-            #expect(try await !center.store.markTried(.ids), "nothing untried is left to wake anybody for")
+            #expect(try await !center.store.markAttempted(.ids), "nothing untried is left to wake anybody for")
             await ids.become(.confirms)
             await global.become(.receives)
             try await center.awaitDeliveries(["ids delivered": 1])

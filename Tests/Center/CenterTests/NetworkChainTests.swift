@@ -64,7 +64,7 @@ struct NetworkChainTests {
         var configuration = LocalCenterConfiguration()
         configuration.requireGoodware = false
         return LocalCenterService(
-            configuration: configuration, store: store, delivery: ids, link: link, logger: Self.quiet)
+            configuration: configuration, store: store, installer: ids, link: link, logger: Self.quiet)
     }
 
     @Test func `the whole chain over the network`() async throws {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CenterAnalysis
 import CenterStore
 import Correlation
 import EpitopeModel
@@ -53,14 +54,14 @@ struct RestartTests {
 
     @Test func `after the packet was stored`() async throws {
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
-        _ = try await store.receive(Report(sender: Fixture.host, body: .packet(Samples.packet())))
+        _ = try await store.add(Report(sender: Fixture.host, body: .packet(Samples.packet())))
         try copyStore()
         try await expectCompletion()
     }
 
     @Test func `after the update was made`() async throws {
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
-        _ = try await store.receive(Report(sender: Fixture.host, body: .packet(Samples.packet())))
+        _ = try await store.add(Report(sender: Fixture.host, body: .packet(Samples.packet())))
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
         #expect(try await ReportAnalyst(store: store, policy: policy, provers: Fixture.provers).analyse() == 1)
         try copyStore()
@@ -71,7 +72,7 @@ struct RestartTests {
     @Test func `between the threshold and the proof`() async throws {
         let path = folder.path + "/center.sqlite"
         let store = try CenterStore(path: path, clock: clock.clock)
-        _ = try await store.receive(Report(sender: Fixture.host, body: .packet(Samples.packet())))
+        _ = try await store.add(Report(sender: Fixture.host, body: .packet(Samples.packet())))
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
         #expect(try await ReportAnalyst(store: store, policy: policy, provers: Fixture.provers).analyse() == 1)
         try await DatabaseQueue(path: path).write { db in
@@ -83,11 +84,11 @@ struct RestartTests {
 
     @Test func `after the quota was taken`() async throws {
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
-        _ = try await store.receive(Report(sender: Fixture.host, body: .packet(Samples.packet())))
+        _ = try await store.add(Report(sender: Fixture.host, body: .packet(Samples.packet())))
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
         #expect(try await ReportAnalyst(store: store, policy: policy, provers: Fixture.provers).analyse() == 1)
-        #expect(try await store.takeQuota(for: .ids, limits: QuotaLimits(), after: nil) == nil)
-        #expect(try await store.takeForwardQuota(limits: QuotaLimits(), after: nil) == nil)
+        #expect(try await store.reserveQuota(for: .ids, limits: QuotaLimits(), yieldingTo: nil) == nil)
+        #expect(try await store.reserveForwardQuota(limits: QuotaLimits(), yieldingTo: nil) == nil)
         try copyStore()
         try await expectCompletion()
     }

@@ -23,7 +23,7 @@ struct RunningCenter: Sendable {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let service = LocalCenterService(
-            configuration: configuration, store: store, delivery: ids, link: global, logger: logger)
+            configuration: configuration, store: store, installer: ids, link: global, logger: logger)
         self.store = store
         self.service = service
         task = Task { try await service.run() }
@@ -42,7 +42,7 @@ struct RunningCenter: Sendable {
     }
 
     func status() async throws -> StatusReport {
-        try await store.status(limits: service.configuration.quotaLimits, events: 1000)
+        try await store.status(events: 1000)
     }
 
     /// Waits until the counts of deliveries (`ids delivered`) are these.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CenterAnalysis
 import Correlation
 import EpitopeModel
 import Foundation
@@ -29,18 +30,18 @@ struct StoreTests {
     @Test func `a packet is stored once however often it is sent`() async throws {
         let clock = TestClock()
         let store = try CenterStore(path: path, clock: clock.clock)
-        let first = try await store.receive(report(Samples.packet()))
+        let first = try await store.add(report(Samples.packet()))
         clock.advance(milliseconds: 5)
-        let second = try await store.receive(report(Samples.packet()))
+        let second = try await store.add(report(Samples.packet()))
         #expect(!first.wasKnown)
         #expect(second == Receipt(id: first.id, storedMilliseconds: first.storedMilliseconds, wasKnown: true))
-        #expect(try await store.status(limits: QuotaLimits()).reports == ["stored": 1])
+        #expect(try await store.status().reports == ["stored": 1])
     }
 
     @Test func `what was acknowledged is there after a reopening`() async throws {
         do {
             let store = try CenterStore(path: path)
-            _ = try await store.receive(report(Samples.packet()))
+            _ = try await store.add(report(Samples.packet()))
             try store.pool.close()
         }
         let again = try await CenterStore(path: path).receive(report(Samples.packet()))
@@ -51,19 +52,19 @@ struct StoreTests {
         let store = try CenterStore(path: path)
         let receipts = try await withThrowingTaskGroup(of: Receipt.self) { group in
             for number in 0..<600 {
-                group.addTask { try await store.receive(report(Fixture.packet(attack: 1, number: number))) }
+                group.addTask { try await store.add(report(Fixture.packet(attack: 1, number: number))) }
             }
             return try await group.reduce(into: []) { $0.append($1) }
         }
         #expect(Set(receipts.map(\.id)).count == 600)
-        #expect(try await store.status(limits: QuotaLimits()).reports == ["stored": 600])
+        #expect(try await store.status().reports == ["stored": 600])
     }
 
     @Test func `commits are synced and the files are the owners alone`() async throws {
         let store = try CenterStore(path: path)
         let full = 2
         #expect(try await store.pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") } == full)
-        _ = try await store.receive(report(Samples.packet()))
+        _ = try await store.add(report(Samples.packet()))
         for name in [path, path + "-wal", path + "-shm"] {
             let attributes = try FileManager.default.attributesOfItem(atPath: name)
             #expect((attributes[.posixPermissions] as? Int ?? 0) & 0o777 == 0o600, "\(name)")
@@ -71,14 +72,14 @@ struct StoreTests {
     }
 
     @Test func `a full disk is said and loses nothing acknowledged`() async throws {
-        let store = try CenterStore(path: path, largestBytes: 300_000)
+        let store = try CenterStore(path: path, maxBytes: 300_000)
         var acknowledged: [ExtractedPacket] = []
         var refusal: EpitopeError?
         for number in 0..<200 where refusal == nil {
             var packet = Fixture.packet(attack: 2, number: number)
             packet.content = .code(ExtractedCode(base: 0x1000, bytes: [UInt8](repeating: 7, count: 8192), isWholeRegion: true))
             do {
-                _ = try await store.receive(report(packet))
+                _ = try await store.add(report(packet))
                 acknowledged.append(packet)
             } catch {
                 refusal = error
@@ -86,7 +87,7 @@ struct StoreTests {
         }
         #expect(refusal?.code == EpitopeError.Code("disk-full"))
         #expect(!acknowledged.isEmpty)
-        for packet in acknowledged { #expect(try await store.receive(report(packet)).wasKnown) }
+        for packet in acknowledged { #expect(try await store.add(report(packet)).wasKnown) }
     }
 
     @Test func `a damaged file is refused`() async throws {
@@ -99,7 +100,7 @@ struct StoreTests {
     @Test func `a file that was overwritten is refused`() async throws {
         do {
             let store = try CenterStore(path: path)
-            for number in 0..<50 { _ = try await store.receive(report(Fixture.packet(attack: 1, number: number))) }
+            for number in 0..<50 { _ = try await store.add(report(Fixture.packet(attack: 1, number: number))) }
             _ = try await store.pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
             try store.pool.close()
         }
@@ -116,7 +117,7 @@ struct StoreTests {
 
     @Test func `beyond what may wait senders are told to come back`() async throws {
         let store = try CenterStore(path: path)
-        let full = GroupCommit(pool: store.pool, path: path, clock: store.clock, mostWaiting: 0)
+        let full = GroupCommit(pool: store.pool, path: path, clock: store.clock, maxWaiting: 0)
         let error = await #expect(throws: EpitopeError.self) {
             try await full.store(GroupCommit.Row(id: "1", kind: "packet", sender: Fixture.host))
         }
@@ -125,17 +126,17 @@ struct StoreTests {
 
     @Test func `without a rule number an update is kept with the reason`() async throws {
         let store = try CenterStore(path: path, clock: TestClock().clock)
-        try await store.write { db in
-            try db.execute(sql: "INSERT INTO sids (signature_id, sid) VALUES ('x', 3999999)")
+        try await store.transaction { transaction in
+            try transaction.db.execute(sql: "INSERT INTO sids (signature_id, sid) VALUES ('x', 3999999)")
         }
         let analyst = ReportAnalyst(
             store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90),
             provers: Fixture.provers)
-        _ = try await store.receive(report(Fixture.packet(attack: 1)))
+        _ = try await store.add(report(Fixture.packet(attack: 1)))
         #expect(try await analyst.analyse() == 1)
-        try await store.keepReceived(
-            [FeedEntry(sequence: 1, update: Fixture.update(attack: 2))], prover: Fixture.provers.current().prover)
-        let status = try await store.status(limits: QuotaLimits())
+        try await FeedReceiver(store: store, provers: Fixture.provers).accept(
+            [FeedEntry(sequence: 1, update: Fixture.update(attack: 2))])
+        let status = try await store.status()
         #expect(status.updates == ["unproven": 2])
         #expect(status.latestUpdates.allSatisfy { $0.reason?.contains("[sids-exhausted]") == true })
     }
@@ -147,6 +148,7 @@ struct StoreTests {
 
     @Test func `a report that speaks for somebody else is refused`() async throws {
         let store = try CenterStore(path: path)
+        let receiver = ReportReceiver(store: store, analysisSignal: Bell())
         let packet = Samples.packet(hostID: "host-2")
         let reports = [
             Report(sender: Fixture.host, body: .packet(packet)),
@@ -160,39 +162,40 @@ struct StoreTests {
             Report(sender: Fixture.host, body: .update(Fixture.update(attack: 1))),
         ]
         for report in reports {
-            let error = await #expect(throws: EpitopeError.self) { try await store.receive(report) }
+            let error = await #expect(throws: EpitopeError.self) { try await receiver.accept(report) }
             #expect(error?.code == .identityMismatch)
         }
     }
 
     @Test func `what nothing can be made of is refused`() async throws {
         let store = try CenterStore(path: path)
+        let receiver = ReportReceiver(store: store, analysisSignal: Bell())
         var outside = Samples.packet()
         outside.callersAddress = 0x9999
-        let first = await #expect(throws: EpitopeError.self) { try await store.receive(report(outside)) }
+        let first = await #expect(throws: EpitopeError.self) { try await receiver.accept(report(outside)) }
         #expect(first?.code == EpitopeError.Code("caller-outside-code"))
         var long = Samples.packet()
         long.content = .signature(Array(0..<33))
-        let second = await #expect(throws: EpitopeError.self) { try await store.receive(report(long)) }
+        let second = await #expect(throws: EpitopeError.self) { try await receiver.accept(report(long)) }
         #expect(second?.code == .signatureMalformed)
-        #expect(try await store.status(limits: QuotaLimits()).reports.isEmpty)
+        #expect(try await store.status().reports.isEmpty)
     }
 
     @Test func `packets are kept for their days and no longer`() async throws {
         let clock = TestClock()
         let store = try CenterStore(path: path, clock: clock.clock)
-        _ = try await store.receive(report(Fixture.packet(attack: 1)))
+        _ = try await store.add(report(Fixture.packet(attack: 1)))
         let analyst = ReportAnalyst(
             store: store, policy: AnalysisPolicy(threshold: .init(), targets: [], forwards: .never, lifetimeDays: 90),
             provers: Fixture.provers)
         #expect(try await analyst.analyse() == 1)
         clock.advance(milliseconds: 29 * TestClock.day)
-        _ = try await store.receive(report(Fixture.packet(attack: 2)))
+        _ = try await store.add(report(Fixture.packet(attack: 2)))
         #expect(try await store.prune(olderThanDays: 30) == 0)
         clock.advance(milliseconds: 2 * TestClock.day)
         #expect(try await store.prune(olderThanDays: 30) == 1)
         clock.advance(milliseconds: 400 * TestClock.day)
         #expect(try await store.prune(olderThanDays: 30) == 0, "what was not analysed yet is never removed")
-        #expect(try await store.status(limits: QuotaLimits()).clusters == 0)
+        #expect(try await store.status().clusters == 0)
     }
 }

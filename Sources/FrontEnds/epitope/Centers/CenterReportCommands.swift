@@ -18,7 +18,7 @@ struct CenterStatusCommand<Kind: CenterKind>: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let status = try await stateOptions.openStore().status(limits: QuotaLimits())
+        let status = try await stateOptions.openStore().status()
         guard !json else { return Console.say(try Console.json(status)) }
         Console.say(
             Console.table([

@@ -39,7 +39,7 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
         let delivery = delivery(configuration)
         let link = try link(configuration)
         let service = LocalCenterService(
-            configuration: configuration, store: store, provers: provers, delivery: delivery, link: link, logger: logger)
+            configuration: configuration, store: store, provers: provers, installer: delivery, link: link, logger: logger)
         let preparation = Task {
             do {
                 try await delivery?.prepare()

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import CenterStore
+public import Correlation
+
+/// Which packets a local center forwards.
+public enum ForwardRule: String, Hashable, Sendable, Codable, CaseIterable {
+    case never
+    /// Packets of clusters that reached the threshold.
+    case reached
+    /// Every packet that brings evidence of its own, also below the threshold: the global center can correlate what
+    /// several sites see, though none of them has enough evidence alone.
+    case all
+}
+
+/// What a center does with reports.
+public struct AnalysisPolicy: Hashable, Sendable {
+    public var threshold: AttackThreshold
+    /// Where updates go; empty: none are made.
+    public var targets: Set<DeliveryTarget>
+    public var forwards: ForwardRule
+    /// The lifetime of updates in days, at least 1.
+    public var lifetimeDays: Int
+
+    public init(threshold: AttackThreshold, targets: Set<DeliveryTarget>, forwards: ForwardRule, lifetimeDays: Int) {
+        self.threshold = threshold
+        self.targets = targets
+        self.forwards = forwards
+        self.lifetimeDays = lifetimeDays
+    }
+}

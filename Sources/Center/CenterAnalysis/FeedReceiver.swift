@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import CenterStore
+internal import Correlation
+public import EpitopeModel
+public import SignatureProving
+public import Signatures
+
+/// Takes in the updates of the global center: proves each again, and schedules its delivery to the IDS.
+public struct FeedReceiver: Sendable {
+    private let store: CenterStore
+    private let provers: ProverSource
+
+    public init(store: CenterStore, provers: ProverSource) {
+        self.store = store
+        self.provers = provers
+    }
+
+    /// Stores updates, and moves the cursor past them in the same transaction, so that none is lost or taken twice.
+    ///
+    /// Each is proven with this site's own goodware and captures, as far as that is possible without its packets.
+    ///
+    /// - Throws: `disk-full`, `store-failed`, `store-unusable`.
+    public func accept(_ entries: [FeedEntry]) async throws(EpitopeError) {
+        // Outside of the transaction: it may read captures of benign traffic.
+        let prover = provers.current().prover
+        let proofs = entries.map { Self.proof(of: $0.update, prover: prover) }
+        try await store.transaction { transaction in
+            var cursor = try transaction.subscriptionCursor()
+            for (entry, proof) in zip(entries, proofs) where entry.sequence > cursor {
+                cursor = entry.sequence
+                try Self.schedule(entry, proof: proof, in: transaction)
+            }
+            try transaction.setSubscriptionCursor(cursor)
+        }
+    }
+
+    private static func proof(of update: SignatureUpdate, prover: SignatureProver) -> Proof {
+        let isProvenThere = update.proof.passed
+        var proof = prover.proof(of: update.signature)
+        proof.checks.append(
+            Proof.Check(
+                name: "proven-by-global-center", passed: isProvenThere,
+                detail: isProvenThere ? "its proof passed there" : "its proof did not pass there"))
+        return proof
+    }
+
+    private static func schedule(_ entry: FeedEntry, proof: Proof, in transaction: StoreTransaction) throws {
+        let update = entry.bounded(proof: proof, nowMilliseconds: transaction.nowMilliseconds)
+        let id = update.signature.id
+        let name = "sequence \(entry.sequence), revision \(update.revision)"
+        try transaction.record(.received, id, name)
+        let decision = FeedDecision(
+            on: update, withdrawal: try transaction.withdrawalReason(of: id), atIDS: try transaction.updatesAtIDS(of: id).map(\.update),
+            nowMilliseconds: transaction.nowMilliseconds)
+        guard case .deliver = decision else { return try store(update, decision, name: name, in: transaction) }
+        if let refusal = try transaction.assignSID(to: id) {
+            return try store(update, .unproven(refusal), name: name, in: transaction)
+        }
+        let row = try transaction.add(update, of: nil, state: .proven, reason: nil)
+        try transaction.record(.proven, id, proof.summary)
+        try transaction.supersede(id, before: row)
+        try transaction.addDelivery(of: row, to: .ids)
+    }
+
+    /// Stores an update that is not delivered, with the reason.
+    private static func store(
+        _ update: SignatureUpdate, _ decision: FeedDecision, name: String, in transaction: StoreTransaction
+    ) throws {
+        let (state, step, reason): (UpdateState, CenterEvent.Step, String) =
+            switch decision {
+            case .deliver: (.proven, .proven, name)
+            case .unproven(let reason): (.unproven, .unproven, reason)
+            case .expired: (.expired, .expired, CenterStore.expiryReason)
+            case .withdrawn(let reason): (.withdrawn, .withdrawn, reason)
+            case .covered(let revision): (.covered, .covered, "revision \(revision) of the signature is in force here")
+            }
+        _ = try transaction.add(update, of: nil, state: state, reason: reason)
+        try transaction.record(step, update.signature.id, reason)
+    }
+}
+
+extension FeedEntry {
+    /// The update as this site stores it: with its own proof, and within bounds that the sender can't stretch.
+    fileprivate func bounded(proof: Proof, nowMilliseconds: Int64) -> SignatureUpdate {
+        var update = update
+        update.origin = .global(sequence: sequence)
+        // A creation time in the future would extend the lifetime.
+        update.createdMilliseconds = min(update.createdMilliseconds, nowMilliseconds)
+        update.lifetimeDays = max(1, min(update.lifetimeDays, SignatureUpdate.maxLifetimeDays))
+        update.revision = max(1, min(update.revision, Int(Int32.max)))
+        update.proof = proof
+        return update
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CenterStore
+internal import Correlation
+internal import EpitopeModel
+internal import SignatureMaking
+internal import SignatureProving
+internal import Signatures
+
+/// A cluster whose signatures are to be made and proven, with its packets.
+struct VerificationTask: Sendable {
+    var cluster: Cluster
+    /// Oldest first; empty if only a site's update came.
+    var samples: [Sample]
+    /// All packets that the cluster held when this was read, also beyond ``samples``.
+    var packets: Int
+}
+
+/// A task with its outcome.
+struct CompletedVerification: Sendable {
+    var task: VerificationTask
+    var outcome: ProvingOutcome
+}
+
+/// The requested proofs, as the store has them.
+struct ProofQueue: Sendable {
+    /// The number of a cluster's packets that its signatures are made of, the newest.
+    private static let maxSamples = 256
+
+    let store: CenterStore
+    let policy: AnalysisPolicy
+    let samples: SampleCache
+
+    /// The clusters whose proof is requested, oldest first.
+    ///
+    /// - Parameter requeuedFor: names the material that signatures are proven with now, if it changed: proofs that
+    ///   found no signature with other material are requested again.
+    func pending(limit: Int, requeuedFor material: String?) async throws(EpitopeError) -> [Int64] {
+        if let material { try await store.transaction { try $0.requeueUnproven(material: material) } }
+        return try await store.snapshot { try $0.pendingProofs(limit: limit) }
+    }
+
+    /// - Returns: `nil` when the cluster was pruned.
+    func task(for id: Int64) async throws(EpitopeError) -> VerificationTask? {
+        let samples = samples
+        return try await store.snapshot { transaction in
+            guard let cluster = try transaction.cluster(id) else { return nil }
+            return VerificationTask(
+                cluster: cluster, samples: try samples.newest(Self.maxSamples, of: id, in: transaction).reversed(),
+                packets: try transaction.countPackets(of: id))
+        }
+    }
+
+    /// Stores outcomes with their updates in one transaction, and marks the proofs as made.
+    func complete(_ completed: [CompletedVerification], material: String) async throws(EpitopeError) {
+        let (policy, samples) = (policy, samples)
+        try await store.transaction { transaction in
+            for item in completed {
+                // Read again: the context may have widened since.
+                guard let cluster = try transaction.cluster(item.task.cluster.id) else { continue }
+                try DeliveryScheduler(transaction: transaction, policy: policy).schedule(item.outcome, of: cluster)
+                try transaction.completeProof(
+                    of: cluster.id, packets: item.task.packets, material: material,
+                    isDueAgain: try Self.missesNewer(than: item.task, samples: samples, in: transaction))
+            }
+        }
+    }
+
+    /// Whether no signature in force matches a packet that came in while the proof was made.
+    private static func missesNewer(
+        than task: VerificationTask, samples: SampleCache, in transaction: StoreTransaction
+    ) throws -> Bool {
+        let more = try transaction.countPackets(of: task.cluster.id) - task.packets
+        guard more > 0 else { return false }
+        let standing = try transaction.latestUpdates(of: task.cluster).filter { $0.state == .proven }
+        guard !standing.isEmpty else { return false }
+        return try samples.newest(min(more, maxSamples), of: task.cluster.id, in: transaction).contains { sample in
+            !standing.contains { $0.update.signature.matches(sample.code.bytes) }
+        }
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CenterStore
+internal import Correlation
+internal import EpitopeModel
+internal import SignatureMaking
+internal import Signatures
+
+/// One transaction's work on reports, each in the steps: assess, cluster, weigh, schedule. Where the threshold is
+/// reached it requests a proof. The proof itself, which may read captures, is made outside of any transaction.
+struct ReportAnalysis {
+    let transaction: StoreTransaction
+    let policy: AnalysisPolicy
+    /// The clusters known before this transaction.
+    let known: ClusterIndex
+    let samples: SampleCache
+    /// The clusters that this transaction added.
+    private(set) var added: [Cluster] = []
+    private var addedIndex = ClusterIndex()
+
+    init(transaction: StoreTransaction, policy: AnalysisPolicy, known: ClusterIndex, samples: SampleCache) {
+        self.transaction = transaction
+        self.policy = policy
+        self.known = known
+        self.samples = samples
+    }
+
+    mutating func analyse(_ report: StoredReport) throws {
+        guard let assessment = try assess(report) else { return }
+        let cluster = try assignCluster(to: assessment, of: report)
+        let decision = try weigh(assessment, of: report, in: cluster)
+        if decision.isReached {
+            let proofs = ProofScheduler(transaction: transaction, policy: policy)
+            for reached in try clustersReached(with: cluster) {
+                try proofs.schedule(for: reached, newest: reached.id == cluster.id ? assessment.code : nil)
+            }
+        }
+        try ForwardScheduler(transaction: transaction, policy: policy)
+            .schedule(for: cluster.id, isThresholdReached: decision.isReached)
+    }
+
+    /// - Returns: `nil` when the report can't be analysed: it is marked, and those behind it go on.
+    private func assess(_ report: StoredReport) throws -> ReportAssessment? {
+        let assessment: ReportAssessment
+        do {
+            assessment = try ReportAssessment(report)
+        } catch {
+            try transaction.markUnusable(report, reason: error.description)
+            try transaction.record(.unusable, report.id, error.description)
+            return nil
+        }
+        try transaction.record(.signed, report.id, "\(assessment.signature.id), \(assessment.signatureSource)")
+        if let sample = assessment.sample { samples.add(sample, of: report.sequence) }
+        return assessment
+    }
+}
+
+// MARK: Clustering
+
+extension ReportAnalysis {
+    private mutating func assignCluster(to assessment: ReportAssessment, of report: StoredReport) throws -> Cluster {
+        let cluster = try existingCluster(for: assessment) ?? addCluster(of: assessment.signature)
+        try transaction.record(.clustered, report.id, "cluster \(cluster.id) of signature \(cluster.signature.id)")
+        try transaction.markAnalysed(report, in: cluster.id, kinds: Set(assessment.evidence.map(\.kind)))
+        return cluster
+    }
+
+    /// The cluster that the report belongs to by its caller window, by a signature that matches its code, or as a
+    /// variant by its code. Its context is widened by the report's.
+    private func existingCluster(for assessment: ReportAssessment) throws -> Cluster? {
+        let (signature, code) = (assessment.signature, assessment.code ?? [])
+        guard
+            let id = try known.cluster(for: signature, sample: code) ?? addedIndex.cluster(for: signature, sample: code)
+                ?? clusterOfVariant(assessment),
+            var cluster = try transaction.cluster(id)
+        else { return nil }
+        let merged = cluster.signature.context.merged(with: signature.context)
+        if merged != cluster.signature.context {
+            cluster.signature.context = merged
+            try transaction.update(cluster)
+        }
+        return cluster
+    }
+
+    private func clusterOfVariant(_ assessment: ReportAssessment) throws -> Int64? {
+        guard let sample = assessment.sample else { return nil }
+        let (context, limit) = (assessment.signature.context, CodeSimilarity.maxClusters)
+        let newest = addedIndex.newest(of: context, limit: limit) + known.newest(of: context, limit: limit)
+        return try newest.prefix(limit).first { cluster in
+            try samples.newest(1, of: cluster, in: transaction).contains { CodeSimilarity.isVariant(sample, of: $0) }
+        }
+    }
+
+    private mutating func addCluster(of signature: Signature) throws -> Cluster {
+        let cluster = try transaction.addCluster(of: signature)
+        addedIndex.add(cluster: cluster.id, signature: cluster.signature)
+        added.append(cluster)
+        return cluster
+    }
+}
+
+// MARK: Weighing
+
+extension ReportAnalysis {
+    private func weigh(
+        _ assessment: ReportAssessment, of report: StoredReport, in cluster: Cluster
+    ) throws -> ThresholdDecision {
+        try transaction.add(assessment.evidence, to: cluster.id)
+        let (threshold, now) = (policy.threshold, transaction.nowMilliseconds)
+        let evidence = try transaction.evidence(
+            of: threshold.counter == .site ? nil : cluster.id, after: threshold.windowStart(nowMilliseconds: now))
+        let decision = threshold.decide(evidence, nowMilliseconds: now)
+        try transaction.record(
+            .weighed, report.id,
+            "\(decision.points) of \(threshold.points) points" + (decision.isReached ? ", threshold reached" : ""))
+        return decision
+    }
+
+    /// The clusters that an update is due for. When the site's one counter is reached, that is every cluster that
+    /// brought evidence to it.
+    private func clustersReached(with cluster: Cluster) throws -> [Cluster] {
+        guard policy.threshold.counter == .site else { return [cluster] }
+        let start = policy.threshold.windowStart(nowMilliseconds: transaction.nowMilliseconds)
+        return try transaction.clustersWithEvidence(after: start)
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import CenterStore
+internal import Correlation
+import EpitopeModel
+public import SignatureProving
+internal import Signatures
+
+/// Takes stored reports to proven updates; the same for the local and the global center.
+///
+/// One transaction takes a group of reports through clustering and weighing, and requests proofs for the clusters
+/// that reached the threshold. The proofs are made outside of any transaction, since that may read captures and scan
+/// goodware, and their outcomes are stored in one more transaction. A center that is killed in between finds the
+/// request, and proves again.
+public actor ReportAnalyst {
+    /// Reports per transaction, and proofs per round.
+    private static let maxGroupSize = 128
+    /// How long a proof that was made waits for others to share its transaction.
+    private static let maxHold = Duration.milliseconds(20)
+
+    public nonisolated let store: CenterStore
+    private let policy: AnalysisPolicy
+    private let provers: ProverSource
+    private let samples = SampleCache()
+    private let proofs: ProofQueue
+    private var index: ClusterIndex?
+    /// Names what the clusters without a proven signature were last tried with.
+    private var material: String?
+
+    public init(store: CenterStore, policy: AnalysisPolicy, provers: ProverSource) {
+        self.store = store
+        self.policy = policy
+        self.provers = provers
+        proofs = ProofQueue(store: store, policy: policy, samples: samples)
+    }
+
+    /// Analyses waiting reports in the order in which they came in, then makes the requested proofs.
+    ///
+    /// - Returns: how many reports, or if there were none, proofs; 0 when nothing is left to do.
+    public func analyse() async throws -> Int {
+        let reports = try await analyseReports()
+        let proofs = try await proveClusters()
+        return max(reports, proofs)
+    }
+
+    /// Drops the clusters in memory, after the store has pruned some.
+    public func reload() {
+        index = nil
+    }
+}
+
+extension ReportAnalyst {
+    private func analyseReports() async throws -> Int {
+        let (known, policy, samples) = (try await loadedIndex(), policy, samples)
+        let (count, added) = try await store.transaction { transaction in
+            let reports = try transaction.waitingReports(limit: Self.maxGroupSize)
+            var analysis = ReportAnalysis(transaction: transaction, policy: policy, known: known, samples: samples)
+            for report in reports { try analysis.analyse(report) }
+            return (reports.count, analysis.added)
+        }
+        for cluster in added { index?.add(cluster: cluster.id, signature: cluster.signature) }
+        return count
+    }
+
+    private func loadedIndex() async throws -> ClusterIndex {
+        if let index { return index }
+        var loaded = ClusterIndex()
+        for cluster in try await store.snapshot({ try $0.clusterSignatures() }) {
+            loaded.add(cluster: cluster.id, signature: cluster.signature)
+        }
+        index = loaded
+        return loaded
+    }
+}
+
+extension ReportAnalyst {
+    private func proveClusters() async throws -> Int {
+        let (prover, material) = provers.current()
+        let pending = try await proofs.pending(limit: Self.maxGroupSize, requeuedFor: self.material == material ? nil : material)
+        self.material = material
+        var completed: [CompletedVerification] = []
+        var since = ContinuousClock.now
+        for cluster in pending {
+            try Task.checkCancellation()
+            guard let task = try await proofs.task(for: cluster) else { continue }
+            completed.append(CompletedVerification(task: task, outcome: prover.prove(task.samples, given: task.cluster.signature)))
+            // Quick ones share a transaction; none waits for a slow one.
+            guard ContinuousClock.now - since > Self.maxHold else { continue }
+            try await complete(completed, material: material)
+            (completed, since) = ([], .now)
+        }
+        if !completed.isEmpty { try await complete(completed, material: material) }
+        return pending.count
+    }
+
+    /// Stores the proofs, and adds the proven signatures to the index so that matching packets join their cluster.
+    private func complete(_ completed: [CompletedVerification], material: String) async throws {
+        try await proofs.complete(completed, material: material)
+        for item in completed {
+            for proven in item.outcome.proven { index?.add(cluster: item.task.cluster.id, signature: proven.signature) }
+        }
+    }
+}

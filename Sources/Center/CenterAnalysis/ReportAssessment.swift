@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CenterStore
+internal import Correlation
+internal import EpitopeModel
+internal import SignatureMaking
+internal import SignatureProving
+internal import Signatures
+
+/// What a report says by itself: the signature that its cluster is looked up by, and its evidence.
+struct ReportAssessment {
+    var signature: Signature
+    /// Where the signature comes from, for a person.
+    var signatureSource: String
+    /// The packet as signatures are made of it; `nil` for a site's update.
+    var sample: Sample?
+    var evidence: [WeighedEvidence]
+
+    /// The packet's code, or its caller window if only that was sent; `nil` for a site's update.
+    var code: [UInt8]? { sample?.code.bytes }
+
+    /// - Throws: what decoding the report threw, or `caller-outside-code`.
+    init(_ report: StoredReport) throws(EpitopeError) {
+        switch try report.content.get() {
+        case .signature(let given):
+            signature = given
+            signatureSource = "of the site's update"
+            evidence = [
+                WeighedEvidence(
+                    reporter: report.reporter, kind: WeighedEvidence.siteUpdate, points: WeighedEvidence.siteUpdatePoints,
+                    timeMilliseconds: report.receivedMilliseconds)
+            ]
+        case .packet(let packet, let given):
+            let sample = Sample(packet)
+            (signature, signatureSource) = try Self.signature(of: packet, sample: sample, given: given)
+            evidence = packet.evidence.map {
+                WeighedEvidence(reporter: report.reporter, evidence: $0, timeMilliseconds: report.receivedMilliseconds)
+            }
+            self.sample = sample
+        }
+    }
+
+    /// A forwarding site's signature is taken when it holds for the packet that came with it; otherwise the caller
+    /// window is.
+    private static func signature(
+        of packet: ExtractedPacket, sample: Sample, given: Signature?
+    ) throws(EpitopeError) -> (Signature, source: String) {
+        if let given, SignatureCheck.proof(of: given, samples: [sample.code.bytes]).passed {
+            return (given, "the forwarding site's")
+        }
+        switch packet.content {
+        case .signature(let window):
+            return (Signature(tokens: [.init(bytes: window)], context: sample.context), "the packet's own caller window")
+        case .code(let code):
+            let window = try CallerWindow.extract(from: code, callersAddress: packet.callersAddress)
+            return (Signature(tokens: [.init(bytes: window)], context: sample.context), "the caller window, extracted here")
+        }
+    }
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import CenterStore
+public import EpitopeModel
+
+/// Takes in a center's reports: checks each, stores it, and wakes the analysis.
+public struct ReportReceiver: Sendable {
+    private let store: CenterStore
+    private let analysisSignal: Bell
+
+    /// - Parameter analysisSignal: wakes the analysis.
+    public init(store: CenterStore, analysisSignal: Bell) {
+        self.store = store
+        self.analysisSignal = analysisSignal
+    }
+
+    /// Accepts a report. When this returns, the report is on the disk.
+    ///
+    /// - Throws: what ``ReportCheck`` throws, `disk-full`, `store-busy`, `store-failed`, `store-unusable`. After an
+    ///   error the sender must keep the report.
+    public func accept(_ report: Report) async throws(EpitopeError) -> Receipt {
+        try ReportCheck.check(report)
+        let receipt = try await store.add(report)
+        if !receipt.wasKnown { await analysisSignal.ring() }
+        return receipt
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CenterStore
+internal import SignatureMaking
+internal import SignatureProving
+internal import Synchronization
+
+/// The newest packets as signatures are made of them, by the sequence number of their report, so that each is decoded
+/// once for clustering and proving. A report's packet never changes, and its number is never used again.
+final class SampleCache: Sendable {
+    /// 1024 packets of at most 8 KiB of code: 8 MiB.
+    static let maxSamples = 1024
+
+    private struct Contents {
+        var samples: [Int64: Sample] = [:]
+        /// The numbers in the order in which they were added.
+        var order: [Int64] = []
+    }
+
+    private let contents = Mutex(Contents())
+
+    func add(_ sample: Sample, of sequence: Int64) {
+        contents.withLock { contents in
+            guard contents.samples.updateValue(sample, forKey: sequence) == nil else { return }
+            contents.order.append(sequence)
+            // Half at a time: removing single ones from the front would move the rest each time.
+            guard contents.order.count > Self.maxSamples else { return }
+            for oldest in contents.order.prefix(Self.maxSamples / 2) { contents.samples[oldest] = nil }
+            contents.order.removeFirst(Self.maxSamples / 2)
+        }
+    }
+
+    /// A cluster's newest packets, newest first.
+    func newest(_ limit: Int, of cluster: Int64, in transaction: StoreTransaction) throws -> [Sample] {
+        try transaction.newestPackets(of: cluster, limit: limit).map { sequence in
+            if let known = contents.withLock({ $0.samples[sequence] }) { return known }
+            let sample = Sample(try transaction.packet(sequence: sequence))
+            add(sample, of: sequence)
+            return sample
+        }
+    }
+}

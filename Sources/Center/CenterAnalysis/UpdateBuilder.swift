@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import CenterStore
+internal import Correlation
+internal import SignatureProving
+internal import Signatures
+
+/// Builds the update of a cluster's signature: its revision, context and lifetime.
+struct UpdateBuilder {
+    var lifetimeDays: Int
+    var nowMilliseconds: Int64
+
+    /// - Parameter latest: the latest update of the same signature; `nil`: there is none.
+    /// - Returns: `nil` when the latest update still serves.
+    func update(of proven: ProvenSignature, in cluster: Cluster, after latest: StoredUpdate?) -> SignatureUpdate? {
+        let latest = latest?.latest(nowMilliseconds: nowMilliseconds)
+        // Every packet of the cluster counts for the context, also those that this proof was not made with.
+        var context = cluster.signature.context
+        guard let revision = revision(after: latest, context: context) else { return nil }
+        if let latest, latest.state == .standing {
+            // A later revision never looks for an attack in fewer places than the one it replaces.
+            context = context.merged(with: latest.update.signature.context)
+        }
+        return update(of: proven, context: context, revision: revision)
+    }
+
+    /// The record of a signature that failed its proof.
+    ///
+    /// - Parameter latest: the latest update of the same signature; `nil`: there is none.
+    /// - Returns: `nil` when a proven update of it exists; then only the attempt to improve it failed.
+    func unproven(_ failed: ProvenSignature, in cluster: Cluster, after latest: StoredUpdate?) -> SignatureUpdate? {
+        let context = cluster.signature.context
+        guard let latest else { return update(of: failed, context: context, revision: 1) }
+        guard latest.state == .unproven else { return nil }
+        var update = latest.update
+        (update.signature, update.proof) = (failed.signature, failed.proof)
+        update.signature.context = context
+        return update
+    }
+
+    private func revision(after latest: UpdateDecision.Latest?, context: SignatureContext) -> Int? {
+        // A signature that failed before is proven now: with more packets, or with an index that was missing.
+        if let latest, latest.state == .unproven { return latest.update.revision + 1 }
+        guard case .make(let revision) = UpdateDecision(latest: latest, context: context, nowMilliseconds: nowMilliseconds)
+        else { return nil }
+        return revision
+    }
+
+    private func update(of item: ProvenSignature, context: SignatureContext, revision: Int) -> SignatureUpdate {
+        var signature = item.signature
+        signature.context = context
+        return SignatureUpdate(
+            signature: signature, revision: revision, origin: .site, createdMilliseconds: nowMilliseconds,
+            lifetimeDays: lifetimeDays, proof: item.proof)
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+internal import GRDB
+public import Signatures
+
+/// A cluster of similar packets, and the signature that identifies it: the first packet's, with the context of all.
+public struct Cluster: Sendable {
+    public var id: Int64
+    public var signature: Signature
+
+    public init(id: Int64, signature: Signature) {
+        self.id = id
+        self.signature = signature
+    }
+}
+
+extension StoreTransaction {
+    /// - Returns: `nil` when the cluster was pruned.
+    public func cluster(_ id: Int64) throws -> Cluster? {
+        guard let json = try String.fetchOne(db, sql: "SELECT signature FROM clusters WHERE id = ?", arguments: [id])
+        else { return nil }
+        return Cluster(id: id, signature: try RowCoding.value(Signature.self, json))
+    }
+
+    public func addCluster(of signature: Signature) throws -> Cluster {
+        try db.execute(
+            sql: "INSERT INTO clusters (signature_id, signature, created_ms) VALUES (?, ?, ?)",
+            arguments: [signature.id, try RowCoding.json(signature), nowMilliseconds])
+        return Cluster(id: db.lastInsertedRowID, signature: signature)
+    }
+
+    /// Stores the cluster's signature with the context that it has now.
+    public func update(_ cluster: Cluster) throws {
+        try db.execute(
+            sql: "UPDATE clusters SET signature = ? WHERE id = ?",
+            arguments: [try RowCoding.json(cluster.signature), cluster.id])
+    }
+
+    /// Every cluster with each signature that packets join it by: its own, and those of its proven updates.
+    public func clusterSignatures() throws -> [Cluster] {
+        let own = try Row.fetchAll(db, sql: "SELECT id, signature FROM clusters ORDER BY id").map { row in
+            Cluster(id: row["id"], signature: try RowCoding.value(Signature.self, row["signature"]))
+        }
+        let proven = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT cluster_id, body FROM updates
+                WHERE state = \(UpdateState.proven.sql) AND cluster_id IS NOT NULL ORDER BY id
+                """
+        ).map { row in
+            Cluster(id: row["cluster_id"], signature: try RowCoding.value(SignatureUpdate.self, row["body"]).signature)
+        }
+        return own + proven
+    }
+}

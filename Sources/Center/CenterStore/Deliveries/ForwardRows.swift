@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Correlation
+internal import GRDB
+
+extension StoreTransaction {
+    /// The kinds of evidence that forwards of a cluster brought to the global center later than a time; refused
+    /// forwards brought none.
+    public func forwardedKinds(of cluster: Int64, after start: Int64) throws -> Set<String> {
+        Set(
+            try String.fetchAll(
+                db,
+                sql: """
+                    SELECT kinds FROM forwards
+                    WHERE cluster_id = ? AND created_ms > ? AND state <> \(DeliveryState.refused.sql)
+                    """,
+                arguments: [cluster, start]
+            ).flatMap(Self.kinds))
+    }
+
+    /// A cluster's newest packets that came in later than a time and were not forwarded, oldest first.
+    public func forwardCandidates(of cluster: Int64, after start: Int64, limit: Int) throws -> [ForwardDecision.Candidate] {
+        try Row.fetchAll(
+            db,
+            sql: """
+                SELECT seq, kinds FROM reports
+                WHERE cluster_id = ? AND received_ms > ? AND packet IS NOT NULL
+                  AND NOT EXISTS (SELECT 1 FROM forwards WHERE report_seq = reports.seq)
+                ORDER BY seq DESC LIMIT ?
+                """,
+            arguments: [cluster, start, limit]
+        ).reversed().map { row in
+            ForwardDecision.Candidate(report: row["seq"], kinds: Set(Self.kinds(row["kinds"])))
+        }
+    }
+
+    /// Schedules a packet of a cluster to be forwarded.
+    public func addForward(_ candidate: ForwardDecision.Candidate, of cluster: Int64) throws {
+        let now = nowMilliseconds
+        try db.execute(
+            sql: """
+                INSERT INTO forwards (report_seq, cluster_id, kinds, state, created_ms, changed_ms)
+                VALUES (?, ?, ?, \(DeliveryState.pending.sql), ?, ?)
+                """,
+            arguments: [candidate.report, cluster, candidate.kinds.sorted().joined(separator: ","), now, now])
+    }
+
+    private static func kinds(_ joined: String) -> [String] {
+        joined.split(separator: ",").map(String.init)
+    }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Rendering
+internal import Signatures
+
+/// The rules that an IDS should have now.
+public struct RuleSet: Hashable, Sendable {
+    /// A rule that the IDS doesn't have yet.
+    public struct Pending: Hashable, Sendable {
+        /// The number of its delivery in the store.
+        public var delivery: Int64
+        public var rule: RuleAssignment
+    }
+
+    /// The rules that the IDS has confirmed, without those that expired or were withdrawn since; sorted by sid.
+    public var inForce: [RuleAssignment]
+    /// The rules that have their quota and are to go live now, oldest first.
+    public var pending: [Pending]
+    /// Whether the IDS has confirmed exactly ``inForce``.
+    public var isConfirmed: Bool
+
+    /// The rules in force and some of the pending ones, which replace those of the same sid; sorted by sid.
+    public func rules(adding added: [Pending]) -> [RuleAssignment] {
+        let replaced = Set(added.map(\.rule.sid))
+        return (inForce.filter { !replaced.contains($0.sid) } + added.map(\.rule)).sorted { $0.sid < $1.sid }
+    }
+
+    /// Identifies a list of rules: equal digests, equal rules.
+    static func digest(_ rules: [RuleAssignment]) -> String {
+        rules.map { "\($0.sid):\($0.update.signature.id):\($0.update.revision):\($0.update.createdMilliseconds)" }
+            .joined(separator: " ")
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+internal import FoundationEssentials
+internal import GRDB
+public import SecureChannel
+
+/// Enrolment tokens and revocations, as rows of the center's store.
+extension CenterStore: EnrolmentLedger {
+    public func addToken(secretHash: [UInt8], grant: EnrolmentGrant) async throws {
+        try await transaction { transaction in
+            let db = transaction.db
+            try db.execute(
+                sql: "INSERT INTO tokens (secret_hash, role, name, expires_ms) VALUES (?, ?, ?, ?)",
+                arguments: [Data(secretHash), grant.identity.role.rawValue, grant.identity.name, grant.expiresMilliseconds])
+        }
+    }
+
+    public func redeemToken(secretHash: [UInt8], nowMilliseconds: Int64) async throws -> EnrolmentGrant {
+        try await transaction { transaction in
+            let db = transaction.db
+            let row = try Row.fetchOne(
+                db, sql: "SELECT role, name, expires_ms, used_ms FROM tokens WHERE secret_hash = ?",
+                arguments: [Data(secretHash)])
+            guard let row, let role = Identity.Role(rawValue: row["role"]) else {
+                throw EpitopeError(
+                    .tokenUnknown, "the enrolment token was not issued by this center",
+                    remedy: "create a token at the center that you enrol at, and copy all of it")
+            }
+            let grant = EnrolmentGrant(identity: Identity(role: role, name: row["name"]), expiresMilliseconds: row["expires_ms"])
+            if let used = row["used_ms"] as Int64? {
+                throw EpitopeError(
+                    .tokenUsed,
+                    "the enrolment token for \(grant.identity.name) was used at \(Date(timeIntervalSince1970: Double(used) / 1000).formatted(.iso8601))",
+                    remedy: "create a new token; if none of your people used this one, revoke \(grant.identity.name) first")
+            }
+            guard nowMilliseconds < grant.expiresMilliseconds else {
+                throw EpitopeError(
+                    .tokenExpired, "the enrolment token for \(grant.identity.name) has expired",
+                    remedy: "create a new token, and check the center's clock")
+            }
+            try db.execute(
+                sql: "UPDATE tokens SET used_ms = ? WHERE secret_hash = ?", arguments: [nowMilliseconds, Data(secretHash)])
+            return grant
+        }
+    }
+
+    public func revoke(_ identity: Identity, nowMilliseconds: Int64) async throws {
+        try await transaction { transaction in
+            let db = transaction.db
+            try db.execute(
+                sql: """
+                    INSERT INTO revocations (role, name, time_ms) VALUES (?, ?, ?)
+                    ON CONFLICT DO UPDATE SET time_ms = max(time_ms, excluded.time_ms)
+                    """,
+                arguments: [identity.role.rawValue, identity.name, nowMilliseconds])
+        }
+    }
+
+    /// A certificate of the very millisecond of the revocation counts as revoked.
+    public func isRevoked(_ identity: Identity, issuedMilliseconds: Int64) async throws -> Bool {
+        try await snapshot { transaction in
+            try Bool.fetchOne(
+                transaction.db, sql: "SELECT EXISTS (SELECT 1 FROM revocations WHERE role = ? AND name = ? AND time_ms >= ?)",
+                arguments: [identity.role.rawValue, identity.name, issuedMilliseconds]) ?? false
+        }
+    }
+}

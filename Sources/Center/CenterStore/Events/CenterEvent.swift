@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import GRDB
+
+/// One step that a report, a signature or an update went through: the audit trail that people, the demonstration and
+/// the benchmarks read.
+public struct CenterEvent: Hashable, Sendable, Codable {
+    /// The steps of the chain, in its order.
+    public enum Step: String, Hashable, Sendable, Codable, CaseIterable {
+        case stored
+        case signed
+        case clustered
+        case weighed
+        /// Nothing can be made of the report.
+        case unusable
+        case proven
+        case unproven
+        case quotaExceeded = "quota-exceeded"
+        case delivering
+        case delivered
+        case refused
+        case retried
+        case superseded
+        case expired
+        case published
+        case forwarded
+        case received
+        case covered
+        case withdrawn
+        case reinstated
+        case pruned
+    }
+
+    /// Counts up; never used twice.
+    public var sequence: Int64
+    /// Milliseconds since 1970-01-01T00:00:00Z, with their fraction, by the center's clock.
+    public var timeMilliseconds: Double
+    public var step: Step
+    /// The id of the report, or of the signature where the step concerns an update.
+    public var subject: String
+    public var detail: String
+}
+
+extension CenterStore {
+    /// The latest events, oldest first; with a subject, only its own.
+    public func events(subject: String? = nil, after sequence: Int64 = 0, limit: Int = 1000) async throws -> [CenterEvent] {
+        try await snapshot { try $0.events(subject: subject, after: sequence, limit: limit) }
+    }
+}
+
+extension StoreTransaction {
+    func events(subject: String?, after sequence: Int64, limit: Int) throws -> [CenterEvent] {
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT seq, time_ms, step, subject, detail FROM events
+                WHERE seq > ? AND (? IS NULL OR subject = ?) ORDER BY seq DESC LIMIT ?
+                """,
+            arguments: [sequence, subject, subject, limit])
+        return rows.reversed().compactMap { row in
+            // An earlier version doesn't show steps that only a later one knows.
+            guard let step = CenterEvent.Step(rawValue: row["step"]) else { return nil }
+            return CenterEvent(
+                sequence: row["seq"], timeMilliseconds: row["time_ms"], step: step, subject: row["subject"],
+                detail: row["detail"])
+        }
+    }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Correlation
+internal import GRDB
+
+/// Where the proof of a cluster's signatures stands.
+enum ProofState: String, CaseIterable, StoredWord {
+    /// Requested: signatures are to be made and proven.
+    case pending
+    /// Done, and its outcome is stored.
+    case made
+}
+
+extension StoreTransaction {
+    /// The proof of a cluster, as far as the decision on the next one needs it.
+    public func proofProgress(of cluster: Int64) throws -> ProofDecision.Progress {
+        guard let row = try Row.fetchOne(db, sql: "SELECT state, samples FROM proofs WHERE cluster_id = ?", arguments: [cluster])
+        else { return .never }
+        let (state, packets): (String, Int) = (row["state"], row["samples"])
+        return state == ProofState.pending.rawValue ? .pending : .made(packets: packets)
+    }
+
+    /// Requests a proof of a cluster's signatures. A second request before it is made changes nothing.
+    public func requestProof(of cluster: Int64) throws {
+        let pending = ProofState.pending.sql
+        try db.execute(
+            sql: "INSERT INTO proofs (cluster_id, state) VALUES (?, \(pending)) ON CONFLICT DO UPDATE SET state = \(pending)",
+            arguments: [cluster])
+    }
+
+    /// Requests the proof of every cluster without a proven signature again, because other material is at hand than
+    /// the last proof was made with.
+    ///
+    /// - Parameter material: names what signatures are proven with now.
+    public func requeueUnproven(material: String) throws {
+        try db.execute(
+            sql: """
+                UPDATE proofs SET state = \(ProofState.pending.sql)
+                WHERE state = \(ProofState.made.sql) AND material <> ? AND NOT EXISTS (
+                  SELECT 1 FROM updates WHERE cluster_id = proofs.cluster_id AND state = \(UpdateState.proven.sql))
+                """,
+            arguments: [material])
+    }
+
+    /// The clusters whose proof is requested, oldest first.
+    public func pendingProofs(limit: Int) throws -> [Int64] {
+        try Int64.fetchAll(
+            db, sql: "SELECT cluster_id FROM proofs WHERE state = \(ProofState.pending.sql) ORDER BY cluster_id LIMIT ?",
+            arguments: [limit])
+    }
+
+    /// Marks a proof as made.
+    ///
+    /// - Parameters:
+    ///   - packets: how many packets the cluster held when the proof began.
+    ///   - isDueAgain: requests the next one in the same step.
+    public func completeProof(of cluster: Int64, packets: Int, material: String, isDueAgain: Bool) throws {
+        let state = isDueAgain ? ProofState.pending : .made
+        try db.execute(
+            sql: "UPDATE proofs SET state = ?, samples = ?, material = ? WHERE cluster_id = ?",
+            arguments: [state.rawValue, packets, material, cluster])
+    }
+}

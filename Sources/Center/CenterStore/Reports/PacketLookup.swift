@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+internal import FoundationEssentials
+internal import GRDB
+public import Signatures
+
+extension CenterStore {
+    /// A packet that came in, as it was sent.
+    ///
+    /// - Throws: `packet-not-found` when the store has no packet of that id, or no longer.
+    public func packet(id: String) async throws(EpitopeError) -> ExtractedPacket {
+        let data = try await snapshot { transaction in
+            try Data.fetchOne(
+                transaction.db, sql: "SELECT packet FROM reports WHERE id = ? AND packet IS NOT NULL", arguments: [id])
+        }
+        guard let data else { throw .packetNotFound(id) }
+        return try RowCoding.decode(data)
+    }
+
+    /// The updates that were made of a packet's cluster, each with its proof, oldest first; empty below the
+    /// threshold. Updates whose proof failed are included, with the reasons.
+    ///
+    /// - Throws: `packet-not-found` when the store has no packet of that id, or no longer.
+    public func updates(ofPacket id: String) async throws(EpitopeError) -> [SignatureUpdate] {
+        _ = try await packet(id: id)
+        return try await snapshot { transaction in
+            try String.fetchAll(
+                transaction.db,
+                sql: "SELECT body FROM updates WHERE cluster_id = (SELECT cluster_id FROM reports WHERE id = ?) ORDER BY id",
+                arguments: [id]
+            ).map { try RowCoding.value(SignatureUpdate.self, $0) }
+        }
+    }
+}
+
+extension EpitopeError {
+    static func packetNotFound(_ id: String) -> EpitopeError {
+        EpitopeError(
+            .packetNotFound, "this center has no packet \(id)",
+            remedy: "look up the packet's id in the center's events; packets older than the setting keepDays are removed")
+    }
+}
+
+extension EpitopeError.Code {
+    /// The store has no packet of that id.
+    public static let packetNotFound = EpitopeError.Code("packet-not-found")
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import GRDB
+
+/// Single values that the store keeps by name.
+enum Mark: String, CaseIterable {
+    /// The digest of the rules that the IDS confirmed last.
+    case confirmedRules = "rule-set"
+    /// The sequence number of the last update that was taken from the global center.
+    case subscriptionCursor = "subscription-cursor"
+    /// The quotas' limits, as JSON, that the center runs with.
+    case quotaLimits = "quota-limits"
+}
+
+extension StoreTransaction {
+    func mark(_ mark: Mark) throws -> String? {
+        try String.fetchOne(db, sql: "SELECT value FROM marks WHERE name = ?", arguments: [mark.rawValue])
+    }
+
+    func setMark(_ mark: Mark, _ value: String) throws {
+        try db.execute(
+            sql: "INSERT INTO marks (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            arguments: [mark.rawValue, value])
+    }
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import GRDB
+
+/// The store's schema as a list of migrations that only grows: a released entry is never edited, so state words are
+/// literals here and come from their enums (``StoredWord``) everywhere else.
+enum Schema {
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1 the chain from report to rule") { db in
+            try db.execute(sql: reports)
+            try db.execute(sql: clusters)
+            try db.execute(sql: updates)
+            try db.execute(sql: forwards)
+            try db.execute(sql: bookkeeping)
+            try db.execute(sql: enrolment)
+        }
+        migrator.registerMigration("2 proofs beside the chain") { db in
+            try db.execute(sql: proofs)
+        }
+        migrator.registerMigration("3 quota uses by kind and id") { db in
+            try db.execute(sql: quotaItems)
+        }
+        return migrator
+    }
+
+    /// What came in: packets of hosts, packets and updates that sites forward. `state`: stored, analysed, unusable.
+    private static let reports = """
+        CREATE TABLE reports (
+          seq INTEGER PRIMARY KEY AUTOINCREMENT,
+          id TEXT NOT NULL UNIQUE,
+          kind TEXT NOT NULL,
+          role TEXT NOT NULL,
+          name TEXT NOT NULL,
+          host TEXT,
+          received_ms INTEGER NOT NULL,
+          packet BLOB,
+          signature TEXT,
+          state TEXT NOT NULL DEFAULT 'stored',
+          reason TEXT,
+          kinds TEXT NOT NULL DEFAULT '',
+          cluster_id INTEGER REFERENCES clusters(id) ON DELETE SET NULL
+        ) STRICT;
+        CREATE INDEX reports_waiting ON reports(seq) WHERE state = 'stored';
+        CREATE INDEX reports_of_cluster ON reports(cluster_id, seq);
+        CREATE INDEX reports_by_age ON reports(received_ms);
+        """
+
+    /// One row of evidence a cluster, reporter and kind: each kind counts once a reporter, so only the latest matters.
+    private static let clusters = """
+        CREATE TABLE clusters (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          signature_id TEXT NOT NULL UNIQUE,
+          signature TEXT NOT NULL,
+          created_ms INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE evidence (
+          cluster_id INTEGER NOT NULL REFERENCES clusters(id) ON DELETE CASCADE,
+          reporter TEXT NOT NULL,
+          kind TEXT NOT NULL,
+          points INTEGER NOT NULL,
+          time_ms INTEGER NOT NULL,
+          PRIMARY KEY (cluster_id, reporter, kind)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX evidence_by_age ON evidence(time_ms);
+        """
+
+    private static let updates = """
+        CREATE TABLE updates (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          signature_id TEXT NOT NULL,
+          revision INTEGER NOT NULL,
+          origin TEXT NOT NULL,
+          sequence INTEGER UNIQUE,
+          cluster_id INTEGER REFERENCES clusters(id) ON DELETE SET NULL,
+          body TEXT NOT NULL,
+          state TEXT NOT NULL,
+          reason TEXT,
+          created_ms INTEGER NOT NULL,
+          expires_ms INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX updates_of_signature ON updates(signature_id, id);
+        CREATE INDEX updates_by_state ON updates(state, expires_ms);
+        CREATE TABLE sids (
+          signature_id TEXT PRIMARY KEY,
+          sid INTEGER NOT NULL UNIQUE
+        ) STRICT;
+        CREATE TABLE deliveries (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          update_id INTEGER NOT NULL REFERENCES updates(id) ON DELETE CASCADE,
+          target TEXT NOT NULL,
+          state TEXT NOT NULL,
+          reason TEXT,
+          attempts INTEGER NOT NULL DEFAULT 0,
+          changed_ms INTEGER NOT NULL,
+          UNIQUE (update_id, target)
+        ) STRICT;
+        CREATE INDEX deliveries_by_state ON deliveries(target, state, id);
+        CREATE TABLE withdrawals (
+          signature_id TEXT PRIMARY KEY,
+          reason TEXT NOT NULL,
+          time_ms INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE feed (
+          sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+          body TEXT NOT NULL
+        ) STRICT;
+        """
+
+    /// One row a cluster that reached the threshold: `pending` from then until its signatures are made and proven,
+    /// and again whenever more packets ask for it. `samples`: the packets that it held at the last proof; `material`:
+    /// what that was made with.
+    private static let proofs = """
+        CREATE TABLE proofs (
+          cluster_id INTEGER PRIMARY KEY REFERENCES clusters(id) ON DELETE CASCADE,
+          state TEXT NOT NULL,
+          samples INTEGER NOT NULL DEFAULT 0,
+          material TEXT NOT NULL DEFAULT ''
+        ) STRICT;
+        CREATE INDEX proofs_pending ON proofs(cluster_id) WHERE state = 'pending';
+        CREATE INDEX updates_of_cluster ON updates(cluster_id, id);
+        """
+
+    private static let forwards = """
+        CREATE TABLE forwards (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          report_seq INTEGER NOT NULL UNIQUE REFERENCES reports(seq) ON DELETE CASCADE,
+          cluster_id INTEGER NOT NULL,
+          kinds TEXT NOT NULL,
+          state TEXT NOT NULL,
+          reason TEXT,
+          attempts INTEGER NOT NULL DEFAULT 0,
+          created_ms INTEGER NOT NULL,
+          changed_ms INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX forwards_by_state ON forwards(state, id);
+        CREATE INDEX forwards_of_cluster ON forwards(cluster_id);
+        """
+
+    private static let bookkeeping = """
+        CREATE TABLE quota_uses (
+          quota TEXT NOT NULL,
+          subject TEXT NOT NULL,
+          time_ms INTEGER NOT NULL,
+          PRIMARY KEY (quota, subject)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE marks (
+          name TEXT PRIMARY KEY,
+          value TEXT NOT NULL
+        ) STRICT;
+        CREATE TABLE events (
+          seq INTEGER PRIMARY KEY AUTOINCREMENT,
+          time_ms REAL NOT NULL,
+          step TEXT NOT NULL,
+          subject TEXT NOT NULL,
+          detail TEXT NOT NULL
+        ) STRICT;
+        CREATE INDEX events_of_subject ON events(subject, seq);
+        CREATE INDEX events_by_age ON events(time_ms);
+        """
+
+    /// Uses were keyed by the texts "delivery 7" and "forward 7".
+    private static let quotaItems = """
+        CREATE TABLE quota_uses_by_item (
+          quota TEXT NOT NULL,
+          item_kind TEXT NOT NULL,
+          item INTEGER NOT NULL,
+          time_ms INTEGER NOT NULL,
+          PRIMARY KEY (item_kind, item, quota)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO quota_uses_by_item (quota, item_kind, item, time_ms)
+          SELECT quota, substr(subject, 1, instr(subject, ' ') - 1),
+            CAST(substr(subject, instr(subject, ' ') + 1) AS INTEGER), time_ms FROM quota_uses;
+        DROP TABLE quota_uses;
+        ALTER TABLE quota_uses_by_item RENAME TO quota_uses;
+        CREATE INDEX quota_uses_by_time ON quota_uses(quota, time_ms);
+        """
+
+    private static let enrolment = """
+        CREATE TABLE tokens (
+          secret_hash BLOB PRIMARY KEY,
+          role TEXT NOT NULL,
+          name TEXT NOT NULL,
+          expires_ms INTEGER NOT NULL,
+          used_ms INTEGER
+        ) STRICT;
+        CREATE TABLE revocations (
+          role TEXT NOT NULL,
+          name TEXT NOT NULL,
+          time_ms INTEGER NOT NULL,
+          PRIMARY KEY (role, name)
+        ) STRICT;
+        """
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Correlation
+internal import EpitopeModel
+internal import GRDB
+public import Signatures
+
+/// An update with its state in the store.
+public struct StoredUpdate: Sendable {
+    public var id: Int64
+    public var state: UpdateState
+    public var update: SignatureUpdate
+    /// Whether the IDS refused its rule.
+    public var isRefused: Bool
+
+    init(_ row: Row) throws {
+        id = row["id"]
+        update = try RowCoding.value(SignatureUpdate.self, row["body"])
+        isRefused = row["refused"]
+        guard let state = UpdateState(rawValue: row["state"]) else {
+            throw EpitopeError(
+                .storeUnusable, "update \(id) has a state that this version does not know: \(row["state"] as String)",
+                remedy: "use the version of the program that wrote the store, or a newer one")
+        }
+        self.state = state
+    }
+
+    /// The update as the decision on a next revision needs it.
+    public func latest(nowMilliseconds: Int64) -> UpdateDecision.Latest {
+        let state: UpdateDecision.LatestState =
+            switch state {
+            case .withdrawn: .withdrawn
+            case .unproven: .unproven
+            case .expired: .expired
+            case .proven, .superseded, .covered:
+                update.expiresMilliseconds <= nowMilliseconds ? .expired : isRefused ? .refused : .standing
+            }
+        return UpdateDecision.Latest(update: update, state: state)
+    }
+}
+
+extension StoreTransaction {
+    /// Of a signature's updates, those that still count for the next revision.
+    private static let isCurrent = "state NOT IN \([UpdateState.superseded, .covered].sql)"
+
+    private static let columns = """
+        u.id, u.state, u.body, EXISTS (SELECT 1 FROM deliveries d WHERE d.update_id = u.id
+          AND d.target = \(DeliveryTarget.ids.sql) AND d.state = \(DeliveryState.refused.sql)) AS refused
+        """
+
+    /// The latest update of a signature that is neither superseded nor covered.
+    public func latestUpdate(of signatureID: String) throws -> StoredUpdate? {
+        try Row.fetchOne(
+            db, sql: "SELECT \(Self.columns) FROM updates u WHERE signature_id = ? AND \(Self.isCurrent) ORDER BY id DESC LIMIT 1",
+            arguments: [signatureID]
+        ).map(StoredUpdate.init)
+    }
+
+    /// The latest update of each signature that was made for a cluster.
+    public func latestUpdates(of cluster: Cluster) throws -> [StoredUpdate] {
+        try Row.fetchAll(
+            db,
+            sql: """
+                SELECT \(Self.columns) FROM updates u WHERE id IN (
+                  SELECT max(id) FROM updates WHERE \(Self.isCurrent) AND (signature_id = ?
+                    OR signature_id IN (SELECT signature_id FROM updates WHERE cluster_id = ?))
+                  GROUP BY signature_id) ORDER BY id
+                """,
+            arguments: [cluster.signature.id, cluster.id]
+        ).map(StoredUpdate.init)
+    }
+
+    /// The updates of a signature whose rule the IDS has, or gets next. One that waits for its quota is not among them.
+    public func updatesAtIDS(of signatureID: String) throws -> [StoredUpdate] {
+        try Row.fetchAll(
+            db,
+            sql: """
+                SELECT \(Self.columns) FROM updates u JOIN deliveries t ON t.update_id = u.id
+                WHERE u.signature_id = ? AND u.state = \(UpdateState.proven.sql)
+                  AND t.target = \(DeliveryTarget.ids.sql) AND t.state IN \([DeliveryState.pending, .delivered].sql)
+                """,
+            arguments: [signatureID]
+        ).map(StoredUpdate.init)
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import FoundationEssentials
+internal import GRDB
+public import Signatures
+
+extension StoreTransaction {
+    /// Stores an update.
+    ///
+    /// - Parameters:
+    ///   - cluster: whose packets it was made of; `nil` for an update of the global center.
+    ///   - reason: why it is in that state, for a person.
+    /// - Returns: its number in the store.
+    public func add(_ update: SignatureUpdate, of cluster: Int64?, state: UpdateState, reason: String?) throws -> Int64 {
+        let (origin, sequence): (String, Int64?) =
+            switch update.origin {
+            case .site: (UpdateOrigin.site.rawValue, nil)
+            case .global(let sequence): (UpdateOrigin.global.rawValue, sequence)
+            }
+        try db.execute(
+            sql: """
+                INSERT INTO updates
+                  (signature_id, revision, origin, sequence, cluster_id, body, state, reason, created_ms, expires_ms)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                update.signature.id, update.revision, origin, sequence, cluster, try RowCoding.json(update),
+                state.rawValue, reason, update.createdMilliseconds, update.expiresMilliseconds,
+            ])
+        return db.lastInsertedRowID
+    }
+
+    /// Replaces an unproven update by the outcome of a later attempt.
+    public func replace(_ id: Int64, with update: SignatureUpdate, reason: String) throws {
+        try db.execute(
+            sql: "UPDATE updates SET body = ?, reason = ? WHERE id = ?",
+            arguments: [try RowCoding.json(update), reason, id])
+    }
+
+    /// Adds an update to the feed of this (global) center.
+    ///
+    /// - Returns: the update with the sequence number that it got.
+    public func publish(_ update: SignatureUpdate) throws -> SignatureUpdate {
+        try db.execute(sql: "INSERT INTO feed (body) VALUES ('')")
+        let sequence = db.lastInsertedRowID
+        var published = update
+        published.origin = .global(sequence: sequence)
+        try db.execute(
+            sql: "UPDATE feed SET body = ? WHERE sequence = ?", arguments: [try RowCoding.json(published), sequence])
+        try record(.published, update.signature.id, "sequence \(sequence), revision \(update.revision)")
+        return published
+    }
+
+    /// Takes an update out of force, and cancels its deliveries that are under way.
+    func end(_ update: Int64, as state: UpdateState, reason: String) throws {
+        try cancelDeliveries(of: "SELECT ?", arguments: [update], reason: reason)
+        try db.execute(
+            sql: "UPDATE updates SET state = ?, reason = ? WHERE id = ?", arguments: [state.rawValue, reason, update])
+    }
+
+    /// Cancels the deliveries of a signature's earlier updates that are under way, and releases their quota. An
+    /// earlier update that the IDS has stays in force until it has the later one.
+    public func supersede(_ signatureID: String, before update: Int64) throws {
+        let earlier = "SELECT id FROM updates WHERE signature_id = ? AND id < ? AND state = \(UpdateState.proven.sql)"
+        try cancelDeliveries(of: earlier, arguments: [signatureID, update], reason: nil)
+        try db.execute(
+            sql: """
+                UPDATE updates SET state = \(UpdateState.superseded.sql) WHERE id IN (\(earlier)) AND NOT EXISTS (
+                  SELECT 1 FROM deliveries WHERE update_id = updates.id
+                    AND target = \(DeliveryTarget.ids.sql) AND state = \(DeliveryState.delivered.sql))
+                """,
+            arguments: [signatureID, update])
+    }
+}
+
+/// Who made an update, as the store names it.
+enum UpdateOrigin: String, CaseIterable, StoredWord {
+    case site
+    case global
+}

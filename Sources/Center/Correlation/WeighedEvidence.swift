@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+
+/// One piece of evidence as a center keeps it: who reported it, what it weighs, when it came.
+public struct WeighedEvidence: Hashable, Sendable {
+    /// The reporter, unique at the center: a host at the local center, a site (or a host that reports straight) at
+    /// the global one.
+    public var reporter: String
+    /// The kind of evidence: an ``EvidenceKind``, or ``WeighedEvidence/siteUpdate``.
+    public var kind: String
+    public var points: Int
+    /// When the center received it, by the center's own clock, in milliseconds since 1970-01-01T00:00:00Z. A host's
+    /// clock is never believed: an attacker who holds the host could stretch the window with it.
+    public var timeMilliseconds: Int64
+
+    public init(reporter: String, kind: String, points: Int, timeMilliseconds: Int64) {
+        self.reporter = reporter
+        self.kind = kind
+        self.points = points
+        self.timeMilliseconds = timeMilliseconds
+    }
+
+    public init(reporter: String, evidence: Evidence, timeMilliseconds: Int64) {
+        self.init(
+            reporter: reporter, kind: evidence.kind.rawValue, points: evidence.kind.defaultWeight,
+            timeMilliseconds: timeMilliseconds)
+    }
+
+    /// The kind of evidence that a site's own update is to the global center: the site's count had reached its
+    /// threshold. It weighs as much as one direct call.
+    public static let siteUpdate = "update-of-a-site"
+    /// What a site's own update weighs, in points.
+    public static let siteUpdatePoints = 100
+}
+
+extension AttackThreshold {
+    /// Counts the evidence of a cluster (or of the site) at a moment.
+    ///
+    /// Each kind of evidence counts once a reporter, one reporter's total is capped, evidence as old as the window
+    /// is left out. Evidence from the future (the center's clock was set back since) counts as new: dropping it
+    /// would let a clock step hide an attack.
+    public func decide(_ evidence: some Sequence<WeighedEvidence>, nowMilliseconds: Int64) -> ThresholdDecision {
+        var strongest: [String: [String: Int]] = [:]
+        for item in evidence where counts(item, nowMilliseconds: nowMilliseconds) {
+            let known = strongest[item.reporter]?[item.kind] ?? 0
+            strongest[item.reporter, default: [:]][item.kind] = max(known, item.points)
+        }
+        let total = strongest.values.reduce(0) { total, kinds in
+            total + min(maxPointsPerReporter, kinds.values.reduce(0, +))
+        }
+        return total >= points ? .reached(points: total) : .waiting(points: total)
+    }
+
+    /// The time that evidence must be younger than to count now.
+    public func windowStart(nowMilliseconds: Int64) -> Int64 {
+        nowMilliseconds.subtractingReportingOverflow(windowMilliseconds).partialValue
+    }
+
+    private func counts(_ item: WeighedEvidence, nowMilliseconds: Int64) -> Bool {
+        item.timeMilliseconds > windowStart(nowMilliseconds: nowMilliseconds)
+    }
+}

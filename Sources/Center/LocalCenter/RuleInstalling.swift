@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+public import Rendering
+
+/// The interface to an intrusion detection system.
+public protocol RuleInstalling: Sendable {
+    /// Makes exactly these rules the ones in force, and returns when the IDS has confirmed that. A rule that the IDS
+    /// refuses is left out (its last good revision stays), and the others go live.
+    ///
+    /// Installing the same rules again must be harmless: after a restart a center does so when it doesn't know how
+    /// the last attempt ended.
+    ///
+    /// - Parameter rules: sorted by sid.
+    /// - Throws: when the IDS is stopped, busy or out of reach. The rules that were in force stay so, and the
+    ///   installation is tried again.
+    func install(_ rules: [RuleAssignment]) async throws(EpitopeError) -> InstallationResult
+}
+
+/// What an IDS confirmed.
+public struct InstallationResult: Hashable, Sendable {
+    /// The rules that it read and refused, by sid: trying them again would give the same answer.
+    public var refused: [UInt32: EpitopeError]
+    /// What was confirmed and how long it took, for a person.
+    public var detail: String
+
+    public init(refused: [UInt32: EpitopeError] = [:], detail: String) {
+        self.refused = refused
+        self.detail = detail
+    }
+}
