@@ -1,16 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import Correlation
 public import EpitopeModel
 public import SettingsFiles
 public import SignatureProving
+internal import Signatures
 
-extension ConfigurationFile {
-    /// - Throws: `configuration-invalid` when a setting that signatures are proven with is out of its bounds.
-    public static func check(_ proving: ProvingSettings) throws(EpitopeError) {
-        guard !proving.isSound else { return }
+/// The settings that local and global center share: when evidence is an attack, what signatures are proven with, and
+/// how long updates and packets are kept.
+public struct AnalysisSettings: Hashable, Sendable {
+    /// The points at which evidence is an attack, from 1. At a global center with 200, two sites must have seen an
+    /// attack before it is published.
+    public var thresholdPoints = 100
+    /// How long evidence counts, in hours, 1 to 8760 (a year).
+    public var thresholdHours = 24
+    /// The maximum of points that one reporter can bring, from 1.
+    public var maxPointsPerReporter = 100
+    /// The lifetime of updates in days, 1 to 3650.
+    public var lifetimeDays = SignatureUpdate.defaultLifetimeDays
+    /// How long packets and events are kept, in days, 1 to 36500.
+    public var keepDays = 30
+    /// The path of the goodware index; `nil`: there is none, and unless ``requireGoodware`` is off nothing is
+    /// delivered.
+    public var goodware: String?
+    public var requireGoodware = true
+    /// Captures of traffic that is known to be benign: each a file, a folder, or a path with `*` in its last part.
+    public var benignCaptures: [String] = []
+    /// The maximum share of a cluster's packets that its signatures may miss, 0 to 0.8.
+    public var noiseShare = ProvingMaterial.defaultNoiseShare
+
+    public init() {}
+
+    /// Visits every setting, as part of a center's own.
+    public mutating func visit(_ visitor: inout some SettingsVisitor) throws {
+        try visitor.setting("thresholdPoints", &thresholdPoints, in: 1...1_000_000)
+        try visitor.setting("thresholdHours", &thresholdHours, in: 1...8760)
+        try visitor.setting("maxPointsPerReporter", &maxPointsPerReporter, in: 1...1_000_000)
+        try visitor.setting("lifetimeDays", &lifetimeDays, in: 1...SignatureUpdate.maxLifetimeDays)
+        try visitor.setting("keepDays", &keepDays, in: 1...36500)
+        try visitor.setting("goodware", &goodware)
+        try visitor.setting("requireGoodware", &requireGoodware)
+        try visitor.setting("benignCaptures", &benignCaptures)
+        try visitor.setting("noiseShare", &noiseShare)
+    }
+
+    /// When evidence is an attack.
+    public func threshold(counter: AttackThreshold.Counter = .cluster) -> AttackThreshold {
+        AttackThreshold(
+            points: thresholdPoints, windowMilliseconds: Int64(thresholdHours) * 60 * 60 * 1000,
+            maxPointsPerReporter: maxPointsPerReporter, counter: counter)
+    }
+
+    /// What signatures are proven with.
+    ///
+    /// - Parameter captures: the site's traffic; a global center has none.
+    public func proving(captures: [String] = []) -> ProvingSettings {
+        ProvingSettings(
+            goodware: goodware, requireGoodware: requireGoodware, captures: captures, benignCaptures: benignCaptures,
+            noiseShare: noiseShare)
+    }
+}
+
+extension ProvingSettings {
+    /// - Throws: `configuration-invalid` when a setting is out of its bounds.
+    public func validate() throws(EpitopeError) {
+        guard !isSound else { return }
         throw EpitopeError(
             .configurationInvalid,
-            "a setting that signatures are proven with is out of its bounds: noiseShare is \(proving.noiseShare), or a path is empty",
+            "a setting that signatures are proven with is out of its bounds: noiseShare is \(noiseShare), or a path is empty",
             remedy: "set noiseShare to 0 to \(ProvingMaterial.largestNoiseShare), and leave out keys for which you have no path")
     }
 }

@@ -33,7 +33,7 @@ struct ServerCertificateRenewal: Service {
         do {
             let next = try certificate.renewed(by: authority, in: directory, nowMilliseconds: nowMilliseconds)
             try tls.replace(next)
-            logger.info("Renewed the center's certificate")
+            logger.notice("Renewed the center's certificate")
             return next
         } catch {
             logger.error("Could not renew the center's certificate", metadata: ["error": "\(error)"])

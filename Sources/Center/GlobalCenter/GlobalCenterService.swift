@@ -32,7 +32,7 @@ public final class GlobalCenterService: CenterRequestHandling, Service {
         let analyst = ReportAnalyst(
             store: store, policy: configuration.policy, provers: provers ?? ProverSource(configuration.proving))
         analysis = AnalysisWorker(
-            analyst: analyst, keepDays: configuration.keepDays, onProgress: { await feedSignal.ring() },
+            analyst: analyst, keepDays: configuration.analysis.keepDays, onProgress: { await feedSignal.ring() },
             onFailure: { error in logger.error("a step failed and will be tried again: \(error)") })
         receiver = ReportReceiver(store: store, analysisSignal: analysis.signal)
     }

@@ -37,7 +37,7 @@ struct LocalCenterWorkers: Sendable {
         let analyst = ReportAnalyst(
             store: store, policy: configuration.policy(hasGlobalCenter: link != nil), provers: context.provers)
         analysis = AnalysisWorker(
-            analyst: analyst, keepDays: configuration.keepDays,
+            analyst: analyst, keepDays: configuration.analysis.keepDays,
             onProgress: {
                 await idsSignal.ring()
                 await globalSignal.ring()

@@ -30,7 +30,7 @@ struct ConfigurationTests {
         let settings = try LocalCenterConfiguration.load(path: file("{}"))
         #expect(settings == LocalCenterConfiguration())
         #expect(settings.quotaLimits == QuotaLimits(updates: 3, globalUpdates: 100, forwards: 3))
-        #expect(settings.thresholdPoints == 100)
+        #expect(settings.analysis.thresholdPoints == 100)
         #expect(try GlobalCenterConfiguration.load(path: file("{}")) == GlobalCenterConfiguration())
     }
 

@@ -24,8 +24,8 @@ struct GlobalCenterTests {
         threshold: Int = 100, _ body: (GlobalCenterService) async throws -> Void
     ) async throws {
         var configuration = GlobalCenterConfiguration()
-        configuration.thresholdPoints = threshold
-        configuration.requireGoodware = false
+        configuration.analysis.thresholdPoints = threshold
+        configuration.analysis.requireGoodware = false
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let service = GlobalCenterService(configuration: configuration, store: store, logger: logger)

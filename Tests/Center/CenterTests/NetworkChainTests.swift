@@ -62,7 +62,7 @@ struct NetworkChainTests {
 
     private func local(_ store: CenterStore, _ ids: FakeIDS, _ link: CenterClient) -> LocalCenterService {
         var configuration = LocalCenterConfiguration()
-        configuration.requireGoodware = false
+        configuration.analysis.requireGoodware = false
         return LocalCenterService(
             configuration: configuration, store: store, installer: ids, link: link, logger: Self.quiet)
     }
@@ -72,7 +72,7 @@ struct NetworkChainTests {
         let (idsA, idsB) = (FakeIDS(), FakeIDS())
         try await withCenter("global", in: folder) { store in
             var configuration = GlobalCenterConfiguration()
-            configuration.requireGoodware = false
+            configuration.analysis.requireGoodware = false
             return GlobalCenterService(configuration: configuration, store: store, logger: Self.quiet)
         } _: { global in
             let linkA = try await global.enroll(Identity(role: .localCenter, name: "site-a"), in: folder.path + "/link-a")

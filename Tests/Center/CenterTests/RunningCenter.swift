@@ -17,7 +17,7 @@ struct RunningCenter: Sendable {
         _ change: (inout LocalCenterConfiguration) -> Void = { _ in }
     ) throws {
         var configuration = LocalCenterConfiguration()
-        configuration.requireGoodware = false
+        configuration.analysis.requireGoodware = false
         change(&configuration)
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
         var logger = Logger(label: "test")

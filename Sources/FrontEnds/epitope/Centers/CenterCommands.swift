@@ -6,7 +6,7 @@ import ArgumentParser
 struct LocalCenterCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: LocalKind.name,
-        abstract: "The local analysis center: weighs a site's evidence, updates its IDS, reports to the global center.",
+        abstract: "The local analysis center: correlates a site's evidence, updates its IDS, reports to the global center.",
         subcommands: [
             CenterInitCommand<LocalKind>.self, CenterTokenCommand<LocalKind>.self, LocalCenterServeCommand.self,
             LocalCenterLinkCommand.self, CenterStatusCommand<LocalKind>.self, CenterEventsCommand<LocalKind>.self,
@@ -19,7 +19,7 @@ struct LocalCenterCommand: AsyncParsableCommand {
 struct GlobalCenterCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: GlobalKind.name,
-        abstract: "The global analysis center: correlates sites, and gives them signature updates.",
+        abstract: "The global analysis center: correlates the evidence of sites, and publishes signature updates to them.",
         subcommands: [
             CenterInitCommand<GlobalKind>.self, CenterTokenCommand<GlobalKind>.self, GlobalCenterServeCommand.self,
             CenterStatusCommand<GlobalKind>.self, CenterEventsCommand<GlobalKind>.self,

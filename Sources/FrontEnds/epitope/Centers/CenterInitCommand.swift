@@ -6,11 +6,11 @@ import EpitopeModel
 import HostFrontEnd
 import SecureChannel
 
-/// `init`: makes a center's certificate authority, server certificate and store.
+/// `init`: creates a center's certificate authority, server certificate and store.
 struct CenterInitCommand<Kind: CenterKind>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
-            commandName: "init", abstract: "Make the center's certificate authority, server certificate and store.")
+            commandName: "init", abstract: "Create the center's certificate authority, server certificate and store.")
     }
 
     @OptionGroup var stateOptions: CenterStateOptions<Kind>
@@ -20,7 +20,7 @@ struct CenterInitCommand<Kind: CenterKind>: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A DNS name or IP address that the center is reached by; may be given again.", valueName: "address"))
+            "A DNS name or IP address of the center; may be repeated.", valueName: "address"))
     var address: [String]
 
     func validate() throws {
@@ -33,8 +33,8 @@ struct CenterInitCommand<Kind: CenterKind>: AsyncParsableCommand {
         _ = try CenterStore(path: stateOptions.storePath)
         Console.say(
             """
-            made \(Kind.name) \(name) in \(stateOptions.directory), reached at \(address.joined(separator: ", "))
-            authority's SHA-256 \(Hex.encode(authority.fingerprint))
+            created \(Kind.name) \(name) in \(stateOptions.directory), addresses \(address.joined(separator: ", "))
+            SHA-256 of the authority's certificate: \(Hex.encode(authority.fingerprint))
             next: epitope \(Kind.name) token --host NAME, and epitope \(Kind.name) serve
             """)
     }
@@ -45,13 +45,13 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "token",
-            abstract: "Make a token with which one \(Kind.servesCenters ? "host or site" : "host") enrols, once.")
+            abstract: "Create a one-time enrolment token for a \(Kind.servesCenters ? "host or site" : "host").")
     }
 
     @OptionGroup var stateOptions: CenterStateOptions<Kind>
     @OptionGroup var peer: PeerOptions<Kind>
 
-    @Option(help: "How long the token can be used, in hours, 1 to 8760.")
+    @Option(help: "How long the token is valid, in hours, 1 to 8760.")
     var validHours = 24
 
     func validate() throws {
@@ -66,12 +66,12 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
     }
 }
 
-/// `revoke`: turns a host or a site away.
+/// `revoke`: revokes a host's or a site's certificates.
 struct CenterRevokeCommand<Kind: CenterKind>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "revoke",
-            abstract: "Turn away every certificate that was issued to a peer so far; a new token lets it in again.")
+            abstract: "Revoke every certificate issued to a peer so far; it can enrol again with a new token.")
     }
 
     @OptionGroup var stateOptions: CenterStateOptions<Kind>

@@ -6,25 +6,29 @@ import EpitopeModel
 import HostFrontEnd
 import SecureChannel
 
-/// What the commands of the local and the global center have apart.
+/// The differences between the commands of the local and the global center.
 protocol CenterKind: Sendable {
     /// The command's noun, and the name of its state folder.
     static var name: String { get }
     /// Whether other centers enrol here.
     static var servesCenters: Bool { get }
+    /// Whether it delivers and forwards within daily quotas.
+    static var hasQuotas: Bool { get }
 }
 
 enum LocalKind: CenterKind {
     static let name = "local-center"
     static let servesCenters = false
+    static let hasQuotas = true
 }
 
 enum GlobalKind: CenterKind {
     static let name = "global-center"
     static let servesCenters = true
+    static let hasQuotas = false
 }
 
-/// `--state` of a center's commands, and what lies in that folder.
+/// `--state` of a center's commands, and the paths in that folder.
 struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
     @Option(help: ArgumentHelp("The center's state folder.", valueName: "folder"))
     var state: String?
@@ -35,7 +39,7 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
     /// This center's identity at the global center.
     var globalDirectory: String { "\(directory)/global" }
 
-    /// Opens the store of a center that was made by `init`.
+    /// Opens the store of a center that `init` created.
     func openStore() throws -> CenterStore {
         _ = try loadAuthority()
         return try CenterStore(path: storePath)
@@ -46,7 +50,7 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
     }
 }
 
-/// Whom a command speaks of: a host, or at a global center also a site.
+/// The peer that a command is about: a host, or at a global center also a site.
 struct PeerOptions<Kind: CenterKind>: ParsableArguments {
     @Option(help: ArgumentHelp("The host's name: letters, digits, dots, underscores, hyphens.", valueName: "name"))
     var host: String?

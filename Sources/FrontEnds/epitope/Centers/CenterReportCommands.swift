@@ -6,10 +6,11 @@ import EpitopeModel
 import HostFrontEnd
 import PacketCoding
 
-/// `status`: what a center holds, for a person.
+/// `status`: a center's counts, updates and latest events.
 struct CenterStatusCommand<Kind: CenterKind>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
-        CommandConfiguration(commandName: "status", abstract: "Show what came in, what was made of it, and what waits.")
+        CommandConfiguration(
+            commandName: "status", abstract: "Show the center's reports, updates, deliveries and quotas, and the latest events.")
     }
 
     @OptionGroup var stateOptions: CenterStateOptions<Kind>
@@ -20,12 +21,12 @@ struct CenterStatusCommand<Kind: CenterKind>: AsyncParsableCommand {
     func run() async throws {
         let status = try await stateOptions.openStore().status()
         guard !json else { return Console.say(try Console.json(status)) }
-        Console.say(
-            Console.table([
-                ["reports", Self.counts(status.reports)], ["clusters", "\(status.clusters)"],
-                ["updates", Self.counts(status.updates)], ["deliveries", Self.counts(status.deliveries)],
-                ["forwards", Self.counts(status.forwards)],
-            ]))
+        var rows = [
+            ["reports", Self.counts(status.reports)], ["clusters", "\(status.clusters)"],
+            ["updates", Self.counts(status.updates)], ["deliveries", Self.counts(status.deliveries)],
+        ]
+        if Kind.hasQuotas { rows += [["forwards", Self.counts(status.forwards)], ["quotas", Self.quotas(status.quotas)]] }
+        Console.say(Console.table(rows))
         if !status.latestUpdates.isEmpty {
             Console.say("")
             Console.say(
@@ -43,6 +44,15 @@ struct CenterStatusCommand<Kind: CenterKind>: AsyncParsableCommand {
         Console.say(CenterEventsCommand<Kind>.table(status.events))
     }
 
+    /// The quotas that the center runs with.
+    private static func quotas(_ quotas: [String: QuotaUse]) -> String {
+        guard !quotas.isEmpty else { return "not known: no center has run here yet (epitope \(Kind.name) serve)" }
+        return quotas.sorted { $0.key < $1.key }.map { name, use in
+            let reopens = use.reopensMilliseconds.map { ", next at \(Console.time(Double($0)))" } ?? ""
+            return "\(name) \(use.left) of \(use.limit) left\(reopens)"
+        }.joined(separator: "; ")
+    }
+
     private static func counts(_ counts: [String: Int]) -> String {
         counts.isEmpty ? "none" : counts.sorted(by: <).map { "\($1) \($0)" }.joined(separator: ", ")
     }
@@ -51,15 +61,15 @@ struct CenterStatusCommand<Kind: CenterKind>: AsyncParsableCommand {
 /// `events`: the audit trail.
 struct CenterEventsCommand<Kind: CenterKind>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
-        CommandConfiguration(commandName: "events", abstract: "Show the steps that packets and updates went through.")
+        CommandConfiguration(commandName: "events", abstract: "Show the audit trail: the steps that packets and updates went through.")
     }
 
     @OptionGroup var stateOptions: CenterStateOptions<Kind>
 
-    @Option(help: "Only those of a packet or signature with this id.")
+    @Option(help: "Show only the events of the packet or signature with this id.")
     var subject: String?
 
-    @Option(help: "The most events to show, the latest.")
+    @Option(help: "Show at most this many events, the latest.")
     var limit = 1000
 
     @Flag(help: "As JSON.")
@@ -77,10 +87,10 @@ struct CenterEventsCommand<Kind: CenterKind>: AsyncParsableCommand {
     }
 }
 
-/// `show`: one packet, whole.
+/// `show`: one packet.
 struct CenterShowCommand<Kind: CenterKind>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
-        CommandConfiguration(commandName: "show", abstract: "Show a packet that the center holds, as JSON.")
+        CommandConfiguration(commandName: "show", abstract: "Show a packet in the center's store as JSON.")
     }
 
     @OptionGroup var stateOptions: CenterStateOptions<Kind>
@@ -88,7 +98,7 @@ struct CenterShowCommand<Kind: CenterKind>: AsyncParsableCommand {
     @Argument(help: "The packet's id, as in `events`.")
     var packet: String
 
-    @Flag(help: "Show what was made of it instead: the signatures of its cluster, each with its proof.")
+    @Flag(help: "Show the signatures of its cluster instead, each with its proof.")
     var proof = false
 
     func run() async throws {
@@ -99,12 +109,12 @@ struct CenterShowCommand<Kind: CenterKind>: AsyncParsableCommand {
     }
 }
 
-/// `withdraw`: a person undoes an update.
+/// `withdraw`: withdraws an update.
 struct CenterWithdrawCommand<Kind: CenterKind>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "withdraw",
-            abstract: "Undo an update: its rule leaves the IDS with the next rule set, and none of it is made again.")
+            abstract: "Withdraw an update: its rule is removed from the IDS, and no update of the signature is made again.")
     }
 
     @OptionGroup var stateOptions: CenterStateOptions<Kind>
@@ -112,7 +122,7 @@ struct CenterWithdrawCommand<Kind: CenterKind>: AsyncParsableCommand {
     @Argument(help: "The signature's id, as in `status`.")
     var signature: String
 
-    @Option(help: "Why, for those who look later.")
+    @Option(help: "The reason, for the audit trail.")
     var reason: String
 
     func run() async throws {
@@ -125,7 +135,7 @@ struct CenterWithdrawCommand<Kind: CenterKind>: AsyncParsableCommand {
 struct CenterReinstateCommand<Kind: CenterKind>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
-            commandName: "reinstate", abstract: "Undo a withdrawal: the next report of the attack makes an update again.")
+            commandName: "reinstate", abstract: "Undo a withdrawal: the next report of the attack creates an update again.")
     }
 
     @OptionGroup var stateOptions: CenterStateOptions<Kind>

@@ -7,12 +7,12 @@ import GlobalCenter
 /// `epitope global-center serve`.
 struct GlobalCenterServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "serve", abstract: "Receive what sites forward, correlate it, give sites the updates.")
+        commandName: "serve", abstract: "Receive packets from sites, correlate them, publish updates.")
 
     @OptionGroup var stateOptions: CenterStateOptions<GlobalKind>
     @OptionGroup var listenOptions: ListenOptions
 
-    @Option(help: ArgumentHelp("The settings, a JSON file; see the README.", valueName: "file"))
+    @Option(help: ArgumentHelp("The settings, a JSON file.", valueName: "file"))
     var config: String?
 
     func run() async throws {

@@ -12,7 +12,7 @@ import UnixSignals
 
 /// Where a center listens: `--listen`.
 struct ListenOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Address and port to listen on, such as 10.0.0.1:7443 or [::]:7443.", valueName: "address"))
+    @Option(help: ArgumentHelp("The address and port to listen on, such as 10.0.0.1:7443 or [::]:7443.", valueName: "address"))
     var listen = "0.0.0.0:7443"
 
     /// Splits the address at its last colon; an IPv6 address stands in brackets.
@@ -34,7 +34,7 @@ struct ListenOptions: ParsableArguments {
     }
 }
 
-/// Runs a center until SIGTERM or SIGINT: its face, and the work behind it.
+/// Runs a center until SIGTERM or SIGINT: its HTTPS endpoint and its background work.
 enum CenterProcess {
     static func logger(_ label: String) -> Logger {
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
@@ -43,7 +43,7 @@ enum CenterProcess {
         return logger
     }
 
-    /// What the center proves signatures with, opened now: a center that could deliver nothing says so at its start.
+    /// Opens the material that the center proves signatures with, so that a missing index is reported at the start.
     ///
     /// - Throws: `goodware-missing`, `goodware-damaged`, `goodware-version`.
     static func provers(_ settings: ProvingSettings, logger: Logger) throws -> ProverSource {
@@ -63,18 +63,23 @@ enum CenterProcess {
         configuration.host = endpoint.host
         configuration.port = endpoint.port
         configuration.authorityDirectory = state.authorityDirectory
+        // The start is announced below; of the server's own log only what needs a person's attention is shown.
+        var serverLogger = logger
+        serverLogger.logLevel = .notice
         let server = try CenterServer(
             configuration: configuration, authority: authority,
             certificate: ServerCertificate.load(from: state.authorityDirectory, authority: authority),
-            ledger: ledger, intake: intake, logger: logger)
+            ledger: ledger, intake: intake, logger: serverLogger)
         let announcement = Task {
             let port = try await server.port
-            Console.say("\(Kind.name) listening on \(endpoint.host):\(port)")
+            let host = endpoint.host.contains(":") ? "[\(endpoint.host)]" : endpoint.host
+            Console.say("\(Kind.name) listening on \(host):\(port)")
         }
         defer { announcement.cancel() }
-        // Ended in reverse: first nothing more comes in, then the work ends.
+        // Services end in reverse order: first no more messages are received, then the work ends.
         try await ServiceGroup(
-            services: [intake, server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger
+            services: [intake, server], gracefulShutdownSignals: [.sigterm, .sigint], logger: serverLogger
         ).run()
+        logger.info("stopped")
     }
 }

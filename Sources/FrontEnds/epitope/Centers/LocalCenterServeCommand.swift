@@ -14,12 +14,12 @@ import SuricataDelivery
 /// `epitope local-center serve`.
 struct LocalCenterServeCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "serve", abstract: "Receive packets, make updates, deliver them to Suricata, forward them.")
+        commandName: "serve", abstract: "Receive packets, make updates, deliver them to Suricata, forward packets to the global center.")
 
     @OptionGroup var stateOptions: CenterStateOptions<LocalKind>
     @OptionGroup var listenOptions: ListenOptions
 
-    @Option(help: ArgumentHelp("The settings, a JSON file; see the README.", valueName: "file"))
+    @Option(help: ArgumentHelp("The settings, a JSON file.", valueName: "file"))
     var config: String?
 
     @Option(help: ArgumentHelp("Suricata's command socket.", valueName: "path"))
@@ -28,7 +28,7 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The rules file that Epitope writes; Suricata's rule-files must name it.", valueName: "file"))
     var suricataRules: String?
 
-    @Option(help: "What a rule does: alert, or drop where Suricata is inline.")
+    @Option(help: "The action of rules: alert, or drop if Suricata runs inline.")
     var action: SuricataRule.Action?
 
     func run() async throws {
@@ -36,7 +36,7 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
         let logger = CenterProcess.logger("local-center")
         let store = try stateOptions.openStore()
         let provers = try CenterProcess.provers(configuration.proving, logger: logger)
-        let delivery = delivery(configuration)
+        let delivery = delivery(configuration, logger: logger)
         let link = try link(configuration)
         let service = LocalCenterService(
             configuration: configuration, store: store, provers: provers, installer: delivery, link: link, logger: logger)
@@ -44,7 +44,7 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
             do {
                 try await delivery?.prepare()
             } catch {
-                logger.error("the forms of rules could not be checked ahead: \(error)")
+                logger.error("the shapes of rules could not be tested in advance: \(error)")
             }
         }
         defer { preparation.cancel() }
@@ -53,10 +53,10 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
         await link?.shutdown()
     }
 
-    /// The IDS, where the settings or the options say where it is.
-    private func delivery(_ configuration: LocalCenterConfiguration) -> SuricataDelivery? {
+    /// The IDS; `nil` if neither settings nor options name one.
+    private func delivery(_ configuration: LocalCenterConfiguration, logger: Logger) -> SuricataDelivery? {
         guard configuration.suricata != nil || suricataSocket != nil || suricataRules != nil else {
-            Console.note("no Suricata is set: updates wait in the store (--suricata-socket and --suricata-rules)")
+            logger.warning("no Suricata is configured: updates wait in the store (--suricata-socket and --suricata-rules)")
             return nil
         }
         var settings = configuration.suricata ?? SuricataSettings()
@@ -77,7 +77,7 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
 /// `epitope local-center link`: enrols the site at a global center.
 struct LocalCenterLinkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "link", abstract: "Enrol this site at a global center, with a token made there for the site.")
+        commandName: "link", abstract: "Enrol this site at a global center, with a token from there.")
 
     @OptionGroup var stateOptions: CenterStateOptions<LocalKind>
 

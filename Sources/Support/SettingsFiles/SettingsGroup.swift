@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+
+/// Settings in JSON, of which every key may be left out. A conforming type names each of its settings once, in
+/// ``visit(_:)``, and is read and written by that:
+///
+///     mutating func visit(_ visitor: inout some SettingsVisitor) throws {
+///         try visitor.setting("keepDays", &keepDays, in: 1...36500)
+///     }
+public protocol SettingsGroup: Codable {
+    /// The defaults.
+    init()
+
+    /// Visits every setting.
+    mutating func visit(_ visitor: inout some SettingsVisitor) throws
+
+    /// Checks settings that depend on each other, after they were read.
+    func validate() throws(EpitopeError)
+}
+
+/// Reads or writes settings under their names.
+public protocol SettingsVisitor {
+    mutating func setting<Value: Codable>(_ name: String, _ value: inout Value) throws
+    mutating func setting<Value: Codable>(_ name: String, _ value: inout Value?) throws
+
+    /// - Throws: `configuration-invalid` when the value that was read is out of its bounds.
+    mutating func setting(_ name: String, _ value: inout Int, in bounds: ClosedRange<Int>) throws
+
+    /// An object in the settings.
+    ///
+    /// - Parameter keys: the keys that it may have.
+    /// - Throws: `configuration-invalid` when it has another key.
+    mutating func object<Value: Codable>(_ name: String, _ value: inout Value?, keys: [String]) throws
+}
+
+extension SettingsGroup {
+    /// - Throws: `configuration-invalid` when a key is unknown, or a value is out of its bounds.
+    public init(from decoder: any Decoder) throws {
+        self.init()
+        var reader = SettingsReader(container: try decoder.container(keyedBy: SettingName.self))
+        try visit(&reader)
+        try ConfigurationFile.refuseUnknown(in: decoder, known: reader.names)
+        try validate()
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var writer = SettingsWriter(container: encoder.container(keyedBy: SettingName.self))
+        var settings = self
+        try settings.visit(&writer)
+    }
+
+    public func validate() throws(EpitopeError) {}
+}
+
+private struct SettingName: CodingKey {
+    var stringValue: String
+    var intValue: Int? { nil }
+
+    init(_ name: String) {
+        stringValue = name
+    }
+
+    init(stringValue: String) {
+        self.init(stringValue)
+    }
+
+    init?(intValue: Int) {
+        nil
+    }
+}
+
+private struct SettingsReader: SettingsVisitor {
+    let container: KeyedDecodingContainer<SettingName>
+    /// The settings that were visited.
+    private(set) var names: [String] = []
+
+    init(container: KeyedDecodingContainer<SettingName>) {
+        self.container = container
+    }
+
+    mutating func setting<Value: Codable>(_ name: String, _ value: inout Value) throws {
+        names.append(name)
+        if let read = try container.decodeIfPresent(Value.self, forKey: SettingName(name)) { value = read }
+    }
+
+    mutating func setting<Value: Codable>(_ name: String, _ value: inout Value?) throws {
+        names.append(name)
+        if let read = try container.decodeIfPresent(Value.self, forKey: SettingName(name)) { value = read }
+    }
+
+    mutating func setting(_ name: String, _ value: inout Int, in bounds: ClosedRange<Int>) throws {
+        try setting(name, &value)
+        guard !bounds.contains(value) else { return }
+        throw EpitopeError(
+            .configurationInvalid, "the setting '\(name)' is \(value)",
+            remedy: "set it to \(bounds.lowerBound) to \(bounds.upperBound)")
+    }
+
+    mutating func object<Value: Codable>(_ name: String, _ value: inout Value?, keys: [String]) throws {
+        let key = SettingName(name)
+        if container.contains(key), try !container.decodeNil(forKey: key) {
+            try ConfigurationFile.refuseUnknown(in: container.superDecoder(forKey: key), known: keys)
+        }
+        try setting(name, &value)
+    }
+}
+
+private struct SettingsWriter: SettingsVisitor {
+    var container: KeyedEncodingContainer<SettingName>
+
+    mutating func setting<Value: Codable>(_ name: String, _ value: inout Value) throws {
+        try container.encode(value, forKey: SettingName(name))
+    }
+
+    mutating func setting<Value: Codable>(_ name: String, _ value: inout Value?) throws {
+        try container.encodeIfPresent(value, forKey: SettingName(name))
+    }
+
+    mutating func setting(_ name: String, _ value: inout Int, in bounds: ClosedRange<Int>) throws {
+        try setting(name, &value)
+    }
+
+    mutating func object<Value: Codable>(_ name: String, _ value: inout Value?, keys: [String]) throws {
+        try setting(name, &value)
+    }
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Foundation
+import GRDB
+import TestSupport
+import Testing
+
+@testable import CenterStore
+
+@Suite("A store of an earlier version is migrated with its rows")
+struct MigrationTests {
+    private let folder: TemporaryFolder
+    private let path: String
+    private let clock = TestClock()
+
+    init() throws {
+        folder = try TemporaryFolder()
+        path = folder.path + "/center.sqlite"
+    }
+
+    private func makeStore(upTo migration: String, _ fill: (Database) throws -> Void) throws {
+        let queue = try DatabaseQueue(path: path)
+        try Schema.migrator.migrate(queue, upTo: migration)
+        try queue.write(fill)
+        try queue.close()
+    }
+
+    @Test func `quota uses keyed by texts are carried over to kind and id`() async throws {
+        let now = clock.clock.nowMilliseconds
+        try makeStore(upTo: "2 proofs beside the chain") { db in
+            for (quota, subject) in [("updates", "delivery 7"), ("forwards", "forward 7"), ("global-updates", "delivery 1234567890123")] {
+                try db.execute(sql: "INSERT INTO quota_uses VALUES (?, ?, ?)", arguments: [quota, subject, now - 5])
+            }
+        }
+        let store = try CenterStore(path: path, clock: clock.clock)
+        let rows = try await store.snapshot { transaction in
+            try Row.fetchAll(transaction.db, sql: "SELECT quota, item_kind, item, time_ms FROM quota_uses ORDER BY item_kind, item").map {
+                row in
+                "\(row["quota"] as String) \(row["item_kind"] as String) \(row["item"] as Int64) \(row["time_ms"] as Int64 - now)"
+            }
+        }
+        #expect(rows == ["updates delivery 7 -5", "global-updates delivery 1234567890123 -5", "forwards forward 7 -5"])
+        let second = try await store.transaction { transaction in
+            try transaction.reserve(.updates, for: .delivery(7), limits: QuotaLimits(updates: 1))
+        }
+        #expect(second == .existing, "the delivery goes on with the quota that it had")
+        let third = try await store.transaction { transaction in
+            try transaction.reserve(.updates, for: .delivery(8), limits: QuotaLimits(updates: 1))
+        }
+        #expect(third == .exhausted)
+    }
+
+    /// The words of the migrations are literals; everywhere else they come from the enums.
+    @Test func `the words of the schema are those of the enums`() async throws {
+        let store = try CenterStore(path: path)
+        let sql = try await store.snapshot { transaction in
+            try String.fetchAll(transaction.db, sql: "SELECT sql FROM sqlite_master WHERE sql LIKE '%''%'").joined(separator: "\n")
+        }
+        let literals = Set(sql.matches(of: /'([^']*)'/).map { String($0.1) }).subtracting([""])
+        #expect(literals == [ReportState.stored.rawValue, ProofState.pending.rawValue])
+    }
+}
+
+@Suite("A center's status shows the quotas that it runs with")
+struct QuotaStatusTests {
+    @Test func `before a center has run no quota is shown`() async throws {
+        let folder = try TemporaryFolder()
+        #expect(try await CenterStore(path: folder.path + "/center.sqlite").status().quotas.isEmpty)
+    }
+
+    @Test func `after a center has run its limits are shown also by another process`() async throws {
+        let folder = try TemporaryFolder()
+        let center = try RunningCenter(folder: folder, ids: FakeIDS()) { $0.updatesADay = 5 }
+        try await eventually("the limits are stored") { try await !center.status().quotas.isEmpty }
+        await center.kill()
+        let quotas = try await CenterStore(path: folder.path + "/center.sqlite").status().quotas
+        #expect(quotas["updates"] == QuotaUse(limit: 5, left: 5, reopensMilliseconds: nil))
+        #expect(quotas["forwards"]?.limit == 3)
+    }
+}
