@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// When weighed evidence makes an attack that is acted upon.
+/// The points of evidence at which a center acts on an attack.
 public struct AttackThreshold: Hashable, Sendable, Codable {
     /// What the points are counted over.
     public enum Counter: String, Hashable, Sendable, Codable, CaseIterable {
@@ -12,19 +12,19 @@ public struct AttackThreshold: Hashable, Sendable, Codable {
 
     /// The points at which the threshold is reached; at least 1.
     public var points: Int
-    /// How long evidence counts, in milliseconds. Evidence exactly this old counts no more.
+    /// How long evidence counts, in milliseconds. Evidence exactly this old no longer counts.
     public var windowMilliseconds: Int64
-    /// The most points that one reporter can bring, whatever it reports: so that one captured host can't make the
-    /// whole count. At least the weight of one direct call (100), else one host's plain attack would never count
-    /// in full.
+    /// The maximum of points that one reporter can bring, whatever it reports, so that one compromised host can't
+    /// reach a threshold that is set higher. At least the weight of one direct call (100); below it one host's plain
+    /// attack would never count in full.
     public var maxPointsPerReporter: Int
     public var counter: Counter
 
-    /// 24 hours (DESIGN.md, "Defaults").
+    /// 24 hours: an attack that spreads reaches several hosts within a day, and older evidence is more likely unrelated.
     public static let defaultWindowMilliseconds: Int64 = 24 * 60 * 60 * 1000
 
-    /// The defaults: 100 points in 24 hours for a cluster, one reporter bringing at most 100 of them
-    /// (DESIGN.md, "Defaults" and "Signatures").
+    /// The defaults: 100 points, the weight of one direct call, in 24 hours for a cluster; one reporter brings at most
+    /// 100 of them.
     public init(
         points: Int = 100, windowMilliseconds: Int64 = Self.defaultWindowMilliseconds, maxPointsPerReporter: Int = 100,
         counter: Counter = .cluster
@@ -36,13 +36,13 @@ public struct AttackThreshold: Hashable, Sendable, Codable {
     }
 }
 
-/// What a count of points comes to.
+/// The result of counting points.
 public enum ThresholdDecision: Hashable, Sendable {
-    /// Below the threshold: more evidence is awaited.
+    /// Below the threshold.
     case waiting(points: Int)
     case reached(points: Int)
 
-    /// The points counted so far, whether they reach the threshold or not.
+    /// The points counted, whether they reach the threshold or not.
     public var points: Int {
         switch self {
         case .waiting(let points), .reached(let points): points

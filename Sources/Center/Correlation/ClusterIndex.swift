@@ -5,10 +5,10 @@ public import Signatures
 /// Finds the cluster that a new packet belongs to, among any number of clusters, at a cost that depends on the
 /// packet's length alone.
 ///
-/// Two packets are alike when their caller windows are equal, or when the later one's code holds the signature of the
-/// earlier one's cluster: the same attack caught at another call, or behind another prologue. Of several clusters
+/// Two packets are similar when their caller windows are equal, or when the later one's code contains the signature of
+/// the earlier one's cluster: the same attack caught at another call, or behind another prologue. Of several clusters
 /// that match, the oldest takes the packet, so the answer doesn't depend on the order in which clusters were loaded.
-/// A cluster may have more signatures than the one that it goes by: those that were made of its packets.
+/// A cluster may have more signatures than its own: those that were made of its packets.
 ///
 /// The first eight bytes of each signature's longest fixed run are the key of a table; a packet's code is looked up at each offset.
 public struct ClusterIndex: Sendable {
@@ -17,16 +17,16 @@ public struct ClusterIndex: Sendable {
 
     private var exact: [String: Int64] = [:]
     private var filed: [UInt64: [Int64]] = [:]
-    /// Clusters whose signature has no fixed run as long as the key; few, and tried one by one.
+    /// Clusters whose signature has no fixed run as long as the key; they are few, and tried one by one.
     private var unfiled: [Int64] = []
     private var signatures: [Int64: [Signature]] = [:]
-    /// The clusters of each context that says anything, the newest last.
+    /// The clusters of each context but the empty one, newest last.
     private var ofContext: [SignatureContext: [Int64]] = [:]
 
     public init() {}
 
-    /// Adds a cluster. Only a signature that could be delivered takes part in near matching: fill would draw
-    /// unlike packets together.
+    /// Adds a cluster, or another signature of it. Only a signature that passes its checks takes part in near
+    /// matching: filler bytes would draw unrelated packets together.
     public mutating func add(cluster: Int64, signature: Signature) {
         exact[signature.id] = min(exact[signature.id] ?? cluster, cluster)
         if signature.context != .any, ofContext[signature.context]?.contains(cluster) != true {
@@ -43,14 +43,14 @@ public struct ClusterIndex: Sendable {
         }
     }
 
-    /// The cluster that a packet with this signature and code belongs to, or `nil` when it is the first of its kind.
+    /// The cluster that a packet with this signature and code belongs to; `nil`: none, it is the first of its kind.
     ///
     /// - Parameter sample: the packet's code, or its caller window where only that was sent.
     public func cluster(for signature: Signature, sample: [UInt8]) -> Int64? {
         exact[signature.id] ?? nearest(to: sample)
     }
 
-    /// The newest clusters of packets that came in the same way; none where nothing is known of that.
+    /// The newest clusters of packets that came in the same way, newest first; none for an empty context.
     public func newest(of context: SignatureContext, limit: Int) -> [Int64] {
         (ofContext[context] ?? []).suffix(limit).reversed()
     }

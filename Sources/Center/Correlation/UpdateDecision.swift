@@ -4,7 +4,7 @@ public import Signatures
 
 /// Whether a cluster that reached the threshold needs a new update.
 public enum UpdateDecision: Hashable, Sendable {
-    /// Nothing new to say; the reason, for a person.
+    /// No update is needed; the reason, for a person.
     case none(String)
     case make(revision: Int)
 
@@ -28,8 +28,9 @@ public enum UpdateDecision: Hashable, Sendable {
         }
     }
 
-    /// Decides on the latest update of the signature (`nil`: there was none) and the context that the cluster's
-    /// packets speak for now.
+    /// - Parameters:
+    ///   - latest: the latest update of the signature; `nil`: there is none.
+    ///   - context: the context that the cluster's packets share now.
     public init(latest: Latest?, context: SignatureContext, nowMilliseconds: Int64) {
         guard let latest else {
             self = .make(revision: 1)
@@ -39,12 +40,12 @@ public enum UpdateDecision: Hashable, Sendable {
         let isSameContext = latest.update.signature.context.covers(context)
         switch latest.state {
         case .withdrawn: self = .none("withdrawn by a person")
-        // What failed once fails again: length and fill are the signature's own, and samples only grow.
+        // It would fail again: length and filler are the signature's own, and samples only grow.
         case .unproven: self = .none("unproven")
         case .refused: self = isSameContext ? .none("refused as it stands") : next
         case .expired: self = next
         case .standing:
-            // An attack that goes on renews its rule, at most once in half a life time.
+            // An attack that continues renews its rule, at most once in half a lifetime.
             let created = latest.update.createdMilliseconds
             let isHalfAged = nowMilliseconds > created + (latest.update.expiresMilliseconds - created) / 2
             self = isSameContext && !isHalfAged ? .none("stands as revision \(latest.update.revision)") : next
@@ -53,11 +54,11 @@ public enum UpdateDecision: Hashable, Sendable {
 }
 
 extension SignatureUpdate {
-    /// When the update is in force no more, in milliseconds since 1970-01-01T00:00:00Z.
+    /// When the update ends, in milliseconds since 1970-01-01T00:00:00Z.
     public var expiresMilliseconds: Int64 {
         createdMilliseconds + Int64(max(0, min(lifetimeDays, Self.maxLifetimeDays))) * 24 * 60 * 60 * 1000
     }
 
-    /// The longest life time that a center honours, in days: ten years.
+    /// The maximum lifetime that a center honours, in days: ten years.
     public static let maxLifetimeDays = 3650
 }

@@ -2,7 +2,7 @@
 
 public import EpitopeModel
 
-/// One piece of evidence as a center keeps it: who reported it, what it weighs, when it came.
+/// One piece of evidence as a center keeps it: its reporter, weight and time.
 public struct WeighedEvidence: Hashable, Sendable {
     /// The reporter, unique at the center: a host at the local center, a site (or a host that reports straight) at
     /// the global one.
@@ -11,7 +11,7 @@ public struct WeighedEvidence: Hashable, Sendable {
     public var kind: String
     public var points: Int
     /// When the center received it, by the center's own clock, in milliseconds since 1970-01-01T00:00:00Z. A host's
-    /// clock is never believed: an attacker who holds the host could stretch the window with it.
+    /// clock is never used: an attacker on the host could stretch the window with it.
     public var timeMilliseconds: Int64
 
     public init(reporter: String, kind: String, points: Int, timeMilliseconds: Int64) {
@@ -27,8 +27,8 @@ public struct WeighedEvidence: Hashable, Sendable {
             timeMilliseconds: timeMilliseconds)
     }
 
-    /// The kind of evidence that a site's own update is to the global center: the site's count had reached its
-    /// threshold. It weighs as much as one direct call.
+    /// The kind of evidence that a site's own update counts as at the global center: the site's evidence had reached
+    /// its threshold. It weighs as much as one direct call.
     public static let siteUpdate = "update-of-a-site"
     /// What a site's own update weighs, in points.
     public static let siteUpdatePoints = 100
@@ -37,9 +37,9 @@ public struct WeighedEvidence: Hashable, Sendable {
 extension AttackThreshold {
     /// Counts the evidence of a cluster (or of the site) at a moment.
     ///
-    /// Each kind of evidence counts once a reporter, one reporter's total is capped, evidence as old as the window
-    /// is left out. Evidence from the future (the center's clock was set back since) counts as new: dropping it
-    /// would let a clock step hide an attack.
+    /// Each kind of evidence counts once per reporter, one reporter's total is capped, and evidence as old as the
+    /// window is left out. Evidence from the future (the center's clock was set back since) counts as new: dropping
+    /// it would let a clock step hide an attack.
     public func decide(_ evidence: some Sequence<WeighedEvidence>, nowMilliseconds: Int64) -> ThresholdDecision {
         var strongest: [String: [String: Int]] = [:]
         for item in evidence where counts(item, nowMilliseconds: nowMilliseconds) {
@@ -52,7 +52,7 @@ extension AttackThreshold {
         return total >= points ? .reached(points: total) : .waiting(points: total)
     }
 
-    /// The time that evidence must be younger than to count now.
+    /// Only evidence later than this counts now.
     public func windowStart(nowMilliseconds: Int64) -> Int64 {
         nowMilliseconds.subtractingReportingOverflow(windowMilliseconds).partialValue
     }

@@ -6,15 +6,17 @@ internal import PacketCoding
 public import SecureChannel
 public import Signatures
 
-/// The seam to the global center.
+/// The interface to the global center.
 public protocol GlobalCenterLink: Sendable {
+    /// Sends a packet. The receipt says that the global center has stored it.
     func forward(_ forward: ForwardedPacket) async throws(EpitopeError) -> Receipt
+    /// Sends an update of this site. The receipt says that the global center has stored it.
     func publish(_ update: SignatureUpdate) async throws(EpitopeError) -> Receipt
-    /// The updates after a sequence number, oldest first; waits for one at most `waitSeconds`, then returns none.
+    /// The updates after a sequence number, oldest first; waits for one for at most `waitSeconds`, then returns none.
     func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [FeedEntry]
 }
 
-/// The link over the secure channel.
+/// The link through the secure channel.
 extension CenterClient: GlobalCenterLink {}
 
 extension EpitopeError {
