@@ -40,7 +40,7 @@ struct AnalysisTests {
         return try await store.ruleSet().pending.last?.rule.update
     }
 
-    @Test func `the caller window holds to the byte`() async throws {
+    @Test func `the signature is the caller window to the byte`() async throws {
         _ = try await analyse([Samples.packet()])
         let update = try #require(try await readyUpdate())
         #expect(update.signature.tokens == [.init(bytes: Samples.callerWindow)])
@@ -71,7 +71,7 @@ struct AnalysisTests {
         #expect(status.clusters == 1)
     }
 
-    @Test func `the sites one counter adds clusters up`() async throws {
+    @Test func `the site's one counter adds up its clusters`() async throws {
         let threshold = AttackThreshold(counter: .site)
         let packets = [UInt8(1), 2, 3].map {
             Fixture.packet(attack: $0, host: "host-\($0)", evidence: [.memoryFile])
@@ -101,7 +101,7 @@ struct AnalysisTests {
         #expect(update?.signature.context.ports == [53, 1434])
     }
 
-    @Test func `fill is kept with its reason and never delivered`() async throws {
+    @Test func `filler is kept with its reason and never delivered`() async throws {
         var packet = Fixture.packet(attack: 1)
         packet.content = .code(ExtractedCode(base: 0x1000, bytes: Array(repeating: 0x90, count: 96), isWholeRegion: true))
         let status = try await analyse([packet])
@@ -119,7 +119,7 @@ struct AnalysisTests {
         #expect(status.events.last?.step == .unproven)
     }
 
-    @Test func `the packets report shows each check`() async throws {
+    @Test func `a packet's updates show each check of their proof`() async throws {
         let packet = Fixture.packet(attack: 1)
         _ = try await analyse([packet])
         let update = try #require(try await store.updates(ofPacket: packet.id).first)
@@ -129,7 +129,7 @@ struct AnalysisTests {
         #expect(error?.code == .packetNotFound)
     }
 
-    @Test func `what failed is proven again with other material`() async throws {
+    @Test func `a failed proof is made again with other material`() async throws {
         _ = try await analyse([Fixture.packet(attack: 1)], provers: ProverSource(ProvingSettings()))
         let status = try await analyse([], provers: Fixture.provers)
         #expect(status.updates == ["unproven": 1], "nobody has looked yet")
@@ -142,7 +142,7 @@ struct AnalysisTests {
         #expect(try await analyst.analyse() == 0)
     }
 
-    @Test func `the report says what was not checked`() async throws {
+    @Test func `the event of a proof names the checks that were not made`() async throws {
         let status = try await analyse([Fixture.packet(attack: 1)])
         let detail = try #require(status.events.last?.detail)
         for part in [

@@ -26,7 +26,7 @@ struct ConfigurationTests {
         return path
     }
 
-    @Test func `an empty file gives the defaults`() throws {
+    @Test func `an empty settings object gives the defaults`() throws {
         let settings = try LocalCenterConfiguration.load(path: file("{}"))
         #expect(settings == LocalCenterConfiguration())
         #expect(settings.quotaLimits == QuotaLimits(updates: 3, globalUpdates: 100, forwards: 3))
@@ -34,7 +34,7 @@ struct ConfigurationTests {
         #expect(try GlobalCenterConfiguration.load(path: file("{}")) == GlobalCenterConfiguration())
     }
 
-    @Test func `settings are taken`() throws {
+    @Test func `settings are read`() throws {
         let settings = try LocalCenterConfiguration.load(
             path: file(#"{"updatesTo": "both", "first": "forward", "counter": "site", "suricata": {"socket": "/run/s"}}"#))
         #expect(settings.updatesTo == .both)
@@ -43,7 +43,7 @@ struct ConfigurationTests {
         #expect(settings.suricata == SuricataSettings(socketPath: "/run/s"))
     }
 
-    @Test func `what signatures are proven with is taken`() throws {
+    @Test func `the settings that signatures are proven with are read`() throws {
         let json = #"{"goodware": "/g", "requireGoodware": false, "benignCaptures": ["/b/*"], "noiseShare": 0.8}"#
         var expected = ProvingSettings(goodware: "/g", requireGoodware: false, benignCaptures: ["/b/*"], noiseShare: 0.8)
         #expect(try GlobalCenterConfiguration.load(path: file(json)).proving == expected)
@@ -58,7 +58,7 @@ struct ConfigurationTests {
         #expect(ProvingSettings(goodware: "/g").warning == nil)
     }
 
-    @Test func `what is written is read again`() throws {
+    @Test func `written settings are read back`() throws {
         var settings = LocalCenterConfiguration()
         settings.globalCenterState = "/var/lib/epitope/global"
         settings.suricata = SuricataSettings(socketPath: "/run/s", commandTimeout: 2.5)
@@ -70,7 +70,7 @@ struct ConfigurationTests {
         #"{"forwading": false}"#, #"{"thresholdPoints": 0}"#, #"{"updatesTo": "moon"}"#, #"{"lifetimeDays": 9999}"#, "{", "[]",
         #"{"noiseShare": 0.9}"#, #"{"goodware": ""}"#, #"{"captures": [""]}"#, #"{"requireGoodware": 1}"#,
     ])
-    func `what is wrong is said`(json: String) throws {
+    func `a wrong setting is refused with the file's path`(json: String) throws {
         let path = try file(json)
         let error = #expect(throws: EpitopeError.self) { try LocalCenterConfiguration.load(path: path) }
         #expect(error?.code == .configurationInvalid)
@@ -78,13 +78,13 @@ struct ConfigurationTests {
     }
 
     @Test(arguments: [#"{"thresholdHours": 0}"#, #"{"threshold": 5}"#, #"{"noiseShare": -0.1}"#, #"{"captures": []}"#])
-    func `what is wrong with a global centers is said`(json: String) throws {
+    func `a global center's wrong setting is refused`(json: String) throws {
         let path = try file(json)
         let error = #expect(throws: EpitopeError.self) { try GlobalCenterConfiguration.load(path: path) }
         #expect(error?.code == .configurationInvalid)
     }
 
-    @Test func `a missing file is said`() {
+    @Test func `a missing file is reported`() {
         let error = #expect(throws: EpitopeError.self) { try LocalCenterConfiguration.load(path: folder.path + "/none") }
         #expect(error?.code == .configurationMissing)
     }

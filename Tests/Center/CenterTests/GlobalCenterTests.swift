@@ -77,7 +77,7 @@ struct GlobalCenterTests {
         }
     }
 
-    @Test func `a host that reports straight is a reporter of its own`() async throws {
+    @Test func `a host that reports directly is a reporter of its own`() async throws {
         try await withCenter(threshold: 200) { center in
             _ = try await center.receive(forward(attack: 1), from: site("host-1"))
             _ = try await center.receive(Fixture.packet(attack: 1, number: 5), from: Fixture.host)
@@ -85,14 +85,14 @@ struct GlobalCenterTests {
         }
     }
 
-    @Test func `the same packet straight and forwarded counts once`() async throws {
+    @Test func `a packet sent directly and forwarded counts once`() async throws {
         try await withCenter(threshold: 200) { center in
             _ = try await center.receive(Fixture.packet(attack: 1), from: Fixture.host)
             #expect(try await center.receive(forward(attack: 1), from: site("a")).wasKnown)
         }
     }
 
-    @Test func `a sites update counts as its evidence`() async throws {
+    @Test func `a site's update counts as its evidence`() async throws {
         try await withCenter { center in
             let update = Fixture.update(attack: 1)
             let receipt = try await center.receive(update, from: site("a"))
@@ -127,7 +127,7 @@ struct GlobalCenterTests {
         }
     }
 
-    @Test func `a subscriber that leaves is let go`() async throws {
+    @Test func `a subscriber that leaves gets an empty answer`() async throws {
         try await withCenter { center in
             let waiting = Task { try await center.updates(after: 0, waitSeconds: 60, for: site("b")) }
             waiting.cancel()
@@ -136,7 +136,7 @@ struct GlobalCenterTests {
         }
     }
 
-    @Test func `what is withdrawn is published no more`() async throws {
+    @Test func `a withdrawn update is no longer published`() async throws {
         try await withCenter { center in
             _ = try await center.receive(forward(attack: 1), from: site("a"))
             _ = try await center.updates(after: 0, waitSeconds: 60, for: site("b"))
@@ -145,7 +145,7 @@ struct GlobalCenterTests {
         }
     }
 
-    @Test func `hosts can be shut out`() throws {
+    @Test func `hosts can be excluded`() throws {
         var configuration = GlobalCenterConfiguration()
         configuration.acceptsHosts = false
         let service = GlobalCenterService(configuration: configuration, store: store, logger: Logger(label: "test"))

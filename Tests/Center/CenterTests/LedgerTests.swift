@@ -30,7 +30,7 @@ struct LedgerTests {
         #expect(await refusal(secret, now: 999) == .tokenUsed)
     }
 
-    @Test func `of many who redeem a token at once one gets it`() async throws {
+    @Test func `a token redeemed many times at once is granted once`() async throws {
         try await store.addToken(secretHash: secret, grant: grant)
         let granted = await withTaskGroup(of: Bool.self) { group in
             for _ in 0..<20 {
@@ -47,7 +47,7 @@ struct LedgerTests {
         #expect(await refusal([1, 2, 3], now: 1) == .tokenUnknown)
     }
 
-    @Test func `certificates from before a revocation are turned away`() async throws {
+    @Test func `certificates from before a revocation are rejected`() async throws {
         #expect(try await !store.isRevoked(Fixture.host, issuedMilliseconds: 5))
         try await store.revoke(Fixture.host, nowMilliseconds: 10)
         #expect(try await store.isRevoked(Fixture.host, issuedMilliseconds: 10))

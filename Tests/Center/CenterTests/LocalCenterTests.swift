@@ -35,7 +35,7 @@ struct LocalCenterTests {
         await center.kill()
     }
 
-    @Test func `by default the idsis updated first and the packet forwarded`() async throws {
+    @Test func `by default the IDS is updated first and then the packet forwarded`() async throws {
         try await withCenter { center in
             try await center.receive(Samples.packet())
             try await center.awaitForwards(["delivered": 1])
@@ -50,7 +50,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func `forwarding first is heeded`() async throws {
+    @Test func `with forwarding first the packet goes out before the IDS is updated`() async throws {
         try await withCenter({ $0.first = .forward }) { center in
             try await center.receive(Samples.packet())
             try await center.awaitDeliveries(["ids delivered": 1])
@@ -79,7 +79,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func `with forwarding off only the idsis updated`() async throws {
+    @Test func `with forwarding off only the IDS is updated`() async throws {
         try await withCenter({ $0.forwarding = false }) { center in
             try await center.receive(Samples.packet())
             try await center.awaitDeliveries(["ids delivered": 1])
@@ -100,7 +100,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func `updates can go to both`() async throws {
+    @Test func `updates can go to the IDS and the global center`() async throws {
         try await withCenter({
             $0.updatesTo = .both
             $0.forwarding = false
@@ -111,7 +111,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func `below the threshold nothing goes out unless it is set so`() async throws {
+    @Test func `below the threshold packets are forwarded only if the settings say so`() async throws {
         try await withCenter({ $0.forwardBelowThreshold = true }) { center in
             try await center.receive(Fixture.packet(attack: 1, evidence: [.memoryFile]))
             try await center.awaitForwards(["delivered": 1])
@@ -125,7 +125,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func `like packets are forwarded once`() async throws {
+    @Test func `similar packets are forwarded once`() async throws {
         try await withCenter { center in
             for number in 0..<5 { try await center.receive(Fixture.packet(attack: 1, number: number)) }
             // A forward is scheduled in the transaction that analyses its packet: none can come later.
@@ -141,7 +141,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func `what exceeds a quota waits and goes out when the day reopens`() async throws {
+    @Test func `an update beyond its quota waits and goes out when the day has room again`() async throws {
         let clock = TestClock()
         try await withCenter(clock: clock) { center in
             for attack in UInt8(1)...4 { try await center.receive(Fixture.packet(attack: attack)) }
@@ -237,7 +237,7 @@ struct LocalCenterTests {
         }
     }
 
-    @Test func `withdrawing what is unknown is said`() async throws {
+    @Test func `withdrawing an unknown signature is refused`() async throws {
         let store = try CenterStore(path: folder.path + "/center.sqlite")
         let error = await #expect(throws: EpitopeError.self) {
             try await store.withdraw(signatureID: "00", reason: "test")
@@ -245,7 +245,7 @@ struct LocalCenterTests {
         #expect(error?.code == .signatureUnknown)
     }
 
-    @Test func `an update leaves the rules when its life time is over`() async throws {
+    @Test func `an update leaves the rules when its lifetime is over`() async throws {
         let clock = TestClock()
         try await withCenter(clock: clock, { $0.analysis.lifetimeDays = 2 }) { center in
             try await center.receive(Fixture.packet(attack: 1))

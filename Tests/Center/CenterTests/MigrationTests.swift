@@ -69,7 +69,7 @@ struct QuotaStatusTests {
         #expect(try await CenterStore(path: folder.path + "/center.sqlite").status().quotas.isEmpty)
     }
 
-    @Test func `after a center has run its limits are shown also by another process`() async throws {
+    @Test func `after a center has run another process shows its limits`() async throws {
         let folder = try TemporaryFolder()
         let center = try RunningCenter(folder: folder, ids: FakeIDS()) { $0.updatesADay = 5 }
         try await eventually("the limits are stored") { try await !center.status().quotas.isEmpty }

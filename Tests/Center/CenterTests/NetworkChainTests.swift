@@ -18,7 +18,7 @@ import Testing
 struct NetworkChainTests {
     private static let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
-    /// A center's face, its authority and its background work.
+    /// A center's server, its authority and its background work.
     private struct Center: Sendable {
         let store: CenterStore
         let authority: CertificateAuthority

@@ -52,14 +52,14 @@ struct RestartTests {
         await center.kill()
     }
 
-    @Test func `after the packet was stored`() async throws {
+    @Test func `a center killed after the packet was stored completes the chain`() async throws {
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
         _ = try await store.add(Report(sender: Fixture.host, body: .packet(Samples.packet())))
         try copyStore()
         try await expectCompletion()
     }
 
-    @Test func `after the update was made`() async throws {
+    @Test func `a center killed after the update was made completes the chain`() async throws {
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
         _ = try await store.add(Report(sender: Fixture.host, body: .packet(Samples.packet())))
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
@@ -69,7 +69,7 @@ struct RestartTests {
     }
 
     /// The mark of the first transaction stands alone: the proof was never made.
-    @Test func `between the threshold and the proof`() async throws {
+    @Test func `a center killed between the threshold and the proof completes the chain`() async throws {
         let path = folder.path + "/center.sqlite"
         let store = try CenterStore(path: path, clock: clock.clock)
         _ = try await store.add(Report(sender: Fixture.host, body: .packet(Samples.packet())))
@@ -82,7 +82,7 @@ struct RestartTests {
         try await expectCompletion()
     }
 
-    @Test func `after the quota was taken`() async throws {
+    @Test func `a center killed after the quota was taken completes the chain`() async throws {
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
         _ = try await store.add(Report(sender: Fixture.host, body: .packet(Samples.packet())))
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
@@ -93,7 +93,7 @@ struct RestartTests {
         try await expectCompletion()
     }
 
-    @Test func `while the IDS had the rules and had not answered`() async throws {
+    @Test func `a center killed while the IDS had the rules and had not answered completes the chain`() async throws {
         let ids = FakeIDS(.hangs)
         let center = try RunningCenter(folder: folder, clock: clock, ids: ids, global: FakeGlobalCenter())
         try await center.receive(Samples.packet())
@@ -105,7 +105,7 @@ struct RestartTests {
         #expect(await later.deliveries == ids.deliveries, "the same rules under the same numbers")
     }
 
-    @Test func `while the global center had not answered`() async throws {
+    @Test func `a center killed while the global center had not answered completes the chain`() async throws {
         let (ids, global) = (FakeIDS(), FakeGlobalCenter(.hangs))
         let center = try RunningCenter(folder: folder, clock: clock, ids: ids, global: global)
         try await center.receive(Samples.packet())
@@ -118,7 +118,7 @@ struct RestartTests {
         #expect(await later.deliveries.isEmpty, "the rules were confirmed before")
     }
 
-    @Test func `after all was done`() async throws {
+    @Test func `a center killed after all was done completes the chain`() async throws {
         let center = try RunningCenter(folder: folder, clock: clock, ids: FakeIDS(), global: FakeGlobalCenter())
         try await center.receive(Samples.packet())
         try await center.awaitForwards(["delivered": 1])

@@ -38,7 +38,7 @@ struct StoreTests {
         #expect(try await store.status().reports == ["stored": 1])
     }
 
-    @Test func `what was acknowledged is there after a reopening`() async throws {
+    @Test func `an acknowledged packet is there after the store is reopened`() async throws {
         do {
             let store = try CenterStore(path: path)
             _ = try await store.add(report(Samples.packet()))
@@ -60,7 +60,7 @@ struct StoreTests {
         #expect(try await store.status().reports == ["stored": 600])
     }
 
-    @Test func `commits are synced and the files are the owners alone`() async throws {
+    @Test func `commits are synced and the files are the owner's alone`() async throws {
         let store = try CenterStore(path: path)
         let full = 2
         #expect(try await store.pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") } == full)
@@ -71,7 +71,7 @@ struct StoreTests {
         }
     }
 
-    @Test func `a full disk is said and loses nothing acknowledged`() async throws {
+    @Test func `a full disk is reported and loses nothing acknowledged`() async throws {
         let store = try CenterStore(path: path, maxBytes: 300_000)
         var acknowledged: [ExtractedPacket] = []
         var refusal: EpitopeError?
@@ -115,7 +115,7 @@ struct StoreTests {
         #expect(error?.code == .storeUnusable)
     }
 
-    @Test func `beyond what may wait senders are told to come back`() async throws {
+    @Test func `beyond the queue's bound senders get store-busy`() async throws {
         let store = try CenterStore(path: path)
         let full = GroupCommit(pool: store.pool, path: path, clock: store.clock, maxWaiting: 0)
         let error = await #expect(throws: EpitopeError.self) {
@@ -141,7 +141,7 @@ struct StoreTests {
         #expect(status.latestUpdates.allSatisfy { $0.reason?.contains("[sids-exhausted]") == true })
     }
 
-    @Test func `a folder that can't be written is said`() throws {
+    @Test func `a folder that can't be written is reported`() throws {
         let error = #expect(throws: EpitopeError.self) { try CenterStore(path: "/proc/epitope/center.sqlite") }
         #expect(error?.code == .storeFailed)
     }
@@ -167,7 +167,7 @@ struct StoreTests {
         }
     }
 
-    @Test func `what nothing can be made of is refused`() async throws {
+    @Test func `a report that can't be analysed is refused`() async throws {
         let store = try CenterStore(path: path)
         let receiver = ReportReceiver(store: store, analysisSignal: Bell())
         var outside = Samples.packet()
@@ -181,7 +181,7 @@ struct StoreTests {
         #expect(try await store.status().reports.isEmpty)
     }
 
-    @Test func `packets are kept for their days and no longer`() async throws {
+    @Test func `packets are removed after the days that they are kept`() async throws {
         let clock = TestClock()
         let store = try CenterStore(path: path, clock: clock.clock)
         _ = try await store.add(report(Fixture.packet(attack: 1)))

@@ -31,7 +31,7 @@ struct SubscriptionTests {
         await center.kill()
     }
 
-    @Test func `an update goes to its IDS`() async throws {
+    @Test func `an update of the global center goes to the site's IDS`() async throws {
         try await withCenter { center in
             await global.offer(Fixture.update(attack: 1))
             try await center.awaitDeliveries(["ids delivered": 1])
@@ -49,7 +49,7 @@ struct SubscriptionTests {
         }
     }
 
-    @Test func `a site knows its own signature again`() async throws {
+    @Test func `a site's own update that comes back is covered`() async throws {
         try await withCenter { center in
             try await center.receive(Fixture.packet(attack: 1))
             try await center.awaitDeliveries(["ids delivered": 1])
@@ -61,7 +61,7 @@ struct SubscriptionTests {
         }
     }
 
-    @Test func `what is not proven is kept and not delivered`() async throws {
+    @Test func `an unproven update is kept and not delivered`() async throws {
         var fill = Fixture.update(attack: 1)
         fill.signature.tokens = [.init(bytes: Array(repeating: 0x90, count: 32))]
         var unproven = Fixture.update(attack: 2)
@@ -79,7 +79,7 @@ struct SubscriptionTests {
         }
     }
 
-    @Test func `a signature that a person withdrew stays out`() async throws {
+    @Test func `a signature that a person withdrew is not delivered again`() async throws {
         try await withCenter { center in
             await global.offer(Fixture.update(attack: 1))
             try await center.awaitDeliveries(["ids delivered": 1])
@@ -91,7 +91,7 @@ struct SubscriptionTests {
         }
     }
 
-    @Test func `the global centers bound is heeded`() async throws {
+    @Test func `the quota for the global center's updates is respected`() async throws {
         try await withCenter({ $0.globalUpdatesADay = 1 }) { center in
             await global.offer(Fixture.update(attack: 1))
             await global.offer(Fixture.update(attack: 2))
@@ -104,7 +104,7 @@ struct SubscriptionTests {
         }
     }
 
-    @Test func `with updates off nothing is taken`() async throws {
+    @Test func `with updates off none of the global center's is taken`() async throws {
         await global.offer(Fixture.update(attack: 1))
         try await withCenter({ $0.updates = false }) { center in
             try await center.receive(Fixture.packet(attack: 2))

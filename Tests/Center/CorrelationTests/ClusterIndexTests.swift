@@ -11,25 +11,25 @@ struct ClusterIndexTests {
     private let signature = Signature(tokens: [.init(bytes: Samples.callerWindow)], context: .any)
     private let other = Signature(tokens: [.init(bytes: Array(100..<132))], context: .any)
 
-    @Test func `the first of its kind finds none`() {
+    @Test func `the first packet of its kind finds no cluster`() {
         #expect(ClusterIndex().cluster(for: signature, sample: Samples.code.bytes) == nil)
     }
 
-    @Test func `an equal window is like`() {
+    @Test func `an equal window is similar`() {
         var index = ClusterIndex()
         index.add(cluster: 7, signature: signature)
         #expect(index.cluster(for: signature, sample: []) == 7)
     }
 
     @Test(arguments: [0, 1, 8161])
-    func `code that holds a clusters signature is like`(offset: Int) {
+    func `code that contains a cluster's signature is similar`(offset: Int) {
         var index = ClusterIndex()
         index.add(cluster: 7, signature: signature)
         let code = [UInt8](repeating: 0x41, count: offset) + Samples.callerWindow
         #expect(index.cluster(for: other, sample: code) == 7)
     }
 
-    @Test func `unlike code is not`() {
+    @Test func `unrelated code is not similar`() {
         var index = ClusterIndex()
         index.add(cluster: 7, signature: signature)
         var changed = Samples.callerWindow
@@ -48,7 +48,7 @@ struct ClusterIndexTests {
         }
     }
 
-    @Test func `fill draws nothing together`() {
+    @Test func `filler bytes draw nothing together`() {
         let fill = Signature(tokens: [.init(bytes: Array(repeating: 0x90, count: 32))], context: .any)
         var index = ClusterIndex()
         index.add(cluster: 1, signature: fill)

@@ -22,7 +22,7 @@ struct EvidenceWeighingTests {
         #expect(threshold.decide([], nowMilliseconds: now) == .waiting(points: 0))
     }
 
-    @Test func `a kind counts once a reporter`() {
+    @Test func `a kind counts once per reporter`() {
         let twice = [evidence("a", .memoryFile), evidence("a", .memoryFile, ageMilliseconds: 5)]
         #expect(threshold.decide(twice, nowMilliseconds: now) == .waiting(points: 40))
     }
@@ -33,7 +33,7 @@ struct EvidenceWeighingTests {
         #expect(threshold.decide(two + [evidence("c", .memoryFile)], nowMilliseconds: now) == .reached(points: 120))
     }
 
-    @Test func `one reporters total is capped`() {
+    @Test func `one reporter's total is capped`() {
         let all = EvidenceKind.allCases.map { evidence("a", $0) }
         #expect(threshold.decide(all, nowMilliseconds: now) == .reached(points: 100))
         let two = AttackThreshold(points: 200)
@@ -41,7 +41,7 @@ struct EvidenceWeighingTests {
         #expect(two.decide(all + [evidence("b", .directCall)], nowMilliseconds: now) == .reached(points: 200))
     }
 
-    @Test func `evidence as old as the window counts no more`() {
+    @Test func `evidence as old as the window no longer counts`() {
         let window = AttackThreshold.defaultWindowMilliseconds
         let young = [evidence("a", .directCall, ageMilliseconds: window - 1)]
         let old = [evidence("a", .directCall, ageMilliseconds: window)]

@@ -18,14 +18,14 @@ struct SignatureCheckTests {
         #expect(proof.checks.map(\.name) == ["well-formed", "long-enough", "not-fill"])
     }
 
-    @Test func `with packets it must match them`() {
+    @Test func `a signature with packets must match them`() {
         let own = signature([.init(bytes: Samples.callerWindow)])
         #expect(SignatureCheck.proof(of: own, samples: [Samples.code.bytes]).passed)
         #expect(!SignatureCheck.proof(of: own, samples: [Samples.code.bytes, [1, 2, 3]]).passed)
         #expect(!SignatureCheck.proof(of: own, samples: []).passed)
     }
 
-    @Test func `malformed ones are not even matched`() {
+    @Test func `malformed signatures are not even matched`() {
         let bytes = Samples.callerWindow
         let malformed = [
             signature([]),
@@ -44,7 +44,7 @@ struct SignatureCheckTests {
         }
     }
 
-    @Test func `fill is not proven`() {
+    @Test func `filler is not proven`() {
         #expect(!SignatureCheck.proof(of: signature([.init(bytes: Array(repeating: 0x90, count: 32))])).passed)
     }
 }

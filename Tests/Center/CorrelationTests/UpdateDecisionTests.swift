@@ -25,7 +25,7 @@ struct UpdateDecisionTests {
         #expect(UpdateDecision(latest: nil, context: context, nowMilliseconds: 0) == .make(revision: 1))
     }
 
-    @Test func `one that stands is left alone`() {
+    @Test func `an update in force is left alone`() {
         let decision = UpdateDecision(latest: latest(.standing), context: context, nowMilliseconds: 45 * day)
         #expect(decision == .none("stands as revision 4"))
     }
@@ -35,12 +35,12 @@ struct UpdateDecisionTests {
         #expect(UpdateDecision(latest: latest(.refused), context: wider, nowMilliseconds: 0) == .make(revision: 5))
     }
 
-    @Test func `an attack that goes on renews an aged rule`() {
+    @Test func `an attack that continues renews an aged rule`() {
         let decision = UpdateDecision(latest: latest(.standing), context: context, nowMilliseconds: 45 * day + 1)
         #expect(decision == .make(revision: 5))
     }
 
-    @Test func `what a person withdrew or failed its proof stays out`() {
+    @Test func `a signature that was withdrawn or failed its proof gets no update`() {
         for state in [UpdateDecision.LatestState.withdrawn, .unproven, .refused] {
             let decision = UpdateDecision(latest: latest(state), context: context, nowMilliseconds: 400 * day)
             guard case .none = decision else {
@@ -50,11 +50,11 @@ struct UpdateDecisionTests {
         }
     }
 
-    @Test func `an expired one is made anew`() {
+    @Test func `an expired update is made again`() {
         #expect(UpdateDecision(latest: latest(.expired), context: context, nowMilliseconds: 0) == .make(revision: 5))
     }
 
-    @Test func `huge life times are clamped`() {
+    @Test func `huge lifetimes are clamped`() {
         var update = latest(.standing).update
         update.lifetimeDays = .max
         #expect(update.expiresMilliseconds == 3650 * day)
