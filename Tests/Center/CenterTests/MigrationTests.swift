@@ -3,6 +3,7 @@
 import EpitopeModel
 import Foundation
 import GRDB
+import LocalCenter
 import TestSupport
 import Testing
 

@@ -44,7 +44,7 @@ struct StoreTests {
             _ = try await store.add(report(Samples.packet()))
             try store.pool.close()
         }
-        let again = try await CenterStore(path: path).receive(report(Samples.packet()))
+        let again = try await CenterStore(path: path).add(report(Samples.packet()))
         #expect(again.wasKnown)
     }
 
@@ -110,7 +110,7 @@ struct StoreTests {
         try file.write(contentsOf: Data(repeating: 0xa5, count: length - 100))
         try file.close()
         let error = await #expect(throws: EpitopeError.self) {
-            _ = try await CenterStore(path: path).receive(report(Fixture.packet(attack: 1, number: 51)))
+            _ = try await CenterStore(path: path).add(report(Fixture.packet(attack: 1, number: 51)))
         }
         #expect(error?.code == .storeUnusable)
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Correlation
 internal import FoundationEssentials
 internal import GRDB
 public import Signatures

@@ -2,6 +2,7 @@
 
 public import EpitopeModel
 internal import GRDB
+internal import Signatures
 
 extension CenterStore {
     /// Withdraws a signature's updates on behalf of a person: its rules leave the IDS with the next rule set,
