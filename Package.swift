@@ -212,7 +212,7 @@ let package = Package(
                 shell(
                     "GlobalCenter",
                     [
-                        "EpitopeModel", "Signatures", "SettingsFiles", "SignatureProving", "Correlation", "CenterStore", "CenterAnalysis",
+                        "EpitopeModel", "Signatures", "SettingsFiles", "SignatureProving", "CenterStore", "CenterAnalysis",
                         "CenterServer", logging, serviceLifecycle,
                     ]),
             ]),

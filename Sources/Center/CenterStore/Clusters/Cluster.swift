@@ -23,6 +23,7 @@ extension StoreTransaction {
         return Cluster(id: id, signature: try RowCoding.value(Signature.self, json))
     }
 
+    /// Adds a cluster with the signature of its first packet.
     public func addCluster(of signature: Signature) throws -> Cluster {
         try db.execute(
             sql: "INSERT INTO clusters (signature_id, signature, created_ms) VALUES (?, ?, ?)",

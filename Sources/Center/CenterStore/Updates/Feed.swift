@@ -31,10 +31,12 @@ extension CenterStore {
 }
 
 extension StoreTransaction {
+    /// The sequence number of the last update of the global center that this store has.
     public func subscriptionCursor() throws -> Int64 {
         Int64(try mark(.subscriptionCursor) ?? "0") ?? 0
     }
 
+    /// Moves the cursor past an update of the global center.
     public func setSubscriptionCursor(_ sequence: Int64) throws {
         try setMark(.subscriptionCursor, "\(sequence)")
     }
