@@ -15,6 +15,9 @@ internal import Musl
 ///
 /// One SQLite file in WAL mode with `synchronous=FULL`: a commit is on the disk when it returns. Several processes
 /// may have it open (the server, and an operator's commands).
+///
+/// Every method throws `store-failed` or `store-unusable` when the file can't be read, and one that writes also
+/// `disk-full`; only further errors are listed with a method.
 public final class CenterStore: Sendable {
     public let path: String
     public let clock: CenterClock

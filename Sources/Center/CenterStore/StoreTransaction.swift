@@ -6,7 +6,7 @@ internal import GRDB
 /// One transaction on the store: it reads and writes rows, and decides nothing.
 ///
 /// All that was written in it is on the disk when ``CenterStore/transaction(_:)`` returns; after an error nothing of
-/// it is.
+/// it is. What a method throws may be passed on: the store translates it (``CenterStore``).
 public struct StoreTransaction {
     let db: Database
     let clock: CenterClock

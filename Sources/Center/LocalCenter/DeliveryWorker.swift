@@ -38,7 +38,7 @@ actor DeliveryWorker {
         let set = try await store.ruleSet()
         if !set.pending.isEmpty || !set.isConfirmed { try await deploy(set) }
         await schedule.attemptEnded()
-        return backoff.remaining ?? delay(until: reopens, by: store.clock)
+        return backoff.remaining ?? store.clock.delay(until: reopens)
     }
 
     private func deploy(_ set: RuleSet) async throws {

@@ -41,7 +41,7 @@ actor ForwardingWorker {
             messages = try await store.outboundMessages()
         }
         await schedule.attemptEnded()
-        return backoff.remaining ?? delay(until: reopens.compactMap(\.self).min(), by: store.clock)
+        return backoff.remaining ?? store.clock.delay(until: reopens.compactMap(\.self).min())
     }
 
     private func send(_ message: OutboundMessage) async throws {

@@ -81,9 +81,3 @@ struct LocalCenterWorkers: Sendable {
         await globalSignal.ring()
     }
 }
-
-/// How long until a time by the store's clock, and a millisecond more, so that it has come when the worker looks.
-func delay(until milliseconds: Int64?, by clock: CenterClock) -> Duration? {
-    guard let milliseconds, milliseconds != .max else { return nil }
-    return .milliseconds(max(1, milliseconds - clock.nowMilliseconds + 1))
-}

@@ -18,3 +18,12 @@ struct TargetSchedule: Sendable {
         if yieldingTo == nil { await otherSignal.ring() }
     }
 }
+
+extension CenterClock {
+    /// How long until a time by this clock, and a millisecond more, so that it has come when the worker looks; `nil`: it
+    /// never comes.
+    func delay(until milliseconds: Int64?) -> Duration? {
+        guard let milliseconds, milliseconds != .max else { return nil }
+        return .milliseconds(max(1, milliseconds - nowMilliseconds + 1))
+    }
+}

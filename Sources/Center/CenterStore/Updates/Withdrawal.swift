@@ -13,7 +13,7 @@ extension CenterStore {
         try await transaction { transaction in
             let updates = try Int64.fetchAll(
                 transaction.db, sql: "SELECT id FROM updates WHERE signature_id = ?", arguments: [signatureID])
-            guard !updates.isEmpty else { throw Self.unknown(signatureID) }
+            guard !updates.isEmpty else { throw Self.unknown("no update of signature \(signatureID) was made or received here") }
             try transaction.db.execute(
                 sql: """
                     INSERT INTO withdrawals (signature_id, reason, time_ms) VALUES (?, ?, ?)
@@ -31,7 +31,7 @@ extension CenterStore {
     public func reinstate(signatureID: String) async throws(EpitopeError) {
         try await transaction { transaction in
             try transaction.db.execute(sql: "DELETE FROM withdrawals WHERE signature_id = ?", arguments: [signatureID])
-            guard transaction.db.changesCount > 0 else { throw Self.unknown(signatureID) }
+            guard transaction.db.changesCount > 0 else { throw Self.unknown("signature \(signatureID) is not withdrawn here") }
             try transaction.db.execute(
                 sql: """
                     UPDATE updates SET state = \(UpdateState.expired.sql)
@@ -42,10 +42,8 @@ extension CenterStore {
         }
     }
 
-    private static func unknown(_ signatureID: String) -> EpitopeError {
-        EpitopeError(
-            .signatureUnknown, "this center has no such update of signature \(signatureID)",
-            remedy: "look up the signature's id in the center's status")
+    private static func unknown(_ problem: String) -> EpitopeError {
+        EpitopeError(.signatureUnknown, problem, remedy: "look up the signature's id and state in the center's status")
     }
 }
 

@@ -31,11 +31,12 @@ struct CenterInitCommand<Kind: CenterKind>: AsyncParsableCommand {
         let authority = try CertificateAuthority.create(
             in: stateOptions.authorityDirectory, site: name, serverNames: address)
         _ = try CenterStore(path: stateOptions.storePath)
+        let state = stateOptions.state.map { " --state \($0)" } ?? ""
         Console.say(
             """
             created \(Kind.name) \(name) in \(stateOptions.directory), addresses \(address.joined(separator: ", "))
             SHA-256 of the authority's certificate: \(Hex.encode(authority.fingerprint))
-            next: epitope \(Kind.name) token --host NAME, and epitope \(Kind.name) serve
+            next: epitope \(Kind.name) token\(state) --host NAME, and epitope \(Kind.name) serve\(state)
             """)
     }
 }
