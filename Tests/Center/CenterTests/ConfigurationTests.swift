@@ -69,6 +69,7 @@ struct ConfigurationTests {
 
     @Test(arguments: [
         #"{"forwading": false}"#, #"{"thresholdPoints": 0}"#, #"{"updatesTo": "moon"}"#, #"{"lifetimeDays": 9999}"#, "{", "[]",
+        #"{"suricata": {"sockt": "/run/s"}}"#, #"{"maxPointsPerReporter": -1}"#, #"{"mostPointsOfReporter": 100}"#,
         #"{"noiseShare": 0.9}"#, #"{"goodware": ""}"#, #"{"captures": [""]}"#, #"{"requireGoodware": 1}"#,
     ])
     func `a wrong setting is refused with the file's path`(json: String) throws {
