@@ -53,10 +53,12 @@ public final class RunningProcess: Sendable {
 
     /// Sends a signal and waits for the end; what doesn't end in `seconds` is killed.
     @discardableResult
-    public func end(_ signal: Int32 = SIGTERM, seconds: Double = 20) async throws -> Int32? {
+    public func end(
+        _ signal: Int32 = SIGTERM, seconds: Double = 20, fileID: String = #fileID, line: Int = #line
+    ) async throws -> Int32? {
         send(signal)
         do {
-            try await eventually("the end of process \(identifier)", seconds: seconds) { hasEnded }
+            try await eventually("the end of process \(identifier)", seconds: seconds, fileID: fileID, line: line) { hasEnded }
         } catch {
             send(SIGKILL)
             throw error
@@ -66,37 +68,54 @@ public final class RunningProcess: Sendable {
 
     /// Waits for a line of output that holds a text.
     @discardableResult
-    public func line(with text: String, seconds: Double = 20) async throws -> String {
+    public func line(with text: String, seconds: Double = 20, fileID: String = #fileID, line: Int = #line) async throws -> String {
         var found: String?
-        try await eventually("'\(text)' on standard output", seconds: seconds) {
+        try await eventually("'\(text)' on standard output", seconds: seconds, fileID: fileID, line: line) {
             // The last piece may be half a line.
             found = output.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
                 .first { $0.contains(text) }.map(String.init)
-            if found == nil, hasEnded { throw NeverCame(what: "'\(text)': the program ended: \(output)\(errors)") }
+            if found == nil, hasEnded {
+                throw NeverCame(what: "'\(text)': the program ended: \(output)\(errors)", fileID: fileID, line: line)
+            }
             return found != nil
         }
         return found ?? ""
     }
 }
 
-/// Something that a test waited for.
+/// Something that a test waited for in vain. Its description names the line of the test that waited: a thrown error is
+/// reported at the test's first line.
 public struct NeverCame: Error, CustomStringConvertible {
     public let what: String
+    private let place: String
 
-    public init(what: String) {
+    public init(what: String, fileID: String = #fileID, line: Int = #line) {
         self.what = what
+        place = "\(fileID):\(line)"
     }
 
-    public var description: String { "never came: \(what)" }
+    public var description: String { "never came: \(what) (waited for at \(place))" }
 }
 
 /// Waits until a condition holds; the time is a bound against hanging, not what is tested.
 public func eventually(
-    _ what: String, seconds: Double = 20, _ condition: () async throws -> Bool
+    _ what: String, seconds: Double = 20, fileID: String = #fileID, line: Int = #line, _ condition: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + .seconds(seconds)
     while try await !condition() {
-        guard ContinuousClock.now < deadline else { throw NeverCame(what: "\(what), in \(seconds) s") }
+        guard ContinuousClock.now < deadline else { throw NeverCame(what: "\(what), in \(seconds) s", fileID: fileID, line: line) }
         try await Task.sleep(for: .milliseconds(20))
     }
+}
+
+/// Watches for a while that a condition goes on to hold: that nothing more comes, say.
+public func stays(
+    _ what: String, for duration: Duration = .milliseconds(300), fileID: String = #fileID, line: Int = #line,
+    _ condition: () async throws -> Bool
+) async throws {
+    let deadline = ContinuousClock.now + duration
+    repeat {
+        guard try await condition() else { throw NeverCame(what: "\(what), for all of \(duration)", fileID: fileID, line: line) }
+        try await Task.sleep(for: .milliseconds(20))
+    } while ContinuousClock.now < deadline
 }

@@ -12,7 +12,7 @@ import Testing
     }
 
     @Test(.enabled(if: canRun, "needs qemu-system-x86_64, busybox and systemd: Scripts/install-dependencies test"))
-    func `protection is in force from boot to stop`() async throws {
+    func `the unit protects from boot to stop`() async throws {
         let machine = try await Machine.boot(
             "boot-in-machine", seconds: 800,
             [

@@ -30,7 +30,7 @@ extension AgentTests {
             }
         }
 
-        @Test func `what a killed agent left is released`() async throws {
+        @Test func `release removes what a killed agent left`() async throws {
             let place = try await Place()
             let agent = try await place.agent()
             try await agent.end(SIGKILL)
@@ -44,7 +44,7 @@ extension AgentTests {
             #expect(try await place.run(["--release"]).output == "nothing was in force\n")
         }
 
-        @Test func `an agent that is held nowhere ends with its protection`() async throws {
+        @Test func `an agent without pins takes its protection along when it ends`() async throws {
             let place = try await Place()
             let agent = try await place.agent(pinned: false)
             try await eventually("its word") { FileManager.default.fileExists(atPath: place.state + "/agent.json") }

@@ -12,7 +12,9 @@ extension AgentTests {
         static let kept: Capabilities = [.traceProcesses, .readAnyFile, .signal]
 
         /// Started by hand as root, and with the unit's rights alone: afterwards both have the same.
-        @Test(arguments: [false, true]) func `what is not needed is given up and reports are whole`(byTheUnit: Bool) async throws {
+        @Test(arguments: [false, true]) func `the agent gives up the rights it does not need and its reports stay whole`(byTheUnit: Bool)
+            async throws
+        {
             let place = try await Place()
             // What it was started with makes no difference: mask, loader's and runtime's variables.
             let library = "/usr/lib/x86_64-linux-gnu/libpcap.so.0.8"

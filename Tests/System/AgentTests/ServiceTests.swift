@@ -28,7 +28,7 @@ extension AgentTests {
         static let hasSystemd = access("/usr/bin/systemd-analyze", X_OK) == 0
         static let why: Comment = "needs systemd-analyze: Scripts/install-dependencies test"
 
-        @Test(.enabled(if: hasSystemd, why)) func `systemd takes the unit`() async throws {
+        @Test(.enabled(if: hasSystemd, why)) func `systemd accepts the unit`() async throws {
             let folder = try TemporaryFolder()
             // The agent lies elsewhere here.
             let text = try String(contentsOfFile: Unit.path, encoding: .utf8)
@@ -41,7 +41,7 @@ extension AgentTests {
             #expect(exposure.status == 0, "\(exposure.output)\(exposure.errors)")
         }
 
-        @Test func `who started it hears when it is ready and that it is alive`() async throws {
+        @Test func `the service manager is told that the agent is ready and alive`() async throws {
             let place = try await Place()
             let socket = try Datagrams(path: place.folder.path + "/notify")
             let starting = try RunningProcess(

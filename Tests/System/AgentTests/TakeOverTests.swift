@@ -9,7 +9,7 @@ extension AgentTests {
     /// One agent after the other, while a process makes a call from unbacked memory every few milliseconds, each from a place
     /// of its own: every one is reported.
     @Suite struct TakeOverTests {
-        @Test func `nothing is lost from one agent to the next`() async throws {
+        @Test func `no report is lost between one agent and the next`() async throws {
             let place = try await Place()
             let receiver = Receiver(datagrams: true)
             let first = try await place.agent()

@@ -9,7 +9,7 @@ import Testing
 
 /// What a person sees who gives a command what it can't use: a stable code, what to do, status 1, nothing changed.
 @Suite struct BadInputTests {
-    @Test func `tokens work once whole and in time`() async throws {
+    @Test func `a token works once and only whole and in time`() async throws {
         let center = try await Center()
         try await center.serve()
         let token = try await center.token("host-1")
@@ -76,7 +76,7 @@ import Testing
     }
 
     @Test(arguments: ["{", #"{"threshold": 5}"#, #"{"thresholdPoints": 0}"#, #"{"first": "nobody"}"#, #"{"suricata": {"sockets": "/x"}}"#])
-    func `settings that can not be used stop a serve`(text: String) async throws {
+    func `serve refuses settings that can not be used`(text: String) async throws {
         let folder = try TemporaryFolder()
         try Data(text.utf8).write(to: URL(filePath: "\(folder.path)/settings.json"))
         let center = try await Center()

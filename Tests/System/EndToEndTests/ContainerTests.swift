@@ -32,11 +32,13 @@ import Testing
     }
 
     /// The agent, once runtimes can connect.
-    private func agent(_ options: [String], of manager: StandInManager? = nil) async throws -> RunningProcess {
+    private func agent(
+        _ options: [String], of manager: StandInManager? = nil, fileID: String = #fileID, line: Int = #line
+    ) async throws -> RunningProcess {
         let words = try [Command.built("epitope-agent"), "--state", state, "--seccomp-listener", socket] + options
         let agent = try manager?.start(words) ?? RunningProcess(words)
-        try await eventually("the agent listens", seconds: 60) {
-            if agent.hasEnded { throw NeverCame(what: "the agent: \(agent.errors)") }
+        try await eventually("the agent listens", seconds: 60, fileID: fileID, line: line) {
+            if agent.hasEnded { throw NeverCame(what: "the agent: \(agent.errors)", fileID: fileID, line: line) }
             return FileManager.default.fileExists(atPath: socket) && agent.errors.contains("protecting")
         }
         return agent
@@ -56,23 +58,26 @@ import Testing
         return try encoded.map { try ExtractedPacket(encoded: Array($0)) }
     }
 
-    private func expect(_ packet: ExtractedPacket, _ run: Command, _ bundle: ContainerBundle) {
+    private func expect(
+        _ packet: ExtractedPacket, _ run: Command, _ bundle: ContainerBundle, sourceLocation: SourceLocation = #_sourceLocation
+    ) {
         let announced = Announcement(run.output)
-        #expect(packet.callersAddress == announced.callersAddress)
+        #expect(packet.callersAddress == announced.callersAddress, sourceLocation: sourceLocation)
         if case .code(let code) = packet.content {
-            #expect(code.bytes.starts(with: announced.code))
+            #expect(code.bytes.starts(with: announced.code), sourceLocation: sourceLocation)
         } else {
-            Issue.record("the packet carries no code")
+            Issue.record("the packet carries no code", sourceLocation: sourceLocation)
         }
         let process = packet.parameters.process
-        #expect(process.containerID == bundle.id)
+        #expect(process.containerID == bundle.id, sourceLocation: sourceLocation)
         #expect(
             process.container
                 == ContainerParameters(
                     name: "web", image: Self.image,
-                    pod: .init(uid: Self.annotations["io.kubernetes.cri.sandbox-uid"], name: "web-7d4", namespace: "shop")))
-        #expect(process.executable?.path == "/bin/call-stub" && process.executable?.sha256 != nil)
-        #expect(process.userName == "root", "by the container's own passwd file")
+                    pod: .init(uid: Self.annotations["io.kubernetes.cri.sandbox-uid"], name: "web-7d4", namespace: "shop")),
+            sourceLocation: sourceLocation)
+        #expect(process.executable?.path == "/bin/call-stub" && process.executable?.sha256 != nil, sourceLocation: sourceLocation)
+        #expect(process.userName == "root", "by the container's own passwd file", sourceLocation: sourceLocation)
     }
 
     @Test(arguments: Runtime.allCases) func `an attack in a container becomes a packet that names it`(_ runtime: Runtime) async throws {
@@ -129,8 +134,7 @@ import Testing
         try await first.end(ending)
         try await Task.sleep(for: .milliseconds(300))
         let turns = container.output.count { $0 == "\n" }
-        try await Task.sleep(for: .milliseconds(300))
-        #expect(container.output.count { $0 == "\n" } == turns && !container.hasEnded, "it waits")
+        try await stays("the container waits") { container.output.count { $0 == "\n" } == turns && !container.hasEnded }
 
         let second = try await agent(options, of: manager)
         try await eventually("the container goes on") { container.output.count { $0 == "\n" } > turns + 3 }
@@ -182,7 +186,7 @@ import Testing
         #expect(ours.map(\.parameters.process.containerID) == [bundle.id, bundle.id, bundle.id])
     }
 
-    @Test func `options that do not fit are refused`() async throws {
+    @Test func `the agent refuses options that do not fit together`() async throws {
         for (options, text) in [
             (["--containers-only"], "--seccomp-listener"), (["--into", "/x"], "--print-seccomp-profile"),
             (["--print-seccomp-profile", "--into", "/no/such/profile"], "seccomp-profile-unusable"),

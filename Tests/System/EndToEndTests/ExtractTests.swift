@@ -7,7 +7,7 @@ import Testing
 
 /// `epitope extract` without any center.
 @Suite struct ExtractTests {
-    @Test func `the published code gives the published window`() async throws {
+    @Test func `extract gives the published window of the published code`() async throws {
         let folder = try TemporaryFolder()
         let region = "\(folder.path)/region.bin"
         try Data(Samples.code.bytes).write(to: URL(filePath: region))
@@ -18,7 +18,7 @@ import Testing
         #expect(json.status == 0 && json.output.contains("\"pattern\" : \"\(Hex.encode(Samples.callerWindow))\""))
     }
 
-    @Test func `bad input is refused with its code`() async throws {
+    @Test func `extract refuses bad input with its code`() async throws {
         let folder = try TemporaryFolder()
         let region = "\(folder.path)/region.bin"
         try Data([1, 2, 3]).write(to: URL(filePath: region))

@@ -20,7 +20,7 @@ import Testing
         try await disk.run(["/bin/rm", "\(folder)/fill"])
     }
 
-    @Test func `a centers full disk leaves packets with their host`() async throws {
+    @Test func `a host keeps its packets when the disk of the center is full`() async throws {
         let folder = try TemporaryFolder()
         let disk = try await smallDisk(folder.path)
         let center = try await Center(state: folder.path, within: disk)
@@ -44,7 +44,7 @@ import Testing
         #expect(try await center.events("stored").map(\.subject).sorted() == host.events("spooled").compactMap(\.packet).sorted())
     }
 
-    @Test func `a hosts full disk still blocks and keeps what it had`() async throws {
+    @Test func `a host with a full disk still blocks and keeps its packets`() async throws {
         let folder = try TemporaryFolder()
         let disk = try await smallDisk(folder.path)
         let center = try await Center()

@@ -25,7 +25,7 @@ import Testing
         try Data(bytes).write(to: URL(filePath: "\(corpus)/\(name)"))
     }
 
-    @Test func `an index is built extended and asked`() async throws {
+    @Test func `a goodware index is built extended and queried`() async throws {
         let (first, second) = (bytes(5000, seed: 1), bytes(5000, seed: 2))
         try write(first, "first")
         let built = try await epitope(["goodware", "build", corpus, "--output", index])
@@ -53,7 +53,7 @@ import Testing
         #expect((built.output + built.errors).contains("\(corpus)/bad.gz"), "\(built.output)\(built.errors)")
     }
 
-    @Test func `bad input is refused with its code`() async throws {
+    @Test func `goodware refuses bad input with its code`() async throws {
         expectFailure(try await epitope(["goodware", "build", folder.path + "/none", "--output", index]), "goodware-missing")
         expectFailure(try await epitope(["goodware", "build", corpus, "--output", folder.path + "/none/index"]), "goodware-unwritable")
         expectFailure(try await epitope(["goodware", "info", index]), "goodware-missing")

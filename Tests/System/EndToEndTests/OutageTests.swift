@@ -90,7 +90,7 @@ import Testing
         #expect(status.latestUpdates.first?.deliveries["ids"]?.contains("[rules-folder-unwritable]") == true, "\(status)")
     }
 
-    @Test func `without its supervisor a program can not make critical calls`() async throws {
+    @Test func `a program without its supervisor can not make critical calls`() async throws {
         let host = try Host()
         let run = try RunningProcess([
             Command.built("epitope"), "run", "--state", host.state, "--", Command.built("call-series"), "8", "250", "9555",
@@ -102,7 +102,7 @@ import Testing
         #expect(!run.output.split(separator: "\n").contains { $0.hasSuffix(" 0") })
     }
 
-    @Test func `the quota and what was seen hold over restarts`() async throws {
+    @Test func `the quota and the seen fingerprints outlast a restart`() async throws {
         let (center, host) = try await makeSite()
         for _ in 0..<2 { try await host.attack() }
         #expect(host.events("duplicate").count == 1)

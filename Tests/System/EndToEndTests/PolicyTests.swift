@@ -13,7 +13,7 @@ import Testing
         return path
     }
 
-    @Test func `shows what exclusions stand for`() async throws {
+    @Test func `policy show prints what exclusions stand for`() async throws {
         let folder = try TemporaryFolder()
         let path = try Self.policy(
             """
@@ -30,7 +30,7 @@ import Testing
         #expect(lines.contains { $0.hasPrefix("package no-such-package") && $0.contains("nobody now") })
     }
 
-    @Test func `says what is wrong with a bad one`() async throws {
+    @Test func `every reader of a policy names what is wrong with it`() async throws {
         let folder = try TemporaryFolder()
         let path = try Self.policy(#"{"exclusions": [{"package": "p", "reason": "r", "until": "2999-12-31"}]}"#, in: folder)
         for words in [["policy", "show"], ["policy", "check", "1"], ["run"]] {
@@ -42,7 +42,7 @@ import Testing
         }
     }
 
-    @Test func `explains a running process`() async throws {
+    @Test func `policy check explains a running process`() async throws {
         let folder = try TemporaryFolder()
         let path = try Self.policy(
             """
@@ -79,7 +79,7 @@ import Testing
     }
 
     @Test(.enabled(if: geteuid() == 0 && access("/sys/kernel/btf/vmlinux", R_OK) == 0, "needs root and a kernel with type information"))
-    func `is read again while the agent runs`() async throws {
+    func `the agent reads its policy again on SIGHUP`() async throws {
         let folder = try TemporaryFolder()
         let state = try folder.makeFolder("state")
         chmod(state, 0o700)

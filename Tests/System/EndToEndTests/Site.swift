@@ -45,24 +45,27 @@ final class Center {
     /// Taken by the first ``serve(_:)`` and kept by the next ones.
     private var port = 0
 
-    init(_ kind: Kind = .local, state: String? = nil, address: String = "127.0.0.1", within namespace: Namespace? = nil) async throws {
+    init(
+        _ kind: Kind = .local, state: String? = nil, address: String = "127.0.0.1", within namespace: Namespace? = nil,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
         self.kind = kind
         self.address = address
         self.namespace = namespace
         self.state = try "\(state ?? #require(folder).path)/\(kind.rawValue)"
         let made = try await command("init", "--name", "test-site", "--address", address)
-        try #require(made.status == 0, "\(made.errors)")
+        try #require(made.status == 0, "\(made.errors)", sourceLocation: sourceLocation)
     }
 
     var url: String { "https://\(address):\(port)" }
 
-    func serve(_ more: [String] = []) async throws {
+    func serve(_ more: [String] = [], sourceLocation: SourceLocation = #_sourceLocation) async throws {
         // In a folder of its own: a namespace may lay a disk over that of the state.
         let settings = try "\(#require(folder).path)/settings.json"
         let goodware = try #require(folder).path + "/goodware.index"
         if !FileManager.default.fileExists(atPath: goodware) {
             let made = try await epitope(["goodware", "build", "/usr/bin/bash", "--output", goodware])
-            try #require(made.status == 0, "\(made.errors)")
+            try #require(made.status == 0, "\(made.errors)", sourceLocation: sourceLocation)
         }
         try JSONEncoder().encode(["goodware": goodware]).write(to: URL(fileURLWithPath: settings))
         let words =
@@ -71,12 +74,12 @@ final class Center {
             ] + more
         let server = try RunningProcess(namespace?.inside(words) ?? words)
         self.server = server
-        let line = try await server.line(with: "listening on")
-        port = try #require(line.split(separator: ":").last.flatMap { Int($0) })
+        let line = try await server.line(with: "listening on", fileID: sourceLocation.fileID, line: sourceLocation.line)
+        port = try #require(line.split(separator: ":").last.flatMap { Int($0) }, sourceLocation: sourceLocation)
     }
 
-    func stop(_ signal: Int32 = SIGTERM) async throws {
-        try await server?.end(signal)
+    func stop(_ signal: Int32 = SIGTERM, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        try await server?.end(signal, fileID: sourceLocation.fileID, line: sourceLocation.line)
         server = nil
     }
 
@@ -84,22 +87,22 @@ final class Center {
         try await epitope([kind.rawValue, noun, "--state", state] + arguments, within: namespace)
     }
 
-    func token(_ host: String) async throws -> String {
+    func token(_ host: String, sourceLocation: SourceLocation = #_sourceLocation) async throws -> String {
         let made = try await command("token", "--host", host)
-        try #require(made.status == 0, "\(made.errors)")
+        try #require(made.status == 0, "\(made.errors)", sourceLocation: sourceLocation)
         return made.output.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    func events(_ step: String) async throws -> [Event] {
-        try await decode([Event].self, command("events", "--json")).filter { $0.step == step }
+    func events(_ step: String, sourceLocation: SourceLocation = #_sourceLocation) async throws -> [Event] {
+        try await decode([Event].self, command("events", "--json"), sourceLocation).filter { $0.step == step }
     }
 
-    func status() async throws -> Status {
-        try await decode(Status.self, command("status", "--json"))
+    func status(sourceLocation: SourceLocation = #_sourceLocation) async throws -> Status {
+        try await decode(Status.self, command("status", "--json"), sourceLocation)
     }
 
-    private func decode<Value: Decodable>(_ type: Value.Type, _ command: Command) throws -> Value {
-        try #require(command.status == 0, "\(command.errors)")
+    private func decode<Value: Decodable>(_ type: Value.Type, _ command: Command, _ sourceLocation: SourceLocation) throws -> Value {
+        try #require(command.status == 0, "\(command.errors)", sourceLocation: sourceLocation)
         return try JSONDecoder().decode(type, from: Data(command.output.utf8))
     }
 }
@@ -126,9 +129,10 @@ final class Host {
     }
 
     /// Makes a token at the center and uses it.
-    func enroll(at center: Center) async throws {
-        let enrolled = try await enroll(at: center.url, token: center.token(name), center.kind == .global ? ["--global"] : [])
-        try #require(enrolled.status == 0, "\(enrolled.errors)")
+    func enroll(at center: Center, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        let token = try await center.token(name, sourceLocation: sourceLocation)
+        let enrolled = try await enroll(at: center.url, token: token, center.kind == .global ? ["--global"] : [])
+        try #require(enrolled.status == 0, "\(enrolled.errors)", sourceLocation: sourceLocation)
     }
 
     func enroll(at url: String, token: String, _ more: [String] = []) async throws -> Command {
@@ -144,9 +148,11 @@ final class Host {
 
     /// A blocked call of code that would send itself to a port on loopback. The code is always the same.
     @discardableResult
-    func attack(port: Int = 9555, options: [String] = []) async throws -> Command {
+    func attack(
+        port: Int = 9555, options: [String] = [], sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws -> Command {
         let run = try await run("call-stub", ["datagram", "anonymous", "send", "\(port)"], options: options)
-        #expect(run.output.contains("result -1 errno 1"), "\(run.output)\(run.errors)")
+        #expect(run.output.contains("result -1 errno 1"), "\(run.output)\(run.errors)", sourceLocation: sourceLocation)
         return run
     }
 
@@ -166,11 +172,13 @@ final class Host {
 }
 
 /// A center and a host that is enrolled at it.
-func makeSite(serving options: [String] = []) async throws -> (Center, Host) {
-    let center = try await Center()
-    try await center.serve(options)
+func makeSite(
+    serving options: [String] = [], sourceLocation: SourceLocation = #_sourceLocation
+) async throws -> (Center, Host) {
+    let center = try await Center(sourceLocation: sourceLocation)
+    try await center.serve(options, sourceLocation: sourceLocation)
     let host = try Host()
-    try await host.enroll(at: center)
+    try await host.enroll(at: center, sourceLocation: sourceLocation)
     return (center, host)
 }
 
@@ -178,5 +186,5 @@ func makeSite(serving options: [String] = []) async throws -> (Center, Host) {
 func expectFailure(_ command: Command, _ code: String, sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(command.status == 1, "\(command.output)\(command.errors)", sourceLocation: sourceLocation)
     #expect(command.errors.contains("[\(code)]"), "\(command.errors)", sourceLocation: sourceLocation)
-    #expect(command.errors.contains("what to do:"), sourceLocation: sourceLocation)
+    #expect(command.errors.contains("what to do:"), "\(command.errors)", sourceLocation: sourceLocation)
 }

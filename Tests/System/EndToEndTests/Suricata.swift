@@ -59,12 +59,15 @@ final class Suricata {
     var options: [String] { ["--suricata-socket", socket, "--suricata-rules", rulesFile] }
     var rules: String { (try? String(contentsOfFile: rulesFile, encoding: .utf8)) ?? "" }
 
-    func start() async throws {
+    func start(sourceLocation: SourceLocation = #_sourceLocation) async throws {
         let words = ["/usr/bin/suricata", "-c", "\(folder.path)/s.yaml", capture, "-l", folder.path]
         let process = try RunningProcess(namespace?.inside(words) ?? words)
         self.process = process
-        try await eventually("Suricata's start", seconds: 60) {
-            if process.hasEnded { throw NeverCame(what: "Suricata's start: \(process.output)\(process.errors)") }
+        let (fileID, line) = (sourceLocation.fileID, sourceLocation.line)
+        try await eventually("Suricata's start", seconds: 60, fileID: fileID, line: line) {
+            if process.hasEnded {
+                throw NeverCame(what: "Suricata's start: \(process.output)\(process.errors)", fileID: fileID, line: line)
+            }
             return try await ask("uptime").status == 0 && process.output.contains("Engine started")
         }
     }

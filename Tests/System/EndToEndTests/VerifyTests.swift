@@ -45,14 +45,14 @@ import Testing
         return (ran.status, try JSONDecoder().decode(Report.self, from: Data(ran.output.utf8)))
     }
 
-    @Test func `what is in no file gives status zero`() async throws {
+    @Test func `verify ends with status zero when it finds nothing`() async throws {
         try write(Array(bytes.dropLast()), "tree/almost")
         let (status, report) = try await report(rules, "--in", tree)
         #expect(status == 0)
         #expect(report.files == 1 && report.hitCount == 0)
     }
 
-    @Test func `hits are listed with their places`() async throws {
+    @Test func `verify lists hits with their places`() async throws {
         try write([9, 9, 9] + bytes, "tree/deeper/file")
         try write(Array(bytes.reversed()), "tree/other")
         let (status, report) = try await report(rules, "--in", tree)
@@ -65,7 +65,7 @@ import Testing
         #expect(table.output.contains("\(tree)/deeper/file") && table.output.contains("1 signatures in 2 files"), "\(table.output)")
     }
 
-    @Test func `captures are searched where the rule looks`() async throws {
+    @Test func `verify searches captures where the rule looks`() async throws {
         let frames = [80, 8080].flatMap { port in
             [
                 NetworkFrame.tcp(from: (1, 40000), to: (2, UInt16(port)), sequence: 0, flags: .syn),
@@ -81,7 +81,7 @@ import Testing
         #expect(report.hits.count == 1 && report.hits.first?.source.contains("10.0.0.2:80") == true)
     }
 
-    @Test func `rules are sought as the signatures that they were written of`() async throws {
+    @Test func `verify reads rules back as the signatures they were written from`() async throws {
         let signature = Signature(
             tokens: [.init(bytes: bytes)], context: SignatureContext(transport: .tcp, ports: [80], direction: .toService))
         let rule = try SuricataRendering.render(
@@ -92,7 +92,7 @@ import Testing
         #expect(ran.status == 1, "\(ran.output)\(ran.errors)")
     }
 
-    @Test func `bad input is refused with its code`() async throws {
+    @Test func `verify refuses bad input with its code`() async throws {
         func expectCode(_ code: String, _ arguments: String...) async throws {
             let ran = try await epitope(["verify"] + arguments)
             #expect(ran.status == 2 && ran.errors.contains("[\(code)]"), "\(ran.status) \(ran.errors)")

@@ -8,7 +8,7 @@ import Testing
 @Suite(.serialized) struct FalseAlarmTests {
     /// Some of them by the exclusions that come with Epitope.
     @Test(arguments: Workload.all)
-    func `ordinary work is left alone`(_ workload: Workload) async throws {
+    func `ordinary work under run raises no alarm`(_ workload: Workload) async throws {
         let folder = try TemporaryFolder()
         let environment = ["EPITOPE_GO_CACHE": try folder.makeFolder("go-cache")]
 

@@ -19,7 +19,9 @@ import Testing
             threads.compactMap { try? String(contentsOfFile: "/proc/1/task/\($0)/comm", encoding: .utf8) }.map { String($0.dropLast()) })
     }()
 
-    @Test(arguments: Workload.all) func `is left alone`(_ workload: Workload) async throws {
+    @Test(arguments: Workload.all) func `ordinary work under the agent raises no alarm but the known ones`(_ workload: Workload)
+        async throws
+    {
         let watch = try #require(Watch.shared)
         let folder = try TemporaryFolder()
         let before = (watch.all.count, watch.uninspectable.count)
@@ -38,7 +40,9 @@ import Testing
     }
 
     /// With the exclusions in force that come with Epitope, those raise none either.
-    @Test(arguments: Workload.all.filter { !$0.alarms.isEmpty }) func `is excluded`(_ workload: Workload) async throws {
+    @Test(arguments: Workload.all.filter { !$0.alarms.isEmpty }) func `the shipped exclusions cover the known alarms`(_ workload: Workload)
+        async throws
+    {
         let watch = try #require(Watch.shared)
         var resolver = ExclusionResolver()
         try watch.backend.set(resolver.resolve(BuiltInExclusions.all, on: .today).table)
