@@ -2,7 +2,7 @@
 
 public import ArgumentParser
 public import BehaviourBlocking
-public import HostStore
+package import HostStore
 public import Novelty
 
 /// Options of what is made of a stalled call, and where it goes.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import BehaviourBlocking
-public import EpitopeModel
+import EpitopeModel
 import SettingsFiles
 
 /// A policy file: JSON; every key may be left out.

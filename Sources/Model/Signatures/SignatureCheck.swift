@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import EpitopeModel
-public import Signatures
 
 /// What can be proven of a signature that comes without its packets, such as one from the global center.
 public enum SignatureCheck {

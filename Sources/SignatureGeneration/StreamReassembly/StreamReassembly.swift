@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import EpitopeModel
+import EpitopeModel
 
 /// Puts the streams of a capture together, frame by frame.
 ///

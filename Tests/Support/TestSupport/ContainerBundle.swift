@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import Foundation
+import Foundation
 
 /// A container of a test's own: an OCI bundle with busybox and programs of the fixtures in it, that a real runtime runs.
 public final class ContainerBundle: Sendable {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-public import Foundation
+import Foundation
 
 /// Ordinary work by an ordinary program: a script of `Fixtures/Workloads`.
 public struct Workload: Sendable, CustomStringConvertible {
