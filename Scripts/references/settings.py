@@ -4,9 +4,6 @@ import re
 
 from . import swift_source
 
-# Whether a setting without a doc comment is a problem.
-IS_STRICT = False
-
 HEAD = """# Settings
 
 <!-- Made by Scripts/generate-references from the sources; edits are lost. -->
@@ -225,7 +222,7 @@ def page(root):
                 continue
             line, problem = row(sources, holder, defaults, extra, key, name, limits)
             rows.append(line)
-            if problem and IS_STRICT:
+            if problem:
                 problems.append(problem)
         if not rows:
             problems.append(f"the type {owner} names no keys")

@@ -20,9 +20,9 @@ public struct AnalysisSettings: Hashable, Sendable {
     public var lifetimeDays = SignatureUpdate.defaultLifetimeDays
     /// How long packets and events are kept, in days, 1 to 36500.
     public var keepDays = 30
-    /// The path of the goodware index; `nil`: there is none, and unless ``requireGoodware`` is off nothing is
-    /// delivered.
+    /// The path of the goodware index; `nil`: there is none.
     public var goodware: String?
+    /// Whether nothing is delivered without a goodware index.
     public var requireGoodware = true
     /// Captures of traffic that is known to be benign: each a file, a folder, or a path with `*` in its last part.
     public var benignCaptures: [String] = []

@@ -23,6 +23,7 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     public var analysis = AnalysisSettings()
     /// Whether this site makes updates, and takes those of the global center.
     public var updates = true
+    /// Where this site's own updates go.
     public var updatesTo = UpdatesTo.ids
     /// Whether packets are forwarded to the global center.
     public var forwarding = true
@@ -32,9 +33,11 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     public var first = DeliveryOrder.ids
     /// What points are counted over.
     public var counter = AttackThreshold.Counter.cluster
-    /// Quotas, each in a sliding 24 hours; 0: none goes out.
+    /// This site's updates for its IDS in a sliding 24 hours, and as many for the global center; 0: none goes out.
     public var updatesADay = 3
+    /// Packets forwarded in a sliding 24 hours; 0: none goes out.
     public var forwardsADay = 3
+    /// Updates of the global center for this site's IDS in a sliding 24 hours; 0: none goes out.
     public var globalUpdatesADay = 100
     /// The folder with this center's identity at the global center; `nil`: there is none.
     public var globalCenterState: String?
