@@ -17,7 +17,7 @@ struct DeliveryScheduler {
     func schedule(_ outcome: ProvingOutcome, of cluster: Cluster) throws {
         guard !policy.targets.isEmpty, try !transaction.isWithdrawn(cluster) else { return }
         for item in outcome.proven {
-            let latest = try transaction.latestUpdate(of: item.signature.id)
+            let latest = try transaction.latestUpdate(of: item.signature.id)?.latest(nowMilliseconds: transaction.nowMilliseconds)
             guard let update = builder.update(of: item, in: cluster, after: latest) else { continue }
             try schedule(update, of: cluster)
         }
@@ -42,7 +42,9 @@ struct DeliveryScheduler {
     /// Stores why no update is delivered. An update in force stays in force.
     private func storeUnproven(_ failed: ProvenSignature, of cluster: Cluster) throws {
         let latest = try transaction.latestUpdate(of: failed.signature.id)
-        guard let update = builder.unproven(failed, in: cluster, after: latest) else { return }
+        guard
+            let update = builder.unproven(failed, in: cluster, after: latest?.latest(nowMilliseconds: transaction.nowMilliseconds))
+        else { return }
         let reason = failed.proof.failures ?? "nothing was checked"
         if let latest {
             try transaction.replace(latest.id, with: update, reason: reason)

@@ -12,8 +12,7 @@ struct UpdateBuilder {
 
     /// - Parameter latest: the latest update of the same signature; `nil`: there is none.
     /// - Returns: `nil` when the latest update still serves.
-    func update(of proven: ProvenSignature, in cluster: Cluster, after latest: StoredUpdate?) -> SignatureUpdate? {
-        let latest = latest?.latest(nowMilliseconds: nowMilliseconds)
+    func update(of proven: ProvenSignature, in cluster: Cluster, after latest: UpdateDecision.Latest?) -> SignatureUpdate? {
         // Every packet of the cluster counts for the context, also those that this proof was not made with.
         var context = cluster.signature.context
         guard let revision = revision(after: latest, context: context) else { return nil }
@@ -28,7 +27,7 @@ struct UpdateBuilder {
     ///
     /// - Parameter latest: the latest update of the same signature; `nil`: there is none.
     /// - Returns: `nil` when a proven update of it exists; then only the attempt to improve it failed.
-    func unproven(_ failed: ProvenSignature, in cluster: Cluster, after latest: StoredUpdate?) -> SignatureUpdate? {
+    func unproven(_ failed: ProvenSignature, in cluster: Cluster, after latest: UpdateDecision.Latest?) -> SignatureUpdate? {
         let context = cluster.signature.context
         guard let latest else { return update(of: failed, context: context, revision: 1) }
         guard latest.state == .unproven else { return nil }
