@@ -38,7 +38,7 @@ public struct AnalysisWorker: Sendable {
     }
 
     private func analyse() async {
-        await RetryLoop(bell: signal, onFailure: onFailure).run {
+        await RetryLoop(signal: signal, onFailure: onFailure).run {
             while try await analyst.analyse() > 0 {
                 await onProgress()
                 try Task.checkCancellation()

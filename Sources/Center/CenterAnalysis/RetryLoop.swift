@@ -11,11 +11,11 @@ public struct RetryLoop: Sendable {
     /// noticed.
     public static let maxSleep = Duration.seconds(5)
 
-    private let bell: Bell
+    private let signal: Bell
     private let onFailure: @Sendable (any Error) -> Void
 
-    public init(bell: Bell, onFailure: @escaping @Sendable (any Error) -> Void) {
-        self.bell = bell
+    public init(signal: Bell, onFailure: @escaping @Sendable (any Error) -> Void) {
+        self.signal = signal
         self.onFailure = onFailure
     }
 
@@ -24,7 +24,7 @@ public struct RetryLoop: Sendable {
     public func run(_ round: @Sendable () async throws -> Duration?) async {
         var backoff = Backoff()
         while !Task.isCancelled {
-            let seen = await bell.count
+            let seen = await signal.count
             let next: Duration?
             do {
                 next = try await round()
@@ -36,7 +36,7 @@ public struct RetryLoop: Sendable {
                 try? await Task.sleep(for: backoff.failed())
                 continue
             }
-            await bell.wait(after: seen, atMost: min(next ?? Self.maxSleep, Self.maxSleep))
+            await signal.wait(after: seen, atMost: min(next ?? Self.maxSleep, Self.maxSleep))
         }
     }
 }

@@ -22,7 +22,7 @@ actor ForwardingWorker {
     }
 
     nonisolated func run() async {
-        await RetryLoop(bell: schedule.signal, onFailure: onFailure).run { try await self.round() }
+        await RetryLoop(signal: schedule.signal, onFailure: onFailure).run { try await self.round() }
     }
 
     private func round() async throws -> Duration? {
