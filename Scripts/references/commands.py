@@ -34,6 +34,11 @@ def page(root):
         return None, []
     commands = [name for program in sorted(texts) if " " not in program for name in order(texts, program)]
     problems = [f"the help of '{name}' is recorded, and no other command lists it" for name in sorted(set(texts) - set(commands))]
-    contents = "\n".join(f"{'  ' * name.count(' ')}- [`{name}`](#{name.replace(' ', '-')})" for name in commands)
-    parts = [HEAD.strip(), contents] + [f"## {name}\n\n```\n{texts[name].rstrip()}\n```" for name in commands]
+    contents, taken = [], {}
+    for name in commands:
+        anchor = name.replace(" ", "-")
+        # A second heading of one name, such as of `epitope agent` and `epitope-agent`, is linked to with -1 behind it.
+        count = taken[anchor] = taken.get(anchor, -1) + 1
+        contents.append(f"{'  ' * name.count(' ')}- [`{name}`](#{anchor}{f'-{count}' if count else ''})")
+    parts = [HEAD.strip(), "\n".join(contents)] + [f"## {name}\n\n```\n{texts[name].rstrip()}\n```" for name in commands]
     return "\n\n".join(parts) + "\n", problems
