@@ -9,9 +9,10 @@ import PackagePlugin
     func createBuildCommands(context: PluginContext, target: any Target) async throws -> [Command] {
         let folder = context.package.directoryURL.appending(path: "bpf")
         let source = folder.appending(path: target.name == "KernelBackend" ? "epitope.bpf.c" : "measure.bpf.c")
-        // Every header, so that a change of one compiles anew.
-        let headers = try FileManager.default.contentsOfDirectory(at: folder.appending(path: "include"), includingPropertiesForKeys: nil)
-            .filter { $0.pathExtension == "h" }.sorted { $0.path() < $1.path() }
+        // All headers, so that a change of one recompiles the program.
+        let headers = try ["include", "programs"].flatMap {
+            try FileManager.default.contentsOfDirectory(at: folder.appending(path: $0), includingPropertiesForKeys: nil)
+        }.filter { $0.pathExtension == "h" }.sorted { $0.path() < $1.path() }
         let swift = context.pluginWorkDirectoryURL.appending(path: "KernelProgramObject.swift")
         // One command: an object file among the outputs would become a resource beside the agent.
         return [

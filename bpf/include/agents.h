@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
-/* Which agent the programs work for, and whether it is there: they may outlive it. */
+/* Which agent the programs work for, and whether it is running: the programs may outlive it. */
 #pragma once
 
 #include "program.h"
 
-/* Filled by the agent before loading. */
+/* Set by the agent before loading. */
 const volatile struct epitope_constants constants;
 
 struct {
@@ -14,14 +14,14 @@ struct {
     __type(value, struct epitope_agent);
 } agents SEC(".maps");
 
-/* Whether somebody settles what becomes of this process when it is held. An agent can't do that for itself. */
-static __always_inline int settles(const struct epitope_agent *agent, const struct task_struct *task)
+/* Whether an agent runs that can continue or kill this process once it is stopped. An agent can't do that for itself. */
+static __always_inline int agent_can_settle(const struct epitope_agent *agent, const struct task_struct *task)
 {
     return agent->process && agent->process != (__u32)task->tgid;
 }
 
-/* The agent's last thread ends: its number may be another process's from now on. */
-static __always_inline void note_end(struct task_struct *task)
+/* When the agent's last thread exits, its process ID may be reused by another process. */
+static __always_inline void clear_agent_on_exit(struct task_struct *task)
 {
     __u32 zero = 0;
     struct epitope_agent *agent = bpf_map_lookup_elem(&agents, &zero);

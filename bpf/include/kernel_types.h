@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
-/* The kernel's types as far as the program uses them. libbpf finds each field's place in the running kernel (CO-RE). */
+/* The kernel's types as far as the program uses them. libbpf finds the offset of each field in the running kernel (CO-RE). */
 #pragma once
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
@@ -57,7 +57,7 @@ struct cred { kuid_t euid; };
 typedef struct { int counter; } atomic_t;
 struct signal_struct { atomic_t live; };
 
-/* A process's number in each namespace, and who has it. */
+/* A process ID in each namespace, and the process that has it. */
 struct hlist_node { struct hlist_node *next; };
 struct hlist_head { struct hlist_node *first; };
 struct xarray { void *xa_head; };
@@ -86,7 +86,7 @@ struct task_struct {
     __u64 start_boottime;
 };
 
-/* A ring's request, and its files that are known by number: before Linux 6.13 `files`, since then `data`. */
+/* An io_uring request, and the ring's files that requests name by index: `files` before Linux 6.13, `data` since then. */
 struct io_fixed_file { unsigned long file_ptr; };
 struct io_rsrc_node { unsigned long file_ptr; };
 struct io_rsrc_data { unsigned int nr; struct io_rsrc_node **nodes; };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
-/* What every part of the program starts from. */
+/* What every part of the program needs: the kernel's types and constants, what is shared with the agent, the policy, the
+ * counters. */
 #pragma once
 
 #define EPITOPE_BPF 1
@@ -8,31 +9,15 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_core_read.h>
 
-#include "kernel_types.h"
 #include "epitope_event.h"
+#include "epitope_maps.h"
+#include "kernel_constants.h"
+#include "kernel_types.h"
+#include "syscalls.h"
 
-#define ERROR_PERMISSION 1
-#define ERROR_BUSY 16
-#define ACCESS_ATTACH 2u               /* PTRACE_MODE_ATTACH */
-#define MAP_ANONYMOUS 0x20u
-#define MODE_WRITE 2u                   /* FMODE_WRITE */
-#define WORKER_THREAD 0x10u              /* PF_IO_WORKER: an io_uring worker, which has no user registers */
-#define READ_IMPLIES_EXECUTE 0x400000u
-#define SEGMENT_EXECUTE 0100000u         /* SHM_EXEC */
-#define FLAG_READ 1ul
-#define FLAG_WRITE 2ul
-#define FLAG_EXECUTE 4ul
-#define FLAG_SHARED 8ul
-#define FLAG_GROWS_DOWN 0x100ul
-#define NANOSECONDS 1000000000ull
-#define MAGIC_TMPFS 0x01021994ul
-#define MAGIC_PROC 0x9fa0ul
-#define MAGIC_HUGETLBFS 0x958458f6ul
-#define NARROW_CODE 0x23ul               /* the code segment of 32-bit code */
-#define NARROW_CALL 2u                   /* TS_COMPAT: the call came in by the 32-bit interface */
-#define TYPE_MASK 0170000
-#define TYPE_SOCKET 0140000
-#define TYPE_REGULAR 0100000
+/* The lowest address that a program can have mapped (the first page never is), and the first one behind user space. */
+#define MIN_USER_ADDRESS PAGE_SIZE
+#define USER_ADDRESS_END 0x7ffffffff000ul
 
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -54,5 +39,8 @@ static __always_inline void count(__u32 counter)
     if (value) __sync_fetch_and_add(value, 1);
 }
 
-/* Keeps the compiler from knowing a value, so that a check right after it is one that the verifier sees. */
-#define FORGET(value) asm volatile("" : "+r"(value))
+/* Whether the current call came in by the 32-bit interface. */
+static __always_inline int is_32bit_call(const struct task_struct *task)
+{
+    return (task->thread_info.status & TS_COMPAT) != 0;
+}

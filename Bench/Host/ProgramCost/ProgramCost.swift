@@ -6,22 +6,21 @@ import KernelBackend
 import ProgramMeasure
 import ProgramTrace
 
-/// What the kernel program costs processes without unbacked executable memory, while a command runs:
+/// The cost of the kernel program for processes without unbacked executable memory, while a command runs:
 ///
 ///     program-cost COMMAND [ARGUMENT...]
 ///     program-cost --empty-tracepoint
 ///
-/// The second form attaches a program that does nothing to the entry of every system call, says so, and waits to be ended:
-/// what the kernel takes for the tracepoint by itself.
+/// The second form attaches an empty program to the entry of every system call, prints that, and waits for a signal: to measure the
+/// cost of the tracepoint itself.
 ///
 /// `kernel.bpf_stats_enabled` must be set. Prints a line each, `NAME VALUE`:
 ///
-///     tracepoint       nanoseconds of a run of the tracepoint's program, by the kernel's count, which includes its looks
-///                      at the clock
-///     counting         the same of a program that does nothing, attached beside it: what the counting costs
-///     hook, hook-empty nanoseconds of the way of an unmarked process through a hook, and of nothing, each run a million
-///                      times by the kernel (BPF_PROG_TEST_RUN)
-///     …-instructions   executed on that way, without the insides of helpers
+///     tracepoint       nanoseconds per run of the tracepoint's program, by the kernel's count, which includes reading the clock
+///     counting         the same for an empty program, attached beside it: the cost of counting
+///     hook, hook-empty nanoseconds of an unmarked process's path through a hook, and of an empty program, each run a million times by
+///                      the kernel (BPF_PROG_TEST_RUN)
+///     …-instructions   executed on that path, without those of helpers
 ///     all-instructions the length of the tracepoint's program
 @main enum ProgramCost {
     static func main() throws {
@@ -32,20 +31,20 @@ import ProgramTrace
         let object = measuringObject
         guard let measure = epitope_measure_load(object, object.count) else { fail("bpf/measure.bpf.c can't be loaded") }
         defer { epitope_measure_unload(measure) }
-        guard epitope_measure_attach(measure, "nothing") == 0 else { fail("the tracepoint can't be attached to") }
-        guard let before = backend.cost, let nothingBefore = cost(measure, "nothing") else { exit(1) }
+        guard epitope_measure_attach(measure, "empty_tracepoint") == 0 else { fail("the tracepoint can't be attached to") }
+        guard let before = backend.cost, let emptyBefore = cost(measure, "empty_tracepoint") else { exit(1) }
         let command = Process()
         command.executableURL = URL(fileURLWithPath: name)
         command.arguments = Array(words.dropFirst())
         command.standardOutput = FileHandle.nullDevice
         try command.run()
         command.waitUntilExit()
-        guard let after = backend.cost, let nothingAfter = cost(measure, "nothing"), after.runs > before.runs,
-            nothingAfter.runs > nothingBefore.runs
+        guard let after = backend.cost, let emptyAfter = cost(measure, "empty_tracepoint"), after.runs > before.runs,
+            emptyAfter.runs > emptyBefore.runs
         else { fail("nothing was counted: set kernel.bpf_stats_enabled") }
         print("tracepoint", Double(after.nanoseconds - before.nanoseconds) / Double(after.runs - before.runs))
-        print("counting", Double(nothingAfter.nanoseconds - nothingBefore.nanoseconds) / Double(nothingAfter.runs - nothingBefore.runs))
-        for (program, label) in [("gate", "hook"), ("empty", "hook-empty")] {
+        print("counting", Double(emptyAfter.nanoseconds - emptyBefore.nanoseconds) / Double(emptyAfter.runs - emptyBefore.runs))
+        for (program, label) in [("unmarked_path", "hook"), ("empty", "hook-empty")] {
             var nanoseconds: UInt32 = 0
             guard epitope_measure_repeat(measure, program, 1_000_000, &nanoseconds) == 0 else { fail("\(program) can't be run") }
             print(label, nanoseconds)
@@ -54,7 +53,8 @@ import ProgramTrace
         print("tracepoint-instructions", path.critical.executed)
         print("other-instructions", path.other.executed)
         print(
-            "hook-instructions", try InstructionTrace(of: instructions(measure, "gate"), context: 1) { KernelMemory.unmarked($1) }.executed)
+            "hook-instructions",
+            try InstructionTrace(of: instructions(measure, "unmarked_path"), context: 1) { KernelMemory.unmarked($1) }.executed)
         print("all-instructions", after.instructions)
         backend.stop()
     }
@@ -62,7 +62,7 @@ import ProgramTrace
     private static func emptyTracepoint() throws {
         let object = measuringObject
         guard let measure = epitope_measure_load(object, object.count) else { fail("bpf/measure.bpf.c can't be loaded") }
-        guard epitope_measure_attach(measure, "nothing") == 0 else { fail("the tracepoint can't be attached to") }
+        guard epitope_measure_attach(measure, "empty_tracepoint") == 0 else { fail("the tracepoint can't be attached to") }
         FileHandle.standardOutput.write(Data("attached\n".utf8))
         pause()
     }

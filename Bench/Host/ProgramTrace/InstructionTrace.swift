@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Runs eBPF instructions (RFC 9669) as far as counting them on one way needs: memory holds what it is told to, calls
-/// return what they are told to. What is counted is what the kernel would execute of the program, without the insides of
-/// the helpers that it calls.
+/// Interprets eBPF instructions (RFC 9669) to count them on one path: memory and the results of calls are given. The count is what
+/// the kernel would execute of the program, without the helpers that it calls.
 public struct InstructionTrace {
-    /// What a load from an address gives.
+    /// The value that a load from an address returns.
     public typealias Memory = (_ address: UInt64, _ size: Int) -> UInt64
 
     public enum Failure: Error, Equatable {
-        /// An instruction that isn't known here, and its place.
+        /// An unsupported instruction, and its index.
         case unknown(UInt8, at: Int)
         case outside(Int)
         case endless
     }
 
     public private(set) var executed = 0
-    /// Of helpers, kernel functions and the program's own.
+    /// Calls of helpers, kernel functions and the program's own.
     public private(set) var calls = 0
     public private(set) var result: UInt64 = 0
 
@@ -23,30 +22,30 @@ public struct InstructionTrace {
     private let memory: Memory
     private var stack: [UInt64: UInt64] = [:]
 
-    /// Where the stack's end is; nothing else lies around there.
+    /// The end of the stack, away from all other addresses.
     private static let frame: UInt64 = 0xFFFF_C000_0000_0000
 
     /// - Parameters:
     ///   - instructions: eight bytes each; one that loads 64 bits takes two.
     ///   - context: the program's argument.
-    ///   - returned: what calls return.
-    ///   - longest: a program that executes more never ends.
+    ///   - returned: the result of every call.
+    ///   - maxInstructions: a program that executes more is taken to be endless.
     public init(
-        of instructions: [UInt64], context: UInt64, returned: UInt64 = 0, longest: Int = 100_000, memory: @escaping Memory
+        of instructions: [UInt64], context: UInt64, returned: UInt64 = 0, maxInstructions: Int = 100_000, memory: @escaping Memory
     ) throws(Failure) {
         self.instructions = instructions
         self.memory = memory
-        try run(context, returned, longest)
+        try run(context, returned, maxInstructions)
     }
 
-    private mutating func run(_ context: UInt64, _ returned: UInt64, _ longest: Int) throws(Failure) {
+    private mutating func run(_ context: UInt64, _ returned: UInt64, _ maxInstructions: Int) throws(Failure) {
         var registers = [UInt64](repeating: 0, count: 12)
         registers[1] = context
         registers[10] = Self.frame
         var place = 0
         while true {
             guard instructions.indices.contains(place) else { throw .outside(place) }
-            guard executed < longest else { throw .endless }
+            guard executed < maxInstructions else { throw .endless }
             let word = instructions[place]
             let code = UInt8(truncatingIfNeeded: word)
             let to = Int(word >> 8 & 15)
@@ -64,9 +63,9 @@ public struct InstructionTrace {
             case 2: store(registers[to] &+ UInt64(bitPattern: Int64(offset)), immediate)
             case 3: store(registers[to] &+ UInt64(bitPattern: Int64(offset)), registers[from])
             case 4, 7:
-                let isWide = code & 7 == 7
+                let is64Bit = code & 7 == 7
                 let right = code & 8 != 0 ? registers[from] : immediate
-                guard let value = Self.compute(code >> 4, registers[to], right, isWide) else { throw .unknown(code, at: place - 1) }
+                guard let value = Self.compute(code >> 4, registers[to], right, is64Bit) else { throw .unknown(code, at: place - 1) }
                 registers[to] = value
             default:
                 let right = code & 8 != 0 ? registers[from] : immediate
@@ -100,11 +99,11 @@ public struct InstructionTrace {
         if address > Self.frame &- 4096, address < Self.frame { stack[address] = value }
     }
 
-    private static func compute(_ operation: UInt8, _ left: UInt64, _ right: UInt64, _ isWide: Bool) -> UInt64? {
-        let mask: UInt64 = isWide ? .max : 0xFFFF_FFFF
+    private static func compute(_ operation: UInt8, _ left: UInt64, _ right: UInt64, _ is64Bit: Bool) -> UInt64? {
+        let mask: UInt64 = is64Bit ? .max : 0xFFFF_FFFF
         let left = left & mask
         let right = right & mask
-        let bits: UInt64 = isWide ? 63 : 31
+        let bits: UInt64 = is64Bit ? 63 : 31
         let value: UInt64
         switch operation {
         case 0x0: value = left &+ right
@@ -121,7 +120,7 @@ public struct InstructionTrace {
         case 0xB: value = right
         case 0xC:
             value =
-                isWide
+                is64Bit
                 ? UInt64(bitPattern: Int64(bitPattern: left) >> Int64(right & bits))
                 : UInt64(UInt32(bitPattern: Int32(truncatingIfNeeded: left) >> Int32(right & bits)))
         default: return nil
@@ -129,11 +128,11 @@ public struct InstructionTrace {
         return value & mask
     }
 
-    private static func compare(_ operation: UInt8, _ left: UInt64, _ right: UInt64, _ isWide: Bool) -> Bool? {
-        let left = isWide ? left : left & 0xFFFF_FFFF
-        let right = isWide ? right : right & 0xFFFF_FFFF
+    private static func compare(_ operation: UInt8, _ left: UInt64, _ right: UInt64, _ is64Bit: Bool) -> Bool? {
+        let left = is64Bit ? left : left & 0xFFFF_FFFF
+        let right = is64Bit ? right : right & 0xFFFF_FFFF
         let (a, b) =
-            isWide
+            is64Bit
             ? (Int64(bitPattern: left), Int64(bitPattern: right))
             : (Int64(Int32(truncatingIfNeeded: left)), Int64(Int32(truncatingIfNeeded: right)))
         switch operation {

@@ -1,22 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The way of a process without unbacked executable memory through the program that sees every call: no mark is found for
-/// it, and that is all.
+/// The path of a process without unbacked executable memory through the program that sees every call: it only looks for a mark.
 public struct UnmarkedPath {
-    /// Of a critical call (sendto), and of a call that is none (getppid).
+    /// Of a critical call (sendto), and of another call (getppid).
     public var critical: InstructionTrace
     public var other: InstructionTrace
 
     /// - Parameters:
     ///   - program: the instructions of the program at the tracepoint, as the kernel runs them.
-    ///   - classes: what each number of a system call means to it, as in the program's own constants.
+    ///   - classes: the class of each system call number, as in the program's constants.
     public init(of program: [UInt64], classes: [UInt8]) throws(InstructionTrace.Failure) {
-        critical = try Self.trace(program, classes, number: 44)
-        other = try Self.trace(program, classes, number: 110)
+        critical = try Self.trace(program, classes, number: Self.sendto)
+        other = try Self.trace(program, classes, number: Self.getppid)
     }
 
-    /// The kernel's structures as far as this way reads them: the tracepoint's two arguments, a task, and the
-    /// table of classes, which is the only constant.
+    private static let sendto: UInt64 = 44
+    private static let getppid: UInt64 = 110
+
+    /// Traces the program with the kernel's structures that this path reads: the tracepoint's two arguments, a task, and the table
+    /// of classes, the only constant.
     private static func trace(_ program: [UInt64], _ classes: [UInt8], number: UInt64) throws(InstructionTrace.Failure) -> InstructionTrace
     {
         let context: UInt64 = 0x1000_0000
@@ -25,8 +27,8 @@ public struct UnmarkedPath {
         return try InstructionTrace(of: program, context: context) { address, size in
             if address == context { return registers }
             if address == context + 8 { return number }
-            // The first byte that is read: the table's, indexed by the call's number. Its place isn't told to who asks for the
-            // program. The second is the filter's of marks.
+            // The first byte that is read is the table's, indexed by the call's number: its address is unknown here. The second is the mark
+            // filter's.
             if size == 1, !isClassKnown {
                 isClassKnown = true
                 return UInt64(classes[Int(number)])
@@ -36,8 +38,8 @@ public struct UnmarkedPath {
     }
 }
 
-/// What the kernel's memory holds for an unmarked process: addresses where 64 bits are read, no flag where 32 are (a
-/// 32-bit call; marks that found no place), nor where 8 are (no mark in the filter).
+/// The kernel's memory for an unmarked process, by the size of a read: addresses for 64 bits; no flags for 32 (a 32-bit call, a
+/// full filter); no mark in the filter for 8.
 public enum KernelMemory {
     public static func unmarked(_ size: Int) -> UInt64 { size == 8 ? 0x3000_0000 : 0 }
 }

@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/* The program of one agent, loaded. */
+/* One agent's program, loaded.
+ *
+ * The sources depend on each other in one direction:
+ *   program.c -> handover.c, maps.c, kernel_features.c, log.c
+ *   handover.c, pinned_program.c, program.c -> pinning.c, ring_buffer.c
+ *   maps.c, pinned_program.c -> counters.c
+ *   pinning.c, kernel_features.c -> layout.c
+ */
 #pragma once
 
 #include <bpf/libbpf.h>
 #include <stdint.h>
 
-enum { MOST_LINKS = 32, MOST_SCANS = 4 };
+enum { MAX_LINKS = 32, MAX_SCANS = 4 };
 
 struct epitope_program {
     struct bpf_object *object;
-    struct bpf_link *links[MOST_LINKS];
+    struct bpf_link *links[MAX_LINKS];
     int link_count;
-    struct bpf_link *scans[MOST_SCANS];
+    struct bpf_link *scans[MAX_SCANS];
     int scan_count;
     int policies, exclusions, counters, frames, copies, agents, events;
     uint32_t generation;
-    char *folder;                  /* NULL: held nowhere */
+    char *folder;                  /* NULL: not pinned */
 };

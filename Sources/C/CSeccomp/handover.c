@@ -12,7 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* The folder by its descriptor: whatever becomes of its path meanwhile, it is the one that was looked at. */
+/* Addresses the folder by its descriptor, so that it is the one that was checked, whatever happens to its path. */
 static int address_in(int folder, const char *name, struct sockaddr_un *address) {
     memset(address, 0, sizeof *address);
     address->sun_family = AF_UNIX;
@@ -26,7 +26,7 @@ int epitope_listen_in(int folder, const char *name) {
     if (error != 0) return error;
     int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (descriptor < 0) return -errno;
-    /* The file takes its mode from the unbound socket: no moment in which it has another, whatever the umask. */
+    /* The file gets the mode of the unbound socket, so that it never has another one, whatever the umask. */
     if (fchmod(descriptor, 0600) == 0 && bind(descriptor, (struct sockaddr *)&address, sizeof address) == 0
         && listen(descriptor, 128) == 0)
         return descriptor;
@@ -43,7 +43,7 @@ int epitope_try_connect(int folder, const char *name) {
     if (descriptor < 0) return -errno;
     error = connect(descriptor, (struct sockaddr *)&address, sizeof address) == 0 ? 0 : -errno;
     close(descriptor);
-    /* Its queue is full: somebody holds it. */
+    /* Its queue is full: a process has the listener open. */
     return error == -EAGAIN ? 0 : error;
 }
 
@@ -61,10 +61,10 @@ int epitope_peer(int socket, pid_t *process, uid_t *user) {
     return 0;
 }
 
-ssize_t epitope_receive(int socket, void *bytes, size_t length, int descriptors[EPITOPE_MOST_DESCRIPTORS], int *count) {
+ssize_t epitope_receive(int socket, void *bytes, size_t length, int descriptors[EPITOPE_MAX_DESCRIPTORS], int *count) {
     union {
         struct cmsghdr header;
-        char room[CMSG_SPACE(EPITOPE_MOST_DESCRIPTORS * sizeof(int))];
+        char room[CMSG_SPACE(EPITOPE_MAX_DESCRIPTORS * sizeof(int))];
     } control;
     struct iovec piece = {.iov_base = bytes, .iov_len = length};
     struct msghdr message = {
@@ -81,7 +81,7 @@ ssize_t epitope_receive(int socket, void *bytes, size_t length, int descriptors[
         for (size_t index = 0; index < here; index++) {
             int descriptor;
             memcpy(&descriptor, CMSG_DATA(part) + index * sizeof descriptor, sizeof descriptor);
-            if (*count < EPITOPE_MOST_DESCRIPTORS) descriptors[(*count)++] = descriptor;
+            if (*count < EPITOPE_MAX_DESCRIPTORS) descriptors[(*count)++] = descriptor;
             else {
                 close(descriptor);
                 fits = false;

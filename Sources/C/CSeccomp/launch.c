@@ -11,7 +11,6 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -53,18 +52,18 @@ static void report(int descriptor, int failure, int error, int listener) {
     while (write(descriptor, &progress, sizeof progress) < 0 && errno == EINTR) continue;
 }
 
-static int place(int from, int to) {
+static int move_descriptor(int from, int to) {
     if (from < 0) return 0;
     if (from == to) return fcntl(to, F_SETFD, 0) < 0 ? -errno : 0;
     return dup2(from, to) < 0 ? -errno : 0;
 }
 
-/* The child's part. The parent has many threads, any of which may have held any lock: system calls only. */
+/* Runs in the child. The parent has many threads, any of which may have held any lock: system calls only. */
 static _Noreturn void child(const struct epitope_command *command, int progress, char **shell_arguments) {
     for (int number = 1; number < NSIG; number++) {
         struct sigaction old;
         if (sigaction(number, NULL, &old) != 0) continue;
-        /* A handler of the parent's must not run here. SIGPIPE is ignored by servers' runtimes, not by choice. */
+        /* The parent's handlers must not run here. SIGPIPE is ignored by server runtimes, not by the user's choice. */
         if (old.sa_handler == SIG_IGN && number != SIGPIPE) continue;
         struct sigaction initial = {.sa_handler = SIG_DFL};
         sigaction(number, &initial, NULL);
@@ -78,23 +77,23 @@ static _Noreturn void child(const struct epitope_command *command, int progress,
         report(progress, EPITOPE_LAUNCH_FILTER, -listener, -1);
         _exit(127);
     }
-    /* The listener is in the table shared with the parent; from here on this process has a table of its own. */
+    /* The listener is in the descriptor table shared with the parent; from here on this process has its own. */
     if (unshare(CLONE_FILES) != 0) {
         report(progress, EPITOPE_LAUNCH_DESCRIPTORS, errno, -1);
         _exit(127);
     }
     report(progress, EPITOPE_LAUNCH_OK, 0, listener);
     close(listener);
-    int error = place(command->standard_input, 0);
-    if (error == 0) error = place(command->standard_output, 1);
-    if (error == 0) error = place(command->standard_error, 2);
+    int error = move_descriptor(command->standard_input, 0);
+    if (error == 0) error = move_descriptor(command->standard_output, 1);
+    if (error == 0) error = move_descriptor(command->standard_error, 2);
     if (error != 0) {
         report(progress, EPITOPE_LAUNCH_DESCRIPTORS, -error, -1);
         _exit(127);
     }
     execve(command->path, command->arguments, command->environment);
     error = errno;
-    if (error == ENOEXEC) { /* a script without an interpreter line: the shell's, as execvp has it */
+    if (error == ENOEXEC) { /* a script without an interpreter line is run by the shell, as in execvp(3) */
         execve("/bin/sh", shell_arguments, command->environment);
     }
     report(progress, EPITOPE_LAUNCH_EXEC, error, -1);
@@ -108,14 +107,14 @@ static int receive(int descriptor, struct progress *progress) {
     return count == (ssize_t)sizeof *progress ? 1 : count == 0 ? 0 : -1;
 }
 
-/* Whether there is something to read, once there is or the child has ended without a word. */
-static int await_word(int descriptor, pid_t pid) {
-    struct pollfd word = {.fd = descriptor, .events = POLLIN};
+/* Waits until there is something to read, or the child has ended. Whether there is something to read. */
+static int await_progress(int descriptor, pid_t pid) {
+    struct pollfd readable = {.fd = descriptor, .events = POLLIN};
     for (;;) {
-        if (poll(&word, 1, 100) > 0) return 1;
+        if (poll(&readable, 1, 100) > 0) return 1;
         siginfo_t ended = {.si_pid = 0};
         if (waitid(P_PID, (id_t)pid, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == pid)
-            return poll(&word, 1, 0) > 0;
+            return poll(&readable, 1, 0) > 0;
     }
 }
 
@@ -149,10 +148,10 @@ enum epitope_launch_failure epitope_launch_start(const struct epitope_command *c
         return EPITOPE_LAUNCH_RESOURCES;
     }
 
-    /* The table of descriptors is shared until the child's first word: only then is closing the write end safe. A
-     * child that died before that leaves no end of file to read, hence the look at whether it lives. */
+    /* The descriptor table is shared until the child's first report: only then is it safe to close the write end. If the child dies
+     * before that, there is no end of file to read, so await_progress also checks whether the child is alive. */
     struct progress progress = {.failure = EPITOPE_LAUNCH_RESOURCES, .error = ECHILD, .listener = -1};
-    if (await_word(ends[0], pid)) (void)receive(ends[0], &progress);
+    if (await_progress(ends[0], pid)) (void)receive(ends[0], &progress);
     close(ends[1]);
     if (progress.failure != EPITOPE_LAUNCH_OK) {
         close(ends[0]);
@@ -169,7 +168,7 @@ enum epitope_launch_failure epitope_launch_finish(struct epitope_child *child, i
     int received = receive(child->progress, &progress);
     close(child->progress);
     child->progress = -1;
-    if (received <= 0) return EPITOPE_LAUNCH_OK; /* closed by the exec; how it ends is for epitope_wait */
+    if (received <= 0) return EPITOPE_LAUNCH_OK; /* closed by the exec; epitope_wait returns how the command ends */
     (void)epitope_wait(child->pid);
     *error = progress.error;
     return (enum epitope_launch_failure)progress.failure;
@@ -186,30 +185,4 @@ int epitope_wait(pid_t pid) {
     while (ended < 0 && errno == EINTR);
     if (ended < 0) return -errno;
     return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
-}
-
-static _Atomic pid_t forward_to;
-static const int forwarded[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-enum { FORWARDED = sizeof forwarded / sizeof *forwarded };
-static struct sigaction before_forwarding[FORWARDED];
-
-static void forward(int number, siginfo_t *information, void *context) {
-    (void)context;
-    int saved = errno;
-    pid_t pid = atomic_load(&forward_to);
-    if (pid > 0 && information->si_code != SI_KERNEL) kill(pid, number);
-    errno = saved;
-}
-
-void epitope_forward_signals(pid_t pid) {
-    pid_t previous = atomic_exchange(&forward_to, pid);
-    for (int index = 0; index < FORWARDED; index++) {
-        if (pid > 0 && previous == 0) {
-            struct sigaction action = {.sa_sigaction = forward, .sa_flags = SA_SIGINFO | SA_RESTART};
-            sigfillset(&action.sa_mask);
-            sigaction(forwarded[index], &action, &before_forwarding[index]);
-        } else if (pid == 0 && previous > 0) {
-            sigaction(forwarded[index], &before_forwarding[index], NULL);
-        }
-    }
 }

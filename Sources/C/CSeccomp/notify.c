@@ -20,9 +20,9 @@
 /* SECCOMP_IOCTL_NOTIF_ID_VALID had the wrong direction before 5.8; newer kernels take both. */
 #define ID_VALID_WRONG_DIRECTION SECCOMP_IOR(2, __u64)
 
-/* Whether the ioctl itself returns once the last process has gone: from 6.11 on. */
+/* Whether the ioctl itself returns once the last process has gone: Linux 6.11 and later. */
 static bool receiving_ends(void) {
-    static int known; /* 1 no, 2 yes; the same whoever writes it */
+    static int known; /* 1 no, 2 yes; every thread computes the same value */
     if (known == 0) {
         struct utsname name;
         int first = 0, second = 0;
@@ -33,17 +33,17 @@ static bool receiving_ends(void) {
     return known == 2;
 }
 
-int epitope_notification_receive(int listener, int leaving, struct epitope_notification *result) {
-    /* What was received has to be answered: whoever may have to leave looks first. And where the ioctl would sleep on after the
-     * last process has gone, poll tells. */
-    if (leaving >= 0 || !receiving_ends()) {
-        struct pollfd waiting[2] = {{.fd = leaving, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
+int epitope_notification_receive(int listener, int handover_event, struct epitope_notification *result) {
+    /* A received notification must be answered, so the handover event is checked first. And where the ioctl would go on waiting
+     * after the last process has gone, poll reports it. */
+    if (handover_event >= 0 || !receiving_ends()) {
+        struct pollfd waiting[2] = {{.fd = handover_event, .events = POLLIN}, {.fd = listener, .events = POLLIN}};
         if (poll(waiting, 2, -1) < 0) return -errno;
         if (waiting[0].revents) return -ECANCELED;
         if (!(waiting[1].revents & POLLIN)) return -ENOENT;
     }
 
-    /* The kernel may know a longer structure than these headers: room to spare, all of it zero as it demands. */
+    /* The kernel's structure may be longer than that of these headers; it requires all bytes to be zero. */
     union {
         struct seccomp_notif notification;
         uint8_t room[512];
@@ -91,7 +91,7 @@ bool epitope_notification_is_valid(int listener, uint64_t id) {
 }
 
 bool epitope_is_listener(int descriptor) {
-    /* No notification has this id: a listener says so, whatever else it is knows no such request. */
+    /* No notification has this ID: a listener reports that; other files don't support the request. */
     uint64_t id = 0;
     if (ioctl(descriptor, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0 || errno == ENOENT) return true;
     return ioctl(descriptor, ID_VALID_WRONG_DIRECTION, &id) == 0 || errno == ENOENT;

@@ -11,10 +11,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* "EPTREC01", as little-endian machines read it. Another layout has another number. */
+/* "EPTREC01" in little-endian order. Another layout has another number. */
 #define MAGIC 0x3130434552545045ull
-#define LONGEST (4u << 20)
-/* It can't shrink under who has mapped it. */
+#define MAX_MESSAGE_BYTES (4u << 20)
+/* The file can't shrink while it is mapped. */
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 static int map(int descriptor, size_t size, struct epitope_record **record) {
@@ -26,7 +26,7 @@ int epitope_record_make(const void *message, uint32_t length, struct epitope_rec
     size_t size = sizeof **record + length;
     int descriptor = memfd_create("epitope-container", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (descriptor < 0) return -errno;
-    int error = length > LONGEST ? -EMSGSIZE : 0;
+    int error = length > MAX_MESSAGE_BYTES ? -EMSGSIZE : 0;
     if (!error && (ftruncate(descriptor, (off_t)size) || fcntl(descriptor, F_ADD_SEALS, SEALS))) error = -errno;
     if (!error) error = map(descriptor, size, record);
     if (error) {
@@ -42,9 +42,9 @@ int epitope_record_make(const void *message, uint32_t length, struct epitope_rec
 int epitope_record_open(int descriptor, struct epitope_record **record) {
     struct stat status;
     if (fstat(descriptor, &status)) return -errno;
-    /* A memory file alone has seals. */
+    /* Only memory files have seals. */
     if ((fcntl(descriptor, F_GET_SEALS) & SEALS) != SEALS || status.st_size < (off_t)sizeof **record
-        || status.st_size > (off_t)(sizeof **record + LONGEST))
+        || status.st_size > (off_t)(sizeof **record + MAX_MESSAGE_BYTES))
         return -EINVAL;
     int error = map(descriptor, (size_t)status.st_size, record);
     if (error) return error;
@@ -68,9 +68,9 @@ bool epitope_record_last_call(const struct epitope_record *record, struct epitop
     return true;
 }
 
-int epitope_leaving_make(void) {
+int epitope_handover_event_create(void) {
     int descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return descriptor >= 0 ? descriptor : -errno;
 }
 
-int epitope_leaving_tell(int leaving) { return eventfd_write(leaving, 1) ? -errno : 0; }
+int epitope_handover_event_signal(int handover_event) { return eventfd_write(handover_event, 1) ? -errno : 0; }

@@ -4,21 +4,21 @@ package import BehaviourBlocking
 package import Foundation
 package import KernelBackend
 
-/// What the agent says of itself, every second, for `epitope status`.
+/// The agent's status, which it writes every second for `epitope status`.
 package struct AgentStatus: Codable, Hashable, Sendable {
     package var processID: Int32
     package var level: ProtectionLevel
     package var action: String
-    /// Milliseconds since 1970, of the agent's beginning, and of this word.
+    /// Milliseconds since 1970: when the agent started, and when this status was written.
     package var since: Double
     package var time: Double
-    /// The folder that holds the program; `nil`: protection ends with the agent.
-    package var heldIn: String?
-    /// Counted since the program was loaded first (``KernelBackend/Statistics``).
+    /// Where the program is pinned; `nil`: protection ends with the agent.
+    package var pinnedAt: String?
+    /// Counted since the program was first loaded (``KernelBackend/Statistics``).
     package var counted: [String: UInt64]
 
     package init(
-        processID: Int32 = getpid(), level: ProtectionLevel, action: Policy.Action, since: Date, heldIn: String?,
+        processID: Int32 = getpid(), level: ProtectionLevel, action: Policy.Action, since: Date, pinnedAt: String?,
         statistics: KernelBackend.Statistics
     ) {
         self.processID = processID
@@ -26,18 +26,18 @@ package struct AgentStatus: Codable, Hashable, Sendable {
         self.action = action.rawValue
         self.since = since.timeIntervalSince1970 * 1000
         time = Date().timeIntervalSince1970 * 1000
-        self.heldIn = heldIn
+        self.pinnedAt = pinnedAt
         counted = statistics.named
     }
 
-    /// In a line, for the service manager.
+    /// One line, for the service manager.
     package var summary: String {
         func count(_ name: String) -> UInt64 { counted[name] ?? 0 }
         return "by \(level.rawValue), action \(action): \(count("inspected")) calls inspected, \(count("acted-upon")) acted upon, "
             + "\(count("reported")) reported, \(count("dropped")) reports dropped"
     }
 
-    /// What this kernel offers, in lines for a person.
+    /// What this kernel supports, for `--check`.
     package static func describe(_ support: KernelSupport) -> [String] {
         var lines = [
             "level      \(support.level.rawValue): "
@@ -50,7 +50,7 @@ package struct AgentStatus: Codable, Hashable, Sendable {
 }
 
 extension KernelBackend.Statistics {
-    /// By the name that people see.
+    /// By the names in `epitope status`.
     package var named: [String: UInt64] {
         [
             "inspected": inspected, "reported": reported, "repeated": repeated, "dropped": dropped, "acted-upon": actedUpon,
@@ -87,7 +87,7 @@ package struct StatusFile: Sendable {
         unlink(path)
     }
 
-    /// The last word of an agent that ran here, and did not end protection when it ended; it may have been killed.
+    /// The last status written by an agent that left protection in force; it may have been killed.
     package func read() -> AgentStatus? {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }

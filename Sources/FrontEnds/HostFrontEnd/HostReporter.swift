@@ -57,13 +57,13 @@ package struct HostReporter {
     }
 
     /// Works until the calls end and what can be sent is sent.
-    package func report(_ calls: AsyncStream<Detection>) async {
+    package func report(_ reports: some AsyncSequence<DetectionReport, Never> & Sendable) async {
         await withTaskGroup(of: Void.self) { group in
             for (client, directory) in zip(clients, identityDirectories) {
                 group.addTask { await client.keepWarm() }
                 group.addTask { _ = try? await client.renewIfDue(storingIn: directory) }
             }
-            await pipeline.run(calls)
+            await pipeline.run(reports)
             group.cancelAll()
         }
         for client in clients { await client.shutdown() }

@@ -10,66 +10,66 @@ import HostPolicy
 import ProcessContext
 import SeccompBackend
 
-/// Options of the agent for containers, whose runtimes hand their critical calls over.
+/// Options of the agent for containers whose runtimes hand over their seccomp listeners.
 struct ContainerOptions: ParsableArguments {
-    static let usualPath = "/run/epitope/seccomp.sock"
+    static let defaultPath = "/run/epitope/seccomp.sock"
 
     @Option(
         help: ArgumentHelp(
-            "Listen here for container runtimes, such as at \(usualPath): critical calls of their containers are denied on every kernel.",
+            "A socket for container runtimes, such as \(defaultPath): critical calls of their containers are denied on every kernel.",
             valueName: "path"))
     var seccompListener: String?
 
-    @Option(help: "How many processes that runtimes started are supervised at once.")
-    var mostContainers = 512
+    @Option(help: "The largest number of processes started by runtimes that are supervised at once.")
+    var maxContainers = 512
 
-    @Flag(help: "Protect nothing but those containers: no eBPF program is loaded.")
+    @Flag(help: "Protect only those containers: no eBPF program is loaded.")
     var containersOnly = false
 
-    @Flag(help: "Print what belongs into linux.seccomp of a container's configuration (OCI), for --seccomp-listener; then end.")
+    @Flag(help: "Print the value of linux.seccomp in a container's configuration (OCI) for --seccomp-listener, and exit.")
     var printSeccompProfile = false
 
     @Option(
         help: ArgumentHelp(
-            "With --print-seccomp-profile: put it into this profile, such as the engine's default one.", valueName: "file"))
+            "With --print-seccomp-profile: merge it into this profile, such as the engine's default one.", valueName: "file"))
     var into: String?
 
-    @Flag(help: "With --print-seccomp-profile: have signals wait until a call is answered. For crun 1.8, runc from 1.5 on.")
+    @Flag(help: "With --print-seccomp-profile: signals wait until a call is answered. Needs crun 1.8 or runc 1.5.")
     var waitKillable = false
 
     func validate() throws {
-        guard mostContainers > 0 else { throw ValidationError("--most-containers takes 1 or more") }
+        guard maxContainers > 0 else { throw ValidationError("--max-containers takes 1 or more") }
         guard !containersOnly || seccompListener != nil else {
             throw ValidationError("--containers-only needs --seccomp-listener")
         }
         guard printSeccompProfile || (into == nil && !waitKillable) else {
-            throw ValidationError("--into and --wait-killable go with --print-seccomp-profile")
+            throw ValidationError("--into and --wait-killable need --print-seccomp-profile")
         }
     }
 
-    /// The largest profile that is read.
-    private static let largestProfile = 1 << 20
+    /// The largest profile that is read, in bytes.
+    private static let maxProfileBytes = 1 << 20
 
-    /// What ``printSeccompProfile`` prints.
+    /// The profile that ``printSeccompProfile`` prints.
     func profile() throws -> String {
         let profile = SeccompProfile(
-            listenerPath: seccompListener ?? Self.usualPath, flags: waitKillable ? [.waitKillable] : [])
+            listenerPath: seccompListener ?? Self.defaultPath, flags: waitKillable ? [.waitKillable] : [])
         guard let into else { return try profile.json }
-        guard let file = FileHandle(forReadingAtPath: into), let base = try file.read(upToCount: Self.largestProfile) else {
-            throw EpitopeError(.profileUnusable, "\(into) can't be read", remedy: "Name a file with a seccomp profile.")
+        guard let file = FileHandle(forReadingAtPath: into), let base = try file.read(upToCount: Self.maxProfileBytes) else {
+            throw EpitopeError(.profileUnusable, "\(into) can't be read", remedy: "name a file with a seccomp profile")
         }
         return try profile.merged(into: Array(base))
     }
 
-    /// Listens, where that is asked for, and goes on with the containers that an earlier agent had the service manager keep.
+    /// Listens if an option says so, and adopts the containers that an earlier agent stored with the service manager.
     func start(policy: Policy, keeper: ExclusionMonitor, parameters: ProcessContextCollector, store: DescriptorStore?) throws
         -> SeccompAgent?
     {
         guard let seccompListener else {
-            // Without a listener nobody would answer them.
-            for kept in store?.kept ?? [] {
-                store?.forget(kept.name)
-                close(kept.descriptor)
+            // Without a listener their calls would wait without an answer.
+            for stored in store?.stored ?? [] {
+                store?.remove(stored.name)
+                close(stored.descriptor)
             }
             return nil
         }
@@ -79,12 +79,12 @@ struct ContainerOptions: ParsableArguments {
             limit.rlim_cur = limit.rlim_max
             setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         }
-        let settings = SeccompAgent.Settings(path: seccompListener, policy: policy, most: mostContainers)
+        let settings = SeccompAgent.Settings(path: seccompListener, policy: policy, most: maxContainers)
         return try SeccompAgent(
             settings,
             keeper: store.map { store in
                 ContainerFDStore(
-                    kept: store.kept.map { ($0.name, $0.descriptor) }, keep: { store.keep($0, as: $1) }, forget: { store.forget($0) })
+                    kept: store.stored.map { ($0.name, $0.descriptor) }, keep: { store.store($0, as: $1) }, forget: { store.remove($0) })
             },
             processParameters: { process, thread, container in
                 parameters.inspect(

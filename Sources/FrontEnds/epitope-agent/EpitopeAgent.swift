@@ -4,34 +4,32 @@ import AgentLifeCycle
 import ArgumentParser
 import BehaviourBlocking
 import EpitopeModel
-import Foundation
 import HostFrontEnd
-import HostPolicy
 import KernelBackend
-import Logging
-import ProcessContext
-import SeccompBackend
 
-/// `epitope agent`: behaviour blocking for every process of the machine. A program of its own, since it runs as root: it
-/// links no center.
+/// `epitope agent`: behaviour blocking for every process of the machine. A program of its own: it runs as root, and contains no center.
 @main
 struct EpitopeAgent: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "epitope agent",
         abstract: "Protect every process of this machine by an eBPF program.",
         discussion: """
-            Critical calls (exec, connect, send, bind, listen, accept, and sends by write, sendfile, splice or io_uring) \
-            that come from memory that no file image stands behind are denied with EPERM where the kernel runs BPF LSM or lets its security functions be decided; \
-            elsewhere they are reported, and with --without-hooks kill their process is killed right after. What made them is sent to the center. Needs root \
-            and Linux 5.17. The kernel program judges alone: where a bpffs holds it (--pins), it goes on when the agent is killed, \
-            and the next one takes it over. SIGTERM and SIGINT end protection; SIGUSR1 ends the agent and leaves protection in force.
-            """)
+            Critical calls (exec, connect, send, bind, listen, accept, and sends by write, sendfile, splice or io_uring) from \
+            unbacked memory (executable memory that no file on disk backs) are denied with EPERM where the kernel runs BPF LSM \
+            or supports fmod_ret. Elsewhere they are reported, and with --without-hooks kill their process is killed right \
+            afterwards. The code that made them is sent to the center. Needs root and Linux 5.17.
 
-    /// The level that is asked for.
+            The kernel program judges calls by itself: pinned on a bpffs (--pins), it stays in force when the agent is killed, \
+            until the next agent adopts it. SIGTERM and SIGINT end protection; SIGUSR1 ends the agent and leaves protection in \
+            force.
+            """,
+        version: Version.current)
+
+    /// The requested level.
     enum LevelOption: String, CaseIterable, ExpressibleByArgument {
         case best
         case hooks
-        case functions
+        case fmodRet = "fmod-ret"
         case tracepoints
     }
 
@@ -42,93 +40,54 @@ struct EpitopeAgent: ParsableCommand {
 
     @OptionGroup var policyOptions: PolicyOptions
 
-    /// What is done where calls can't be denied.
+    /// The action where calls can't be denied.
     enum WithoutHooks: String, CaseIterable, ExpressibleByArgument {
         case watch
         case kill
     }
 
-    @Option(help: "What becomes of block where the kernel has no security hooks: watch only, or kill the process.")
+    @Option(help: "What the action block means where calls can't be denied: watch, or kill the process.")
     var withoutHooks: WithoutHooks = .watch
 
     @Option(
-        help:
-            "Where calls are seen: by security hooks, by the functions that call them, by tracepoints, or by the best that the kernel offers."
-    )
+        help: """
+            How calls are seen: by security hooks, by programs at the functions that call them (fmod-ret), by tracepoints, or by \
+            the best of them that the kernel supports.
+            """)
     var level: LevelOption = .best
 
-    @Flag(help: "Say which level this kernel offers, why, and what to change for the better one; then end.")
+    @Flag(help: "Print which level this kernel supports, why, and what to change for a better one; then exit.")
     var check = false
 
-    @Flag(help: "Say on standard error what is found, sent and counted.")
+    @Flag(help: "Print on standard error what is found, sent and counted.")
     var verbose = false
 
-    /// Rights belong to threads: until ``PrivilegeDrop`` this thread must stay the only one.
+    /// Starts the agent and serves until a signal ends it.
+    ///
+    /// The order matters. Pending signals are caught, and the folders locked, before anything is loaded. Capabilities belong to
+    /// threads: between loading the program, which needs them, and dropping them, this thread must stay the only one. All that
+    /// starts threads comes afterwards.
     mutating func run() throws {
         AgentEnvironment.clean()
-        if containerOptions.printSeccompProfile { return Console.say(try containerOptions.profile()) }
-        let support = KernelSupport.current
-        if check {
-            for line in AgentStatus.describe(support) { Console.say(line) }
-            return
+        if try printInformation() { return }
+        let preparation = try prepare()
+        if lifeCycle.release { return try preparation.directories.release(preparation.statusFile) }
+        let configuration = try configure()
+        if containerOptions.containersOnly { return try serveContainers(preparation, configuration) }
+        let backend = try load(preparation, configuration)
+        try dropPrivileges(backend)
+        if let signal = PendingSignals.first { return try preparation.directories.endEarly(by: signal, preparation.statusFile) }
+        try serve(backend, preparation, configuration)
+    }
+
+    /// Prints what an option asks for. Whether that was all.
+    private func printInformation() throws -> Bool {
+        if containerOptions.printSeccompProfile {
+            Console.say(try containerOptions.profile())
+            return true
         }
-        let store = DescriptorStore.current()
-        LoggingSystem.bootstrap(StreamLogHandler.standardError)
-        var logger = Logger(label: "epitope-agent")
-        logger.logLevel = verbose ? .info : .warning
-        PendingSignals.keep()
-        let place = try AgentDirectories(lifeCycle, &stateOptions)
-        let file = StatusFile(directory: stateOptions.directory)
-        if lifeCycle.release { return try place.release(file) }
-        let loaded = try policyOptions.load()
-        let parameters = try HostReporter.parameters(stateOptions, packetOptions)
-        if containerOptions.containersOnly {
-            _ = try PrivilegeDrop.apply()
-            let reporter = try HostReporter(stateOptions, packetOptions, parameters: parameters, logger: logger)
-            return try protectContainers(loaded, reporter, store)
-        }
-        let chosen = ProtectionLevel(rawValue: level.rawValue) ?? support.level
-        let adapted = { @Sendable [withoutHooks] (policy: Policy) in
-            var policy = policy
-            if policy.action == .block, !chosen.canDeny { policy.action = withoutHooks == .kill ? .kill : .watch }
-            return policy
-        }
-        let policy = adapted(loaded.policy)
-        let backend = try KernelBackend(
-            policy: policy, level: chosen, heldIn: place.heldIn, beginsAtOnce: false,
-            processParameters: { parameters.inspect(processID: $0, threadID: $1) })
-        let missing = try PrivilegeDrop.apply(threadsLeftBehind: backend.threadsLeftBehind)
-        if !missing.isEmpty { Console.note("the agent was started without \(missing): it may not see, or not reach, some processes") }
-        if let early = PendingSignals.taken { return try place.endEarly(by: early, file) }
-        // What starts threads comes after.
-        let reporter = try HostReporter(stateOptions, packetOptions, parameters: parameters, logger: logger)
-        let keeper = ExclusionMonitor(loaded.exclusions)
-        for problem in keeper.problems where !problem.isAbsence { Console.note("\(problem)") }
-        try backend.set(keeper.table)
-        // An agent that is replaced has the socket until then.
-        let listen = { [containerOptions] in
-            try containerOptions.start(policy: loaded.policy, keeper: keeper, parameters: parameters, store: store)
-        }
-        var containers = lifeCycle.replace ? nil : try listen()
-        try backend.begin(takingOver: place.takeOver)
-        if lifeCycle.replace { containers = try listen() }
-        Console.note("policy: \(loaded.summary)")
-        Console.note("protecting every process by \(chosen.rawValue): \(support.reason)")
-        if chosen == .tracepoints, let remedy = support.remedy {
-            Console.note("calls can't be denied at this level. To have them denied: \(remedy)")
-        }
-        let upkeep = PolicyReloader(
-            options: policyOptions, keeper: keeper,
-            set: { [containers] policy in
-                try backend.set(adapted(policy))
-                containers?.set(policy)
-            }, exclusion: { try backend.set($0) })
-        let merged = containers.map { MergedReports($0, backend.detections) }
-        let session = AgentSession(
-            backend, containers: containers, counted: { merged?.counted ?? [:] }, upkeep: upkeep, heldIn: place.heldIn, file: file)
-        Waiting.untilDone { await session.run({ await reporter.report(merged?.calls ?? backend.detections) }, stopped: place.leave) }
-        let statistics = backend.statistics
-        if statistics.dropped > 0 { Console.note("\(statistics.dropped) reports were dropped: more came than could be read") }
-        if verbose { Console.note("\(statistics.inspected) calls inspected, \(statistics.actedUpon) acted upon") }
+        guard check else { return false }
+        for line in AgentStatus.describe(.current) { Console.say(line) }
+        return true
     }
 }

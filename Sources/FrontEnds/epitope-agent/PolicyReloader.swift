@@ -7,20 +7,17 @@ import HostFrontEnd
 import HostPolicy
 import UnixSignals
 
-/// Keeps the policy in force what its file says, and exclusions what they stand for: files are replaced, units and
-/// containers come and go, exclusions end.
+/// Reloads the policy on SIGHUP, and keeps exclusions up to date: files are replaced, units and containers come and go, exclusions expire.
 struct PolicyReloader: Sendable {
     let options: PolicyOptions
-    let keeper: ExclusionMonitor
-    /// Put a policy, and a table of who is excluded, in force.
-    let set: @Sendable (Policy) throws -> Void
-    let exclusion: @Sendable (ExclusionTable) throws -> Void
+    let monitor: ExclusionMonitor
+    let applyPolicy: @Sendable (Policy) throws -> Void
+    let applyExclusions: @Sendable (ExclusionTable) throws -> Void
 
-    /// How often what exclusions stand for is looked at: a container that is excluded, or a file that was replaced, is
-    /// treated as everybody for so long.
+    /// How often the subjects of exclusions are looked up: until then a new container, or a replaced file, is not excluded.
     static let interval = Duration.seconds(1)
 
-    /// Until the task is cancelled.
+    /// Runs until the task is cancelled.
     func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask {
@@ -29,25 +26,25 @@ struct PolicyReloader: Sendable {
             group.addTask {
                 while !Task.isCancelled {
                     try? await Task.sleep(for: Self.interval)
-                    apply(keeper.refresh())
+                    apply(monitor.refresh())
                 }
             }
         }
     }
 
-    /// A policy that can't be used changes nothing.
+    /// Reloads the policy. One that can't be used changes nothing.
     private func reload() {
         let manager = ServiceManager.current
-        manager?.tell(.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds()))
-        defer { manager?.tell(.ready) }
+        manager?.notify(.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds()))
+        defer { manager?.notify(.ready) }
         do {
             let loaded = try options.load()
-            // What is new holds before what is old ends.
-            apply(keeper.replace(loaded.exclusions))
-            try set(loaded.policy)
-            Console.note("the policy was read again: \(loaded.summary)")
+            // New exclusions take effect before old ones end.
+            apply(monitor.replace(loaded.exclusions))
+            try applyPolicy(loaded.policy)
+            Console.note("the policy was reloaded: \(loaded.summary)")
         } catch {
-            Console.note("the policy in force stays: \(error)")
+            Console.note("the policy was not reloaded, the previous one stays in force: \(error)")
         }
     }
 
@@ -55,9 +52,9 @@ struct PolicyReloader: Sendable {
         for problem in change.problems where !problem.isAbsence { Console.note("\(problem)") }
         guard let table = change.table else { return }
         do {
-            try exclusion(table)
+            try applyExclusions(table)
         } catch {
-            Console.note("exclusions could not be put in force: \(error)")
+            Console.note("exclusions could not be applied: \(error)")
         }
     }
 }

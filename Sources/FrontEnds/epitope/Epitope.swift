@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import EpitopeModel
 
 /// The command line. It parses, wires the modules together, and prints; what is decided is decided in the modules.
 @main
@@ -14,7 +15,7 @@ struct Epitope: AsyncParsableCommand {
             For the world:  epitope global-center init, token, serve
             On its own:     epitope goodware build, extract, verify
             """,
-        version: "0.1.0",
+        version: Version.current,
         subcommands: [
             RunCommand.self, AgentCommand.self, StatusCommand.self, PolicyCommand.self, EnrollCommand.self, HostCommand.self,
             PacketCommand.self, LocalCenterCommand.self,

@@ -2,28 +2,28 @@
 
 import Glibc
 
-/// What the agent takes from its environment: hardly anything. It runs as root for as long as the machine does, and whoever
-/// started it may not have meant a variable for it (`LD_PRELOAD`, `SWIFT_BACKTRACE`, `XDG_STATE_HOME`).
+/// The environment of the agent, reduced to what it needs. It runs as root for as long as the machine does, and variables of the user who
+/// started it may not be meant for it (`LD_PRELOAD`, `SWIFT_BACKTRACE`, `XDG_STATE_HOME`).
 public enum AgentEnvironment {
-    /// What systemd tells its services (systemd.exec(5)), and how wide a terminal is.
-    static let kept: Set<String> = [
+    /// What systemd passes to services (systemd.exec(5)), and the terminal's type and width.
+    static let keptNames: Set<String> = [
         "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM", "SYSTEMD_EXEC_PID",
         "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "STATE_DIRECTORY", "RUNTIME_DIRECTORY", "CREDENTIALS_DIRECTORY",
         "COLUMNS", "TERM",
     ]
     static let path = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-    /// What is left of an environment, as `NAME=VALUE`.
+    /// The variables of an environment that are kept, as `NAME=VALUE`.
     static func cleaned(_ variables: [String]) -> [String] {
         [path]
             + variables.filter { variable in
                 guard let end = variable.firstIndex(of: "=") else { return false }
-                return kept.contains(String(variable[..<end]))
+                return keptNames.contains(String(variable[..<end]))
             }
     }
 
-    /// Starts this program anew without what it doesn't take, where there is any: loader and runtime have looked at theirs
-    /// by now. The process stays the same one. To be called first.
+    /// Re-executes this program without the other variables, if there are any: the loader and the runtime have already used theirs.
+    /// The process ID stays the same. Call this first.
     public static func clean() {
         var variables: [String] = []
         var next = environ
@@ -31,14 +31,14 @@ public enum AgentEnvironment {
             variables.append(String(cString: variable))
             next += 1
         }
-        let wanted = cleaned(variables)
-        guard Set(wanted) != Set(variables) else { return }
-        var room = [CChar](repeating: 0, count: 4096)
-        guard readlink("/proc/self/exe", &room, room.count - 1) > 0 else { return }
-        var words = wanted.map { strdup($0) } + [nil]
-        execve(room, CommandLine.unsafeArgv, &words)
-        // It could not: what matters to what it calls is taken away at least.
+        let kept = cleaned(variables)
+        guard Set(kept) != Set(variables) else { return }
+        var buffer = [CChar](repeating: 0, count: 4096)
+        guard readlink("/proc/self/exe", &buffer, buffer.count - 1) > 0 else { return }
+        var words = kept.map { strdup($0) } + [nil]
+        execve(buffer, CommandLine.unsafeArgv, &words)
+        // It could not be executed: clear at least what libraries read later.
         clearenv()
-        for variable in wanted { putenv(strdup(variable)) }
+        for variable in kept { putenv(strdup(variable)) }
     }
 }

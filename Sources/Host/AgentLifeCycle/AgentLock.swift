@@ -4,8 +4,8 @@ import CProcessFiles
 public import EpitopeModel
 import Glibc
 
-/// One agent to a state folder. The lock is fcntl(2)'s: the kernel takes it back when the process ends, however it ends, and
-/// tells whose it is.
+/// Allows one agent per state folder. It is a lock of fcntl(2): the kernel releases it when the process ends, however it ends, and reports
+/// which process holds it.
 public final class AgentLock: Sendable {
     /// Its name in the state folder.
     public static let fileName = "agent.lock"
@@ -18,8 +18,8 @@ public final class AgentLock: Sendable {
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
             throw EpitopeError(
-                .folderUnusable, "the lock \(path) can't be made: \(String(cString: strerror(errno)))",
-                remedy: "see that the folder can be written and that nothing else has that name")
+                .folderUnusable, "the lock file \(path) can't be created: \(String(cString: strerror(errno)))",
+                remedy: "check that the folder is writable and that no other file has that name")
         }
     }
 
@@ -27,37 +27,37 @@ public final class AgentLock: Sendable {
         close(descriptor)
     }
 
-    /// Takes the lock, if nobody has it.
-    public func take() -> Bool {
+    /// Acquires the lock if no process holds it. Whether this process holds it now.
+    public func acquire() -> Bool {
         var lock = Self.whole(F_WRLCK)
         return fcntl(descriptor, F_SETLK, &lock) == 0
     }
 
-    /// Takes the lock as soon as whoever has it lets go, within so many seconds.
-    public func take(within seconds: Double) -> Bool {
+    /// Acquires the lock as soon as its holder releases it. Whether that was within the time.
+    public func acquire(within seconds: Double) -> Bool {
         let deadline = ContinuousClock.now + .seconds(seconds)
-        while !take() {
+        while !acquire() {
             guard ContinuousClock.now < deadline else { return false }
             usleep(2000)
         }
         return true
     }
 
-    /// Gives the lock back.
+    /// Releases the lock.
     public func release() {
         var lock = Self.whole(F_UNLCK)
         _ = fcntl(descriptor, F_SETLK, &lock)
     }
 
-    /// The process that has the lock, if it is another.
+    /// The process that holds the lock, if it is another.
     public var holder: Int32? {
         var lock = Self.whole(F_WRLCK)
         guard fcntl(descriptor, F_GETLK, &lock) == 0, lock.l_type != Int16(F_UNLCK), lock.l_pid > 0 else { return nil }
         return lock.l_pid
     }
 
-    /// Who has the lock of a state folder. Not for the process that has it: closing any descriptor of the file gives a lock
-    /// of this kind back.
+    /// The process that holds the lock of a state folder. Not to be called by the holder: closing any descriptor of the file
+    /// releases a lock of this kind.
     public static func holder(inFolder folder: String) -> Int32? {
         let descriptor = open(folder + "/" + fileName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else { return nil }
@@ -67,44 +67,44 @@ public final class AgentLock: Sendable {
         return lock.l_pid
     }
 
-    /// Takes the lock or says who has it.
+    /// Acquires the lock, or throws an error that names its holder.
     ///
     /// - Throws: `agent-running`.
-    public func takeOrRefuse() throws(EpitopeError) {
-        guard !take() else { return }
-        let who = holder.map { "process \($0)" } ?? "another process"
+    public func acquireOrThrow() throws(EpitopeError) {
+        guard !acquire() else { return }
+        let holderName = holder.map { "process \($0)" } ?? "another process"
         throw EpitopeError(
-            .agentRunning, "an agent runs already: \(who) has this state folder",
-            remedy: "see epitope status; --replace takes over from it without a gap")
+            .agentRunning, "an agent is already running: \(holderName) uses this state folder",
+            remedy: "see epitope status; --replace replaces it without a gap")
     }
 
-    /// Has the agent that holds the lock leave, protection in force, and takes its place.
+    /// Makes the agent that holds the lock end with protection left in force, and acquires the lock.
     ///
-    /// - Parameter signal: what makes it leave so.
+    /// - Parameter signal: ends an agent that way.
     /// - Throws: `agent-not-replaced`.
-    public func takeOver(signal: Int32, within seconds: Double = 20) throws(EpitopeError) {
-        guard !take() else { return }
+    public func acquireByHandover(signal: Int32, within seconds: Double = 20) throws(EpitopeError) {
+        guard !acquire() else { return }
         guard let other = holder else {
-            // It ended between the two looks.
-            guard take() else { throw Self.notReplaced("another agent came first") }
+            // It ended in between.
+            guard acquire() else { throw Self.notReplaced("another agent acquired the lock first") }
             return
         }
-        // The handle first, then the look whose it is: numbers are given out anew.
+        // Opened before the holder is read again: process IDs are reused.
         let handle = epitope_process_handle(other)
         defer { if handle >= 0 { close(handle) } }
         if handle >= 0, holder == other {
             let result = epitope_pidfd_signal(handle, signal)
             guard result == 0 || result == -ESRCH else {
-                throw Self.notReplaced("process \(other) can't be told to: \(String(cString: strerror(-result)))")
+                throw Self.notReplaced("cannot signal process \(other): \(String(cString: strerror(-result)))")
             }
         }
-        guard take(within: seconds) else { throw Self.notReplaced("process \(other) did not, in \(Int(seconds)) seconds") }
+        guard acquire(within: seconds) else { throw Self.notReplaced("process \(other) still runs after \(Int(seconds)) seconds") }
     }
 
     private static func notReplaced(_ why: String) -> EpitopeError {
         EpitopeError(
-            .agentNotReplaced, "the agent that runs did not make place: \(why)",
-            remedy: "it goes on as before; end it with SIGTERM, or with SIGKILL: a program that is held stays in force")
+            .agentNotReplaced, "the running agent did not hand over: \(why)",
+            remedy: "it continues as before; end it with SIGTERM, or with SIGKILL: a pinned program stays in force")
     }
 
     private static func whole(_ type: Int32) -> flock {

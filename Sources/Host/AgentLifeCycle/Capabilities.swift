@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The rights that root is divided into (capabilities(7), linux/capability.h).
+/// Linux capabilities (capabilities(7), linux/capability.h).
 public struct Capabilities: OptionSet, Hashable, Sendable, CustomStringConvertible {
-    /// A bit for each, by its number.
+    /// A bit per capability, by its number.
     public let rawValue: UInt64
 
     public init(rawValue: UInt64) {
@@ -42,26 +42,26 @@ public struct Capabilities: OptionSet, Hashable, Sendable, CustomStringConvertib
         return (named + (others.isEmpty ? [] : ["0x" + String(others.rawValue, radix: 16)])).joined(separator: " ")
     }
 
-    /// What the agent does with each, once the program is loaded:
-    /// - reads what `/proc` says of other users' processes, and copies their sockets' descriptors (CAP_SYS_PTRACE);
+    /// What the agent needs once the program is loaded:
+    /// - reads other users' processes in `/proc`, and copies their sockets' descriptors (CAP_SYS_PTRACE);
     /// - reads executables and the files in a process's own root (CAP_DAC_READ_SEARCH);
-    /// - ends, stops and continues processes (CAP_KILL).
+    /// - kills, stops and continues processes (CAP_KILL).
     ///
-    /// Descriptors of maps that are open need no right from Linux 6.0 on (before, where `kernel.unprivileged_bpf_disabled`
-    /// is set, they need CAP_BPF).
+    /// From Linux 6.0 on, open map descriptors need no capability; before, they need CAP_BPF where `kernel.unprivileged_bpf_disabled` is
+    /// set.
     ///
-    /// - Parameter kernelRelease: as uname(2) has it.
+    /// - Parameter kernelRelease: from uname(2).
     public static func afterLoading(kernelRelease: String) -> Capabilities {
-        let watching: Capabilities = [.traceProcesses, .readAnyFile, .signal]
+        let always: Capabilities = [.traceProcesses, .readAnyFile, .signal]
         let major = kernelRelease.prefix { $0.isNumber }
-        return (Int(major) ?? 0) >= 6 ? watching : watching.union(.bpf)
+        return (Int(major) ?? 0) >= 6 ? always : always.union(.bpf)
     }
 
-    /// What it needs besides until then:
+    /// What it needs until then, in addition:
     /// - loads programs that read the kernel's memory (CAP_BPF, CAP_PERFMON);
     /// - finds the kernel's page tables for them (CAP_SYSLOG: `/proc/kallsyms` shows addresses with it);
     /// - opens the C libraries as processes have them mapped (CAP_CHECKPOINT_RESTORE: `/proc/PID/map_files`);
-    /// - gives up rights for all that it executes (CAP_SETPCAP).
+    /// - lowers the bounding set (CAP_SETPCAP).
     public static let whileLoading: Capabilities = [
         .bpf, .measurePerformance, .seeKernelAddresses, .followMappedFiles, .setCapabilities,
     ]

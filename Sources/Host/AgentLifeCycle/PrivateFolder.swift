@@ -116,15 +116,15 @@ public struct PrivateFolder: Sendable {
 extension EpitopeError {
     fileprivate static func notPrivate(_ path: String, _ fault: FolderTrust.Fault, isLink: Bool) -> EpitopeError {
         let what = isLink ? "the symbolic link \(path)" : "the folder \(path)"
-        let remedy = "choose a folder that belongs to root, like all those above it, or"
+        let remedy = "choose a folder that belongs to root, as do all above it, or"
         switch fault {
         case .foreignOwner(let owner):
             return EpitopeError(
-                .folderNotPrivate, "\(what) belongs to user \(owner), who could put other files in the place of the agent's",
+                .folderNotPrivate, "\(what) belongs to user \(owner), who could replace the agent's files",
                 remedy: "\(remedy): chown root:root \(path)")
         case .writableByOthers(let mode):
             return EpitopeError(
-                .folderNotPrivate, "others than its owner may write in \(what) (mode \(String(mode, radix: 8)))",
+                .folderNotPrivate, "\(what) is writable by users other than its owner (mode \(String(mode, radix: 8)))",
                 remedy: "\(remedy): chmod go-w \(path)")
         }
     }
@@ -132,6 +132,6 @@ extension EpitopeError {
     fileprivate static func unusable(_ path: String, _ what: String, _ cause: Int32) -> EpitopeError {
         EpitopeError(
             .folderUnusable, "the folder \(path) can't be used: \(what) (\(String(cString: strerror(cause))))",
-            remedy: "see that it is a folder, that the disk has room, and that its file system can be written")
+            remedy: "check that it is a folder, that the disk has space, and that its file system is writable")
     }
 }

@@ -4,9 +4,9 @@ import CPrivileges
 public import EpitopeModel
 import Glibc
 
-/// The agent gives up what it needed for loading the program only, for good.
+/// Gives up, for good, the capabilities that the agent needed only for loading the program.
 public enum PrivilegeDrop {
-    /// What a process can do, as `/proc/PID/status` has it.
+    /// A process's capabilities, by `/proc/PID/status`.
     public struct Rights: Hashable, Sendable {
         public var permitted: Capabilities
         public var effective: Capabilities
@@ -39,44 +39,44 @@ public enum PrivilegeDrop {
             canGainRights = noNewRights != "1"
         }
 
-        /// Whether nothing is left but what is to be kept.
+        /// Whether the process has these capabilities and can't gain others.
         public func areOnly(_ kept: Capabilities) -> Bool {
             permitted == kept && effective == kept && inheritable.isEmpty && ambient.isEmpty && !canGainRights
         }
     }
 
-    /// Keeps what the agent needs from now on, of what it has, and makes sure that the rest is gone. Nothing that it
-    /// executes gets a right; its memory is nobody's but its own.
+    /// Keeps the capabilities that the agent still needs and has, gives up the rest, and verifies that. Programs that it executes
+    /// get none, and no unprivileged process can read its memory.
     ///
-    /// Rights belong to threads: it refuses to work when there is a second one, but for those that are known.
+    /// Capabilities belong to threads: this fails if there is a second one, apart from those that are known.
     ///
-    /// - Parameter threadsLeftBehind: threads that wait in the kernel and do nothing afterwards.
-    /// - Returns: what it would need and does not have.
+    /// - Parameter threadsLeftBehind: threads that are blocked in the kernel and do nothing afterwards.
+    /// - Returns: what the agent needs and doesn't have.
     /// - Throws: `privileges-not-dropped`.
     public static func apply(threadsLeftBehind: Int = 0) throws(EpitopeError) -> Capabilities {
         var threads = rights()?.threads
-        // One that is about to end is no more of use, but still counted.
+        // A thread that is exiting is still counted for a moment.
         for _ in 0..<200 where threads != 1 + threadsLeftBehind {
             usleep(1000)
             threads = rights()?.threads
         }
-        guard threads == 1 + threadsLeftBehind else { throw failure("there is more than one thread", 0) }
+        guard threads == 1 + threadsLeftBehind else { throw failure("the process has more than one thread", 0) }
         var had: UInt64 = 0
         try check(epitope_permitted_capabilities(&had), "read its capabilities")
         let wanted = Capabilities.afterLoading(kernelRelease: kernelRelease())
         let kept = wanted.intersection(Capabilities(rawValue: had))
-        // The kernel knows fewer than 64, and says so of the first that it doesn't know.
+        // The kernel supports fewer than 64, and returns EINVAL for the first that it doesn't.
         for number: Int32 in 0..<64 {
             let result = epitope_drop_from_bounding_set(number)
             if result == -EINVAL { break }
-            // Without CAP_SETPCAP the set stays as it is: with no_new_privs nothing can be gained from it.
+            // Without CAP_SETPCAP the set can't be lowered; with no_new_privs nothing can be gained from it.
             if result == -EPERM { break }
             try check(result, "lower its bounding set")
         }
         try check(epitope_no_new_privileges(), "set no_new_privs")
         try check(epitope_keep_capabilities(kept.rawValue), "give up capabilities")
         try check(epitope_not_dumpable(), "protect its memory")
-        guard let after = rights(), after.areOnly(kept) else { throw failure("the kernel still grants them", 0) }
+        guard let after = rights(), after.areOnly(kept) else { throw failure("the kernel still reports them", 0) }
         return wanted.subtracting(kept)
     }
 
@@ -87,8 +87,9 @@ public enum PrivilegeDrop {
     private static func failure(_ what: String, _ cause: Int32) -> EpitopeError {
         EpitopeError(
             .privilegesNotDropped,
-            "the agent could not give up the rights that it needs no more: \(what)\(cause == 0 ? "" : " (\(String(cString: strerror(cause))))")",
-            remedy: "report this: it is a fault of Epitope, or of a kernel or sandbox that forbids prctl(2) and capset(2)")
+            "the agent could not drop the capabilities that it no longer needs: \(what)"
+                + (cause == 0 ? "" : " (\(String(cString: strerror(cause))))"),
+            remedy: "report this: it is a bug in Epitope, or a kernel or sandbox forbids prctl(2) and capset(2)")
     }
 
     private static func rights() -> Rights? {

@@ -2,9 +2,9 @@
 
 import Glibc
 
-/// What a service tells the service manager that started it (sd_notify(3)): datagrams of `NAME=VALUE` lines.
+/// Notifies the service manager that started this process (sd_notify(3)): datagrams of `NAME=VALUE` lines.
 public struct ServiceManager: Sendable {
-    /// A message, in the words of sd_notify(3).
+    /// A message, named as in sd_notify(3).
     public enum Message: Hashable, Sendable {
         case ready
         /// For `systemctl status`; one line.
@@ -16,7 +16,7 @@ public struct ServiceManager: Sendable {
         var lines: String {
             switch self {
             case .ready: "READY=1\n"
-            // A line break would begin another message.
+            // A line break would start another message.
             case .status(let text): "STATUS=\(String(text.map { $0.isNewline ? " " : $0 }))\n"
             case .reloading(let time): "RELOADING=1\nMONOTONIC_USEC=\(time)\n"
             case .stopping: "STOPPING=1\n"
@@ -27,7 +27,7 @@ public struct ServiceManager: Sendable {
 
     private let socket: Socket
     private let address: [UInt8]
-    /// Within this time it wants to hear that the service is alive; `nil`: it doesn't ask.
+    /// The watchdog's timeout: the longest time between two ``Message/alive``; `nil`: there is no watchdog.
     public let watchdogSeconds: Double?
 
     private final class Socket: Sendable {
@@ -36,7 +36,7 @@ public struct ServiceManager: Sendable {
         init?() {
             descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
             guard descriptor >= 0 else { return nil }
-            // A manager that reads no more must not hold up the agent.
+            // A manager that doesn't read must not block the agent.
             var longest = timeval(tv_sec: 2, tv_usec: 0)
             setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &longest, socklen_t(MemoryLayout<timeval>.size))
         }
@@ -44,25 +44,25 @@ public struct ServiceManager: Sendable {
         deinit { close(descriptor) }
     }
 
-    /// The manager that started this process; `nil`: none did, or it doesn't want to be told.
+    /// The manager that started this process; `nil`: no manager did, or it expects no notifications.
     public static var current: ServiceManager? {
         ServiceManager(
             socketPath: variable("NOTIFY_SOCKET"), watchdogMicroseconds: variable("WATCHDOG_USEC"),
             watchdogProcess: variable("WATCHDOG_PID"), ownProcess: getpid())
     }
 
-    /// What it told this process by the environment.
+    /// A variable that the manager passed to this process.
     static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
 
     init?(socketPath: String?, watchdogMicroseconds: String?, watchdogProcess: String?, ownProcess: Int32) {
         guard let socketPath, let address = Self.address(socketPath), let socket = Socket() else { return nil }
         self.socket = socket
         self.address = address
-        let isForUs = watchdogProcess.map { Int32($0) == ownProcess } ?? true
-        watchdogSeconds = watchdogMicroseconds.flatMap { UInt64($0) }.flatMap { isForUs && $0 > 0 ? Double($0) / 1_000_000 : nil }
+        let isForThisProcess = watchdogProcess.map { Int32($0) == ownProcess } ?? true
+        watchdogSeconds = watchdogMicroseconds.flatMap { UInt64($0) }.flatMap { isForThisProcess && $0 > 0 ? Double($0) / 1_000_000 : nil }
     }
 
-    /// The path as it goes into a socket's address: `@` begins an abstract name. `nil`: it is none.
+    /// The path in the form of a socket address: `@` starts an abstract name. `nil`: not a valid path.
     static func address(_ path: String) -> [UInt8]? {
         var bytes = Array(path.utf8)
         guard bytes.count > 1, bytes.count < 108, bytes[0] == UInt8(ascii: "/") || bytes[0] == UInt8(ascii: "@") else { return nil }
@@ -70,19 +70,22 @@ public struct ServiceManager: Sendable {
         return bytes
     }
 
-    /// Whether the message was taken. A service goes on where it is not.
+    /// Sends messages. Whether they were sent; a service continues if not.
     @discardableResult
-    public func tell(_ messages: Message...) -> Bool {
+    public func notify(_ messages: Message...) -> Bool {
         send(messages.map(\.lines).joined())
     }
+
+    /// Where the path begins in a socket address: behind the family (unix(7)).
+    private static let pathOffset = MemoryLayout<sa_family_t>.size
 
     /// Sends a datagram, with copies of descriptors.
     func send(_ text: String, descriptors: [Int32] = []) -> Bool {
         var target = sockaddr_un()
         target.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &target.sun_path) { $0.copyBytes(from: address) }
-        // An abstract name is as long as the address says; a path ends with a zero.
-        let length = MemoryLayout<sockaddr_un>.offset(of: \.sun_path)! + address.count + (address[0] == 0 ? 0 : 1)
+        // The length of an abstract name is that of the address; a path ends with a zero byte.
+        let length = Self.pathOffset + address.count + (address[0] == 0 ? 0 : 1)
         var bytes = Array(text.utf8)
         var control = Self.control(descriptors)
         let sent = bytes.withUnsafeMutableBytes { bytes in
@@ -105,7 +108,7 @@ public struct ServiceManager: Sendable {
         return sent == text.utf8.count
     }
 
-    /// One control message that carries descriptors, as cmsg(3) lays it out: length, level, type, and the numbers, in whole words.
+    /// A control message that passes descriptors, laid out as in cmsg(3): length, level, type, and the descriptors, padded to whole words.
     private static func control(_ descriptors: [Int32]) -> [UInt8] {
         guard !descriptors.isEmpty else { return [] }
         let size = MemoryLayout<cmsghdr>.size
@@ -124,7 +127,7 @@ public struct ServiceManager: Sendable {
         return control
     }
 
-    /// The clock that `RELOADING` is told by.
+    /// The time that `RELOADING` is sent with.
     public static func monotonicMicroseconds() -> UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)

@@ -54,7 +54,10 @@ public final class HostPipeline: Sendable {
 
     /// Works until the calls end, then sends what it can within the drain time and returns. Packets that waited from
     /// an earlier run are sent too. Cancelling the task ends it at once; what was spooled stays.
-    public func run(_ calls: AsyncStream<Detection>) async {
+    ///
+    /// A report is acknowledged once its packet is in the spool, or can't be: a backend that keeps reports until then makes the others
+    /// again if this process is killed.
+    public func run(_ reports: some AsyncSequence<DetectionReport, Never> & Sendable) async {
         let draining = Flag()
         let bells = Dictionary(uniqueKeysWithValues: Set(settings.destinations).map { ($0, Bell()) })
         await withTaskGroup(of: Ending.self) { group in
@@ -68,7 +71,10 @@ public final class HostPipeline: Sendable {
                 }
             }
             let warming = Task { [parameters] in await parameters.warmUp() }
-            for await call in calls where await report(call) {
+            for await report in reports {
+                let isSpooled = await self.report(report.detection)
+                report.acknowledge()
+                guard isSpooled else { continue }
                 for bell in bells.values { bell.ring() }
             }
             await warming.value

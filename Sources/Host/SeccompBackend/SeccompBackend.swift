@@ -51,6 +51,8 @@ public final class SeccompBackend: BehaviourBlockingBackend {
     /// The command's process.
     public let processID: Int32
     public let detections: AsyncStream<Detection>
+    /// The detections as reports. They need no acknowledgement: they are lost with this process.
+    public var reports: some AsyncSequence<DetectionReport, Never> & Sendable { detections.map { DetectionReport($0) } }
     public let notices: AsyncStream<Notice>
 
     private let counters: SupervisionCounters

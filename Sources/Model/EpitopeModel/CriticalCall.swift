@@ -12,13 +12,13 @@ public enum CriticalCall: String, Hashable, Sendable, Codable, CaseIterable {
     case listen
     case accept
     case accept4
-    /// On a socket, like the next three.
+    /// On a socket, as are the next three.
     case write
     case writev
     case sendfile
     case splice
-    /// Hands requests to an io_uring, sends and connects among them.
-    case ringEnter = "io_uring_enter"
+    /// Submits io_uring requests, which may send or connect.
+    case ioUringEnter = "io_uring_enter"
 
     /// What an attack uses the call for. Shell code blocking watches `exec`; send blocking watches `send`.
     public enum Family: String, Hashable, Sendable, Codable {
@@ -33,7 +33,7 @@ public enum CriticalCall: String, Hashable, Sendable, Codable, CaseIterable {
         switch self {
         case .execve, .execveat: .exec
         case .connect: .connect
-        case .sendto, .sendmsg, .sendmmsg, .write, .writev, .sendfile, .splice, .ringEnter: .send
+        case .sendto, .sendmsg, .sendmmsg, .write, .writev, .sendfile, .splice, .ioUringEnter: .send
         case .bind, .listen, .accept, .accept4: .serve
         }
     }

@@ -34,11 +34,3 @@ public struct Detection: Hashable, Sendable {
         self.timeMilliseconds = timeMilliseconds
     }
 }
-
-/// Behaviour blocking on this machine: critical calls are stalled, inspected and answered, and those worth a report
-/// come out as a stream. What comes out has already been answered; nobody needs to be reading for a call to be
-/// blocked.
-public protocol BehaviourBlockingBackend: Sendable {
-    /// The calls worth a report, in the order in which they were answered. It ends when the backend ends.
-    var detections: AsyncStream<Detection> { get }
-}

@@ -80,7 +80,7 @@ extension CriticalCall {
         case .writev: .writev
         case .sendfile: .sendfile
         case .splice: .splice
-        case .ringEnter: .ioUringEnter
+        case .ioUringEnter: .ioUringEnter
         }
     }
 }

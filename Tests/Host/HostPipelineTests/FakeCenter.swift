@@ -84,9 +84,9 @@ final class TestHost {
             action: .blocked, process: parameters.process, timeMilliseconds: 1_700_000_000_000)
     }
 
-    static func calls(_ numbers: [UInt8]) -> AsyncStream<Detection> {
+    static func calls(_ numbers: [UInt8]) -> AsyncStream<DetectionReport> {
         AsyncStream { continuation in
-            for number in numbers { continuation.yield(call(number)) }
+            for number in numbers { continuation.yield(DetectionReport(call(number))) }
             continuation.finish()
         }
     }

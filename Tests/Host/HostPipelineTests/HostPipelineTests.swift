@@ -38,17 +38,39 @@ private func refusal(_ code: String) -> EpitopeError {
     @Test func `A packet goes out at once, while the calls go on`() async throws {
         let host = try TestHost()
         let center = FakeCenter()
-        let (calls, call) = AsyncStream<Detection>.makeStream()
+        let (calls, call) = AsyncStream<DetectionReport>.makeStream()
         let pipeline = host.pipeline(center)
         let running = Task { await pipeline.run(calls) }
         var arrivals = center.arrivals.makeAsyncIterator()
         for number: UInt8 in 1...3 {
-            call.yield(TestHost.call(number))
+            call.yield(DetectionReport(TestHost.call(number)))
             #expect(await arrivals.next() != nil)
         }
         call.finish()
         await running.value
         #expect(center.attempts == 3)
+    }
+
+    /// What is not acknowledged when the process is killed, the backend reports again.
+    @Test func `A report is acknowledged once its packet is in the spool`() async throws {
+        let host = try TestHost()
+        let log = host.directory + "/" + EventLog.fileName
+        let (acknowledgements, acknowledged) = AsyncStream<Bool>.makeStream()
+        let reports = AsyncStream<DetectionReport> { continuation in
+            for number: UInt8 in [1, 2] {
+                continuation.yield(
+                    DetectionReport(TestHost.call(number)) {
+                        let text = (try? String(contentsOfFile: log, encoding: .utf8)) ?? ""
+                        acknowledged.yield(text.split(separator: "\n").count { $0.contains("\"spooled\"") } == Int(number))
+                    })
+            }
+            continuation.finish()
+        }
+        await host.pipeline(FakeCenter()).run(reports)
+        acknowledged.finish()
+        var inTime: [Bool] = []
+        for await each in acknowledgements { inTime.append(each) }
+        #expect(inTime == [true, true])
     }
 
     @Test func `Both destinations get the packet, each once`() async throws {
@@ -89,10 +111,10 @@ private func refusal(_ code: String) -> EpitopeError {
     @Test func `Within one run sending is tried again until it works`() async throws {
         let host = try TestHost()
         let center = FakeCenter { _, attempt in attempt < 4 ? refusal("store-busy") : nil }
-        let (calls, call) = AsyncStream<Detection>.makeStream()
+        let (calls, call) = AsyncStream<DetectionReport>.makeStream()
         let pipeline = host.pipeline(center)
         let running = Task { await pipeline.run(calls) }
-        call.yield(TestHost.call(1))
+        call.yield(DetectionReport(TestHost.call(1)))
         var arrivals = center.arrivals.makeAsyncIterator()
         #expect(await arrivals.next() != nil)
         call.finish()
@@ -159,8 +181,8 @@ private func refusal(_ code: String) -> EpitopeError {
         bad.callersAddress = 1
         var large = TestHost.call(1)
         large.code.bytes = Array(repeating: 1, count: ExtractedPacket.largestCode + 1)
-        let calls = AsyncStream<Detection> { continuation in
-            for call in [bad, large, TestHost.call(2)] { continuation.yield(call) }
+        let calls = AsyncStream<DetectionReport> { continuation in
+            for call in [bad, large, TestHost.call(2)] { continuation.yield(DetectionReport(call)) }
             continuation.finish()
         }
         await host.pipeline(center).run(calls)

@@ -11,7 +11,7 @@ import Testing
 /// Ways around: memory that is come by otherwise, calls that are made otherwise, processes that are made otherwise. The
 /// tracepoint sees them while they go on; the machine of `MachineTests` denies them.
 @Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct EvasionTests {
-    /// Runs a case and returns its report, held against what the program says of itself.
+    /// Runs a case and returns its report, compared with what the program prints about itself.
     private func report(_ test: StubCase, program: String = Fixtures.path("call-stub"), port: UInt16) async throws -> Detection {
         let watch = try #require(Watch.shared)
         let run = try await Command.run(program, test.arguments(port: port), environment: Fixtures.environment)
@@ -86,19 +86,19 @@ import Testing
         let run = try await Fixtures.run("call-stub", ["direct", "anonymous", "ring-poll", String(receiver.port)])
         #expect(receiver.arrivals(datagrams: true) == 1, "output: \(run.output)")
         #expect(backend.statistics.unattributable > 0)
-        let told = Task {
+        let isNoticed = Task {
             for await notice in backend.notices {
-                if case .unattributable(.ringEnter, run.processID, _, false) = notice { return true }
+                if case .unattributable(.ioUringEnter, run.processID, _, false) = notice { return true }
             }
             return false
         }
         try await Task.sleep(for: .milliseconds(200))
         backend.stop()
-        #expect(await told.value)
+        #expect(await isNoticed.value)
     }
 
     /// Two threads map and unmap without a pause; each call comes from a place of its own.
-    @Test func `every call of a busy address space is found or told`() async throws {
+    @Test func `every call of a busy address space is reported or noticed`() async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)
         let count = 100
@@ -108,8 +108,8 @@ import Testing
         let found = await watch.calls(of: run.processID, atLeast: count, milliseconds: 2000)
         let addresses = Set(found.map(\.callersAddress))
         #expect(addresses.isSubset(of: wanted))
-        let told = watch.notices(of: run.processID)
-        #expect(addresses.count + told.count == count, "\(addresses.count) found, \(told.count) told as uninspectable")
+        let notices = watch.notices(of: run.processID)
+        #expect(addresses.count + notices.count == count, "\(addresses.count) reported, \(notices.count) noticed as uninspectable")
         #expect(found.allSatisfy { $0.evidence.first?.kind == .directCall })
     }
 }

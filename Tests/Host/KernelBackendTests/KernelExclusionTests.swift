@@ -37,7 +37,7 @@ import Testing
             let (table, problems) = resolver.resolve([exclusion], on: KernelExclusionTests.today)
             #expect(problems.isEmpty)
             #expect(!table.isEmpty)
-            try watch.backend.set(table)
+            try watch.backend.setExclusions(table)
         }
 
         func calls(_ form: String, _ call: String, wait: Int = 300, as user: String? = nil) async throws -> [Detection] {
@@ -59,7 +59,7 @@ import Testing
         #expect(try await excluded.calls("library", "send").isEmpty)
         #expect(excluded.watch.backend.statistics.excluded >= before + 2)
         #expect(try await excluded.calls("direct", "connect", wait: 3000).first?.evidence.map(\.kind) == [.directCall])
-        try excluded.watch.backend.set(ExclusionTable())
+        try excluded.watch.backend.setExclusions(ExclusionTable())
         #expect(try await excluded.calls("library", "connect", wait: 3000).first?.evidence.map(\.kind) == [.libraryCall])
     }
 
@@ -68,7 +68,7 @@ import Testing
         let excluded = try await Excluded(.directCall)
         #expect(try await excluded.calls("direct", "send").isEmpty)
         #expect(try await excluded.calls(form, call, wait: 3000).first?.evidence.map(\.kind) == [.sendsItself])
-        try excluded.watch.backend.set(ExclusionTable())
+        try excluded.watch.backend.setExclusions(ExclusionTable())
     }
 
     @Test func `a file that changed is excluded no more`() async throws {
@@ -79,14 +79,14 @@ import Testing
         try handle.write(contentsOf: Data([0]))
         try handle.close()
         #expect(try await excluded.calls("direct", "connect", wait: 3000).count == 1)
-        try excluded.watch.backend.set(ExclusionTable())
+        try excluded.watch.backend.setExclusions(ExclusionTable())
     }
 
     @Test func `a user is excluded and nobody else`() async throws {
         let excluded = try await Excluded(.directCall) { _, _ in .user("nobody") }
         #expect(try await excluded.calls("direct", "connect", as: "nobody").isEmpty)
         #expect(try await excluded.calls("direct", "connect", wait: 3000).count == 1)
-        try excluded.watch.backend.set(ExclusionTable())
+        try excluded.watch.backend.setExclusions(ExclusionTable())
     }
 
     @Test(.enabled(if: Self.groupRoot != nil, "needs control groups version 2, mounted"))
@@ -107,7 +107,7 @@ import Testing
         #expect(await excluded.watch.calls(of: run.processID, milliseconds: 300).isEmpty)
         #expect(run.output.contains("expected"))
         #expect(try await excluded.calls("direct", "connect", wait: 3000).count == 1)
-        try excluded.watch.backend.set(ExclusionTable())
+        try excluded.watch.backend.setExclusions(ExclusionTable())
     }
 
     static let groupRoot: String? = {

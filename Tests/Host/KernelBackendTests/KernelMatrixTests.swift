@@ -15,7 +15,7 @@ import Testing
     @Test(arguments: cases) func `call from unbacked memory`(_ test: StubCase) async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: test.call.hasPrefix("send"))
-        // An accept of a socket that doesn't listen fails by itself.
+        // An accept on a socket that does not listen fails anyway.
         let run = try await Fixtures.run("call-stub", [test.form, test.place, test.call, String(receiver.port)])
         let announced = Announcement(run.output)
         let found = await watch.calls(of: run.processID)
@@ -49,7 +49,7 @@ import Testing
         try await `call from unbacked memory`(StubCase(form: form, place: "written-by-device", call: "exec"))
     }
 
-    @Test(arguments: ["exec", "connect", "send", "bind"]) func `narrow call by 64 bit code`(_ call: String) async throws {
+    @Test(arguments: ["exec", "connect", "send", "bind"]) func `32 bit call by 64 bit code`(_ call: String) async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: call == "send")
         let run = try await Fixtures.run("call-stub", ["int80", "low", call, String(receiver.port)])
@@ -91,7 +91,7 @@ import Testing
         #expect(found.evidence.first?.kind == .libraryCall)
     }
 
-    /// Of a large mapping only the pages that were touched are there; the code is had all the same.
+    /// Only the touched pages of a large mapping are present; the code is copied nevertheless.
     @Test(arguments: StubCase.forms) func `code among pages that are not there`(_ form: String) async throws {
         try await `call from unbacked memory`(StubCase(form: form, place: "large", call: "send"))
     }
@@ -114,7 +114,7 @@ import Testing
         let run = try await Fixtures.run("call-stub", [form, "anonymous", call, String(receiver.port)])
         let found = try #require(await watch.calls(of: run.processID).first, "no report; output: \(run.output)")
         #expect(found.callersAddress == Announcement(run.output).callersAddress)
-        #expect(found.call == (call == "ring" ? .ringEnter : CriticalCall(rawValue: call)))
+        #expect(found.call == (call == "ring" ? .ioUringEnter : CriticalCall(rawValue: call)))
         #expect(found.evidence.first?.kind == (form == "direct" ? .directCall : .libraryCall))
         #expect(receiver.arrivals(datagrams: true) == 1, "it was watched only")
         if call != "ring" { #expect(found.arguments.peer == SocketEndpoint(address: "127.0.0.1", port: receiver.port)) }

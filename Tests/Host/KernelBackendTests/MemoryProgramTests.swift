@@ -41,15 +41,17 @@ import Testing
     @Test func `bounds what is compared`() {
         var copies = SealedCopyCache()
         let second: UInt64 = 1_000_000_000
-        let asked = [(SealedCopyCache.bytesASecond, 5 * second), (1, 5 * second + 1), (1, 6 * second)].map { copies.mayCompare($0, at: $1) }
+        let asked = [(SealedCopyCache.maxBytesPerSecond, 5 * second), (1, 5 * second + 1), (1, 6 * second)].map {
+            copies.mayCompare($0, at: $1)
+        }
         #expect(asked == [true, false, true])
-        for inode in 0...UInt64(SealedCopyCache.most) { copies.insert(KernelFile(inode: inode, device: 1, generation: 2)) }
+        for inode in 0...UInt64(SealedCopyCache.maxFiles) { copies.insert(KernelFile(inode: inode, device: 1, generation: 2)) }
         #expect(!copies.contains(KernelFile(inode: 0, device: 1, generation: 2)))
         #expect(copies.contains(KernelFile(inode: 1, device: 1, generation: 2)))
         #expect(!copies.contains(KernelFile(inode: 1, device: 1, generation: 3)), "another file of that number")
-        let news = copies.takeNews()
-        #expect(news.count == SealedCopyCache.most + 1)
-        let more = copies.takeNews()
+        let new = copies.takeNew()
+        #expect(new.count == SealedCopyCache.maxFiles + 1)
+        let more = copies.takeNew()
         #expect(more.isEmpty)
     }
 }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import KernelBackend
 
-/// What an event holds of a send, put together again.
+/// The data of a send, rebuilt from an event.
 @Suite struct SendBufferTests {
     private func buffer(_ pieces: [epitope_piece], _ payload: [UInt8]) -> SendBuffer {
         payload.withUnsafeBufferPointer { SendBuffer(pieces, payload: $0) }
@@ -16,9 +16,9 @@ import Testing
         let payload = [UInt8](0..<100)
         let found = buffer(
             [
-                epitope_piece(address: 0x1000, length: 2, place: 0, copied: 2, message: 0, unused: 0),
-                epitope_piece(address: 0x2000, length: 3, place: 2, copied: 3, message: 0, unused: 0),
-                epitope_piece(address: 0x3000, length: 70, place: 5, copied: 10, message: 4, unused: 0),
+                epitope_piece(address: 0x1000, length: 2, payload_offset: 0, copied_length: 2, message: 0, unused: 0),
+                epitope_piece(address: 0x2000, length: 3, payload_offset: 2, copied_length: 3, message: 0, unused: 0),
+                epitope_piece(address: 0x3000, length: 70, payload_offset: 5, copied_length: 10, message: 4, unused: 0),
             ], payload)
         #expect(
             found.messages == [
@@ -30,9 +30,10 @@ import Testing
         #expect(found.contains(callersAddress: 0x3000 + 70), "also where nothing was copied")
     }
 
-    /// Nothing of an event is believed beyond its room.
+    /// Offsets and lengths of an event are limited to its payload.
     @Test func `places beyond the payload are cut off`() {
-        let found = buffer([epitope_piece(address: 1, length: 9, place: .max, copied: .max, message: 0, unused: 0)], [1, 2, 3])
+        let found = buffer(
+            [epitope_piece(address: 1, length: 9, payload_offset: .max, copied_length: .max, message: 0, unused: 0)], [1, 2, 3])
         #expect(found.messages == [[.init(address: 1, length: 9, bytes: [])]])
         #expect(buffer([], []).messages.isEmpty)
     }

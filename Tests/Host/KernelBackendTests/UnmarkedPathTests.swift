@@ -7,16 +7,16 @@ import Testing
 
 @testable import KernelBackend
 
-/// What a process without unbacked executable memory pays, in instructions: a change that makes it dearer is seen here.
+/// The cost of a process without unbacked executable memory, in instructions: a change that raises it fails here.
 @Suite struct UnmarkedPathTests {
-    @Test(.enabled(if: Kernel.canLoad, Kernel.why)) func `no look up and little else`() throws {
+    @Test(.enabled(if: Kernel.canLoad, Kernel.why)) func `an unmarked process costs no lookup and few instructions`() throws {
         let watch = try #require(Watch.shared)
         let (program, classes) = watch.backend.instructions
         let path = try UnmarkedPath(of: program, classes: classes)
         #expect(path.critical.result == 0 && path.other.result == 0)
         print("instructions on the unmarked path: \(path.critical.executed) of a critical call, \(path.other.executed) of any other")
         #expect(path.critical.executed <= 56, "the filter of marks, and what finds the call's class and the address space")
-        // Who calls. The filter spares the look-up of the mark.
+        // bpf_get_current_task_btf. The filter spares the lookup of the mark.
         #expect(path.critical.calls <= 1)
         #expect(path.other.executed <= 24)
         #expect(path.other.calls <= 1)

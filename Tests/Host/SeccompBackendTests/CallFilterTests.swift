@@ -80,7 +80,7 @@ import Testing
 
     @Test func `every critical call is there for both interfaces`() {
         // The others are calls on any descriptor: a filter can't tell sockets, the kernel backend can.
-        let atEveryFilter = Set(CriticalCall.allCases).subtracting([.write, .writev, .sendfile, .splice, .ringEnter])
+        let atEveryFilter = Set(CriticalCall.allCases).subtracting([.write, .writev, .sendfile, .splice, .ioUringEnter])
         #expect(Set(SystemCallInterface.x86_64.numbers.map(\.call)) == atEveryFilter)
         let narrow = SystemCallInterface.i386.numbers.map(\.call) + SystemCallInterface.socketcalls.map(\.call)
         #expect(Set(narrow) == atEveryFilter)

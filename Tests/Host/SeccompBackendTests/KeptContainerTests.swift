@@ -175,7 +175,7 @@ struct KeptContainerTests {
     }
 
     @Test func `how far a containers start had come is known`() throws {
-        let leaving = epitope_leaving_make()
+        let leaving = epitope_handover_event_create()
         defer { close(leaving) }
         let state = ContainerProcessState(processID: 7, metadata: "m", containerID: "ü", bundle: "/b", annotations: ["a": "b"])
         let keeper = store.keeper()

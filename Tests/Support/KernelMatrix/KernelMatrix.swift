@@ -29,7 +29,7 @@ import TestSupport
         let support = KernelSupport.current
         say("level \(support.level.rawValue): \(support.reason)")
         // The best level, then the one that needs no security module.
-        for level in [support.level, .functions] { try await run(at: level) }
+        for level in [support.level, .fmodRet] { try await run(at: level) }
         say("RESULT ok=\(ok.load(ordering: .relaxed)) failed=\(failed.load(ordering: .relaxed))")
     }
 
@@ -44,7 +44,12 @@ import TestSupport
     private static func run(at level: ProtectionLevel) async throws {
         let backend = try KernelBackend(level: level)
         let reports = Mutex<[Detection]>([])
-        let collecting = Task { for await call in backend.detections { reports.withLock { $0.append(call) } } }
+        let collecting = Task {
+            for await report in backend.reports {
+                reports.withLock { $0.append(report.detection) }
+                report.acknowledge()
+            }
+        }
         let notices = Task { for await notice in backend.notices { say("notice \(notice)") } }
         let asked = Array(CommandLine.arguments.dropFirst())
         for test in cases(level) where asked.isEmpty || asked.contains(test.place) {
@@ -66,7 +71,7 @@ import TestSupport
             let problems = try await problems(test, run, receiver, reports)
             say("\(count(problems.isEmpty)) \(level.rawValue) \(injection) \(problems.joined(separator: "; "))")
         }
-        try await narrowPrograms(level)
+        try await programsOf32Bits(level)
         try await polledRing(level, backend)
         try await busyAddressSpace(level)
         for (name, arguments) in [("bench", ["100"]), ("repeat", ["50"])] {
@@ -112,9 +117,9 @@ import TestSupport
             if report.action != .watched { problems.append("action \(report.action)") }
         } else {
             if report.action != .blocked { problems.append("action \(report.action)") }
-            // A request's result is in its ring; of what a library started, its child has it.
-            let tellsResult = !isOfOther && test.call != "submit" && (!test.call.hasPrefix("ring") || test.call == "ring-setup")
-            if tellsResult, announced.errno != EPERM { problems.append("result: \(run.output.suffix(40))") }
+            // The result of a request is in its ring; that of a program that a library started, in its child.
+            let hasResult = !isOfOther && test.call != "submit" && (!test.call.hasPrefix("ring") || test.call == "ring-setup")
+            if hasResult, announced.errno != EPERM { problems.append("result: \(run.output.suffix(40))") }
             if arrived != 0 { problems.append("\(arrived) arrived") }
         }
         if test.call.hasPrefix("ring"), test.call != "ring-setup",
@@ -126,7 +131,7 @@ import TestSupport
     }
 
     /// A 32-bit program counts how many of its four calls were denied; the page comes from mmap, then from ipc.
-    private static func narrowPrograms(_ level: ProtectionLevel) async throws {
+    private static func programsOf32Bits(_ level: ProtectionLevel) async throws {
         for arguments in [[], ["segment"]] {
             let run = try await Command.run(Fixtures.path("narrow"), arguments)
             say("\(count(run.status == 4)) \(level.rawValue) 32-bit program \(arguments): \(run.status) denied")
@@ -137,7 +142,7 @@ import TestSupport
     /// policy can have it denied.
     private static func polledRing(_ level: ProtectionLevel, _ backend: KernelBackend) async throws {
         for (policy, expected) in [(Policy.default, 1), (Policy(blockAt: 10, reportAt: 10), 0)] {
-            try backend.set(policy)
+            try backend.setPolicy(policy)
             let before = backend.statistics.unattributable
             let receiver = Receiver(datagrams: true)
             let run = try await Fixtures.run("call-stub", ["direct", "anonymous", "ring-poll", String(receiver.port)])
@@ -146,7 +151,7 @@ import TestSupport
             let isRight = run.status == 0 && arrived == expected && counted > 0
             say("\(count(isRight)) \(level.rawValue) polled ring, blocking at \(policy.blockAt): \(arrived) arrived, \(counted) counted")
         }
-        try backend.set(.default)
+        try backend.setPolicy(.default)
     }
 
     /// Two threads change the address space without a pause: not one call passes.

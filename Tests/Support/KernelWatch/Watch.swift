@@ -7,7 +7,7 @@ package import KernelBackend
 import Synchronization
 package import Testing
 
-/// The kernel backend at work on this machine, for the tests of one process: one program serves all of them.
+/// A kernel backend that watches this machine, shared by all tests of one process.
 package final class Watch: Sendable {
     package static let shared = try? Watch()
 
@@ -16,17 +16,22 @@ package final class Watch: Sendable {
     private let notices = Mutex<[KernelBackend.Notice]>([])
 
     private init() throws {
-        // What is watched goes on: results of the stubs can be seen, and nothing else of the machine is killed.
+        // Calls are carried out: the stubs' results can be checked, and no other process is killed.
         backend = try KernelBackend(
             policy: Policy(action: .watch), level: .tracepoints)
-        Task { for await call in backend.detections { calls.withLock { $0.append(call) } } }
+        Task {
+            for await report in backend.reports {
+                calls.withLock { $0.append(report.detection) }
+                report.acknowledge()
+            }
+        }
         Task { for await notice in backend.notices { notices.withLock { $0.append(notice) } } }
     }
 
-    /// What was reported so far.
+    /// All reports so far.
     package var all: [Detection] { calls.withLock { $0 } }
 
-    /// What was reported of a process; waits until something was, at most so long.
+    /// The reports of a process; waits until there are that many, at most that long.
     package func calls(of process: Int32, atLeast count: Int = 1, milliseconds: Int = 10_000) async -> [Detection] {
         for _ in 0..<(milliseconds / 10) {
             let found = calls.withLock { $0.filter { $0.process.processID == process } }
@@ -46,7 +51,7 @@ package final class Watch: Sendable {
         }
     }
 
-    /// What was reported from a caller's address, as likely as not of a child of the program that was run.
+    /// The reports with a caller's address, perhaps of a child of the program that was run.
     package func calls(from address: UInt64, milliseconds: Int = 10_000) async -> [Detection] {
         for _ in 0..<(milliseconds / 10) {
             let found = calls.withLock { $0.filter { $0.callersAddress == address } }
@@ -56,12 +61,12 @@ package final class Watch: Sendable {
         return []
     }
 
-    /// What was told of a process besides reports.
+    /// The notices about a process.
     package func notices(of process: Int32) -> [KernelBackend.Notice] {
         notices.withLock {
             $0.filter { notice in
                 switch notice {
-                // Before its exec the process is this one's child, whose other threads keep the address space busy.
+                // Before its exec the process shares this one's address space, which other threads keep busy.
                 case .uninspectable(_, let id, let name, _): id == process && name.hasPrefix("call-stub")
                 case .unattributable(_, let id, _, _), .signalFailed(let id): id == process
                 case .unreadable, .leftOver: false
@@ -72,7 +77,7 @@ package final class Watch: Sendable {
 }
 
 extension KernelBackend {
-    /// Another one beside the tests' own. Loading takes a while, which is not to be one of the few threads' that tests share.
+    /// A second backend, loaded on a thread of its own: loading would block one of the few threads that tests share.
     package static func another(_ policy: Policy) async throws -> KernelBackend {
         try await withCheckedThrowingContinuation { continuation in
             Thread {
@@ -82,7 +87,7 @@ extension KernelBackend {
     }
 }
 
-/// Whether the kernel takes the program here; tests that need it say so where not.
+/// Whether this kernel can load the program, and why tests that need it are skipped.
 package enum Kernel {
     package static let canLoad = geteuid() == 0 && access("/sys/kernel/btf/vmlinux", R_OK) == 0
     package static let readsPageTables: Bool = {

@@ -88,7 +88,7 @@ public struct StubCase: Sendable, CustomStringConvertible {
         case "accept": .accept4
         case "submit": .write
         case "pwritev2": .writev
-        case _ where call.hasPrefix("ring"): .ringEnter
+        case _ where call.hasPrefix("ring"): .ioUringEnter
         case _ where call.hasPrefix("sendmsg"): .sendmsg
         case _ where call.hasPrefix("sendmmsg"): .sendmmsg
         default: CriticalCall(rawValue: call) ?? .execve

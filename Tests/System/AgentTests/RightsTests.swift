@@ -15,7 +15,7 @@ extension AgentTests {
         @Test(arguments: [false, true]) func `the agent gives up the rights it does not need and its reports stay whole`(byTheUnit: Bool)
             async throws
         {
-            let place = try await Place()
+            let fixture = try await AgentFixture()
             // What it was started with makes no difference: mask, loader's and runtime's variables.
             let library = "/usr/lib/x86_64-linux-gnu/libpcap.so.0.8"
             try #require(access(library, R_OK) == 0, "this test preloads \(library), which the build needs")
@@ -23,10 +23,10 @@ extension AgentTests {
                 "/bin/sh", "-c", "umask 0; exec \"$@\"", "sh", "/usr/bin/env", "LD_PRELOAD=\(library)", "SWIFT_BACKTRACE=enable=yes",
                 "XDG_STATE_HOME=/nowhere", "PATH=/nowhere", "TERM=dumb",
             ]
-            let agent = try await place.agent(before: (byTheUnit ? ["/usr/bin/setpriv"] + Unit.rights() : []) + surroundings)
+            let agent = try await fixture.agent(before: (byTheUnit ? ["/usr/bin/setpriv"] + Unit.rights() : []) + surroundings)
             try checkSurroundings(of: agent)
-            try await eventually("its word") { FileManager.default.fileExists(atPath: place.state + "/agent.json") }
-            try await checkFiles(of: place)
+            try await eventually("its status") { FileManager.default.fileExists(atPath: fixture.state + "/agent.json") }
+            try await checkFiles(of: fixture)
             let status = try String(contentsOfFile: "/proc/\(agent.identifier)/status", encoding: .utf8)
             let rights = try #require(PrivilegeDrop.Rights(status: status))
             let release = try String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8)
@@ -44,7 +44,7 @@ extension AgentTests {
             let own = NSTemporaryDirectory() + "epitope-test-" + UUID().uuidString
             try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: false)
             defer { try? FileManager.default.removeItem(atPath: own) }
-            try await place.shell(
+            try await fixture.shell(
                 "cp \(PythonStub.program) \(own)/service && chown -R 65534:65534 \(own) && chmod 700 \(own) \(own)/service")
             for program in [PythonStub.program, own + "/service"] {
                 let receiver = Receiver(datagrams: true)
@@ -52,10 +52,10 @@ extension AgentTests {
                 let port = try await service.line(with: "listening").split(separator: " ").last.flatMap { UInt16($0) }
                 try await service.line(with: "result 92")
                 try await eventually("its packet") {
-                    place.events.contains { $0.event == "spooled" } && !place.reported(of: service.identifier).isEmpty
+                    fixture.events.contains { $0.event == "spooled" } && !fixture.reported(of: service.identifier).isEmpty
                 }
-                try await eventually("its packet in the spool") { (try? await place.packet(of: service.identifier)) != nil }
-                let process = try await place.packet(of: service.identifier).parameters.process
+                try await eventually("its packet in the spool") { (try? await fixture.packet(of: service.identifier)) != nil }
+                let process = try await fixture.packet(of: service.identifier).parameters.process
                 let path = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(service.identifier)/exe")
                 let hash = try await Command.run("/usr/bin/sha256sum", [path]).output.prefix(64)
                 #expect(process.executable?.path == path)
@@ -77,13 +77,13 @@ extension AgentTests {
         }
 
         /// What it writes is for root alone.
-        private func checkFiles(of place: Place) async throws {
-            for name in [""] + (try FileManager.default.contentsOfDirectory(atPath: place.state)) {
+        private func checkFiles(of fixture: AgentFixture) async throws {
+            for name in [""] + (try FileManager.default.contentsOfDirectory(atPath: fixture.state)) {
                 var status = stat()
-                guard lstat(place.state + "/" + name, &status) == 0 else { continue }
+                guard lstat(fixture.state + "/" + name, &status) == 0 else { continue }
                 #expect(status.st_mode & 0o077 == 0 && status.st_uid == 0, "\(name): mode \(String(status.st_mode, radix: 8))")
             }
-            let modes = try await place.shell("stat -c '%a %U' \(place.pins) \(place.pins)/*").output.split(separator: "\n")
+            let modes = try await fixture.shell("stat -c '%a %U' \(fixture.pins) \(fixture.pins)/*").output.split(separator: "\n")
             #expect(modes.first == "700 root" && modes.dropFirst().allSatisfy { $0 == "600 root" }, "\(modes)")
         }
     }

@@ -23,7 +23,7 @@ enum Unit {
 }
 
 extension AgentTests {
-    /// As a service: what systemd thinks of the unit, and what the agent tells it.
+    /// The agent as a service: the unit file by systemd's checks, and the notifications to the service manager.
     @Suite struct ServiceTests {
         static let hasSystemd = access("/usr/bin/systemd-analyze", X_OK) == 0
         static let why: Comment = "needs systemd-analyze: Scripts/install-dependencies test"
@@ -42,15 +42,15 @@ extension AgentTests {
         }
 
         @Test func `the service manager is told that the agent is ready and alive`() async throws {
-            let place = try await Place()
-            let socket = try Datagrams(path: place.folder.path + "/notify")
+            let fixture = try await AgentFixture()
+            let socket = try Datagrams(path: fixture.folder.path + "/notify")
             let starting = try RunningProcess(
-                place.words(before: ["/usr/bin/env", "NOTIFY_SOCKET=\(socket.path)", "WATCHDOG_USEC=30000000"]))
+                fixture.words(before: ["/usr/bin/env", "NOTIFY_SOCKET=\(socket.path)", "WATCHDOG_USEC=30000000"]))
             try await eventually("READY=1", seconds: 60) { socket.received.contains { $0.contains("READY=1\n") } }
             // Not before it protects.
             #expect(starting.errors.contains("protecting every process"))
-            #expect(try await place.held().contains { $0.hasPrefix("program-1-") })
-            #expect(try await place.status().status == 0)
+            #expect(try await fixture.pinned().contains { $0.hasPrefix("program-1-") })
+            #expect(try await fixture.status().status == 0)
             try await eventually("WATCHDOG=1 and a status") {
                 socket.received.contains { $0.contains("WATCHDOG=1\n") }
                     && socket.received.contains { $0.hasPrefix("STATUS=by tracepoints, action watch: ") }

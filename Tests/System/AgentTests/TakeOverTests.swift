@@ -10,54 +10,54 @@ extension AgentTests {
     /// of its own: every one is reported.
     @Suite struct TakeOverTests {
         @Test func `no report is lost between one agent and the next`() async throws {
-            let place = try await Place()
+            let fixture = try await AgentFixture()
             let receiver = Receiver(datagrams: true)
-            let first = try await place.agent()
+            let first = try await fixture.agent()
             // Ended when all that is to happen has happened.
             let series = try RunningProcess([Fixtures.path("call-series"), "1000", "100", "\(receiver.port)"])
             func more(than count: Int) async throws {
-                try await eventually("reports by the next agent", seconds: 60) { place.reported(of: series.identifier).count > count }
+                try await eventually("reports by the next agent", seconds: 60) { fixture.reported(of: series.identifier).count > count }
             }
             try await more(than: 10)
 
             // Replaced while it works: at any moment one of both judges.
-            let second = try await place.agent(["--replace"])
+            let second = try await fixture.agent(["--replace"])
             #expect(try await eventuallyEnds(first) == 0, "\(first.errors)")
-            #expect(try await place.held().allSatisfy { $0.hasPrefix("map-") || $0.hasPrefix("program-2-") })
-            try await more(than: place.reported(of: series.identifier).count)
+            #expect(try await fixture.pinned().allSatisfy { $0.hasPrefix("map-") || $0.hasPrefix("program-2-") })
+            try await more(than: fixture.reported(of: series.identifier).count)
 
             // Restarted: for a while nobody reads.
             #expect(try await second.end(SIGUSR1) == 0, "\(second.errors)")
-            let alone = try await place.status()
+            let alone = try await fixture.status()
             #expect(alone.status == 4, "\(alone.output)")
             #expect(alone.output.contains("in force without one since"), "\(alone.output)")
-            let third = try await place.agent()
-            let read = place.reported(of: series.identifier)
+            let third = try await fixture.agent()
+            let read = fixture.reported(of: series.identifier)
             #expect(read.count == Set(read).count, "each was reported once, by one agent or the other")
             try await more(than: read.count)
 
             // Killed.
             #expect(try await third.end(SIGKILL) == 128 + SIGKILL)
-            #expect(try await place.status().status == 4)
+            #expect(try await fixture.status().status == 4)
             #expect(!series.hasEnded, "the last change came too late to be one")
             // Its number is another process's by now, which gains nothing by that.
             let heir = try await runAs(third.identifier, [Fixtures.path("call-stub"), "direct", "anonymous", "send", "\(receiver.port)"])
-            let fourth = try await place.agent()
-            #expect(try await place.status().status == 0)
-            try await more(than: place.reported(of: series.identifier).count)
+            let fourth = try await fixture.agent()
+            #expect(try await fixture.status().status == 0)
+            try await more(than: fixture.reported(of: series.identifier).count)
             try await series.end()
             let calls = series.output.split(separator: "\n").count
             // It may have been ended between a call and its line.
-            try? await eventually("all reports", seconds: 60) { Set(place.reported(of: series.identifier)).count >= calls }
-            #expect((calls...calls + 1).contains(Set(place.reported(of: series.identifier)).count))
-            if heir { #expect(place.reported(of: third.identifier).count == 1) }
+            try? await eventually("all reports", seconds: 60) { Set(fixture.reported(of: series.identifier)).count >= calls }
+            #expect((calls...calls + 1).contains(Set(fixture.reported(of: series.identifier)).count))
+            if heir { #expect(fixture.reported(of: third.identifier).count == 1) }
             // What the killed one had under way is in the log twice, and in the spool once.
-            let packets = place.events.filter { $0.event == "spooled" }.compactMap(\.packet)
+            let packets = fixture.events.filter { $0.event == "spooled" }.compactMap(\.packet)
             #expect(packets.count == Set(packets).count)
             #expect(packets.count >= calls)
-            #expect(try await place.status().output.contains("dropped 0"))
+            #expect(try await fixture.status().output.contains("dropped 0"))
             #expect(try await fourth.end() == 0)
-            #expect(try await place.held().isEmpty)
+            #expect(try await fixture.pinned().isEmpty)
         }
 
         /// Runs a program until it had a number. `false`: this kernel doesn't let the next number be chosen.
@@ -82,17 +82,17 @@ extension AgentTests {
 
         /// A newer version may lay out an event in another way: what it can't read it counts.
         @Test func `reports of another version are counted`() async throws {
-            let place = try await Place()
-            let first = try await place.agent()
+            let fixture = try await AgentFixture()
+            let first = try await fixture.agent()
             try await first.end(SIGKILL)
             _ = try await Fixtures.run("call-stub", ["direct", "anonymous", "send", "\(Receiver(datagrams: true).port)"])
-            try await place.shell("cd \(place.pins) && mv map-events-* map-events-00000000 && mv map-agents-* map-agents-00000000")
-            let status = try await place.status()
+            try await fixture.shell("cd \(fixture.pins) && mv map-events-* map-events-00000000 && mv map-agents-* map-agents-00000000")
+            let status = try await fixture.status()
             #expect(status.status == 4)
             #expect(status.output.contains("reports of another version"), "\(status.output)")
-            let second = try await place.agent()
-            #expect(try await place.held().contains { $0.hasSuffix("-00000000") } == false)
-            try await eventually("word of them") {
+            let second = try await fixture.agent()
+            #expect(try await fixture.pinned().contains { $0.hasSuffix("-00000000") } == false)
+            try await eventually("a note about them") {
                 second.errors.contains("that an earlier version of the agent left can't be read by this one")
             }
             try await second.end()

@@ -106,12 +106,12 @@ import Testing
         #expect(try await reports() == 0)
         _ = try Self.policy("{", in: folder)
         agent.send(SIGHUP)
-        try await eventually("the bad policy's refusal", seconds: 10) { agent.errors.contains("the policy in force stays") }
+        try await eventually("the bad policy's refusal", seconds: 10) { agent.errors.contains("the previous one stays in force") }
         #expect(agent.errors.contains("[policy-invalid]"))
         #expect(try await reports() == 0)
         _ = try Self.policy(exclusion(until: "2001-01-01"), in: folder)
         agent.send(SIGHUP)
-        try await eventually("the new policy", seconds: 10) { agent.errors.contains("the policy was read again") }
+        try await eventually("the new policy", seconds: 10) { agent.errors.contains("the policy was reloaded") }
         #expect(agent.errors.contains("ended on 2001-01-01"))
         #expect(try await reports() == 1)
         try await agent.end()

@@ -25,7 +25,7 @@ final class StandInManager: Sendable {
         Thread { [weak self, socket] in
             var bytes = [UInt8](repeating: 0, count: 4096)
             while true {
-                var descriptors = [Int32](repeating: -1, count: Int(EPITOPE_MOST_DESCRIPTORS))
+                var descriptors = [Int32](repeating: -1, count: Int(EPITOPE_MAX_DESCRIPTORS))
                 var count: Int32 = 0
                 let length = epitope_receive(socket, &bytes, bytes.count, &descriptors, &count)
                 guard length > 0, let self else { return }

@@ -45,12 +45,12 @@ import Testing
     {
         let watch = try #require(Watch.shared)
         var resolver = ExclusionResolver()
-        try watch.backend.set(resolver.resolve(BuiltInExclusions.all, on: .today).table)
+        try watch.backend.setExclusions(resolver.resolve(BuiltInExclusions.all, on: .today).table)
         let folder = try TemporaryFolder()
         let before = watch.all.count
         let run = try await workload.run(in: try folder.makeFolder("work"))
         try await Task.sleep(for: .milliseconds(200))
-        try watch.backend.set(ExclusionTable())
+        try watch.backend.setExclusions(ExclusionTable())
         if workload.isLeftOut(run) { return }
         #expect(run.status == 0, "\(run.errors)")
         let alarms = watch.all.dropFirst(before)

@@ -56,7 +56,7 @@ struct RunCommand: AsyncParsableCommand {
         let notices = Task {
             for await notice in backend.notices { Console.note("\(notice)") }
         }
-        async let reported: Void = reporter.report(backend.detections)
+        async let reported: Void = reporter.report(backend.reports)
         let status = await backend.exitStatus()
         // Children that outlive the command stay protected: their calls need this process for an answer.
         await backend.allEnded()

@@ -21,7 +21,7 @@ struct ContainerHandover {
     /// - Throws: `container-peer-refused`, `container-state-malformed`.
     static func receive(from connection: Int32) throws(EpitopeError) -> ContainerHandover? {
         try check(connection)
-        var descriptors = [Int32](repeating: -1, count: Int(EPITOPE_MOST_DESCRIPTORS))
+        var descriptors = [Int32](repeating: -1, count: Int(EPITOPE_MAX_DESCRIPTORS))
         var count: Int32 = 0
         var kept: Int32 = -1
         defer { for descriptor in descriptors.prefix(Int(count)) where descriptor != kept { close(descriptor) } }

@@ -70,6 +70,8 @@ public final class SeccompAgent: BehaviourBlockingBackend {
     private static let keptThreads = 16
 
     public let detections: AsyncStream<Detection>
+    /// The detections as reports. They need no acknowledgement: they are lost with this process.
+    public var reports: some AsyncSequence<DetectionReport, Never> & Sendable { detections.map { DetectionReport($0) } }
     public let notices: AsyncStream<Notice>
 
     private struct State {
@@ -116,7 +118,7 @@ public final class SeccompAgent: BehaviourBlockingBackend {
         self.processParameters = processParameters
         state = Mutex(State(policy: settings.policy))
         socket = try AgentSocket(path: settings.path)
-        leaving = epitope_leaving_make()
+        leaving = epitope_handover_event_create()
         (detections, calls) = AsyncStream.makeStream(
             of: Detection.self, bufferingPolicy: .bufferingOldest(SeccompBackend.bufferedCalls))
         (notices, noticesEnd) = AsyncStream.makeStream(
@@ -140,7 +142,7 @@ public final class SeccompAgent: BehaviourBlockingBackend {
     public func stop(_ ending: Ending = .withThisProcess) {
         state.withLock { $0.isEnding = true }
         socket.shutDown()
-        if ending == .leavingContainers { _ = epitope_leaving_tell(leaving) }
+        if ending == .leavingContainers { _ = epitope_handover_event_signal(leaving) }
         // The calls that were answered are reported, too. A supervisor that something holds up is not waited for.
         for _ in 0..<500 where counters.answering > 0 { usleep(1000) }
         calls.finish()
@@ -192,7 +194,7 @@ public final class SeccompAgent: BehaviourBlockingBackend {
         guard hasRoom else {
             throw EpitopeError(
                 .containersFull, "a container was turned away: \(settings.most) processes of containers are supervised already",
-                remedy: "Its critical calls fail, so it doesn't start. Allow more (--most-containers), or start fewer.")
+                remedy: "Its critical calls fail, so it doesn't start. Allow more (--max-containers), or start fewer.")
         }
         do throws(EpitopeError) {
             try DedicatedThread.start { [self] in

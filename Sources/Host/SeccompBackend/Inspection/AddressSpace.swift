@@ -45,7 +45,7 @@ final class AddressSpace {
     func span(at address: UInt64) -> epitope_span? {
         if entries == nil {
             var span = epitope_span()
-            switch epitope_query_nameless(maps, address, &span) {
+            switch epitope_query_span(maps, address, &span) {
             case 0: return span
             case -ENOENT, -ESRCH: return nil
             default: break

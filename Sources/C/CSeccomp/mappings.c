@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#define _GNU_SOURCE
+#include "CSeccomp.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+/* PROCMAP_QUERY of linux/fs.h, Linux 6.11. */
+struct procmap_query {
+    uint64_t size, query_flags, query_addr;
+    uint64_t vma_start, vma_end, vma_flags, vma_page_size, vma_offset, inode;
+    uint32_t dev_major, dev_minor, vma_name_size, build_id_size;
+    uint64_t vma_name_addr, build_id_addr;
+};
+_Static_assert(sizeof(struct procmap_query) == 104, "the kernel's layout");
+#define PROCMAP_QUERY_IOCTL _IOWR('f', 17, struct procmap_query)
+enum { QUERY_EXECUTABLE = 0x04, QUERY_COVERING_OR_NEXT = 0x10 };
+
+int epitope_query_span(int maps, uint64_t address, struct epitope_span *span) {
+    struct procmap_query query = {.size = sizeof query, .query_addr = address};
+    if (ioctl(maps, PROCMAP_QUERY_IOCTL, &query) != 0) return -errno;
+    span->start = query.vma_start;
+    span->end = query.vma_end;
+    span->offset = query.vma_offset;
+    span->inode = query.inode;
+    span->device_major = query.dev_major;
+    span->device_minor = query.dev_minor;
+    span->flags = (uint32_t)(query.vma_flags & 15);
+    return 0;
+}
+
+int epitope_query_mapping(int maps, uint64_t address, bool next, struct epitope_mapping *mapping) {
+    struct procmap_query query = {
+        .size = sizeof query,
+        .query_flags = next ? QUERY_EXECUTABLE | QUERY_COVERING_OR_NEXT : 0,
+        .query_addr = address,
+        .vma_name_size = sizeof mapping->name,
+        .vma_name_addr = (uint64_t)(uintptr_t)mapping->name,
+    };
+    if (ioctl(maps, PROCMAP_QUERY_IOCTL, &query) != 0) return -errno;
+    mapping->start = query.vma_start;
+    mapping->end = query.vma_end;
+    mapping->offset = query.vma_offset;
+    mapping->inode = query.inode;
+    mapping->device_major = query.dev_major;
+    mapping->device_minor = query.dev_minor;
+    mapping->flags = (uint32_t)(query.vma_flags & 15);
+    mapping->name_length = query.vma_name_size > 0 ? query.vma_name_size - 1 : 0; /* it counts the zero byte */
+    return 0;
+}
+
+int epitope_read_page_entry(int pagemap, uint64_t address, uint64_t *entry) {
+    static long page_size; /* every thread computes the same value */
+    if (page_size == 0) page_size = sysconf(_SC_PAGESIZE);
+    ssize_t count = pread(pagemap, entry, sizeof *entry, (off_t)(address / (uint64_t)page_size * sizeof *entry));
+    return count == (ssize_t)sizeof *entry ? 0 : count < 0 ? -errno : -ENOENT;
+}
+
+int epitope_open_mapped_file(pid_t process, uint64_t start, uint64_t end, const char *path) {
+    char name[4096 + 64];
+    snprintf(name, sizeof name, "/proc/%d/map_files/%llx-%llx", (int)process, (unsigned long long)start,
+             (unsigned long long)end);
+    int descriptor = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (descriptor >= 0 || path[0] != '/') return descriptor >= 0 ? descriptor : -errno;
+    int length = snprintf(name, sizeof name, "/proc/%d/root%s", (int)process, path);
+    if (length < 0 || (size_t)length >= sizeof name) return -ENAMETOOLONG;
+    descriptor = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return descriptor >= 0 ? descriptor : -errno;
+}
+
+int epitope_file_state(int descriptor, struct epitope_file_state *state) {
+    struct stat status;
+    if (fstat(descriptor, &status) != 0) return -errno;
+    if (!S_ISREG(status.st_mode)) return -EINVAL;
+    *state = (struct epitope_file_state){
+        .inode = status.st_ino, .size = (uint64_t)status.st_size,
+        .modified_seconds = status.st_mtim.tv_sec, .modified_nanoseconds = status.st_mtim.tv_nsec,
+        .changed_seconds = status.st_ctim.tv_sec, .changed_nanoseconds = status.st_ctim.tv_nsec,
+        .device_major = major(status.st_dev), .device_minor = minor(status.st_dev),
+    };
+    return 0;
+}
+
+int epitope_memory_file_device(uint32_t *device_major, uint32_t *device_minor) {
+    int descriptor = memfd_create("epitope", MFD_CLOEXEC);
+    if (descriptor < 0) return -errno;
+    struct stat status;
+    int error = fstat(descriptor, &status) == 0 ? 0 : -errno;
+    close(descriptor);
+    if (error == 0) {
+        *device_major = major(status.st_dev);
+        *device_minor = minor(status.st_dev);
+    }
+    return error;
+}

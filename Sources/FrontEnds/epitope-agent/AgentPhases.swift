@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AgentLifeCycle
+import BehaviourBlocking
+import EpitopeModel
+import HostFrontEnd
+import HostPolicy
+import KernelBackend
+import Logging
+import ProcessContext
+import SeccompBackend
+
+/// The phases of the agent, in order: prepare, configure, load, drop privileges, serve.
+extension EpitopeAgent {
+    /// What the other phases build on.
+    struct Preparation {
+        /// Read before any descriptor is opened: those that the service manager passed have fixed numbers.
+        let descriptorStore: DescriptorStore?
+        /// Determined while all rights are there: it may load a program.
+        let support: KernelSupport
+        let logger: Logger
+        let directories: AgentDirectories
+        let statusFile: StatusFile
+    }
+
+    /// The settings, read from files while all rights are there.
+    struct Configuration {
+        let loaded: HostPolicy
+        let parameters: ProcessContextCollector
+
+        /// Looks up the subjects of the exclusions, and prints what is wrong with them.
+        func watchExclusions() -> ExclusionMonitor {
+            let monitor = ExclusionMonitor(loaded.exclusions)
+            for problem in monitor.problems where !problem.isAbsence { Console.note("\(problem)") }
+            return monitor
+        }
+    }
+
+    /// Catches signals, and locks the folders against other agents.
+    mutating func prepare() throws -> Preparation {
+        let store = DescriptorStore.current()
+        let support = KernelSupport.current
+        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        var logger = Logger(label: "epitope-agent")
+        logger.logLevel = verbose ? .info : .warning
+        PendingSignals.install()
+        let directories = try AgentDirectories(lifeCycle, &stateOptions)
+        return Preparation(
+            descriptorStore: store, support: support, logger: logger, directories: directories,
+            statusFile: StatusFile(directory: stateOptions.directory))
+    }
+
+    func configure() throws -> Configuration {
+        Configuration(loaded: try policyOptions.load(), parameters: try HostReporter.parameters(stateOptions, packetOptions))
+    }
+
+    /// Loads the kernel program, which judges no calls yet. Starts no threads that stay.
+    func load(_ preparation: Preparation, _ configuration: Configuration) throws -> KernelBackend {
+        let chosen = ProtectionLevel(rawValue: level.rawValue) ?? preparation.support.level
+        let parameters = configuration.parameters
+        return try KernelBackend(
+            policy: Self.adapted(configuration.loaded.policy, to: chosen, withoutHooks), level: chosen,
+            pinnedAt: preparation.directories.pinnedAt,
+            beginsAtOnce: false, processParameters: { parameters.inspect(processID: $0, threadID: $1) })
+    }
+
+    /// Gives up the capabilities that only loading needed.
+    func dropPrivileges(_ backend: KernelBackend) throws {
+        let missing = try PrivilegeDrop.apply(threadsLeftBehind: backend.threadsLeftBehind)
+        if !missing.isEmpty {
+            Console.note("the agent was started without \(missing): it may be unable to inspect or signal some processes")
+        }
+    }
+
+    /// Starts threads, replaces another agent if that was asked for, and works until the agent ends.
+    func serve(_ backend: KernelBackend, _ preparation: Preparation, _ configuration: Configuration) throws {
+        let directories = preparation.directories
+        let reporter = try HostReporter(stateOptions, packetOptions, parameters: configuration.parameters, logger: preparation.logger)
+        let exclusions = configuration.watchExclusions()
+        try backend.setExclusions(exclusions.table)
+        let listen = {
+            try containerOptions.start(
+                policy: configuration.loaded.policy, keeper: exclusions, parameters: configuration.parameters,
+                store: preparation.descriptorStore)
+        }
+        // An agent that is replaced has the socket until it ends.
+        var containers = lifeCycle.replace ? nil : try listen()
+        try backend.begin(replacing: directories.replaceOther)
+        if lifeCycle.replace { containers = try listen() }
+        printProtection(backend.level, preparation.support, configuration.loaded)
+        let merged = containers.map { MergedReports($0, backend.reports) }
+        let session = AgentSession(
+            backend, containers: containers, containerCounts: { merged?.counted ?? [:] },
+            reloader: reloader(backend, containers, exclusions), pinnedAt: directories.pinnedAt, file: preparation.statusFile)
+        runBlocking { await session.run({ await reporter.report(merged?.reports ?? backend.reports) }, onStopped: directories.leave) }
+        let statistics = backend.statistics
+        if statistics.dropped > 0 { Console.note("\(statistics.dropped) reports were dropped: more came than could be read") }
+        if verbose { Console.note("\(statistics.inspected) calls inspected, \(statistics.actedUpon) acted upon") }
+    }
+
+    private func printProtection(_ level: ProtectionLevel, _ support: KernelSupport, _ loaded: HostPolicy) {
+        Console.note("policy: \(loaded.summary)")
+        Console.note("protecting every process by \(level.rawValue): \(support.reason)")
+        if level == .tracepoints, let remedy = support.remedy {
+            Console.note("calls can't be denied at this level. To deny them: \(remedy)")
+        }
+    }
+
+    private func reloader(_ backend: KernelBackend, _ containers: SeccompAgent?, _ exclusions: ExclusionMonitor) -> PolicyReloader {
+        PolicyReloader(
+            options: policyOptions, monitor: exclusions,
+            applyPolicy: { [withoutHooks] policy in
+                try backend.setPolicy(Self.adapted(policy, to: backend.level, withoutHooks))
+                containers?.set(policy)
+            }, applyExclusions: { try backend.setExclusions($0) })
+    }
+
+    /// The policy with the action that is possible at a level.
+    private static func adapted(_ policy: Policy, to level: ProtectionLevel, _ withoutHooks: WithoutHooks) -> Policy {
+        var policy = policy
+        if policy.action == .block, !level.canDeny { policy.action = withoutHooks == .kill ? .kill : .watch }
+        return policy
+    }
+}

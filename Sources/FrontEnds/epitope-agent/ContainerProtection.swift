@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import AgentLifeCycle
+import BehaviourBlocking
+import EpitopeModel
+import HostFrontEnd
+import HostPolicy
+import SeccompBackend
+import UnixSignals
+
+extension SeccompAgent {
+    /// Starts printing notices, until the agent ends.
+    func startPrintingNotices() -> Task<Void, Never> {
+        Task { for await notice in notices { Console.note("\(notice)") } }
+    }
+
+    /// Stops because of a signal to the agent.
+    func stop(by signal: Int32) { stop(signal == HandoverSignal.number ? .leavingContainers : .withThisProcess) }
+
+    /// The counts that `epitope status` shows beside the kernel program's.
+    var counted: [String: UInt64] {
+        let statistics = statistics
+        return [
+            "containers-supervised": UInt64(statistics.supervised), "containers-taken": statistics.taken,
+            "containers-taken-up": statistics.takenUp,
+            "containers-turned-away": statistics.turnedAway, "containers-calls": statistics.calls.notified,
+            "containers-denied": statistics.calls.denied, "containers-dropped": statistics.calls.dropped,
+            "containers-uninspectable": statistics.calls.uninspectable,
+        ]
+    }
+}
+
+extension EpitopeAgent {
+    /// Protects only containers, without an eBPF program.
+    func serveContainers(_ preparation: Preparation, _ configuration: Configuration) throws {
+        _ = try PrivilegeDrop.apply()
+        let reporter = try HostReporter(stateOptions, packetOptions, parameters: configuration.parameters, logger: preparation.logger)
+        let exclusions = configuration.watchExclusions()
+        guard
+            let containers = try containerOptions.start(
+                policy: configuration.loaded.policy, keeper: exclusions, parameters: reporter.parameters, store: preparation.descriptorStore
+            )
+        else { return }
+        Console.note("policy: \(configuration.loaded.summary)")
+        Console.note("protecting the containers whose runtimes connect to \(containerOptions.seccompListener ?? "")")
+        let reloader = PolicyReloader(
+            options: policyOptions, monitor: exclusions, applyPolicy: { containers.set($0) }, applyExclusions: { _ in })
+        runBlocking {
+            let notices = containers.startPrintingNotices()
+            let reloading = Task { await reloader.run() }
+            let stopping = Task {
+                let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
+                if let pending = PendingSignals.first { return containers.stop(by: pending) }
+                for await signal in signals { return containers.stop(by: signal.rawValue) }
+            }
+            ServiceManager.current?.notify(.ready)
+            await reporter.report(containers.reports)
+            stopping.cancel()
+            reloading.cancel()
+            await notices.value
+        }
+        let statistics = containers.statistics
+        if verbose { Console.note("\(statistics.calls.notified) critical calls of containers, \(statistics.calls.denied) denied") }
+    }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import CKernelProgram
+import EpitopeModel
+import Foundation
+import Synchronization
+
+/// Handles the events of the kernel program, on the reader's thread: inspects what the kernel could not, decides about the report,
+/// carries out what the kernel left to the agent, and reports.
+final class EventHandler: Sendable {
+    let reports = ReportStream()
+    let notices: AsyncStream<KernelBackend.Notice>
+    private let noticeContinuation: AsyncStream<KernelBackend.Notice>.Continuation
+    private let policyInForce: Mutex<Policy>
+    private let copies = Mutex(SealedCopyCache())
+    private let processParameters: @Sendable (Int32, Int32) -> ProcessParameters
+
+    init(policy: Policy, processParameters: @escaping @Sendable (_ processID: Int32, _ threadID: Int32) -> ProcessParameters) {
+        policyInForce = Mutex(policy)
+        self.processParameters = processParameters
+        (notices, noticeContinuation) = AsyncStream.makeStream(
+            of: KernelBackend.Notice.self, bufferingPolicy: .bufferingOldest(KernelBackend.maxBufferedNotices))
+    }
+
+    var policy: Policy {
+        get { policyInForce.withLock { $0 } }
+        set { policyInForce.withLock { $0 = newValue } }
+    }
+
+    func notify(_ notice: KernelBackend.Notice) { noticeContinuation.yield(notice) }
+
+    /// Ends both streams after what they have.
+    func finish() {
+        reports.finish()
+        noticeContinuation.finish()
+    }
+
+    /// The sealed copies that were found since this was called last, for the kernel program.
+    func takeNewCopies() -> [KernelFile] { copies.withLock { $0.takeNew() } }
+
+    /// Handles an event. Returns the number of its report; `nil` if it is not reported.
+    func handle(_ event: KernelEvent) -> Int? {
+        let wasDenied = event.answer != .passed
+        switch event.finding {
+        case .uninspectable:
+            notify(.uninspectable(call: event.call, processID: event.processID, name: event.command, wasDenied: wasDenied))
+        case .unattributable:
+            notify(.unattributable(call: event.call, processID: event.processID, name: event.command, wasDenied: wasDenied))
+        case .program:
+            _ = isSealedCopy(event)
+        case .direct, .library, .deeper:
+            // The kernel may have judged the call before it knew the copy.
+            if event.region.backing == EPITOPE_BACKING_MEMORY_FILE.rawValue, event.answer == .passed, isSealedCopy(event) { return nil }
+            return handleCall(event)
+        }
+        return nil
+    }
+
+    /// Whether the memory file of an event is a sealed copy of an image. The kernel is told of it, and treats it as the image from then on.
+    private func isSealedCopy(_ event: KernelEvent) -> Bool {
+        copies.withLock { $0.find(event.region.file, processID: event.processID, at: event.time) }
+    }
+
+    /// The steps of the host's walk for a call that the kernel judged: inspect, decide, extract, respond, report.
+    private func handleCall(_ event: KernelEvent) -> Int? {
+        // The event may be old: its process may have ended, and the process ID been reused.
+        let process = ProcessHandle(event.processID, startTime: event.startTime)
+        let interpretation = EventInterpretation(event: event, mappings: ProcessMappings(process == nil ? nil : event.threadID))
+        guard let observation = interpretation.observation() else {
+            // Stopped for a check of one page, which is unchanged.
+            if event.answer == .stopped { _ = process?.send(SIGCONT) }
+            return nil
+        }
+        guard let verdict = decide(event, observation) else { return nil }
+        let detection = extract(interpretation, verdict, process)
+        respond(event, verdict, process)
+        return reports.report(detection)
+    }
+
+    /// The evidence by the same rules as the kernel's; the action is what the kernel did, and what the policy says about a stopped process.
+    private func decide(_ event: KernelEvent, _ observation: Observation) -> Verdict? {
+        let policy = policy
+        var verdict = Verdict(on: observation, policy: policy, excluded: event.excluded)
+        // An excluded send was only reported to search its data for the caller's code, which isn't in it.
+        guard !verdict.evidence.isEmpty else { return nil }
+        verdict.action =
+            switch event.answer {
+            case .passed: .watched
+            case .denied: .blocked
+            case .killed: .killed
+            case .stopped: policy.action == .stop ? .stopped : .killed
+            }
+        return verdict
+    }
+
+    private func extract(_ interpretation: EventInterpretation, _ verdict: Verdict, _ process: borrowing ProcessHandle?) -> Detection {
+        let event = interpretation.event
+        return Detection(
+            architecture: verdict.architecture, callersAddress: verdict.callersAddress, region: verdict.region,
+            call: event.call, arguments: interpretation.arguments, evidence: verdict.evidence,
+            code: interpretation.extractedCode, action: verdict.action,
+            process: parameters(of: event, process), timeMilliseconds: BootClock.wallClockMilliseconds(event.time))
+    }
+
+    private func parameters(of event: KernelEvent, _ process: borrowing ProcessHandle?) -> ProcessParameters {
+        var parameters = ProcessParameters(processID: event.processID, threadID: event.threadID)
+        if process != nil {
+            let read = processParameters(event.processID, event.threadID)
+            // Else the process may have ended while it was read, and the process ID been reused.
+            if process?.isAlive() ?? false { parameters = read }
+        }
+        // If the process has ended, there is still the name that the kernel copied.
+        parameters.name = parameters.name ?? event.command
+        return parameters
+    }
+
+    /// Kills a process that the kernel only stopped, so that its parameters could be read.
+    private func respond(_ event: KernelEvent, _ verdict: Verdict, _ process: borrowing ProcessHandle?) {
+        guard event.answer == .stopped, verdict.action == .killed else { return }
+        if !(process?.send(SIGKILL) ?? false) { notify(.signalFailed(processID: event.processID)) }
+    }
+}

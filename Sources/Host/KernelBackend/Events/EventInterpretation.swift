@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import CKernelProgram
+import EpitopeModel
+import ProcessInspection
+
+/// What an event says, completed by the process's own files: the observation, and what is reported of it.
+struct EventInterpretation {
+    let event: KernelEvent
+    /// The process's mappings, while it exists.
+    let mappings: ProcessMappings
+
+    /// The observation; `nil` where it turns out not to be evidence: a page of an image that was not written.
+    func observation() -> Observation? {
+        let architecture: Architecture = event.is32BitCode ? .x86_32 : .x86_64
+        switch event.finding {
+        case .direct:
+            guard let region = region(event.region, at: event.callersAddress) else { return nil }
+            return Observation(
+                architecture: architecture, call: event.call, instructionPointer: event.callersAddress, region: region,
+                sendBuffer: sendBuffer, callersCode: callersCode)
+        case .library:
+            guard let caller = region(event.region, at: event.callersAddress) else { return nil }
+            return Observation(
+                architecture: architecture, call: event.call, instructionPointer: event.instructionPointer, region: library,
+                returnAddresses: [.init(address: event.callersAddress, region: caller)], sendBuffer: sendBuffer,
+                callersCode: callersCode)
+        case .deeper:
+            guard let deeper = region(event.region, at: event.deeperAddress) else { return nil }
+            // The library's caller is an image, and the event doesn't describe it: the library stands in for it.
+            return Observation(
+                architecture: architecture, call: event.call, instructionPointer: event.instructionPointer, region: library,
+                returnAddresses: [
+                    .init(address: event.instructionPointer, region: library), .init(address: event.deeperAddress, region: deeper),
+                ])
+        case .unattributable, .uninspectable, .program:
+            return nil
+        }
+    }
+
+    /// The region of the instruction that entered the kernel.
+    private var library: MemoryRegion {
+        MemoryRegion(
+            start: event.library.start, end: max(event.library.end, event.library.start + 1),
+            protection: event.library.protection, backing: backing(event.library, at: event.instructionPointer))
+    }
+
+    /// `nil`: an image's page that was not written.
+    private func region(_ region: KernelEvent.Region, at address: UInt64) -> MemoryRegion? {
+        let backing = backing(region, at: address)
+        switch backing {
+        case .image, .kernel: return nil
+        default: break
+        }
+        guard region.start < region.end else { return nil }
+        return MemoryRegion(start: region.start, end: region.end, protection: region.protection, backing: backing)
+    }
+
+    private func backing(_ region: KernelEvent.Region, at address: UInt64) -> MemoryBacking {
+        let name = mappings.name(of: region.start)
+        switch UInt32(region.backing) {
+        case EPITOPE_BACKING_KERNEL.rawValue:
+            return region.mayBeWritten && isWritten(at: address) ? .writtenImagePage(path: name ?? "[vdso]") : .kernel
+        case EPITOPE_BACKING_STACK.rawValue: return .stack
+        case EPITOPE_BACKING_HEAP.rawValue: return .heap
+        case EPITOPE_BACKING_WRITTEN_IMAGE.rawValue: return .writtenImagePage(path: name ?? "")
+        case EPITOPE_BACKING_MEMORY_FILE.rawValue: return .memoryFile(name: name ?? "")
+        case EPITOPE_BACKING_IMAGE.rawValue:
+            return region.mayBeWritten && isWritten(at: address) ? .writtenImagePage(path: name ?? "") : .image(path: name ?? "")
+        default: return .anonymous
+        }
+    }
+
+    /// Checks both pages when the instruction spans two.
+    private func isWritten(at address: UInt64) -> Bool {
+        mappings.isWritten(address - 1) || (address & 0xFFF == 1 && mappings.isWritten(address - 2))
+    }
+
+    private var sendBuffer: SendBuffer? {
+        event.call.family == .send && !event.sendBuffer.messages.isEmpty ? event.sendBuffer : nil
+    }
+
+    /// The 32 bytes that end at the caller's address, and the 32 around it, down to 16 where the region begins later.
+    private var callersCode: [[UInt8]] {
+        let bytes = event.code.bytes
+        guard event.callersAddress >= event.code.start else { return [] }
+        let offset = Int(event.callersAddress - event.code.start)
+        guard offset <= bytes.count else { return [] }
+        let ending = Array(bytes[max(0, offset - 32)..<offset])
+        let around = Array(bytes[max(0, offset - 16)..<min(bytes.count, offset + 16)])
+        return [ending, around].filter { $0.count >= 16 }
+    }
+
+    /// The code that the kernel copied before the call was answered.
+    var extractedCode: ExtractedCode {
+        let region = event.finding == .deeper ? event.library : event.region
+        return ExtractedCode(
+            base: event.code.start, bytes: event.code.bytes,
+            isWholeRegion: event.code.start == region.start && UInt64(event.code.bytes.count) == region.end - region.start)
+    }
+
+    /// The call's arguments, as far as the kernel copied them.
+    var arguments: CallArguments {
+        var result = event.socket
+        let address = SocketAddress.endpoint(event.address)
+        switch event.call {
+        case .execve, .execveat:
+            return CallArguments(path: event.path.isEmpty ? nil : event.path)
+        case .bind: result.local = address ?? result.local
+        default: result.peer = address ?? result.peer
+        }
+        if event.call.family == .send, event.payloadLength > 0 { result.payloadLength = event.payloadLength }
+        return result
+    }
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import CKernelProgram
+import EpitopeModel
+import Glibc
+import ProcessInspection
+
+/// An event of the kernel program, decoded.
+struct KernelEvent: Sendable {
+    var processID: Int32
+    var threadID: Int32
+    /// When the process started, in nanoseconds since boot.
+    var startTime: UInt64
+    var time: UInt64
+    var interface: SystemCallInterface
+    var is32BitCode: Bool
+    var call: CriticalCall
+    var finding: Finding
+    var answer: Answer
+    var instructionPointer: UInt64
+    var callersAddress: UInt64
+    /// The return address in unbacked memory, of ``Finding/deeper``; ``region`` is its mapping.
+    var deeperAddress: UInt64
+    var region: Region
+    var library: Region
+    var arguments: [UInt64]
+    var address: [UInt8]
+    var socket: CallArguments
+    var path: String
+    var code: (start: UInt64, bytes: [UInt8])
+    /// The data to be sent, as far as it was copied, and its whole length.
+    var sendBuffer: SendBuffer
+    var payloadLength: UInt64
+    var command: String
+    /// The kinds of evidence that don't count for the process.
+    var excluded: Set<EvidenceKind>
+
+    enum Finding: UInt32, Sendable {
+        case direct = 1
+        case library
+        case deeper
+        case unattributable
+        case uninspectable
+        /// Not a call: a program started whose image is the memory file of ``KernelEvent/region``.
+        case program
+    }
+
+    enum Answer: UInt32, Sendable {
+        case passed
+        case denied
+        case stopped
+        case killed
+    }
+
+    struct Region: Hashable, Sendable {
+        var start: UInt64
+        var end: UInt64
+        var protection: MemoryProtection
+        var backing: UInt8
+        /// A page of this private mapping of an image was written.
+        var mayBeWritten: Bool
+        var file: KernelFile
+    }
+
+    init?(_ pointer: UnsafePointer<epitope_event>) {
+        let event = pointer.pointee
+        guard let finding = Finding(rawValue: event.finding), let answer = Answer(rawValue: event.answer) else { return nil }
+        self.finding = finding
+        self.answer = answer
+        interface = event.is_32bit_call == 0 ? .x86_64 : .i386
+        // A hook may be reached through a system call that isn't critical: then the hook's class gives the family.
+        call =
+            SyscallClassTable.criticalCall(interface, number: event.call_number, subcall: event.subcall)
+            ?? Self.call(ofClass: event.call_class)
+        processID = Int32(bitPattern: event.process)
+        threadID = Int32(bitPattern: event.thread)
+        startTime = event.start_time
+        time = event.time
+        is32BitCode = event.is_32bit_code != 0
+        instructionPointer = event.instruction_pointer
+        callersAddress = event.callers_address
+        deeperAddress = event.deeper_address
+        region = Region(event.region)
+        library = Region(event.library)
+        arguments = withUnsafeBytes(of: event.arguments) { Array($0.bindMemory(to: UInt64.self)) }
+        address = withUnsafeBytes(of: event.address) { Array($0.prefix(Int(event.address_length))) }
+        socket = CallArguments(event.socket)
+        path = Self.text(event.path)
+        command = Self.text(event.command)
+        excluded = epitope_policy.kinds(of: event.excluded)
+        let length = min(Int(event.code_length), Int(EPITOPE_CODE_BYTES))
+        code = (event.code_start, Array(UnsafeBufferPointer(start: epitope_event_code(pointer), count: length)))
+        let payload = UnsafeBufferPointer(start: epitope_event_payload(pointer), count: Int(EPITOPE_PAYLOAD_BYTES))
+        let pieces = withUnsafeBytes(of: event.pieces) { Array($0.bindMemory(to: epitope_piece.self).prefix(Int(event.piece_count))) }
+        sendBuffer = SendBuffer(pieces, payload: payload)
+        payloadLength = event.payload_length
+    }
+
+    private static func call(ofClass value: UInt32) -> CriticalCall {
+        switch value {
+        case EPITOPE_CLASS_EXEC.rawValue: .execve
+        case EPITOPE_CLASS_CONNECT.rawValue: .connect
+        case EPITOPE_CLASS_SERVE.rawValue: .bind
+        default: .sendmsg
+        }
+    }
+
+    private static func text<Field>(_ field: Field) -> String {
+        withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    }
+}
+
+/// Identifies a mapped file. No other memory file has had, or will have, all three.
+struct KernelFile: Hashable, Sendable {
+    var inode: UInt64
+    /// major << 20 | minor
+    var device: UInt32
+    /// 0 except for memory files.
+    var generation: UInt32
+}
+
+extension SendBuffer {
+    /// The pieces of an event by message, with the copied bytes of each.
+    init(_ pieces: some Sequence<epitope_piece>, payload: UnsafeBufferPointer<UInt8>) {
+        var messages: [[Piece]] = []
+        var last: UInt32?
+        for piece in pieces {
+            let start = min(Int(piece.payload_offset), payload.count)
+            let bytes = Array(payload[start..<min(payload.count, start + Int(piece.copied_length))])
+            if piece.message != last { messages.append([]) }
+            last = piece.message
+            messages[messages.count - 1].append(Piece(address: piece.address, length: piece.length, bytes: bytes))
+        }
+        self.init(messages: messages)
+    }
+}
+
+extension CallArguments {
+    /// Transport and both endpoints of a socket as the kernel has them; all absent if it isn't an IP socket.
+    fileprivate init(_ state: epitope_socket_state) {
+        self.init()
+        let length = state.family == UInt16(AF_INET) ? 4 : 16
+        guard state.family == UInt16(AF_INET) || state.family == UInt16(AF_INET6) else {
+            if state.type != 0 { transport = .other }
+            return
+        }
+        transport = SocketFacts.transport(domain: Int32(state.family), type: Int32(state.type))
+        func endpoint<Bytes>(_ bytes: Bytes, _ port: UInt16) -> SocketEndpoint? {
+            let octets = withUnsafeBytes(of: bytes) { Array($0.prefix(length)) }
+            guard port != 0 || octets.contains(where: { $0 != 0 }) else { return nil }
+            return SocketAddress.endpoint(address: octets, port: port)
+        }
+        local = endpoint(state.local, state.local_port)
+        peer = endpoint(state.peer, state.peer_port)
+    }
+}
+
+extension KernelEvent.Region {
+    init(_ region: epitope_region) {
+        start = region.start
+        end = region.end
+        protection = MemoryProtection(rawValue: region.protection)
+        backing = region.backing
+        mayBeWritten = region.may_be_written != 0
+        file = KernelFile(inode: region.inode, device: region.device, generation: region.generation)
+    }
+}

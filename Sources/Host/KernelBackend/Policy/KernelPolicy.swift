@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import CKernelProgram
+import EpitopeModel
+
+extension epitope_policy {
+    /// What the kernel program does about each kind of evidence, by the weights that the verdict uses (``EvidenceKind``); tests
+    /// compare both.
+    init(_ policy: Policy, level: ProtectionLevel) {
+        self.init()
+        for (kind, bit) in Self.bits {
+            if kind.defaultWeight >= policy.blockAt { act_on |= bit }
+            if kind.defaultWeight >= policy.reportAt { report_on |= bit }
+        }
+        let uninspectable = EPITOPE_KIND_UNINSPECTABLE.rawValue
+        report_on |= uninspectable
+        if policy.uninspectable == .deny { act_on |= uninspectable }
+        switch (policy.action, level) {
+        case (.watch, _): answer = EPITOPE_ANSWER_PASSED.rawValue
+        case (.block, .hooks), (.block, .fmodRet): answer = EPITOPE_ANSWER_DENIED.rawValue
+        // Stopped until the agent has read its parameters; then the agent kills it, or leaves it stopped.
+        case (.block, .tracepoints), (.stop, _), (.kill, _): answer = EPITOPE_ANSWER_STOPPED.rawValue
+        }
+        let isKilled = policy.action == .kill || (policy.action == .block && level == .tracepoints)
+        answer_without_agent = isKilled ? EPITOPE_ANSWER_KILLED.rawValue : answer
+    }
+
+    /// The bits of kinds of evidence.
+    static func bits(of kinds: Set<EvidenceKind>) -> UInt32 {
+        bits.reduce(0) { kinds.contains($1.0) ? $0 | $1.1 : $0 }
+    }
+
+    /// The kinds that bits stand for.
+    static func kinds(of bits: UInt32) -> Set<EvidenceKind> {
+        Set(Self.bits.filter { bits & $0.1 != 0 }.map(\.0))
+    }
+
+    private static let bits: [(EvidenceKind, UInt32)] = [
+        (.directCall, EPITOPE_KIND_DIRECT.rawValue), (.libraryCall, EPITOPE_KIND_LIBRARY.rawValue),
+        (.writtenImagePage, EPITOPE_KIND_WRITTEN_IMAGE.rawValue), (.memoryFile, EPITOPE_KIND_MEMORY_FILE.rawValue),
+        (.deeperInStack, EPITOPE_KIND_DEEPER.rawValue), (.unattributable, EPITOPE_KIND_UNATTRIBUTABLE.rawValue),
+        (.sendsItself, EPITOPE_KIND_SENDS_ITSELF.rawValue),
+    ]
+}

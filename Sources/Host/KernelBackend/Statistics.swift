@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CKernelProgram
+
+extension KernelBackend {
+    /// Counted by the kernel program since it was loaded, or since the first of the agents that it was pinned for loaded it.
+    public struct Statistics: Hashable, Sendable {
+        /// Critical calls of processes that have, or had, unbacked executable memory.
+        public var inspected: UInt64 = 0
+        /// Reports. A process and caller's address are reported once.
+        public var reported: UInt64 = 0
+        /// Calls that were not reported again.
+        public var repeated: UInt64 = 0
+        /// Reports for which the ring buffer had no room.
+        public var dropped: UInt64 = 0
+        /// Calls denied, or answered with a signal.
+        public var actedUpon: UInt64 = 0
+        /// Calls that could not be inspected: the address space was busy, or no scratch space was free.
+        public var uninspectable: UInt64 = 0
+        /// Calls that an io_uring worker made, where the code that submitted the request is unknown.
+        public var unattributable: UInt64 = 0
+        /// Calls whose evidence was excluded.
+        public var excluded: UInt64 = 0
+        /// Address spaces marked.
+        public var marked: UInt64 = 0
+        /// There was no room for a mark: every process is inspected since then.
+        public var marksAreFull = false
+    }
+}
+
+extension KernelBackend.Statistics {
+    /// - Parameter counters: by `epitope_counter`.
+    init(_ counters: [UInt64]) {
+        func value(_ counter: epitope_counter) -> UInt64 { counters[Int(counter.rawValue)] }
+        self.init(
+            inspected: value(EPITOPE_COUNT_INSPECTED), reported: value(EPITOPE_COUNT_REPORTED),
+            repeated: value(EPITOPE_COUNT_REPEATED), dropped: value(EPITOPE_COUNT_DROPPED), actedUpon: value(EPITOPE_COUNT_ACTED),
+            uninspectable: value(EPITOPE_COUNT_BUSY) + value(EPITOPE_COUNT_NO_ROOM),
+            unattributable: value(EPITOPE_COUNT_UNATTRIBUTABLE), excluded: value(EPITOPE_COUNT_EXCLUDED),
+            marked: value(EPITOPE_COUNT_MARKED), marksAreFull: value(EPITOPE_COUNT_MARKS_FULL) > 0)
+    }
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* From a critical call of a marked process to its answer, in the steps of the host's own walk (SeccompBackend): decode, inspect, decide,
+ * extract, respond, report. The response is applied last, by the caller: a denial is a hook's result. */
+#pragma once
+
+#include "exclusions.h"
+#include "inspection.h"
+#include "reporting.h"
+
+/* What is done about a call. */
+struct decision {
+    __u32 kind;                          /* EPITOPE_KIND_*; 0: no evidence that counts */
+    __u32 answer;                        /* enum epitope_answer */
+    int is_reported;
+};
+
+/* The kind of evidence that a finding is. */
+static __always_inline __u32 kind_of(__u32 finding, const struct mapping *mapping)
+{
+    switch (finding) {
+    case 0: return 0;
+    case EPITOPE_FINDING_DIRECT:
+    case EPITOPE_FINDING_LIBRARY:
+        if (mapping->backing == EPITOPE_BACKING_MEMORY_FILE) return EPITOPE_KIND_MEMORY_FILE;
+        if (mapping->may_be_written || mapping->backing == EPITOPE_BACKING_WRITTEN_IMAGE) return EPITOPE_KIND_WRITTEN_IMAGE;
+        return finding == EPITOPE_FINDING_DIRECT ? EPITOPE_KIND_DIRECT : EPITOPE_KIND_LIBRARY;
+    case EPITOPE_FINDING_DEEPER: return EPITOPE_KIND_DEEPER;
+    case EPITOPE_FINDING_UNATTRIBUTABLE: return EPITOPE_KIND_UNATTRIBUTABLE;
+    default: return EPITOPE_KIND_UNINSPECTABLE;
+    }
+}
+
+static __always_inline int is_send(__u32 call_class)
+{
+    return call_class == EPITOPE_CLASS_SEND || call_class == EPITOPE_CLASS_WRITE;
+}
+
+/* Whether the code sends itself: the caller's address is in the data to be sent, or right behind it. */
+__attribute__((noinline)) int sends_own_code(__u32 slot)
+{
+    fill_event(slot);
+    extract_atomic(slot);
+    struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+    if (!scratch) return 1;
+    __u64 caller = scratch->event.callers_address;
+    for (__u32 index = 0; index < EPITOPE_MAX_PIECES; index++) {
+        struct epitope_piece *piece = &scratch->event.pieces[index];
+        if (index >= scratch->event.piece_count) break;
+        if (piece->address < caller && caller - piece->address <= piece->length) return 1;
+    }
+    return 0;
+}
+
+/* The answer for a call that has no scratch space. The process can't be stopped: no report would tell an agent to settle it. */
+static __always_inline __u32 answer_without_scratch(const struct epitope_policy *policy, const int is_hook)
+{
+    int is_acted_upon = policy->act_on & EPITOPE_KIND_UNINSPECTABLE && policy->answer;
+    return is_hook && is_acted_upon ? EPITOPE_ANSWER_DENIED : EPITOPE_ANSWER_PASSED;
+}
+
+/* The answer instead of a stop that no agent would settle. */
+static __always_inline __u32 answer_without_agent(const struct epitope_policy *policy, const struct mapping *caller)
+{
+    return caller->may_be_written ? EPITOPE_ANSWER_PASSED : policy->answer_without_agent;
+}
+
+/* The answer that the policy has for a kind of evidence. */
+static __always_inline __u32 answer_for(__u32 kind, const struct epitope_policy *policy, const struct mapping *caller,
+                                        const struct epitope_agent *agent, const struct task_struct *task, const int is_hook)
+{
+    __u32 answer = EPITOPE_ANSWER_PASSED;
+    /* Where the kernel can't determine whether this page of an image was written, the process is stopped until the agent has looked. */
+    if (kind & policy->act_on) answer = caller->may_be_written && policy->answer ? EPITOPE_ANSWER_STOPPED : policy->answer;
+    /* No process is stopped or killed because its address space was busy. */
+    if (answer && kind == EPITOPE_KIND_UNINSPECTABLE) answer = is_hook ? EPITOPE_ANSWER_DENIED : EPITOPE_ANSWER_PASSED;
+    if (answer == EPITOPE_ANSWER_STOPPED && !agent_can_settle(agent, task)) answer = answer_without_agent(policy, caller);
+    return answer;
+}
+
+/* Applies exclusions to a kind of evidence. What remains is 0, or that an excluded caller sends its own code. `is_reported` is set for
+ * excluded sends: the agent searches the data for copies of the code. */
+static __always_inline __u32 apply_exclusions(__u32 kind, struct scratch *scratch, __u32 slot, __u32 finding, int *is_reported)
+{
+    struct epitope_event *event = &scratch->event;
+    event->excluded = excluded_kinds();
+    if (!(kind & event->excluded)) return kind;
+    count(EPITOPE_COUNT_EXCLUDED);
+    if (!is_send(event->call_class) || finding > EPITOPE_FINDING_LIBRARY) return 0;
+    *is_reported = 1;
+    return sends_own_code(slot) && !(event->excluded & EPITOPE_KIND_SENDS_ITSELF) ? EPITOPE_KIND_SENDS_ITSELF : 0;
+}
+
+/* Decides on an inspected call. */
+static __always_inline struct decision decide(struct scratch *scratch, __u32 slot, __u32 finding, const struct epitope_policy *policy,
+                                              const struct epitope_agent *agent, const struct task_struct *task, const int is_hook)
+{
+    struct decision decision = {};
+    struct epitope_event *event = &scratch->event;
+    const struct mapping *caller = &scratch->mappings[CALLER_MAPPING];
+    decision.kind = kind_of(finding, caller);
+    if (!decision.kind) return decision;
+    event->callers_address = finding == EPITOPE_FINDING_DEEPER ? event->instruction_pointer : scratch->walk.caller;
+    decision.kind = apply_exclusions(decision.kind, scratch, slot, finding, &decision.is_reported);
+    decision.answer = answer_for(decision.kind, policy, caller, agent, task, is_hook);
+    if (decision.kind && (decision.answer || decision.kind & policy->report_on)) decision.is_reported = 1;
+    return decision;
+}
+
+/* Handles a critical call of a marked process. Returns enum epitope_answer. */
+static __always_inline int handle_call(__u32 call_class, const int sleepable, const int is_hook, struct hook_arguments hook_arguments)
+{
+    __u32 zero = 0, slot = 0;
+    struct task_struct *task = bpf_get_current_task_btf();
+    struct epitope_policy *policy = bpf_map_lookup_elem(&policies, &zero);
+    struct epitope_agent *agent = bpf_map_lookup_elem(&agents, &zero);
+    if (!policy || !agent || agent->generation != constants.generation) return EPITOPE_ANSWER_PASSED;
+    count(EPITOPE_COUNT_INSPECTED);
+    struct scratch *scratch = take_scratch(&slot);
+    if (!scratch) return answer_without_scratch(policy, is_hook);
+    decode(scratch, task, call_class, is_hook);
+    scratch->hook_arguments = hook_arguments;
+    scratch->walk.wants_deeper = (policy->report_on & EPITOPE_KIND_DEEPER) != 0;
+
+    __u32 finding = inspect(scratch, slot, task, is_hook);
+    struct decision decision = decide(scratch, slot, finding, policy, agent, task, is_hook);
+    if (decision.answer) count(EPITOPE_COUNT_ACTED);
+    if (decision.is_reported) {
+        struct epitope_event *event = &scratch->event;
+        event->finding = finding;
+        event->answer = decision.answer;
+        event->deeper_address = scratch->walk.deeper;
+        fill_event(slot);
+        if (sleepable) extract_sleepable(slot);
+        else extract_atomic(slot);
+        /* Without a report the agent can't settle a stop. */
+        if (!send_report(event, scratch->message_cursor.used) && decision.answer == EPITOPE_ANSWER_STOPPED)
+            decision.answer = answer_without_agent(policy, &scratch->mappings[CALLER_MAPPING]);
+    }
+    release_scratch(scratch);
+    return decision.answer;
+}
+
+/* Responds: sends the signal of an answer. Returns the result that a hook denies the call by. */
+static __always_inline int respond(int answer)
+{
+    if (answer == EPITOPE_ANSWER_KILLED) bpf_send_signal(SIGKILL);
+    else if (answer == EPITOPE_ANSWER_STOPPED) bpf_send_signal(SIGSTOP);
+    return answer == EPITOPE_ANSWER_PASSED ? 0 : -EPERM;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* Keys and values of the maps that the kernel program and the agent share. KernelBackendTests compare the layouts that each
+ * compiler made of it. */
+#pragma once
+
+#include "epitope_event.h"
+
+enum {
+    EPITOPE_SYSCALLS = 512,            /* numbers that the program looks at */
+    EPITOPE_MAX_EXCLUSIONS = 4096,
+    EPITOPE_MAX_SITES = 131072,        /* call sites of C libraries with a known frame size; one library has some 30,000 */
+    EPITOPE_MAX_COPIES = 256,          /* known sealed copies of images */
+};
+
+/* The policy in force, one value that is replaced as a whole. */
+struct epitope_policy {
+    epitope_u32 act_on;                /* EPITOPE_KIND_* that are acted upon */
+    epitope_u32 report_on;             /* EPITOPE_KIND_* that are reported */
+    epitope_u32 answer;                /* enum epitope_answer for what is acted upon */
+    epitope_u32 answer_without_agent;  /* instead of EPITOPE_ANSWER_STOPPED where no agent would continue or kill the process */
+    epitope_u32 unused[4];
+};
+
+/* What a program is given before it is loaded. */
+struct epitope_constants {
+    epitope_u8 classes[2][EPITOPE_SYSCALLS]; /* enum epitope_syscall_class by number: 64-bit, 32-bit */
+    epitope_u32 generation;            /* of one agent's programs; the next agent's have a higher one */
+};
+
+/* The agent that reads the events and settles what becomes of stopped processes: one value, which the programs of an agent and of the
+ * next one share. */
+struct epitope_agent {
+    epitope_u32 process;               /* 0: none; the kernel clears it when the process exits, however it does */
+    epitope_u32 generation;            /* of the programs that judge calls: those of every other generation stand by */
+    epitope_u64 since;                 /* when `process` changed last: nanoseconds of CLOCK_BOOTTIME */
+};
+
+/* What an exclusion applies to. */
+enum epitope_subject {
+    EPITOPE_SUBJECT_EXECUTABLE = 1,    /* first: inode, second: device */
+    EPITOPE_SUBJECT_CGROUP = 2,        /* first: the ID of a cgroup, including all below it */
+    EPITOPE_SUBJECT_USER = 3,          /* first: the user ID */
+};
+
+struct epitope_exclusion_key {
+    epitope_u64 first;
+    epitope_u32 second;
+    epitope_u32 subject;               /* enum epitope_subject */
+};
+
+struct epitope_exclusion {
+    epitope_i64 changed_seconds, changed_nanoseconds; /* the ctime that an executable must still have */
+    epitope_u32 kinds, unused;         /* EPITOPE_KIND_* */
+};
+
+/* Identifies a memory file: no other file has had, or will have, all three. */
+struct epitope_file {
+    epitope_u64 inode;
+    epitope_u32 device, generation;
+};
+
+/* A place in a library's image right after a call or a system call instruction, whose frame size is known. */
+struct epitope_site {
+    epitope_u64 inode, offset;         /* offset: in the file, of the instruction's last byte */
+    epitope_u32 device, unused;
+};
+
+struct epitope_mark {
+    epitope_u32 marked;                /* 0: the address was reused by an address space without a mark */
+    epitope_u32 reason;                /* enum epitope_reason */
+    epitope_u64 time;                  /* nanoseconds of CLOCK_MONOTONIC */
+};
+
+/* Why an address space is marked. */
+enum epitope_reason {
+    EPITOPE_REASON_MAPPED = 1,
+    EPITOPE_REASON_PROTECTED,
+    EPITOPE_REASON_ATTACHED,
+    EPITOPE_REASON_PERSONALITY,
+    EPITOPE_REASON_INHERITED,
+    EPITOPE_REASON_EXECUTABLE_STACK,
+    EPITOPE_REASON_FOUND,              /* existed before the program was loaded */
+    EPITOPE_REASON_WRITTEN_BY_OTHER,   /* another process may write its memory */
+    EPITOPE_REASON_WRITTEN_BY_SELF,    /* through /proc/self/mem */
+    EPITOPE_REASON_PROGRAM,            /* its program, or the loader that starts it, is not an image */
+    EPITOPE_REASON_EXECUTED,           /* the program itself is a memory file, or its code can be written */
+};
+
+/* Identifies a report, so that it is made once. */
+struct epitope_reported_call {
+    epitope_u64 start_time, callers_address;
+    epitope_u32 process, call_number;
+};
+
+enum epitope_counter {
+    EPITOPE_COUNT_INSPECTED = 0,       /* critical calls of marked processes */
+    EPITOPE_COUNT_REPORTED,
+    EPITOPE_COUNT_REPEATED,            /* not reported again: the same process and caller's address */
+    EPITOPE_COUNT_DROPPED,             /* not reported: the ring buffer was full */
+    EPITOPE_COUNT_ACTED,
+    EPITOPE_COUNT_BUSY,                /* the address space was busy */
+    EPITOPE_COUNT_NO_ROOM,             /* no scratch space was free */
+    EPITOPE_COUNT_EXCLUDED,
+    EPITOPE_COUNT_MARKED,
+    EPITOPE_COUNT_UNATTRIBUTABLE,      /* made by an io_uring worker */
+    EPITOPE_COUNT_MARKS_FULL,          /* marks for which there was no room: every process counts as marked since then */
+    EPITOPE_COUNTERS,
+};

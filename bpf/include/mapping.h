@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* What backs a mapping: an image file, the kernel, or nothing on disk. */
+#pragma once
+
+#include "program.h"
+
+/* A mapping; small enough for the stack. */
+struct mapping {
+    __u64 start, end, inode, offset;     /* offset: of the mapping's start, in its file */
+    __u32 device, generation;
+    __u8 protection, backing, may_be_written, is_loader, may_lose_name;
+    __u64 stack_pointer;                 /* input: an anonymous mapping around it is a stack */
+};
+
+/* Memory files that the agent found to be sealed copies of images: they can't be written any more and have an image's content, so
+ * they count as images. Container runtimes run from such a copy of themselves. */
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, EPITOPE_MAX_COPIES);
+    __type(key, struct epitope_file);
+    __type(value, __u32);
+} copies SEC(".maps");
+
+static __always_inline int is_copy_of_image(const struct mapping *mapping)
+{
+    struct epitope_file key = {mapping->inode, mapping->device, mapping->generation};
+    return bpf_map_lookup_elem(&copies, &key) != 0;
+}
+
+/* Whether a file is in a memory file system: its last name can be removed at any time, and pages of its mappings can be filled
+ * in through a descriptor (userfaultfd). */
+static __always_inline int may_become_memory_file(struct inode *inode)
+{
+    unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
+    return magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC;
+}
+
+static __always_inline int is_memory_file(struct inode *inode)
+{
+    return may_become_memory_file(inode) && BPF_CORE_READ(inode, i_nlink) == 0;
+}
+
+/* Mappings of devices aren't images: that of /dev/zero is anonymous. */
+static __always_inline int is_regular(struct inode *inode)
+{
+    return (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFREG;
+}
+
+/* Unbacked memory: no image file on disk has its content. */
+static __always_inline int is_unbacked(const struct mapping *mapping)
+{
+    return mapping->backing >= EPITOPE_BACKING_ANONYMOUS;
+}
+
+/* The vdso as the kernel made it. */
+static __always_inline int is_vdso(const struct mapping *mapping)
+{
+    return mapping->backing == EPITOPE_BACKING_KERNEL && !mapping->may_be_written;
+}
+
+static __always_inline void describe_mapping_without_file(struct vm_area_struct *vma, unsigned long flags, struct mapping *mapping)
+{
+    struct mm_struct *space = BPF_CORE_READ(vma, vm_mm);
+    /* The vdso can be unmapped and its place be taken by anonymous memory, which has no operations. */
+    if (mapping->start == (__u64)BPF_CORE_READ(space, context.vdso) && BPF_CORE_READ(vma, vm_ops)) {
+        mapping->backing = EPITOPE_BACKING_KERNEL;
+        mapping->may_be_written = BPF_CORE_READ(vma, anon_vma) != 0;
+        return;
+    }
+    __u64 stack = BPF_CORE_READ(space, start_stack), heap = BPF_CORE_READ(space, start_brk);
+    __u64 heap_end = BPF_CORE_READ(space, brk);
+    if (mapping->start < heap_end && mapping->end > heap)
+        mapping->backing = EPITOPE_BACKING_HEAP;
+    else if (flags & VM_GROWSDOWN || (mapping->start <= stack && stack < mapping->end) ||
+             (mapping->start <= mapping->stack_pointer && mapping->stack_pointer < mapping->end))
+        mapping->backing = EPITOPE_BACKING_STACK;
+    else
+        mapping->backing = EPITOPE_BACKING_ANONYMOUS;
+}
+
+static __always_inline void describe_mapping_of_file(struct vm_area_struct *vma, struct file *file, struct mapping *mapping)
+{
+    struct inode *inode = BPF_CORE_READ(file, f_inode);
+    char name[8] = {};
+    const unsigned char *from = BPF_CORE_READ(file, f_path.dentry, d_name.name);
+    bpf_probe_read_kernel_str(name, sizeof name, from);
+    mapping->inode = BPF_CORE_READ(inode, i_ino);
+    mapping->device = BPF_CORE_READ(inode, i_sb, s_dev);
+    mapping->offset = BPF_CORE_READ(vma, vm_pgoff) << 12;
+    if (is_memory_file(inode)) {
+        /* Shared anonymous memory ("dev/zero") and System V segments ("SYSV…") are files that the kernel made. */
+        int zero = name[0] == 'd' && name[1] == 'e' && name[2] == 'v' && name[3] == '/' && name[4] == 'z';
+        int segment = name[0] == 'S' && name[1] == 'Y' && name[2] == 'S' && name[3] == 'V';
+        mapping->backing = zero || segment ? EPITOPE_BACKING_ANONYMOUS : EPITOPE_BACKING_MEMORY_FILE;
+        mapping->generation = BPF_CORE_READ(inode, i_generation);
+        if (!is_copy_of_image(mapping)) return;
+    }
+    if (!is_regular(inode)) {
+        mapping->backing = EPITOPE_BACKING_ANONYMOUS;
+        return;
+    }
+    mapping->may_lose_name = may_become_memory_file(inode);
+    mapping->backing = EPITOPE_BACKING_IMAGE;
+    mapping->may_be_written = !(mapping->protection & VM_SHARED) && BPF_CORE_READ(vma, anon_vma);
+    /* "ld-linux…", "ld-musl…", "ld.so" */
+    mapping->is_loader = name[0] == 'l' && name[1] == 'd' && (name[2] == '-' || (name[2] == '.' && name[3] == 's'));
+}
+
+/* Describes a VMA. Not static, and given the VMA as a number, so that the verifier checks it only once. */
+__attribute__((noinline)) int describe_mapping(__u64 vma_address, struct mapping *mapping)
+{
+    if (!mapping) return 0;
+    struct vm_area_struct *vma = (struct vm_area_struct *)vma_address;
+    struct file *file = BPF_CORE_READ(vma, vm_file);
+    unsigned long flags = BPF_CORE_READ(vma, vm_flags);
+
+    mapping->start = BPF_CORE_READ(vma, vm_start);
+    mapping->end = BPF_CORE_READ(vma, vm_end);
+    mapping->protection = flags & (VM_READ | VM_WRITE | VM_EXEC | VM_SHARED);
+    if (file) describe_mapping_of_file(vma, file, mapping);
+    else describe_mapping_without_file(vma, flags, mapping);
+    return 0;
+}
+
+/* Describes a VMA that the verifier knows as a pointer; the callback of bpf_find_vma. */
+static long describe_vma(struct task_struct *task, struct vm_area_struct *vma, void *mapping)
+{
+    __u64 address = 0;
+    bpf_probe_read_kernel(&address, sizeof address, &vma);
+    describe_mapping(address, mapping);
+    return 0;
+}

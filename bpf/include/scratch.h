@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* Scratch space of one inspection: more than the stack holds. */
+#pragma once
+
+#include "mapping.h"
+
+/* Mappings that an inspection looks up. */
+enum { LIBRARY_MAPPING, CALLER_MAPPING, WORD_MAPPING, MAPPING_COUNT = 4 };
+
+/* A walk up a stack. */
+struct walk {
+    __u64 stack_pointer;
+    __u64 library_inode, library_start, caller, deeper;
+    __u32 library_device, has_library, words, is_32bit, wants_deeper, busy, found_caller;
+};
+
+/* The position in the messages that a call sends (send_buffer.h), kept between the turns of a loop. */
+struct message_cursor {
+    __u64 messages, pieces;              /* where the headers, and the pieces of the current message, are */
+    __u32 message, message_count, piece, piece_count, is_32bit, used;
+};
+
+/* What a security hook was called with, in the kernel's memory; all 0 outside of a hook. */
+struct hook_arguments {
+    __u64 socket, address, address_length;
+};
+
+/* Taken for as long as the inspection lasts, which may sleep. */
+struct scratch {
+    __u32 taken, is_io_uring;            /* is_io_uring: an io_uring request, not the thread's own system call */
+    struct hook_arguments hook_arguments;
+    struct message_cursor message_cursor;
+    struct walk walk;
+    struct mapping mappings[MAPPING_COUNT];
+    __u64 words[EPITOPE_STACK_WORDS];
+    struct epitope_event event;
+    __u8 verifier_padding[PAGE_SIZE];    /* never written: the verifier wants room behind any page that is copied */
+};
+
+enum { SCRATCH_COUNT = 64, SCRATCHES_PER_PROCESSOR = 8 };
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, SCRATCH_COUNT);
+    __type(key, __u32);
+    __type(value, struct scratch);
+} scratches SEC(".maps");
+
+/* 0: none is free. Functions that are not static name their scratch space by its slot. */
+static __always_inline struct scratch *take_scratch(__u32 *slot)
+{
+    __u32 first = bpf_get_smp_processor_id();
+    for (__u32 try = 0; try < SCRATCHES_PER_PROCESSOR; try++) {
+        __u32 index = (first * SCRATCHES_PER_PROCESSOR + try) % SCRATCH_COUNT;
+        struct scratch *scratch = bpf_map_lookup_elem(&scratches, &index);
+        if (scratch && __sync_val_compare_and_swap(&scratch->taken, 0, 1) == 0) {
+            *slot = index;
+            return scratch;
+        }
+    }
+    count(EPITOPE_COUNT_NO_ROOM);
+    return 0;
+}
+
+static __always_inline void release_scratch(struct scratch *scratch)
+{
+    __sync_lock_test_and_set(&scratch->taken, 0);
+}
+
+static __always_inline void copy_region(struct epitope_region *region, const struct mapping *mapping)
+{
+    region->start = mapping->start;
+    region->end = mapping->end;
+    region->inode = mapping->inode;
+    region->device = mapping->device;
+    region->protection = mapping->protection;
+    region->backing = mapping->backing;
+    region->may_be_written = mapping->may_be_written;
+    region->is_loader = mapping->is_loader;
+    region->generation = mapping->generation;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
+/* Programs that follow processes: fork, exec, exit, and the ones that exist already. */
+#pragma once
+
+#include "../include/decision.h"
+#include "../include/marking.h"
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+    __u64 from = (__u64)parent->mm, to = (__u64)child->mm;
+    if (!to) return 0;
+    if (from == to) {
+        if (is_marked(from)) record_starter(bpf_get_current_task_btf(), child);
+        return 0;
+    }
+    reset_mark(to, is_marked(from), EPITOPE_REASON_INHERITED);
+    return 0;
+}
+
+/* Whether what the kernel has just mapped at an address for a new program is executable and not an image that stays as it is. Not
+ * static, so that it is verified once. */
+__attribute__((noinline)) int is_modifiable_code(__u64 address)
+{
+    struct mapping_lookup lookup;
+    struct mapping *mapping = &lookup.mapping;
+    if (find_mapping(bpf_get_current_task_btf(), address, 0, &lookup)) return 1;
+    return mapping->protection & VM_EXEC && (is_unbacked(mapping) || mapping->may_lose_name || mapping->protection & VM_WRITE);
+}
+
+/* Why a new program is marked from its start: enum epitope_reason, or 0. */
+static __always_inline __u32 mark_reason_at_exec(struct task_struct *task)
+{
+    struct mm_struct *space = task->mm;
+    struct inode *program = BPF_CORE_READ(space, exe_file, f_inode);
+    if (program && is_memory_file(program)) return EPITOPE_REASON_PROGRAM;
+    if (task->personality & READ_IMPLIES_EXEC) return EPITOPE_REASON_PERSONALITY;
+    /* The loader, if the program names one: it runs first, and may be any file. */
+    struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(bpf_get_current_task_btf());
+    if (is_modifiable_code(registers->ip)) return EPITOPE_REASON_PROGRAM;
+    if (is_modifiable_code(BPF_CORE_READ(space, start_stack))) return EPITOPE_REASON_EXECUTABLE_STACK;
+    if (is_modifiable_code(BPF_CORE_READ(space, start_code)) || is_modifiable_code(BPF_CORE_READ(space, end_code) - 1))
+        return EPITOPE_REASON_EXECUTED;
+    /* A tracer may write the memory without another check. */
+    return task->ptrace ? EPITOPE_REASON_WRITTEN_BY_OTHER : 0;
+}
+
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+    __u32 slot = 0, reason = mark_reason_at_exec(task);
+    __u64 space = (__u64)task->mm;
+    if (reason == EPITOPE_REASON_PROGRAM) {
+        struct scratch *scratch = take_scratch(&slot);
+        if (scratch) {
+            report_program(task, slot, scratch);
+            release_scratch(scratch);
+        }
+    }
+    reset_mark(space, reason != 0, reason);
+    bpf_map_delete_elem(&submitters, &space);
+    return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+    clear_agent_on_exit(task);
+    return 0;
+}
+
+/* Marks processes that existed before the program was loaded: one pass over all mappings of all processes, */
+SEC("iter/task_vma")
+int scan_mappings(struct bpf_iter__task_vma *context)
+{
+    struct task_struct *task = context->task;
+    struct vm_area_struct *vma = context->vma;
+    if (!task || !vma) return 0;
+    struct mapping mapping = {};
+    describe_vma(task, vma, &mapping);
+    if (mapping.protection & VM_EXEC &&
+        (is_unbacked(&mapping) || mapping.may_be_written || mapping.may_lose_name || mapping.protection & VM_WRITE))
+        set_mark((__u64)task->mm, EPITOPE_REASON_FOUND);
+    if (task->ptrace) set_mark((__u64)task->mm, EPITOPE_REASON_WRITTEN_BY_OTHER);
+    return 0;
+}
+
+/* and one over all open files, for those through which memory can be written. */
+SEC("iter/task_file")
+int scan_open_files(struct bpf_iter__task_file *context)
+{
+    struct file *file = context->file;
+    if (context->task && file) set_mark(space_of_file(file), EPITOPE_REASON_FOUND);
+    return 0;
+}
