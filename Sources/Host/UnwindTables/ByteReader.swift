@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Reads little-endian values out of bytes that may be anything: `nil` where they end too early.
+/// Reads little-endian values from untrusted bytes: `nil` where they end too early.
 struct ByteReader {
     private let bytes: UnsafeRawBufferPointer
     private(set) var position: Int
     let end: Int
 
-    /// Reads from `start` up to `end`; both are brought within the bytes.
+    /// Reads from `start` up to `end`; both are clamped to the bytes.
     init(_ bytes: UnsafeRawBufferPointer, from start: Int, to end: Int) {
         self.bytes = bytes
         self.end = max(0, min(end, bytes.count))
@@ -22,7 +22,7 @@ struct ByteReader {
         return Value(littleEndian: bytes.loadUnaligned(fromByteOffset: position, as: Value.self))
     }
 
-    /// A LEB128 number; `nil` also where it doesn't fit in 64 bits.
+    /// An unsigned LEB128 number; `nil` also if it doesn't fit in 64 bits.
     mutating func unsigned() -> UInt64? {
         var value: UInt64 = 0
         var shift: UInt64 = 0
@@ -36,6 +36,7 @@ struct ByteReader {
         return nil
     }
 
+    /// A signed LEB128 number.
     mutating func signed() -> Int64? {
         var value: Int64 = 0
         var shift: Int64 = 0
