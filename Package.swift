@@ -291,14 +291,14 @@ let package = Package(
                     dependencies: [
                         "EpitopeModel", "Signatures", "Rendering", "StreamReassembly", "Captures", "GoodwareIndex", "PatternScan",
                         "GoodwareFiles", "TokenSequences", "SignatureMaking", "SignatureProving", "BenchSupport", argumentParser,
-                    ], path: "Bench/Signatures", swiftSettings: strict),
+                    ], path: "Bench/Signatures", exclude: ["bench-signatures", "benign-traffic"], swiftSettings: strict),
                 .executableTarget(
                     name: "epitope-fuzz",
                     dependencies: [
                         "EpitopeModel", "Signatures", "PacketCoding", "Rendering", "Disassembly", "StreamReassembly", "Captures",
                         "GoodwareIndex", "PatternScan", "GoodwareFiles", "TokenSequences", "SignatureMaking", "TestSupport", "BenchSupport",
                         argumentParser, crypto,
-                    ], path: "Fuzz", swiftSettings: strict),
+                    ], path: "Fuzz", exclude: ["fuzz"], swiftSettings: strict),
             ]),
 
         // The tests, in the same order.
@@ -382,6 +382,12 @@ let package = Package(
                         "SuricataDelivery", "CenterStore", "CenterAnalysis", "CenterServer", "LocalCenter", "GlobalCenter", grdb, logging,
                         serviceLifecycle,
                     ]),
+            ]),
+
+        group(
+            "Tests/FrontEnds",
+            [
+                tests("CommandLineTests", ["EpitopeModel", "epitope", "epitope-agent"])
             ]),
 
         group(

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Foundation
+import TestSupport
+import Testing
+
+/// Each file of `Examples` is taken by the program that it is for.
+@Suite struct ExampleTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    private func example(_ name: String) throws -> String {
+        try String(contentsOfFile: "\(PackageFolder.path)/Examples/\(name)", encoding: .utf8)
+    }
+
+    /// Puts an example into the test's folder, in which everything that it names is looked for, too.
+    private func place(_ name: String) throws -> String {
+        let text = try example(name).replacing("/var/lib/epitope", with: folder.path).replacing("/var/log/pcap", with: folder.path)
+        let path = "\(folder.path)/\(name)"
+        try Data(text.utf8).write(to: URL(filePath: path))
+        chmod(path, 0o600)
+        return path
+    }
+
+    private func epitope(_ arguments: String...) async throws -> Command {
+        try await Command.run(Command.built("epitope"), arguments, seconds: 60)
+    }
+
+    @Test func `the policy is read and each of its exclusions is shown`() async throws {
+        let path = try place("policy.json")
+        let shown = try await epitope("policy", "show", "--policy", path)
+        #expect(shown.status == 0, "\(shown.errors)")
+        let reasons = try example("policy.json").matches(of: /"reason": "([^"]*)"/).map { String($0.1) }
+        #expect(reasons.count >= 3)
+        for reason in reasons { #expect(shown.output.contains(reason), "\(shown.output)") }
+    }
+
+    @Test(arguments: ["local-center", "global-center"]) func `a center serves with its settings`(_ kind: String) async throws {
+        let built = try await epitope("goodware", "build", "/usr/bin/env", "--output", "\(folder.path)/goodware.index")
+        try #require(built.status == 0, "\(built.errors)")
+        let state = "\(folder.path)/state"
+        let made = try await epitope(kind, "init", "--state", state, "--name", "example", "--address", "127.0.0.1")
+        try #require(made.status == 0, "\(made.errors)")
+        let center = try RunningProcess([
+            Command.built("epitope"), kind, "serve", "--state", state, "--config", try place("\(kind).json"), "--listen", "127.0.0.1:0",
+        ])
+        try await center.line(with: "listening on")
+        #expect(try await center.end() == 0, "\(center.errors)")
+    }
+
+    @Test func `the seccomp profile is the one that the agent prints`() async throws {
+        let printed = try await Command.run(Command.built("epitope-agent"), ["--print-seccomp-profile"])
+        #expect(printed.status == 0, "\(printed.errors)")
+        #expect(try printed.output == example("seccomp-profile.json"))
+    }
+
+    @Test func `the signature is found where its bytes are`() async throws {
+        let signature = try place("signature.json")
+        let pattern = try #require(example("signature.json").firstMatch(of: /"pattern": "([0-9a-f]+)"/))
+        let bytes = try #require(Hex.decode(String(pattern.1)))
+        let tree = try folder.makeFolder("tree")
+        try Data([0x90, 0x90] + bytes).write(to: URL(filePath: "\(tree)/file"))
+        let found = try await epitope("verify", signature, "--in", tree)
+        #expect(found.status == 1 && found.output.contains("\(tree)/file"), "\(found.output)\(found.errors)")
+    }
+
+    @Test(.enabled(if: access("/usr/bin/suricata", X_OK) == 0, "Suricata is not installed: Scripts/install-dependencies test"))
+    func `Suricata accepts the lines of its configuration`() async throws {
+        let rules = "/etc/suricata/rules/epitope.rules"
+        let lines = try example("suricata.yaml").replacing(rules, with: "\(folder.path)/epitope.rules")
+            .replacing("/run/suricata-command.socket", with: "\(folder.path)/command.socket")
+        try Data("alert ip any any -> any any (msg:\"one\"; sid:3900000;)\n".utf8).write(to: URL(filePath: "\(folder.path)/epitope.rules"))
+        try Data("%YAML 1.1\n---\n\(lines)".utf8).write(to: URL(filePath: "\(folder.path)/suricata.yaml"))
+        let tested = try await Command.run(
+            "/usr/bin/suricata", ["-T", "-v", "-c", "\(folder.path)/suricata.yaml", "-l", folder.path], seconds: 60)
+        let said = tested.output + tested.errors
+        #expect(tested.status == 0 && said.contains("1 rules successfully loaded") && !said.contains("Warning"), "\(said)")
+    }
+}
