@@ -285,12 +285,13 @@ let package = Package(
                 .executableTarget(
                     name: "program-cost", dependencies: ["BehaviourBlocking", "KernelBackend", "ProgramMeasure", "ProgramTrace"],
                     path: "Bench/Host/ProgramCost", swiftSettings: strict, plugins: ["KernelProgram"]),
-                .target(name: "BenchSupport", path: "Bench/Support", swiftSettings: strict),
+                .target(name: "BenchSupport", dependencies: ["TestSupport"], path: "Bench/Support", swiftSettings: strict),
                 .executableTarget(
                     name: "signature-bench",
                     dependencies: [
                         "EpitopeModel", "Signatures", "Rendering", "StreamReassembly", "Captures", "GoodwareIndex", "PatternScan",
-                        "GoodwareFiles", "TokenSequences", "SignatureMaking", "SignatureProving", "BenchSupport", argumentParser,
+                        "GoodwareFiles", "TokenSequences", "SignatureMaking", "SignatureProving", "TestSupport", "BenchSupport",
+                        argumentParser,
                     ], path: "Bench/Signatures", exclude: ["bench-signatures", "benign-traffic"], swiftSettings: strict),
                 .executableTarget(
                     name: "epitope-fuzz",
@@ -349,7 +350,7 @@ let package = Package(
         group(
             "Tests/Rules",
             [
-                tests("RenderingTests", ["EpitopeModel", "Signatures", "Rendering"]),
+                tests("RenderingTests", ["EpitopeModel", "Signatures", "Rendering"], exclude: ["Snapshots"]),
                 tests("EngineAcceptanceTests", ["EpitopeModel", "Signatures", "Rendering", "EngineAcceptance"]),
             ]),
 

@@ -3,8 +3,8 @@
 import BenchSupport
 import Foundation
 
-/// Feeds one parser for a time: starts workers, sees them crash or hang, keeps the inputs that did it, and goes on
-/// behind them.
+/// Fuzzes one parser for a time: starts workers, detects crashes and hangs, saves the inputs that caused them, and continues
+/// after them.
 struct FuzzCampaign {
     struct Outcome {
         var inputs = 0
@@ -15,18 +15,18 @@ struct FuzzCampaign {
         var seconds = 0.0
     }
 
-    /// After so many crashes and hangs the rest says nothing new.
-    private static let mostFailures = 20
-    /// In seconds: no honest input takes as long.
-    private static let longestInput = 10.0
+    /// A parser with this many crashes and hangs is not fuzzed further.
+    private static let maxFailures = 20
+    /// In seconds: an input that takes longer is a hang.
+    private static let maxInputSeconds = 10.0
 
     let parser: FuzzParser
     let seed: UInt64
     let seconds: Double
-    /// `nil`: no bound but the time.
+    /// `nil` for no limit but the time.
     let inputs: Int?
     let scratch: FuzzScratch
-    /// Where inputs that crash or hang are kept.
+    /// The folder for inputs that crash or hang.
     let crashFolder: String
 
     func run() throws -> Outcome {
@@ -38,11 +38,11 @@ struct FuzzCampaign {
         var next = 0
         let started = ContinuousClock.now
         func elapsed() -> Double { started.duration(to: .now).milliseconds / 1000 }
-        while elapsed() < seconds, next < inputs ?? .max, outcome.crashes + outcome.hangs < Self.mostFailures {
+        while elapsed() < seconds, next < inputs ?? .max, outcome.crashes + outcome.hangs < Self.maxFailures {
             let worker = try FuzzProcess(
                 parser: parser.name, seed: seed, first: next, count: (inputs ?? .max) - next, seconds: seconds - elapsed(),
                 scratch: scratch)
-            let ending = try worker.watch(counters: counters, longestInput: Self.longestInput)
+            let ending = try worker.watch(counters: counters, maxInputSeconds: Self.maxInputSeconds)
             let current = try FuzzProgress.read(counters).current
             guard ending != .finished else {
                 next = max(next, current.map { $0 + 1 } ?? 0)

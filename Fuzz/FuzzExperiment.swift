@@ -4,8 +4,7 @@ import ArgumentParser
 import BenchSupport
 import Foundation
 
-/// Tries every reader of what others send or store on mutated inputs, each in a process of its own: none may crash, and
-/// none may take for ever.
+/// Fuzzes every parser of untrusted data with mutated inputs, each in its own process: none may crash or hang.
 struct FuzzExperiment: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "fuzz", abstract: "Read mutated inputs with every parser, count them, and keep what crashes or hangs.",

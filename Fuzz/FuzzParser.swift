@@ -2,29 +2,29 @@
 
 import EpitopeModel
 
-/// One reader of what others send or store, with what it takes to try it on many inputs.
+/// A parser of untrusted data, with everything that fuzzing it needs.
 struct FuzzParser: Sendable {
-    /// As `--only` names it.
+    /// Its name for `--only`.
     var name: String
-    /// What is read, and what is then done with what was accepted, in a few words.
+    /// A few words about what it parses, and what is done with accepted inputs.
     var what: String
-    /// Pieces that mutation puts in: keywords, magic numbers, bounds.
+    /// Bytes that mutation inserts: keywords, magic numbers, bounds.
     var dictionary: [[UInt8]] = []
-    /// Where mutation mostly strikes: `nil`, anywhere alike.
+    /// The range that is mutated most; `nil` for all of the input.
     var hotPlaces: (@Sendable ([UInt8]) -> [Range<Int>])?
-    /// Makes a mutated input whole again where a checksum would hide all that lies behind it.
+    /// Repairs the checksum of a mutated input, without which the parser would reject it at once.
     var seal: (@Sendable (inout [UInt8]) -> Void)?
     /// Valid inputs.
     var seeds: @Sendable (FuzzScratch) throws -> [[UInt8]]
-    /// Reads one input.
+    /// Parses one input.
     ///
-    /// - Throws: what refuses the input: that is as good as accepting it. A trap, or no end, is not.
+    /// - Throws: if the input is rejected, which is as good as accepting it. A trap or a hang is a failure.
     var run: @Sendable ([UInt8], FuzzScratch) throws -> Void
 }
 
-/// A reader's word that an input is refused, where it says so by something else than an error of its own.
+/// The rejection of an input by a parser that reports it in another way than by an error.
 struct Refusal: Error {
-    /// A stable code, for the tally.
+    /// A stable code, to count by.
     var code: String
 
     init(_ code: String) {
@@ -42,7 +42,7 @@ struct Refusal: Error {
     }
 }
 
-/// Ends the process as a crash does: something that was read is not what it says it is.
+/// Crashes: a parsed value contradicts its input.
 func broken(_ promise: String) -> Never {
     fatalError("broken promise: \(promise)")
 }

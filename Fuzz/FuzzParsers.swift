@@ -2,14 +2,14 @@
 
 import ArgumentParser
 
-/// Every reader that is fuzzed, in the order of the table.
+/// All parsers that are fuzzed, in the order of the table.
 enum FuzzParsers {
     static let all: [FuzzParser] = [
         .captures, .frames, .programs, .goodwareIndex, .goodwareDescription, .packet, .packetJSON, .signature, .signatureJSON,
         .updates, .updatesJSON, .rules, .machineCode,
     ]
 
-    /// - Throws: `ValidationError` for a name that none has.
+    /// - Throws: `ValidationError` for an unknown name.
     static func named(_ name: String) throws -> FuzzParser {
         guard let parser = all.first(where: { $0.name == name }) else {
             throw ValidationError("there is no parser '\(name)'; there are \(all.map(\.name).joined(separator: ", "))")

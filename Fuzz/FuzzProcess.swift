@@ -5,7 +5,7 @@ import Foundation
 /// A running worker.
 final class FuzzProcess {
     enum Ending: Equatable, CustomStringConvertible {
-        /// It did what it was to do.
+        /// It processed all its inputs.
         case finished
         case signal(Int32)
         case status(Int32)
@@ -22,7 +22,7 @@ final class FuzzProcess {
         }
     }
 
-    /// The worker ended before it read an input.
+    /// The worker exited before it read an input.
     struct Unstartable: Error, CustomStringConvertible {
         var parser: String
         var why: String
@@ -47,8 +47,8 @@ final class FuzzProcess {
         try process.run()
     }
 
-    /// Waits for the end; kills the worker when its counter stands still for too long.
-    func watch(counters: String, longestInput: Double) throws -> Ending {
+    /// Waits for the worker to exit; kills it if its counter doesn't change for too long.
+    func watch(counters: String, maxInputSeconds: Double) throws -> Ending {
         var seen = try FuzzProgress.read(counters).current
         var since = ContinuousClock.now
         while process.isRunning {
@@ -56,7 +56,7 @@ final class FuzzProcess {
             let current = try FuzzProgress.read(counters).current
             if current != seen {
                 (seen, since) = (current, .now)
-            } else if since.duration(to: .now) > .seconds(longestInput), process.isRunning {
+            } else if since.duration(to: .now) > .seconds(maxInputSeconds), process.isRunning {
                 kill(process.processIdentifier, SIGKILL)
                 process.waitUntilExit()
                 return .hung
@@ -66,7 +66,7 @@ final class FuzzProcess {
         return process.terminationStatus == 0 ? .finished : .status(process.terminationStatus)
     }
 
-    /// The first line that it wrote about its end.
+    /// The first line that it wrote about its failure.
     var lastWords: String {
         let text = (try? String(contentsOfFile: errors, encoding: .utf8)) ?? ""
         let lines = text.split(separator: "\n")

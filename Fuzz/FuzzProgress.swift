@@ -2,13 +2,13 @@
 
 import Foundation
 
-/// What a worker has done, in a file that both it and its parent see: it outlives the worker's crash.
+/// The progress of a worker, in a file that it shares with its parent and that survives its crash.
 ///
-/// The file: the number of the input that is being read plus one (0: none yet), how many were accepted, how many bytes
-/// all had, then for each code of refusal its count and its name, 48 bytes that end in NUL. Numbers are of 64 bits.
+/// The file has the number of the current input plus one (0 for none yet), the number of accepted inputs, the bytes of all
+/// inputs, then for each code of rejections its count and its name, 48 bytes that end in NUL. Numbers have 64 bits.
 struct FuzzProgress {
     struct Tally {
-        /// The input that was read last, or is being read; `nil` before the first.
+        /// The last or current input; `nil` before the first.
         var current: Int?
         var accepted: Int
         /// By code, the most frequent first.
@@ -23,12 +23,12 @@ struct FuzzProgress {
 
     private let memory: UnsafeMutableRawPointer
 
-    /// Makes the file, all zero.
+    /// Creates the file, all zero.
     static func create(at path: String) throws {
         try Data(count: length).write(to: URL(fileURLWithPath: path))
     }
 
-    /// The worker's side. The mapping lasts as long as the process.
+    /// Opens the file in the worker. The mapping stays until the process exits.
     init(mapping path: String) throws {
         let descriptor = open(path, O_RDWR | O_CLOEXEC)
         guard descriptor >= 0, let memory = mmap(nil, Self.length, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0),
@@ -44,7 +44,7 @@ struct FuzzProgress {
 
     func accept() { add(1, at: 8) }
 
-    /// Codes beyond the 64th are not told apart.
+    /// Codes beyond the 64th are counted together.
     func refuse(_ code: String) {
         let name = Array(code.utf8.prefix(Self.nameLength - 1))
         for index in 0..<Self.codes {
@@ -62,7 +62,7 @@ struct FuzzProgress {
         memory.storeBytes(of: memory.load(fromByteOffset: offset, as: UInt64.self) &+ count, toByteOffset: offset, as: UInt64.self)
     }
 
-    /// The parent's side.
+    /// Reads the file in the parent.
     static func read(_ path: String) throws -> Tally {
         let data = [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))
         guard data.count == length else { throw POSIXError(.EIO) }

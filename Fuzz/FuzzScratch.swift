@@ -2,7 +2,7 @@
 
 import Foundation
 
-/// The folder that one parser's inputs, indexes and counters lie in.
+/// The folder of one parser's inputs, indexes and counters.
 struct FuzzScratch: Sendable {
     let path: String
 
@@ -13,7 +13,7 @@ struct FuzzScratch: Sendable {
 
     func file(_ name: String) -> String { "\(path)/\(name)" }
 
-    /// Writes a file and gives its path.
+    /// Writes a file and returns its path.
     func write(_ bytes: [UInt8], to name: String) throws -> String {
         try Data(bytes).write(to: URL(fileURLWithPath: file(name)))
         return file(name)
@@ -25,13 +25,13 @@ struct FuzzScratch: Sendable {
         try? FileManager.default.removeItem(atPath: file(name))
     }
 
-    /// Keeps seeds for the workers, which all must start from the same: some hold times, or inodes.
+    /// Stores the seeds for the workers, which must all have the same: some contain times or inodes.
     func keep(seeds: [[UInt8]]) throws {
         let folder = try folder("seeds")
         for (index, seed) in seeds.enumerated() { _ = try folder.write(seed, to: "\(index)") }
     }
 
-    /// The seeds that ``keep(seeds:)`` kept.
+    /// The seeds that ``keep(seeds:)`` stored.
     func keptSeeds() throws -> [[UInt8]] {
         let folder = file("seeds")
         return try FileManager.default.contentsOfDirectory(atPath: folder).compactMap(Int.init).sorted().map {
@@ -39,7 +39,7 @@ struct FuzzScratch: Sendable {
         }
     }
 
-    /// The best place for many small files: memory, where it is to be had.
+    /// The best place for many small files: a file system in memory, if there is one.
     static func fresh() -> String {
         let memory = "/dev/shm"
         let parent = FileManager.default.isWritableFile(atPath: memory) ? memory : FileManager.default.temporaryDirectory.path

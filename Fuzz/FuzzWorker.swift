@@ -4,7 +4,7 @@ import ArgumentParser
 import BenchSupport
 import Foundation
 
-/// The process that reads the inputs, so that a crash ends nothing but it. `fuzz` starts it; by hand it reads one saved
+/// The process that parses the inputs, so that a crash ends nothing else. `fuzz` starts it; by hand, it parses one saved
 /// input again.
 struct FuzzWorker: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -25,9 +25,9 @@ struct FuzzWorker: ParsableCommand {
     @Option(help: "Reads this file alone, without limits, and says what came of it.")
     var replay: String?
 
-    /// In bytes: more than any honest input needs; what asks for more is a mistake in the reader.
-    private static let mostMemory: UInt64 = 4 << 30
-    private static let mostFile: UInt64 = 1 << 30
+    /// In bytes: more than any input should need. A parser that allocates more has a bug.
+    private static let maxMemoryBytes: UInt64 = 4 << 30
+    private static let maxFileBytes: UInt64 = 1 << 30
 
     func run() throws {
         let parser = try FuzzParsers.named(parser)
@@ -42,10 +42,10 @@ struct FuzzWorker: ParsableCommand {
             }
             return
         }
-        Self.limit(__rlimit_resource_t(RLIMIT_AS.rawValue), Self.mostMemory)
-        Self.limit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), Self.mostFile)
+        Self.limit(__rlimit_resource_t(RLIMIT_AS.rawValue), Self.maxMemoryBytes)
+        Self.limit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), Self.maxFileBytes)
         Self.limit(__rlimit_resource_t(RLIMIT_CORE.rawValue), 0)
-        // A file that would grow too large is then an error of the write.
+        // Writing too large a file is then an error.
         signal(SIGXFSZ, SIG_IGN)
         let inputs = FuzzInputs(parser: parser, seeds: try folder.keptSeeds(), seed: seed)
         let progress = try FuzzProgress(mapping: folder.file("progress"))

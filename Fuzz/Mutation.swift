@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BenchSupport
+import TestSupport
 
-/// Changes an input in the ways that find most mistakes of readers: single bits, lengths and bounds at the edges of
-/// their types, cuts, repetitions, and parts of other inputs (as AFL's "havoc" stage does; lcamtuf, "American Fuzzy
+/// Mutates an input in the ways that find most bugs of parsers: single bits, lengths and bounds at the limits of their
+/// types, truncations, repetitions, and parts of other inputs (like the "havoc" stage of AFL; lcamtuf, "American Fuzzy
 /// Lop", technical details).
 struct Mutation {
     /// In bytes: an input never grows beyond this, or twice its seed.
-    private static let mostBytes = 1 << 17
-    /// Values at which lengths, offsets and counts go wrong.
+    private static let maxBytes = 1 << 17
+    /// Values at which lengths, offsets and counts often fail.
     private static let interesting: [UInt64] = [
         0, 1, 2, 3, 4, 7, 8, 15, 16, 31, 32, 63, 64, 100, 127, 128, 255, 256, 511, 512, 1000, 1024, 4095, 4096, 8191, 8192,
         32767, 32768, 65535, 65536, 0x7fff_ffff, 0x8000_0000, 0xffff_fffe, 0xffff_ffff, 0x1_0000_0000,
@@ -18,20 +19,20 @@ struct Mutation {
     let dictionary: [[UInt8]]
     let hotPlaces: (@Sendable ([UInt8]) -> [Range<Int>])?
 
-    /// Changes the input one to sixteen times, seldom often: most readers refuse what was changed in many places.
-    func apply(to input: inout [UInt8], others: [[UInt8]], random: inout SeededRandom) {
-        let most = max(Self.mostBytes, 2 * input.count)
+    /// Mutates the input one to sixteen times, seldom often: most parsers reject inputs with many changes.
+    func apply(to input: inout [UInt8], others: [[UInt8]], random: inout SeededGenerator) {
+        let limit = max(Self.maxBytes, 2 * input.count)
         var hot = (hotPlaces?(input) ?? []).filter { !$0.isEmpty }
         let doublings = min(Int.random(in: 0...4, using: &random), Int.random(in: 0...4, using: &random))
         for _ in 0..<(1 << doublings) {
             let length = input.count
             step(&input, others, hot, &random)
-            if input.count > most { input.removeLast(input.count - most) }
+            if input.count > limit { input.removeLast(input.count - limit) }
             if input.count != length, hotPlaces != nil { hot = (hotPlaces?(input) ?? []).filter { !$0.isEmpty } }
         }
     }
 
-    private func step(_ input: inout [UInt8], _ others: [[UInt8]], _ hot: [Range<Int>], _ random: inout SeededRandom) {
+    private func step(_ input: inout [UInt8], _ others: [[UInt8]], _ hot: [Range<Int>], _ random: inout SeededGenerator) {
         let offset = Self.place(in: input, hot, &random)
         guard offset < input.count else {
             input += random.bytes(1...64)
@@ -63,8 +64,8 @@ struct Mutation {
         }
     }
 
-    /// A part of another input, or all that follows in it.
-    private func splice(_ input: inout [UInt8], _ others: [[UInt8]], at offset: Int, _ random: inout SeededRandom) {
+    /// A part of another input, or the rest of it.
+    private func splice(_ input: inout [UInt8], _ others: [[UInt8]], at offset: Int, _ random: inout SeededGenerator) {
         guard let other = others.randomElement(using: &random), !other.isEmpty else { return }
         let start = Int.random(in: 0..<other.count, using: &random)
         if Bool.random(using: &random) {
@@ -74,21 +75,21 @@ struct Mutation {
         }
     }
 
-    private static func place(in input: [UInt8], _ hot: [Range<Int>], _ random: inout SeededRandom) -> Int {
+    private static func place(in input: [UInt8], _ hot: [Range<Int>], _ random: inout SeededGenerator) -> Int {
         guard let part = hot.randomElement(using: &random), Int.random(in: 0..<10, using: &random) > 0 else {
             return Int.random(in: 0...input.count, using: &random)
         }
         return min(Int.random(in: part, using: &random), input.count)
     }
 
-    /// Mostly a few bytes from the offset on, at times many; never beyond the end.
-    private static func block(at offset: Int, in input: [UInt8], _ random: inout SeededRandom) -> Range<Int> {
-        let most = 1 << Int.random(in: 0...12, using: &random)
-        return offset..<min(input.count, offset + Int.random(in: 1...most, using: &random))
+    /// Mostly a few bytes from the offset on, sometimes many, never beyond the end.
+    private static func block(at offset: Int, in input: [UInt8], _ random: inout SeededGenerator) -> Range<Int> {
+        let limit = 1 << Int.random(in: 0...12, using: &random)
+        return offset..<min(input.count, offset + Int.random(in: 1...limit, using: &random))
     }
 
-    /// A number over 1, 2, 4 or 8 bytes, lowest or highest first.
-    private static func put(_ value: UInt64, at offset: Int, in input: inout [UInt8], _ random: inout SeededRandom) {
+    /// A number of 1, 2, 4 or 8 bytes, in either byte order.
+    private static func put(_ value: UInt64, at offset: Int, in input: inout [UInt8], _ random: inout SeededGenerator) {
         let size = 1 << Int.random(in: 0...3, using: &random)
         var bytes = (0..<size).map { UInt8(truncatingIfNeeded: value >> (8 * UInt64($0))) }
         if Bool.random(using: &random) { bytes.reverse() }

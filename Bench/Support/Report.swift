@@ -2,19 +2,19 @@
 
 import Foundation
 
-/// What the experiments print: tables, remarks, and the line for scripts. Written at once, so that what runs for long
-/// shows how far it is even through a pipe.
+/// Prints the results of experiments: tables, remarks, and the line for scripts. Not buffered, so that the progress of long
+/// experiments is visible through a pipe.
 package enum Report {
     package static func line(_ text: String) {
         FileHandle.standardOutput.write(Data((text + "\n").utf8))
     }
 
-    /// What is being done now, for a person who waits.
+    /// Prints a progress message.
     package static func progress(_ text: String) {
         FileHandle.standardError.write(Data("  ... \(text)\n".utf8))
     }
 
-    /// A table under its title; the columns are as wide as their widest cell, numbers to the right.
+    /// Prints a table under its title, with numbers aligned to the right.
     package static func table(_ title: String, _ header: [String], _ rows: [[String]]) {
         let all = [header] + rows
         let widths = header.indices.map { column in all.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
@@ -35,12 +35,12 @@ package enum Report {
         line("\n  \(text)")
     }
 
-    /// The line that `Bench/Signatures/bench-signatures` collects.
+    /// Prints the line that `Bench/Signatures/bench-signatures` collects.
     package static func keys(_ keys: [(name: String, value: String)]) {
         line("\nKEY " + keys.map { "\($0.name)=\($0.value)" }.joined(separator: " "))
     }
 
-    /// A share in percent, with digits enough to tell one stream of many thousands from none.
+    /// A share in percent, with enough digits to distinguish one stream of many thousands from none.
     package static func percent(_ part: Int, of whole: Int) -> String {
         whole == 0 ? "-" : decimal(100 * Double(part) / Double(whole), digits: part == 0 || part == whole ? 0 : 3)
     }

@@ -4,7 +4,7 @@ import Captures
 import StreamReassembly
 
 extension FuzzParser {
-    /// Capture files, as a center or a person names them.
+    /// Capture files.
     static let captures = FuzzParser(
         name: "captures", what: "pcap and pcapng files to streams",
         dictionary: dictionary + [
@@ -13,7 +13,7 @@ extension FuzzParser {
         seeds: { _ in CaptureSeeds.all },
         run: { input, scratch in
             let path = try scratch.write(input, to: "capture")
-            // With narrow bounds what they cut off is reached too.
+            // Narrow bounds also exercise the code that enforces them.
             let bounds = input.count % 2 == 0 ? ReassemblyBounds() : ReassemblyBounds(stream: 64, flows: 2)
             try CaptureReader.streams(in: path, bounds: bounds) { stream in
                 if stream.bytes.count > max(bounds.stream, 65535) { broken("a stream is longer than its bound") }
@@ -21,8 +21,7 @@ extension FuzzParser {
             }
         })
 
-    /// Frames without a file around them: of several frames, each has two bytes of its length before it, the first byte
-    /// of all is the link type.
+    /// Frames without a file: the first byte is the link type, then each frame follows two bytes of its length.
     static let frames = FuzzParser(
         name: "frames", what: "frames of every link type to streams", dictionary: dictionary,
         seeds: { _ in
@@ -43,7 +42,7 @@ extension FuzzParser {
             var number: Int64 = 0
             while place + 2 <= input.count {
                 let length = min(Int(input[place]) | Int(input[place + 1]) << 8, input.count - place - 2)
-                // Times may run backwards, and be of any size.
+                // Times may decrease, and have any value.
                 let time = number % 5 == 4 ? Int64.max - number : number
                 _ = reassembly.add(Array(input[place + 2..<place + 2 + length]), link: link, milliseconds: time)
                 place += 2 + length
@@ -53,7 +52,7 @@ extension FuzzParser {
             if reassembly.skippedFrames == number { throw Refusal("nothing-put-together") }
         })
 
-    /// EtherTypes, first bytes of headers, numbers of extension headers.
+    /// EtherTypes, first bytes of headers, and numbers of extension headers.
     private static let dictionary: [[UInt8]] = [
         [0x81, 0], [0x88, 0xa8], [8, 0], [0x86, 0xdd], [0x45, 0], [0x4f, 0], [0x60, 0, 0, 0], [44, 0], [51, 0], [0, 0xff], [60, 0],
         [0x20, 0], [0x3f, 0xff], [0x1f, 0xff],

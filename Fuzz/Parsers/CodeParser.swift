@@ -9,8 +9,8 @@ import TestSupport
 import TokenSequences
 
 extension FuzzParser {
-    /// Code of unknown origin. An input: a byte for the architecture, one for how the addresses are meant, the base and
-    /// the caller's address in eight bytes each, then the code.
+    /// Code of unknown origin. An input has a byte for the architecture, one for the meaning of the addresses, the base and the
+    /// caller's address in eight bytes each, then the code.
     static let machineCode = FuzzParser(
         name: "code", what: "machine code: disassembled, made to signatures",
         dictionary: [
@@ -23,9 +23,9 @@ extension FuzzParser {
             guard input.count > 18 else { throw Refusal("too-short") }
             let architecture: Architecture = [.x86_32, .x86_64, .arm64][Int(input[0]) % 3]
             func number(at place: Int) -> UInt64 { input[place..<place + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) } }
-            let bytes = Array(input[18...].prefix(ExtractedPacket.largestCode))
+            let bytes = Array(input[18...].prefix(ExtractedPacket.maxCodeBytes))
             let base = number(at: 2)
-            // Else the address is hardly ever in the code.
+            // Otherwise the address would hardly ever be in the code.
             let caller = input[1] & 1 == 1 ? base &+ number(at: 10) % UInt64(bytes.count + 2) : number(at: 10)
             let code = ExtractedCode(base: base, bytes: bytes, isWholeRegion: input[1] & 2 == 2)
             let instructions = Disassembly.instructions(of: code, callersAddress: caller, architecture: architecture)
@@ -38,7 +38,7 @@ extension FuzzParser {
                 samples.append(Sample(code: moved, callersAddress: caller &+ 4096, architecture: architecture, context: .any))
             }
             let benign = BenignPool(streams: [[UInt8](0...255)])
-            let made = SignatureMaking.candidates(for: samples, goodware: goodware, benign: benign, most: 4)
+            let made = SignatureCandidates.signatures(for: samples, goodware: goodware, benign: benign, limit: 4)
             if made.isEmpty { throw Refusal("no-candidate") }
             for signature in made where signature.tokens.isEmpty || signature.tokens.contains(where: { $0.bytes.isEmpty }) {
                 broken("a candidate has no bytes")

@@ -7,7 +7,7 @@ import GoodwareIndex
 import Signatures
 
 extension FuzzParser {
-    /// Program files, compressed files and archives, as goodware is read.
+    /// Program files, compressed files and archives of goodware.
     static let programs = FuzzParser(
         name: "programs", what: "ELF files and archives, unpacked and scanned",
         dictionary: [
@@ -19,22 +19,22 @@ extension FuzzParser {
         run: { input, scratch in
             let corpus = try scratch.folder("corpus")
             _ = try corpus.write(input, to: "file")
-            // Building an index reads files in the same way, and takes a hundred times as long.
+            // Building an index reads files in the same way, but takes a hundred times as long.
             let index = scratch.file("made.goodware")
             if !FileManager.default.fileExists(atPath: index) { _ = try GoodwareBuilder.build(sources: [corpus.path], output: index) }
-            let summary = try CorpusScan.run([sought], corpus: try GoodwareFile(path: index))
+            let summary = try CorpusSearch.run([sought], corpus: try GoodwareFile(path: index))
             if !summary.skipped.isEmpty { throw Refusal("file-skipped") }
         })
 
     private static let sought = Signature(tokens: [.init(bytes: Array("nowhere to be found".utf8))], context: .any)
 
-    /// Index files as they lie on a disk that may have damaged them.
+    /// Index files that were damaged on disk.
     static let goodwareIndex = FuzzParser(
         name: "goodware-index", what: "index files: open, check, ask", dictionary: [Array("EPITGOOD".utf8)],
         hotPlaces: { [0..<min(64, $0.count), 0..<$0.count] },
         seeds: GoodwareSeeds.make, run: use)
 
-    /// The same with the checksum made right after the mutation, as one who forges an index would.
+    /// Index files with a repaired checksum, like those of a forger.
     static let goodwareDescription = FuzzParser(
         name: "goodware-description", what: "index files with a right checksum: open, check, ask",
         hotPlaces: GoodwareSeeds.describedPlaces, seal: GoodwareSeeds.seal, seeds: GoodwareSeeds.make, run: use)
@@ -50,7 +50,7 @@ extension FuzzParser {
     }
 }
 
-/// Goodware indexes to begin with.
+/// Valid goodware indexes.
 enum GoodwareSeeds {
     static let make: @Sendable (FuzzScratch) throws -> [[UInt8]] = { scratch in
         let corpus = try scratch.folder("seed-corpus")
@@ -66,14 +66,14 @@ enum GoodwareSeeds {
         return [one, [UInt8](try Data(contentsOf: URL(fileURLWithPath: path)))]
     }
 
-    /// Where the description begins, as the header says it.
+    /// The offset of the description, from the header.
     private static func start(_ bytes: [UInt8]) -> Int? {
         guard bytes.count >= 64 else { return nil }
         let start = bytes.withUnsafeBytes { UInt64(littleEndian: $0.loadUnaligned(fromByteOffset: 16, as: UInt64.self)) }
         return start <= UInt64(bytes.count) ? Int(start) : nil
     }
 
-    /// The segments, some counts of pairs, and the names behind them: the counts themselves take half a megabyte.
+    /// The segments, some counts of pairs, and the names after them. All counts would be half a megabyte.
     static let describedPlaces: @Sendable ([UInt8]) -> [Range<Int>] = { bytes in
         guard let start = start(bytes) else { return [0..<min(bytes.count, 64)] }
         let segments = start..<min(start + 220, bytes.count)
@@ -81,7 +81,7 @@ enum GoodwareSeeds {
         return [segments, segments, names, segments.upperBound..<min(segments.upperBound + 64, bytes.count)]
     }
 
-    /// Puts the length and the SHA-256 of the header's first 32 bytes and the description where the header has them.
+    /// Updates the length and the SHA-256 in the header.
     static let seal: @Sendable (inout [UInt8]) -> Void = { bytes in
         guard let start = start(bytes) else { return }
         bytes.replaceSubrange(24..<32, with: ByteWriting.little(UInt64(bytes.count - start), 8))

@@ -7,14 +7,14 @@ import Signatures
 import TestSupport
 
 extension FuzzParser {
-    /// Packets as hosts send them.
+    /// Packets in their wire format.
     static let packet = FuzzParser(
         name: "packet", what: "extracted packets on the wire, written again",
         dictionary: [[0x0a], [0x12], [0xff, 0xff, 0xff, 0xff, 0x0f], [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]],
         seeds: { _ in packets.map { $0.encoded() } },
         run: { input, _ in try use(try ExtractedPacket(encoded: input)) })
 
-    /// Packets as people write them.
+    /// Packets as JSON.
     static let packetJSON = FuzzParser(
         name: "packet-json", what: "extracted packets as JSON, written again", dictionary: JSONWords.all,
         seeds: { _ in packets.flatMap { [Array($0.json().utf8), Array($0.json(pretty: false).utf8)] } },
@@ -33,7 +33,7 @@ extension FuzzParser {
         return [Samples.packet(), windowOnly, connected]
     }
 
-    /// What is accepted must come back the same, from both forms, and have its caller window.
+    /// An accepted packet must be equal after encoding and decoding in both formats, and have a caller window.
     private static func use(_ packet: ExtractedPacket) throws {
         guard try ExtractedPacket(encoded: packet.encoded()) == packet else { broken("a packet is another after the wire") }
         guard try ExtractedPacket(json: packet.json()) == packet else { broken("a packet is another after JSON") }
@@ -42,7 +42,7 @@ extension FuzzParser {
     }
 }
 
-/// What JSON readers stumble over.
+/// Typical problems of JSON parsers.
 enum JSONWords {
     static let all: [[UInt8]] = [
         "-1", "0", "9223372036854775807", "-9223372036854775808", "18446744073709551615", "1e309", "1e-400", "0.5", "null", "true",

@@ -4,7 +4,7 @@ import EpitopeModel
 import Rendering
 
 extension FuzzParser {
-    /// Lines of the rules file, which others may have written to.
+    /// Lines of the rules file, which other programs may have changed.
     static let rules = FuzzParser(
         name: "rules", what: "Suricata rules: the strict check",
         dictionary: [
@@ -14,7 +14,7 @@ extension FuzzParser {
         ].map { Array($0.utf8) },
         seeds: { _ in
             let rules = try SignatureSeeds.updates.map { update in
-                try SuricataRule(RuleAssignment(sid: SIDRange.all.lowerBound, update: update), action: .drop).text
+                try SuricataRule(RuleInput(RuleAssignment(sid: SIDRange.all.lowerBound, update: update)), action: .drop).text
             }
             return rules.map { Array($0.utf8) }
         },

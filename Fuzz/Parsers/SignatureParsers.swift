@@ -5,7 +5,7 @@ import PacketCoding
 import Signatures
 
 extension FuzzParser {
-    /// Signatures on the wire, and all that is done with one.
+    /// Signatures in their wire format, and all operations on them.
     static let signature = FuzzParser(
         name: "signature", what: "signatures on the wire: matched, merged, rendered, sought",
         seeds: { _ in SignatureSeeds.signatures.map { $0.encoded() } },
@@ -15,7 +15,7 @@ extension FuzzParser {
             try SignatureUse.exercise(signature)
         })
 
-    /// Signatures as JSON, as people and the store write them.
+    /// Signatures as JSON.
     static let signatureJSON = FuzzParser(
         name: "signature-json", what: "signatures as JSON: matched, merged, rendered, sought", dictionary: JSONWords.all,
         seeds: { _ in try SignatureSeeds.signatures.map { try SignatureSeeds.json($0) } },

@@ -6,12 +6,12 @@ import Rendering
 import Signatures
 import TestSupport
 
-/// All that is done with a signature that was accepted.
+/// All operations on a signature that was accepted.
 enum SignatureUse {
     /// A stream that the seeds' signatures match, and bytes around it.
     private static let stream = [UInt8](repeating: 0x90, count: 40) + Samples.code.bytes + [0xcd, 0x80] + [UInt8](0...255)
 
-    /// - Throws: what rendering and scanning refuse by their own codes; the rest must not refuse.
+    /// - Throws: the errors of rendering and scanning. The other operations must not fail.
     static func exercise(_ signature: Signature) throws {
         _ = (signature.description, signature.fixedBytes)
         let canonical = signature.canonical
@@ -24,7 +24,7 @@ enum SignatureUse {
                 broken("what two signatures merge to misses what one of them matches")
             }
         }
-        _ = Proof(of: signature, samples: [stream])
+        _ = (signature.isWellFormed, signature.isSubstantial)
         try seek(signature, isMatch: isMatch)
         try render(signature)
     }

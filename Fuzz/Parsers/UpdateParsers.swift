@@ -8,7 +8,7 @@ import Signatures
 import TestSupport
 
 extension FuzzParser {
-    /// What centers say to each other and to hosts: every reader gets every input.
+    /// The messages of centers. Every decoder parses every input.
     static let updates = FuzzParser(
         name: "updates", what: "updates, lists of them, forwards, receipts, error bodies on the wire",
         seeds: { _ in
@@ -49,7 +49,7 @@ extension FuzzParser {
             if !accepted, let refusal { throw refusal }
         })
 
-    /// Updates as JSON, as feeds and files hold them.
+    /// Updates as JSON, from feeds and files.
     static let updatesJSON = FuzzParser(
         name: "updates-json", what: "updates and numbered updates as JSON, rendered", dictionary: JSONWords.all,
         seeds: { _ in
@@ -70,10 +70,10 @@ extension FuzzParser {
         render(update)
     }
 
-    /// With the update's own revision, times and origin; a refusal by a code is as good as a rule.
+    /// Renders with the update's revision, times and origin. A rejection is as good as a rule.
     private static func render(_ update: SignatureUpdate) {
         let numbered = RuleAssignment(sid: SIDRange.all.lowerBound, update: update)
-        _ = try? SuricataRule(numbered, action: .drop)
+        _ = try? SuricataRule(RuleInput(numbered), action: .drop)
         for language in RuleLanguage.allCases { _ = try? language.rendering.render(RuleInput(numbered)) }
     }
 }

@@ -3,9 +3,9 @@
 import BenchSupport
 import Foundation
 
-/// Compressed files and archives, made with the machine's own tools.
+/// Compressed files and archives, made with the tools of the machine.
 enum ArchiveSeeds {
-    /// A tool that is missing leaves its seeds out, with a line on the screen.
+    /// The seeds of a missing tool are left out, with a message.
     static func make(in scratch: FuzzScratch) throws -> [[UInt8]] {
         let folder = try scratch.folder("archives")
         defer { scratch.remove("archives") }

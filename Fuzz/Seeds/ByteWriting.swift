@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Bytes of numbers, as formats write them.
+/// The bytes of numbers in both byte orders.
 enum ByteWriting {
     /// The lowest byte first.
     static func little(_ value: UInt64, _ count: Int) -> [UInt8] {

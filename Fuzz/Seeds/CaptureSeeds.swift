@@ -3,7 +3,7 @@
 import StreamReassembly
 import TestSupport
 
-/// Captures in every form that libpcap reads and every link type that is put together.
+/// Captures in every format that libpcap reads, and of every supported link type.
 enum CaptureSeeds {
     static var all: [[UInt8]] {
         let packets = FrameSeeds.packets
@@ -20,7 +20,7 @@ enum CaptureSeeds {
         return seeds
     }
 
-    /// pcap of nanoseconds, as a machine writes it that puts the highest byte first.
+    /// pcap with nanoseconds, in big endian.
     private static func highestFirst(_ frames: [[UInt8]]) -> [UInt8] {
         var file = ByteWriting.big(0xa1b2_3c4d, 4) + ByteWriting.big(2, 2) + ByteWriting.big(4, 2)
         file += ByteWriting.big(0, 8) + ByteWriting.big(65535, 4) + ByteWriting.big(1, 4)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Program files made in code: 32 and 64 bits, both byte orders, with compressed sections.
+/// Generated ELF files: 32 and 64 bits, both byte orders, with compressed sections.
 enum ElfSeeds {
     static var all: [[UInt8]] {
         [file(is64: true, isBig: false), file(is64: false, isBig: false), file(is64: true, isBig: true)]

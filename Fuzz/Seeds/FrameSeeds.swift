@@ -3,7 +3,7 @@
 import StreamReassembly
 import TestSupport
 
-/// Network packets of every kind that reassembly knows, for captures and for frames alone.
+/// Network packets of every kind that reassembly supports, for captures and for frames.
 enum FrameSeeds {
     /// IP packets: datagrams, fragments of both versions, extension headers, a connection whose segments come out of
     /// order, twice, and around the end of the sequence numbers.
@@ -35,10 +35,10 @@ enum FrameSeeds {
         ]
     }
 
-    /// All that captures may begin a frame with.
+    /// All link-layer headers.
     static let links: [LinkType] = [.null, .ethernet, .raw, .rawBSD, .loop, .linuxCooked, .linuxCooked2]
 
-    /// A packet in a frame of a link type, behind VLAN tags where the type has them.
+    /// A packet in a frame of a link type, with VLAN tags if the type has them.
     static func frame(_ packet: [UInt8], link: LinkType, tags: Int = 0) -> [UInt8] {
         let type: [UInt8] = packet.first.map { $0 >> 4 == 6 } ?? false ? [0x86, 0xdd] : [8, 0]
         let addresses: [UInt8] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1]

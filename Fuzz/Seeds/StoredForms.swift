@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Compressed forms that hold their bytes as they are: valid, and made without a library.
+/// Compressed formats with stored bytes: valid, and made without a library.
 enum StoredForms {
     /// zlib (RFC 1950) around one stored block of deflate (RFC 1951); at most 65,535 bytes.
     static func zlib(_ bytes: [UInt8]) -> [UInt8] {

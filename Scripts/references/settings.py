@@ -81,7 +81,8 @@ class Sources:
             return None
         for _, text in self.files:
             found = re.search(rf"static let {name}(?:: \w+)? = ([^\n]+)", text)
-            if found:
+            # One that only repeats another type's constant of the same name doesn't have the value.
+            if found and found[1].split(".")[-1] != name:
                 return self.constant(found[1])
         return None
 

@@ -10,6 +10,7 @@ import PatternScan
 import SignatureMaking
 import SignatureProving
 import Signatures
+import TestSupport
 
 /// Whether signatures hit what is on the machine, and whether goodware can be made into a rule.
 struct GoodwareExperiment: AsyncParsableCommand {
@@ -31,7 +32,7 @@ struct GoodwareExperiment: AsyncParsableCommand {
         if quick, option.tree == "/usr" { option.tree = "/usr/bin" }
         let count = quick ? min(count, 100) : count
         let (file, built) = try option.open()
-        let prover = SignatureProver(ProvingMaterial(goodware: file))
+        let prover = SignatureProver(ProverMaterial(goodware: file))
         Report.table(
             "The index of \(option.tree)", ["files", "MB", "distinct MB", "index MB", "bytes per 32", "MB/s"],
             [
@@ -59,7 +60,7 @@ struct GoodwareExperiment: AsyncParsableCommand {
 
     /// Regions of goodware, sent in as if a call had come from them.
     private func allergy(_ count: Int, _ prover: SignatureProver, tree: String) throws -> Int {
-        var random = SeededRandom(seed: seed, "allergy")
+        var random = SeededGenerator(seed: seed, "allergy")
         let files = try GoodwareRegions(below: [tree])
         var delivered = 0
         var byKind: [String: (attempts: Int, delivered: Int)] = [:]

@@ -2,6 +2,7 @@
 
 import BenchSupport
 import Foundation
+import TestSupport
 
 /// Regions cut at random from the machine's own files: as often from the C library, interpreters, web pages and other
 /// programs as from all the rest together.
@@ -25,7 +26,7 @@ struct GoodwareRegions {
     }
 
     /// Up to 8 KiB of one file.
-    func region(_ random: inout SeededRandom) throws -> (bytes: [UInt8], kind: String) {
+    func region(_ random: inout SeededGenerator) throws -> (bytes: [UInt8], kind: String) {
         while true {
             guard let (kind, paths) = files.randomElement(using: &random) else { throw CocoaError(.fileReadNoSuchFile) }
             let path = paths[Int.random(in: paths.indices, using: &random)]

@@ -5,6 +5,7 @@ import EpitopeModel
 import SignatureMaking
 import SignatureProving
 import Signatures
+import TestSupport
 
 /// Packets whose code is random bytes: nothing that could run, and nothing that any file holds.
 enum InertPackets {
@@ -17,7 +18,7 @@ enum InertPackets {
 
     /// Proven signatures, each of one packet, and the code of the first ten.
     static func signatures(_ count: Int, _ prover: SignatureProver, seed: UInt64) throws -> ([Signature], planted: [[UInt8]]) {
-        var random = SeededRandom(seed: seed, "goodware")
+        var random = SeededGenerator(seed: seed, "goodware")
         var signatures: [Signature] = []
         var planted: [[UInt8]] = []
         for number in 0..<count {
@@ -30,7 +31,7 @@ enum InertPackets {
         return (signatures, planted)
     }
 
-    static func random(_ length: Int, _ random: inout SeededRandom) -> Sample {
+    static func random(_ length: Int, _ random: inout SeededGenerator) -> Sample {
         sample(of: random.bytes(length), caller: Int.random(in: 64...length - 64, using: &random))
     }
 }

@@ -73,7 +73,7 @@ struct Witnesses {
     }
 
     private func engine(_ name: String, _ words: [String], _ tree: String, isHit: (Substring) -> Bool) throws -> Finding {
-        Report.progress("\(name) over \(tree), at most \(EngineRun.longest) s")
+        Report.progress("\(name) over \(tree), at most \(EngineRun.maxSeconds) s")
         let planted = try FileManager.default.contentsOfDirectory(atPath: planting.path).count
         let run = try EngineRun(words + [tree])
         let control = try EngineRun(words + [planting.path])

@@ -3,6 +3,7 @@
 import BenchSupport
 import EpitopeModel
 import Signatures
+import TestSupport
 import TokenSequences
 
 /// Allergy attacks (Chung and Mok 2006): an attacker hands in samples that hold bytes of benign traffic, so that the
@@ -69,7 +70,7 @@ enum AllergyExperiment {
     }
 
     /// A run that between one and twenty in a hundred of the requests hold, the more the better for the attacker.
-    private static func run(in streams: [BenignStream], _ random: inout SeededRandom) -> (run: [UInt8], signature: Signature)? {
+    private static func run(in streams: [BenignStream], _ random: inout SeededGenerator) -> (run: [UInt8], signature: Signature)? {
         let requests = streams.filter { $0.kind == .http && $0.isToServer && $0.bytes.count >= 80 }
         let sample = Array(requests.prefix(400))
         var best: (run: [UInt8], signature: Signature, count: Int)?

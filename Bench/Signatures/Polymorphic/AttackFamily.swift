@@ -3,6 +3,7 @@
 import BenchSupport
 import EpitopeModel
 import Signatures
+import TestSupport
 
 /// A polymorphic attack as the papers model it: a few invariant tokens in an order, everything between them random.
 ///
@@ -45,21 +46,21 @@ struct AttackFamily: Sendable {
     /// A variant.
     ///
     /// - Parameter planted: runs that the attacker puts into the fill without need, in this order.
-    func variant(_ random: inout SeededRandom, planting planted: [[UInt8]] = []) -> [UInt8] {
+    func variant(_ random: inout SeededGenerator, planting planted: [[UInt8]] = []) -> [UInt8] {
         var fills = parts.map { part -> [UInt8] in
             switch part {
             case .token(let bytes), .word(let bytes): bytes
             case .fill(let count, let values): random.bytes(count, of: values)
             }
         }
-        if !planted.isEmpty, let widest = parts.indices.max(by: { parts[$0].mostFill < parts[$1].mostFill }) {
+        if !planted.isEmpty, let widest = parts.indices.max(by: { parts[$0].maxFill < parts[$1].maxFill }) {
             fills[widest] = Self.scatter(planted, over: fills[widest], &random)
         }
         return fills.flatMap { $0 }
     }
 
     /// The words of the protocol without what only the attack has: what crafted noise shares with the attack.
-    func decoy(_ random: inout SeededRandom, planting planted: [[UInt8]]) -> [UInt8] {
+    func decoy(_ random: inout SeededGenerator, planting planted: [[UInt8]]) -> [UInt8] {
         var copy = self
         copy.parts = parts.map { part in
             guard case .token(let bytes) = part else { return part }
@@ -69,7 +70,7 @@ struct AttackFamily: Sendable {
     }
 
     /// Puts runs into fill at random places, in their order.
-    static func scatter(_ runs: [[UInt8]], over fill: [UInt8], _ random: inout SeededRandom) -> [UInt8] {
+    static func scatter(_ runs: [[UInt8]], over fill: [UInt8], _ random: inout SeededGenerator) -> [UInt8] {
         let places = runs.map { _ in Int.random(in: 0...fill.count, using: &random) }.sorted()
         var result: [UInt8] = []
         var start = 0
@@ -90,7 +91,7 @@ struct AttackFamily: Sendable {
 }
 
 extension AttackFamily.Part {
-    fileprivate var mostFill: Int {
+    fileprivate var maxFill: Int {
         if case .fill(let count, _) = self { count.upperBound } else { 0 }
     }
 }

@@ -4,6 +4,7 @@ import BenchSupport
 import Captures
 import EpitopeModel
 import StreamReassembly
+import TestSupport
 
 /// A stream that is held benign.
 struct BenignStream: Sendable {
@@ -30,7 +31,7 @@ struct BenignTraffic: Sendable {
     var origin: String
 
     init(_ streams: [BenignStream], origin: String, seed: UInt64) {
-        var random = SeededRandom(seed: seed, "split")
+        var random = SeededGenerator(seed: seed, "split")
         let shuffled = streams.shuffled(using: &random)
         let (first, second) = (shuffled.count * 9 / 20, shuffled.count * 18 / 20)
         training = Array(shuffled[..<first])

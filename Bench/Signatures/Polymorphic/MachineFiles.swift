@@ -5,6 +5,7 @@ import EpitopeModel
 import Foundation
 import PatternScan
 import Signatures
+import TestSupport
 
 /// A sample of the machine's own programs and libraries: goodware that no signature should be found in.
 struct MachineFiles {
@@ -32,7 +33,7 @@ struct MachineFiles {
                 paths.append("\(folder)/\(name)")
             }
         }
-        var random = SeededRandom(seed: seed, "machine files")
+        var random = SeededGenerator(seed: seed, "machine files")
         return paths.sorted().shuffled(using: &random)
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BenchSupport
+import TestSupport
 import TokenSequences
 
 /// What attackers do to mislead the generator: planted runs that are dropped later, outliers, poisoned pools.
@@ -76,7 +77,7 @@ enum MisleadingExperiment {
         var random = laboratory.random("misleading \(family.name)")
         let herrings = (0..<4).map { _ in random.bytes(8...12, of: AttackFamily.target) }
         let spurious = (0..<8).map { _ in random.bytes(6...10, of: AttackFamily.target) }
-        func variants(_ number: Int, _ planted: (inout SeededRandom) -> [[UInt8]]) -> [[UInt8]] {
+        func variants(_ number: Int, _ planted: (inout SeededGenerator) -> [[UInt8]]) -> [[UInt8]] {
             (0..<number).map { _ in
                 let runs = planted(&random)
                 return family.variant(&random, planting: runs)

@@ -2,12 +2,13 @@
 
 import BenchSupport
 import EpitopeModel
+import TestSupport
 
 /// Generated streams in the shape of HTTP, DNS and binary traffic, for runs without captures. They vary less than real
 /// traffic does, so figures on them are marked.
 enum SyntheticTraffic {
     static func streams(_ count: Int, seed: UInt64) -> [BenignStream] {
-        var random = SeededRandom(seed: seed, "synthetic traffic")
+        var random = SeededGenerator(seed: seed, "synthetic traffic")
         return (0..<count).map { index in
             switch index % 4 {
             case 0: BenignStream(kind: .http, transport: .tcp, serverPort: 80, isToServer: true, bytes: request(&random))
@@ -23,12 +24,12 @@ enum SyntheticTraffic {
     ]
     private static let agents = ["curl/7.88.1", "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/128.0", "Wget/1.21.3"]
 
-    private static func path(_ random: inout SeededRandom) -> String {
+    private static func path(_ random: inout SeededGenerator) -> String {
         (0..<Int.random(in: 1...4, using: &random)).map { _ in "/" + (words.randomElement(using: &random) ?? "") }.joined()
             + [".html", ".png", ".css", "", "?id=\(Int.random(in: 1...9999, using: &random))"].randomElement(using: &random)!
     }
 
-    private static func request(_ random: inout SeededRandom) -> [UInt8] {
+    private static func request(_ random: inout SeededGenerator) -> [UInt8] {
         let method = ["GET", "GET", "GET", "POST"].randomElement(using: &random) ?? "GET"
         var text = "\(method) \(path(&random)) HTTP/1.1\r\nHost: \(words.randomElement(using: &random) ?? "").example\r\n"
         text += "User-Agent: \(agents.randomElement(using: &random) ?? "")\r\nAccept: */*\r\n"
@@ -36,7 +37,7 @@ enum SyntheticTraffic {
         return Array((text + "\r\n").utf8) + (method == "POST" ? random.bytes(20...400) : [])
     }
 
-    private static func response(_ random: inout SeededRandom) -> [UInt8] {
+    private static func response(_ random: inout SeededGenerator) -> [UInt8] {
         let body =
             Bool.random(using: &random)
             ? random.bytes(200...4000)
@@ -45,7 +46,7 @@ enum SyntheticTraffic {
         return Array(head.utf8) + body
     }
 
-    private static func query(_ random: inout SeededRandom) -> [UInt8] {
+    private static func query(_ random: inout SeededGenerator) -> [UInt8] {
         var bytes = random.bytes(2) + [1, 0x20, 0, 1, 0, 0, 0, 0, 0, 1]
         for _ in 0..<Int.random(in: 2...4, using: &random) {
             let word = words.randomElement(using: &random) ?? ""
@@ -54,7 +55,7 @@ enum SyntheticTraffic {
         return bytes + [0, 0, 1, 0, 1, 0, 0, 0x29, 0x04, 0xd0, 0, 0, 0, 0, 0, 0]
     }
 
-    private static func binary(_ random: inout SeededRandom) -> [UInt8] {
+    private static func binary(_ random: inout SeededGenerator) -> [UInt8] {
         let value = random.bytes(100...8000)
         return Array("*3\r\n$3\r\nSET\r\n$8\r\nkey:0001\r\n$\(value.count)\r\n".utf8) + value + [13, 10]
     }

@@ -3,6 +3,7 @@
 import BenchSupport
 import EpitopeModel
 import Signatures
+import TestSupport
 import TokenSequences
 
 /// One suspicious pool, the signatures made of it, and what they do on streams that they were not made of.
@@ -36,9 +37,10 @@ struct Trial {
                     reasons: sequence.reasons))
         }
         provable =
-            zip(signatures, made).filter { signature, sequence in
-                Proof(of: signature, samples: sequence.covered.filter(samples.indices.contains).map { samples[$0] }).passed
-            }.count
+            zip(signatures, made).count { signature, sequence in
+                let covered = sequence.covered.filter(samples.indices.contains)
+                return signature.isSubstantial && !covered.isEmpty && covered.allSatisfy { signature.matches(samples[$0]) }
+            }
     }
 
     func matches(_ bytes: [UInt8]) -> Bool {
@@ -76,8 +78,8 @@ struct Laboratory {
         heldOut = traffic.heldOut
     }
 
-    func random(_ purpose: String) -> SeededRandom {
-        SeededRandom(seed: seed, purpose)
+    func random(_ purpose: String) -> SeededGenerator {
+        SeededGenerator(seed: seed, purpose)
     }
 
     /// Variants that no trial has seen.

@@ -19,9 +19,7 @@ final class MadeSignatures {
     ///   ever delivered.
     func hits(below folder: String) throws -> (all: Int, provable: Int) {
         let sought = signatures.values.sorted { $0.id < $1.id }
-        let isProvable = sought.map { signature in
-            Proof.isSubstantial(signature.tokens.flatMap { token in token.fixedRuns.flatMap { token.bytes[$0] } })
-        }
+        let isProvable = sought.map(\.isSubstantial)
         let scanner = try SignatureScanner(sought)
         var hit = Set<Int>()
         var (files, bytes) = (0, 0)

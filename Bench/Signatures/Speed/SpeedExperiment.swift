@@ -9,6 +9,7 @@ import GoodwareIndex
 import SignatureMaking
 import SignatureProving
 import Signatures
+import TestSupport
 import TokenSequences
 
 /// How long signatures take to make and to prove.
@@ -43,7 +44,7 @@ struct SpeedExperiment: AsyncParsableCommand {
             ])
         let hundred = sequences()
         let (signatures, planted) = try InertPackets.signatures(
-            quick ? 100 : 1000, SignatureProver(ProvingMaterial(goodware: file)), seed: seed)
+            quick ? 100 : 1000, SignatureProver(ProverMaterial(goodware: file)), seed: seed)
         let throughput = try VerifyThroughput(signatures: signatures, planted: planted, size: (quick ? 100 : 1000) << 20)
             .run(files: MachineFiles.paths(seed: seed))
         Report.keys(
@@ -56,8 +57,8 @@ struct SpeedExperiment: AsyncParsableCommand {
 
     /// - Parameter isRanked: whether all candidates are made and ranked, as where the caller window fails.
     private func packetMicroseconds(_ file: GoodwareFile, isRanked: Bool) throws -> (median: Double, worst: Double) {
-        let prover = SignatureProver(ProvingMaterial(goodware: file))
-        var random = SeededRandom(seed: seed, "packets")
+        let prover = SignatureProver(ProverMaterial(goodware: file))
+        var random = SeededGenerator(seed: seed, "packets")
         var times: [Double] = []
         for _ in 0..<(quick ? 50 : 300) {
             let sample = InertPackets.random(8192, &random)
@@ -74,7 +75,7 @@ struct SpeedExperiment: AsyncParsableCommand {
     }
 
     private func queryNanoseconds(_ file: GoodwareFile) -> Double {
-        var random = SeededRandom(seed: seed, "queries")
+        var random = SeededGenerator(seed: seed, "queries")
         let windows = (0..<20_000).map { _ in random.bytes(32) }
         let started = clock.now
         var absent = 0
@@ -90,7 +91,7 @@ struct SpeedExperiment: AsyncParsableCommand {
         var hundred = Double.nan
         var smallest: Double?
         for count in [2, 5, 10, 20, 50, 100, 200, 500, 1000] where !quick || count <= 200 {
-            var random = SeededRandom(seed: seed, "sequences")
+            var random = SeededGenerator(seed: seed, "sequences")
             let tokens = [random.bytes(12), random.bytes(20), random.bytes(8), random.bytes(32)]
             let samples = (0..<count).map { _ in
                 tokens.reduce(random.bytes(1500)) { $0 + $1 + random.bytes(1655) }

@@ -6,7 +6,7 @@ import Foundation
 /// One run of a program.
 struct EngineRun {
     /// In seconds, for one run.
-    static let longest = 1800
+    static let maxSeconds = 1800
 
     /// What it wrote to standard output, line by line.
     var lines: [Substring]
@@ -16,7 +16,7 @@ struct EngineRun {
     init?(_ words: [String]) throws {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = ["timeout", "\(Self.longest)"] + words
+        process.arguments = ["timeout", "\(Self.maxSeconds)"] + words
         let pipe = Pipe()
         process.standardOutput = pipe
         process.standardError = FileHandle.nullDevice

@@ -4,6 +4,7 @@ import BenchSupport
 import EpitopeModel
 import SignatureMaking
 import Signatures
+import TestSupport
 
 /// Bytes in the shape of instructions, of which variants differ as recompiled or mutated code does. They are data: made
 /// up, put together from pieces, matched, and never run.
@@ -32,7 +33,7 @@ struct CodeTemplate: Sendable {
     var pieces: [Piece]
 
     /// A variant as a center would get it: the region whole, between random bytes.
-    func variant(_ random: inout SeededRandom) -> Sample {
+    func variant(_ random: inout SeededGenerator) -> Sample {
         var bytes = random.bytes(0...96)
         if architecture == .arm64 { bytes.removeLast(bytes.count % 4) }
         var caller = bytes.count
@@ -47,7 +48,7 @@ struct CodeTemplate: Sendable {
             architecture: architecture, context: SignatureContext(transport: .tcp, ports: [8080], direction: .toService))
     }
 
-    private func render(_ piece: Piece, _ random: inout SeededRandom) -> [UInt8] {
+    private func render(_ piece: Piece, _ random: inout SeededGenerator) -> [UInt8] {
         switch piece {
         case .fixed(let bytes), .call(let bytes): return bytes
         case .operand(let count): return random.bytes(count)

@@ -6,6 +6,7 @@ import EpitopeModel
 import GoodwareIndex
 import SignatureMaking
 import Signatures
+import TestSupport
 import TokenSequences
 
 struct VariationExperiment: AsyncParsableCommand {
@@ -27,11 +28,11 @@ struct VariationExperiment: AsyncParsableCommand {
         var recalls: [Int: [Double]] = [:]
         for template in CodeTemplate.all {
             Report.progress("template: \(template.name)")
-            var random = SeededRandom(seed: seed, "variation \(template.name)")
+            var random = SeededGenerator(seed: seed, "variation \(template.name)")
             let variants = (0..<unseen).map { _ in template.variant(&random).code.bytes }
             for size in sizes {
                 let samples = (0..<size).map { _ in template.variant(&random) }
-                let candidates = SignatureMaking.candidates(for: samples, goodware: nil, benign: benign)
+                let candidates = SignatureCandidates.signatures(for: samples, goodware: nil, benign: benign)
                 let chosen = Self.disjunction(of: candidates, for: samples)
                 let matched = variants.filter { variant in chosen.contains { $0.matches(variant) } }.count
                 recalls[size, default: []].append(100 * Double(matched) / Double(unseen))

@@ -27,7 +27,7 @@ public struct AnalysisSettings: Hashable, Sendable {
     /// Captures of traffic that is known to be benign: each a file, a folder, or a path with `*` in its last part.
     public var benignCaptures: [String] = []
     /// The maximum share of a cluster's packets that its signatures may miss, 0 to 0.8.
-    public var noiseShare = ProvingMaterial.defaultNoiseShare
+    public var noiseShare = ProverMaterial.defaultNoiseShare
 
     public init() {}
 
@@ -54,20 +54,20 @@ public struct AnalysisSettings: Hashable, Sendable {
     /// What signatures are proven with.
     ///
     /// - Parameter captures: the site's traffic; a global center has none.
-    public func proving(captures: [String] = []) -> ProvingSettings {
-        ProvingSettings(
+    public func proving(captures: [String] = []) -> ProverSettings {
+        ProverSettings(
             goodware: goodware, requireGoodware: requireGoodware, captures: captures, benignCaptures: benignCaptures,
             noiseShare: noiseShare)
     }
 }
 
-extension ProvingSettings {
+extension ProverSettings {
     /// - Throws: `configuration-invalid` when a setting is out of its bounds.
     public func validate() throws(EpitopeError) {
         guard !isSound else { return }
         throw EpitopeError(
             .configurationInvalid,
             "a setting that signatures are proven with is out of its bounds: noiseShare is \(noiseShare), or a path is empty",
-            remedy: "set noiseShare to 0 to \(ProvingMaterial.largestNoiseShare), and leave out keys for which you have no path")
+            remedy: "set noiseShare to 0 to \(ProverMaterial.maxNoiseShare), and leave out keys for which you have no path")
     }
 }

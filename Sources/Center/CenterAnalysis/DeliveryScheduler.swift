@@ -14,7 +14,7 @@ struct DeliveryScheduler {
     }
 
     /// Run again on the same outcome this adds nothing.
-    func schedule(_ outcome: ProvingOutcome, of cluster: Cluster) throws {
+    func schedule(_ outcome: ProverResult, of cluster: Cluster) throws {
         guard !policy.targets.isEmpty, try !transaction.isWithdrawn(cluster) else { return }
         for item in outcome.proven {
             let latest = try transaction.latestUpdate(of: item.signature.id)?.latest(nowMilliseconds: transaction.nowMilliseconds)

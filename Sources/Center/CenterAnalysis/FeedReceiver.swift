@@ -24,7 +24,7 @@ public struct FeedReceiver: Sendable {
     public func accept(_ entries: [FeedEntry]) async throws(EpitopeError) {
         // Outside of the transaction: it may read captures of benign traffic.
         let prover = provers.current().prover
-        let proofs = entries.map { Self.proof(of: $0.update, prover: prover) }
+        let proofs = entries.map { prover.proof(of: $0.update) }
         try await store.transaction { transaction in
             var cursor = try transaction.subscriptionCursor()
             for (entry, proof) in zip(entries, proofs) where entry.sequence > cursor {
@@ -33,16 +33,6 @@ public struct FeedReceiver: Sendable {
             }
             try transaction.setSubscriptionCursor(cursor)
         }
-    }
-
-    private static func proof(of update: SignatureUpdate, prover: SignatureProver) -> Proof {
-        let isProvenThere = update.proof.passed
-        var proof = prover.proof(of: update.signature)
-        proof.checks.append(
-            Proof.Check(
-                name: "proven-by-global-center", passed: isProvenThere,
-                detail: isProvenThere ? "its proof passed there" : "its proof did not pass there"))
-        return proof
     }
 
     private static func schedule(_ entry: FeedEntry, proof: Proof, in transaction: StoreTransaction) throws {

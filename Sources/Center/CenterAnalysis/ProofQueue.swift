@@ -19,7 +19,7 @@ struct VerificationTask: Sendable {
 /// A task with its outcome.
 struct CompletedVerification: Sendable {
     var task: VerificationTask
-    var outcome: ProvingOutcome
+    var outcome: ProverResult
 }
 
 /// The requested proofs, as the store has them.

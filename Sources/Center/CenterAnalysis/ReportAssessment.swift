@@ -45,7 +45,7 @@ struct ReportAssessment {
     private static func signature(
         of packet: ExtractedPacket, sample: Sample, given: Signature?
     ) throws(EpitopeError) -> (Signature, source: String) {
-        if let given, SignatureCheck.proof(of: given, samples: [sample.code.bytes]).passed {
+        if let given, given.isWellFormed, given.isSubstantial, given.matches(sample.code.bytes) {
             return (given, "the forwarding site's")
         }
         switch packet.content {

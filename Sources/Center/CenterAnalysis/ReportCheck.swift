@@ -43,7 +43,7 @@ public enum ReportCheck {
     }
 
     private static func check(_ signature: Signature) throws(EpitopeError) {
-        guard SignatureCheck.isWellFormed(signature) else {
+        guard signature.isWellFormed else {
             throw EpitopeError(
                 .signatureMalformed, "a signature breaks the bounds on tokens, gaps or context",
                 remedy: "upgrade the sending center to the version of this one")

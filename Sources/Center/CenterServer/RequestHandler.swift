@@ -42,7 +42,7 @@ struct RequestHandler: Sendable {
         switch (request.method, request.uri.path) {
         case (.post, ChannelPath.packets):
             let sender = try await admit(connection, to: .packets)
-            let packet = try ExtractedPacket(encoded: try await packetBody(request, most: ExtractedPacket.largestEncoding))
+            let packet = try ExtractedPacket(encoded: try await packetBody(request, most: ExtractedPacket.maxEncodedBytes))
             try requireOwn(packet, name: sender.name)
             return HTTPResponses.protobuf(try await intake.receive(packet, from: sender).encoded())
         case (.post, ChannelPath.forwards):

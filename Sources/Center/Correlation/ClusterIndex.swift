@@ -32,7 +32,7 @@ public struct ClusterIndex: Sendable {
         if signature.context != .any, ofContext[signature.context]?.contains(cluster) != true {
             ofContext[signature.context, default: []].append(cluster)
         }
-        guard SignatureCheck.proof(of: signature).passed else { return }
+        guard signature.isWellFormed, signature.isSubstantial else { return }
         signatures[cluster, default: []].append(signature)
         let longest = signature.tokens.flatMap { token in token.fixedRuns.map { token.bytes[$0] } }
             .max { $0.count < $1.count }

@@ -32,7 +32,7 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     }
 
     /// What signatures are proven with. A global center sees no traffic of the sites, so it has no captures of it.
-    public var proving: ProvingSettings { analysis.proving() }
+    public var proving: ProverSettings { analysis.proving() }
 
     var policy: AnalysisPolicy {
         AnalysisPolicy(

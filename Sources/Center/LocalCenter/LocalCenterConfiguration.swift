@@ -86,7 +86,7 @@ extension LocalCenterConfiguration {
     }
 
     /// What signatures are proven with.
-    public var proving: ProvingSettings { analysis.proving(captures: captures) }
+    public var proving: ProverSettings { analysis.proving(captures: captures) }
 
     /// What is done with reports. Without a global center nothing waits for one.
     func policy(hasGlobalCenter: Bool) -> AnalysisPolicy {

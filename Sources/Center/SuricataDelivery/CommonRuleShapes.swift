@@ -23,8 +23,9 @@ enum CommonRuleShapes {
                 let signature = Signature(tokens: shape.tokens, arrangement: shape.arrangement, context: context)
                 guard
                     let rule = try? SuricataRule(
-                        signature: signature, sid: SIDRange.all.lowerBound + UInt32(rules.count), revision: 1, action: action,
-                        message: "trial", created: 0, lifetime: 1, origin: .site)
+                        RuleInput(
+                            signature: signature, sid: SIDRange.all.lowerBound + UInt32(rules.count), message: "trial",
+                            createdMilliseconds: 0, lifetimeDays: 1), action: action)
                 else { continue }
                 if seen.insert(RuleShape(rule)).inserted { rules.append(rule) }
             }

@@ -52,7 +52,7 @@ public final class SuricataDelivery: Sendable {
             var refused: [DeliveryOutcome.Refused] = []
             for numbered in updates.sorted(by: { $0.sid < $1.sid }) {
                 do throws(EpitopeError) {
-                    let rule = try SuricataRule(numbered, action: self.settings.action)
+                    let rule = try SuricataRule(RuleInput(numbered), action: self.settings.action)
                     rules.append(try RuleSyntax.check(rule.text))
                 } catch {
                     refused.append(.init(sid: numbered.sid, error: error))

@@ -18,9 +18,9 @@ public enum ExtractionMode: String, Hashable, Sendable, Codable, CaseIterable {
 /// The part of a region that is extracted around a caller's address.
 public struct ExtractionRange: Hashable, Sendable {
     /// A region of at most this many bytes is extracted whole.
-    public static let largestWholeRegion: UInt64 = 8192
+    public static let largestWholeRegion = UInt64(ExtractedPacket.maxCodeBytes)
     /// Of a larger one, this many bytes on each side of the caller's address.
-    public static let eachSide: UInt64 = 4096
+    public static let eachSide = largestWholeRegion / 2
 
     public var start: UInt64
     /// The number of bytes, at most ``largestWholeRegion``.

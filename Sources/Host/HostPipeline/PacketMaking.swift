@@ -13,10 +13,10 @@ extension ExtractedPacket {
     init(
         _ call: Detection, process: ProcessParameters, system: SystemParameters, asSignature: Bool
     ) throws(EpitopeError) {
-        guard call.code.bytes.count <= ExtractedPacket.largestCode else {
+        guard call.code.bytes.count <= ExtractedPacket.maxCodeBytes else {
             throw EpitopeError(
                 EpitopeError.Code("packet-too-large"),
-                "the code has \(call.code.bytes.count) bytes, a packet carries at most \(ExtractedPacket.largestCode)",
+                "the code has \(call.code.bytes.count) bytes, a packet carries at most \(ExtractedPacket.maxCodeBytes)",
                 remedy: "extract a snippet around the caller's address")
         }
         // Cut in either case: code without a caller window is refused here, not at the center.

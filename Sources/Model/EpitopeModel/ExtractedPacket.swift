@@ -12,9 +12,9 @@ public struct ExtractedPacket: Hashable, Sendable {
     /// The version of the packet's schema that this program writes.
     public static let currentVersion: UInt32 = 1
     /// The most code that a packet may carry, in bytes: 4 KiB on each side of the caller's address.
-    public static let largestCode = 8192
+    public static let maxCodeBytes = 8192
     /// The most that an encoded packet may measure, in bytes; a larger one is refused before it is decoded.
-    public static let largestEncoding = 65536
+    public static let maxEncodedBytes = 65536
 
     /// Identity of this packet: 32 hexadecimal digits, made at random on the host. A center stores it once, however
     /// often it is sent.

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import Signatures
+
 /// The bounds of everything that comes in over the wire, in bytes or elements. A reader refuses what goes beyond
 /// them, a writer clips texts to them, so no honest packet is refused for its length.
 ///
-/// They are chosen so that a packet with every field full still fits in `ExtractedPacket.largestEncoding`.
+/// They are chosen so that a packet with every field full still fits in `ExtractedPacket.maxEncodedBytes`.
 enum Bounds {
     /// PATH_MAX of Linux.
     static let path = 4096
@@ -28,8 +30,8 @@ enum Bounds {
     static let evidence = 16
     /// A token sequence, and the bytes of all its tokens together.
     static let tokens = 256
-    static let tokenBytes = 8192
-    static let ports = 16
+    static let tokenBytes = Signature.maxBytes
+    static let ports = SignatureContext.maxPorts
     static let checks = 64
     static let reasons = 16
     /// The last millisecond of the year 9999: what ISO 8601 can write in four digits.

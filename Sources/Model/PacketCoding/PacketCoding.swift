@@ -7,19 +7,19 @@ import Signatures
 extension ExtractedPacket {
     /// Reads a packet as it came over the wire.
     ///
-    /// - Throws: `packet-too-large` beyond ``EpitopeModel/ExtractedPacket/largestEncoding``, before anything is
+    /// - Throws: `packet-too-large` beyond ``EpitopeModel/ExtractedPacket/maxEncodedBytes``, before anything is
     ///   decoded; `packet-version-unknown`; `caller-outside-code`; `packet-malformed` for anything else, with the
     ///   field named.
     public init(encoded: [UInt8]) throws(EpitopeError) {
         let wire = try Wire.decode(
-            Epitope_V1_ExtractedPacket.self, encoded, name: "packet", most: ExtractedPacket.largestEncoding)
+            Epitope_V1_ExtractedPacket.self, encoded, name: "packet", most: ExtractedPacket.maxEncodedBytes)
         try self.init(wire)
     }
 
     /// The packet for the wire, in the current version of the schema.
     ///
     /// Texts and lists beyond the bounds of the schema are clipped, so that what a host saw is never refused for
-    /// its length alone. Code beyond ``EpitopeModel/ExtractedPacket/largestCode`` is not: extraction keeps to it.
+    /// its length alone. Code beyond ``EpitopeModel/ExtractedPacket/maxCodeBytes`` is not: extraction keeps to it.
     public func encoded() -> [UInt8] {
         Wire.encode(withinBounds.wire)
     }
@@ -78,8 +78,8 @@ extension ExtractedPacket.Content {
         switch wire.content {
         case .code(let code):
             let bytes = [UInt8](code.bytes)
-            guard (1...ExtractedPacket.largestCode).contains(bytes.count) else {
-                throw .malformed("code", "has \(bytes.count) bytes, 1 to \(ExtractedPacket.largestCode) are taken")
+            guard (1...ExtractedPacket.maxCodeBytes).contains(bytes.count) else {
+                throw .malformed("code", "has \(bytes.count) bytes, 1 to \(ExtractedPacket.maxCodeBytes) are taken")
             }
             guard !code.base.addingReportingOverflow(UInt64(bytes.count)).overflow else {
                 throw .malformed("code", "goes beyond the end of the address space")

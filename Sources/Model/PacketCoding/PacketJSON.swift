@@ -20,8 +20,8 @@ extension ExtractedPacket {
     /// - Throws: as for a packet from the wire.
     public init(json: String) throws(EpitopeError) {
         // Digits take two bytes for one, keys some more: four times the binary bound is never reached by a valid packet.
-        guard json.utf8.count <= 4 * Self.largestEncoding else {
-            throw .tooLarge("packet's JSON", bytes: json.utf8.count, most: 4 * Self.largestEncoding)
+        guard json.utf8.count <= 4 * Self.maxEncodedBytes else {
+            throw .tooLarge("packet's JSON", bytes: json.utf8.count, most: 4 * Self.maxEncodedBytes)
         }
         let document: PacketDocument
         do {

@@ -56,9 +56,9 @@ extension Proof {
         for check in wire.checks {
             checks.append(
                 Check(
-                    name: try Wire.text(check.name, "proof.checks.name", most: Bounds.name),
-                    outcome: try Wire.known(Check.Outcome(check.outcome), "proof.checks.outcome"),
-                    detail: try Wire.text(check.detail, "proof.checks.detail", most: Bounds.detail)))
+                    Check.Name(rawValue: try Wire.text(check.name, "proof.checks.name", most: Bounds.name)),
+                    try Wire.known(Check.Outcome(check.outcome), "proof.checks.outcome"),
+                    try Wire.text(check.detail, "proof.checks.detail", most: Bounds.detail)))
         }
         self.init(checks: checks)
     }
@@ -67,7 +67,7 @@ extension Proof {
         var wire = Epitope_V1_Proof()
         wire.checks = checks.map { check in
             var wire = Epitope_V1_Proof.Check()
-            wire.name = check.name.clipped(to: Bounds.name)
+            wire.name = check.name.rawValue.clipped(to: Bounds.name)
             wire.outcome = check.outcome.wire
             wire.detail = check.detail.clipped(to: Bounds.detail)
             return wire

@@ -4,18 +4,18 @@ public import EpitopeModel
 
 /// The caller window: the 32 bytes that end at the caller's address, the first form of every signature.
 ///
-/// The bytes before a critical call set up its arguments, so they are the part of the code that the attack can least
-/// do without; for a direct call they end in the call instruction itself.
+/// The bytes before a critical call set up its arguments, so an attack can hardly do without them. For a direct call they
+/// end with the call instruction itself.
 public enum CallerWindow {
-    /// The window's length in bytes (DESIGN.md, "Defaults").
+    /// In bytes: the length of the window, several instructions of every architecture.
     public static let length = 32
 
     /// Cuts the window out of extracted code.
     ///
-    /// Where fewer than 32 bytes stand before the caller's address, the window slides forward just as far as it must
-    /// to stay inside the code; code shorter than 32 bytes is the window whole.
+    /// If the code has fewer bytes before the caller's address, the window moves forward just far enough to stay inside the
+    /// code. Code that is shorter than a window is the window.
     ///
-    /// - Throws: ``EpitopeError/Code/callerOutsideCode`` when the caller's address does not lie in the code.
+    /// - Throws: ``EpitopeError/Code/callerOutsideCode`` if the caller's address is not in the code.
     public static func extract(from code: ExtractedCode, callersAddress: UInt64) throws(EpitopeError) -> [UInt8] {
         guard let caller = code.offset(of: callersAddress), caller > 0 else {
             throw EpitopeError(
@@ -30,6 +30,6 @@ public enum CallerWindow {
 }
 
 extension EpitopeError.Code {
-    /// A packet names a caller's address that its code does not hold.
+    /// The caller's address of a packet is not in its code.
     public static let callerOutsideCode = EpitopeError.Code("caller-outside-code")
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension Signature {
-    /// The longest run of masked positions inside one token of a canonical form. Tokens that lie further apart at a
-    /// fixed distance stay two.
-    static let longestMaskedRun = 64
+    /// The longest run of masked positions inside one token of a canonical form. Tokens at a larger fixed distance stay
+    /// separate.
+    static let maxMaskedRun = 64
 
-    /// The one way to write down a signature that matches the same data:
+    /// The normal form of all signatures that match the same data:
     ///
-    /// - in a sequence, tokens at one fixed distance of at most ``longestMaskedRun`` bytes are one masked token;
-    /// - masked positions that run on for longer part a token in two;
+    /// - in a sequence, tokens at one fixed distance of at most ``maxMaskedRun`` bytes are one masked token;
+    /// - a longer run of masked positions splits a token in two;
     /// - the tokens of a conjunction are sorted, without repetition or gaps; a conjunction of one is a sequence.
     public var canonical: Signature {
         var result = self
@@ -23,11 +23,11 @@ extension Signature {
         return result
     }
 
-    /// Joins parts at fixed distances to masked tokens.
+    /// Joins parts at fixed distances into masked tokens.
     private static func joined(_ parts: [Token]) -> [Token] {
         var tokens: [Token] = []
         for part in parts {
-            if let last = tokens.last, let gap = part.gap, gap.lowerBound == gap.upperBound, gap.lowerBound <= longestMaskedRun {
+            if let last = tokens.last, let gap = part.gap, gap.lowerBound == gap.upperBound, gap.lowerBound <= maxMaskedRun {
                 let start = last.bytes.count + gap.lowerBound
                 tokens[tokens.count - 1] = Token(
                     bytes: last.bytes + [UInt8](repeating: 0, count: gap.lowerBound) + part.bytes,
@@ -36,14 +36,14 @@ extension Signature {
                 tokens.append(part)
             }
         }
-        // Whatever stands first at "any distance at all" from the start stands anywhere.
+        // A first token at any distance from the start may be anywhere.
         if let first = tokens.first, let gap = first.gap, gap.lowerBound == 0, gap.upperBound >= Int(UInt32.max) { tokens[0].gap = nil }
         return tokens
     }
 }
 
 extension Signature.Token {
-    /// The fixed runs as tokens of their own, with the gaps that hold them where they are.
+    /// Each fixed run as a token, with gaps that keep their distances.
     fileprivate var fixedParts: [Signature.Token] {
         let runs = fixedRuns
         return runs.enumerated().map { index, run in

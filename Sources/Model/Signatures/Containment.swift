@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension Signature {
-    /// Whether this signature surely matches all that the other one matches, and is sought wherever that one is.
+    /// Whether this signature certainly matches all data that the other one matches, in all traffic of the other one.
     ///
-    /// `true` is a proof; `false` also where a proof would take more than laying this one's tokens onto the other's
-    /// fixed positions (two signatures can match the same data in ways that no such layout shows).
+    /// `true` is certain. `false` may be wrong: only placing this signature's tokens onto the other's fixed positions is
+    /// tried, and two signatures can match the same data in other ways.
     public func covers(_ other: Signature) -> Bool {
         guard context.covers(other.context) else { return false }
         let (own, theirs) = (canonical, other.canonical)
@@ -19,9 +19,9 @@ extension Signature {
         return Self.layout(of: own.tokens, at: places, onto: theirs.tokens)
     }
 
-    /// Whether tokens, each at one of its places, keep their order and gaps whatever bytes lie in the other's gaps.
+    /// Whether the tokens can be placed so that they keep their order and gaps, whatever bytes are in the other's gaps.
     private static func layout(of own: [Token], at places: [[(token: Int, offset: Int)]], onto theirs: [Token]) -> Bool {
-        // What is reachable after each token: the places from which the next is tried.
+        // The possible places of the previous token, from which the next is tried.
         var reachable: [(token: Int, offset: Int)] = []
         for (index, token) in own.enumerated() {
             let fitting = places[index].filter { place in
@@ -42,7 +42,7 @@ extension Signature {
         return true
     }
 
-    /// The least and the most bytes between two positions; `nil` where the most is without bounds.
+    /// The bounds on the number of bytes between two positions; `nil` if there is no upper bound.
     private static func distance(
         from start: (token: Int, offset: Int)?, to place: (token: Int, offset: Int), in tokens: [Token]
     ) -> ClosedRange<Int>? {
@@ -77,7 +77,7 @@ extension ClosedRange where Bound == Int {
 }
 
 extension Signature.Token {
-    /// The offsets at which this token's fixed positions lie on equal fixed positions of another token.
+    /// The offsets at which this token's fixed positions fall on equal fixed positions of another token.
     fileprivate func places(in other: Signature.Token) -> [Int] {
         guard bytes.count <= other.bytes.count else { return [] }
         let (own, theirs) = (Set(masked), Set(other.masked))

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A signature update as a center numbers it for its subscribers.
+/// A signature update with the number that a center gave it for its subscribers.
 public struct FeedEntry: Hashable, Sendable, Codable {
-    /// Grows with every update that a center publishes; a subscriber asks for what comes after the last it has.
+    /// Increases with every update that a center publishes. A subscriber requests the updates after the last one it has.
     public var sequence: Int64
     public var update: SignatureUpdate
 

@@ -2,12 +2,12 @@
 
 public import EpitopeModel
 
-/// What a local center forwards to the global center: a packet with the signature that the site made of it.
+/// A packet that a local center forwards to the global center, with the signature that the site made of it.
 public struct ForwardedPacket: Hashable, Sendable {
-    /// Identity of the forward: the packet's own id.
+    /// Identifies the message: the packet's own id.
     public var id: String { packet.id }
     public var packet: ExtractedPacket
-    /// The host's name within its site, as in the certificate that it sent the packet with.
+    /// The host's name within its site, from the certificate that it sent the packet with.
     public var reporter: String
     public var signature: Signature
 

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension Signature {
-    /// Whether the tokens occur in the data as arranged. The context is not looked at.
+    /// Whether the tokens occur in the data in their arrangement. The context is ignored.
     public func matches(_ data: [UInt8]) -> Bool {
         data.withUnsafeBytes { match(in: $0) != nil }
     }
 
-    /// Where the tokens occur: from the first byte of the leftmost to the end of the rightmost. Of several places,
-    /// one whose end is the earliest.
+    /// The range of the match, from the first byte of the leftmost token to the end of the rightmost. Of several matches,
+    /// one with the earliest end; `nil` if there is none.
     ///
-    /// Each token's occurrences are found in one pass; which of them can follow one of the token before is decided by
-    /// two pointers over both lists. So the cost is that of one pass a token, whatever the gaps.
+    /// Each token's occurrences are found in one pass. Two pointers over the occurrences of neighbouring tokens then decide
+    /// which can follow which. So the cost is one pass for each token, whatever the gaps.
     public func match(in data: UnsafeRawBufferPointer) -> Range<Int>? {
         switch arrangement {
         case .sequence: sequenceMatch(in: data)
@@ -30,11 +30,11 @@ extension Signature {
 
     private func sequenceMatch(in data: UnsafeRawBufferPointer) -> Range<Int>? {
         guard !tokens.isEmpty else { return nil }
-        // Ends of what is matched so far, ascending, with where that began.
+        // The ends of partial matches, ascending, each with its start.
         var reached = [(end: 0, start: Int?.none)]
         for (index, token) in tokens.enumerated() {
-            // Behind an open gap the earliest end leaves the most room, so nothing but the first occurrence matters
-            // when no later gap is bounded either.
+            // After an open gap the earliest end leaves the most room, so only the first occurrence matters if no later gap
+            // is bounded either.
             let isFirstEnough = tokens[index...].dropFirst().allSatisfy { $0.gap == nil }
             let bounds = token.gap ?? 0...Int(UInt32.max)
             let earliest = reached[0].end + bounds.lowerBound
@@ -57,7 +57,7 @@ extension Signature {
 }
 
 extension Signature.Token {
-    /// The places where the token holds, ascending. Its longest fixed run is sought, the rest is then compared.
+    /// The offsets at which the token matches, ascending. Looks for its longest fixed run, then compares the rest.
     func occurrences(in data: UnsafeRawBufferPointer, from earliest: Int, isFirstEnough: Bool) -> [Int] {
         guard !bytes.isEmpty, data.count - earliest >= bytes.count else { return [] }
         guard let anchor = fixedRuns.max(by: { $0.count < $1.count }) else {

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension Signature {
-    /// The narrowest signature of the same shape that covers both: positions in which they differ become masked, gaps
-    /// and contexts become as wide as both need.
+    /// The narrowest signature of the same shape that covers both: positions that differ become masked, gaps and contexts
+    /// become wide enough for both.
     ///
-    /// `nil` where the shapes differ (arrangement, number or lengths of tokens), or where nothing fixed would be left
-    /// of a token.
+    /// `nil` if the shapes differ (arrangement, number or lengths of tokens), or if a token would have no fixed byte left.
     public func merged(with other: Signature) -> Signature? {
         let (own, theirs) = (canonical, other.canonical)
         guard own.arrangement == theirs.arrangement, own.tokens.map(\.bytes.count) == theirs.tokens.map(\.bytes.count) else {
             return nil
         }
         var tokens: [Token] = []
-        // Positions that became masked at the end of the token before: its end moved away from this one by as much.
+        // The number of positions at the end of the previous token that became masked: its end moved away by that much.
         var left = 0
         for (one, two) in zip(own.tokens, theirs.tokens) {
             let masked = Set(one.masked + two.masked + one.bytes.indices.filter { one.bytes[$0] != two.bytes[$0] })

@@ -1,34 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EpitopeModel
-
-/// What was shown of a signature before it may be delivered: each check with its outcome, for people to read and for
-/// the center to act on. A signature whose proof did not pass is kept with its reasons and never delivered.
+/// The verification report of a signature: each check with its outcome, for people to read and for the center to act on.
+///
+/// A signature whose proof did not pass is stored with the reasons and never delivered. Which checks there are, and what
+/// each means, is defined by the module SignatureProving.
 public struct Proof: Hashable, Sendable, Codable {
     /// One check and its outcome.
     public struct Check: Hashable, Sendable, Codable {
-        /// What came of a check.
+        /// The stable name of a check, such as `matches-samples`.
+        ///
+        /// The set is open: a proof that another version of this program made may have checks that this one doesn't know.
+        public struct Name: RawRepresentable, Hashable, Sendable, Codable, CustomStringConvertible {
+            public let rawValue: String
+
+            public init(rawValue: String) {
+                self.rawValue = rawValue
+            }
+
+            public var description: String { rawValue }
+        }
+
+        /// The result of a check.
         public enum Outcome: String, Hashable, Sendable, Codable, CaseIterable {
             case passed
             case failed
-            /// What it would have been checked against was not at hand, and may be absent.
+            /// The data that the check needs was not available, and may be missing.
             case notChecked = "not-checked"
         }
 
-        /// A stable name, such as `matches-samples`.
-        public var name: String
+        public var name: Name
         public var outcome: Outcome
         /// What was found, for a person.
         public var detail: String
 
-        public init(name: String, outcome: Outcome, detail: String) {
+        public init(_ name: Name, _ outcome: Outcome, _ detail: String) {
             self.name = name
             self.outcome = outcome
             self.detail = detail
         }
 
-        public init(name: String, passed: Bool, detail: String) {
-            self.init(name: name, outcome: passed ? .passed : .failed, detail: detail)
+        /// A check that was made.
+        public init(_ name: Name, passed: Bool, _ detail: String) {
+            self.init(name, passed ? .passed : .failed, detail)
         }
     }
 
@@ -38,40 +51,13 @@ public struct Proof: Hashable, Sendable, Codable {
         self.checks = checks
     }
 
-    /// Whether no check failed and at least one passed: a proof that has shown nothing does not pass.
+    /// Whether no check failed and at least one passed: a proof without a result does not pass.
     public var passed: Bool {
         checks.contains { $0.outcome == .passed } && !checks.contains { $0.outcome == .failed }
     }
 
-    /// The fewest distinct byte values that a signature must hold. Fill and padding (`00`, `90`, `cc`, short repeats)
-    /// stay below it; the windows of calls lie well above.
-    public static let fewestDistinctBytes = 8
-
-    /// The fewest bytes that all tokens of a signature must hold together.
-    public static let fewestBytes = 16
-
-    /// Whether fixed bytes are enough, and no fill.
-    public static func isSubstantial(_ bytes: [UInt8]) -> Bool {
-        bytes.count >= fewestBytes && Set(bytes).count >= fewestDistinctBytes
-    }
-
-    /// Proves a signature against the code of its cluster.
-    ///
-    /// - Parameter samples: the code, or where only that was sent the caller window, of every packet of the cluster.
-    public init(of signature: Signature, samples: [[UInt8]]) {
-        let missed = samples.filter { !signature.matches($0) }.count
-        let bytes = signature.tokens.flatMap { token in token.fixedRuns.flatMap { token.bytes[$0] } }
-        let distinct = Set(bytes).count
-        self.init(checks: [
-            Check(
-                name: "matches-samples", passed: missed == 0 && !samples.isEmpty,
-                detail: "\(samples.count - missed) of \(samples.count) packets of the cluster matched"),
-            Check(
-                name: "long-enough", passed: bytes.count >= Self.fewestBytes,
-                detail: "\(bytes.count) bytes, at least \(Self.fewestBytes) needed"),
-            Check(
-                name: "not-fill", passed: distinct >= Self.fewestDistinctBytes,
-                detail: "\(distinct) distinct byte values, at least \(Self.fewestDistinctBytes) needed"),
-        ])
+    /// The check with this name; `nil` where it was not reached.
+    public func check(_ name: Check.Name) -> Check? {
+        checks.first { $0.name == name }
     }
 }

@@ -3,13 +3,13 @@
 import Crypto
 import EpitopeModel
 
-/// What identifies an attack on the wire: tokens with bounds on the gaps between them, in a context.
+/// Identifies an attack on the wire: tokens with bounds on the gaps between them, and the traffic to search.
 public struct Signature: Hashable, Sendable, Codable {
-    /// How the tokens must lie.
+    /// How the tokens must be arranged in the data.
     public enum Arrangement: String, Hashable, Sendable, Codable, CaseIterable {
-        /// One after the other, in their order, without overlap, within their gaps.
+        /// In their order, without overlap, with distances within their gaps.
         case sequence
-        /// All of them, anywhere; gaps say nothing.
+        /// All of them anywhere; gaps are ignored.
         case conjunction
     }
 
@@ -17,7 +17,7 @@ public struct Signature: Hashable, Sendable, Codable {
     public var tokens: [Token]
     public var arrangement: Arrangement
     public var context: SignatureContext
-    /// How the signature was made; `nil` when nobody said. No part of its identity.
+    /// How the signature was made; `nil` if unknown. Not part of its identity.
     public var provenance: Provenance?
 
     public init(
@@ -29,9 +29,9 @@ public struct Signature: Hashable, Sendable, Codable {
         self.provenance = provenance
     }
 
-    /// Identity that does not depend on who made the signature, when, or how it was written down: SHA-256 over its
-    /// ``canonical`` form, the first 16 bytes as hexadecimal digits. Context and provenance are left out, so that
-    /// sites that saw the same code at different ports speak of the same signature.
+    /// The identity of the signature, whoever made it and however it was written: the first 16 bytes of SHA-256 over its
+    /// ``canonical`` form, as hexadecimal digits. Context and provenance are not part of it, so that sites which saw the
+    /// same code at different ports have the same signature.
     public var id: String {
         let canonical = canonical
         var hash = SHA256()
@@ -67,7 +67,7 @@ public struct Signature: Hashable, Sendable, Codable {
 }
 
 extension Signature: CustomStringConvertible {
-    /// For people: `31c0??68 {0-4} cd80`, `*` between tokens without bounds, `&` between those of a conjunction.
+    /// For people: `31c0??68 {0-4} cd80`, with `*` between tokens without bounds and `&` between those of a conjunction.
     public var description: String {
         var text = ""
         for (index, token) in tokens.enumerated() {

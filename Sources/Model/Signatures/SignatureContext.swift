@@ -2,7 +2,7 @@
 
 public import EpitopeModel
 
-/// Where on the wire a signature is sought: the protocol, ports and direction that the evidence speaks for.
+/// The traffic that a signature is searched in: the protocol, ports and direction by which the attack came.
 public struct SignatureContext: Hashable, Sendable, Codable {
     /// Which side of a flow the attack came from.
     public enum Direction: String, Hashable, Sendable, Codable {
@@ -10,13 +10,13 @@ public struct SignatureContext: Hashable, Sendable, Codable {
         case toService = "to-service"
         /// From the ports that the attacked process was connected to.
         case fromPeer = "from-peer"
-        /// Nothing is known.
+        /// Unknown.
         case any
     }
 
-    /// `nil`: any IP protocol.
+    /// `nil` for any IP protocol.
     public var transport: TransportProtocol?
-    /// Sorted, without repetition, at most 16; empty: any port.
+    /// Sorted, without repetition, at most ``maxPorts``; empty for any port.
     public var ports: [UInt16]
     public var direction: Direction
 
@@ -26,12 +26,11 @@ public struct SignatureContext: Hashable, Sendable, Codable {
         self.direction = direction
     }
 
-    /// Nothing is known of how the attack came.
+    /// All traffic: it is not known how the attack came.
     public static let any = SignatureContext(transport: nil, ports: [], direction: .any)
 
-    /// The narrowest context that a packet's parameters speak for: the sockets that the attacked process listened
-    /// on, else those it was connected to. A process that used both protocols, or more than 16 ports, gives no
-    /// narrower context than what they have in common.
+    /// The narrowest context for a packet's parameters: the sockets that the attacked process listened on, or if there were
+    /// none, those it was connected to. ``any`` for a process that used both protocols, or more than ``maxPorts`` ports.
     public init(_ process: ProcessParameters) {
         let reachable = process.listening.filter { $0.transport != .other && $0.local.port != 0 }
         if !reachable.isEmpty {
@@ -49,8 +48,8 @@ public struct SignatureContext: Hashable, Sendable, Codable {
     private init(transports: [TransportProtocol], ports: [UInt16], direction: Direction) {
         let protocols = Set(transports)
         let distinct = Set(ports).sorted()
-        // A rule names its ports only together with one protocol.
-        guard protocols.count == 1, let transport = protocols.first, distinct.count <= 16 else {
+        // A rule can name ports only for a single protocol.
+        guard protocols.count == 1, let transport = protocols.first, distinct.count <= Self.maxPorts else {
             self = .any
             return
         }
@@ -59,11 +58,11 @@ public struct SignatureContext: Hashable, Sendable, Codable {
 }
 
 extension SignatureContext {
-    /// The most ports that a context names.
-    public static let mostPorts = 16
+    /// The maximum number of ports of a context.
+    public static let maxPorts = 16
 
-    /// The narrowest context that holds for two packets of one cluster: the union of their ports where transport and
-    /// direction agree, else any. More than ``mostPorts`` ports together become any port.
+    /// The narrowest context for two packets of one cluster: the union of their ports if transport and direction agree,
+    /// otherwise ``any``. More than ``maxPorts`` ports become any port.
     public func merged(with other: SignatureContext) -> SignatureContext {
         guard let transport, transport == other.transport, direction == other.direction else { return .any }
         // No ports means any port: the union with any is any.
@@ -72,10 +71,10 @@ extension SignatureContext {
         }
         let union = Set(ports).union(other.ports).sorted()
         return SignatureContext(
-            transport: transport, ports: union.count <= Self.mostPorts ? union : [], direction: direction)
+            transport: transport, ports: union.count <= Self.maxPorts ? union : [], direction: direction)
     }
 
-    /// Whether a rule in this context is also sought wherever a rule in the other would be.
+    /// Whether a rule in this context applies to all traffic that a rule in the other context applies to.
     public func covers(_ other: SignatureContext) -> Bool {
         merged(with: other) == self
     }

@@ -3,20 +3,20 @@
 import EpitopeModel
 
 extension Signature {
-    /// A run of bytes, some positions of which may hold any value, and how far behind the token before it (or the
-    /// start of the data) it may lie.
+    /// A run of bytes in which some positions may have any value, and its distance from the previous token (or the start
+    /// of the data).
     public struct Token: Hashable, Sendable {
-        /// One byte a position; 0 at a masked one.
+        /// One byte for each position; 0 at masked positions.
         public private(set) var bytes: [UInt8]
-        /// The positions whose byte may have any value, ascending, each below `bytes.count`.
+        /// The positions that may have any value, ascending, each below `bytes.count`.
         public private(set) var masked: [Int]
-        /// Bounds on the number of bytes between the end of the token before and this one; `nil`: anywhere after.
+        /// Bounds on the number of bytes between the end of the previous token and this one; `nil` for any number.
         public var gap: ClosedRange<Int>?
 
-        /// A token begins and ends with fixed bytes: masked positions at its ends say nothing of the data, and are
-        /// left off. With every position masked, nothing is left.
+        /// A token begins and ends with fixed bytes: masked positions at its ends match anything, and are removed. If every
+        /// position is masked, the token is empty.
         ///
-        /// - Parameter masked: in any order; positions outside of the bytes are left out.
+        /// - Parameter masked: in any order; positions outside of the bytes are ignored.
         public init(bytes: [UInt8], masked: some Sequence<Int>, gap: ClosedRange<Int>? = nil) {
             let masked = Set(masked)
             let first = bytes.indices.first { !masked.contains($0) } ?? bytes.endIndex
@@ -60,7 +60,7 @@ extension Signature {
             return text
         }
 
-        /// Reads what ``pattern`` writes; white space between positions is let pass.
+        /// Parses a ``pattern``. White space between positions is ignored. `nil` if it is malformed.
         public init?(pattern: some StringProtocol, gap: ClosedRange<Int>? = nil) {
             let digits = Array(pattern.utf8.filter { $0 != UInt8(ascii: " ") && $0 != UInt8(ascii: "\n") })
             guard digits.count % 2 == 0 else { return nil }
@@ -88,8 +88,8 @@ extension Signature.Token: Codable {
         case pattern, gap
     }
 
-    /// - Throws: `DecodingError`, also for a token without a fixed byte, and for a gap that no data can have: a bound
-    ///   below 0 or beyond 32 bits.
+    /// - Throws: `DecodingError`, also for a token without a fixed byte, and for an impossible gap: a bound below 0 or
+    ///   beyond 32 bits.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         let pattern = try values.decode(String.self, forKey: .pattern)
@@ -102,7 +102,7 @@ extension Signature.Token: Codable {
         if let gap, gap.lowerBound < 0 || gap.upperBound > Int(UInt32.max) {
             throw DecodingError.dataCorruptedError(
                 forKey: .gap, in: values,
-                debugDescription: "a gap of \(gap.lowerBound) to \(gap.upperBound) bytes is none that data can have")
+                debugDescription: "a gap of \(gap.lowerBound) to \(gap.upperBound) bytes is impossible")
         }
         self = token
     }

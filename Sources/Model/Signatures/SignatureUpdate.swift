@@ -8,17 +8,17 @@ public struct SignatureUpdate: Hashable, Sendable, Codable {
     public enum Origin: Hashable, Sendable, Codable {
         /// This site's own center.
         case site
-        /// The global center, whose numbering of updates this is.
+        /// The global center, with the number that it gave the update.
         case global(sequence: Int64)
     }
 
     public var signature: Signature
-    /// Counts from 1; a later revision of the same signature replaces the earlier.
+    /// Counts from 1. A later revision of the same signature replaces earlier ones.
     public var revision: Int
     public var origin: Origin
-    /// When it was made, in milliseconds since 1970-01-01T00:00:00Z.
+    /// When the update was made, in milliseconds since 1970-01-01T00:00:00Z.
     public var createdMilliseconds: Int64
-    /// How long it is in force, in days, counted from its making.
+    /// How long the update is in force after it was made, in days.
     public var lifetimeDays: Int
     public var proof: Proof
 
@@ -33,7 +33,7 @@ public struct SignatureUpdate: Hashable, Sendable, Codable {
         self.proof = proof
     }
 
-    /// The default life time (DESIGN.md leaves it open): long enough to outlast a wave, short enough that a rule
-    /// that nobody renews does not stay for ever.
+    /// The default lifetime: long enough to outlast a wave of attacks, short enough that rules which are not renewed
+    /// disappear.
     public static let defaultLifetimeDays = 90
 }

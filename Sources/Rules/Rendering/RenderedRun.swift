@@ -3,38 +3,38 @@
 import EpitopeModel
 import Signatures
 
-/// A run of bytes without masked positions, and where it lies: what every rule language is made of.
+/// A run of bytes without masked positions, and its place: the element of every rule language.
 ///
-/// A masked token becomes several runs at exact distances. All renderings start from a signature's canonical form,
-/// so that signatures with one identity give one rule.
+/// A masked token becomes several runs at exact distances. All renderings start from a signature's canonical form, so
+/// that signatures with the same identity give the same rule.
 struct RenderedRun: Hashable, Sendable {
     enum Place: Hashable, Sendable {
-        /// Anywhere in the data, whatever was found before.
+        /// Anywhere in the data.
         case anywhere
-        /// So many bytes from the start of the data.
+        /// At a distance in bytes from the start of the data.
         case fromStart(ClosedRange<Int>)
-        /// So many bytes behind the end of the run before; `nil`: anywhere behind it.
+        /// At a distance in bytes from the end of the previous run; `nil` for anywhere after it.
         case after(ClosedRange<Int>?)
     }
 
     var bytes: [UInt8]
     var place: Place
 
-    /// Whether the run lies at one exact distance from the run before: both are parts of one token.
+    /// Whether the run is at one exact distance from the previous run: both are parts of one token.
     var isTied: Bool {
         if case .after(let gap?) = place { gap.lowerBound == gap.upperBound } else { false }
     }
 
-    /// A gap whose upper bound is at least this says nothing: no data is as long.
+    /// A gap with at least this upper bound has none: no data is as long.
     static let endless = Int(UInt32.max)
 
-    /// The longest exact distance that is written position by position.
-    static let longestTie = 64
+    /// The longest exact distance that is written as single positions.
+    static let maxTie = 64
 
     /// The runs of a signature, in its order.
     ///
-    /// - Throws: ``EpitopeError/Code/signatureUnrenderable`` when it has no tokens, one without a fixed byte, or a gap
-    ///   that begins below 0 or beyond any data.
+    /// - Throws: ``EpitopeError/Code/signatureUnrenderable`` if it has no tokens, one without a fixed byte, or a gap with an
+    ///   impossible lower bound.
     static func runs(of signature: Signature) throws(EpitopeError) -> [RenderedRun] {
         guard !signature.tokens.isEmpty, signature.tokens.allSatisfy({ !$0.fixedRuns.isEmpty }) else {
             throw unrenderable(signature, "it has no tokens, or one without a fixed byte")
@@ -68,8 +68,8 @@ struct RenderedRun: Hashable, Sendable {
         return runs
     }
 
-    /// The fewest bytes that data must have for all runs to lie in it. Those of a conjunction may overlap.
-    static func shortestData(_ runs: [RenderedRun]) -> Int {
+    /// The fewest bytes that data must have to contain all runs. Those of a conjunction may overlap.
+    static func minDataBytes(_ runs: [RenderedRun]) -> Int {
         var longest = 0
         var end = 0
         for run in runs {

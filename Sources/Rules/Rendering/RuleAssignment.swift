@@ -2,9 +2,9 @@
 
 public import Signatures
 
-/// A signature update in force, with the number that its rule has.
+/// A signature update in force, with the number of its rule.
 public struct RuleAssignment: Hashable, Sendable {
-    /// Unique at the center, the same for every revision of the signature; in ``SIDRange``.
+    /// In ``SIDRange``; unique at the center, and the same for every revision of the signature.
     public var sid: UInt32
     public var update: SignatureUpdate
 

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A day of the calendar in UTC, as rules write it: `2026_11_23`.
+/// A calendar day in UTC, in the form of rules: `2026_11_23`.
 public struct RuleDate: Hashable, Sendable, CustomStringConvertible {
     public var year: Int
     public var month: Int
     public var day: Int
 
-    /// The day that a time lies in.
+    /// The day of a point in time.
     ///
     /// The arithmetic counts from 1 March of year 0 in eras of 400 years (146,097 days), which puts the leap day at
     /// the end of each year: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
     ///
-    /// - Parameter milliseconds: since 1970-01-01T00:00:00Z; outside of the years 0 to 9999 it is moved to their ends.
+    /// - Parameter milliseconds: since 1970-01-01T00:00:00Z, clamped to the years 0 to 9999.
     public init(milliseconds: Int64) {
         let bounded = Int(min(max(milliseconds, -62_167_219_200_000), 253_402_300_799_999))
         let days = (bounded >= 0 ? bounded : bounded - 86_399_999) / 86_400_000 + 719_468
@@ -25,7 +25,7 @@ public struct RuleDate: Hashable, Sendable, CustomStringConvertible {
         year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
     }
 
-    /// Reads exactly what ``description`` writes, as far as it is a month and a day of any year.
+    /// Parses a ``description``; `nil` if it is malformed. Month and day are only checked against 12 and 31.
     init?(_ text: some StringProtocol) {
         let fields = text.split(separator: "_", omittingEmptySubsequences: false)
         guard fields.map(\.utf8.count) == [4, 2, 2], let year = Int(fields[0]), let month = Int(fields[1]),
@@ -34,7 +34,7 @@ public struct RuleDate: Hashable, Sendable, CustomStringConvertible {
         (self.year, self.month, self.day) = (year, month, day)
     }
 
-    /// As ISO 8601 writes it: `2026-11-23`.
+    /// In the form of ISO 8601: `2026-11-23`.
     var dashed: String { description.replacing("_", with: "-") }
 
     public var description: String {

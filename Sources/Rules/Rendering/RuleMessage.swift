@@ -3,12 +3,12 @@
 import EpitopeModel
 public import Signatures
 
-/// The message of a rule: what a person reads in an alert.
+/// The message of a rule, which a person reads in an alert.
 public enum RuleMessage {
-    /// In characters; longer messages are cut, so that a message never decides whether a rule fits.
-    public static let largestLength = 200
+    /// In characters. Longer messages are truncated, so that a message never makes a rule too long.
+    public static let maxLength = 200
 
-    /// What a rule says of its signature when nobody gave it words.
+    /// The default message of a signature's rule.
     public static func standard(for signature: Signature) -> String {
         let context = signature.context
         let ports = context.ports.map(String.init).joined(separator: ",")
@@ -21,10 +21,10 @@ public enum RuleMessage {
         return "Epitope malicious code\(service), signature \(signature.id)"
     }
 
-    /// Printable ASCII, cut to length: control characters become spaces, everything beyond ASCII a question mark.
+    /// Printable ASCII, truncated to ``maxLength``: control characters become spaces, other characters question marks.
     public static func printable(_ text: String) -> String {
         var result = ""
-        for scalar in text.unicodeScalars.prefix(largestLength) {
+        for scalar in text.unicodeScalars.prefix(maxLength) {
             switch scalar.value {
             case 0..<32, 127: result.append(" ")
             case 32..<127: result.unicodeScalars.append(scalar)
@@ -34,7 +34,7 @@ public enum RuleMessage {
         return result
     }
 
-    /// A backslash before each of the characters that the rule language gives a meaning.
+    /// Adds a backslash before each character that has a meaning in the rule language.
     static func escape(_ text: String) -> String {
         var result = ""
         for character in text {

@@ -2,14 +2,15 @@
 
 public import Signatures
 
-/// What a signature will cost an engine, estimated: an engine looks for one run of bytes in all traffic (the fast
-/// pattern), and at the rest of the rule only where that is found.
+/// An estimate of what a signature costs an engine. An engine searches all traffic for one run of bytes (the fast
+/// pattern), and evaluates the rest of the rule only where it finds that.
 public struct SignatureCost: Hashable, Sendable {
-    /// The fewest bytes of a fast pattern that is looked for at a bounded cost: engines' tables index up to four.
-    public static let shortestFastPattern = 4
-    /// The fewest bits of a fast pattern that is not found everywhere: by the standard measure three distinct values.
-    public static let fewestBits = 24.0
-    /// Runs that much traffic holds; a fast pattern that lies in one of them is looked at again and again.
+    /// The fewest bytes of a fast pattern with a bounded cost: engines index up to four.
+    public static let minFastPatternBytes = 4
+    /// The fewest bits of a fast pattern that is not found everywhere: three distinct values by the default measure,
+    /// ``PatternSpecificity/distinctBytes``.
+    public static let minFastPatternBits = 24.0
+    /// Runs of bytes that much traffic contains. A fast pattern inside one of them causes a full evaluation for each.
     public static let commonPatterns: [[UInt8]] = [
         "GET / HTTP/1.1\r\n", "GET ", "POST ", "HTTP/1.0\r\n", "HTTP/1.1 200 OK\r\n", "\r\nHost: ", "\r\n\r\n", "Content-Length: ",
         "Content-Type: ", "User-Agent: Mozilla/5.0",
@@ -20,8 +21,9 @@ public struct SignatureCost: Hashable, Sendable {
     public var fastPatternLength: Int
     /// How rare the fast pattern is, in bits.
     public var fastPatternBits: Double
-    /// How many contents a rule needs: a masked token counts once a fixed run.
+    /// How many contents a rule needs: one for each fixed run of each token.
     public var contents: Int
+    /// Whether the fast pattern is long and rare enough.
     public var isCheap: Bool
 
     public init(of signature: Signature, rarity: PatternSpecificity = .distinctBytes) {
@@ -31,16 +33,9 @@ public struct SignatureCost: Hashable, Sendable {
         fastPatternBits = best.isEmpty ? 0 : rarity.bits(best)
         contents = runs.count
         isCheap =
-            best.count >= Self.shortestFastPattern && fastPatternBits >= Self.fewestBits
+            best.count >= Self.minFastPatternBytes && fastPatternBits >= Self.minFastPatternBits
             && !Self.commonPatterns.contains { common in
                 best.count <= common.count && (0...common.count - best.count).contains { common[$0..<$0 + best.count].elementsEqual(best) }
             }
-    }
-
-    /// The proof's check `cost`.
-    public var check: Proof.Check {
-        Proof.Check(
-            name: "cost", passed: isCheap,
-            detail: "fast pattern of \(fastPatternLength) bytes, \(Int(fastPatternBits)) bits; \(contents) contents")
     }
 }

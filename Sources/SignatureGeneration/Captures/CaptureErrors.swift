@@ -3,6 +3,6 @@
 public import EpitopeModel
 
 extension EpitopeError.Code {
-    /// A capture is not there, can't be opened, is no capture, or is of a link type that is not read.
+    /// A capture does not exist, can't be opened, is not a capture, or has an unsupported link type.
     public static let captureUnreadable = EpitopeError.Code("capture-unreadable")
 }

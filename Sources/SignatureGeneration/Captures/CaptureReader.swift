@@ -5,21 +5,21 @@ import EpitopeModel
 import Glibc
 public import StreamReassembly
 
-/// Reads captures (pcap, pcapng) by libpcap, and gives their streams.
+/// Reads the streams of captures (pcap, pcapng) with libpcap.
 public enum CaptureReader {
-    /// What was read of a capture.
+    /// How much of a capture was read.
     public struct Summary: Hashable, Sendable {
         public var frames = 0
-        /// Frames that held nothing to put together.
+        /// Frames without a part of a stream.
         public var skippedFrames = 0
-        /// Whether the file ended in the middle of a frame, as one does that is being written.
+        /// Whether the file ended in the middle of a frame, as it does while it is being written.
         public var isCutShort = false
     }
 
     /// Reads one file from beginning to end.
     ///
-    /// - Parameter body: gets each stream when its flow ends or the file does; returning `false` ends the reading.
-    /// - Throws: `capture-unreadable`; what `body` throws.
+    /// - Parameter body: called with each stream when its flow or the file ends; returns whether to continue.
+    /// - Throws: `capture-unreadable`, and errors of `body`.
     @discardableResult
     public static func streams(
         in path: String, bounds: ReassemblyBounds = .init(), _ body: (CapturedStream) throws -> Bool
@@ -42,7 +42,7 @@ public enum CaptureReader {
     }
 }
 
-/// A capture that libpcap has open.
+/// A capture that is open in libpcap.
 private final class OpenCapture {
     struct Frame {
         var bytes: [UInt8]
@@ -65,7 +65,7 @@ private final class OpenCapture {
             let type = pcap_datalink(handle)
             pcap_close(handle)
             throw EpitopeError(
-                .captureUnreadable, "the capture '\(path)' has frames of link type \(type), which is not read",
+                .captureUnreadable, "the capture '\(path)' has frames of link type \(type), which is not supported",
                 remedy: "capture on an Ethernet, loopback, raw IP or 'any' interface")
         }
         self.handle = handle
@@ -76,13 +76,13 @@ private final class OpenCapture {
         pcap_close(handle)
     }
 
-    /// The next frame; `nil` at the end, or where the file is cut short or damaged.
+    /// The next frame; `nil` at the end, or if the file is truncated or damaged.
     func next() -> Frame? {
         var header: UnsafeMutablePointer<pcap_pkthdr>?
         var data: UnsafePointer<UInt8>?
         let result = pcap_next_ex(handle, &header, &data)
         guard result == 1, let header, let data else {
-            // PCAP_ERROR_BREAK is the end of the file; anything else is a frame that isn't there in full.
+            // PCAP_ERROR_BREAK is the end of the file, PCAP_ERROR an incomplete frame.
             isCutShort = result == PCAP_ERROR
             return nil
         }
@@ -91,7 +91,7 @@ private final class OpenCapture {
             milliseconds: Self.milliseconds(header.pointee.ts))
     }
 
-    /// A capture may state any time: it is moved into the years that four digits can write, 0 to 9999.
+    /// A capture may contain any time: it is clamped to the years 0 to 9999, which four digits can write.
     private static func milliseconds(_ time: timeval) -> Int64 {
         let seconds = min(max(Int64(time.tv_sec), -62_167_219_200), 253_402_300_799)
         return seconds * 1000 + min(max(Int64(time.tv_usec) / 1000, 0), 999)

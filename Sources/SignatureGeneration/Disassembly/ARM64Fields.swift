@@ -2,7 +2,7 @@
 
 import EpitopeModel
 
-/// What varies in an arm64 instruction. Immediates are bit fields, so all bytes that hold one of their bits vary.
+/// The variable fields of an arm64 instruction. Immediates are bit fields, so every byte with one of their bits varies.
 /// Encodings: Arm Architecture Reference Manual for A-profile, chapter C4 (A64 instruction set encoding).
 enum ARM64Fields {
     static func kind(of word: UInt32) -> Instruction.Kind {
@@ -36,7 +36,7 @@ enum ARM64Fields {
         return pages.contains(page) ? [] : [VariableField(range: offset..<offset + 4, kind: .relativeAddress)]
     }
 
-    /// Finds addresses that are made in steps: the low 12 bits added to a page (`adrp`, then `add`, `ldr` or `str`),
+    /// Finds addresses that are built in steps: the low 12 bits added to a page (`adrp`, then `add`, `ldr` or `str`),
     /// and 16 bits at a time (`movz`, then `movk`).
     static func maskPairs(in instructions: inout [Instruction], of code: ExtractedCode) {
         let addresses = AddressRange(of: code, wordSize: 8)

@@ -2,13 +2,13 @@
 
 import EpitopeModel
 
-/// Which numbers are addresses, as far as a piece of code lets one tell.
+/// Decides which numbers in a piece of code are probably addresses.
 struct AddressRange {
-    /// In bytes on each side of the code: further mappings that the loader put beside it move together with it.
+    /// In bytes on each side of the code: neighbouring mappings of the loader move together with it.
     static let nearness: UInt64 = 1 << 20
-    /// Linux maps nothing below it for a process without privileges (vm.mmap_min_addr).
+    /// The lowest address that Linux maps for a process without privileges (vm.mmap_min_addr).
     static let lowest: UInt64 = 0x1_0000
-    /// Where a Linux process of 64 bits has its position-independent image, libraries, mappings and stack.
+    /// The addresses of the position-independent image, libraries, mappings and stack of a 64-bit process on Linux.
     static let userSpace: ClosedRange<UInt64> = 0x5500_0000_0000...0x7fff_ffff_ffff
 
     let code: Range<UInt64>
@@ -22,7 +22,7 @@ struct AddressRange {
 
     func holds(_ address: UInt64) -> Bool { code.contains(address) }
 
-    /// Whether a constant of so many bytes is an address. Six printable characters are taken for text.
+    /// Whether a constant of this many bytes is an address. Six printable characters count as text.
     func isPointer(_ value: UInt64, size: Int) -> Bool {
         guard size >= 4, value >= Self.lowest else { return false }
         if code.lowerBound >= Self.lowest {

@@ -2,26 +2,25 @@
 
 public import EpitopeModel
 
-/// Machine code as instructions.
+/// Disassembles machine code.
 ///
-/// Code of unknown origin is read twice. A linear sweep from the start gives instructions, but it may be out of step
-/// where data lie between (x86 instructions have no alignment). The one place that is known is the caller's address:
-/// an instruction that made a call ends there. So the stream is kept in which one does; chains that end there are
-/// found by decoding at every offset before it. Sweeps from different starts mostly fall into step after a few
+/// Code of unknown origin is decoded twice. A linear sweep from the start may be out of step with the instructions where
+/// there are data in between (x86 instructions have no alignment). The only known boundary is the caller's address: an
+/// instruction that made a call ends there. So the result is a stream in which one does. Chains of instructions that end
+/// there are found by decoding at every offset before it. Sweeps from different starts mostly fall into step after a few
 /// instructions (Linn and Debray, "Obfuscation of Executable Code to Improve Resistance to Static Disassembly", 2003).
 public enum Disassembly {
-    /// In bytes before the caller's address: where chains that end at it are sought when the sweep misses it. Eight of
-    /// x86's longest instructions.
+    /// In bytes before the caller's address: where to look for chains that end at it if the sweep misses it. Eight of the
+    /// longest instructions of x86.
     public static let chainReach = 120
 
-    /// The instructions of a part of the code, ascending, without overlap and without a gap: what can't be decoded is
-    /// there as data.
+    /// The instructions of a part of the code, ascending, without overlaps or gaps: bytes that can't be decoded are data.
     ///
     /// - Parameters:
-    ///   - callersAddress: where an instruction must end, if it lies within the part; outside of it, it is not heeded.
-    ///   - part: offsets in the code to decode, cut to the code; `nil`: all of it. The first instructions of a part
+    ///   - callersAddress: where an instruction must end. Ignored if it is outside of the part.
+    ///   - part: offsets in the code to decode, clamped to the code; `nil` for all of it. The first instructions of a part
     ///     that begins in the middle may be out of step.
-    ///   - withText: whether to write ``Instruction/text``: it takes longer than the decoding.
+    ///   - withText: whether to set ``Instruction/text``, which takes longer than decoding.
     public static func instructions(
         of code: ExtractedCode, callersAddress: UInt64, architecture: Architecture, part: Range<Int>? = nil,
         withText: Bool = true
@@ -40,7 +39,7 @@ public enum Disassembly {
         return instructions
     }
 
-    /// The stream that ends at the caller's address with the instruction that called.
+    /// The stream that ends at the caller's address with the calling instruction.
     private static func stream(from start: Int, to caller: Int, with decoder: borrowing InstructionDecoder) -> [Instruction] {
         let swept = decoder.sweep(start..<caller)
         if swept.last?.isCall == true { return swept }
@@ -52,7 +51,7 @@ public enum Disassembly {
             guard let instruction = decoder.decode(at: offset, limit: caller) else { continue }
             chains[offset] = instruction
         }
-        // Where a call ends at the address, other instructions that end there are chance.
+        // If a call ends at the address, other instructions that end there are a coincidence.
         let ends = chains.values.filter { $0.range.upperBound == caller }
         let hasCall = ends.contains(where: \.isCall)
         for offset in chains.keys.sorted(by: >) {
@@ -61,8 +60,8 @@ public enum Disassembly {
                 isChained.insert(offset)
             }
         }
-        // Where the sweep joins a chain nothing is left over; else the fewest bytes are taken for data, and of chains
-        // that are equal in this the one that agrees with the sweep for longest is kept.
+        // If the sweep joins a chain, no bytes are left over. Otherwise take the chain with the fewest bytes of data, and
+        // of several, the one that agrees with the sweep for longest.
         var best: (offset: Int, kept: Int, end: Int)?
         var kept = 0
         for offset in isChained.sorted() {

@@ -3,7 +3,7 @@
 import CCapstone
 import EpitopeModel
 
-/// Capstone over one piece of code. It reads memory of its own only, and no further than the code.
+/// Decodes one piece of code with Capstone, from a copy in memory of its own, and never beyond its end.
 struct InstructionDecoder: ~Copyable {
     private let handle: csh
     private let instruction: UnsafeMutablePointer<cs_insn>
@@ -11,10 +11,10 @@ struct InstructionDecoder: ~Copyable {
     private let architecture: Architecture
     private let addresses: AddressRange
     private let withText: Bool
-    /// In bytes: where instructions may begin, counted from the caller's address.
+    /// In bytes: the alignment of instructions, counted from the caller's address.
     let alignment: Int
 
-    /// `nil`: Capstone was built without the architecture, or there is no memory.
+    /// `nil` if Capstone was built without the architecture, or memory is short.
     init?(architecture: Architecture, code: ExtractedCode, withText: Bool) {
         var handle = csh()
         let opened =
@@ -43,10 +43,10 @@ struct InstructionDecoder: ~Copyable {
         cs_close(&handle)
     }
 
-    /// The instruction at an offset; `nil` where there is none that ends at the limit or before.
+    /// The instruction at an offset; `nil` if none is there that ends at the limit or before.
     func decode(at offset: Int, limit: Int) -> Instruction? {
         guard offset >= 0, offset < limit, limit <= code.bytes.count else { return nil }
-        // An instruction has at most 15 bytes on x86, 4 on arm64; Capstone need not see more.
+        // An instruction has at most 15 bytes on x86 and 4 on arm64.
         let found = code.bytes.withUnsafeBufferPointer { bytes in
             var pointer = bytes.baseAddress.map { $0 + offset }
             var size = min(limit - offset, 16)
@@ -67,12 +67,12 @@ struct InstructionDecoder: ~Copyable {
         }
     }
 
-    /// One instruction after the other, and data where there is none.
+    /// One instruction after the other, and data where none can be decoded.
     func sweep(_ part: Range<Int>) -> [Instruction] {
         var result: [Instruction] = []
         var offset = part.lowerBound
         var dataStart: Int?
-        // Only so does an aligned stream end at the end of the part, which the caller's address is.
+        // Otherwise an aligned stream would not end at the end of the part, which is the caller's address.
         if !part.count.isMultiple(of: alignment), part.upperBound != code.bytes.count {
             offset += part.count % alignment
             result += data(part.lowerBound..<offset)
@@ -92,7 +92,7 @@ struct InstructionDecoder: ~Copyable {
         return result
     }
 
-    /// Rows of at most eight bytes that are no instructions.
+    /// Rows of at most eight bytes of data.
     func data(_ range: Range<Int>) -> [Instruction] {
         stride(from: range.lowerBound, to: range.upperBound, by: 8).map { start in
             let row = start..<min(start + 8, range.upperBound)
@@ -108,7 +108,7 @@ struct InstructionDecoder: ~Copyable {
         return operands.isEmpty ? mnemonic : "\(mnemonic) \(operands)"
     }
 
-    /// A C array of characters up to its NUL, or whole where it has none.
+    /// A C array of characters up to its NUL, or all of it if there is none.
     private static func string<T>(_ characters: inout T) -> String {
         withUnsafeBytes(of: &characters) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }

@@ -2,7 +2,7 @@
 
 import CCapstone
 
-/// What varies in an x86 instruction that Capstone has just decoded; the places are its encoding information.
+/// The variable fields of an x86 instruction that Capstone has just decoded, at the offsets of its encoding information.
 struct X86Fields {
     private let x86: cs_x86
     private let id: x86_insn
@@ -64,18 +64,18 @@ struct X86Fields {
         if memory.base == X86_REG_RIP || memory.base == X86_REG_EIP {
             return addresses.holds(end &+ UInt64(bitPattern: memory.disp)) ? nil : .relativeAddress
         }
-        // Thread-local storage is addressed from the segment's base: an offset, the same everywhere.
+        // Thread-local storage is addressed from the segment's base: the offset doesn't vary.
         guard memory.segment != X86_REG_FS, memory.segment != X86_REG_GS else { return nil }
         let address = target(memory.disp)
         if memory.base == X86_REG_INVALID, memory.index == X86_REG_INVALID {
             return x86.encoding.disp_size != 0 || isMemoryOffset ? .absoluteAddress : nil
         }
-        // An index register without a base has a table's address beside it, or else a small constant for arithmetic.
+        // With an index register and no base, the displacement is a table's address, or a small constant for arithmetic.
         if memory.base == X86_REG_INVALID, memory.disp >= Int64(AddressRange.lowest) { return .absoluteAddress }
         return addresses.isPointer(address, size: Int(x86.encoding.disp_size)) ? .pointer : nil
     }
 
-    /// A value as an address of the word size: Capstone extends immediates by their sign.
+    /// A value as an address of the word size: Capstone sign-extends immediates.
     private func target(_ value: Int64) -> UInt64 {
         addresses.wordSize == 4 ? UInt64(UInt32(truncatingIfNeeded: value)) : UInt64(bitPattern: value)
     }
@@ -92,17 +92,17 @@ struct X86Fields {
         offset == 0 || size == 0 ? nil : Int(offset)..<Int(offset) + Int(size)
     }
 
-    /// `mov` between the accumulator and an address in full (opcodes A0 to A3).
+    /// `mov` between the accumulator and an absolute address (opcodes A0 to A3).
     private var isMemoryOffset: Bool {
         x86.opcode.1 == 0 && (0xa0...0xa3).contains(x86.opcode.0) && id == X86_INS_MOV || id == X86_INS_MOVABS
     }
 
-    /// The address of such a `mov`: the last bytes of the instruction, as many as an address has.
+    /// The address of such a `mov`: the last bytes of the instruction.
     private var tail: Range<Int>? {
         let size = Int(x86.addr_size)
         return size < length ? length - size..<length : nil
     }
 
-    /// `call` or `jmp` to a selector and an address in full.
+    /// `call` or `jmp` to a selector and an absolute address.
     private var isFar: Bool { (id == X86_INS_LCALL || id == X86_INS_LJMP) && length >= 5 }
 }

@@ -3,11 +3,11 @@
 public import EpitopeModel
 
 extension EpitopeError.Code {
-    /// There is no goodware index, or no source for one, where one was named.
+    /// A goodware index, or a source of one, does not exist or can't be read.
     public static let goodwareMissing = EpitopeError.Code("goodware-missing")
-    /// A goodware index is cut off, changed, or no goodware index.
+    /// A goodware index is truncated or was changed, or the file is not a goodware index.
     public static let goodwareDamaged = EpitopeError.Code("goodware-damaged")
-    /// A goodware index is in a form that this program does not read.
+    /// A goodware index has a format version that this program does not read.
     public static let goodwareVersion = EpitopeError.Code("goodware-version")
     /// A goodware index could not be written.
     public static let goodwareUnwritable = EpitopeError.Code("goodware-unwritable")
@@ -23,6 +23,6 @@ extension EpitopeError {
     static func unwritable(_ path: String, _ reason: String) -> EpitopeError {
         EpitopeError(
             .goodwareUnwritable, "the goodware index \(path) could not be written: \(reason)",
-            remedy: "check the folder's permissions and its free space; an index that was there is unchanged")
+            remedy: "check the folder's permissions and its free space; an existing index is unchanged")
     }
 }

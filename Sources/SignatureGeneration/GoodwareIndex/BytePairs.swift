@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import func Glibc.log2
+
 /// How often each byte follows each other byte in the goodware.
 public struct BytePairs: Hashable, Sendable {
-    /// 65,536 counts: the place of a pair is 256 times its first byte plus its second.
+    /// The number of pairs.
+    public static let pairCount = 65536
+    /// ``pairCount`` counts: the index of a pair is 256 times its first byte plus its second.
     public private(set) var counts: [UInt64]
     /// In bytes: pairs are counted in the first 4 KiB of each 16 KiB, which is enough for frequencies.
-    static let counted = 4096
-    static let period = 16384
+    static let countedBytes = 4096
+    static let periodBytes = 16384
 
     public init() {
-        counts = [UInt64](repeating: 0, count: 65536)
+        counts = [UInt64](repeating: 0, count: Self.pairCount)
     }
 
-    /// `nil` unless there are 65,536 counts.
+    /// `nil` unless there are ``pairCount`` counts.
     public init?(counts: [UInt64]) {
-        guard counts.count == 65536 else { return nil }
+        guard counts.count == Self.pairCount else { return nil }
         self.counts = counts
     }
 
@@ -22,9 +26,9 @@ public struct BytePairs: Hashable, Sendable {
     public mutating func count(_ bytes: UnsafeRawBufferPointer) {
         guard bytes.count >= 2 else { return }
         counts.withUnsafeMutableBufferPointer { counts in
-            for start in stride(from: 0, to: bytes.count - 1, by: Self.period) {
+            for start in stride(from: 0, to: bytes.count - 1, by: Self.periodBytes) {
                 var previous = Int(bytes[start])
-                for index in (start + 1)..<min(start + Self.counted, bytes.count) {
+                for index in (start + 1)..<min(start + Self.countedBytes, bytes.count) {
                     let next = Int(bytes[index])
                     counts[previous << 8 | next] &+= 1
                     previous = next
@@ -41,28 +45,28 @@ public struct BytePairs: Hashable, Sendable {
 
 /// How many bits each byte costs after the byte before it, by the frequencies of a table of pairs.
 struct ByteSurprise: Sendable {
-    /// 65,536 for pairs, then 256 for bytes without one before.
+    /// One for each pair, then 256 for bytes with no byte before them.
     private let bits: [Float]
 
     init(_ pairs: BytePairs) {
         var bits: [Float] = []
-        bits.reserveCapacity(65536 + 256)
+        bits.reserveCapacity(BytePairs.pairCount + 256)
         var totals = [UInt64](repeating: 0, count: 256)
         for first in 0..<256 {
             let row = pairs.counts[(first << 8)..<((first + 1) << 8)]
             totals[first] = row.reduce(0, &+)
-            // One is added to every count (Laplace): what was never seen is surprising, not impossible.
-            let all = BinaryLogarithm.of(Double(totals[first]) + 256)
-            for count in row { bits.append(Float(all - BinaryLogarithm.of(Double(count) + 1))) }
+            // One is added to every count (Laplace): a pair that was never seen is surprising, not impossible.
+            let all = log2(Double(totals[first]) + 256)
+            for count in row { bits.append(Float(all - log2(Double(count) + 1))) }
         }
-        let all = BinaryLogarithm.of(Double(totals.reduce(0, &+)) + 256)
-        for total in totals { bits.append(Float(all - BinaryLogarithm.of(Double(total) + 1))) }
+        let all = log2(Double(totals.reduce(0, &+)) + 256)
+        for total in totals { bits.append(Float(all - log2(Double(total) + 1))) }
         self.bits = bits
     }
 
     func of(_ run: some Collection<UInt8>) -> Double {
         guard let first = run.first else { return 0 }
-        var sum = Double(bits[65536 + Int(first)])
+        var sum = Double(bits[BytePairs.pairCount + Int(first)])
         var previous = Int(first)
         for byte in run.dropFirst() {
             sum += Double(bits[previous << 8 | Int(byte)])

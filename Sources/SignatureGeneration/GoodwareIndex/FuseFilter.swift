@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+internal import func Glibc.log2
+
 /// The shape of one binary fuse filter: which slots a key has, and what they must hold together.
 ///
 /// Four-wise binary fuse filters of 8 bits (Graf and Lemire, "Binary Fuse Filters: Fast and Smaller Than Xor Filters",
-/// 2022): about 8.6 bits a key; a key that was put in is always found, another one with a chance of 1/256.
+/// 2022): about 8.6 bits for each key. A key that was added is always found, any other with a probability of 1/256.
 public struct FuseShape: Hashable, Sendable {
     /// Changes the slots of all keys when they could not be placed; 0 keeps sorted keys together in memory.
     public var seed: UInt64
@@ -23,22 +25,26 @@ public struct FuseShape: Hashable, Sendable {
         segments == 0 ? 0 : (Int(segments) + 3) << Int(segmentBits)
     }
 
-    /// From so many keys on, less room than the paper's formula gives is enough: tried on the goodware of a machine, and
-    /// where it is not, building takes another seed.
-    private static let many = 1 << 20
-    private static let roomOfMany = 1.06
+    /// In bits: the largest segment that the paper's formula gives is 2^18 slots.
+    static let maxSegmentBits: UInt32 = 18
+    /// A bound for files that state any number: filters of 2^26 segments and more are never built.
+    static let maxSegments: UInt32 = 1 << 26
+    /// From this many keys on, less room than the paper's formula gives is enough. Found by trying it on the goodware of
+    /// a machine; where it is not enough, building takes another seed.
+    private static let manyKeys = 1 << 20
+    private static let roomForManyKeys = 1.06
 
-    /// A shape for so many keys; the formulas of the segment's length and of the room are the paper's for four slots.
+    /// A shape for a number of keys. The formulas of the segment's length and of the room, with their constants, are the
+    /// paper's for four slots.
     init(keys: Int) {
         guard keys > 0 else {
             self.init(seed: 0, segments: 0, segmentBits: 0)
             return
         }
-        let logarithm = BinaryLogarithm.of(Double(max(keys, 2)))
-        let bits = min(18, max(2, Int(logarithm / 1.541 - 0.5)))  // log2(2.91) = 1.541
-        // log2(600,000) = 19.195
-        let room = Double(max(keys, 2)) * (keys < Self.many ? max(1.075, 0.77 + 0.305 * 19.195 / logarithm) : Self.roomOfMany)
-        let all = (Int(room) >> bits) + 1
+        let logarithm = log2(Double(max(keys, 2)))
+        let bits = min(Int(Self.maxSegmentBits), max(2, Int(logarithm / log2(2.91) - 0.5)))
+        let factor = keys < Self.manyKeys ? max(1.075, 0.77 + 0.305 * log2(600_000) / logarithm) : Self.roomForManyKeys
+        let all = (Int(Double(max(keys, 2)) * factor) >> bits) + 1
         self.init(seed: 0, segments: UInt32(max(1, all - 3)), segmentBits: UInt32(bits))
     }
 
@@ -53,17 +59,33 @@ public struct FuseShape: Hashable, Sendable {
         return mixed ^ (mixed >> 31)
     }
 
-    /// The four slots of a hash, in four segments that follow each other.
+    /// The four slots of a key.
+    struct Slots {
+        let first, second, third, fourth: Int
+
+        /// - Parameter which: 0 to 3.
+        @inline(__always)
+        subscript(which: Int) -> Int {
+            switch which {
+            case 0: first
+            case 1: second
+            case 2: third
+            default: fourth
+            }
+        }
+    }
+
+    /// The slots of a hash, in four segments that follow each other.
     @inline(__always)
-    func slots(_ hash: UInt64) -> (Int, Int, Int, Int) {
+    func slots(_ hash: UInt64) -> Slots {
         let length = 1 << Int(segmentBits)
         let mask = length - 1
         let first = Int(hash.multipliedFullWidth(by: UInt64(segments) << UInt64(segmentBits)).high)
         let other = Int(truncatingIfNeeded: ((hash ^ (hash >> 32)) &* 0xd6e8_feb8_6659_fd93) >> 10)
-        return (
-            first, (first + length) ^ (other & mask), (first + 2 * length) ^ ((other >> 18) & mask),
-            (first + 3 * length) ^ ((other >> 36) & mask)
-        )
+        // Each segment takes bits of its own, as many as the largest has.
+        return Slots(
+            first: first, second: (first + length) ^ (other & mask), third: (first + 2 * length) ^ ((other >> 18) & mask),
+            fourth: (first + 3 * length) ^ ((other >> 36) & mask))
     }
 
     /// What a hash's four slots give when they are put together by exclusive or.
@@ -78,8 +100,8 @@ public struct FuseShape: Hashable, Sendable {
         guard segments != 0 else { return false }
         let hash = spread(key)
         let place = slots(hash)
-        let first = base.load(fromByteOffset: place.0, as: UInt8.self) ^ base.load(fromByteOffset: place.1, as: UInt8.self)
-        let last = base.load(fromByteOffset: place.2, as: UInt8.self) ^ base.load(fromByteOffset: place.3, as: UInt8.self)
+        let first = base.load(fromByteOffset: place.first, as: UInt8.self) ^ base.load(fromByteOffset: place.second, as: UInt8.self)
+        let last = base.load(fromByteOffset: place.third, as: UInt8.self) ^ base.load(fromByteOffset: place.fourth, as: UInt8.self)
         return first ^ last == Self.fingerprint(hash)
     }
 }

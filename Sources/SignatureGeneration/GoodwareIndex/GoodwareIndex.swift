@@ -8,12 +8,13 @@ public import Signatures
 /// of all windows of the goodware are in a filter. A window whose gram is not in the filter is in no goodware; one
 /// whose gram is there may or may not be.
 public struct GoodwareIndex: Sendable {
-    /// In bytes: the shortest string that the index can speak of.
-    public static let windowLength = 32
-    /// In bytes: what is selected of each window, and kept.
-    public static let gramLength = 16
+    /// In bytes: the shortest string that the index can prove absent. As long as a caller window, so that each caller
+    /// window can be proven.
+    public static let windowLength = CallerWindow.length
+    /// In bytes: the gram that is selected of each window, and stored.
+    public static let gramLength = windowLength / 2
 
-    /// What was indexed at once, in the order of the builds.
+    /// One for each build or update, in their order.
     public let segments: [IndexSegment]
     /// The frequencies behind ``surprise(of:)``.
     public let pairs: BytePairs
@@ -60,7 +61,7 @@ public struct GoodwareIndex: Sendable {
                 guard let base = raw.baseAddress, let out = orders.baseAddress else { return [] }
                 GramSelection.orders(base, windows: windows, into: out)
                 return [Bool](unsafeUninitializedCapacity: windows) { absent, count in
-                    // Neighbouring windows mostly share their gram: it is asked for once.
+                    // Neighbouring windows mostly share their gram: it is looked up once.
                     var last = ~out[0]
                     var isAbsent = false
                     for index in 0..<windows {

@@ -8,8 +8,8 @@
 /// random bytes 2 of 18 positions are selected.
 public enum GramSelection {
     /// In bytes: the window, 17 overlapping grams of 16.
-    static let window = 32
-    static let gram = 16
+    static let window = GoodwareIndex.windowLength
+    static let gram = GoodwareIndex.gramLength
     static let gramsPerWindow = window - gram + 1
     /// Of how many grams, on average, one is in the sample that tells how many different ones there are.
     ///

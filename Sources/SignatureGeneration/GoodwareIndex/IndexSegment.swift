@@ -70,7 +70,7 @@ public struct IndexSegment: Sendable {
         var starts: [Int] = []
         var end = 0
         for filter in filters {
-            guard filter.segmentBits <= 18, filter.segments <= 1 << 26 else { return nil }
+            guard filter.segmentBits <= FuseShape.maxSegmentBits, filter.segments <= FuseShape.maxSegments else { return nil }
             starts.append(end)
             end += filter.slotCount
         }
@@ -90,7 +90,7 @@ public struct IndexSegment: Sendable {
         try body(slots.bytes)
     }
 
-    /// Whether the key was put in; wrongly yes with a chance of 1/256, never wrongly no.
+    /// Whether the key was added. A wrong yes has a probability of 1/256, a wrong no does not happen.
     func contains(_ key: UInt64) -> Bool {
         let partition = Self.partition(of: key, bits: partitionBits)
         guard let base = slots.bytes.baseAddress else { return false }

@@ -3,7 +3,7 @@
 import CHyperscan
 import EpitopeModel
 
-/// A compiled Hyperscan database of literals, with scratch space for each scan that runs at the same time.
+/// A compiled Hyperscan database of literals, and the scratch space that those of scans are cloned from.
 ///
 /// `@unchecked Sendable`: the database is written only by `init`, and Hyperscan scans with one database from any number
 /// of threads. The scratch is only ever cloned from; cloning reads it, and no scan runs with it.
@@ -11,10 +11,10 @@ final class LiteralDatabase: @unchecked Sendable {
     private let database: OpaquePointer
     private let scratch: OpaquePointer
 
-    /// - Parameter literals: at least one, each at least a byte; hits name them by index.
+    /// - Parameter literals: at least one, each of at least one byte; hits refer to them by index.
     /// - Throws: ``EpitopeError/Code/scannerUnbuildable``.
     init(_ literals: [[UInt8]]) throws(EpitopeError) {
-        // One block holds all literals: Hyperscan takes an address and a length of each.
+        // All literals are in one block, since Hyperscan needs an address and a length of each.
         let block = literals.flatMap { $0.map { CChar(bitPattern: $0) } }
         var database: OpaquePointer?
         var failure: UnsafeMutablePointer<hs_compile_error_t>?
@@ -49,7 +49,7 @@ final class LiteralDatabase: @unchecked Sendable {
         hs_free_database(database)
     }
 
-    /// Space for one scan at a time.
+    /// Scratch space for one scan at a time.
     func makeScratch() throws(EpitopeError) -> LiteralScratch {
         var copy: OpaquePointer?
         guard hs_clone_scratch(scratch, &copy) == HS_SUCCESS, let copy else {
@@ -58,11 +58,11 @@ final class LiteralDatabase: @unchecked Sendable {
         return LiteralScratch(copy)
     }
 
-    /// Calls the run's ``ScanRun/hit(literal:end:)`` for every place of every literal.
+    /// Calls the run's ``ScanRun/hit(literal:end:)`` for every occurrence of every literal.
     ///
     /// - Parameters:
     ///   - data: at most `UInt32.max` bytes: Hyperscan counts with 32 bits.
-    ///   - scratch: no other scan may use it meanwhile.
+    ///   - scratch: must not be used by another scan at the same time.
     func scan(_ data: UnsafeRawBufferPointer, scratch: LiteralScratch, run: ScanRun) throws(EpitopeError) {
         guard let start = data.bindMemory(to: CChar.self).baseAddress else { return }
         // The run outlives the scan, which doesn't keep the pointer.

@@ -3,8 +3,8 @@
 public import EpitopeModel
 
 extension EpitopeError.Code {
-    /// Signatures that can't be sought: one without a fixed byte, or with a gap that no data has.
+    /// A signature can't be searched for: it has no fixed byte, or an impossible gap.
     public static let scannerUnbuildable = EpitopeError.Code("scanner-unbuildable")
-    /// Hyperscan gave up in the middle of data.
+    /// Hyperscan failed in the middle of data.
     public static let scanFailed = EpitopeError.Code("scan-failed")
 }

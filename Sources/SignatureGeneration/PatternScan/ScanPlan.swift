@@ -3,14 +3,14 @@
 import EpitopeModel
 import Signatures
 
-/// Which literal stands for which signatures.
+/// The literals to search for, and the signatures that each belongs to.
 struct ScanPlan: Sendable {
     let signatures: [Signature]
     let sought: [SoughtSignature]
-    /// Without repetition: signatures of one family often share one.
+    /// Without repetition: signatures of one family often share a literal.
     let literals: [[UInt8]]
     private let members: [[Int]]
-    /// Signatures of single bytes: they are matched on all data.
+    /// Signatures without a literal, which are matched on all data.
     let withoutLiteral: [Int]
 
     init(_ signatures: [Signature]) throws(EpitopeError) {

@@ -2,13 +2,13 @@
 
 import Signatures
 
-/// One pass over one block of data: takes the hits of literals, and decides on the signatures behind them.
+/// One scan of one block of data: receives the hits of literals, and matches their signatures.
 ///
-/// The cost stays bounded however often a literal occurs: a signature is looked at around at most ``mostTries`` hits,
-/// then once in the whole block.
+/// The cost is bounded however often a literal occurs: a signature is matched around at most ``maxAttempts`` hits, then
+/// once in the whole block.
 final class ScanRun {
-    /// Beyond this many places around which a signature did not match, one look at the whole block is cheaper.
-    static let mostTries = 32
+    /// After this many hits around which a signature did not match, matching it in the whole block is cheaper.
+    static let maxAttempts = 32
 
     private enum State {
         case tried(Int)
@@ -19,11 +19,11 @@ final class ScanRun {
     private let plan: ScanPlan
     private let data: UnsafeRawBufferPointer
     private var states: [Int: State] = [:]
-    /// For each literal, how many of its signatures wait for more hits.
+    /// For each literal, how many of its signatures need more hits.
     private var open: [Int]
-    /// How many literals have any of those.
+    /// How many literals have such signatures.
     private var openLiterals: Int
-    /// Where the part that is scanned now begins in the data.
+    /// The offset of the current part in the data.
     var base = 0
 
     init(_ plan: ScanPlan, data: UnsafeRawBufferPointer) {
@@ -33,8 +33,8 @@ final class ScanRun {
         openLiterals = open.count
     }
 
-    /// - Parameter end: behind the literal's last byte, in the part that is scanned now.
-    /// - Returns: whether more hits are wanted.
+    /// - Parameter end: the offset after the literal's last byte in the current part.
+    /// - Returns: whether more hits are needed.
     func hit(literal: Int, end: Int) -> Bool {
         guard open[literal] > 0 else { return true }
         let place = base + end - plan.literals[literal].count..<base + end
@@ -58,7 +58,7 @@ final class ScanRun {
             let range = max(0, place.lowerBound - before)..<min(data.count, place.upperBound + after)
             if let found = match(signature, in: range) {
                 settle(signature, .decided(found), literal: literal)
-            } else if tries + 1 >= Self.mostTries {
+            } else if tries + 1 >= Self.maxAttempts {
                 settle(signature, .needsWhole, literal: literal)
             } else {
                 states[signature] = .tried(tries + 1)

@@ -3,26 +3,26 @@
 import EpitopeModel
 import Signatures
 
-/// How one signature is sought: the literal that stands for it, and where its bytes lie around a literal's hit.
+/// How to search for one signature: its literal, and the range of the signature around a hit of the literal.
 struct SoughtSignature: Sendable {
-    /// Where the signature must be looked for once its literal was seen.
+    /// Where to match the signature after a hit of its literal.
     enum Reach: Hashable, Sendable {
-        /// Within so many bytes before the literal's start and behind its end.
+        /// Within this many bytes before the literal's start and after its end.
         case around(before: Int, after: Int)
-        /// In the first bytes of the data: it is tied to the start.
+        /// In the first bytes of the data, since it has a gap from the start.
         case prefix(Int)
         /// Anywhere: a conjunction, or a sequence with open or very wide gaps.
         case whole
     }
 
-    /// Longer literals find nothing more: Hyperscan hashes eight bytes, and compares the rest.
-    static let longestLiteral = 24
-    /// A single byte is in nearly all data, and spares nothing.
-    static let shortestLiteral = 2
-    /// In bytes: a wider reach than this is no cheaper than one look at the whole.
+    /// In bytes: longer literals are no more selective, since Hyperscan hashes eight bytes and compares the rest.
+    static let maxLiteralBytes = 24
+    /// In bytes: a single byte is in nearly all data.
+    static let minLiteralBytes = 2
+    /// In bytes: for a wider reach, matching the whole block is as cheap.
     static let widestReach = 1 << 16
 
-    /// `nil`: no run is long enough, and the signature is matched on all data.
+    /// `nil` if no run is long enough: the signature is matched on all data.
     let literal: [UInt8]?
     let reach: Reach
 
@@ -37,7 +37,7 @@ struct SoughtSignature: Sendable {
         }
         var best: (token: Int, run: Range<Int>, worth: (Int, Int))?
         for (index, token) in signature.tokens.enumerated() {
-            for whole in token.fixedRuns where whole.count >= Self.shortestLiteral {
+            for whole in token.fixedRuns where whole.count >= Self.minLiteralBytes {
                 let run = Self.mostDistinct(of: whole, in: token.bytes)
                 let worth = (Set(token.bytes[run]).count, run.count)
                 if let best, best.worth >= worth { continue }
@@ -53,14 +53,14 @@ struct SoughtSignature: Sendable {
         reach = Self.reach(of: signature, token: best.token, run: best.run)
     }
 
-    /// Of a run longer than a literal may be, the part with the most distinct bytes: fill is in all data.
+    /// The part with the most distinct bytes of a run that is longer than a literal may be: fill is in all data.
     private static func mostDistinct(of run: Range<Int>, in bytes: [UInt8]) -> Range<Int> {
-        guard run.count > longestLiteral else { return run }
-        var best = run.lowerBound..<run.lowerBound + longestLiteral
+        guard run.count > maxLiteralBytes else { return run }
+        var best = run.lowerBound..<run.lowerBound + maxLiteralBytes
         var most = Set(bytes[best]).count
-        for start in run.lowerBound + 1...run.upperBound - longestLiteral {
-            let distinct = Set(bytes[start..<start + longestLiteral]).count
-            if distinct > most { (best, most) = (start..<start + longestLiteral, distinct) }
+        for start in run.lowerBound + 1...run.upperBound - maxLiteralBytes {
+            let distinct = Set(bytes[start..<start + maxLiteralBytes]).count
+            if distinct > most { (best, most) = (start..<start + maxLiteralBytes, distinct) }
         }
         return best
     }

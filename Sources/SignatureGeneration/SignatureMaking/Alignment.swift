@@ -4,14 +4,16 @@ import Disassembly
 import EpitopeModel
 import Signatures
 
-/// Samples laid over each other so that their caller's addresses coincide.
+/// Samples aligned at their caller's addresses.
 struct Alignment {
     /// In bytes before the caller's address: as far back as masked windows reach.
     static let reach = 96
     /// Two samples belong together when at least so large a share of the bytes before their calls is equal.
-    static let leastAlike = 0.5
-    /// How many samples are tried as the reference; a cluster of more is alike enough for these to stand for it.
-    private static let mostReferences = 16
+    static let minEqualShare = 0.5
+    /// A sample with less than half a window before its call can't be compared.
+    private static let minComparedBytes = CallerWindow.length / 2
+    /// How many samples are tried as the reference. Larger clusters are so much alike that these are representative.
+    private static let maxReferences = 16
 
     /// The sample to which most others are alike, the oldest of several.
     let reference: Int
@@ -20,29 +22,40 @@ struct Alignment {
 
     init(_ samples: [Sample], callers: [Int]) {
         var best: (reference: Int, members: [Int]) = (0, [0])
-        for index in samples.indices.prefix(Self.mostReferences) {
-            let members = samples.indices.filter {
-                $0 == index || Self.isAlike(samples[index], callers[index], samples[$0], callers[$0])
-            }
+        let anchored = zip(samples, callers).map { Anchored(sample: $0, caller: $1) }
+        for index in anchored.indices.prefix(Self.maxReferences) {
+            let members = anchored.indices.filter { $0 == index || anchored[index].isAlike(anchored[$0]) }
             if members.count > best.members.count { best = (index, members) }
         }
         (reference, members) = best
     }
 
-    private static func isAlike(_ one: Sample, _ oneCaller: Int, _ two: Sample, _ twoCaller: Int) -> Bool {
-        guard one.architecture == two.architecture else { return false }
-        let length = min(oneCaller, twoCaller, CallerWindow.length)
-        // A sample that holds less than half a window before its call can't be compared.
-        guard length >= min(16, oneCaller), length > 0 else { return false }
-        let equal = (1...length).filter { one.code.bytes[oneCaller - $0] == two.code.bytes[twoCaller - $0] }.count
-        return Double(equal) >= leastAlike * Double(length)
+    /// A sample, and the offset of its caller's address.
+    private struct Anchored {
+        var sample: Sample
+        var caller: Int
+
+        /// Whether enough of the bytes before the calls is equal.
+        func isAlike(_ other: Anchored) -> Bool {
+            guard sample.architecture == other.sample.architecture else { return false }
+            let length = min(caller, other.caller, CallerWindow.length)
+            guard length >= min(Alignment.minComparedBytes, caller), length > 0 else { return false }
+            let equal = (1...length).count { sample.code.bytes[caller - $0] == other.sample.code.bytes[other.caller - $0] }
+            return Double(equal) >= Alignment.minEqualShare * Double(length)
+        }
     }
 }
 
-/// What is known of the bytes of one sample: which a load address would change, by kind.
+/// Which bytes of one sample's code vary with the load address or the victim, by kind.
 struct CodeMap {
-    /// In bytes: how far ahead of what is asked for the decoding begins, so that it is in step by then.
-    private static let runUp = 64
+    /// In bytes: how far before a range the decoding begins, so that it is in step with the instructions by then, and how
+    /// far behind it ends.
+    private static let leadIn = 64
+    private static let leadOut = 16
+    /// In bytes before and behind the caller's address: what is decoded at first.
+    private static let initialReach = (before: 192, behind: 64)
+    /// In bytes: every instruction of arm64 is as long and as aligned.
+    private static let arm64InstructionLength = 4
 
     let code: ExtractedCode
     let caller: Int
@@ -55,7 +68,7 @@ struct CodeMap {
         code = sample.code
         architecture = sample.architecture
         self.caller = caller
-        known = max(0, caller - 192)..<min(sample.code.bytes.count, caller + 64)
+        known = max(0, caller - Self.initialReach.before)..<min(sample.code.bytes.count, caller + Self.initialReach.behind)
         add(
             Disassembly.instructions(
                 of: code, callersAddress: sample.callersAddress, architecture: architecture, part: known, withText: false))
@@ -68,9 +81,9 @@ struct CodeMap {
     /// The positions in a range that vary; decodes it first if it lies elsewhere.
     mutating func variable(in range: Range<Int>) -> [Int] {
         if !(known.lowerBound <= range.lowerBound && range.upperBound <= known.upperBound) {
-            var start = max(0, range.lowerBound - Self.runUp)
-            if architecture == .arm64 { start += (caller - start) & 3 }
-            let part = start..<min(code.bytes.count, range.upperBound + 16)
+            var start = max(0, range.lowerBound - Self.leadIn)
+            if architecture == .arm64 { start += (caller - start) & (Self.arm64InstructionLength - 1) }
+            let part = start..<min(code.bytes.count, range.upperBound + Self.leadOut)
             add(
                 Disassembly.instructions(
                     of: code, callersAddress: code.base, architecture: architecture, part: part, withText: false))

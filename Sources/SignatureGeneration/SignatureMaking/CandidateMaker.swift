@@ -8,7 +8,7 @@ import TokenSequences
 
 /// Makes the candidates of one cluster, strategy by strategy.
 struct CandidateMaker {
-    /// What several texts have in common, as ``TokenSequences/make(of:noiseShare:benign:isGoodware:)`` finds it.
+    /// Finds what several texts have in common, as ``TokenSequences/make(of:noiseShare:benign:isGoodware:)`` finds it.
     typealias Common = ([[UInt8]], Double, BenignPool, (([UInt8]) -> Bool)?) -> [TokenSequence]
 
     struct Candidate {
@@ -32,7 +32,7 @@ struct CandidateMaker {
     let absent: [Bool]
     private(set) var map: CodeMap
 
-    /// `nil`: no sample holds its caller's address.
+    /// `nil` if no sample holds its caller's address.
     init?(samples: [Sample], rarity: GoodwareRarity?) {
         let usable = samples.compactMap { sample in
             sample.code.offset(of: sample.callersAddress).flatMap { $0 > 0 ? (sample, $0) : nil }
@@ -62,7 +62,8 @@ struct CandidateMaker {
             place: place, fragileBytes: map.variable(in: place).count)
     }
 
-    /// The same with what varies masked, and as much longer as it takes to keep 32 fixed bytes in a row.
+    /// The caller window with everything masked that varies, and extended until it has ``GoodwareIndex/windowLength``
+    /// fixed bytes in a row.
     mutating func maskedWindow() -> Candidate? {
         let members = alignment.members
         let back = min(members.map { callers[$0] }.min() ?? 0, Alignment.reach)
@@ -100,8 +101,8 @@ struct CandidateMaker {
             place: place)
     }
 
-    /// The shortest window that ends where the caller window does and holds 32 fixed bytes in a row; where none does,
-    /// the shortest with enough fixed bytes for a proof.
+    /// The shortest window that ends where the caller window does and has 32 fixed bytes in a row; if there is none, the
+    /// shortest with enough fixed bytes for a proof.
     static func window(in whole: Range<Int>, caller: Int, masked: Set<Int>) -> Range<Int> {
         var enough: Range<Int>?
         let longest = whole.count
@@ -114,27 +115,29 @@ struct CandidateMaker {
                 fixed += run > 0 ? 1 : 0
             }
             if longestRun >= GoodwareIndex.windowLength { return window }
-            if fixed >= Proof.fewestBytes, enough == nil { enough = window }
+            if fixed >= Signature.minFixedBytes, enough == nil { enough = window }
         }
         return enough ?? whole
     }
 
+    /// A region full of masked or monotonous windows is not searched to its end.
+    private static let maxWindowsTried = 4096
+
     /// Windows elsewhere whose bytes the index proves absent, nearest to the caller's address first.
-    mutating func rareWindows(most: Int) -> [Candidate] {
+    mutating func rareWindows(limit: Int) -> [Candidate] {
         let length = GoodwareIndex.windowLength
         let bytes = reference.code.bytes
         let spans = (reference.onWire ?? []).isEmpty ? [bytes.indices] : reference.onWire ?? []
         let starts = absent.indices.filter { start in
             absent[start] && spans.contains { $0.lowerBound <= start && start + length <= $0.upperBound }
         }
-        // What ends at the caller's address is the caller window already.
+        // The window that ends at the caller's address is the caller window already.
         let nearest = starts.sorted { abs(caller - $0 - length) < abs(caller - $1 - length) }
         var chosen: [Candidate] = []
-        // A region full of masked or monotonous windows is not searched to its end.
-        for start in nearest.prefix(4096) where chosen.count < most {
+        for start in nearest.prefix(Self.maxWindowsTried) where chosen.count < limit {
             let place = start..<start + length
             guard place.upperBound != caller, !chosen.contains(where: { $0.place?.overlaps(place) ?? false }),
-                Set(bytes[place]).count >= Proof.fewestDistinctBytes, isShared(place), map.variable(in: place).isEmpty
+                Set(bytes[place]).count >= Signature.minDistinctBytes, isShared(place), map.variable(in: place).isEmpty
             else { continue }
             let distance = abs(caller - place.upperBound)
             let side = place.upperBound < caller ? "before" : "behind"
@@ -157,7 +160,7 @@ struct CandidateMaker {
         }
     }
 
-    /// What several samples have in common: of the code as far as it crossed the network, or, where none did, of the
+    /// The tokens that several samples have in common: of the code that crossed the network, or if none did, of the
     /// streams that carried it.
     func sequences(benign: BenignPool, noiseShare: Double, common: Common) -> [Candidate] {
         guard samples.count > 1 else { return [] }

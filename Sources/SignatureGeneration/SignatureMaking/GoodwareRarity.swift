@@ -3,8 +3,7 @@
 import GoodwareIndex
 import Signatures
 
-/// What the making of candidates asks of a goodware index. Its answers for one piece of code are kept, so that one
-/// pass over the code serves all candidates.
+/// The queries of a goodware index that ranking candidates needs, as closures so that tests can stand in for an index.
 struct GoodwareRarity {
     let absentWindows: ([UInt8]) -> [Bool]
     let surprise: ([UInt8]) -> Double

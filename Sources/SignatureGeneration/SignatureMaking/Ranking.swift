@@ -4,11 +4,13 @@ import EpitopeModel
 import GoodwareIndex
 import Signatures
 
-/// Puts candidates in order, and writes down why.
+import func Glibc.log2
+
+/// Ranks candidates, and adds the reasons to their provenance.
 struct Ranking {
     let maker: CandidateMaker
 
-    func rank(_ candidates: [CandidateMaker.Candidate], most: Int) -> [RankedCandidate] {
+    func rank(_ candidates: [CandidateMaker.Candidate], limit: Int) -> [RankedCandidate] {
         var seen = Set<String>()
         let scored = candidates.compactMap { candidate -> RankedCandidate? in
             guard !candidate.tokens.isEmpty else { return nil }
@@ -21,7 +23,7 @@ struct Ranking {
             guard seen.insert(signature.id).inserted else { return nil }
             return RankedCandidate(signature: signature, score: score(candidate, covered: covered), place: candidate.place)
         }
-        // Stable: of equals, the one made first stands first.
+        // Stable: of equals, the one made first comes first.
         let order = scored.indices.sorted { one, two in
             if scored[one].score.advantage(over: scored[two].score) != nil { return true }
             return scored[two].score.advantage(over: scored[one].score) == nil && one < two
@@ -34,7 +36,7 @@ struct Ranking {
             }
             ranked[index].signature.provenance?.reasons = reasons
         }
-        return Array(ranked.prefix(most))
+        return Array(ranked.prefix(limit))
     }
 
     private static func name(_ candidate: RankedCandidate) -> String {
@@ -54,7 +56,7 @@ struct Ranking {
         let runs = candidate.tokens.flatMap { token in token.fixedRuns.map { Array(token.bytes[$0]) } }
         let fixed = runs.flatMap { $0 }
         return Score(
-            isSubstantial: Proof.isSubstantial(fixed),
+            isSubstantial: Signature.isSubstantial(fixed),
             covered: covered.count, samples: maker.samples.count, isOnWire: isOnWire(candidate, covered: covered),
             isAbsent: isAbsent(candidate), fragileBytes: candidate.fragileBytes,
             bits: maker.rarity.map { rarity in runs.reduce(0) { $0 + rarity.surprise($1) } } ?? Self.ownBits(fixed),
@@ -63,7 +65,7 @@ struct Ranking {
             length: candidate.tokens.reduce(0) { $0 + $1.bytes.count })
     }
 
-    /// Asked of the answers for the whole code where the candidate lies in it.
+    /// Whether the index proves it absent: by the answers for the whole code if the candidate lies in it.
     private func isAbsent(_ candidate: CandidateMaker.Candidate) -> Bool? {
         guard let rarity = maker.rarity else { return nil }
         guard let place = candidate.place, candidate.tokens.count == 1 else { return rarity.provesAbsence(of: candidate.tokens) }
@@ -93,18 +95,7 @@ struct Ranking {
         var counts = [Int](repeating: 0, count: 256)
         for byte in bytes { counts[Int(byte)] += 1 }
         return counts.reduce(0) { sum, count in
-            count == 0 ? sum : sum + Double(count) * binaryLogarithm(Double(bytes.count) / Double(count))
+            count == 0 ? sum : sum + Double(count) * log2(Double(bytes.count) / Double(count))
         }
-    }
-
-    /// The binary logarithm of a number of at least 1, by repeated squaring to 2^-16: the standard library has none.
-    private static func binaryLogarithm(_ number: Double) -> Double {
-        var (rest, result, bit) = (number.significand, Double(number.exponent), 0.5)
-        for _ in 0..<16 {
-            rest *= rest
-            if rest >= 2 { (rest, result) = (rest / 2, result + bit) }
-            bit /= 2
-        }
-        return result
     }
 }

@@ -2,41 +2,41 @@
 
 public import Signatures
 
-/// What decides where a candidate stands among the others, in the order in which it is compared.
+/// The properties that candidates are ranked by, in the order in which they are compared.
 public struct Score: Hashable, Sendable {
-    /// In bits: what no benign data holds by chance. At 128 bits that is one in 2^64 even over all data of 2^64 bytes,
-    /// so more brings no advantage.
+    /// In bits: enough that no benign data contains it by chance. At 128 bits the probability is one in 2^64 even in 2^64
+    /// bytes of data, so more is no advantage.
     public static let enoughBits = 128.0
 
-    /// Enough fixed bytes, of enough distinct values, for ``Proof`` to pass: not fill, not padding.
+    /// Whether it has enough fixed bytes, of enough distinct values (``Signatures/Signature/isSubstantial``).
     public var isSubstantial: Bool
     /// How many samples it matches, and how many there are.
     public var covered: Int
     public var samples: Int
-    /// Whether its bytes were seen on the wire; `nil`: no capture was at hand.
+    /// Whether its bytes were seen on the wire; `nil` if there was no capture.
     public var isOnWire: Bool?
-    /// Whether the goodware index proves that no goodware matches; `nil`: none was at hand.
+    /// Whether the goodware index proves that no goodware matches; `nil` if there was no index.
     public var isAbsent: Bool?
-    /// How many of its fixed positions would another load address or victim change.
+    /// How many of its fixed positions vary with the load address or the victim.
     public var fragileBytes: Int
     /// How specific its fixed bytes are, in bits: their surprise by the goodware's byte pairs, else by their own
     /// distribution.
     public var bits: Double
     public var maskedPositions: Int
-    /// In bytes: how far its end lies from the caller's address; `nil`: it has no one place.
+    /// In bytes: the distance of its end from the caller's address; `nil` if it is in several places.
     public var distance: Int?
     public var length: Int
 
     /// Whether no sample is missed.
     public var matchesAll: Bool { covered == samples }
 
-    /// The parts in which scores differ, by name, in the order in which they are compared.
+    /// The names of the properties, in the order in which they are compared.
     public static let order = [
         "substance", "matches all samples", "on the wire", "proven absent from goodware", "share of samples",
         "address bytes", "specificity", "masked positions", "distance", "length",
     ]
 
-    /// The parts as numbers, each the better the higher.
+    /// The properties as numbers: the higher the better.
     private var parts: [Double] {
         func tristate(_ value: Bool?) -> Double { value.map { $0 ? 2 : 0 } ?? 1 }
         return [
@@ -46,7 +46,7 @@ public struct Score: Hashable, Sendable {
         ]
     }
 
-    /// The name of the first part in which this score is better than another; `nil`: it is not better.
+    /// The name of the first property by which this score is better than another; `nil` if it is not better.
     public func advantage(over other: Score) -> String? {
         for (name, (own, theirs)) in zip(Self.order, zip(parts, other.parts)) where own != theirs {
             return own > theirs ? name : nil
@@ -54,7 +54,7 @@ public struct Score: Hashable, Sendable {
         return nil
     }
 
-    /// For people, where it stands with regard to goodware and captures.
+    /// What is known of it from goodware and captures, for people.
     var statements: [String] {
         var result: [String] = []
         if !isSubstantial { result.append("too few bytes, or too few distinct ones, to mean anything") }
@@ -66,9 +66,9 @@ public struct Score: Hashable, Sendable {
     }
 }
 
-/// A candidate with what it was ranked by.
+/// A candidate with its score.
 public struct RankedCandidate: Hashable, Sendable {
-    /// Its provenance says why these bytes, and why it stands where it does.
+    /// With the reasons for its bytes and its rank as its provenance.
     public var signature: Signature
     public var score: Score
     /// Offsets in the reference sample's code; `nil` for token sequences.

@@ -5,18 +5,18 @@ internal import Signatures
 internal import StreamReassembly
 internal import TokenSequences
 
+/// Benign traffic: what a signature must not match, and what the rarity of tokens is counted in.
 extension SignatureProver {
-    /// Whether a flow that is held benign matches: one such flow is enough against a signature.
+    /// Whether a benign flow matches: one is enough to reject a signature.
     func noBenignFlow(_ signature: Signature) -> Proof.Check {
-        let name = CheckName.noBenignFlow
         guard !material.benignCaptures.isEmpty else {
-            return Proof.Check(name: name, outcome: .notChecked, detail: "no capture of benign traffic is at hand")
+            return Proof.Check(.noBenignFlow, .notChecked, "no capture of benign traffic is at hand")
         }
         var streams = 0
         var hit: String?
         do {
-            for ring in material.benignCaptures where hit == nil {
-                try material.streams.each(of: ring) { stream, file in
+            for captureSet in material.benignCaptures where hit == nil {
+                try material.streams.each(of: captureSet) { stream, file in
                     streams += 1
                     guard signature.matches(stream.bytes) else { return true }
                     hit = "a benign flow to port \(stream.server.port) in \(file) matches"
@@ -24,24 +24,24 @@ extension SignatureProver {
                 }
             }
         } catch {
-            return Proof.Check(name: name, outcome: .failed, detail: "the benign traffic can't be read: \(error)")
+            return Proof.Check(.noBenignFlow, .failed, "the benign traffic can't be read: \(error)")
         }
-        return Proof.Check(name: name, passed: hit == nil, detail: hit ?? "none of \(streams) benign flows matches")
+        return Proof.Check(.noBenignFlow, passed: hit == nil, hit ?? "none of \(streams) benign flows matches")
     }
 
-    /// In bytes: how much benign traffic the rarity of tokens is counted against. The proof reads all of it.
-    private static let mostOfPool = 64 << 20
+    /// In bytes: how much benign traffic the rarity of tokens is counted in. The check reads all of it.
+    private static let maxPoolBytes = 64 << 20
 
-    /// What token sequences are made against. Benign traffic that can't be read gives none: no signature gets past
-    /// ``noBenignFlow(_:)`` then.
+    /// The benign streams that token sequences are ranked against. Captures that can't be read are left out: no signature
+    /// passes ``noBenignFlow(_:)`` then.
     func benignPool() -> BenignPool {
         var pool = BenignPool(streams: [])
         var bytes = 0
-        for ring in material.benignCaptures {
-            try? material.streams.each(of: ring) { stream, _ in
+        for captureSet in material.benignCaptures {
+            try? material.streams.each(of: captureSet) { stream, _ in
                 pool.streams.append(stream.bytes)
                 bytes += stream.bytes.count
-                return bytes < Self.mostOfPool
+                return bytes < Self.maxPoolBytes
             }
         }
         return pool

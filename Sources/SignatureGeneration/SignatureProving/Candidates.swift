@@ -6,24 +6,23 @@ internal import Signatures
 internal import TokenSequences
 
 extension SignatureProver {
-    /// The candidates for a cluster's signatures, the best first, each with what decided on its place. Nothing is
-    /// proven yet.
+    /// The candidates for a cluster's signatures, the best first, each with the reasons for its rank. None is proven yet.
     public func ranked(for samples: [Sample]) -> [RankedCandidate] {
         ranked(WireEvidence(of: samples, captures: material.captures, streams: material.streams).samples)
     }
 
-    /// The same, with what is known of the wire.
+    /// Ranks the candidates of samples that hold what was seen on the wire.
     private func ranked(_ samples: [Sample]) -> [RankedCandidate] {
-        SignatureMaking.ranked(
+        SignatureCandidates.ranked(
             for: samples, goodware: material.index, benign: samples.count > 1 ? benignPool() : BenignPool(streams: []),
             noiseShare: material.noiseShare)
     }
 
-    /// The signatures to try, the first first.
+    /// The signatures to try, in this order.
     ///
-    /// The one that the cluster goes by, as long as it matches every packet: hosts, sites and the global center then
-    /// speak of one signature, and nothing else needs to be made. Where it misses one, or fails its proof, what is made
-    /// of the packets, in the order of its rank.
+    /// First the signature that the cluster goes by, if it matches every packet: hosts, sites and the global center then
+    /// use the same signature, and no other needs to be made. If it misses a packet, or fails its proof, the candidates
+    /// made of the packets follow in the order of their rank. They are made only when they are needed.
     func candidates(for samples: [Sample], given: Signature) -> some Sequence<Signature> {
         let isGivenFirst = samples.allSatisfy { $0.isMatched(by: given) }
         let first = isGivenFirst ? [given] : []

@@ -5,35 +5,36 @@ internal import FoundationEssentials
 internal import StreamReassembly
 internal import Synchronization
 
-/// The streams of captures, kept from one proof to the next: of a ring only the file that is being written changes.
+/// A cache of the streams of captures: of the files that a recorder rotates through, only the one being written changes.
 public final class CaptureStreams: Sendable {
-    /// In bytes: what is kept of streams, 256 MiB. A file whose streams are more than half of it is read each time.
-    static let mostBytes = 256 << 20
+    /// In bytes: the size of the cache, 256 MiB. A file whose streams take more than half of it is read each time.
+    static let maxBytes = 256 << 20
 
     private struct File {
-        /// Size and time of the last change.
+        /// Identifies this state of the file.
         var state: String
         var streams: [CapturedStream]
         var bytes: Int
         var lastUse: UInt64
     }
 
-    private struct Kept {
+    private struct Cache {
         var files: [String: File] = [:]
         var bytes = 0
         var uses: UInt64 = 0
     }
 
-    private let kept = Mutex(Kept())
+    private let cache = Mutex(Cache())
 
     /// Reads nothing yet.
     public init() {}
 
-    /// Gives each stream of a ring with its file, those of the oldest file first, until the body returns `false`.
+    /// Calls the body with each stream of a capture set and its file, the oldest file first, until it returns `false`.
     ///
-    /// - Throws: `capture-unreadable`; what the body throws.
-    func each(of ring: String, _ body: (CapturedStream, String) throws -> Bool) throws {
-        for path in try CaptureReader.files(of: ring) {
+    /// - Parameter captureSet: a file, a folder, or a path with `*` in its last part.
+    /// - Throws: `capture-unreadable`, and errors of the body.
+    func each(of captureSet: String, _ body: (CapturedStream, String) throws -> Bool) throws {
+        for path in try CaptureReader.files(of: captureSet) {
             guard try each(in: path, body) else { return }
         }
     }
@@ -49,33 +50,33 @@ public final class CaptureStreams: Sendable {
         var isWanted = true
         try CaptureReader.streams(in: path) { stream in
             bytes += stream.bytes.count
-            if bytes <= Self.mostBytes / 2 { streams?.append(stream) } else { streams = nil }
+            if bytes <= Self.maxBytes / 2 { streams?.append(stream) } else { streams = nil }
             isWanted = try body(stream, path)
             return isWanted
         }
-        if isWanted, let streams, let state { keep(File(state: state, streams: streams, bytes: bytes, lastUse: 0), of: path) }
+        if isWanted, let streams, let state { store(File(state: state, streams: streams, bytes: bytes, lastUse: 0), of: path) }
         return isWanted
     }
 
     private func streams(of path: String, state: String?) -> [CapturedStream]? {
-        kept.withLock { kept in
-            guard let file = kept.files[path], file.state == state else { return nil }
-            kept.uses += 1
-            kept.files[path]?.lastUse = kept.uses
+        cache.withLock { cache in
+            guard let file = cache.files[path], file.state == state else { return nil }
+            cache.uses += 1
+            cache.files[path]?.lastUse = cache.uses
             return file.streams
         }
     }
 
-    private func keep(_ file: File, of path: String) {
-        kept.withLock { kept in
+    private func store(_ file: File, of path: String) {
+        cache.withLock { cache in
             var file = file
-            kept.uses += 1
-            file.lastUse = kept.uses
-            kept.bytes += file.bytes - (kept.files[path]?.bytes ?? 0)
-            kept.files[path] = file
-            while kept.bytes > Self.mostBytes, let oldest = kept.files.min(by: { $0.value.lastUse < $1.value.lastUse }) {
-                kept.bytes -= oldest.value.bytes
-                kept.files[oldest.key] = nil
+            cache.uses += 1
+            file.lastUse = cache.uses
+            cache.bytes += file.bytes - (cache.files[path]?.bytes ?? 0)
+            cache.files[path] = file
+            while cache.bytes > Self.maxBytes, let oldest = cache.files.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+                cache.bytes -= oldest.value.bytes
+                cache.files[oldest.key] = nil
             }
         }
     }

@@ -5,13 +5,12 @@ public import SignatureMaking
 internal import Signatures
 
 extension Sample {
-    /// Whether a signature finds the attack: in its code, or where that was encoded on its way, in the flow that
-    /// carried it.
+    /// Whether a signature matches the attack: its code, or if that was encoded on the way, a flow that carried it.
     func isMatched(by signature: Signature) -> Bool {
         signature.matches(code.bytes) || carriers.contains { signature.matches($0) }
     }
 
-    /// What a packet holds for a signature. Where only the caller window was sent, that is the code.
+    /// The code and context of a packet. If only the caller window was sent, that is the code.
     public init(_ packet: ExtractedPacket) {
         let code: ExtractedCode
         switch packet.content {

@@ -5,55 +5,56 @@ internal import FoundationEssentials
 internal import GoodwareFiles
 internal import Synchronization
 
-/// Gives a prover with the goodware index as it lies on the disk now: an index that was replaced is opened anew, and
-/// one that turns out damaged leaves the one before it in use.
+/// Provides a prover with the current goodware index: an index file that was replaced is opened again. If the new one
+/// is damaged, the previous one stays in use.
 public final class ProverSource: Sendable {
-    private struct Opened {
+    private struct IndexState {
         var identity: String?
         var file: GoodwareFile?
-        /// What the last look at the path found, so that the same damage is said once.
+        /// Why the file could not be opened the last time.
         var failure: EpitopeError?
     }
 
-    public let settings: ProvingSettings
-    private let opened = Mutex(Opened())
+    public let settings: ProverSettings
+    private let index = Mutex(IndexState())
     private let streams = CaptureStreams()
 
     /// Opens nothing yet.
-    public init(_ settings: ProvingSettings) {
+    public init(_ settings: ProverSettings) {
         self.settings = settings
     }
 
-    /// Opens the index now, for a center that is to say at its start what is wrong.
+    /// Opens the index now, so that a center can report at its start what is wrong.
     ///
     /// - Throws: `goodware-missing`, `goodware-damaged`, `goodware-version`.
     public func open() throws(EpitopeError) {
         _ = current()
-        if let failure = opened.withLock({ $0.failure }) { throw failure }
+        if let failure = index.withLock({ $0.failure }) { throw failure }
     }
 
-    /// The prover for now, and a name of what it proves with: when that differs, what failed before may pass.
-    public func current() -> (prover: SignatureProver, material: String) {
-        let (file, identity) = opened.withLock { opened in
-            Self.refresh(&opened, path: settings.goodware)
-            return (opened.file, opened.identity)
+    /// The prover with the current index, and the version of its material. When the version changes, signatures that
+    /// failed before may pass.
+    public func current() -> (prover: SignatureProver, materialVersion: String) {
+        let (file, identity) = index.withLock { index in
+            Self.refresh(&index, path: settings.goodware)
+            return (index.file, index.identity)
         }
-        let material = ProvingMaterial(
+        let material = ProverMaterial(
             goodware: file, isGoodwareRequired: settings.requireGoodware, captures: settings.captures,
             benignCaptures: settings.benignCaptures, noiseShare: settings.noiseShare, streams: streams)
         return (SignatureProver(material), "\(identity ?? "none") \(settings.requireGoodware) \(settings.noiseShare)")
     }
 
-    private static func refresh(_ opened: inout Opened, path: String?) {
+    private static func refresh(_ index: inout IndexState, path: String?) {
         guard let path else { return }
         let found = identity(of: path)
-        guard found == nil || found != opened.identity else { return }
+        guard found == nil || found != index.identity else { return }
         do {
-            opened.file = try GoodwareFile(path: path)
-            opened.identity = found
-            opened.failure = nil
+            index.file = try GoodwareFile(path: path)
+            index.identity = found
+            index.failure = nil
         } catch {
-            opened.failure = error
+            index.failure = error
         }
     }
 

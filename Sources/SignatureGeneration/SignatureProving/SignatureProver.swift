@@ -4,39 +4,39 @@ internal import EpitopeModel
 public import SignatureMaking
 public import Signatures
 
-/// Makes the signatures of a cluster and proves each: nothing is delivered that this has not shown.
+/// Makes the signatures of a cluster and proves each one. Only signatures that it proved are delivered.
 ///
-/// With one packet and a goodware index the work is in memory: no process is started, no file is read.
+/// With one packet and a goodware index all work is in memory: no process is started and no file is read.
 public struct SignatureProver: Sendable {
-    /// The most signatures that stand for one cluster together.
-    public static let mostSignatures = 4
+    /// The most signatures that together identify one cluster.
+    public static let maxSignatures = 4
 
-    public let material: ProvingMaterial
+    public let material: ProverMaterial
 
-    public init(_ material: ProvingMaterial) {
+    public init(_ material: ProverMaterial) {
         self.material = material
     }
 
     /// Makes and proves the signatures of a cluster.
     ///
-    /// The best candidate that is proven is taken; for the packets that it misses the work begins again, up to
-    /// ``mostSignatures`` times. What is left may be no more than the stated noise share.
+    /// Takes the best candidate that is proven, and starts again with the packets that it misses, up to
+    /// ``maxSignatures`` times. At the end the signatures may miss at most the noise share of the packets.
     ///
     /// - Parameters:
-    ///   - samples: the cluster's packets, the oldest first. Empty: only a signature came, and it is proven as far as
-    ///     that goes without its packets.
-    ///   - given: the signature that the cluster goes by, which is tried, too.
-    public func prove(_ samples: [Sample], given: Signature) -> ProvingOutcome {
+    ///   - samples: the cluster's packets, the oldest first. Empty where only a signature came: that is then proven as
+    ///     far as that goes without its packets.
+    ///   - given: the signature that the cluster goes by, which is tried first.
+    public func prove(_ samples: [Sample], given: Signature) -> ProverResult {
         guard !samples.isEmpty else {
-            let proof = proof(of: given)
-            let result = ProvenSignature(signature: given, proof: proof)
-            return proof.passed ? ProvingOutcome(proven: [result], failed: nil) : ProvingOutcome(proven: [], failed: result)
+            let result = ProvenSignature(signature: given, proof: proof(of: given))
+            return result.proof.passed
+                ? ProverResult(proven: [result], failed: nil) : ProverResult(proven: [], failed: result)
         }
         let wire = WireEvidence(of: samples, captures: material.captures, streams: material.streams)
         var rest = wire.samples
         var proven: [ProvenSignature] = []
         var failed: ProvenSignature?
-        while !rest.isEmpty, proven.count < Self.mostSignatures {
+        while !rest.isEmpty, proven.count < Self.maxSignatures {
             let (best, worse) = firstProven(for: rest, given: given, wire: wire)
             failed = failed ?? worse
             guard let best else { break }
@@ -48,8 +48,19 @@ public struct SignatureProver: Sendable {
 
     /// Proves a signature that came without its packets, as far as that goes.
     public func proof(of signature: Signature) -> Proof {
-        var proof = SignatureCheck.proof(of: signature)
+        var proof = Proof(checks: FormChecks.checks(of: signature))
         if proof.passed { proof.checks += independentChecks(of: signature, wire: nil) }
+        return proof
+    }
+
+    /// Proves an update of the global center again with the material of this site. Fails, too, if its own proof did.
+    public func proof(of update: SignatureUpdate) -> Proof {
+        var proof = proof(of: update.signature)
+        let isProvenThere = update.proof.passed
+        proof.checks.append(
+            Proof.Check(
+                .provenByGlobalCenter, passed: isProvenThere,
+                isProvenThere ? "its proof passed there" : "its proof did not pass there"))
         return proof
     }
 
@@ -58,37 +69,43 @@ public struct SignatureProver: Sendable {
     ) -> (best: ProvenSignature?, failed: ProvenSignature?) {
         var failed: ProvenSignature?
         for candidate in candidates(for: samples, given: given) {
-            var proof = SignatureCheck.proof(of: candidate, samples: samples.map(\.code.bytes))
-            // How many it must match is decided over all signatures of the cluster, at the end; here, one.
-            let isMatch = samples.contains { $0.isMatched(by: candidate) }
-            proof.checks.removeAll { $0.name == CheckName.matchesSamples && isMatch }
-            // The dear checks only for what holds so far.
-            if proof.passed { proof.checks += independentChecks(of: candidate, wire: wire) }
-            let result = ProvenSignature(signature: candidate, proof: proof)
-            if proof.passed { return (result, failed) }
+            let result = ProvenSignature(signature: candidate, proof: proof(of: candidate, samples: samples, wire: wire))
+            if result.proof.passed { return (result, failed) }
             failed = failed ?? result
         }
         return (nil, failed)
     }
 
+    /// Proves one candidate. The check of its cluster's packets is complete only in
+    /// ``conclude(_:failed:of:missed:)``: here, a candidate that matches none of them fails.
+    private func proof(of candidate: Signature, samples: [Sample], wire: WireEvidence) -> Proof {
+        var proof = Proof(checks: FormChecks.checks(of: candidate))
+        if proof.check(.wellFormed)?.outcome == .passed, !samples.contains(where: { $0.isMatched(by: candidate) }) {
+            proof.insert(matchesSamples: FormChecks.matchesSamples(0, of: samples.count, passed: false))
+        }
+        // The expensive checks only for what passed so far.
+        if proof.passed { proof.checks += independentChecks(of: candidate, wire: wire) }
+        return proof
+    }
+
     /// Adds to each signature how much of the cluster it matches, and all of them together.
     private func conclude(
         _ proven: [ProvenSignature], failed: ProvenSignature?, of samples: [Sample], missed: Int
-    ) -> ProvingOutcome {
+    ) -> ProverResult {
         let isEnough = missed == 0 || Double(missed) <= material.noiseShare * Double(samples.count)
         let concluded = proven.map { item in
-            let own = samples.count { $0.isMatched(by: item.signature) }
-            var detail = "\(own) of \(samples.count) packets of the cluster matched"
-            if proven.count > 1 { detail += ", \(samples.count - missed) by its \(proven.count) signatures together" }
+            var remark = ""
+            if proven.count > 1 { remark += ", \(samples.count - missed) by its \(proven.count) signatures together" }
             if missed > 0 {
-                detail += "; \(missed) missed, \(isEnough ? "within" : "beyond") the noise share of \(material.noiseShare)"
+                remark += "; \(missed) missed, \(isEnough ? "within" : "beyond") the noise share of \(material.noiseShare)"
             }
             var result = item
-            let check = Proof.Check(name: CheckName.matchesSamples, passed: isEnough, detail: detail)
-            result.proof.checks.insert(check, at: min(1, result.proof.checks.count))
+            let matched = samples.count { $0.isMatched(by: item.signature) }
+            result.proof.insert(
+                matchesSamples: FormChecks.matchesSamples(matched, of: samples.count, passed: isEnough, remark: remark))
             return result
         }
         return isEnough
-            ? ProvingOutcome(proven: concluded, failed: failed) : ProvingOutcome(proven: [], failed: concluded.first ?? failed)
+            ? ProverResult(proven: concluded, failed: failed) : ProverResult(proven: [], failed: concluded.first ?? failed)
     }
 }

@@ -2,9 +2,9 @@
 
 public import EpitopeModel
 
-/// What one side of a flow sent: a TCP stream put together again, or one UDP datagram.
+/// The bytes that one side of a flow sent: a reassembled TCP stream, or one UDP datagram.
 public struct CapturedStream: Hashable, Sendable {
-    /// Which side sent it.
+    /// The side that sent it.
     public enum Direction: Hashable, Sendable {
         case toServer
         case toClient
@@ -19,7 +19,7 @@ public struct CapturedStream: Hashable, Sendable {
     public var firstMilliseconds: Int64
     public var lastMilliseconds: Int64
     public var bytes: [UInt8]
-    /// Whether bytes are missing (not captured, or beyond the bound on a stream).
+    /// Whether bytes are missing: not captured, or beyond ``ReassemblyBounds/stream``.
     public var isIncomplete: Bool
 
     public init(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Puts fragmented packets together. What overlaps is kept as it came first.
+/// Reassembles fragmented packets. Where fragments overlap, the first one counts.
 struct FragmentStore {
     private struct Key: Hashable {
         var source: [UInt8]
@@ -15,29 +15,31 @@ struct FragmentStore {
         var held = 0
     }
 
-    /// The most packets that wait for their parts, and the most bytes of one (that of an IP packet).
-    private static let mostPackets = 1024
-    private static let largestPacket = 65535
+    /// The most incomplete packets, and the most bytes of one (the limit of IP).
+    private static let maxPackets = 1024
+    private static let maxPacketBytes = 65535
 
     private var waiting: [Key: Parts] = [:]
-    /// In the order of their first parts, to give up the oldest.
+    /// In the order of their first fragments, so that the oldest is dropped first.
     private var order: [Key] = []
 
-    /// Takes a packet; gives it whole, once it is.
+    /// Adds a packet or fragment.
+    ///
+    /// - Returns: the packet, once it is complete.
     mutating func add(_ packet: NetworkPacket) -> NetworkPacket? {
         guard let fragment = packet.fragment else { return packet }
-        // Later fragments of IPv6 don't say what is inside, so the first one's word counts.
+        // Only the first fragment of IPv6 names the protocol inside.
         let key = Key(
             source: packet.source, destination: packet.destination, identification: fragment.identification,
             inside: packet.source.count == 4 ? packet.inside : 0)
-        guard fragment.offset + packet.payload.count <= Self.largestPacket else { return nil }
+        guard fragment.offset + packet.payload.count <= Self.maxPacketBytes else { return nil }
         if waiting[key] == nil {
             order.append(key)
-            if order.count > Self.mostPackets { waiting[order.removeFirst()] = nil }
+            if order.count > Self.maxPackets { waiting[order.removeFirst()] = nil }
         }
         var parts = waiting[key] ?? Parts()
         parts.held += packet.payload.count
-        guard parts.held <= 2 * Self.largestPacket else { return nil }
+        guard parts.held <= 2 * Self.maxPacketBytes else { return nil }
         parts.parts.append((fragment.offset, Array(packet.payload)))
         if fragment.isLast { parts.length = fragment.offset + packet.payload.count }
         waiting[key] = parts

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How a capture's frames begin, by the numbers that libpcap gives them (tcpdump.org, "Link-Layer Header Types").
+/// The link-layer headers of a capture's frames, by the numbers of libpcap (tcpdump.org, "Link-Layer Header Types").
 public enum LinkType: Int32, Hashable, Sendable {
     case null = 0
     case ethernet = 1
@@ -10,7 +10,7 @@ public enum LinkType: Int32, Hashable, Sendable {
     case linuxCooked = 113
     case linuxCooked2 = 276
 
-    /// The network packet of a frame; `nil` where the frame is too short or holds something else than IP.
+    /// The network packet of a frame; `nil` if the frame is too short or not IP.
     func payload(of frame: ArraySlice<UInt8>) -> ArraySlice<UInt8>? {
         switch self {
         case .raw, .rawBSD: return frame
@@ -23,7 +23,7 @@ public enum LinkType: Int32, Hashable, Sendable {
         }
     }
 
-    /// The payload behind an EtherType, with any VLAN tags (IEEE 802.1Q, 802.1ad) before it.
+    /// The payload after an EtherType and any VLAN tags (IEEE 802.1Q, 802.1ad).
     private static func tagged(_ frame: ArraySlice<UInt8>, typeAt offset: Int) -> ArraySlice<UInt8>? {
         var offset = offset
         while frame.count >= offset + 2 {
@@ -41,7 +41,7 @@ public enum LinkType: Int32, Hashable, Sendable {
 }
 
 extension ArraySlice<UInt8> {
-    /// A byte, counted from the slice's start, which must hold it.
+    /// A byte, counted from the start of the slice, which must be long enough.
     func byte(at offset: Int) -> Int { Int(self[startIndex + offset]) }
 
     /// Two bytes, the higher first.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// An IP packet, as far as reassembly needs it.
+/// The parts of an IP packet that reassembly needs.
 struct NetworkPacket {
-    /// A part of a packet that was sent in several.
+    /// The position of a fragment in its packet.
     struct Fragment: Hashable {
         var identification: UInt32
         /// In bytes, from the start of the whole payload.
@@ -12,13 +12,17 @@ struct NetworkPacket {
 
     var source: [UInt8]
     var destination: [UInt8]
-    /// The number of the protocol inside: 6 TCP, 17 UDP.
+    /// The numbers of protocols (IANA, "Assigned Internet Protocol Numbers").
+    static let tcp = 6
+    static let udp = 17
+
+    /// The number of the protocol inside.
     var inside: Int
     var payload: ArraySlice<UInt8>
-    /// `nil` for a packet that is whole.
+    /// `nil` for a packet that is not fragmented.
     var fragment: Fragment?
 
-    /// Reads an IPv4 (RFC 791) or IPv6 (RFC 8200) packet; `nil` where it is cut short or makes no sense.
+    /// Parses an IPv4 (RFC 791) or IPv6 (RFC 8200) packet; `nil` if it is truncated or malformed.
     init?(_ bytes: ArraySlice<UInt8>) {
         guard !bytes.isEmpty else { return nil }
         switch bytes.byte(at: 0) >> 4 {
@@ -31,7 +35,7 @@ struct NetworkPacket {
     private init?(version4 bytes: ArraySlice<UInt8>) {
         guard bytes.count >= 20 else { return nil }
         let header = (bytes.byte(at: 0) & 15) * 4
-        // With segmentation left to the network card, a captured packet has length 0 in its header.
+        // With segmentation offload, a captured packet has length 0 in its header.
         let stated = bytes.word(at: 2)
         let length = stated == 0 ? bytes.count : min(stated, bytes.count)
         guard header >= 20, length >= header else { return nil }
@@ -73,14 +77,14 @@ struct NetworkPacket {
             guard rest.count >= length else { return nil }
             rest = rest.dropFirst(length)
             next = following
-            // Behind the header of a later fragment lies data, whatever its first header was.
+            // After the header of a later fragment there are only data.
             if let fragment, fragment.offset > 0 { break }
         }
         inside = next
         payload = rest
     }
 
-    /// An address as people write it.
+    /// An address in its usual notation.
     static func text(of address: [UInt8]) -> String {
         if address.count == 4 { return address.map(String.init).joined(separator: ".") }
         let words = stride(from: 0, to: address.count - 1, by: 2).map { Int(address[$0]) << 8 | Int(address[$0 + 1]) }

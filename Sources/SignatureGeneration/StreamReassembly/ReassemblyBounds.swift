@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// What reassembly may hold in memory.
+/// How much memory reassembly may use.
 public struct ReassemblyBounds: Hashable, Sendable {
-    /// In bytes, of one side of one flow; what comes after is counted as missing.
+    /// In bytes, of one side of one flow. The rest counts as missing.
     public var stream: Int
-    /// How many flows are followed at once; the one that was quiet for longest is given up.
+    /// The number of flows that are followed at once. Beyond it, the one that was idle for longest is ended.
     public var flows: Int
 
     public init(stream: Int = 1 << 20, flows: Int = 1 << 16) {

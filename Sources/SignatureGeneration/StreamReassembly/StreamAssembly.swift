@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// One side of a TCP connection put together: by sequence number, what came first wins.
+/// Reassembles one side of a TCP connection by sequence number. Where segments overlap, the first one counts.
 ///
-/// Segments are kept until the stream is asked for: the one that follows can come late, and the first can be missing.
+/// Segments are stored until the stream ends, since they can arrive out of order, and the first can be missing.
 struct StreamAssembly {
     private(set) var bytes: [UInt8] = []
     private(set) var isIncomplete = false
     private(set) var firstMilliseconds: Int64?
     private(set) var lastMilliseconds: Int64 = 0
-    /// The sequence number that comes next; `nil` before the first segment.
+    /// The next sequence number; `nil` before the first segment.
     private var next: UInt32?
-    /// Segments that are ahead of what is there.
+    /// Segments with bytes missing before them.
     private var ahead: [(sequence: UInt32, bytes: [UInt8])] = []
     private var aheadBytes = 0
-    private let most: Int
+    private let maxBytes: Int
 
-    /// The most bytes that wait for what is missing before them.
-    private static let mostAhead = 1 << 20
+    /// In bytes: how much is stored while bytes before it are missing.
+    private static let maxBytesAhead = 1 << 20
 
-    init(most: Int) {
-        self.most = most
+    init(maxBytes: Int) {
+        self.maxBytes = maxBytes
     }
 
     /// The side's first sequence number, from its SYN.
@@ -32,19 +32,19 @@ struct StreamAssembly {
         guard !payload.isEmpty else { return }
         note(milliseconds)
         if next == nil {
-            // The connection was there before the capture.
+            // The connection began before the capture.
             next = sequence
             isIncomplete = true
         }
         if !take(payload, sequence), let next, Int32(bitPattern: sequence &- next) > 0 {
             ahead.append((sequence, Array(payload)))
             aheadBytes += payload.count
-            if aheadBytes > Self.mostAhead { skipGap() }
+            if aheadBytes > Self.maxBytesAhead { skipGap() }
         }
         while takeAhead() {}
     }
 
-    /// Ends the stream: what is missing now stays missing.
+    /// Ends the stream: bytes that are missing now are left out.
     mutating func end() {
         while !ahead.isEmpty {
             skipGap()
@@ -57,15 +57,15 @@ struct StreamAssembly {
         lastMilliseconds = max(lastMilliseconds, milliseconds)
     }
 
-    /// Whether the segment follows, or lies in, what is there.
+    /// Whether the segment continues the stream, or lies inside it.
     private mutating func take(_ payload: ArraySlice<UInt8>, _ sequence: UInt32) -> Bool {
         guard let next else { return false }
-        // Sequence numbers are compared as in RFC 793: by the sign of their difference, so that they may wrap around.
+        // Sequence numbers are compared by the sign of their difference, so that they may wrap around (RFC 793).
         let known = Int(Int32(bitPattern: next &- sequence))
         guard known >= 0 else { return false }
         let new = payload.dropFirst(known)
         self.next = next &+ UInt32(new.count)
-        let room = max(0, most - bytes.count)
+        let room = max(0, maxBytes - bytes.count)
         if new.count > room { isIncomplete = true }
         bytes += new.prefix(room)
         return true

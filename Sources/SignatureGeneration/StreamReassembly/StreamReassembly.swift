@@ -2,18 +2,17 @@
 
 import EpitopeModel
 
-/// Puts the streams of a capture together, frame by frame.
+/// Reassembles the streams of a capture, frame by frame.
 ///
 ///     var reassembly = StreamReassembly()
 ///     for frame in capture { for stream in reassembly.add(frame, ...) { ... } }
 ///     for stream in reassembly.finish() { ... }
 ///
-/// Frames come from a network that nobody vouches for: what is cut short or contradicts itself is left out, and what
-/// is held in memory is bounded.
+/// Frames come from an untrusted network: truncated and contradictory ones are skipped, and memory is bounded.
 public struct StreamReassembly {
     private struct Key: Hashable {
         var transport: TransportProtocol
-        /// The lesser endpoint first, so that both directions have one key.
+        /// The smaller endpoint first, so that both directions have the same key.
         var one: Endpoint
         var two: Endpoint
     }
@@ -41,18 +40,18 @@ public struct StreamReassembly {
     private let bounds: ReassemblyBounds
     private var fragments = FragmentStore()
     private var flows: [Key: Flow] = [:]
-    /// Who sent the first datagram between two endpoints.
+    /// The sender of the first datagram between two endpoints.
     private var askers: [Key: Endpoint] = [:]
-    /// Frames that held nothing to put together: no IP, neither TCP nor UDP, or cut short.
+    /// Frames without a part of a stream: not IP, neither TCP nor UDP, or truncated.
     public private(set) var skippedFrames = 0
 
     public init(bounds: ReassemblyBounds = .init()) {
         self.bounds = bounds
     }
 
-    /// Takes a frame.
+    /// Adds a frame.
     ///
-    /// - Returns: the streams that are whole with it: a datagram, or those of a connection that ended.
+    /// - Returns: the streams that it completes: a datagram, or those of a connection that ended.
     public mutating func add(_ frame: [UInt8], link: LinkType, milliseconds: Int64) -> [CapturedStream] {
         guard let bytes = link.payload(of: frame[...]), let part = NetworkPacket(bytes) else {
             skippedFrames += 1
@@ -60,8 +59,8 @@ public struct StreamReassembly {
         }
         guard let packet = fragments.add(part) else { return [] }
         switch packet.inside {
-        case 17: return datagram(packet, milliseconds)
-        case 6: return segment(packet, milliseconds)
+        case NetworkPacket.udp: return datagram(packet, milliseconds)
+        case NetworkPacket.tcp: return segment(packet, milliseconds)
         default:
             skippedFrames += 1
             return []
@@ -112,7 +111,7 @@ public struct StreamReassembly {
         let flags = bytes.byte(at: 13)
         let (isFinal, isSynchronising, isReset, isAnswer) = (flags & 1 != 0, flags & 2 != 0, flags & 4 != 0, flags & 16 != 0)
         var done: [CapturedStream] = []
-        // The same endpoints again: a new connection.
+        // A new connection between the same endpoints.
         if isSynchronising, !isAnswer, let old = flows[key], !old.toServer.bytes.isEmpty {
             done += streams(of: old)
             flows[key] = nil
@@ -142,11 +141,11 @@ public struct StreamReassembly {
     private func newFlow(
         _ source: Endpoint, _ destination: Endpoint, isAnswer: Bool, _ isSynchronising: Bool, _ milliseconds: Int64
     ) -> Flow {
-        // Without its beginning, the side with the higher port is held to be the client.
+        // If the beginning was not captured, the side with the higher port is assumed to be the client.
         let isClient = isSynchronising ? !isAnswer : source.port >= destination.port
         return Flow(
             client: isClient ? source : destination, server: isClient ? destination : source,
-            toServer: StreamAssembly(most: bounds.stream), toClient: StreamAssembly(most: bounds.stream),
+            toServer: StreamAssembly(maxBytes: bounds.stream), toClient: StreamAssembly(maxBytes: bounds.stream),
             lastMilliseconds: milliseconds)
     }
 

@@ -2,8 +2,7 @@
 
 public import Signatures
 
-/// Streams of the network that are held benign: what a signature must not match, and against which the rarity of
-/// tokens is counted.
+/// Benign streams of the network: signatures must not match them, and the rarity of tokens is counted in them.
 public struct BenignPool: Sendable {
     public var streams: [[UInt8]]
 

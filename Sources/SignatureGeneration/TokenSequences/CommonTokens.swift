@@ -26,7 +26,7 @@ struct CommonRuns {
 
     /// - Parameter least: the fewest samples that ``tokens(heldBy:)`` will be asked for.
     init(reference: [UInt8], samples: [[UInt8]], least: Int) {
-        let reference = Array(reference.prefix(SuffixAutomaton.largestText))
+        let reference = Array(reference.prefix(SuffixAutomaton.maxTextBytes))
         let automaton = SuffixAutomaton(reference)
         var lengths = [UInt16](repeating: 0, count: reference.count * samples.count)
         var holding = [Int](repeating: 0, count: reference.count)

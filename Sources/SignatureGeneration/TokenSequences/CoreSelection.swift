@@ -4,30 +4,30 @@ import Signatures
 
 import func Glibc.log2
 
-/// Chooses, of what samples have in common, as few tokens as identify the attack.
+/// Chooses the fewest of the common tokens that identify the attack.
 ///
-/// Whoever sends the samples can plant runs in them that later samples will not have (red herrings). So a signature
-/// asks for no more than it must, what is left over is optional, and further signatures are made of it: a run that was
-/// planted then blinds one of them, not all. Most of them take the strongest tokens that are left; the last takes the
-/// weakest, because what is planted is seldom as short as what an attack can't do without.
+/// The sender of samples can plant runs in them that later samples will not have (red herrings). So a signature requires
+/// no more tokens than necessary, and further signatures are made of the others: a planted run then blinds one of them,
+/// not all. Most of them use the strongest tokens that are left. The last uses the weakest, because planted runs are
+/// seldom as short as the parts that an attack can't do without.
 struct CoreSelection {
-    /// In bits: the evidence that a signature's tokens must bring together. A stream of benign traffic matches by
-    /// chance less often than once in 2^24.
+    /// In bits: the evidence that a signature's tokens must have together. A benign stream matches by chance less often than
+    /// once in 2^24.
     static let enoughBits = 24.0
-    /// Evidence that is enough together with a large pool in which nothing matches.
+    /// In bits: evidence that is enough if nothing in a large pool matches.
     static let fewBits = 6.0
-    /// Below this, gaps are bounded where the samples speak for it: short tokens lie somewhere in any long file.
+    /// Below this, gaps get bounds if the samples allow it: short tokens occur somewhere in any long file.
     static let strongBits = 48.0
     static let largePool = 200
-    /// The most signatures that begin with the strongest tokens.
-    static let mostOfStrongest = 3
-    /// In bits: what one token can bring at most, however long.
-    static let mostBitsOfToken = 64.0
+    /// The most signatures of the strongest tokens.
+    static let maxCores = 3
+    /// In bits: the most evidence of one token, however long.
+    static let maxBitsPerToken = 64.0
 
     let selection: TokenSelection
     /// The evidence of each token, in bits.
     let bits: [Double]
-    /// For each token, the streams that hold it.
+    /// For each token, the streams that contain it.
     private let holding: [TokenPresence.Streams]
     private let benign: BenignPool
     var benignCount: Int { benign.streams.count }
@@ -43,8 +43,8 @@ struct CoreSelection {
             if isGoodware?(token) == true { return 0 }
             let count = streams.count
             if count > 0 { return -log2(Double(count) / Double(benign.streams.count)) }
-            // Never seen in the pool: as improbable as its bytes make it.
-            return min(Self.mostBitsOfToken, max(0, -significance.chance(of: token) / 0.693_147_180_559_945_3 - 12))
+            // Not in the pool: as improbable as its bytes.
+            return min(Self.maxBitsPerToken, max(0, -significance.chance(of: token) / 0.693_147_180_559_945_3 - 12))
         }
     }
 
@@ -54,16 +54,16 @@ struct CoreSelection {
         var needsBounds = false
     }
 
-    /// The signatures, each sufficient alone and none sharing a token with another.
+    /// The signatures. Each is sufficient alone, and no two share a token.
     ///
-    /// Where no few tokens suffice, all of them together may, in a pool that is large enough to speak.
+    /// If no few tokens are sufficient, all of them together may be, given a large enough pool.
     func cores() -> [Core] {
         // Of equal evidence, the longer.
         var left = selection.tokens.indices.filter { bits[$0] > 0 }.sorted {
             (bits[$0], selection.tokens[$0].count) > (bits[$1], selection.tokens[$1].count)
         }
         var cores: [Core] = []
-        while cores.count < Self.mostOfStrongest, let core = core(of: left) {
+        while cores.count < Self.maxCores, let core = core(of: left) {
             cores.append(core)
             left.removeAll { core.indices.contains($0) }
         }
@@ -73,7 +73,7 @@ struct CoreSelection {
         return isSufficient(all, least: Self.fewBits) ? [all] : []
     }
 
-    /// The tokens of a signature with the gaps that it asks for.
+    /// The tokens of a signature with the gaps that it requires.
     func tokens(of core: Core) -> [Signature.Token] {
         core.indices.enumerated().map { position, index in
             let before = position == 0 ? nil : core.indices[position - 1]
@@ -82,8 +82,8 @@ struct CoreSelection {
         }
     }
 
-    /// The first tokens of an order that bring enough evidence and match nothing benign, in the order of the attack;
-    /// where there are enough of them, so many that ``Proof`` takes them.
+    /// The first tokens of an order that are enough evidence and match nothing benign, in the order of the attack; if there
+    /// are enough of them, so many that they are substantial (``Signatures/Signature/isSubstantial``).
     private func core(of order: [Int]) -> Core? {
         var chosen: [Int] = []
         var least: Core?
@@ -91,7 +91,7 @@ struct CoreSelection {
             chosen.append(index)
             let core = Core(indices: chosen.sorted(), needsBounds: selection.hasBounds && evidence(of: chosen) < Self.strongBits)
             guard isSufficient(core, least: Self.enoughBits) else { continue }
-            if Proof.isSubstantial(chosen.flatMap { selection.tokens[$0] }) { return core }
+            if Signature.isSubstantial(chosen.flatMap { selection.tokens[$0] }) { return core }
             least = least ?? core
         }
         return least

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where tokens lie in samples: found once, asked often.
+/// The positions of tokens in samples.
 struct Occurrences {
     /// By token, then by sample: the starts, ascending.
     private var starts: [[[Int]]]
@@ -10,8 +10,8 @@ struct Occurrences {
     init(of tokens: [[UInt8]], in samples: [[UInt8]]) {
         lengths = tokens.map(\.count)
         var starts = tokens.map { _ in samples.map { _ in [Int]() } }
-        for first in stride(from: 0, to: tokens.count, by: TokenScanner.mostTokens) {
-            let scanner = TokenScanner(tokens[first...].prefix(TokenScanner.mostTokens))
+        for first in stride(from: 0, to: tokens.count, by: TokenScanner.maxTokens) {
+            let scanner = TokenScanner(tokens[first...].prefix(TokenScanner.maxTokens))
             for (index, sample) in samples.enumerated() {
                 scanner.scan(sample) { token, place in
                     starts[first + token][index].append(place)
@@ -22,7 +22,7 @@ struct Occurrences {
         self.starts = starts
     }
 
-    /// The earliest places of tokens one after the other in a sample; `nil` where they don't all follow.
+    /// The earliest positions of tokens in this order in a sample; `nil` if they don't all follow.
     func layout(of tokens: [Int], in sample: Int) -> [Int]? {
         var layout: [Int] = []
         var end = 0

@@ -3,8 +3,8 @@
 import Signatures
 
 extension TokenSelection {
-    /// The sequence with the shorter tokens that lie between its own: in a short segment a run of two bytes is
-    /// already no coincidence, where in a whole sample it would be.
+    /// Adds the shorter tokens between those of the sequence: in a short segment, a run of two bytes is significant that
+    /// would be a coincidence in a whole sample.
     func refined(in samples: [[UInt8]], significance: Significance) -> TokenSelection {
         guard arrangement == .sequence else { return self }
         var refined = self
@@ -19,14 +19,14 @@ extension TokenSelection {
         let occurrences = Occurrences(of: tokens, in: samples)
         let order = Array(tokens.indices)
         let layouts = covered.map { occurrences.layout(of: order, in: $0) }
-        // Earliest places can differ from those of the segments; then the refinement does not hold.
+        // The earliest positions can differ from those in the segments: then the refinement is wrong.
         guard !layouts.contains(where: { $0 == nil }) else { return self }
         refined.tokens = tokens
         refined.layouts = layouts.compactMap { $0 }
         return refined
     }
 
-    /// What lies between two neighbouring tokens of a covered sample, before the first, or behind the last.
+    /// The bytes between two neighbouring tokens of a covered sample, before the first, or after the last.
     private func segment(_ index: Int, ofSampleAt position: Int, _ samples: [[UInt8]]) -> Range<Int> {
         let layout = layouts[position]
         let start = index == 0 ? 0 : layout[index - 1] + tokens[index - 1].count

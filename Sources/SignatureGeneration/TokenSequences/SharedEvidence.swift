@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 extension TokenSequences {
-    /// How surely two samples have more in common than chance gives: the evidence, in bits, of the runs that both hold
-    /// in one order, each counted with at most 64. A few bytes of protocol or of common instructions bring some bits,
-    /// two variants of one code hundreds.
+    /// The evidence, in bits, that two samples have more in common than by chance: the sum over the runs that both contain in
+    /// one order, each with at most ``CoreSelection/maxBitsPerToken``. A few bytes of protocol or of common instructions are
+    /// some bits, two variants of one code hundreds.
     public static func sharedBits(of one: [UInt8], and other: [UInt8]) -> Double {
-        let samples = [one, other].map { Array($0.prefix(largestSample)) }
+        let samples = [one, other].map { Array($0.prefix(maxSampleBytes)) }
         let significance = Significance(samples: samples)
         let runs = CommonRuns(reference: samples[0], samples: samples, least: 2)
         guard let selection = selection(2, of: samples, reference: 0, runs, significance) else { return 0 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The suffix automaton of one sample: the smallest machine that knows all of its runs (Blumer and others 1985,
-/// "The smallest automaton recognizing the subwords of a text"; at most two states a byte).
+/// The suffix automaton of one sample: the smallest automaton that recognizes all of its runs (Blumer and others 1985,
+/// "The smallest automaton recognizing the subwords of a text"; at most two states for each byte).
 ///
-/// Another sample is read through it in one pass, which gives for each place of the first the longest run ending there
-/// that the other sample holds, too.
+/// One pass over another sample gives, for each position of the first sample, the longest run ending there that the
+/// other sample contains as well.
 struct SuffixAutomaton {
-    /// The most bytes that it takes: its states then fit in 16 bits.
-    static let largestText = 16384
+    /// In bytes: the longest text, whose states fit in 16 bits.
+    static let maxTextBytes = 16384
 
-    /// 256 successors a state; 0: none (no transition leads back to the start).
+    /// 256 successors for each state; 0 for none, since no transition leads back to the start.
     private var successors: [UInt16]
     private var lengths: [UInt16] = [0]
     private var links: [UInt16] = [0]
@@ -18,9 +18,9 @@ struct SuffixAutomaton {
     /// All states, the shortest first.
     private var byLength: [UInt16] = []
 
-    /// - Parameter text: at most ``largestText`` bytes; what comes after is left out.
+    /// - Parameter text: at most ``maxTextBytes`` bytes; the rest is ignored.
     init(_ text: [UInt8]) {
-        let text = text.prefix(Self.largestText)
+        let text = text.prefix(Self.maxTextBytes)
         successors = [UInt16](repeating: 0, count: 512 * max(1, text.count) + 256)
         prefixes.reserveCapacity(text.count)
         var last = 0
@@ -86,12 +86,12 @@ struct SuffixAutomaton {
                 if length > Int(longest[state]) { longest[state] = UInt16(length) }
             }
         }
-        // A run that occurs brings all of its suffixes: those of the states that its own links to, whole.
+        // If a run occurs, so do all of its suffixes: the longest runs of the states that it links to.
         for state in byLength.reversed() where longest[Int(state)] > 0 && state != 0 {
             let link = Int(links[Int(state)])
             if link != 0 { longest[link] = lengths[link] }
         }
-        // What does not occur whole occurs as far as the state it links to.
+        // A run that does not occur as a whole occurs up to the length of the state that it links to.
         for state in byLength where longest[Int(state)] == 0 && state != 0 {
             longest[Int(state)] = longest[Int(links[Int(state)])]
         }

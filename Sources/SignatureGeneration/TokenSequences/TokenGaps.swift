@@ -2,22 +2,22 @@
 
 import Signatures
 
-/// Bounds on gaps, as far as the covered samples speak for them. A bound that a variant breaks costs the variant, so
-/// each needs enough samples.
+/// Bounds on gaps, where the covered samples show one. A variant that breaks a bound is missed, so each bound needs
+/// enough samples.
 extension TokenSelection {
-    /// From so many samples on, a distance that is the same in all of them is held to be fixed, and one that varies has
-    /// an upper bound: far above the largest seen. Of gaps drawn evenly up to some length, five are all below a quarter
-    /// of it once in a thousand times.
+    /// From this number of samples on, a distance that is the same in all of them counts as fixed, and one that varies gets
+    /// an upper bound far above the largest. Of gaps drawn evenly up to some length, five are all below a quarter of it with
+    /// a probability of 1/1000.
     static let samplesForBounds = 5
     static let timesLargestGap = 4
-    /// In bytes, on top of that.
+    /// In bytes, added to the bound.
     static let slack = 64
 
     var hasBounds: Bool { arrangement == .sequence && covered.count >= Self.samplesForBounds }
 
-    /// What may lie between two tokens; `nil`: anything.
+    /// The bounds on the distance between two tokens; `nil` if there is none.
     ///
-    /// - Parameter isBounded: whether a distance that varies gets a bound, too.
+    /// - Parameter isBounded: whether a distance that varies gets a bound as well.
     func gap(from first: Int, to second: Int, isBounded: Bool) -> ClosedRange<Int>? {
         guard hasBounds else { return nil }
         let distances = layouts.map { $0[second] - $0[first] - tokens[first].count }

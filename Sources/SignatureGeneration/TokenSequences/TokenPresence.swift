@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Which streams of a benign pool hold which tokens: each token is sought once, however often it is asked for.
+/// A cache of which streams of a benign pool contain which tokens.
 struct TokenPresence {
-    /// A set of streams, bit by bit.
+    /// A set of streams, as a bit map.
     struct Streams {
         var words: [UInt64]
 
@@ -23,11 +23,11 @@ struct TokenPresence {
         self.pool = pool
     }
 
-    /// For each token, of at least two bytes, the streams that hold it.
+    /// For each token, of at least two bytes, the streams that contain it.
     mutating func streams(holding tokens: [[UInt8]]) -> [Streams] {
         let unknown = Array(Set(tokens.filter { found[$0] == nil }))
-        for first in stride(from: 0, to: unknown.count, by: TokenScanner.mostTokens) {
-            seek(unknown[first...].prefix(TokenScanner.mostTokens))
+        for first in stride(from: 0, to: unknown.count, by: TokenScanner.maxTokens) {
+            seek(unknown[first...].prefix(TokenScanner.maxTokens))
         }
         return tokens.map { found[$0] ?? Streams(words: []) }
     }

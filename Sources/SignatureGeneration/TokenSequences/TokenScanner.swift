@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Seeks many tokens in one pass: each place is looked up by its two bytes.
+/// Searches for many tokens in one pass: each position is looked up by its two bytes.
 struct TokenScanner {
-    /// The most tokens that it takes.
-    static let mostTokens = 64
+    /// The most tokens of one scanner: one bit for each.
+    static let maxTokens = 64
 
     private let tokens: [[UInt8]]
-    /// By two bytes: which tokens begin with them, bit by bit.
+    /// For each two bytes, a bit map of the tokens that begin with them.
     private var beginning: [UInt64]
 
-    /// - Parameter tokens: at most ``mostTokens``, each of at least two bytes.
+    /// - Parameter tokens: at most ``maxTokens``, each of at least two bytes.
     init(_ tokens: some Collection<[UInt8]>) {
-        precondition(tokens.count <= Self.mostTokens && tokens.allSatisfy { $0.count >= 2 })
+        precondition(tokens.count <= Self.maxTokens && tokens.allSatisfy { $0.count >= 2 })
         self.tokens = Array(tokens)
         beginning = [UInt64](repeating: 0, count: tokens.isEmpty ? 0 : 1 << 16)
         for (index, token) in self.tokens.enumerated() { beginning[Int(token[0]) << 8 | Int(token[1])] |= 1 << UInt64(index) }
     }
 
-    /// Calls `found` with each token, by index, and each of its places in the text, ascending.
+    /// Calls `found` with each token, by index, and each of its positions in the text, ascending.
     ///
-    /// - Parameter found: returns whether further places of the token matter.
+    /// - Parameter found: returns whether further positions of the token are needed.
     func scan(_ text: [UInt8], found: (_ token: Int, _ place: Int) -> Bool) {
         guard !tokens.isEmpty, text.count >= 2 else { return }
         var wanted: UInt64 = tokens.count == 64 ? .max : (1 << UInt64(tokens.count)) - 1

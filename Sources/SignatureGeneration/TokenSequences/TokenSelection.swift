@@ -2,31 +2,31 @@
 
 import Signatures
 
-/// Tokens that a group of samples holds together, in an order that all of the group keep if there is one.
+/// Tokens that all samples of a group contain, in their common order, if there is one.
 struct TokenSelection {
     var tokens: [[UInt8]]
     var arrangement: Signature.Arrangement
-    /// Indices of the samples that hold all tokens so arranged, ascending.
+    /// Indices of the samples that contain all tokens in this arrangement, ascending.
     var covered: [Int]
-    /// For a sequence: where the tokens lie in each covered sample.
+    /// For a sequence: the positions of the tokens in each covered sample.
     var layouts: [[Int]]
 
-    /// The most tokens that take part: the most specific of them.
-    static let mostTokens = 48
+    /// The most tokens that are considered. If there are more, the most specific.
+    static let maxTokens = 48
 
-    /// Takes tokens one by one, the least probable first, as long as enough samples hold all that are taken.
+    /// Adds tokens one by one, the least probable first, as long as enough samples contain all of them.
     ///
-    /// - Parameter chance: the logarithm of a token's chance at one place.
+    /// - Parameter chance: the logarithm of a token's probability at one position.
     init?(_ tokens: [CommonToken], in samples: [[UInt8]], atLeast count: Int, chance: ([UInt8]) -> Double) {
         let ranked = tokens.map { (token: $0, chance: chance($0.bytes)) }.sorted {
             ($0.chance, $0.token.range.lowerBound) < ($1.chance, $1.token.range.lowerBound)
-        }.prefix(Self.mostTokens).map(\.token)
+        }.prefix(Self.maxTokens).map(\.token)
         guard !ranked.isEmpty else { return nil }
         let occurrences = Occurrences(of: ranked.map(\.bytes), in: samples)
         let sequence = Self.sequence(ranked, occurrences, count)
         let together = Self.together(ranked, count)
         func weight(_ chosen: [Int]) -> Double { chosen.reduce(0) { $0 - chance(ranked[$1].bytes) } }
-        // Order is evidence, too: it is given up only for half as much again.
+        // Order is evidence as well: it is given up only for half as much evidence again.
         if weight(together.chosen) > 1.5 * weight(sequence.chosen) {
             arrangement = .conjunction
             self.tokens = together.chosen.map { ranked[$0].bytes }

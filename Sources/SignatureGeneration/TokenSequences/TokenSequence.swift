@@ -2,16 +2,16 @@
 
 public import Signatures
 
-/// What several samples have in common.
+/// The tokens that several samples have in common.
 public struct TokenSequence: Hashable, Sendable {
     /// The tokens with their gaps, as a sequence or a conjunction.
     public var tokens: [Signature.Token]
     public var arrangement: Signature.Arrangement
     /// The samples that match, by index.
     public var covered: [Int]
-    /// Common to the covered samples, too, but not needed: where an attacker can plant a red herring.
+    /// Tokens that the covered samples have in common, but that are not needed. An attacker may have planted them.
     public var optional: [Signature.Token]
-    /// Why these tokens, for a person.
+    /// The reasons for choosing these tokens, for a person.
     public var reasons: [String]
 
     public init(

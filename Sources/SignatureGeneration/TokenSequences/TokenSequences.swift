@@ -4,60 +4,59 @@ import Signatures
 
 import func Glibc.log
 
-/// Token sequences from many samples, in the way of Polygraph (Newsome, Karp, Song 2005) and Hamsa (Li and others
-/// 2006): what enough samples have in common and benign traffic has not.
+/// Makes token sequences from many samples, like Polygraph (Newsome, Karp, Song 2005) and Hamsa (Li and others 2006):
+/// tokens that enough samples have in common and benign traffic does not contain.
 ///
-/// 1. A few samples serve as references, enough of them that one is surely no noise.
-/// 2. The runs that a reference has in common with the others come from one pass over each (``CommonRuns``).
-/// 3. Only runs that chance does not explain are tokens (``Significance``).
-/// 4. From all samples down to as few as the noise allows: the tokens that so many hold together, in one order
-///    (``TokenSelection``), with the short ones between them (``TokenSelection/refined(in:significance:)``). The level
-///    that explains most wins: the first that leaves hardly a sample out, else the one whose samples, times the
-///    evidence that they share, are most.
-/// 5. The smallest part of them that is evidence enough and matches nothing benign (``CoreSelection``).
-/// 6. The same again with the samples that nothing matches yet: whoever planted runs in many samples to hide what all
-///    variants have in common leaves some without them.
+/// 1. A few samples serve as references, enough of them that at least one is almost certainly not noise.
+/// 2. The runs that a reference has in common with the others are found in one pass over each (``CommonTokens``).
+/// 3. Only runs that are not explained by chance become tokens (``Significance``).
+/// 4. For each level, from all samples down to as few as the noise allows: the tokens that this many samples have in
+///    common, in one order (``TokenSelection``), with the short ones between them
+///    (``TokenSelection/refined(in:significance:)``). The level that explains most wins: the first that misses hardly a
+///    sample, otherwise the one with the highest product of samples and shared evidence.
+/// 5. The smallest part of these tokens that is enough evidence and matches nothing benign (``CoreSelection``).
+/// 6. The same again with the samples that are not matched yet: an attacker who planted runs in many samples, to hide
+///    what all variants have in common, leaves some samples without them.
 public enum TokenSequences {
-    /// The largest share of noise that is taken.
-    public static let largestNoiseShare = 0.8
-    /// The most bytes of a sample that are looked at.
-    public static let largestSample = 16384
-    /// The most copies of one sample that count: who sends the same bytes again and again outvotes nobody.
-    static let mostCopies = 2
-    /// The most times that the samples left over are looked at.
-    static let mostRounds = 3
-    /// The fewest samples that a later round takes, and finds something in.
-    static let fewestOfLaterRound = 3
-    /// The most references that are tried.
-    static let mostReferences = 32
-    /// The chance that every reference is noise, at most.
+    /// The largest accepted share of noise.
+    public static let maxNoiseShare = 0.8
+    /// In bytes: how much of a sample is used.
+    public static let maxSampleBytes = 16384
+    /// How many copies of one sample count, so that sending the same bytes again and again outvotes nothing.
+    static let maxCopies = 2
+    /// How often the samples that are left over are processed.
+    static let maxRounds = 3
+    /// The fewest samples that a later round needs.
+    static let minSamplesOfLaterRound = 3
+    /// How many references are tried.
+    static let maxReferences = 32
+    /// The accepted probability that every reference is noise.
     static let missedReferences = 0.001
-    /// The share of samples from which on a level is taken without a look at lower ones: there is nothing left that needs
-    /// to be explained, and what fewer have in common can be planted, or a coincidence.
+    /// The share of samples from which on a level is accepted without trying lower ones: nothing is left to explain, and what
+    /// fewer samples have in common may be planted, or a coincidence.
     static let nearlyAll = 0.9
-    /// In bits: evidence beyond this does not make up for samples that it leaves out.
-    static let mostBitsOfLevel = CoreSelection.strongBits
+    /// In bits: more evidence does not make up for samples that are missed.
+    static let maxBitsPerLevel = CoreSelection.strongBits
 
-    /// Finds what samples have in common, the best first. Several are a disjunction: each alone is a signature, and of
-    /// those that were found together none shares a token with another, so that one whose tokens turn out to be red
-    /// herrings can be dropped.
+    /// Finds the token sequences of samples, the best first. Several are a disjunction: each alone is a signature. Those of
+    /// one round share no token, so that one whose tokens turn out to be red herrings can be dropped.
     ///
     /// - Parameters:
-    ///   - samples: fewer than two have nothing in common, and give nothing; of each the first ``largestSample`` bytes.
-    ///   - noiseShare: the largest share of samples, 0 to ``largestNoiseShare``, that may have nothing to do with the
+    ///   - samples: at least two, otherwise the result is empty. Of each, the first ``maxSampleBytes`` bytes are used.
+    ///   - noiseShare: the largest share of samples, 0 to ``maxNoiseShare``, that may have nothing to do with the
     ///     attack.
-    ///   - benign: no result matches any of its streams.
-    ///   - isGoodware: whether a token is known from goodware, so that it brings no evidence.
+    ///   - benign: streams that no result matches.
+    ///   - isGoodware: whether a token occurs in goodware, so that it is no evidence.
     public static func make(
         of samples: [[UInt8]], noiseShare: Double, benign: BenignPool, isGoodware: (([UInt8]) -> Bool)? = nil
     ) -> [TokenSequence] {
-        let samples = samples.map { Array($0.prefix(largestSample)) }
-        let noise = min(max(noiseShare, 0), largestNoiseShare)
+        let samples = samples.map { Array($0.prefix(maxSampleBytes)) }
+        let noise = min(max(noiseShare, 0), maxNoiseShare)
         var presence = TokenPresence(benign)
         var left = withoutCopies(samples)
         var found: [TokenSequence] = []
-        for round in 0..<mostRounds where left.count >= (round == 0 ? 2 : fewestOfLaterRound) {
-            let cluster = cluster(in: left, noise: noise, fewest: round == 0 ? 2 : fewestOfLaterRound, &presence, isGoodware)
+        for round in 0..<maxRounds where left.count >= (round == 0 ? 2 : minSamplesOfLaterRound) {
+            let cluster = cluster(in: left, noise: noise, fewest: round == 0 ? 2 : minSamplesOfLaterRound, &presence, isGoodware)
             guard !cluster.isEmpty else { break }
             let signatures = cluster.map { Signature(tokens: $0.tokens, arrangement: $0.arrangement, context: .any) }
             for (var sequence, signature) in zip(cluster, signatures) {
@@ -69,16 +68,16 @@ public enum TokenSequences {
         return found
     }
 
-    /// The samples, of each at most ``mostCopies``.
+    /// The samples without more than ``maxCopies`` of each.
     static func withoutCopies(_ samples: [[UInt8]]) -> [[UInt8]] {
         var copies: [[UInt8]: Int] = [:]
         return samples.filter { sample in
             copies[sample, default: 0] += 1
-            return copies[sample, default: 0] <= mostCopies
+            return copies[sample, default: 0] <= maxCopies
         }
     }
 
-    /// What most of the samples that can be told from noise have in common.
+    /// The tokens of most of the samples that are distinguishable from noise.
     private static func cluster(
         in samples: [[UInt8]], noise: Double, fewest: Int, _ presence: inout TokenPresence, _ isGoodware: (([UInt8]) -> Bool)?
     ) -> [TokenSequence] {
@@ -88,7 +87,7 @@ public enum TokenSequences {
         for reference in references(of: samples, noise: noise) {
             let runs = CommonRuns(reference: samples[reference], samples: samples, least: levels.last ?? samples.count)
             var last: TokenSelection?
-            for count in levels where Double(count) * mostBitsOfLevel > best?.level.score ?? 0 {
+            for count in levels where Double(count) * maxBitsPerLevel > best?.level.score ?? 0 {
                 let selection = selection(count, of: samples, reference: reference, runs, significance)
                 guard let selection, selection.tokens != last?.tokens else { continue }
                 last = selection
@@ -99,23 +98,23 @@ public enum TokenSequences {
                 if !cores.isEmpty { best = (level, cores) }
                 if let level = best?.level, Double(level.covered) >= nearlyAll * Double(samples.count) { break }
             }
-            // Neither chance gives so much evidence, nor can most samples be outdone by others: another reference would
-            // at most find another cluster.
+            // This much evidence is not a coincidence, and no other group is larger: another reference would only find
+            // another cluster.
             if let level = best?.level, level.bits >= CoreSelection.enoughBits || level.covered * 2 > samples.count { break }
         }
         return best.map { best in best.cores.map { result($0, of: best.level.core, samples: samples.count) } } ?? []
     }
 
-    /// What samples have in common, as evidence.
+    /// Tokens that a number of samples have in common.
     private struct Level {
         let core: CoreSelection
         /// The evidence of all tokens, in bits.
         var bits: Double { core.bits.reduce(0, +) }
         var covered: Int { core.selection.covered.count }
-        var score: Double { min(bits, TokenSequences.mostBitsOfLevel) * Double(covered) }
+        var score: Double { min(bits, TokenSequences.maxBitsPerLevel) * Double(covered) }
     }
 
-    /// What at least so many samples have in common.
+    /// The tokens that at least this many samples have in common.
     static func selection(
         _ count: Int, of samples: [[UInt8]], reference: Int, _ runs: CommonRuns, _ significance: Significance
     ) -> TokenSelection? {
@@ -129,16 +128,16 @@ public enum TokenSequences {
             .refined(in: samples, significance: significance).limited
     }
 
-    /// Samples spread over the pool.
+    /// The references: samples spread evenly over the pool.
     static func references(of samples: [[UInt8]], noise: Double) -> [Int] {
         let wanted = noise <= 0 ? 1 : Int((log(missedReferences) / log(noise)).rounded(.up))
-        let count = min(max(2, wanted), mostReferences, samples.count)
+        let count = min(max(2, wanted), maxReferences, samples.count)
         return (0..<count).map { $0 * samples.count / count }
     }
 
-    /// From how many samples a level of coverage is tried: all, then ever fewer, down to what the noise leaves.
+    /// The levels of coverage to try, in samples: all, then fewer and fewer, down to those that are not noise.
     static func levels(of samples: Int, noise: Double, fewest: Int = 2) -> [Int] {
-        // A share such as 0.7 is no exact binary number: what lies a trifle above a whole number is that number.
+        // A share such as 0.7 has no exact binary form: a result slightly above a whole number is that number.
         let least = max(fewest, Int((Double(samples) * (1 - noise) - 1e-9).rounded(.up)))
         guard least < samples else { return [samples] }
         let steps = min(10, samples - least)
@@ -159,11 +158,11 @@ public enum TokenSequences {
 }
 
 extension TokenSelection {
-    /// The selection with no more tokens than the pool can be asked for at once.
+    /// The selection with no more tokens than one ``TokenScanner`` can search for.
     fileprivate var limited: TokenSelection {
-        guard tokens.count > TokenScanner.mostTokens else { return self }
+        guard tokens.count > TokenScanner.maxTokens else { return self }
         var limited = self
-        let kept = tokens.indices.sorted { tokens[$0].count > tokens[$1].count }.prefix(TokenScanner.mostTokens).sorted()
+        let kept = tokens.indices.sorted { tokens[$0].count > tokens[$1].count }.prefix(TokenScanner.maxTokens).sorted()
         limited.tokens = kept.map { tokens[$0] }
         limited.layouts = layouts.map { layout in kept.map { layout[$0] } }
         return limited

@@ -12,11 +12,11 @@ extension CapturedStream {
 }
 
 extension SignatureContext {
-    /// Whether the rule of a signature in this context looks at a stream: ports count only together with a protocol
-    /// and a direction, and only TCP knows who opened the flow.
+    /// Whether a rule with this context applies to a stream: ports count only together with a protocol and a direction, and
+    /// only TCP has a side that opened the flow.
     ///
-    /// The same answer decides which streams can have carried an attack, and which `epitope verify` searches: what a
-    /// rule would not see is no evidence for it.
+    /// Decides which streams may have carried an attack, and which `epitope verify` searches: a stream that the rule would
+    /// not see is not evidence for it.
     public func admits(_ stream: CapturedStream) -> Bool {
         guard let transport, transport != .other else { return true }
         guard transport == stream.transport else { return false }

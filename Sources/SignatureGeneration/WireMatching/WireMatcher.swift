@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A part of extracted code that crossed the network as it is.
+/// A part of extracted code that crossed the network unchanged.
 public struct WireSpan: Hashable, Sendable {
     /// Offsets in the code.
     public var code: Range<Int>
-    /// Where in the stream it begins.
+    /// The offset in the stream at which it begins.
     public var streamOffset: Int
 
     public init(code: Range<Int>, streamOffset: Int) {
@@ -13,15 +13,15 @@ public struct WireSpan: Hashable, Sendable {
     }
 }
 
-/// Finds what of a packet's code really crossed the network. Made once for a code, asked for any number of streams.
+/// Finds the parts of a packet's code that crossed the network. One matcher serves any number of streams.
 public struct WireMatcher: Sendable {
-    /// The bytes that a place of the stream is looked up by.
+    /// In bytes: the strings by which positions of the stream are looked up.
     private static let gramLength = 8
-    /// The most places of the code that are tried for one place of the stream: fill has the same bytes everywhere.
-    private static let mostPlaces = 8
+    /// How many positions of the code are tried for one position of the stream: fill has the same bytes everywhere.
+    private static let maxPlaces = 8
 
     private let code: [UInt8]
-    /// `nil`: the code is shorter than a gram.
+    /// `nil` if the code is shorter than a gram.
     private let grams: GramTable?
 
     public init(of code: [UInt8]) {
@@ -29,17 +29,17 @@ public struct WireMatcher: Sendable {
         grams = code.count >= Self.gramLength ? GramTable(code) : nil
     }
 
-    /// The common runs of code and stream, ascending by the place in the code; of runs that overlap there the longest
-    /// is kept.
+    /// The common runs of code and stream, ascending by their position in the code. Of runs that overlap there, only the
+    /// longest.
     ///
-    /// Every run of at least 8 bytes holds an 8-byte gram of the code. So the stream is read once, each place of it is
-    /// looked up in a bit filter of the code's grams, and only what passes is compared, both ways. A run that was found
-    /// is passed over, so the cost is near linear in code and stream.
+    /// Every run of at least 8 bytes contains an 8-byte gram of the code. So the stream is read once, each position is looked
+    /// up in a bit filter of the code's grams, and only hits are compared, in both directions. Runs that were found are
+    /// skipped, so the cost is nearly linear in code and stream.
     ///
-    /// - Parameter shortest: runs of fewer bytes are left out; at least 8.
-    public func spans(in stream: [UInt8], shortest: Int = 12) -> [WireSpan] {
-        let shortest = max(Self.gramLength, shortest)
-        guard let grams, code.count >= shortest, stream.count >= shortest else { return [] }
+    /// - Parameter minLength: the shortest run in bytes, at least 8.
+    public func spans(in stream: [UInt8], minLength: Int = 12) -> [WireSpan] {
+        let minLength = max(Self.gramLength, minLength)
+        guard let grams, code.count >= minLength, stream.count >= minLength else { return [] }
         var found: [WireSpan] = []
         var place = 0
         var key = GramTable.key(stream, at: 0)
@@ -47,11 +47,11 @@ public struct WireMatcher: Sendable {
             var next = place + 1
             if grams.mayHold(key) {
                 var longest: WireSpan?
-                for start in grams.places(of: key).prefix(Self.mostPlaces) {
+                for start in grams.places(of: key).prefix(Self.maxPlaces) {
                     let span = Self.run(code, start, stream, place)
                     if span.code.count > longest?.code.count ?? 0 { longest = span }
                 }
-                if let longest, longest.code.count >= shortest, !Self.isFill(code[longest.code]) {
+                if let longest, longest.code.count >= minLength, !Self.isFill(code[longest.code]) {
                     found.append(longest)
                     next = max(next, longest.streamOffset + longest.code.count - Self.gramLength + 1)
                 }
@@ -67,7 +67,7 @@ public struct WireMatcher: Sendable {
         return Self.withoutOverlaps(found)
     }
 
-    /// The run around a place that code and stream share.
+    /// The longest common run around a position of code and stream.
     private static func run(_ code: [UInt8], _ start: Int, _ stream: [UInt8], _ place: Int) -> WireSpan {
         var (first, offset) = (start, place)
         while first > 0, offset > 0, code[first - 1] == stream[offset - 1] { (first, offset) = (first - 1, offset - 1) }
@@ -76,7 +76,7 @@ public struct WireMatcher: Sendable {
         return WireSpan(code: first..<end, streamOffset: offset)
     }
 
-    /// Whether a run repeats itself with a period of at most four bytes: padding is no proof of anything.
+    /// Whether a run repeats itself with a period of at most four bytes: padding proves nothing.
     private static func isFill(_ run: ArraySlice<UInt8>) -> Bool {
         (1...4).contains { period in zip(run, run.dropFirst(period)).allSatisfy { $0 == $1 } }
     }
@@ -91,9 +91,9 @@ public struct WireMatcher: Sendable {
     }
 }
 
-/// The 8-byte grams of a code, by their places.
+/// The 8-byte grams of a code, with their positions.
 private struct GramTable: Sendable {
-    /// Bits of the filter: about eight times as many as code has grams.
+    /// The bits of the filter: about eight for each gram of the code.
     private static let filterBits = 16
 
     private var filter = [UInt64](repeating: 0, count: 1 << (filterBits - 6))

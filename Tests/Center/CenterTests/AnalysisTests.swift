@@ -112,7 +112,7 @@ struct AnalysisTests {
     }
 
     @Test func `without goodware nothing is delivered and the reason is shown`() async throws {
-        let status = try await analyse([Fixture.packet(attack: 1)], provers: ProverSource(ProvingSettings()))
+        let status = try await analyse([Fixture.packet(attack: 1)], provers: ProverSource(ProverSettings()))
         #expect(status.updates == ["unproven": 1])
         #expect(status.latestUpdates.first?.reason?.contains("absent-from-goodware: no goodware index is at hand") == true)
         #expect(status.deliveries.isEmpty)
@@ -124,13 +124,13 @@ struct AnalysisTests {
         _ = try await analyse([packet])
         let update = try #require(try await store.updates(ofPacket: packet.id).first)
         #expect(update.proof.passed)
-        #expect(update.proof.checks.contains { $0.name == "matches-samples" && $0.outcome == .passed })
+        #expect(update.proof.check(.matchesSamples)?.outcome == .passed)
         let error = await #expect(throws: EpitopeError.self) { try await store.updates(ofPacket: "none") }
         #expect(error?.code == .packetNotFound)
     }
 
     @Test func `a failed proof is made again with other material`() async throws {
-        _ = try await analyse([Fixture.packet(attack: 1)], provers: ProverSource(ProvingSettings()))
+        _ = try await analyse([Fixture.packet(attack: 1)], provers: ProverSource(ProverSettings()))
         let status = try await analyse([], provers: Fixture.provers)
         #expect(status.updates == ["unproven": 1], "nobody has looked yet")
         let analyst = ReportAnalyst(

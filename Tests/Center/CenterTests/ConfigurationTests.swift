@@ -46,17 +46,17 @@ struct ConfigurationTests {
 
     @Test func `the settings that signatures are proven with are read`() throws {
         let json = #"{"goodware": "/g", "requireGoodware": false, "benignCaptures": ["/b/*"], "noiseShare": 0.8}"#
-        var expected = ProvingSettings(goodware: "/g", requireGoodware: false, benignCaptures: ["/b/*"], noiseShare: 0.8)
+        var expected = ProverSettings(goodware: "/g", requireGoodware: false, benignCaptures: ["/b/*"], noiseShare: 0.8)
         #expect(try GlobalCenterConfiguration.load(path: file(json)).proving == expected)
         expected.captures = ["/c"]
         #expect(try LocalCenterConfiguration.load(path: file(String(json.dropLast()) + #", "captures": ["/c"]}"#)).proving == expected)
-        #expect(LocalCenterConfiguration().proving == ProvingSettings(), "an index is required unless somebody says otherwise")
+        #expect(LocalCenterConfiguration().proving == ProverSettings(), "an index is required unless somebody says otherwise")
     }
 
     @Test func `without an index the center says what to do`() {
-        #expect(ProvingSettings().warning?.contains("epitope goodware build") == true)
-        #expect(ProvingSettings(requireGoodware: false).warning == nil)
-        #expect(ProvingSettings(goodware: "/g").warning == nil)
+        #expect(ProverSettings().warning?.contains("epitope goodware build") == true)
+        #expect(ProverSettings(requireGoodware: false).warning == nil)
+        #expect(ProverSettings(goodware: "/g").warning == nil)
     }
 
     @Test func `written settings are read back`() throws {

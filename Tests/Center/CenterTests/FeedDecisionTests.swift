@@ -34,7 +34,7 @@ struct FeedDecisionTests {
             Issue.record("it counts as proven")
             return
         }
-        #expect(reason.hasPrefix(update.proof.checks[0].name))
+        #expect(reason.hasPrefix(update.proof.checks[0].name.rawValue))
     }
 
     @Test func `an update past its lifetime is expired`() {

@@ -29,7 +29,7 @@ enum Fixture {
     static let site = Identity(role: .localCenter, name: "site-1")
 
     /// Signatures are proven without goodware, for tests of what comes before and after.
-    static let provers = ProverSource(ProvingSettings(requireGoodware: false))
+    static let provers = ProverSource(ProverSettings(requireGoodware: false))
 
     /// 96 bytes that no other attack shares a run with.
     static func code(attack: UInt8) -> ExtractedCode {
@@ -67,7 +67,7 @@ enum Fixture {
         let signature = signature(attack: attack)
         return SignatureUpdate(
             signature: signature, revision: revision, origin: .site, createdMilliseconds: created, lifetimeDays: 90,
-            proof: Proof(of: signature, samples: [code(attack: attack).bytes]))
+            proof: Proof(checks: [Proof.Check(.matchesSamples, passed: true, "1 of 1 packets of the cluster matched")]))
     }
 }
 

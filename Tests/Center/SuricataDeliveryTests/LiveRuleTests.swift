@@ -98,8 +98,8 @@ private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).
             Signature.Token(bytes: Array(Samples.callerWindow[..<10])), .init(bytes: Array(Samples.callerWindow[14..<24]), gap: 4...6),
         ]
         let rules = [
-            try SuricataRule(update(3_900_001, window), action: .alert, message: "a\";b:\\c"),
-            try SuricataRule(update(3_900_002, gapped), action: .alert),
+            try SuricataRule(RuleInput(update(3_900_001, window), message: "a\";b:\\c")),
+            try SuricataRule(RuleInput(update(3_900_002, gapped))),
         ]
         try RulesFile(path: suricata.settings.rulesFile).write(RulesFileText.render(rules))
         var nearMiss = Samples.code.bytes

@@ -34,8 +34,9 @@ import Testing
         for (arrangement, patterns) in shapes {
             let tokens = try patterns.map { try #require(Signature.Token(pattern: $0.0, gap: $0.1)) }
             let rule = try SuricataRule(
-                signature: Signature(tokens: tokens, arrangement: arrangement, context: context), sid: 3_900_001, revision: 1,
-                action: .alert, message: "sample", created: 0, lifetime: 1, origin: .site)
+                RuleInput(
+                    signature: Signature(tokens: tokens, arrangement: arrangement, context: context), sid: 3_900_001,
+                    message: "sample", createdMilliseconds: 0, lifetimeDays: 1))
             #expect(Self.proven.contains(RuleShape(rule)), "\(RuleShape(rule))")
         }
     }

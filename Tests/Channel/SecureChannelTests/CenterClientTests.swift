@@ -15,7 +15,8 @@ struct CenterClientTests {
         let signature = Signature(tokens: [.init(bytes: Samples.callerWindow)], context: .any)
         return SignatureUpdate(
             signature: signature, revision: revision, origin: .site, createdMilliseconds: 1_700_000_000_000,
-            lifetimeDays: 90, proof: Proof(of: signature, samples: [Samples.callerWindow]))
+            lifetimeDays: 90,
+            proof: Proof(checks: [.init(.init(rawValue: "matches-samples"), passed: true, "1 of 1 packets of the cluster matched")]))
     }
 
     @Test

@@ -110,7 +110,7 @@ struct RefusalTests {
             try #require(future[0] == 0x08 && future[1] == 0x01)
             future[1] = 0x63
             let cases: [([UInt8], EpitopeError.Code)] = [
-                ([UInt8](repeating: 0, count: ExtractedPacket.largestEncoding + 1), .packetTooLarge),
+                ([UInt8](repeating: 0, count: ExtractedPacket.maxEncodedBytes + 1), .packetTooLarge),
                 ([UInt8](repeating: 0, count: 4 << 20), .packetTooLarge),
                 (Array(good.dropLast(3)), .packetMalformed), (Array(repeating: 0xff, count: 500), .packetMalformed),
                 (future, .packetVersionUnknown),

@@ -180,7 +180,7 @@ private func refusal(_ code: String) -> EpitopeError {
         var bad = TestHost.call(1)
         bad.callersAddress = 1
         var large = TestHost.call(1)
-        large.code.bytes = Array(repeating: 1, count: ExtractedPacket.largestCode + 1)
+        large.code.bytes = Array(repeating: 1, count: ExtractedPacket.maxCodeBytes + 1)
         let calls = AsyncStream<DetectionReport> { continuation in
             for call in [bad, large, TestHost.call(2)] { continuation.yield(DetectionReport(call)) }
             continuation.finish()

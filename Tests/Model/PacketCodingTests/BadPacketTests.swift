@@ -32,8 +32,8 @@ import Testing
     }
 
     @Test func `A packet beyond the largest encoding is refused before it is decoded`() {
-        #expect(code(of: Array(repeating: 0xff, count: ExtractedPacket.largestEncoding + 1)) == .packetTooLarge)
-        #expect(code(of: Array(repeating: 0xff, count: ExtractedPacket.largestEncoding)) == .packetMalformed)
+        #expect(code(of: Array(repeating: 0xff, count: ExtractedPacket.maxEncodedBytes + 1)) == .packetTooLarge)
+        #expect(code(of: Array(repeating: 0xff, count: ExtractedPacket.maxEncodedBytes)) == .packetMalformed)
     }
 
     @Test func `A packet of an unknown version is refused as such`() {
@@ -49,7 +49,7 @@ import Testing
 
     @Test func `Empty and too much code are refused`() {
         #expect(error { $0.code.bytes = Data() }?.code == .packetMalformed)
-        #expect(error { $0.code.bytes = Data(count: ExtractedPacket.largestCode + 1) }?.code == .packetMalformed)
+        #expect(error { $0.code.bytes = Data(count: ExtractedPacket.maxCodeBytes + 1) }?.code == .packetMalformed)
         #expect(error { $0.code.base = .max - 1 }?.code == .packetMalformed)
         #expect(error { $0.signature = Data() }?.code == .packetMalformed)
         #expect(error { $0.signature = Data(count: 33) }?.code == .packetMalformed)

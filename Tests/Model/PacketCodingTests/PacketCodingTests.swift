@@ -24,7 +24,7 @@ import Testing
         var random = SeededGenerator(seed: seed)
         let packet = RandomPackets.packet(&random)
         let encoded = packet.encoded()
-        try #require(encoded.count <= ExtractedPacket.largestEncoding)
+        try #require(encoded.count <= ExtractedPacket.maxEncodedBytes)
         #expect(try ExtractedPacket(encoded: encoded) == packet, "seed \(seed)")
         #expect(try ExtractedPacket(json: packet.json()) == packet, "seed \(seed)")
     }
@@ -51,7 +51,7 @@ import Testing
         packet.parameters.system = SystemParameters(
             hostName: long, hostID: "no valid id", kernelRelease: long, distribution: long, distributionVersion: long, libcVersion: long)
         let encoded = packet.encoded()
-        #expect(encoded.count <= ExtractedPacket.largestEncoding)
+        #expect(encoded.count <= ExtractedPacket.maxEncodedBytes)
         let decoded = try ExtractedPacket(encoded: encoded)
         #expect(decoded.parameters.process.parents.count == 16)
         #expect(decoded.parameters.process.containerID == nil)
@@ -102,7 +102,11 @@ import Testing
         #expect(try ForwardedPacket(encoded: forward.encoded()) == forward)
         let own = SignatureUpdate(
             signature: signature, revision: 1, origin: .site, createdMilliseconds: 1_700_000_000_000, lifetimeDays: 90,
-            proof: Proof(of: signature, samples: [Samples.code.bytes]))
+            proof: Proof(checks: [
+                .init(.init(rawValue: "matches-samples"), passed: true, "1 of 1 packets of the cluster matched"),
+                .init(.init(rawValue: "on-the-wire"), .notChecked, "no capture is at hand"),
+                .init(.init(rawValue: "cost"), passed: false, "fast pattern of 2 bytes"),
+            ]))
         var published = own
         published.origin = .global(sequence: 7)
         published.revision = 2

@@ -6,7 +6,7 @@ import TestSupport
 /// Packets with every field drawn at random within the schema's bounds.
 enum RandomPackets {
     static func packet(_ random: inout SeededGenerator) -> ExtractedPacket {
-        let count = Int.random(in: 1...ExtractedPacket.largestCode, using: &random)
+        let count = Int.random(in: 1...ExtractedPacket.maxCodeBytes, using: &random)
         let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
         let base = UInt64.random(in: 0...(UInt64.max - 8193), using: &random)
         let sendsCode = Bool.random(using: &random)

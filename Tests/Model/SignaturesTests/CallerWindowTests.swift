@@ -6,11 +6,11 @@ import TestSupport
 import Testing
 
 @Suite struct CallerWindowTests {
-    @Test func `the published vector holds to the byte`() throws {
+    @Test func `the window of the published vector is exact`() throws {
         #expect(try CallerWindow.extract(from: Samples.code, callersAddress: Samples.callersAddress) == Samples.callerWindow)
     }
 
-    @Test func `slides forward only as far as it must`() throws {
+    @Test func `a window moves forward only as far as necessary`() throws {
         let code = ExtractedCode(base: 0x1000, bytes: (0..<64).map { UInt8($0) }, isWholeRegion: true)
         #expect(try CallerWindow.extract(from: code, callersAddress: 0x1020) == (0..<32).map { UInt8($0) })
         #expect(try CallerWindow.extract(from: code, callersAddress: 0x1021) == (1..<33).map { UInt8($0) })
@@ -18,13 +18,13 @@ import Testing
         #expect(try CallerWindow.extract(from: code, callersAddress: 0x1040) == (32..<64).map { UInt8($0) })
     }
 
-    @Test func `short code is the window whole`() throws {
+    @Test func `code that is shorter than a window is the window`() throws {
         let code = ExtractedCode(base: 0x1000, bytes: [1, 2, 3], isWholeRegion: true)
         #expect(try CallerWindow.extract(from: code, callersAddress: 0x1002) == [1, 2, 3])
     }
 
     @Test(arguments: [0xfff, 0x1000, 0x1041, UInt64.max])
-    func `refuses a caller outside the code`(address: UInt64) {
+    func `a caller outside the code is rejected`(address: UInt64) {
         let code = ExtractedCode(base: 0x1000, bytes: Array(repeating: 1, count: 64), isWholeRegion: true)
         let error = #expect(throws: EpitopeError.self) {
             try CallerWindow.extract(from: code, callersAddress: address)

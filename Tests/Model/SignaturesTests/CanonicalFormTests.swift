@@ -27,20 +27,20 @@ struct CanonicalFormTests {
         #expect(try token("????").bytes.isEmpty)
     }
 
-    @Test func `long masked runs part a token in two`() {
+    @Test func `a long masked run splits a token in two`() {
         let long = Signature.Token(bytes: Array(repeating: 7, count: 80), masked: 2..<78)
         #expect(signature([long]).canonical.tokens.map(\.bytes) == [[7, 7], [7, 7]])
         #expect(signature([long]).canonical.tokens[1].gap == 76...76)
     }
 
-    @Test func `the order of a conjunction says nothing`() throws {
+    @Test func `the order of a conjunction does not matter`() throws {
         let (a, b) = (try token("0102"), try token("030405"))
         #expect(signature([a, b], .conjunction).id == signature([b, a, b], .conjunction).id)
         #expect(signature([a, b], .conjunction).id != signature([a, b]).id)
         #expect(signature([a], .conjunction).id == signature([a]).id)
     }
 
-    @Test func `matches the same data`() {
+    @Test func `the canonical form matches the same data`() {
         var random = RandomSignatures(seed: 3)
         for round in 0..<3000 {
             let signature = random.signature(round % 2 == 0 ? .sequence : .conjunction)
@@ -53,7 +53,7 @@ struct CanonicalFormTests {
         }
     }
 
-    @Test func `patterns are read as they are written`() throws {
+    @Test func `patterns are parsed as they are written`() throws {
         #expect(try token("31c0??68").pattern == "31c0??68")
         #expect(try token("31 c0 ?? 68").pattern == "31c0??68")
         #expect(Signature.Token(pattern: "31c") == nil)
@@ -64,7 +64,7 @@ struct CanonicalFormTests {
 
 @Suite("Containment and merging")
 struct ContainmentTests {
-    @Test func `what covers matches all that the other matches`() {
+    @Test func `a signature that covers another matches all data of the other`() {
         var random = RandomSignatures(seed: 4)
         var covering = 0
         for round in 0..<20000 {

@@ -46,14 +46,14 @@ struct MatchingTests {
         #expect((200...1800).contains(matched), "both verdicts are tried often: \(matched)")
     }
 
-    @Test func `says where it matched`() {
+    @Test func `a match has the range of its tokens`() {
         let signature = Signature(
             tokens: [.init(bytes: [1, 0, 3], masked: [1]), .init(bytes: [5], gap: 2...2)], context: .any)
         let data: [UInt8] = [9, 1, 7, 3, 0, 0, 5, 9]
         #expect(data.withUnsafeBytes { signature.match(in: $0) } == 1..<7)
     }
 
-    @Test func `many repeats take one pass a token`() {
+    @Test func `many repeats take one pass for each token`() {
         // Trying every layout of these would never end.
         let signature = Signature(
             tokens: Array(repeating: .init(bytes: [1], gap: 0...65535), count: 32) + [.init(bytes: [2], gap: 0...9)], context: .any)

@@ -13,7 +13,7 @@ private func token(_ pattern: String, _ gap: ClosedRange<Int>? = nil) throws -> 
     try #require(Signature.Token(pattern: pattern, gap: gap))
 }
 
-@Suite struct TheEnginesCheck {
+@Suite("Engines accept the renderings") struct EngineAcceptanceTests {
     private func signatures() throws -> [Signature] {
         [
             Signature(tokens: [.init(bytes: Samples.callerWindow)], context: .any),
@@ -22,36 +22,36 @@ private func token(_ pattern: String, _ gap: ClosedRange<Int>? = nil) throws -> 
         ]
     }
 
-    @Test func `every engine takes the renderings`() async throws {
-        let checks = await EngineAcceptance.checks(of: try signatures())
-        #expect(checks.map(\.name) == ["engine-suricata", "engine-yara", "engine-clamav"])
-        for (check, engine) in zip(checks, Engine.all) {
+    @Test func `every installed engine accepts the renderings`() async throws {
+        let verdicts = await EngineAcceptance.verdicts(on: try signatures())
+        #expect(verdicts.map(\.engine) == ["suricata", "yara", "clamav"])
+        for (verdict, engine) in zip(verdicts, Engine.all) {
             let isInstalled = EngineCommand.path(of: engine.program) != nil
             if !isInstalled { print("\(engine.program) is not installed: its check is not checked") }
-            #expect(check.outcome == (isInstalled ? .passed : .notChecked), "\(check.detail)")
+            #expect(verdict.outcome == (isInstalled ? .passed : .notChecked), "\(verdict.detail)")
         }
     }
 
-    @Test func `an engine that is not there is not checked`() async throws {
+    @Test func `an engine that is not installed is not checked`() async throws {
         var engine = Engine.yara
         engine.program = "no-such-engine"
-        let checks = await EngineAcceptance.checks(of: try signatures(), engines: [engine])
-        #expect(checks == [.init(name: "engine-yara", outcome: .notChecked, detail: "no-such-engine is not installed")])
+        let verdicts = await EngineAcceptance.verdicts(on: try signatures(), engines: [engine])
+        #expect(verdicts == [.init(engine: "yara", outcome: .notChecked, detail: "no-such-engine is not installed")])
     }
 
-    @Test func `what Suricata cannot be told fails and what others cannot is not checked`() async throws {
+    @Test func `a signature that Suricata cannot express fails and one that YARA cannot express is not checked`() async throws {
         let endless = Signature(tokens: [try token("01"), try token("02", 3_000_000...3_000_001)], context: .any)
-        let checks = await EngineAcceptance.checks(of: [endless])
-        #expect(checks.prefix(2).map(\.outcome) == [.failed, .notChecked])
+        let verdicts = await EngineAcceptance.verdicts(on: [endless])
+        #expect(verdicts.prefix(2).map(\.outcome) == [.failed, .notChecked])
     }
 
-    @Test func `a refusal is shown in the engines words`() async throws {
+    @Test func `an engine that rejects the rules is quoted`() async throws {
         var engine = Engine.yara
         engine.arguments = { folder, _ in ["-w", "\(folder)/broken", "/dev/null"] }
         engine.companions = ["broken": "rule x { condition: $a }"]
         try #require(EngineCommand.path(of: "yara") != nil)
-        let checks = await EngineAcceptance.checks(of: try signatures(), engines: [engine])
-        #expect(checks.map(\.outcome) == [.failed])
-        #expect(checks[0].detail.contains("undefined string"))
+        let verdicts = await EngineAcceptance.verdicts(on: try signatures(), engines: [engine])
+        #expect(verdicts.map(\.outcome) == [.failed])
+        #expect(verdicts[0].detail.contains("undefined string"))
     }
 }

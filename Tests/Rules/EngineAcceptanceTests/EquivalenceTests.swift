@@ -11,7 +11,7 @@ import Testing
 
 /// Samples and near misses of signatures of every shape, through the real engines: each must decide as our own
 /// matcher does.
-@Suite struct EnginesAgreeWithTheMatcher {
+@Suite("Engines agree with the matcher") struct EquivalenceTests {
     private static func token(_ pattern: String, _ gap: ClosedRange<Int>? = nil) -> Signature.Token {
         Signature.Token(pattern: pattern, gap: gap) ?? .init(bytes: [])
     }
@@ -127,7 +127,7 @@ import Testing
         return found
     }
 
-    @Test func `Suricata`() async throws {
+    @Test func `Suricata alerts exactly where the matcher matches`() async throws {
         let found = try await alerts(Self.signatures, in: CaptureFile.udp(Self.corpus, destinationPort: 1434)) {
             ($0["pcap_cnt"] as? Int).map { $0 - 1 }
         }
@@ -135,7 +135,7 @@ import Testing
     }
 
     /// The same samples as streams, cut into segments that no token fits into.
-    @Test func `Suricata over segments`() async throws {
+    @Test func `Suricata alerts on tokens that lie in several segments`() async throws {
         // Suricata looks at each segment, too: what is tied to the start is tied to that of any of them.
         let signatures = Self.signatures.filter { $0.tokens[0].gap == nil || $0.arrangement == .conjunction }.map { signature in
             Signature(
@@ -154,7 +154,7 @@ import Testing
         }
     }
 
-    @Test func `YARA`() async throws {
+    @Test func `YARA matches exactly where the matcher matches`() async throws {
         let program = try #require(EngineCommand.path(of: "yara"), "yara is not installed")
         let folder = try TemporaryFolder()
         try written(folder)
@@ -171,7 +171,7 @@ import Testing
         compare(found, "yara")
     }
 
-    @Test func `clamav`() async throws {
+    @Test func `ClamAV matches exactly where the matcher matches`() async throws {
         let program = try #require(EngineCommand.path(of: "clamscan"), "clamscan is not installed")
         let folder = try TemporaryFolder()
         try written(folder)
@@ -198,7 +198,7 @@ import Testing
         compare(found, "clamscan")
     }
 
-    @Test func `Snort is not to be had`() {
+    @Test func `every signature is rendered for Snort, which is not installed to compare it`() {
         // Debian 12 has no Snort, so its renderings are held against golden texts and RuleStyle alone.
         print("no Snort in Debian 12: its renderings are not tried on the real engine")
         #expect(

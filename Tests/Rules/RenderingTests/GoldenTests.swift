@@ -2,6 +2,7 @@
 
 import EpitopeModel
 import Signatures
+import TestSupport
 import Testing
 
 @testable import Rendering
@@ -17,93 +18,72 @@ func token(_ pattern: String, _ gap: ClosedRange<Int>? = nil) throws -> Signatur
     try #require(Signature.Token(pattern: pattern, gap: gap))
 }
 
-/// One text a language, to the byte.
-@Suite struct GoldenRenderings {
+/// One text for each language, to the byte.
+@Suite("Renderings") struct GoldenTests {
+    private let snapshots = Snapshots(folder: "Tests/Rules/RenderingTests/Snapshots")
+
     private func sequence() throws -> Signature {
         Signature(tokens: [try token("0102030405??0607"), try token("08090a0b", 0...5)], context: service)
+    }
+
+    private func openSequence() throws -> Signature {
+        Signature(tokens: [try token("01020304", 2...6), try token("05060708")], context: .any)
     }
 
     private func conjunction() throws -> Signature {
         Signature(tokens: [try token("21222324??25"), try token("0405060708")], arrangement: .conjunction, context: .any)
     }
 
-    private func check(_ text: String, _ language: RuleLanguage, _ signature: Signature) throws {
-        let rendered = try language.rendering.render(subject(signature))
-        #expect(rendered == text)
-        #expect(RuleStyle.findings(in: rendered, language: language) == [])
+    /// Compares a rendering with its snapshot, and checks its style.
+    private func check(_ signature: Signature, _ language: RuleLanguage, _ snapshot: String) throws {
+        let text = try language.rendering.render(subject(signature))
+        #expect(snapshots.difference(text, from: snapshot) == nil)
+        #expect(RuleStyle.findings(in: text, language: language) == [])
     }
 
-    @Test func `Suricata`() throws {
-        let signature = try sequence()
-        try check(
-            #"alert udp any any -> any [1434] (msg:"a \"sample\""; dsize:>11; content:"|01 02 03 04 05|"; fast_pattern; content:"|06 07|"; distance:1; within:2; content:"|08 09 0A 0B|"; distance:0; within:9; metadata:epitope_signature \#(signature.id), created_at 2023_11_14, expires_at 2024_02_12, origin site; classtype:shellcode-detect; sid:3900001; rev:2;)"#,
-            .suricata, signature)
+    @Test func `a sequence is a Suricata rule`() throws {
+        try check(sequence(), .suricata, "sequence.suricata.rules")
     }
 
-    @Test func `Snort 2`() throws {
-        let signature = try conjunction()
-        try check(
-            #"alert ip any any -> any any (msg:"a \"sample\""; content:"|04 05 06 07 08|"; fast_pattern; content:"|21 22 23 24|"; content:"|25|"; distance:1; within:1; metadata:epitope_signature \#(signature.id), created_at 2023_11_14, expires_at 2024_02_12, origin site; classtype:shellcode-detect; sid:3900001; rev:2;)"#,
-            .snort2, signature)
+    @Test func `a conjunction is a rule of Snort 2`() throws {
+        try check(conjunction(), .snort2, "conjunction.snort2.rules")
     }
 
-    @Test func `Snort 3`() throws {
-        let signature = try sequence()
-        try check(
-            #"alert udp any any -> any [1434] (msg:"a \"sample\""; dsize:>11; content:"|01 02 03 04 05|",fast_pattern; content:"|06 07|",distance 1,within 2; content:"|08 09 0A 0B|",distance 0,within 9; metadata:epitope_signature \#(signature.id), created_at 2023_11_14, expires_at 2024_02_12, origin site; classtype:shellcode-detect; sid:3900001; rev:2;)"#,
-            .snort3, signature)
+    @Test func `a sequence is a rule of Snort 3`() throws {
+        try check(sequence(), .snort3, "sequence.snort3.rules")
     }
 
-    private func yara(_ id: String, _ strings: [String], _ condition: String) -> String {
-        """
-        rule Epitope_\(id)
-        {
-            meta:
-                description = "a \\"sample\\""
-                date = "2023-11-14"
-                expires = "2024-02-12"
-                id = "\(id)"
-                revision = 2
-                origin = "site"
-            strings:
-        \(strings.map { "        " + $0 }.joined(separator: "\n"))
-            condition:
-                \(condition)
-        }
-        """
+    @Test func `a sequence is one string of a YARA rule`() throws {
+        try check(sequence(), .yara, "sequence.yar")
     }
 
-    @Test func `YARA sequence`() throws {
-        let signature = try sequence()
-        try check(yara(signature.id, ["$t0 = { 0102030405 [1] 0607 [0-5] 08090a0b }"], "$t0"), .yara, signature)
+    @Test func `each token of a conjunction is a string of a YARA rule`() throws {
+        try check(conjunction(), .yara, "conjunction.yar")
     }
 
-    @Test func `YARA conjunction`() throws {
-        let signature = try conjunction()
-        try check(
-            yara(signature.id, ["$t0 = { 0405060708 }", "$t1 = { 21222324 [1] 25 }"], "all of them"), .yara, signature)
+    @Test func `a sequence is an extended signature of ClamAV`() throws {
+        try check(sequence(), .clamavNDB, "sequence.ndb")
     }
 
-    @Test func `Clam AV`() throws {
-        let signature = try sequence()
-        try check("Epitope.Signature-\(signature.id)-2:0:*:0102030405??0607{0-5}08090a0b", .clamavNDB, signature)
-        let open = Signature(tokens: [try token("01020304", 2...6), try token("05060708")], context: .any)
-        try check("Epitope.Signature-\(open.id)-2:0:2,4:01020304*05060708", .clamavNDB, open)
-        let all = try conjunction()
-        try check("Epitope.Signature-\(all.id)-2;Engine:81-255,Target:0;0&1;0405060708;21222324??25", .clamavLDB, all)
+    @Test func `a sequence at an offset is an extended signature of ClamAV with that offset`() throws {
+        try check(openSequence(), .clamavNDB, "open-sequence.ndb")
     }
 
-    @Test func `stix`() throws {
-        let signature = try sequence()
-        #expect(
-            try StixRendering.pattern(of: signature)
-                == #"[network-traffic:protocols[*] = 'udp' AND network-traffic:dst_port IN (1434) AND network-traffic:src_payload_ref.payload_bin MATCHES '(?s)\\x01\\x02\\x03\\x04\\x05.{1}\\x06\\x07.{0,5}?\\x08\\x09\\x0a\\x0b']"#
-        )
-        let all = try conjunction()
-        try check(
-            #"{"created":"2023-11-14T22:13:20.000Z","description":"a \"sample\"","id":"indicator--\#(StixRendering.identifier(of: all.id))","indicator_types":["malicious-activity"],"modified":"2023-11-14T22:13:20.000Z","name":"Epitope signature \#(all.id)","pattern":"[artifact:payload_bin MATCHES '(?s)\\\\x04\\\\x05\\\\x06\\\\x07\\\\x08' AND artifact:payload_bin MATCHES '(?s)\\\\x21\\\\x22\\\\x23\\\\x24.{1}\\\\x25']","pattern_type":"stix","spec_version":"2.1","type":"indicator","valid_from":"2023-11-14T22:13:20.000Z","valid_until":"2024-02-12T22:13:20.000Z"}"#,
-            .stix, all)
-        let version = Array(StixRendering.identifier(of: all.id))
+    @Test func `a conjunction is a logical signature of ClamAV`() throws {
+        try check(conjunction(), .clamavLDB, "conjunction.ldb")
+    }
+
+    @Test func `the pattern of a STIX indicator names protocol and ports`() throws {
+        let pattern = try StixRendering.pattern(of: sequence())
+        #expect(snapshots.difference(pattern, from: "sequence.stix-pattern") == nil)
+    }
+
+    @Test func `a conjunction is a STIX indicator`() throws {
+        try check(conjunction(), .stix, "conjunction.stix.json")
+    }
+
+    @Test func `the identifier of a STIX indicator is a UUID of version 5`() throws {
+        let version = Array(StixRendering.identifier(of: try conjunction().id))
         #expect(version[14] == "5" && "89ab".contains(version[19]))
     }
 
@@ -111,13 +91,13 @@ func token(_ pattern: String, _ gap: ClosedRange<Int>? = nil) throws -> Signatur
         (RuleLanguage.yara, ["010203"]), (.yara, ["00000000"]), (.yara, ["01020304", "0506"]), (.clamavNDB, ["01??02??03"]),
         (.clamavLDB, ["01"]), (.snort2, [String(repeating: "01", count: 2048)]),
     ])
-    func `what a language cannot say is refused`(_ language: RuleLanguage, _ patterns: [String]) throws {
+    func `a signature that a language cannot express is rejected`(_ language: RuleLanguage, _ patterns: [String]) throws {
         let signature = Signature(tokens: try patterns.map { try token($0) }, context: .any)
         let error = #expect(throws: EpitopeError.self) { try language.rendering.render(subject(signature)) }
         #expect(error?.code == .signatureUnrenderable)
     }
 
-    @Test func `an extended signature of Clam AV knows no conjunction`() throws {
+    @Test func `an extended signature of ClamAV cannot express a conjunction`() throws {
         let signature = try conjunction()
         let error = #expect(throws: EpitopeError.self) { try ClamAVExtendedRendering.render(subject(signature)) }
         #expect(error?.code == .signatureUnrenderable)

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Rendering
 
-@Suite struct RandomSignatures {
+@Suite("Random signatures") struct RandomSignatureTests {
     /// - Parameter values: byte values to choose from; with few of them data matches by chance.
     private static func signature(_ values: ClosedRange<UInt8>, _ longest: Int, _ generator: inout SeededGenerator) -> Signature {
         let arrangement: Signature.Arrangement = Int.random(in: 0..<4, using: &generator) == 0 ? .conjunction : .sequence
@@ -24,7 +24,7 @@ import Testing
             context: transport.map { SignatureContext(transport: $0, ports: [53, 1434], direction: .toService) } ?? .any)
     }
 
-    @Test func `are rendered in good style or refused`() throws {
+    @Test func `random signatures are rendered in good style or rejected`() throws {
         var generator = SeededGenerator(seed: 1)
         var rendered: [RuleLanguage: Int] = [:]
         for _ in 0..<300 {
@@ -45,10 +45,10 @@ import Testing
         #expect((rendered[.yara] ?? 0) > 50 && (rendered[.clamavNDB] ?? 0) > 50 && (rendered[.clamavLDB] ?? 0) > 100)
     }
 
-    @Test func `Suricata rules read back`() throws {
+    @Test func `rendered Suricata rules are parsed into the same rules`() throws {
         var generator = SeededGenerator(seed: 2)
         for _ in 0..<300 {
-            let rule = try SuricataRendering.rule(subject(Self.signature(0...255, 24, &generator)))
+            let rule = try SuricataRule(subject(Self.signature(0...255, 24, &generator)))
             #expect(try RuleSyntax.check(rule.text) == rule)
         }
     }
@@ -75,12 +75,12 @@ import Testing
         return false
     }
 
-    @Test func `contents decide as the matcher does`() throws {
+    @Test func `the contents of a rule match exactly where the signature does`() throws {
         var generator = SeededGenerator(seed: 3)
         var matches = 0
         for _ in 0..<2000 {
             let signature = Self.signature(0...1, 4, &generator)
-            let rule = try SuricataRendering.rule(subject(signature))
+            let rule = try SuricataRule(subject(signature))
             let data = (0..<Int.random(in: 1...40, using: &generator)).map { _ in UInt8.random(in: 0...1, using: &generator) }
             let isFound = data.count > (rule.dsizeAbove ?? 0) && found(rule.contents[...], data, after: 0)
             #expect(isFound == signature.matches(data), "\(signature) in \(data)")

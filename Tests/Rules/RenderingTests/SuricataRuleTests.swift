@@ -13,11 +13,12 @@ private func rule(
     message: String = "sample", sid: UInt32 = 3_900_001, revision: Int = 2
 ) throws(EpitopeError) -> SuricataRule {
     try SuricataRule(
-        signature: Signature(tokens: tokens, context: context), sid: sid, revision: revision, action: action,
-        message: message, created: 1_700_000_000_000, lifetime: 90, origin: .site)
+        RuleInput(
+            signature: Signature(tokens: tokens, context: context), sid: sid, revision: revision, message: message,
+            createdMilliseconds: 1_700_000_000_000), action: action)
 }
 
-@Suite struct SuricataRuleRendering {
+@Suite("Suricata rules") struct SuricataRuleTests {
     @Test func `the caller window of a service becomes this rule`() throws {
         let text = try rule([.init(bytes: Samples.callerWindow)]).text
         let id = Signature(tokens: [.init(bytes: Samples.callerWindow)], context: .any).id
@@ -47,11 +48,12 @@ private func rule(
         #expect(try RuleSyntax.check(text).text == text)
     }
 
-    @Test func `the tokens of a conjunction lie anywhere`() throws {
+    @Test func `the tokens of a conjunction may be anywhere`() throws {
         let tokens = try ["0102??03", "0405060708"].map { try #require(Signature.Token(pattern: $0)) }
         let rule = try SuricataRule(
-            signature: Signature(tokens: tokens, arrangement: .conjunction, context: service), sid: 3_900_001, revision: 1,
-            action: .alert, message: "sample", created: 0, lifetime: 90, origin: .site)
+            RuleInput(
+                signature: Signature(tokens: tokens, arrangement: .conjunction, context: service), sid: 3_900_001,
+                message: "sample", createdMilliseconds: 0))
         #expect(
             rule.text.contains(
                 #"dsize:>4; content:"|01 02|"; content:"|03|"; distance:1; within:1; content:"|04 05 06 07 08|"; fast_pattern; metadata:"#))
@@ -61,8 +63,8 @@ private func rule(
     @Test func `the fast pattern is the rarest run`() throws {
         let signature = Signature(tokens: [.init(bytes: [1, 2, 3, 4, 5]), .init(bytes: [6, 7, 8])], context: .any)
         let rule = try SuricataRule(
-            signature: signature, sid: 3_900_001, revision: 1, action: .alert, message: "sample", created: 0, lifetime: 90,
-            origin: .site, rarity: PatternSpecificity { run in Double(run.contains(7) ? 60 : 10) })
+            RuleInput(signature: signature, sid: 3_900_001, message: "sample", createdMilliseconds: 0),
+            rarity: PatternSpecificity { run in Double(run.contains(7) ? 60 : 10) })
         #expect(rule.contents.map(\.isFastPattern) == [false, true])
     }
 
@@ -91,30 +93,30 @@ private func rule(
         #expect(try RuleSyntax.check(text).text == text)
     }
 
-    @Test func `messages cannot leave their string`() throws {
+    @Test func `a message cannot end its string`() throws {
         let text = try rule([.init(bytes: [1])], message: "a\";b:\\c\n\u{e9}").text
         #expect(text.contains(#"msg:"a\"\;b\:\\c ?"; dsize:>0; content"#))
         #expect(try RuleSyntax.check(text).message == "a\";b:\\c ?")
     }
 
-    @Test func `a rule longer than Suricata reads is refused`() {
+    @Test func `a rule that is longer than Suricata reads is rejected`() {
         let error = #expect(throws: EpitopeError.self) { try rule([.init(bytes: [UInt8](repeating: 7, count: 3000))]) }
         #expect(error?.code == .ruleTooLong)
     }
 
     @Test(arguments: [UInt32(1_000_000), 3_899_999, 4_000_000])
-    func `only numbers of its own range are given`(_ sid: UInt32) {
+    func `a sid outside of the range is rejected`(_ sid: UInt32) {
         let error = #expect(throws: EpitopeError.self) { try rule([.init(bytes: [1])], sid: sid) }
         #expect(error?.code == .sidOutOfRange)
     }
 
     @Test(arguments: [[], [Signature.Token(bytes: [])], [.init(bytes: [1]), .init(bytes: [2], gap: 2_000_000...2_000_001)]])
-    func `what the rule language cannot say is refused`(_ tokens: [Signature.Token]) {
+    func `a signature that the rule language cannot express is rejected`(_ tokens: [Signature.Token]) {
         let error = #expect(throws: EpitopeError.self) { try rule(tokens) }
         #expect(error?.code == .signatureUnrenderable)
     }
 
-    @Test func `anything that is not written like ours is malformed`() throws {
+    @Test func `a text that differs from a rendered rule is malformed`() throws {
         let good = try rule([.init(bytes: [1, 2, 3]), .init(bytes: [4, 5], gap: 0...8)]).text
         #expect(throws: Never.self) { try RuleSyntax.check(good) }
         let bad =
@@ -130,7 +132,7 @@ private func rule(
         }
     }
 
-    @Test func `rules of one form differ only in bytes numbers and words`() throws {
+    @Test func `rules of one shape differ only in bytes, numbers and texts`() throws {
         let one = RuleShape(try rule([.init(bytes: [1, 2, 3])]))
         let other = SignatureContext(transport: .udp, ports: [1, 2], direction: .toService)
         #expect(one == RuleShape(try rule([.init(bytes: [9, 9])], other, message: "x", sid: 3_900_002, revision: 1)))
@@ -138,7 +140,7 @@ private func rule(
         #expect(one != RuleShape(try rule([.init(bytes: [1, 2, 3]), .init(bytes: [4])])))
     }
 
-    @Test func `a rules file reads back as its rules`() throws {
+    @Test func `a rules file is parsed into its rules`() throws {
         let rules = [try rule([.init(bytes: [1, 2])], sid: 3_900_002), try rule([.init(bytes: [3, 4])], sid: 3_900_001)]
         let text = RulesFileText.render(rules)
         #expect(text.hasPrefix("# Written by Epitope."))

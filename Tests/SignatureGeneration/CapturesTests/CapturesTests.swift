@@ -7,7 +7,7 @@ import StreamReassembly
 import TestSupport
 import Testing
 
-@Suite("Captures are read")
+@Suite("Captures")
 struct CapturesTests {
     private let frames = [
         NetworkFrame.ipv4(1, 2, inside: 17, NetworkFrame.udpDatagram(from: 4000, to: 53, [1, 2, 3])),
@@ -23,7 +23,7 @@ struct CapturesTests {
         return (streams, summary)
     }
 
-    @Test func `gives the streams of a file`() throws {
+    @Test func `the streams of a file are read`() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/a.pcap"
         try Data(NetworkFrame.capture(frames, link: 101)).write(to: URL(fileURLWithPath: path))
@@ -33,7 +33,7 @@ struct CapturesTests {
         #expect(summary.frames == 2 && !summary.isCutShort)
     }
 
-    @Test func `a file that is being written gives what is there`() throws {
+    @Test func `a file that is being written is read up to its end`() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/a.pcap"
         try Data(NetworkFrame.capture(frames, link: 101).dropLast(3)).write(to: URL(fileURLWithPath: path))
@@ -42,7 +42,7 @@ struct CapturesTests {
         #expect(summary.isCutShort)
     }
 
-    @Test func `the reader can stop`() throws {
+    @Test func `reading stops when the body returns false`() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/a.pcap"
         try Data(NetworkFrame.capture(frames, link: 101)).write(to: URL(fileURLWithPath: path))
@@ -54,7 +54,7 @@ struct CapturesTests {
         #expect(count == 1)
     }
 
-    @Test func `a ring is read from its oldest file`() throws {
+    @Test func `a capture set is read from its oldest file`() throws {
         let folder = try TemporaryFolder()
         for (index, name) in ["log.pcap.9", "log.pcap.10", "other"].enumerated() {
             let path = folder.path + "/" + name
@@ -68,7 +68,7 @@ struct CapturesTests {
         #expect(try CaptureReader.files(of: ring[0]) == [ring[0]])
     }
 
-    @Test func `what is no capture is refused`() throws {
+    @Test func `a file that is not a capture is rejected`() throws {
         let folder = try TemporaryFolder()
         let text = folder.path + "/a.txt"
         try Data("no capture at all, just text".utf8).write(to: URL(fileURLWithPath: text))
@@ -83,7 +83,7 @@ struct CapturesTests {
     }
 
     /// pcapng whose interface states an offset of 0xf6 << 56 seconds; found by fuzzing.
-    @Test func `a time beyond all calendars is moved to their end`() throws {
+    @Test func `an impossible time is clamped to the year 9999`() throws {
         let bytes = try #require(
             Hex.decode(
                 "0a0d0d0a1c0000004d3c2b1a01000000ffffffffffffffff1c000000010000002c0000000100000000000400090001000900"

@@ -73,7 +73,7 @@ import Testing
         Case(description: "small constant", architecture: .arm64, hex: "a81b80d2", pattern: "a81b80d2"),
     ]
 
-    @Test(arguments: x86 + arm64) func `masks what varies to the byte`(of example: Case) throws {
+    @Test(arguments: x86 + arm64) func `the variable bytes of an instruction are exact`(of example: Case) throws {
         let bytes = try #require(Hex.decode(example.hex))
         let code = ExtractedCode(base: example.base, bytes: bytes, isWholeRegion: true)
         let instructions = Disassembly.instructions(
@@ -94,7 +94,7 @@ import Testing
         return Disassembly.instructions(of: code, callersAddress: base + UInt64(caller), architecture: architecture)
     }
 
-    @Test func `reads the published code`() throws {
+    @Test func `the published code is disassembled`() throws {
         let instructions = Disassembly.instructions(
             of: Samples.code, callersAddress: Samples.callersAddress, architecture: .x86_32)
         let call = try #require(instructions.first { $0.range.upperBound == 52 })
@@ -103,14 +103,14 @@ import Testing
         #expect(instructions.flatMap(\.variable).isEmpty)
     }
 
-    @Test func `keeps the stream that ends at the callers address`() {
+    @Test func `the stream that ends at the caller's address is kept`() {
         // A byte of data (b8: mov eax, imm32) swallows the system call in a sweep from the start.
         let instructions = instructions("b831c00f05" + "90", caller: 5)
         #expect(instructions.map(\.kind) == [.data, .other, .systemCall, .other])
         #expect(instructions.map(\.text) == [".byte 0xb8", "xor eax, eax", "syscall", "nop"])
     }
 
-    @Test func `joins the sweep where it can`() {
+    @Test func `the stream joins the sweep where it can`() {
         // xor edi, edi; mov al, 59; data; syscall
         let instructions = instructions("31ff" + "b03b" + "b8" + "31d2" + "0f05", caller: 9)
         #expect(instructions.prefix(2).map(\.text) == ["xor edi, edi", "mov al, 0x3b"])
@@ -118,24 +118,24 @@ import Testing
     }
 
     @Test(arguments: [(Architecture.x86_32, "cd80"), (.x86_64, "0f05"), (.x86_32, "0f34"), (.arm64, "010000d4")])
-    func `knows system calls`(_ example: (Architecture, String)) {
+    func `system calls are recognized`(_ example: (Architecture, String)) {
         #expect(instructions(example.1, caller: example.1.utf8.count / 2, example.0).map(\.kind) == [.systemCall])
     }
 
     @Test(arguments: [
         (Architecture.x86_32, "ffd0"), (.x86_64, "41ffd0"), (.x86_64, "e800000000"), (.arm64, "00013fd6"), (.arm64, "00000094"),
     ])
-    func `knows function calls`(_ example: (Architecture, String)) {
+    func `function calls are recognized`(_ example: (Architecture, String)) {
         #expect(instructions(example.1, caller: example.1.utf8.count / 2, example.0).map(\.kind) == [.functionCall])
     }
 
-    @Test func `arm 64 streams are aligned to the caller`() {
+    @Test func `arm64 streams are aligned to the caller's address`() {
         let instructions = instructions("aabb" + "a81b80d2" + "010000d4" + "1f2003d5", caller: 10, .arm64)
         #expect(instructions.map(\.kind) == [.data, .other, .systemCall, .other])
     }
 
     /// Neither garbage nor odd addresses crash it, and every byte is accounted for once.
-    @Test(arguments: Architecture.allCases) func `reads anything`(architecture: Architecture) {
+    @Test(arguments: Architecture.allCases) func `random bytes are disassembled without a gap`(architecture: Architecture) {
         var random = SeededGenerator(seed: 1)
         for round in 0..<60 {
             let bytes = (0..<Int.random(in: 0..<300, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }

@@ -23,7 +23,7 @@ import Testing
         #expect(found.map { Array(file[Int($0.range.lowerBound)..<Int($0.range.upperBound)]) } == [[7, 7], [8], [9]])
     }
 
-    @Test func `headers that contradict themselves have none`() {
+    @Test func `contradictory headers have no compressed sections`() {
         let whole = ElfFile.bytes([ElfFile.compressed(kind: 1, size: 9, [7, 7])])
         #expect(sections(whole).count == 1)
         for length in [0, 4, 5, 51, 63, 64, whole.count - 64, whole.count - 1] { #expect(sections(Array(whole.prefix(length))).isEmpty) }

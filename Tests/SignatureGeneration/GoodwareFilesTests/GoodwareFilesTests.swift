@@ -32,7 +32,7 @@ import Testing
         } catch { return (error as? EpitopeError)?.code.rawValue }
     }
 
-    @Test func `what was indexed is present and foreign bytes are absent`() async throws {
+    @Test func `indexed bytes are present and foreign bytes are absent`() async throws {
         try await inFolder { folder in
             let first = bytes(40000, seed: 1)
             let second = bytes(33, seed: 2)
@@ -51,7 +51,7 @@ import Testing
         }
     }
 
-    @Test func `an update reads what is new and keeps what is gone`() async throws {
+    @Test func `an update reads new files and keeps deleted ones`() async throws {
         try await inFolder { folder in
             let (first, second) = (bytes(3000, seed: 1), bytes(3000, seed: 2))
             try write(first, folder + "/corpus/first")
@@ -67,7 +67,7 @@ import Testing
         }
     }
 
-    @Test func `what is compressed is indexed too`() async throws {
+    @Test func `compressed files are indexed`() async throws {
         try await inFolder { folder in
             let text = bytes(20000, seed: 4).map { $0 & 3 }
             try write(text, folder + "/corpus/text")
@@ -83,7 +83,7 @@ import Testing
         }
     }
 
-    @Test func `an index that cannot be trusted is refused`() async throws {
+    @Test func `a damaged index is rejected`() async throws {
         try await inFolder { folder in
             try write(bytes(3000, seed: 1), folder + "/corpus/first")
             let path = folder + "/index"

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// What is packed is goodware, too. Each text here repeats few values, so that its packed form does not hold it.
-@Suite("Packed goodware is indexed") struct UnpackingTests {
+@Suite("Archives and compressed goodware") struct UnpackingTests {
     private func text(_ seed: UInt64) -> [UInt8] {
         var numbers = SeededGenerator(seed: seed)
         return (0..<20000).map { _ in UInt8.random(in: 0...3, using: &numbers) }
@@ -30,7 +30,7 @@ import Testing
         "tar czf data.tar.gz text && tar czf control.tar.gz --files-from /dev/null && echo 2.0 >debian-binary"
             + " && ar rc text.deb debian-binary control.tar.gz data.tar.gz && rm text debian-binary *.gz",
     ])
-    func `whatever the form`(command: String) async throws {
+    func `files are found in every kind of archive and compression`(command: String) async throws {
         let folder = try TemporaryFolder()
         try FileManager.default.createDirectory(atPath: folder.path + "/corpus", withIntermediateDirectories: false)
         let text = text(1)
@@ -40,7 +40,7 @@ import Testing
         #expect(try isKnown(text, in: folder))
     }
 
-    @Test func `compressed sections of programs`() async throws {
+    @Test func `compressed sections of programs are indexed`() async throws {
         let folder = try TemporaryFolder()
         let corpus = folder.path + "/corpus"
         try FileManager.default.createDirectory(atPath: corpus, withIntermediateDirectories: false)

@@ -29,7 +29,7 @@ extension SeededGenerator {
 
     /// Whatever is called absent is found by no exact search; windows of the corpus, its files' ends too, are planted.
     @Test(arguments: 0..<20)
-    func `absent means absent by exact search`(seed: Int) {
+    func `an absent window is absent by exact search`(seed: Int) {
         var numbers = SeededGenerator(seed: 1000 + UInt64(seed))
         let corpus = (0..<4).map { _ in numbers.bytes(Int.random(in: 32...400, using: &numbers), below: seed % 2 == 0 ? 255 : 1) }
         let index = GoodwareIndex(of: corpus)
@@ -54,14 +54,14 @@ extension SeededGenerator {
         #expect(absent.filter { !$0 }.count < absent.count / 100)
     }
 
-    @Test func `an empty corpus holds nothing`() {
+    @Test func `every window is absent from an empty corpus`() {
         let index = GoodwareIndex(of: [])
         #expect(index.absentWindows(in: [UInt8](repeating: 1, count: 33)) == [true, true])
         #expect(index.absentWindows(in: [UInt8](repeating: 1, count: 31)) == [])
         #expect(index.corpusBytes == 0)
     }
 
-    @Test func `it costs at most four bytes for thirty two`() {
+    @Test func `an index has at most four bytes for 32 bytes of goodware`() {
         var numbers = SeededGenerator(seed: 11)
         let bytes = numbers.bytes(300_000)
         let index = GoodwareIndex(of: [bytes, bytes])
@@ -87,7 +87,7 @@ extension SeededGenerator {
         #expect(!index.provesAbsence(of: signature(.init(bytes: Array(foreign[..<63]), masked: [31]))))
     }
 
-    @Test func `what is common surprises less`() {
+    @Test func `common bytes have less surprise`() {
         let text = Array("the quick brown fox jumps over the lazy dog and the other dog ".utf8)
         let index = GoodwareIndex(of: Array(repeating: text, count: 30))
         #expect(index.surprise(of: Array("the dog".utf8)) < index.surprise(of: [0xf7, 1, 0x9c, 0x3e, 0x80, 0xff, 0]))

@@ -15,21 +15,21 @@ struct SignatureScannerTests {
             tokens: try patterns.map { try #require(Signature.Token(pattern: $0.0, gap: $0.1)) }, arrangement: arrangement, context: .any)
     }
 
-    private func found(_ signatures: [Signature], in data: [UInt8], largestPart: Int = 1 << 30) throws -> [Int] {
-        let scanner = try SignatureScanner(signatures, largestPart: largestPart)
+    private func found(_ signatures: [Signature], in data: [UInt8], maxPartBytes: Int = 1 << 30) throws -> [Int] {
+        let scanner = try SignatureScanner(signatures, maxPartBytes: maxPartBytes)
         return try data.withUnsafeBytes { try scanner.matches(in: $0).map(\.signature) }
     }
 
     /// Few byte values and short tokens, so that near misses and repeated literals abound.
     @Test(arguments: 0..<8)
-    func `answers what the signatures' own matching does`(seed: UInt64) throws {
+    func `a scan matches exactly where the signatures do`(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         for _ in 0..<12 {
             let signatures = (0..<12).map { _ in Self.randomSignature(&random) }
             let data = (0..<Int.random(in: 0...400, using: &random)).map { _ in UInt8.random(in: 1...3, using: &random) }
             let expected = signatures.indices.filter { signatures[$0].matches(data) }
             #expect(try found(signatures, in: data) == expected)
-            #expect(try found(signatures, in: data, largestPart: 64) == expected)
+            #expect(try found(signatures, in: data, maxPartBytes: 64) == expected)
         }
     }
 
@@ -46,7 +46,7 @@ struct SignatureScannerTests {
     }
 
     @Test
-    func `a literal that occurs everywhere is looked at a bounded number of times, and the match is still found`() throws {
+    func `a literal that occurs everywhere is tried a bounded number of times, and the match is still found`() throws {
         let data = [UInt8](repeating: 0x90, count: 20_000) + [0x41, 0x42]
         let sought = try signature([("9090909090", nil), ("41", 0...0)])
         #expect(try found([sought], in: data) == [0])
@@ -54,16 +54,16 @@ struct SignatureScannerTests {
     }
 
     @Test
-    func `says where a match lies, also beyond the first part`() throws {
+    func `a match beyond the first part has the right range`() throws {
         var data = [UInt8](repeating: 0, count: 300)
         data.replaceSubrange(126..<130, with: [1, 2, 3, 4])
-        let scanner = try SignatureScanner([try signature([("01020304", nil)])], largestPart: 128)
+        let scanner = try SignatureScanner([try signature([("01020304", nil)])], maxPartBytes: 128)
         let places = try data.withUnsafeBytes { try scanner.matches(in: $0).map(\.place) }
         #expect(places == [126..<130])
     }
 
     @Test
-    func `a signature without a fixed byte is refused, and a gap that no data has`() throws {
+    func `a signature without a fixed byte or with an impossible gap is rejected`() throws {
         let bad = [
             Signature(tokens: [], context: .any),
             Signature(tokens: [Signature.Token(bytes: [])], context: .any),
@@ -77,7 +77,7 @@ struct SignatureScannerTests {
     }
 
     @Test
-    func `with no signatures nothing matches, and single bytes are matched without a literal`() throws {
+    func `without signatures nothing matches, and single bytes are matched without a literal`() throws {
         #expect(try found([], in: [1, 2, 3]) == [])
         #expect(try found([try signature([("02", nil)]), try signature([("09", nil)])], in: [1, 2, 3]) == [0])
     }

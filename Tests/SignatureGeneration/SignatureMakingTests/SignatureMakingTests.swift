@@ -42,7 +42,7 @@ import TokenSequences
     private func ranked(_ samples: [Sample], goodware: [[UInt8]]? = nil, common: @escaping CandidateMaker.Common = { _, _, _, _ in [] })
         -> [RankedCandidate]
     {
-        SignatureMaking.ranked(
+        SignatureCandidates.ranked(
             for: samples, rarity: goodware.map(rarity), benign: BenignPool(streams: []), common: common)
     }
 
@@ -72,7 +72,7 @@ import TokenSequences
         #expect(masked.signature.provenance?.reasons.last == "ranked before the caller window by: address bytes")
     }
 
-    @Test func `what differs between samples is masked`() throws {
+    @Test func `bytes that differ between samples are masked`() throws {
         let common = noise(64, seed: 1)
         var other = common
         for position in 50..<54 { other[position] ^= 0xff }
@@ -84,7 +84,7 @@ import TokenSequences
         #expect(reasons.filter { $0.hasSuffix("masked: differing between samples") }.count == 1)
     }
 
-    @Test func `a stranger among samples does not spoil the window`() throws {
+    @Test func `an unrelated sample does not change the window`() throws {
         let common = noise(64, seed: 5)
         let candidates = ranked([sample(noise(64, seed: 6)), sample(common), sample(common)])
         let window = try #require(candidates.first { $0.signature.provenance?.strategy == .callerWindow })
@@ -92,7 +92,7 @@ import TokenSequences
         #expect(window.score.covered == 2 && window.score.samples == 3)
     }
 
-    @Test func `a rare window comes before a caller window that goodware holds`() throws {
+    @Test func `a rare window comes before a caller window that goodware contains`() throws {
         let code = noise(200, seed: 7)
         let first = try #require(ranked([sample(code)], goodware: [Array(code.suffix(40))]).first)
         #expect(first.signature.provenance?.strategy == .rareWindow || first.signature.provenance?.strategy == .maskedWindow)
@@ -112,7 +112,7 @@ import TokenSequences
         #expect(!strategies.contains(.rareWindow))
     }
 
-    @Test func `fill is never a rare window and stands last`() throws {
+    @Test func `fill is never a rare window and is ranked last`() throws {
         let fill = [UInt8](repeating: 0x90, count: 100)
         let candidates = ranked([sample(fill)], goodware: [[1, 2, 3]])
         let strategies = candidates.compactMap(\.signature.provenance?.strategy)
@@ -120,7 +120,7 @@ import TokenSequences
         #expect(candidates.first?.score.isSubstantial == false)
     }
 
-    @Test func `rare windows keep to what was on the wire`() throws {
+    @Test func `rare windows are taken from the code that was on the wire`() throws {
         let code = noise(300, seed: 10)
         let wire = Array(code[40..<120])
         let candidates = ranked([sample(code, onWire: [40..<120], carriers: [noise(30, seed: 11) + wire])], goodware: [])
@@ -132,7 +132,7 @@ import TokenSequences
         #expect(window.score.isOnWire == false)
     }
 
-    @Test func `sequences of carriers serve where no code is on the wire`() throws {
+    @Test func `sequences are made of the carriers if no code was on the wire`() throws {
         let shared = noise(40, seed: 12)
         let carriers = [noise(20, seed: 13) + shared, noise(9, seed: 14) + shared]
         let samples = carriers.enumerated().map { sample(noise(80, seed: 20 + UInt64($0.offset)), onWire: [], carriers: [$0.element]) }
@@ -146,7 +146,7 @@ import TokenSequences
         #expect(first.signature.provenance?.reasons.first == "common to 2 of 2 streams that carried the attack")
     }
 
-    @Test func `alternatives say that they are`() {
+    @Test func `the reasons of alternatives say that they are alternatives`() {
         let samples = [sample(noise(80, seed: 30)), sample(noise(80, seed: 31))]
         let candidates = ranked(samples) { texts, _, _, _ in
             texts.enumerated().map {
@@ -159,7 +159,7 @@ import TokenSequences
         #expect(reasons.filter { $0.contains("one of 2 alternatives") }.count == 2)
     }
 
-    @Test func `senseless samples give nothing`() {
+    @Test func `samples without their call have no candidates`() {
         #expect(ranked([]).isEmpty)
         #expect(ranked([sample([])]).isEmpty)
         #expect(ranked([sample([1, 2, 3], caller: 3)]).count == 1)
@@ -178,7 +178,7 @@ import TokenSequences
         return score
     }
 
-    @Test func `parts are compared in the stated order`() {
+    @Test func `scores are compared in the stated order`() {
         let worse: [Score] = [
             score { $0.isSubstantial = false }, score { $0.covered = 1 }, score { $0.isOnWire = false }, score { $0.isAbsent = false },
             score { $0.fragileBytes = 1 }, score { $0.bits = 100 }, score { $0.maskedPositions = 1 }, score { $0.distance = 4 },

@@ -10,7 +10,7 @@ import Testing
 
 @Suite("Signatures are proven before they are delivered")
 struct SignatureProverTests {
-    private let prover = SignatureProver(ProvingMaterial(goodware: nil, isGoodwareRequired: false))
+    private let prover = SignatureProver(ProverMaterial(goodware: nil, isGoodwareRequired: false))
 
     private func code(_ seed: UInt8) -> [UInt8] {
         var state = UInt32(seed) &* 2_654_435_761 &+ 12345
@@ -37,18 +37,18 @@ struct SignatureProverTests {
         #expect(!proven.signature.matches(code(2)))
         #expect(proven.proof.passed)
         #expect(
-            Set(proven.proof.checks.map(\.name)).isSuperset(of: [
-                "well-formed", "matches-samples", "long-enough", "not-fill", "absent-from-goodware", "on-the-wire",
-                "no-benign-flow", "engine-suricata", "cost",
-            ]))
+            proven.proof.checks.map(\.name) == [
+                .wellFormed, .matchesSamples, .longEnough, .notFill, .absentFromGoodware, .onTheWire, .noBenignFlow,
+                .engineSuricata, .cost,
+            ])
     }
 
-    @Test func `without goodware that is required nothing is proven`() {
-        let strict = SignatureProver(ProvingMaterial(goodware: nil))
+    @Test func `nothing is proven without the required goodware`() {
+        let strict = SignatureProver(ProverMaterial(goodware: nil))
         let outcome = strict.prove([sample(code(1))], given: window(code(1)))
         #expect(outcome.proven.isEmpty)
         let failed = outcome.failed?.proof.checks.filter { $0.outcome == .failed }.map(\.name)
-        #expect(failed == ["absent-from-goodware"])
+        #expect(failed == [.absentFromGoodware])
     }
 
     @Test func `fill is never proven`() {
@@ -58,47 +58,47 @@ struct SignatureProverTests {
         #expect(outcome.failed?.proof.passed == false)
     }
 
-    @Test func `missing no more than the noise share is said`() throws {
+    @Test func `the proof states how many packets within the noise share are missed`() throws {
         let outcome = prover.prove(
             [sample(code(1)), sample(code(1)), sample([UInt8](repeating: 0, count: 96))], given: window(code(1)))
-        let check = try #require(outcome.proven.first?.proof.checks.first { $0.name == "matches-samples" })
+        let check = try #require(outcome.proven.first?.proof.check(.matchesSamples))
         #expect(check.outcome == .passed)
         #expect(check.detail.contains("2 of 3") && check.detail.contains("within the noise share"))
     }
 
-    @Test func `missing more than the noise share fails`() {
+    @Test func `missing more packets than the noise share fails`() {
         let blank = sample([UInt8](repeating: 0, count: 96))
         let outcome = prover.prove([sample(code(1)), blank, blank], given: window(code(1)))
         #expect(outcome.proven.isEmpty)
-        let check = outcome.failed?.proof.checks.first { $0.name == "matches-samples" }
+        let check = outcome.failed?.proof.check(.matchesSamples)
         #expect(check?.outcome == .failed)
     }
 
     @Test func `a signature without its packets is proven as far as that goes`() {
         let proof = prover.proof(of: window(code(1)))
         #expect(proof.passed)
-        #expect(!proof.checks.contains { $0.name == "matches-samples" })
+        #expect(proof.check(.matchesSamples) == nil)
     }
 
-    @Test func `an index proves what goodware does not hold`() throws {
-        let prover = SignatureProver(ProvingMaterial(index: GoodwareIndex(of: [code(2) + code(3)])))
+    @Test func `an index proves that a signature is absent from goodware`() throws {
+        let prover = SignatureProver(ProverMaterial(index: GoodwareIndex(of: [code(2) + code(3)])))
         let outcome = prover.prove([sample(code(1))], given: window(code(1)))
-        let check = try #require(outcome.proven.first?.proof.checks.first { $0.name == "absent-from-goodware" })
+        let check = try #require(outcome.proven.first?.proof.check(.absentFromGoodware))
         #expect(check.outcome == .passed)
     }
 
     /// An allergy attack: a reporter sends ordinary program bytes.
-    @Test func `what goodware holds is never proven`() {
-        let prover = SignatureProver(ProvingMaterial(index: GoodwareIndex(of: [code(2) + code(1) + code(3)])))
+    @Test func `a signature that goodware contains is never proven`() {
+        let prover = SignatureProver(ProverMaterial(index: GoodwareIndex(of: [code(2) + code(1) + code(3)])))
         let outcome = prover.prove([sample(code(1))], given: window(code(1)))
         #expect(outcome.proven.isEmpty)
         let failed = outcome.failed?.proof.checks.filter { $0.outcome == .failed }.map(\.name)
-        #expect(failed == ["absent-from-goodware"])
+        #expect(failed == [.absentFromGoodware])
     }
 
-    @Test func `where the call is goodware the rest of the code speaks`() throws {
+    @Test func `if the call is in goodware the signature is made of other code`() throws {
         let whole = code(1)
-        let prover = SignatureProver(ProvingMaterial(index: GoodwareIndex(of: [code(2) + Array(whole[28..<68])])))
+        let prover = SignatureProver(ProverMaterial(index: GoodwareIndex(of: [code(2) + Array(whole[28..<68])])))
         let proven = try #require(prover.prove([sample(whole)], given: window(whole)).proven.first)
         #expect(proven.signature.id != window(whole).id)
         #expect(proven.signature.matches(whole))

@@ -11,7 +11,7 @@ import TestSupport
 import Testing
 
 /// What captures and the goodware's own files say of a signature. All bytes are random data.
-@Suite("Captures and corpora decide") struct WireTests {
+@Suite("Proofs by captures and corpora") struct WireTests {
     private let folder: TemporaryFolder
 
     init() throws {
@@ -51,50 +51,46 @@ import Testing
     /// With an index of goodware that holds none of the code.
     private func prover(captures: [String] = [], benign: [String] = []) -> SignatureProver {
         SignatureProver(
-            ProvingMaterial(index: GoodwareIndex(of: [bytes(3000, seed: 99)]), captures: captures, benignCaptures: benign))
+            ProverMaterial(index: GoodwareIndex(of: [bytes(3000, seed: 99)]), captures: captures, benignCaptures: benign))
     }
 
-    private func outcome(_ name: String, _ proof: Proof?) -> Proof.Check.Outcome? {
-        proof?.checks.first { $0.name == name }?.outcome
-    }
-
-    @Test func `encoded code gets its signature from the decoder`() throws {
+    @Test func `the signature of encoded code is made of its decoder`() throws {
         let code = bytes(400, seed: 1)
         let stream = bytes(100, seed: 2) + code[..<120] + code[120...].map { $0 ^ 0x5a }
-        let ring = try capture("log.pcap", [(80, bytes(300, seed: 3)), (80, stream)])
-        let proven = try #require(prover(captures: [ring]).prove([sample(code)], given: window(code)).proven.first)
+        let captureSet = try capture("log.pcap", [(80, bytes(300, seed: 3)), (80, stream)])
+        let proven = try #require(prover(captures: [captureSet]).prove([sample(code)], given: window(code)).proven.first)
         #expect(proven.signature.matches(stream))
         #expect(proven.signature.matches(Array(code[..<120])))
-        #expect(outcome(CheckName.onTheWire, proven.proof) == .passed)
+        #expect(proven.proof.check(.onTheWire)?.outcome == .passed)
     }
 
-    @Test func `what the rule would not see is no evidence`() throws {
+    @Test func `a stream that the rule does not apply to is not evidence`() throws {
         let code = bytes(400, seed: 1)
-        let ring = try capture("log.pcap", [(8080, code)])
-        let proven = try #require(prover(captures: [ring]).prove([sample(code)], given: window(code)).proven.first)
+        let captureSet = try capture("log.pcap", [(8080, code)])
+        let proven = try #require(prover(captures: [captureSet]).prove([sample(code)], given: window(code)).proven.first)
         #expect(proven.signature.id == window(code).id)
-        #expect(outcome(CheckName.onTheWire, proven.proof) == .notChecked)
+        #expect(proven.proof.check(.onTheWire)?.outcome == .notChecked)
     }
 
-    @Test func `a ring that grows is read again`() throws {
+    @Test func `a capture that grows is read again`() throws {
         let code = bytes(400, seed: 1)
-        let ring = try capture("log.pcap", [(80, bytes(300, seed: 3))])
-        let prover = prover(captures: [ring])
+        let captureSet = try capture("log.pcap", [(80, bytes(300, seed: 3))])
+        let prover = prover(captures: [captureSet])
         for _ in 0..<2 {
             let proof = prover.prove([sample(code)], given: window(code)).proven.first?.proof
-            #expect(outcome(CheckName.onTheWire, proof) == .notChecked)
+            #expect(proof?.check(.onTheWire)?.outcome == .notChecked)
         }
         _ = try capture("log.pcap", [(80, bytes(300, seed: 3)), (80, code)])
         let proof = prover.prove([sample(code)], given: window(code)).proven.first?.proof
-        #expect(outcome(CheckName.onTheWire, proof) == .passed)
+        #expect(proof?.check(.onTheWire)?.outcome == .passed)
     }
 
-    @Test func `a benign flow that matches forbids it`() throws {
+    @Test func `a signature that matches a benign flow is not proven`() throws {
         let code = bytes(60, seed: 4)
         let benign = try capture("benign.pcap", [(25, bytes(50, seed: 5) + code)])
         let outcome = prover(benign: [benign]).prove([sample(code)], given: window(code))
         #expect(outcome.proven.isEmpty)
-        #expect(self.outcome(CheckName.noBenignFlow, outcome.failed?.proof) == .failed)
+        #expect(outcome.failed?.proof.check(.noBenignFlow)?.outcome == .failed)
         // Only a part of it is benign: the rest still speaks.
         let longer = bytes(400, seed: 6)
         let part = try capture("part.pcap", [(25, Array(longer[350...]))])
@@ -102,11 +98,11 @@ import Testing
         #expect(!proven.signature.matches(Array(longer[350...])))
     }
 
-    @Test func `benign traffic that cannot be read forbids all`() {
+    @Test func `nothing is proven if benign traffic cannot be read`() {
         let code = bytes(200, seed: 4)
         let outcome = prover(benign: [folder.path + "/none"]).prove([sample(code)], given: window(code))
         #expect(outcome.proven.isEmpty)
-        #expect(self.outcome(CheckName.noBenignFlow, outcome.failed?.proof) == .failed)
+        #expect(outcome.failed?.proof.check(.noBenignFlow)?.outcome == .failed)
     }
 
     /// Variants of one attack, with nothing in common but tokens shorter than the index's windows.
@@ -119,7 +115,9 @@ import Testing
         }
     }
 
-    @Test(arguments: [[12, 11, 13], [18]]) func `what the index cannot speak of is sought in the corpus`(lengths: [Int]) throws {
+    @Test(arguments: [[12, 11, 13], [18]]) func `tokens that are too short for the index are searched for in the corpus`(lengths: [Int])
+        throws
+    {
         let corpus = folder.path + "/corpus"
         try FileManager.default.createDirectory(atPath: corpus, withIntermediateDirectories: false)
         try Data(bytes(5000, seed: 7)).write(to: URL(fileURLWithPath: corpus + "/first"))
@@ -127,10 +125,10 @@ import Testing
         let goodware = try GoodwareFile(path: folder.path + "/index")
         let tokens = lengths.enumerated().map { bytes($1, seed: UInt64(8 + $0)) }
         let samples = variants(tokens, 6)
-        let prover = SignatureProver(ProvingMaterial(goodware: goodware))
+        let prover = SignatureProver(ProverMaterial(goodware: goodware))
         let proven = try #require(prover.prove(samples, given: window(samples[0].code.bytes)).proven.first)
         #expect(samples.allSatisfy { proven.signature.matches($0.code.bytes) })
-        #expect(proven.proof.checks.first { $0.name == CheckName.absentFromGoodware }?.detail.contains("sought itself") == true)
+        #expect(proven.proof.check(.absentFromGoodware)?.detail.contains("a search of the corpus") == true)
 
         try Data(tokens.reduce([]) { $0 + bytes(40, seed: 11) + $1 }).write(to: URL(fileURLWithPath: corpus + "/second"))
         let outcome = prover.prove(samples, given: window(samples[0].code.bytes))

@@ -19,9 +19,9 @@ private func toServer(_ sequence: UInt32, _ text: String, _ flags: NetworkFrame.
     NetworkFrame.tcp(from: client, to: server, sequence: sequence, flags: flags, Array(text.utf8))
 }
 
-@Suite("TCP streams are put together")
+@Suite("Reassembly of TCP streams")
 struct ConnectionTests {
-    @Test func `both sides are told apart`() throws {
+    @Test func `the two sides of a connection are two streams`() throws {
         let both = streams([
             toServer(100, "", .syn), NetworkFrame.tcp(from: server, to: client, sequence: 900, flags: [.syn, .ack]),
             toServer(101, "GET /"), NetworkFrame.tcp(from: server, to: client, sequence: 901, Array("200".utf8)),
@@ -36,7 +36,7 @@ struct ConnectionTests {
 
     /// Any order of segments that overlap and repeat gives the stream, across the wrap of the sequence numbers.
     @Test(arguments: [UInt32(0), 1000, UInt32.max - 20])
-    func `every order gives the stream`(start: UInt32) {
+    func `segments in any order give the same stream`(start: UInt32) {
         var random = SeededGenerator(seed: UInt64(start) + 1)
         let text = Array("the quick brown fox jumps over the lazy dog, twice".utf8)
         for _ in 0..<200 {
@@ -56,12 +56,12 @@ struct ConnectionTests {
         }
     }
 
-    @Test func `what came first wins`() {
+    @Test func `where segments overlap the first counts`() {
         let found = streams([toServer(0, "", .syn), toServer(1, "abc"), toServer(1, "XYZdef")])
         #expect(found.map { String(decoding: $0.bytes, as: UTF8.self) } == ["abcdef"])
     }
 
-    @Test func `a gap is told and the rest kept`() {
+    @Test func `a stream with a gap is marked and its other bytes are kept`() {
         let found = streams([toServer(0, "", .syn), toServer(1, "ab"), toServer(9, "yz")])
         #expect(found.map { String(decoding: $0.bytes, as: UTF8.self) } == ["abyz"])
         #expect(found.map(\.isIncomplete) == [true])
@@ -85,11 +85,11 @@ struct ConnectionTests {
     }
 }
 
-@Suite("Frames are taken apart")
+@Suite("Parsing of frames")
 struct FrameTests {
     private let datagram = NetworkFrame.udpDatagram(from: 4000, to: 53, [1, 2, 3, 4, 5, 6, 7, 8, 9])
 
-    @Test func `every link type leads to the packet`() {
+    @Test func `the packet is found behind every link type`() {
         let packet = NetworkFrame.ipv4(1, 2, inside: 17, datagram)
         let addresses = [UInt8](repeating: 2, count: 12)
         let frames: [(LinkType, [UInt8])] = [
@@ -104,7 +104,7 @@ struct FrameTests {
         }
     }
 
-    @Test func `datagrams have their flows direction`() {
+    @Test func `datagrams have the direction of their flow`() {
         let answer = NetworkFrame.ipv4(2, 1, inside: 17, NetworkFrame.udpDatagram(from: 53, to: 4000, [7]))
         let found = streams([NetworkFrame.ipv4(1, 2, inside: 17, datagram), answer])
         #expect(found.map(\.direction) == [.toServer, .toClient])
@@ -122,7 +122,7 @@ struct FrameTests {
         #expect(streams([parts[0], parts[2]]).isEmpty)
     }
 
-    @Test func `ipv 6 is read behind its extensions`() throws {
+    @Test func `IPv6 is read behind its extension headers`() throws {
         let hopByHop: [UInt8] = [17, 0, 1, 4, 0, 0, 0, 0]
         let found = streams([NetworkFrame.ipv6(1, 2, next: 0, hopByHop + datagram)])
         #expect(found.map(\.bytes) == [[1, 2, 3, 4, 5, 6, 7, 8, 9]])
@@ -132,7 +132,7 @@ struct FrameTests {
         #expect(streams([last, first]).map(\.bytes) == [[1, 2, 3, 4, 5, 6, 7, 8, 9]])
     }
 
-    @Test func `anything at all is taken without harm`() {
+    @Test func `random frames do no harm`() {
         var random = SeededGenerator(seed: 5)
         let valid = [
             NetworkFrame.tcp(from: client, to: server, sequence: 1, flags: .syn, [1, 2, 3]), NetworkFrame.ipv4(1, 2, inside: 17, datagram),

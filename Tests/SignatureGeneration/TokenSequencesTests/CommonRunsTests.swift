@@ -27,7 +27,7 @@ struct CommonRunsTests {
         }
     }
 
-    @Test func `tokens are the maximal runs that enough samples hold`() {
+    @Test func `tokens are the maximal runs that enough samples contain`() {
         var random = SeededGenerator(seed: 2)
         for _ in 0..<60 {
             let samples = (0..<4).map { _ in bytes(20, &random) }
@@ -52,7 +52,7 @@ struct CommonRunsTests {
         }
     }
 
-    @Test func `chance explains short runs of few samples only`() {
+    @Test func `only short runs of few samples are explained by chance`() {
         let significance = Significance(samples: [[]])
         #expect(!significance.isSignificant([1, 2], places: 1000, others: 1000, heldBy: 2, of: 2))
         #expect(significance.isSignificant([1, 2, 3, 4], places: 500, others: 500, heldBy: 3, of: 3))
@@ -60,7 +60,7 @@ struct CommonRunsTests {
         #expect(!significance.isSignificant([1, 2, 3, 4], places: 8192, others: 8192, heldBy: 1, of: 2))
     }
 
-    @Test func `coverage goes down to what the noise leaves`() {
+    @Test func `the levels of coverage end at the noise share`() {
         #expect(TokenSequences.levels(of: 10, noise: 0.7).last == 3)
         #expect(TokenSequences.levels(of: 10, noise: 0.5) == [10, 9, 8, 7, 6, 5])
         #expect(TokenSequences.levels(of: 3, noise: 0.5) == [3, 2])
@@ -68,12 +68,12 @@ struct CommonRunsTests {
         #expect(TokenSequences.levels(of: 1000, noise: 0).count == 1)
     }
 
-    @Test func `where too few hold a run nothing is kept`() {
+    @Test func `a run that too few samples contain is not a token`() {
         let runs = CommonRuns(reference: [1, 2, 3, 4], samples: [[1, 2, 3, 4], [1, 2], [9, 1, 2, 9]], least: 3)
         #expect(runs.tokens(heldBy: 3).map(\.bytes) == [[1, 2]])
     }
 
-    @Test func `a scanner finds every place of every token`() {
+    @Test func `a scanner finds every position of every token`() {
         var random = SeededGenerator(seed: 3)
         let text = bytes(300, &random)
         let tokens = (0..<64).map { _ in bytes(Int.random(in: 2...5, using: &random), &random) }
@@ -91,11 +91,11 @@ struct CommonRunsTests {
         #expect(first == found.map { Array($0.prefix(1)) })
     }
 
-    @Test func `copies of a sample count twice`() {
+    @Test func `copies of a sample count at most twice`() {
         #expect(TokenSequences.withoutCopies([[1], [2], [1], [1], [3], [1]]) == [[1], [2], [1], [3]])
     }
 
-    @Test func `choices are counted`() {
+    @Test func `the logarithm of a binomial coefficient is exact`() {
         #expect(abs(Significance.logarithmOfChoices(2, of: 5) - 2.302_585) < 1e-5)
         #expect(Significance.logarithmOfChoices(0, of: 5) == 0)
         #expect(Significance.logarithmOfChoices(5, of: 5) == 0)

@@ -38,7 +38,7 @@ struct TokenSequencesTests {
     }
 
     @Test(arguments: [2, 3, 5, 10, 40])
-    func `matches every unseen variant and nothing else`(samples: Int) throws {
+    func `the sequences match every unseen variant and nothing else`(samples: Int) throws {
         var attack = attack(UInt64(samples))
         let found = TokenSequences.make(of: attack.streams(samples), noiseShare: 0, benign: benign)
         let best = try #require(found.first)
@@ -58,7 +58,7 @@ struct TokenSequencesTests {
         for stream in attack.streams(200) { #expect(signature(best).matches(stream)) }
     }
 
-    @Test func `crafted noise does not get its tokens in`() throws {
+    @Test func `the tokens of crafted noise are not used`() throws {
         // Each stream of noise shares a run of its own with one stream of the attack (Perdisci and others 2006).
         var attack = attack(8)
         var samples = attack.streams(10)
@@ -71,7 +71,7 @@ struct TokenSequencesTests {
         for stream in attack.streams(200) { #expect(signature(best).matches(stream)) }
     }
 
-    @Test func `one dropped red herring does not blind`() throws {
+    @Test func `variants without one red herring are still matched`() throws {
         var planted = attack(9, tokens: [Array("herring-1".utf8)] + tokens + [Array("herring-2".utf8)])
         let found = TokenSequences.make(of: planted.streams(12), noiseShare: 0, benign: benign)
         #expect(found.count >= 2)
@@ -82,7 +82,7 @@ struct TokenSequencesTests {
         }
     }
 
-    @Test func `red herrings that are all dropped do not blind`() throws {
+    @Test func `variants without any red herring are still matched`() throws {
         // More of them than signatures that begin with the strongest tokens.
         let herrings = (1...4).map { Array("red-herring-\($0)".utf8) }
         var planted = attack(15, tokens: herrings + tokens)
@@ -104,7 +104,7 @@ struct TokenSequencesTests {
         for stream in attack.streams(100) { #expect(found.contains { signature($0).matches(stream) }) }
     }
 
-    @Test func `one stream sent again and again outvotes nobody`() throws {
+    @Test func `copies of one stream do not outvote other samples`() throws {
         var attack = attack(17)
         let repeated = attack.fill(500...500)
         let samples = attack.streams(5) + Array(repeating: repeated, count: 5)
@@ -124,14 +124,14 @@ struct TokenSequencesTests {
         for stream in attack.streams(100) { #expect(signature(best).matches(stream)) }
     }
 
-    @Test func `no token stands in two sequences`() {
+    @Test func `no token is in two sequences`() {
         var attack = attack(10)
         let found = TokenSequences.make(of: attack.streams(12), noiseShare: 0, benign: benign)
         let all = found.flatMap { $0.tokens.map(\.bytes) }
         #expect(Set(all).count == all.count)
     }
 
-    @Test func `varying order gives a conjunction`() throws {
+    @Test func `tokens in varying order become a conjunction`() throws {
         var attack = attack(11)
         let streams = (0..<16).map { _ in
             attack.tokens.shuffle(using: &attack.random)
@@ -144,11 +144,11 @@ struct TokenSequencesTests {
         }
     }
 
-    @Test func `what benign traffic holds gives nothing`() {
+    @Test func `tokens of benign traffic make no sequence`() {
         #expect(TokenSequences.make(of: Array(benign.streams.prefix(20)), noiseShare: 0.5, benign: benign).isEmpty)
     }
 
-    @Test func `common tokens are told by their nearness`() throws {
+    @Test func `tokens that are common in benign traffic identify an attack by their distance`() throws {
         // Both tokens are common in long benign streams, in this order; only in the attack they lie close together.
         var attack = attack(14, tokens: [[0xff, 0xbf, 0x41], [0, 0, 0xfa, 0x10]])
         let long = BenignPool(
@@ -162,17 +162,17 @@ struct TokenSequencesTests {
         #expect(attack.streams(300).count { signature(best).matches($0) } == 300)
     }
 
-    @Test func `goodware brings no evidence`() {
+    @Test func `tokens of goodware are not evidence`() {
         var attack = attack(12)
         #expect(TokenSequences.make(of: attack.streams(5), noiseShare: 0, benign: benign, isGoodware: { _ in true }).isEmpty)
     }
 
     @Test(arguments: [[], [[1, 2, 3]], [[], []], [[1], [1]], [[1], [2], []]] as [[[UInt8]]])
-    func `too little gives nothing`(samples: [[UInt8]]) {
+    func `too few or too short samples have no sequence`(samples: [[UInt8]]) {
         #expect(TokenSequences.make(of: samples, noiseShare: 0.5, benign: benign).isEmpty)
     }
 
-    @Test func `identical samples give what they are`() throws {
+    @Test func `the sequence of identical samples matches them`() throws {
         var attack = attack(13)
         let stream = attack.stream()
         let best = try #require(TokenSequences.make(of: [stream, stream, stream], noiseShare: 0, benign: benign).first)

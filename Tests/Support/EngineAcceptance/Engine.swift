@@ -4,35 +4,34 @@ import EpitopeModel
 import Rendering
 import Signatures
 
-/// An engine, and how it is asked whether it takes rules.
+/// An engine, and how to make it load rules.
 struct Engine: Sendable {
-    /// The name of the check in a proof.
-    var check: String
+    var name: String
     var program: String
-    /// The languages that it reads, each tried in turn until one can say what the signature says; with the name of
-    /// the file that holds the rules of that language.
+    /// The languages that it reads, each tried in turn until one can express the signature; with the name of the file
+    /// for the rules of that language.
     var languages: [(RuleLanguage, file: String)]
-    /// Whether a signature that it can't be told fails.
+    /// Whether a signature that can't be written in its languages fails.
     var mustRender: Bool
-    /// The arguments that make it load the files in a folder and end.
+    /// The arguments that make it load the files in a folder and exit.
     var arguments: @Sendable (_ folder: String, _ files: [String]) -> [String]
-    /// What else it reads from the folder.
+    /// Other files that it reads from the folder: name and text.
     var companions: [String: String] = [:]
 
     static let all = [suricata, yara, clamav]
 
     static let suricata = Engine(
-        check: "engine-suricata", program: "suricata", languages: [(.suricata, file: "rules.rules")], mustRender: true,
+        name: "suricata", program: "suricata", languages: [(.suricata, file: "rules.rules")], mustRender: true,
         arguments: { folder, files in
             ["-T", "-c", "\(folder)/suricata.yaml", "-S", "\(folder)/\(files.first ?? "")", "-l", folder]
         }, companions: ["suricata.yaml": "%YAML 1.1\n---\nstats:\n  enabled: no\n"])
 
     static let yara = Engine(
-        check: "engine-yara", program: "yara", languages: [(.yara, file: "rules.yar")], mustRender: false,
+        name: "yara", program: "yara", languages: [(.yara, file: "rules.yar")], mustRender: false,
         arguments: { folder, files in ["-w", "\(folder)/\(files.first ?? "")", "/dev/null"] })
 
     static let clamav = Engine(
-        check: "engine-clamav", program: "clamscan",
+        name: "clamav", program: "clamscan",
         languages: [(.clamavNDB, file: "rules.ndb"), (.clamavLDB, file: "rules.ldb")], mustRender: false,
         arguments: { folder, files in
             ["--no-summary"] + files.flatMap { ["-d", "\(folder)/\($0)"] } + ["\(folder)/nothing"]

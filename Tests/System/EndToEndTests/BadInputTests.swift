@@ -40,7 +40,7 @@ import Testing
         let shown = try await show(good)
         #expect(shown.status == 0 && shown.output.contains(Samples.packet().id))
         expectFailure(try await show(Array(good.dropLast(7))), "packet-malformed")
-        expectFailure(try await show(good + [UInt8](repeating: 0, count: ExtractedPacket.largestEncoding)), "packet-too-large")
+        expectFailure(try await show(good + [UInt8](repeating: 0, count: ExtractedPacket.maxEncodedBytes)), "packet-too-large")
         // The version is the first field: tag 0x08, then its number.
         try #require(good.starts(with: [8, 1]))
         expectFailure(try await show([8, 99] + good.dropFirst(2)), "packet-version-unknown")

@@ -21,7 +21,7 @@ enum CenterProcess {
     /// Opens the material that the center proves signatures with, so that a missing index is reported at the start.
     ///
     /// - Throws: `goodware-missing`, `goodware-damaged`, `goodware-version`.
-    static func provers(_ settings: ProvingSettings, logger: Logger) throws -> ProverSource {
+    static func provers(_ settings: ProverSettings, logger: Logger) throws -> ProverSource {
         let provers = ProverSource(settings)
         try provers.open()
         if let warning = settings.warning { logger.warning("\(warning)") }

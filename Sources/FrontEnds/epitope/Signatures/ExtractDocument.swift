@@ -6,13 +6,13 @@ import SignatureMaking
 import SignatureProving
 import Signatures
 
-/// What `epitope extract` found, as JSON.
+/// The result of `epitope extract`, as JSON.
 struct ExtractDocument: Encodable {
     struct Line: Encodable {
         var address: String
         var bytes: String
         var text: String
-        /// Why bytes of it vary; empty: none do.
+        /// Why bytes of it vary; empty if none do.
         var variable: [String]
     }
 
@@ -30,7 +30,7 @@ struct ExtractDocument: Encodable {
         var isAbsentFromGoodware: Bool?
         var isOnWire: Bool?
         var bits: Double
-        /// Offsets in the code: the first byte and the one behind the last.
+        /// Offsets in the code: the first byte, and the one after the last.
         var place: [Int]?
     }
 
@@ -45,7 +45,7 @@ struct ExtractDocument: Encodable {
     var candidates: [Candidate]
     var proofs: [Proven]
 
-    init(shown: ExtractInput.Named, ranked: [RankedCandidate], outcome: ProvingOutcome) {
+    init(shown: ExtractInput.Named, ranked: [RankedCandidate], outcome: ProverResult) {
         let sample = shown.sample
         let instructions = Disassembly.instructions(
             of: sample.code, callersAddress: sample.callersAddress, architecture: sample.architecture)

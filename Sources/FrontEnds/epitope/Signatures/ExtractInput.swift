@@ -7,7 +7,7 @@ import SignatureMaking
 import SignatureProving
 import Signatures
 
-/// What `epitope extract` is given, read into samples.
+/// Reads the samples of `epitope extract`.
 struct ExtractInput {
     struct Named {
         var name: String
@@ -15,7 +15,7 @@ struct ExtractInput {
     }
 
     /// In bytes: the largest file that is read as code.
-    static let largestCode = 64 << 20
+    static let maxCodeBytes = 64 << 20
 
     var base: String?
     var caller: String?
@@ -36,7 +36,7 @@ struct ExtractInput {
         }
         guard !samples.isEmpty else {
             throw EpitopeError(
-                EpitopeError.Code("no-samples"), "the folder \(path) holds no samples",
+                EpitopeError.Code("no-samples"), "the folder \(path) contains no samples",
                 remedy: "put packets, or files of code named *.bin, into it")
         }
         return samples
@@ -44,9 +44,9 @@ struct ExtractInput {
 
     private func sample(_ path: String) throws(EpitopeError) -> Named {
         let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
-        guard size <= Self.largestCode else {
+        guard size <= Self.maxCodeBytes else {
             throw EpitopeError(
-                EpitopeError.Code("code-too-large"), "\(path) has \(size) bytes, at most \(Self.largestCode) are read",
+                EpitopeError.Code("code-too-large"), "\(path) has \(size) bytes, at most \(Self.maxCodeBytes) are read",
                 remedy: "cut out the region that the call came from")
         }
         guard let data = try? Data(contentsOf: URL(filePath: path)) else { throw Self.unreadable(path) }
@@ -71,7 +71,7 @@ struct ExtractInput {
         guard !end.overflow, let offset = code.offset(of: called), offset > 0 else {
             throw EpitopeError(
                 .callerOutsideCode,
-                "the caller's address 0x\(String(called, radix: 16)) is outside of \(path), which has \(bytes.count) bytes "
+                "the caller's address 0x\(String(called, radix: 16)) is outside \(path), which has \(bytes.count) bytes "
                     + "from 0x\(String(start, radix: 16))",
                 remedy: "give the address of the first byte with --base and the caller's address with --caller")
         }
@@ -82,13 +82,15 @@ struct ExtractInput {
         let isHexadecimal = text.lowercased().hasPrefix("0x")
         guard let value = isHexadecimal ? UInt64(text.dropFirst(2), radix: 16) : UInt64(text) else {
             throw EpitopeError(
-                EpitopeError.Code("address-malformed"), "\(option) \(text) is no address of 64 bits",
+                EpitopeError.Code("address-malformed"), "\(option) \(text) is not a 64-bit address",
                 remedy: "write it in decimal, or in hexadecimal with 0x before it")
         }
         return value
     }
 
     private static func unreadable(_ path: String) -> EpitopeError {
-        EpitopeError(EpitopeError.Code("file-unreadable"), "\(path) can't be read", remedy: "name a file or folder that is there")
+        EpitopeError(
+            EpitopeError.Code("file-unreadable"), "\(path) can't be read", remedy: "name an existing file or folder that this user may read"
+        )
     }
 }

@@ -8,15 +8,15 @@ import SignatureMaking
 import SignatureProving
 import Signatures
 
-/// What `epitope extract` found, as text and as JSON.
+/// The result of `epitope extract`, as text and as JSON.
 struct ExtractReport {
     var samples: [ExtractInput.Named]
     var ranked: [RankedCandidate]
     /// How many candidates there were.
     var total: Int
-    var outcome: ProvingOutcome
+    var outcome: ProverResult
 
-    /// Instructions before and behind the caller's address or the chosen bytes that are shown of long code.
+    /// How many instructions are shown before and after the caller's address or the chosen bytes.
     private static let surroundings = 24
 
     var text: String {
@@ -28,7 +28,7 @@ struct ExtractReport {
 
     var document: ExtractDocument { ExtractDocument(shown: shown, ranked: ranked, outcome: outcome) }
 
-    /// The sample that the best candidate was cut from: its bytes lie where the candidate says.
+    /// The sample that the best candidate was made of: its bytes are at the candidate's position.
     private var shown: ExtractInput.Named {
         guard let best = ranked.first, let place = best.place else { return samples[0] }
         return samples.first {
@@ -74,15 +74,15 @@ struct ExtractReport {
     private var proofs: String {
         let items = outcome.proven.map { ($0, "proven") } + (outcome.failed.map { [($0, "refused")] } ?? [])
         return items.map { item, word in
-            let rows = item.proof.checks.map { ["  " + $0.name, $0.outcome.rawValue, $0.detail] }
+            let rows = item.proof.checks.map { ["  " + $0.name.rawValue, $0.outcome.rawValue, $0.detail] }
             return "\(word): \(item.signature.id)\n" + Console.table(rows)
         }.joined(separator: "\n")
     }
 
-    /// The proven signatures in a rule language, one after the other. They are numbered from the first of Epitope's
-    /// own numbers: a center that delivers them numbers them anew.
+    /// The proven signatures in a rule language, with sids from the start of Epitope's range. A center that delivers them
+    /// assigns its own.
     ///
-    /// - Throws: `signature-unproven`, and as the language does.
+    /// - Throws: `signature-unproven`, and errors of the rendering.
     func rules(_ language: any SignatureRendering.Type, milliseconds: Int64) throws(EpitopeError) -> [String] {
         guard !outcome.proven.isEmpty else {
             throw EpitopeError(

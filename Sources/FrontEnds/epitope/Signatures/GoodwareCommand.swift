@@ -7,18 +7,18 @@ import GoodwareFiles
 import GoodwareIndex
 import HostFrontEnd
 
-/// `epitope goodware`: builds, extends and asks the goodware index.
+/// `epitope goodware`: builds, updates and queries goodware indexes.
 struct GoodwareCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "goodware", abstract: "Build, extend and ask the goodware index.",
+        commandName: "goodware", abstract: "Build, update and query a goodware index.",
         subcommands: [Build.self, Update.self, Info.self, Query.self])
 
     struct Build: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Index all files of folders, and streams of captures.")
+        static let configuration = CommandConfiguration(abstract: "Build an index of all files in folders and all streams in captures.")
 
         @Argument(help: "Folders (or files) of goodware.") var sources: [String]
-        @Option(help: "A capture of the site's own traffic; may be repeated.") var capture: [String] = []
-        @Option(name: [.short, .long], help: "The index to write.") var output: String
+        @Option(help: "A capture of the site's own traffic. Can be repeated.") var capture: [String] = []
+        @Option(name: [.short, .long], help: "The path of the index to write.") var output: String
 
         func run() throws {
             let start = ContinuousClock.now
@@ -31,11 +31,11 @@ struct GoodwareCommand: AsyncParsableCommand {
 
     struct Update: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Add new and changed files to an index; what is gone stays goodware.")
+            abstract: "Add new and changed files to an index. Files that were deleted remain goodware.")
 
         @Argument(help: "The index.") var index: String
         @Argument(help: "Further folders.") var sources: [String] = []
-        @Option(help: "A further capture; may be repeated.") var capture: [String] = []
+        @Option(help: "A further capture. Can be repeated.") var capture: [String] = []
 
         func run() throws {
             let start = ContinuousClock.now
@@ -47,10 +47,10 @@ struct GoodwareCommand: AsyncParsableCommand {
     }
 
     struct Info: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Show what an index was built from and what it costs.")
+        static let configuration = CommandConfiguration(abstract: "Show the sources and the size of an index.")
 
         @Argument(help: "The index.") var index: String
-        @Flag(help: "Read all of it and compare its checksums.") var check = false
+        @Flag(help: "Read the whole index and verify its checksums.") var check = false
 
         func run() throws {
             let file = try GoodwareFile(path: index)
@@ -62,24 +62,24 @@ struct GoodwareCommand: AsyncParsableCommand {
 
     struct Query: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Ask which windows of 32 bytes are proven to be in no goodware.")
+            abstract: "Count the windows of 32 bytes that are proven absent from the goodware.")
 
         @Argument(help: "The index.") var index: String
-        @Argument(help: "Bytes in hexadecimal digits.") var hex: String?
-        @Option(help: "A file whose bytes to ask for.") var file: String?
+        @Argument(help: "The bytes as hexadecimal digits.") var hex: String?
+        @Option(help: "A file with the bytes.") var file: String?
 
         func run() throws {
             let bytes: [UInt8]
             switch (hex, file) {
             case (let hex?, nil):
-                guard let decoded = Hex.decode(hex) else { throw ValidationError("the bytes are not hexadecimal digits, two a byte") }
+                guard let decoded = Hex.decode(hex) else { throw ValidationError("the bytes are not pairs of hexadecimal digits") }
                 bytes = decoded
             case (nil, let file?): bytes = Array(try Data(contentsOf: URL(fileURLWithPath: file)))
             default: throw ValidationError("give either hexadecimal digits or --file")
             }
             let goodware = try GoodwareFile(path: index).index
             guard bytes.count >= GoodwareIndex.windowLength else {
-                throw ValidationError("the index speaks of \(GoodwareIndex.windowLength) bytes and more, not of \(bytes.count)")
+                throw ValidationError("a query needs at least \(GoodwareIndex.windowLength) bytes, not \(bytes.count)")
             }
             let start = ContinuousClock.now
             let absent = goodware.absentWindows(in: bytes)
@@ -91,7 +91,7 @@ struct GoodwareCommand: AsyncParsableCommand {
     }
 }
 
-/// The index remembers its sources wherever it is updated from.
+/// An index stores absolute paths, so that it can be updated from any folder.
 private func absolute(_ path: String) -> String {
     URL(fileURLWithPath: path).standardizedFileURL.path
 }

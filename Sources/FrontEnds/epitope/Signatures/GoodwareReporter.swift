@@ -5,8 +5,11 @@ import GoodwareFiles
 import GoodwareIndex
 import HostFrontEnd
 
-/// What a person sees of a build.
+/// Prints the progress and the result of a build.
 struct GoodwareReporter: Sendable {
+    /// How many skipped files are listed.
+    private static let maxListed = 20
+
     let since: ContinuousClock.Instant
 
     func note(_ progress: GoodwareBuilder.Progress) {
@@ -15,8 +18,8 @@ struct GoodwareReporter: Sendable {
     }
 
     func summarise(_ summary: GoodwareBuilder.Summary, index: String) throws {
-        for skipped in summary.skipped.prefix(20) { Console.note("skipped \(skipped.path): \(skipped.reason)") }
-        if summary.skipped.count > 20 { Console.note("and \(summary.skipped.count - 20) more skipped") }
+        for skipped in summary.skipped.prefix(Self.maxListed) { Console.note("skipped \(skipped.path): \(skipped.reason)") }
+        if summary.skipped.count > Self.maxListed { Console.note("and \(summary.skipped.count - Self.maxListed) more skipped") }
         Console.say(
             Console.table([
                 ["files read", "\(summary.files)"], ["skipped", "\(summary.skipped.count)"],
@@ -27,7 +30,7 @@ struct GoodwareReporter: Sendable {
 
     static func table(of file: GoodwareFile) -> String {
         let segments = file.index.segments
-        // What is in two segments counts in both.
+        // Bytes that are in two segments count twice.
         let distinct = segments.reduce(0) { $0 + $1.contents.distinctBytes }
         let slots = segments.reduce(0) { $0 + $1.slotBytes }
         let cost = distinct == 0 ? "-" : String(format: "%.2f", Double(slots) * 32 / Double(distinct))

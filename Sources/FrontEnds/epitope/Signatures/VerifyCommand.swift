@@ -5,16 +5,16 @@ import EpitopeModel
 import HostFrontEnd
 import PatternScan
 
-/// `epitope verify`: seeks signatures in folders and captures.
+/// `epitope verify`: searches folders and captures for signatures.
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "verify", abstract: "Seek signatures in folders and captures.",
+        commandName: "verify", abstract: "Search folders and captures for signatures.",
         discussion: """
-            RULES is a file with signatures as JSON (one or an array, what epitope extract prints, also signature updates), or a file of Suricata
-            rules as Epitope writes them; '-' is standard input. In files a signature is sought whatever its protocol
-            and ports; in captures only in the streams that its rule would look at.
+            RULES is a file of signatures as JSON (one or an array, the output of epitope extract, or signature updates), or
+            a file of Suricata rules that Epitope wrote; '-' is standard input. Files are searched whatever the signature's
+            protocol and ports; captures only in the streams that its rule would apply to.
 
-            Exit status: 0 nothing was found, 1 something was, 2 something went wrong.
+            Exit status: 0 if nothing was found, 1 if something was found, 2 after an error.
             """)
 
     @Argument(help: ArgumentHelp("Files with signatures or rules.", valueName: "rules"))
@@ -27,26 +27,26 @@ struct VerifyCommand: AsyncParsableCommand {
 
     @Option(
         name: .customLong("capture"), parsing: .upToNextOption,
-        help: ArgumentHelp("Captures to search: a file, a folder, or a path with * in its last part.", valueName: "ring"))
+        help: ArgumentHelp("Captures to search: a file, a folder, or a path with * in its last part.", valueName: "path"))
     var captures: [String] = []
 
-    @Option(help: "The most hits, and the most skipped files, that are listed; all are counted.")
-    var most = 50
+    @Option(name: .customLong("most"), help: "How many hits and how many skipped files to list at most. All are counted.")
+    var maxListed = 50
 
-    @Option(name: [.customShort("o"), .customLong("output")], help: "How the result is written: table or json.")
+    @Option(name: [.customShort("o"), .customLong("output")], help: "The output format: table or json.")
     var output = VerifyOutput.table
 
     func validate() throws {
         if rules.isEmpty { throw ValidationError("name a file of signatures or rules") }
-        if roots.isEmpty && captures.isEmpty { throw ValidationError("say where to search: --in PATH, --capture RING") }
-        if most < 0 { throw ValidationError("--most is a number of lines, at least 0") }
+        if roots.isEmpty && captures.isEmpty { throw ValidationError("name what to search: --in PATH, --capture PATH") }
+        if maxListed < 0 { throw ValidationError("--most is a number of lines, at least 0") }
     }
 
     func run() async throws {
         let report: VerifyReport
         do {
             let sought = try rules.flatMap { try VerifyRules.signatures(in: $0) }
-            let search = VerifySearch(try SignatureScanner(sought), most: most)
+            let search = VerifySearch(try SignatureScanner(sought), maxListed: maxListed)
             try search.files(under: roots)
             try search.streams(in: captures)
             report = search.report()
@@ -62,7 +62,7 @@ struct VerifyCommand: AsyncParsableCommand {
     }
 }
 
-/// How `epitope verify` writes its result.
+/// The output formats of `epitope verify`.
 enum VerifyOutput: String, ExpressibleByArgument, CaseIterable {
     case table
     case json

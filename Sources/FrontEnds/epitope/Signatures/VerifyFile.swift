@@ -11,7 +11,7 @@ enum VerifyFile {
 
     /// In bytes. Up to this a file is read, beyond it is mapped: a mapped file that is cut short meanwhile ends the
     /// program, and most files that change while they are read are small.
-    static let largestRead = 16 << 20
+    static let maxReadBytes = 16 << 20
 
     /// - Returns: what the body does.
     /// - Throws: ``Unreadable``, or what the body throws.
@@ -23,7 +23,7 @@ enum VerifyFile {
         let size = Int(lseek(descriptor, 0, SEEK_END))
         guard size >= 0, lseek(descriptor, 0, SEEK_SET) == 0 else { throw Unreadable(reason: String(cString: strerror(errno))) }
         guard size > 0 else { return try body(UnsafeRawBufferPointer(start: nil, count: 0)) }
-        return size <= largestRead ? try read(descriptor, size, body) : try map(descriptor, size, body)
+        return size <= maxReadBytes ? try read(descriptor, size, body) : try map(descriptor, size, body)
     }
 
     private static func read<Result>(_ descriptor: Int32, _ size: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {

@@ -4,9 +4,9 @@ import EpitopeModel
 import Foundation
 import HostFrontEnd
 
-/// What `epitope verify` found; as JSON it has these names.
+/// The result of `epitope verify`. JSON output has the same names.
 struct VerifyReport: Encodable, Sendable {
-    /// One signature in one file or stream; the first place of it that was found.
+    /// One signature in one file or stream, with the first match that was found.
     struct Hit: Encodable, Sendable {
         var signature: String
         /// The file, or the capture with the flow.
@@ -14,16 +14,19 @@ struct VerifyReport: Encodable, Sendable {
         /// In bytes, from the start of the file or stream.
         var offset: Int
         var length: Int
-        /// Hexadecimal: up to 4 bytes before the place, `|`, and up to 20 from it on.
+        /// Hexadecimal: up to 4 bytes before the match, `|`, and up to 20 bytes from its start.
         var bytes: String
+
+        private static let bytesBefore = 4
+        private static let bytesFrom = 20
 
         init(signature: String, source: String, place: Range<Int>, data: UnsafeRawBufferPointer) {
             self.signature = signature
             self.source = source
             offset = place.lowerBound
             length = place.count
-            let before = data[max(0, place.lowerBound - 4)..<place.lowerBound]
-            let from = data[place.lowerBound..<min(data.count, place.lowerBound + 20)]
+            let before = data[max(0, place.lowerBound - Self.bytesBefore)..<place.lowerBound]
+            let from = data[place.lowerBound..<min(data.count, place.lowerBound + Self.bytesFrom)]
             bytes = "\(Hex.encode(Array(before)))|\(Hex.encode(Array(from)))"
         }
     }
@@ -39,7 +42,7 @@ struct VerifyReport: Encodable, Sendable {
     var streams: Int
     var bytes: Int
     var seconds: Double
-    /// All hits; ``hits`` has at most as many as were asked for.
+    /// The number of all hits; ``hits`` may have fewer.
     var hitCount: Int
     var hits: [Hit]
     var skippedCount: Int

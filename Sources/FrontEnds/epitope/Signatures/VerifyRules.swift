@@ -5,9 +5,9 @@ import Foundation
 import Rendering
 import Signatures
 
-/// Reads what `epitope verify` is to seek.
+/// Reads the signatures that `epitope verify` searches for.
 enum VerifyRules {
-    /// The signatures in a file, each once; of what `epitope extract` prints, the best one.
+    /// The signatures in a file, each once; of the output of `epitope extract`, the best one.
     ///
     /// - Parameter path: `-` is standard input.
     /// - Throws: `rules-unreadable`, `rules-malformed`, `rule-malformed`.
@@ -22,12 +22,12 @@ enum VerifyRules {
         let text = String(decoding: data, as: UTF8.self)
         let start = text.first { !$0.isWhitespace }
         let found = start == "{" || start == "[" ? try fromJSON(data, path: path) : try fromRules(text)
-        guard !found.isEmpty else { throw malformed(path, "it holds none") }
+        guard !found.isEmpty else { throw malformed(path, "it contains none") }
         var seen: Set<String> = []
         return found.filter { seen.insert("\($0.id) \($0.context)").inserted }
     }
 
-    /// A signature or an update, where either may stand.
+    /// A signature, or an update with one.
     private struct Entry: Decodable {
         let signature: Signature
 
@@ -41,7 +41,7 @@ enum VerifyRules {
         }
     }
 
-    /// What `epitope extract -o json` prints, of which the best candidate counts.
+    /// The output of `epitope extract -o json`, of which the best candidate counts.
     private struct Extraction: Decodable {
         let candidates: [Entry]
     }
@@ -65,7 +65,7 @@ enum VerifyRules {
         return signatures
     }
 
-    /// Turns a rule back into the signature that it was written from.
+    /// The signature that a rule was rendered from.
     static func signature(of rule: SuricataRule) throws(EpitopeError) -> Signature {
         let isConjunction = rule.contents.count > 1 && rule.contents.allSatisfy { $0.placement == .anywhere }
         var tokens: [Signature.Token] = []
@@ -86,8 +86,8 @@ enum VerifyRules {
         return Signature(tokens: tokens, arrangement: isConjunction ? .conjunction : .sequence, context: context(of: rule)).canonical
     }
 
-    /// Depth and within speak of all of a content's bytes, a gap of the first. Both are at least the content's length:
-    /// the rule reader sees to it.
+    /// Depth and within are about all of a content's bytes, a gap about the first. Both are at least the content's length:
+    /// ``RuleSyntax`` checks that.
     private static func gap(_ start: Int, _ room: Int?, _ content: SuricataRule.Content) -> ClosedRange<Int> {
         start...(room.map { start + max(0, $0 - content.bytes.count) } ?? Int(UInt32.max))
     }
@@ -108,7 +108,7 @@ enum VerifyRules {
 
     private static func malformed(_ path: String, _ why: String) -> EpitopeError {
         EpitopeError(
-            .rulesMalformed, "\(path) is no file of signatures: \(why)",
+            .rulesMalformed, "\(path) is not a file of signatures: \(why)",
             remedy: "give signatures as JSON (epitope extract -o json), or rules that Epitope wrote")
     }
 }

@@ -10,17 +10,17 @@ import StreamReassembly
 import Synchronization
 import WireMatching
 
-/// The search of `epitope verify`: files by two threads, captures stream by stream.
+/// The search of `epitope verify`: files on two threads, captures stream by stream.
 final class VerifySearch: Sendable {
-    /// Reading and scanning take turns on each; more than two gain little on a disk.
+    /// Reading and scanning alternate on each. More than two threads gain little on a disk.
     private static let threads = 2
 
     private let scanner: SignatureScanner
     private let tally: Mutex<VerifyTally>
 
-    init(_ scanner: SignatureScanner, most: Int) {
+    init(_ scanner: SignatureScanner, maxListed: Int) {
         self.scanner = scanner
-        tally = Mutex(VerifyTally(most: most))
+        tally = Mutex(VerifyTally(maxListed: maxListed))
     }
 
     /// - Throws: `search-path-missing`, `scan-failed`.
@@ -60,9 +60,9 @@ final class VerifySearch: Sendable {
         }
     }
 
-    /// - Throws: `capture-unreadable` when a ring isn't there, `scan-failed`. A file of it that can't be read is counted.
-    func streams(in rings: [String]) throws {
-        for file in try rings.flatMap({ try CaptureReader.files(of: $0) }) {
+    /// - Throws: `capture-unreadable` if a capture set has no file, `scan-failed`. A file that can't be read is skipped.
+    func streams(in captureSets: [String]) throws {
+        for file in try captureSets.flatMap({ try CaptureReader.files(of: $0) }) {
             do {
                 try CaptureReader.streams(in: file) { stream in
                     try search(stream, of: file)

@@ -2,7 +2,7 @@
 
 import Foundation
 
-/// What a search has found so far, and the line that says so.
+/// The results of a search so far, and its progress line.
 struct VerifyTally: Sendable {
     var files = 0
     var streams = 0
@@ -11,15 +11,15 @@ struct VerifyTally: Sendable {
     private var skippedCount = 0
     private var hits: [VerifyReport.Hit] = []
     private var skipped: [VerifyReport.Skipped] = []
-    /// How many hits and skipped files are kept; all are counted.
-    private let most: Int
+    /// How many hits and skipped files are stored; all are counted.
+    private let maxListed: Int
     private let start = ContinuousClock.now
     private var shown: ContinuousClock.Instant
     private var isLineOpen = false
     private let isTerminal = isatty(FileHandle.standardError.fileDescriptor) == 1
 
-    init(most: Int) {
-        self.most = most
+    init(maxListed: Int) {
+        self.maxListed = maxListed
         shown = start
     }
 
@@ -28,15 +28,15 @@ struct VerifyTally: Sendable {
     mutating func add(bytes: Int, hits: [VerifyReport.Hit]) {
         self.bytes += bytes
         hitCount += hits.count
-        self.hits += hits.prefix(max(0, most - self.hits.count))
+        self.hits += hits.prefix(max(0, maxListed - self.hits.count))
     }
 
     mutating func skip(_ file: VerifyReport.Skipped) {
         skippedCount += 1
-        if skipped.count < most { skipped.append(file) }
+        if skipped.count < maxListed { skipped.append(file) }
     }
 
-    /// A terminal gets one line that changes, a file a line now and then.
+    /// Rewrites one line on a terminal; in a file, writes a line now and then.
     mutating func showProgress(of total: Int?) {
         let now = ContinuousClock.now
         guard now - shown >= (isTerminal ? .milliseconds(250) : .seconds(10)) else { return }

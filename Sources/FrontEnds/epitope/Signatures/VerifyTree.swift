@@ -10,14 +10,14 @@ struct VerifyTree {
     /// Folders that can't be read, with the reason.
     private(set) var skipped: [VerifyReport.Skipped] = []
 
-    /// - Throws: `search-path-missing` when a root isn't there. What can't be read below is kept in ``skipped``.
+    /// - Throws: `search-path-missing` if a root does not exist. Folders below that can't be read are in ``skipped``.
     init(_ roots: [String]) throws(EpitopeError) {
         var paths: [String] = []
         for root in roots {
-            // A root that is a link is what its user means; links below are not followed.
+            // A root that is a link is followed, since the user named it; links below are not.
             let path = URL(fileURLWithPath: root).resolvingSymlinksInPath().path
             guard FileManager.default.fileExists(atPath: path) else {
-                throw EpitopeError(.searchPathMissing, "\(root) is not there", remedy: "name a folder or file that is there")
+                throw EpitopeError(.searchPathMissing, "\(root) does not exist", remedy: "name an existing folder or file")
             }
             paths.append(path)
         }

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+internal import EpitopeModel
+
+/// Bounds on the form of a signature. A center refuses what breaks them: no center makes such a signature, and matching
+/// one takes a pass over the data for each token.
+extension Signature {
+    /// More than any strategy makes: token sequences have at most 48.
+    public static let maxTokens = 64
+    /// In bytes, of all tokens together: as much as the code of one packet.
+    public static let maxBytes = ExtractedPacket.maxCodeBytes
+    /// In bytes: the size of the largest datagram.
+    public static let maxGap = 65_535
+
+    /// Whether the signature keeps these bounds: tokens with at least one fixed byte, gaps that data can have, and a context that
+    /// names ports only with a transport.
+    public var isWellFormed: Bool {
+        guard (1...Self.maxTokens).contains(tokens.count) else { return false }
+        var bytes = 0
+        for token in tokens {
+            guard token.masked.count < token.bytes.count, token.bytes.count <= Self.maxBytes else { return false }
+            bytes += token.bytes.count
+            if let gap = token.gap, gap.lowerBound < 0 || gap.upperBound > Self.maxGap { return false }
+        }
+        return bytes <= Self.maxBytes && context.isWellFormed
+    }
+}
+
+extension SignatureContext {
+    /// Whether there are at most ``maxPorts`` ports, and a protocol that has ports if there are any.
+    fileprivate var isWellFormed: Bool {
+        ports.count <= Self.maxPorts && (ports.isEmpty || (transport != nil && transport != .other))
+    }
+}
+
+/// How much a signature must hold to identify anything.
+extension Signature {
+    /// The fewest fixed bytes of all tokens together: half a caller window.
+    public static let minFixedBytes = 16
+
+    /// The fewest distinct byte values. Fill and padding (`00`, `90`, `cc`, short repeats) have fewer; the windows of
+    /// calls have many more.
+    public static let minDistinctBytes = 8
+
+    /// The bytes at the fixed positions of all tokens, in order.
+    public var fixedValues: [UInt8] {
+        tokens.flatMap { token in token.fixedRuns.flatMap { token.bytes[$0] } }
+    }
+
+    /// Whether the fixed bytes are enough, and not fill.
+    public var isSubstantial: Bool {
+        Self.isSubstantial(fixedValues)
+    }
+
+    /// Whether bytes are enough, and not fill, to make a signature of.
+    public static func isSubstantial(_ bytes: [UInt8]) -> Bool {
+        bytes.count >= minFixedBytes && Set(bytes).count >= minDistinctBytes
+    }
+}

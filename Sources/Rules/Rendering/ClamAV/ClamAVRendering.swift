@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+import Signatures
+
+/// ClamAV's extended signatures (`.ndb`): one sequence, searched for in every file.
+///
+///     Epitope.Signature-0123...-1:0:*:01020304??0506{0-5}0708
+public enum ClamAVExtendedRendering: SignatureRendering {
+    public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
+        let bodies = try ClamAVBody.bodies(of: subject.signature)
+        guard let body = bodies.first, bodies.count == 1 else {
+            throw RenderedRun.unrenderable(subject.signature, "ClamAV's extended signatures can't express a conjunction")
+        }
+        return "\(ClamAVBody.name(subject)):0:\(body.offset ?? "*"):\(body.text)"
+    }
+}
+
+/// ClamAV's logical signatures (`.ldb`): each token of a conjunction is a subsignature, and all must be found.
+///
+///     Epitope.Signature-0123...-1;Engine:81-255,Target:0;0&1;01020304;05060708
+public enum ClamAVLogicalRendering: SignatureRendering {
+    /// The most subsignatures of a logical signature (ClamAV's manual, "Logical signatures").
+    static let maxSubsignatures = 64
+
+    public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
+        let bodies = try ClamAVBody.bodies(of: subject.signature)
+        guard bodies.count <= maxSubsignatures else {
+            throw RenderedRun.unrenderable(subject.signature, "ClamAV accepts at most \(maxSubsignatures) tokens of a conjunction")
+        }
+        let expression = bodies.indices.map(String.init).joined(separator: "&")
+        let parts = bodies.map { body in (body.offset.map { "\($0):" } ?? "") + body.text }
+        // Functionality level 81 is ClamAV 0.99, the oldest version that still gets updates.
+        return "\(ClamAVBody.name(subject));Engine:81-255,Target:0;\(expression);\(parts.joined(separator: ";"))"
+    }
+}
+
+/// A hexadecimal signature of ClamAV.
+struct ClamAVBody {
+    /// `nil` for anywhere.
+    var offset: String?
+    var text: String
+
+    /// ClamAV anchors every part of a signature between gaps at two fixed bytes in a row.
+    static let minAnchorBytes = 2
+
+    static func name(_ subject: RuleInput) -> String {
+        "Epitope.Signature-\(subject.signature.id)-\(subject.revision)"
+    }
+
+    static func bodies(of signature: Signature) throws(EpitopeError) -> [ClamAVBody] {
+        var bodies: [ClamAVBody] = []
+        var anchor = 0
+        func close() throws(EpitopeError) {
+            guard anchor >= minAnchorBytes else {
+                throw RenderedRun.unrenderable(signature, "ClamAV needs \(minAnchorBytes) fixed bytes in a row in every token")
+            }
+        }
+        for run in try RenderedRun.runs(of: signature) {
+            let text = Hex.encode(run.bytes)
+            switch run.place {
+            case .anywhere, .fromStart:
+                if !bodies.isEmpty { try close() }
+                anchor = run.bytes.count
+                bodies.append(ClamAVBody(offset: try offset(run.place, signature), text: text))
+            case .after(let gap?) where gap.lowerBound == gap.upperBound && gap.lowerBound <= RenderedRun.maxTie:
+                anchor = max(anchor, run.bytes.count)
+                bodies[bodies.count - 1].text += String(repeating: "??", count: gap.lowerBound) + text
+            case .after(let gap):
+                try close()
+                anchor = run.bytes.count
+                bodies[bodies.count - 1].text += jump(gap) + text
+            }
+        }
+        try close()
+        return bodies
+    }
+
+    private static func jump(_ gap: ClosedRange<Int>?) -> String {
+        guard let gap, gap != 0...RenderedRun.endless else { return "*" }
+        if gap.upperBound >= RenderedRun.endless { return "{\(gap.lowerBound)-}" }
+        return gap.lowerBound == gap.upperBound ? "{\(gap.lowerBound)}" : "{\(gap.lowerBound)-\(gap.upperBound)}"
+    }
+
+    /// `n` or `n,shift`, where the shift is how much further the signature may begin.
+    private static func offset(_ place: RenderedRun.Place, _ signature: Signature) throws(EpitopeError) -> String? {
+        guard case .fromStart(let gap) = place else { return nil }
+        guard gap.upperBound < RenderedRun.endless else {
+            throw RenderedRun.unrenderable(signature, "ClamAV can't express a token anywhere after an offset")
+        }
+        return gap.lowerBound == gap.upperBound ? "\(gap.lowerBound)" : "\(gap.lowerBound),\(gap.upperBound - gap.lowerBound)"
+    }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Signatures
+
+/// Everything that a rule is rendered from: a signature, and what identifies the rule.
+public struct RuleInput: Hashable, Sendable {
+    public var signature: Signature
+    /// In ``SIDRange``.
+    public var sid: UInt32
+    /// Counts from 1.
+    public var revision: Int
+    /// Any text; every language makes it printable and escapes it.
+    public var message: String
+    /// In milliseconds since 1970-01-01T00:00:00Z.
+    public var createdMilliseconds: Int64
+    /// In days from its creation.
+    public var lifetimeDays: Int
+    public var origin: SignatureUpdate.Origin
+
+    /// - Parameter message: `nil` for ``RuleMessage/standard(for:)``.
+    public init(
+        signature: Signature, sid: UInt32, revision: Int = 1, message: String? = nil, createdMilliseconds: Int64,
+        lifetimeDays: Int = SignatureUpdate.defaultLifetimeDays, origin: SignatureUpdate.Origin = .site
+    ) {
+        self.signature = signature
+        self.sid = sid
+        self.revision = revision
+        self.message = message ?? RuleMessage.standard(for: signature)
+        self.createdMilliseconds = createdMilliseconds
+        self.lifetimeDays = lifetimeDays
+        self.origin = origin
+    }
+
+    /// The rule of an update in force.
+    public init(_ assignment: RuleAssignment, message: String? = nil) {
+        let update = assignment.update
+        self.init(
+            signature: update.signature, sid: assignment.sid, revision: update.revision, message: message,
+            createdMilliseconds: update.createdMilliseconds, lifetimeDays: update.lifetimeDays, origin: update.origin)
+    }
+
+    /// A hundred years.
+    private static let maxLifetimeDays = 36_500
+    private static let millisecondsPerDay: Int64 = 86_400_000
+
+    /// When the rule expires, in milliseconds since 1970-01-01T00:00:00Z.
+    var expiresMilliseconds: Int64 {
+        createdMilliseconds.addingReportingOverflow(Int64(min(max(lifetimeDays, 0), Self.maxLifetimeDays)) * Self.millisecondsPerDay)
+            .partialValue
+    }
+
+    /// As rules name it: `site`, or `global-N`.
+    var originName: String {
+        switch origin {
+        case .site: "site"
+        case .global(let sequence): "global-\(max(0, sequence))"
+        }
+    }
+}

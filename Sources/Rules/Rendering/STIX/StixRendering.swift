@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+public import EpitopeModel
+import FoundationEssentials
+import Signatures
+
+/// A STIX 2.1 indicator whose pattern matches the signature in the data that one side of a flow sent, or if nothing is
+/// known of the flow, in any artifact.
+///
+/// The pattern matches bytes by a regular expression over `payload_bin`, as the STIX 2.1 specification shows it
+/// (section 9.8, "Match on an artifact's payload").
+public enum StixRendering: SignatureRendering {
+    /// The namespace of the identifiers, so that indicators of the same signature have the same identifier everywhere.
+    static let namespace: [UInt8] = [0x5e, 0x0d, 0x2c, 0x41, 0x9b, 0x77, 0x4f, 0x0e, 0x8a, 0x35, 0xc1, 0x6d, 0x90, 0x4b, 0x27, 0xe8]
+
+    /// The largest count that PCRE accepts.
+    static let maxRepeat = 65535
+
+    private struct Indicator: Encodable {
+        let type = "indicator"
+        let spec_version = "2.1"
+        let id, created, modified, name, description, pattern: String
+        let indicator_types = ["malicious-activity"]
+        let pattern_type = "stix"
+        let valid_from, valid_until: String
+    }
+
+    public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
+        let created = RuleTime.text(subject.createdMilliseconds)
+        let indicator = Indicator(
+            id: "indicator--\(identifier(of: subject.signature.id))", created: created, modified: created,
+            name: "Epitope signature \(subject.signature.id)", description: RuleMessage.printable(subject.message),
+            pattern: try pattern(of: subject.signature), valid_from: created,
+            valid_until: RuleTime.text(
+                max(subject.expiresMilliseconds, subject.createdMilliseconds.addingReportingOverflow(1).partialValue)))
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(indicator) else {
+            throw RenderedRun.unrenderable(subject.signature, "its indicator can't be encoded as JSON")
+        }
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    /// RFC 9562, version 5: SHA-1 over the namespace and the name.
+    static func identifier(of name: String) -> String {
+        var bytes = Array(Insecure.SHA1.hash(data: namespace + Array(name.utf8)).prefix(16))
+        bytes[6] = bytes[6] & 0x0f | 0x50
+        bytes[8] = bytes[8] & 0x3f | 0x80
+        let digits = Array(Hex.encode(bytes))
+        return [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { String(digits[$0]) }.joined(separator: "-")
+    }
+
+    /// The observation: `[network-traffic:... AND ...]` or `[artifact:payload_bin MATCHES '...']`.
+    static func pattern(of signature: Signature) throws(EpitopeError) -> String {
+        let context = signature.context
+        var terms: [String] = []
+        var payload = "artifact:payload_bin"
+        if let transport = context.transport, transport != .other, context.direction != .any {
+            // The source of a flow is the side that opened it: an attacked service is the destination, and so is a peer
+            // that attacks.
+            payload = "network-traffic:\(context.direction == .toService ? "src" : "dst")_payload_ref.payload_bin"
+            terms.append("network-traffic:protocols[*] = '\(transport.rawValue)'")
+            if !context.ports.isEmpty {
+                terms.append("network-traffic:dst_port IN (\(Set(context.ports).sorted().map(String.init).joined(separator: ", ")))")
+            }
+        }
+        terms += try expressions(of: signature).map { "\(payload) MATCHES '\($0)'" }
+        return "[\(terms.joined(separator: " AND "))]"
+    }
+
+    /// One regular expression for a sequence, or for each token of a conjunction, with doubled backslashes for string
+    /// literals of patterns. `(?s)`: a dot is any byte.
+    private static func expressions(of signature: Signature) throws(EpitopeError) -> [String] {
+        var expressions: [String] = []
+        for run in try RenderedRun.runs(of: signature) {
+            let bytes = run.bytes.map { "\\\\x\(Hex.encode([$0]))" }.joined()
+            switch run.place {
+            case .anywhere: expressions.append("(?s)\(bytes)")
+            case .fromStart(let gap): expressions.append("(?s)\\\\A\(try count(gap, signature))\(bytes)")
+            case .after(let gap): expressions[expressions.count - 1] += try count(gap, signature) + bytes
+            }
+        }
+        return expressions
+    }
+
+    private static func count(_ gap: ClosedRange<Int>?, _ signature: Signature) throws(EpitopeError) -> String {
+        guard let gap else { return ".*?" }
+        guard gap.lowerBound <= maxRepeat else {
+            throw RenderedRun.unrenderable(signature, "a token lies \(gap.lowerBound) bytes away, possible is 0 to \(maxRepeat)")
+        }
+        if gap.lowerBound == gap.upperBound { return gap.lowerBound == 0 ? "" : ".{\(gap.lowerBound)}" }
+        return gap.upperBound > maxRepeat ? ".{\(gap.lowerBound),}?" : ".{\(gap.lowerBound),\(gap.upperBound)}?"
+    }
+}
+
+/// Times in the form of STIX: RFC 3339 in UTC, with milliseconds.
+enum RuleTime {
+    static func text(_ milliseconds: Int64) -> String {
+        let bounded = min(max(milliseconds, -62_167_219_200_000), 253_402_300_799_999)
+        let rest = Int(((bounded % 86_400_000) + 86_400_000) % 86_400_000)
+        func padded(_ number: Int, _ width: Int) -> String { String(String(1_000 + number).suffix(width)) }
+        return "\(RuleDate(milliseconds: bounded).dashed)T\(padded(rest / 3_600_000, 2)):\(padded(rest / 60_000 % 60, 2)):"
+            + "\(padded(rest / 1000 % 60, 2)).\(padded(rest % 1000, 3))Z"
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+
+/// Parses a rule from left to right. Every method returns `nil` if the text doesn't match.
+struct RuleScanner {
+    private let bytes: [UInt8]
+    private var position = 0
+
+    init(_ text: String) {
+        bytes = Array(text.utf8)
+    }
+
+    var isAtEnd: Bool { position == bytes.count }
+
+    mutating func rule() -> SuricataRule? {
+        guard let action = SuricataRule.Action(rawValue: word()), take(" "),
+            let ruleProtocol = SuricataRule.RuleProtocol(rawValue: word()), take(" any "), let source = ports(),
+            take(" -> any "), let destination = ports(), take(" (msg:\""), let message = message(), take("\"; ")
+        else { return nil }
+        var flow: SuricataRule.Flow?
+        if take("flow:") {
+            flow = SuricataRule.Flow(rawValue: upTo(";"))
+            guard flow != nil, take("; ") else { return nil }
+        }
+        var dsizeAbove: Int?
+        if take("dsize:>") {
+            dsizeAbove = option()
+            guard dsizeAbove != nil else { return nil }
+        }
+        var contents: [SuricataRule.Content] = []
+        while take("content:\"|") {
+            guard let content = content() else { return nil }
+            contents.append(content)
+        }
+        guard let metadata = metadata(), take("classtype:\(SuricataRule.classtype); sid:"),
+            let sid = number().flatMap({ UInt32(exactly: $0) }), take("; rev:"), let revision = number(), take(";)")
+        else { return nil }
+        return SuricataRule(
+            action: action, ruleProtocol: ruleProtocol, sourcePorts: source, destinationPorts: destination,
+            message: message, flow: flow, dsizeAbove: dsizeAbove, contents: contents, metadata: metadata, sid: sid, revision: revision)
+    }
+
+    private mutating func content() -> SuricataRule.Content? {
+        var run: [UInt8] = []
+        for pair in upTo("|").split(separator: " ", omittingEmptySubsequences: false) {
+            guard pair.utf8.count == 2, let byte = Hex.decode(pair)?.first else { return nil }
+            run.append(byte)
+        }
+        guard take("|\"; ") else { return nil }
+        var placement = SuricataRule.Placement.anywhere
+        if take("offset:") {
+            guard let offset = option() else { return nil }
+            placement = .absolute(offset: offset, depth: take("depth:") ? option() : nil)
+        } else if take("distance:") {
+            guard let distance = option() else { return nil }
+            placement = .relative(distance: distance, within: take("within:") ? option() : nil)
+        }
+        return SuricataRule.Content(bytes: run, isFastPattern: take("fast_pattern; "), placement: placement)
+    }
+
+    private mutating func metadata() -> SuricataRule.Metadata? {
+        guard take("metadata:epitope_signature ") else { return nil }
+        let id = upTo(",")
+        guard take(", created_at "), let created = RuleDate(upTo(",")), take(", expires_at "),
+            let expires = RuleDate(upTo(",")), take(", origin ")
+        else { return nil }
+        let origin = upTo(";")
+        guard take("; "), origin == "site" || (origin.hasPrefix("global-") && Int64(origin.dropFirst(7)).map { $0 >= 0 } == true)
+        else { return nil }
+        return SuricataRule.Metadata(signatureID: id, created: created, expires: expires, origin: origin)
+    }
+
+    private mutating func message() -> String? {
+        var text: [UInt8] = []
+        while position < bytes.count, bytes[position] != UInt8(ascii: "\"") {
+            if bytes[position] == UInt8(ascii: "\\") { position += 1 }
+            guard position < bytes.count else { return nil }
+            text.append(bytes[position])
+            position += 1
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    private mutating func ports() -> [UInt16]? {
+        if take("any") { return [] }
+        guard take("[") else { return nil }
+        let fields = upTo("]").split(separator: ",", omittingEmptySubsequences: false)
+        let numbers = fields.compactMap { UInt16($0) }
+        guard take("]"), numbers.count == fields.count else { return nil }
+        return numbers
+    }
+
+    private mutating func option() -> Int? {
+        guard let value = number(), take("; ") else { return nil }
+        return value
+    }
+
+    private mutating func number() -> Int? {
+        let start = position
+        while position < bytes.count, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(bytes[position]) { position += 1 }
+        return Int(String(decoding: bytes[start..<position], as: UTF8.self))
+    }
+
+    private mutating func word() -> String {
+        upTo(" ")
+    }
+
+    private mutating func upTo(_ end: Unicode.Scalar) -> String {
+        let start = position
+        while position < bytes.count, bytes[position] != UInt8(ascii: end) { position += 1 }
+        return String(decoding: bytes[start..<position], as: UTF8.self)
+    }
+
+    private mutating func take(_ text: String) -> Bool {
+        guard bytes[position...].starts(with: text.utf8) else { return false }
+        position += text.utf8.count
+        return true
+    }
+}

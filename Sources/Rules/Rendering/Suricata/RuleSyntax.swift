@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+
+/// Epitope's own check of a rule before Suricata reads it. It accepts exactly what ``SuricataRule`` writes, and nothing
+/// more of the rule language: a rule that was tampered with, or truncated on disk, is rejected.
+public enum RuleSyntax {
+    /// - Returns: the parsed rule.
+    /// - Throws: ``EpitopeError/Code/ruleMalformed``, with the check that failed.
+    @discardableResult
+    public static func check(_ text: String) throws(EpitopeError) -> SuricataRule {
+        var scanner = RuleScanner(text)
+        // What the scanner reads loosely (leading zeros, an order of parts) fails this comparison.
+        guard let rule = scanner.rule(), scanner.isAtEnd, rule.text == text else {
+            throw malformed(text, "it is not one of Epitope's forms of rules")
+        }
+        if let failed = checks.first(where: { !$0.passes(rule) }) { throw malformed(text, failed.requirement) }
+        return rule
+    }
+
+    private static func malformed(_ text: String, _ reason: String) -> EpitopeError {
+        EpitopeError(
+            .ruleMalformed, "this is not a rule that Epitope writes (\(reason)): \(text.prefix(200))",
+            remedy: "remove the line from the rules file: the rules are written anew with the next update")
+    }
+
+    /// A property that every rule of ``SuricataRule`` has.
+    private struct Check: Sendable {
+        /// What must hold, as part of an error message.
+        var requirement: String
+        var passes: @Sendable (SuricataRule) -> Bool
+
+        init(_ requirement: String, _ passes: @escaping @Sendable (SuricataRule) -> Bool) {
+            self.requirement = requirement
+            self.passes = passes
+        }
+    }
+
+    private static let checks = [
+        Check("a rule has at most \(SuricataRule.maxLength) bytes") { $0.text.utf8.count <= SuricataRule.maxLength },
+        Check("the sid is in Epitope's range") { SIDRange.all.contains($0.sid) },
+        Check("the revision counts from 1") { $0.revision >= 1 },
+        Check("the message is printable") { $0.message == RuleMessage.printable($0.message) },
+        Check("exactly one content is the fast pattern") { $0.contents.count(where: \.isFastPattern) == 1 },
+        Check("every content has bytes") { $0.contents.allSatisfy { !$0.bytes.isEmpty } },
+        Check("only the first content has an offset, and only later ones a distance, within their bounds") { rule in
+            rule.contents.indices.allSatisfy { isPlaced(rule.contents[$0], isFirst: $0 == 0) }
+        },
+        Check("a rule has flow if it is about TCP, and only then") { ($0.flow != nil) == ($0.ruleProtocol == .tcp) },
+        Check("only rules about UDP have dsize, within its bounds") { rule in
+            rule.dsizeAbove.map { rule.ruleProtocol == .udp && (0..<SuricataRule.maxOffset).contains($0) } ?? true
+        },
+        Check("ports need TCP or UDP") { $0.ruleProtocol != .ip || $0.sourcePorts.isEmpty && $0.destinationPorts.isEmpty },
+        Check("ports are those of one side") { $0.sourcePorts.isEmpty || $0.destinationPorts.isEmpty },
+        Check("the signature's id is 32 hexadecimal digits") {
+            $0.metadata.signatureID.utf8.count == 32 && Hex.decode($0.metadata.signatureID) != nil
+        },
+    ]
+
+    private static func isPlaced(_ content: SuricataRule.Content, isFirst: Bool) -> Bool {
+        func isRoom(_ room: Int?, upTo limit: Int) -> Bool { room.map { (content.bytes.count...limit).contains($0) } ?? true }
+        return switch content.placement {
+        case .anywhere: true
+        case .absolute(let offset, let depth):
+            isFirst && (0...SuricataRule.maxOffset).contains(offset) && isRoom(depth, upTo: SuricataRule.maxOffset)
+        case .relative(let distance, let within):
+            !isFirst && (0...SuricataRule.maxDistance).contains(distance) && isRoom(within, upTo: SuricataRule.maxDistance)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Finds the compressed sections of an ELF file (System V ABI, "Section Compression"), mostly the debug sections of Go and
+/// Rust programs. All other sections are read with the file.
+enum ElfSections {
+    enum Compression: Equatable {
+        case zlib
+        case zstd
+        case other(UInt32)
+    }
+
+    struct Compressed: Equatable {
+        var number: Int
+        var compression: Compression
+        /// The range of the compressed bytes in the file, after the compression header.
+        var range: Range<UInt64>
+    }
+
+    /// How many sections of one file are read.
+    static let maxSections = 65536
+
+    static func isELF(_ head: [UInt8]) -> Bool { head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) }
+
+    /// - Parameters:
+    ///   - size: of the file, in bytes.
+    ///   - read: reads bytes of the file; returns `nil` if they can't be read.
+    /// - Returns: the compressed sections; empty for a file with contradictory headers.
+    static func compressed(size: UInt64, read: (_ offset: UInt64, _ count: Int) -> [UInt8]?) -> [Compressed] {
+        guard let head = read(0, 64) ?? read(0, 52), isELF(head), let form = Form(head) else { return [] }
+        let table = form.word(head, at: form.is64 ? 40 : 32)
+        let entry = form.half(head, at: form.is64 ? 58 : 46)
+        guard table > 0, entry >= (form.is64 ? 64 : 40), table < size else { return [] }
+        var count = form.half(head, at: form.is64 ? 60 : 48)
+        if count == 0, let first = read(table, entry) {
+            // For more sections than 16 bits can count, their number is the size of the first one.
+            count = Int(clamping: form.word(first, at: form.is64 ? 32 : 20))
+        }
+        var found: [Compressed] = []
+        for number in 0..<min(count, maxSections) {
+            let (offset, overflow) = table.addingReportingOverflow(UInt64(number * entry))
+            guard !overflow, offset < size, let header = read(offset, entry) else { break }
+            if let section = section(number, header, form, size: size, read: read) { found.append(section) }
+        }
+        return found
+    }
+
+    private static func section(
+        _ number: Int, _ header: [UInt8], _ form: Form, size: UInt64, read: (UInt64, Int) -> [UInt8]?
+    ) -> Compressed? {
+        let isCompressed: UInt64 = 0x800
+        guard form.word(header, at: 8) & isCompressed != 0 else { return nil }
+        let start = form.word(header, at: form.is64 ? 24 : 16)
+        let length = form.word(header, at: form.is64 ? 32 : 20)
+        let prefix = form.is64 ? 24 : 12
+        guard start < size, length <= size - start, length > UInt64(prefix), let compression = read(start, prefix) else { return nil }
+        let kind: Compression =
+            switch form.number32(compression, at: 0) {
+            case 1: .zlib
+            case 2: .zstd
+            case let other: .other(other)
+            }
+        return Compressed(number: number, compression: kind, range: start + UInt64(prefix)..<start + length)
+    }
+
+    /// Word size and byte order.
+    private struct Form {
+        var is64: Bool
+        var isLittle: Bool
+
+        init?(_ head: [UInt8]) {
+            guard [1, 2].contains(head[4]), [1, 2].contains(head[5]) else { return nil }
+            is64 = head[4] == 2
+            isLittle = head[5] == 1
+            guard head.count >= (is64 ? 64 : 52) else { return nil }
+        }
+
+        func number(_ bytes: [UInt8], at place: Int, _ count: Int) -> UInt64 {
+            guard place + count <= bytes.count else { return 0 }
+            let part = bytes[place..<place + count]
+            return (isLittle ? Array(part.reversed()) : Array(part)).reduce(0) { $0 << 8 | UInt64($1) }
+        }
+
+        func half(_ bytes: [UInt8], at place: Int) -> Int { Int(number(bytes, at: place, 2)) }
+        func number32(_ bytes: [UInt8], at place: Int) -> UInt32 { UInt32(number(bytes, at: place, 4)) }
+        /// A number as wide as an address.
+        func word(_ bytes: [UInt8], at place: Int) -> UInt64 { number(bytes, at: place, is64 ? 8 : 4) }
+    }
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Captures
+import Foundation
+import StreamReassembly
+
+/// Reads goodware: files as a whole, compressed sections of programs, the contents of archives and compressed files, and
+/// streams of captures.
+struct CorpusReader {
+    /// A file was not read, or not as a whole.
+    struct Skipped: Error {
+        var reason: String
+    }
+
+    let pieces: OverlappingChunker
+    private var chunk = [UInt8](repeating: 0, count: 256 << 10)
+    /// The bytes of all units so far.
+    private(set) var bytesRead: UInt64 = 0
+
+    init(_ pieces: OverlappingChunker) {
+        self.pieces = pieces
+    }
+
+    /// - Throws: ``Skipped`` if a part of the file could not be read (the rest was), or errors of the chunker's body.
+    mutating func read(_ file: CorpusFile) throws {
+        let descriptor = open(file.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
+        guard descriptor >= 0 else { throw Skipped(reason: String(cString: strerror(errno))) }
+        defer { close(descriptor) }
+        var head: [UInt8] = []
+        var position: off_t = 0
+        pieces.begin(file.path)
+        while true {
+            let count = pread(descriptor, &chunk, chunk.count, position)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else {
+                try pieces.end()
+                throw Skipped(reason: String(cString: strerror(errno)))
+            }
+            if count == 0 { break }
+            if position == 0 { head = Array(chunk[..<min(count, 512)]) }
+            try chunk.withUnsafeBytes { try pieces.append(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+            position += off_t(count)
+            bytesRead += UInt64(count)
+        }
+        try pieces.end()
+        if ElfSections.isELF(head) { try readSections(of: descriptor, name: file.path, size: UInt64(position)) }
+        if ArchiveReader.isArchive(head) {
+            guard lseek(descriptor, 0, SEEK_SET) == 0 else { throw Skipped(reason: String(cString: strerror(errno))) }
+            var archive = ArchiveReader(pieces: pieces)
+            defer { bytesRead += archive.bytesRead }
+            try archive.read(descriptor, name: file.path)
+        }
+    }
+
+    /// In bytes: longer compressed sections are skipped.
+    private static let maxSectionBytes: UInt64 = 1 << 30
+
+    /// Reads the compressed sections of an ELF file, each as its own unit.
+    private mutating func readSections(of descriptor: Int32, name: String, size: UInt64) throws {
+        func bytes(at offset: UInt64, _ count: Int) -> [UInt8]? {
+            var buffer = [UInt8](repeating: 0, count: count)
+            return pread(descriptor, &buffer, count, off_t(offset)) == count ? buffer : nil
+        }
+        var failure: Skipped?
+        for section in ElfSections.compressed(size: size, read: bytes) {
+            do {
+                guard section.range.count <= Self.maxSectionBytes, let packed = bytes(at: section.range.lowerBound, section.range.count)
+                else {
+                    throw Skipped(reason: "its section \(section.number) can't be read as a whole")
+                }
+                var archive = ArchiveReader(pieces: pieces)
+                defer { bytesRead += archive.bytesRead }
+                try archive.read(section: packed, section.compression, name: "\(name): section \(section.number)")
+            } catch let error as Skipped {
+                failure = failure ?? error
+            }
+        }
+        if let failure { throw failure }
+    }
+
+    /// Reads the streams of a capture. Each side of a flow is its own unit.
+    mutating func read(capture path: String) throws {
+        var number = 0
+        try CaptureReader.streams(in: path) { stream in
+            number += 1
+            pieces.begin("\(path): stream \(number)")
+            try stream.bytes.withUnsafeBytes { try pieces.append($0) }
+            try pieces.end()
+            bytesRead += UInt64(stream.bytes.count)
+            return true
+        }
+    }
+}

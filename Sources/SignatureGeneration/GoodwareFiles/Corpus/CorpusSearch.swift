@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+import Foundation
+import PatternScan
+public import Signatures
+import Synchronization
+
+/// Searches the corpus of a goodware index for signatures that the index cannot prove absent, because no token is as long
+/// as its windows.
+public enum CorpusSearch {
+    /// The result for one signature.
+    public enum Finding: Hashable, Sendable {
+        case absent
+        /// In a unit (a file, an archive's member, a stream), at an offset in bytes from its start.
+        case found(unit: String, offset: UInt64)
+    }
+
+    /// The result of a search.
+    public struct Summary: Sendable {
+        /// For each signature, in their order.
+        public var findings: [Finding]
+        /// The bytes that were read until every signature was decided.
+        public var bytes: UInt64
+        /// Files that could not be read, or not as a whole.
+        public var skipped: [GoodwareBuilder.SkippedFile]
+    }
+
+    /// In bytes: a longer unit is searched in parts. A match that crosses two of them is found if it is no longer than
+    /// ``overlap``.
+    static let maxPartBytes = 256 << 20
+    static let overlap = 1 << 20
+
+    /// Reads the index's folders and captures as they are now, until all is read or every signature was found.
+    ///
+    /// - Throws: `goodware-missing` if a source no longer exists, `scanner-unbuildable`, `scan-failed`. Nothing is decided
+    ///   then.
+    public static func run(
+        _ signatures: [Signature], corpus: GoodwareFile, progress: @Sendable (GoodwareBuilder.Progress) -> Void = { _ in }
+    ) throws(EpitopeError) -> Summary {
+        for source in corpus.sources where access(source, R_OK) != 0 {
+            throw EpitopeError(
+                .goodwareMissing, "the goodware source \(source) cannot be read: \(String(cString: strerror(errno)))",
+                remedy: "build the index again without it")
+        }
+        let matcher = try SignatureScanner(signatures)
+        var unreadable: [GoodwareBuilder.SkippedFile] = []
+        let files = CorpusFile.below(corpus.folders) { unreadable.append(.init(path: $0, reason: $1)) }
+        let scanner = CorpusScanner(files: files, captures: corpus.captures, chunkBytes: maxPartBytes, overlap: overlap)
+        let state = Mutex(State(findings: Array(repeating: .absent, count: signatures.count)))
+        var skipped = unreadable
+        do {
+            skipped += try scanner.run(progress: progress) {
+                CorpusScanner.Worker(process: { unit, offset, bytes in
+                    do {
+                        let matches = try matcher.matches(in: bytes)
+                        let isDecided = state.withLock { $0.add(matches, unit: unit, offset: offset, bytes: bytes.count) }
+                        if isDecided { throw AllFound() }
+                    } catch { throw CorpusScanner.Abort(cause: error) }
+                })
+            }.skipped
+        } catch is AllFound {
+            // The rest of the corpus can't change the result.
+        } catch let error as EpitopeError {
+            throw error
+        } catch {
+            throw EpitopeError(.scanFailed, "the corpus can't be searched: \(error)", remedy: "try again")
+        }
+        return state.withLock { Summary(findings: $0.findings, bytes: $0.bytes, skipped: skipped) }
+    }
+
+    /// Ends the scan: every signature is decided.
+    private struct AllFound: Error {}
+
+    private struct State {
+        var findings: [Finding]
+        var bytes: UInt64 = 0
+
+        /// - Returns: whether every signature was found.
+        mutating func add(_ matches: [(signature: Int, place: Range<Int>)], unit: String, offset: UInt64, bytes count: Int) -> Bool {
+            bytes += UInt64(count)
+            for match in matches where findings[match.signature] == .absent {
+                findings[match.signature] = .found(unit: unit, offset: offset + UInt64(match.place.lowerBound))
+            }
+            return !matches.isEmpty && !findings.contains(.absent)
+        }
+    }
+}

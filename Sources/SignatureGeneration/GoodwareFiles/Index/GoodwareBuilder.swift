@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+import Foundation
+import GoodwareIndex
+import Synchronization
+
+/// Builds goodware indexes on disk, and extends them.
+public enum GoodwareBuilder {
+    /// How far a pass over the corpus is.
+    public struct Progress: Sendable {
+        /// How many files and captures have been read, and how many there are.
+        public var files: Int
+        public var ofFiles: Int
+        /// The bytes of the corpus that have been read.
+        public var bytes: UInt64
+    }
+
+    /// A file that was not read, or not as a whole.
+    public struct SkippedFile: Hashable, Sendable {
+        public var path: String
+        public var reason: String
+    }
+
+    /// What a build or update did.
+    public struct Summary: Sendable {
+        /// The files and bytes that this run read.
+        public var files: Int
+        public var bytes: UInt64
+        public var skipped: [SkippedFile]
+    }
+
+    /// An update of an index with this many segments builds it anew, since every query looks into each segment.
+    public static let maxSegments = 8
+
+    /// In bytes: the part of a file that is processed in one go.
+    static let chunkBytes = 1 << 20
+
+    /// Builds an index of all regular files below the sources, of the contents of compressed files and archives, and of
+    /// the streams of the captures. It is written to a temporary file and renamed. The build needs 8 bytes of disk for
+    /// each 9 bytes of the corpus.
+    ///
+    /// - Throws: `goodware-missing` for a source that does not exist, `goodware-unwritable`.
+    public static func build(
+        sources: [String], captures: [String] = [], output: String,
+        progress: @Sendable (Progress) -> Void = { _ in }
+    ) throws(EpitopeError) -> Summary {
+        try BuildRequest(sources: sources, captures: captures, output: output).run(progress)
+    }
+
+    /// Adds new and changed files, of the index's own folders and of further ones. Files that were deleted or had other
+    /// contents before remain goodware: no signature is made that matches them.
+    ///
+    /// - Throws: what `GoodwareFile` and ``build(sources:captures:output:progress:)`` throw.
+    public static func update(
+        _ path: String, adding sources: [String] = [], captures: [String] = [],
+        progress: @Sendable (Progress) -> Void = { _ in }
+    ) throws(EpitopeError) -> Summary {
+        let old = try GoodwareFile(path: path)
+        var request = BuildRequest(
+            sources: old.folders + sources.filter { !old.folders.contains($0) },
+            captures: old.captures + captures.filter { !old.captures.contains($0) }, output: path)
+        if old.index.segments.count < maxSegments {
+            request.segments = old.index.segments
+            request.pairs = old.index.pairs
+            request.known = Set(old.files)
+        }
+        return try request.run(progress)
+    }
+}
+
+/// A build or update of an index.
+private struct BuildRequest {
+    /// Folders.
+    var sources: [String]
+    var captures: [String]
+    /// The path of the index.
+    var output: String
+    /// What the index contains already: nothing for a new one.
+    var segments: [IndexSegment] = []
+    var pairs = BytePairs()
+    /// The files and captures, in the state in which they were read.
+    var known: Set<CorpusFile> = []
+
+    typealias Summary = GoodwareBuilder.Summary
+
+    /// The files and captures of a corpus as they are now.
+    private struct Corpus {
+        var files: [CorpusFile]
+        var captures: [CorpusFile]
+        var unreadable: [GoodwareBuilder.SkippedFile]
+
+        /// Without those that are known.
+        func changed(since known: Set<CorpusFile>) -> (files: [CorpusFile], captures: [CorpusFile]) {
+            (files.filter { !known.contains($0) }, captures.filter { !known.contains($0) })
+        }
+    }
+
+    func run(_ progress: @Sendable (GoodwareBuilder.Progress) -> Void) throws(EpitopeError) -> Summary {
+        let corpus = try findCorpus()
+        let changed = corpus.changed(since: known)
+        if !known.isEmpty, changed.files.isEmpty, changed.captures.isEmpty {
+            return Summary(files: 0, bytes: 0, skipped: corpus.unreadable)
+        }
+        do {
+            let writer = try GoodwareWriter(output)
+            let keyFile = try PartitionedKeyFile(in: writer.folder)
+            let pairs = Mutex(self.pairs)
+            let scanner = CorpusScanner(
+                files: changed.files, captures: changed.captures.map(\.path), chunkBytes: GoodwareBuilder.chunkBytes,
+                overlap: GoodwareIndex.windowLength - 1)
+            let read = try scanner.run(progress: progress) {
+                let collector = KeyCollector(keyFile)
+                return CorpusScanner.Worker(
+                    process: { _, _, bytes in
+                        do { try collector.add(bytes) } catch { throw CorpusScanner.Abort(cause: error) }
+                    },
+                    finish: {
+                        try collector.finish()
+                        pairs.withLock { $0.add(collector.pairs) }
+                    })
+            }
+            for segment in segments { try writer.copy(segment) }
+            try writer.add(keyFile, corpusBytes: read.bytes)
+            // Files that were skipped are not listed in the index, so that the next update tries them again.
+            let unread = Set(read.skipped.map(\.path))
+            try writer.finish(
+                pairs: pairs.withLock { $0 }, folders: sources, captures: captures,
+                files: (corpus.files + corpus.captures).filter { !unread.contains($0.path) })
+            return Summary(
+                files: changed.files.count + changed.captures.count, bytes: read.bytes, skipped: corpus.unreadable + read.skipped)
+        } catch let failure as PartitionedKeyFile.Failure {
+            throw .unwritable(output, failure.reason)
+        } catch {
+            throw .unwritable(output, "\(error)")
+        }
+    }
+
+    private func findCorpus() throws(EpitopeError) -> Corpus {
+        for source in sources + captures where access(source, R_OK) != 0 {
+            throw EpitopeError(
+                .goodwareMissing, "the goodware source \(source) cannot be read: \(String(cString: strerror(errno)))",
+                remedy: "name a folder or capture that exists and that this user may read")
+        }
+        var unreadable: [GoodwareBuilder.SkippedFile] = []
+        let files = CorpusFile.below(sources) { unreadable.append(GoodwareBuilder.SkippedFile(path: $0, reason: $1)) }
+        return Corpus(files: files, captures: captures.compactMap { CorpusFile($0) }, unreadable: unreadable)
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+public import EpitopeModel
+import Foundation
+public import GoodwareIndex
+
+/// A goodware index on disk, mapped into memory.
+///
+/// The file has a header of 64 bytes (magic, version, position and length of the description, SHA-256 of the header's
+/// first 32 bytes and the description), the filters' slots, and the description (segments, byte pairs, sources, files).
+/// Numbers are little endian. Opening checks everything except the slots; ``check()`` also reads those.
+public final class GoodwareFile: Sendable {
+    static let magic = Array("EPITGOOD".utf8)
+    static let version: UInt32 = 2
+    static let headerLength = 64
+
+    public let path: String
+    public let index: GoodwareIndex
+    /// The folders and captures that it was built from.
+    public let sources: [String]
+    /// The folders among the sources.
+    public let folders: [String]
+    /// The captures among the sources.
+    public let captures: [String]
+    private let mapped: MappedFile
+    private let description: GoodwareDescription
+
+    /// Maps and checks an index.
+    ///
+    /// - Throws: `goodware-missing`, `goodware-damaged`, `goodware-version`.
+    public init(path: String) throws(EpitopeError) {
+        guard let mapped = MappedFile(path) else {
+            throw EpitopeError(
+                .goodwareMissing, "there is no goodware index that can be read at \(path): \(String(cString: strerror(errno)))",
+                remedy: "build one with epitope goodware build, or name another file")
+        }
+        let bytes = mapped.bytes
+        guard bytes.count >= Self.headerLength, bytes.prefix(8).elementsEqual(Self.magic) else {
+            throw .damaged(path, "it does not begin like a goodware index")
+        }
+        let version = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
+        guard version == Self.version else {
+            throw EpitopeError(
+                .goodwareVersion, "the goodware index \(path) has form \(version), this program reads form \(Self.version)",
+                remedy: "build it again with this program")
+        }
+        let start = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self))
+        let length = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 24, as: UInt64.self))
+        guard start >= UInt64(Self.headerLength), start <= UInt64(bytes.count), length == UInt64(bytes.count) - start else {
+            throw .damaged(path, "it is truncated")
+        }
+        let described = UnsafeRawBufferPointer(rebasing: bytes[Int(start)...])
+        guard bytes[32..<64].elementsEqual(Self.digest(header: bytes.prefix(32), description: described)) else {
+            throw .damaged(path, "its checksum is wrong")
+        }
+        do {
+            description = try GoodwareDescription(described)
+            index = GoodwareIndex(
+                segments: try description.segments.map { try $0.segment(in: mapped) }, pairs: description.pairs)
+        } catch {
+            throw .damaged(path, "its description does not fit its filters")
+        }
+        self.path = path
+        self.mapped = mapped
+        folders = description.folders
+        captures = description.captures
+        sources = description.folders + description.captures
+    }
+
+    /// The number of files and captures that it was built from.
+    public var fileCount: Int { description.files.count }
+
+    /// The files and captures that it was built from, to find those that changed since.
+    var files: [CorpusFile] { description.files }
+
+    /// In bytes, of the whole file.
+    public var size: Int { mapped.bytes.count }
+
+    /// Reads all filters and compares their checksums.
+    ///
+    /// - Throws: `goodware-damaged`.
+    public func check() throws(EpitopeError) {
+        for segment in description.segments {
+            let slots = mapped.bytes[segment.start..<(segment.start + segment.length)]
+            guard Array(SHA256.hash(data: UnsafeRawBufferPointer(rebasing: slots))) == segment.digest else {
+                throw .damaged(path, "a filter's checksum is wrong")
+            }
+        }
+    }
+
+    static func digest(header: Slice<UnsafeRawBufferPointer>, description: UnsafeRawBufferPointer) -> [UInt8] {
+        var hash = SHA256()
+        hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: header))
+        hash.update(bufferPointer: description)
+        return Array(hash.finalize())
+    }
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+import Foundation
+import GoodwareIndex
+import Synchronization
+
+/// Writes an index to a temporary file and renames it when it is complete.
+final class GoodwareWriter {
+    let folder: String
+    private let path: String
+    private let temporary: String
+    private let descriptor: Int32
+    private var position = 0
+    private var segments: [GoodwareDescription.Segment] = []
+
+    init(_ path: String) throws {
+        self.path = path
+        folder = (path as NSString).deletingLastPathComponent.isEmpty ? "." : (path as NSString).deletingLastPathComponent
+        temporary = "\(path).\(getpid()).new"
+        descriptor = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
+        guard descriptor >= 0 else { throw PartitionedKeyFile.Failure(reason: String(cString: strerror(errno))) }
+        try [UInt8](repeating: 0, count: GoodwareFile.headerLength).withUnsafeBytes { try append($0) }
+    }
+
+    deinit {
+        close(descriptor)
+        unlink(temporary)  // fails if it was renamed
+    }
+
+    /// Copies a segment of an older file.
+    func copy(_ segment: IndexSegment) throws {
+        try segment.withSlots { slots in
+            let digest = Array(SHA256.hash(data: slots))
+            describe(segment.partitionBits, segment.filters, segment.contents, length: slots.count, digest: digest)
+            try append(slots)
+        }
+    }
+
+    /// Adds a new segment with all keys.
+    func add(_ spill: PartitionedKeyFile, corpusBytes: UInt64) throws {
+        // Some millions of keys for each filter: smaller filters need more bits for each key.
+        var bits = 0
+        while bits < PartitionedKeyFile.partitionBits, spill.count >> (bits + 1) > 4 << 20 { bits += 1 }
+        let each = 1 << (PartitionedKeyFile.partitionBits - bits)
+        var contents = IndexSegment.Contents(corpusBytes: corpusBytes)
+        var filters: [FuseShape] = []
+        var hash = SHA256()
+        let start = position
+        let cores = max(1, ProcessInfo.processInfo.activeProcessorCount)
+        for first in stride(from: 0, to: 1 << bits, by: cores) {
+            // In their order in the file, one for each core at a time.
+            for built in try Self.filters(first..<min(1 << bits, first + cores), of: spill, each: each, bits: bits) {
+                contents.keys += UInt64(built.keys)
+                contents.sampledKeys += UInt64(built.sampled)
+                filters.append(built.shape)
+                try built.slots.withUnsafeBytes { slots in
+                    hash.update(bufferPointer: slots)
+                    try append(slots)
+                }
+            }
+        }
+        let length = position - start
+        describe(bits, filters, contents, start: start, length: length, digest: Array(hash.finalize()))
+    }
+
+    private static func filters(
+        _ partitions: Range<Int>, of spill: PartitionedKeyFile, each: Int, bits: Int
+    ) throws -> [(shape: FuseShape, slots: [UInt8], keys: Int, sampled: Int)] {
+        let built = Mutex([Int: Result<(shape: FuseShape, slots: [UInt8], keys: Int, sampled: Int), any Error>]())
+        DispatchQueue.concurrentPerform(iterations: partitions.count) { index in
+            let partition = partitions.lowerBound + index
+            let result = Result {
+                var keys = try spill.keys(parts: (partition * each)..<((partition + 1) * each))
+                return keys.withUnsafeMutableBufferPointer { IndexSegment.filter(of: $0, partitionBits: bits) }
+            }
+            built.withLock { $0[partition] = result }
+        }
+        return try built.withLock { built in try partitions.compactMap { try built[$0]?.get() } }
+    }
+
+    func finish(pairs: BytePairs, folders: [String], captures: [String], files: [CorpusFile]) throws {
+        let description = GoodwareDescription(
+            segments: segments, pairs: pairs, folders: folders, captures: captures, files: files
+        ).encoded
+        var header = FieldWriter()
+        header.bytes = GoodwareFile.magic
+        header.number(GoodwareFile.version)
+        header.number(UInt32(0))
+        header.number(UInt64(position))
+        header.number(UInt64(description.count))
+        let digest = header.bytes.withUnsafeBytes { header in
+            description.withUnsafeBytes { GoodwareFile.digest(header: header[...], description: $0) }
+        }
+        try description.withUnsafeBytes { try append($0) }
+        let written = (header.bytes + digest).withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
+        guard written == GoodwareFile.headerLength, fsync(descriptor) == 0, rename(temporary, path) == 0 else {
+            throw PartitionedKeyFile.Failure(reason: String(cString: strerror(errno)))
+        }
+    }
+
+    private func describe(
+        _ bits: Int, _ filters: [FuseShape], _ contents: IndexSegment.Contents, start: Int? = nil, length: Int, digest: [UInt8]
+    ) {
+        segments.append(
+            .init(partitionBits: bits, filters: filters, contents: contents, start: start ?? position, length: length, digest: digest))
+    }
+
+    private func append(_ bytes: UnsafeRawBufferPointer) throws {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(position))
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else { throw PartitionedKeyFile.Failure(reason: String(cString: strerror(errno))) }
+            position += count
+            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        }
+    }
+}

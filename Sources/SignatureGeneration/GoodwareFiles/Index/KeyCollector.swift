@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import GoodwareIndex
+
+/// Collects one worker's keys and byte pairs; full buffers are written to the key file.
+final class KeyCollector {
+    private(set) var pairs = BytePairs()
+    private let keyFile: PartitionedKeyFile
+    /// In keys, of the buffer of each partition.
+    private let capacity = 4096
+    private let buffers: UnsafeMutablePointer<UInt64>
+    private let fills: UnsafeMutablePointer<Int>
+    private var selected = [UInt64](repeating: 0, count: GoodwareBuilder.chunkBytes)
+
+    init(_ keyFile: PartitionedKeyFile) {
+        self.keyFile = keyFile
+        buffers = .allocate(capacity: capacity << PartitionedKeyFile.partitionBits)
+        fills = .allocate(capacity: 1 << PartitionedKeyFile.partitionBits)
+        fills.initialize(repeating: 0, count: 1 << PartitionedKeyFile.partitionBits)
+    }
+
+    deinit {
+        buffers.deallocate()
+        fills.deallocate()
+    }
+
+    func add(_ bytes: UnsafeRawBufferPointer) throws {
+        pairs.count(bytes)
+        try selected.withUnsafeMutableBufferPointer { selected in
+            for index in 0..<GramSelection.keys(of: bytes, into: selected) {
+                let key = selected[index]
+                let part = Int(truncatingIfNeeded: key >> UInt64(64 - PartitionedKeyFile.partitionBits))
+                buffers[part * capacity + fills[part]] = key
+                fills[part] += 1
+                if fills[part] == capacity { try flush(part) }
+            }
+        }
+    }
+
+    func finish() throws {
+        for part in 0..<(1 << PartitionedKeyFile.partitionBits) where fills[part] > 0 { try flush(part) }
+    }
+
+    private func flush(_ part: Int) throws {
+        let keys = UnsafeBufferPointer(start: buffers + part * capacity, count: fills[part])
+        try keyFile.append(UnsafeRawBufferPointer(keys), part: part)
+        fills[part] = 0
+    }
+}

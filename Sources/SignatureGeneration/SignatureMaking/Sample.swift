@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+public import Signatures
+
+/// The part of a packet that signatures are made of.
+public struct Sample: Hashable, Sendable {
+    /// The code, or if only that was sent, the caller window with the address that it began at.
+    public var code: ExtractedCode
+    public var callersAddress: UInt64
+    public var architecture: Architecture
+    public var context: SignatureContext
+    /// Offsets in the code that were seen on the wire; `nil` if there was no capture.
+    public var onWire: [Range<Int>]?
+    /// The streams of captures that carried the attack.
+    public var carriers: [[UInt8]]
+
+    public init(
+        code: ExtractedCode, callersAddress: UInt64, architecture: Architecture, context: SignatureContext,
+        onWire: [Range<Int>]? = nil, carriers: [[UInt8]] = []
+    ) {
+        self.code = code
+        self.callersAddress = callersAddress
+        self.architecture = architecture
+        self.context = context
+        self.onWire = onWire
+        self.carriers = carriers
+    }
+}

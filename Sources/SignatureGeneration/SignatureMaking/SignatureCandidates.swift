@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import GoodwareIndex
+public import Signatures
+public import TokenSequences
+
+/// Makes the candidates for a cluster's signatures and ranks them.
+public enum SignatureCandidates {
+    /// The candidates, the best first. The provenance of each gives the reasons for its bytes and its rank. None is
+    /// proven yet.
+    ///
+    /// - Parameters:
+    ///   - samples: at least one, the oldest first.
+    ///   - goodware: `nil` if there is none: then no candidate is preferred for its rarity.
+    ///   - limit: how many candidates are returned at most.
+    public static func signatures(
+        for samples: [Sample], goodware: GoodwareIndex?, benign: BenignPool, noiseShare: Double = 0.5, limit: Int = 16
+    ) -> [Signature] {
+        ranked(for: samples, goodware: goodware, benign: benign, noiseShare: noiseShare, limit: limit).map(\.signature)
+    }
+
+    /// The candidates with the scores that they were ranked by.
+    public static func ranked(
+        for samples: [Sample], goodware: GoodwareIndex?, benign: BenignPool, noiseShare: Double = 0.5, limit: Int = 16
+    ) -> [RankedCandidate] {
+        ranked(for: samples, rarity: goodware.map { GoodwareRarity($0) }, benign: benign, noiseShare: noiseShare, limit: limit)
+    }
+
+    static func ranked(
+        for samples: [Sample], rarity: GoodwareRarity?, benign: BenignPool, noiseShare: Double = 0.5, limit: Int = 16,
+        common: CandidateMaker.Common = { TokenSequences.make(of: $0, noiseShare: $1, benign: $2, isGoodware: $3) }
+    ) -> [RankedCandidate] {
+        guard limit > 0, var maker = CandidateMaker(samples: samples, rarity: rarity) else { return [] }
+        var candidates = [maker.callerWindow(), maker.maskedWindow()].compactMap { $0 }
+        candidates += maker.rareWindows(limit: Self.maxRareWindows)
+        candidates += maker.sequences(benign: benign, noiseShare: noiseShare, common: common)
+        return Ranking(maker: maker).rank(candidates, limit: limit)
+    }
+
+    /// How many rare windows are offered: enough that the proof finds another if the nearest fails.
+    private static let maxRareWindows = 6
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Signatures
+
+/// What "proven" means: the checks of a signature in the order of the report.
+///
+/// A signature is proven when none of them failed. The first four need only the signature and the packets of its
+/// cluster. The others are more expensive, and are made only of signatures that passed the first four.
+extension Proof.Check.Name {
+    /// Tokens, gaps and context keep their bounds (``Signatures/Signature/isWellFormed``). If not, no other check is made.
+    public static let wellFormed = Proof.Check.Name(rawValue: "well-formed")
+    /// The signatures of the cluster match its packets, all but the noise share of the settings. Not part of the proof of
+    /// a signature that came without packets.
+    public static let matchesSamples = Proof.Check.Name(rawValue: "matches-samples")
+    /// The tokens have at least ``Signatures/Signature/minFixedBytes`` fixed bytes.
+    public static let longEnough = Proof.Check.Name(rawValue: "long-enough")
+    /// The tokens have at least ``Signatures/Signature/minDistinctBytes`` distinct byte values.
+    public static let notFill = Proof.Check.Name(rawValue: "not-fill")
+    /// No goodware contains it. If it does, the report ends here.
+    public static let absentFromGoodware = Proof.Check.Name(rawValue: "absent-from-goodware")
+    /// A captured flow that carried the code contains it.
+    public static let onTheWire = Proof.Check.Name(rawValue: "on-the-wire")
+    /// No captured flow of benign traffic contains it.
+    public static let noBenignFlow = Proof.Check.Name(rawValue: "no-benign-flow")
+    /// It can be written as a Suricata rule. Suricata itself reads the rule when it is delivered.
+    public static let engineSuricata = Proof.Check.Name(rawValue: "engine-suricata")
+    /// Searching for it costs an engine little enough (`SignatureCost`).
+    public static let cost = Proof.Check.Name(rawValue: "cost")
+    /// The global center proved it, too. Only of updates that came from there.
+    public static let provenByGlobalCenter = Proof.Check.Name(rawValue: "proven-by-global-center")
+
+    /// All of the above, in the same order.
+    public static let inOrder: [Self] = [
+        .wellFormed, .matchesSamples, .longEnough, .notFill, .absentFromGoodware, .onTheWire, .noBenignFlow, .engineSuricata,
+        .cost, .provenByGlobalCenter,
+    ]
+}

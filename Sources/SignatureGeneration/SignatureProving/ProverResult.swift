@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import Signatures
+
+/// A signature with its proof, which may have failed.
+public struct ProvenSignature: Hashable, Sendable {
+    public var signature: Signature
+    public var proof: Proof
+
+    public init(signature: Signature, proof: Proof) {
+        self.signature = signature
+        self.proof = proof
+    }
+}
+
+/// The signatures that were made and proven of a cluster's packets.
+public struct ProverResult: Hashable, Sendable {
+    /// Signatures whose proof passed. A packet of the cluster is matched by at least one of them.
+    public var proven: [ProvenSignature]
+    /// The best signature that failed, with the reasons; `nil` if none did.
+    public var failed: ProvenSignature?
+
+    public init(proven: [ProvenSignature], failed: ProvenSignature?) {
+        self.proven = proven
+        self.failed = failed
+    }
+}

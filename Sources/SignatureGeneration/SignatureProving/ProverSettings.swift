@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Where a center finds the goodware and captures that it proves signatures with.
+public struct ProverSettings: Hashable, Sendable {
+    /// The path of the goodware index; `nil` if there is none.
+    public var goodware: String?
+    /// Whether signatures are delivered only if there is an index.
+    public var requireGoodware: Bool
+    /// Captures of the site's traffic: each a file, a folder, or a path with `*` in its last part.
+    public var captures: [String]
+    /// Captures of traffic that is known to be benign, in the same form.
+    public var benignCaptures: [String]
+    /// The largest share of a cluster's packets that its signatures may miss, 0 to ``ProverMaterial/maxNoiseShare``.
+    public var noiseShare: Double
+
+    public init(
+        goodware: String? = nil, requireGoodware: Bool = true, captures: [String] = [], benignCaptures: [String] = [],
+        noiseShare: Double = ProverMaterial.defaultNoiseShare
+    ) {
+        self.goodware = goodware
+        self.requireGoodware = requireGoodware
+        self.captures = captures
+        self.benignCaptures = benignCaptures
+        self.noiseShare = noiseShare
+    }
+
+    /// Whether every value is within its bounds.
+    public var isSound: Bool {
+        (0...ProverMaterial.maxNoiseShare).contains(noiseShare) && goodware != ""
+            && !(captures + benignCaptures).contains("")
+    }
+
+    /// Why no signature can be delivered with these settings, and what to do; `nil` if signatures can be delivered.
+    public var warning: String? {
+        guard requireGoodware, goodware == nil else { return nil }
+        return "no goodware index is set: signatures are made and stored, but NONE IS DELIVERED. Build one with "
+            + "`epitope goodware build` and name it in the settings as \"goodware\""
+    }
+}
