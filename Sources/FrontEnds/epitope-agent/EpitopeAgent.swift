@@ -16,7 +16,7 @@ struct EpitopeAgent: ParsableCommand {
         discussion: """
             Critical calls (exec, connect, send, bind, listen, accept, and sends by write, sendfile, splice or io_uring) from \
             unbacked memory (executable memory that no file on disk backs) are denied with EPERM where the kernel runs BPF LSM \
-            or supports fmod_ret. Elsewhere they are reported, and with --without-hooks kill their process is killed right \
+            or supports fmod_ret. Elsewhere they are reported; with --without-hooks kill, their process is killed right \
             afterwards. The code that made them is sent to the center. Needs root and Linux 5.17.
 
             The kernel program judges calls by itself: pinned on a bpffs (--pins), it stays in force when the agent is killed, \
