@@ -29,7 +29,7 @@ import Testing
     /// The page is mapped by the oldest mmap, or attached through `ipc`.
     @Test(arguments: [[], ["segment"]]) func `thirty two bit program`(_ arguments: [String]) async throws {
         let watch = try #require(Watch.shared)
-        let program = try await NarrowProgram()
+        let program = try await Program32Bit()
         let run = try await Command.run(program.path, arguments)
         guard run.status != 128 + 11 else {
             print("left out: this kernel doesn't run 32-bit programs")
@@ -37,8 +37,8 @@ import Testing
         }
         #expect(run.status == 0, "it was watched only")
         let found = await watch.calls(of: run.processID, atLeast: 4)
-        #expect(found.map { $0.callersAddress - $0.region.start } == NarrowProgram.callers.map(\.offset))
-        #expect(found.map(\.evidence.first?.kind) == NarrowProgram.callers.map(\.kind))
+        #expect(found.map { $0.callersAddress - $0.region.start } == Program32Bit.callers.map(\.offset))
+        #expect(found.map(\.evidence.first?.kind) == Program32Bit.callers.map(\.kind))
         for call in found {
             #expect(call.call == .connect && call.architecture == .x86_32)
             #expect(call.arguments.peer == SocketEndpoint(address: "127.0.0.1", port: 9))

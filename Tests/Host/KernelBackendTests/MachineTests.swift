@@ -11,8 +11,8 @@ import Testing
 
     @Test(.enabled(if: canRun, "needs qemu-system-x86_64 and busybox: Scripts/install-dependencies test"))
     func `security hooks deny the whole matrix`() async throws {
-        let narrow = try await NarrowProgram()
-        let programs = [Fixtures.path("kernel-matrix"), Fixtures.path("call-stub"), Fixtures.path("inject-stub"), narrow.path]
+        let program = try await Program32Bit()
+        let programs = [Fixtures.path("kernel-matrix"), Fixtures.path("call-stub"), Fixtures.path("inject-stub"), program.path]
         let machine = try await Machine.boot("run-in-machine", seconds: 500, [programs.joined(separator: ",")])
         for line in machine.failures { Issue.record("\(line)") }
         #expect(machine.lines.contains { $0.hasPrefix("level hooks") }, "the console said: \(machine.lastWords)")

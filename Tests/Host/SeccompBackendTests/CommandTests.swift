@@ -58,15 +58,15 @@ import Testing
     }
 
     @Test func `thirty two bit program is protected`() async throws {
-        let program = try await NarrowProgram()
+        let program = try await Program32Bit()
         let run = try await ProtectedRun.command(program.path, [])
         guard run.status != .signalled(SIGSEGV) else {
             print("left out: this kernel doesn't run 32-bit programs")
             return
         }
         #expect(run.status == .exited(4))
-        #expect(run.calls.map { $0.callersAddress - $0.region.start } == NarrowProgram.callers.map(\.offset))
-        #expect(run.calls.map(\.evidence.first?.kind) == NarrowProgram.callers.map(\.kind))
+        #expect(run.calls.map { $0.callersAddress - $0.region.start } == Program32Bit.callers.map(\.offset))
+        #expect(run.calls.map(\.evidence.first?.kind) == Program32Bit.callers.map(\.kind))
         for call in run.calls {
             #expect(call.call == .connect && call.action == .blocked && call.architecture == .x86_32)
             #expect(call.arguments.peer == SocketEndpoint(address: "127.0.0.1", port: 9))

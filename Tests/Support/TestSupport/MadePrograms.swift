@@ -5,7 +5,7 @@ import Foundation
 
 /// The 32-bit program of the fixtures, compiled for as long as the value lives: Swift's toolchain brings a clang, and the
 /// program needs no library.
-public final class NarrowProgram: Sendable {
+public final class Program32Bit: Sendable {
     public let path: String
     private let folder: TemporaryFolder
 
