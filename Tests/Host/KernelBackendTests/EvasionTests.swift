@@ -8,8 +8,8 @@ import KernelWatch
 import TestSupport
 import Testing
 
-/// Ways around: memory that is come by otherwise, calls that are made otherwise, processes that are made otherwise. The
-/// tracepoint sees them while they go on; the machine of `MachineTests` denies them.
+/// Evasion attempts: unusual ways to get executable memory, to make a call, and to start a process. The tracepoint reports them and
+/// lets them continue; `MachineTests` checks that they are denied.
 @Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct EvasionTests {
     /// Runs a case and returns its report, compared with what the program prints about itself.
     private func report(_ test: StubCase, program: String = Fixtures.path("call-stub"), port: UInt16) async throws -> Detection {
@@ -78,7 +78,7 @@ import Testing
         #expect(call.arguments.payloadLength == UInt64(messages * 5 + 2 + 2 + length))
     }
 
-    /// The program's own image makes the ring and fills it, so that nobody is known to have handed the request over.
+    /// The program's own image creates and fills the ring, so that no unbacked code is known to have submitted the request.
     @Test func `what a thread of the kernels takes by itself is counted`() async throws {
         let backend = try await KernelBackend.another(Policy(action: .watch, reportAt: 10))
         defer { backend.stop() }
@@ -97,7 +97,7 @@ import Testing
         #expect(await isNoticed.value)
     }
 
-    /// Two threads map and unmap without a pause; each call comes from a place of its own.
+    /// Two threads map and unmap without a pause; each call has its own caller's address.
     @Test func `every call of a busy address space is reported or noticed`() async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: true)

@@ -7,7 +7,7 @@ import KernelWatch
 import TestSupport
 import Testing
 
-/// Code that another process writes into one that never did anything itself; and 32-bit programs.
+/// Code that another process injects into an innocent one; and 32-bit programs.
 @Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct ForeignCodeTests {
     @Test(arguments: InjectionCase.all) func `code that another process wrote`(_ test: InjectionCase) async throws {
         let watch = try #require(Watch.shared)

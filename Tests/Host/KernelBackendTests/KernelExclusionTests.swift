@@ -11,11 +11,11 @@ import Testing
 
 @testable import KernelBackend
 
-/// Exclusions in the kernel program: for whom they hold, for which evidence, and that a change of the file ends them.
+/// Exclusions in the kernel program: their subjects, their evidence, and that a change of the file ends them.
 @Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct KernelExclusionTests {
     static let today = CalendarDay(ofMilliseconds: Int64(Date().timeIntervalSince1970 * 1000))
 
-    /// A copy of the stub of the test's own, and the exclusions for it in force.
+    /// The test's own copy of the stub, with exclusions for it in force.
     struct Excluded {
         let folder: TemporaryFolder
         let program: String
@@ -28,7 +28,7 @@ import Testing
             folder = try TemporaryFolder()
             program = folder.path + "/call-stub"
             try FileManager.default.copyItem(atPath: Fixtures.path("call-stub"), toPath: program)
-            // Whoever runs it as another user must reach it.
+            // Other users must be able to run it.
             chmod(folder.path, 0o755)
             let hash = try await Command.run("/usr/bin/sha256sum", [program]).output.prefix(64)
             var resolver = ExclusionResolver()

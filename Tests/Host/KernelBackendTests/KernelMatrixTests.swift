@@ -8,7 +8,7 @@ import KernelWatch
 import TestSupport
 import Testing
 
-/// The matrix of the seccomp backend, seen by the tracepoint while the calls go on: who called, from where, with what code.
+/// The matrix of the seccomp backend, reported by the tracepoint while the calls continue: the caller, its memory, its code.
 @Suite(.enabled(if: Kernel.canLoad, Kernel.why)) struct KernelMatrixTests {
     static let cases = StubCase.all(places: StubCase.places + ["written-by-device"]).filter { !$0.hasToBeSettledAtOnce }
 
@@ -67,7 +67,7 @@ import Testing
         #expect(found.callersAddress == Announcement(run.output).callersAddress)
     }
 
-    /// Return addresses into the program itself are left in the library's frame: only its unwind tables tell.
+    /// Stale return addresses into the program itself are in the library's frame: only its unwind tables show that.
     @Test(arguments: ["send", "connect", "sendmsg"]) func `stale return addresses don't hide the caller`(_ call: String) async throws {
         let watch = try #require(Watch.shared)
         let receiver = Receiver(datagrams: call != "connect")
@@ -77,7 +77,7 @@ import Testing
         #expect(found.evidence.first?.kind == .libraryCall)
     }
 
-    /// The child of posix_spawn makes the call on a stack of its own; the parent, which waits, has the caller on its.
+    /// The child of posix_spawn makes the call on a stack of its own; the caller is on the stack of the waiting parent.
     @Test(arguments: [[], ["thread"], ["stale"]]) func `shell that a library starts for unbacked code`(_ more: [String]) async throws {
         let watch = try #require(Watch.shared)
         let run = try await Fixtures.run("call-stub", ["library", "anonymous", "system", "0"] + more)
@@ -141,6 +141,6 @@ import Testing
 }
 
 extension StubCase {
-    /// Whether the page was written is settled in the kernel, or by the process's page map; after an exec that is gone.
+    /// Whether the page was written is checked in the kernel, or by the process's page map, which is gone after an exec.
     fileprivate var hasToBeSettledAtOnce: Bool { isWrittenPage && call == "exec" }
 }

@@ -4,8 +4,8 @@ import Foundation
 import TestSupport
 import Testing
 
-/// The backend that denies, on Debian's kernel with BPF LSM, in a machine of its own (`Scripts/vm/run-in-machine`): every
-/// call of the matrix from every place, with the right caller, the right code, and nothing at the receiver.
+/// The levels that deny calls, on Debian's kernel with BPF LSM, in a virtual machine (`Scripts/vm/run-in-machine`): every call of the
+/// matrix from every kind of memory, with the right caller, the right code, and nothing at the receiver.
 @Suite struct MachineTests {
     static let canRun = access("/usr/bin/qemu-system-x86_64", X_OK) == 0 && access("/bin/busybox", X_OK) == 0
 

@@ -7,12 +7,12 @@ import KernelBackend
 import Synchronization
 import TestSupport
 
-/// The matrix of calls from unbacked memory against the kernel backend that denies, for a machine of its own: Debian's
-/// kernel in qemu, where security hooks run. Prints a line a case and ends with `RESULT ok=N failed=N`.
+/// The matrix of calls from unbacked memory against the kernel backend's levels that deny, for a virtual machine with Debian's kernel,
+/// where security hooks run. Prints a line for each case and ends with `RESULT ok=N failed=N`.
 ///
 ///     kernel-matrix [PLACE...]
 @main enum KernelMatrix {
-    /// At the second level the same programs are attached otherwise: not every place with every call again.
+    /// At the second level the same programs are attached differently: not all combinations again.
     static func cases(_ level: ProtectionLevel) -> [StubCase] {
         let matrix = StubCase.all(
             places: StubCase.places + ["written-by-device"], calls: StubCase.calls + ["write", "writev", "sendfile", "splice", "ring"])
@@ -87,7 +87,7 @@ import TestSupport
         notices.cancel()
     }
 
-    /// What is wrong with the report of a run, with its result, or with what arrived.
+    /// The problems of a run: of its report, its result, and what arrived.
     static func problems(
         _ test: StubCase, _ run: Command, _ receiver: Receiver, _ reports: borrowing Mutex<[Detection]>
     ) async throws -> [String] {
@@ -138,8 +138,8 @@ import TestSupport
         }
     }
 
-    /// What a thread of the kernel's takes by itself from a ring that the program's own image made: it passes and is counted;
-    /// policy can have it denied.
+    /// A request that a thread of the kernel takes from a ring that the program's own image made passes and is counted; policy can deny
+    /// it.
     private static func polledRing(_ level: ProtectionLevel, _ backend: KernelBackend) async throws {
         for (policy, expected) in [(Policy.default, 1), (Policy(blockAt: 10, reportAt: 10), 0)] {
             try backend.setPolicy(policy)
@@ -154,7 +154,7 @@ import TestSupport
         try backend.setPolicy(.default)
     }
 
-    /// Two threads change the address space without a pause: not one call passes.
+    /// Two threads change the address space without a pause: no call passes.
     private static func busyAddressSpace(_ level: ProtectionLevel) async throws {
         let receiver = Receiver(datagrams: true)
         let run = try await Fixtures.run("call-stub", ["churn", "100", String(receiver.port)])

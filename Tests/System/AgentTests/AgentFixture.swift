@@ -8,10 +8,10 @@ import PacketCoding
 import TestSupport
 import Testing
 
-/// The agent itself, as a program, one test after the other: each of them watches the whole machine.
+/// The agent as a program. Tests run one after the other: each agent watches the whole machine.
 @Suite(.serialized, .enabled(if: AgentFixture.canLoad, AgentFixture.why)) enum AgentTests {}
 
-/// Folders for agents, with a bpffs of their own, in a mount namespace that is gone with the test.
+/// Folders for agents, with a bpffs of their own, in a mount namespace that ends with the test.
 final class AgentFixture: Sendable {
     static let canLoad = geteuid() == 0 && access("/sys/kernel/btf/vmlinux", R_OK) == 0
     static let why: Comment = "needs root and a kernel with type information (/sys/kernel/btf/vmlinux)"
@@ -28,14 +28,14 @@ final class AgentFixture: Sendable {
     var state: String { folder.path + "/state" }
     var pins: String { folder.path + "/bpf/epitope" }
 
-    /// What every agent of these tests is started with. It watches only: nothing of the machine is ended by a test.
+    /// The options of every agent of these tests. It only watches, so that a test affects no other process.
     private var options: [String] { ["--state", state, "--action", "watch", "--level", "tracepoints", "--packets-per-day", "100000"] }
 
     func words(_ more: [String] = [], pinned: Bool = true, before: [String] = []) throws -> [String] {
         namespace.inside(before + [try Command.built("epitope-agent")] + options + (pinned ? ["--pins", pins] : []) + more)
     }
 
-    /// An agent that has begun.
+    /// Starts an agent and waits until it protects.
     func agent(_ more: [String] = [], pinned: Bool = true, before: [String] = []) async throws -> RunningProcess {
         let agent = try RunningProcess(words(more, pinned: pinned, before: before))
         try await eventually("an agent that protects", seconds: 60) {
@@ -45,7 +45,7 @@ final class AgentFixture: Sendable {
         return agent
     }
 
-    /// An agent that runs to its end.
+    /// Runs an agent to its end.
     func run(_ more: [String] = [], pinned: Bool = true) async throws -> Command {
         let words = try words(more, pinned: pinned)
         return try await Command.run(words[0], Array(words.dropFirst()), seconds: 60)
@@ -56,7 +56,7 @@ final class AgentFixture: Sendable {
         return try await Command.run(words[0], Array(words.dropFirst()), seconds: 60)
     }
 
-    /// Runs a command with what the agents see.
+    /// Runs a command in the agents' mount namespace.
     @discardableResult
     func shell(_ line: String) async throws -> Command { try await namespace.run(["/bin/sh", "-c", line]) }
 
@@ -73,7 +73,7 @@ final class AgentFixture: Sendable {
         var of: String?
     }
 
-    /// What the agents wrote into the log, in order.
+    /// The agents' event log, in order.
     var events: [Event] {
         let data = FileManager.default.contents(atPath: "\(state)/events.jsonl") ?? Data()
         return data.split(separator: UInt8(ascii: "\n")).compactMap { try? JSONDecoder().decode(Event.self, from: $0) }
@@ -96,7 +96,7 @@ final class AgentFixture: Sendable {
     }
 }
 
-/// A service of another user's, from a package, that makes one call to loopback from anonymous memory.
+/// A service of another user, run by a packaged program, that makes one call to loopback from anonymous memory.
 struct PythonStub {
     static let program = "/usr/bin/python3"
     private static let script = """
@@ -112,7 +112,7 @@ struct PythonStub {
         time.sleep(60)
         """
 
-    /// The words that run it as the user nobody.
+    /// The command that runs it as the user nobody.
     static func words(_ program: String = program, port: UInt16) -> [String] {
         var code = [UInt8](repeating: 0, count: Int(EPITOPE_STUB_DATAGRAM_LENGTH))
         _ = epitope_stub_datagram(&code, 0x7F00_0001, port)

@@ -7,16 +7,16 @@ import TestSupport
 import Testing
 
 extension AgentTests {
-    /// What the agent may do once it works, and that it is enough for its reports.
+    /// The agent's capabilities while it serves, and that they suffice for its reports.
     @Suite struct RightsTests {
         static let kept: Capabilities = [.traceProcesses, .readAnyFile, .signal]
 
-        /// Started by hand as root, and with the unit's rights alone: afterwards both have the same.
+        /// Started by hand as root, and with only the unit's capabilities: afterwards both have the same.
         @Test(arguments: [false, true]) func `the agent gives up the rights it does not need and its reports stay whole`(byTheUnit: Bool)
             async throws
         {
             let fixture = try await AgentFixture()
-            // What it was started with makes no difference: mask, loader's and runtime's variables.
+            // The file mask and variables of the loader and the runtime must have no effect.
             let library = "/usr/lib/x86_64-linux-gnu/libpcap.so.0.8"
             try #require(access(library, R_OK) == 0, "this test preloads \(library), which the build needs")
             let surroundings = [
@@ -40,7 +40,7 @@ extension AgentTests {
                 #expect(PrivilegeDrop.Rights(status: status)?.areOnly(.afterLoading(kernelRelease: release)) == true, "\(status)")
             }
 
-            // A program of a package, and one that its user alone may read; both another user's.
+            // A packaged program, and one that only its user can read; both run as another user.
             let own = NSTemporaryDirectory() + "epitope-test-" + UUID().uuidString
             try FileManager.default.createDirectory(atPath: own, withIntermediateDirectories: false)
             defer { try? FileManager.default.removeItem(atPath: own) }
@@ -76,7 +76,7 @@ extension AgentTests {
             #expect(try !String(contentsOfFile: "/proc/\(agent.identifier)/maps", encoding: .utf8).contains("libpcap"))
         }
 
-        /// What it writes is for root alone.
+        /// Its files are readable by root only.
         private func checkFiles(of fixture: AgentFixture) async throws {
             for name in [""] + (try FileManager.default.contentsOfDirectory(atPath: fixture.state)) {
                 var status = stat()

@@ -9,13 +9,13 @@ import Testing
 enum Unit {
     static let path = "\(PackageFolder.path)/Packaging/systemd/epitope-agent.service"
 
-    /// What a setting has, all of its lines together.
+    /// The values of a setting, from all of its lines.
     static func values(_ setting: String) throws -> [String] {
         try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").filter { $0.hasPrefix(setting + "=") }
             .flatMap { $0.dropFirst(setting.count + 1).split(separator: " ").map(String.init) }
     }
 
-    /// Options of setpriv(1) for exactly its rights.
+    /// Options of setpriv(1) for exactly the unit's capabilities.
     static func rights() throws -> [String] {
         let names = try values("CapabilityBoundingSet").map { "+" + $0.dropFirst("CAP_".count).lowercased() }
         return ["--bounding-set=" + (["-all"] + names).joined(separator: ","), "--inh-caps=-all", "--ambient-caps=-all", "--no-new-privs"]
@@ -30,7 +30,7 @@ extension AgentTests {
 
         @Test(.enabled(if: hasSystemd, why)) func `systemd accepts the unit`() async throws {
             let folder = try TemporaryFolder()
-            // The agent lies elsewhere here.
+            // The agent is in another folder here.
             let text = try String(contentsOfFile: Unit.path, encoding: .utf8)
                 .replacing("/usr/bin/epitope-agent", with: try Command.built("epitope-agent"))
             let path = folder.path + "/epitope-agent.service"
@@ -82,7 +82,7 @@ final class Datagrams: Sendable {
 
     deinit { close(descriptor) }
 
-    /// All that came so far.
+    /// All messages so far.
     var received: [String] {
         var room = [UInt8](repeating: 0, count: 4096)
         while true {

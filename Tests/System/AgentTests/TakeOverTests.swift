@@ -13,20 +13,20 @@ extension AgentTests {
             let fixture = try await AgentFixture()
             let receiver = Receiver(datagrams: true)
             let first = try await fixture.agent()
-            // Ended when all that is to happen has happened.
+            // Ended at the end of the test.
             let series = try RunningProcess([Fixtures.path("call-series"), "1000", "100", "\(receiver.port)"])
             func more(than count: Int) async throws {
                 try await eventually("reports by the next agent", seconds: 60) { fixture.reported(of: series.identifier).count > count }
             }
             try await more(than: 10)
 
-            // Replaced while it works: at any moment one of both judges.
+            // Replaced while it serves: at any moment exactly one of both judges calls.
             let second = try await fixture.agent(["--replace"])
             #expect(try await eventuallyEnds(first) == 0, "\(first.errors)")
             #expect(try await fixture.pinned().allSatisfy { $0.hasPrefix("map-") || $0.hasPrefix("program-2-") })
             try await more(than: fixture.reported(of: series.identifier).count)
 
-            // Restarted: for a while nobody reads.
+            // Restarted: for a while no agent reads.
             #expect(try await second.end(SIGUSR1) == 0, "\(second.errors)")
             let alone = try await fixture.status()
             #expect(alone.status == 4, "\(alone.output)")
@@ -40,18 +40,18 @@ extension AgentTests {
             #expect(try await third.end(SIGKILL) == 128 + SIGKILL)
             #expect(try await fixture.status().status == 4)
             #expect(!series.hasEnded, "the last change came too late to be one")
-            // Its number is another process's by now, which gains nothing by that.
+            // Its process ID is reused by another process, which must not be taken for an agent.
             let heir = try await runAs(third.identifier, [Fixtures.path("call-stub"), "direct", "anonymous", "send", "\(receiver.port)"])
             let fourth = try await fixture.agent()
             #expect(try await fixture.status().status == 0)
             try await more(than: fixture.reported(of: series.identifier).count)
             try await series.end()
             let calls = series.output.split(separator: "\n").count
-            // It may have been ended between a call and its line.
+            // It may have been killed between a call and its line.
             try? await eventually("all reports", seconds: 60) { Set(fixture.reported(of: series.identifier)).count >= calls }
             #expect((calls...calls + 1).contains(Set(fixture.reported(of: series.identifier)).count))
             if heir { #expect(fixture.reported(of: third.identifier).count == 1) }
-            // What the killed one had under way is in the log twice, and in the spool once.
+            // The report that the killed agent was working on is in the log twice, and in the spool once.
             let packets = fixture.events.filter { $0.event == "spooled" }.compactMap(\.packet)
             #expect(packets.count == Set(packets).count)
             #expect(packets.count >= calls)
@@ -60,7 +60,7 @@ extension AgentTests {
             #expect(try await fixture.pinned().isEmpty)
         }
 
-        /// Runs a program until it had a number. `false`: this kernel doesn't let the next number be chosen.
+        /// Runs a program with a process ID. `false`: this kernel doesn't allow choosing the next one.
         private func runAs(_ number: pid_t, _ words: [String]) async throws -> Bool {
             let next = "/proc/sys/kernel/ns_last_pid"
             guard access(next, W_OK) == 0 else {
@@ -80,7 +80,7 @@ extension AgentTests {
             return agent.status
         }
 
-        /// A newer version may lay out an event in another way: what it can't read it counts.
+        /// Another version may have another event format: reports that can't be read are counted.
         @Test func `reports of another version are counted`() async throws {
             let fixture = try await AgentFixture()
             let first = try await fixture.agent()
