@@ -10,8 +10,8 @@ struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Search folders and captures for signatures.",
         discussion: """
-            RULES is a file of signatures as JSON (one or an array, the output of epitope extract, or signature updates), or
-            a file of Suricata rules that Epitope wrote; '-' is standard input. Files are searched whatever the signature's
+            RULES is a file of signatures as JSON (one or an array, the output of epitope extract, or signature updates), or \
+            a file of Suricata rules that Epitope wrote; '-' is standard input. Files are searched whatever the signature's \
             protocol and ports; captures only in the streams that its rule would apply to.
 
             Exit status: 0 if nothing was found, 1 if something was found, 2 after an error.
