@@ -130,7 +130,7 @@ let package = Package(
                     dependencies: [
                         "EpitopeModel", "CKernelProgram", "CProcessFiles", "BehaviourBlocking", "UnwindTables", "ProcessInspection",
                     ], swiftSettings: strict, plugins: ["KernelProgram"]),
-                shell("ProcessContext", ["EpitopeModel", "CProcessFiles", "ProcessInspection", crypto]),
+                shell("ProcessContext", ["EpitopeModel", "CProcessFiles", "BehaviourBlocking", "ProcessInspection", crypto]),
                 shell(
                     "HostPolicy",
                     ["EpitopeModel", "CProcessFiles", "SettingsFiles", "BehaviourBlocking", "ProcessInspection", "ProcessContext"]),
@@ -327,7 +327,7 @@ let package = Package(
                         "EpitopeModel", "CKernelProgram", "BehaviourBlocking", "ProcessInspection", "KernelBackend", "HostPolicy",
                         "KernelWatch", "ProgramTrace", "call-stub", "inject-stub", "kernel-matrix", "memory-program",
                     ]),
-                tests("ProcessContextTests", ["EpitopeModel", "ProcessInspection", "ProcessContext", crypto]),
+                tests("ProcessContextTests", ["EpitopeModel", "BehaviourBlocking", "ProcessInspection", "ProcessContext", crypto]),
                 tests("HostPolicyTests", ["EpitopeModel", "BehaviourBlocking", "HostPolicy"]),
                 tests("NoveltyTests", ["EpitopeModel", "Novelty"]),
                 tests("HostStoreTests", ["EpitopeModel", "PacketCoding", "Novelty", "HostStore", grdb]),

@@ -60,20 +60,20 @@ extension KernelBackend.Statistics {
     }
 }
 
-/// Where the status lies: in the host's state folder, readable by its owner.
+/// The file of the status: in the host's state folder, readable by its owner.
 package struct StatusFile: Sendable {
     private let path: String
-    /// The most that is read of it, in bytes.
-    private static let largest = 65536
+    /// How much of it is read, in bytes.
+    private static let maxSize = 65536
 
     package init(directory: String) {
         path = directory + "/agent.json"
     }
 
-    /// A status that can't be written is left out: it is for people.
+    /// Writes a status. Failures are ignored, since the status is only for people.
     package func write(_ status: AgentStatus) {
         guard let data = try? JSONEncoder().encode(status) else { return }
-        // A new file each time, put in place as a whole: whoever made a link there before gains nothing.
+        // A new file is renamed into place each time, so a link that somebody created there is never followed.
         let fresh = path + ".new"
         unlink(fresh)
         let descriptor = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
@@ -92,7 +92,7 @@ package struct StatusFile: Sendable {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
         guard descriptor >= 0 else { return nil }
         let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        guard let data = try? file.read(upToCount: Self.largest) else { return nil }
+        guard let data = try? file.read(upToCount: Self.maxSize) else { return nil }
         return try? JSONDecoder().decode(AgentStatus.self, from: data)
     }
 }

@@ -3,25 +3,26 @@
 import EpitopeModel
 import Foundation
 
-/// What the commands print.
+/// The output of commands.
 package enum Console {
-    /// A line on standard output, at once: whoever started a server waits for it.
+    /// Prints a line on standard output, unbuffered: the process that started a server waits for it.
     package static func say(_ line: String) {
         FileHandle.standardOutput.write(Data((line + "\n").utf8))
     }
 
-    /// A line on standard error, for a person.
+    /// Prints a line on standard error.
     package static func note(_ line: String) {
         FileHandle.standardError.write(Data("epitope: \(line)\n".utf8))
     }
 
+    /// A value as indented JSON with sorted keys.
     package static func json(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         return String(decoding: try encoder.encode(value), as: UTF8.self)
     }
 
-    /// Rows in columns as wide as they must be; the first row is the heading.
+    /// Rows in aligned columns; the first row is the heading.
     package static func table(_ rows: [[String]]) -> String {
         let columns = rows.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
@@ -35,7 +36,7 @@ package enum Console {
         }.joined(separator: "\n")
     }
 
-    /// A time as people read it, in UTC to the millisecond.
+    /// A time in ISO 8601 form, in UTC to the millisecond.
     package static func time(_ milliseconds: Double) -> String {
         Date(timeIntervalSince1970: milliseconds / 1000).formatted(
             Date.ISO8601FormatStyle(includingFractionalSeconds: true))

@@ -7,15 +7,18 @@ import HostStore
 package import Logging
 import SecureChannel
 
-/// The host's pipeline, wired: parameters, store, spool, and a client for each center that this host is enrolled at.
+/// The host's pipeline with its parts: context collector, store, spool, and a client for each center at which this host is
+/// enrolled.
 package struct HostReporter {
-    package let parameters: ProcessContextCollector
+    package let context: ProcessContextCollector
     private let pipeline: HostPipeline
     private let clients: [CenterClient]
     private let identityDirectories: [String]
 
-    /// What is read of a process, by the name that this host has at its centers. Starts nothing.
-    package static func parameters(_ stateOptions: HostStateOptions, _ options: PacketOptions) throws -> ProcessContextCollector {
+    /// The collector for this host, by its name at its centers. Starts no threads.
+    ///
+    /// - Throws: the errors of `StoredIdentity` for an identity that can't be read.
+    package static func contextCollector(_ stateOptions: HostStateOptions, _ options: PacketOptions) throws -> ProcessContextCollector {
         for destination in options.sendTo.destinations {
             if let identity = try StoredIdentity.loadIfEnrolled(from: stateOptions.identityDirectory(destination.rawValue)) {
                 return ProcessContextCollector(hostID: identity.identity.name)
@@ -24,8 +27,10 @@ package struct HostReporter {
         return ProcessContextCollector(hostID: nil)
     }
 
-    /// - Parameter parameters: of ``parameters(_:_:)``, where they are needed before threads are started.
-    package init(_ stateOptions: HostStateOptions, _ options: PacketOptions, parameters: ProcessContextCollector? = nil, logger: Logger)
+    /// - Parameter context: a collector that was made before (``contextCollector(_:_:)``), where one is needed before threads are
+    ///   started.
+    /// - Throws: the errors of `StoredIdentity`, `CenterClient` and `HostStore`.
+    package init(_ stateOptions: HostStateOptions, _ options: PacketOptions, context: ProcessContextCollector? = nil, logger: Logger)
         throws
     {
         var routes: [Destination: RoutedSender.Route] = [:]
@@ -46,12 +51,12 @@ package struct HostReporter {
         }
         self.clients = clients
         identityDirectories = directories
-        let parameters = try parameters ?? Self.parameters(stateOptions, options)
-        self.parameters = parameters
+        let context = try context ?? Self.contextCollector(stateOptions, options)
+        self.context = context
         pipeline = HostPipeline(
             settings: HostPipelineSettings(
                 extractsSignature: options.signatureOnHost, destinations: options.sendTo.destinations),
-            parameters: parameters,
+            parameters: context,
             store: try HostStore(directory: stateOptions.directory, settings: options.storeSettings),
             sender: RoutedSender(routes), log: EventLog(directory: stateOptions.directory), logger: logger)
     }

@@ -5,7 +5,7 @@ public import BehaviourBlocking
 package import HostStore
 public import Novelty
 
-/// Options of what is made of a stalled call, and where it goes.
+/// Options of the packets that are made of detections, and where they are sent.
 package struct PacketOptions: ParsableArguments {
     /// Which centers a host sends to.
     package enum SendTo: String, CaseIterable, ExpressibleByArgument {
@@ -22,25 +22,25 @@ package struct PacketOptions: ParsableArguments {
         }
     }
 
-    @Option(help: "Which center packets go to: local, global or both.")
+    @Option(help: "Where to send packets: to the local center, the global center or both.")
     package var sendTo: SendTo = .local
 
     @Flag(help: "Send the 32 bytes that end at the caller's address instead of the code.")
     package var signatureOnHost = false
 
-    @Option(help: "Packets that this host sends in 24 hours.")
+    @Option(help: "How many packets this host sends in 24 hours.")
     package var packetsPerDay = DailyQuota.defaultLimit
 
-    @Option(help: "A packet is a duplicate when these match an earlier one's: both, parameters, code or either.")
+    @Option(help: "What must match an earlier packet for a duplicate: both (code and parameters), parameters, code or either.")
     package var duplicateWhen: NoveltyPolicy.Criteria = .both
 
-    @Option(help: "How they match: exact or near.")
+    @Option(help: "How it must match: exact or near.")
     package var matching: NoveltyPolicy.Matching = .exact
 
-    @Option(help: "With near: the largest distance of code, 0 (the same) to 1.")
+    @Option(help: "With near: the maximum distance of code, from 0 (the same) to 1.")
     package var codeDistance = NoveltyPolicy.defaultCodeDistance
 
-    @Option(help: "With near: the most parameters that differ.")
+    @Option(help: "With near: how many parameters may differ.")
     package var parameterDistance = NoveltyPolicy.defaultParameterDistance
 
     package init() {}

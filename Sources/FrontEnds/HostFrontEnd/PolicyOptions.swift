@@ -5,18 +5,23 @@ package import BehaviourBlocking
 package import EpitopeModel
 package import HostPolicy
 
-/// Options of what is done about critical calls, and who is excluded.
+/// Options of what is done about critical calls, and what is excluded.
 package struct PolicyOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The policy file: action, exclusions (default: \(HostPolicy.defaultPath), if it is there).", valueName: "file"))
+            "The policy file, with the action and exclusions (default: \(HostPolicy.defaultPath), if it exists).", valueName: "file"))
     package var policy: String?
 
-    @Option(help: "What is done about an attack, whatever the policy file says: block; stop or kill the process, too; or watch only.")
+    @Option(
+        help:
+            "What to do about an attack, instead of the policy file's action: block the call; also stop or kill the process; or only watch."
+    )
     package var action: Policy.Action?
 
     @Option(
-        help: "What is done about a call that can't be inspected, whatever the policy file says: deny or allow. It is told in any case.")
+        help:
+            "What to do about a call that can't be inspected, instead of what the policy file says: deny or allow. A notice is printed in any case."
+    )
     package var uninspectable: Policy.Uninspectable?
 
     package init() {}

@@ -35,7 +35,7 @@ package struct ProtectionReport: Hashable, Sendable {
         }
     }
 
-    /// For scripts: 0, in force with an agent; 3, not in force; 4, in force without an agent.
+    /// The exit status: 0, in force with an agent; 3, not in force; 4, in force without an agent.
     package var exitStatus: Int32 {
         switch state {
         case .inForce: 0

@@ -4,9 +4,9 @@ package import ArgumentParser
 import EpitopeModel
 import Foundation
 
-/// Where a part of Epitope keeps what it must not forget.
+/// Where a part of Epitope stores its persistent state.
 package enum StateDirectory {
-    /// The folder of a part: what `--state` says, else one below `/var/lib/epitope` for root and below
+    /// The folder of a part: `--state` if it is set, else one below `/var/lib/epitope` for root and below
     /// `$XDG_STATE_HOME` or `~/.local/state` for others.
     package static func path(_ option: String?, part: String) -> String {
         if let option { return option }
@@ -26,6 +26,6 @@ package struct HostStateOptions: ParsableArguments {
 
     package var directory: String { StateDirectory.path(state, part: "host") }
 
-    /// Where the identity towards a center is kept.
+    /// Where the identity for a center is stored.
     package func identityDirectory(_ destination: String) -> String { "\(directory)/\(destination)" }
 }

@@ -26,12 +26,12 @@ extension EpitopeAgent {
     /// The settings, read from files while all rights are there.
     struct Configuration {
         let loaded: HostPolicy
-        let parameters: ProcessContextCollector
+        let context: ProcessContextCollector
 
         /// Looks up the subjects of the exclusions, and prints what is wrong with them.
         func watchExclusions() -> ExclusionMonitor {
             let monitor = ExclusionMonitor(loaded.exclusions)
-            for problem in monitor.problems where !problem.isAbsence { Console.note("\(problem)") }
+            for problem in monitor.actionableProblems { Console.note("\(problem)") }
             return monitor
         }
     }
@@ -51,17 +51,16 @@ extension EpitopeAgent {
     }
 
     func configure() throws -> Configuration {
-        Configuration(loaded: try policyOptions.load(), parameters: try HostReporter.parameters(stateOptions, packetOptions))
+        Configuration(loaded: try policyOptions.load(), context: try HostReporter.contextCollector(stateOptions, packetOptions))
     }
 
     /// Loads the kernel program, which judges no calls yet. Starts no threads that stay.
     func load(_ preparation: Preparation, _ configuration: Configuration) throws -> KernelBackend {
         let chosen = ProtectionLevel(rawValue: level.rawValue) ?? preparation.support.level
-        let parameters = configuration.parameters
         return try KernelBackend(
             policy: Self.adapted(configuration.loaded.policy, to: chosen, withoutHooks), level: chosen,
             pinnedAt: preparation.directories.pinnedAt,
-            beginsAtOnce: false, processParameters: { parameters.inspect(processID: $0, threadID: $1) })
+            beginsAtOnce: false, context: configuration.context)
     }
 
     /// Gives up the capabilities that only loading needed.
@@ -75,12 +74,12 @@ extension EpitopeAgent {
     /// Starts threads, replaces another agent if that was asked for, and works until the agent ends.
     func serve(_ backend: KernelBackend, _ preparation: Preparation, _ configuration: Configuration) throws {
         let directories = preparation.directories
-        let reporter = try HostReporter(stateOptions, packetOptions, parameters: configuration.parameters, logger: preparation.logger)
+        let reporter = try HostReporter(stateOptions, packetOptions, context: configuration.context, logger: preparation.logger)
         let exclusions = configuration.watchExclusions()
         try backend.setExclusions(exclusions.table)
         let listen = {
             try containerOptions.start(
-                policy: configuration.loaded.policy, keeper: exclusions, parameters: configuration.parameters,
+                policy: configuration.loaded.policy, keeper: exclusions, context: configuration.context,
                 store: preparation.descriptorStore)
         }
         // An agent that is replaced has the socket until it ends.

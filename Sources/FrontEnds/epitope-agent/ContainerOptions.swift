@@ -62,7 +62,7 @@ struct ContainerOptions: ParsableArguments {
     }
 
     /// Listens if an option says so, and adopts the containers that an earlier agent stored with the service manager.
-    func start(policy: Policy, keeper: ExclusionMonitor, parameters: ProcessContextCollector, store: DescriptorStore?) throws
+    func start(policy: Policy, keeper: ExclusionMonitor, context: ProcessContextCollector, store: DescriptorStore?) throws
         -> SeccompAgent?
     {
         guard let seccompListener else {
@@ -79,16 +79,13 @@ struct ContainerOptions: ParsableArguments {
             limit.rlim_cur = limit.rlim_max
             setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         }
-        let settings = SeccompAgent.Settings(path: seccompListener, policy: policy, most: maxContainers)
         return try SeccompAgent(
-            settings,
-            keeper: store.map { store in
-                ContainerFDStore(
-                    kept: store.stored.map { ($0.name, $0.descriptor) }, keep: { store.store($0, as: $1) }, forget: { store.remove($0) })
-            },
-            processParameters: { process, thread, container in
-                parameters.inspect(
-                    processID: process, threadID: thread, containerID: container.containerID, annotations: container.annotations)
-            }, excluded: { keeper.excludedEvidence(of: $0) })
+            .init(
+                path: seccompListener, policy: policy, maxProcesses: maxContainers, context: context, exclusions: keeper,
+                store: store.map { store in
+                    ContainerFDStore(
+                        entries: store.stored.map { ($0.name, $0.descriptor) }, store: { store.store($0, as: $1) },
+                        remove: { store.remove($0) })
+                }))
     }
 }

@@ -15,15 +15,15 @@ extension SeccompAgent {
     }
 
     /// Stops because of a signal to the agent.
-    func stop(by signal: Int32) { stop(signal == HandoverSignal.number ? .leavingContainers : .withThisProcess) }
+    func stop(by signal: Int32) { stop(signal == HandoverSignal.number ? .handOver : .endWithProcess) }
 
     /// The counts that `epitope status` shows beside the kernel program's.
     var counted: [String: UInt64] {
         let statistics = statistics
         return [
-            "containers-supervised": UInt64(statistics.supervised), "containers-taken": statistics.taken,
-            "containers-taken-up": statistics.takenUp,
-            "containers-turned-away": statistics.turnedAway, "containers-calls": statistics.calls.notified,
+            "containers-supervised": UInt64(statistics.supervised), "containers-accepted": statistics.accepted,
+            "containers-adopted": statistics.adopted,
+            "containers-rejected": statistics.rejected, "containers-calls": statistics.calls.notified,
             "containers-denied": statistics.calls.denied, "containers-dropped": statistics.calls.dropped,
             "containers-uninspectable": statistics.calls.uninspectable,
         ]
@@ -34,11 +34,11 @@ extension EpitopeAgent {
     /// Protects only containers, without an eBPF program.
     func serveContainers(_ preparation: Preparation, _ configuration: Configuration) throws {
         _ = try PrivilegeDrop.apply()
-        let reporter = try HostReporter(stateOptions, packetOptions, parameters: configuration.parameters, logger: preparation.logger)
+        let reporter = try HostReporter(stateOptions, packetOptions, context: configuration.context, logger: preparation.logger)
         let exclusions = configuration.watchExclusions()
         guard
             let containers = try containerOptions.start(
-                policy: configuration.loaded.policy, keeper: exclusions, parameters: reporter.parameters, store: preparation.descriptorStore
+                policy: configuration.loaded.policy, keeper: exclusions, context: reporter.context, store: preparation.descriptorStore
             )
         else { return }
         Console.note("policy: \(configuration.loaded.summary)")

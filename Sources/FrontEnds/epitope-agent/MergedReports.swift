@@ -20,7 +20,7 @@ final class MergedReports: Sendable {
     init(_ containers: SeccompAgent, _ kernel: AsyncStream<DetectionReport>) {
         self.containers = containers
         let (reports, continuation) = AsyncStream.makeStream(
-            of: DetectionReport.self, bufferingPolicy: .bufferingOldest(2 * SeccompBackend.bufferedCalls))
+            of: DetectionReport.self, bufferingPolicy: .bufferingOldest(2 * SeccompBackend.maxBufferedReports))
         self.reports = reports
         Task { [self] in
             await withTaskGroup(of: Void.self) { group in

@@ -49,7 +49,7 @@ struct PolicyReloader: Sendable {
     }
 
     private func apply(_ change: ExclusionMonitor.Change) {
-        for problem in change.problems where !problem.isAbsence { Console.note("\(problem)") }
+        for problem in change.actionableProblems { Console.note("\(problem)") }
         guard let table = change.table else { return }
         do {
             try applyExclusions(table)

@@ -2,14 +2,14 @@
 
 public import EpitopeModel
 
-/// A statement that one kind of evidence doesn't count for somebody: why, and until when.
+/// A rule of the policy that one kind of evidence doesn't count for a subject, with the reason and the last day.
 ///
-/// It never covers more than one kind, so that what exclusions a just-in-time compiler's calls through a library leaves its
+/// It never covers more than one kind, so that an exclusion for a just-in-time compiler's calls through a library leaves its
 /// direct calls blocked.
 public struct Exclusion: Hashable, Sendable {
-    /// Whom an exclusion is for.
+    /// What an exclusion applies to.
     public enum Subject: Hashable, Sendable {
-        /// The program at a path of the host; with a hash, only as long as the file has it.
+        /// The program at a path of the host; with a hash, only while the file has that hash.
         case executable(path: String, sha256: String?)
         /// The programs of an installed package.
         case package(String)
@@ -24,7 +24,7 @@ public struct Exclusion: Hashable, Sendable {
     public var subject: Subject
     public var evidence: EvidenceKind
     public var reason: String
-    /// The last day on which it holds, in UTC.
+    /// The last day on which the exclusion applies, in UTC.
     public var until: CalendarDay
 
     public init(subject: Subject, evidence: EvidenceKind, reason: String, until: CalendarDay) {
@@ -34,7 +34,7 @@ public struct Exclusion: Hashable, Sendable {
         self.until = until
     }
 
-    /// Whether that day is no later than its last.
+    /// Whether the exclusion applies on a day.
     public func holds(on day: CalendarDay) -> Bool { day <= until }
 }
 

@@ -2,20 +2,20 @@
 
 public import EpitopeModel
 
-/// What an exclusion's subject is on this machine now, in terms that both backends, and the kernel program, can look up.
+/// What an exclusion's subject is on this machine now, in a form that both backends and the kernel program can look up.
 public enum ExclusionTarget: Hashable, Sendable {
-    /// A file as it is: written anew, or replaced, it is another.
+    /// A file in its present state: a file that is rewritten or replaced is a different target.
     case file(FileState)
-    /// A control group of the unified hierarchy, by its id, with all groups below it.
+    /// A control group of the unified hierarchy, by its id, and all groups below it.
     case group(UInt64)
     case user(UInt32)
 
-    /// A file as the kernel knows it.
+    /// A state of a file, as the kernel identifies it.
     public struct FileState: Hashable, Sendable {
         /// As the kernel encodes it: major << 20 | minor.
         public var device: UInt32
         public var inode: UInt64
-        /// When its content, or anything else of it, changed last (ctime), which nobody can set.
+        /// When the file's content or metadata last changed (ctime). No process can set it.
         public var changedSeconds: Int64
         public var changedNanoseconds: Int64
 
@@ -28,26 +28,26 @@ public enum ExclusionTarget: Hashable, Sendable {
     }
 }
 
-/// The exclusions that hold now, by who is excluded.
+/// The exclusions that apply now, by target.
 public struct ExclusionTable: Hashable, Sendable {
     public private(set) var exclusions: [ExclusionTarget: [Exclusion]] = [:]
 
     public init() {}
 
-    /// Whether nobody is excluded.
+    /// Whether nothing is excluded.
     public var isEmpty: Bool { exclusions.isEmpty }
 
-    /// Exclusions a party. One that has exclusions already has one more.
-    public mutating func add(_ exclusion: Exclusion, for party: ExclusionTarget) {
-        exclusions[party, default: []].append(exclusion)
+    /// Adds an exclusion for a target, which may have others.
+    public mutating func add(_ exclusion: Exclusion, for target: ExclusionTarget) {
+        exclusions[target, default: []].append(exclusion)
     }
 
-    /// Those for a process that is all of these.
-    public func exclusions(for parties: [ExclusionTarget]) -> [Exclusion] {
-        isEmpty ? [] : parties.flatMap { exclusions[$0] ?? [] }
+    /// The exclusions for a process that all of the targets match.
+    public func exclusions(for targets: [ExclusionTarget]) -> [Exclusion] {
+        isEmpty ? [] : targets.flatMap { exclusions[$0] ?? [] }
     }
 
-    /// The kinds of evidence that don't count for each party.
+    /// The kinds of evidence that don't count for each target.
     public var kinds: [ExclusionTarget: Set<EvidenceKind>] {
         exclusions.mapValues { Set($0.map(\.evidence)) }
     }

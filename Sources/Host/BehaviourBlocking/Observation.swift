@@ -2,7 +2,7 @@
 
 public import EpitopeModel
 
-/// What was seen of a process while its critical call was stalled: the input of the verdict.
+/// What was observed of a process while its critical call was stalled: the input of the verdict.
 public struct Observation: Hashable, Sendable {
     /// A return address: the address right after a call instruction, with the memory it lies in.
     public struct ReturnAddress: Hashable, Sendable {
@@ -24,9 +24,9 @@ public struct Observation: Hashable, Sendable {
     /// The return addresses outside of the library that entered the kernel, from the innermost outwards. For an
     /// exec-like call in a child that borrows its parent's memory, the parent's follow the child's.
     public var returnAddresses: [ReturnAddress]
-    /// What a send-like call was about to send; `nil` for other calls, and where nobody needs to know.
+    /// What a send-like call was about to send; `nil` for other calls, and where the verdict doesn't need it.
     public var sendBuffer: SendBuffer?
-    /// The 32 bytes that end at the caller's address, and the 32 around it: what is looked for in the send buffer.
+    /// The pieces of the caller's code to look for in the send buffer (``CallerCode``).
     public var callersCode: [[UInt8]]
 
     public init(
@@ -42,9 +42,9 @@ public struct Observation: Hashable, Sendable {
         self.callersCode = callersCode
     }
 
-    /// The caller in unbacked memory, if that is where the call comes from: the instruction that entered the kernel,
-    /// else the code that the library returns to. Unbacked memory further up the stack doesn't make a caller: an
-    /// interpreter's or a just-in-time compiler's native interface stands between.
+    /// The caller, if it is in unbacked memory: the instruction that entered the kernel, else the code that the library
+    /// returns to. Unbacked memory further up the stack doesn't count as the caller: an interpreter's or a just-in-time
+    /// compiler's native interface is in between.
     public var unbackedCaller: ReturnAddress? {
         if region.backing.isUnbacked { return ReturnAddress(address: instructionPointer, region: region) }
         guard let innermost = returnAddresses.first, innermost.region.backing.isUnbacked else { return nil }

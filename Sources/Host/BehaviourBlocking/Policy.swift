@@ -6,20 +6,19 @@ public struct Policy: Hashable, Sendable, Codable {
     public enum Action: String, Hashable, Sendable, Codable, CaseIterable {
         /// The call fails with EPERM.
         case block
-        /// It fails, and the process is stopped (SIGSTOP) for somebody to look at.
+        /// The call fails, and the process is stopped (SIGSTOP) so that somebody can examine it.
         case stop
-        /// It fails, and the process is killed (SIGKILL).
+        /// The call fails, and the process is killed (SIGKILL).
         case kill
-        /// It goes on, and is reported.
+        /// The call goes on and is reported.
         case watch
     }
 
-    /// What is done about a call whose process can't be inspected: its memory may not be read, or its stack isn't
-    /// there.
+    /// What is done about a call whose process can't be inspected: its memory may not be read, or its stack is missing.
     public enum Uninspectable: String, Hashable, Sendable, Codable, CaseIterable {
-        /// The call fails with EPERM: the default, since what can't be seen can't be held harmless.
+        /// The call fails with EPERM. This is the default, since a call that can't be inspected can't be called harmless.
         case deny
-        /// It goes on, and a notice tells.
+        /// The call goes on, with a notice.
         case allow
     }
 

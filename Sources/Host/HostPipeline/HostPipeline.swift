@@ -118,7 +118,7 @@ public final class HostPipeline: Sendable {
         log.append(blocked)
         var id: String?
         do throws(EpitopeError) {
-            let (process, system) = await parameters.complete(call.process)
+            let (process, system) = await parameters.enrich(call.process)
             let packet = try ExtractedPacket(call, process: process, system: system, asSignature: settings.extractsSignature)
             id = packet.id
             var made = HostEvent(.packetMade, time: EventLog.now(), packet: packet.id)

@@ -3,12 +3,12 @@
 public import BehaviourBlocking
 import EpitopeModel
 
-/// What just-in-time compilers and their like of Debian's packages do by design, and no general rule tells from injected
-/// code. Each holds until a day: who keeps Epitope up to date has them renewed, or dropped.
+/// Exclusions for just-in-time compilers and similar programs of Debian's packages, whose normal behaviour no general rule
+/// distinguishes from injected code. Each ends on a fixed day, and is renewed or dropped in a later version of Epitope.
 ///
 /// `"builtInExclusions": false` in the policy file turns them off.
 public enum BuiltInExclusions {
-    /// In the order in which `epitope policy show` has them.
+    /// In the order in which `epitope policy show` lists them.
     public static let all: [Exclusion] = entries.compactMap { subject, evidence, reason in
         CalendarDay(until).map { Exclusion(subject: subject, evidence: evidence, reason: reason, until: $0) }
     }

@@ -4,31 +4,31 @@ import Foundation
 import ProcessContext
 import ProcessInspection
 
-/// The unified hierarchy of control groups: units and containers as the ids that the kernel program is asked by.
+/// The unified hierarchy of control groups, in which the kernel program knows units and containers by ids.
 struct ControlGroups {
-    /// Where it is mounted.
+    /// Its mount point.
     let root: String
 
-    /// `nil` where it isn't mounted.
+    /// `nil` if it isn't mounted.
     init?(mounts: String? = ProcFile.text("/proc/self/mounts")) {
         let lines = mounts?.split(separator: "\n").map { $0.split(separator: " ") } ?? []
         guard let root = lines.first(where: { $0.count > 2 && $0[2] == "cgroup2" })?[1] else { return nil }
         self.root = String(root)
     }
 
-    /// The deepest and the most groups that are looked through.
-    static let deepest = 12
-    static let most = 20_000
+    /// How deep, and how many, groups are searched.
+    static let maxDepth = 12
+    static let maxGroups = 20_000
 
-    /// The ids of the groups that a unit or container has now. Only those that root made, in groups that root made: who is
-    /// given a subtree of his own names groups in it as he likes.
-    func groups(where isWanted: (Substring) -> Bool) -> [UInt64] {
+    /// The ids of the groups whose names match. Only groups that root created, within groups that root created: a user who
+    /// was given a subtree chooses the names in it.
+    func groups(where matches: (Substring) -> Bool) -> [UInt64] {
         var found: [UInt64] = []
         var seen = 0
         func walk(_ folder: String, _ depth: Int) {
-            guard depth < Self.deepest, let stream = opendir(folder) else { return }
+            guard depth < Self.maxDepth, let stream = opendir(folder) else { return }
             var below: [String] = []
-            while seen < Self.most, let entry = readdir(stream) {
+            while seen < Self.maxGroups, let entry = readdir(stream) {
                 guard entry.pointee.d_type == UInt8(DT_DIR) else { continue }
                 let name = withUnsafePointer(to: &entry.pointee.d_name) {
                     $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
@@ -42,14 +42,14 @@ struct ControlGroups {
                 let path = "\(folder)/\(name)"
                 guard lstat(path, &status) == 0, status.st_uid == 0, status.st_mode & 0o022 == 0 else { continue }
                 // The inode's number is the group's id.
-                if isWanted(Substring(name)) { found.append(UInt64(status.st_ino)) } else { walk(path, depth + 1) }
+                if matches(Substring(name)) { found.append(UInt64(status.st_ino)) } else { walk(path, depth + 1) }
             }
         }
         walk(root, 0)
         return found
     }
 
-    /// The ids of the group that a process is in and of all above it.
+    /// The ids of a process's group and of all groups above it.
     ///
     /// - Parameter text: the content of `/proc/PID/cgroup`.
     func groups(ofProcess text: String) -> [UInt64] {
@@ -57,7 +57,7 @@ struct ControlGroups {
         var path = root
         var found: [UInt64] = []
         for name in line.dropFirst(4).split(separator: "/") {
-            // Outside of the subtree that this process sees.
+            // The group is outside of the subtree that this process can see.
             guard name != ".." else { return [] }
             path += "/\(name)"
             var status = stat()

@@ -5,19 +5,22 @@ public import EpitopeModel
 import Foundation
 import Synchronization
 
-/// Keeps what exclusions stand for up to date, and answers which kinds of evidence don't count for a process.
-public final class ExclusionMonitor: Sendable {
+/// Keeps the targets of exclusions up to date, and tells which kinds of evidence don't count for a process.
+public final class ExclusionMonitor: ExclusionProviding {
     private struct State {
         var resolver = ExclusionResolver()
         var exclusions: [Exclusion]
         var table = ExclusionTable()
-        var problems: Set<ExclusionResolver.Problem> = []
+        var problems: Set<ExclusionProblem> = []
     }
 
-    /// What a look found: the table where it differs from the last one, and problems that are new.
+    /// The result of a refresh: the table if it differs from the last one, and the problems that are new.
     public struct Change: Sendable {
         public var table: ExclusionTable?
-        public var problems: [ExclusionResolver.Problem]
+        public var problems: [ExclusionProblem]
+
+        /// The new problems that somebody should correct.
+        public var actionableProblems: [ExclusionProblem] { problems.filter(\.isActionable) }
     }
 
     private let state: Mutex<State>
@@ -27,20 +30,22 @@ public final class ExclusionMonitor: Sendable {
         _ = refresh()
     }
 
-    /// What the last look found.
+    /// The table of the last refresh.
     public var table: ExclusionTable { state.withLock { $0.table } }
-    /// Why exclusions hold for nobody, as the last look found.
-    public var problems: [ExclusionResolver.Problem] {
+    /// Why exclusions apply to nothing, by the last refresh.
+    public var problems: [ExclusionProblem] {
         state.withLock { $0.problems.sorted { $0.description < $1.description } }
     }
+    /// The problems that somebody should correct.
+    public var actionableProblems: [ExclusionProblem] { problems.filter(\.isActionable) }
 
-    /// Puts other exclusions in the place of these.
+    /// Replaces the exclusions.
     public func replace(_ exclusions: [Exclusion]) -> Change {
         state.withLock { $0.exclusions = exclusions }
         return refresh()
     }
 
-    /// Looks again: files are replaced, units and containers come and go, exclusions end.
+    /// Resolves the exclusions again: files are replaced, units and containers come and go, exclusions end.
     public func refresh(on day: CalendarDay = .today) -> Change {
         state.withLock { state in
             let (table, problems) = state.resolver.resolve(state.exclusions, on: day)
@@ -52,21 +57,21 @@ public final class ExclusionMonitor: Sendable {
         }
     }
 
-    /// The kinds of evidence that don't count for a running process, by what exclusions stand for right now: for who asks
-    /// seldom, about a call that would be denied or reported.
-    public func excludedEvidence(of processID: Int32) -> Set<EvidenceKind> {
+    /// The kinds of evidence that don't count for a running process. Refreshes first, so it is only for the rare calls that
+    /// would be denied or reported.
+    public func excludedEvidence(forProcess processID: Int32) -> Set<EvidenceKind> {
         _ = refresh()
-        return Set(exclusions(of: processID).map(\.evidence))
+        return Set(exclusions(forProcess: processID).map(\.evidence))
     }
 
-    /// The exclusions that hold for a running process.
-    public func exclusions(of processID: Int32) -> [Exclusion] {
+    /// The exclusions that apply to a running process, by the last refresh.
+    public func exclusions(forProcess processID: Int32) -> [Exclusion] {
         let table = table
-        return table.isEmpty ? [] : table.exclusions(for: ProcessExclusionTargets.parties(of: processID))
+        return table.isEmpty ? [] : table.exclusions(for: ProcessExclusionTargets.targets(ofProcess: processID))
     }
 }
 
 extension CalendarDay {
-    /// The day it is, by this machine's clock.
+    /// The current day, by this machine's clock.
     public static var today: CalendarDay { CalendarDay(ofMilliseconds: Int64(Date().timeIntervalSince1970 * 1000)) }
 }

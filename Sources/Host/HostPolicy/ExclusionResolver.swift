@@ -5,184 +5,98 @@ public import EpitopeModel
 import Foundation
 import ProcessContext
 
-/// Finds what exclusions stand for on this machine now: files, control groups, users. What can't be found, or isn't as the
-/// exclusion says, is excluded nothing.
+/// Finds the targets of exclusions on this machine now: files, control groups, users. A subject that doesn't exist, or isn't
+/// as the exclusion says, excludes nothing.
 ///
-/// Asked again and again: it remembers the hashes of files that are as they were, and reads a package's lists only when
-/// packages changed.
+/// It is called again and again, so it caches the hashes of unchanged files, and reads a package's lists only when packages
+/// changed.
 public struct ExclusionResolver {
-    /// Why an exclusion exclusions nobody now.
-    public enum Problem: Hashable, Sendable, CustomStringConvertible {
-        case ended(Exclusion)
-        /// There is no such file, package, unit, container or user.
-        case absent(Exclusion)
-        case otherHash(Exclusion, found: String)
-        /// Others than root may put another file in its place.
-        case replaceable(Exclusion)
-        /// Control groups have no unified hierarchy here.
-        case noGroups(Exclusion)
-        /// There are more files, groups and users than the kernel program has places for.
-        case tooMany(Exclusion)
+    /// How many files, groups and users may be excluded: the kernel program's room for them.
+    public static let maxTargets = 4096
 
-        public var description: String {
-            switch self {
-            case .ended(let exclusion): "the exclusion for \(exclusion.subject) ended on \(exclusion.until)"
-            case .absent(let exclusion): "the exclusion for \(exclusion.subject): there is none here"
-            case .otherHash(let exclusion, let found):
-                "the exclusion for \(exclusion.subject) doesn't hold: the file has the SHA-256 \(found)"
-            case .replaceable(let exclusion):
-                "the exclusion for \(exclusion.subject) doesn't hold: others than root may replace the file; give its sha256, or mend its rights"
-            case .noGroups(let exclusion):
-                "the exclusion for \(exclusion.subject) doesn't hold: it needs control groups version 2, mounted"
-            case .tooMany(let exclusion):
-                "the exclusion for \(exclusion.subject) doesn't hold: more than \(ExclusionResolver.mostParties) files, groups and users are excluded"
-            }
-        }
-
-        /// Nothing that somebody would have to mend: what isn't installed, or doesn't run, needs no exclusion.
-        public var isAbsence: Bool {
-            if case .absent = self { true } else { false }
-        }
-    }
-
-    /// The most files, groups and users: the kernel program's places for them.
-    public static let mostParties = 4096
-
-    private var hashes: [ExclusionTarget.FileState: String] = [:]
+    private var files = ExclusionFiles()
     private var packages: [String: [String]] = [:]
     private var packagesState: FileStamp?
-    /// By what `stat` says of a file: what the kernel calls it.
-    private var states: [FileStamp: ExclusionTarget.FileState] = [:]
 
     public init() {}
 
-    /// What exclusions stand for now, and those that stand for nobody.
-    public mutating func resolve(_ exclusions: [Exclusion], on day: CalendarDay) -> (table: ExclusionTable, problems: [Problem]) {
-        var table = ExclusionTable()
-        var problems: [Problem] = []
-        if let state = FileStamp(PackageFiles.status), state != packagesState {
-            packages = [:]
-            packagesState = state
-        }
+    /// The targets that exclusions apply to now, and the exclusions that apply to nothing.
+    public mutating func resolve(
+        _ exclusions: [Exclusion], on day: CalendarDay
+    ) -> (table: ExclusionTable, problems: [ExclusionProblem]) {
+        forgetChangedPackages()
         let groups = ControlGroups()
+        var table = ExclusionTable()
+        var problems: [ExclusionProblem] = []
         for exclusion in exclusions {
-            guard exclusion.holds(on: day) else {
-                problems.append(.ended(exclusion))
-                continue
-            }
-            switch parties(of: exclusion, groups) {
-            case .failure(let problem): problems.append(problem)
-            case .success(let parties):
-                guard table.exclusions.count + parties.count <= Self.mostParties else {
-                    problems.append(.tooMany(exclusion))
-                    continue
-                }
-                for party in parties { table.add(exclusion, for: party) }
+            do throws(ExclusionProblem) {
+                guard exclusion.holds(on: day) else { throw .ended(exclusion) }
+                let targets = try targets(of: exclusion, groups)
+                if targets.isEmpty { throw .absent(exclusion) }
+                guard table.exclusions.count + targets.count <= Self.maxTargets else { throw .tooMany(exclusion) }
+                for target in targets { table.add(exclusion, for: target) }
+            } catch {
+                problems.append(error)
             }
         }
         return (table, problems)
     }
 
-    private enum Found {
-        case success([ExclusionTarget])
-        case failure(Problem)
-    }
-
-    private mutating func parties(of exclusion: Exclusion, _ groups: ControlGroups?) -> Found {
-        var found: [ExclusionTarget] = []
+    private mutating func targets(of exclusion: Exclusion, _ groups: ControlGroups?) throws(ExclusionProblem) -> [ExclusionTarget] {
         switch exclusion.subject {
-        case .executable(let path, let hash):
-            guard let file = file(path) else { return .failure(.absent(exclusion)) }
-            if let hash {
-                let own = self.hash(of: path, file)
-                guard own == hash else { return .failure(.otherHash(exclusion, found: own ?? "that can't be read")) }
-            } else if !Self.onlyRootMayReplace(path) {
-                return .failure(.replaceable(exclusion))
-            }
-            found = [.file(file)]
-        case .package(let name):
-            for path in programs(of: name) where Self.onlyRootMayReplace(path) {
-                if let file = file(path) { found.append(.file(file)) }
-            }
-        case .unit(let name):
-            guard let groups else { return .failure(.noGroups(exclusion)) }
-            found = groups.groups { $0 == name }.map { .group($0) }
-        case .container(let id):
-            guard let groups else { return .failure(.noGroups(exclusion)) }
-            found = groups.groups { ContainerID.id($0)?.hasPrefix(id) ?? false }.map { .group($0) }
-        case .user(let name):
-            if let id = UInt32(name) { found = [.user(id)] } else if let entry = getpwnam(name) { found = [.user(entry.pointee.pw_uid)] }
+        case .executable(let path, let hash): return try executableTargets(path, sha256: hash, exclusion)
+        case .package(let name): return packageTargets(name)
+        case .unit(let name): return try groupTargets(groups, exclusion) { $0 == name }
+        case .container(let id): return try groupTargets(groups, exclusion) { ContainerID.id($0)?.hasPrefix(id) ?? false }
+        case .user(let name): return userTargets(name)
         }
-        return found.isEmpty ? .failure(.absent(exclusion)) : .success(found)
     }
 
-    private mutating func file(_ path: String) -> ExclusionTarget.FileState? {
-        guard let stamp = FileStamp(path) else { return nil }
-        if let known = states[stamp] { return known }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        guard let state = MappedFile.state(descriptor) else { return nil }
-        if states.count >= Self.mostParties { states.removeAll() }
-        states[stamp] = state
-        return state
+    private mutating func executableTargets(
+        _ path: String, sha256: String?, _ exclusion: Exclusion
+    ) throws(ExclusionProblem) -> [ExclusionTarget] {
+        guard let file = files.state(of: path) else { return [] }
+        if let sha256 {
+            guard let found = files.hash(of: path, expected: file) else { throw .unreadable(exclusion) }
+            guard found == sha256 else { throw .otherHash(exclusion, found: found) }
+        } else if !ExclusionFiles.onlyRootMayReplace(path) {
+            throw .replaceable(exclusion)
+        }
+        return [.file(file)]
     }
 
-    private mutating func hash(of path: String, _ expected: ExclusionTarget.FileState) -> String? {
-        if let known = hashes[expected] { return known }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        // The file that is hashed must be the one that is excluded, as it was before and after.
-        guard MappedFile.state(descriptor) == expected, let hash = FileHash.sha256(descriptor),
-            MappedFile.state(descriptor) == expected
-        else { return nil }
-        if hashes.count >= Self.mostParties { hashes.removeAll() }
-        hashes[expected] = hash
-        return hash
+    /// The package's programs that only root may replace.
+    private mutating func packageTargets(_ name: String) -> [ExclusionTarget] {
+        var targets: [ExclusionTarget] = []
+        for path in programs(of: name) where ExclusionFiles.onlyRootMayReplace(path) {
+            if let file = files.state(of: path) { targets.append(.file(file)) }
+        }
+        return targets
+    }
+
+    private func groupTargets(
+        _ groups: ControlGroups?, _ exclusion: Exclusion, where matches: (Substring) -> Bool
+    ) throws(ExclusionProblem) -> [ExclusionTarget] {
+        guard let groups else { throw .noGroups(exclusion) }
+        return groups.groups(where: matches).map { .group($0) }
+    }
+
+    private func userTargets(_ name: String) -> [ExclusionTarget] {
+        if let id = UInt32(name) { return [.user(id)] }
+        return getpwnam(name).map { [.user($0.pointee.pw_uid)] } ?? []
     }
 
     /// The files of a package that are programs.
     private mutating func programs(of package: String) -> [String] {
         if let known = packages[package] { return known }
-        let programs = (PackageFiles.files(of: package) ?? []).filter(Self.isProgram)
+        let programs = (PackageFiles.files(of: package) ?? []).filter(ExclusionFiles.isProgram)
         packages[package] = programs
         return programs
     }
 
-    /// An executable ELF file: what a process's image can be.
-    private static func isProgram(_ path: String) -> Bool {
-        var status = stat()
-        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_mode & 0o111 != 0 else { return false }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        var magic = [UInt8](repeating: 0, count: 4)
-        return pread(descriptor, &magic, 4, 0) == 4 && magic == [0x7F, 0x45, 0x4C, 0x46]
-    }
-
-    private static func onlyRootMayReplace(_ path: String) -> Bool {
-        guard let real = realpath(path, nil) else { return false }
-        defer { free(real) }
-        return MappedFile.onlyRootMayReplace(String(cString: real))
-    }
-}
-
-/// What `stat` says that tells one state of a file from another.
-private struct FileStamp: Hashable {
-    var device: UInt64
-    var inode: UInt64
-    var size: Int64
-    var changedSeconds: Int
-    var changedNanoseconds: Int
-
-    init?(_ path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        device = UInt64(status.st_dev)
-        inode = UInt64(status.st_ino)
-        size = Int64(status.st_size)
-        changedSeconds = Int(status.st_ctim.tv_sec)
-        changedNanoseconds = Int(status.st_ctim.tv_nsec)
+    private mutating func forgetChangedPackages() {
+        guard let state = FileStamp(PackageFiles.status), state != packagesState else { return }
+        packages = [:]
+        packagesState = state
     }
 }

@@ -5,13 +5,12 @@ public import EpitopeModel
 import Foundation
 import SettingsFiles
 
-/// What is done about critical calls on this host, and who is excluded: a policy file, and what the command line says
-/// above it.
+/// What is done about critical calls on this host, and what is excluded: the policy file, overridden by the command line.
 public struct HostPolicy: Hashable, Sendable {
-    /// Read where no file is named; it need not be there.
+    /// Read if no file is named. It need not exist.
     public static let defaultPath = "/etc/epitope/policy.json"
 
-    /// What the command line says, above the file.
+    /// What the command line sets, instead of the file.
     public struct Overrides: Hashable, Sendable {
         public var action: Policy.Action?
         public var uninspectable: Policy.Uninspectable?
@@ -22,13 +21,16 @@ public struct HostPolicy: Hashable, Sendable {
         }
     }
 
+    /// How much of a policy file is read, in bytes.
+    private static let maxSize = 1 << 20
+
     public var policy: Policy
-    /// The file's own, then those that come with Epitope.
+    /// The file's exclusions, then the built-in ones.
     public var exclusions: [Exclusion]
-    /// The file that was read; `nil` where there is none.
+    /// The file that was read; `nil` if there was none.
     public var path: String?
 
-    /// Reads the file that is named, else the usual one if it is there.
+    /// Reads the named file, or else the default one if it exists.
     ///
     /// - Throws: `policy-missing`, `policy-not-trusted`, `policy-invalid`.
     public init(path: String?, overrides: Overrides = Overrides()) throws(EpitopeError) {
@@ -53,28 +55,28 @@ public struct HostPolicy: Hashable, Sendable {
         let own = exclusions.filter { !BuiltInExclusions.all.contains($0) }.count
         let shipped = exclusions.count - own
         return "\(path ?? "no policy file"): \(policy.action.rawValue) at \(policy.blockAt) points, report at \(policy.reportAt), "
-            + "\(own) exclusions and \(shipped) that come with Epitope"
+            + "\(own) exclusions and \(shipped) built-in ones"
     }
 
-    /// Whoever may write the policy may exclude himself: only root, and who runs this, may.
+    /// The policy file must be writable only by root or the current user, since it can disable detection.
     private static func read(_ path: String) throws(EpitopeError) -> PolicyDocument {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else {
             throw EpitopeError(
                 .policyMissing, "the policy file \(path) can't be read: \(String(cString: strerror(errno)))",
-                remedy: "name a file that is there, and that this user may read")
+                remedy: "Name a file that exists and that this user may read.")
         }
         defer { close(descriptor) }
         var status = stat()
         guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw EpitopeError(.policyMissing, "\(path) is no regular file", remedy: "name a file")
+            throw EpitopeError(.policyMissing, "the policy file \(path) isn't a regular file", remedy: "Name a regular file.")
         }
         guard status.st_uid == 0 || status.st_uid == geteuid(), status.st_mode & 0o022 == 0 else {
             throw EpitopeError(
-                .policyNotTrusted, "others may write the policy file \(path), and so exclusion themselves",
-                remedy: "chown it to root, and chmod go-w it")
+                .policyNotTrusted, "users other than its owner may write to the policy file \(path), and so disable detection",
+                remedy: "Make root its owner (chown root), and remove the others' right to write (chmod go-w).")
         }
-        let bytes = try? FileHandle(fileDescriptor: descriptor).read(upToCount: 1 << 20)
+        let bytes = try? FileHandle(fileDescriptor: descriptor).read(upToCount: maxSize)
         do {
             return try ConfigurationFile.decode(PolicyDocument.self, from: bytes ?? Data(), path: path)
         } catch {

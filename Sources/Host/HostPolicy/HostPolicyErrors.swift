@@ -5,8 +5,8 @@ public import EpitopeModel
 extension EpitopeError.Code {
     /// The policy file can't be read.
     public static let policyMissing = EpitopeError.Code("policy-missing")
-    /// The policy file holds what is no policy, or a value out of its bounds.
+    /// The policy file isn't a policy, or has a value out of bounds.
     public static let policyInvalid = EpitopeError.Code("policy-invalid")
-    /// Somebody else than its owner may write the policy file.
+    /// Users other than the owner may write to the policy file.
     public static let policyNotTrusted = EpitopeError.Code("policy-not-trusted")
 }

@@ -4,10 +4,10 @@ import BehaviourBlocking
 import CProcessFiles
 import Foundation
 
-/// A file as the kernel program sees the file of a process's image. `stat` names another device where a file system has
-/// several volumes (btrfs); a mapping of the file has the kernel's own.
+/// A file as the kernel program sees the file of a process's image. Where a file system has several volumes (btrfs), `stat`
+/// states another device than the kernel; a mapping of the file has the kernel's.
 enum MappedFile {
-    /// `nil` for what is no regular file that can be read.
+    /// `nil` if it isn't a regular file, or can't be read.
     static func state(_ descriptor: Int32) -> ExclusionTarget.FileState? {
         var status = stat()
         var inode: UInt64 = 0
@@ -21,8 +21,8 @@ enum MappedFile {
             changedNanoseconds: Int64(status.st_ctim.tv_nsec))
     }
 
-    /// Whether nobody but root may put another file in the place of the one at a path: the file and all folders above it
-    /// are root's, and no one else may write them.
+    /// Whether only root may replace the file at a path: the file and all folders above it are root's, and no other user may
+    /// write to them.
     static func onlyRootMayReplace(_ path: String) -> Bool {
         var place = Substring(path)
         while true {

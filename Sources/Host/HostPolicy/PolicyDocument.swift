@@ -16,19 +16,22 @@ import SettingsFiles
 public struct PolicyDocument: Hashable, Sendable, Decodable {
     /// What is done about a call whose evidence reaches ``blockAt``.
     public var action: Policy.Action?
-    /// A call is acted upon when its strongest evidence has at least so many points.
+    /// A call is acted upon when its strongest evidence has at least this many points.
     public var blockAt: Int?
-    /// A call is reported when its strongest evidence has at least so many points.
+    /// A call is reported when its strongest evidence has at least this many points.
     public var reportAt: Int?
     /// What is done about a call whose process can't be inspected.
     public var uninspectable: Policy.Uninspectable?
-    /// Whether the exclusions that come with Epitope hold.
+    /// Whether the built-in exclusions apply.
     public var builtInExclusions: Bool?
-    /// For whom one kind of evidence doesn't count; at most 1,000.
+    /// The exclusions, each of one kind of evidence for one subject; at most 1,000.
     public var exclusions: [Exclusion]
 
-    /// The most exclusions of a file. Each may stand for many files or groups; the kernel has room for 4,096 of these.
-    public static let mostExclusions = 1000
+    /// How many exclusions a file may have. Each may apply to many files or groups, of which ``ExclusionResolver/maxTargets``
+    /// are possible.
+    public static let maxExclusions = 1000
+    /// The range of weights, in points.
+    private static let points = 1...100
 
     enum CodingKeys: String, CodingKey, CaseIterable {
         case action, blockAt, reportAt, uninspectable, builtInExclusions, exclusions
@@ -48,13 +51,13 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
             while !list.isAtEnd { exclusions.append(try list.decode(Entry.self).exclusion) }
         }
         for (name, value) in [("blockAt", blockAt), ("reportAt", reportAt)] {
-            guard let value, !(1...100).contains(value) else { continue }
-            throw EpitopeError(.policyInvalid, "'\(name)' is \(value)", remedy: "set it to 1 to 100 points")
+            guard let value, !Self.points.contains(value) else { continue }
+            throw EpitopeError(.policyInvalid, "'\(name)' is \(value)", remedy: "Set it to 1 to 100 points.")
         }
-        guard exclusions.count <= Self.mostExclusions else {
+        guard exclusions.count <= Self.maxExclusions else {
             throw EpitopeError(
                 .policyInvalid, "there are \(exclusions.count) exclusions",
-                remedy: "keep to \(Self.mostExclusions): exclusion a package instead of its files")
+                remedy: "Keep to \(Self.maxExclusions): exclude a package instead of its files.")
         }
     }
 
@@ -71,7 +74,7 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             func text(_ key: CodingKeys) throws -> String? {
                 let text = try values.decodeIfPresent(String.self, forKey: key)
-                guard text?.isEmpty != true else { throw Self.invalid("'\(key.rawValue)' is empty", "leave it out, or fill it in") }
+                guard text?.isEmpty != true else { throw Self.invalid("'\(key.rawValue)' is empty", "Leave it out, or give it a value.") }
                 return text
             }
             let hash = try text(.sha256)
@@ -83,22 +86,22 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
             if let name = try text(.user) { subjects.append(.user(name)) }
             guard let subject = subjects.first, subjects.count == 1 else {
                 throw Self.invalid(
-                    "an exclusion names \(subjects.isEmpty ? "nobody" : subjects.map(\.description).joined(separator: " and "))",
-                    "name one of executable, package, unit, container or user in each")
+                    "an exclusion names \(subjects.isEmpty ? "no subject" : subjects.map(\.description).joined(separator: " and "))",
+                    "Name one of executable, package, unit, container or user in each exclusion.")
             }
             try Self.check(subject, hash)
             let evidence = try values.decode(String.self, forKey: .evidence)
             guard let kind = EvidenceKind(rawValue: evidence) else {
                 throw Self.invalid(
-                    "the exclusion for \(subject) is for '\(evidence)', which is no kind of evidence",
-                    "use one of \(EvidenceKind.allCases.map(\.rawValue).joined(separator: ", "))")
+                    "the exclusion for \(subject) is for '\(evidence)', which isn't a kind of evidence",
+                    "Use one of \(EvidenceKind.allCases.map(\.rawValue).joined(separator: ", ")).")
             }
             guard let reason = try text(.reason) else {
-                throw Self.invalid("the exclusion for \(subject) has no reason", "say why, for who reads it next")
+                throw Self.invalid("the exclusion for \(subject) has no reason", "Set \"reason\", for the next reader.")
             }
             guard let end = try text(.until), let until = CalendarDay(end) else {
                 throw Self.invalid(
-                    "the exclusion for \(subject) has no end", "give the last day on which it holds as \"until\": \"2027-06-30\"")
+                    "the exclusion for \(subject) has no end", "Set the last day on which it applies: \"until\": \"2027-06-30\".")
             }
             exclusion = Exclusion(subject: subject, evidence: kind, reason: reason, until: until)
         }
@@ -106,19 +109,19 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
         private static func check(_ subject: Exclusion.Subject, _ hash: String?) throws {
             if let hash {
                 guard case .executable = subject else {
-                    throw invalid("the exclusion for \(subject) has a sha256", "give one for an executable only")
+                    throw invalid("the exclusion for \(subject) has a sha256", "Set sha256 for an executable only.")
                 }
                 guard hash.utf8.count == 64, isHexadecimal(hash.lowercased()) else {
-                    throw invalid("the sha256 of \(subject) is no SHA-256", "give its 64 hexadecimal digits (sha256sum)")
+                    throw invalid("the sha256 of \(subject) isn't a SHA-256", "Set it to 64 hexadecimal digits (sha256sum prints them).")
                 }
             }
             switch subject {
             case .executable(let path, _) where !path.hasPrefix("/"):
-                throw invalid("the executable '\(path)' is no absolute path", "begin it with /")
+                throw invalid("the executable '\(path)' isn't an absolute path", "Begin it with /.")
             case .package(let name) where name.contains("/") || name.hasPrefix("-"), .unit(let name) where name.contains("/"):
-                throw invalid("'\(name)' is no name of a package or unit", "give the name alone")
+                throw invalid("'\(name)' isn't the name of a package or unit", "Use the name alone.")
             case .container(let id) where !(12...64).contains(id.utf8.count) || !isHexadecimal(id):
-                throw invalid("'\(id)' is no container's id", "give its 64 hexadecimal digits, or the first 12 at least")
+                throw invalid("'\(id)' isn't a container's id", "Use its 64 hexadecimal digits, or at least the first 12.")
             default: break
             }
         }

@@ -4,28 +4,28 @@ public import BehaviourBlocking
 import Foundation
 import ProcessInspection
 
-/// Which excusable parties a running process is: its program's file, its control groups, its user.
+/// The targets that a running process matches: its program's file, its control groups, its user.
 public enum ProcessExclusionTargets {
-    /// What can be had; of a process that is gone, nothing.
-    public static func parties(of processID: Int32) -> [ExclusionTarget] {
-        var parties: [ExclusionTarget] = []
+    /// The targets that can be read; none of a process that has ended.
+    public static func targets(ofProcess processID: Int32) -> [ExclusionTarget] {
+        var targets: [ExclusionTarget] = []
         let folder = "/proc/\(processID)"
-        // Through the link the file itself is opened, whatever has become of its name, and whoever's root it lies in.
+        // The link opens the file itself, even if it was renamed or lies in another root.
         let descriptor = open(folder + "/exe", O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         if descriptor >= 0 {
-            if let state = MappedFile.state(descriptor) { parties.append(.file(state)) }
+            if let state = MappedFile.state(descriptor) { targets.append(.file(state)) }
             close(descriptor)
         }
         if let text = ProcFile.text(folder + "/cgroup") {
-            parties += (ControlGroups()?.groups(ofProcess: text) ?? []).map { .group($0) }
+            targets += (ControlGroups()?.groups(ofProcess: text) ?? []).map { .group($0) }
         }
         if let status = ProcFile.text(folder + "/status"), let user = user(status) {
-            parties.append(.user(user))
+            targets.append(.user(user))
         }
-        return parties
+        return targets
     }
 
-    /// The user, where the real and the effective one are the same: a set-user-ID program is nobody's alone.
+    /// The user; `nil` if the real and the effective one differ: a set-user-ID program belongs to neither alone.
     static func user(_ status: String) -> UInt32? {
         for line in status.split(separator: "\n") where line.hasPrefix("Uid:") {
             let fields = line.split(whereSeparator: { $0 == "\t" || $0 == " " })

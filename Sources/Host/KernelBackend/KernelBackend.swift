@@ -64,18 +64,16 @@ public final class KernelBackend: BehaviourBlockingBackend {
     ///     earlier agent
     ///     pinned there is adopted. `nil`: not pinned.
     ///   - beginsAtOnce: otherwise this program judges no calls until ``begin(replacing:)``.
-    ///   - processParameters: reads the parameters of a process (its ID, and the thread's) for a report. The default gives only the IDs.
+    ///   - context: describes the processes that are reported. The default gives only their IDs.
     /// - Throws: `kernel-program-not-allowed`, `kernel-program-refused`, `pins-folder-unusable`.
     public init(
         policy: Policy = .default, exclusions: ExclusionTable = ExclusionTable(), level: ProtectionLevel? = nil,
         pinnedAt folder: String? = nil, beginsAtOnce: Bool = true,
-        processParameters: @escaping @Sendable (_ processID: Int32, _ threadID: Int32) -> ProcessParameters = {
-            ProcessParameters(processID: $0, threadID: $1)
-        }
+        context: any ProcessContextProviding = NumbersOnly()
     ) throws(EpitopeError) {
         self.level = level ?? KernelSupport.current.level
         isPinned = folder != nil
-        handler = EventHandler(policy: policy, processParameters: processParameters)
+        handler = EventHandler(policy: policy, context: context)
         program = try LoadedProgram(level: self.level, policy: epitope_policy(policy, level: self.level), pinnedAt: folder)
         reader = Mutex(RingReader(try EventRingBuffer(of: program), handler: handler))
         (reading, readingContinuation) = AsyncStream.makeStream(of: Never.self)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A compact value that tells how alike two pieces of code are, without keeping them: a MinHash of the set of 4-byte
+/// A compact value by which two pieces of code can be compared without keeping them: a MinHash of the set of 4-byte
 /// shingles, by one permutation hashing (Li, Owen, Zhang 2012) with empty bins filled from the next full one
-/// (Shrivastava, Li 2014). One hash a byte, whatever the number of bins.
+/// (Shrivastava, Li 2014). It takes one hash per byte, whatever the number of bins.
 public struct CodeSketch: Hashable, Sendable, Codable {
-    /// How many minima are kept: 64 bound the standard error of a similarity by 0.5 / sqrt(64).
+    /// The number of minima: 64 bound the standard error of a similarity by 0.5 / sqrt(64).
     public static let bins = 64
     /// The length of a shingle in bytes: shorter ones are common to all code, longer ones break at each changed byte.
     public static let shingle = 4
@@ -25,7 +25,7 @@ public struct CodeSketch: Hashable, Sendable, Codable {
             gram = (gram << 8 | UInt64(byte)) & 0xffff_ffff
             if index >= Self.shingle - 1 { add(gram) }
         }
-        // Code shorter than a shingle is one shingle, told apart from longer ones by its length.
+        // Code shorter than a shingle is one shingle, distinguished from longer ones by its length.
         if bytes.count < Self.shingle { add(gram | UInt64(bytes.count + 1) << 32) }
         minima = Self.filled(found)
     }
@@ -49,8 +49,8 @@ public struct CodeSketch: Hashable, Sendable, Codable {
         return 1 - Double(same) / Double(Self.bins)
     }
 
-    /// Fills each empty bin from the next full one, with the way to it mixed in, so that two sketches agree there only
-    /// if they were empty and filled alike. At least one bin is full.
+    /// Fills each empty bin from the next full one, with the distance mixed in, so that two sketches agree there only if
+    /// both bins were empty and filled alike. At least one bin is full.
     private static func filled(_ found: [UInt32?]) -> [UInt32] {
         (0..<bins).map { bin in
             for step in 0..<bins {
@@ -60,7 +60,7 @@ public struct CodeSketch: Hashable, Sendable, Codable {
         }
     }
 
-    /// The finalizer of MurmurHash3 (Appleby), which spreads every bit over all.
+    /// The finalizer of MurmurHash3 (Appleby), in which every bit affects all.
     private static func mix(_ value: UInt64) -> UInt64 {
         var mixed = value &+ 0x9e37_79b9_7f4a_7c15
         mixed = (mixed ^ (mixed >> 33)) &* 0xff51_afd7_ed55_8ccd

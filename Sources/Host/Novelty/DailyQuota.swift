@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// How many of a thing may happen within a day: packets from a host, updates and forwards from a center.
+/// A limit on events within a day: packets from a host, updates and forwards from a center.
 ///
-/// The day is the 24 hours before now, sliding with it, not a calendar day: at midnight nobody gets twice the limit,
-/// and no time zone matters.
+/// The day is a sliding window of 24 hours, not a calendar day: midnight allows no burst of twice the limit, and no time zone
+/// matters.
 public struct DailyQuota: Hashable, Sendable, Codable {
-    /// The design's default.
+    /// The default of Documentation/Design.md.
     public static let defaultLimit = 3
     /// 24 hours in milliseconds.
     public static let windowMilliseconds: Int64 = 86_400_000
 
-    /// How many uses a day are allowed; 0 allows none.
+    /// The number of uses allowed a day; 0 allows none.
     public var limit: Int
 
     /// - Parameter limit: a negative one counts as 0.
@@ -18,7 +18,7 @@ public struct DailyQuota: Hashable, Sendable, Codable {
         self.limit = max(0, limit)
     }
 
-    /// Whether one more use fits.
+    /// Whether one more use is within the limit.
     ///
     /// - Parameters:
     ///   - uses: times of earlier uses, in any order, in milliseconds since 1970.
@@ -27,12 +27,12 @@ public struct DailyQuota: Hashable, Sendable, Codable {
         counted(uses, nowMilliseconds).count < limit
     }
 
-    /// How many more uses fit now.
+    /// How many more uses are within the limit now.
     public func remaining(uses: [Int64], nowMilliseconds: Int64) -> Int {
         max(0, limit - counted(uses, nowMilliseconds).count)
     }
 
-    /// When the next use fits: now, or when enough earlier ones are a day old; `nil` when the limit is 0.
+    /// When the next use is allowed: now, or when enough earlier ones are a day old; `nil` if the limit is 0.
     public func nextAllowed(uses: [Int64], nowMilliseconds: Int64) -> Int64? {
         guard limit > 0 else { return nil }
         let counted = counted(uses, nowMilliseconds).sorted()
@@ -40,8 +40,8 @@ public struct DailyQuota: Hashable, Sendable, Codable {
         return counted[counted.count - limit] + Self.windowMilliseconds
     }
 
-    /// Uses within a day of now, on either side: a clock that was set back must not free the quota, and one that
-    /// once ran far ahead must not block it for ever.
+    /// The uses within a day of now, before or after: a clock that was set back must not free the quota, and one that once
+    /// ran far ahead must not block it permanently.
     private func counted(_ uses: [Int64], _ now: Int64) -> [Int64] {
         uses.filter { use in
             let (age, overflow) = now.subtractingReportingOverflow(use)

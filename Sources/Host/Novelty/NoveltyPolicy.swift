@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// When a packet is a duplicate of one seen before.
+/// When a packet is a duplicate of an earlier one.
 public struct NoveltyPolicy: Hashable, Sendable, Codable {
     /// What has to match.
     public enum Criteria: String, Hashable, Sendable, Codable, CaseIterable {
@@ -14,36 +14,35 @@ public struct NoveltyPolicy: Hashable, Sendable, Codable {
 
     /// How it has to match.
     public enum Matching: String, Hashable, Sendable, Codable, CaseIterable {
-        /// To the byte, to the field.
+        /// Every byte, every field.
         case exact
-        /// Alike within the stated distances.
+        /// Within the distances.
         case near
     }
 
     public var criteria: Criteria
     public var matching: Matching
-    /// The largest distance at which code is alike, from 0 (the same shingles) to 1 (none in common): one minus the
+    /// The maximum distance at which code matches, from 0 (the same shingles) to 1 (none in common): one minus the
     /// Jaccard similarity of the sets of 4-byte shingles, as estimated from sketches (standard error at most 0.0625).
-    /// The default lets a patched address, a changed constant or a short stretch of new padding pass as the same
-    /// code; two programs by different hands lie above 0.9.
+    /// With the default a patched address, a changed constant or some new padding is still the same code; unrelated programs
+    /// are above 0.9.
     public var codeDistance: Double
-    /// The most fields of the parameters that may differ for them to be alike, out of
-    /// ``PacketFingerprint/parameterFields``.
+    /// How many fields of the parameters may differ for them to match, out of ``PacketFingerprint/parameterFields``.
     public var parameterDistance: Int
 
-    /// A quarter of the code may differ: variants of one code, not two codes.
+    /// A quarter of the code may differ: that still is a variant.
     public static let defaultCodeDistance = 0.25
     /// One differing parameter field.
     public static let defaultParameterDistance = 1
 
-    /// Distances beyond their bounds are brought within them.
+    /// Distances out of bounds are clamped.
     public init(
         criteria: Criteria = .both, matching: Matching = .exact, codeDistance: Double = NoveltyPolicy.defaultCodeDistance,
         parameterDistance: Int = NoveltyPolicy.defaultParameterDistance
     ) {
         self.criteria = criteria
         self.matching = matching
-        // The comparison's order makes a NaN 0: the strictest.
+        // The comparison is false for NaN, which thus becomes 0, the strictest distance.
         self.codeDistance = codeDistance > 0 ? min(1, codeDistance) : 0
         self.parameterDistance = min(max(0, parameterDistance), PacketFingerprint.parameterFields)
     }

@@ -3,12 +3,11 @@
 import Crypto
 public import EpitopeModel
 
-/// What is kept of a packet to tell whether a later one is a duplicate: some 400 bytes that hold neither code nor
-/// names.
+/// What is stored of a packet to recognise later duplicates: about 400 bytes that contain neither code nor names.
 ///
-/// Sameness of parameters goes by what describes the attacked service and how it was attacked. Left out is what
-/// changes from one run of the same attack to the next: time, process and thread ids, addresses (they are
-/// randomised), the peer's address (worms draw theirs by lot), ephemeral ports, connections, ancestors, host and
+/// Parameters are compared by the fields that describe the attacked service and how it was attacked. Fields that change from
+/// one run of the same attack to the next are left out: time, process and thread ids, addresses (they are randomised), the
+/// peer's address (worms choose theirs at random), ephemeral ports, connections, ancestors, host and
 /// container ids, payload length.
 public struct PacketFingerprint: Hashable, Sendable, Codable {
     /// How many fields of the parameters are compared.
@@ -16,7 +15,7 @@ public struct PacketFingerprint: Hashable, Sendable, Codable {
     /// The first port of Linux's default ephemeral range (net.ipv4.ip_local_port_range).
     static let firstEphemeralPort: UInt16 = 32768
 
-    /// Whether the packet carried its signature instead of code: the two are never alike.
+    /// Whether the packet carried its signature instead of code: the two never match.
     public let isSignature: Bool
     /// SHA-256 of the bytes.
     public let codeKey: [UInt8]
@@ -77,7 +76,7 @@ public struct PacketFingerprint: Hashable, Sendable, Codable {
         ]
     }
 
-    /// Absent and empty are told apart.
+    /// Distinguishes absent from empty values.
     private static func text(_ value: String?) -> String {
         value.map { "=" + $0 } ?? ""
     }

@@ -5,10 +5,13 @@ struct Distribution: Hashable, Sendable {
     var id: String?
     var version: String?
 
+    /// How much of os-release is read, in bytes.
+    private static let maxSize = 65536
+
     init(root: RootFolder) {
         // In the order of os-release(5); the first may be a link to the second.
         let text = ["/etc/os-release", "/usr/lib/os-release"].lazy.compactMap {
-            root.text($0, most: 65536)
+            root.text($0, most: Self.maxSize)
         }.first
         guard let text else { return }
         id = Self.value("ID", in: text)

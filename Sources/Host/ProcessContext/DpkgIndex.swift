@@ -11,17 +11,22 @@ struct DpkgIndex: Sendable {
     private static let merged = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"]
 
     private static let info = "/var/lib/dpkg/info"
+    /// How much of each of dpkg's files, and how many lists, are read.
+    private static let maxFileSize = 64 << 20
+    private static let maxLists = 65536
 
     private var lists: [String] = []
     private var owners: [UInt64: Int32] = [:]
     private var versions: [String: String] = [:]
 
-    /// - Parameter root: the folder that is the process's `/`. `nil` when dpkg doesn't manage it.
+    /// `nil` where dpkg doesn't manage the system.
+    ///
+    /// - Parameter root: the folder that is the process's `/`.
     init?(root: RootFolder) {
-        guard let status = root.read("/var/lib/dpkg/status", most: 64 << 20) else { return nil }
+        guard let status = root.read("/var/lib/dpkg/status", most: Self.maxFileSize) else { return nil }
         readVersions(status)
-        for name in root.names(Self.info, most: 65536) where name.hasSuffix(".list") {
-            guard let list = root.read(Self.info + "/" + name, most: 64 << 20) else { continue }
+        for name in root.names(Self.info, most: Self.maxLists) where name.hasSuffix(".list") {
+            guard let list = root.read(Self.info + "/" + name, most: Self.maxFileSize) else { continue }
             lists.append(String(name.dropLast(5)))
             let owner = Int32(lists.count - 1)
             Self.forEachLine(list) { owners[Self.hash($0)] = owner }
@@ -30,12 +35,12 @@ struct DpkgIndex: Sendable {
 
     /// The package that owns a file, and its installed version.
     ///
-    /// - Parameter root: one whose dpkg has the state that this was made of.
+    /// - Parameter root: one whose dpkg is in the state that the index was built from.
     func owner(of path: String, in root: RootFolder) -> (package: String, version: String?)? {
         for candidate in Self.aliases(path) {
             let wanted = Array(candidate.utf8)
             guard let owner = wanted.withUnsafeBytes({ owners[Self.hash($0)] }),
-                let list = root.read(Self.info + "/" + lists[Int(owner)] + ".list", most: 64 << 20)
+                let list = root.read(Self.info + "/" + lists[Int(owner)] + ".list", most: Self.maxFileSize)
             else { continue }
             var isListed = false
             Self.forEachLine(list) { if $0.elementsEqual(wanted) { isListed = true } }

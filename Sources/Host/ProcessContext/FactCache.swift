@@ -3,15 +3,19 @@
 import EpitopeModel
 import Foundation
 
-/// Facts about files, kept as long as the file is unchanged.
+/// Facts about files, cached while the file is unchanged.
 struct FactCache: Sendable {
-    private static let most = 256
+    /// How many facts of each kind are cached, and of how many dpkg databases.
+    private static let maxEntries = 256
+    private static let maxIndices = 4
+    /// How much of a C library is searched for its version, in bytes.
+    private static let maxLibcSize = 8 << 20
 
     private var hashes: [FileIdentity: String] = [:]
     private var libcVersions: [FileIdentity: String?] = [:]
-    /// By dpkg's status file: each root has its own, and a changed one is another.
+    /// By the identity of dpkg's status file: each root has its own, and a changed file has another identity.
     private var indices: [FileIdentity: DpkgIndex] = [:]
-    /// What engines wrote down; what was not found is looked for again.
+    /// What engines recorded. Containers without a record are looked up again.
     private var containers: [String: ContainerParameters] = [:]
     private var rpmOwners: [String: (package: String, version: String?)?] = [:]
 
@@ -20,7 +24,7 @@ struct FactCache: Sendable {
         guard let identity = FileIdentity(file.descriptor) else { return nil }
         if let known = hashes[identity] { return known }
         guard let text = FileHash.sha256(file.descriptor) else { return nil }
-        if hashes.count >= Self.most { hashes.removeAll() }
+        if hashes.count >= Self.maxEntries { hashes.removeAll() }
         hashes[identity] = text
         return text
     }
@@ -28,8 +32,8 @@ struct FactCache: Sendable {
     mutating func libcVersion(_ file: OpenFile, _ library: LibcVersion.Library) -> String? {
         guard let identity = FileIdentity(file.descriptor) else { return nil }
         if let known = libcVersions[identity] { return known }
-        let version = SystemFiles.read(file.descriptor, most: 8 << 20).flatMap { LibcVersion.version(library, file: $0) }
-        if libcVersions.count >= Self.most { libcVersions.removeAll() }
+        let version = SystemFiles.read(file.descriptor, most: Self.maxLibcSize).flatMap { LibcVersion.version(library, file: $0) }
+        if libcVersions.count >= Self.maxEntries { libcVersions.removeAll() }
         libcVersions[identity] = .some(version)
         return version
     }
@@ -37,7 +41,7 @@ struct FactCache: Sendable {
     mutating func container(_ id: String, files: ContainerFiles) -> ContainerParameters? {
         if let known = containers[id] { return known }
         let found = files.container(id)
-        if containers.count >= Self.most { containers.removeAll() }
+        if containers.count >= Self.maxEntries { containers.removeAll() }
         containers[id] = found
         return found
     }
@@ -45,18 +49,18 @@ struct FactCache: Sendable {
     mutating func owner(of path: String, root: RootFolder) -> (package: String, version: String?)? {
         if let status = root.identity("/var/lib/dpkg/status") {
             if indices[status] == nil {
-                if indices.count >= 4 { indices.removeAll() }
+                if indices.count >= Self.maxIndices { indices.removeAll() }
                 indices[status] = DpkgIndex(root: root)
             }
             if let owner = indices[status]?.owner(of: path, in: root) { return owner }
         }
-        // rpm is asked only about our own root: its answers are about that.
+        // rpm is only queried for this process's own root: it knows no other.
         guard let ours = FileIdentity(path: "/"), let theirs = root.identity("/"), ours.inode == theirs.inode,
             ours.device == theirs.device
         else { return nil }
         if let known = rpmOwners[path] { return known }
         let owner = RpmQuery.owner(of: path)
-        if rpmOwners.count >= Self.most { rpmOwners.removeAll() }
+        if rpmOwners.count >= Self.maxEntries { rpmOwners.removeAll() }
         rpmOwners[path] = .some(owner)
         return owner
     }

@@ -6,9 +6,8 @@ import Foundation
 
 /// The SHA-256 of an open file.
 package enum FileHash {
-    /// 64 hexadecimal digits; `nil` when the file can't be read, is longer than so many bytes, or changed while it was
-    /// read.
-    package static func sha256(_ descriptor: Int32, most: Int64 = ProcessContextCollector.largestHashed) -> String? {
+    /// 64 hexadecimal digits; `nil` if the file can't be read, is longer than `most` bytes, or changed while it was read.
+    package static func sha256(_ descriptor: Int32, most: Int64 = ProcessContextCollector.maxHashedSize) -> String? {
         guard let identity = FileIdentity(descriptor), identity.size <= most else { return nil }
         var sha256 = SHA256()
         var chunk = [UInt8](repeating: 0, count: 1 << 18)

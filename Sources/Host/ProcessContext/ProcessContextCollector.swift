@@ -1,137 +1,93 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import BehaviourBlocking
 public import EpitopeModel
 import Foundation
 import ProcessInspection
 import Synchronization
 
-/// All that a packet says about the process and the system: the fast part while the call is held, the slower stable
-/// facts (hash, package, distribution, C library) afterwards, from a cache.
-public final class ProcessContextCollector: Sendable {
-    /// The largest executable that is hashed.
-    package static let largestHashed: Int64 = 1 << 30
+/// Collects what a packet says of the process and the system, in two steps: what changes is read while the call is held;
+/// the slower, stable facts (hash, package, distribution, C library) are added afterwards, from a cache.
+public final class ProcessContextCollector: ProcessContextProviding {
+    /// The largest executable that is hashed, in bytes.
+    package static let maxHashedSize: Int64 = 1 << 30
 
     private let proc: String
     private let hostID: String?
     private let inspector: ProcessInspector
-    private let held = Mutex(ProcessFileCache())
+    private let files = Mutex(ProcessFileCache())
     private let cache = Mutex(FactCache())
     private let containers: ContainerFiles
     /// Slow reads run here, not on the threads that Swift's tasks share.
-    private let queue = DispatchQueue(label: "epitope.host-parameters")
-    /// Whoever is looked at may have its files served by somebody who never answers.
+    private let queue = DispatchQueue(label: "epitope.process-context")
+    /// An inspected process's files may be on a file system that never answers.
     private let bounded = BoundedWork()
-    private let longest: (inspection: Double, completion: Double)
+    private let maxSeconds: (inspection: Double, enrichment: Double)
 
     /// - Parameters:
     ///   - hostID: the host's identity as in its certificate; `nil` before it has one.
-    ///   - proc: where the process table is; another folder in tests.
-    ///   - longestInspection: how many seconds a process's files may keep it held.
-    ///   - longestCompletion: how many seconds hashing its program and asking its packages may take.
-    ///   - containerRoot: put before the paths of what container engines write down; empty but in tests.
+    ///   - proc: the process table; another folder in tests.
+    ///   - containerRoot: a prefix of the paths of container engines' records; empty except in tests.
+    ///   - maxInspectionSeconds: how long a process's files may keep it held.
+    ///   - maxEnrichmentSeconds: how long hashing its program and searching its packages may take.
     public init(
-        hostID: String?, proc: String = "/proc", containerRoot: String = "", longestInspection: Double = 1,
-        longestCompletion: Double = 30
+        hostID: String?, proc: String = "/proc", containerRoot: String = "", maxInspectionSeconds: Double = 1,
+        maxEnrichmentSeconds: Double = 30
     ) {
         self.hostID = hostID
         containers = ContainerFiles(root: containerRoot)
         self.proc = proc
-        longest = (longestInspection, longestCompletion)
+        maxSeconds = (maxInspectionSeconds, maxEnrichmentSeconds)
         inspector = ProcessInspector(proc: proc)
     }
 
-    /// Reads what has to be read while the process is held, and keeps a hold on its files, so that the rest can be
-    /// read after the process has gone.
-    public func inspect(processID: Int32, threadID: Int32) -> ProcessParameters {
+    /// Reads what must be read while the process is held, and keeps its files open, so that ``enrich(_:)`` can read the
+    /// rest after the process has ended.
+    public func context(
+        ofProcess processID: Int32, thread threadID: Int32, in container: ContainerReference? = nil
+    ) -> ProcessParameters {
         let (inspector, folder) = (inspector, "\(proc)/\(processID)")
-        let found = bounded.run(withinSeconds: longest.inspection) {
+        let found = bounded.run(withinSeconds: maxSeconds.inspection) {
             (process: inspector.inspect(processID: processID, threadID: threadID), files: ProcessFileHandles(folder: folder))
         }
-        guard let found else { return ProcessParameters(processID: processID, threadID: threadID) }
-        held.withLock { $0.insert(found.files, for: found.process) }
-        return found.process
-    }
-
-    /// The same of a process whose container's runtime says which one it is.
-    ///
-    /// - Parameters:
-    ///   - containerID: the runtime's name of the container.
-    ///   - annotations: those of the container's configuration.
-    public func inspect(
-        processID: Int32, threadID: Int32, containerID: String, annotations: [String: String]
-    ) -> ProcessParameters {
-        var process = inspect(processID: processID, threadID: threadID)
-        var container = ContainerParameters(annotations: annotations)
-        if ContainerID.isID(containerID) {
-            process.containerID = containerID
-        } else if container.name == nil {
-            container.name = containerID
+        var process = ProcessParameters(processID: processID, threadID: threadID)
+        if let found {
+            process = found.process
+            files.withLock { $0.insert(found.files, for: process) }
         }
-        container = container.completed(by: process.container ?? ContainerParameters())
-        process.container = container.isEmpty ? nil : container
+        if let container { process.add(container) }
         return process
     }
 
-    /// Adds what does not change from call to call. What can't be had, or not in time, stays absent.
-    public func complete(_ process: ProcessParameters) async -> (process: ProcessParameters, system: SystemParameters) {
+    /// Adds the facts that don't change from call to call. Facts that can't be read, or not in time, stay absent.
+    public func enrich(_ process: ProcessParameters) async -> (process: ProcessParameters, system: SystemParameters) {
         await withCheckedContinuation { continuation in
-            queue.async { continuation.resume(returning: self.completed(process)) }
+            queue.async { continuation.resume(returning: self.enrichNow(process)) }
         }
     }
 
-    /// Fills the cache with this system's packages, so that the first packet need not wait for it.
+    /// Fills the cache with this system's packages, so that the first packet need not wait for them.
     public func warmUp() async {
         let own = getpid()
-        _ = await complete(inspect(processID: own, threadID: own))
+        _ = await enrich(context(ofProcess: own, thread: own))
     }
 
-    private func completed(_ original: ProcessParameters) -> (process: ProcessParameters, system: SystemParameters) {
+    private func enrichNow(_ process: ProcessParameters) -> (process: ProcessParameters, system: SystemParameters) {
         var system = SystemParameters(hostName: nil, hostID: hostID)
         (system.hostName, system.kernelRelease) = Self.uname()
-        let bare = system
-        let held = held.withLock { $0.take(for: original) }
-        // A copy: what never comes back must not have the cache. The queue lets one in at a time.
-        let (known, folder, containers) = (cache.withLock { $0 }, "\(proc)/\(original.processID)", containers)
-        let found = bounded.run(withinSeconds: longest.completion) {
-            var cache = known
-            var original = original
-            if let id = original.containerID { original.container = Self.described(original.container, id, containers, &cache) }
-            let completed = Self.completed(original, bare, held ?? ProcessFileHandles(folder: folder, expected: original), &cache)
-            return (completed: completed, cache: cache)
+        let files = files.withLock { $0.take(for: process) }
+        // A copy of the cache: work that never comes back must not hold it. The queue runs one at a time.
+        let start = Enrichment(process: process, system: system, cache: cache.withLock { $0 })
+        let (folder, containers) = ("\(proc)/\(process.processID)", containers)
+        let done = bounded.run(withinSeconds: maxSeconds.enrichment) {
+            var enrichment = start
+            enrichment.addContainer(from: containers)
+            if let files = files ?? ProcessFileHandles(folder: folder, expected: process) { enrichment.addFacts(of: files) }
+            return enrichment
         }
-        guard let found else { return (original, bare) }
-        cache.withLock { $0 = found.cache }
-        return found.completed
-    }
-
-    private static func completed(
-        _ original: ProcessParameters, _ bare: SystemParameters, _ files: ProcessFileHandles?, _ cache: inout FactCache
-    ) -> (process: ProcessParameters, system: SystemParameters) {
-        var (process, system) = (original, bare)
-        guard let files else { return (process, system) }
-        if let file = files.executable, var executable = process.executable {
-            executable.sha256 = cache.hash(file)
-            if let root = files.root, !files.isDeleted, let owner = cache.owner(of: executable.path, root: root) {
-                (executable.package, executable.packageVersion) = owner
-            }
-            process.executable = executable
-        }
-        if let root = files.root {
-            let distribution = Distribution(root: root)
-            (system.distribution, system.distributionVersion) = (distribution.id, distribution.version)
-        }
-        system.libcVersion = files.libc.flatMap { cache.libcVersion($0.file, $0.library) }
-        return (process, system)
-    }
-
-    /// What is known of a container with what its engine wrote down.
-    private static func described(
-        _ known: ContainerParameters?, _ id: String, _ containers: ContainerFiles, _ cache: inout FactCache
-    ) -> ContainerParameters? {
-        if let known, known.image != nil, known.name != nil { return known }
-        let written = cache.container(id, files: containers)
-        let both = (known ?? ContainerParameters()).completed(by: written ?? ContainerParameters())
-        return both.isEmpty ? nil : both
+        guard let done else { return (process, system) }
+        cache.withLock { $0 = done.cache }
+        return (done.process, done.system)
     }
 
     private static func uname() -> (hostName: String?, kernelRelease: String?) {
@@ -142,5 +98,19 @@ public final class ProcessContextCollector: Sendable {
             return text.isEmpty ? nil : text
         }
         return (text(names.nodename), text(names.release))
+    }
+}
+
+extension ProcessParameters {
+    /// Adds what a runtime says of the process's container.
+    fileprivate mutating func add(_ reference: ContainerReference) {
+        var stated = ContainerParameters(annotations: reference.annotations)
+        if ContainerID.isID(reference.id) {
+            containerID = reference.id
+        } else if stated.name == nil {
+            stated.name = reference.id
+        }
+        stated = stated.completed(by: container ?? ContainerParameters())
+        container = stated.isEmpty ? nil : stated
     }
 }

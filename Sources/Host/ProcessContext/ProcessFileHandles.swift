@@ -3,15 +3,18 @@
 import EpitopeModel
 import Foundation
 
-/// Open files of an inspected process: they stay readable when it is killed or its program is deleted.
+/// Open files of an inspected process. They stay readable after it is killed or its program is deleted.
 struct ProcessFileHandles: Sendable {
     var executable: OpenFile?
     /// The process's root folder.
     var root: RootFolder?
-    /// The program has no name any more.
+    /// The program's file was deleted.
     var isDeleted: Bool
-    /// `/proc/PID/maps` as it was; taken apart only when the process need not be held any more.
+    /// `/proc/PID/maps` as it was; parsed only once the process need not be held any more.
     private var maps: [UInt8]
+
+    /// How much of the process's mappings is read, in bytes.
+    private static let maxMapsSize = 1 << 20
 
     /// - Parameter folder: the process's folder in `/proc`.
     init(folder: String) {
@@ -19,7 +22,7 @@ struct ProcessFileHandles: Sendable {
         root = RootFolder(folder + "/root")
         var status = stat()
         isDeleted = executable.map { fstat($0.descriptor, &status) != 0 || status.st_nlink == 0 } ?? false
-        maps = SystemFiles.read(folder + "/maps", most: 1 << 20) ?? []
+        maps = SystemFiles.read(folder + "/maps", most: Self.maxMapsSize) ?? []
     }
 
     /// The C library that the process has mapped, from its own root.
@@ -30,28 +33,27 @@ struct ProcessFileHandles: Sendable {
         return (file, library)
     }
 
-    /// The files of a process that was inspected by somebody else; `nil` when the number no longer stands for the
-    /// same program, since then they would be another's.
+    /// The files of a process that was inspected elsewhere; `nil` if the number is no longer of the same program.
     init?(folder: String, expected: ProcessParameters) {
         guard let path = expected.executable?.path, SystemFiles.link(folder + "/exe") == path else { return nil }
         self.init(folder: folder)
     }
 }
 
-/// The files of the processes inspected last. Bounded: a packet is completed at once, so few are ever waiting.
+/// The files of the processes inspected last. Bounded: a packet is enriched at once, so few ever wait.
 struct ProcessFileCache: Sendable {
-    static let most = 32
+    static let maxProcesses = 32
 
     private var entries: [(process: ProcessParameters, files: ProcessFileHandles)] = []
 
     mutating func insert(_ files: ProcessFileHandles, for process: ProcessParameters) {
         entries.removeAll { $0.process.processID == process.processID }
         entries.append((process, files))
-        if entries.count > Self.most { entries.removeFirst() }
+        if entries.count > Self.maxProcesses { entries.removeFirst() }
     }
 
-    /// Takes the files out: held on, they would keep a container's root busy. The number may stand for another
-    /// process by now: its program decides.
+    /// Removes the files and returns them: kept open, they would keep a container's root busy. The number may be another
+    /// process's now, so the program is compared as well.
     mutating func take(for process: ProcessParameters) -> ProcessFileHandles? {
         let place = entries.lastIndex {
             $0.process.processID == process.processID && $0.process.executable?.path == process.executable?.path

@@ -3,20 +3,22 @@
 public import EpitopeModel
 import Foundation
 
-/// The fast part: what is read of a process while its call is held. It looks at nothing but `/proc` and the
-/// process's own passwd file, and takes a millisecond or less for a common process.
+/// Reads what must be read of a process while its call is held. It reads only `/proc` and the process's own passwd file,
+/// and takes a millisecond or less for a common process.
 public struct ProcessInspector: Sendable {
-    /// The most ancestors that are reported.
-    public static let mostParents = 16
+    /// How many ancestors are reported.
+    public static let maxParents = 16
+    /// How much of the process's passwd file is read, in bytes.
+    private static let maxPasswdSize = 1 << 20
 
     private let proc: String
 
-    /// - Parameter proc: where the process table is; another folder in tests.
+    /// - Parameter proc: the process table; another folder in tests.
     public init(proc: String = "/proc") {
         self.proc = proc
     }
 
-    /// What can be had now; of a process that is gone nothing but its numbers.
+    /// What can be read now; of a process that has ended, only its numbers.
     public func inspect(processID: Int32, threadID: Int32) -> ProcessParameters {
         let folder = "\(proc)/\(processID)"
         let cgroup = SystemFiles.text(folder + "/cgroup") ?? ""
@@ -40,8 +42,8 @@ public struct ProcessInspector: Sendable {
     private func parents(of first: Int32?) -> [ProcessParameters.Parent] {
         var parents: [ProcessParameters.Parent] = []
         var next = first
-        // Numbers may be given out anew while we walk; a circle ends at the bound at the latest.
-        while let id = next, id > 0, parents.count < Self.mostParents, !parents.contains(where: { $0.processID == id }) {
+        // Numbers may be reused during the walk; a cycle ends at the bound at the latest.
+        while let id = next, id > 0, parents.count < Self.maxParents, !parents.contains(where: { $0.processID == id }) {
             let folder = "\(proc)/\(id)"
             guard let status = ProcessStatus(folder) else { break }
             parents.append(.init(processID: id, name: name(folder), executablePath: SystemFiles.link(folder + "/exe")))
@@ -50,10 +52,10 @@ public struct ProcessInspector: Sendable {
         return parents
     }
 
-    /// The user's name in the process's own root. Names that only a directory service knows are absent: asking it
-    /// could take seconds, and the call is held.
+    /// The user's name in the process's own root. Names that only a directory service knows are absent: a query could take
+    /// seconds, and the call is held.
     private func userName(_ id: UInt32, root: String) -> String? {
-        guard let passwd = RootFolder(root)?.read("/etc/passwd", most: 1 << 20) else { return nil }
+        guard let passwd = RootFolder(root)?.read("/etc/passwd", most: Self.maxPasswdSize) else { return nil }
         let wanted = Array(String(id).utf8)
         for line in passwd.split(separator: UInt8(ascii: "\n")) {
             let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 3, omittingEmptySubsequences: false)

@@ -3,9 +3,9 @@
 import CProcessFiles
 import Foundation
 
-/// The folder that is a process's `/`, with what the process put there. Paths are looked up as the process would: a link in a
-/// container's root never leads to a file of the host's. Only regular files are opened: to open a device would set it going
-/// (a container may make the node of one that it may not use itself), and a pipe would keep its reader waiting.
+/// The folder that is a process's `/`. Its content is the process's, so it isn't trusted: paths are resolved as the process
+/// would resolve them, and a link in a container's root never leads to a file of the host. Only regular files are opened: opening a device can have
+/// effects (a container may create the node of a device that it may not use itself), and a pipe would block its reader.
 struct RootFolder: Sendable {
     private let folder: OpenFile
 

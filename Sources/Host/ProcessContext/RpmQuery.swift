@@ -2,12 +2,14 @@
 
 import Foundation
 
-/// Asks rpm which package owns a file, on systems that have it.
+/// Queries rpm which package owns a file, on systems that have it.
 enum RpmQuery {
     static let program = "/usr/bin/rpm"
+    /// How long rpm may run.
+    private static let maxSeconds = 5.0
 
     static func owner(of path: String) -> (package: String, version: String?)? {
-        guard path.hasPrefix("/"), let text = ask(["-qf", "--queryformat", "%{NAME}\\t%{VERSION}-%{RELEASE}\\n", path]),
+        guard path.hasPrefix("/"), let text = run(["-qf", "--queryformat", "%{NAME}\\t%{VERSION}-%{RELEASE}\\n", path]),
             let line = text.split(separator: "\n").first
         else { return nil }
         let fields = line.split(separator: "\t")
@@ -15,14 +17,14 @@ enum RpmQuery {
         return (String(fields[0]), String(fields[1]))
     }
 
-    /// The files of an installed package; `nil` when there is none of that name.
+    /// The files of an installed package; `nil` if no package of that name is installed.
     static func files(of package: String) -> [String]? {
         guard !package.hasPrefix("-") else { return nil }
-        return ask(["-ql", package])?.split(separator: "\n").map(String.init)
+        return run(["-ql", package])?.split(separator: "\n").map(String.init)
     }
 
-    /// What rpm printed; `nil` where it isn't, or when it failed.
-    private static func ask(_ arguments: [String]) -> String? {
+    /// The output of rpm; `nil` if it isn't installed, or failed.
+    private static func run(_ arguments: [String]) -> String? {
         guard access(program, X_OK) == 0 else { return nil }
         let process = Process()
         process.executableURL = URL(fileURLWithPath: program)
@@ -33,9 +35,9 @@ enum RpmQuery {
         process.standardError = FileHandle.nullDevice
         process.standardInput = FileHandle.nullDevice
         guard (try? process.run()) != nil else { return nil }
-        // A locked rpm database could keep it for ever.
+        // A locked rpm database could block it without end.
         let watchdog = DispatchWorkItem { process.terminate() }
-        DispatchQueue.global().asyncAfter(deadline: .now() + 5, execute: watchdog)
+        DispatchQueue.global().asyncAfter(deadline: .now() + maxSeconds, execute: watchdog)
         let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
         process.waitUntilExit()
         watchdog.cancel()

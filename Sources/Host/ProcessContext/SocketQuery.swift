@@ -4,24 +4,24 @@ import CProcessFiles
 import EpitopeModel
 import Foundation
 
-/// Asks the sockets of another process themselves, through copies of its descriptors: some microseconds each, where
-/// reading the kernel's table of TCP connections takes it up to ten milliseconds however few there are.
+/// Queries the sockets of another process themselves, through copies of its descriptors: some microseconds each, while
+/// the kernel takes up to ten milliseconds to print its table of TCP connections, however few there are.
 struct SocketQuery {
     /// A process with more sockets than this is described by its first ones.
-    static let most = 256
+    static let maxSockets = 256
 
     private(set) var listening: [ProcessParameters.BoundSocket] = []
     private(set) var connected: [ProcessParameters.ConnectedSocket] = []
 
-    /// `nil` where the kernel doesn't let us: before Linux 5.6, or without the right to trace the process.
+    /// `nil` where the kernel refuses: before Linux 5.6, or without the right to trace the process.
     init?(processID: Int32, descriptors: [Int32]) {
         let process = epitope_process_handle(processID)
         guard process >= 0 else { return nil }
         defer { close(process) }
-        for descriptor in descriptors.prefix(Self.most) {
+        for descriptor in descriptors.prefix(Self.maxSockets) {
             let copy = epitope_pidfd_getfd(process, descriptor)
             if copy < 0 {
-                // It was closed since; any other reason holds for all of them.
+                // EBADF: it was closed since. Any other reason applies to all descriptors.
                 if copy == -EBADF { continue }
                 return nil
             }
@@ -53,16 +53,16 @@ struct SocketQuery {
         return getsockopt(socket, SOL_SOCKET, name, &value, &size) == 0 ? value : nil
     }
 
-    private typealias Question = (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+    private typealias NameQuery = (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
 
     /// `nil` for an address of another family than IPv4 and IPv6.
-    private static func endpoint(_ socket: Int32, _ question: Question) -> SocketEndpoint? {
+    private static func endpoint(_ socket: Int32, _ query: NameQuery) -> SocketEndpoint? {
         var storage = sockaddr_storage()
         var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let answer = withUnsafeMutablePointer(to: &storage) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { question(socket, $0, &size) }
+        let status = withUnsafeMutablePointer(to: &storage) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { query(socket, $0, &size) }
         }
-        guard answer == 0 else { return nil }
+        guard status == 0 else { return nil }
         let bytes = withUnsafeBytes(of: &storage) { Array($0.prefix(28)) }
         let port = UInt16(bytes[2]) << 8 | UInt16(bytes[3])
         // In sockaddr_in the address stands at 4, in sockaddr_in6 behind the flow label, at 8.

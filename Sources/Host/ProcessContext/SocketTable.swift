@@ -21,7 +21,7 @@ struct SocketTable {
 
     /// - Parameters:
     ///   - text: the table with its heading. Lines of another form are left out.
-    ///   - inodes: which sockets are wanted.
+    ///   - inodes: the sockets to look for.
     init(_ text: [UInt8], inodes: Set<UInt64>) {
         entries = []
         for line in text.split(separator: UInt8(ascii: "\n")).dropFirst() {
@@ -55,23 +55,23 @@ struct SocketTable {
     }
 }
 
-/// The sockets that a process holds.
+/// The sockets that a process has open.
 struct ProcessSockets {
-    /// The most descriptors and bytes of each table that are looked at, which keeps the reading within a millisecond or
-    /// two on a busy server; what lies beyond is not reported.
-    static let mostDescriptors = 4096
-    static let mostTableBytes = 524_288
+    /// How many descriptors, and how many bytes of each table, are read. This keeps the reading within a millisecond or two
+    /// on a busy server; sockets beyond are not reported.
+    static let maxDescriptors = 4096
+    static let maxTableBytes = 524_288
 
     var listening: [ProcessParameters.BoundSocket] = []
     var connected: [ProcessParameters.ConnectedSocket] = []
 
     /// - Parameters:
     ///   - process: the process's folder in the process table.
-    ///   - processID: asks the sockets themselves, where the kernel lets us; `nil`: only the tables are read.
+    ///   - processID: to query the sockets themselves, where the kernel allows it; `nil`: only the tables are read.
     init(process: String, processID: Int32?) {
         var inodes: Set<UInt64> = []
         var descriptors: [Int32] = []
-        for name in SystemFiles.names(process + "/fd", most: Self.mostDescriptors) {
+        for name in SystemFiles.names(process + "/fd", most: Self.maxDescriptors) {
             guard let target = SystemFiles.link(process + "/fd/" + name), target.hasPrefix("socket:["),
                 let inode = UInt64(target.dropFirst(8).dropLast()), let descriptor = Int32(name)
             else { continue }
@@ -79,8 +79,8 @@ struct ProcessSockets {
             descriptors.append(descriptor)
         }
         guard !inodes.isEmpty else { return }
-        if let processID, let held = SocketQuery(processID: processID, descriptors: descriptors) {
-            (listening, connected) = (held.listening, held.connected)
+        if let processID, let queried = SocketQuery(processID: processID, descriptors: descriptors) {
+            (listening, connected) = (queried.listening, queried.connected)
         } else {
             readTables(process, inodes)
         }
@@ -90,7 +90,7 @@ struct ProcessSockets {
     /// The tables of the process's own network namespace.
     private mutating func readTables(_ process: String, _ inodes: Set<UInt64>) {
         for (name, transport) in [("tcp", TransportProtocol.tcp), ("tcp6", .tcp), ("udp", .udp), ("udp6", .udp)] {
-            guard let text = SystemFiles.read(process + "/net/" + name, most: Self.mostTableBytes) else { continue }
+            guard let text = SystemFiles.read(process + "/net/" + name, most: Self.maxTableBytes) else { continue }
             add(SocketTable(text, inodes: inodes).entries, transport)
         }
     }

@@ -15,15 +15,18 @@ public struct MapEntry: Hashable, Sendable {
         }
     }
 
+    /// The size of a page on x86, in bytes.
+    public static let pageSize: UInt64 = 4096
+
     public var start: UInt64
     public var end: UInt64
     public var protection: MemoryProtection
     public var offset: UInt64
     public var device: Device
-    /// 0: no file is mapped.
+    /// 0 where no file is mapped.
     public var inode: UInt64
-    /// A path, or a name in brackets; empty for plain anonymous memory. The process chooses it: it is a hint, and
-    /// what is held of the mapping rests on ``inode`` and ``device``.
+    /// A path, or a name in brackets; empty for plain anonymous memory. The process chooses it, so it is only a hint:
+    /// decisions rest on ``inode`` and ``device``.
     public var name: String
 
     public init(
@@ -75,7 +78,7 @@ extension MapEntry {
         name = fields.count == 6 ? String(fields[5].drop { $0 == " " }) : ""
     }
 
-    /// Parses a whole `/proc/PID/maps`, in ascending order. Lines that aren't mappings are passed over.
+    /// Parses a whole `/proc/PID/maps`, in ascending order. Lines that aren't mappings are skipped.
     public static func entries(inMaps text: String) -> [MapEntry] {
         text.split(separator: "\n").compactMap { MapEntry(line: $0) }
     }

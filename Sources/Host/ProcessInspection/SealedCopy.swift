@@ -2,36 +2,36 @@
 
 public import Glibc
 
-/// A program that runs from a copy of itself in memory that nobody can write any more. Container runtimes do so, lest a
-/// container writes their file (runc from 1.1.15 on always, crun).
+/// A program that runs from a sealed copy of itself in memory, which no process can write to. Container runtimes do so to
+/// prevent a container from writing to their file (runc from 1.1.15 on always, crun).
 ///
-/// Such a copy is held to be the image that it copies. That gives nothing to an attack: the bytes are those of a file on
-/// a disk that the process could have run as it is, the seals keep them so, and whatever the process loads, makes or writes
-/// besides is inspected as ever. Names decide nothing; they only say which files are compared.
+/// Such a copy counts as the image that it copies. An attack gains nothing from that: the bytes are those of a file on a disk
+/// that the process could have run as it is, the seals keep them so, and all other memory that the process maps or writes is
+/// inspected as usual. Names decide nothing; they only select the files to compare.
 public struct SealedCopy: Hashable, Sendable {
     /// The file that it is a copy of, by a path that led to it.
     public var original: String
 
     /// The largest program that is compared, in bytes.
-    public static let largest = 64 << 20
-    /// How many of the processes that led to the program are asked for their own.
-    static let mostAncestors = 4
-    /// Where a program of the name that the process goes by is looked for.
+    public static let maxSize = 64 << 20
+    /// How many ancestors' programs are compared.
+    static let maxAncestors = 4
+    /// Where a program of the process's name is searched.
     static let folders = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin", "/usr/libexec", "/usr/lib/cri-o-runc/sbin"]
-    /// File systems with a disk behind them. Not memory, whose files may lose their name later and be nowhere then; nor
-    /// what users may mount with such behind it (overlayfs), or a process that doesn't answer (FUSE).
+    /// File systems on a disk. Not memory file systems, whose files may be deleted later; nor those that users may mount over
+    /// one (overlayfs) or serve from a process that doesn't answer (FUSE).
     static let diskFileSystems: Set<Substring> = ["bcachefs", "btrfs", "erofs", "ext2", "ext3", "ext4", "f2fs", "squashfs", "xfs", "zfs"]
 
-    /// What the program of a process is a sealed copy of; `nil` where it is none, or that can't be told any more.
+    /// The program of a process, if it is a sealed copy; `nil` if it isn't, or if that can't be determined any more.
     ///
     /// - Parameters:
-    ///   - inode: of the memory file that is asked about, with its device: the process may run something else by now.
-    ///   - mayCompare: asked with the program's length before it is read, which takes some milliseconds.
+    ///   - inode: of the memory file in question, with its device: the process may run another program by now.
+    ///   - mayCompare: called with the program's size before it is read, which takes some milliseconds.
     public init?(
         programOf process: pid_t, inode: UInt64, device: MapEntry.Device, mayCompare: (Int) -> Bool = { _ in true }
     ) {
         guard let program = SeenFile("/proc/\(process)/exe"), program.inode == inode, program.device == device,
-            program.links == 0, program.size > 0, program.size <= Self.largest, let copy = OpenFile(program), copy.isSealed
+            program.links == 0, program.size > 0, program.size <= Self.maxSize, let copy = OpenFile(program), copy.isSealed
         else { return nil }
         for (path, mounts) in Self.candidates(for: process) {
             guard let file = SeenFile(path), file.size == program.size, file.isOnDisk(mounts: mounts), mayCompare(program.size),
@@ -43,14 +43,14 @@ public struct SealedCopy: Hashable, Sendable {
         return nil
     }
 
-    /// Whether a file lies where copies may be compared with it.
+    /// Whether a file is on a file system with whose files copies are compared.
     static func isOnDisk(_ path: String) -> Bool { SeenFile(path)?.isOnDisk(mounts: "/proc/self/mountinfo") ?? false }
 
-    /// Paths, each with the file that states the mounts that it leads through.
+    /// Paths to compare, each with the mountinfo file of the mounts that it leads through.
     private static func candidates(for process: pid_t) -> [(path: String, mounts: String)] {
         var found: [(String, String)] = []
         var parent = SeenFile.text("/proc/\(process)/stat", most: 4096).flatMap(parentID(inStat:))
-        while let id = parent, id > 0, found.count < mostAncestors {
+        while let id = parent, id > 0, found.count < maxAncestors {
             found.append(("/proc/\(id)/exe", "/proc/\(id)/mountinfo"))
             parent = SeenFile.text("/proc/\(id)/stat", most: 4096).flatMap(parentID(inStat:))
         }
@@ -58,7 +58,7 @@ public struct SealedCopy: Hashable, Sendable {
         return found + folders.map { ("\($0)/\(name)", "/proc/self/mountinfo") }
     }
 
-    /// The fourth field of `/proc/PID/stat`; the second, a name in parentheses, may hold anything.
+    /// The fourth field of `/proc/PID/stat`. The second, a name in parentheses, may contain anything.
     static func parentID(inStat text: String) -> pid_t? {
         guard let name = text.lastIndex(of: ")") else { return nil }
         let fields = text[text.index(after: name)...].split(separator: " ")

@@ -4,9 +4,9 @@ import CProcessFiles
 public import EpitopeModel
 import Glibc
 
-/// What a process's socket says of itself, asked through a duplicate of its descriptor.
+/// Properties of a process's socket, queried through a duplicate of its descriptor.
 public enum SocketFacts {
-    /// Transport, own and remote side; all absent where the descriptor is no socket or the process has gone.
+    /// Transport, local and remote side; all absent if the descriptor isn't a socket, or the process has ended.
     public static func arguments(process: Int32, descriptor: Int32) -> CallArguments {
         var result = CallArguments()
         var socket = epitope_socket()

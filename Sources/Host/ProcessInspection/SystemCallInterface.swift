@@ -2,7 +2,7 @@
 
 public import EpitopeModel
 
-/// A way into the kernel: which numbers its calls have and how wide their arguments are. It is a property of the call,
+/// A system call interface: the numbers of its calls and the width of their arguments. It is a property of the call,
 /// not of the program: 64-bit code can make 32-bit calls with `int 0x80`.
 ///
 /// Adding an architecture means adding a case, its numbers, and its call instructions (``CallInstruction``).

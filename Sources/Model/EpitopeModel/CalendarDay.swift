@@ -6,7 +6,7 @@ public struct CalendarDay: Hashable, Sendable, Comparable, Codable, CustomString
     public let month: Int
     public let day: Int
 
-    /// `nil` for what is no day of the years 1970 to 9999.
+    /// `nil` if the text isn't a day of the years 1970 to 9999.
     public init?(_ text: String) {
         let parts = text.split(separator: "-", omittingEmptySubsequences: false)
         guard parts.count == 3, parts.map(\.utf8.count) == [4, 2, 2],
@@ -51,7 +51,7 @@ public struct CalendarDay: Hashable, Sendable, Comparable, Codable, CustomString
         let text = try decoder.singleValueContainer().decode(String.self)
         guard let day = CalendarDay(text) else {
             throw DecodingError.dataCorrupted(
-                .init(codingPath: decoder.codingPath, debugDescription: "'\(text)' is no day such as 2027-06-30"))
+                .init(codingPath: decoder.codingPath, debugDescription: "'\(text)' isn't a day such as 2027-06-30"))
         }
         self = day
     }

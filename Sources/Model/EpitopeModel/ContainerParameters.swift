@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The container of an attacked process, as its runtime, its engine or its orchestrator names it. All of it is for people
-/// who look for the service: nothing is decided by it.
+/// The container of an attacked process, as its runtime, its engine or its orchestrator names it. It helps people to find the
+/// service; no decision depends on it.
 public struct ContainerParameters: Hashable, Sendable, Codable {
-    /// The engine's or orchestrator's name of the container; where there is none, the runtime's id if that isn't the
-    /// 64 digits of ``ProcessParameters/containerID``.
+    /// The engine's or orchestrator's name of the container; without one, the runtime's id if that isn't the 64 digits of
+    /// ``ProcessParameters/containerID``.
     public var name: String?
-    /// The image as it was asked for, such as `docker.io/library/nginx:1.25`.
+    /// The image as it was requested, such as `docker.io/library/nginx:1.25`.
     public var image: String?
     public var pod: Pod?
 
@@ -32,7 +32,7 @@ public struct ContainerParameters: Hashable, Sendable, Codable {
     /// Whether nothing is known.
     public var isEmpty: Bool { self == ContainerParameters() }
 
-    /// What this one says, and what only the other one does.
+    /// These parameters, with those that only the other one has added.
     public func completed(by other: ContainerParameters) -> ContainerParameters {
         var result = ContainerParameters(name: name ?? other.name, image: image ?? other.image)
         if pod != nil || other.pod != nil {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A critical call that a behaviour blocking backend stalled, inspected and answered, and holds to be worth a
-/// report. Both backends (seccomp, kernel) make this value.
+/// A critical call that a behaviour blocking backend has inspected and answered, and that is worth a report. Both backends
+/// (seccomp, kernel) produce this value.
 public struct Detection: Hashable, Sendable {
     public var architecture: Architecture
     /// The address right after the instruction that made the call.
@@ -12,9 +12,9 @@ public struct Detection: Hashable, Sendable {
     public var evidence: [Evidence]
     public var code: ExtractedCode
     public var action: ProtectiveAction
-    /// What was read of the process while it was held.
+    /// What was read of the process while its call was held.
     public var process: ProcessParameters
-    /// When the call was stalled, in milliseconds since 1970-01-01T00:00:00Z.
+    /// When the call was made, in milliseconds since 1970-01-01T00:00:00Z.
     public var timeMilliseconds: Int64
 
     public init(

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// An error that a person can meet: what happened, to what, and what to do.
+/// An error that a user may see: what happened, to what, and what to do.
 ///
-/// The `code` is the contract: it never changes its meaning, scripts and tests match on it, and the words may be
-/// improved at any time. Each module declares its codes in an extension of ``EpitopeError/Code``.
+/// The `code` is the contract: it never changes its meaning, and scripts and tests match on it. The texts may be improved at
+/// any time. Each module declares its codes in an extension of ``EpitopeError/Code``.
 public struct EpitopeError: Error, Hashable, Sendable, CustomStringConvertible {
     /// A stable, lower-case, hyphenated name, such as `token-used`.
     public struct Code: RawRepresentable, Hashable, Sendable, Codable {
@@ -21,7 +21,7 @@ public struct EpitopeError: Error, Hashable, Sendable, CustomStringConvertible {
     public let code: Code
     /// What happened, and to what.
     public let message: String
-    /// What the reader can do about it.
+    /// What the user can do about it.
     public let remedy: String
 
     public init(_ code: Code, _ message: String, remedy: String) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Why a critical call is held to be an attack: one reason, with the weight that it carries.
+/// One reason to take a critical call for an attack, with the weight that it carries.
 public struct Evidence: Hashable, Sendable, Codable {
     public var kind: EvidenceKind
-    /// What was seen, for a person: addresses, region, buffer.
+    /// What was observed, for a person: addresses, region, buffer.
     public var detail: String
 
     public init(kind: EvidenceKind, detail: String) {
@@ -12,7 +12,7 @@ public struct Evidence: Hashable, Sendable, Codable {
     }
 }
 
-/// The kinds of evidence. Their weights are points towards the attack threshold; the defaults are the design's.
+/// The kinds of evidence. Their weights are points towards the attack threshold.
 public enum EvidenceKind: String, Hashable, Sendable, Codable, CaseIterable {
     case directCall = "direct-call-from-unbacked-memory"
     case libraryCall = "library-call-from-unbacked-memory"
@@ -23,7 +23,7 @@ public enum EvidenceKind: String, Hashable, Sendable, Codable, CaseIterable {
     case deeperInStack = "unbacked-memory-deeper-in-stack"
     case unattributable = "unattributable-caller"
 
-    /// The weight in points (DESIGN.md, "Evidence weights").
+    /// The weight in points (Documentation/Design.md).
     public var defaultWeight: Int {
         switch self {
         case .directCall, .libraryCall, .sendsItself: 100

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Malicious code as it was cut out of a process: bytes, where they lay, and where in them the call was made.
+/// Malicious code as it was extracted from a process: its bytes and their address.
 public struct ExtractedCode: Hashable, Sendable {
     /// The address of the first byte.
     public var base: UInt64
     public var bytes: [UInt8]
-    /// Whether ``bytes`` is the region whole; otherwise it is a snippet around the caller's address.
+    /// Whether ``bytes`` is the whole region; otherwise it is a snippet around the caller's address.
     public var isWholeRegion: Bool
 
     public init(base: UInt64, bytes: [UInt8], isWholeRegion: Bool) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Who stands at the other end of the secure channel, as their certificate says.
+/// The peer of a secure channel, as its certificate says.
 public struct Identity: Hashable, Sendable, Codable {
     /// What the holder of a certificate may do at a center.
     public enum Role: String, Hashable, Sendable, Codable, CaseIterable {

@@ -46,7 +46,7 @@ public struct MemoryProtection: OptionSet, Hashable, Sendable, Codable, CustomSt
     }
 }
 
-/// What stands behind a piece of memory.
+/// What backs a piece of memory.
 public enum MemoryBacking: Hashable, Sendable, Codable {
     /// A file image, unchanged at the address in question.
     case image(path: String)
@@ -55,12 +55,12 @@ public enum MemoryBacking: Hashable, Sendable, Codable {
     case anonymous
     case stack
     case heap
-    /// A memfd, or a file on tmpfs that has no name any more.
+    /// A memfd, or a deleted file on tmpfs.
     case memoryFile(name: String)
     /// A private page of a file image that was written after it was mapped.
     case writtenImagePage(path: String)
 
-    /// Whether this is unbacked memory: memory that no file image stands behind.
+    /// Whether this is unbacked memory: no file image backs it.
     public var isUnbacked: Bool {
         switch self {
         case .image, .kernel: false

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// The circumstances of a critical call: where, by what process, on what system. What can't be had is `nil` or
+/// The circumstances of a critical call: where, by what process, on what system. What can't be read is `nil` or
 /// empty, never guessed.
 public struct Parameters: Hashable, Sendable, Codable {
     public var call: CriticalCall
@@ -9,7 +9,7 @@ public struct Parameters: Hashable, Sendable, Codable {
     public var region: MemoryRegion
     public var process: ProcessParameters
     public var system: SystemParameters
-    /// When the call was stalled, in milliseconds since 1970-01-01T00:00:00Z.
+    /// When the call was made, in milliseconds since 1970-01-01T00:00:00Z.
     public var timeMilliseconds: Int64
 
     public init(

@@ -26,21 +26,21 @@ import Testing
     }
 
     @Test func `call from backed memory goes on unreported`() {
-        let verdict = Verdict(on: Self.library([.image(path: "/bin/program")]), policy: .default)
+        let verdict = Policy.default.judge(Self.library([.image(path: "/bin/program")]))
         #expect(!verdict.denies && !verdict.isReported && verdict.evidence == [])
         #expect(verdict.callersAddress == 0x7010)
     }
 
     @Test(arguments: [MemoryBacking.anonymous, .stack, .heap]) func `direct call from unbacked memory is blocked`(_ backing: MemoryBacking)
     {
-        let verdict = Verdict(on: Self.direct(backing), policy: .default)
+        let verdict = Policy.default.judge(Self.direct(backing))
         #expect(verdict.action == .blocked && verdict.isReported)
         #expect(verdict.evidence.map(\.kind) == [.directCall])
         #expect(verdict.callersAddress == 0x3042)
     }
 
     @Test func `library call from unbacked memory is blocked with the return address as caller`() {
-        let verdict = Verdict(on: Self.library([.heap, .image(path: "/bin/program")]), policy: .default)
+        let verdict = Policy.default.judge(Self.library([.heap, .image(path: "/bin/program")]))
         #expect(verdict.action == .blocked)
         #expect(verdict.evidence.map(\.kind) == [.libraryCall])
         #expect(verdict.callersAddress == 0x3042)
@@ -48,34 +48,34 @@ import Testing
     }
 
     @Test func `written image page is blocked and memory file only reported`() {
-        let written = Verdict(on: Self.direct(.writtenImagePage(path: "/bin/program")), policy: .default)
+        let written = Policy.default.judge(Self.direct(.writtenImagePage(path: "/bin/program")))
         #expect(written.action == .blocked)
         #expect(written.evidence.map(\.kind) == [.writtenImagePage])
-        let memoryFile = Verdict(on: Self.library([.memoryFile(name: "/memfd:x (deleted)")]), policy: .default)
+        let memoryFile = Policy.default.judge(Self.library([.memoryFile(name: "/memfd:x (deleted)")]))
         #expect(memoryFile.action == .watched && memoryFile.isReported && !memoryFile.denies)
         #expect(memoryFile.evidence.map(\.kind) == [.memoryFile])
     }
 
     @Test func `unbacked memory behind a backed caller is neither reported nor blocked`() {
         let observation = Self.library([.image(path: "/lib/jni.so"), .anonymous])
-        let verdict = Verdict(on: observation, policy: .default)
+        let verdict = Policy.default.judge(observation)
         #expect(verdict.evidence.map(\.kind) == [.deeperInStack])
         #expect(!verdict.isReported && !verdict.denies)
-        #expect(Verdict(on: observation, policy: Policy(reportAt: 10)).isReported)
-        #expect(Verdict(on: observation, policy: Policy(blockAt: 10)).action == .blocked)
+        #expect(Policy(reportAt: 10).judge(observation).isReported)
+        #expect(Policy(blockAt: 10).judge(observation).action == .blocked)
     }
 
     @Test func `call after the edge of a policy is treated by its own weight`() {
-        #expect(!Verdict(on: Self.direct(.anonymous), policy: Policy(blockAt: 101)).denies)
-        #expect(Verdict(on: Self.direct(.anonymous), policy: Policy(blockAt: 100)).denies)
+        #expect(!Policy(blockAt: 101).judge(Self.direct(.anonymous)).denies)
+        #expect(Policy(blockAt: 100).judge(Self.direct(.anonymous)).denies)
         // No evidence is never acted upon, however low the bounds.
-        let none = Verdict(on: Self.library([]), policy: Policy(blockAt: 0, reportAt: 0))
+        let none = Policy(blockAt: 0, reportAt: 0).judge(Self.library([]))
         #expect(!none.denies && !none.isReported)
     }
 
     @Test(arguments: zip(Policy.Action.allCases, [ProtectiveAction.blocked, .stopped, .killed, .watched]))
     func `policy chooses the action`(_ action: Policy.Action, _ expected: ProtectiveAction) {
-        let verdict = Verdict(on: Self.direct(.anonymous), policy: Policy(action: action))
+        let verdict = Policy(action: action).judge(Self.direct(.anonymous))
         #expect(verdict.action == expected && verdict.isReported)
         #expect(verdict.denies == (action != .watch))
     }
@@ -83,10 +83,10 @@ import Testing
     @Test func `caller in its send buffer sends itself`() {
         var observation = Self.direct(.stack, .sendto)
         observation.sendBuffer = SendBuffer(messages: [[.init(address: 0x3000, length: 0x42, bytes: [])]])
-        let verdict = Verdict(on: observation, policy: .default)
+        let verdict = Policy.default.judge(observation)
         #expect(verdict.evidence.map(\.kind) == [.directCall, .sendsItself])
         observation.sendBuffer = SendBuffer(messages: [[.init(address: 0x3042, length: 0x42, bytes: [])]])
-        #expect(Verdict(on: observation, policy: .default).evidence.map(\.kind) == [.directCall])
+        #expect(Policy.default.judge(observation).evidence.map(\.kind) == [.directCall])
     }
 
     @Test func `copy of the caller in the send buffer sends itself though it is split over pieces`() {
@@ -98,12 +98,12 @@ import Testing
             SendBuffer.Piece(address: 0xA000, length: 16, bytes: Array(code[16...])),
         ]
         observation.sendBuffer = SendBuffer(messages: [[], pieces])
-        let verdict = Verdict(on: observation, policy: .default)
+        let verdict = Policy.default.judge(observation)
         #expect(verdict.evidence.map(\.kind) == [.sendsItself, .memoryFile])
         #expect(verdict.action == .blocked)
         // Two messages are not one run of bytes.
         observation.sendBuffer = SendBuffer(messages: pieces.map { [$0] })
-        #expect(Verdict(on: observation, policy: .default).action == .watched)
+        #expect(Policy.default.judge(observation).action == .watched)
     }
 
     @Test func `buffers that reach around the address space do not trap`() {
@@ -117,18 +117,33 @@ import Testing
 
     @Test func `excluded evidence does not count and is kept`() {
         let observation = Self.library([.anonymous, .image(path: "/bin/program")])
-        let verdict = Verdict(on: observation, policy: .default, excluded: [.libraryCall])
+        let verdict = Policy.default.judge(observation, excluding: [.libraryCall])
         #expect(!verdict.denies && !verdict.isReported && verdict.evidence.isEmpty)
         #expect(verdict.excluded.map(\.kind) == [.libraryCall])
-        let other = Verdict(on: observation, policy: .default, excluded: [.directCall, .memoryFile])
+        let other = Policy.default.judge(observation, excluding: [.directCall, .memoryFile])
         #expect(other.denies && other.excluded.isEmpty)
+    }
+
+    @Test func `exclusions are looked up once and only for a call that would be reported or acted upon`() {
+        var lookUps = 0
+        func lookUp() -> Set<EvidenceKind> {
+            lookUps += 1
+            return [.directCall]
+        }
+        let policy = Policy.default
+        let excluded = policy.judge(Self.direct(.anonymous), lookingUpExclusions: lookUp)
+        #expect(!excluded.isReported && excluded.excluded.map(\.kind) == [.directCall] && lookUps == 1)
+        #expect(policy.judge(Self.library([.anonymous]), lookingUpExclusions: lookUp).denies && lookUps == 2)
+        _ = policy.judge(Self.library([.image(path: "/lib/jni.so"), .anonymous]), lookingUpExclusions: lookUp)
+        _ = policy.judge(Self.library([]), lookingUpExclusions: lookUp)
+        #expect(lookUps == 2)
     }
 
     /// An exclusion for one kind leaves the others: code of a just-in-time compiler that sends itself is none.
     @Test func `an exclusion covers one kind only`() {
         var observation = Self.direct(.anonymous, .sendto)
         observation.sendBuffer = SendBuffer(messages: [[.init(address: 0x3000, length: 0x100, bytes: [])]])
-        let verdict = Verdict(on: observation, policy: .default, excluded: [.directCall])
+        let verdict = Policy.default.judge(observation, excluding: [.directCall])
         #expect(verdict.denies)
         #expect(verdict.evidence.map(\.kind) == [.sendsItself])
         #expect(verdict.callersAddress == 0x3042)

@@ -8,7 +8,7 @@ import Testing
 
 @testable import HostPolicy
 
-/// What exclusions stand for on this machine, and which processes they hold for.
+/// The targets of exclusions on this machine, and the processes that match them.
 @Suite struct ExclusionResolverTests {
     static let day = CalendarDay(ofMilliseconds: 1_800_000_000_000)
     static let later = CalendarDay(ofMilliseconds: 1_900_000_000_000)
@@ -17,7 +17,7 @@ import Testing
         Exclusion(subject: subject, evidence: .libraryCall, reason: "a test", until: until)
     }
 
-    static func resolve(_ subject: Exclusion.Subject, on day: CalendarDay = day) -> (ExclusionTable, [ExclusionResolver.Problem]) {
+    static func resolve(_ subject: Exclusion.Subject, on day: CalendarDay = day) -> (ExclusionTable, [ExclusionProblem]) {
         var resolver = ExclusionResolver()
         return resolver.resolve([exclusion(subject)], on: day)
     }
@@ -36,14 +36,14 @@ import Testing
         #expect(problems.isEmpty)
         let sleeping = try RunningProcess(["/bin/sleep", "20"])
         #expect(
-            table.exclusions(for: ProcessExclusionTargets.parties(of: sleeping.identifier)) == [
+            table.exclusions(for: ProcessExclusionTargets.targets(ofProcess: sleeping.identifier)) == [
                 Self.exclusion(.executable(path: "/bin/sleep", sha256: nil))
             ])
-        #expect(table.exclusions(for: ProcessExclusionTargets.parties(of: getpid())).isEmpty)
+        #expect(table.exclusions(for: ProcessExclusionTargets.targets(ofProcess: getpid())).isEmpty)
     }
 
-    /// The temporary folder's parent may be written by everybody.
-    @Test func `a program that others may replace needs a hash`() throws {
+    /// Everybody may write to the temporary folder's parent.
+    @Test func `an exclusion of a program that other users may replace needs a hash`() throws {
         let (folder, path, hash) = try Self.program()
         defer { withExtendedLifetime(folder) {} }
         #expect(
@@ -56,7 +56,7 @@ import Testing
             ])
     }
 
-    @Test func `a file that changes is excluded no more`() throws {
+    @Test func `a file that changes is no longer excluded`() throws {
         let (folder, path, hash) = try Self.program()
         defer { withExtendedLifetime(folder) {} }
         var resolver = ExclusionResolver()
@@ -66,16 +66,18 @@ import Testing
         try handle.seekToEnd()
         try handle.write(contentsOf: Data([0]))
         try handle.close()
-        // The same inode: but not as it was, for the resolver as for who looks a process up in the old table.
+        // The inode is the same, but its state isn't: neither for the resolver nor for a look-up in the old table.
         let changed = try RunningProcess([path, "20"])
-        #expect(before.exclusions(for: ProcessExclusionTargets.parties(of: changed.identifier)).isEmpty)
+        #expect(before.exclusions(for: ProcessExclusionTargets.targets(ofProcess: changed.identifier)).isEmpty)
         let (after, problems) = resolver.resolve([exclusion], on: Self.day)
         #expect(after.isEmpty)
         #expect(problems.count == 1)
     }
 
-    /// Another file of the same name, in a root of the process's own, is another.
-    @Test(.enabled(if: geteuid() == 0, "changing the root needs root")) func `a program of that path in another root is not`() throws {
+    /// A file of the same path in a root of the process's own is a different file.
+    @Test(.enabled(if: geteuid() == 0, "changing the root needs root")) func `a program of the same path in another root is not excluded`()
+        throws
+    {
         let folder = try TemporaryFolder()
         let bin = try folder.makeFolder("bin")
         try FileManager.default.copyItem(atPath: "/bin/busybox", toPath: bin + "/sleep")
@@ -87,29 +89,29 @@ import Testing
         {
             usleep(10_000)
         }
-        #expect(table.exclusions(for: ProcessExclusionTargets.parties(of: inside.identifier)).isEmpty)
+        #expect(table.exclusions(for: ProcessExclusionTargets.targets(ofProcess: inside.identifier)).isEmpty)
     }
 
-    @Test func `a package stands for its programs`() throws {
+    @Test func `an exclusion of a package applies to its programs`() throws {
         let (table, problems) = Self.resolve(.package("coreutils"))
         #expect(problems.isEmpty)
         #expect(table.exclusions.count > 50)
         let sleeping = try RunningProcess(["/bin/sleep", "20"])
-        #expect(table.exclusions(for: ProcessExclusionTargets.parties(of: sleeping.identifier)).count == 1)
-        #expect(Self.resolve(.package("no-such-package")).1.first?.isAbsence == true)
+        #expect(table.exclusions(for: ProcessExclusionTargets.targets(ofProcess: sleeping.identifier)).count == 1)
+        #expect(Self.resolve(.package("no-such-package")).1.first?.isActionable == false)
     }
 
-    @Test func `a user stands for processes of nobody else`() throws {
+    @Test func `an exclusion of a user applies to that user's processes only`() throws {
         let (table, _) = Self.resolve(.user("nobody"))
         #expect(table.exclusions(for: [.user(65534)]).count == 1)
         #expect(table.exclusions(for: [.user(0)]).isEmpty)
-        #expect(Self.resolve(.user("no-such-user")).1.first?.isAbsence == true)
+        #expect(Self.resolve(.user("no-such-user")).1.first?.isActionable == false)
         #expect(ProcessExclusionTargets.user("Name:\tx\nUid:\t1000\t1000\t1000\t1000\n") == 1000)
         #expect(ProcessExclusionTargets.user("Name:\tx\nUid:\t1000\t0\t0\t0\n") == nil)
     }
 
     @Test(.enabled(if: geteuid() == 0 && ControlGroups() != nil, "needs root, and control groups version 2, mounted"))
-    func `units and containers are groups that root made`() throws {
+    func `exclusions of units and containers apply only to groups that root created`() throws {
         let groups = try #require(ControlGroups())
         let id = UUID().uuidString.lowercased().filter { $0 != "-" } + UUID().uuidString.lowercased().filter { $0 != "-" }
         let slice = groups.root + "/epitope-test-\(getpid()).slice"
@@ -124,13 +126,13 @@ import Testing
         let sleeping = try RunningProcess(["/bin/sleep", "20"])
         try "\(sleeping.identifier)".write(toFile: container + "/cgroup.procs", atomically: false, encoding: .utf8)
 
-        let parties = ProcessExclusionTargets.parties(of: sleeping.identifier)
-        #expect(Self.resolve(.unit("epitope-test.service")).0.exclusions(for: parties).count == 1)
-        #expect(Self.resolve(.container(String(id.prefix(12)))).0.exclusions(for: parties).count == 1)
-        #expect(Self.resolve(.container(id)).0.exclusions(for: parties).count == 1)
-        #expect(Self.resolve(.container(String(id.reversed()))).1.first?.isAbsence == true)
-        // Whoever was given a group makes others of any name in it.
-        #expect(Self.resolve(.unit("epitope-forged.service")).1.first?.isAbsence == true)
+        let targets = ProcessExclusionTargets.targets(ofProcess: sleeping.identifier)
+        #expect(Self.resolve(.unit("epitope-test.service")).0.exclusions(for: targets).count == 1)
+        #expect(Self.resolve(.container(String(id.prefix(12)))).0.exclusions(for: targets).count == 1)
+        #expect(Self.resolve(.container(id)).0.exclusions(for: targets).count == 1)
+        #expect(Self.resolve(.container(String(id.reversed()))).1.first?.isActionable == false)
+        // A user who was given a group can create groups of any name in it.
+        #expect(Self.resolve(.unit("epitope-forged.service")).1.first?.isActionable == false)
         kill(sleeping.identifier, SIGKILL)
         _ = try? sleepUntilEnded(sleeping)
     }
@@ -147,20 +149,20 @@ import Testing
         #expect(resolver.resolve([exclusion], on: Self.later).table.isEmpty)
     }
 
-    @Test func `only what changed is told`() {
-        let keeper = ExclusionMonitor([Self.exclusion(.user("nobody"))])
-        #expect(!keeper.table.isEmpty)
-        #expect(keeper.refresh(on: Self.day).table == nil)
-        let ended = keeper.refresh(on: CalendarDay(ofMilliseconds: 4_000_000_000_000))
+    @Test func `a refresh returns only what changed`() {
+        let monitor = ExclusionMonitor([Self.exclusion(.user("nobody"))])
+        #expect(!monitor.table.isEmpty)
+        #expect(monitor.refresh(on: Self.day).table == nil)
+        let ended = monitor.refresh(on: CalendarDay(ofMilliseconds: 4_000_000_000_000))
         #expect(ended.table?.isEmpty == true)
         #expect(ended.problems.count == 1)
-        #expect(keeper.refresh(on: CalendarDay(ofMilliseconds: 4_000_000_000_000)).problems.isEmpty)
-        #expect(keeper.replace([]).table == nil)
+        #expect(monitor.refresh(on: CalendarDay(ofMilliseconds: 4_000_000_000_000)).problems.isEmpty)
+        #expect(monitor.replace([]).table == nil)
     }
 }
 
 extension Foundation.Process {
-    /// What a program prints.
+    /// The output of a program.
     static func output(_ program: String, _ arguments: [String]) throws -> String {
         let process = Foundation.Process()
         let pipe = Pipe()

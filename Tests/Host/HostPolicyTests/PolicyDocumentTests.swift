@@ -7,7 +7,7 @@ import HostPolicy
 import TestSupport
 import Testing
 
-/// What a policy file says, and how one that says something else is refused.
+/// Reading of policy files, and the errors of malformed ones.
 @Suite struct PolicyDocumentTests {
     static func load(_ text: String, overrides: HostPolicy.Overrides = .init()) throws -> HostPolicy {
         let folder = try TemporaryFolder()
@@ -17,14 +17,14 @@ import Testing
         return try HostPolicy(path: "\(folder.path)/policy.json", overrides: overrides)
     }
 
-    @Test func `everything may be left out`() throws {
+    @Test func `every key of a policy file may be left out`() throws {
         let policy = try Self.load("{}")
         #expect(policy.policy == .default)
         #expect(policy.exclusions == BuiltInExclusions.all)
         #expect(try Self.load(#"{"builtInExclusions": false}"#).exclusions.isEmpty)
     }
 
-    @Test func `each kind of subject is read`() throws {
+    @Test func `each kind of exclusion subject is read`() throws {
         let hash = String(repeating: "0f", count: 32)
         let policy = try Self.load(
             """
@@ -51,7 +51,7 @@ import Testing
         #expect(policy.exclusions[5].until == CalendarDay("2028-02-29"))
     }
 
-    @Test func `the command line stands above the file`() throws {
+    @Test func `the command line overrides the policy file`() throws {
         let policy = try Self.load(
             #"{"action": "kill", "uninspectable": "allow"}"#, overrides: .init(action: .watch, uninspectable: .deny))
         #expect(policy.policy.action == .watch)
@@ -63,11 +63,11 @@ import Testing
     @Test(arguments: [
         ("{", "can't be used"), (#"{"actoin": "block"}"#, "'actoin' is not known"), (#"{"action": "explode"}"#, "action"),
         (#"{"blockAt": 0}"#, "'blockAt' is 0"), (#"{"reportAt": 101}"#, "'reportAt' is 101"),
-        (#"{"exclusions": [{}]}"#, "names nobody"),
+        (#"{"exclusions": [{}]}"#, "names no subject"),
         (#"{"exclusions": [{\#(right), "unit": "u.service"}]}"#, "package p and unit u.service"),
         (#"{"exclusions": [{\#(right), "sha256": "00"}]}"#, "has a sha256"),
         (#"{"exclusions": [{\#(right), "why": "x"}]}"#, "'why' is not known"),
-        (#"{"exclusions": [{"package": "p", "evidence": "all", "reason": "r", "until": "2027-06-30"}]}"#, "no kind of evidence"),
+        (#"{"exclusions": [{"package": "p", "evidence": "all", "reason": "r", "until": "2027-06-30"}]}"#, "isn't a kind of evidence"),
         (#"{"exclusions": [{"package": "p", "evidence": "call-from-memory-file", "until": "2027-06-30"}]}"#, "no reason"),
         (
             #"{"exclusions": [{"package": "p", "evidence": "call-from-memory-file", "reason": "", "until": "2027-06-30"}]}"#,
@@ -77,22 +77,25 @@ import Testing
         (#"{"exclusions": [{"package": "p", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-02-29"}]}"#, "no end"),
         (
             #"{"exclusions": [{"executable": "bin/a", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-06-30"}]}"#,
-            "no absolute path"
+            "isn't an absolute path"
         ),
         (
             #"{"exclusions": [{"container": "0123", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-06-30"}]}"#,
-            "no container's id"
+            "isn't a container's id"
         ),
-        (#"{"exclusions": [{"unit": "a/b", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-06-30"}]}"#, "no name"),
+        (
+            #"{"exclusions": [{"unit": "a/b", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-06-30"}]}"#,
+            "isn't the name"
+        ),
     ])
-    func `what is no policy is refused`(_ text: String, _ says: String) throws {
+    func `a malformed policy is refused`(_ text: String, _ says: String) throws {
         let error = #expect(throws: EpitopeError.self) { try Self.load(text) }
         #expect(error?.code == .policyInvalid)
         #expect(error?.message.contains(says) == true, "\(error?.message ?? "")")
         #expect(error?.message.contains("policy.json") == true)
     }
 
-    @Test func `a file that others may write is not trusted`() throws {
+    @Test func `a policy file that other users may write to is not trusted`() throws {
         let folder = try TemporaryFolder()
         _ = try folder.makeFile("policy.json")
         chmod("\(folder.path)/policy.json", 0o646)
@@ -100,13 +103,13 @@ import Testing
         #expect(error?.code == .policyNotTrusted)
     }
 
-    @Test func `a file that is not there is missing`() {
+    @Test func `a policy file that does not exist is reported as missing`() {
         let error = #expect(throws: EpitopeError.self) { try HostPolicy(path: "/nonexistent/policy.json") }
         #expect(error?.code == .policyMissing)
         #expect(#expect(throws: EpitopeError.self) { try HostPolicy(path: "/dev/null") }?.code == .policyMissing)
     }
 
-    @Test func `shipped exclusions are whole`() {
+    @Test func `built-in exclusions are complete`() {
         #expect(!BuiltInExclusions.all.isEmpty)
         #expect(BuiltInExclusions.all.allSatisfy { !$0.reason.isEmpty && $0.evidence != .directCall })
         #expect(Set(BuiltInExclusions.all).count == BuiltInExclusions.all.count)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import BehaviourBlocking
 import EpitopeModel
 import Foundation
 import TestSupport
@@ -102,7 +103,7 @@ import Testing
         mkfifo(folder.path + "/var/lib/docker/containers/\(Self.id)/config.v2.json", 0o600)
         #expect(files.container(Self.id) == nil, "a pipe")
         unlink(folder.path + "/var/lib/docker/containers/\(Self.id)/config.v2.json")
-        let padding = String(repeating: " ", count: ContainerFiles.largestRecord)
+        let padding = String(repeating: " ", count: ContainerFiles.maxRecordSize)
         try folder.write("var/lib/docker/containers/\(Self.id)/config.v2.json", #"{"Name":"/web","Config":{"Image":"i:4"}}"# + padding)
         #expect(files.container(Self.id) == nil, "too long")
         for name in ["", ".", "..", "a/b"] {
@@ -141,10 +142,10 @@ import Testing
             "root/run/containerd/io.containerd.runtime.v2.task/k8s.io/\(Self.id)/config.json",
             #"{"annotations":{"io.kubernetes.cri.image-name":"i:1","io.kubernetes.cri.sandbox-name":"p"}}"#)
         let host = ProcessContextCollector(hostID: nil, proc: folder.path, containerRoot: folder.path + "/root")
-        let seen = host.inspect(processID: 7, threadID: 7)
+        let seen = host.context(ofProcess: 7, thread: 7)
         #expect(seen.containerID == Self.id)
         #expect(seen.container == ContainerParameters(pod: .init(uid: Self.uid)), "files are left to the slower part")
-        let (process, _) = await host.complete(seen)
+        let (process, _) = await host.enrich(seen)
         #expect(process.container == ContainerParameters(image: "i:1", pod: .init(uid: Self.uid, name: "p")))
     }
 
@@ -152,11 +153,11 @@ import Testing
         try folder.write("7/status", "PPid:\t0\n")
         try folder.write("7/cgroup", "0::/kubepods/pod\(Self.uid)/abc\n")
         let host = ProcessContextCollector(hostID: nil, proc: folder.path, containerRoot: folder.path + "/root")
-        let engines = host.inspect(
-            processID: 7, threadID: 7, containerID: Self.id, annotations: ["io.kubernetes.cri.image-name": "i:1"])
+        let reference = ContainerReference(id: Self.id, annotations: ["io.kubernetes.cri.image-name": "i:1"])
+        let engines = host.context(ofProcess: 7, thread: 7, in: reference)
         #expect(engines.containerID == Self.id)
         #expect(engines.container == ContainerParameters(image: "i:1", pod: .init(uid: Self.uid)))
-        let byHand = host.inspect(processID: 7, threadID: 7, containerID: "try-1", annotations: [:])
+        let byHand = host.context(ofProcess: 7, thread: 7, in: ContainerReference(id: "try-1"))
         #expect(byHand.containerID == nil)
         #expect(byHand.container?.name == "try-1")
     }

@@ -85,7 +85,7 @@ import Testing
         try folder.write("7/status", "PPid:\t0\n")
         try folder.link("7/exe", to: "/gone/program (deleted)")
         let host = ProcessContextCollector(hostID: nil, proc: folder.path)
-        let (process, _) = await host.complete(host.inspect(processID: 7, threadID: 7))
+        let (process, _) = await host.enrich(host.context(ofProcess: 7, thread: 7))
         #expect(process.executable == Executable(path: "/gone/program (deleted)"))
     }
 

@@ -71,23 +71,23 @@ import Testing
         try folder.write("7/status", "PPid:\t0\nUid:\t0\t0\t0\t0\n")
         try folder.write("7/comm", "held\n")
         try FileManager.default.createDirectory(atPath: folder.path + "/7/root", withIntermediateDirectories: true)
-        let host = ProcessContextCollector(hostID: nil, proc: folder.path, longestInspection: 0.2, longestCompletion: 0.2)
+        let host = ProcessContextCollector(hostID: nil, proc: folder.path, maxInspectionSeconds: 0.2, maxEnrichmentSeconds: 0.2)
         do {
             let silent = try #require(Silent(folder.path + "/7/root"))
-            let seen = host.inspect(processID: 7, threadID: 7)
+            let seen = host.context(ofProcess: 7, thread: 7)
             #expect(seen == ProcessParameters(processID: 7, threadID: 7))
-            let own = host.inspect(processID: 7, threadID: 8)
+            let own = host.context(ofProcess: 7, thread: 8)
             #expect(own.threadID == 8)
-            let (process, system) = await host.complete(ProcessParameters(processID: 7, threadID: 7, executable: Executable(path: "/x")))
+            let (process, system) = await host.enrich(ProcessParameters(processID: 7, threadID: 7, executable: Executable(path: "/x")))
             #expect(process.executable?.sha256 == nil)
             #expect(system.kernelRelease != nil)
             _ = silent
         }
         // The server has gone: what waited has come back.
-        var later = host.inspect(processID: 7, threadID: 7)
+        var later = host.context(ofProcess: 7, thread: 7)
         for _ in 0..<100 where later.name == nil {
             try await Task.sleep(for: .milliseconds(10))
-            later = host.inspect(processID: 7, threadID: 7)
+            later = host.context(ofProcess: 7, thread: 7)
         }
         #expect(later.name == "held")
     }

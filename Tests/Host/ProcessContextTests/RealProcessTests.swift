@@ -31,14 +31,14 @@ import Testing
     @Test func `A child is described with its program, ancestors and user`() async throws {
         try await waiting { child in
             let host = ProcessContextCollector(hostID: "host-1")
-            let seen = host.inspect(processID: child.processIdentifier, threadID: child.processIdentifier)
+            let seen = host.context(ofProcess: child.processIdentifier, thread: child.processIdentifier)
             #expect(seen.name == "cat")
             #expect(seen.parents.first?.processID == getpid())
-            #expect(seen.parents.count <= ProcessInspector.mostParents)
+            #expect(seen.parents.count <= ProcessInspector.maxParents)
             #expect(seen.userID == geteuid())
             let path = try #require(seen.executable?.path)
             #expect(seen.executable?.sha256 == nil, "hashing is left to the slower part")
-            let (process, system) = await host.complete(seen)
+            let (process, system) = await host.enrich(seen)
             let content = try Data(contentsOf: URL(fileURLWithPath: path))
             #expect(process.executable?.sha256 == Hex.encode(SHA256.hash(data: content)))
             #expect(system.hostID == "host-1")
@@ -56,8 +56,8 @@ import Testing
     @Test func `What was held can be completed after the process has gone`() async throws {
         let host = ProcessContextCollector(hostID: nil)
         var seen: ProcessParameters?
-        try await waiting { child in seen = host.inspect(processID: child.processIdentifier, threadID: 1) }
-        let (process, _) = await host.complete(try #require(seen))
+        try await waiting { child in seen = host.context(ofProcess: child.processIdentifier, thread: 1) }
+        let (process, _) = await host.enrich(try #require(seen))
         #expect(process.executable?.sha256?.count == 64)
     }
 
@@ -108,9 +108,9 @@ import Testing
     @Test func `Of a process that is not there nothing is claimed`() async {
         let host = ProcessContextCollector(hostID: nil)
         // Beyond the largest number that Linux gives out (2^22).
-        let seen = host.inspect(processID: 1 << 23, threadID: 5)
+        let seen = host.context(ofProcess: 1 << 23, thread: 5)
         #expect(seen == ProcessParameters(processID: 1 << 23, threadID: 5))
-        let (process, system) = await host.complete(seen)
+        let (process, system) = await host.enrich(seen)
         #expect(process == seen)
         #expect(system.distribution == nil)
     }

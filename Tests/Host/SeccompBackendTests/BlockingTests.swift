@@ -11,10 +11,10 @@ import Testing
     @Test func `code that sends the memory it runs in is held to send itself`() async throws {
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture("call-stub", ["datagram", "stack", "-", String(receiver.port)])
-        let call = try #require(run.calls.first)
-        #expect(call.evidence.map(\.kind) == [.directCall, .sendsItself])
-        #expect(call.action == .blocked)
-        #expect(call.callersAddress == run.announcement.callersAddress)
+        let detection = try #require(run.detections.first)
+        #expect(detection.evidence.map(\.kind) == [.directCall, .sendsItself])
+        #expect(detection.action == .blocked)
+        #expect(detection.callersAddress == run.announcement.callersAddress)
         #expect(run.announcement.errno == EPERM)
         #expect(receiver.arrivals(datagrams: true) == 0)
     }
@@ -22,9 +22,9 @@ import Testing
     @Test(arguments: ["direct", "library"]) func `code that sends a copy of itself is held to send itself`(form: String) async throws {
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture("call-stub", [form, "memory-file", "send-copy", String(receiver.port)])
-        let call = try #require(run.calls.first)
-        #expect(call.evidence.map(\.kind) == [.sendsItself, .memoryFile])
-        #expect(call.action == .blocked)
+        let detection = try #require(run.detections.first)
+        #expect(detection.evidence.map(\.kind) == [.sendsItself, .memoryFile])
+        #expect(detection.action == .blocked)
         #expect(run.announcement.errno == EPERM)
         #expect(receiver.arrivals(datagrams: true) == 0)
     }
@@ -32,10 +32,10 @@ import Testing
     @Test(arguments: ["exec", "connect", "send"]) func `thirty two bit call of 64 bit code is blocked`(call name: String) async throws {
         let receiver = Receiver(datagrams: name == "send")
         let run = try await ProtectedRun.fixture("call-stub", ["int80", "low", name, String(receiver.port)])
-        let call = try #require(run.calls.first, "output: \(run.output)")
-        #expect(call.evidence.first?.kind == .directCall)
-        #expect(call.architecture == .x86_64)
-        #expect(call.callersAddress == run.announcement.callersAddress)
+        let detection = try #require(run.detections.first, "output: \(run.output)")
+        #expect(detection.evidence.first?.kind == .directCall)
+        #expect(detection.architecture == .x86_64)
+        #expect(detection.callersAddress == run.announcement.callersAddress)
         #expect(run.announcement.errno == EPERM)
         #expect(receiver.arrivals(datagrams: name == "send") == 0)
     }
@@ -45,10 +45,10 @@ import Testing
         let receiver = Receiver(datagrams: name == "send")
         let run = try await ProtectedRun.fixture(
             "call-stub", [form, "stack", name, String(receiver.port), "thread"])
-        let call = try #require(run.calls.first, "output: \(run.output)")
-        #expect(call.evidence.first?.kind == (form == "direct" ? .directCall : .libraryCall))
-        #expect(call.callersAddress == run.announcement.callersAddress)
-        #expect(call.process.processID != call.process.threadID)
+        let detection = try #require(run.detections.first, "output: \(run.output)")
+        #expect(detection.evidence.first?.kind == (form == "direct" ? .directCall : .libraryCall))
+        #expect(detection.callersAddress == run.announcement.callersAddress)
+        #expect(detection.process.processID != detection.process.threadID)
         #expect(run.announcement.errno == EPERM)
         #expect(receiver.arrivals(datagrams: name == "send") == 0)
     }
@@ -58,9 +58,9 @@ import Testing
         let receiver = Receiver(datagrams: name.hasPrefix("send"))
         let run = try await ProtectedRun.fixture(
             "call-stub", ["library", place, name, String(receiver.port), "stale"])
-        let call = try #require(run.calls.first, "output: \(run.output)")
-        #expect(call.evidence.first?.kind == (place == "written-page" ? .writtenImagePage : .libraryCall))
-        #expect(call.callersAddress == run.announcement.callersAddress)
+        let detection = try #require(run.detections.first, "output: \(run.output)")
+        #expect(detection.evidence.first?.kind == (place == "written-page" ? .writtenImagePage : .libraryCall))
+        #expect(detection.callersAddress == run.announcement.callersAddress)
         #expect(run.announcement.errno == EPERM)
         #expect(receiver.arrivals(datagrams: name.hasPrefix("send")) == 0)
     }
@@ -69,29 +69,29 @@ import Testing
         async throws
     {
         let run = try await ProtectedRun.fixture("call-stub", ["library", "anonymous", "system", "0"] + more)
-        let call = try #require(run.calls.first, "output: \(run.output)")
-        #expect(call.call == .execve)
-        #expect(call.arguments.path == "/bin/sh")
-        #expect(call.evidence.first?.kind == .libraryCall)
-        #expect(call.callersAddress == run.announcement.callersAddress)
-        #expect(call.action == .blocked)
+        let detection = try #require(run.detections.first, "output: \(run.output)")
+        #expect(detection.call == .execve)
+        #expect(detection.arguments.path == "/bin/sh")
+        #expect(detection.evidence.first?.kind == .libraryCall)
+        #expect(detection.callersAddress == run.announcement.callersAddress)
+        #expect(detection.action == .blocked)
     }
 
     @Test(arguments: StubCase.forms) func `a program that an upgrade replaced is an image still`(form: String) async throws {
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture("call-stub", [form, "deleted-image", "send", String(receiver.port)])
-        #expect(run.calls == [])
+        #expect(run.detections == [])
         #expect(receiver.arrivals(datagrams: true) == 1)
     }
 
     @Test func `large region gives a snippet around the caller`() async throws {
         let run = try await ProtectedRun.fixture("call-stub", ["direct", "large", "connect", "9"])
-        let call = try #require(run.calls.first)
-        #expect(call.region.end - call.region.start == 16 * 4096)
-        #expect(!call.code.isWholeRegion)
-        #expect(call.code.bytes.count == 8192)
-        #expect(call.code.base == call.callersAddress - 4096)
-        #expect(call.callersAddress == run.announcement.callersAddress)
+        let detection = try #require(run.detections.first)
+        #expect(detection.region.end - detection.region.start == 16 * 4096)
+        #expect(!detection.code.isWholeRegion)
+        #expect(detection.code.bytes.count == 8192)
+        #expect(detection.code.base == detection.callersAddress - 4096)
+        #expect(detection.callersAddress == run.announcement.callersAddress)
     }
 
     @Test func `killed process dies by the signal and sends nothing`() async throws {
@@ -100,7 +100,7 @@ import Testing
             "call-stub", ["direct", "anonymous", "send", String(receiver.port)], policy: Policy(action: .kill))
         #expect(run.status == .signalled(SIGKILL))
         #expect(run.status.shellCode == 137)
-        #expect(run.calls.first?.action == .killed)
+        #expect(run.detections.first?.action == .killed)
         #expect(run.announcement.result == nil)
         #expect(receiver.arrivals(datagrams: true) == 0)
     }
@@ -110,8 +110,8 @@ import Testing
         let run = try await ProtectedRun.fixture(
             "call-stub", ["direct", "anonymous", "send", String(receiver.port)], policy: Policy(action: .watch))
         #expect(run.status == .exited(0))
-        #expect(run.calls.first?.action == .watched)
-        #expect(run.calls.first?.evidence.first?.kind == .directCall)
+        #expect(run.detections.first?.action == .watched)
+        #expect(run.detections.first?.evidence.first?.kind == .directCall)
         #expect(receiver.arrivals(datagrams: true) == 1)
     }
 
@@ -122,7 +122,7 @@ import Testing
             Command(
                 Fixtures.path("call-stub"), ["direct", "anonymous", "send", String(receiver.port)],
                 standardOutput: output.descriptor),
-            policy: Policy(action: .stop))
+            .init(policy: Policy(action: .stop)))
         var reports = backend.detections.makeAsyncIterator()
         #expect(await reports.next()?.action == .stopped)
         var information = siginfo_t()
@@ -139,11 +139,11 @@ import Testing
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture(
             "call-stub", ["direct", place, "send", String(receiver.port)], extraction: .cut)
-        let call = try #require(run.calls.first)
+        let detection = try #require(run.detections.first)
         let announced = run.announcement
         let base = try #require(announced.base)
-        let offset = try #require(call.code.offset(of: base))
-        #expect(Array(call.code.bytes[offset...].prefix(announced.code.count)) == announced.code)
+        let offset = try #require(detection.code.offset(of: base))
+        #expect(Array(detection.code.bytes[offset...].prefix(announced.code.count)) == announced.code)
         // What it came back to was a breakpoint instruction.
         #expect(run.status == .signalled(SIGTRAP))
         #expect(run.statistics.cutFailed == 0)
@@ -156,8 +156,8 @@ import Testing
         let stub = "\(Fixtures.path("call-stub")) library heap send \(receiver.port)"
         let run = try await ProtectedRun.command("sh", ["-c", "sh -c '\(stub); exit 3'; exit $?"])
         #expect(run.status == .exited(3))
-        #expect(run.calls.map(\.action) == [.blocked])
-        #expect(run.calls.first?.callersAddress == run.announcement.callersAddress)
+        #expect(run.detections.map(\.action) == [.blocked])
+        #expect(run.detections.first?.callersAddress == run.announcement.callersAddress)
         #expect(receiver.arrivals(datagrams: true) == 0)
     }
 
@@ -165,9 +165,9 @@ import Testing
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture("call-stub", ["repeat", "500", String(receiver.port)])
         #expect(run.output == "denied 500\n")
-        #expect((1...6).contains(run.calls.count))
+        #expect((1...6).contains(run.detections.count))
         #expect(run.statistics.denied == 500)
-        #expect(run.statistics.suppressed == 500 - UInt64(run.calls.count))
+        #expect(run.statistics.suppressed == 500 - UInt64(run.detections.count))
         #expect(receiver.arrivals(datagrams: true) == 0)
     }
 }

@@ -27,7 +27,7 @@ import Testing
     func `end of the command is passed on`(script: String, code: Int32) async throws {
         let run = try await ProtectedRun.command("sh", ["-c", script])
         #expect(run.status.shellCode == code)
-        #expect(run.calls == [])
+        #expect(run.detections == [])
     }
 
     @Test func `arguments and environment reach the command`() async throws {
@@ -65,11 +65,11 @@ import Testing
             return
         }
         #expect(run.status == .exited(4))
-        #expect(run.calls.map { $0.callersAddress - $0.region.start } == Program32Bit.callers.map(\.offset))
-        #expect(run.calls.map(\.evidence.first?.kind) == Program32Bit.callers.map(\.kind))
-        for call in run.calls {
-            #expect(call.call == .connect && call.action == .blocked && call.architecture == .x86_32)
-            #expect(call.arguments.peer == SocketEndpoint(address: "127.0.0.1", port: 9))
+        #expect(run.detections.map { $0.callersAddress - $0.region.start } == Program32Bit.callers.map(\.offset))
+        #expect(run.detections.map(\.evidence.first?.kind) == Program32Bit.callers.map(\.kind))
+        for detection in run.detections {
+            #expect(detection.call == .connect && detection.action == .blocked && detection.architecture == .x86_32)
+            #expect(detection.arguments.peer == SocketEndpoint(address: "127.0.0.1", port: 9))
         }
     }
 

@@ -97,16 +97,16 @@ import Testing
             let last = bytes.lastIndex(of: UInt8(ascii: "}")) ?? 0
             for cut in 0...bytes.count {
                 var end = MessageEnd()
-                end.take(bytes[..<cut])
-                #expect(end.isComplete == (cut > last) && !end.isWrong, "\(text) at \(cut)")
-                end.take(bytes[cut...])
-                #expect(end.isComplete && !end.isWrong)
+                end.scan(bytes[..<cut])
+                #expect(end.isComplete == (cut > last) && !end.isMalformed, "\(text) at \(cut)")
+                end.scan(bytes[cut...])
+                #expect(end.isComplete && !end.isMalformed)
             }
         }
         for text in ["[", "x", "}", "{} {", "\"{\"", "1"] {
             var end = MessageEnd()
-            end.take(Array(text.utf8))
-            #expect(end.isWrong, "\(text)")
+            end.scan(Array(text.utf8))
+            #expect(end.isMalformed, "\(text)")
         }
     }
 
@@ -115,24 +115,24 @@ import Testing
         let program = ContainerStart.Program(device: 1, inode: 8)
         func answers(_ programs: ContainerStart.Program?...) -> [Bool] {
             var start = ContainerStart()
-            return programs.map { start.isRuntimes($0) }
+            return programs.map { start.isRuntimesExec($0) }
         }
         #expect(answers(runtime, runtime) == [true, true], "a name that was not in the first folder")
         #expect(answers(runtime, program, runtime) == [true, false, false], "never again")
         #expect(answers(nil, runtime) == [false, false], "it had gone")
-        #expect(ContainerStart.exclusions([Evidence(kind: .memoryFile, detail: "")]))
-        #expect(ContainerStart.exclusions([Evidence(kind: .memoryFile, detail: ""), Evidence(kind: .deeperInStack, detail: "")]))
-        #expect(!ContainerStart.exclusions([Evidence(kind: .memoryFile, detail: ""), Evidence(kind: .directCall, detail: "")]))
+        #expect(ContainerStart.isExpected([Evidence(kind: .memoryFile, detail: "")]))
+        #expect(ContainerStart.isExpected([Evidence(kind: .memoryFile, detail: ""), Evidence(kind: .deeperInStack, detail: "")]))
+        #expect(!ContainerStart.isExpected([Evidence(kind: .memoryFile, detail: ""), Evidence(kind: .directCall, detail: "")]))
     }
 
     @Test func `reported calls are remembered up to a bound`() {
         var calls = ReportDeduplicator()
-        func key(_ number: Int) -> ReportDeduplicator.Key { .init(thread: Int32(number), callersAddress: 1, call: .sendto) }
-        for number in 0..<ReportDeduplicator.most + 10 {
+        func key(_ number: Int) -> ReportKey { .init(thread: Int32(number), callersAddress: 1, kind: .sendto) }
+        for number in 0..<ReportDeduplicator.maxKeys + 10 {
             calls.insert(key(number))
             calls.insert(key(number))
         }
-        #expect(!calls.contains(key(9)) && calls.contains(key(10)) && calls.contains(key(ReportDeduplicator.most + 9)))
-        #expect(!calls.contains(.init(thread: 10, callersAddress: 1, call: .connect)))
+        #expect(!calls.contains(key(9)) && calls.contains(key(10)) && calls.contains(key(ReportDeduplicator.maxKeys + 9)))
+        #expect(!calls.contains(.init(thread: 10, callersAddress: 1, kind: .connect)))
     }
 }

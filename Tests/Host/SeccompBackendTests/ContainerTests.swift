@@ -31,9 +31,7 @@ import Testing
 
         init(policy: Policy = .default) throws {
             folder = try TemporaryFolder()
-            agent = try SeccompAgent(.init(path: folder.path + "/agent.sock", policy: policy)) { process, thread, container in
-                ProcessParameters(processID: process, threadID: thread, containerID: container.containerID)
-            }
+            agent = try SeccompAgent(.init(path: folder.path + "/agent.sock", policy: policy))
             Task { for await call in agent.detections { calls.withLock { $0.append(call) } } }
             Task { for await notice in agent.notices { notices.withLock { $0.append("\(notice)") } } }
         }
@@ -78,20 +76,22 @@ import Testing
         try ContainerBundle(programs: ["call-stub", "sample-service"])
     }
 
-    private static func expectBlocked(_ run: FinishedCommand, _ call: Detection, _ kind: EvidenceKind, _ bundle: ContainerBundle) throws {
+    private static func expectBlocked(_ run: FinishedCommand, _ detection: Detection, _ kind: EvidenceKind, _ bundle: ContainerBundle)
+        throws
+    {
         let announced = Announcement(run.output)
         #expect(announced.errno == EPERM, "\(run.output)\(run.errors)")
         #expect(run.output.contains("total datagrams=2 "), "the injected one didn't arrive, the two of a program did: \(run.output)")
         #expect(run.status == 0, "\(run.errors)")
-        #expect(call.callersAddress == announced.callersAddress)
-        #expect(call.evidence.first?.kind == kind)
-        #expect(call.action == .blocked && call.call == .sendto)
-        #expect(call.arguments.peer == SocketEndpoint(address: "127.0.0.1", port: 9555))
+        #expect(detection.callersAddress == announced.callersAddress)
+        #expect(detection.evidence.first?.kind == kind)
+        #expect(detection.action == .blocked && detection.call == .sendto)
+        #expect(detection.arguments.peer == SocketEndpoint(address: "127.0.0.1", port: 9555))
         let base = try #require(announced.base)
-        let offset = try #require(call.code.offset(of: base))
-        #expect(Array(call.code.bytes[offset...].prefix(announced.code.count)) == announced.code)
-        #expect(call.process.containerID == bundle.id)
-        #expect(call.process.processID > 0)
+        let offset = try #require(detection.code.offset(of: base))
+        #expect(Array(detection.code.bytes[offset...].prefix(announced.code.count)) == announced.code)
+        #expect(detection.process.containerID == bundle.id)
+        #expect(detection.process.processID > 0)
     }
 
     @Test(arguments: Runtime.allCases, [("direct anonymous send", EvidenceKind.directCall), ("library heap send", .libraryCall)])
@@ -184,7 +184,7 @@ import Testing
         #expect(try await agent.reports().isEmpty)
         #expect(agent.said.isEmpty, "\(agent.said)")
         let statistics = agent.agent.statistics
-        #expect(statistics.taken == 1 && statistics.turnedAway == 0)
+        #expect(statistics.accepted == 1 && statistics.rejected == 0)
         #expect(statistics.calls.denied == 0 && statistics.calls.uninspectable == 0)
         #expect(statistics.calls.notified >= 10)
     }
@@ -201,10 +201,10 @@ import Testing
         let calls = try await agent.reports()
         #expect(calls.count == 2)
         for (run, bundle) in zip(runs, bundles) {
-            let call = try #require(calls.first { $0.process.containerID == bundle.id }, "\(run.output)\(run.errors)")
-            try Self.expectBlocked(run, call, .directCall, bundle)
+            let detection = try #require(calls.first { $0.process.containerID == bundle.id }, "\(run.output)\(run.errors)")
+            try Self.expectBlocked(run, detection, .directCall, bundle)
         }
-        #expect(agent.agent.statistics.taken == 2)
+        #expect(agent.agent.statistics.accepted == 2)
     }
 
     /// The filter that a runtime made of a profile, out of the kernel.

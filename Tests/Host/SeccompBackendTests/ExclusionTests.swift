@@ -13,7 +13,7 @@ import Testing
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture(
             "call-stub", ["library", "anonymous", "send", String(receiver.port)], excluded: [.libraryCall])
-        #expect(run.calls.isEmpty)
+        #expect(run.detections.isEmpty)
         #expect(run.announcement.errno == 0)
         #expect(receiver.arrivals(datagrams: true) == 1)
     }
@@ -22,7 +22,7 @@ import Testing
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture(
             "call-stub", ["direct", "anonymous", "send", String(receiver.port)], excluded: [.libraryCall])
-        #expect(run.calls.first?.evidence.map(\.kind) == [.directCall])
+        #expect(run.detections.first?.evidence.map(\.kind) == [.directCall])
         #expect(run.announcement.errno == EPERM)
         #expect(receiver.arrivals(datagrams: true) == 0)
     }
@@ -31,7 +31,7 @@ import Testing
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture(
             "call-stub", [form, "anonymous", form == "direct" ? "send-copy" : "send", String(receiver.port)], excluded: [.directCall])
-        #expect(run.calls.first?.evidence.map(\.kind) == [.sendsItself])
+        #expect(run.detections.first?.evidence.map(\.kind) == [.sendsItself])
         #expect(receiver.arrivals(datagrams: true) == 0)
     }
 
@@ -51,7 +51,7 @@ import Testing
             if call == nil { try await Task.sleep(for: .milliseconds(10)) }
         }
         let observation = try #require(call).observation
-        #expect(observation.map { Verdict(on: $0, policy: .default).isReported } != true)
+        #expect(observation.map { Policy.default.judge($0).isReported } != true)
     }
 
     @Test func `a process that is not there is said to be`() {

@@ -118,10 +118,10 @@ import Testing
 @Suite struct ReportLimiterTests {
     @Test func `same caller is reported a few times a window`() {
         var limiter = ReportLimiter()
-        let key = ReportLimiter.Key(thread: 1, callersAddress: 2, number: 3)
+        let key = ReportKey(thread: 1, callersAddress: 2, kind: .connect)
         let allowed = (0..<100).filter { _ in limiter.allows(key, nowMilliseconds: 5) }
-        #expect(allowed.count == ReportLimiter.mostOfAKey)
-        let another = limiter.allows(.init(thread: 1, callersAddress: 9, number: 3), nowMilliseconds: 6)
+        #expect(allowed.count == ReportLimiter.maxReportsPerKey)
+        let another = limiter.allows(.init(thread: 1, callersAddress: 9, kind: .connect), nowMilliseconds: 6)
         let later = limiter.allows(key, nowMilliseconds: 5 + ReportLimiter.windowMilliseconds)
         let setBack = limiter.allows(key, nowMilliseconds: 0)
         #expect(another && later && setBack)
@@ -130,9 +130,9 @@ import Testing
     @Test func `many callers are bounded together`() {
         var limiter = ReportLimiter()
         let allowed = (0..<5000).filter {
-            limiter.allows(.init(thread: 1, callersAddress: $0, number: 3), nowMilliseconds: 5)
+            limiter.allows(.init(thread: 1, callersAddress: $0, kind: .connect), nowMilliseconds: 5)
         }
-        #expect(allowed.count == ReportLimiter.most)
+        #expect(allowed.count == ReportLimiter.maxReports)
     }
 }
 

@@ -16,20 +16,20 @@ import Testing
             "call-stub", [test.form, test.place, test.call, String(receiver.port)])
         let announced = run.announcement
 
-        let call = try #require(run.calls.first, "no report; output: \(run.output)")
-        #expect(run.calls.count == 1)
-        #expect(call.call == test.critical)
-        #expect(call.architecture == .x86_64)
-        #expect(call.callersAddress == announced.callersAddress)
-        #expect(call.evidence.first?.kind == test.kind)
-        #expect(call.action == (test.isMemoryFile ? .watched : .blocked))
+        let detection = try #require(run.detections.first, "no report; output: \(run.output)")
+        #expect(run.detections.count == 1)
+        #expect(detection.call == test.critical)
+        #expect(detection.architecture == .x86_64)
+        #expect(detection.callersAddress == announced.callersAddress)
+        #expect(detection.evidence.first?.kind == test.kind)
+        #expect(detection.action == (test.isMemoryFile ? .watched : .blocked))
 
         // The code bytes, where they lay.
         let base = try #require(announced.base)
-        let offset = try #require(call.code.offset(of: base))
-        #expect(Array(call.code.bytes[offset...].prefix(announced.code.count)) == announced.code)
-        #expect(call.region.contains(base))
-        #expect(Self.backing(of: test.place, call.region.backing))
+        let offset = try #require(detection.code.offset(of: base))
+        #expect(Array(detection.code.bytes[offset...].prefix(announced.code.count)) == announced.code)
+        #expect(detection.region.contains(base))
+        #expect(Self.backing(of: test.place, detection.region.backing))
 
         if test.isMemoryFile {
             if test.worksUnblocked { #expect(run.status == .exited(0)) }
@@ -43,26 +43,26 @@ import Testing
             #expect(run.statistics.denied == 1)
         }
         #expect(run.statistics.dropped == 0 && run.statistics.uninspectable == 0)
-        Self.expectArguments(of: test, call, port: receiver.port)
+        Self.expectArguments(of: test, detection, port: receiver.port)
     }
 
-    private static func expectArguments(of test: StubCase, _ call: Detection, port: UInt16) {
+    private static func expectArguments(of test: StubCase, _ detection: Detection, port: UInt16) {
         let peer = SocketEndpoint(address: "127.0.0.1", port: port)
         switch test.call {
         case "exec":
-            #expect(call.arguments.path == "/bin/true")
-            #expect(call.arguments.arguments == ["true"])
+            #expect(detection.arguments.path == "/bin/true")
+            #expect(detection.arguments.arguments == ["true"])
         case "connect":
-            #expect(call.arguments.peer == peer)
-            #expect(call.arguments.transport == .tcp)
+            #expect(detection.arguments.peer == peer)
+            #expect(detection.arguments.transport == .tcp)
         case "send", "sendmsg", "sendmmsg":
-            #expect(call.arguments.peer == peer)
-            #expect(call.arguments.transport == .udp)
-            #expect(call.arguments.payloadLength == (test.call == "sendmmsg" ? 10 : 5))
+            #expect(detection.arguments.peer == peer)
+            #expect(detection.arguments.transport == .udp)
+            #expect(detection.arguments.payloadLength == (test.call == "sendmmsg" ? 10 : 5))
         case "bind":
-            #expect(call.arguments.local == SocketEndpoint(address: "127.0.0.1", port: 0))
+            #expect(detection.arguments.local == SocketEndpoint(address: "127.0.0.1", port: 0))
         default:
-            #expect(call.arguments.transport == .tcp)
+            #expect(detection.arguments.transport == .tcp)
         }
     }
 

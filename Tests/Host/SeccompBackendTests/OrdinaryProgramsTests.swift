@@ -45,7 +45,7 @@ import Testing
             return
         }
         let run = try await ProtectedRun.command(path, work.arguments)
-        #expect(run.calls == [])
+        #expect(run.detections == [])
         #expect(run.notices == [])
         #expect(run.statistics.denied == 0 && run.statistics.notified > 0)
         if !work.output.isEmpty { #expect(run.output == work.output) }

@@ -8,7 +8,7 @@ import TestSupport
 
 /// A command that ran to its end under the backend, and all that came of it.
 struct ProtectedRun {
-    var calls: [Detection]
+    var detections: [Detection]
     var notices: [SeccompBackend.Notice]
     var output: String
     var status: ExitStatus
@@ -29,16 +29,16 @@ struct ProtectedRun {
         let output = Output()
         let backend = try SeccompBackend.launch(
             Command(name, arguments, environment: Fixtures.environment, standardOutput: output.descriptor),
-            policy: policy, extraction: extraction, excluded: { _ in excluded })
+            .init(policy: policy, extraction: extraction, exclusions: FixedExclusions(excluded)))
         await whileItRuns(backend)
         let status = await backend.exitStatus()
         await backend.allEnded()
-        var calls: [Detection] = []
-        for await call in backend.detections { calls.append(call) }
+        var detections: [Detection] = []
+        for await detection in backend.detections { detections.append(detection) }
         var notices: [SeccompBackend.Notice] = []
         for await notice in backend.notices { notices.append(notice) }
         return ProtectedRun(
-            calls: calls, notices: notices, output: output.text, status: status, statistics: backend.statistics)
+            detections: detections, notices: notices, output: output.text, status: status, statistics: backend.statistics)
     }
 
     /// What the stub program says should be found, and what its call returned.

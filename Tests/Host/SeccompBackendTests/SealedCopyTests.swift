@@ -17,23 +17,23 @@ import Testing
 
     @Test(arguments: ["unsealed", "altered"]) func `program in memory is reported`(_ manner: String) async throws {
         let (run, arrived) = try await run(manner, "plain")
-        let call = try #require(run.calls.first, "output: \(run.output)")
-        #expect(call.call == .sendto)
+        let detection = try #require(run.detections.first, "output: \(run.output)")
+        #expect(detection.call == .sendto)
         // Who called it lies there, too.
-        #expect(call.evidence.map(\.kind) == [.memoryFile, .deeperInStack])
+        #expect(detection.evidence.map(\.kind) == [.memoryFile, .deeperInStack])
         #expect(arrived == 1, "memory files are reported only")
     }
 
     @Test(.enabled(if: SealedCopy.isOnDisk(Fixtures.path("memory-program")), "needs the tests' programs on a disk's file system"))
     func `sealed copy of an image is left alone`() async throws {
         let (run, arrived) = try await run("sealed", "plain")
-        #expect(run.calls == [])
+        #expect(run.detections == [])
         #expect(arrived == 1)
     }
 
     @Test func `code that a sealed copy makes is not`() async throws {
         let (run, arrived) = try await run("sealed", "injected")
-        #expect(run.calls.first?.evidence.first?.kind == .directCall)
+        #expect(run.detections.first?.evidence.first?.kind == .directCall)
         #expect(arrived == 0)
     }
 

@@ -19,9 +19,7 @@ struct SeccompAgentTests {
 
     init() throws {
         folder = try TemporaryFolder()
-        agent = try SeccompAgent(.init(path: folder.path + "/agent.sock")) { process, thread, container in
-            ProcessParameters(processID: process, threadID: thread, containerID: container.containerID)
-        }
+        agent = try SeccompAgent(.init(path: folder.path + "/agent.sock"))
     }
 
     private static func state(of process: Int32, id: String = "one") -> String {
@@ -59,16 +57,16 @@ struct SeccompAgentTests {
         #expect(receiver.arrivals(datagrams: true) == 0)
         try await eventually("its supervisor has ended") { agent.statistics.supervised == 0 }
         let statistics = agent.statistics
-        #expect(statistics.taken == 1 && statistics.turnedAway == 0 && statistics.calls.denied == 1)
+        #expect(statistics.accepted == 1 && statistics.rejected == 0 && statistics.calls.denied == 1)
         agent.stop()
         var calls: [Detection] = []
-        for await call in agent.detections { calls.append(call) }
-        let call = try #require(calls.first)
+        for await detection in agent.detections { calls.append(detection) }
+        let detection = try #require(calls.first)
         #expect(calls.count == 1)
-        #expect(call.callersAddress == announced.callersAddress)
-        #expect(call.process.processID == child.pid && call.process.containerID == "one")
-        #expect(agent.hasReported(call))
-        var other = call
+        #expect(detection.callersAddress == announced.callersAddress)
+        #expect(detection.process.processID == child.pid && detection.process.containerID == "one")
+        #expect(agent.hasReported(detection))
+        var other = detection
         other.process.threadID += 1
         #expect(!agent.hasReported(other))
     }
@@ -96,12 +94,12 @@ struct SeccompAgentTests {
         ] {
             let connection = try Connection(path)
             _ = connection.send(bytes, descriptors: descriptors)
-            guard case .turnedAway(let error) = try await notice("a refusal") else { throw NeverCame(what: "a refusal") }
+            guard case .rejected(let error) = try await notice("a refusal") else { throw NeverCame(what: "a refusal") }
             #expect(error.code == .containerStateMalformed)
         }
         // Left without a word: as runtimes do when a container can't be made.
         _ = try Connection(path)
-        try await eventually("the silent one is forgotten") { agent.statistics.turnedAway == 7 }
+        try await eventually("the silent one is forgotten") { agent.statistics.rejected == 7 }
         #expect(agent.statistics.supervised == 1, "the well one still is")
         kill(child.pid, SIGKILL)
         #expect(epitope_wait(child.pid) == 256 + SIGKILL)
@@ -112,7 +110,7 @@ struct SeccompAgentTests {
 
     @Test func `when it is full further processes cannot start`() async throws {
         let path = folder.path + "/small.sock"
-        let small = try SeccompAgent(.init(path: path, most: 3))
+        let small = try SeccompAgent(.init(path: path, maxProcesses: 3))
         let waiting = try (0..<3).map { _ in try Connection(path) }
         // Accepted in the order in which they connected: once this one is turned away the three were taken.
         let output = Output()
@@ -120,7 +118,7 @@ struct SeccompAgentTests {
         let late = try Connection(path)
         _ = late.send(Array(Self.state(of: child.pid).utf8), descriptors: [child.listener])
         close(child.listener)
-        guard case .turnedAway(let error) = try await notice("a refusal", of: small) else { throw NeverCame(what: "a refusal") }
+        guard case .rejected(let error) = try await notice("a refusal", of: small) else { throw NeverCame(what: "a refusal") }
         #expect(error.code == .containersFull)
         do throws(EpitopeError) {
             try Launcher.finish(&child, command)
@@ -143,7 +141,7 @@ struct SeccompAgentTests {
                 "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); print('connected')", path,
             ])
         #expect(other.output == "connected\n", "\(other.errors)")
-        guard case .turnedAway(let error) = try await notice("a refusal") else { throw NeverCame(what: "a refusal") }
+        guard case .rejected(let error) = try await notice("a refusal") else { throw NeverCame(what: "a refusal") }
         #expect(error.code == .containerPeerRefused)
         #expect(error.message.contains("of user 65534"))
     }
@@ -159,8 +157,8 @@ struct SeccompAgentTests {
         try Launcher.finish(&child, command)
         #expect(epitope_wait(child.pid) == 0)
         #expect(receiver.arrivals(datagrams: true) == 1)
-        for await call in agent.detections {
-            #expect(call.action == .watched && agent.hasReported(call))
+        for await detection in agent.detections {
+            #expect(detection.action == .watched && agent.hasReported(detection))
             break
         }
     }

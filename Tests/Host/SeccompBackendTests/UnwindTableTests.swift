@@ -40,7 +40,7 @@ import Testing
         let descriptor = open("/lib/x86_64-linux-gnu/libc.so.6", O_RDONLY | O_CLOEXEC)
         defer { close(descriptor) }
         try #require(descriptor >= 0)
-        var header = [UInt8](repeating: 0, count: UnwindTable.largestHeader)
+        var header = [UInt8](repeating: 0, count: UnwindTable.maxHeaderSize)
         try #require(pread(descriptor, &header, header.count, 0) == header.count)
         let layout = try #require(UnwindTable.layout(ofImage: header))
         let range = try #require(UnwindTable.range(of: layout))

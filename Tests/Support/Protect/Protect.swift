@@ -13,10 +13,11 @@ import SeccompBackend
         guard let name = arguments.first else { exit(97) }
         do {
             if name == "--listen", arguments.count == 2 { return try await supervise(arguments[1]) }
-            let backend = try SeccompBackend.launch(Command(name, Array(arguments.dropFirst())), forwardsSignals: true)
+            let backend = try SeccompBackend.launch(Command(name, Array(arguments.dropFirst())), .init(forwardsSignals: true))
             let reports = Task {
-                for await call in backend.detections {
-                    say("\(call.action.rawValue) \(call.call.rawValue) 0x\(String(call.callersAddress, radix: 16)) \(call.evidence)")
+                for await detection in backend.detections {
+                    let address = String(detection.callersAddress, radix: 16)
+                    say("\(detection.action.rawValue) \(detection.call.rawValue) 0x\(address) \(detection.evidence)")
                 }
             }
             let notices = Task { for await notice in backend.notices { say("notice \(notice)") } }
@@ -35,7 +36,7 @@ import SeccompBackend
     private static func supervise(_ path: String) async throws {
         let agent = try SeccompAgent(.init(path: path))
         say("listening at \(path)", to: 1)
-        for await call in agent.detections { say("\(call.action.rawValue) \(call.call.rawValue)") }
+        for await detection in agent.detections { say("\(detection.action.rawValue) \(detection.call.rawValue)") }
     }
 
     private static func say(_ text: String, to descriptor: Int32 = 2) {

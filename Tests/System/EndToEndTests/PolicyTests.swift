@@ -24,10 +24,10 @@ import Testing
             """, in: folder)
         let run = try await Command.run(Command.built("epitope"), ["policy", "show", "--policy", path])
         #expect(run.status == 0, "\(run.errors)")
-        #expect(run.output.contains("block at 80 points, report at 10, 2 exclusions and 0 that come with Epitope"))
+        #expect(run.output.contains("block at 80 points, report at 10, 2 exclusions and 0 built-in ones"))
         let lines = run.output.split(separator: "\n")
-        #expect(lines.contains { $0.hasPrefix("/bin/sleep") && $0.contains("1 party") && $0.hasSuffix("it dreams") })
-        #expect(lines.contains { $0.hasPrefix("package no-such-package") && $0.contains("nobody now") })
+        #expect(lines.contains { $0.hasPrefix("/bin/sleep") && $0.contains("1 target") && $0.hasSuffix("it dreams") })
+        #expect(lines.contains { $0.hasPrefix("package no-such-package") && $0.contains("nothing now") })
     }
 
     @Test func `every reader of a policy names what is wrong with it`() async throws {

@@ -24,7 +24,7 @@ struct AgentCommand: ParsableCommand {
     }
 }
 
-/// `epitope status`: how this machine is protected, and how it could be.
+/// `epitope status`: shows how this machine is protected.
 struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Show how this machine is protected, why, and what to change for a better level.",

@@ -11,8 +11,8 @@ struct EnrollCommand: AsyncParsableCommand {
         commandName: "enroll",
         abstract: "Get this host its certificate from a center.",
         discussion: """
-            The private key is made here and stays here. The token works once; it pins the center's authority, so \
-            that an impostor gets nothing.
+            The private key is generated on this host and never leaves it. The token works once; it pins the center's \
+            authority, so that an impostor learns nothing.
             """)
 
     @OptionGroup var stateOptions: HostStateOptions
@@ -20,10 +20,10 @@ struct EnrollCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The center, such as https://center.example:7443.", valueName: "url"))
     var center: String
 
-    @Option(help: "The one-time token that the center's operator made for this host.")
+    @Option(help: "The one-time token that the center's operator created for this host.")
     var token: String
 
-    @Flag(help: "The center is a global one: packets go there straight with `run --send-to global` or `both`.")
+    @Flag(help: "The center is a global one. With `run --send-to global` or `both`, packets are sent to it directly.")
     var global = false
 
     func run() async throws {

@@ -7,16 +7,16 @@ import HostFrontEnd
 import HostStore
 import SecureChannel
 
-/// `epitope host`: what a host holds.
+/// `epitope host`: shows the state of this host.
 struct HostCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "host", abstract: "Look at this host's part of Epitope.", subcommands: [HostStatusCommand.self])
+        commandName: "host", abstract: "Show the state of this host.", subcommands: [HostStatusCommand.self])
 }
 
 /// `epitope host status`.
 struct HostStatusCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "status", abstract: "Show where this host is enrolled, what waits, and what centers refused.")
+        commandName: "status", abstract: "Show where this host is enrolled, which packets wait, and which ones centers refused.")
 
     @OptionGroup var stateOptions: HostStateOptions
 

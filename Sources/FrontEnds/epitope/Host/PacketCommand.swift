@@ -6,18 +6,18 @@ import FoundationEssentials
 import HostFrontEnd
 import PacketCoding
 
-/// `epitope packet`: looks at an extracted packet.
+/// `epitope packet`: shows an extracted packet.
 struct PacketCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "packet", abstract: "Look at an extracted packet.", subcommands: [PacketShowCommand.self])
+        commandName: "packet", abstract: "Show an extracted packet.", subcommands: [PacketShowCommand.self])
 }
 
 /// `epitope packet show`.
 struct PacketShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "show", abstract: "Check an encoded packet as a center would, and print it as JSON.")
+        commandName: "show", abstract: "Check an encoded packet as a center does, and print it as JSON.")
 
-    @Argument(help: ArgumentHelp("The file with the packet, as it goes over the wire.", valueName: "file"))
+    @Argument(help: ArgumentHelp("A file with an encoded packet.", valueName: "file"))
     var file: String
 
     func run() async throws {
@@ -26,7 +26,7 @@ struct PacketShowCommand: AsyncParsableCommand {
             data = try Data(contentsOf: URL(filePath: file))
         } catch {
             throw EpitopeError(
-                EpitopeError.Code("file-unreadable"), "\(file) can't be read", remedy: "name a file that is there")
+                EpitopeError.Code("file-unreadable"), "\(file) can't be read", remedy: "Name a file that exists and that you may read.")
         }
         Console.say(try ExtractedPacket(encoded: Array(data)).json(pretty: true))
     }

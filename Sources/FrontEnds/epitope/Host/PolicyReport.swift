@@ -5,10 +5,10 @@ import EpitopeModel
 import HostPolicy
 import SeccompBackend
 
-/// What the policy makes of a process, in rows for a person.
+/// How the policy judges a process, as rows of a table.
 struct PolicyReport {
     let policy: Policy
-    /// Those that hold for the process now.
+    /// The exclusions that apply to the process now.
     let exclusions: [Exclusion]
 
     func rows(of process: ProcessParameters) -> [[String]] {
@@ -51,7 +51,7 @@ struct PolicyReport {
                     ]
                 }
                 if points >= policy.blockAt {
-                    return [kind.rawValue, "\(points)", Self.deed(policy.action), "blockAt is \(policy.blockAt)"]
+                    return [kind.rawValue, "\(points)", Self.consequence(of: policy.action), "blockAt is \(policy.blockAt)"]
                 }
                 if points >= policy.reportAt {
                     return [kind.rawValue, "\(points)", "goes on, is reported", "reportAt is \(policy.reportAt)"]
@@ -60,13 +60,13 @@ struct PolicyReport {
             }
     }
 
-    /// What a denial comes to where the agent can't deny; `nil`: it can, or nothing is denied.
+    /// What happens instead of a denial where the agent can't deny calls; `nil` if it can, or the policy denies nothing.
     ///
     /// - Parameter canDeny: whether this kernel lets `epitope agent` deny calls.
     func caveat(canDeny: Bool) -> String? {
         guard policy.action == .block, !canDeny else { return nil }
         return """
-            Denied by epitope run, and in containers whose runtime hands calls over. On this kernel epitope agent alone denies nothing:
+            Denied by epitope run, and in containers whose runtime hands over calls. On this kernel epitope agent alone denies nothing:
             such a call goes on and is reported; with --without-hooks kill its process is killed. Why: epitope agent --check
             """
     }
@@ -74,13 +74,13 @@ struct PolicyReport {
     func row(_ waiting: LiveInspection.WaitingCall) -> [String] {
         let place = "  thread \(waiting.threadID)"
         guard let observation = waiting.observation else { return [place, waiting.call.rawValue, "goes on: no evidence"] }
-        let verdict = Verdict(on: observation, policy: policy, excluded: Set(exclusions.map(\.evidence)))
+        let verdict = policy.judge(observation, excluding: Set(exclusions.map(\.evidence)))
         let why = (verdict.evidence + verdict.excluded).map(\.detail).joined(separator: "; ")
-        let what = verdict.denies ? Self.deed(policy.action) : verdict.isReported ? "goes on, is reported" : "goes on"
+        let what = verdict.denies ? Self.consequence(of: policy.action) : verdict.isReported ? "goes on, is reported" : "goes on"
         return [place, waiting.call.rawValue, why.isEmpty ? "\(what): no evidence" : "\(what): \(why)"]
     }
 
-    private static func deed(_ action: Policy.Action) -> String {
+    private static func consequence(of action: Policy.Action) -> String {
         switch action {
         case .block: "is denied"
         case .stop: "is denied, the process stopped"

@@ -9,15 +9,15 @@ import Logging
 import ProcessContext
 import SeccompBackend
 
-/// `epitope run`: a command and all its children under behaviour blocking.
+/// `epitope run`: runs a command and all its children under behaviour blocking.
 struct RunCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "run",
         abstract: "Run a command with behaviour blocking for it and all its children.",
         discussion: """
-            Critical calls (exec, connect, send, bind, listen, accept) that come from memory that no file image \
-            stands behind are denied with EPERM, and what made them is sent to the center. Needs no privilege. \
-            The exit status is the command's own.
+            Critical calls (exec, connect, send, bind, listen, accept) from unbacked memory (executable memory that no \
+            file on disk backs) are denied with EPERM, and the code that made them is sent to the center. Needs no \
+            privilege. The exit status is the command's own.
             """)
 
     @OptionGroup var stateOptions: HostStateOptions
@@ -25,40 +25,39 @@ struct RunCommand: AsyncParsableCommand {
 
     @OptionGroup var policyOptions: PolicyOptions
 
-    @Option(help: "copy leaves the code in the process; cut also overwrites it.")
+    @Option(help: "How malicious code is extracted: copy leaves it in the process; cut also overwrites it.")
     var extraction: ExtractionMode = .copy
 
-    @Flag(help: "Say on standard error what is found, sent and counted.")
+    @Flag(help: "Print on standard error what is found, sent and counted.")
     var verbose = false
 
-    @Argument(parsing: .postTerminator, help: "The command and its arguments, behind --.")
+    @Argument(parsing: .postTerminator, help: "The command and its arguments, after --.")
     var command: [String]
 
     func validate() throws {
-        guard !command.isEmpty else { throw ValidationError("name the command to run behind --") }
+        guard !command.isEmpty else { throw ValidationError("name the command to run after --") }
     }
 
     func run() async throws {
         LoggingSystem.bootstrap(StreamLogHandler.standardError)
         var logger = Logger(label: "epitope")
-        // A protected program's output is its own: by default only what went wrong is said beside it.
+        // The output is the protected program's: by default only errors are added to it.
         logger.logLevel = verbose ? .info : .error
         let reporter = try HostReporter(stateOptions, packetOptions, logger: logger)
-        let parameters = reporter.parameters
         let loaded = try policyOptions.load()
-        let keeper = ExclusionMonitor(loaded.exclusions)
-        for problem in keeper.problems where !problem.isAbsence { Console.note("\(problem)") }
+        let exclusions = ExclusionMonitor(loaded.exclusions)
+        for problem in exclusions.actionableProblems { Console.note("\(problem)") }
         let backend = try SeccompBackend.launch(
-            Command(command[0], Array(command.dropFirst())), policy: loaded.policy, extraction: extraction,
-            forwardsSignals: true,
-            excluded: { keeper.excludedEvidence(of: $0) },
-            processParameters: { parameters.inspect(processID: $0, threadID: $1) })
+            Command(command[0], Array(command.dropFirst())),
+            .init(
+                policy: loaded.policy, extraction: extraction, forwardsSignals: true, context: reporter.context,
+                exclusions: exclusions))
         let notices = Task {
             for await notice in backend.notices { Console.note("\(notice)") }
         }
         async let reported: Void = reporter.report(backend.reports)
         let status = await backend.exitStatus()
-        // Children that outlive the command stay protected: their calls need this process for an answer.
+        // Children that outlive the command stay protected: this process answers their calls.
         await backend.allEnded()
         await reported
         notices.cancel()

@@ -14,11 +14,11 @@ final class EventHandler: Sendable {
     private let noticeContinuation: AsyncStream<KernelBackend.Notice>.Continuation
     private let policyInForce: Mutex<Policy>
     private let copies = Mutex(SealedCopyCache())
-    private let processParameters: @Sendable (Int32, Int32) -> ProcessParameters
+    private let context: any ProcessContextProviding
 
-    init(policy: Policy, processParameters: @escaping @Sendable (_ processID: Int32, _ threadID: Int32) -> ProcessParameters) {
+    init(policy: Policy, context: any ProcessContextProviding) {
         policyInForce = Mutex(policy)
-        self.processParameters = processParameters
+        self.context = context
         (notices, noticeContinuation) = AsyncStream.makeStream(
             of: KernelBackend.Notice.self, bufferingPolicy: .bufferingOldest(KernelBackend.maxBufferedNotices))
     }
@@ -81,7 +81,7 @@ final class EventHandler: Sendable {
     /// The evidence by the same rules as the kernel's; the action is what the kernel did, and what the policy says about a stopped process.
     private func decide(_ event: KernelEvent, _ observation: Observation) -> Verdict? {
         let policy = policy
-        var verdict = Verdict(on: observation, policy: policy, excluded: event.excluded)
+        var verdict = policy.judge(observation, excluding: event.excluded)
         // An excluded send was only reported to search its data for the caller's code, which isn't in it.
         guard !verdict.evidence.isEmpty else { return nil }
         verdict.action =
@@ -106,7 +106,7 @@ final class EventHandler: Sendable {
     private func parameters(of event: KernelEvent, _ process: borrowing ProcessHandle?) -> ProcessParameters {
         var parameters = ProcessParameters(processID: event.processID, threadID: event.threadID)
         if process != nil {
-            let read = processParameters(event.processID, event.threadID)
+            let read = context.context(ofProcess: event.processID, thread: event.threadID, in: nil)
             // Else the process may have ended while it was read, and the process ID been reused.
             if process?.isAlive() ?? false { parameters = read }
         }

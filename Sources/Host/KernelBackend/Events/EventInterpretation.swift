@@ -61,35 +61,25 @@ struct EventInterpretation {
         let name = mappings.name(of: region.start)
         switch UInt32(region.backing) {
         case EPITOPE_BACKING_KERNEL.rawValue:
-            return region.mayBeWritten && isWritten(at: address) ? .writtenImagePage(path: name ?? "[vdso]") : .kernel
+            return region.mayBeWritten && mappings.isInstructionWritten(endingAt: address)
+                ? .writtenImagePage(path: name ?? "[vdso]") : .kernel
         case EPITOPE_BACKING_STACK.rawValue: return .stack
         case EPITOPE_BACKING_HEAP.rawValue: return .heap
         case EPITOPE_BACKING_WRITTEN_IMAGE.rawValue: return .writtenImagePage(path: name ?? "")
         case EPITOPE_BACKING_MEMORY_FILE.rawValue: return .memoryFile(name: name ?? "")
         case EPITOPE_BACKING_IMAGE.rawValue:
-            return region.mayBeWritten && isWritten(at: address) ? .writtenImagePage(path: name ?? "") : .image(path: name ?? "")
+            return region.mayBeWritten && mappings.isInstructionWritten(endingAt: address)
+                ? .writtenImagePage(path: name ?? "") : .image(path: name ?? "")
         default: return .anonymous
         }
-    }
-
-    /// Checks both pages when the instruction spans two.
-    private func isWritten(at address: UInt64) -> Bool {
-        mappings.isWritten(address - 1) || (address & 0xFFF == 1 && mappings.isWritten(address - 2))
     }
 
     private var sendBuffer: SendBuffer? {
         event.call.family == .send && !event.sendBuffer.messages.isEmpty ? event.sendBuffer : nil
     }
 
-    /// The 32 bytes that end at the caller's address, and the 32 around it, down to 16 where the region begins later.
     private var callersCode: [[UInt8]] {
-        let bytes = event.code.bytes
-        guard event.callersAddress >= event.code.start else { return [] }
-        let offset = Int(event.callersAddress - event.code.start)
-        guard offset <= bytes.count else { return [] }
-        let ending = Array(bytes[max(0, offset - 32)..<offset])
-        let around = Array(bytes[max(0, offset - 16)..<min(bytes.count, offset + 16)])
-        return [ending, around].filter { $0.count >= 16 }
+        CallerCode.pieces(of: event.code.bytes, startingAt: event.code.start, callersAddress: event.callersAddress)
     }
 
     /// The code that the kernel copied before the call was answered.

@@ -4,7 +4,7 @@ import Foundation
 import ProcessInspection
 
 /// Mappings of a process by its files in `/proc`, as long as the process exists.
-struct ProcessMappings {
+struct ProcessMappings: PageInspecting {
     /// `nil`: the process has ended, and its ID may be another's.
     private let processID: Int32?
     private let names: [UInt64: String]
@@ -24,8 +24,6 @@ struct ProcessMappings {
     /// The name of the mapping that begins at an address.
     func name(of start: UInt64) -> String? { names[start] }
 
-    /// Whether a page of a private file mapping was written: it is present (bit 63) or swapped out (bit 62), but not a page of the file
-    /// (bit 61). If that can't be read, it counts as written.
     func isWritten(_ address: UInt64) -> Bool {
         guard let processID else { return true }
         let descriptor = open("/proc/\(processID)/pagemap", O_RDONLY | O_CLOEXEC)
@@ -34,6 +32,6 @@ struct ProcessMappings {
         var entry: UInt64 = 0
         let offset = off_t(address / UInt64(sysconf(Int32(_SC_PAGESIZE))) * 8)
         guard pread(descriptor, &entry, 8, offset) == 8 else { return true }
-        return entry & (1 << 63 | 1 << 62) != 0 && entry & 1 << 61 == 0
+        return PageEntry(entry).isWritten
     }
 }

@@ -20,7 +20,7 @@ struct LibraryFrames {
     ///
     /// - Parameter bytes: the image.
     init?(_ library: CLibraries.Library, _ bytes: [UInt8]) {
-        guard bytes.count <= Self.maxImageBytes, let layout = UnwindTable.layout(ofImage: Array(bytes.prefix(UnwindTable.largestHeader))),
+        guard bytes.count <= Self.maxImageBytes, let layout = UnwindTable.layout(ofImage: Array(bytes.prefix(UnwindTable.maxHeaderSize))),
             let range = UnwindTable.range(of: layout), range.offset < UInt64(bytes.count)
         else { return nil }
         let start = Int(range.offset)
@@ -48,8 +48,8 @@ struct LibraryFrames {
     /// only look like one do no harm: the unwind tables are valid there, too.
     private static func canBeReturnAddress(_ bytes: [UInt8], _ offset: Int) -> Bool {
         if isSystemCall(bytes, offset) { return true }
-        if bytes[offset - 5] == 0xE8 { return true }
-        for length in [2, 3, 4, 6, 7] where bytes[offset - length] == 0xFF && bytes[offset - length + 1] & 0x38 == 0x10 { return true }
-        return false
+        return bytes.withUnsafeBytes {
+            CallInstruction.ends(UnsafeRawBufferPointer(rebasing: $0[(offset - CallInstruction.maxLength)..<offset]))
+        }
     }
 }

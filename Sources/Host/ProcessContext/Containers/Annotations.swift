@@ -3,7 +3,7 @@
 public import EpitopeModel
 
 extension ContainerParameters {
-    /// What a container's annotations say: those that the container's engine gave to its runtime.
+    /// Reads a container's annotations, which its engine passed to the runtime.
     ///
     /// The keys are those of containerd's and CRI-O's Kubernetes interface, and of the image specification
     /// (`io.kubernetes.cri.…` in containerd's `internal/cri/annotations`, `io.kubernetes.cri-o.…` in CRI-O's

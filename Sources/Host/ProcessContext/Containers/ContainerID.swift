@@ -19,17 +19,18 @@ package enum ContainerID {
         return nil
     }
 
+    /// The id in one component of a cgroup path.
     package static func id(_ component: Substring) -> String? {
         var name = component
         for suffix in [".scope", ".service"] where name.hasSuffix(suffix) { name = name.dropLast(suffix.count) }
-        // The monitor beside a container is no container.
+        // conmon is the monitor beside a container, not a container.
         guard !name.contains("-conmon-") else { return nil }
         // containerd without systemd: `kubepods-burstable-pod….slice:cri-containerd:ID`.
         let last = name.split(whereSeparator: { $0 == "-" || $0 == ":" }).last ?? name
         return isID(last) ? String(last) : nil
     }
 
-    /// Whether a name is one that an engine gives: 64 lower-case hexadecimal digits.
+    /// Whether a name has the form of an engine's ids: 64 lower-case hexadecimal digits.
     static func isID(_ name: some StringProtocol) -> Bool {
         name.utf8.count == 64 && name.utf8.allSatisfy { (48...57).contains($0) || (97...102).contains($0) }
     }

@@ -3,9 +3,9 @@
 import EpitopeModel
 import Foundation
 
-/// What engines write down of their containers, read. Whatever is not of the form that is expected says nothing.
+/// Parses engines' records of their containers. A record of an unexpected form gives nothing.
 enum ContainerRecords {
-    /// `config.json` of an OCI bundle, as containerd, CRI-O and podman make it for their runtime.
+    /// `config.json` of an OCI bundle, as containerd, CRI-O and podman write it for their runtime.
     static func bundle(_ bytes: [UInt8]) -> ContainerParameters? {
         struct Bundle: Decodable {
             var annotations: [String: String]?
@@ -14,8 +14,8 @@ enum ContainerRecords {
         return known(ContainerParameters(annotations: annotations))
     }
 
-    /// docker's `config.v2.json`: the name with a slash before it, the image as it was asked for, and the labels, which
-    /// cri-dockerd keeps what Kubernetes says in.
+    /// docker's `config.v2.json`: the name with a slash before it, the image as it was requested, and the labels, in which
+    /// cri-dockerd stores what Kubernetes says.
     static func docker(_ bytes: [UInt8]) -> ContainerParameters? {
         struct Record: Decodable {
             struct Configuration: Decodable {
@@ -28,12 +28,12 @@ enum ContainerRecords {
         guard let record = decode(Record.self, bytes) else { return nil }
         let name = record.Name.map { $0.hasPrefix("/") ? String($0.dropFirst()) : $0 }
         let labels = ContainerParameters(annotations: record.Config?.Labels ?? [:])
-        // The image is the engine's word; a label of that name is whatever the image's maker wrote.
+        // The engine itself states the image; a label of that name is whatever the image's author wrote.
         return known(
             ContainerParameters(name: labels.name ?? name, image: record.Config?.Image, pod: labels.pod))
     }
 
-    /// `containers.json` of containers-storage (podman, CRI-O, buildah): a list, each with a text of JSON in it.
+    /// `containers.json` of containers-storage (podman, CRI-O, buildah): a list of entries, each with JSON as a string in it.
     static func storage(_ bytes: [UInt8], id: String) -> ContainerParameters? {
         struct Record: Decodable {
             var id: String
@@ -53,7 +53,7 @@ enum ContainerRecords {
         }
         guard let record = decode([Record].self, bytes)?.first(where: { $0.id == id }) else { return nil }
         let metadata = record.metadata.flatMap { decode(Metadata.self, Array($0.utf8)) }
-        // Of a container that CRI-O made the name says pod, namespace and UID in one; its bundle has them apart.
+        // CRI-O's name of a container combines pod, namespace and UID; its bundle has them separately.
         return known(ContainerParameters(name: metadata?.name ?? record.names?.first, image: metadata?.imageName))
     }
 

@@ -9,8 +9,8 @@ enum PodID {
     ///   written as underscores; or as the start of one component where only the runtime has no systemd:
     ///   `kubepods-burstable-podUID.slice:cri-containerd:ID`
     ///
-    /// A UID is a UUID, or the 32 hexadecimal digits by which the kubelet knows a pod that comes from a file of its own.
-    /// It is given with hyphens. Nothing is believed outside of a folder of the kubelet's: others may call theirs `pod`, too.
+    /// A UID is a UUID, or the 32 hexadecimal digits that the kubelet gives to a pod from a manifest file. It is returned with
+    /// hyphens. Only folders of the kubelet's count: other programs may name theirs `pod`, too.
     ///
     /// - Parameter cgroup: the content of `/proc/PID/cgroup`.
     static func find(in cgroup: String) -> String? {
@@ -28,7 +28,7 @@ enum PodID {
     private static func uid(_ component: Substring) -> String? {
         var name = component.prefix { $0 != ":" }
         if name.hasSuffix(".slice") { name = name.dropLast(6) }
-        // The UID of the cgroupfs driver holds hyphens of its own: what counts is the last "pod" that begins a word.
+        // The cgroupfs driver's UID contains hyphens of its own: the last "pod" that begins a word counts.
         var rest = name
         while let place = rest.firstRange(of: "pod") {
             let begins = place.lowerBound == name.startIndex || name[name.index(before: place.lowerBound)] == "-"

@@ -4,46 +4,48 @@ import CSeccomp
 import EpitopeModel
 import Glibc
 
-/// What came over one connection: a container's process, and the notifications of its calls.
+/// What a runtime sends over one connection: a container's process, and the notifications of its calls.
 struct ContainerHandover {
-    /// How long a message that has begun may take to come whole, in seconds.
-    static let patience: Int32 = 10
+    /// How long the rest of a message may take after its first bytes, in seconds.
+    static let receiveTimeoutSeconds: Int32 = 10
+    /// How many bytes are received at once.
+    private static let chunkSize = 64 << 10
 
     var state: ContainerProcessState
     /// The notifications' descriptor, which is the receiver's to close.
     var listener: Int32
 
-    /// Reads a connection until its message is whole. Blocks until the runtime sends: crun connects when it makes a
-    /// container, and sends when it starts it. Whatever came and can't be used is closed, whereupon the process's critical
+    /// Reads a connection until its message is complete. Blocks until the runtime sends it: crun connects when it creates a
+    /// container, and sends when it starts it. Descriptors that can't be used are closed, and then the process's critical
     /// calls fail.
     ///
-    /// - Returns: `nil` when the runtime left without a word, as it does when a container can't be made.
+    /// - Returns: `nil` if the runtime closed the connection without a message, as it does when a container can't be created.
     /// - Throws: `container-peer-refused`, `container-state-malformed`.
     static func receive(from connection: Int32) throws(EpitopeError) -> ContainerHandover? {
         try check(connection)
         var descriptors = [Int32](repeating: -1, count: Int(EPITOPE_MAX_DESCRIPTORS))
         var count: Int32 = 0
-        var kept: Int32 = -1
-        defer { for descriptor in descriptors.prefix(Int(count)) where descriptor != kept { close(descriptor) } }
+        var accepted: Int32 = -1
+        defer { for descriptor in descriptors.prefix(Int(count)) where descriptor != accepted { close(descriptor) } }
 
         guard let message = try readMessage(connection, &descriptors, &count) else { return nil }
         let (state, index) = try ContainerProcessState.read(message, descriptors: Int(count))
         guard epitope_is_listener(descriptors[index]) else {
             throw ContainerProcessState.malformed("its descriptor is not one of seccomp notifications")
         }
-        kept = descriptors[index]
-        return ContainerHandover(state: state, listener: kept)
+        accepted = descriptors[index]
+        return ContainerHandover(state: state, listener: accepted)
     }
 
-    /// The socket's mode keeps others out; should somebody have changed it, this does.
+    /// The socket's mode admits only root. This check holds even if somebody has changed it.
     private static func check(_ connection: Int32) throws(EpitopeError) {
         var process: pid_t = 0
         var user: uid_t = 0
         guard epitope_peer(connection, &process, &user) == 0, user == 0 else {
             throw EpitopeError(
-                .containerPeerRefused, "process \(process) of user \(user) wanted to hand over a container",
-                remedy: "Only root's runtimes may: containers of other users run under epitope run. Look at who changed "
-                    + "the socket's mode.")
+                .containerPeerRefused, "process \(process) of user \(user) tried to hand over a container",
+                remedy: "Only root's runtimes may. Run containers of other users under epitope run, and check who changed the "
+                    + "socket's mode.")
         }
     }
 
@@ -52,7 +54,7 @@ struct ContainerHandover {
     ) throws(EpitopeError) -> [UInt8]? {
         var message: [UInt8] = []
         var end = MessageEnd()
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        var chunk = [UInt8](repeating: 0, count: chunkSize)
         while !end.isComplete {
             let received = epitope_receive(connection, &chunk, chunk.count, &descriptors, &count)
             if received == 0 || received == -Int(ECONNRESET), message.isEmpty { return nil }
@@ -60,13 +62,13 @@ struct ContainerHandover {
                 throw ContainerProcessState.malformed(
                     received == 0 ? "it ends early" : "it can't be read (\(String(cString: strerror(Int32(-received)))))")
             }
-            if message.isEmpty { _ = epitope_set_receive_timeout(connection, patience) }
+            if message.isEmpty { _ = epitope_set_receive_timeout(connection, receiveTimeoutSeconds) }
             message += chunk[..<received]
-            end.take(chunk[..<received])
-            guard message.count <= ContainerProcessState.largestMessage else {
-                throw ContainerProcessState.malformed("it is longer than \(ContainerProcessState.largestMessage) bytes")
+            end.scan(chunk[..<received])
+            guard message.count <= ContainerProcessState.maxMessageLength else {
+                throw ContainerProcessState.malformed("it is longer than \(ContainerProcessState.maxMessageLength) bytes")
             }
-            guard !end.isWrong else { throw ContainerProcessState.malformed("it is no container process state") }
+            guard !end.isMalformed else { throw ContainerProcessState.malformed("it isn't a container process state") }
         }
         return message
     }

@@ -3,12 +3,12 @@
 import EpitopeModel
 import FoundationEssentials
 
-/// What a container's runtime says with the notifications that it hands over: the container process state of the OCI
-/// runtime specification (runtime.md), of which this is what is used.
+/// What a container's runtime sends with the notifications that it hands over: the container process state of the OCI
+/// runtime specification (runtime.md), reduced to what is used.
 ///
 /// A runtime sends it for each process that it starts under the filter: the container's own, and one for each `exec`.
 public struct ContainerProcessState: Codable, Hashable, Sendable {
-    /// The process under the filter, as the runtime's pid namespace numbers it.
+    /// The process under the filter, numbered as in the runtime's pid namespace.
     public var processID: Int32
     /// The profile's `listenerMetadata`.
     public var metadata: String
@@ -30,16 +30,16 @@ public struct ContainerProcessState: Codable, Hashable, Sendable {
 }
 
 extension ContainerProcessState {
-    /// The longest message that is read: Kubernetes takes 256 KiB of annotations.
-    static let largestMessage = 1 << 20
-    /// runc takes 1,024 characters.
-    static let longestID = 1024
-    /// What the specification calls the descriptor of the notifications.
+    /// The longest message that is read, in bytes: Kubernetes allows 256 KiB of annotations.
+    static let maxMessageLength = 1 << 20
+    /// The longest container id, in bytes: runc allows 1,024 characters.
+    static let maxIDLength = 1024
+    /// The specification's name for the descriptor of the notifications.
     static let listenerName = "seccompFd"
 
     /// Reads a message.
     ///
-    /// - Parameter descriptors: how many came with it.
+    /// - Parameter descriptors: how many came with the message.
     /// - Returns: the state, and which of the descriptors the notifications are read from.
     /// - Throws: `container-state-malformed`.
     static func read(_ bytes: [UInt8], descriptors: Int) throws(EpitopeError) -> (state: ContainerProcessState, listener: Int) {
@@ -58,7 +58,7 @@ extension ContainerProcessState {
         do {
             message = try JSONDecoder().decode(Message.self, from: Data(bytes))
         } catch {
-            throw malformed("it is no container process state")
+            throw malformed("it isn't a container process state")
         }
         guard message.fds.count == descriptors else {
             throw malformed("it names \(message.fds.count) descriptors, and \(descriptors) came with it")
@@ -68,8 +68,8 @@ extension ContainerProcessState {
             throw malformed("it names \(listeners.count) descriptors \(listenerName), not one")
         }
         guard message.pid > 0 else { throw malformed("its process is \(message.pid)") }
-        guard !message.state.id.isEmpty, message.state.id.utf8.count <= longestID else {
-            throw malformed("the container's id has \(message.state.id.utf8.count) bytes, not 1 to \(longestID)")
+        guard !message.state.id.isEmpty, message.state.id.utf8.count <= maxIDLength else {
+            throw malformed("the container's id has \(message.state.id.utf8.count) bytes, not 1 to \(maxIDLength)")
         }
         return (
             ContainerProcessState(
@@ -79,47 +79,10 @@ extension ContainerProcessState {
         )
     }
 
-    static func malformed(_ what: String) -> EpitopeError {
+    static func malformed(_ reason: String) -> EpitopeError {
         EpitopeError(
-            .containerStateMalformed, "a container's runtime sent a message that can't be used: \(what)",
-            remedy: "Its container doesn't get further than its first exec. Use a runtime that follows the OCI runtime "
+            .containerStateMalformed, "a container's runtime sent a malformed message: \(reason)",
+            remedy: "The container fails at its first exec. Use a runtime that follows the OCI runtime "
                 + "specification 1.1, such as runc from 1.1 or crun from 1.0.")
-    }
-}
-
-/// Finds the end of a JSON object that comes in pieces. A runtime may keep its connection open: the end of the stream says
-/// nothing, and what can't be the start of an object need not be waited for.
-struct MessageEnd {
-    private var depth = 0
-    private var isInText = false
-    private var isEscaped = false
-    private(set) var isComplete = false
-    /// Something else than an object, or something after it.
-    private(set) var isWrong = false
-
-    mutating func take(_ bytes: some Sequence<UInt8>) {
-        for byte in bytes where !isWrong {
-            if isInText {
-                if isEscaped {
-                    isEscaped = false
-                } else if byte == UInt8(ascii: "\\") {
-                    isEscaped = true
-                } else if byte == UInt8(ascii: "\"") {
-                    isInText = false
-                }
-                continue
-            }
-            switch byte {
-            case UInt8(ascii: " "), UInt8(ascii: "\n"), UInt8(ascii: "\r"), UInt8(ascii: "\t"): continue
-            case _ where isComplete: isWrong = true
-            case UInt8(ascii: "{"): depth += 1
-            case _ where depth == 0: isWrong = true
-            case UInt8(ascii: "}"):
-                depth -= 1
-                isComplete = depth == 0
-            case UInt8(ascii: "\""): isInText = true
-            default: continue
-            }
-        }
     }
 }

@@ -8,7 +8,7 @@ import Glibc
 /// hands it over, and executes the container's program.
 ///
 /// Runtimes run from a memfd or another unlinked copy of themselves (runc since 1.1.15, crun), so that a container can't
-/// write to them: that call comes from a memory file, which from anybody else is worth a report.
+/// write to them. That exec comes from a memory file, which would be reported of any other process.
 struct ContainerStart {
     /// Which program a process runs.
     struct Program: Hashable {
@@ -24,9 +24,9 @@ struct ContainerStart {
         self.isOver = isOver
     }
 
-    /// Whether an exec of the process is the runtime's own: as long as it runs the program that it ran at its first one
-    /// (a name is tried folder by folder).
-    mutating func isRuntimes(_ program: Program?) -> Bool {
+    /// Whether an exec of the process is the runtime's own: the process still runs the program that it ran at its first
+    /// exec. A runtime may exec several times, as it tries a name folder by folder.
+    mutating func isRuntimesExec(_ program: Program?) -> Bool {
         guard !isOver, let program, runtime == nil || runtime == program else {
             isOver = true
             return false
@@ -35,13 +35,13 @@ struct ContainerStart {
         return true
     }
 
-    /// Only that the runtime is a memory file is excluded, with the callers of its own that lie further up the stack: code
-    /// that no file stands behind is not.
-    static func exclusions(_ evidence: [Evidence]) -> Bool {
+    /// Whether all the evidence is what a runtime's exec gives: the runtime is a memory file, and so are its callers further
+    /// up the stack. Code in other unbacked memory isn't expected.
+    static func isExpected(_ evidence: [Evidence]) -> Bool {
         evidence.allSatisfy { $0.kind == .memoryFile || $0.kind == .deeperInStack }
     }
 
-    /// The program of a process; `nil` when it has gone.
+    /// The program of a process; `nil` when the process has ended.
     static func program(of process: Int32) -> Program? {
         var status = stat()
         guard stat("/proc/\(process)/exe", &status) == 0 else { return nil }

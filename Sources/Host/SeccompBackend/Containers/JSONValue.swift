@@ -3,12 +3,12 @@
 import EpitopeModel
 import FoundationEssentials
 
-/// Any JSON: for what is changed in one place and handed on as it was.
+/// Any JSON value, for documents that are changed in one place and otherwise passed on unchanged.
 enum JSONValue: Hashable, Sendable, Codable {
     case null
     case bool(Bool)
     case integer(Int64)
-    /// Beyond the others' range.
+    /// An integer beyond the range of `Int64`.
     case unsigned(UInt64)
     case number(Double)
     case text(String)
@@ -54,7 +54,8 @@ enum JSONValue: Hashable, Sendable, Codable {
         do {
             self = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
         } catch {
-            throw EpitopeError(.profileUnusable, "the profile can't be written as JSON", remedy: "Name a path that is text.")
+            throw EpitopeError(
+                .profileUnusable, "the profile can't be written as JSON", remedy: "Use a listener path that is valid UTF-8 text.")
         }
     }
 
@@ -62,7 +63,7 @@ enum JSONValue: Hashable, Sendable, Codable {
     var text: String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        // Texts, whole numbers and what was decoded from JSON: it can be encoded.
+        // Values decoded from JSON, texts and integers can always be encoded.
         guard let data = try? encoder.encode(self) else { return "{}" }
         return String(decoding: data, as: UTF8.self)
     }

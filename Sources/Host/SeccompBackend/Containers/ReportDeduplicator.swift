@@ -1,33 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EpitopeModel
-
-/// Remembers which calls were reported, so that another backend's report of the same call can be told: a call that is let
-/// through is seen by the kernel backend, too. One that is denied ends here and is seen by nobody else.
+/// Remembers which calls were reported, so that another backend's report of the same call is recognised: a call that is let
+/// through goes on into the kernel, where the kernel backend sees it as well. A call that is denied ends here.
 struct ReportDeduplicator {
-    struct Key: Hashable, Sendable {
-        var thread: Int32
-        var callersAddress: UInt64
-        var call: CriticalCall
-    }
+    /// How many calls are remembered, the latest.
+    static let maxKeys = 4096
 
-    /// How many are remembered, the latest.
-    static let most = 4096
-
-    private var keys: Set<Key> = []
-    private var order: [Key] = []
+    private var keys: Set<ReportKey> = []
+    private var order: [ReportKey] = []
     private var oldest = 0
 
-    func contains(_ key: Key) -> Bool { keys.contains(key) }
+    func contains(_ key: ReportKey) -> Bool { keys.contains(key) }
 
-    mutating func insert(_ key: Key) {
+    mutating func insert(_ key: ReportKey) {
         guard keys.insert(key).inserted else { return }
-        if order.count < Self.most {
+        if order.count < Self.maxKeys {
             order.append(key)
         } else {
             keys.remove(order[oldest])
             order[oldest] = key
-            oldest = (oldest + 1) % Self.most
+            oldest = (oldest + 1) % Self.maxKeys
         }
     }
 }

@@ -13,46 +13,54 @@ public struct SeccompProfile: Hashable, Sendable, Encodable {
         public var action: String
     }
 
-    /// What `flags` may hold.
+    /// Values of `flags`.
     public enum Flag: String, Hashable, Sendable, Encodable, CaseIterable {
-        /// Once the agent has a call before it, only a fatal signal ends the wait (Linux 5.19). Without it a signal has the
-        /// call made and inspected anew; with frequent ones, such as the Go runtime's, again and again.
+        /// Once the agent has received a call, only a fatal signal interrupts it (Linux 5.19). Without the flag a signal makes
+        /// the process repeat the call, which is inspected again; with frequent signals, such as the Go runtime's, many times.
         ///
-        /// crun takes it (tried with 1.8.1), runc from 1.5 on with libseccomp 2.6; an older runc refuses flags that it doesn't
-        /// know, runc 1.1 every one, and with it the container.
+        /// crun accepts it (tried with 1.8.1), and runc from 1.5 on with libseccomp 2.6. An older runc refuses flags that it
+        /// doesn't know, runc 1.1 all flags, and then doesn't start the container.
         case waitKillable = "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV"
     }
 
-    /// What `listenerMetadata` holds: the runtime hands it to the agent, which doesn't need it.
+    /// The value of `listenerMetadata`: the runtime passes it to the agent, which doesn't need it.
     public static let metadata = "epitope"
-    static let notify = "SCMP_ACT_NOTIFY"
+    /// The call through which 32-bit programs make all their socket calls.
     static let socketcall = "socketcall"
-    static let allow = "SCMP_ACT_ALLOW"
 
-    public var defaultAction = SeccompProfile.allow
-    /// Calls of other interfaces, x32 among them, end the process: libseccomp's answer to what a profile doesn't name.
+    /// Actions of libseccomp, as profiles name them.
+    enum Action {
+        static let allow = "SCMP_ACT_ALLOW"
+        static let notify = "SCMP_ACT_NOTIFY"
+    }
+
+    public var defaultAction = SeccompProfile.Action.allow
+    /// Calls of other interfaces, such as x32, end the process: libseccomp does so for architectures that a profile doesn't
+    /// list.
     public var architectures = ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]
     public var flags: [Flag]?
     public var listenerPath: String
     public var listenerMetadata = SeccompProfile.metadata
-    public var syscalls = [Rule(names: SeccompProfile.criticalCalls, action: SeccompProfile.notify)]
+    public var syscalls = [Rule(names: SeccompProfile.criticalCalls, action: SeccompProfile.Action.notify)]
 
     /// - Parameters:
-    ///   - listenerPath: where the agent listens.
-    ///   - flags: those that the runtime is known to take.
+    ///   - listenerPath: the agent's socket.
+    ///   - flags: only flags that the runtime is known to accept.
     public init(listenerPath: String, flags: [Flag] = []) {
         self.listenerPath = listenerPath
         self.flags = flags.isEmpty ? nil : flags
     }
 
-    /// The calls' names. libseccomp knows which of them a 32-bit program makes through `socketcall` as well; `send` is one
-    /// that has no other way.
+    /// The calls' names. libseccomp knows which of them 32-bit programs can also make through `socketcall`; `send` can only
+    /// be made through it.
     public static let criticalCalls: [String] = {
         let calls = SystemCallInterface.allCases.flatMap { $0.numbers.map(\.call) } + SystemCallInterface.socketcalls.map(\.call)
         return Set(calls.map(\.rawValue) + ["send"]).sorted()
     }()
 
-    /// As it is put into a configuration.
+    /// The profile as JSON, for a container's configuration.
+    ///
+    /// - Throws: `seccomp-profile-unusable` if the path isn't text.
     public var json: String {
         get throws(EpitopeError) { try JSONValue(encoding: self).text }
     }

@@ -2,8 +2,7 @@
 
 import ProcessInspection
 
-/// The seccomp filter that picks the critical calls out of all calls, as a classic BPF program. It is a value, so that
-/// a test can run it.
+/// The seccomp filter that selects the critical calls, as a classic BPF program. It is a value, so that a test can run it.
 struct CallFilter: Equatable, Sendable {
     /// One instruction (`struct sock_filter`).
     struct Instruction: Equatable, Sendable {
@@ -38,35 +37,35 @@ struct CallFilter: Equatable, Sendable {
         static let firstArgument: UInt32 = 16
     }
 
-    /// Numbers with this bit are x32 calls: an interface of its own with the x86-64 audit value. Hardly any kernel
-    /// offers it; here it is closed, since it would be a way around the numbers above.
+    /// Numbers with this bit are x32 calls: an interface of its own with the x86-64 audit value. Few kernels offer it. It is
+    /// refused, since it would bypass the comparison of numbers.
     static let x32Bit: UInt32 = 0x4000_0000
 
     var instructions: [Instruction]
 
     /// Critical calls are notified, x32 calls and calls of an unknown interface fail with ENOSYS, all others pass.
-    /// The kernel (5.11 and later) remembers which numbers always pass, and doesn't run the program for them.
+    /// The kernel (5.11 and later) caches which numbers always pass, and doesn't run the program for them.
     static let criticalCalls: CallFilter = {
-        let wide = numbers(SystemCallInterface.x86_64.numbers.map(\.number))
-        let narrow = numbers(SystemCallInterface.i386.numbers.map(\.number))
+        let calls64 = numbers(SystemCallInterface.x86_64.numbers.map(\.number))
+        let calls32 = numbers(SystemCallInterface.i386.numbers.map(\.number))
         let subcalls = numbers(SystemCallInterface.socketcalls.map(\.number))
 
         // x86-64: number; x32?; each number; allow; notify; ENOSYS
         var x86_64: [Instruction] = [
             Instruction(code: Opcode.load, operand: Field.number),
             Instruction(
-                code: Opcode.jumpIfAtLeast, ifTrue: UInt8(wide.count + 2), ifFalse: 0, operand: x32Bit),
+                code: Opcode.jumpIfAtLeast, ifTrue: UInt8(calls64.count + 2), ifFalse: 0, operand: x32Bit),
         ]
-        x86_64 += wide + [result(Outcome.allow), result(Outcome.notify), result(Outcome.noSuchCall)]
+        x86_64 += calls64 + [result(Outcome.allow), result(Outcome.notify), result(Outcome.noSuchCall)]
 
         // i386: number; socketcall?; each number; allow; notify; then the subcall, each of them; allow; notify
         var i386: [Instruction] = [
             Instruction(code: Opcode.load, operand: Field.number),
             Instruction(
-                code: Opcode.jumpIfEqual, ifTrue: UInt8(narrow.count + 2), ifFalse: 0,
+                code: Opcode.jumpIfEqual, ifTrue: UInt8(calls32.count + 2), ifFalse: 0,
                 operand: SystemCallInterface.socketcall),
         ]
-        i386 += narrow + [result(Outcome.allow), result(Outcome.notify)]
+        i386 += calls32 + [result(Outcome.allow), result(Outcome.notify)]
         i386 += [Instruction(code: Opcode.load, operand: Field.firstArgument)]
         i386 += subcalls + [result(Outcome.allow), result(Outcome.notify)]
 

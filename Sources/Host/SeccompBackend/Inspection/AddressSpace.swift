@@ -5,22 +5,25 @@ import EpitopeModel
 import Glibc
 import ProcessInspection
 
-/// The address space of a stalled process, asked address by address.
+/// The address space of a stalled process, queried address by address.
 ///
-/// From 6.11 on the kernel answers for one address (PROCMAP_QUERY), which costs a fraction of a microsecond; before,
-/// the whole of `/proc/PID/maps` is read and parsed, once. It lives as long as one inspection: what is mapped is never
-/// remembered from call to call, since it may change in between.
+/// From 6.11 on the kernel answers for one address (PROCMAP_QUERY), which costs a fraction of a microsecond; on older
+/// kernels the whole of `/proc/PID/maps` is read and parsed, once. It serves one inspection: mappings are not cached from
+/// call to call, since they may change in between.
 final class AddressSpace {
     enum Source {
-        /// The query where the kernel has it, else the text.
+        /// The query if the kernel has it, else the text.
         case automatic
         case text
     }
 
+    /// Where a process's code can lie on x86-64: above the first page, and below the kernel's half.
+    static let codeAddresses: Range<UInt64> = 0x1001..<0x7FFF_FFFF_F000
+
     private let maps: Int32
     private let files: ThreadFiles
     private var entries: [MapEntry]?
-    /// What is known of executable memory: for each span, the executable mapping that fills it, or none.
+    /// Executable memory seen so far: for each span, the executable mapping that fills it, or none.
     private var spans: [(start: UInt64, end: UInt64, entry: MapEntry?)] = []
 
     init(_ files: ThreadFiles, source: Source) {
@@ -41,7 +44,7 @@ final class AddressSpace {
         return entries?.first { $0.contains(address) }
     }
 
-    /// The mapping at an address without its name, which is what costs most to ask for.
+    /// The mapping at an address without its name, which costs most to query.
     func span(at address: UInt64) -> epitope_span? {
         if entries == nil {
             var span = epitope_span()
@@ -92,8 +95,8 @@ final class AddressSpace {
     }
 
     private func query(_ address: UInt64, next: Bool) -> Answer {
-        withUnsafeTemporaryAllocation(of: epitope_mapping.self, capacity: 1) { room in
-            guard let mapping = room.baseAddress else { return .unsupported }
+        withUnsafeTemporaryAllocation(of: epitope_mapping.self, capacity: 1) { buffer in
+            guard let mapping = buffer.baseAddress else { return .unsupported }
             switch epitope_query_mapping(maps, address, next, mapping) {
             case 0: break
             case -ENOENT, -ESRCH: return .none
@@ -116,4 +119,13 @@ final class AddressSpace {
         guard lseek(maps, 0, SEEK_SET) == 0 else { return [] }
         return MapEntry.entries(inMaps: String(decoding: ProcessFile.readToEnd(maps), as: UTF8.self))
     }
+}
+
+extension epitope_span {
+    var device: MapEntry.Device { MapEntry.Device(major: device_major, minor: device_minor) }
+
+    var protection: MemoryProtection { MemoryProtection(rawValue: UInt8(truncatingIfNeeded: flags)) }
+
+    /// Whether two mappings are of the same file.
+    func isSameImage(as other: epitope_span) -> Bool { inode == other.inode && device == other.device }
 }

@@ -5,8 +5,8 @@ import EpitopeModel
 import Glibc
 import ProcessInspection
 
-/// Tells what stands behind a mapping. Names are the process's to choose, so what decides is the device that the
-/// kernel states: a deleted program that a package upgrade replaced is an image still, a memfd is not.
+/// Finds the backing of a mapping. A process chooses the names of its mappings, so the device that the kernel states
+/// decides: a deleted program that a package upgrade replaced is still an image, a memfd is not.
 struct BackingClassifier: Sendable {
     /// The kernel's internal shared-memory mount, where memfds, shared anonymous memory and System V segments live.
     let memoryFileDevice: MapEntry.Device?
@@ -18,8 +18,8 @@ struct BackingClassifier: Sendable {
             epitope_memory_file_device(&major, &minor) == 0 ? MapEntry.Device(major: major, minor: minor) : nil
     }
 
-    /// What stands behind a mapping of a process, but for ``MemoryBacking/writtenImagePage(path:)``, which is a
-    /// page's property and not a mapping's.
+    /// The backing of a mapping of a process. Never ``MemoryBacking/writtenImagePage(path:)``, which is a page's property
+    /// and not a mapping's.
     func backing(of entry: MapEntry, thread: pid_t) -> MemoryBacking {
         guard entry.inode == 0 else { return fileBacking(of: entry, thread: thread) }
         switch entry.name {
@@ -39,7 +39,7 @@ struct BackingClassifier: Sendable {
             }
             return .memoryFile(name: entry.name)
         }
-        // Only a file without a block device can be one that never was on a disk.
+        // Only a file without a block device can be one that was never on a disk.
         guard entry.device.major == 0, entry.name.hasSuffix(" (deleted)") else { return .image(path: entry.name) }
         switch fileSystem(of: entry.device, thread: thread) {
         case "tmpfs", "ramfs", "hugetlbfs", "devtmpfs", nil: return .memoryFile(name: entry.name)
@@ -47,8 +47,8 @@ struct BackingClassifier: Sendable {
         }
     }
 
-    /// The type of the file system on a device, as the process's mounts have it; `nil` when none of them does: an
-    /// internal mount of the kernel's (huge-page memfds, secret memory), or one that was taken away.
+    /// The type of the file system on a device, by the process's mounts; `nil` if none of them is of that device: an
+    /// internal mount of the kernel (huge-page memfds, secret memory), or one that was unmounted.
     private func fileSystem(of device: MapEntry.Device, thread: pid_t) -> Substring? {
         Self.fileSystem(of: device, inMountInfo: ProcessFile.text(of: thread, "mountinfo") ?? "")
     }

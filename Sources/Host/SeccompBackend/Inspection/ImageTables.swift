@@ -6,16 +6,16 @@ import Glibc
 import ProcessInspection
 import UnwindTables
 
-/// The unwind tables of images, read from their files and kept.
+/// The unwind tables of images, read from their files and cached.
 ///
-/// From the file, never from the process's memory: what one process wrote over its own copy must not be believed, and
-/// least of all for others. The file is kept open, so that its inode can't become another's, and its state is compared
-/// at each use. An image whose file can't be had for certain has no tables.
+/// They are read from the file, never from the process's memory: what a process wrote over its own copy must not be
+/// believed, least of all for other processes. The file is kept open, so that its inode can't be reused, and its state is
+/// compared at each use. An image whose file can't be identified with certainty has no tables.
 struct ImageTables {
-    /// How many images, and how many call sites of each, are kept; and how many bytes of tables in all.
-    static let mostImages = 32
-    static let mostSites = 1024
-    static let mostBytes = 64 << 20
+    /// How many images, and how many call sites of each, are cached; and how many bytes of tables in all.
+    static let maxImages = 32
+    static let maxSites = 1024
+    static let maxBytes = 64 << 20
 
     private struct Key: Hashable {
         var device: MapEntry.Device
@@ -50,22 +50,23 @@ struct ImageTables {
     }
 
     private var images: [Key: Image] = [:]
-    /// Images whose file could not be had, with when that was tried last.
+    /// Images whose file could not be opened, with the ``clock`` at the last attempt.
     private var unavailable: [Key: UInt64] = [:]
     private var clock: UInt64 = 0
+    /// After how many uses of the cache such an image is tried again.
     private static let retryAfter: UInt64 = 4096
 
     /// The distance from the stack pointer to the CFA, at an instruction that ends at `address` in a mapping of an
-    /// image. 0: there is none that is known.
+    /// image; 0 if it isn't known.
     ///
     /// - Parameters:
     ///   - isAfterSystemCall: whether the instruction is the system call that the thread is in.
-    ///   - name: the mapping's name, asked for when the image isn't known yet.
+    ///   - name: the mapping's name, called only when the image isn't cached yet.
     mutating func frameSize(
         at address: UInt64, in span: epitope_span, isAfterSystemCall: Bool, thread: pid_t, name: () -> String
     ) -> Int {
         guard span.inode != 0, address > span.start, address <= span.end else { return 0 }
-        let key = Key(device: .init(major: span.device_major, minor: span.device_minor), inode: span.inode)
+        let key = Key(device: span.device, inode: span.inode)
         clock += 1
         var image = images[key]
         if let known = image, !known.isUnchanged {
@@ -74,8 +75,8 @@ struct ImageTables {
         }
         if image == nil {
             if let tried = unavailable[key], clock - tried < Self.retryAfter { return 0 }
-            image = load(key, span, thread, name())
-            if unavailable.count >= Self.mostSites { unavailable.removeAll() }
+            image = load(key, mappedAt: span, in: thread, named: name())
+            if unavailable.count >= Self.maxSites { unavailable.removeAll() }
             unavailable[key] = image == nil ? clock : nil
         }
         guard let image, let table = image.table else { return 0 }
@@ -86,12 +87,12 @@ struct ImageTables {
             table.layout.address(ofFileOffset: place).flatMap {
                 isAfterSystemCall ? table.frameSize(afterSystemCallAt: $0) : table.frameSize(at: $0)
             } ?? 0
-        if image.sites.count >= Self.mostSites { image.sites.removeAll(keepingCapacity: true) }
+        if image.sites.count >= Self.maxSites { image.sites.removeAll(keepingCapacity: true) }
         image.sites[place] = size
         return size
     }
 
-    private mutating func load(_ key: Key, _ span: epitope_span, _ thread: pid_t, _ name: String) -> Image? {
+    private mutating func load(_ key: Key, mappedAt span: epitope_span, in thread: pid_t, named name: String) -> Image? {
         let descriptor = epitope_open_mapped_file(thread, span.start, span.end, name)
         guard descriptor >= 0 else { return nil }
         var state = epitope_file_state()
@@ -102,7 +103,7 @@ struct ImageTables {
         }
         let (table, size) = Self.read(descriptor)
         let image = Image(descriptor: descriptor, state: state, table: table, size: size)
-        while images.count >= Self.mostImages || images.values.reduce(size, { $0 + $1.size }) > Self.mostBytes,
+        while images.count >= Self.maxImages || images.values.reduce(size, { $0 + $1.size }) > Self.maxBytes,
             let oldest = images.min(by: { $0.value.lastUse < $1.value.lastUse })
         {
             images[oldest.key] = nil
@@ -123,7 +124,7 @@ struct ImageTables {
 
     /// The tables of an open image with their size in bytes.
     static func read(_ descriptor: Int32) -> (UnwindTable?, Int) {
-        let header = bytes(descriptor, 0, UnwindTable.largestHeader)
+        let header = bytes(descriptor, 0, UnwindTable.maxHeaderSize)
         guard let layout = UnwindTable.layout(ofImage: header), let range = UnwindTable.range(of: layout),
             range.offset <= UInt64(Int64.max)
         else { return (nil, 0) }

@@ -7,17 +7,17 @@ import Foundation
 import ProcessInspection
 
 extension EpitopeError.Code {
-    /// There is no such process, or its memory may not be looked at.
+    /// There is no such process, or its memory may not be read.
     public static let processNotInspectable = Self("process-not-inspectable")
 }
 
-/// What a process that runs on holds that evidence could come from, and what its threads that wait in a critical call
-/// would be held for.
+/// Inspects a running process: the memory that evidence could come from, and what an inspection makes of its threads that
+/// wait in a critical call.
 public struct LiveInspection: Sendable {
-    /// Executable memory that no file image stands behind, or an image some of whose pages were written.
+    /// Unbacked executable memory, or an image some of whose pages were written.
     public struct Finding: Hashable, Sendable {
         public var region: MemoryRegion
-        /// For an image: its pages that were written. The region's backing is that of the first of them.
+        /// How many pages of an image were written; 0 for other memory.
         public var writtenPages: Int
     }
 
@@ -25,14 +25,14 @@ public struct LiveInspection: Sendable {
     public struct WaitingCall: Sendable {
         public var threadID: Int32
         public var call: CriticalCall
-        /// What was seen; `nil` for a call that surely gives no evidence.
+        /// What was observed; `nil` for a call that surely gives no evidence.
         public var observation: Observation?
     }
 
     public var findings: [Finding]
     public var waiting: [WaitingCall]
-    /// Threads that could not be looked at: their number, and why.
-    public var unseen: [(threadID: Int32, reason: String)]
+    /// Threads that could not be inspected: their number, and why.
+    public var uninspectable: [(threadID: Int32, reason: String)]
 
     /// - Throws: `process-not-inspectable`.
     public init(of processID: Int32) throws(EpitopeError) {
@@ -42,19 +42,19 @@ public struct LiveInspection: Sendable {
         } catch {
             throw EpitopeError(
                 .processNotInspectable, "process \(processID) can't be inspected: \(error)",
-                remedy: "name a process that runs; those of others need root")
+                remedy: "Name a running process. Processes of other users need root.")
         }
         findings = Self.findings(files, processID)
         waiting = []
-        unseen = []
+        uninspectable = []
         let inspector = Inspector(wantsDeeper: true)
         let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(processID)/task"))?.compactMap { Int32($0) } ?? []
         for thread in threads.sorted() {
             guard let call = PendingCall(waitingIn: thread) else { continue }
             do {
-                waiting.append(WaitingCall(threadID: thread, call: call.call, observation: try inspector.observe(call)))
+                waiting.append(WaitingCall(threadID: thread, call: call.kind, observation: try inspector.observe(call)))
             } catch {
-                unseen.append((thread, error.description))
+                uninspectable.append((thread, error.description))
             }
         }
     }
@@ -71,7 +71,7 @@ public struct LiveInspection: Sendable {
             case .kernel: continue
             case .image(let path), .writtenImagePage(let path):
                 guard !entry.protection.contains(.shared) else { continue }
-                let written = stride(from: entry.start, to: entry.end, by: 4096).count { view.pages.isWritten($0) }
+                let written = stride(from: entry.start, to: entry.end, by: Int(MapEntry.pageSize)).count { view.pages.isWritten($0) }
                 guard written > 0 else { continue }
                 region.backing = .writtenImagePage(path: path)
                 findings.append(Finding(region: region, writtenPages: written))
@@ -84,21 +84,21 @@ public struct LiveInspection: Sendable {
 
 extension PendingCall {
     /// The critical call that a thread is in now, by `/proc/TID/syscall`: the number, six arguments, the stack pointer and
-    /// the instruction pointer. `nil` for one that runs, or is in another call. 32-bit calls can't be told there.
+    /// the instruction pointer. `nil` for a thread that runs, or is in another call. 32-bit calls can't be recognised there.
     fileprivate init?(waitingIn thread: Int32) {
         guard let text = ProcessFile.text(of: thread, "syscall") else { return nil }
         let fields = text.split(whereSeparator: \.isWhitespace)
         guard fields.count == 9, let number = Int32(fields[0]),
-            let last = UInt64(fields[8].dropFirst(2), radix: 16)
+            let instructionPointer = UInt64(fields[8].dropFirst(2), radix: 16)
         else { return nil }
         var notification = epitope_notification()
         notification.thread = UInt32(bitPattern: thread)
         notification.number = number
         notification.audit_architecture = SystemCallInterface.x86_64.auditArchitecture
-        notification.instruction_pointer = last
+        notification.instruction_pointer = instructionPointer
         let values = fields[1...6].map { UInt64($0.dropFirst(2), radix: 16) ?? 0 }
-        withUnsafeMutableBytes(of: &notification.arguments) { room in
-            for (index, value) in values.enumerated() { room.storeBytes(of: value, toByteOffset: index * 8, as: UInt64.self) }
+        withUnsafeMutableBytes(of: &notification.arguments) { buffer in
+            for (index, value) in values.enumerated() { buffer.storeBytes(of: value, toByteOffset: index * 8, as: UInt64.self) }
         }
         self.init(notification)
     }

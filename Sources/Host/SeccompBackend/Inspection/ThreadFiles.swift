@@ -4,9 +4,9 @@ import CSeccomp
 import EpitopeModel
 import Glibc
 
-/// The files of `/proc/TID` that an inspection reads, open.
+/// Open files of `/proc/TID` that an inspection reads.
 ///
-/// `syscall` is bound to the thread: once it has gone, reading fails, whoever has its number by then. `maps` and
+/// `syscall` is bound to the thread: once the thread has ended, reading fails, even if its number was reused. `maps` and
 /// `pagemap` are bound to the memory that the thread had when they were opened; see ``ThreadFilesCache``.
 final class ThreadFiles {
     let registers: Int32
@@ -33,74 +33,79 @@ final class ThreadFiles {
     }
 }
 
-/// Keeps the files of threads open from call to call, as long as they are surely the caller's.
+/// Keeps the files of threads open from call to call, as long as they are certainly the caller's.
 ///
 /// A thread's number names the same thread as before if its `syscall` file can be read. Its memory is the same as
 /// before unless the thread, or another one of its process, executed a program: every such call is notified, so
 /// - files are dropped when their thread executes; its next call comes when that is over;
-/// - a thread other than the first takes the first one's number when it executes: which is when that happens can't be
-///   seen, so the files of a process's first thread aren't kept any more once another one asked to execute.
+/// - a thread other than the first takes the first one's number when it executes. When that happens can't be observed, so
+///   the files of a process's first thread aren't cached any more once another thread asked to execute.
 /// All other threads end by an exec.
 struct ThreadFilesCache {
-    /// Threads whose files are kept unless fewer are asked for: three descriptors each.
-    static let most = 64
-    /// Processes that are remembered for not being kept. With more, nothing is kept at all.
-    static let mostExcluded = 4096
+    /// For how many threads files are cached by default: three descriptors each.
+    static let defaultCapacity = 64
+    /// How many processes are remembered as not to be cached. With more, nothing is cached at all.
+    static let maxUncacheable = 4096
+    /// How often the registers of a thread that is still on a processor are read again, and how often before it is slept in
+    /// between.
+    private static let maxRegisterReads = 2000
+    private static let maxYields = 50
+    private static let retryMicroseconds: useconds_t = 50
 
-    private var kept: [pid_t: (files: ThreadFiles, lastUse: UInt64)] = [:]
-    private var excluded: Set<pid_t> = []
+    private var cached: [pid_t: (files: ThreadFiles, lastUse: UInt64)] = [:]
+    private var uncacheable: Set<pid_t> = []
     private var isOff = false
     private var clock: UInt64 = 0
     private let capacity: Int
 
-    init(capacity: Int = most) {
+    init(capacity: Int = defaultCapacity) {
         self.capacity = capacity
     }
 
     /// The thread's files with its registers, read now.
     mutating func files(of thread: pid_t, executes: Bool) throws(InspectionFailure) -> (ThreadFiles, epitope_registers) {
         if executes { dropForExec(of: thread) }
-        if let files = kept[thread]?.files {
+        if let files = cached[thread]?.files {
             do {
                 let registers = try Self.registers(files)
                 clock += 1
-                kept[thread]?.lastUse = clock
+                cached[thread]?.lastUse = clock
                 return (files, registers)
             } catch {
-                kept[thread] = nil
+                cached[thread] = nil
             }
         }
         let files: ThreadFiles
         do {
             files = try ThreadFiles(of: thread)
         } catch {
-            guard error.errno == EMFILE || error.errno == ENFILE, !kept.isEmpty else { throw error }
-            kept.removeAll()
+            guard error.errno == EMFILE || error.errno == ENFILE, !cached.isEmpty else { throw error }
+            cached.removeAll()
             files = try ThreadFiles(of: thread)
         }
-        // An inspection without the page table holds everything for written: try again at the next call.
-        if !executes, !isOff, files.pagemap >= 0, !excluded.contains(thread) { keep(files, of: thread) }
+        // An inspection without the page table treats everything as written: try again at the next call.
+        if !executes, !isOff, files.pagemap >= 0, !uncacheable.contains(thread) { cache(files, of: thread) }
         return (files, try Self.registers(files))
     }
 
-    private mutating func keep(_ files: ThreadFiles, of thread: pid_t) {
-        if kept.count >= capacity, let oldest = kept.min(by: { $0.value.lastUse < $1.value.lastUse }) {
-            kept[oldest.key] = nil
+    private mutating func cache(_ files: ThreadFiles, of thread: pid_t) {
+        if cached.count >= capacity, let oldest = cached.min(by: { $0.value.lastUse < $1.value.lastUse }) {
+            cached[oldest.key] = nil
         }
         clock += 1
-        kept[thread] = (files, clock)
+        cached[thread] = (files, clock)
     }
 
     private mutating func dropForExec(of thread: pid_t) {
-        kept[thread] = nil
-        guard let first = ProcessFile.status(of: thread, "Tgid"), excluded.count < Self.mostExcluded else {
+        cached[thread] = nil
+        guard let first = ProcessFile.status(of: thread, "Tgid"), uncacheable.count < Self.maxUncacheable else {
             isOff = true
-            kept.removeAll()
+            cached.removeAll()
             return
         }
         if first != thread {
-            kept[first] = nil
-            excluded.insert(first)
+            cached[first] = nil
+            uncacheable.insert(first)
         }
     }
 
@@ -110,12 +115,12 @@ struct ThreadFilesCache {
         while true {
             let status = epitope_read_registers_from(files.registers, &registers)
             if status == 0 { return registers }
-            // On another processor, on its way to sleep: its notification came first.
-            guard status == -EBUSY, attempts < 2000 else {
+            // EBUSY: on another processor, about to sleep; its notification came first.
+            guard status == -EBUSY, attempts < maxRegisterReads else {
                 throw InspectionFailure(errno: -status, reading: "registers")
             }
             attempts += 1
-            if attempts > 50 { usleep(50) } else { sched_yield() }
+            if attempts > maxYields { usleep(retryMicroseconds) } else { sched_yield() }
         }
     }
 }

@@ -1,222 +1,177 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BehaviourBlocking
-import CProcessFiles
 import CSeccomp
 import EpitopeModel
 import Glibc
-import Synchronization
 
-/// Answers the notifications of one listener, on a thread of its own, until no process is under the filter any more.
+/// Handles the critical calls that one listener notifies, on a thread of its own, until no process is left under the filter.
 ///
 /// When it ends early, or with its process, the kernel answers notified calls with ENOSYS: it fails closed.
 final class Supervisor: Sendable {
-    /// Where what comes of the calls goes. All of it is called on the supervisor's thread.
-    struct Outlet: Sendable {
-        /// Takes a report; `false` where there is no room for it.
-        var report: @Sendable (Detection) -> Bool
-        var notify: @Sendable (SeccompBackend.Notice) -> Void
-        /// Is told of every call that is reported, also where ``ReportLimiter`` makes no report of it, and before it is
-        /// answered.
-        var remember: @Sendable (ReportDeduplicator.Key) -> Void = { _ in }
+    /// What all supervisors of a backend share.
+    struct Configuration: Sendable {
+        let policy: CurrentPolicy
+        let extraction: ExtractionMode
+        let context: any ProcessContextProviding
+        let exclusions: any ExclusionProviding
+        let counters: SupervisionCounters
+        /// For how many threads the files of `/proc` stay open.
+        var maxCachedThreads = ThreadFilesCache.defaultCapacity
     }
 
-    private let listener: Int32
-    private let policy: @Sendable () -> Policy
-    private let extraction: ExtractionMode
-    private let excluded: @Sendable (Int32) -> Set<EvidenceKind>
-    private let processParameters: @Sendable (Int32, Int32) -> ProcessParameters
-    private let outlet: Outlet
-    private let counters: SupervisionCounters
-    /// How many threads' files are kept open.
-    private let keptThreads: Int
-    /// The process whose first program a container's runtime starts.
-    private let container: Int32?
-    /// What outlives this process.
-    private let kept: PersistedContainer?
-
-    init(
-        listener: Int32, policy: @escaping @Sendable () -> Policy, extraction: ExtractionMode,
-        excluded: @escaping @Sendable (Int32) -> Set<EvidenceKind>,
-        processParameters: @escaping @Sendable (Int32, Int32) -> ProcessParameters, outlet: Outlet,
-        counters: SupervisionCounters, keptThreads: Int = ThreadFilesCache.most, container: Int32? = nil, kept: PersistedContainer? = nil
-    ) {
-        self.listener = listener
-        self.policy = policy
-        self.extraction = extraction
-        self.excluded = excluded
-        self.processParameters = processParameters
-        self.outlet = outlet
-        self.counters = counters
-        self.keptThreads = keptThreads
-        self.container = container
-        self.kept = kept
-    }
-
-    /// Why a supervisor has ended.
-    enum Ending {
-        /// Nobody is under the filter any more.
-        case noneLeft
-        /// Another agent is to go on.
-        case left
+    /// Why a supervisor stopped.
+    enum StopReason {
+        /// No process is left under the filter.
+        case processesEnded
+        /// Another agent takes over.
+        case handedOver
     }
 
     /// What is carried from call to call, on one thread.
-    private struct Work {
+    private struct ThreadState {
         let inspector: Inspector
         var limiter = ReportLimiter()
+        /// `nil` once the container has started, and outside of containers.
         var start: ContainerStart?
     }
 
-    /// Blocks until the last process under the filter has gone, or another agent is to go on with it. Closes the listener.
+    private let listener: Int32
+    /// `nil` for a command of `epitope run`.
+    private let container: SupervisedContainer?
+    private let configuration: Configuration
+    private let sink: any ReportSink
+    private let responder: CallResponder
+
+    init(listener: Int32, container: SupervisedContainer? = nil, _ configuration: Configuration, reportingTo sink: any ReportSink) {
+        self.listener = listener
+        self.container = container
+        self.configuration = configuration
+        self.sink = sink
+        responder = CallResponder(listener: listener, extraction: configuration.extraction, counters: configuration.counters)
+    }
+
+    /// Blocks until the last process under the filter has ended, or another agent takes over. Closes the listener.
     @discardableResult
-    func run() -> Ending {
+    func run() -> StopReason {
         defer { close(listener) }
         _ = epitope_listener_set_synchronous(listener)
-        var work = Work(
-            inspector: Inspector(wantsDeeper: false, keptThreads: keptThreads),
-            start: container == nil ? nil : kept?.start ?? ContainerStart())
-        if let call = kept?.underWay { counters.answer { answer(call, &work) } }
+        let persisted = container?.persisted
+        var state = ThreadState(
+            inspector: Inspector(wantsDeeper: false, maxCachedThreads: configuration.maxCachedThreads),
+            start: container == nil ? nil : persisted?.start ?? ContainerStart())
+        let counters = configuration.counters
+        if let notification = persisted?.callInProgress { counters.trackCall { handle(notification, &state) } }
         var notification = epitope_notification()
         while true {
-            switch epitope_notification_receive(listener, kept?.leaving ?? -1, &notification) {
+            switch epitope_notification_receive(listener, persisted?.handoverEvent ?? -1, &notification) {
             case 0:
-                kept?.received(notification)
-                counters.answer { answer(notification, &work) }
-            case -ECANCELED: return .left
+                persisted?.record(notification)
+                counters.trackCall { handle(notification, &state) }
+            case -ECANCELED: return .handedOver
             case -EINTR, -EAGAIN: continue
             case -ENOENT where epitope_listener_is_live(listener): continue
-            default: return .noneLeft
+            default: return .processesEnded
             }
         }
     }
 
-    private func answer(_ notification: epitope_notification, _ work: inout Work) {
-        let policy = policy()
-        work.inspector.wantsDeeper = policy.reportAt <= EvidenceKind.deeperInStack.defaultWeight
-        count(\.notified)
-        guard var call = PendingCall(notification) else {
-            if PendingCall.isOtherSocketcall(notification) {
-                _ = epitope_notification_continue(listener, notification.id)
-                return
-            }
-            _ = epitope_notification_deny(listener, notification.id, ENOSYS)
-            return
-        }
-        let startsContainer = call.call.family == .exec && call.thread == container && startsContainer(&work)
-        let verdict: Verdict
+    /// Handles a critical call: decode, inspect, decide, extract, respond, report.
+    private func handle(_ notification: epitope_notification, _ state: inout ThreadState) {
+        let policy = configuration.policy.value
+        guard var call = decode(notification) else { return }
+        let isRuntimes = isRuntimesExec(call, &state)
+
+        let observation: Observation
         do {
-            try call.readIndirectArguments()
-            guard let observation = try work.inspector.observe(call) else {
-                _ = epitope_notification_continue(listener, call.id)
-                return
-            }
-            verdict = judge(observation, of: call, policy)
+            guard let observed = try inspect(&call, policy, state.inspector) else { return responder.allow(call.id) }
+            observation = observed
         } catch {
-            answerUninspectable(call, error, policy)
-            return
+            return respondUninspectable(to: call, error, policy)
         }
-        let isExcluded = startsContainer && ContainerStart.exclusions(verdict.evidence)
-        guard (verdict.isReported || verdict.denies) && !isExcluded else {
-            _ = epitope_notification_continue(listener, call.id)
-            return
-        }
-        // What was read was the caller's only if it still waits: otherwise its id may be another's by now.
-        guard epitope_notification_is_valid(listener, call.id) else { return }
+
+        let verdict = decide(observation, call, policy)
+        let isExpected = isRuntimes && ContainerStart.isExpected(verdict.evidence)
+        guard verdict.isReported || verdict.denies, !isExpected else { return responder.allow(call.id) }
+        guard responder.isWaiting(call.id) else { return }
+
+        let key = ReportKey(thread: call.thread, callersAddress: verdict.callersAddress, kind: call.kind)
         let now = Self.nowMilliseconds()
-        let key = ReportLimiter.Key(
-            thread: call.thread, callersAddress: verdict.callersAddress, number: UInt64(notification.number.magnitude))
-        outlet.remember(.init(thread: call.thread, callersAddress: verdict.callersAddress, call: call.call))
-        var report: Detection?
-        if work.limiter.allows(key, nowMilliseconds: now) {
-            report = detection(call, verdict, now)
+        sink.willAnswer(key)
+        var detection: Detection?
+        if state.limiter.allows(key, nowMilliseconds: now) {
+            let code = extract(call, verdict)
+            detection = describe(call, verdict, code, now)
         } else {
-            count(\.suppressed)
+            configuration.counters.count(\.suppressed)
         }
-        act(on: call, verdict)
-        if let report, !outlet.report(report) { count(\.dropped) }
+        responder.respond(to: call, verdict)
+        if let detection { report(detection) }
+    }
+}
+
+/// The steps.
+extension Supervisor {
+    /// Decodes a notification. A call that isn't critical is answered right here: `nil`.
+    private func decode(_ notification: epitope_notification) -> PendingCall? {
+        configuration.counters.count(\.notified)
+        if let call = PendingCall(notification) { return call }
+        if PendingCall.isOtherSocketcall(notification) {
+            responder.allow(notification.id)
+        } else {
+            responder.deny(notification.id, errno: ENOSYS)
+        }
+        return nil
     }
 
-    /// Whether the container's process, which executes now, is its runtime's still.
-    private func startsContainer(_ work: inout Work) -> Bool {
-        guard let container, var start = work.start else { return false }
-        let isRuntimes = start.isRuntimes(ContainerStart.program(of: container))
-        work.start = start.isOver ? nil : start
-        kept?.start = start
+    /// Whether a call is the exec by which a container's runtime starts the container's program.
+    private func isRuntimesExec(_ call: PendingCall, _ state: inout ThreadState) -> Bool {
+        guard let container, call.kind.family == .exec, call.thread == container.processID, var start = state.start else { return false }
+        let isRuntimes = start.isRuntimesExec(ContainerStart.program(of: container.processID))
+        state.start = start.isOver ? nil : start
+        container.persisted?.start = start
         return isRuntimes
     }
 
-    /// Who is excluded is asked only where there is something to exclude.
-    private func judge(_ observation: Observation, of call: PendingCall, _ policy: Policy) -> Verdict {
-        let verdict = Verdict(on: observation, policy: policy)
-        guard verdict.isReported || verdict.denies else { return verdict }
-        let excluded = excluded(ProcessFile.status(of: call.thread, "Tgid") ?? call.thread)
-        return excluded.isEmpty ? verdict : Verdict(on: observation, policy: policy, excluded: excluded)
+    /// Observes the process; `nil` for a call that surely gives no evidence.
+    private func inspect(
+        _ call: inout PendingCall, _ policy: Policy, _ inspector: Inspector
+    ) throws(InspectionFailure) -> Observation? {
+        inspector.wantsDeeper = policy.reportAt <= EvidenceKind.deeperInStack.defaultWeight
+        try call.readIndirectArguments()
+        return try inspector.observe(call)
     }
 
-    private func detection(_ call: PendingCall, _ verdict: Verdict, _ now: Int64) -> Detection {
-        let memory = ProcessMemory(thread: call.thread)
-        let processID = ProcessFile.status(of: call.thread, "Tgid") ?? call.thread
-        var code = ExtractedCode(base: verdict.callersAddress, bytes: [], isWholeRegion: false)
-        if let range = ExtractionRange(of: verdict.region, callersAddress: verdict.callersAddress) {
-            code = range.code(read: memory.read(range.start, range.count))
-        }
-        return Detection(
+    /// Judges the call.
+    private func decide(_ observation: Observation, _ call: PendingCall, _ policy: Policy) -> Verdict {
+        policy.judge(observation, lookingUpExclusions: { configuration.exclusions.excludedEvidence(forProcess: call.processID) })
+    }
+
+    /// Copies the malicious code, while the call is held.
+    private func extract(_ call: PendingCall, _ verdict: Verdict) -> ExtractedCode {
+        CodeExtractor(ProcessMemory(thread: call.thread), verdict).extract()
+    }
+
+    /// Reads what else a report says, while the call is held.
+    private func describe(_ call: PendingCall, _ verdict: Verdict, _ code: ExtractedCode, _ timeMilliseconds: Int64) -> Detection {
+        Detection(
             architecture: verdict.architecture, callersAddress: verdict.callersAddress, region: verdict.region,
-            call: call.call, arguments: ArgumentDecoder(call: call, memory: memory).decode(),
+            call: call.kind, arguments: ArgumentDecoder(call: call, memory: ProcessMemory(thread: call.thread)).decode(),
             evidence: verdict.evidence, code: code, action: verdict.action,
-            process: processParameters(processID, call.thread), timeMilliseconds: now)
+            process: configuration.context.context(ofProcess: call.processID, thread: call.thread, in: container?.reference),
+            timeMilliseconds: timeMilliseconds)
     }
 
-    private func act(on call: PendingCall, _ verdict: Verdict) {
-        guard verdict.denies else {
-            _ = epitope_notification_continue(listener, call.id)
-            return
-        }
-        count(\.denied)
-        // A handle first, then the look whether the call still waits: so neither hits another process.
-        let pidfd = epitope_process_handle(ProcessFile.status(of: call.thread, "Tgid") ?? call.thread)
-        defer { if pidfd >= 0 { close(pidfd) } }
-        if epitope_notification_is_valid(listener, call.id) {
-            if extraction == .cut, !cut(call, verdict) { count(\.cutFailed) }
-            switch verdict.action {
-            case .killed: if epitope_pidfd_signal(pidfd, SIGKILL) != 0 { count(\.signalFailed) }
-            case .stopped: if epitope_pidfd_signal(pidfd, SIGSTOP) != 0 { count(\.signalFailed) }
-            case .blocked, .watched: break
-            }
-        }
-        _ = epitope_notification_deny(listener, call.id, EPERM)
+    private func report(_ detection: Detection) {
+        if !sink.report(detection) { configuration.counters.count(\.dropped) }
     }
 
-    /// Overwrites what was extracted. Only ever in unbacked memory of the process's own.
-    private func cut(_ call: PendingCall, _ verdict: Verdict) -> Bool {
-        guard verdict.region.backing.isUnbacked,
-            let range = ExtractionRange(of: verdict.region, callersAddress: verdict.callersAddress)
-        else { return true }
-        let traps = [UInt8](repeating: ExtractionMode.breakpoint, count: range.count)
-        return epitope_write_memory(call.thread, range.start, traps, traps.count) == traps.count
-    }
-
-    /// A process that can't be inspected: gone, and there is nobody to answer; or closed to this one (or in a pid
-    /// namespace that can't be seen from here), and then policy decides. Never in silence: a notice says which call
-    /// and why.
-    private func answerUninspectable(_ call: PendingCall, _ failure: InspectionFailure, _ policy: Policy) {
-        guard epitope_notification_is_valid(listener, call.id) else { return }
-        let denies = policy.uninspectable == .deny && policy.action != .watch
-        let answered =
-            denies
-            ? epitope_notification_deny(listener, call.id, EPERM)
-            : epitope_notification_continue(listener, call.id)
-        // It ended meanwhile: nothing was decided.
-        guard answered == 0 else { return }
-        count(\.uninspectable)
-        if denies { count(\.denied) }
-        outlet.notify(
-            .uninspectable(call: call.call, threadID: call.thread, reason: failure.description, wasDenied: denies))
-    }
-
-    private func count(_ counter: WritableKeyPath<SeccompBackend.Statistics, UInt64>) {
-        counters.count(counter)
+    /// The process has ended, and there is nothing to answer; or this one may not read it (or it is in a pid namespace that
+    /// isn't visible from here): then the policy decides, and a notice says which call it was and why.
+    private func respondUninspectable(to call: PendingCall, _ failure: InspectionFailure, _ policy: Policy) {
+        guard let wasDenied = responder.respondUninspectable(to: call, policy) else { return }
+        sink.notify(
+            .uninspectable(call: call.kind, threadID: call.thread, reason: failure.description, wasDenied: wasDenied))
     }
 
     private static func nowMilliseconds() -> Int64 {

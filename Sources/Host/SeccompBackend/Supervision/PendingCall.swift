@@ -2,21 +2,23 @@
 
 import CSeccomp
 import EpitopeModel
+import Glibc
 import ProcessInspection
 
-/// A critical call that waits for its answer, as the notification states it.
+/// A critical call that waits for its answer, decoded from its notification.
 struct PendingCall: Sendable {
+    /// The notification's id, which the answer names.
     var id: UInt64
     var thread: Int32
     var interface: SystemCallInterface
-    var call: CriticalCall
-    /// As the call itself names them: what `socketcall` takes from memory is put here once it was read.
+    var kind: CriticalCall
+    /// The call's own arguments; for a `socketcall`, once ``readIndirectArguments()`` has read them from memory.
     var arguments: [UInt64]
     var instructionPointer: UInt64
-    /// The memory that holds the arguments of a `socketcall`, and how many 32-bit words of it.
+    /// The memory that holds the arguments of a `socketcall`, and how many 32-bit words there are.
     var indirectArguments: (address: UInt64, count: Int)?
 
-    /// `nil` for a call that is not critical, which the filter doesn't let through to here.
+    /// `nil` for a call that isn't critical, which the filter doesn't notify.
     init?(_ notification: epitope_notification) {
         guard let interface = SystemCallInterface(auditArchitecture: notification.audit_architecture) else { return nil }
         let number = UInt32(bitPattern: notification.number)
@@ -27,12 +29,12 @@ struct PendingCall: Sendable {
                     $0.number == UInt32(truncatingIfNeeded: values[0])
                 })
             else { return nil }
-            call = subcall.call
+            kind = subcall.call
             arguments = []
-            indirectArguments = (values[1] & 0xFFFF_FFFF, subcall.argumentCount)
+            indirectArguments = (UInt64(UInt32(truncatingIfNeeded: values[1])), subcall.argumentCount)
         } else {
-            guard let call = interface.criticalCall(number: number) else { return nil }
-            self.call = call
+            guard let kind = interface.criticalCall(number: number) else { return nil }
+            self.kind = kind
             arguments = values
         }
         id = notification.id
@@ -43,20 +45,23 @@ struct PendingCall: Sendable {
 }
 
 extension PendingCall {
-    /// Whether it is a `socketcall` of the kind that isn't critical, which a container's profile may have notified as well.
+    /// Whether a notification is of a `socketcall` that isn't critical. A container's profile may have all of them notified.
     static func isOtherSocketcall(_ notification: epitope_notification) -> Bool {
         notification.audit_architecture == SystemCallInterface.i386.auditArchitecture
             && UInt32(bitPattern: notification.number) == SystemCallInterface.socketcall
             && PendingCall(notification) == nil
     }
 
-    /// Reads the arguments of a `socketcall`, which lie in memory.
+    /// Reads the arguments of a `socketcall` from memory.
     mutating func readIndirectArguments() throws(InspectionFailure) {
         guard let indirectArguments else { return }
         arguments = ProcessMemory(thread: thread).words(
             indirectArguments.address, count: indirectArguments.count, size: 4)
         guard arguments.count == indirectArguments.count else {
-            throw InspectionFailure(errno: 14 /* EFAULT */, reading: "arguments")
+            throw InspectionFailure(errno: EFAULT, reading: "arguments")
         }
     }
+
+    /// The process that the thread belongs to.
+    var processID: Int32 { ProcessFile.status(of: thread, "Tgid") ?? thread }
 }

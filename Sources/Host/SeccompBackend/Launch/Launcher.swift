@@ -6,6 +6,9 @@ import Glibc
 
 /// Starts a command under the filter.
 enum Launcher {
+    /// Starts the child, which is about to execute the command: from now on its listener must be served.
+    ///
+    /// - Throws: `command-not-found`, `seccomp-busy`, `seccomp-unavailable`, `launch-failed`.
     static func start(_ command: Command) throws(EpitopeError) -> epitope_child {
         let environment = command.environment.map { $0.map { "\($0.key)=\($0.value)" } } ?? Self.ownEnvironment()
         let path = try resolve(command.name, environment: environment)
@@ -32,7 +35,9 @@ enum Launcher {
         return child
     }
 
-    /// Returns when the command runs. The listener must be served by then.
+    /// Returns when the command runs. The listener must be served meanwhile.
+    ///
+    /// - Throws: `command-not-found`, `command-not-executable`, `launch-failed`.
     static func finish(_ child: inout epitope_child, _ command: Command) throws(EpitopeError) {
         var error: Int32 = 0
         let failure = epitope_launch_finish(&child, &error)
@@ -45,12 +50,12 @@ enum Launcher {
         case EPITOPE_LAUNCH_FILTER where errno == EBUSY:
             return EpitopeError(
                 .seccompBusy, "\(command.name) can't be protected: it would be under a second seccomp supervisor",
-                remedy: "A tree of processes has one supervisor. Run epitope outside of the other one (a container "
-                    + "runtime's, or an outer epitope run).")
+                remedy: "A tree of processes can have one supervisor. Run epitope outside of the other one (a container runtime's, "
+                    + "or an outer epitope run).")
         case EPITOPE_LAUNCH_FILTER:
             return EpitopeError(
                 .seccompUnavailable, "\(command.name) can't be protected: the kernel refused the filter (\(reason))",
-                remedy: "Linux 5.5 or later with CONFIG_SECCOMP_FILTER is needed; a container must allow the seccomp call.")
+                remedy: "Use Linux 5.5 or later with CONFIG_SECCOMP_FILTER; a container must allow the seccomp call.")
         case EPITOPE_LAUNCH_EXEC:
             return EpitopeError(
                 errno == ENOENT ? .commandNotFound : .commandNotExecutable,
@@ -63,11 +68,13 @@ enum Launcher {
         }
     }
 
-    /// The path of a program, looked for as a shell does.
+    /// The path of a program, searched as a shell does.
+    ///
+    /// - Throws: `command-not-found`.
     static func resolve(_ name: String, environment: [String]) throws(EpitopeError) -> String {
         let missing = EpitopeError(
-            .commandNotFound, "\(name.isEmpty ? "an empty name" : name) is no command that could be found",
-            remedy: "Give its path, or add its folder to PATH.")
+            .commandNotFound, "command not found: \(name.isEmpty ? "the name is empty" : name)",
+            remedy: "Use its path, or add its folder to PATH.")
         if name.isEmpty || name.utf8.contains(0) { throw missing }
         if name.contains("/") { return name }
         let path = environment.first { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/usr/local/bin:/usr/bin:/bin"
@@ -91,7 +98,7 @@ enum Launcher {
         return entries
     }
 
-    /// Lends texts as a NULL-terminated array of C strings.
+    /// Passes texts as a NULL-terminated array of C strings.
     private static func withPointers<Result>(
         to texts: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
     ) -> Result {

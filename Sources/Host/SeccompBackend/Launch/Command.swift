@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// A command to run: what is run, with what, and where its standard streams go.
+/// A command to run, with its arguments, environment and standard streams.
 public struct Command: Hashable, Sendable {
-    /// A path if it holds a slash; otherwise a name, looked for along `PATH` of ``environment``.
+    /// A path if it contains a slash; otherwise a name, searched along `PATH` of ``environment``.
     public var name: String
     /// Without the program's own name.
     public var arguments: [String]
@@ -31,7 +31,7 @@ public enum ExitStatus: Hashable, Sendable {
     case exited(Int32)
     case signalled(Int32)
 
-    /// As a shell gives it: the exit code, or 128 and the signal's number.
+    /// The exit code as a shell reports it: for a signal, 128 plus its number.
     public var shellCode: Int32 {
         switch self {
         case .exited(let code): code
@@ -39,7 +39,7 @@ public enum ExitStatus: Hashable, Sendable {
         }
     }
 
-    /// From ``epitope_wait``. A child that somebody else waited for counts as exited with 255.
+    /// From ``epitope_wait``. If the child's status was collected elsewhere, it counts as exited with 255.
     init(waited: Int32) {
         self = waited >= 256 ? .signalled(waited - 256) : .exited(waited >= 0 ? waited : 255)
     }

@@ -10,24 +10,24 @@ import Testing
 
 @testable import SeccompBackend
 
-/// Containers that outlive their agent: what keeps their notifications meanwhile is the test.
+/// Containers that outlive their agent. The test stores their notifications meanwhile.
 @Suite(.enabled(if: geteuid() == 0, "the agent takes containers from root alone: run the tests as root"), .serialized)
-struct KeptContainerTests {
-    /// Keeps descriptors as a service manager does: copies, by name.
+struct PersistedContainerTests {
+    /// Stores copies of descriptors by name, as a service manager does.
     private final class Store: Sendable {
         private let content = Mutex<[(name: String, descriptor: Int32)]>([])
 
         var names: Set<String> { Set(content.withLock { $0.map(\.name) }) }
 
-        /// For one agent, with copies of all that is kept.
-        func keeper() -> ContainerFDStore {
+        /// The store as one agent sees it, with copies of all descriptors.
+        func fdStore() -> ContainerFDStore {
             ContainerFDStore(
-                kept: content.withLock { $0.map { ($0.name, fcntl($0.descriptor, F_DUPFD_CLOEXEC, 3)) } },
-                keep: { [self] descriptors, name in
+                entries: content.withLock { $0.map { ($0.name, fcntl($0.descriptor, F_DUPFD_CLOEXEC, 3)) } },
+                store: { [self] descriptors, name in
                     content.withLock { $0 += descriptors.map { (name, fcntl($0, F_DUPFD_CLOEXEC, 3)) } }
                     return true
                 },
-                forget: { [self] name in
+                remove: { [self] name in
                     content.withLock { content in
                         for kept in content where kept.name == name { close(kept.descriptor) }
                         content.removeAll { $0.name == name }
@@ -45,6 +45,18 @@ struct KeptContainerTests {
         }
     }
 
+    /// Exclusions whose lookup blocks.
+    private struct BlockedExclusions: ExclusionProviding {
+        let asked: DispatchSemaphore
+        let answer: DispatchSemaphore
+
+        func excludedEvidence(forProcess processID: Int32) -> Set<EvidenceKind> {
+            asked.signal()
+            answer.wait()
+            return []
+        }
+    }
+
     private let folder: TemporaryFolder
     private let store = Store()
     private let receiver = Receiver(datagrams: true)
@@ -53,12 +65,8 @@ struct KeptContainerTests {
 
     init() throws { folder = try TemporaryFolder() }
 
-    private func agent(excluded: @escaping @Sendable (Int32) -> Set<EvidenceKind> = { _ in [] }) throws -> SeccompAgent {
-        try SeccompAgent(
-            .init(path: path), keeper: store.keeper(),
-            processParameters: { process, thread, container in
-                ProcessParameters(processID: process, threadID: thread, containerID: container.containerID)
-            }, excluded: excluded)
+    private func agent(exclusions: any ExclusionProviding = FixedExclusions()) throws -> SeccompAgent {
+        try SeccompAgent(.init(path: path, exclusions: exclusions, store: store.fdStore()))
     }
 
     /// Starts the stub program under the filter and hands it over.
@@ -82,13 +90,13 @@ struct KeptContainerTests {
         return notices
     }
 
-    @Test func `the next agent goes on and no call fails meanwhile`() async throws {
+    @Test func `the next agent adopts the container and no call fails meanwhile`() async throws {
         let count = 20_000
         let first = try agent()
         let process = try start(["repeat", "\(count)"])
         try await eventually("calls are denied") { first.statistics.calls.denied > 100 }
         #expect(store.names.count == 1)
-        first.stop(.leavingContainers)
+        first.stop(.handOver)
         try await eventually("its supervisor leaves") { first.statistics.supervised == 0 }
         let denied = first.statistics.calls.denied
         try await Task.sleep(for: .milliseconds(100))
@@ -99,7 +107,7 @@ struct KeptContainerTests {
         #expect(output.text == "denied \(count)\n", "none failed otherwise, and none got through")
         #expect(receiver.arrivals(datagrams: true) == 0)
         try await eventually("its supervisor ends") { second.statistics.supervised == 0 }
-        #expect(second.statistics.takenUp == 1 && second.statistics.taken == 0)
+        #expect(second.statistics.adopted == 1 && second.statistics.accepted == 0)
         #expect(Int(denied + second.statistics.calls.denied) == count, "each was answered once")
         #expect(store.names.isEmpty, "what has ended is kept no more")
         second.stop()
@@ -109,32 +117,28 @@ struct KeptContainerTests {
     }
 
     /// As when the agent is killed in the middle of a call: what was received can't be received again.
-    @Test(arguments: [true, false]) func `the call that was under way is answered`(_ wasNoted: Bool) async throws {
+    @Test(arguments: [true, false]) func `the call that was in progress is answered`(_ wasRecorded: Bool) async throws {
         let judging = DispatchSemaphore(value: 0)
         let goOn = DispatchSemaphore(value: 0)
-        let first = try agent { _ in
-            judging.signal()
-            goOn.wait()
-            return []
-        }
+        let first = try agent(exclusions: BlockedExclusions(asked: judging, answer: goOn))
         let process = try start(["repeat", "3"])
         #expect(
             await withCheckedContinuation { continuation in
                 DispatchQueue.global().async { continuation.resume(returning: judging.wait(timeout: .now() + 20)) }
             } == .success)
         let name = try #require(store.names.first)
-        if !wasNoted { try forgetLastCall(name) }
+        if !wasRecorded { try forgetLastCall(name) }
 
-        first.stop(.leavingContainers)
+        first.stop(.handOver)
         let second = try agent()
         #expect(epitope_wait(process) == 0)
         #expect(output.text == "denied 3\n")
         #expect(receiver.arrivals(datagrams: true) == 0)
-        #expect(second.statistics.calls.denied == (wasNoted ? 3 : 2), "one that isn't known is nobody's to judge")
-        #expect(await notices(second) == (wasNoted ? [] : [.deniedUnjudged(containerID: "one")]))
+        #expect(second.statistics.calls.denied == (wasRecorded ? 3 : 2), "one that isn't known is nobody's to judge")
+        #expect(await notices(second) == (wasRecorded ? [] : [.deniedUnjudged(containerID: "one")]))
         var reports = 0
         for await _ in second.detections { reports += 1 }
-        #expect(reports == (wasNoted ? 3 : 2))
+        #expect(reports == (wasRecorded ? 3 : 2))
         goOn.signal()
         try await eventually("the first agent's supervisor leaves") { first.statistics.supervised == 0 }
     }
@@ -151,11 +155,11 @@ struct KeptContainerTests {
         throw NeverCame(what: "a record")
     }
 
-    @Test func `what cannot be taken up is told and kept no more`() async throws {
+    @Test func `an entry that cannot be adopted is reported and removed`() async throws {
         let first = try agent()
         let process = try start(["repeat", "2000000000"])
         try await eventually("calls are denied") { first.statistics.calls.denied > 0 }
-        first.stop(.leavingContainers)
+        first.stop(.handOver)
         try await eventually("its supervisor leaves") { first.statistics.supervised == 0 }
         // Its record is gone; and there are things that are no container's.
         let name = try #require(store.names.first)
@@ -166,31 +170,31 @@ struct KeptContainerTests {
 
         let second = try agent()
         #expect(store.names.isEmpty)
-        #expect(second.statistics.takenUp == 0 && second.statistics.turnedAway == 1)
+        #expect(second.statistics.adopted == 0 && second.statistics.rejected == 1)
         let told = await notices(second)
-        guard told.count == 1, case .turnedAway(let error)? = told.first else { throw NeverCame(what: "one refusal: \(told)") }
+        guard told.count == 1, case .rejected(let error)? = told.first else { throw NeverCame(what: "one refusal: \(told)") }
         #expect(error.code == .containerNotTakenUp)
         kill(process, SIGKILL)
         #expect(epitope_wait(process) == 256 + SIGKILL)
     }
 
-    @Test func `how far a containers start had come is known`() throws {
-        let leaving = epitope_handover_event_create()
-        defer { close(leaving) }
+    @Test func `a container's start is persisted`() throws {
+        let event = epitope_handover_event_create()
+        defer { close(event) }
         let state = ContainerProcessState(processID: 7, metadata: "m", containerID: "ü", bundle: "/b", annotations: ["a": "b"])
-        let keeper = store.keeper()
-        let kept = try #require(PersistedContainer.keep(ContainerHandover(state: state, listener: -1), leaving: leaving, by: keeper))
+        let handover = ContainerHandover(state: state, listener: -1)
+        let container = try #require(PersistedContainer.persist(handover, handoverEvent: event, in: store.fdStore()))
         let program = ContainerStart.program(of: getpid())
-        #expect(kept.start.runtime == nil && !kept.start.isOver)
-        var start = kept.start
-        let isRuntimes = start.isRuntimes(program)
+        #expect(container.start.runtime == nil && !container.start.isOver)
+        var start = container.start
+        let isRuntimes = start.isRuntimesExec(program)
         #expect(isRuntimes)
-        kept.start = start
-        #expect(kept.start.runtime == program && !kept.start.isOver)
-        start = kept.start
-        let isRuntimesStill = start.isRuntimes(ContainerStart.Program(device: 1, inode: 1))
+        container.start = start
+        #expect(container.start.runtime == program && !container.start.isOver)
+        start = container.start
+        let isRuntimesStill = start.isRuntimesExec(ContainerStart.Program(device: 1, inode: 1))
         #expect(!isRuntimesStill, "another program is the container's")
-        kept.start = start
-        #expect(kept.start.isOver)
+        container.start = start
+        #expect(container.start.isOver)
     }
 }

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+
+extension Observation {
+    /// All the evidence in the observation, the strongest first.
+    var evidence: [Evidence] {
+        let found = [callerEvidence, sendsItselfEvidence, deeperEvidence].compactMap { $0 }
+        // Stable: of two kinds of the same weight, the one that says where the call came from stands first.
+        return found.sorted { $0.kind.defaultWeight > $1.kind.defaultWeight }
+    }
+
+    private var isDirectCall: Bool { region.backing.isUnbacked }
+
+    /// The caller is in unbacked memory.
+    private var callerEvidence: Evidence? {
+        guard let caller = unbackedCaller else { return nil }
+        let manner = isDirectCall ? "made the call" : "called the library that made the call"
+        let kind: EvidenceKind =
+            switch caller.region.backing {
+            case .memoryFile: .memoryFile
+            case .writtenImagePage: .writtenImagePage
+            case .anonymous, .stack, .heap, .image, .kernel: isDirectCall ? .directCall : .libraryCall
+            }
+        return Evidence(kind: kind, detail: "\(caller.place) \(manner)")
+    }
+
+    /// The caller sends its own code.
+    private var sendsItselfEvidence: Evidence? {
+        guard let caller = unbackedCaller, call.family == .send, let buffer = sendBuffer else { return nil }
+        if buffer.contains(callersAddress: caller.address) {
+            return Evidence(kind: .sendsItself, detail: "the caller lies in the send buffer")
+        }
+        guard let code = callersCode.first(where: { buffer.contains(code: $0) }) else { return nil }
+        return Evidence(kind: .sendsItself, detail: "\(code.count) bytes at the caller are copied in the send buffer")
+    }
+
+    /// A return address beyond the caller is in unbacked memory.
+    private var deeperEvidence: Evidence? {
+        let callerIsReturnAddress = unbackedCaller != nil && !isDirectCall
+        let outer = returnAddresses.dropFirst(callerIsReturnAddress ? 1 : 0)
+        guard let deeper = outer.first(where: { $0.region.backing.isUnbacked }) else { return nil }
+        return Evidence(kind: .deeperInStack, detail: "\(deeper.place) is a return address further up the stack")
+    }
+}
+
+extension Observation.ReturnAddress {
+    /// The address and its memory, for a person.
+    fileprivate var place: String {
+        let memory =
+            switch region.backing {
+            case .anonymous: "anonymous memory"
+            case .stack: "the stack"
+            case .heap: "the heap"
+            case .memoryFile(let name): "the memory file \(name)"
+            case .writtenImagePage(let path): "a written page of \(path)"
+            case .image(let path): path
+            case .kernel: "the kernel's page"
+            }
+        return "0x\(String(address, radix: 16)) in \(region.protection) \(memory)"
+    }
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+
+/// A process and its system, to which stable facts are added one by one.
+struct Enrichment: Sendable {
+    var process: ProcessParameters
+    var system: SystemParameters
+    var cache: FactCache
+
+    /// Adds what the container's engine recorded of it.
+    mutating func addContainer(from files: ContainerFiles) {
+        guard let id = process.containerID else { return }
+        if let known = process.container, known.image != nil, known.name != nil { return }
+        let recorded = cache.container(id, files: files)
+        let both = (process.container ?? ContainerParameters()).completed(by: recorded ?? ContainerParameters())
+        process.container = both.isEmpty ? nil : both
+    }
+
+    /// Adds what the process's files say: the program's hash and package, the distribution, the C library.
+    mutating func addFacts(of files: ProcessFileHandles) {
+        if let file = files.executable, var executable = process.executable {
+            executable.sha256 = cache.hash(file)
+            if let root = files.root, !files.isDeleted, let owner = cache.owner(of: executable.path, root: root) {
+                (executable.package, executable.packageVersion) = owner
+            }
+            process.executable = executable
+        }
+        if let root = files.root {
+            let distribution = Distribution(root: root)
+            (system.distribution, system.distributionVersion) = (distribution.id, distribution.version)
+        }
+        system.libcVersion = files.libc.flatMap { cache.libcVersion($0.file, $0.library) }
+    }
+}

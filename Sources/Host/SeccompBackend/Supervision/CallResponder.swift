@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import CProcessFiles
+import CSeccomp
+import EpitopeModel
+import Glibc
+
+/// Answers stalled calls, and stops or kills their processes.
+struct CallResponder: Sendable {
+    let listener: Int32
+    let extraction: ExtractionMode
+    let counters: SupervisionCounters
+
+    /// Whether a call still waits for its answer. What was read of the process before belongs to the caller only if it does:
+    /// otherwise its id may be another process's now.
+    func isWaiting(_ id: UInt64) -> Bool { epitope_notification_is_valid(listener, id) }
+
+    /// Lets a call go on.
+    func allow(_ id: UInt64) { _ = epitope_notification_continue(listener, id) }
+
+    /// Makes a call fail with an errno.
+    func deny(_ id: UInt64, errno: Int32) { _ = epitope_notification_deny(listener, id, errno) }
+
+    /// Carries out a verdict.
+    func respond(to call: PendingCall, _ verdict: Verdict) {
+        guard verdict.denies else { return allow(call.id) }
+        counters.count(\.denied)
+        // The handle is opened before the check that the call still waits, so that neither can affect another process.
+        let pidfd = epitope_process_handle(call.processID)
+        defer { if pidfd >= 0 { close(pidfd) } }
+        if isWaiting(call.id) {
+            if extraction == .cut, !CodeExtractor(ProcessMemory(thread: call.thread), verdict).overwrite() {
+                counters.count(\.cutFailed)
+            }
+            switch verdict.action {
+            case .killed: if epitope_pidfd_signal(pidfd, SIGKILL) != 0 { counters.count(\.signalFailed) }
+            case .stopped: if epitope_pidfd_signal(pidfd, SIGSTOP) != 0 { counters.count(\.signalFailed) }
+            case .blocked, .watched: break
+            }
+        }
+        deny(call.id, errno: EPERM)
+    }
+
+    /// Answers a call of a process that can't be inspected, as the policy says.
+    ///
+    /// - Returns: whether the call was denied; `nil` if the process ended before the answer.
+    func respondUninspectable(to call: PendingCall, _ policy: Policy) -> Bool? {
+        guard isWaiting(call.id) else { return nil }
+        let denies = policy.uninspectable == .deny && policy.action != .watch
+        let status =
+            denies
+            ? epitope_notification_deny(listener, call.id, EPERM)
+            : epitope_notification_continue(listener, call.id)
+        guard status == 0 else { return nil }
+        counters.count(\.uninspectable)
+        if denies { counters.count(\.denied) }
+        return denies
+    }
+}
