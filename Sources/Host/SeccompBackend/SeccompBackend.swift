@@ -43,9 +43,11 @@ public final class SeccompBackend: BehaviourBlockingBackend {
 
     /// The command's process.
     public let processID: Int32
+    /// Bounded; ends when the backend ends.
     public var detections: AsyncStream<Detection> { streams.detections }
     /// The detections as reports. They need no acknowledgement: they are lost with this process.
     public var reports: some AsyncSequence<DetectionReport, Never> & Sendable { detections.map { DetectionReport($0) } }
+    /// Bounded; ends when the backend ends.
     public var notices: AsyncStream<Notice> { streams.notices }
 
     private let streams: ReportStreams<Notice>

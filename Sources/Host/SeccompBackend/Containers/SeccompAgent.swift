@@ -59,9 +59,11 @@ public final class SeccompAgent: BehaviourBlockingBackend {
     /// How long ``stop(_:)`` waits for the calls in progress, in milliseconds.
     private static let maxStopMilliseconds = 500
 
+    /// Bounded; ends when the agent stops.
     public var detections: AsyncStream<Detection> { streams.detections }
     /// The detections as reports. They need no acknowledgement: they are lost with this process.
     public var reports: some AsyncSequence<DetectionReport, Never> & Sendable { detections.map { DetectionReport($0) } }
+    /// Bounded; ends when the agent stops.
     public var notices: AsyncStream<Notice> { streams.notices }
 
     struct State {
