@@ -194,8 +194,8 @@ let package = Package(
                 shell(
                     "CenterAnalysis",
                     [
-                        "EpitopeModel", "Signatures", "SettingsFiles", "SecureChannel", "TokenSequences", "SignatureMaking",
-                        "SignatureProving", "Correlation", "CenterStore",
+                        "EpitopeModel", "Signatures", "SettingsFiles", "TokenSequences", "SignatureMaking", "SignatureProving",
+                        "Correlation", "CenterStore",
                     ]),
                 shell(
                     "CenterServer",
@@ -212,7 +212,7 @@ let package = Package(
                 shell(
                     "GlobalCenter",
                     [
-                        "EpitopeModel", "Signatures", "SettingsFiles", "SignatureProving", "CenterStore", "CenterAnalysis",
+                        "EpitopeModel", "Signatures", "PacketCoding", "SettingsFiles", "SignatureProving", "CenterStore", "CenterAnalysis",
                         "CenterServer", logging, serviceLifecycle,
                     ]),
             ]),
@@ -332,7 +332,8 @@ let package = Package(
                 tests("NoveltyTests", ["EpitopeModel", "Novelty"]),
                 tests("HostStoreTests", ["EpitopeModel", "PacketCoding", "Novelty", "HostStore", grdb]),
                 tests(
-                    "HostPipelineTests", ["EpitopeModel", "Signatures", "ProcessContext", "Novelty", "HostStore", "HostPipeline", logging]),
+                    "HostPipelineTests",
+                    ["EpitopeModel", "Signatures", "PacketCoding", "ProcessContext", "Novelty", "HostStore", "HostPipeline", logging]),
                 tests("AgentLifeCycleTests", ["EpitopeModel", "KernelBackend", "AgentLifeCycle", "HostFrontEnd"]),
             ]),
 
@@ -379,9 +380,9 @@ let package = Package(
                 tests(
                     "CenterTests",
                     [
-                        "EpitopeModel", "Signatures", "SettingsFiles", "SecureChannel", "Rendering", "SignatureProving", "Correlation",
-                        "SuricataDelivery", "CenterStore", "CenterAnalysis", "CenterServer", "LocalCenter", "GlobalCenter", grdb, logging,
-                        serviceLifecycle,
+                        "EpitopeModel", "Signatures", "PacketCoding", "SettingsFiles", "SecureChannel", "Rendering", "SignatureProving",
+                        "Correlation", "SuricataDelivery", "CenterStore", "CenterAnalysis", "CenterServer", "LocalCenter", "GlobalCenter",
+                        grdb, logging, serviceLifecycle,
                     ]),
             ]),
 

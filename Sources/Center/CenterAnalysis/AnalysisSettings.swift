@@ -47,7 +47,7 @@ public struct AnalysisSettings: Hashable, Sendable {
     /// When evidence is an attack.
     public func threshold(counter: AttackThreshold.Counter = .cluster) -> AttackThreshold {
         AttackThreshold(
-            points: thresholdPoints, windowMilliseconds: Int64(thresholdHours) * 60 * 60 * 1000,
+            points: thresholdPoints, windowMilliseconds: Duration.hours(thresholdHours).inMilliseconds,
             maxPointsPerReporter: maxPointsPerReporter, counter: counter)
     }
 

@@ -2,7 +2,7 @@
 
 import Synchronization
 
-/// The port that a server came to listen on: told once, asked for at any time.
+/// The port that a server listens on: set once, awaited by any number of tasks, before or after it is set.
 final class BoundPort: Sendable {
     private struct State {
         var result: Result<Int, any Error>?
@@ -23,11 +23,12 @@ final class BoundPort: Sendable {
         }
     }
 
+    /// Sets the port. Has no effect once the port is set, or has failed.
     func succeed(_ port: Int) {
         settle(.success(port))
     }
 
-    /// Has no effect once the port is known.
+    /// Ends the wait with an error: the server does not listen. Has no effect once the port is set.
     func fail(_ error: any Error) {
         settle(.failure(error))
     }

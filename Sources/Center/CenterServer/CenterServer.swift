@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
+import Glibc
 import Hummingbird
 import HummingbirdCore
 public import Logging
@@ -8,33 +9,33 @@ import NIOCore
 public import SecureChannel
 public import ServiceLifecycle
 
-/// A center's HTTPS face: mutual TLS 1.3, checks, decoding, receipts. What is done with a message is the intake's.
+/// A center's HTTPS endpoint: mutual TLS 1.3, checks, decoding, receipts. The center's service handles the messages.
 ///
-/// Run it in a `ServiceGroup`: a graceful shutdown answers what is under way, long polls at once, and closes.
+/// Run it in a `ServiceGroup`: a graceful shutdown answers requests under way (long polls at once), then closes.
 public struct CenterServer: Service {
-    /// Where and how the face listens.
+    /// Where and how the server listens.
     public struct Configuration: Sendable {
         /// The address to listen on.
         public var host: String
-        /// 0: any free port, which ``CenterServer/port`` tells.
+        /// 0 for any free port; ``CenterServer/port`` is the one that was chosen.
         public var port: Int
-        /// The most connections at a time; more wait in the kernel's queue.
-        public var mostConnections: Int
+        /// Connections at a time; more wait in the kernel's queue.
+        public var maxConnections: Int
         /// Idle connections are closed after this time, in seconds. Hosts keep theirs warm with a request every 30.
         public var idleSeconds: Int64
         /// How long issued certificates are valid, in days.
         public var validityDays: Int
-        /// The authority's folder, in which the server's own certificate is renewed in time; `nil`: it isn't renewed.
+        /// The authority's folder, in which the server's own certificate is renewed in time. With `nil` it is not renewed.
         public var authorityDirectory: String?
 
         public init(
-            host: String = "0.0.0.0", port: Int = Int(CenterAddress.defaultPort), mostConnections: Int = 4096,
+            host: String = "0.0.0.0", port: Int = Int(CenterAddress.defaultPort), maxConnections: Int = 4096,
             idleSeconds: Int64 = 180, validityDays: Int = CertificateAuthority.defaultValidityDays,
             authorityDirectory: String? = nil
         ) {
             self.host = host
             self.port = port
-            self.mostConnections = mostConnections
+            self.maxConnections = maxConnections
             self.idleSeconds = idleSeconds
             self.validityDays = validityDays
             self.authorityDirectory = authorityDirectory
@@ -45,16 +46,16 @@ public struct CenterServer: Service {
     private let authority: CertificateAuthority
     private let certificate: ServerCertificate
     private let tls: ServerTLS
-    private let reception: RequestHandler
+    private let requests: RequestHandler
     private let logger: Logger
     private let now: @Sendable () -> Int64
     private let boundPort = BoundPort()
 
     /// - Parameter now: the clock by which certificates and tokens are judged, in milliseconds since 1970.
-    /// - Throws: `key-malformed` or `certificate-malformed` when the server's certificate can't be used.
+    /// - Throws: `certificate-malformed` when the server's key or certificate can't be used.
     public init(
         configuration: Configuration, authority: CertificateAuthority, certificate: ServerCertificate,
-        ledger: any EnrolmentLedger, intake: any CenterRequestHandling, logger: Logger,
+        ledger: any EnrolmentLedger, service: any CenterRequestHandling, logger: Logger,
         now: @escaping @Sendable () -> Int64 = ChannelClock.system
     ) throws(EpitopeError) {
         self.configuration = configuration
@@ -63,14 +64,13 @@ public struct CenterServer: Service {
         self.tls = try ServerTLS(certificate)
         self.logger = logger
         self.now = now
-        let gate = PeerAuthenticator(authority: authority, ledger: ledger, now: now)
-        self.reception = RequestHandler(
-            gate: gate, intake: intake,
+        self.requests = RequestHandler(
+            authenticator: PeerAuthenticator(authority: authority, ledger: ledger, now: now), service: service,
             enrolment: Enrolment(
                 authority: authority, ledger: ledger, validityDays: configuration.validityDays, now: now))
     }
 
-    /// The port that the face listens on, as soon as it does.
+    /// The port that the server listens on; waits until it does.
     ///
     /// - Throws: what ``run()`` threw when it could not listen.
     public var port: Int {
@@ -81,7 +81,7 @@ public struct CenterServer: Service {
     ///
     /// - Throws: `listening-failed`.
     public func run() async throws {
-        let reception = reception
+        let requests = requests
         let tls = tls
         let boundPort = boundPort
         let http = HTTP1Channel.Configuration(
@@ -91,14 +91,14 @@ public struct CenterServer: Service {
                 maxHeaderFieldSize: 8192, maxHeaderListSize: 16384, maxHeaderFieldCount: 64))
         let application = Application(
             responder: CallbackResponder { (request: Request, connection: Connection) in
-                await reception.respond(to: request, on: connection)
+                await requests.respond(to: request, on: connection)
             },
             server: HTTPServerBuilder { responder in
                 MutualTLSChannel(HTTP1Channel(responder: responder, configuration: http), tls: tls)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 1024,
-                availableConnectionsDelegate: MaximumAvailableConnections(configuration.mostConnections)),
+                availableConnectionsDelegate: MaximumAvailableConnections(configuration.maxConnections)),
             services: renewal,
             onServerRunning: { channel in boundPort.succeed(channel.localAddress?.port ?? 0) },
             logger: logger)
@@ -107,8 +107,8 @@ public struct CenterServer: Service {
         } catch let error as IOError {
             let error = EpitopeError(
                 .listeningFailed,
-                "could not listen on \(configuration.host) port \(configuration.port): \(error)",
-                remedy: "see that nothing else uses the port, and that the address is one of this machine")
+                "could not listen on \(configuration.host) port \(configuration.port): \(String(cString: strerror(error.errnoCode)))",
+                remedy: "check that no other program uses the port, and that the address is one of this machine")
             boundPort.fail(error)
             throw error
         } catch {
@@ -126,8 +126,4 @@ public struct CenterServer: Service {
                 now: now)
         ]
     }
-}
-
-extension EpitopeError.Code {
-    public static let listeningFailed = EpitopeError.Code("listening-failed")
 }

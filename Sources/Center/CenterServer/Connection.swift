@@ -5,7 +5,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 
-/// The connection that a request came over: what is asked who the peer is.
+/// The connection that a request came over, from which the peer's certificate is read.
 struct Connection: InitializableFromSource {
     let channel: any Channel
     let logger: Logger
@@ -15,12 +15,12 @@ struct Connection: InitializableFromSource {
         logger = source.logger
     }
 
-    /// How long a peer that sends too much may take to read why.
-    private static let lastWords = TimeAmount.seconds(5)
+    /// How long the connection stays open after a refusal, so that the peer can read it.
+    private static let refusalReadTime = TimeAmount.seconds(5)
 
-    /// Ends a connection whose request isn't worth reading to its end, after time to read the answer.
+    /// Closes a connection whose request will not be read to its end, after time for the peer to read the response.
     func closeSoon() {
         let channel = channel
-        channel.eventLoop.scheduleTask(in: Self.lastWords) { channel.close(promise: nil) }
+        channel.eventLoop.scheduleTask(in: Self.refusalReadTime) { channel.close(promise: nil) }
     }
 }

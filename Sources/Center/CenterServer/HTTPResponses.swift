@@ -8,7 +8,7 @@ import NIOCore
 import PacketCoding
 import SecureChannel
 
-/// Answers as they go out.
+/// A center's HTTP responses.
 enum HTTPResponses {
     static func protobuf(_ bytes: [UInt8]) -> Response {
         Response(
@@ -23,11 +23,11 @@ enum HTTPResponses {
     }
 
     static func refusal(_ error: EpitopeError) -> Response {
-        // Three strings always encode; were it not so, the status alone still refuses.
+        // Three strings always encode. If they did not, the status alone would still refuse.
         (try? json(Refusal(error), status: status(of: error.code))) ?? Response(status: .internalServerError)
     }
 
-    /// The status is for proxies and people with curl; programs go by the code.
+    /// The status is for proxies and for people with curl; programs use the error's code.
     private static func status(of code: EpitopeError.Code) -> HTTPResponse.Status {
         switch code {
         case .certificateRequired, .certificateForeign, .certificateExpired, .certificateMalformed: .unauthorized

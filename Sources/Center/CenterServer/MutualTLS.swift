@@ -8,7 +8,7 @@ import NIOSSL
 import SecureChannel
 import Synchronization
 
-/// The server's side of TLS, with a certificate that can be changed while connections are open: those keep the old.
+/// The server's side of TLS. The certificate can be replaced while connections are open; those keep the old one.
 final class ServerTLS: Sendable {
     private let context: Mutex<NIOSSLContext>
 
@@ -16,7 +16,7 @@ final class ServerTLS: Sendable {
         context = Mutex(try Self.makeContext(certificate))
     }
 
-    /// Uses another certificate from the next connection on; when it can't be used, the old one stays.
+    /// Uses another certificate for new connections. When it can't be used, the old one stays.
     func replace(_ certificate: ServerCertificate) throws(EpitopeError) {
         let next = try Self.makeContext(certificate)
         context.withLock { $0 = next }
@@ -32,9 +32,9 @@ final class ServerTLS: Sendable {
             let key = try NIOSSLPrivateKey(bytes: Array(certificate.keyPEM.utf8), format: .pem)
             var tls = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
             tls.minimumTLSVersion = .tlsv13
-            // A certificate is asked for, not required: a host that enrols has none yet.
+            // A certificate is requested but not required: a host that enrols has none yet.
             tls.certificateVerification = .optionalVerification
-            // How long a peer may take to say goodbye: a center that stops must not wait on a host that is gone.
+            // How long a peer may take to close: a center that stops must not wait for a host that is gone.
             tls.shutdownTimeout = .seconds(1)
             return try NIOSSLContext(configuration: tls)
         } catch {
@@ -47,9 +47,9 @@ final class ServerTLS: Sendable {
 
 /// HTTP under TLS.
 ///
-/// The handshake proves that the peer holds the key of the certificate that it shows. Whether that certificate counts
-/// for anything is decided for each request by ``PeerAuthenticator``, because a refused handshake could tell the peer no more than
-/// an alert number, while a host whose certificate has expired has to learn just that.
+/// The handshake proves that the peer holds the key of the certificate that it shows. Whether that certificate is valid
+/// here is decided for each request by ``PeerAuthenticator``: a refused handshake gives the peer only an alert number,
+/// while a host whose certificate has expired must be told so.
 struct MutualTLSChannel: ServerChildChannel {
     private let base: HTTP1Channel
     private let tls: ServerTLS

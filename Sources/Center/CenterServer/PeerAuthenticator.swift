@@ -6,17 +6,18 @@ import NIOSSL
 import SecureChannel
 import Synchronization
 
-/// Says who is at the other end of a connection, or refuses: no certificate, one that this center's authority did
-/// not issue, one out of date, one revoked. Whatever can't be established is refused.
+/// Establishes who is at the other end of a connection. A peer without a certificate, or with one that is foreign,
+/// out of date or revoked, is refused; so is a peer whose status cannot be established.
 final class PeerAuthenticator: Sendable {
     private let authority: CertificateAuthority
     private let ledger: any EnrolmentLedger
     private let now: @Sendable () -> Int64
 
-    /// Certificates whose chain has been verified, by their DER: that need not be done again for each request. Dates
-    /// and revocation are looked at every time.
+    /// Certificates whose chain has been verified, by their DER, so that the chain is verified once and not for each
+    /// request. Dates and revocation are checked every time.
     private let verified = Mutex<[[UInt8]: PeerCertificate]>([:])
-    private static let mostVerified = 4096
+    /// Beyond it the cache starts again from nothing: it holds some 1 KiB a certificate.
+    private static let maxVerified = 4096
 
     init(authority: CertificateAuthority, ledger: any EnrolmentLedger, now: @escaping @Sendable () -> Int64) {
         self.authority = authority
@@ -27,11 +28,11 @@ final class PeerAuthenticator: Sendable {
     /// - Throws: `certificate-required`, `certificate-malformed`, `certificate-foreign`, `certificate-expired`,
     ///   `revoked`, and what the ledger throws.
     func identify(_ channel: any Channel) async throws -> Identity {
-        guard let identity = try await identifyIfShown(channel) else { throw Refusals.certificateRequired }
+        guard let identity = try await identifyIfShown(channel) else { throw ServerErrors.certificateRequired }
         return identity
     }
 
-    /// As ``identify(_:)``, but a peer that shows no certificate at all is `nil`.
+    /// As ``identify(_:)``, but `nil` for a peer that shows no certificate.
     func identifyIfShown(_ channel: any Channel) async throws -> Identity? {
         guard let certificate = try await channel.nioSSL_peerCertificate().get() else { return nil }
         let der = try certificate.toDERBytes()
@@ -43,19 +44,22 @@ final class PeerAuthenticator: Sendable {
         } else {
             peer = try await authority.verify(certificateDER: der, nowMilliseconds: nowMilliseconds)
             verified.withLock { verified in
-                if verified.count >= Self.mostVerified { verified.removeAll() }
+                if verified.count >= Self.maxVerified { verified.removeAll() }
                 verified[der] = peer
             }
         }
         guard try await !ledger.isRevoked(peer.identity, issuedMilliseconds: peer.issuedMilliseconds) else {
-            throw Refusals.revoked(peer.identity)
+            throw ServerErrors.revoked(peer.identity)
         }
         return peer.identity
     }
 
+    /// As ``identify(_:)``, for a peer with one of these roles.
+    ///
+    /// - Throws: `role-not-allowed` also.
     func identify(_ channel: any Channel, forOneOf roles: Set<Identity.Role>) async throws -> Identity {
         let identity = try await identify(channel)
-        guard roles.contains(identity.role) else { throw Refusals.roleNotAllowed(identity) }
+        guard roles.contains(identity.role) else { throw ServerErrors.roleNotAllowed(identity) }
         return identity
     }
 }

@@ -5,8 +5,8 @@ import Logging
 import SecureChannel
 import ServiceLifecycle
 
-/// Renews the server's own certificate in time and puts it to use without a restart. When that fails, the old one
-/// stays in use and the next round tries again: a third of its life is left for that.
+/// Renews the server's own certificate in time, and switches to it without a restart. When that fails, the old one
+/// stays in use and the next attempt comes an hour later: a third of its validity is left for that.
 struct ServerCertificateRenewal: Service {
     let directory: String
     let authority: CertificateAuthority

@@ -14,8 +14,8 @@ extension EpitopeError.Code {
     public static let sidsExhausted = EpitopeError.Code("sids-exhausted")
     /// No update of that signature is known here.
     public static let signatureUnknown = EpitopeError.Code("signature-unknown")
-    /// A packet's caller window, or a signature, breaks its bounds.
-    public static let signatureMalformed = EpitopeError.Code("signature-malformed")
+    /// The store has no packet of that id.
+    public static let packetNotFound = EpitopeError.Code("packet-not-found")
 }
 
 extension EpitopeError {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EpitopeModel
+
 /// The points of evidence at which a center acts on an attack.
 public struct AttackThreshold: Hashable, Sendable, Codable {
     /// What the points are counted over.
@@ -21,7 +23,7 @@ public struct AttackThreshold: Hashable, Sendable, Codable {
     public var counter: Counter
 
     /// 24 hours: an attack that spreads reaches several hosts within a day, and older evidence is more likely unrelated.
-    public static let defaultWindowMilliseconds: Int64 = 24 * 60 * 60 * 1000
+    public static let defaultWindowMilliseconds: Int64 = Duration.days(1).inMilliseconds
 
     /// The defaults: 100 points, the weight of one direct call, in 24 hours for a cluster; one reporter brings at most
     /// 100 of them.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EpitopeModel
 public import Signatures
 
 /// Whether a cluster that reached the threshold needs a new update.
@@ -56,7 +57,7 @@ public enum UpdateDecision: Hashable, Sendable {
 extension SignatureUpdate {
     /// When the update ends, in milliseconds since 1970-01-01T00:00:00Z.
     public var expiresMilliseconds: Int64 {
-        createdMilliseconds + Int64(max(0, min(lifetimeDays, Self.maxLifetimeDays))) * 24 * 60 * 60 * 1000
+        createdMilliseconds + Duration.days(max(0, min(lifetimeDays, Self.maxLifetimeDays))).inMilliseconds
     }
 
     /// The maximum lifetime that a center honours, in days: ten years.

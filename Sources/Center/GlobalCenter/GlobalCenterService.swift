@@ -5,6 +5,7 @@ public import CenterServer
 public import CenterStore
 public import EpitopeModel
 public import Logging
+public import PacketCoding
 public import ServiceLifecycle
 public import SignatureProving
 public import Signatures
@@ -42,7 +43,7 @@ public final class GlobalCenterService: CenterRequestHandling, Service {
             ? [.packets, .forwards, .publishing, .subscriptions] : [.forwards, .publishing, .subscriptions]
     }
 
-    public func receive(_ packet: ExtractedPacket, from sender: Identity) async throws -> Receipt {
+    public func receive(_ packet: ReceivedPacket, from sender: Identity) async throws -> Receipt {
         try await receiver.accept(Report(sender: sender, body: .packet(packet)))
     }
 

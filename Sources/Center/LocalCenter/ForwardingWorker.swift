@@ -52,7 +52,7 @@ actor ForwardingWorker {
                 case .forward(let forward): try await link.forward(forward)
                 case .update(let update): try await link.publish(update)
                 }
-        } catch  where error.isRefusalOfMessage {
+        } catch  where error.isFinalForMessage {
             onFailure(error)
             return try await store.recordOutcome(of: message, as: .refused, detail: error.description)
         } catch {

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterStore
 public import EpitopeModel
-internal import PacketCoding
 public import SecureChannel
 public import Signatures
 
@@ -18,16 +16,3 @@ public protocol GlobalCenterLink: Sendable {
 
 /// The link through the secure channel.
 extension CenterClient: GlobalCenterLink {}
-
-extension EpitopeError {
-    /// Whether a center's refusal is of the message itself: sent again, it would be refused again. Every other error
-    /// may pass (a network, a full disk, a certificate that is renewed), and the message is kept.
-    var isRefusalOfMessage: Bool {
-        switch code {
-        case .packetTooLarge, .packetMalformed, .packetVersionUnknown, .callerOutsideCode, .signatureMalformed,
-            .identityMismatch, .requestMalformed, .requestTooLarge:
-            true
-        default: false
-        }
-    }
-}

@@ -5,6 +5,7 @@ public import CenterServer
 public import CenterStore
 public import EpitopeModel
 public import Logging
+public import PacketCoding
 public import ServiceLifecycle
 public import SignatureProving
 
@@ -38,7 +39,7 @@ public final class LocalCenterService: CenterRequestHandling, Service {
 
     public var accepts: Set<CenterEndpoint> { [.packets] }
 
-    public func receive(_ packet: ExtractedPacket, from sender: Identity) async throws -> Receipt {
+    public func receive(_ packet: ReceivedPacket, from sender: Identity) async throws -> Receipt {
         try await receiver.accept(Report(sender: sender, body: .packet(packet)))
     }
 

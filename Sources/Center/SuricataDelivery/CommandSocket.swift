@@ -3,13 +3,13 @@
 import EpitopeModel
 import Glibc
 
-/// A connection to Suricata's command socket, for one thread. Every wait has an end.
+/// A connection to Suricata's command socket, for one thread. Every wait has a deadline.
 final class CommandSocket {
     private let descriptor: Int32
     private let path: String
     private var received: [UInt8] = []
     /// A list of 30,000 failed rules is some 10 MiB; more than this is not Suricata.
-    private static let largestReply = 64 << 20
+    private static let maxReplyBytes = 64 << 20
 
     init(path: String) throws(EpitopeError) {
         self.path = path
@@ -45,34 +45,34 @@ final class CommandSocket {
                 remedy: "start Suricata with unix-command enabled in suricata.yaml, and name its socket in the center's settings")
         case ECONNREFUSED:
             EpitopeError(
-                .suricataStopped, "Suricata is not running: nobody listens on \(path)",
-                remedy: "start Suricata; the rules lie in its rules file and are active as soon as it runs")
+                .suricataStopped, "Suricata is not running: no program listens on \(path)",
+                remedy: "start Suricata; it loads the rules from the rules file when it starts")
         default:
             EpitopeError(
                 .suricataRefused, "Suricata's command socket \(path) can't be opened: \(String(cString: strerror(error)))",
-                remedy: "let the center's user write to the socket (Suricata makes it for its own user and group)")
+                remedy: "let the center's user write to the socket (Suricata creates it for its own user and group)")
         }
     }
 
-    /// Sends one line and waits for the line that answers it. Replies come in pieces of any size.
+    /// Sends one line and waits for the line that answers it. A reply may arrive in pieces of any size.
     func exchange(_ line: String, within seconds: Double) throws(EpitopeError) -> [UInt8] {
         let deadline = ContinuousClock.now + .seconds(seconds)
         var rest = Array((line + "\n").utf8)[...]
         while !rest.isEmpty {
             try wait(for: Int16(POLLOUT), until: deadline)
             let count = rest.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            if count > 0 { rest = rest.dropFirst(count) } else if count == 0 || errno != EINTR { throw hungUp() }
+            if count > 0 { rest = rest.dropFirst(count) } else if count == 0 || errno != EINTR { throw connectionClosed() }
         }
         while true {
             if let end = received.firstIndex(of: UInt8(ascii: "\n")) {
                 defer { received.removeSubrange(...end) }
                 return Array(received[..<end])
             }
-            guard received.count < Self.largestReply else { throw hungUp() }
+            guard received.count < Self.maxReplyBytes else { throw connectionClosed() }
             try wait(for: Int16(POLLIN), until: deadline)
             var piece = [UInt8](repeating: 0, count: 65536)
             let count = piece.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
-            if count > 0 { received += piece[..<count] } else if count == 0 || errno != EINTR { throw hungUp() }
+            if count > 0 { received += piece[..<count] } else if count == 0 || errno != EINTR { throw connectionClosed() }
         }
     }
 
@@ -85,15 +85,15 @@ final class CommandSocket {
             guard left > .zero else {
                 throw EpitopeError(
                     .suricataTimeout, "Suricata did not answer on \(path) in time",
-                    remedy: "see whether Suricata is busy or hangs; a large rule set may need a longer reload timeout")
+                    remedy: "check whether Suricata is busy or hangs; a large rule set may need a longer reload timeout")
             }
             if poll(&entry, 1, Int32(min(milliseconds, 60_000))) > 0 { return }
         }
     }
 
-    private func hungUp() -> EpitopeError {
+    private func connectionClosed() -> EpitopeError {
         EpitopeError(
-            .suricataStopped, "Suricata ended the conversation on \(path)",
-            remedy: "see Suricata's log; the center tries again by itself")
+            .suricataStopped, "Suricata closed the connection on \(path)",
+            remedy: "see Suricata's log; the center tries again")
     }
 }

@@ -4,9 +4,10 @@ import EpitopeModel
 import Rendering
 import Signatures
 
-/// The forms of rules that Epitope writes, as one rule each: what Suricata is asked about before the first delivery.
+/// The common shapes of the rules that Epitope writes, one rule each. Suricata tests them before the first delivery, so
+/// that no delivery has to wait for a test.
 enum CommonRuleShapes {
-    /// What lies before a token: the ways a content may be placed behind the first.
+    /// How a content is placed behind the one before it.
     private enum Gap: CaseIterable {
         /// `distance`
         case open
@@ -14,7 +15,7 @@ enum CommonRuleShapes {
         case bounded
     }
 
-    /// One rule of each form: every context, every way for tokens to lie, each of them the fast pattern once.
+    /// One rule of each shape: every context and every arrangement of tokens, each token the fast pattern once.
     static func rules(_ action: SuricataRule.Action) -> [SuricataRule] {
         var rules: [SuricataRule] = []
         var seen: Set<RuleShape> = []
@@ -24,7 +25,7 @@ enum CommonRuleShapes {
                 guard
                     let rule = try? SuricataRule(
                         RuleInput(
-                            signature: signature, sid: SIDRange.all.lowerBound + UInt32(rules.count), message: "trial",
+                            signature: signature, sid: SIDRange.all.lowerBound + UInt32(rules.count), message: "shape",
                             createdMilliseconds: 0, lifetimeDays: 1), action: action)
                 else { continue }
                 if seen.insert(RuleShape(rule)).inserted { rules.append(rule) }

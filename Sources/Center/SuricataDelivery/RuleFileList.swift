@@ -3,18 +3,18 @@
 import EpitopeModel
 import Glibc
 
-/// The files that a running Suricata loads its rules from, as it says itself.
+/// The files that a running Suricata loads its rules from, by its own configuration.
 struct RuleFileList: Sendable {
     /// Paths or patterns of paths.
     let patterns: [String]
 
-    /// More entries than anybody's configuration has; ends the asking should Suricata answer without end.
-    private static let mostEntries = 4096
+    /// More entries than any configuration has: an end, should Suricata answer without end.
+    private static let maxEntries = 4096
 
     init(_ control: SuricataControl) throws(EpitopeError) {
         let folder = try control.configuration("default-rule-path") ?? "/etc/suricata/rules"
         var patterns: [String] = []
-        while patterns.count < Self.mostEntries, let entry = try control.configuration("rule-files.\(patterns.count)") {
+        while patterns.count < Self.maxEntries, let entry = try control.configuration("rule-files.\(patterns.count)") {
             patterns.append(entry.hasPrefix("/") ? entry : "\(folder)/\(entry)")
         }
         self.patterns = patterns
@@ -40,8 +40,8 @@ struct RuleFileList: Sendable {
         return nil
     }
 
-    /// With links in its folder followed, so that two names of one file are seen to be one. The file itself need
-    /// not be there.
+    /// The path with links in its folder resolved, so that two names of one file compare equal. The file itself need not
+    /// exist.
     static func resolved(_ path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return path }
         let folder = slash == path.startIndex ? "/" : String(path[..<slash])

@@ -5,38 +5,39 @@ import Rendering
 import Signatures
 import Synchronization
 
-/// The forms of rules that the installed Suricata has been shown to understand.
+/// The shapes of rules that the installed Suricata has accepted, so that a rule of a known shape needs no test.
 final class RuleShapeCache: Sendable {
-    private struct Proven {
+    private struct Accepted {
+        /// The program that accepted them.
         var program: String?
-        var forms: Set<RuleShape> = []
+        var shapes: Set<RuleShape> = []
     }
 
-    private let proven = Mutex(Proven())
-    private let trial: RulesetTest
+    private let accepted = Mutex(Accepted())
+    private let test: RulesetTest
 
-    init(_ trial: RulesetTest) {
-        self.trial = trial
+    init(_ test: RulesetTest) {
+        self.test = test
     }
 
-    /// Checks rules whose form has not been proven; those of proven forms cost nothing.
+    /// Tests the rules whose shape is not known; those of known shapes cost nothing.
     ///
     /// - Returns: Suricata's complaint for each rule that it would refuse.
     func refusals(of rules: [SuricataRule]) throws(EpitopeError) -> [UInt32: String] {
-        let program = trial.programIdentity()
-        let known = proven.withLock { proven in
-            // Another program than the one that was asked: ask again.
-            if proven.program != program { proven = Proven(program: program) }
-            return proven.forms
+        let program = test.programIdentity()
+        let known = accepted.withLock { accepted in
+            // Suricata was replaced: what another program accepted is of no use.
+            if accepted.program != program { accepted = Accepted(program: program) }
+            return accepted.shapes
         }
-        let open = rules.filter { !known.contains(RuleShape($0)) }
-        guard !open.isEmpty else { return [:] }
+        let unknown = rules.filter { !known.contains(RuleShape($0)) }
+        guard !unknown.isEmpty else { return [:] }
         var refusals: [UInt32: String] = [:]
-        if try trial.complaint(about: open.map(\.text)) != nil {
-            for rule in open { refusals[rule.sid] = try trial.complaint(about: [rule.text]) }
+        if try test.complaint(about: unknown.map(\.text)) != nil {
+            for rule in unknown { refusals[rule.sid] = try test.complaint(about: [rule.text]) }
         }
-        let accepted = Set(open.filter { refusals[$0.sid] == nil }.map { RuleShape($0) })
-        proven.withLock { $0.forms.formUnion(accepted) }
+        let shapes = Set(unknown.filter { refusals[$0.sid] == nil }.map { RuleShape($0) })
+        accepted.withLock { $0.shapes.formUnion(shapes) }
         return refusals
     }
 }

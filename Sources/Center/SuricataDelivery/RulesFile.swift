@@ -3,8 +3,7 @@
 import EpitopeModel
 import Glibc
 
-/// The file that holds all of Epitope's rules. A reader, also one that comes after a crash, finds either the old
-/// content or the new, whole.
+/// The file with all of Epitope's rules. A reader finds either the old content or the new one, whole, also after a crash.
 struct RulesFile: Sendable {
     let path: String
 
@@ -27,7 +26,7 @@ struct RulesFile: Sendable {
         return String(decoding: content, as: UTF8.self)
     }
 
-    /// Replaces the content: a new file beside it, written through to the disk, takes its name.
+    /// Replaces the content: writes a new file beside the old one, syncs it to the disk, and renames it.
     ///
     /// The file gets mode 0644: Suricata may run as another user, and rules are no secret.
     func write(_ content: String) throws(EpitopeError) {
@@ -45,7 +44,7 @@ struct RulesFile: Sendable {
             unlink(scratch)
             throw failure(error)
         }
-        // The name is on the disk only when the folder is.
+        // The rename is on the disk only when the folder is synced.
         let folder = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard folder >= 0 else { throw failure(errno) }
         defer { close(folder) }
@@ -67,12 +66,12 @@ struct RulesFile: Sendable {
         switch error {
         case ENOSPC, EDQUOT:
             EpitopeError(
-                .diskFull, "the disk is full: \(path) could not be written, and has its old rules",
-                remedy: "make room on that disk; the center tries again by itself")
+                .diskFull, "the disk is full: \(path) could not be written and keeps its old rules",
+                remedy: "make room on that disk; the center tries again")
         default:
             EpitopeError(
                 .rulesFolderUnwritable, "the rules file \(path) can't be written: \(String(cString: strerror(error)))",
-                remedy: "make the folder \(folder), and let the center's user write to it")
+                remedy: "create the folder \(folder), and let the center's user write to it")
         }
     }
 }

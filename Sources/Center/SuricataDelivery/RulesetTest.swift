@@ -4,46 +4,55 @@ import EpitopeModel
 import Glibc
 import Rendering
 
-/// Suricata's own check of rules (`suricata -T`), in a process and a folder of its own: off the hot path.
+/// Suricata's own test of rules (`suricata -T`), in a process and a folder of its own, before rules are delivered.
 struct RulesetTest: Sendable {
     let settings: SuricataSettings
 
-    /// What tells one Suricata program from the next, for remembering what it was asked; `nil` when there is none.
+    /// How Suricata 7.0.10 begins its complaints, with the colours of a terminal switched off:
+    /// "Error: detect-parse: unknown rule keyword 'cont'."
+    static let complaintPrefix = "Error: "
+
+    /// Distinguishes one Suricata program from the next, so that test results are kept for one program only; `nil` when
+    /// there is none.
     func programIdentity() -> String? {
         var status = stat()
         guard stat(settings.binaryPath, &status) == 0 else { return nil }
         return "\(status.st_dev) \(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec) \(status.st_mtim.tv_nsec)"
     }
 
-    /// Checks rules together.
+    /// Tests rules together.
     ///
-    /// - Returns: `nil` when Suricata takes them all, else its first complaint.
+    /// - Returns: `nil` when Suricata accepts them all, else its first complaint.
     func complaint(about rules: [String]) throws(EpitopeError) -> String? {
         let folder = try Self.scratchFolder()
         defer { Self.remove(folder) }
-        try RulesFile(path: "\(folder)/trial.rules").write(RulesFileText.render(lines: rules))
+        try RulesFile(path: "\(folder)/test.rules").write(RulesFileText.render(lines: rules))
         var configuration = settings.configurationFile
         if configuration == nil {
-            let minimal = "\(folder)/trial.yaml"
+            let minimal = "\(folder)/test.yaml"
             try RulesFile(path: minimal).write("%YAML 1.1\n---\nstats:\n  enabled: no\n")
             configuration = minimal
         }
         let status = try SuricataProcess.run(
             [
-                settings.binaryPath, "-T", "-c", configuration ?? "", "-S", "\(folder)/trial.rules", "-l", folder,
+                settings.binaryPath, "-T", "-c", configuration ?? "", "-S", "\(folder)/test.rules", "-l", folder,
             ], output: "\(folder)/output", within: settings.commandTimeout)
         guard status != 0 else { return nil }
-        let said = RulesFile(path: "\(folder)/output").read() ?? ""
-        let first = said.split(separator: "\n").first { $0.hasPrefix("Error: ") }
-        return first.map { String($0.dropFirst("Error: ".count)) } ?? "suricata -T ended with status \(status)"
+        let output = RulesFile(path: "\(folder)/output").read() ?? ""
+        return Self.complaint(in: output) ?? "suricata -T ended with status \(status)"
+    }
+
+    /// The first complaint in the output of `suricata -T`.
+    static func complaint(in output: String) -> String? {
+        output.split(separator: "\n").first { $0.hasPrefix(complaintPrefix) }.map { String($0.dropFirst(complaintPrefix.count)) }
     }
 
     private static func scratchFolder() throws(EpitopeError) -> String {
         let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(parent)/epitope-trial-XXXXXX".utf8CString)
+        var template = Array("\(parent)/epitope-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else {
             throw EpitopeError(
-                .diskFull, "no scratch folder can be made in \(parent): \(String(cString: strerror(errno)))",
+                .diskFull, "cannot create a temporary folder in \(parent): \(String(cString: strerror(errno)))",
                 remedy: "make room in \(parent), or name another folder in TMPDIR")
         }
         return String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)

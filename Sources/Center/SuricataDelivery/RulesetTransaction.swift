@@ -10,8 +10,12 @@ struct RuleLine: Hashable, Sendable {
     var text: String
 }
 
-/// One delivery to a running Suricata: file written, rules reloaded, and what became of them asked for. It blocks
+/// One delivery to a running Suricata: writes the file, has the rules reloaded, and asks what became of them. It blocks
 /// its thread.
+///
+/// Suricata reloads all rules or, for a rule that it refuses, all others. So a delivery goes through stages until every
+/// rule in the file is accepted: the wanted rules; those that were accepted with the last good revisions of the refused
+/// ones; the accepted ones alone. If Suricata refuses rules even then, the file is put back as it was.
 struct RulesetTransaction {
     let settings: SuricataSettings
     /// Whether an earlier delivery has shown that Suricata loads the rules file.
@@ -23,45 +27,99 @@ struct RulesetTransaction {
         self.isFileProven = isFileProven
     }
 
+    /// Which rules are in the file.
+    private enum Stage {
+        /// All that are wanted.
+        case wanted
+        /// Those that Suricata accepted, and for those that it refused their last good revisions.
+        case lastGoodRevisions
+        /// Those that Suricata accepted: it refused last good revisions as well.
+        case acceptedOnly
+        /// The rules from before the delivery: Suricata refused rules in every stage.
+        case rolledBack
+
+        /// The stage after Suricata refused rules in this one.
+        var afterRefusal: Stage {
+            switch self {
+            case .wanted: .lastGoodRevisions
+            case .lastGoodRevisions: .acceptedOnly
+            case .acceptedOnly, .rolledBack: .rolledBack
+            }
+        }
+    }
+
+    /// What was in force before the delivery.
+    private struct Baseline {
+        /// Epitope's rules in the file.
+        var rules: [RuleLine]
+        /// How many of them Suricata had loaded.
+        var rulesInForce: Int
+        /// All rules that Suricata had loaded.
+        var rulesLoaded: Int
+        var reloadTime: String
+    }
+
+    /// Makes these rules the ones in force, as far as Suricata accepts them.
+    ///
+    /// - Parameter early: rules that were refused before the delivery, for the outcome.
+    /// - Throws: as ``SuricataDelivery/deliver(_:)``.
     mutating func run(_ wanted: [RuleLine], refused early: [DeliveryOutcome.Refused]) throws(EpitopeError) -> DeliveryOutcome {
         let begin = ContinuousClock.now
-        let good = RulesFileText.rules(in: file.read() ?? "").map { RuleLine(sid: $0.sid, text: $0.text) }
+        let rules = RulesFileText.rules(in: file.read() ?? "").map { RuleLine(sid: $0.sid, text: $0.text) }
         let control = try connect(orLeave: wanted)
-        let before = try control.statistics()
-        let failedBefore = try own(control.failedRules(), among: good).count
-        let timeBefore = try control.reloadTime()
-        var (lines, refused) = (wanted, early)
-        // The second round leaves out what was refused, the third also the last good revisions put in their place.
-        for _ in 0..<3 {
+        let baseline = try baseline(of: rules, control)
+        var (stage, lines, refused) = (Stage.wanted, wanted, early)
+        while stage != .rolledBack {
             let reload = try write(lines, andReload: control)
             let files = try RuleFileList(control)
             guard files.contains(settings.rulesFile) else { throw notLoaded("it is not among rule-files in suricata.yaml") }
-            let failed = try own(control.failedRules(), among: lines)
-            guard !failed.isEmpty else {
-                let after = try control.statistics()
-                guard try control.reloadTime() != timeBefore else { throw unconfirmed("its reload time did not change") }
-                let expected = lines.count - (good.count - failedBefore)
-                let isShown = after.loaded - before.loaded == expected && (expected != 0 || isFileProven)
-                if !lines.isEmpty, !isShown { try probe(lines, control) }
-                isFileProven = isFileProven || !lines.isEmpty
+            let failed = try failedRules(among: lines, control)
+            if failed.isEmpty {
+                let rulesLoaded = try confirm(lines, since: baseline, control)
                 return DeliveryOutcome(
                     liveSinceMilliseconds: Self.nowMilliseconds(), reloadMilliseconds: reload,
-                    totalMilliseconds: Self.milliseconds(since: begin), rulesLoaded: after.loaded,
+                    totalMilliseconds: Self.milliseconds(since: begin), rulesLoaded: rulesLoaded,
                     live: lines.map(\.sid).sorted(), refused: refused)
             }
-            for line in failed {
-                refused.append(.init(sid: line.sid, error: try reason(for: line, files)))
-            }
-            let replacements = good.filter { old in failed.contains { $0.sid == old.sid && $0.text != old.text } }
-            lines = (lines.filter { !failed.contains($0) } + replacements).sorted { $0.sid < $1.sid }
+            for line in failed { refused.append(.init(sid: line.sid, error: try reason(for: line, files))) }
+            lines = Self.replacing(failed, in: lines, by: baseline.rules)
+            stage = stage.afterRefusal
         }
-        _ = try write(good, andReload: control)
+        _ = try write(baseline.rules, andReload: control)
         throw EpitopeError(
-            .suricataRefused, "Suricata refused rules again and again; the last good rules are back in \(settings.rulesFile)",
+            .suricataRefused, "Suricata refused rules repeatedly; \(settings.rulesFile) has the last good rules again",
             remedy: refused.last?.error.message ?? "see Suricata's log")
     }
 
-    /// A Suricata that does not run finds the rules when it starts: they are left in the file all the same.
+    private func baseline(of rules: [RuleLine], _ control: SuricataControl) throws(EpitopeError) -> Baseline {
+        Baseline(
+            rules: rules, rulesInForce: rules.count - (try failedRules(among: rules, control).count),
+            rulesLoaded: try control.statistics().loaded, reloadTime: try control.reloadTime())
+    }
+
+    /// The lines without those that failed, and with other revisions of these from the last good rules. A line that failed
+    /// and is itself the last good revision has no replacement.
+    private static func replacing(_ failed: [RuleLine], in lines: [RuleLine], by lastGood: [RuleLine]) -> [RuleLine] {
+        let replacements = lastGood.filter { old in failed.contains { $0.sid == old.sid && $0.text != old.text } }
+        return (lines.filter { !failed.contains($0) } + replacements).sorted { $0.sid < $1.sid }
+    }
+
+    /// Makes sure that the lines are in force, by the reload's time and the number of rules.
+    ///
+    /// - Returns: all rules that Suricata has loaded, other files' too.
+    private mutating func confirm(
+        _ lines: [RuleLine], since baseline: Baseline, _ control: SuricataControl
+    ) throws(EpitopeError) -> Int {
+        let rulesLoaded = try control.statistics().loaded
+        guard try control.reloadTime() != baseline.reloadTime else { throw unconfirmed("its reload time did not change") }
+        let expected = lines.count - baseline.rulesInForce
+        let isShown = rulesLoaded - baseline.rulesLoaded == expected && (expected != 0 || isFileProven)
+        if !lines.isEmpty, !isShown { try probe(lines, control) }
+        isFileProven = isFileProven || !lines.isEmpty
+        return rulesLoaded
+    }
+
+    /// Connects. When Suricata does not run, the rules are written to the file, where it finds them when it starts.
     private func connect(orLeave wanted: [RuleLine]) throws(EpitopeError) -> SuricataControl {
         do {
             return try SuricataControl(settings)
@@ -80,13 +138,14 @@ struct RulesetTransaction {
         return Self.milliseconds(since: begin)
     }
 
-    private func own(_ failed: [FailedRule], among lines: [RuleLine]) -> [RuleLine] {
-        let texts = Set(failed.map(\.rule))
+    /// The lines that Suricata's last load left out.
+    private func failedRules(among lines: [RuleLine], _ control: SuricataControl) throws(EpitopeError) -> [RuleLine] {
+        let texts = Set(try control.failedRules().map(\.rule))
         return lines.filter { texts.contains($0.text) }
     }
 
-    /// Shows that Suricata reads the file where the counts of rules don't (other files changed too, or as many rules
-    /// came as went): a line that can't be a rule must turn up among the failed ones, with the file's name.
+    /// Shows that Suricata reads the file where the number of rules doesn't show it (other files changed too, or as many
+    /// rules came as went): a line that is not a valid rule must turn up among the failed ones.
     private func probe(_ lines: [RuleLine], _ control: SuricataControl) throws(EpitopeError) {
         let line =
             "alert epitope any any -> any any (msg:\"Epitope asks whether this file is loaded\"; sid:\(SIDRange.all.upperBound); rev:1;)"
@@ -97,7 +156,7 @@ struct RulesetTransaction {
         guard wasRead else { throw notLoaded("Suricata can't read it") }
     }
 
-    /// Why Suricata refused a rule. It doesn't say so over its socket, so it is asked again about that rule alone.
+    /// Why Suricata refused a rule. The socket gives no reasons, so the rule is tested alone by `suricata -T`.
     private func reason(for line: RuleLine, _ files: RuleFileList) throws(EpitopeError) -> EpitopeError {
         if let complaint = try RulesetTest(settings: settings).complaint(about: [line.text]) {
             return Self.refusal(of: line.sid, complaint)
@@ -107,7 +166,7 @@ struct RulesetTransaction {
                 .suricataRefused, "Suricata refused rule \(line.sid): a rule in \(other) has the same sid",
                 remedy: "remove or renumber that rule: sids \(SIDRange.all.lowerBound) to \(SIDRange.all.upperBound) are Epitope's")
         }
-        return Self.refusal(of: line.sid, "for a reason that only its log has (alone, the rule is sound)")
+        return Self.refusal(of: line.sid, "for a reason that only its log has (`suricata -T` accepts the rule alone)")
     }
 
     static func refusal(of sid: UInt32, _ complaint: String) -> EpitopeError {
@@ -126,8 +185,8 @@ struct RulesetTransaction {
 
     private func unconfirmed(_ why: String) -> EpitopeError {
         EpitopeError(
-            .suricataRefused, "Suricata said that it reloaded its rules, but \(why)",
-            remedy: "see Suricata's log; the center tries again by itself")
+            .suricataRefused, "Suricata reported that it reloaded its rules, but \(why)",
+            remedy: "see Suricata's log; the center tries again")
     }
 
     static func milliseconds(since begin: ContinuousClock.Instant) -> Double {

@@ -4,8 +4,16 @@ import EpitopeModel
 import FoundationEssentials
 import Glibc
 
-/// Commands to a running Suricata over its command socket. It blocks its thread; see ``SuricataDelivery`` for who
-/// may call it.
+/// The refusals that Suricata's command socket marks by their text alone, as Suricata 7.0.10 words them
+/// (`UnixManagerReloadRulesWrapper` in src/unix-manager.c). Only a part of each text is compared.
+enum SuricataRefusalText {
+    /// 7.0.10: "Reload already in progress".
+    static let reloadInProgress = "already in progress"
+    /// 7.0.10: "Live rule reload not possible if -s or -S option used at runtime."
+    static let rulesOnCommandLine = "-s or -S option"
+}
+
+/// Commands to a running Suricata over its command socket. It blocks its thread; only ``SuricataDelivery`` calls it.
 struct SuricataControl {
     private let socket: CommandSocket
     private let settings: SuricataSettings
@@ -41,7 +49,7 @@ struct SuricataControl {
         return try need(tenants.first, "ruleset-reload-time").last
     }
 
-    /// A value of Suricata's configuration as it runs, or `nil` where it has none.
+    /// A value of the running Suricata's configuration; `nil` when it has none (7.0.10 refuses: "Unable to get value").
     func configuration(_ variable: String) throws(EpitopeError) -> String? {
         do {
             return try ask(
@@ -52,8 +60,8 @@ struct SuricataControl {
         }
     }
 
-    /// Reloads all rules and waits for the end of it. A reload that somebody else began is waited for first: it may
-    /// have read our file before it was written.
+    /// Reloads all rules and waits for the end of it. A reload that another program began is waited for first: it may have
+    /// read our file before it was written.
     func reload() throws(EpitopeError) {
         let deadline = ContinuousClock.now + .seconds(settings.reloadTimeout)
         while true {
@@ -61,14 +69,14 @@ struct SuricataControl {
                 let _: String? = try ask(
                     #"{"command": "ruleset-reload-rules"}"#, "ruleset-reload-rules", within: settings.reloadTimeout)
                 return
-            } catch  where error.code == .suricataRefused && error.message.contains("in progress") {
+            } catch  where error.code == .suricataRefused && error.message.contains(SuricataRefusalText.reloadInProgress) {
                 guard ContinuousClock.now < deadline else {
                     throw EpitopeError(
                         .suricataTimeout, "another reload of Suricata's rules did not end in time",
-                        remedy: "see who reloads its rules, or give the center a longer reload timeout")
+                        remedy: "find the program that reloads them, or give the center a longer reload timeout")
                 }
                 usleep(5000)
-            } catch  where error.code == .suricataRefused && error.message.contains("-S") {
+            } catch  where error.code == .suricataRefused && error.message.contains(SuricataRefusalText.rulesOnCommandLine) {
                 throw EpitopeError(
                     .suricataReloadRefused, "Suricata can't reload its rules: it was started with -s or -S",
                     remedy: "start it without -s and -S, and name the rules under rule-files in suricata.yaml")
@@ -85,25 +93,25 @@ struct SuricataControl {
     ) throws(EpitopeError) -> Message? {
         let answer = Data(try socket.exchange(line, within: seconds))
         guard let reply = try? JSONDecoder().decode(SuricataReply<Message>.self, from: answer) else {
-            throw misunderstood(name)
+            throw unreadable(name)
         }
         guard reply.status == "OK" else {
-            let words = (try? JSONDecoder().decode(SuricataRefusal.self, from: answer))?.message
+            let reason = (try? JSONDecoder().decode(SuricataRefusal.self, from: answer))?.message
             throw EpitopeError(
-                .suricataRefused, "Suricata refused \(name): \(words ?? "it gave no reason")",
+                .suricataRefused, "Suricata refused \(name): \(reason ?? "it gave no reason")",
                 remedy: "see Suricata's log for more; Suricata 7 or later is needed")
         }
         return reply.message
     }
 
     private func need<Value>(_ value: Value?, _ name: String) throws(EpitopeError) -> Value {
-        guard let value else { throw misunderstood(name) }
+        guard let value else { throw unreadable(name) }
         return value
     }
 
-    private func misunderstood(_ name: String) -> EpitopeError {
+    private func unreadable(_ name: String) -> EpitopeError {
         EpitopeError(
-            .suricataRefused, "Suricata's answer to \(name) on \(settings.socketPath) was not understood",
-            remedy: "see that the socket is that of Suricata 7 or later")
+            .suricataRefused, "Suricata's answer to \(name) on \(settings.socketPath) cannot be read",
+            remedy: "check that the socket is that of Suricata 7 or later")
     }
 }

@@ -5,23 +5,24 @@ public import EpitopeModel
 public import Rendering
 import Synchronization
 
-/// Brings signature updates into the site's Suricata as live rules, and says so only when Suricata confirmed them.
+/// Delivers signature updates to the site's Suricata as live rules. A delivery is reported as done only when Suricata has
+/// confirmed it.
 ///
-/// Deliveries run one after the other on a thread of their own, since all of it waits for files, a socket and a
-/// process: Swift's own threads are never held up.
+/// Deliveries run one after the other on a thread of their own: they wait for files, a socket and a process, which must
+/// not block Swift's own threads.
 public final class SuricataDelivery: Sendable {
     private let settings: SuricataSettings
     private let queue = DispatchQueue(label: "epitope.suricata-delivery")
-    private let forms: RuleShapeCache
+    private let shapes: RuleShapeCache
     private let isFileProven = Mutex(false)
 
     public init(_ settings: SuricataSettings) {
         self.settings = settings
-        forms = RuleShapeCache(RulesetTest(settings: settings))
+        shapes = RuleShapeCache(RulesetTest(settings: settings))
     }
 
-    /// Has Suricata check the usual forms of rules once, so that no delivery has to. Call it at start, in the
-    /// background; a delivery that comes first checks its own forms.
+    /// Lets Suricata test the common shapes of rules once, so that no delivery has to. Call it at start, in the background;
+    /// a delivery that comes first tests its own rules.
     ///
     /// - Returns: how long that took, in milliseconds.
     /// - Throws: `suricata-absent`, `suricata-timeout`, or `suricata-refused` when this Suricata does not understand
@@ -30,17 +31,17 @@ public final class SuricataDelivery: Sendable {
     public func prepare() async throws(EpitopeError) -> Double {
         try await blocking { () throws(EpitopeError) in
             let begin = ContinuousClock.now
-            if let refusal = try self.forms.refusals(of: CommonRuleShapes.rules(self.settings.action)).first {
+            if let refusal = try self.shapes.refusals(of: CommonRuleShapes.rules(self.settings.action)).first {
                 throw RulesetTransaction.refusal(of: refusal.key, refusal.value)
             }
             return RulesetTransaction.milliseconds(since: begin)
         }
     }
 
-    /// Makes these updates, and no others, the rules of Epitope in Suricata.
+    /// Replaces Epitope's rules in Suricata by the rules of these updates.
     ///
-    /// A rule that is refused is left out (its last good revision stays), and all others go live. When this throws,
-    /// nothing new is known to be live. A Suricata that does not run finds the rules in its file when it starts.
+    /// A rule that is refused is left out (its last good revision stays), and all others go live. When this method throws,
+    /// nothing new is known to be live. When Suricata does not run, it loads the rules from the file when it starts.
     ///
     /// - Parameter updates: all that are in force, each with a number of its own.
     /// - Throws: `suricata-absent`, `suricata-stopped`, `suricata-refused`, `suricata-reload-refused`,
@@ -58,25 +59,25 @@ public final class SuricataDelivery: Sendable {
                     refused.append(.init(sid: numbered.sid, error: error))
                 }
             }
-            for (sid, complaint) in try self.forms.refusals(of: rules) {
+            for (sid, complaint) in try self.shapes.refusals(of: rules) {
                 refused.append(.init(sid: sid, error: RulesetTransaction.refusal(of: sid, complaint)))
             }
-            let left = rules.filter { rule in !refused.contains { $0.sid == rule.sid } }
-            var outcome = try self.publish(left.map { RuleLine(sid: $0.sid, text: $0.text) }, refused: refused)
+            let sound = rules.filter { rule in !refused.contains { $0.sid == rule.sid } }
+            var outcome = try self.commit(sound.map { RuleLine(sid: $0.sid, text: $0.text) }, refused: refused)
             outcome.totalMilliseconds = RulesetTransaction.milliseconds(since: begin)
             return outcome
         }
     }
 
-    /// Delivers lines as they are: what tests use to bring a rule to Suricata that Epitope would not write.
+    /// Delivers lines as they are. Tests use it to deliver a rule that Epitope would not write.
     func deliver(lines: [RuleLine]) async throws(EpitopeError) -> DeliveryOutcome {
-        try await blocking { () throws(EpitopeError) in try self.publish(lines, refused: []) }
+        try await blocking { () throws(EpitopeError) in try self.commit(lines, refused: []) }
     }
 
-    private func publish(_ lines: [RuleLine], refused: [DeliveryOutcome.Refused]) throws(EpitopeError) -> DeliveryOutcome {
-        var publication = RulesetTransaction(settings: settings, isFileProven: isFileProven.withLock { $0 })
-        let outcome = try publication.run(lines, refused: refused)
-        isFileProven.withLock { $0 = publication.isFileProven }
+    private func commit(_ lines: [RuleLine], refused: [DeliveryOutcome.Refused]) throws(EpitopeError) -> DeliveryOutcome {
+        var transaction = RulesetTransaction(settings: settings, isFileProven: isFileProven.withLock { $0 })
+        let outcome = try transaction.run(lines, refused: refused)
+        isFileProven.withLock { $0 = transaction.isFileProven }
         return outcome
     }
 

@@ -8,7 +8,7 @@ import ProgramRuns
 enum SuricataProcess {
     /// - Parameters:
     ///   - arguments: the program's path first.
-    ///   - output: a file that takes what the program prints and complains about.
+    ///   - output: a file for what the program prints, errors included.
     /// - Returns: its exit status; 128 and the signal's number for a program that a signal ended.
     static func run(_ arguments: [String], output: String, within seconds: Double) throws(EpitopeError) -> Int32 {
         let ending: ProgramRun.Ending
@@ -16,7 +16,7 @@ enum SuricataProcess {
         guard case .ended(let status) = ending else {
             throw EpitopeError(
                 .suricataTimeout, "\(arguments.joined(separator: " ")) did not end in \(seconds) seconds",
-                remedy: "see what it does; a large configuration may need a longer command timeout")
+                remedy: "run the command to see what it does; a large configuration may need a longer command timeout")
         }
         return status
     }

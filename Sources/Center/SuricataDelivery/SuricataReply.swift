@@ -16,12 +16,12 @@ struct SuricataReply<Message: Decodable & Sendable>: Decodable, Sendable {
     init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         status = try container.decode(String.self, forKey: .status)
-        // A refusal's message is words, whatever the command.
+        // A refusal's message is a text, whatever the command.
         message = status == "OK" ? try container.decodeIfPresent(Message.self, forKey: .message) : nil
     }
 }
 
-/// A refusal in Suricata's words.
+/// A refused command's reply.
 struct SuricataRefusal: Decodable {
     var message: String?
 }

@@ -2,19 +2,19 @@
 
 public import Rendering
 
-/// Where the site's Suricata is, and how it is spoken to. The defaults are those of Debian's package.
+/// Where the site's Suricata is, and how the center talks to it. The defaults are those of Debian's package.
 public struct SuricataSettings: Hashable, Sendable, Codable {
     /// Its command socket (`unix-command` in suricata.yaml).
     public var socketPath: String
     /// The file that holds all of Epitope's rules; it must be among `rule-files` in suricata.yaml.
     public var rulesFile: String
-    /// The program, for checking the form of rules (`suricata -T`) off the hot path.
+    /// The program, for testing rules (`suricata -T`) before they are delivered.
     public var binaryPath: String
     /// What a rule does: alert, or drop where Suricata is inline.
     public var action: SuricataRule.Action
-    /// The configuration that forms of rules are checked with; `nil`: a minimal one, which takes some 40 ms.
+    /// The configuration that rules are tested with; with `nil` a minimal one, which takes some 40 ms.
     public var configurationFile: String?
-    /// How long a command or a check may take, in seconds.
+    /// How long a command or a test may take, in seconds.
     public var commandTimeout: Double
     /// How long a reload may take, one that is already in progress included, in seconds. 30,000 rules take 11 s.
     public var reloadTimeout: Double
@@ -43,7 +43,7 @@ extension SuricataSettings {
     /// The keys of a settings file.
     public static var settingNames: [String] { CodingKeys.allCases.map(\.rawValue) }
 
-    /// Every key may be left out.
+    /// Every key is optional.
     public init(from decoder: any Decoder) throws {
         let values = try decoder.container(keyedBy: CodingKeys.self)
         let standard = SuricataSettings()

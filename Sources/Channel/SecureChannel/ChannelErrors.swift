@@ -2,43 +2,38 @@
 
 public import EpitopeModel
 
-// The codes of the secure channel: those that a person meets at a host and those that a center answers with.
+// The codes of certificates, enrolment and connections that only the secure channel and the command line meet. Those that
+// decide whether a message is sent again are in EpitopeModel (CenterErrors.swift).
 extension EpitopeError.Code {
-    // The authority and what it issues.
+    // The authority and its files.
+    /// A folder has no authority, or no server certificate of the center.
     public static let authorityMissing = EpitopeError.Code("authority-missing")
+    /// An authority was to be made where there is one already.
     public static let authorityExists = EpitopeError.Code("authority-exists")
-    public static let certificateExpired = EpitopeError.Code("certificate-expired")
-    public static let certificateForeign = EpitopeError.Code("certificate-foreign")
-    public static let certificateMalformed = EpitopeError.Code("certificate-malformed")
-    public static let keyMalformed = EpitopeError.Code("key-malformed")
+    /// The name of a site, a host or a server breaks the rules for names.
     public static let nameInvalid = EpitopeError.Code("name-invalid")
+    /// A file of the authority or of an identity cannot be read or written.
     public static let stateUnwritable = EpitopeError.Code("state-unwritable")
 
     // Enrolment.
+    /// The text of a token was not copied whole.
     public static let tokenMalformed = EpitopeError.Code("token-malformed")
+    /// The center has not given out this token.
     public static let tokenUnknown = EpitopeError.Code("token-unknown")
+    /// The token was redeemed before.
     public static let tokenUsed = EpitopeError.Code("token-used")
+    /// The token was not redeemed in time.
     public static let tokenExpired = EpitopeError.Code("token-expired")
     /// The center's certificates don't hold the authority that the token pins.
     public static let authorityMismatch = EpitopeError.Code("authority-mismatch")
-    public static let identityMissing = EpitopeError.Code("identity-missing")
-    public static let identityMalformed = EpitopeError.Code("identity-malformed")
 
-    // Talking to a center.
-    public static let centerUnreachable = EpitopeError.Code("center-unreachable")
-    /// What answers is not the center: its name or its authority differs, or its certificate is out of date.
+    // Connections.
+    /// Another server answers at the center's address: its name or its authority differs, or its certificate is out of date.
     public static let centerWrong = EpitopeError.Code("center-wrong")
-    /// What answers speaks no language of ours: no receipt, no error body.
-    public static let answerMalformed = EpitopeError.Code("answer-malformed")
+    /// A center's address is not an `https` URL of host and port.
     public static let addressMalformed = EpitopeError.Code("center-address-malformed")
-
-    // A center's refusals.
-    public static let certificateRequired = EpitopeError.Code("certificate-required")
-    public static let revoked = EpitopeError.Code("revoked")
-    public static let roleNotAllowed = EpitopeError.Code("role-not-allowed")
-    public static let identityMismatch = EpitopeError.Code("identity-mismatch")
-    public static let requestMalformed = EpitopeError.Code("request-malformed")
-    public static let requestTooLarge = EpitopeError.Code("request-too-large")
+    /// The center does not offer the service that was asked for.
     public static let notServedHere = EpitopeError.Code("not-served-here")
+    /// An error that should not happen; a center's log has the details.
     public static let internalFailure = EpitopeError.Code("internal")
 }

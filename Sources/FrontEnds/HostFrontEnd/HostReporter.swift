@@ -21,7 +21,7 @@ package struct HostReporter {
     package static func contextCollector(_ stateOptions: HostStateOptions, _ options: PacketOptions) throws -> ProcessContextCollector {
         for destination in options.sendTo.destinations {
             if let identity = try StoredIdentity.loadIfEnrolled(from: stateOptions.identityDirectory(destination.rawValue)) {
-                return ProcessContextCollector(hostID: identity.identity.name)
+                return ProcessContextCollector(hostID: identity.subject.name)
             }
         }
         return ProcessContextCollector(hostID: nil)

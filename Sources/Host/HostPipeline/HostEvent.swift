@@ -2,46 +2,46 @@
 
 import FoundationEssentials
 
-/// One line of the host's event log. Every line has `event` and `time`; the rest is there where it applies.
+/// One line of the host's event log. Every line has `event` and `time`, and the other fields that apply to the event.
 public struct HostEvent: Hashable, Sendable, Codable {
     /// What happened.
     public enum Name: String, Hashable, Sendable, Codable, CaseIterable {
-        /// A critical call was answered and held to be worth a report (also when the policy only watches).
+        /// A critical call was detected as an attack (also when the policy only watches).
         case blocked
         case packetMade = "packet-made"
         case duplicate
         case overQuota = "over-quota"
         case spoolFull = "spool-full"
-        /// The packet is on the host's disk.
+        /// The packet is in the spool, on the host's disk.
         case spooled
-        /// The packet is on the center's disk; `time` is when its receipt came.
+        /// The center has stored the packet; `time` is when its receipt came.
         case sent
-        /// The center will never take the packet; it is kept aside.
+        /// The center will never accept the packet; it is set aside.
         case refused
-        /// An attempt to send failed; the packet waits.
+        /// An attempt to send failed; the packet stays in the spool.
         case unreachable
-        /// The center turned this host away; sending has stopped.
+        /// The center refused this host; sending has stopped.
         case stopped
         /// A packet could not be made or stored.
         case failed
     }
 
     public var event: Name
-    /// When the line was made: milliseconds since 1970-01-01T00:00:00Z with microseconds as the fraction.
+    /// When the line was written: milliseconds since 1970-01-01T00:00:00Z, with microseconds as the fraction.
     public var time: Double
     /// When the call was stalled, in milliseconds since 1970-01-01T00:00:00Z (of `blocked` and `packet-made`).
     public var stalledTime: Int64?
-    /// What was done about the call.
+    /// The protective action on the call.
     public var action: String?
     public var call: String?
     public var processID: Int32?
-    /// The container's id or, where it has none of 64 digits, its name (of `blocked`).
+    /// The container's id of 64 digits, or its name where it has no such id (of `blocked`).
     public var container: String?
     /// As `0x…`.
     public var callersAddress: String?
-    /// Identity of the packet.
+    /// The packet's id.
     public var packet: String?
-    /// Identity of the earlier packet, of a duplicate.
+    /// The id of the earlier packet (of `duplicate`).
     public var of: String?
     public var destination: String?
     /// When the center committed the packet, by its clock.

@@ -7,12 +7,12 @@ public import ProcessContext
 
 /// How the pipeline makes packets, and where they go.
 public struct HostPipelineSettings: Hashable, Sendable {
-    /// Packets carry the caller window instead of the code (off by default, DESIGN.md).
+    /// Packets carry the caller window instead of the code. Off by default: of code a center can make better signatures.
     public var extractsSignature: Bool
     /// At least one.
     public var destinations: [Destination]
     public var backoff: Backoff
-    /// The longest that the end may wait for packets to be sent; what is left stays in the spool.
+    /// How long the pipeline may take to send packets after the calls have ended. The others stay in the spool.
     public var drainTime: Duration
 
     public init(
@@ -26,12 +26,11 @@ public struct HostPipelineSettings: Hashable, Sendable {
     }
 }
 
-/// From a stalled call to a packet in a center: parameters completed, packet made, held against what was seen and
-/// against the quota, put in the spool, sent.
+/// Takes a detection to a center: complete its parameters, make the packet, admit it by novelty and quota, spool it, send it.
 ///
-/// A packet is sent only after its commit to the spool. Sending it while the commit is under way would hide the
-/// disk's sync from the time to the center, but a crash between the two would leave a packet at the center that the
-/// host has neither counted nor remembered: it would report the same attack again, beyond its quota.
+/// A packet is sent only after its commit to the spool. Sending it during the commit would save the time of the disk's sync,
+/// but a crash between the two would leave a packet at the center that the host has neither counted nor remembered: it would
+/// report the same attack again, beyond its quota.
 public final class HostPipeline: Sendable {
     private let settings: HostPipelineSettings
     private let parameters: ProcessContextCollector
@@ -52,11 +51,11 @@ public final class HostPipeline: Sendable {
         self.logger = logger
     }
 
-    /// Works until the calls end, then sends what it can within the drain time and returns. Packets that waited from
-    /// an earlier run are sent too. Cancelling the task ends it at once; what was spooled stays.
+    /// Runs until the reports end, then sends what it can within the drain time and returns. Packets of an earlier run that still
+    /// wait are sent too. Cancelling the task ends it at once; spooled packets stay in the spool.
     ///
-    /// A report is acknowledged once its packet is in the spool, or can't be: a backend that keeps reports until then makes the others
-    /// again if this process is killed.
+    /// A report is acknowledged once its packet is in the spool, or can't be. If this process is killed, a backend that keeps
+    /// reports until then makes the unacknowledged ones again.
     public func run(_ reports: some AsyncSequence<DetectionReport, Never> & Sendable) async {
         let draining = Flag()
         let bells = Dictionary(uniqueKeysWithValues: Set(settings.destinations).map { ($0, Bell()) })
@@ -72,7 +71,7 @@ public final class HostPipeline: Sendable {
             }
             let warming = Task { [parameters] in await parameters.warmUp() }
             for await report in reports {
-                let isSpooled = await self.report(report.detection)
+                let isSpooled = await spool(report.detection)
                 report.acknowledge()
                 guard isSpooled else { continue }
                 for bell in bells.values { bell.ring() }
@@ -106,37 +105,42 @@ public final class HostPipeline: Sendable {
         case timeIsOver
     }
 
-    /// Brings one call to the spool. Whether a packet waits there now.
-    private func report(_ call: Detection) async -> Bool {
+    /// Makes a detection's packet and spools it.
+    ///
+    /// - Returns: whether the packet was admitted and waits in the spool.
+    private func spool(_ detection: Detection) async -> Bool {
         var blocked = HostEvent(.blocked, time: EventLog.now())
-        blocked.stalledTime = call.timeMilliseconds
-        blocked.action = call.action.rawValue
-        blocked.call = call.call.rawValue
-        blocked.processID = call.process.processID
-        blocked.container = call.process.containerID ?? call.process.container?.name
-        blocked.callersAddress = "0x" + String(call.callersAddress, radix: 16)
+        blocked.stalledTime = detection.timeMilliseconds
+        blocked.action = detection.action.rawValue
+        blocked.call = detection.call.rawValue
+        blocked.processID = detection.process.processID
+        blocked.container = detection.process.containerID ?? detection.process.container?.name
+        blocked.callersAddress = "0x" + String(detection.callersAddress, radix: 16)
         log.append(blocked)
         var id: String?
         do throws(EpitopeError) {
-            let (process, system) = await parameters.enrich(call.process)
-            let packet = try ExtractedPacket(call, process: process, system: system, asSignature: settings.extractsSignature)
+            let (process, system) = await parameters.enrich(detection.process)
+            let packet = try ExtractedPacket(detection, process: process, system: system, asSignature: settings.extractsSignature)
             id = packet.id
             var made = HostEvent(.packetMade, time: EventLog.now(), packet: packet.id)
-            made.stalledTime = call.timeMilliseconds
+            made.stalledTime = detection.timeMilliseconds
             log.append(made)
             let admission = try await store.admit(packet, to: settings.destinations, nowMilliseconds: Int64(EventLog.now()))
-            return note(admission, packet.id)
+            return record(admission, of: packet.id)
         } catch {
             var failed = HostEvent(.failed, time: EventLog.now(), packet: id)
             failed.code = error.code.rawValue
             failed.message = error.message
             log.append(failed)
-            logger.error("a call was answered, but its packet could not be stored: \(error)")
+            logger.error("the packet of a detection could not be stored: \(error)")
             return false
         }
     }
 
-    private func note(_ admission: Admission, _ id: String) -> Bool {
+    /// Logs what became of a packet.
+    ///
+    /// - Returns: whether it was admitted.
+    private func record(_ admission: Admission, of id: String) -> Bool {
         var event = HostEvent(.spooled, time: EventLog.now(), packet: id)
         switch admission {
         case .accepted:
@@ -149,9 +153,9 @@ public final class HostPipeline: Sendable {
         case .spoolFull(let waiting):
             event.event = .spoolFull
             event.code = EpitopeError.Code.spoolFull.rawValue
-            event.message = "\(waiting) packets wait for their center; this one was not taken"
+            event.message = "\(waiting) packets wait for their center; this one was not spooled"
             logger.error(
-                "\(EpitopeError(.spoolFull, "\(waiting) packets wait for their center, a new one was not taken", remedy: "let the host reach its center"))"
+                "\(EpitopeError(.spoolFull, "the spool is full: \(waiting) packets wait for their center, a new one was not spooled", remedy: "check the host's connection to its center"))"
             )
         }
         log.append(event)

@@ -2,16 +2,17 @@
 
 public import EpitopeModel
 public import HostStore
+public import PacketCoding
 
-/// The way to the centers, as the pipeline needs it.
+/// Sends packets to the centers.
 public protocol PacketSender: Sendable {
-    /// Sends a packet and waits for the center's receipt.
+    /// Sends a packet and waits for the center's receipt, which is for this packet.
     ///
-    /// - Throws: an `EpitopeError` with the center's or the channel's code, which decides what becomes of the packet
-    ///   (``SendingFailure``); anything else counts as unreachable.
-    func send(_ packet: ExtractedPacket, to destination: Destination) async throws -> Receipt
+    /// - Throws: an `EpitopeError` whose code decides what becomes of the packet (``SendingFailure``). Any other error counts
+    ///   as an unreachable center.
+    func send(_ packet: EncodedPacket, to destination: Destination) async throws -> Receipt
 
-    /// Opens what a first packet would have to wait for. Failures are left to the first packet to meet.
+    /// Opens a connection, so that the first packet need not wait for it. Failures are ignored: the first packet meets them.
     func prepare(_ destination: Destination) async
 }
 
@@ -19,15 +20,15 @@ extension PacketSender {
     public func prepare(_ destination: Destination) async {}
 }
 
-/// Sends each destination's packets by a function of its own: the clients of the secure channel fit in.
+/// Sends each destination's packets through functions of its own, such as those of a secure channel's client.
 public struct RoutedSender: PacketSender {
     /// One destination's functions.
     public struct Route: Sendable {
-        let send: @Sendable (ExtractedPacket) async throws -> Receipt
+        let send: @Sendable (EncodedPacket) async throws -> Receipt
         let prepare: @Sendable () async -> Void
 
         public init(
-            send: @escaping @Sendable (ExtractedPacket) async throws -> Receipt, prepare: @escaping @Sendable () async -> Void = {}
+            send: @escaping @Sendable (EncodedPacket) async throws -> Receipt, prepare: @escaping @Sendable () async -> Void = {}
         ) {
             self.send = send
             self.prepare = prepare
@@ -40,11 +41,11 @@ public struct RoutedSender: PacketSender {
         self.routes = routes
     }
 
-    public func send(_ packet: ExtractedPacket, to destination: Destination) async throws -> Receipt {
+    public func send(_ packet: EncodedPacket, to destination: Destination) async throws -> Receipt {
         guard let route = routes[destination] else {
             throw EpitopeError(
-                .destinationUnknown, "this host has no way to a \(destination.rawValue) center",
-                remedy: "enroll it there, or leave that destination out")
+                .destinationUnknown, "this host is not enrolled at a \(destination.rawValue) center",
+                remedy: "enrol it there (`epitope enroll`), or leave that destination out of --send-to")
         }
         return try await route.send(packet)
     }
@@ -52,9 +53,4 @@ public struct RoutedSender: PacketSender {
     public func prepare(_ destination: Destination) async {
         await routes[destination]?.prepare()
     }
-}
-
-extension EpitopeError.Code {
-    /// Packets are to go to a center that this host is not enrolled at.
-    public static let destinationUnknown = EpitopeError.Code("destination-unknown")
 }

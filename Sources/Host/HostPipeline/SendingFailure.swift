@@ -2,27 +2,23 @@
 
 import EpitopeModel
 
-/// What a failed sending means for the packet and for those behind it.
+/// What a failed attempt to send means for the packet and for those behind it in the spool.
 enum SendingFailure: Hashable {
-    /// The center will never take this packet: it is kept aside with the reason, the next one is sent.
+    /// The center will never accept this packet: it is set aside with the reason, and the next one is sent.
     case packetRefused
-    /// The center takes nothing from this host: sending stops, the spool keeps everything until a person has enrolled
-    /// the host anew and started it again.
+    /// The center accepts nothing from this host: sending stops. The spool keeps everything until a person has enrolled
+    /// the host again and restarted it.
     case hostTurnedAway
-    /// It may go better later: unreachable, busy, out of space, or something that answers in the center's place.
+    /// A later attempt may succeed: the center is unreachable, busy or out of space, or another server answers in its place.
     case temporary
 
-    /// By the code alone: the words may change. What we don't know may pass; nothing is lost by trying on.
-    init(_ code: EpitopeError.Code) {
-        switch code.rawValue {
-        case "packet-malformed", "packet-too-large", "packet-version-unknown", "caller-outside-code", "identity-mismatch",
-            "request-malformed", "request-too-large":
+    /// By the code alone: the wording may change. An unknown code counts as temporary: trying again loses nothing.
+    init(_ error: EpitopeError) {
+        if error.isFinalForMessage {
             self = .packetRefused
-        case "revoked", "role-not-allowed", "identity-missing", "identity-malformed", "key-malformed", "destination-unknown":
+        } else if EpitopeError.Code.senderRefusals.contains(error.code) {
             self = .hostTurnedAway
-        case let code where code.hasPrefix("certificate-"):
-            self = .hostTurnedAway
-        default:
+        } else {
             self = .temporary
         }
     }

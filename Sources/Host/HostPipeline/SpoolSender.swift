@@ -5,8 +5,8 @@ import HostStore
 import Logging
 import PacketCoding
 
-/// Sends one destination's packets in their order: at once when one comes, again with growing waits while the center
-/// can't be reached. A packet leaves the spool only on the center's receipt.
+/// Sends one destination's packets in order: at once when one is spooled, and again with growing waits while the center can't
+/// be reached. A packet is removed from the spool only when the center's receipt has come.
 struct SpoolSender: Sendable {
     let destination: Destination
     let store: HostStore
@@ -15,7 +15,7 @@ struct SpoolSender: Sendable {
     let log: EventLog
     let logger: Logger
     let bell: Bell
-    /// Set when no more packets will come: what can be sent is sent, then ``run()`` ends.
+    /// Set when no more packets will be spooled: ``run()`` sends what it can, then ends.
     let draining: Flag
 
     /// Runs until it is drained or its task is cancelled.
@@ -23,7 +23,7 @@ struct SpoolSender: Sendable {
         await sender.prepare(destination)
         var failures = 0
         while !Task.isCancelled {
-            // Read before looking: what was spooled between a look and the flag is then looked for once more.
+            // Read before looking for a packet, so that one spooled between the look and the flag is still found.
             let isLastLook = draining.isSet
             let outcome = await sendNext()
             switch outcome {
@@ -37,7 +37,7 @@ struct SpoolSender: Sendable {
                 return
             case .failed:
                 failures += 1
-                // At the end a center that can't be reached is not waited for: the spool keeps what waits.
+                // At the end an unreachable center is not waited for: the packets stay in the spool.
                 if draining.isSet { return }
                 await bell.wait(atMost: backoff.wait(afterFailures: failures, fraction: .random(in: 0...1)))
             }
@@ -56,17 +56,10 @@ struct SpoolSender: Sendable {
         do {
             waiting = try await store.nextPacket(for: destination)
             guard let spooled = waiting else { return .nothingWaits }
-            // A packet that this program can't read came from a later version of it, or was damaged: a center gets none.
-            let packet = try ExtractedPacket(encoded: spooled.encoded)
-            let receipt = try await sender.send(packet, to: destination)
+            let receipt = try await sender.send(spooled.packet, to: destination)
             let received = EventLog.now()
-            guard receipt.id == spooled.packetID else {
-                throw EpitopeError(
-                    EpitopeError.Code("answer-malformed"), "the center gave a receipt for another packet",
-                    remedy: "check that the center's address leads to a center of Epitope")
-            }
             try await store.remove(spooled, nowMilliseconds: Int64(EventLog.now()))
-            var event = HostEvent(.sent, time: received, packet: spooled.packetID)
+            var event = HostEvent(.sent, time: received, packet: spooled.packet.id)
             event.destination = destination.rawValue
             event.storedTime = receipt.storedMilliseconds
             log.append(event)
@@ -81,26 +74,26 @@ struct SpoolSender: Sendable {
         let reason =
             error as? EpitopeError
             ?? EpitopeError(
-                EpitopeError.Code("center-unreachable"), "the \(destination.rawValue) center could not be reached: \(error)",
-                remedy: "check its address and the network; packets wait and are sent when it answers")
-        let failure = SendingFailure(reason.code)
-        var event = HostEvent(failure.event, time: EventLog.now(), packet: spooled?.packetID)
+                .centerUnreachable, "the \(destination.rawValue) center cannot be reached: \(error)",
+                remedy: "check its address and the network; packets wait in the spool and are sent when it answers")
+        let failure = SendingFailure(reason)
+        var event = HostEvent(failure.event, time: EventLog.now(), packet: spooled?.packet.id)
         event.destination = destination.rawValue
         event.code = reason.code.rawValue
         event.message = reason.message
         log.append(event)
         switch failure {
         case .temporary:
-            logger.warning("a packet waits: \(reason)")
+            logger.warning("a packet could not be sent and waits: \(reason)")
             return .failed
         case .hostTurnedAway:
-            logger.error("sending to the \(destination.rawValue) center has stopped, packets are kept: \(reason)")
+            logger.error("sending to the \(destination.rawValue) center has stopped; packets stay in the spool: \(reason)")
             return .stopped
         case .packetRefused:
-            logger.error("packet \(spooled?.packetID ?? "") was refused and is kept aside: \(reason)")
+            logger.error("packet \(spooled?.packet.id ?? "") was refused and is set aside: \(reason)")
             guard let spooled else { return .failed }
             do {
-                try await store.refuse(spooled, because: reason, nowMilliseconds: Int64(EventLog.now()))
+                try await store.setAside(spooled, because: reason, nowMilliseconds: Int64(EventLog.now()))
                 return .progress
             } catch {
                 logger.error("\(error)")

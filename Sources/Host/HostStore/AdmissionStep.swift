@@ -4,24 +4,25 @@ import EpitopeModel
 import Foundation
 import GRDB
 import Novelty
+import PacketCoding
 
-/// One packet's admission, within the transaction that it is handed.
+/// Admits one packet, within a transaction: duplicate, over the quota, spool full, or accepted.
 struct AdmissionStep {
     let db: Database
     let settings: HostStoreSettings
     let nowMilliseconds: Int64
 
-    func admit(id: String, fingerprint: PacketFingerprint, encoded: Data, destinations: [Destination]) throws -> Admission {
-        let admission = try decide(id: id, fingerprint: fingerprint, bytes: encoded.count, destinations: destinations)
+    func admit(_ packet: EncodedPacket, fingerprint: PacketFingerprint, destinations: [Destination]) throws -> Admission {
+        let admission = try decide(id: packet.id, fingerprint: fingerprint, bytes: packet.bytes.count, destinations: destinations)
         switch admission {
         case .accepted:
             for destination in destinations {
                 try db.execute(
                     sql: "INSERT INTO spool (packet_id, destination, encoded) VALUES (?, ?, ?)",
-                    arguments: [id, destination.rawValue, encoded])
+                    arguments: [packet.id, destination.rawValue, Data(packet.bytes)])
             }
             try db.execute(sql: "INSERT INTO quota_use (time_ms) VALUES (?)", arguments: [nowMilliseconds])
-            try remember(id, fingerprint)
+            try remember(packet.id, fingerprint)
             try count("accepted")
         case .duplicate(let first):
             try db.execute(sql: "UPDATE seen SET last_ms = max(last_ms, ?) WHERE packet_id = ?", arguments: [nowMilliseconds, first])
@@ -36,7 +37,7 @@ struct AdmissionStep {
 
     private func decide(id: String, fingerprint: PacketFingerprint, bytes: Int, destinations: [Destination]) throws -> Admission {
         if let first = try duplicate(of: fingerprint, id: id) { return .duplicate(of: first) }
-        // What lies far from now on either side can never count again (DailyQuota).
+        // Uses a day from now on either side can never count again (DailyQuota).
         let window = DailyQuota.windowMilliseconds
         try db.execute(
             sql: "DELETE FROM quota_use WHERE time_ms NOT BETWEEN ? AND ?", arguments: [nowMilliseconds - window, nowMilliseconds + window])
@@ -48,15 +49,15 @@ struct AdmissionStep {
         for destination in destinations {
             let waiting =
                 try Int.fetchOne(db, sql: "SELECT count(*) FROM spool WHERE destination = ?", arguments: [destination.rawValue]) ?? 0
-            guard waiting < settings.spoolPackets, waitingBytes + bytes * destinations.count <= settings.spoolBytes else {
+            guard waiting < settings.maxSpooledPackets, waitingBytes + bytes * destinations.count <= settings.maxSpooledBytes else {
                 return .spoolFull(waiting: waiting)
             }
         }
         return .accepted
     }
 
-    /// The packet that this one is a duplicate of. Exact matching asks the indices; near matching has to look at
-    /// every fingerprint, at most `settings.remembered`.
+    /// The id of the packet that this one is a duplicate of. Exact matching uses the indices; near matching compares every
+    /// fingerprint, at most `settings.maxRememberedPackets`.
     private func duplicate(of fingerprint: PacketFingerprint, id: String) throws -> String? {
         let rows: RowCursor
         switch settings.novelty.matching {
@@ -69,7 +70,7 @@ struct AdmissionStep {
         }
         while let row = try rows.next() {
             let seenID: String = row["packet_id"]
-            // The same packet brought twice, as after a crash between commit and answer.
+            // The same packet was admitted before, as after a crash between commit and return.
             if seenID == id { return seenID }
             guard let earlier = PacketFingerprint(row) else { continue }
             if settings.novelty.isDuplicate(fingerprint, of: earlier) { return seenID }
@@ -87,7 +88,7 @@ struct AdmissionStep {
                 id, nowMilliseconds, fingerprint.isSignature, Data(fingerprint.codeKey), Data(fingerprint.codeSketch.stored),
                 Data(fingerprint.parametersKey), Data(fingerprint.storedFields),
             ])
-        let excess = (try Int.fetchOne(db, sql: "SELECT count(*) FROM seen") ?? 0) - settings.remembered
+        let excess = (try Int.fetchOne(db, sql: "SELECT count(*) FROM seen") ?? 0) - settings.maxRememberedPackets
         guard excess > 0 else { return }
         try db.execute(
             sql: "DELETE FROM seen WHERE packet_id IN (SELECT packet_id FROM seen WHERE packet_id <> ? ORDER BY last_ms LIMIT ?)",
@@ -99,13 +100,13 @@ struct AdmissionStep {
         try db.execute(
             sql: "INSERT INTO outcome (day, name, count) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1",
             arguments: [day, name])
-        // A year's history is kept.
+        // Counts are kept for a year.
         try db.execute(sql: "DELETE FROM outcome WHERE day < ?", arguments: [day - 366])
     }
 }
 
 extension PacketFingerprint {
-    /// Reads a row of `seen`; `nil` for one of another version's form.
+    /// Reads a row of `seen`; `nil` for a row that another version wrote.
     fileprivate init?(_ row: Row) {
         guard let code: Data = row["code_key"], let sketch: Data = row["sketch"], let parameters: Data = row["parameters_key"],
             let fields: Data = row["fields"]

@@ -6,8 +6,7 @@ import GRDB
 import Novelty
 import PacketCoding
 
-/// The host's durable memory: packets seen, the day's quota, and the spool of packets that no center has
-/// acknowledged yet.
+/// The host's database: packets seen, the day's quota, and the spool of packets that no center has acknowledged yet.
 ///
 /// One SQLite file that every `epitope run` on the machine shares. A commit is on disk (WAL, synchronous FULL) before
 /// a call returns, so kill -9 and power loss leave either all of a packet's admission or none of it.
@@ -59,20 +58,20 @@ public final class HostStore: Sendable {
         guard fchmod(descriptor, 0o600) == 0 else { throw EpitopeError.unusable(path, String(cString: strerror(errno))) }
     }
 
-    /// Decides on a packet and, if it is new and fits, puts it in the spool of each destination: one transaction.
+    /// Admits a packet: if it is new and within the quota, puts it in the spool of each destination, in one transaction. The
+    /// packet is encoded here, once; these bytes are sent.
     ///
-    /// - Parameter destinations: where it is to go; repetitions count once.
-    /// - Throws: `disk-full`, `host-store-unusable`: then nothing was kept or counted.
+    /// - Parameter destinations: repetitions count once.
+    /// - Throws: `disk-full`, `host-store-unusable`. After an error nothing was stored or counted.
     public func admit(
         _ packet: ExtractedPacket, to destinations: [Destination], nowMilliseconds: Int64
     ) async throws(EpitopeError) -> Admission {
         let fingerprint = PacketFingerprint(packet)
-        let encoded = Data(packet.encoded())
-        let id = packet.id
+        let encoded = EncodedPacket(packet)
         return try await write { [settings] db in
             let step = AdmissionStep(db: db, settings: settings, nowMilliseconds: nowMilliseconds)
             return try step.admit(
-                id: id, fingerprint: fingerprint, encoded: encoded, destinations: Set(destinations).sorted { $0.rawValue < $1.rawValue })
+                encoded, fingerprint: fingerprint, destinations: Set(destinations).sorted { $0.rawValue < $1.rawValue })
         }
     }
 

@@ -4,14 +4,14 @@ public import EpitopeModel
 import GRDB
 
 extension EpitopeError.Code {
-    /// The store cannot be opened, read or written: damaged, not ours, or no permission.
+    /// The store cannot be opened, read or written: it is damaged, it is not a host store, or permission is missing.
     public static let hostStoreUnusable = EpitopeError.Code("host-store-unusable")
-    /// As many packets wait for their center as the spool may hold; the newest was not taken.
+    /// The spool holds as many packets as it may; the newest was not spooled.
     public static let spoolFull = EpitopeError.Code("spool-full")
 }
 
 extension EpitopeError {
-    /// The person's view of a failure of the database.
+    /// A database error as an error for a person.
     static func store(_ error: any Error, path: String) -> EpitopeError {
         guard let error = error as? DatabaseError else {
             return error as? EpitopeError ?? unusable(path, "\(error)")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import Novelty
+public import PacketCoding
 
 /// Where a host sends its packets.
 public enum Destination: String, Hashable, Sendable, Codable, CaseIterable {
@@ -10,56 +11,54 @@ public enum Destination: String, Hashable, Sendable, Codable, CaseIterable {
     case global
 }
 
-/// What the store decides by, and its bounds.
+/// The store's rules for admission, and its bounds.
 public struct HostStoreSettings: Hashable, Sendable {
     public var novelty: NoveltyPolicy
-    /// Packets from this host in a day.
+    /// Of packets from this host.
     public var quota: DailyQuota
-    /// The most packets that wait for one destination. With three new ones a day the default lasts a year of outage.
-    public var spoolPackets: Int
-    /// The most bytes of packets that wait, over all destinations.
-    public var spoolBytes: Int
-    /// How many packets are remembered to tell duplicates by; beyond it the one not seen for longest is forgotten.
-    public var remembered: Int
-    /// How many refused packets are kept for a person to look at.
-    public var refusedKept: Int
+    /// Packets that wait for one destination. At three new packets a day the default lasts for a year without the center.
+    public var maxSpooledPackets: Int
+    /// Bytes of packets that wait, over all destinations.
+    public var maxSpooledBytes: Int
+    /// Packets that are remembered to detect duplicates. Beyond it the one not seen for the longest time is forgotten.
+    public var maxRememberedPackets: Int
+    /// Refused packets that are kept for a person to look at.
+    public var maxRefusedPackets: Int
 
     public init(
-        novelty: NoveltyPolicy = NoveltyPolicy(), quota: DailyQuota = DailyQuota(), spoolPackets: Int = 1024,
-        spoolBytes: Int = 64 << 20, remembered: Int = 4096, refusedKept: Int = 256
+        novelty: NoveltyPolicy = NoveltyPolicy(), quota: DailyQuota = DailyQuota(), maxSpooledPackets: Int = 1024,
+        maxSpooledBytes: Int = 64 << 20, maxRememberedPackets: Int = 4096, maxRefusedPackets: Int = 256
     ) {
         self.novelty = novelty
         self.quota = quota
-        self.spoolPackets = max(0, spoolPackets)
-        self.spoolBytes = max(0, spoolBytes)
-        self.remembered = max(1, remembered)
-        self.refusedKept = max(0, refusedKept)
+        self.maxSpooledPackets = max(0, maxSpooledPackets)
+        self.maxSpooledBytes = max(0, maxSpooledBytes)
+        self.maxRememberedPackets = max(1, maxRememberedPackets)
+        self.maxRefusedPackets = max(0, maxRefusedPackets)
     }
 }
 
-/// What became of a packet that was brought to the store.
+/// Whether a packet was admitted to the spool.
 public enum Admission: Hashable, Sendable {
-    /// It is on disk, once for each destination, and will be sent.
+    /// It is in the spool of each destination, and will be sent.
     case accepted
-    /// It matches a packet seen before.
+    /// It matches a packet admitted before.
     case duplicate(of: String)
-    /// The day's packets are used up; the time at which the next one fits, `nil` when none ever does.
+    /// The day's quota is used up; the time at which the next packet is allowed, `nil` for a quota of 0.
     case overQuota(nextAllowedMilliseconds: Int64?)
-    /// The spool is full; nothing of this packet was kept.
+    /// The spool is full; the packet was not stored.
     case spoolFull(waiting: Int)
 }
 
 /// A packet that waits to be sent.
 public struct SpooledPacket: Hashable, Sendable {
-    /// The order of sending within a destination; never used twice.
+    /// The order within a destination; a number is never used twice.
     public var sequence: Int64
-    public var packetID: String
     public var destination: Destination
-    /// As ``EpitopeModel/ExtractedPacket`` encodes.
-    public var encoded: [UInt8]
+    public var packet: EncodedPacket
 }
 
-/// A packet that a center turned down for good.
+/// A packet that a center refused for good.
 public struct RefusedPacket: Hashable, Sendable {
     public var packetID: String
     public var destination: Destination

@@ -3,21 +3,23 @@
 public import EpitopeModel
 import Foundation
 import GRDB
+import PacketCoding
 
-/// The spool: what is sent next, and what becomes of it.
+/// The spool: the packets that wait for a center.
 extension HostStore {
-    /// The packet that has waited longest for a destination; `nil` when none waits.
+    /// The packet that has waited longest for a destination; `nil` when the spool is empty.
     public func nextPacket(for destination: Destination) async throws(EpitopeError) -> SpooledPacket? {
         try await read { db in
             let row = try Row.fetchOne(
                 db, sql: "SELECT * FROM spool WHERE destination = ? ORDER BY sequence LIMIT 1", arguments: [destination.rawValue])
             guard let row, let encoded: Data = row["encoded"] else { return nil }
             return SpooledPacket(
-                sequence: row["sequence"], packetID: row["packet_id"], destination: destination, encoded: Array(encoded))
+                sequence: row["sequence"], destination: destination,
+                packet: EncodedPacket(id: row["packet_id"], bytes: Array(encoded)))
         }
     }
 
-    /// Removes a packet for which its center gave a receipt. To remove it twice is no error.
+    /// Removes a packet for which its center gave a receipt. Removing it again has no effect.
     public func remove(_ packet: SpooledPacket, nowMilliseconds: Int64) async throws(EpitopeError) {
         try await write { [settings] db in
             try db.execute(sql: "DELETE FROM spool WHERE sequence = ?", arguments: [packet.sequence])
@@ -26,8 +28,8 @@ extension HostStore {
         }
     }
 
-    /// Moves a packet that its center refused for good out of the way, and keeps it with the reason.
-    public func refuse(_ packet: SpooledPacket, because reason: EpitopeError, nowMilliseconds: Int64) async throws(EpitopeError) {
+    /// Moves a packet that its center refused for good to the refused packets, with the reason.
+    public func setAside(_ packet: SpooledPacket, because reason: EpitopeError, nowMilliseconds: Int64) async throws(EpitopeError) {
         try await write { [settings] db in
             try db.execute(sql: "DELETE FROM spool WHERE sequence = ?", arguments: [packet.sequence])
             guard db.changesCount > 0 else { return }
@@ -37,11 +39,11 @@ extension HostStore {
                     VALUES (?, ?, ?, ?, ?, ?)
                     """,
                 arguments: [
-                    packet.packetID, packet.destination.rawValue, reason.code.rawValue, reason.message, nowMilliseconds,
-                    Data(packet.encoded),
+                    packet.packet.id, packet.destination.rawValue, reason.code.rawValue, reason.message, nowMilliseconds,
+                    Data(packet.packet.bytes),
                 ])
             try db.execute(
-                sql: "DELETE FROM refused WHERE number <= (SELECT max(number) FROM refused) - ?", arguments: [settings.refusedKept])
+                sql: "DELETE FROM refused WHERE number <= (SELECT max(number) FROM refused) - ?", arguments: [settings.maxRefusedPackets])
             try AdmissionStep(db: db, settings: settings, nowMilliseconds: nowMilliseconds).count("refused")
         }
     }
@@ -65,7 +67,7 @@ extension HostStore {
         }
     }
 
-    /// How often each outcome was met on a day (UTC, in days since 1970-01-01): `accepted`, `duplicate`,
+    /// How often each outcome occurred on a day (UTC, in days since 1970-01-01): `accepted`, `duplicate`,
     /// `over-quota`, `spool-full`, `sent`, `refused`. The last 366 days are kept.
     public func outcomes(day: Int64) async throws(EpitopeError) -> [String: Int] {
         try await read { db in

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EpitopeModel
+
 /// A limit on events within a day: packets from a host, updates and forwards from a center.
 ///
 /// The day is a sliding window of 24 hours, not a calendar day: midnight allows no burst of twice the limit, and no time zone
@@ -8,7 +10,7 @@ public struct DailyQuota: Hashable, Sendable, Codable {
     /// The default of Documentation/Design.md.
     public static let defaultLimit = 3
     /// 24 hours in milliseconds.
-    public static let windowMilliseconds: Int64 = 86_400_000
+    public static let windowMilliseconds: Int64 = Duration.days(1).inMilliseconds
 
     /// The number of uses allowed a day; 0 allows none.
     public var limit: Int

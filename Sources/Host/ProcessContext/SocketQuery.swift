@@ -66,19 +66,12 @@ struct SocketQuery {
         let bytes = withUnsafeBytes(of: &storage) { Array($0.prefix(28)) }
         let port = UInt16(bytes[2]) << 8 | UInt16(bytes[3])
         // In sockaddr_in the address stands at 4, in sockaddr_in6 behind the flow label, at 8.
+        let address: IPAddress?
         switch Int32(storage.ss_family) {
-        case AF_INET: return SocketEndpoint(family: AF_INET, bytes: Array(bytes[4..<8]), port: port)
-        case AF_INET6: return SocketEndpoint(family: AF_INET6, bytes: Array(bytes[8..<24]), port: port)
+        case AF_INET: address = IPAddress(bytes: bytes[4..<8])
+        case AF_INET6: address = IPAddress(bytes: bytes[8..<24])
         default: return nil
         }
-    }
-}
-
-extension SocketEndpoint {
-    /// - Parameter bytes: the address in network byte order.
-    init?(family: Int32, bytes: [UInt8], port: UInt16) {
-        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        guard inet_ntop(family, bytes, &text, socklen_t(text.count)) != nil else { return nil }
-        self.init(address: String(decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self), port: port)
+        return address.map { SocketEndpoint(address: $0.description, port: port) }
     }
 }

@@ -51,7 +51,7 @@ struct SocketTable {
             withUnsafeBytes(of: word) { bytes += $0 }
         }
         guard bytes.count == 4 || bytes.count == 16, bytes.count == words.count else { return nil }
-        return SocketEndpoint(family: bytes.count == 4 ? AF_INET : AF_INET6, bytes: bytes, port: port)
+        return IPAddress(bytes: bytes).map { SocketEndpoint(address: $0.description, port: port) }
     }
 }
 

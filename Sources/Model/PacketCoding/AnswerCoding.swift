@@ -7,7 +7,7 @@ extension Receipt {
     ///
     /// - Throws: `packet-too-large`, `packet-malformed`.
     public init(encoded: [UInt8]) throws(EpitopeError) {
-        let wire = try Wire.decode(Epitope_V1_Receipt.self, encoded, name: "receipt", most: Bounds.receiptEncoding)
+        let wire = try Wire.decode(Epitope_V1_Receipt.self, encoded, name: "receipt", max: Bounds.receiptEncoding)
         self.init(
             id: try Wire.hex(wire.id, "receipt.id", digits: 32),
             storedMilliseconds: try Wire.milliseconds(wire.storedMilliseconds, "receipt.stored_milliseconds"),
@@ -29,13 +29,13 @@ extension EpitopeError {
     ///
     /// - Throws: `packet-too-large`, `packet-malformed`: then the answer does not come from a center.
     public init(encoded: [UInt8]) throws(EpitopeError) {
-        let wire = try Wire.decode(Epitope_V1_ErrorBody.self, encoded, name: "error body", most: Bounds.errorEncoding)
+        let wire = try Wire.decode(Epitope_V1_ErrorBody.self, encoded, name: "error body", max: Bounds.errorEncoding)
         guard (1...64).contains(wire.code.utf8.count), wire.code.utf8.allSatisfy(Self.isCodeCharacter) else {
             throw .malformed("error.code", "is not 1 to 64 lower-case letters, digits and hyphens")
         }
         self.init(
-            Code(wire.code), try Wire.text(wire.message, "error.message", most: Bounds.path),
-            remedy: try Wire.text(wire.remedy, "error.remedy", most: Bounds.path))
+            Code(wire.code), try Wire.text(wire.message, "error.message", max: Bounds.path),
+            remedy: try Wire.text(wire.remedy, "error.remedy", max: Bounds.path))
     }
 
     /// The error as the body of an answer; its texts are clipped to 4096 bytes each.

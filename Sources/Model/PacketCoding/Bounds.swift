@@ -2,8 +2,8 @@
 
 internal import Signatures
 
-/// The bounds of everything that comes in over the wire, in bytes or elements. A reader refuses what goes beyond
-/// them, a writer clips texts to them, so no honest packet is refused for its length.
+/// The bounds of all messages, in bytes or elements. A reader refuses messages beyond them; a writer clips texts to them, so
+/// that no valid packet is refused for its length.
 ///
 /// They are chosen so that a packet with every field full still fits in `ExtractedPacket.maxEncodedBytes`.
 enum Bounds {
@@ -13,7 +13,7 @@ enum Bounds {
     static let ancestorPath = 512
     /// Names of processes, users, packages, systems.
     static let name = 128
-    /// What containers and pods are called: Kubernetes allows 253 bytes, and 63 for a namespace.
+    /// Names of containers and pods: Kubernetes allows 253 bytes, and 63 for a namespace.
     static let containerName = 256
     /// An image's name with registry, tag and digest.
     static let image = 512
@@ -34,7 +34,7 @@ enum Bounds {
     static let ports = SignatureContext.maxPorts
     static let checks = 64
     static let reasons = 16
-    /// The last millisecond of the year 9999: what ISO 8601 can write in four digits.
+    /// The last millisecond of the year 9999, the last that ISO 8601 writes with four digits.
     static let latestMilliseconds: Int64 = 253_402_300_799_999
     /// A hundred years.
     static let lifetimeDays = 36_500
@@ -48,10 +48,10 @@ enum Bounds {
 }
 
 extension String {
-    /// The longest start of the text that has at most so many bytes of UTF-8 and ends with a whole character.
-    func clipped(to most: Int) -> String {
-        guard utf8.count > most else { return self }
-        var end = utf8.index(startIndex, offsetBy: most)
+    /// The text's longest prefix of at most `max` bytes of UTF-8 that ends with a whole character.
+    func clipped(to max: Int) -> String {
+        guard utf8.count > max else { return self }
+        var end = utf8.index(startIndex, offsetBy: max)
         // Steps back to a boundary of scalars: three bytes at most.
         while end.samePosition(in: unicodeScalars) == nil { end = utf8.index(before: end) }
         return String(self[..<end])

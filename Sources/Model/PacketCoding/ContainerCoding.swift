@@ -5,8 +5,8 @@ import EpitopeModel
 extension ContainerParameters {
     init(_ wire: Epitope_V1_Container) throws(EpitopeError) {
         self.init(
-            name: wire.hasName ? try Wire.text(wire.name, "process.container.name", most: Bounds.containerName) : nil,
-            image: wire.hasImage ? try Wire.text(wire.image, "process.container.image", most: Bounds.image) : nil,
+            name: wire.hasName ? try Wire.text(wire.name, "process.container.name", max: Bounds.containerName) : nil,
+            image: wire.hasImage ? try Wire.text(wire.image, "process.container.image", max: Bounds.image) : nil,
             pod: wire.hasPod ? try Pod(wire.pod) : nil)
     }
 
@@ -33,10 +33,10 @@ extension ContainerParameters {
 extension ContainerParameters.Pod {
     init(_ wire: Epitope_V1_Pod) throws(EpitopeError) {
         self.init(
-            uid: wire.hasUid ? try Wire.text(wire.uid, "process.container.pod.uid", most: Bounds.containerName) : nil,
-            name: wire.hasName ? try Wire.text(wire.name, "process.container.pod.name", most: Bounds.containerName) : nil,
+            uid: wire.hasUid ? try Wire.text(wire.uid, "process.container.pod.uid", max: Bounds.containerName) : nil,
+            name: wire.hasName ? try Wire.text(wire.name, "process.container.pod.name", max: Bounds.containerName) : nil,
             namespace: wire.hasNamespace
-                ? try Wire.text(wire.namespace, "process.container.pod.namespace", most: Bounds.containerName) : nil)
+                ? try Wire.text(wire.namespace, "process.container.pod.namespace", max: Bounds.containerName) : nil)
     }
 
     var wire: Epitope_V1_Pod {

@@ -12,14 +12,13 @@ extension ExtractedPacket {
     ///   field named.
     public init(encoded: [UInt8]) throws(EpitopeError) {
         let wire = try Wire.decode(
-            Epitope_V1_ExtractedPacket.self, encoded, name: "packet", most: ExtractedPacket.maxEncodedBytes)
+            Epitope_V1_ExtractedPacket.self, encoded, name: "packet", max: ExtractedPacket.maxEncodedBytes)
         try self.init(wire)
     }
 
     /// The packet for the wire, in the current version of the schema.
     ///
-    /// Texts and lists beyond the bounds of the schema are clipped, so that what a host saw is never refused for
-    /// its length alone. Code beyond ``EpitopeModel/ExtractedPacket/maxCodeBytes`` is not: extraction keeps to it.
+    /// Texts and lists beyond the bounds of the schema are clipped, so that no packet is refused for their length. Code beyond ``EpitopeModel/ExtractedPacket/maxCodeBytes`` is not: extraction keeps to it.
     public func encoded() -> [UInt8] {
         Wire.encode(withinBounds.wire)
     }
@@ -30,13 +29,13 @@ extension ExtractedPacket {
         }
         let id = try Wire.hex(wire.id, "id", digits: 32)
         let architecture = try Wire.known(Architecture(wire.architecture), "architecture")
-        try Wire.count(wire.evidence.count, "evidence", most: Bounds.evidence)
+        try Wire.count(wire.evidence.count, "evidence", max: Bounds.evidence)
         var evidence: [Evidence] = []
         for item in wire.evidence {
             evidence.append(
                 Evidence(
                     kind: try Wire.known(EvidenceKind(item.kind), "evidence.kind"),
-                    detail: try Wire.text(item.detail, "evidence.detail", most: Bounds.detail)))
+                    detail: try Wire.text(item.detail, "evidence.detail", max: Bounds.detail)))
         }
         guard wire.hasParameters else { throw .malformed("parameters", "are absent") }
         self.init(
@@ -79,18 +78,18 @@ extension ExtractedPacket.Content {
         case .code(let code):
             let bytes = [UInt8](code.bytes)
             guard (1...ExtractedPacket.maxCodeBytes).contains(bytes.count) else {
-                throw .malformed("code", "has \(bytes.count) bytes, 1 to \(ExtractedPacket.maxCodeBytes) are taken")
+                throw .malformed("code", "has \(bytes.count) bytes, 1 to \(ExtractedPacket.maxCodeBytes) are allowed")
             }
             guard !code.base.addingReportingOverflow(UInt64(bytes.count)).overflow else {
                 throw .malformed("code", "goes beyond the end of the address space")
             }
             let extracted = ExtractedCode(base: code.base, bytes: bytes, isWholeRegion: code.isWholeRegion)
-            // The same check that the center's own extraction makes: code whose caller window can't be cut is refused.
-            _ = try CallerWindow.extract(from: extracted, callersAddress: wire.callersAddress)
+            // A center cuts the caller window out of the code, so code that it can't be cut out of is refused here.
+            try CallerWindow.callerOffset(in: extracted, callersAddress: wire.callersAddress)
             self = .code(extracted)
         case .signature(let window):
             guard (1...CallerWindow.length).contains(window.count) else {
-                throw .malformed("signature", "has \(window.count) bytes, 1 to \(CallerWindow.length) are taken")
+                throw .malformed("signature", "has \(window.count) bytes, 1 to \(CallerWindow.length) are allowed")
             }
             self = .signature([UInt8](window))
         case nil:

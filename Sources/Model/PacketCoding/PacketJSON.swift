@@ -4,8 +4,8 @@ public import EpitopeModel
 import FoundationEssentials
 
 extension ExtractedPacket {
-    /// The packet for people: readable names, bytes as hexadecimal digits, addresses as `0x…`, the time as ISO 8601
-    /// beside the milliseconds. Keys are sorted; what can't be had has no key.
+    /// The packet for people: readable names, bytes as hexadecimal digits, addresses as `0x…`, the time as ISO 8601 beside
+    /// the milliseconds. Keys are sorted; unknown values have no key.
     public func json(pretty: Bool = true) -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting =
@@ -19,9 +19,9 @@ extension ExtractedPacket {
     ///
     /// - Throws: as for a packet from the wire.
     public init(json: String) throws(EpitopeError) {
-        // Digits take two bytes for one, keys some more: four times the binary bound is never reached by a valid packet.
+        // A byte takes two digits, and keys some more: a valid packet never reaches four times the binary bound.
         guard json.utf8.count <= 4 * Self.maxEncodedBytes else {
-            throw .tooLarge("packet's JSON", bytes: json.utf8.count, most: 4 * Self.maxEncodedBytes)
+            throw .tooLarge("packet's JSON", bytes: json.utf8.count, max: 4 * Self.maxEncodedBytes)
         }
         let document: PacketDocument
         do {
@@ -34,13 +34,13 @@ extension ExtractedPacket {
         guard (1...Self.currentVersion).contains(document.version) else {
             throw .unknownVersion("packet", document.version, latest: Self.currentVersion)
         }
-        // The wire's reader holds the checks, so they stand in one place.
+        // The checks are in the wire format's reader alone.
         try self.init(try document.packet().wire)
     }
 }
 
 extension DecodingError {
-    /// Where in the document it went wrong, and how.
+    /// The place of the error in the document.
     fileprivate var place: String {
         let context: Context
         switch self {

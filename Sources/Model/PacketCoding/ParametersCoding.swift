@@ -31,11 +31,11 @@ extension CallArguments {
             peer: wire.hasPeer ? try SocketEndpoint(wire.peer, "arguments.peer") : nil,
             local: wire.hasLocal ? try SocketEndpoint(wire.local, "arguments.local") : nil,
             transport: try TransportProtocol.optional(wire.transport, "arguments.transport"),
-            path: wire.hasPath ? try Wire.text(wire.path, "arguments.path", most: Bounds.path) : nil,
+            path: wire.hasPath ? try Wire.text(wire.path, "arguments.path", max: Bounds.path) : nil,
             payloadLength: wire.hasPayloadLength ? wire.payloadLength : nil)
         guard wire.hasArguments else { return }
-        try Wire.count(wire.arguments.texts.count, "arguments.arguments", most: Bounds.arguments)
-        for text in wire.arguments.texts { _ = try Wire.text(text, "arguments.arguments", most: Bounds.argument) }
+        try Wire.count(wire.arguments.texts.count, "arguments.arguments", max: Bounds.arguments)
+        for text in wire.arguments.texts { _ = try Wire.text(text, "arguments.arguments", max: Bounds.argument) }
         arguments = wire.arguments.texts
     }
 
@@ -54,7 +54,7 @@ extension CallArguments {
 extension SocketEndpoint {
     init(_ wire: Epitope_V1_SocketEndpoint, _ field: String) throws(EpitopeError) {
         self.init(
-            address: try Wire.text(wire.address, "\(field).address", most: Bounds.address),
+            address: try Wire.text(wire.address, "\(field).address", max: Bounds.address),
             port: try Wire.port(wire.port, "\(field).port"))
     }
 
@@ -70,7 +70,7 @@ extension MemoryRegion {
     init(_ wire: Epitope_V1_MemoryRegion) throws(EpitopeError) {
         guard wire.end > wire.start else { throw .malformed("region", "ends at or before its start") }
         guard wire.protection < 16 else { throw .malformed("region.protection", "is \(wire.protection), not a sum of 1, 2, 4, 8") }
-        let name = try Wire.text(wire.backingName, "region.backing_name", most: Bounds.path)
+        let name = try Wire.text(wire.backingName, "region.backing_name", max: Bounds.path)
         let backing: MemoryBacking? =
             switch wire.backing {
             case .image: .image(path: name)
@@ -108,13 +108,13 @@ extension MemoryRegion {
 extension SystemParameters {
     init(_ wire: Epitope_V1_SystemParameters) throws(EpitopeError) {
         self.init(
-            hostName: wire.hasHostName ? try Wire.text(wire.hostName, "system.host_name", most: Bounds.name) : nil,
+            hostName: wire.hasHostName ? try Wire.text(wire.hostName, "system.host_name", max: Bounds.name) : nil,
             hostID: wire.hasHostID ? try Wire.identityName(wire.hostID, "system.host_id") : nil,
-            kernelRelease: wire.hasKernelRelease ? try Wire.text(wire.kernelRelease, "system.kernel_release", most: Bounds.name) : nil,
-            distribution: wire.hasDistribution ? try Wire.text(wire.distribution, "system.distribution", most: Bounds.name) : nil,
+            kernelRelease: wire.hasKernelRelease ? try Wire.text(wire.kernelRelease, "system.kernel_release", max: Bounds.name) : nil,
+            distribution: wire.hasDistribution ? try Wire.text(wire.distribution, "system.distribution", max: Bounds.name) : nil,
             distributionVersion: wire.hasDistributionVersion
-                ? try Wire.text(wire.distributionVersion, "system.distribution_version", most: Bounds.name) : nil,
-            libcVersion: wire.hasLibcVersion ? try Wire.text(wire.libcVersion, "system.libc_version", most: Bounds.name) : nil)
+                ? try Wire.text(wire.distributionVersion, "system.distribution_version", max: Bounds.name) : nil,
+            libcVersion: wire.hasLibcVersion ? try Wire.text(wire.libcVersion, "system.libc_version", max: Bounds.name) : nil)
     }
 
     var wire: Epitope_V1_SystemParameters {

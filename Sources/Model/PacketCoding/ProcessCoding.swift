@@ -6,22 +6,22 @@ extension ProcessParameters {
     init(_ wire: Epitope_V1_ProcessParameters) throws(EpitopeError) {
         self.init(
             processID: wire.processID, threadID: wire.threadID,
-            name: wire.hasName ? try Wire.text(wire.name, "process.name", most: Bounds.name) : nil,
+            name: wire.hasName ? try Wire.text(wire.name, "process.name", max: Bounds.name) : nil,
             executable: wire.hasExecutable ? try Executable(wire.executable) : nil,
             userID: wire.hasUserID ? wire.userID : nil,
-            userName: wire.hasUserName ? try Wire.text(wire.userName, "process.user_name", most: Bounds.name) : nil,
+            userName: wire.hasUserName ? try Wire.text(wire.userName, "process.user_name", max: Bounds.name) : nil,
             containerID: wire.hasContainerID ? try Wire.hex(wire.containerID, "process.container_id", digits: 64) : nil,
             container: wire.hasContainer ? try ContainerParameters(wire.container) : nil)
-        try Wire.count(wire.parents.count, "process.parents", most: Bounds.parents)
+        try Wire.count(wire.parents.count, "process.parents", max: Bounds.parents)
         for parent in wire.parents { parents.append(try Parent(parent)) }
-        try Wire.count(wire.listening.count, "process.listening", most: Bounds.sockets)
+        try Wire.count(wire.listening.count, "process.listening", max: Bounds.sockets)
         for socket in wire.listening {
             listening.append(
                 BoundSocket(
                     transport: try Wire.known(TransportProtocol(socket.transport), "process.listening.transport"),
                     local: try SocketEndpoint(socket.local, "process.listening.local")))
         }
-        try Wire.count(wire.connected.count, "process.connected", most: Bounds.sockets)
+        try Wire.count(wire.connected.count, "process.connected", max: Bounds.sockets)
         for socket in wire.connected {
             connected.append(
                 ConnectedSocket(
@@ -63,9 +63,9 @@ extension ProcessParameters.Parent {
     init(_ wire: Epitope_V1_Parent) throws(EpitopeError) {
         self.init(
             processID: wire.processID,
-            name: wire.hasName ? try Wire.text(wire.name, "process.parents.name", most: Bounds.name) : nil,
+            name: wire.hasName ? try Wire.text(wire.name, "process.parents.name", max: Bounds.name) : nil,
             executablePath: wire.hasExecutablePath
-                ? try Wire.text(wire.executablePath, "process.parents.executable_path", most: Bounds.ancestorPath) : nil)
+                ? try Wire.text(wire.executablePath, "process.parents.executable_path", max: Bounds.ancestorPath) : nil)
     }
 
     var wire: Epitope_V1_Parent {
@@ -80,11 +80,11 @@ extension ProcessParameters.Parent {
 extension Executable {
     init(_ wire: Epitope_V1_Executable) throws(EpitopeError) {
         self.init(
-            path: try Wire.text(wire.path, "process.executable.path", most: Bounds.path),
+            path: try Wire.text(wire.path, "process.executable.path", max: Bounds.path),
             sha256: wire.hasSha256 ? try Wire.hex(wire.sha256, "process.executable.sha256", digits: 64) : nil,
-            package: wire.hasPackage ? try Wire.text(wire.package, "process.executable.package", most: Bounds.name) : nil,
+            package: wire.hasPackage ? try Wire.text(wire.package, "process.executable.package", max: Bounds.name) : nil,
             packageVersion: wire.hasPackageVersion
-                ? try Wire.text(wire.packageVersion, "process.executable.package_version", most: Bounds.name) : nil)
+                ? try Wire.text(wire.packageVersion, "process.executable.package_version", max: Bounds.name) : nil)
     }
 
     var wire: Epitope_V1_Executable {

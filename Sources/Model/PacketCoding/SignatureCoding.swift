@@ -10,7 +10,7 @@ extension Signature {
     /// - Throws: `packet-too-large`, `packet-malformed`.
     public init(encoded: [UInt8]) throws(EpitopeError) {
         try self.init(
-            try Wire.decode(Epitope_V1_Signature.self, encoded, name: "signature", most: Bounds.updateEncoding))
+            try Wire.decode(Epitope_V1_Signature.self, encoded, name: "signature", max: Bounds.updateEncoding))
     }
 
     /// As it goes over the wire.
@@ -20,7 +20,7 @@ extension Signature {
 
     init(_ wire: Epitope_V1_Signature) throws(EpitopeError) {
         guard (1...Bounds.tokens).contains(wire.tokens.count) else {
-            throw .malformed("signature.tokens", "has \(wire.tokens.count) elements, 1 to \(Bounds.tokens) are taken")
+            throw .malformed("signature.tokens", "has \(wire.tokens.count) elements, 1 to \(Bounds.tokens) are allowed")
         }
         var tokens: [Token] = []
         var total = 0
@@ -79,9 +79,9 @@ extension Signature {
 
 extension Provenance {
     init(_ wire: Epitope_V1_Provenance) throws(EpitopeError) {
-        try Wire.count(wire.reasons.count, "signature.provenance.reasons", most: Bounds.reasons)
+        try Wire.count(wire.reasons.count, "signature.provenance.reasons", max: Bounds.reasons)
         var reasons: [String] = []
-        for reason in wire.reasons { reasons.append(try Wire.text(reason, "signature.provenance.reasons", most: Bounds.detail)) }
+        for reason in wire.reasons { reasons.append(try Wire.text(reason, "signature.provenance.reasons", max: Bounds.detail)) }
         self.init(
             strategy: try Wire.known(Strategy(wire.strategy), "signature.provenance.strategy"), samples: Int(wire.samples),
             reasons: reasons)
@@ -98,7 +98,7 @@ extension Provenance {
 
 extension SignatureContext {
     init(_ wire: Epitope_V1_SignatureContext) throws(EpitopeError) {
-        try Wire.count(wire.ports.count, "signature.context.ports", most: Bounds.ports)
+        try Wire.count(wire.ports.count, "signature.context.ports", max: Bounds.ports)
         var ports: [UInt16] = []
         for value in wire.ports {
             let port = try Wire.port(value, "signature.context.ports")
@@ -127,7 +127,7 @@ extension ForwardedPacket {
     /// - Throws: as for a packet.
     public init(encoded: [UInt8]) throws(EpitopeError) {
         let wire = try Wire.decode(
-            Epitope_V1_ForwardedPacket.self, encoded, name: "forwarded packet", most: Bounds.forwardEncoding)
+            Epitope_V1_ForwardedPacket.self, encoded, name: "forwarded packet", max: Bounds.forwardEncoding)
         guard wire.hasPacket else { throw .malformed("packet", "is absent") }
         self.init(
             packet: try ExtractedPacket(wire.packet), reporter: try Wire.identityName(wire.reporter, "reporter"),

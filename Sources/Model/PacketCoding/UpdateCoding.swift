@@ -12,7 +12,7 @@ extension SignatureUpdate {
     /// - Throws: `packet-too-large`, `packet-version-unknown`, `packet-malformed`.
     public init(encoded: [UInt8]) throws(EpitopeError) {
         try self.init(
-            try Wire.decode(Epitope_V1_SignatureUpdate.self, encoded, name: "signature update", most: Bounds.updateEncoding))
+            try Wire.decode(Epitope_V1_SignatureUpdate.self, encoded, name: "signature update", max: Bounds.updateEncoding))
     }
 
     /// The update for the wire; the details of its proof are clipped to 512 bytes each.
@@ -26,7 +26,7 @@ extension SignatureUpdate {
         }
         guard wire.revision >= 1 else { throw .malformed("revision", "is 0; revisions count from 1") }
         guard (1...UInt32(Bounds.lifetimeDays)).contains(wire.lifetimeDays) else {
-            throw .malformed("lifetime_days", "is \(wire.lifetimeDays), 1 to \(Bounds.lifetimeDays) are taken")
+            throw .malformed("lifetime_days", "is \(wire.lifetimeDays), 1 to \(Bounds.lifetimeDays) are allowed")
         }
         if wire.hasGlobalSequence, wire.globalSequence < 1 { throw .malformed("global_sequence", "is not positive") }
         self.init(
@@ -51,14 +51,14 @@ extension SignatureUpdate {
 
 extension Proof {
     init(_ wire: Epitope_V1_Proof) throws(EpitopeError) {
-        try Wire.count(wire.checks.count, "proof.checks", most: Bounds.checks)
+        try Wire.count(wire.checks.count, "proof.checks", max: Bounds.checks)
         var checks: [Check] = []
         for check in wire.checks {
             checks.append(
                 Check(
-                    Check.Name(rawValue: try Wire.text(check.name, "proof.checks.name", most: Bounds.name)),
+                    Check.Name(rawValue: try Wire.text(check.name, "proof.checks.name", max: Bounds.name)),
                     try Wire.known(Check.Outcome(check.outcome), "proof.checks.outcome"),
-                    try Wire.text(check.detail, "proof.checks.detail", most: Bounds.detail)))
+                    try Wire.text(check.detail, "proof.checks.detail", max: Bounds.detail)))
         }
         self.init(checks: checks)
     }
@@ -79,9 +79,9 @@ extension Proof {
 /// Updates in the order of the sequence that the center which publishes them gave them.
 public struct SequencedUpdates: Hashable, Sendable {
     /// The most updates that one list may hold.
-    public static let most = Bounds.updates
+    public static let maxUpdates = Bounds.updates
 
-    /// Ascending by sequence, at most ``most``.
+    /// Ascending by sequence, at most ``maxUpdates``.
     public var updates: [FeedEntry]
 
     public init(updates: [FeedEntry]) {
@@ -93,8 +93,8 @@ public struct SequencedUpdates: Hashable, Sendable {
     /// - Throws: `packet-too-large`, `packet-version-unknown`, `packet-malformed`.
     public init(encoded: [UInt8]) throws(EpitopeError) {
         let wire = try Wire.decode(
-            Epitope_V1_SequencedUpdates.self, encoded, name: "list of updates", most: Bounds.updatesEncoding)
-        try Wire.count(wire.updates.count, "updates", most: Bounds.updates)
+            Epitope_V1_SequencedUpdates.self, encoded, name: "list of updates", max: Bounds.updatesEncoding)
+        try Wire.count(wire.updates.count, "updates", max: Bounds.updates)
         var last: Int64 = 0
         updates = []
         for element in wire.updates {

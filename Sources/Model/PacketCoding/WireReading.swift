@@ -3,11 +3,11 @@
 import EpitopeModel
 import SwiftProtobuf
 
-/// Checks that every reader shares. `field` names the field in the error, in the schema's words.
+/// Checks that all readers share. `field` is the field's name in the schema, for the error.
 enum Wire {
     /// Decodes a message that is no longer than its bound. Fields that this version does not know are ignored.
-    static func decode<M: Message>(_ type: M.Type, _ bytes: [UInt8], name: String, most: Int) throws(EpitopeError) -> M {
-        guard bytes.count <= most else { throw .tooLarge(name, bytes: bytes.count, most: most) }
+    static func decode<M: Message>(_ type: M.Type, _ bytes: [UInt8], name: String, max: Int) throws(EpitopeError) -> M {
+        guard bytes.count <= max else { throw .tooLarge(name, bytes: bytes.count, max: max) }
         var options = BinaryDecodingOptions()
         options.discardUnknownFields = true
         options.messageDepthLimit = 16
@@ -23,22 +23,22 @@ enum Wire {
         do {
             return try message.serializedBytes()
         } catch {
-            // proto3 has no required fields and we use no `Any`: only a message of 2 GiB could fail, and the bounds
-            // of what we write lie far below. An empty message is refused by every reader.
+            // proto3 has no required fields and the schema has no `Any`: only a message of 2 GiB could fail, far above the
+            // bounds of what is written. Every reader refuses an empty message.
             return []
         }
     }
 
-    static func text(_ text: String, _ field: String, most: Int) throws(EpitopeError) -> String {
-        guard text.utf8.count <= most else { throw .malformed(field, "has \(text.utf8.count) bytes, at most \(most) are taken") }
+    static func text(_ text: String, _ field: String, max: Int) throws(EpitopeError) -> String {
+        guard text.utf8.count <= max else { throw .malformed(field, "has \(text.utf8.count) bytes, at most \(max) are allowed") }
         return text
     }
 
-    static func count(_ count: Int, _ field: String, most: Int) throws(EpitopeError) {
-        guard count <= most else { throw .malformed(field, "has \(count) elements, at most \(most) are taken") }
+    static func count(_ count: Int, _ field: String, max: Int) throws(EpitopeError) {
+        guard count <= max else { throw .malformed(field, "has \(count) elements, at most \(max) are allowed") }
     }
 
-    /// Lower-case hexadecimal digits, so many.
+    /// This many lower-case hexadecimal digits.
     static func hex(_ text: String, _ field: String, digits: Int) throws(EpitopeError) -> String {
         guard isHex(text, digits: digits) else { throw .malformed(field, "is not \(digits) lower-case hexadecimal digits") }
         return text
@@ -52,12 +52,12 @@ enum Wire {
     }
 
     static func milliseconds(_ value: Int64, _ field: String) throws(EpitopeError) -> Int64 {
-        guard (0...Bounds.latestMilliseconds).contains(value) else { throw .malformed(field, "is no time between 1970 and 9999") }
+        guard (0...Bounds.latestMilliseconds).contains(value) else { throw .malformed(field, "is not a time between 1970 and 9999") }
         return value
     }
 
     static func port(_ value: UInt32, _ field: String) throws(EpitopeError) -> UInt16 {
-        guard let port = UInt16(exactly: value) else { throw .malformed(field, "is \(value), no port") }
+        guard let port = UInt16(exactly: value) else { throw .malformed(field, "is \(value), not a port") }
         return port
     }
 

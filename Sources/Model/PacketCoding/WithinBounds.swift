@@ -3,8 +3,8 @@
 import EpitopeModel
 
 extension ExtractedPacket {
-    /// The packet with its texts and lists clipped to the bounds of the schema, and what is not of the form that the
-    /// schema asks for left out.
+    /// The packet with texts and lists clipped to the bounds of the schema, and without optional values that are not of the
+    /// schema's form.
     var withinBounds: ExtractedPacket {
         var packet = self
         packet.evidence = evidence.prefix(Bounds.evidence).map { Evidence(kind: $0.kind, detail: $0.detail.clipped(to: Bounds.detail)) }

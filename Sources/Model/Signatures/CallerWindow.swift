@@ -10,13 +10,12 @@ public enum CallerWindow {
     /// In bytes: the length of the window, several instructions of every architecture.
     public static let length = 32
 
-    /// Cuts the window out of extracted code.
+    /// Checks that the window can be cut out of the code, without cutting it.
     ///
-    /// If the code has fewer bytes before the caller's address, the window moves forward just far enough to stay inside the
-    /// code. Code that is shorter than a window is the window.
-    ///
-    /// - Throws: ``EpitopeError/Code/callerOutsideCode`` if the caller's address is not in the code.
-    public static func extract(from code: ExtractedCode, callersAddress: UInt64) throws(EpitopeError) -> [UInt8] {
+    /// - Returns: the offset of the caller's address in the code: 1 up to the code's length.
+    /// - Throws: ``EpitopeError/Code/callerOutsideCode`` when the caller's address does not lie in the code.
+    @discardableResult
+    public static func callerOffset(in code: ExtractedCode, callersAddress: UInt64) throws(EpitopeError) -> Int {
         guard let caller = code.offset(of: callersAddress), caller > 0 else {
             throw EpitopeError(
                 .callerOutsideCode,
@@ -24,12 +23,18 @@ public enum CallerWindow {
                     + "\(code.bytes.count) bytes from 0x\(String(code.base, radix: 16))",
                 remedy: "send the code that the call came from, with the address that it lay at")
         }
+        return caller
+    }
+
+    /// Cuts the window out of extracted code.
+    ///
+    /// If the code has fewer bytes before the caller's address, the window moves forward just far enough to stay inside the
+    /// code. Code that is shorter than a window is the window.
+    ///
+    /// - Throws: ``EpitopeError/Code/callerOutsideCode`` if the caller's address is not in the code.
+    public static func extract(from code: ExtractedCode, callersAddress: UInt64) throws(EpitopeError) -> [UInt8] {
+        let caller = try callerOffset(in: code, callersAddress: callersAddress)
         let start = max(0, caller - length)
         return Array(code.bytes[start..<min(code.bytes.count, start + length)])
     }
-}
-
-extension EpitopeError.Code {
-    /// The caller's address of a packet is not in its code.
-    public static let callerOutsideCode = EpitopeError.Code("caller-outside-code")
 }

@@ -41,11 +41,10 @@ public struct RuleInput: Hashable, Sendable {
 
     /// A hundred years.
     private static let maxLifetimeDays = 36_500
-    private static let millisecondsPerDay: Int64 = 86_400_000
 
     /// When the rule expires, in milliseconds since 1970-01-01T00:00:00Z.
     var expiresMilliseconds: Int64 {
-        createdMilliseconds.addingReportingOverflow(Int64(min(max(lifetimeDays, 0), Self.maxLifetimeDays)) * Self.millisecondsPerDay)
+        createdMilliseconds.addingReportingOverflow(Duration.days(min(max(lifetimeDays, 0), Self.maxLifetimeDays)).inMilliseconds)
             .partialValue
     }
 

@@ -83,21 +83,4 @@ struct NetworkPacket {
         inside = next
         payload = rest
     }
-
-    /// An address in its usual notation.
-    static func text(of address: [UInt8]) -> String {
-        if address.count == 4 { return address.map(String.init).joined(separator: ".") }
-        let words = stride(from: 0, to: address.count - 1, by: 2).map { Int(address[$0]) << 8 | Int(address[$0 + 1]) }
-        // The longest run of zero words is left out (RFC 5952).
-        var (best, start) = (0..<0, 0)
-        while start < words.count {
-            var end = start
-            while end < words.count, words[end] == 0 { end += 1 }
-            if end - start > best.count { best = start..<end }
-            start = max(end, start + 1)
-        }
-        func text(_ words: some Sequence<Int>) -> String { words.map { String($0, radix: 16) }.joined(separator: ":") }
-        if best.count < 2 { return text(words) }
-        return text(words[..<best.lowerBound]) + "::" + text(words[best.upperBound...])
-    }
 }

@@ -25,7 +25,7 @@ public struct StreamReassembly {
             one.port != two.port ? one.port < two.port : one.address.lexicographicallyPrecedes(two.address)
         }
 
-        var model: SocketEndpoint { SocketEndpoint(address: NetworkPacket.text(of: address), port: port) }
+        var model: SocketEndpoint { SocketEndpoint(address: IPAddress(bytes: address)?.description ?? "", port: port) }
     }
 
     private struct Flow {

@@ -3,13 +3,6 @@
 public import EpitopeModel
 public import FoundationEssentials
 
-extension EpitopeError.Code {
-    /// A settings file can't be read.
-    public static let configurationMissing = EpitopeError.Code("configuration-missing")
-    /// A settings file holds what is no setting, or a value out of its bounds.
-    public static let configurationInvalid = EpitopeError.Code("configuration-invalid")
-}
-
 /// Settings files: JSON.
 public enum ConfigurationFile {
     /// - Throws: `configuration-missing`, `configuration-invalid`.

@@ -4,6 +4,7 @@ import CenterAnalysis
 import CenterStore
 import Correlation
 import EpitopeModel
+import PacketCoding
 import Rendering
 import SignatureProving
 import Signatures
@@ -28,7 +29,7 @@ struct AnalysisTests {
             provers: provers)
         for packet in packets {
             let sender = Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1")
-            _ = try await store.add(Report(sender: sender, body: .packet(packet)))
+            _ = try await store.add(Report(sender: sender, body: .packet(ReceivedPacket(packet))))
             while try await analyst.analyse() > 0 {}
         }
         return try await store.status(events: 1000)

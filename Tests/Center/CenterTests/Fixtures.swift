@@ -4,6 +4,7 @@ import CenterStore
 import EpitopeModel
 import Foundation
 import LocalCenter
+import PacketCoding
 import SignatureProving
 import Signatures
 import Synchronization
@@ -11,7 +12,7 @@ import TestSupport
 
 /// A clock that stands still until it is moved.
 final class TestClock: Sendable {
-    static let day: Int64 = 24 * 60 * 60 * 1000
+    static let day: Int64 = Duration.days(1).inMilliseconds
 
     private let time = Mutex<Double>(1_700_000_000_000)
 
@@ -68,6 +69,13 @@ enum Fixture {
         return SignatureUpdate(
             signature: signature, revision: revision, origin: .site, createdMilliseconds: created, lifetimeDays: 90,
             proof: Proof(checks: [Proof.Check(.matchesSamples, passed: true, "1 of 1 packets of the cluster matched")]))
+    }
+}
+
+extension ReceivedPacket {
+    /// A packet as if it had come in.
+    init(_ packet: ExtractedPacket) throws(EpitopeError) {
+        try self.init(encoded: packet.encoded())
     }
 }
 

@@ -7,6 +7,7 @@ import EpitopeModel
 import GlobalCenter
 import LocalCenter
 import Logging
+import PacketCoding
 import Signatures
 import TestSupport
 import Testing
@@ -81,14 +82,14 @@ struct GlobalCenterTests {
     @Test func `a host that reports directly is a reporter of its own`() async throws {
         try await withCenter(threshold: 200) { center in
             _ = try await center.receive(forward(attack: 1), from: site("host-1"))
-            _ = try await center.receive(Fixture.packet(attack: 1, number: 5), from: Fixture.host)
+            _ = try await center.receive(ReceivedPacket(Fixture.packet(attack: 1, number: 5)), from: Fixture.host)
             #expect(try await center.updates(after: 0, waitSeconds: 60, for: site("a")).count == 1)
         }
     }
 
     @Test func `a packet sent directly and forwarded counts once`() async throws {
         try await withCenter(threshold: 200) { center in
-            _ = try await center.receive(Fixture.packet(attack: 1), from: Fixture.host)
+            _ = try await center.receive(ReceivedPacket(Fixture.packet(attack: 1)), from: Fixture.host)
             #expect(try await center.receive(forward(attack: 1), from: site("a")).wasKnown)
         }
     }

@@ -7,6 +7,7 @@ import EpitopeModel
 import GlobalCenter
 import LocalCenter
 import Logging
+import PacketCoding
 import Rendering
 import SecureChannel
 import ServiceLifecycle
@@ -43,11 +44,11 @@ struct NetworkChainTests {
             in: "\(folder.path)/\(name)-authority", site: name, serverNames: ["127.0.0.1"],
             nowMilliseconds: store.clock.nowMilliseconds)
         let certificate = try ServerCertificate.load(from: "\(folder.path)/\(name)-authority", authority: authority)
-        let intake = service(store)
+        let center = service(store)
         let server = try CenterServer(
             configuration: .init(host: "127.0.0.1", port: 0), authority: authority, certificate: certificate,
-            ledger: store, intake: intake, logger: Self.quiet)
-        let group = ServiceGroup(configuration: .init(services: [server, intake], logger: Self.quiet))
+            ledger: store, service: center, logger: Self.quiet)
+        let group = ServiceGroup(configuration: .init(services: [server, center], logger: Self.quiet))
         let running = Task { try await group.run() }
         do {
             let address = try CenterAddress(host: "127.0.0.1", port: UInt16(try await server.port))
@@ -85,7 +86,7 @@ struct NetworkChainTests {
                     local($0, idsB, linkB)
                 } _: { siteB in
                     let host = try await siteA.enroll(Fixture.host, in: folder.path + "/host")
-                    let receipt = try await host.send(Samples.packet())
+                    let receipt = try await host.send(EncodedPacket(Samples.packet()))
                     #expect(receipt.id == Samples.packet().id)
                     try await eventually("the rule is live at site b") { await idsB.rules.count == 1 }
                     try await eventually("its own update came back to site a") {

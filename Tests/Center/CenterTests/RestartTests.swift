@@ -7,6 +7,7 @@ import EpitopeModel
 import Foundation
 import GRDB
 import LocalCenter
+import PacketCoding
 import TestSupport
 import Testing
 
@@ -54,14 +55,14 @@ struct RestartTests {
 
     @Test func `a center killed after the packet was stored completes the chain`() async throws {
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
-        _ = try await store.add(Report(sender: Fixture.host, body: .packet(Samples.packet())))
+        _ = try await store.add(Report(sender: Fixture.host, body: .packet(ReceivedPacket(Samples.packet()))))
         try copyStore()
         try await expectCompletion()
     }
 
     @Test func `a center killed after the update was made completes the chain`() async throws {
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
-        _ = try await store.add(Report(sender: Fixture.host, body: .packet(Samples.packet())))
+        _ = try await store.add(Report(sender: Fixture.host, body: .packet(ReceivedPacket(Samples.packet()))))
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
         #expect(try await ReportAnalyst(store: store, policy: policy, provers: Fixture.provers).analyse() == 1)
         try copyStore()
@@ -72,7 +73,7 @@ struct RestartTests {
     @Test func `a center killed between the threshold and the proof completes the chain`() async throws {
         let path = folder.path + "/center.sqlite"
         let store = try CenterStore(path: path, clock: clock.clock)
-        _ = try await store.add(Report(sender: Fixture.host, body: .packet(Samples.packet())))
+        _ = try await store.add(Report(sender: Fixture.host, body: .packet(ReceivedPacket(Samples.packet()))))
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
         #expect(try await ReportAnalyst(store: store, policy: policy, provers: Fixture.provers).analyse() == 1)
         try await DatabaseQueue(path: path).write { db in
@@ -84,7 +85,7 @@ struct RestartTests {
 
     @Test func `a center killed after the quota was taken completes the chain`() async throws {
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
-        _ = try await store.add(Report(sender: Fixture.host, body: .packet(Samples.packet())))
+        _ = try await store.add(Report(sender: Fixture.host, body: .packet(ReceivedPacket(Samples.packet()))))
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
         #expect(try await ReportAnalyst(store: store, policy: policy, provers: Fixture.provers).analyse() == 1)
         #expect(try await store.reserveQuota(for: .ids, limits: QuotaLimits(), yieldingTo: nil) == nil)

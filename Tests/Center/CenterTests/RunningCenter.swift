@@ -5,6 +5,7 @@ import CenterStore
 import EpitopeModel
 import LocalCenter
 import Logging
+import PacketCoding
 import TestSupport
 
 /// A local center over a store in a folder, which can be killed and started again.
@@ -39,7 +40,7 @@ struct RunningCenter: Sendable {
     @discardableResult
     func receive(_ packet: ExtractedPacket) async throws -> Receipt {
         let sender = Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1")
-        return try await service.receive(packet, from: sender)
+        return try await service.receive(ReceivedPacket(packet), from: sender)
     }
 
     func status() async throws -> StatusReport {

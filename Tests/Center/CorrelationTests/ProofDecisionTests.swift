@@ -11,7 +11,7 @@ import Testing
 struct ProofDecisionTests {
     private let context = SignatureContext(transport: .udp, ports: [1434], direction: .toService)
     private let wider = SignatureContext(transport: .udp, ports: [53, 1434], direction: .toService)
-    private let day: Int64 = 24 * 60 * 60 * 1000
+    private let day: Int64 = Duration.days(1).inMilliseconds
 
     private func latest(_ state: UpdateDecision.LatestState) -> UpdateDecision.Latest {
         let signature = Signature(tokens: [.init(bytes: Samples.callerWindow)], context: context)

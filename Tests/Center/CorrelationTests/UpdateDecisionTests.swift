@@ -10,7 +10,7 @@ import Testing
 struct UpdateDecisionTests {
     private let context = SignatureContext(transport: .udp, ports: [1434], direction: .toService)
     private let wider = SignatureContext(transport: .udp, ports: [53, 1434], direction: .toService)
-    private let day: Int64 = 24 * 60 * 60 * 1000
+    private let day: Int64 = Duration.days(1).inMilliseconds
 
     private func latest(_ state: UpdateDecision.LatestState, revision: Int = 4) -> UpdateDecision.Latest {
         let signature = Signature(tokens: [.init(bytes: Samples.callerWindow)], context: context)

@@ -12,12 +12,12 @@ import Testing
 private let window = [Signature.Token(bytes: Samples.callerWindow)]
 private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).map { seed &+ UInt8($0) })] }
 
-@Suite(.serialized) struct LiveRules {
-    @Test func `updates are live once Suricata confirms them`() async throws {
+@Suite(.serialized) struct LiveRuleTests {
+    @Test func `Updates are live once Suricata confirms them`() async throws {
         let suricata = try RunningSuricata()
         try suricata.start()
         let delivery = SuricataDelivery(suricata.settings)
-        let trial = try await delivery.prepare()
+        let testing = try await delivery.prepare()
         let first = try await delivery.deliver([update(3_900_001, window)])
         #expect(first.live == [3_900_001] && first.refused.isEmpty && first.rulesLoaded == 2)
         let second = try await delivery.deliver([update(3_900_001, window, revision: 2), update(3_900_002, other(1))])
@@ -30,11 +30,11 @@ private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).
         let last = try await delivery.deliver([])
         #expect(last.live == [] && last.rulesLoaded == 1)
         print(
-            "suricata -T of the usual forms \(trial) ms; delivery \(third.totalMilliseconds) ms, reload \(third.reloadMilliseconds) ms of it"
+            "suricata -T of the common shapes \(testing) ms; delivery \(third.totalMilliseconds) ms, reload \(third.reloadMilliseconds) ms of it"
         )
     }
 
-    @Test func `a rule with another files sid is left out and the rest goes live`() async throws {
+    @Test func `A rule with the sid of another file's rule is left out, and the rest goes live`() async throws {
         let suricata = try RunningSuricata()
         try "alert icmp any any -> any any (msg:\"other\"; itype:200; sid:3900002; rev:1;)\n".write(
             toFile: suricata.otherRules, atomically: true, encoding: .utf8)
@@ -47,7 +47,7 @@ private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).
         #expect(try SuricataControl(suricata.settings).statistics().failed == 0)
     }
 
-    @Test func `the last good revision stays when a new one is refused`() async throws {
+    @Test func `The last good revision stays when a new one is refused`() async throws {
         let suricata = try RunningSuricata()
         try suricata.start()
         let delivery = SuricataDelivery(suricata.settings)
@@ -61,7 +61,7 @@ private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).
         #expect(RulesFile(path: suricata.settings.rulesFile).read() == good)
     }
 
-    @Test func `a file that Suricata does not load is noticed`() async throws {
+    @Test func `A rules file that Suricata does not load is reported`() async throws {
         let suricata = try RunningSuricata(listed: false)
         try suricata.start()
         let error = await #expect(throws: EpitopeError.self) {
@@ -71,7 +71,7 @@ private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).
         #expect(error?.remedy.contains("  - \(suricata.settings.rulesFile)") == true)
     }
 
-    @Test func `a Suricata started with its rules on the command line refuses reloads`() async throws {
+    @Test func `A Suricata started with its rules on the command line refuses reloads`() async throws {
         let suricata = try RunningSuricata()
         try suricata.start(["-S", suricata.otherRules])
         let error = await #expect(throws: EpitopeError.self) {
@@ -80,7 +80,7 @@ private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).
         #expect(error?.code == .suricataReloadRefused)
     }
 
-    @Test func `a stopped Suricata finds the rules when it starts`() async throws {
+    @Test func `A stopped Suricata loads the rules when it starts`() async throws {
         let suricata = try RunningSuricata()
         try suricata.start()
         suricata.stop()
@@ -92,7 +92,7 @@ private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).
         #expect(outcome.live == [3_900_001] && outcome.rulesLoaded == 2)
     }
 
-    @Test func `the rule fires on the sample and not on a near miss`() async throws {
+    @Test func `A rule fires on the sample and not on a near miss`() async throws {
         let suricata = try RunningSuricata()
         let gapped = [
             Signature.Token(bytes: Array(Samples.callerWindow[..<10])), .init(bytes: Array(Samples.callerWindow[14..<24]), gap: 4...6),

@@ -6,9 +6,8 @@ import Testing
 
 @testable import SecureChannel
 
-@Suite("A certificate authority")
 struct AuthorityTests {
-    private static let day: Int64 = 86_400_000
+    private static let day: Int64 = Duration.days(1).inMilliseconds
 
     private func made<Value: Sendable>(_ body: @Sendable (String, CertificateAuthority) throws -> Value) async throws -> Value {
         try await withFolder { folder in
@@ -19,7 +18,7 @@ struct AuthorityTests {
     }
 
     @Test
-    func `keeps its keys from everybody else, and loads as it was made`() async throws {
+    func `An authority's files are private, and it loads as it was created`() async throws {
         try await made { directory, authority in
             #expect(try mode(of: directory) == 0o700)
             for file in ["authority.pem", "authority-key.pem", "server.pem"] {
@@ -33,7 +32,7 @@ struct AuthorityTests {
     }
 
     @Test
-    func `is never made over`() async throws {
+    func `An existing authority is never overwritten`() async throws {
         try await made { directory, authority in
             let error = #expect(throws: EpitopeError.self) {
                 try CertificateAuthority.create(in: directory, site: "site-2", serverNames: ["127.0.0.1"])
@@ -45,7 +44,7 @@ struct AuthorityTests {
     }
 
     @Test
-    func `that is missing, damaged, mixed up or out of date doesn't load, each with its code`() async throws {
+    func `An authority that is missing, damaged, mixed up or out of date does not load, each with its code`() async throws {
         @Sendable func code(_ directory: String, now: Int64 = ChannelClock.system()) -> EpitopeError.Code? {
             #expect(throws: EpitopeError.self) {
                 try CertificateAuthority.load(from: directory, nowMilliseconds: now)
@@ -67,7 +66,7 @@ struct AuthorityTests {
     }
 
     @Test(arguments: [[], [""], ["-a"], ["a b"], ["a..b"], ["h:1"]])
-    func `refuses names that no host could reach a center by`(names: [String]) async throws {
+    func `An authority refuses server names that no host could reach`(names: [String]) async throws {
         try await withFolder { folder in
             let error = #expect(throws: EpitopeError.self) {
                 try CertificateAuthority.create(in: "\(folder)/a", site: "site-1", serverNames: names)
@@ -79,7 +78,7 @@ struct AuthorityTests {
     }
 
     @Test
-    func `vouches for the identity that it issued a certificate to, while that is in force`() async throws {
+    func `An authority confirms the identities that it issued certificates to, while those are valid`() async throws {
         try await withFolder { folder in
             let now = ChannelClock.system()
             let authority = try CertificateAuthority.create(in: "\(folder)/a", site: "s", serverNames: ["::1"])
@@ -110,7 +109,7 @@ struct AuthorityTests {
     }
 
     @Test(arguments: ["", "-----BEGIN CERTIFICATE REQUEST-----"])
-    func `takes no request that isn't signed by its own P-256 key`(request: String) async throws {
+    func `An authority refuses a request that is not signed by its own P-256 key`(request: String) async throws {
         try await made { _, authority in
             let error = #expect(throws: EpitopeError.self) {
                 try authority.issue(to: Identity(role: .host, name: "a"), request: request)
@@ -120,7 +119,7 @@ struct AuthorityTests {
     }
 
     @Test
-    func `renews the server's certificate for the same names`() async throws {
+    func `An authority renews the server's certificate for the same names`() async throws {
         try await made { directory, authority in
             let now = ChannelClock.system()
             let first = try ServerCertificate.load(from: directory, authority: authority)
@@ -136,10 +135,9 @@ struct AuthorityTests {
     }
 }
 
-@Suite("An identity in a certificate")
 struct CertificateIdentityTests {
     @Test
-    func `reads back as it was written`() {
+    func `An identity reads back from its URI`() {
         for role in Identity.Role.allCases {
             let identity = Identity(role: role, name: "Web-1.a_b")
             #expect(CertificateIdentity.parse(CertificateIdentity.uri(identity)) == identity)
@@ -150,7 +148,7 @@ struct CertificateIdentityTests {
         "", "epitope:", "epitope:host", "epitope:host:", "epitope:root:a", "epitope:host:a:b", "epitope:host:a b",
         "EPITOPE:host:a", "epitope:host:\u{e9}", "http://host/a", "epitope:host:" + String(repeating: "a", count: 65),
     ])
-    func `is refused in any other form`(uri: String) {
+    func `A URI of any other form is no identity`(uri: String) {
         #expect(CertificateIdentity.parse(uri) == nil)
     }
 }

@@ -9,7 +9,6 @@ import Testing
 
 @testable import SecureChannel
 
-@Suite("A client of a center")
 struct CenterClientTests {
     static func update(revision: Int = 1) -> SignatureUpdate {
         let signature = Signature(tokens: [.init(bytes: Samples.callerWindow)], context: .any)
@@ -20,7 +19,7 @@ struct CenterClientTests {
     }
 
     @Test
-    func `gets a receipt for a packet that the intake has taken in, whole and from the right sender`() async throws {
+    func `A client gets a receipt for a packet that the service received whole, from the right sender`() async throws {
         try await TestCenter.run { center in
             let first = try await center.client { client in
                 try await client.warmUp()
@@ -30,14 +29,25 @@ struct CenterClientTests {
                 return first
             }
             #expect(first.id == Samples.packet().id && !first.wasKnown)
-            #expect(first.storedMilliseconds == RecordingIntake.storedMilliseconds)
-            #expect(await center.intake.packets == [Samples.packet(), Samples.packet()])
-            #expect(await center.intake.senders.first == Identity(role: .host, name: "host-1"))
+            #expect(first.storedMilliseconds == RecordingService.storedMilliseconds)
+            #expect(await center.service.packets == [Samples.packet(), Samples.packet()])
+            #expect(await center.service.received.map(\.bytes) == [Samples.packet().encoded(), Samples.packet().encoded()])
+            #expect(await center.service.senders.first == Identity(role: .host, name: "host-1"))
         }
     }
 
     @Test
-    func `forwards packets, gives updates and gets them, as a local center`() async throws {
+    func `A client takes no receipt for another message`() async throws {
+        try await TestCenter.run { center in
+            await center.service.giveReceipts(for: String(repeating: "0", count: 32))
+            try await center.client { client in
+                #expect(await code { try await client.send(Samples.packet()) } == .answerMalformed)
+            }
+        }
+    }
+
+    @Test
+    func `A local center forwards packets, publishes updates and fetches them`() async throws {
         try await TestCenter.run { center in
             let forward = ForwardedPacket(
                 packet: Samples.packet(), reporter: "host-1", signature: Self.update().signature)
@@ -46,26 +56,26 @@ struct CenterClientTests {
                 #expect(try await client.publish(Self.update()).id == Self.update().signature.id)
                 #expect(try await client.updates(after: 0, waitSeconds: 0).isEmpty)
                 for sequence in 1...3 {
-                    await center.intake.publish(
+                    await center.service.publish(
                         FeedEntry(sequence: Int64(sequence), update: Self.update(revision: sequence)))
                 }
                 let news = try await client.updates(after: 1, waitSeconds: 0)
                 #expect(news.map(\.sequence) == [2, 3])
                 #expect(news.map(\.update.revision) == [2, 3])
             }
-            #expect(await center.intake.forwards == [forward])
-            #expect(await center.intake.published == [Self.update()])
-            #expect(await center.intake.senders.allSatisfy { $0 == Identity(role: .localCenter, name: "site-2") })
+            #expect(await center.service.forwards == [forward])
+            #expect(await center.service.published == [Self.update()])
+            #expect(await center.service.senders.allSatisfy { $0 == Identity(role: .localCenter, name: "site-2") })
         }
     }
 
     @Test
-    func `that waits for updates wakes up when one is published`() async throws {
+    func `A client that waits for updates gets one as soon as it is published`() async throws {
         try await TestCenter.run { center in
             let news = try await center.client(try center.identity(.localCenter, "site-2")) { client in
                 async let waiting = client.updates(after: 7, waitSeconds: 60)
-                while await center.intake.waitingSubscribers == 0 { try await Task.sleep(for: .milliseconds(5)) }
-                await center.intake.publish(FeedEntry(sequence: 8, update: Self.update()))
+                while await center.service.waitingSubscribers == 0 { try await Task.sleep(for: .milliseconds(5)) }
+                await center.service.publish(FeedEntry(sequence: 8, update: Self.update()))
                 return try await waiting
             }
             #expect(news == [FeedEntry(sequence: 8, update: Self.update())])
@@ -73,11 +83,11 @@ struct CenterClientTests {
     }
 
     @Test
-    func `that waits for updates is answered at once when the center shuts down`() async throws {
+    func `A client that waits for updates is answered at once when the center shuts down`() async throws {
         try await TestCenter.run { center in
             let news = try await center.client(try center.identity(.localCenter, "site-2")) { client in
                 async let waiting = client.updates(after: 0, waitSeconds: 60)
-                while await center.intake.waitingSubscribers == 0 { try await Task.sleep(for: .milliseconds(5)) }
+                while await center.service.waitingSubscribers == 0 { try await Task.sleep(for: .milliseconds(5)) }
                 await center.group.triggerGracefulShutdown()
                 return try await waiting
             }
@@ -86,7 +96,7 @@ struct CenterClientTests {
     }
 
     @Test
-    func `renews its certificate in time, stores it, and goes on with it`() async throws {
+    func `A client renews its certificate in time, stores it, and uses it from then on`() async throws {
         try await TestCenter.run { center in
             let directory = "\(center.directory)/host"
             let old = try await EnrolmentClient.enroll(
@@ -96,18 +106,18 @@ struct CenterClientTests {
                 center.clock.advance(days: 61)
                 #expect(try await client.renewIfDue(storingIn: directory, nowMilliseconds: center.clock.now()))
                 let new = try StoredIdentity.load(from: directory)
-                #expect(new.identity == old.identity && new.keyPEM != old.keyPEM)
+                #expect(new.subject == old.subject && new.keyPEM != old.keyPEM)
                 #expect(new.expiresMilliseconds > old.expiresMilliseconds)
                 #expect(client.identity.certificatePEM == new.certificatePEM)
                 center.clock.advance(days: 40)
                 _ = try await client.send(Samples.packet())
             }
-            #expect(await center.intake.packets.count == 1)
+            #expect(await center.service.packets.count == 1)
         }
     }
 
     @Test
-    func `meets the renewed certificate of a center whose own was running out, without a restart`() async throws {
+    func `A center renews its own expiring certificate and uses it without a restart`() async throws {
         try await TestCenter.run(madeDaysAgo: 70) { center in
             let directory = "\(center.directory)/authority"
             let before = center.firstCertificate
@@ -126,15 +136,17 @@ struct CenterClientTests {
     }
 
     @Test
-    func `tells that nobody answers`() async throws {
+    func `A client reports a center that does not answer`() async throws {
         let identity = try await TestCenter.run { try $0.identity() }
         let client = try CenterClient(identity)
-        #expect(await code { try await client.send(Samples.packet()) } == .centerUnreachable)
+        let error = await #expect(throws: EpitopeError.self) { try await client.send(Samples.packet()) }
+        #expect(error?.code == .centerUnreachable)
+        #expect(error?.message == "the center at \(identity.center) can't be reached: connection refused")
         await client.shutdown()
     }
 
     @Test
-    func `sends nothing to a center with another authority, or under another name`() async throws {
+    func `A client sends nothing to a center with another authority or another name`() async throws {
         try await TestCenter.run { center in
             try await TestCenter.run { other in
                 let own = try center.identity()
@@ -144,14 +156,14 @@ struct CenterClientTests {
                 try await center.client(astray) { client in
                     #expect(await code { try await client.send(Samples.packet()) } == .centerWrong)
                 }
-                #expect(await other.intake.packets.isEmpty)
+                #expect(await other.service.packets.isEmpty)
             }
         }
         try await TestCenter.run(names: ["127.0.0.2"]) { center in
             try await center.client { client in
                 #expect(await code { try await client.send(Samples.packet()) } == .centerWrong)
             }
-            #expect(await center.intake.packets.isEmpty)
+            #expect(await center.service.packets.isEmpty)
         }
     }
 }

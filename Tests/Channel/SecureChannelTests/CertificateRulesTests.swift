@@ -8,10 +8,9 @@ import X509
 
 @testable import SecureChannel
 
-@Suite("A certificate that the authority signed, but that breaks the rules,")
 struct CertificateRulesTests {
     @Test
-    func `vouches for nobody`() async throws {
+    func `A certificate of the authority that breaks the rules is refused`() async throws {
         try await withFolder { folder in
             let authority = try CertificateAuthority.create(in: "\(folder)/a", site: "s", serverNames: ["::1"])
             let host = GeneralName.uniformResourceIdentifier("epitope:host:a")
@@ -39,7 +38,7 @@ struct CertificateRulesTests {
     }
 
     @Test
-    func `can't be asked for: nobody enrols as a center`() async throws {
+    func `Nobody can enrol as a center`() async throws {
         try await withFolder { folder in
             let authority = try CertificateAuthority.create(in: "\(folder)/a", site: "s", serverNames: ["::1"])
             let center = Identity(role: .center, name: "b")

@@ -10,15 +10,14 @@ import X509
 
 @testable import SecureChannel
 
-@Suite("Enrolment")
 struct EnrolmentTests {
     @Test
-    func `gives a host the identity that its token was made for, stored for it alone, and good for sending packets`() async throws {
+    func `Enrolment gives a host the identity of its token, in a private file, with which it can send packets`() async throws {
         try await TestCenter.run { center in
             let directory = "\(center.directory)/host"
             let identity = try await EnrolmentClient.enroll(
                 at: center.address, token: try await center.token(), storingIn: directory)
-            #expect(identity.identity == Identity(role: .host, name: "host-1"))
+            #expect(identity.subject == Identity(role: .host, name: "host-1"))
             #expect(identity.authorityPEM == center.authority.certificatePEM)
             #expect(try mode(of: directory) == 0o700)
             #expect(try mode(of: "\(directory)/identity.json") == 0o600)
@@ -30,7 +29,7 @@ struct EnrolmentTests {
     }
 
     @Test
-    func `takes a token once`() async throws {
+    func `A token can be used once`() async throws {
         try await TestCenter.run { center in
             let token = try await center.token()
             let directory = center.directory
@@ -44,7 +43,7 @@ struct EnrolmentTests {
     }
 
     @Test
-    func `refuses a token that has expired, is unknown, or is garbled`() async throws {
+    func `A token that has expired, is unknown or is garbled is refused`() async throws {
         try await TestCenter.run { center in
             let expired = try await center.token(lifetimeMilliseconds: -1)
             let unknown = EnrolmentToken(authorityFingerprint: center.authority.fingerprint).description
@@ -63,7 +62,7 @@ struct EnrolmentTests {
     }
 
     @Test
-    func `stops before it shows its token to a center with another authority`() async throws {
+    func `Enrolment does not send its token to a center with another authority`() async throws {
         try await TestCenter.run { center in
             try await TestCenter.run { impostor in
                 let token = try await center.token()
@@ -80,7 +79,7 @@ struct EnrolmentTests {
     }
 
     @Test
-    func `refuses a center that shows the right authority under another name`() async throws {
+    func `Enrolment refuses a center that has the right authority but another name`() async throws {
         try await TestCenter.run(names: ["other.example"]) { center in
             let token = try await center.token()
             #expect(
@@ -92,7 +91,7 @@ struct EnrolmentTests {
     }
 
     @Test
-    func `tells when nobody answers`() async throws {
+    func `Enrolment reports a center that does not answer`() async throws {
         let (address, token) = try await TestCenter.run { center in (center.address, try await center.token()) }
         try await withFolder { folder in
             #expect(
@@ -103,7 +102,7 @@ struct EnrolmentTests {
     }
 
     @Test
-    func `doesn't spend a token on a request that can't be used, nor heed the name that a request asks for`() async throws {
+    func `A malformed request does not use up its token, and the name in a request is ignored`() async throws {
         try await TestCenter.run { center in
             let token = try await center.token()
             let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
@@ -127,7 +126,7 @@ struct EnrolmentTests {
     }
 
     @Test
-    func `leaves nothing that a damaged file could pass for`() async throws {
+    func `A missing and a damaged identity file are reported as such`() async throws {
         try await withFolder { folder in
             #expect(await code { try StoredIdentity.load(from: folder) } == .identityMissing)
             try PrivateFiles.save("{", to: "\(folder)/identity.json")
@@ -136,7 +135,7 @@ struct EnrolmentTests {
     }
 
     @Test
-    func `tells when its folder can't be written, before the token is spent`() async throws {
+    func `A folder that cannot be written is reported before the token is used up`() async throws {
         try await TestCenter.run { center in
             let token = try await center.token()
             #expect(

@@ -5,12 +5,11 @@ import Testing
 
 @testable import SecureChannel
 
-@Suite("An enrolment token")
 struct EnrolmentTokenTests {
     private let token = EnrolmentToken(authorityFingerprint: Array(0..<32))
 
     @Test
-    func `reads back from its text, white space around it or not`() throws {
+    func `A token reads back from its text, with or without white space around it`() throws {
         #expect(try EnrolmentToken(token.description) == token)
         #expect(try EnrolmentToken(" \(token)\n") == token)
         #expect(token.description.hasPrefix("ept1_"))
@@ -18,7 +17,7 @@ struct EnrolmentTokenTests {
     }
 
     @Test
-    func `is refused when any one character of it is another, is missing or is too many`() {
+    func `A token with one wrong, missing or extra character is refused`() {
         let text = Array(token.description)
         for index in text.indices {
             var changed = text
@@ -35,18 +34,17 @@ struct EnrolmentTokenTests {
     }
 
     @Test
-    func `never repeats a secret`() {
+    func `Two tokens have different secrets`() {
         #expect(EnrolmentToken(authorityFingerprint: Array(0..<32)) != token)
     }
 }
 
-@Suite("The address of a center")
 struct CenterAddressTests {
     @Test(arguments: [
         ("https://center.example", "https://center.example:7443"), ("https://10.0.0.1:1/", "https://10.0.0.1:1"),
         ("https://[::1]:8443", "https://[::1]:8443"), ("https://[::1]", "https://[::1]:7443"),
     ])
-    func `is a host and a port`(text: String, full: String) throws {
+    func `An address is a host and a port`(text: String, full: String) throws {
         #expect(try CenterAddress(text).description == full)
     }
 
@@ -54,7 +52,7 @@ struct CenterAddressTests {
         "", "center.example", "http://a", "https://", "https://a:", "https://a:0", "https://a:65536", "https://a/b",
         "https://u@a", "https://a?b", "https://[::1", "https://[a]:1", "https://::1:1", "https://a\r\nb",
     ])
-    func `is refused in any other form`(text: String) {
+    func `An address of any other form is refused`(text: String) {
         let error = #expect(throws: EpitopeError.self) { try CenterAddress(text) }
         #expect(error?.code == .addressMalformed)
     }

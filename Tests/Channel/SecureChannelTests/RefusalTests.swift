@@ -9,21 +9,20 @@ import Testing
 
 @testable import SecureChannel
 
-@Suite("A center refuses")
 struct RefusalTests {
-    /// The code with which a center refuses a packet; the intake must not have seen it.
+    /// The code with which a center refuses a packet; the service must not have received it.
     private func refusal(
         of packet: ExtractedPacket = Samples.packet(), from identity: StoredIdentity?, at center: TestCenter
     ) async throws -> EpitopeError.Code? {
         let refusal = try await center.transport(credentials: identity) { transport in
             await code { try await transport.postProtobuf(ChannelPath.packets, packet.encoded()) }
         }
-        #expect(await center.intake.packets.isEmpty)
+        #expect(await center.service.packets.isEmpty)
         return refusal
     }
 
     @Test
-    func `who shows no certificate`() async throws {
+    func `A sender without a certificate is refused`() async throws {
         try await TestCenter.run { center in
             let refusal = try await refusal(from: nil, at: center)
             #expect(refusal == .certificateRequired)
@@ -31,7 +30,7 @@ struct RefusalTests {
     }
 
     @Test
-    func `who shows a certificate of another authority`() async throws {
+    func `A sender with a certificate of another authority is refused`() async throws {
         try await TestCenter.run { center in
             let foreign = try await TestCenter.run { try $0.identity() }
             #expect(try await refusal(from: foreign, at: center) == .certificateForeign)
@@ -39,7 +38,7 @@ struct RefusalTests {
     }
 
     @Test
-    func `whose certificate has expired, also while a connection is open`() async throws {
+    func `A sender whose certificate has expired is refused, also while a connection is open`() async throws {
         try await TestCenter.run { center in
             let old = try center.identity()
             center.clock.advance(days: 91)
@@ -50,20 +49,20 @@ struct RefusalTests {
                 #expect(await code { try await client.send(Samples.packet()) } == .certificateExpired)
                 #expect(await code { try await client.warmUp() } == .certificateExpired)
             }
-            #expect(await center.intake.packets.isEmpty)
+            #expect(await center.service.packets.isEmpty)
         }
     }
 
     @Test
-    func `who was revoked, also while a connection is open, but not who enrolled again since`() async throws {
+    func `A revoked sender is refused, also while a connection is open, until it has enrolled again`() async throws {
         try await TestCenter.run { center in
             try await center.client { client in
                 try await client.warmUp()
-                await center.ledger.revoke(client.identity.identity, nowMilliseconds: center.clock.now())
+                await center.ledger.revoke(client.identity.subject, nowMilliseconds: center.clock.now())
                 #expect(await code { try await client.send(Samples.packet()) } == .revoked)
                 #expect(await code { try await client.renew(storingIn: center.directory) } == .revoked)
             }
-            #expect(await center.intake.packets.isEmpty)
+            #expect(await center.service.packets.isEmpty)
             center.clock.advance(days: 1)
             let again = try center.identity()
             let receipt = try await center.client(again) { try await $0.send(Samples.packet()) }
@@ -72,7 +71,7 @@ struct RefusalTests {
     }
 
     @Test
-    func `who has not the role`() async throws {
+    func `A sender without the role for a message is refused`() async throws {
         try await TestCenter.run { center in
             #expect(
                 try await refusal(from: try center.identity(.localCenter, "host-1"), at: center) == .roleNotAllowed)
@@ -83,12 +82,12 @@ struct RefusalTests {
                 #expect(await code { try await host.publish(CenterClientTests.update()) } == .roleNotAllowed)
                 #expect(await code { try await host.updates(after: 0, waitSeconds: 0) } == .roleNotAllowed)
             }
-            #expect(await center.intake.senders.isEmpty)
+            #expect(await center.service.senders.isEmpty)
         }
     }
 
     @Test
-    func `who claims another's identity`() async throws {
+    func `A message that names another host is refused`() async throws {
         try await TestCenter.run { center in
             let other = Samples.packet(hostID: "host-2")
             #expect(try await refusal(of: other, from: try center.identity(), at: center) == .identityMismatch)
@@ -97,12 +96,12 @@ struct RefusalTests {
             try await center.client(try center.identity(.localCenter, "site-2")) { client in
                 #expect(await code { try await client.forward(forward) } == .identityMismatch)
             }
-            #expect(await center.intake.forwards.isEmpty)
+            #expect(await center.service.forwards.isEmpty)
         }
     }
 
     @Test
-    func `a packet that is too large, truncated, garbled, or of an unknown version`() async throws {
+    func `A packet that is too large, truncated, garbled, or of an unknown version is refused`() async throws {
         try await TestCenter.run { center in
             let good = Samples.packet().encoded()
             var future = good
@@ -119,15 +118,15 @@ struct RefusalTests {
                 for (bytes, expected) in cases {
                     #expect(await code { try await transport.postProtobuf(ChannelPath.packets, bytes) } == expected)
                 }
-                // The center is none the worse for it.
+                // The center still accepts a good one.
                 _ = try await transport.postProtobuf(ChannelPath.packets, good)
             }
-            #expect(await center.intake.packets == [Samples.packet()])
+            #expect(await center.service.packets == [Samples.packet()])
         }
     }
 
     @Test
-    func `a packet with a caller's address outside its code`() async throws {
+    func `A packet whose caller's address is outside its code is refused`() async throws {
         try await TestCenter.run { center in
             var packet = Samples.packet()
             packet.callersAddress = 0x9999
@@ -137,7 +136,7 @@ struct RefusalTests {
     }
 
     @Test
-    func `what it doesn't serve`() async throws {
+    func `A request for a service that the center does not offer is refused`() async throws {
         try await TestCenter.run(accepts: [.packets]) { center in
             try await center.client(try center.identity(.localCenter, "site-2")) { client in
                 #expect(await code { try await client.publish(CenterClientTests.update()) } == .notServedHere)
@@ -155,17 +154,17 @@ struct RefusalTests {
     }
 
     @Test
-    func `with no word about its own failures but an id, and passes on what the intake says`() async throws {
+    func `A center gives only an id of its own failures, and passes on the errors of its service`() async throws {
         struct Secret: Error { let detail = "disk /var/secret" }
         try await TestCenter.run { center in
             try await center.client { client in
-                await center.intake.fail(with: Secret())
+                await center.service.fail(with: Secret())
                 let error = await #expect(throws: EpitopeError.self) { try await client.send(Samples.packet()) }
                 #expect(error?.code == .internalFailure)
                 #expect(error?.description.contains("secret") == false)
-                await center.intake.fail(
-                    with: EpitopeError(EpitopeError.Code("disk-full"), "no room", remedy: "make room"))
-                #expect(await code { try await client.send(Samples.packet()) } == EpitopeError.Code("disk-full"))
+                await center.service.fail(
+                    with: EpitopeError(.diskFull, "no room", remedy: "make room"))
+                #expect(await code { try await client.send(Samples.packet()) } == .diskFull)
             }
         }
     }

@@ -4,20 +4,21 @@ import CenterServer
 import EpitopeModel
 import Foundation
 import Logging
+import PacketCoding
 import ServiceLifecycle
 import Synchronization
 import Testing
 
 @testable import SecureChannel
 
-/// A real center face on 127.0.0.1, with an authority, a ledger and an intake of its own.
+/// A real center server on 127.0.0.1, with an authority, a ledger and a service of its own.
 struct TestCenter: Sendable {
     let directory: String
     let authority: CertificateAuthority
     /// The server's certificate as it was when the center started.
     let firstCertificate: ServerCertificate
     let ledger: MemoryLedger
-    let intake: RecordingIntake
+    let service: RecordingService
     let clock: TestClock
     let group: ServiceGroup
     let address: CenterAddress
@@ -32,21 +33,21 @@ struct TestCenter: Sendable {
             let clock = TestClock()
             let authority = try CertificateAuthority.create(
                 in: authorityDirectory, site: "site-1", serverNames: names,
-                nowMilliseconds: clock.now() - madeDaysAgo * 86_400_000)
+                nowMilliseconds: clock.now() - Duration.days(madeDaysAgo).inMilliseconds)
             let certificate = try ServerCertificate.load(from: authorityDirectory, authority: authority)
             let ledger = MemoryLedger()
-            let intake = RecordingIntake(accepts: accepts)
+            let service = RecordingService(accepts: accepts)
             let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let server = try CenterServer(
                 configuration: .init(host: "127.0.0.1", port: 0, authorityDirectory: authorityDirectory),
                 authority: authority, certificate: certificate,
-                ledger: ledger, intake: intake, logger: quiet, now: clock.now)
+                ledger: ledger, service: service, logger: quiet, now: clock.now)
             let group = ServiceGroup(configuration: .init(services: [server], logger: quiet))
             async let running: Void = group.run()
             do {
                 let center = TestCenter(
                     directory: directory, authority: authority, firstCertificate: certificate, ledger: ledger,
-                    intake: intake, clock: clock, group: group,
+                    service: service, clock: clock, group: group,
                     address: try CenterAddress(host: "127.0.0.1", port: UInt16(try await server.port)))
                 let value = try await body(center)
                 await group.triggerGracefulShutdown()
@@ -114,6 +115,12 @@ struct TestCenter: Sendable {
     }
 }
 
+extension CenterClient {
+    func send(_ packet: ExtractedPacket) async throws(EpitopeError) -> Receipt {
+        try await send(EncodedPacket(packet))
+    }
+}
+
 /// The machine's clock, which tests can put forward.
 final class TestClock: Sendable {
     private let ahead = Mutex<Int64>(0)
@@ -123,7 +130,7 @@ final class TestClock: Sendable {
     }
 
     func advance(days: Int64) {
-        ahead.withLock { $0 += days * 86_400_000 }
+        ahead.withLock { $0 += Duration.days(days).inMilliseconds }
     }
 }
 
@@ -135,9 +142,9 @@ func withFolder<Value: Sendable>(_ body: @Sendable (String) async throws -> Valu
     return try await body(folder.path)
 }
 
-/// The code of the ``EpitopeError`` that the body throws; fails the test when it throws none.
-func code(_ body: () async throws -> some Any) async -> EpitopeError.Code? {
-    let error = await #expect(throws: EpitopeError.self) { _ = try await body() }
+/// The code of the ``EpitopeError`` that the body throws; fails the test, at the call's place, when it throws none.
+func code(sourceLocation: SourceLocation = #_sourceLocation, _ body: () async throws -> some Any) async -> EpitopeError.Code? {
+    let error = await #expect(throws: EpitopeError.self, sourceLocation: sourceLocation) { _ = try await body() }
     return error?.code
 }
 

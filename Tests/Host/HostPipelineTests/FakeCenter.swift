@@ -5,6 +5,7 @@ import Foundation
 import HostStore
 import Logging
 import Novelty
+import PacketCoding
 import ProcessContext
 import Synchronization
 import TestSupport
@@ -33,7 +34,8 @@ final class FakeCenter: PacketSender {
     var received: [ExtractedPacket] { state.withLock { $0.received.map(\.packet) } }
     var attempts: Int { state.withLock { $0.attempts } }
 
-    func send(_ packet: ExtractedPacket, to destination: Destination) async throws -> Receipt {
+    func send(_ message: EncodedPacket, to destination: Destination) async throws -> Receipt {
+        let packet = try ExtractedPacket(encoded: message.bytes)
         let known = try state.withLock { state in
             state.attempts += 1
             if let error = state.failure(packet, state.attempts) { throw error }

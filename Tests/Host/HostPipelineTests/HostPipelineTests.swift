@@ -3,6 +3,7 @@
 import EpitopeModel
 import Foundation
 import HostStore
+import PacketCoding
 import Signatures
 import Synchronization
 import TestSupport
@@ -15,7 +16,7 @@ private func refusal(_ code: String) -> EpitopeError {
 }
 
 @Suite(.timeLimit(.minutes(1))) struct HostPipelineTests {
-    @Test func `A stalled call becomes a packet at the center, with code, parameters and the host's id`() async throws {
+    @Test func `A detection becomes a packet at the center, with code, parameters and the host's id`() async throws {
         let host = try TestHost()
         let center = FakeCenter()
         await host.pipeline(center).run(TestHost.calls([1]))
@@ -28,14 +29,14 @@ private func refusal(_ code: String) -> EpitopeError {
         #expect(try await host.store.waiting(for: .local) == 0)
     }
 
-    @Test func `As an option the packet carries the caller window alone`() async throws {
+    @Test func `A packet carries the caller window alone where that is set`() async throws {
         let host = try TestHost()
         let center = FakeCenter()
         await host.pipeline(center, .init(extractsSignature: true)).run(TestHost.calls([0]))
         #expect(center.received.first?.content == .signature(Samples.callerWindow))
     }
 
-    @Test func `A packet goes out at once, while the calls go on`() async throws {
+    @Test func `A packet is sent at once, while more calls come`() async throws {
         let host = try TestHost()
         let center = FakeCenter()
         let (calls, call) = AsyncStream<DetectionReport>.makeStream()
@@ -81,7 +82,7 @@ private func refusal(_ code: String) -> EpitopeError {
         #expect(center.attempts == 2)
     }
 
-    @Test func `Duplicates and what is over the quota are not sent, and told in the log`() async throws {
+    @Test func `Duplicates and packets over the quota are not sent, and are logged`() async throws {
         let host = try TestHost(quota: 2)
         let center = FakeCenter()
         await host.pipeline(center).run(TestHost.calls([1, 1, 2, 3]))
@@ -95,7 +96,7 @@ private func refusal(_ code: String) -> EpitopeError {
         #expect(Set(sent.map(\.packet)) == [decided[0].packet, decided[2].packet])
     }
 
-    @Test func `While the center can't be reached packets wait, and go in their order when it is back`() async throws {
+    @Test func `While the center can't be reached packets wait, and they are sent in order when it is back`() async throws {
         let host = try TestHost()
         let unreachable = FakeCenter { _, _ in refusal("center-unreachable") }
         await host.pipeline(unreachable).run(TestHost.calls([1, 2, 3]))
@@ -108,7 +109,7 @@ private func refusal(_ code: String) -> EpitopeError {
         #expect(try await host.store.waiting(for: .local) == 0)
     }
 
-    @Test func `Within one run sending is tried again until it works`() async throws {
+    @Test func `Sending is tried again until it works`() async throws {
         let host = try TestHost()
         let center = FakeCenter { _, attempt in attempt < 4 ? refusal("store-busy") : nil }
         let (calls, call) = AsyncStream<DetectionReport>.makeStream()
@@ -123,7 +124,7 @@ private func refusal(_ code: String) -> EpitopeError {
     }
 
     @Test(arguments: ["packet-malformed", "identity-mismatch", "packet-too-large", "caller-outside-code"])
-    func `A packet that is refused for good is kept aside, and those behind it go on`(code: String) async throws {
+    func `A packet that is refused for good is set aside, and the next ones are sent`(code: String) async throws {
         let host = try TestHost()
         let center = FakeCenter { packet, _ in
             if case .code(let extracted) = packet.content, extracted == TestHost.call(1).code { return refusal(code) }
@@ -137,7 +138,7 @@ private func refusal(_ code: String) -> EpitopeError {
     }
 
     @Test(arguments: ["revoked", "certificate-expired", "certificate-foreign", "role-not-allowed"])
-    func `A host that is turned away stops sending and keeps its packets`(code: String) async throws {
+    func `A host that is refused stops sending and keeps its packets`(code: String) async throws {
         let host = try TestHost()
         let center = FakeCenter { _, _ in refusal(code) }
         await host.pipeline(center).run(TestHost.calls([1, 2, 3]))
@@ -146,16 +147,22 @@ private func refusal(_ code: String) -> EpitopeError {
         #expect(try host.events().contains { $0.event == .stopped && $0.code == code })
     }
 
-    @Test func `A receipt for another packet removes nothing`() async throws {
+    @Test func `A center gets the bytes that are in the spool`() async throws {
         let host = try TestHost()
-        let liar = RoutedSender([
-            .local: .init(send: { _ in Receipt(id: String(repeating: "0", count: 32), storedMilliseconds: 1, wasKnown: false) })
+        let sent = Mutex<[EncodedPacket]>([])
+        let unreachable = RoutedSender([
+            .local: .init(send: { packet in
+                sent.withLock { $0.append(packet) }
+                throw refusal("center-unreachable")
+            })
         ])
-        await host.pipeline(liar).run(TestHost.calls([1]))
-        #expect(try await host.store.waiting(for: .local) == 1)
+        await host.pipeline(unreachable).run(TestHost.calls([1]))
+        let spooled = try #require(try await host.store.nextPacket(for: .local)).packet
+        #expect(sent.withLock { $0 } == [spooled])
+        #expect(try ExtractedPacket(encoded: spooled.bytes).content == .code(TestHost.call(1).code))
     }
 
-    @Test func `Without a way to the destination packets are kept`() async throws {
+    @Test func `Packets for a destination without a center are kept`() async throws {
         let host = try TestHost()
         await host.pipeline(RoutedSender([:])).run(TestHost.calls([1]))
         #expect(try await host.store.waiting(for: .local) == 1)
@@ -174,7 +181,7 @@ private func refusal(_ code: String) -> EpitopeError {
         #expect(try await host.store.waiting(for: .local) == 1)
     }
 
-    @Test func `A call whose code no center would take is told, and the next one goes on`() async throws {
+    @Test func `A detection whose code every center would refuse is logged, and the next one is sent`() async throws {
         let host = try TestHost()
         let center = FakeCenter()
         var bad = TestHost.call(1)

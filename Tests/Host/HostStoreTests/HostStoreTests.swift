@@ -32,11 +32,11 @@ private let day = DailyQuota.windowMilliseconds
         try HostStore(directory: folder.path + "/state", settings: settings, largestPageCount: pages)
     }
 
-    @Test func `A new packet waits for each of its destinations until the receipt`() async throws {
+    @Test func `A new packet waits for each of its destinations until its receipt`() async throws {
         let store = try store()
         #expect(try await store.admit(packet(1), to: [.local, .global, .local], nowMilliseconds: now) == .accepted)
         let local = try #require(try await store.nextPacket(for: .local))
-        #expect(try ExtractedPacket(encoded: local.encoded) == packet(1))
+        #expect(try ExtractedPacket(encoded: local.packet.bytes) == packet(1))
         try await store.remove(local, nowMilliseconds: now)
         try await store.remove(local, nowMilliseconds: now)
         #expect(try await store.nextPacket(for: .local) == nil)
@@ -49,13 +49,13 @@ private let day = DailyQuota.windowMilliseconds
         for number: UInt8 in 1...3 { _ = try await store.admit(packet(number), to: [.local], nowMilliseconds: now) }
         var order: [String] = []
         while let next = try await store.nextPacket(for: .local) {
-            order.append(next.packetID)
+            order.append(next.packet.id)
             try await store.remove(next, nowMilliseconds: now)
         }
         #expect(order == (1...3).map { packet($0).id })
     }
 
-    @Test func `A duplicate and a packet beyond the quota are not kept, also after a reopening`() async throws {
+    @Test func `A duplicate and a packet beyond the quota are not stored, also after the store is reopened`() async throws {
         for number: UInt8 in 1...3 {
             #expect(try await store().admit(packet(number), to: [.local], nowMilliseconds: now) == .accepted)
         }
@@ -70,7 +70,7 @@ private let day = DailyQuota.windowMilliseconds
         #expect(try await reopened.outcomes(day: now / day) == ["accepted": 3, "duplicate": 1, "over-quota": 1])
     }
 
-    @Test func `Only one of many that bring the same packet at once gets it in`() async throws {
+    @Test func `One of many concurrent admissions of the same packet is accepted`() async throws {
         let stores = try (0..<4).map { _ in try store() }
         let accepted = try await withThrowingTaskGroup(of: Admission.self) { group in
             for index in 0..<20 {
@@ -86,7 +86,7 @@ private let day = DailyQuota.windowMilliseconds
         #expect(try await stores[0].waiting(for: .local) == 1)
     }
 
-    @Test func `Matching that is near finds code that is alike`() async throws {
+    @Test func `Near matching finds similar code`() async throws {
         let store = try store(HostStoreSettings(novelty: NoveltyPolicy(criteria: .code, matching: .near, codeDistance: 0.5)))
         _ = try await store.admit(packet(1), to: [.local], nowMilliseconds: now)
         var alike = packet(2)
@@ -97,31 +97,31 @@ private let day = DailyQuota.windowMilliseconds
         #expect(try await store.admit(packet(3), to: [.local], nowMilliseconds: now) == .accepted)
     }
 
-    @Test func `A full spool keeps the oldest and turns the newest away`() async throws {
+    @Test func `A full spool keeps the oldest packets and refuses the newest`() async throws {
         let quota = DailyQuota(limit: 100)
-        let store = try store(HostStoreSettings(quota: quota, spoolPackets: 2))
+        let store = try store(HostStoreSettings(quota: quota, maxSpooledPackets: 2))
         for number: UInt8 in 1...2 { _ = try await store.admit(packet(number), to: [.local], nowMilliseconds: now) }
         #expect(try await store.admit(packet(3), to: [.local], nowMilliseconds: now) == .spoolFull(waiting: 2))
-        #expect(try await store.nextPacket(for: .local)?.packetID == packet(1).id)
+        #expect(try await store.nextPacket(for: .local)?.packet.id == packet(1).id)
         #expect(try await store.outcomes(day: now / day)["spool-full"] == 1)
         // Turned away is not seen: once there is room, it gets in.
         try await store.remove(try #require(try await store.nextPacket(for: .local)), nowMilliseconds: now)
         #expect(try await store.admit(packet(3), to: [.local], nowMilliseconds: now) == .accepted)
     }
 
-    @Test func `The spool is bounded in bytes too`() async throws {
+    @Test func `The spool is bounded in bytes, too`() async throws {
         let one = packet(1).encoded().count
-        let store = try store(HostStoreSettings(spoolBytes: one * 2))
+        let store = try store(HostStoreSettings(maxSpooledBytes: one * 2))
         #expect(try await store.admit(packet(1), to: [.local, .global], nowMilliseconds: now) == .accepted)
         #expect(try await store.admit(packet(2), to: [.local], nowMilliseconds: now) == .spoolFull(waiting: 1))
     }
 
-    @Test func `A refused packet is kept with its reason, the last ones only`() async throws {
-        let store = try store(HostStoreSettings(refusedKept: 2))
+    @Test func `The last refused packets are kept with their reasons`() async throws {
+        let store = try store(HostStoreSettings(maxRefusedPackets: 2))
         for number: UInt8 in 1...3 {
             _ = try await store.admit(packet(number), to: [.local], nowMilliseconds: now)
             let next = try #require(try await store.nextPacket(for: .local))
-            try await store.refuse(next, because: EpitopeError(.packetMalformed, "no \(number)", remedy: ""), nowMilliseconds: now)
+            try await store.setAside(next, because: EpitopeError(.packetMalformed, "no \(number)", remedy: ""), nowMilliseconds: now)
         }
         let refused = try await store.refusedPackets()
         #expect(refused.map(\.packetID) == [packet(2).id, packet(3).id])
@@ -130,8 +130,8 @@ private let day = DailyQuota.windowMilliseconds
         #expect(try await store.nextPacket(for: .local) == nil)
     }
 
-    @Test func `What is remembered is bounded`() async throws {
-        let store = try store(HostStoreSettings(quota: DailyQuota(limit: 100), remembered: 2))
+    @Test func `The number of remembered packets is bounded`() async throws {
+        let store = try store(HostStoreSettings(quota: DailyQuota(limit: 100), maxRememberedPackets: 2))
         for number: UInt8 in 1...3 {
             _ = try await store.admit(packet(number), to: [.local], nowMilliseconds: now + Int64(number))
         }
@@ -163,8 +163,8 @@ private let day = DailyQuota.windowMilliseconds
         folder = try TemporaryFolder()
     }
 
-    @Test func `A full disk is told, and loses nothing that was accepted`() async throws {
-        let generous = HostStoreSettings(quota: DailyQuota(limit: 10_000), spoolPackets: 10_000)
+    @Test func `A full disk is reported, and loses no accepted packet`() async throws {
+        let generous = HostStoreSettings(quota: DailyQuota(limit: 10_000), maxSpooledPackets: 10_000)
         let small = try HostStore(directory: folder.path, settings: generous, largestPageCount: 40)
         var accepted: [String] = []
         var code: EpitopeError.Code?
@@ -186,26 +186,26 @@ private let day = DailyQuota.windowMilliseconds
         let reopened = try HostStore(directory: folder.path, settings: generous)
         var kept: [String] = []
         while let next = try await reopened.nextPacket(for: .local) {
-            kept.append(next.packetID)
+            kept.append(next.packet.id)
             try await reopened.remove(next, nowMilliseconds: now)
         }
         #expect(kept == accepted)
     }
 
-    @Test func `A damaged file is told as such`() throws {
+    @Test func `A damaged file is reported as damaged`() throws {
         try Data((0..<8192).map { UInt8(truncatingIfNeeded: $0 * 7) }).write(to: URL(fileURLWithPath: folder.path + "/host.sqlite"))
         let error = #expect(throws: EpitopeError.self) { try HostStore(directory: folder.path) }
         #expect(error?.code == .hostStoreUnusable)
         #expect(error?.message.contains("damaged") == true)
     }
 
-    @Test func `A folder that cannot be made is told as such`() throws {
+    @Test func `A folder that cannot be created is reported`() throws {
         try Data().write(to: URL(fileURLWithPath: folder.path + "/file"))
         let error = #expect(throws: EpitopeError.self) { try HostStore(directory: folder.path + "/file/state") }
         #expect(error?.code == .hostStoreUnusable)
     }
 
-    @Test func `What was accepted is there after a death without a goodbye`() async throws {
+    @Test func `Accepted packets survive a kill`() async throws {
         // Copies of the files, taken while the store is open and never closed, are what kill -9 leaves.
         let store = try HostStore(directory: folder.path)
         for number: UInt8 in 1...3 { _ = try await store.admit(packet(number), to: [.local], nowMilliseconds: now) }

@@ -8,19 +8,19 @@ import Testing
 @testable import PacketCoding
 
 @Suite struct PacketCodingTests {
-    @Test func `A packet comes back as it went`() throws {
+    @Test func `A packet reads back as it was`() throws {
         let packet = Samples.packet()
         #expect(try ExtractedPacket(encoded: packet.encoded()) == packet)
         #expect(packet.encoded() == packet.encoded())
     }
 
-    @Test func `A packet that carries only the signature comes back as it went`() throws {
+    @Test func `A packet that carries only the signature reads back as it was`() throws {
         var packet = Samples.packet()
         packet.content = .signature(Samples.callerWindow)
         #expect(try ExtractedPacket(encoded: packet.encoded()) == packet)
     }
 
-    @Test(arguments: UInt64(0)..<100) func `Any packet within the bounds comes back as it went`(seed: UInt64) throws {
+    @Test(arguments: UInt64(0)..<100) func `Any packet within the bounds reads back as it was`(seed: UInt64) throws {
         var random = SeededGenerator(seed: seed)
         let packet = RandomPackets.packet(&random)
         let encoded = packet.encoded()
@@ -60,7 +60,7 @@ import Testing
         #expect(clipped == String(repeating: "€", count: 1365), "clipped at a whole character")
     }
 
-    @Test func `Empty and absent texts and lists are told apart`() throws {
+    @Test func `Empty and absent texts and lists are distinguished`() throws {
         var packet = Samples.packet()
         packet.parameters.process.name = ""
         packet.parameters.process.userName = nil
@@ -75,7 +75,7 @@ import Testing
         #expect(try ExtractedPacket(encoded: packet.encoded()).parameters.arguments.arguments == nil)
     }
 
-    @Test func `JSON reads well`() {
+    @Test func `A packet's JSON is readable`() {
         let json = Samples.packet().json()
         #expect(json.contains("\"callersAddress\" : \"0x176\""))
         #expect(json.contains("\"protection\" : \"rwxp\""))
@@ -86,7 +86,7 @@ import Testing
         #expect(!Samples.packet().json(pretty: false).contains("\n"))
     }
 
-    @Test func `Receipts, signatures, forwards, updates and errors come back as they went`() throws {
+    @Test func `Receipts, signatures, forwards, updates and errors read back as they were`() throws {
         let receipt = Receipt(id: Samples.packet().id, storedMilliseconds: 1_700_000_000_123, wasKnown: true)
         #expect(try Receipt(encoded: receipt.encoded()) == receipt)
         let signature = Signature(

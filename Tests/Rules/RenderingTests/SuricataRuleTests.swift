@@ -152,6 +152,6 @@ private func rule(
         (Int64.max, "9999_12_31"), (Int64.min, "0000_01_01"),
     ])
     func `dates are days in UTC`(_ milliseconds: Int64, _ text: String) {
-        #expect(RuleDate(milliseconds: milliseconds).description == text)
+        #expect(CalendarDay(ofMilliseconds: milliseconds).text(separator: "_") == text)
     }
 }

@@ -88,7 +88,7 @@ final class AgentFixture: Sendable {
     func packet(of process: pid_t) async throws -> ExtractedPacket {
         let store = try HostStore(directory: state)
         while let spooled = try await store.nextPacket(for: .local) {
-            let packet = try ExtractedPacket(encoded: spooled.encoded)
+            let packet = try ExtractedPacket(encoded: spooled.packet.bytes)
             if packet.parameters.process.processID == process { return packet }
             try await store.remove(spooled, nowMilliseconds: 0)
         }

@@ -41,8 +41,3 @@ extension EpitopeError {
             remedy: "look up the packet's id in the center's events; packets older than the setting keepDays are removed")
     }
 }
-
-extension EpitopeError.Code {
-    /// The store has no packet of that id.
-    public static let packetNotFound = EpitopeError.Code("packet-not-found")
-}

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
+public import PacketCoding
 public import Signatures
 
 /// A message that a center received: a packet from its host, a packet that a site forwards, or a site's update.
 public struct Report: Hashable, Sendable {
     /// The content of the message.
     public enum Body: Hashable, Sendable {
-        case packet(ExtractedPacket)
+        case packet(ReceivedPacket)
         case forward(ForwardedPacket)
         case update(SignatureUpdate)
     }
@@ -25,7 +26,7 @@ public struct Report: Hashable, Sendable {
     /// Identity of the report: the packet's own id, else the update's signature and revision within its site.
     public var id: String {
         switch body {
-        case .packet(let packet): packet.id
+        case .packet(let packet): packet.value.id
         case .forward(let forward): forward.id
         case .update(let update): "\(sender.name)/\(update.signature.id)/\(update.revision)"
         }

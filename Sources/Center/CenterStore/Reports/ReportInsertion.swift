@@ -19,7 +19,7 @@ extension CenterStore {
         switch report.body {
         case .packet(let packet):
             GroupCommit.Row(
-                id: report.id, kind: "packet", sender: report.sender, packet: RowCoding.encode(packet))
+                id: report.id, kind: "packet", sender: report.sender, packet: Data(packet.bytes))
         case .forward(let forward):
             GroupCommit.Row(
                 id: report.id, kind: "forward", sender: report.sender, host: forward.reporter,

@@ -32,7 +32,7 @@ enum CenterProcess {
     ///
     /// - Throws: `listening-failed`, `center-failed`, or why the center's identity can't be used.
     static func run<Kind: CenterKind>(
-        _ state: CenterStateOptions<Kind>, listen: ListenOptions, intake: any CenterRequestHandling & Service,
+        _ state: CenterStateOptions<Kind>, listen: ListenOptions, service: any CenterRequestHandling & Service,
         ledger: any EnrolmentLedger, logger: Logger
     ) async throws {
         let authority = try state.loadAuthority()
@@ -47,7 +47,7 @@ enum CenterProcess {
         let server = try CenterServer(
             configuration: configuration, authority: authority,
             certificate: ServerCertificate.load(from: state.authorityDirectory, authority: authority),
-            ledger: ledger, intake: intake, logger: serverLogger)
+            ledger: ledger, service: service, logger: serverLogger)
         let announcement = Task {
             let port = try await server.port
             let host = endpoint.host.contains(":") ? "[\(endpoint.host)]" : endpoint.host
@@ -57,7 +57,7 @@ enum CenterProcess {
         // Services end in reverse order: first no more messages are received, then the work ends.
         do {
             try await ServiceGroup(
-                services: [intake, server], gracefulShutdownSignals: [.sigterm, .sigint], logger: serverLogger
+                services: [service, server], gracefulShutdownSignals: [.sigterm, .sigint], logger: serverLogger
             ).run()
         } catch let error where !(error is EpitopeError) {
             logger.error("stopped by an error", metadata: ["error": "\(error)"])

@@ -22,7 +22,7 @@ struct GlobalCenterServeCommand: AsyncParsableCommand {
         let provers = try CenterProcess.provers(configuration.proving, logger: logger)
         try await CenterProcess.run(
             stateOptions, listen: listenOptions,
-            intake: GlobalCenterService(configuration: configuration, store: store, provers: provers, logger: logger), ledger: store,
+            service: GlobalCenterService(configuration: configuration, store: store, provers: provers, logger: logger), ledger: store,
             logger: logger)
     }
 }

@@ -49,7 +49,7 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
         }
         defer { preparation.cancel() }
         try await CenterProcess.run(
-            stateOptions, listen: listenOptions, intake: service, ledger: store, logger: logger)
+            stateOptions, listen: listenOptions, service: service, ledger: store, logger: logger)
         await link?.shutdown()
     }
 
@@ -91,7 +91,7 @@ struct LocalCenterLinkCommand: AsyncParsableCommand {
         _ = try stateOptions.loadAuthority()
         let identity = try await EnrolmentClient.enroll(
             at: CenterAddress(center), token: token, storingIn: stateOptions.globalDirectory)
-        Console.say("enrolled as \(identity.identity.role.rawValue) \(identity.identity.name) at \(identity.center)")
+        Console.say("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.center)")
     }
 }
 

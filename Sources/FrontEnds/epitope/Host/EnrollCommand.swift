@@ -30,6 +30,6 @@ struct EnrollCommand: AsyncParsableCommand {
         let identity = try await EnrolmentClient.enroll(
             at: CenterAddress(center), token: token,
             storingIn: stateOptions.identityDirectory(global ? "global" : "local"))
-        print("enrolled as \(identity.identity.role.rawValue) \(identity.identity.name) at \(identity.center)")
+        print("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.center)")
     }
 }

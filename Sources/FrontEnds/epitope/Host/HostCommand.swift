@@ -33,7 +33,7 @@ struct HostStatusCommand: AsyncParsableCommand {
                 continue
             }
             rows.append([
-                "\(destination.rawValue) \(stored.center)", stored.identity.name,
+                "\(destination.rawValue) \(stored.center)", stored.subject.name,
                 Console.time(Double(stored.expiresMilliseconds)), "\(waiting)",
             ])
         }

@@ -36,7 +36,7 @@ struct ExtractInput {
         }
         guard !samples.isEmpty else {
             throw EpitopeError(
-                EpitopeError.Code("no-samples"), "the folder \(path) contains no samples",
+                .noSamples, "the folder \(path) contains no samples",
                 remedy: "put packets, or files of code named *.bin, into it")
         }
         return samples
@@ -46,7 +46,7 @@ struct ExtractInput {
         let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
         guard size <= Self.maxCodeBytes else {
             throw EpitopeError(
-                EpitopeError.Code("code-too-large"), "\(path) has \(size) bytes, at most \(Self.maxCodeBytes) are read",
+                .codeTooLarge, "\(path) has \(size) bytes, at most \(Self.maxCodeBytes) are read",
                 remedy: "cut out the region that the call came from")
         }
         guard let data = try? Data(contentsOf: URL(filePath: path)) else { throw Self.unreadable(path) }
@@ -62,7 +62,7 @@ struct ExtractInput {
     private func code(_ bytes: [UInt8], _ path: String) throws(EpitopeError) -> Sample {
         guard !bytes.isEmpty else {
             throw EpitopeError(
-                EpitopeError.Code("code-empty"), "\(path) is empty", remedy: "name a file with the code that the call came from")
+                .codeEmpty, "\(path) is empty", remedy: "name a file with the code that the call came from")
         }
         let start = try address(base ?? "0", option: "--base")
         let end = start.addingReportingOverflow(UInt64(bytes.count))
@@ -82,7 +82,7 @@ struct ExtractInput {
         let isHexadecimal = text.lowercased().hasPrefix("0x")
         guard let value = isHexadecimal ? UInt64(text.dropFirst(2), radix: 16) : UInt64(text) else {
             throw EpitopeError(
-                EpitopeError.Code("address-malformed"), "\(option) \(text) is not a 64-bit address",
+                .addressTextMalformed, "\(option) \(text) is not a 64-bit address",
                 remedy: "write it in decimal, or in hexadecimal with 0x before it")
         }
         return value
@@ -90,7 +90,7 @@ struct ExtractInput {
 
     private static func unreadable(_ path: String) -> EpitopeError {
         EpitopeError(
-            EpitopeError.Code("file-unreadable"), "\(path) can't be read", remedy: "name an existing file or folder that this user may read"
+            .fileUnreadable, "\(path) can't be read", remedy: "name an existing file or folder that this user may read"
         )
     }
 }

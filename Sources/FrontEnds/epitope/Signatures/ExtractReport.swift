@@ -86,7 +86,7 @@ struct ExtractReport {
     func rules(_ language: any SignatureRendering.Type, milliseconds: Int64) throws(EpitopeError) -> [String] {
         guard !outcome.proven.isEmpty else {
             throw EpitopeError(
-                EpitopeError.Code("signature-unproven"), "no candidate was proven, so there is no rule",
+                .signatureUnproven, "no candidate was proven, so there is no rule",
                 remedy: "see the reasons with --output text")
         }
         var texts: [String] = []

@@ -97,10 +97,11 @@ public enum StixRendering: SignatureRendering {
 /// Times in the form of STIX: RFC 3339 in UTC, with milliseconds.
 enum RuleTime {
     static func text(_ milliseconds: Int64) -> String {
-        let bounded = min(max(milliseconds, -62_167_219_200_000), 253_402_300_799_999)
-        let rest = Int(((bounded % 86_400_000) + 86_400_000) % 86_400_000)
-        func padded(_ number: Int, _ width: Int) -> String { String(String(1_000 + number).suffix(width)) }
-        return "\(RuleDate(milliseconds: bounded).dashed)T\(padded(rest / 3_600_000, 2)):\(padded(rest / 60_000 % 60, 2)):"
-            + "\(padded(rest / 1000 % 60, 2)).\(padded(rest % 1000, 3))Z"
+        let bounded = min(max(milliseconds, CalendarDay.firstMilliseconds), CalendarDay.lastMilliseconds)
+        let perDay = Duration.days(1).inMilliseconds
+        let rest = Int(((bounded % perDay) + perDay) % perDay)
+        let (hour, minute, second) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1000 % 60)
+        let time = [hour, minute, second].map { String($0, paddedTo: 2) }.joined(separator: ":")
+        return "\(CalendarDay(ofMilliseconds: bounded))T\(time).\(String(rest % 1000, paddedTo: 3))Z"
     }
 }

@@ -62,8 +62,8 @@ struct RuleScanner {
     private mutating func metadata() -> SuricataRule.Metadata? {
         guard take("metadata:epitope_signature ") else { return nil }
         let id = upTo(",")
-        guard take(", created_at "), let created = RuleDate(upTo(",")), take(", expires_at "),
-            let expires = RuleDate(upTo(",")), take(", origin ")
+        guard take(", created_at "), let created = CalendarDay(upTo(","), separator: "_", earliestYear: 0), take(", expires_at "),
+            let expires = CalendarDay(upTo(","), separator: "_", earliestYear: 0), take(", origin ")
         else { return nil }
         let origin = upTo(";")
         guard take("; "), origin == "site" || (origin.hasPrefix("global-") && Int64(origin.dropFirst(7)).map { $0 >= 0 } == true)

@@ -36,8 +36,8 @@ extension SuricataRule {
         sid = input.sid
         revision = input.revision
         metadata = Metadata(
-            signatureID: signature.id, created: RuleDate(milliseconds: input.createdMilliseconds),
-            expires: RuleDate(milliseconds: input.expiresMilliseconds), origin: input.originName)
+            signatureID: signature.id, created: CalendarDay(ofMilliseconds: input.createdMilliseconds),
+            expires: CalendarDay(ofMilliseconds: input.expiresMilliseconds), origin: input.originName)
         (ruleProtocol, sourcePorts, destinationPorts, flow) = Self.header(signature.context)
         let runs = try RenderedRun.runs(of: signature)
         dsizeAbove = Self.dsize(ruleProtocol, runs)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import EpitopeModel
+
 /// A Suricata rule of the kind that Epitope writes, in its parts. ``text`` is what goes into the rules file.
 ///
 /// For a signature of one token, seen at a UDP service on port 1434:
@@ -55,12 +57,12 @@ public struct SuricataRule: Hashable, Sendable {
     public struct Metadata: Hashable, Sendable {
         /// ``Signature/id``: 32 hexadecimal digits.
         public var signatureID: String
-        public var created: RuleDate
-        public var expires: RuleDate
+        public var created: CalendarDay
+        public var expires: CalendarDay
         /// `site`, or `global-N` with the global center's number of the update.
         public var origin: String
 
-        public init(signatureID: String, created: RuleDate, expires: RuleDate, origin: String) {
+        public init(signatureID: String, created: CalendarDay, expires: CalendarDay, origin: String) {
             self.signatureID = signatureID
             self.created = created
             self.expires = expires
@@ -68,7 +70,7 @@ public struct SuricataRule: Hashable, Sendable {
         }
 
         var text: String {
-            "epitope_signature \(signatureID), created_at \(created), expires_at \(expires), origin \(origin)"
+            "epitope_signature \(signatureID), created_at \(created.text(separator: "_")), expires_at \(expires.text(separator: "_")), origin \(origin)"
         }
     }
 

@@ -55,8 +55,8 @@ public enum YaraRendering: SignatureRendering {
 
     private static func text(_ subject: RuleInput, _ strings: [String], _ condition: String) -> String {
         var lines = ["rule Epitope_\(subject.signature.id)", "{", "    meta:"]
-        let date = RuleDate(milliseconds: subject.createdMilliseconds).dashed
-        let expires = RuleDate(milliseconds: subject.expiresMilliseconds).dashed
+        let date = CalendarDay(ofMilliseconds: subject.createdMilliseconds).description
+        let expires = CalendarDay(ofMilliseconds: subject.expiresMilliseconds).description
         for (key, value) in [
             ("description", quoted(RuleMessage.printable(subject.message))), ("date", "\"\(date)\""), ("expires", "\"\(expires)\""),
             ("id", "\"\(subject.signature.id)\""), ("revision", "\(subject.revision)"), ("origin", "\"\(subject.originName)\""),

@@ -40,8 +40,8 @@ extension CertificateAuthority {
     ) throws(EpitopeError) -> ServerCertificate {
         guard (1...64).contains(names.count) else {
             throw EpitopeError(
-                .nameInvalid, "a center needs a name that hosts reach it by",
-                remedy: "give at least one DNS name or IP address, at most 64")
+                .nameInvalid, "a center needs a server name",
+                remedy: "give 1 to 64 DNS names or IP addresses that hosts reach it by")
         }
         var alternatives: [GeneralName] = []
         for name in names { alternatives.append(try Self.serverName(name)) }
@@ -53,8 +53,10 @@ extension CertificateAuthority {
         return try ServerCertificate(key: key, certificate: certificate, authorityPEM: certificatePEM)
     }
 
-    /// Whether a text is a certificate signing request that ``issue(to:request:validityDays:nowMilliseconds:)``
-    /// would take: asked before a token is spent on it.
+    /// Checks that a text is a certificate signing request that ``issue(to:request:validityDays:nowMilliseconds:)`` accepts,
+    /// before a token is redeemed for it.
+    ///
+    /// - Throws: `request-malformed`.
     public static func checkRequest(_ request: String) throws(EpitopeError) {
         _ = try publicKey(ofRequest: request)
     }
@@ -67,7 +69,7 @@ extension CertificateAuthority {
             return try Certificate(
                 version: .v3, serialNumber: randomSerialNumber(), publicKey: key.publicKey,
                 notValidBefore: Date(milliseconds: from),
-                notValidAfter: Date(milliseconds: from + Int64(lifetimeDays) * 86_400_000), issuer: name,
+                notValidAfter: Date(milliseconds: from + Duration.days(lifetimeDays).inMilliseconds), issuer: name,
                 subject: name,
                 extensions: Certificate.Extensions {
                     Critical(BasicConstraints.isCertificateAuthority(maxPathLength: 0))
@@ -85,7 +87,7 @@ extension CertificateAuthority {
     ) throws(EpitopeError) -> Certificate {
         try Self.requireValid(identity)
         try Self.requireInForce(certificate, called: "the authority's certificate", nowMilliseconds: nowMilliseconds)
-        let until = nowMilliseconds + Int64(validityDays) * 86_400_000
+        let until = nowMilliseconds + Duration.days(validityDays).inMilliseconds
         return try signing("issue a certificate") {
             try Certificate(
                 version: .v3, serialNumber: Self.randomSerialNumber(), publicKey: subject,
@@ -104,7 +106,7 @@ extension CertificateAuthority {
         }
     }
 
-    /// What a role's certificate is good for on the wire: a center answers, everybody else asks.
+    /// The extended key usage of a role's certificate: centers are servers, hosts and local centers are clients.
     static func usage(of role: Identity.Role) -> ExtendedKeyUsage.Usage {
         role == .center ? .serverAuth : .clientAuth
     }
@@ -115,7 +117,7 @@ extension CertificateAuthority {
             P256.Signing.PublicKey(request.publicKey) != nil
         else {
             throw EpitopeError(
-                .requestMalformed, "the certificate signing request can't be used",
+                .requestMalformed, "the certificate signing request is malformed",
                 remedy: "send a request as PEM, for a P-256 key and signed with it")
         }
         return request.publicKey
@@ -129,8 +131,8 @@ extension CertificateAuthority {
     }
 
     private static func serverName(_ name: String) throws(EpitopeError) -> GeneralName {
-        if let address = IPAddress.bytes(name) {
-            return .ipAddress(ASN1OctetString(contentBytes: address[...]))
+        if let address = IPAddress(name) {
+            return .ipAddress(ASN1OctetString(contentBytes: address.bytes[...]))
         }
         let labels = name.split(separator: ".", omittingEmptySubsequences: false)
         let isDNSName =

@@ -2,13 +2,13 @@
 
 public import EpitopeModel
 
-/// Where a center is reached: an `https` URL of host and port, and nothing else.
+/// A center's address: an `https` URL of host and port, and nothing else.
 public struct CenterAddress: Hashable, Sendable, CustomStringConvertible {
     /// A DNS name, or an IP address without brackets.
     public let host: String
     public let port: UInt16
 
-    /// The port of a center when a URL names none. It is not assigned to anything at IANA.
+    /// A center's port when the URL has none. IANA has not assigned it.
     public static let defaultPort: UInt16 = 7443
 
     /// Reads `https://HOST`, `https://HOST:PORT` or `https://[IPv6]:PORT`; one slash may follow.
@@ -26,7 +26,7 @@ public struct CenterAddress: Hashable, Sendable, CustomStringConvertible {
         if rest.hasPrefix("["), let end = rest.firstIndex(of: "]") {
             host = String(rest[rest.index(after: rest.startIndex)..<end])
             let behind = rest[rest.index(after: end)...]
-            guard IPAddress.bytes(host)?.count == 16, behind.isEmpty || behind.hasPrefix(":") else { throw error }
+            guard IPAddress(host)?.bytes.count == 16, behind.isEmpty || behind.hasPrefix(":") else { throw error }
             portText = behind.isEmpty ? nil : String(behind.dropFirst())
         } else {
             let parts = rest.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
@@ -51,8 +51,8 @@ public struct CenterAddress: Hashable, Sendable, CustomStringConvertible {
         "https://" + (host.contains(":") ? "[\(host)]" : host) + ":\(port)"
     }
 
-    /// What a certificate's DNS names are compared with; `nil` for an address, which is compared as such.
+    /// The name to compare with a certificate's DNS names; `nil` for an IP address, which is compared with its addresses.
     var serverName: String? {
-        IPAddress.bytes(host) == nil ? host : nil
+        IPAddress(host) == nil ? host : nil
     }
 }

@@ -8,18 +8,18 @@ import NIOSSL
 import SwiftASN1
 import X509
 
-/// The certificates that a center presents, read in a handshake that trusts nobody and sends nothing.
+/// The certificates that a center presents, read in a handshake that accepts none of them and sends nothing.
 enum PresentedChain {
-    /// Finds the authority with the pinned fingerprint in the center's chain, and sees that it signed the center's
-    /// certificate. That alone doesn't prove that the center holds its key: the full verification of the connection
-    /// that follows, with this authority as the only trust, does.
+    /// Finds the authority with the pinned fingerprint in the center's chain, and checks that it signed the center's
+    /// certificate. That the center holds its key is proven by the connection that follows, which is verified with this
+    /// authority as the only trust.
     ///
     /// - Throws: `authority-mismatch`, `center-unreachable`.
     /// - Returns: the authority's certificate as PEM.
     static func authority(of center: CenterAddress, fingerprint: [UInt8]) async throws(EpitopeError) -> String {
         let mismatch = EpitopeError(
-            .authorityMismatch, "the center at \(center) is not the one that the token is for",
-            remedy: "check the address and get a token from that very center; if both are right, someone is in between")
+            .authorityMismatch, "the token is for another center than the one at \(center)",
+            remedy: "check the address, and use a token of that center; if both are right, the connection may be intercepted")
         let chain = try await read(from: center)
         guard let leafDER = chain.first, let leaf = try? Certificate(derEncoded: leafDER),
             let authorityDER = chain.dropFirst().first(where: { Array(SHA256.hash(data: $0)) == fingerprint }),
@@ -45,7 +45,7 @@ enum PresentedChain {
                             context: context, serverHostname: center.serverName,
                             customVerificationCallback: { certificates, verdict in
                                 presented.completeWith(Result { try certificates.map { try $0.toDERBytes() } })
-                                // Nothing is said on this connection; it ends here.
+                                // Nothing is sent on this connection; it ends here.
                                 verdict.succeed(.failed)
                             })
                         try channel.pipeline.syncOperations.addHandlers([handler, EndOfHandshake(presented)])
@@ -56,7 +56,7 @@ enum PresentedChain {
                 defer { channel.close(promise: nil) }
                 return try await presented.futureResult.get()
             } catch {
-                // Completing it twice is allowed and the second time ignored: a promise must never be left open.
+                // A promise must be completed; completing it twice is allowed.
                 presented.fail(error)
                 throw error
             }
@@ -65,12 +65,12 @@ enum PresentedChain {
         }
     }
 
-    /// Ends the wait for a chain when the other side closes, errs, or stays silent.
+    /// Ends the wait for a chain when the other side closes, fails, or does not answer.
     private final class EndOfHandshake: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
 
         private let presented: EventLoopPromise<[[UInt8]]>
-        private var silence: Scheduled<Void>?
+        private var timeout: Scheduled<Void>?
 
         init(_ presented: EventLoopPromise<[[UInt8]]>) {
             self.presented = presented
@@ -78,14 +78,14 @@ enum PresentedChain {
 
         func channelActive(context: ChannelHandlerContext) {
             let presented = presented
-            silence = context.eventLoop.scheduleTask(in: CenterTransport.connectTimeout) {
+            timeout = context.eventLoop.scheduleTask(in: CenterTransport.connectTimeout) {
                 presented.fail(ChannelError.connectTimeout(CenterTransport.connectTimeout))
             }
             context.fireChannelActive()
         }
 
         func channelInactive(context: ChannelHandlerContext) {
-            silence?.cancel()
+            timeout?.cancel()
             presented.fail(ChannelError.eof)
             context.fireChannelInactive()
         }

@@ -12,7 +12,7 @@ enum PEM {
             return try Certificate(pemEncoded: text)
         } catch {
             throw EpitopeError(
-                .certificateMalformed, "\(place) holds no certificate that can be read",
+                .certificateMalformed, "the certificate in \(place) cannot be read",
                 remedy: "restore the file from a backup, or enrol again")
         }
     }
@@ -22,7 +22,7 @@ enum PEM {
             return try Certificate.PrivateKey(pemEncoded: text)
         } catch {
             throw EpitopeError(
-                .keyMalformed, "\(place) holds no private key that can be read",
+                .keyMalformed, "the private key in \(place) cannot be read",
                 remedy: "restore the file from a backup, or enrol again")
         }
     }

@@ -3,13 +3,13 @@
 public import EpitopeModel
 import FoundationEssentials
 import SwiftASN1
-// The library offers verification at a given time only to those who ask for it by this name.
+// The library offers verification at a given time under this name only.
 @_spi(FixedExpiryValidationTime) import X509
 
-/// What a center's authority vouches for about the other end of a connection.
+/// The verified certificate of the other end of a connection.
 public struct PeerCertificate: Hashable, Sendable {
     public var identity: Identity
-    /// When the certificate was issued; revocation is reckoned from it.
+    /// When the certificate was issued. A revocation covers certificates issued before it.
     public var issuedMilliseconds: Int64
     public var expiresMilliseconds: Int64
 
@@ -17,7 +17,7 @@ public struct PeerCertificate: Hashable, Sendable {
     public func requireInForce(nowMilliseconds: Int64) throws(EpitopeError) {
         guard nowMilliseconds >= issuedMilliseconds, nowMilliseconds <= expiresMilliseconds else {
             throw EpitopeError(
-                .certificateExpired, "the certificate of \(identity.role.rawValue) \(identity.name) is out of date",
+                .certificateExpired, "the certificate of \(identity.role.rawValue) \(identity.name) is not valid at this time",
                 remedy: "check the clocks at both ends; if they are right, enrol again with a new token")
         }
     }
@@ -31,7 +31,7 @@ extension CertificateAuthority {
         certificateDER: [UInt8], nowMilliseconds: Int64
     ) async throws(EpitopeError) -> PeerCertificate {
         guard let leaf = try? Certificate(derEncoded: certificateDER) else {
-            throw Self.malformed("it can't be read")
+            throw Self.malformed("it cannot be read")
         }
         guard hasSigned(leaf) else {
             throw EpitopeError(
@@ -39,7 +39,7 @@ extension CertificateAuthority {
                 remedy: "enrol at this center to get a certificate from it")
         }
         guard let identity = CertificateIdentity.read(from: leaf) else {
-            throw Self.malformed("it states no identity, or more than one")
+            throw Self.malformed("it does not state exactly one identity")
         }
         let peer = PeerCertificate(
             identity: identity, issuedMilliseconds: leaf.notValidBefore.milliseconds,
@@ -47,9 +47,9 @@ extension CertificateAuthority {
         try peer.requireInForce(nowMilliseconds: nowMilliseconds)
         guard let usages = try? leaf.extensions.extendedKeyUsage, usages.contains(Self.usage(of: identity.role))
         else {
-            throw Self.malformed("it is not meant for the role that it states")
+            throw Self.malformed("its key usage does not fit the role that it states")
         }
-        // The whole of RFC 5280 besides: path length, critical extensions, name constraints.
+        // The rest of RFC 5280: path length, critical extensions, name constraints.
         var verifier = Verifier(rootCertificates: CertificateStore([certificate])) {
             RFC5280Policy(fixedExpiryValidationTime: Date(milliseconds: nowMilliseconds))
         }
@@ -59,7 +59,7 @@ extension CertificateAuthority {
         return peer
     }
 
-    /// Whether this authority issued a certificate. The authority's own certificate is none that it issued.
+    /// Whether this authority issued a certificate. Its own certificate does not count.
     func hasSigned(_ leaf: Certificate) -> Bool {
         leaf != certificate && leaf.issuer == certificate.subject
             && certificate.publicKey.isValidSignature(leaf.signature, for: leaf)
@@ -67,7 +67,7 @@ extension CertificateAuthority {
 
     private static func malformed(_ why: String) -> EpitopeError {
         EpitopeError(
-            .certificateMalformed, "the certificate can't be used: \(why)",
+            .certificateMalformed, "the certificate is refused: \(why)",
             remedy: "enrol again to get a new certificate")
     }
 }

@@ -5,10 +5,11 @@ public import EpitopeModel
 import SwiftASN1
 import X509
 
-/// What enrolment leaves on a host or a local center: its private key, its certificate, the authority that it trusts
-/// (no other), and the center's address. It is one file of mode 0600, so that key and certificate can't part.
+/// The identity that enrolment stores on a host or a local center: its private key, its certificate, the one authority that
+/// it trusts, and the center's address. It is one file of mode 0600, so that key and certificate always belong together.
 public struct StoredIdentity: Sendable, CustomStringConvertible {
-    public let identity: Identity
+    /// The identity that the certificate states.
+    public let subject: Identity
     public let center: CenterAddress
     public let issuedMilliseconds: Int64
     public let expiresMilliseconds: Int64
@@ -18,12 +19,12 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
 
     static let file = "identity.json"
 
-    /// Whose it is and where; the key stays out of logs.
+    /// The identity and its center. The key stays out of logs.
     public var description: String {
-        "\(identity.role.rawValue) \(identity.name) at \(center)"
+        "\(subject.role.rawValue) \(subject.name) at \(center)"
     }
 
-    /// Puts an identity together, and checks that its parts belong together.
+    /// Makes an identity of its parts, and checks that they belong together.
     ///
     /// - Throws: `key-malformed`, `certificate-malformed`, `certificate-foreign`.
     package init(
@@ -45,12 +46,12 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
                 .certificateForeign, "the certificate in \(place) is not from the center's authority",
                 remedy: "enrol again with a new token")
         }
-        guard let identity = CertificateIdentity.read(from: certificate) else {
+        guard let subject = CertificateIdentity.read(from: certificate) else {
             throw EpitopeError(
-                .certificateMalformed, "the certificate in \(place) states no identity",
+                .certificateMalformed, "the certificate in \(place) does not state an identity",
                 remedy: "enrol again with a new token")
         }
-        self.identity = identity
+        self.subject = subject
         self.center = center
         self.issuedMilliseconds = certificate.notValidBefore.milliseconds
         self.expiresMilliseconds = certificate.notValidAfter.milliseconds
@@ -59,26 +60,26 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
         self.authorityPEM = authorityPEM
     }
 
-    /// Whether two thirds of the certificate's time are over.
+    /// Whether two thirds of the certificate's validity are over.
     public func isDueForRenewal(nowMilliseconds: Int64 = ChannelClock.system()) -> Bool {
         nowMilliseconds > issuedMilliseconds + (expiresMilliseconds - issuedMilliseconds) / 3 * 2
     }
 
-    /// Loads the identity that enrolment stored in a folder. One that has expired loads: the center says so.
+    /// Loads the identity that enrolment stored in a folder. An expired one is loaded too: the center refuses it.
     ///
     /// - Throws: `identity-missing`, `identity-malformed`, and what a damaged key or certificate gives.
     public static func load(from directory: String) throws(EpitopeError) -> StoredIdentity {
         let path = "\(directory)/\(file)"
         guard let text = try PrivateFiles.load(path) else {
             throw EpitopeError(
-                .identityMissing, "\(directory) holds no identity: this machine is not enrolled",
+                .identityMissing, "this machine is not enrolled: \(directory) has no identity",
                 remedy: "run `epitope enroll --center URL --token TOKEN` with a token from the center")
         }
         guard let content = try? ChannelJSON.decode(Content.self, from: Array(text.utf8)),
             let center = try? CenterAddress(content.center)
         else {
             throw EpitopeError(
-                .identityMalformed, "\(path) can't be read",
+                .identityMalformed, "\(path) cannot be read",
                 remedy: "restore the file from a backup, or enrol again with a new token")
         }
         return try StoredIdentity(
@@ -94,7 +95,7 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
         return try load(from: directory)
     }
 
-    /// Stores the identity durably, in one step, in a folder that is made if there is none.
+    /// Stores the identity durably, in one step. The folder is created if it does not exist.
     public func save(in directory: String) throws(EpitopeError) {
         try PrivateFiles.makeDirectory(directory)
         let content = Content(
@@ -111,7 +112,7 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
     }
 }
 
-/// A private key that was made here, with the request to certify it.
+/// A new private key, with the request to certify it.
 struct KeyWithRequest {
     let keyPEM: String
     let requestPEM: String

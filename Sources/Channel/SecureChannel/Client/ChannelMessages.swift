@@ -3,8 +3,8 @@
 package import EpitopeModel
 import FoundationEssentials
 
-/// The paths of a center's HTTPS face, and the few messages on it that are JSON. What carries packets, receipts and
-/// updates is protobuf (PacketCoding).
+/// The paths of a center's HTTPS endpoint. Packets, receipts and updates are protobuf messages (PacketCoding); the messages
+/// below are JSON.
 package enum ChannelPath {
     package static let enroll = "/v1/enroll"
     package static let renew = "/v1/renew"
@@ -14,7 +14,7 @@ package enum ChannelPath {
     package static let health = "/v1/health"
 }
 
-/// What a host sends to enrol.
+/// A host's request to enrol.
 package struct EnrolmentRequest: Codable, Sendable {
     package var token: String
     /// The certificate signing request, as PEM.
@@ -26,7 +26,7 @@ package struct EnrolmentRequest: Codable, Sendable {
     }
 }
 
-/// What a host sends to get a new certificate before its old one expires.
+/// A host's request for a new certificate before its old one expires.
 package struct RenewalRequest: Codable, Sendable {
     package var request: String
 
@@ -35,7 +35,7 @@ package struct RenewalRequest: Codable, Sendable {
     }
 }
 
-/// A center's answer to both.
+/// A center's answer to an enrolment or a renewal.
 package struct IssuedCertificate: Codable, Sendable {
     package var certificate: String
     package var authority: String
@@ -65,8 +65,8 @@ package struct Refusal: Codable, Sendable {
 
 /// JSON as it goes over the channel.
 package enum ChannelJSON {
-    /// The most that a JSON message may measure, in bytes: a token, a request or two certificates are a few KiB.
-    package static let largest = 32 * 1024
+    /// Of a JSON message, in bytes: a token, a request or two certificates are a few KiB.
+    package static let maxBytes = 32 * 1024
 
     package static func encode(_ message: some Encodable) throws -> [UInt8] {
         Array(try JSONEncoder().encode(message))

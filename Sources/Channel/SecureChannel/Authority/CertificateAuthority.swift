@@ -5,14 +5,14 @@ public import EpitopeModel
 import FoundationEssentials
 import X509
 
-/// A center's certificate authority: what makes a site's hosts and centers known to each other.
+/// A center's certificate authority, which issues the certificates of a site's hosts and centers.
 ///
 /// Its folder (mode 0700) holds `authority.pem`, `authority-key.pem` and `server.pem`, the center's own key and
 /// certificate; each has mode 0600 and is replaced in one step.
 public struct CertificateAuthority: Sendable, CustomStringConvertible {
     /// The authority's certificate, as PEM.
     public let certificatePEM: String
-    /// SHA-256 of the authority's certificate as DER: what enrolment tokens pin.
+    /// SHA-256 of the authority's certificate as DER, which enrolment tokens pin.
     public let fingerprint: [UInt8]
     public let expiresMilliseconds: Int64
 
@@ -22,15 +22,14 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
     /// An authority outlives many generations of the certificates that it issues.
     static let lifetimeDays = 3650
 
-    /// Which authority it is; the key stays out of logs.
+    /// The fingerprint. The key stays out of logs.
     public var description: String {
         "authority \(Hex.encode(fingerprint))"
     }
 
     static let certificateFile = "authority.pem"
     static let keyFile = "authority-key.pem"
-    /// How far certificates that hosts check by their own clocks reach back, so that a host whose clock is slow can
-    /// enrol: one hour.
+    /// By how much certificates that hosts check are dated back, so that a host whose clock is slow can enrol: one hour.
     static let backdatedSeconds: Int64 = 3600
 
     /// Makes an authority and the center's first server certificate, in a folder that must be new or empty.
@@ -47,7 +46,7 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
     ) throws(EpitopeError) -> CertificateAuthority {
         guard Identity.isValidName(site) else {
             throw EpitopeError(
-                .nameInvalid, "'\(site)' can't be a site's name",
+                .nameInvalid, "'\(site)' is not a valid site name",
                 remedy: "use 1 to 64 letters, digits, dots, underscores or hyphens")
         }
         let authority = try make(site: site, nowMilliseconds: nowMilliseconds)
@@ -64,8 +63,8 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
         try server.save(in: staging)
         guard try PrivateFiles.publish(folder: staging, as: directory) else {
             throw EpitopeError(
-                .authorityExists, "\(directory) is not empty: a center's authority is never made over",
-                remedy: "use the authority that is there, or give another folder")
+                .authorityExists, "\(directory) is not empty: an existing authority is never overwritten",
+                remedy: "use the existing authority, or give another folder")
         }
         return authority
     }
@@ -82,8 +81,8 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
             let keyText = try PrivateFiles.load(keyPath)
         else {
             throw EpitopeError(
-                .authorityMissing, "\(directory) holds no certificate authority",
-                remedy: "make one with `epitope local-center init` (or `global-center init`), or name its folder")
+                .authorityMissing, "\(directory) has no certificate authority",
+                remedy: "create one with `epitope local-center init` (or `global-center init`), or give its folder")
         }
         let certificate = try PEM.certificate(certificateText, from: certificatePath)
         let key = try PEM.key(keyText, from: keyPath)
@@ -97,7 +96,7 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
             certificate.publicKey.isValidSignature(certificate.signature, for: certificate)
         else {
             throw EpitopeError(
-                .certificateMalformed, "\(certificatePath) holds no certificate of an authority",
+                .certificateMalformed, "\(certificatePath) is not the certificate of an authority",
                 remedy: "restore the file from a backup")
         }
         try requireInForce(certificate, called: "the authority's certificate", nowMilliseconds: nowMilliseconds)
@@ -113,7 +112,7 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
         }
     }
 
-    /// A token for this authority, to be redeemed once. The ledger has it when this returns.
+    /// Makes a token for this authority, to be redeemed once, and records it in the ledger.
     ///
     /// - Throws: `name-invalid`, `role-not-allowed` for the role of a center, or what the ledger throws.
     public func makeToken(
@@ -131,12 +130,12 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
     static func requireValid(_ identity: Identity) throws(EpitopeError) {
         guard Identity.isValidName(identity.name) else {
             throw EpitopeError(
-                .nameInvalid, "'\(identity.name)' can't be a name",
+                .nameInvalid, "'\(identity.name)' is not a valid name",
                 remedy: "use 1 to 64 letters, digits, dots, underscores or hyphens")
         }
     }
 
-    /// A center's own certificate is made beside its authority and by nobody else.
+    /// A center's own certificate is issued with its authority, never by enrolment.
     static func requireEnrollable(_ identity: Identity) throws(EpitopeError) {
         guard identity.role != .center else {
             throw EpitopeError(
@@ -158,7 +157,7 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
     }
 }
 
-/// Runs a step of the cryptographic library that fails only for want of memory or by a fault of its own.
+/// Runs a step of the cryptographic library that fails only when memory is short or the library has a bug.
 func signing<Value>(_ what: String, _ step: () throws -> Value) throws(EpitopeError) -> Value {
     do {
         return try step()

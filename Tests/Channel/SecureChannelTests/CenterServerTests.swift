@@ -13,10 +13,9 @@ import Testing
 
 @testable import SecureChannel
 
-@Suite("A center's HTTPS face")
-struct FaceTests {
+struct CenterServerTests {
     @Test
-    func `speaks TLS 1.3 and nothing older`() async throws {
+    func `The server speaks TLS 1.3 and nothing older`() async throws {
         try await TestCenter.run { center in
             func health(_ most: TLSVersion) async throws -> Bool {
                 var tls = TLSConfiguration.makeClientConfiguration()
@@ -41,20 +40,22 @@ struct FaceTests {
     }
 
     @Test
-    func `says so where it can't listen, to who asks for its port too`() async throws {
+    func `A server that cannot listen fails, and so does the wait for its port`() async throws {
         try await TestCenter.run { center in
             let server = try CenterServer(
                 configuration: .init(host: "127.0.0.1", port: Int(center.address.port)), authority: center.authority,
                 certificate: try ServerCertificate.load(
                     from: "\(center.directory)/authority", authority: center.authority),
-                ledger: center.ledger, intake: center.intake, logger: .init(label: "test"))
-            #expect(await code { try await server.run() } == .listeningFailed)
+                ledger: center.ledger, service: center.service, logger: .init(label: "test"))
+            let error = await #expect(throws: EpitopeError.self) { try await server.run() }
+            #expect(error?.code == .listeningFailed)
+            #expect(error?.message == "could not listen on 127.0.0.1 port \(center.address.port): Address already in use")
             #expect(await code { try await server.port } == .listeningFailed)
         }
     }
 
     @Test
-    func `can't be stood in for by an enrolled host, though its certificate comes from the same authority`() async throws {
+    func `An enrolled host cannot pose as the center, though the same authority issued its certificate`() async throws {
         try await TestCenter.run { center in
             let host = try center.identity()
             let impostor = try await Self.serve(

@@ -7,9 +7,9 @@ import Testing
 
 @testable import SuricataDelivery
 
-/// The forms that are proven at start are those that deliveries need.
-@Suite struct UsualFormsOfRules {
-    private static let proven = Set(CommonRuleShapes.rules(.alert).map { RuleShape($0) })
+/// The shapes that are tested at start are those that deliveries need.
+struct CommonRuleShapesTests {
+    private static let tested = Set(CommonRuleShapes.rules(.alert).map { RuleShape($0) })
 
     private static let services: [SignatureContext] =
         [.any]
@@ -21,7 +21,7 @@ import Testing
         }
 
     @Test(arguments: services)
-    func `hold every kind of signature`(_ context: SignatureContext) throws {
+    func `The common shapes include every kind of signature`(_ context: SignatureContext) throws {
         let long = String(repeating: "0123456789abcdef", count: 2)
         let shapes: [(Signature.Arrangement, [(String, ClosedRange<Int>?)])] = [
             (.sequence, [(long, nil)]), (.sequence, [("0102030405????0607??" + long, nil)]),
@@ -37,11 +37,11 @@ import Testing
                 RuleInput(
                     signature: Signature(tokens: tokens, arrangement: arrangement, context: context), sid: 3_900_001,
                     message: "sample", createdMilliseconds: 0, lifetimeDays: 1))
-            #expect(Self.proven.contains(RuleShape(rule)), "\(RuleShape(rule))")
+            #expect(Self.tested.contains(RuleShape(rule)), "\(RuleShape(rule))")
         }
     }
 
-    @Test func `are one rule each`() {
+    @Test func `The common shapes are one rule each`() {
         let rules = CommonRuleShapes.rules(.drop)
         #expect(Set(rules.map { RuleShape($0) }).count == rules.count)
         #expect(Set(rules.map(\.sid)).count == rules.count)

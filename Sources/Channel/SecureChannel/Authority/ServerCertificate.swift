@@ -5,7 +5,7 @@ import FoundationEssentials
 import SwiftASN1
 import X509
 
-/// A center's own certificate and private key, as its HTTPS face presents them.
+/// A center's own certificate and private key, for its HTTPS endpoint.
 public struct ServerCertificate: Sendable, CustomStringConvertible {
     package let keyPEM: String
     /// The server's certificate, then the authority's: a host that enrols finds the pinned authority in this chain.
@@ -19,17 +19,17 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
 
     static let file = "server.pem"
 
-    /// Whose it is; the key stays out of logs.
+    /// The identity and the names. The key stays out of logs.
     public var description: String {
         "\(identity.role.rawValue) \(identity.name), \(names.joined(separator: ", "))"
     }
 
-    /// Whether two thirds of the certificate's time are over.
+    /// Whether two thirds of the certificate's validity are over.
     public func isDueForRenewal(nowMilliseconds: Int64) -> Bool {
         nowMilliseconds > issuedMilliseconds + (expiresMilliseconds - issuedMilliseconds) / 3 * 2
     }
 
-    /// Loads the server certificate that lies beside the authority.
+    /// Loads the server certificate from the authority's folder.
     ///
     /// - Throws: `authority-missing`, `certificate-malformed`, `certificate-foreign`, `certificate-expired`,
     ///   `key-malformed`.
@@ -60,7 +60,7 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
         return try ServerCertificate(key: key, certificate: certificate, authorityPEM: authority.certificatePEM)
     }
 
-    /// Issues a new certificate for the same center and names and puts it in the old one's place.
+    /// Issues a new certificate for the same center and names, and replaces the file of the old one.
     public func renewed(
         by authority: CertificateAuthority, in directory: String, nowMilliseconds: Int64 = ChannelClock.system()
     ) throws(EpitopeError) -> ServerCertificate {
@@ -70,7 +70,7 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
         return next
     }
 
-    /// Writes key and certificate as one file, so that they can't part.
+    /// Writes key and certificate as one file, so that they always belong together.
     public func save(in directory: String) throws(EpitopeError) {
         try PrivateFiles.save(keyPEM + chainPEM[0], to: "\(directory)/\(Self.file)")
     }
@@ -100,7 +100,7 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
         return names.compactMap { name in
             switch name {
             case .dnsName(let name): name
-            case .ipAddress(let address): IPAddress.text(Array(address.bytes))
+            case .ipAddress(let address): IPAddress(bytes: address.bytes)?.description
             default: nil
             }
         }

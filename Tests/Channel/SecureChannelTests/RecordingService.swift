@@ -2,18 +2,22 @@
 
 import CenterServer
 import EpitopeModel
+import PacketCoding
 import Signatures
 
-/// An intake for tests: it keeps what it gets, and publishes what it is told to.
-actor RecordingIntake: CenterRequestHandling {
+/// A center's service for tests: it keeps the messages that it gets, and publishes the updates that a test gives it.
+actor RecordingService: CenterRequestHandling {
     nonisolated let accepts: Set<CenterEndpoint>
-    private(set) var packets: [ExtractedPacket] = []
+    private(set) var received: [ReceivedPacket] = []
     private(set) var forwards: [ForwardedPacket] = []
     private(set) var published: [SignatureUpdate] = []
     private(set) var senders: [Identity] = []
     private(set) var waitingSubscribers = 0
     private var feed: [FeedEntry] = []
     private var failure: (any Error)?
+    private var receiptID: String?
+
+    var packets: [ExtractedPacket] { received.map(\.value) }
 
     static let storedMilliseconds: Int64 = 1_700_000_000_123
 
@@ -25,15 +29,20 @@ actor RecordingIntake: CenterRequestHandling {
         failure = error
     }
 
+    /// Gives receipts for another message from now on.
+    func giveReceipts(for id: String) {
+        receiptID = id
+    }
+
     func publish(_ update: FeedEntry) {
         feed.append(update)
     }
 
-    func receive(_ packet: ExtractedPacket, from sender: Identity) throws -> Receipt {
+    func receive(_ packet: ReceivedPacket, from sender: Identity) throws -> Receipt {
         if let failure { throw failure }
-        let wasKnown = packets.contains { $0.id == packet.id }
-        packets.append(packet)
-        return receipt(packet.id, from: sender, wasKnown: wasKnown)
+        let wasKnown = received.contains { $0.value.id == packet.value.id }
+        received.append(packet)
+        return receipt(packet.value.id, from: sender, wasKnown: wasKnown)
     }
 
     func receive(_ forward: ForwardedPacket, from sender: Identity) -> Receipt {
@@ -59,6 +68,6 @@ actor RecordingIntake: CenterRequestHandling {
 
     private func receipt(_ id: String, from sender: Identity, wasKnown: Bool = false) -> Receipt {
         senders.append(sender)
-        return Receipt(id: id, storedMilliseconds: Self.storedMilliseconds, wasKnown: wasKnown)
+        return Receipt(id: receiptID ?? id, storedMilliseconds: Self.storedMilliseconds, wasKnown: wasKnown)
     }
 }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-import PacketCoding
+public import PacketCoding
 public import Signatures
 import Synchronization
 
-/// A host's or local center's line to one center: mutual TLS 1.3, the site's authority as the only trust, connections
-/// that stay open so that a packet needs no new handshake.
+/// A host's or local center's client of one center: mutual TLS 1.3, with the site's authority as the only trust. Connections
+/// stay open, so that a packet needs no new handshake.
 ///
 /// Every method throws an ``EpitopeError``: `center-unreachable`, `center-wrong`, `answer-malformed`, or the center's
 /// own refusal with its code (`certificate-expired`, `certificate-foreign`, `revoked`, `role-not-allowed`,
@@ -15,7 +15,7 @@ public final class CenterClient: Sendable {
     private struct State {
         var identity: StoredIdentity
         var transport: CenterTransport
-        /// The line of the certificate before: requests that were under way at a renewal end on it in peace.
+        /// The transport of the previous certificate, on which requests that were under way at a renewal end.
         var retired: CenterTransport?
     }
 
@@ -27,12 +27,12 @@ public final class CenterClient: Sendable {
         state = Mutex(State(identity: identity, transport: transport))
     }
 
-    /// The identity that this client shows; another after a renewal.
+    /// The identity that this client authenticates with; a renewal replaces it.
     public var identity: StoredIdentity { state.withLock { $0.identity } }
 
-    /// Sends an extracted packet. The packet may be forgotten when this returns, not before.
-    public func send(_ packet: ExtractedPacket) async throws(EpitopeError) -> Receipt {
-        try await deliver(packet.encoded(), to: ChannelPath.packets, id: packet.id)
+    /// Sends an extracted packet. When this method returns, the center has stored the packet, and the sender may delete it.
+    public func send(_ packet: EncodedPacket) async throws(EpitopeError) -> Receipt {
+        try await deliver(packet.bytes, to: ChannelPath.packets, id: packet.id)
     }
 
     /// Forwards a site's packet and signature to the global center.
@@ -40,7 +40,7 @@ public final class CenterClient: Sendable {
         try await deliver(forward.encoded(), to: ChannelPath.forwards, id: forward.id)
     }
 
-    /// Gives an update of this site to the global center. The receipt is for the signature's id.
+    /// Publishes an update of this site at the global center. The receipt is for the signature's id.
     public func publish(_ update: SignatureUpdate) async throws(EpitopeError) -> Receipt {
         try await deliver(update.encoded(), to: ChannelPath.updates, id: update.signature.id)
     }
@@ -48,7 +48,7 @@ public final class CenterClient: Sendable {
     /// The updates that the center published after a sequence number, oldest first. When there are none, the center
     /// holds the answer back until there is one or `waitSeconds` (at most 60) are over; then it is empty.
     public func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [FeedEntry] {
-        let wait = min(max(waitSeconds, 0), Self.longestWaitSeconds)
+        let wait = min(max(waitSeconds, 0), Self.maxWaitSeconds)
         let bytes = try await transport.get(
             "\(ChannelPath.updates)?after=\(sequence)&wait=\(wait)", waitSeconds: wait)
         do {
@@ -58,13 +58,13 @@ public final class CenterClient: Sendable {
         }
     }
 
-    /// Opens a connection, if none is open, so that the next packet finds it ready; an identity that the center
-    /// refuses is found here.
+    /// Opens a connection, if none is open, so that the next packet need not wait for it. Throws when the center refuses the
+    /// identity.
     public func warmUp() async throws(EpitopeError) {
         _ = try await transport.get(ChannelPath.health, waitSeconds: 0)
     }
 
-    /// Keeps a connection open until the task is cancelled. Failures are left to the next packet to meet.
+    /// Keeps a connection open until the task is cancelled. Failures are ignored: the next packet meets them.
     public func keepWarm(every interval: Duration = .seconds(30)) async {
         while !Task.isCancelled {
             try? await warmUp()
@@ -95,7 +95,9 @@ public final class CenterClient: Sendable {
         await outdated?.shutdown()
     }
 
-    /// Renews when two thirds of the certificate's time are over. Whether it did.
+    /// Renews the certificate when two thirds of its validity are over.
+    ///
+    /// - Returns: whether it was renewed.
     @discardableResult
     public func renewIfDue(
         storingIn directory: String, nowMilliseconds: Int64 = ChannelClock.system()
@@ -112,14 +114,14 @@ public final class CenterClient: Sendable {
         await retired?.shutdown()
     }
 
-    /// The longest that a center holds an answer back, in seconds: below the idle limits of common middle boxes.
-    public static let longestWaitSeconds = 60
+    /// How long a center holds a long poll open, in seconds: below the idle limits of common middleboxes.
+    public static let maxWaitSeconds = 60
 
     private var transport: CenterTransport { state.withLock { $0.transport } }
 
     private func deliver(_ bytes: [UInt8], to path: String, id: String) async throws(EpitopeError) -> Receipt {
         let answer = try await transport.postProtobuf(path, bytes)
-        // A receipt for anything else is none for this message.
+        // A receipt for another message does not count.
         guard let receipt = try? Receipt(encoded: answer), receipt.id == id else {
             throw ChannelFailure.malformedAnswer(of: identity.center)
         }

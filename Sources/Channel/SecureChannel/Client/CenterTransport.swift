@@ -8,8 +8,8 @@ import NIOSSL
 
 /// HTTPS to one center: requests out, bytes or an ``EpitopeError`` back.
 ///
-/// TLS 1.3 at least; the chain must end at the one authority given, and the certificate must hold the name or address
-/// that was asked for.
+/// TLS 1.3 at least. The chain must end at the one authority given, and the certificate must hold the name or address that
+/// was asked for.
 struct CenterTransport: Sendable {
     private let client: HTTPClient
     private let center: CenterAddress
@@ -18,11 +18,11 @@ struct CenterTransport: Sendable {
     static let connectTimeout = TimeAmount.seconds(10)
     /// How long an answer may take, beyond the wait that a request asks for: a center's disk is allowed to be slow.
     static let answerTimeout = TimeAmount.seconds(30)
-    /// Connections are kept for as long as nobody closes them; the center's own limit on idle ones is longer than
-    /// the default interval of `CenterClient.keepWarm`.
+    /// How long an idle connection is kept: longer than the default interval of `CenterClient.keepWarm`, and shorter than the
+    /// center's own limit.
     static let idleTimeout = TimeAmount.seconds(120)
-    /// The most that is read of an answer, in bytes: what PacketCoding takes of sequenced updates.
-    static let largestAnswer = 16 * 1024 * 1024
+    /// Of an answer, in bytes: PacketCoding's bound on sequenced updates.
+    static let maxAnswerBytes = 16 * 1024 * 1024
 
     init(_ identity: StoredIdentity) throws(EpitopeError) {
         try self.init(
@@ -30,7 +30,7 @@ struct CenterTransport: Sendable {
             credentials: (identity.certificatePEM, identity.keyPEM))
     }
 
-    /// - Parameter credentials: certificate and key (PEM); none for enrolment.
+    /// - Parameter credentials: certificate and key (PEM); `nil` for enrolment.
     init(
         center: CenterAddress, authorityPEM: String, credentials: (certificate: String, key: String)?
     ) throws(EpitopeError) {
@@ -48,7 +48,7 @@ struct CenterTransport: Sendable {
             }
         }
         var pool = HTTPClient.Configuration.ConnectionPool(idleTimeout: Self.idleTimeout)
-        // A refused connection is told at once; the spool decides when to try again.
+        // A refused connection is reported at once; the spool decides when to try again.
         pool.retryConnectionEstablishment = false
         var configuration = HTTPClient.Configuration(
             tlsConfiguration: tls, redirectConfiguration: .disallow,
@@ -92,9 +92,9 @@ struct CenterTransport: Sendable {
         let status: HTTPResponseStatus
         let answer: [UInt8]
         do {
-            let response = try await executing(request, deadline: deadline)
+            let response = try await execute(request, deadline: deadline)
             status = response.status
-            answer = Array(buffer: try await response.body.collect(upTo: Self.largestAnswer))
+            answer = Array(buffer: try await response.body.collect(upTo: Self.maxAnswerBytes))
         } catch {
             throw ChannelFailure.error(for: error, center: center)
         }
@@ -102,9 +102,9 @@ struct CenterTransport: Sendable {
         return answer
     }
 
-    /// Everything that is sent is safe to send twice (a center keeps the first of two messages with one id), so a
-    /// connection that the other side closed just before it was used again costs one more try, not the message.
-    private func executing(_ request: HTTPClientRequest, deadline: TimeAmount) async throws -> HTTPClientResponse {
+    /// Sends a request, and sends it again when the center closed an idle connection just before. Every message is safe to
+    /// send twice: a center keeps the first of two with one id.
+    private func execute(_ request: HTTPClientRequest, deadline: TimeAmount) async throws -> HTTPClientResponse {
         do {
             return try await client.execute(request, timeout: deadline)
         } catch let error as HTTPClientError where error == .remoteConnectionClosed {

@@ -4,7 +4,7 @@ import Crypto
 public import EpitopeModel
 import FoundationEssentials
 
-/// A one-time enrolment token: what a person carries from a center to a host, as one line of text.
+/// A one-time enrolment token: one line of text that a person copies from a center to a host.
 ///
 /// It holds a secret that the center knows only the hash of, and the fingerprint of the center's authority, so that
 /// the host trusts the right center before it has any certificate. The text is `ept1_` followed by base64url of the
@@ -16,7 +16,7 @@ public struct EnrolmentToken: Hashable, Sendable, CustomStringConvertible {
     public let authorityFingerprint: [UInt8]
 
     /// The default time for which a token can be redeemed: 24 hours, in milliseconds.
-    public static let defaultLifetimeMilliseconds: Int64 = 24 * 3600 * 1000
+    public static let defaultLifetimeMilliseconds: Int64 = Duration.days(1).inMilliseconds
 
     static let prefix = "ept1_"
     static let secretLength = 16
@@ -42,19 +42,19 @@ public struct EnrolmentToken: Hashable, Sendable, CustomStringConvertible {
             Self.checksum(bytes.prefix(payload)) == Array(bytes.suffix(Self.checksumLength))
         else {
             throw EpitopeError(
-                .tokenMalformed, "the enrolment token is not whole",
-                remedy: "copy the token again, all of it, as the center printed it: it starts with \(Self.prefix)")
+                .tokenMalformed, "the enrolment token is incomplete or mistyped",
+                remedy: "copy the whole token again as the center printed it; it starts with \(Self.prefix)")
         }
         self.secret = Array(bytes[..<Self.secretLength])
         self.authorityFingerprint = Array(bytes[Self.secretLength..<payload])
     }
 
-    /// What the center's ledger keeps in place of the secret.
+    /// SHA-256 of the secret, which the center's ledger stores instead of the secret.
     public var secretHash: [UInt8] {
         Array(SHA256.hash(data: secret))
     }
 
-    /// The token's text. Who reads it can enrol: show it once and log it never.
+    /// The token's text. Whoever has it can enrol: show it once, and never log it.
     public var description: String {
         let payload = secret + authorityFingerprint
         return Self.prefix + Base64URL.encode(payload + Self.checksum(payload))

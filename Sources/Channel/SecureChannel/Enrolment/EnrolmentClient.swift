@@ -2,18 +2,18 @@
 
 public import EpitopeModel
 
-/// Gets this machine its certificate from a center.
+/// Enrols this machine at a center.
 public enum EnrolmentClient {
-    /// Enrols: makes a private key, sees that the center holds the authority that the token pins, redeems the token,
-    /// and stores the identity in `directory`.
+    /// Enrols: makes a private key, checks that the center has the authority that the token pins, redeems the token, and
+    /// stores the identity in `directory`.
     ///
     /// - Throws: `token-malformed`, `token-unknown`, `token-used`, `token-expired`, `authority-mismatch`,
-    ///   `center-unreachable`, `center-wrong`, `state-unwritable`. Nothing is stored then.
+    ///   `center-unreachable`, `center-wrong`, `state-unwritable`. After an error nothing is stored.
     public static func enroll(
         at center: CenterAddress, token: String, storingIn directory: String
     ) async throws(EpitopeError) -> StoredIdentity {
         let token = try EnrolmentToken(token)
-        // A folder that can't be written is found before the token is spent.
+        // A folder that can't be written is found before the token is redeemed.
         try PrivateFiles.makeDirectory(directory)
         let authority = try await PresentedChain.authority(of: center, fingerprint: token.authorityFingerprint)
         let made = try KeyWithRequest()
@@ -27,7 +27,7 @@ public enum EnrolmentClient {
             throw error
         }
         await transport.shutdown()
-        // The authority is the pinned one, whatever the answer says.
+        // The authority is the pinned one, whatever the answer contains.
         let identity = try StoredIdentity(
             center: center, keyPEM: made.keyPEM, certificatePEM: answer.certificate, authorityPEM: authority)
         try identity.save(in: directory)

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+import SecureChannel
+
+extension EpitopeError.Code {
+    /// The server cannot listen on its address and port.
+    public static let listeningFailed = EpitopeError.Code("listening-failed")
+}
+
+/// The refusals that the server itself answers with, before or instead of the center's service.
+enum ServerErrors {
+    static let certificateRequired = EpitopeError(
+        .certificateRequired, "this request needs the certificate of an enrolled host or local center",
+        remedy: "enrol with `epitope enroll --center URL --token TOKEN`")
+
+    static let notServedHere = EpitopeError(
+        .notServedHere, "this center does not offer that service",
+        remedy: "check the address: local centers accept packets; the global center also accepts forwards and updates")
+
+    static func roleNotAllowed(_ identity: Identity) -> EpitopeError {
+        EpitopeError(
+            .roleNotAllowed, "a \(identity.role.rawValue) may not use this service",
+            remedy: "enrol with a token for a role that may")
+    }
+
+    static func revoked(_ identity: Identity) -> EpitopeError {
+        EpitopeError(
+            .revoked, "the certificate of \(identity.role.rawValue) \(identity.name) was revoked",
+            remedy: "ask the center's operator for the reason, then enrol again with a new token")
+    }
+
+    static func identityMismatch(claimed: String, sender: String) -> EpitopeError {
+        EpitopeError(
+            .identityMismatch, "the packet names host '\(claimed.prefix(64))', but it was sent as '\(sender)'",
+            remedy: "send it with the certificate of the host that made it")
+    }
+
+    static func malformed(_ what: String) -> EpitopeError {
+        EpitopeError(
+            .requestMalformed, "the request is malformed: \(what)",
+            remedy: "update the center and the sender to the same version of epitope")
+    }
+
+    static func tooLarge(max: Int) -> EpitopeError {
+        EpitopeError(
+            .requestTooLarge, "the request is larger than \(max) bytes",
+            remedy: "update the center and the sender to the same version of epitope")
+    }
+
+    static func failure(id: String) -> EpitopeError {
+        EpitopeError(
+            .internalFailure, "the center could not process the request; its log has the reason under \(id)",
+            remedy: "try again later; if it persists, give that id to the center's operator")
+    }
+}

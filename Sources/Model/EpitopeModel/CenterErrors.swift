@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The codes with which a center refuses a message, and those that keep a sender from sending. Hosts and centers share
+// them: by them a sender decides whether to send a message again.
+
+extension EpitopeError.Code {
+    // The message.
+    /// A message is longer than its bound, and was not decoded.
+    public static let packetTooLarge = EpitopeError.Code("packet-too-large")
+    /// A message cannot be decoded, or a field of it is out of its bounds.
+    public static let packetMalformed = EpitopeError.Code("packet-malformed")
+    /// A message is of a version of the schema that this program does not know.
+    public static let packetVersionUnknown = EpitopeError.Code("packet-version-unknown")
+    /// A packet names a caller's address that its code does not hold.
+    public static let callerOutsideCode = EpitopeError.Code("caller-outside-code")
+    /// A forwarded signature or an update breaks the bounds on tokens, gaps or context.
+    public static let signatureMalformed = EpitopeError.Code("signature-malformed")
+    /// A message names another host than its sender's certificate (or than the site that forwards it) does.
+    public static let identityMismatch = EpitopeError.Code("identity-mismatch")
+    /// The body or the query of a request is not of its form.
+    public static let requestMalformed = EpitopeError.Code("request-malformed")
+    /// The body of a request is longer than its bound.
+    public static let requestTooLarge = EpitopeError.Code("request-too-large")
+
+    // The sender.
+    /// The request needs the certificate of an enrolled host or local center.
+    public static let certificateRequired = EpitopeError.Code("certificate-required")
+    /// A certificate is out of date, by the clock of the one who checks it.
+    public static let certificateExpired = EpitopeError.Code("certificate-expired")
+    /// A certificate was issued by another authority.
+    public static let certificateForeign = EpitopeError.Code("certificate-foreign")
+    /// A certificate cannot be read, or breaks the rules for its role.
+    public static let certificateMalformed = EpitopeError.Code("certificate-malformed")
+    /// A private key cannot be read, or belongs to another certificate.
+    public static let keyMalformed = EpitopeError.Code("key-malformed")
+    /// The certificate was revoked.
+    public static let revoked = EpitopeError.Code("revoked")
+    /// The certificate's role may not do this.
+    public static let roleNotAllowed = EpitopeError.Code("role-not-allowed")
+    /// This machine is not enrolled.
+    public static let identityMissing = EpitopeError.Code("identity-missing")
+    /// This machine's stored identity cannot be read.
+    public static let identityMalformed = EpitopeError.Code("identity-malformed")
+    /// Packets are to go to a center that this host is not enrolled at.
+    public static let destinationUnknown = EpitopeError.Code("destination-unknown")
+
+    // The connection.
+    /// Nobody answered at the center's address.
+    public static let centerUnreachable = EpitopeError.Code("center-unreachable")
+    /// An answer that no center gives: no receipt for the message, no error body.
+    public static let answerMalformed = EpitopeError.Code("answer-malformed")
+
+    /// Refusals of the message itself: sent again, it would be refused again.
+    public static let messageRefusals: Set<EpitopeError.Code> = [
+        .packetTooLarge, .packetMalformed, .packetVersionUnknown, .callerOutsideCode, .signatureMalformed, .identityMismatch,
+        .requestMalformed, .requestTooLarge,
+    ]
+
+    /// Refusals of the sender, which end when a person has enrolled it again.
+    public static let senderRefusals: Set<EpitopeError.Code> = [
+        .certificateRequired, .certificateExpired, .certificateForeign, .certificateMalformed, .keyMalformed, .revoked,
+        .roleNotAllowed, .identityMissing, .identityMalformed, .destinationUnknown,
+    ]
+}
+
+extension EpitopeError {
+    /// Whether a center's refusal is final for the message: sent again, it would be refused again. After any other error
+    /// (a network, a full disk, a certificate that is renewed) the sender keeps the message.
+    public var isFinalForMessage: Bool { Code.messageRefusals.contains(code) }
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+
+extension EpitopeError.Code {
+    /// A settings file can't be read.
+    public static let configurationMissing = EpitopeError.Code("configuration-missing")
+    /// A settings file holds what is no setting, or a value out of its bounds.
+    public static let configurationInvalid = EpitopeError.Code("configuration-invalid")
+}
