@@ -7,7 +7,7 @@ extension Signature {
 
     /// The normal form of all signatures that match the same data:
     ///
-    /// - in a sequence, tokens at one fixed distance of at most ``maxMaskedRun`` bytes are one masked token;
+    /// - in a sequence, tokens at one fixed distance of at most `maxMaskedRun` bytes are one masked token;
     /// - a longer run of masked positions splits a token in two;
     /// - the tokens of a conjunction are sorted, without repetition or gaps; a conjunction of one is a sequence.
     public var canonical: Signature {

@@ -8,7 +8,7 @@ public struct Score: Hashable, Sendable {
     /// bytes of data, so more is no advantage.
     public static let enoughBits = 128.0
 
-    /// Whether it has enough fixed bytes, of enough distinct values (``Signatures/Signature/isSubstantial``).
+    /// Whether it has enough fixed bytes, of enough distinct values (`Signature.isSubstantial`).
     public var isSubstantial: Bool
     /// How many samples it matches, and how many there are.
     public var covered: Int

@@ -7,14 +7,14 @@ public import Signatures
 /// A signature is proven when none of them failed. The first four need only the signature and the packets of its
 /// cluster. The others are more expensive, and are made only of signatures that passed the first four.
 extension Proof.Check.Name {
-    /// Tokens, gaps and context keep their bounds (``Signatures/Signature/isWellFormed``). If not, no other check is made.
+    /// Tokens, gaps and context keep their bounds (`Signature.isWellFormed`). If not, no other check is made.
     public static let wellFormed = Proof.Check.Name(rawValue: "well-formed")
     /// The signatures of the cluster match its packets, all but the noise share of the settings. Not part of the proof of
     /// a signature that came without packets.
     public static let matchesSamples = Proof.Check.Name(rawValue: "matches-samples")
-    /// The tokens have at least ``Signatures/Signature/minFixedBytes`` fixed bytes.
+    /// The tokens have at least `Signature.minFixedBytes` fixed bytes.
     public static let longEnough = Proof.Check.Name(rawValue: "long-enough")
-    /// The tokens have at least ``Signatures/Signature/minDistinctBytes`` distinct byte values.
+    /// The tokens have at least `Signature.minDistinctBytes` distinct byte values.
     public static let notFill = Proof.Check.Name(rawValue: "not-fill")
     /// No goodware contains it. If it does, the report ends here.
     public static let absentFromGoodware = Proof.Check.Name(rawValue: "absent-from-goodware")

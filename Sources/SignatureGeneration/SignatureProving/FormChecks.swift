@@ -4,7 +4,7 @@ internal import Signatures
 
 /// The checks that need nothing but the signature, or the packets of its cluster.
 enum FormChecks {
-    /// Form and substance of a signature. The only check of a malformed signature is ``Signatures/Proof/Check/Name/wellFormed``.
+    /// Form and substance of a signature. The only check of a malformed signature is `Proof.Check.Name.wellFormed`.
     static func checks(of signature: Signature) -> [Proof.Check] {
         let wellFormed = wellFormed(signature)
         guard wellFormed.outcome == .passed else { return [wellFormed] }
@@ -40,7 +40,7 @@ enum FormChecks {
 }
 
 extension Proof {
-    /// Adds ``Signatures/Proof/Check/Name/matchesSamples`` at its place in the order of the report.
+    /// Adds `Proof.Check.Name.matchesSamples` at its place in the order of the report.
     mutating func insert(matchesSamples check: Check) {
         checks.insert(check, at: min(1, checks.count))
     }

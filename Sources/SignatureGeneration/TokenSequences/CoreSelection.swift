@@ -83,7 +83,7 @@ struct CoreSelection {
     }
 
     /// The first tokens of an order that are enough evidence and match nothing benign, in the order of the attack; if there
-    /// are enough of them, so many that they are substantial (``Signatures/Signature/isSubstantial``).
+    /// are enough of them, so many that they are substantial (`Signature.isSubstantial`).
     private func core(of order: [Int]) -> Core? {
         var chosen: [Int] = []
         var least: Core?
