@@ -3,13 +3,21 @@
 
 import PackageDescription
 
+/// Whether a warning in our own code is an error. `EPITOPE_ALLOW_WARNINGS=1` turns that off, for a compiler that warns of more
+/// than the one that the project is built with.
+let warningsAreErrors = Context.environment["EPITOPE_ALLOW_WARNINGS"] != "1"
+
 /// Settings that every Swift target builds with: Swift 6 mode comes from the tools version, these make the
 /// existing imports and existentials explicit.
-let strict: [SwiftSetting] = [
-    .enableUpcomingFeature("ExistentialAny"),
-    .enableUpcomingFeature("MemberImportVisibility"),
-    .enableUpcomingFeature("InternalImportsByDefault"),
-]
+let strict: [SwiftSetting] =
+    [
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+    ] + (warningsAreErrors ? [.treatAllWarnings(as: .error), .treatWarning("DeprecatedDeclaration", as: .warning)] : [])
+
+/// Settings that every C target builds with.
+let strictC: [CSetting] = [.enableWarning("all")] + (warningsAreErrors ? [.treatAllWarnings(as: .error)] : [])
 
 /// A pure module: decisions as values. It may depend on other pure modules only (Scripts/check-arrows).
 func pure(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -101,10 +109,10 @@ let package = Package(
                 library("CCapstone", pkgConfig: "capstone", package: "libcapstone-dev"),
                 library("CHyperscan", pkgConfig: "libhs", package: "libhyperscan-dev"),
                 library("CPcap", pkgConfig: "libpcap", package: "libpcap-dev"),
-                .target(name: "CKernelProgram", dependencies: ["CBpf"]),
-                .target(name: "CPrivileges"),
-                .target(name: "CProcessFiles"),
-                .target(name: "CSeccomp"),
+                .target(name: "CKernelProgram", dependencies: ["CBpf"], cSettings: strictC),
+                .target(name: "CPrivileges", cSettings: strictC),
+                .target(name: "CProcessFiles", cSettings: strictC),
+                .target(name: "CSeccomp", cSettings: strictC),
             ]),
 
         // What every side needs.
@@ -248,14 +256,17 @@ let package = Package(
         group(
             "Fixtures",
             [
-                .target(name: "EpitopeStubs", path: "Fixtures/Stubs"),
-                .executableTarget(name: "call-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/CallStub"),
-                .executableTarget(name: "memory-program", dependencies: ["EpitopeStubs"], path: "Fixtures/MemoryProgram"),
-                .executableTarget(name: "inject-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/InjectStub"),
-                .executableTarget(name: "call-series", dependencies: ["EpitopeStubs"], path: "Fixtures/CallSeries"),
-                .target(name: "SampleNet", path: "Fixtures/SampleNet"),
-                .executableTarget(name: "sample-service", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleService"),
-                .executableTarget(name: "sample-sender", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleSender"),
+                .target(name: "EpitopeStubs", path: "Fixtures/Stubs", cSettings: strictC),
+                .executableTarget(name: "call-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/CallStub", cSettings: strictC),
+                .executableTarget(
+                    name: "memory-program", dependencies: ["EpitopeStubs"], path: "Fixtures/MemoryProgram", cSettings: strictC),
+                .executableTarget(name: "inject-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/InjectStub", cSettings: strictC),
+                .executableTarget(name: "call-series", dependencies: ["EpitopeStubs"], path: "Fixtures/CallSeries", cSettings: strictC),
+                .target(name: "SampleNet", path: "Fixtures/SampleNet", cSettings: strictC),
+                .executableTarget(
+                    name: "sample-service", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleService", cSettings: strictC),
+                .executableTarget(
+                    name: "sample-sender", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleSender", cSettings: strictC),
             ]),
 
         // What tests and benchmarks share.
@@ -265,7 +276,7 @@ let package = Package(
                 shell("TestSupport", ["EpitopeModel"]),
                 shell("KernelWatch", ["EpitopeModel", "BehaviourBlocking", "KernelBackend"]),
                 shell("EngineAcceptance", ["EpitopeModel", "Signatures", "ProgramRuns", "Rendering"]),
-                .executableTarget(name: "filter-dump", path: "Tests/Support/FilterDump"),
+                .executableTarget(name: "filter-dump", path: "Tests/Support/FilterDump", cSettings: strictC),
                 .executableTarget(
                     name: "protect", dependencies: ["EpitopeModel", "BehaviourBlocking", "SeccompBackend"], path: "Tests/Support/Protect",
                     swiftSettings: strict),
@@ -279,8 +290,8 @@ let package = Package(
         group(
             "Bench",
             [
-                .executableTarget(name: "call-cost", path: "Bench/Host/CallCost"),
-                .target(name: "ProgramMeasure", dependencies: ["CBpf"], path: "Bench/Host/ProgramMeasure"),
+                .executableTarget(name: "call-cost", path: "Bench/Host/CallCost", cSettings: strictC),
+                .target(name: "ProgramMeasure", dependencies: ["CBpf"], path: "Bench/Host/ProgramMeasure", cSettings: strictC),
                 .target(name: "ProgramTrace", path: "Bench/Host/ProgramTrace", swiftSettings: strict),
                 .executableTarget(
                     name: "program-cost", dependencies: ["BehaviourBlocking", "KernelBackend", "ProgramMeasure", "ProgramTrace"],
