@@ -18,7 +18,8 @@ extension ExtractedPacket {
 
     /// The packet for the wire, in the current version of the schema.
     ///
-    /// Texts and lists beyond the bounds of the schema are clipped, so that no packet is refused for their length. Code beyond ``EpitopeModel/ExtractedPacket/maxCodeBytes`` is not: extraction keeps to it.
+    /// Texts and lists beyond the bounds of the schema are clipped, so that no packet is refused for their length. Code is not
+    /// clipped: extraction keeps to ``EpitopeModel/ExtractedPacket/maxCodeBytes``.
     public func encoded() -> [UInt8] {
         Wire.encode(withinBounds.wire)
     }

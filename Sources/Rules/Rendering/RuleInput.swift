@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EpitopeModel
 public import Signatures
 
 /// Everything that a rule is rendered from: a signature, and what identifies the rule.
