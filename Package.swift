@@ -111,6 +111,9 @@ let package = Package(
         group(
             "Sources/Support",
             [
+                shell("FileAccess", ["CProcessFiles"]),
+                shell("Scheduling", []),
+                shell("SQLiteStore", ["EpitopeModel", "FileAccess", grdb]),
                 shell("SettingsFiles", ["EpitopeModel"]),
                 shell("ProgramRuns", []),
             ]),
@@ -121,23 +124,28 @@ let package = Package(
             [
                 pure("BehaviourBlocking", ["EpitopeModel"]),
                 pure("UnwindTables"),
-                shell("ProcessInspection", ["EpitopeModel", "CProcessFiles"]),
+                shell("ProcessInspection", ["EpitopeModel", "CProcessFiles", "FileAccess"]),
                 shell(
                     "SeccompBackend",
-                    ["EpitopeModel", "CProcessFiles", "CSeccomp", "BehaviourBlocking", "UnwindTables", "ProcessInspection"]),
+                    [
+                        "EpitopeModel", "CProcessFiles", "CSeccomp", "FileAccess", "Scheduling", "BehaviourBlocking", "UnwindTables",
+                        "ProcessInspection",
+                    ]),
                 .target(
                     name: "KernelBackend",
                     dependencies: [
-                        "EpitopeModel", "CKernelProgram", "CProcessFiles", "BehaviourBlocking", "UnwindTables", "ProcessInspection",
+                        "EpitopeModel", "CKernelProgram", "CProcessFiles", "FileAccess", "Scheduling", "BehaviourBlocking", "UnwindTables",
+                        "ProcessInspection",
                     ], swiftSettings: strict, plugins: ["KernelProgram"]),
-                shell("ProcessContext", ["EpitopeModel", "CProcessFiles", "ProcessInspection", crypto]),
+                shell("ProcessContext", ["EpitopeModel", "CProcessFiles", "FileAccess", "Scheduling", crypto]),
                 shell(
                     "HostPolicy",
-                    ["EpitopeModel", "CProcessFiles", "SettingsFiles", "BehaviourBlocking", "ProcessInspection", "ProcessContext"]),
+                    ["EpitopeModel", "FileAccess", "SettingsFiles", "BehaviourBlocking", "ProcessContext"]),
                 pure("Novelty", ["EpitopeModel", crypto]),
-                shell("HostStore", ["EpitopeModel", "PacketCoding", "Novelty", grdb]),
-                shell("HostPipeline", ["EpitopeModel", "Signatures", "PacketCoding", "ProcessContext", "HostStore", logging]),
-                shell("AgentLifeCycle", ["EpitopeModel", "CPrivileges", "CProcessFiles"]),
+                shell("HostStore", ["EpitopeModel", "PacketCoding", "SQLiteStore", "Novelty", grdb]),
+                shell(
+                    "HostPipeline", ["EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "ProcessContext", "HostStore", logging]),
+                shell("AgentLifeCycle", ["EpitopeModel", "CPrivileges", "CProcessFiles", "FileAccess"]),
             ]),
 
         // From host to center to world.
@@ -147,7 +155,8 @@ let package = Package(
                 shell(
                     "SecureChannel",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", asyncHTTPClient, crypto, nioCore, nioPosix, nioSSL, nioHTTP1,
+                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", asyncHTTPClient, crypto, nioCore, nioPosix, nioSSL,
+                        nioHTTP1,
                         swiftASN1, x509,
                     ])
             ]),
@@ -171,14 +180,17 @@ let package = Package(
                 shell("PatternScan", ["EpitopeModel", "Signatures", "CHyperscan"]),
                 shell(
                     "GoodwareFiles",
-                    ["EpitopeModel", "Signatures", "CArchive", "StreamReassembly", "Captures", "GoodwareIndex", "PatternScan", crypto]),
+                    [
+                        "EpitopeModel", "Signatures", "CArchive", "FileAccess", "StreamReassembly", "Captures", "GoodwareIndex",
+                        "PatternScan", crypto,
+                    ]),
                 pure("TokenSequences", ["Signatures"]),
                 pure("SignatureMaking", ["EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "TokenSequences"]),
                 shell(
                     "SignatureProving",
                     [
-                        "EpitopeModel", "Signatures", "Rendering", "StreamReassembly", "Captures", "WireMatching", "GoodwareIndex",
-                        "GoodwareFiles", "TokenSequences", "SignatureMaking",
+                        "EpitopeModel", "Signatures", "FileAccess", "Rendering", "StreamReassembly", "Captures", "WireMatching",
+                        "GoodwareIndex", "GoodwareFiles", "TokenSequences", "SignatureMaking",
                     ]),
             ]),
 
@@ -187,32 +199,37 @@ let package = Package(
             "Sources/Center",
             [
                 pure("Correlation", ["EpitopeModel", "Signatures"]),
-                shell("SuricataDelivery", ["EpitopeModel", "Signatures", "ProgramRuns", "Rendering"]),
+                shell("SuricataDelivery", ["EpitopeModel", "Signatures", "FileAccess", "Scheduling", "ProgramRuns", "Rendering"]),
                 shell(
                     "CenterStore",
-                    ["EpitopeModel", "Signatures", "PacketCoding", "Novelty", "SecureChannel", "Rendering", "Correlation", grdb]),
+                    [
+                        "EpitopeModel", "Signatures", "PacketCoding", "SQLiteStore", "Novelty", "SecureChannel", "Rendering", "Correlation",
+                        grdb,
+                    ]),
                 shell(
                     "CenterAnalysis",
                     [
-                        "EpitopeModel", "Signatures", "SettingsFiles", "SecureChannel", "TokenSequences", "SignatureMaking",
+                        "EpitopeModel", "Signatures", "Scheduling", "SettingsFiles", "SecureChannel", "TokenSequences", "SignatureMaking",
                         "SignatureProving", "Correlation", "CenterStore",
                     ]),
                 shell(
                     "CenterServer",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "SecureChannel", hummingbird, httpTypes, hummingbirdCore, logging,
+                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SecureChannel", hummingbird, httpTypes,
+                        hummingbirdCore, logging,
                         nioCore, nioSSL, serviceLifecycle,
                     ]),
                 shell(
                     "LocalCenter",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "SettingsFiles", "SecureChannel", "Rendering", "SignatureProving",
+                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SettingsFiles", "SecureChannel", "Rendering",
+                        "SignatureProving",
                         "Correlation", "SuricataDelivery", "CenterStore", "CenterAnalysis", "CenterServer", logging, serviceLifecycle,
                     ]),
                 shell(
                     "GlobalCenter",
                     [
-                        "EpitopeModel", "Signatures", "SettingsFiles", "SignatureProving", "CenterStore", "CenterAnalysis",
+                        "EpitopeModel", "Signatures", "Scheduling", "SettingsFiles", "SignatureProving", "CenterStore", "CenterAnalysis",
                         "CenterServer", logging, serviceLifecycle,
                     ]),
             ]),
@@ -224,8 +241,8 @@ let package = Package(
                 shell(
                     "HostFrontEnd",
                     [
-                        "EpitopeModel", "BehaviourBlocking", "KernelBackend", "ProcessContext", "HostPolicy", "Novelty", "HostStore",
-                        "HostPipeline", "SecureChannel", argumentParser, logging,
+                        "EpitopeModel", "FileAccess", "BehaviourBlocking", "KernelBackend", "ProcessContext", "HostPolicy", "Novelty",
+                        "HostStore", "HostPipeline", "SecureChannel", argumentParser, logging,
                     ]),
                 .executableTarget(
                     name: "epitope-agent",
@@ -236,7 +253,7 @@ let package = Package(
                 .executableTarget(
                     name: "epitope",
                     dependencies: [
-                        "EpitopeModel", "Signatures", "PacketCoding", "BehaviourBlocking", "SeccompBackend", "KernelBackend",
+                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "BehaviourBlocking", "SeccompBackend", "KernelBackend",
                         "ProcessContext", "HostPolicy", "HostStore", "AgentLifeCycle", "SecureChannel", "Rendering", "Disassembly",
                         "StreamReassembly", "Captures", "WireMatching", "GoodwareIndex", "PatternScan", "GoodwareFiles", "SignatureMaking",
                         "SignatureProving", "SuricataDelivery", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter",
@@ -312,14 +329,22 @@ let package = Package(
             ]),
 
         group(
+            "Tests/SupportTests",
+            [
+                tests("FileAccessTests", ["FileAccess"]),
+                tests("SchedulingTests", ["Scheduling"]),
+                tests("SQLiteStoreTests", ["EpitopeModel", "Scheduling", "SQLiteStore", grdb]),
+            ]),
+
+        group(
             "Tests/Host",
             [
                 tests("BehaviourBlockingTests", ["EpitopeModel", "BehaviourBlocking"]),
                 tests(
                     "SeccompBackendTests",
                     [
-                        "EpitopeModel", "CProcessFiles", "CSeccomp", "BehaviourBlocking", "UnwindTables", "ProcessInspection",
-                        "SeccompBackend", "call-stub", "filter-dump", "memory-program", "protect", "sample-service",
+                        "EpitopeModel", "CProcessFiles", "CSeccomp", "FileAccess", "BehaviourBlocking", "UnwindTables",
+                        "ProcessInspection", "SeccompBackend", "call-stub", "filter-dump", "memory-program", "protect", "sample-service",
                     ]),
                 tests(
                     "KernelBackendTests",
@@ -327,12 +352,13 @@ let package = Package(
                         "EpitopeModel", "CKernelProgram", "BehaviourBlocking", "ProcessInspection", "KernelBackend", "HostPolicy",
                         "KernelWatch", "ProgramTrace", "call-stub", "inject-stub", "kernel-matrix", "memory-program",
                     ]),
-                tests("ProcessContextTests", ["EpitopeModel", "ProcessInspection", "ProcessContext", crypto]),
+                tests("ProcessContextTests", ["EpitopeModel", "FileAccess", "ProcessContext", crypto]),
                 tests("HostPolicyTests", ["EpitopeModel", "BehaviourBlocking", "HostPolicy"]),
                 tests("NoveltyTests", ["EpitopeModel", "Novelty"]),
                 tests("HostStoreTests", ["EpitopeModel", "PacketCoding", "Novelty", "HostStore", grdb]),
                 tests(
-                    "HostPipelineTests", ["EpitopeModel", "Signatures", "ProcessContext", "Novelty", "HostStore", "HostPipeline", logging]),
+                    "HostPipelineTests",
+                    ["EpitopeModel", "Signatures", "Scheduling", "ProcessContext", "Novelty", "HostStore", "HostPipeline", logging]),
                 tests("AgentLifeCycleTests", ["EpitopeModel", "KernelBackend", "AgentLifeCycle", "HostFrontEnd"]),
             ]),
 
@@ -379,7 +405,9 @@ let package = Package(
                 tests(
                     "CenterTests",
                     [
-                        "EpitopeModel", "Signatures", "SettingsFiles", "SecureChannel", "Rendering", "SignatureProving", "Correlation",
+                        "EpitopeModel", "Signatures", "Scheduling", "SQLiteStore", "SettingsFiles", "SecureChannel", "Rendering",
+                        "SignatureProving",
+                        "Correlation",
                         "SuricataDelivery", "CenterStore", "CenterAnalysis", "CenterServer", "LocalCenter", "GlobalCenter", grdb, logging,
                         serviceLifecycle,
                     ]),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import FileAccess
 import Rendering
 import Signatures
 import Synchronization
@@ -8,7 +9,7 @@ import Synchronization
 /// The forms of rules that the installed Suricata has been shown to understand.
 final class RuleShapeCache: Sendable {
     private struct Proven {
-        var program: String?
+        var program: FileIdentity?
         var forms: Set<RuleShape> = []
     }
 

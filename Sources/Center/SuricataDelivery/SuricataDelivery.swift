@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Dispatch
 public import EpitopeModel
 public import Rendering
+import Scheduling
 import Synchronization
 
 /// Brings signature updates into the site's Suricata as live rules, and says so only when Suricata confirmed them.
@@ -11,7 +11,7 @@ import Synchronization
 /// process: Swift's own threads are never held up.
 public final class SuricataDelivery: Sendable {
     private let settings: SuricataSettings
-    private let queue = DispatchQueue(label: "epitope.suricata-delivery")
+    private let queue = BlockingQueue(label: "epitope.suricata-delivery")
     private let forms: RuleShapeCache
     private let isFileProven = Mutex(false)
 
@@ -28,7 +28,7 @@ public final class SuricataDelivery: Sendable {
     ///   the rules that Epitope writes.
     @discardableResult
     public func prepare() async throws(EpitopeError) -> Double {
-        try await blocking { () throws(EpitopeError) in
+        try await queue.run { () throws(EpitopeError) in
             let begin = ContinuousClock.now
             if let refusal = try self.forms.refusals(of: CommonRuleShapes.rules(self.settings.action)).first {
                 throw RulesetTransaction.refusal(of: refusal.key, refusal.value)
@@ -46,7 +46,7 @@ public final class SuricataDelivery: Sendable {
     /// - Throws: `suricata-absent`, `suricata-stopped`, `suricata-refused`, `suricata-reload-refused`,
     ///   `suricata-timeout`, `suricata-rules-file-not-loaded`, `rules-folder-unwritable` or `disk-full`.
     public func deliver(_ updates: [RuleAssignment]) async throws(EpitopeError) -> DeliveryOutcome {
-        try await blocking { () throws(EpitopeError) in
+        try await queue.run { () throws(EpitopeError) in
             let begin = ContinuousClock.now
             var rules: [SuricataRule] = []
             var refused: [DeliveryOutcome.Refused] = []
@@ -70,7 +70,7 @@ public final class SuricataDelivery: Sendable {
 
     /// Delivers lines as they are: what tests use to bring a rule to Suricata that Epitope would not write.
     func deliver(lines: [RuleLine]) async throws(EpitopeError) -> DeliveryOutcome {
-        try await blocking { () throws(EpitopeError) in try self.publish(lines, refused: []) }
+        try await queue.run { () throws(EpitopeError) in try self.publish(lines, refused: []) }
     }
 
     private func publish(_ lines: [RuleLine], refused: [DeliveryOutcome.Refused]) throws(EpitopeError) -> DeliveryOutcome {
@@ -78,20 +78,5 @@ public final class SuricataDelivery: Sendable {
         let outcome = try publication.run(lines, refused: refused)
         isFileProven.withLock { $0 = publication.isFileProven }
         return outcome
-    }
-
-    private func blocking<Value: Sendable>(
-        _ work: @escaping @Sendable () throws(EpitopeError) -> Value
-    ) async throws(EpitopeError) -> Value {
-        let result: Result<Value, EpitopeError> = await withCheckedContinuation { continuation in
-            queue.async {
-                do throws(EpitopeError) {
-                    continuation.resume(returning: .success(try work()))
-                } catch {
-                    continuation.resume(returning: .failure(error))
-                }
-            }
-        }
-        return try result.get()
     }
 }

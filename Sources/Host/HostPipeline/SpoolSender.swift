@@ -4,6 +4,7 @@ import EpitopeModel
 import HostStore
 import Logging
 import PacketCoding
+import Scheduling
 
 /// Sends one destination's packets in their order: at once when one comes, again with growing waits while the center
 /// can't be reached. A packet leaves the spool only on the center's receipt.
@@ -14,32 +15,34 @@ struct SpoolSender: Sendable {
     let backoff: Backoff
     let log: EventLog
     let logger: Logger
-    let bell: Bell
+    /// Signalled when a packet was spooled, and at the end.
+    let wakeUp: WakeUpSignal
     /// Set when no more packets will come: what can be sent is sent, then ``run()`` ends.
     let draining: Flag
 
     /// Runs until it is drained or its task is cancelled.
     func run() async {
         await sender.prepare(destination)
-        var failures = 0
+        var retry = RetryState(backoff)
         while !Task.isCancelled {
-            // Read before looking: what was spooled between a look and the flag is then looked for once more.
+            // Both read before looking: what was spooled between a look and the flag is then looked for once more.
+            let seen = wakeUp.count
             let isLastLook = draining.isSet
             let outcome = await sendNext()
             switch outcome {
             case .progress:
-                failures = 0
+                retry.succeeded()
             case .nothingWaits:
-                failures = 0
+                retry.succeeded()
                 if isLastLook { return }
-                await bell.wait()
+                await wakeUp.wait(after: seen)
             case .stopped:
                 return
             case .failed:
-                failures += 1
+                let delay = retry.failed()
                 // At the end a center that can't be reached is not waited for: the spool keeps what waits.
                 if draining.isSet { return }
-                await bell.wait(atMost: backoff.wait(afterFailures: failures, fraction: .random(in: 0...1)))
+                await wakeUp.wait(after: seen, atMost: delay)
             }
         }
     }

@@ -2,6 +2,7 @@
 
 public import BehaviourBlocking
 public import EpitopeModel
+import FileAccess
 import Foundation
 import ProcessContext
 
@@ -50,9 +51,9 @@ public struct ExclusionResolver {
 
     private var hashes: [ExclusionTarget.FileState: String] = [:]
     private var packages: [String: [String]] = [:]
-    private var packagesState: FileStamp?
+    private var packagesState: FileIdentity?
     /// By what `stat` says of a file: what the kernel calls it.
-    private var states: [FileStamp: ExclusionTarget.FileState] = [:]
+    private var states: [FileIdentity: ExclusionTarget.FileState] = [:]
 
     public init() {}
 
@@ -60,7 +61,7 @@ public struct ExclusionResolver {
     public mutating func resolve(_ exclusions: [Exclusion], on day: CalendarDay) -> (table: ExclusionTable, problems: [Problem]) {
         var table = ExclusionTable()
         var problems: [Problem] = []
-        if let state = FileStamp(PackageFiles.status), state != packagesState {
+        if let state = FileIdentity(path: PackageFiles.status), state != packagesState {
             packages = [:]
             packagesState = state
         }
@@ -117,25 +118,19 @@ public struct ExclusionResolver {
     }
 
     private mutating func file(_ path: String) -> ExclusionTarget.FileState? {
-        guard let stamp = FileStamp(path) else { return nil }
-        if let known = states[stamp] { return known }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        guard let state = MappedFile.state(descriptor) else { return nil }
+        guard let identity = FileIdentity(path: path) else { return nil }
+        if let known = states[identity] { return known }
+        guard let file = try? FileDescriptor(path, O_RDONLY | O_NONBLOCK), let state = ExclusionTarget.FileState(file) else { return nil }
         if states.count >= Self.mostParties { states.removeAll() }
-        states[stamp] = state
+        states[identity] = state
         return state
     }
 
     private mutating func hash(of path: String, _ expected: ExclusionTarget.FileState) -> String? {
         if let known = hashes[expected] { return known }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
         // The file that is hashed must be the one that is excluded, as it was before and after.
-        guard MappedFile.state(descriptor) == expected, let hash = FileHash.sha256(descriptor),
-            MappedFile.state(descriptor) == expected
+        guard let file = try? FileDescriptor(path, O_RDONLY | O_NONBLOCK), ExclusionTarget.FileState(file) == expected,
+            let hash = FileHash.sha256(file.number), ExclusionTarget.FileState(file) == expected
         else { return nil }
         if hashes.count >= Self.mostParties { hashes.removeAll() }
         hashes[expected] = hash
@@ -152,37 +147,15 @@ public struct ExclusionResolver {
 
     /// An executable ELF file: what a process's image can be.
     private static func isProgram(_ path: String) -> Bool {
-        var status = stat()
-        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_mode & 0o111 != 0 else { return false }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        var magic = [UInt8](repeating: 0, count: 4)
-        return pread(descriptor, &magic, 4, 0) == 4 && magic == [0x7F, 0x45, 0x4C, 0x46]
+        guard let status = try? FileStatus(path: path), status.kind == .regular, status.permissions & 0o111 != 0,
+            let file = try? FileDescriptor(path, O_RDONLY | O_NONBLOCK)
+        else { return false }
+        return (try? DescriptorIO.bytes(file.number, at: 0, count: 4)) == [0x7F, 0x45, 0x4C, 0x46]
     }
 
+    /// Whether the file, all folders on the way to it, and the links among them are root's, and nobody else may write them: not
+    /// even a sticky folder may be among them.
     private static func onlyRootMayReplace(_ path: String) -> Bool {
-        guard let real = realpath(path, nil) else { return false }
-        defer { free(real) }
-        return MappedFile.onlyRootMayReplace(String(cString: real))
-    }
-}
-
-/// What `stat` says that tells one state of a file from another.
-private struct FileStamp: Hashable {
-    var device: UInt64
-    var inode: UInt64
-    var size: Int64
-    var changedSeconds: Int
-    var changedNanoseconds: Int
-
-    init?(_ path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        device = UInt64(status.st_dev)
-        inode = UInt64(status.st_ino)
-        size = Int64(status.st_size)
-        changedSeconds = Int(status.st_ctim.tv_sec)
-        changedNanoseconds = Int(status.st_ctim.tv_nsec)
+        (try? TrustedFile(path, PathTrust(followsLinks: true, allowsSticky: false))) != nil
     }
 }

@@ -2,6 +2,7 @@
 
 public import BehaviourBlocking
 public import EpitopeModel
+import FileAccess
 import Foundation
 import SettingsFiles
 
@@ -58,25 +59,25 @@ public struct HostPolicy: Hashable, Sendable {
 
     /// Whoever may write the policy may exclude himself: only root, and who runs this, may.
     private static func read(_ path: String) throws(EpitopeError) -> PolicyDocument {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else {
+        let (status, bytes): (FileStatus, [UInt8])
+        do throws(FileError) {
+            let file = try FileDescriptor(path, O_RDONLY | O_NONBLOCK)
+            status = try file.status()
+            bytes = try file.read(maxBytes: 1 << 20)
+        } catch .notRegular {
+            throw EpitopeError(.policyMissing, "\(path) is no regular file", remedy: "name a file")
+        } catch {
             throw EpitopeError(
-                .policyMissing, "the policy file \(path) can't be read: \(String(cString: strerror(errno)))",
+                .policyMissing, "the policy file \(path) can't be read: \(error)",
                 remedy: "name a file that is there, and that this user may read")
         }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw EpitopeError(.policyMissing, "\(path) is no regular file", remedy: "name a file")
-        }
-        guard status.st_uid == 0 || status.st_uid == geteuid(), status.st_mode & 0o022 == 0 else {
+        guard status.owner == 0 || status.owner == geteuid(), status.permissions & 0o022 == 0 else {
             throw EpitopeError(
                 .policyNotTrusted, "others may write the policy file \(path), and so exclusion themselves",
                 remedy: "chown it to root, and chmod go-w it")
         }
-        let bytes = try? FileHandle(fileDescriptor: descriptor).read(upToCount: 1 << 20)
         do {
-            return try ConfigurationFile.decode(PolicyDocument.self, from: bytes ?? Data(), path: path)
+            return try ConfigurationFile.decode(PolicyDocument.self, from: Data(bytes), path: path)
         } catch {
             throw EpitopeError(.policyInvalid, error.message, remedy: error.remedy)
         }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import BehaviourBlocking
-import Foundation
-import ProcessInspection
+import FileAccess
+import Glibc
 
 /// Which excusable parties a running process is: its program's file, its control groups, its user.
 public enum ProcessExclusionTargets {
@@ -11,15 +11,13 @@ public enum ProcessExclusionTargets {
         var parties: [ExclusionTarget] = []
         let folder = "/proc/\(processID)"
         // Through the link the file itself is opened, whatever has become of its name, and whoever's root it lies in.
-        let descriptor = open(folder + "/exe", O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        if descriptor >= 0 {
-            if let state = MappedFile.state(descriptor) { parties.append(.file(state)) }
-            close(descriptor)
+        if let file = try? FileDescriptor(folder + "/exe", O_RDONLY | O_NONBLOCK), let state = ExclusionTarget.FileState(file) {
+            parties.append(.file(state))
         }
-        if let text = ProcFile.text(folder + "/cgroup") {
+        if let text = ProcFS.text(folder + "/cgroup") {
             parties += (ControlGroups()?.groups(ofProcess: text) ?? []).map { .group($0) }
         }
-        if let status = ProcFile.text(folder + "/status"), let user = user(status) {
+        if let status = ProcFS.text(folder + "/status"), let user = user(status) {
             parties.append(.user(user))
         }
         return parties

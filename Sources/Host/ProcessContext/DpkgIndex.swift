@@ -18,10 +18,10 @@ struct DpkgIndex: Sendable {
 
     /// - Parameter root: the folder that is the process's `/`. `nil` when dpkg doesn't manage it.
     init?(root: RootFolder) {
-        guard let status = root.read("/var/lib/dpkg/status", most: 64 << 20) else { return nil }
+        guard let status = root.read("/var/lib/dpkg/status", maxBytes: 64 << 20) else { return nil }
         readVersions(status)
-        for name in root.names(Self.info, most: 65536) where name.hasSuffix(".list") {
-            guard let list = root.read(Self.info + "/" + name, most: 64 << 20) else { continue }
+        for name in root.names(Self.info, maxCount: 65536) where name.hasSuffix(".list") {
+            guard let list = root.read(Self.info + "/" + name, maxBytes: 64 << 20) else { continue }
             lists.append(String(name.dropLast(5)))
             let owner = Int32(lists.count - 1)
             Self.forEachLine(list) { owners[Self.hash($0)] = owner }
@@ -35,7 +35,7 @@ struct DpkgIndex: Sendable {
         for candidate in Self.aliases(path) {
             let wanted = Array(candidate.utf8)
             guard let owner = wanted.withUnsafeBytes({ owners[Self.hash($0)] }),
-                let list = root.read(Self.info + "/" + lists[Int(owner)] + ".list", most: 64 << 20)
+                let list = root.read(Self.info + "/" + lists[Int(owner)] + ".list", maxBytes: 64 << 20)
             else { continue }
             var isListed = false
             Self.forEachLine(list) { if $0.elementsEqual(wanted) { isListed = true } }

@@ -2,7 +2,7 @@
 
 public import EpitopeModel
 import Foundation
-import ProcessInspection
+import Scheduling
 import Synchronization
 
 /// All that a packet says about the process and the system: the fast part while the call is held, the slower stable
@@ -18,7 +18,7 @@ public final class ProcessContextCollector: Sendable {
     private let cache = Mutex(FactCache())
     private let containers: ContainerFiles
     /// Slow reads run here, not on the threads that Swift's tasks share.
-    private let queue = DispatchQueue(label: "epitope.host-parameters")
+    private let queue = BlockingQueue(label: "epitope.process-context")
     /// Whoever is looked at may have its files served by somebody who never answers.
     private let bounded = BoundedWork()
     private let longest: (inspection: Double, completion: Double)
@@ -74,9 +74,7 @@ public final class ProcessContextCollector: Sendable {
 
     /// Adds what does not change from call to call. What can't be had, or not in time, stays absent.
     public func complete(_ process: ProcessParameters) async -> (process: ProcessParameters, system: SystemParameters) {
-        await withCheckedContinuation { continuation in
-            queue.async { continuation.resume(returning: self.completed(process)) }
-        }
+        await queue.run { self.completed(process) }
     }
 
     /// Fills the cache with this system's packages, so that the first packet need not wait for it.

@@ -4,6 +4,7 @@ public import BehaviourBlocking
 import CSeccomp
 public import EpitopeModel
 import Glibc
+import Scheduling
 
 /// Behaviour blocking by seccomp user notification: a command and all its children, whose critical calls are stalled
 /// by the kernel until they have been inspected and answered.
@@ -109,7 +110,7 @@ public final class SeccompBackend: BehaviourBlockingBackend {
         let ended = Completion<Void>()
         let status = Completion<ExitStatus>()
         do {
-            try DedicatedThread.start {
+            try SupervisionThread.start {
                 supervisor.run()
                 callsEnd.finish()
                 noticesEnd.finish()
@@ -124,7 +125,7 @@ public final class SeccompBackend: BehaviourBlockingBackend {
         try Launcher.finish(&child, command)
         let processID = child.pid
         if forwardsSignals { epitope_forward_signals(processID) }
-        try DedicatedThread.start {
+        try SupervisionThread.start {
             let ending = epitope_wait(processID)
             if forwardsSignals { epitope_forward_signals(0) }
             status.complete(ExitStatus(waited: ending))

@@ -5,6 +5,8 @@ import Correlation
 import EpitopeModel
 import Foundation
 import GRDB
+import SQLiteStore
+import Scheduling
 import SecureChannel
 import SignatureProving
 import Signatures
@@ -42,7 +44,7 @@ struct StoreTests {
         do {
             let store = try CenterStore(path: path)
             _ = try await store.add(report(Samples.packet()))
-            try store.pool.close()
+            try store.database.pool.close()
         }
         let again = try await CenterStore(path: path).add(report(Samples.packet()))
         #expect(again.wasKnown)
@@ -63,7 +65,7 @@ struct StoreTests {
     @Test func `commits are synced and the files are the owner's alone`() async throws {
         let store = try CenterStore(path: path)
         let full = 2
-        #expect(try await store.pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") } == full)
+        #expect(try await store.database.pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") } == full)
         _ = try await store.add(report(Samples.packet()))
         for name in [path, path + "-wal", path + "-shm"] {
             let attributes = try FileManager.default.attributesOfItem(atPath: name)
@@ -101,8 +103,8 @@ struct StoreTests {
         do {
             let store = try CenterStore(path: path)
             for number in 0..<50 { _ = try await store.add(report(Fixture.packet(attack: 1, number: number))) }
-            _ = try await store.pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
-            try store.pool.close()
+            _ = try await store.database.pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+            try store.database.pool.close()
         }
         let file = try FileHandle(forUpdating: URL(filePath: path))
         let length = Int(try file.seekToEnd())
@@ -117,7 +119,7 @@ struct StoreTests {
 
     @Test func `beyond the queue's bound senders get store-busy`() async throws {
         let store = try CenterStore(path: path)
-        let full = GroupCommit(pool: store.pool, path: path, clock: store.clock, maxWaiting: 0)
+        let full = GroupCommit(database: store.database, clock: store.clock, maxWaiting: 0)
         let error = await #expect(throws: EpitopeError.self) {
             try await full.store(GroupCommit.Row(id: "1", kind: "packet", sender: Fixture.host))
         }
@@ -148,7 +150,7 @@ struct StoreTests {
 
     @Test func `a report that speaks for somebody else is refused`() async throws {
         let store = try CenterStore(path: path)
-        let receiver = ReportReceiver(store: store, analysisSignal: Bell())
+        let receiver = ReportReceiver(store: store, analysisSignal: WakeUpSignal())
         let packet = Samples.packet(hostID: "host-2")
         let reports = [
             Report(sender: Fixture.host, body: .packet(packet)),
@@ -169,7 +171,7 @@ struct StoreTests {
 
     @Test func `a report that can't be analysed is refused`() async throws {
         let store = try CenterStore(path: path)
-        let receiver = ReportReceiver(store: store, analysisSignal: Bell())
+        let receiver = ReportReceiver(store: store, analysisSignal: WakeUpSignal())
         var outside = Samples.packet()
         outside.callersAddress = 0x9999
         let first = await #expect(throws: EpitopeError.self) { try await receiver.accept(report(outside)) }

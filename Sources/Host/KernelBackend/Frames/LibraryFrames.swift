@@ -20,7 +20,7 @@ struct LibraryFrames {
     ///
     /// - Parameter bytes: the image.
     init?(_ library: CLibraries.Library, _ bytes: [UInt8]) {
-        guard bytes.count <= Self.maxImageBytes, let layout = UnwindTable.layout(ofImage: Array(bytes.prefix(UnwindTable.largestHeader))),
+        guard bytes.count <= Self.maxImageBytes, let layout = UnwindTable.layout(ofImage: Array(bytes.prefix(UnwindTable.maxHeaderSize))),
             let range = UnwindTable.range(of: layout), range.offset < UInt64(bytes.count)
         else { return nil }
         let start = Int(range.offset)

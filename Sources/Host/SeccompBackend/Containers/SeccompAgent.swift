@@ -124,7 +124,7 @@ public final class SeccompAgent: BehaviourBlockingBackend {
         (notices, noticesEnd) = AsyncStream.makeStream(
             of: Notice.self, bufferingPolicy: .bufferingOldest(SeccompBackend.bufferedCalls))
         takeUp()
-        try DedicatedThread.start { [self] in listen() }
+        try SupervisionThread.start { [self] in listen() }
     }
 
     deinit { if leaving >= 0 { close(leaving) } }
@@ -197,7 +197,7 @@ public final class SeccompAgent: BehaviourBlockingBackend {
                 remedy: "Its critical calls fail, so it doesn't start. Allow more (--max-containers), or start fewer.")
         }
         do throws(EpitopeError) {
-            try DedicatedThread.start { [self] in
+            try SupervisionThread.start { [self] in
                 work()
                 state.withLock { $0.connections -= 1 }
             }

@@ -2,6 +2,7 @@
 
 import CSeccomp
 import EpitopeModel
+import FileAccess
 import Glibc
 import ProcessInspection
 
@@ -52,7 +53,7 @@ struct ArgumentDecoder {
 
     /// Descriptors belong to the process, which a thread's id is not always.
     private var processID: pid_t {
-        ProcessFile.status(of: call.thread, "Tgid") ?? call.thread
+        ProcFS.status(of: call.thread, "Tgid") ?? call.thread
     }
 
     /// The socket address whose pointer and length are the arguments at `index` and the next.

@@ -2,6 +2,7 @@
 
 import CSeccomp
 import EpitopeModel
+import FileAccess
 import Glibc
 
 /// The files of `/proc/TID` that an inspection reads, open.
@@ -93,7 +94,7 @@ struct ThreadFilesCache {
 
     private mutating func dropForExec(of thread: pid_t) {
         kept[thread] = nil
-        guard let first = ProcessFile.status(of: thread, "Tgid"), excluded.count < Self.mostExcluded else {
+        guard let first = ProcFS.status(of: thread, "Tgid"), excluded.count < Self.mostExcluded else {
             isOff = true
             kept.removeAll()
             return

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSeccomp
+import FileAccess
 import Glibc
 
 /// The thread that waits in vfork or clone for a child which borrows its memory.
@@ -13,7 +14,7 @@ enum WaitingParent {
 
     /// The registers of the thread that waits for a child; `nil` when the child has memory of its own.
     static func find(of child: pid_t) -> epitope_registers? {
-        guard let parent = ProcessFile.status(of: child, "PPid"), parent > 0, parent != getpid(),
+        guard let parent = ProcFS.status(of: child, "PPid"), parent > 0, parent != getpid(),
             epitope_shares_memory(child, parent)
         else { return nil }
         // The child may run before its parent has gone to sleep.

@@ -4,6 +4,7 @@ import BehaviourBlocking
 import CProcessFiles
 import CSeccomp
 import EpitopeModel
+import FileAccess
 import Glibc
 import Synchronization
 
@@ -150,13 +151,13 @@ final class Supervisor: Sendable {
     private func judge(_ observation: Observation, of call: PendingCall, _ policy: Policy) -> Verdict {
         let verdict = Verdict(on: observation, policy: policy)
         guard verdict.isReported || verdict.denies else { return verdict }
-        let excluded = excluded(ProcessFile.status(of: call.thread, "Tgid") ?? call.thread)
+        let excluded = excluded(ProcFS.status(of: call.thread, "Tgid") ?? call.thread)
         return excluded.isEmpty ? verdict : Verdict(on: observation, policy: policy, excluded: excluded)
     }
 
     private func detection(_ call: PendingCall, _ verdict: Verdict, _ now: Int64) -> Detection {
         let memory = ProcessMemory(thread: call.thread)
-        let processID = ProcessFile.status(of: call.thread, "Tgid") ?? call.thread
+        let processID = ProcFS.status(of: call.thread, "Tgid") ?? call.thread
         var code = ExtractedCode(base: verdict.callersAddress, bytes: [], isWholeRegion: false)
         if let range = ExtractionRange(of: verdict.region, callersAddress: verdict.callersAddress) {
             code = range.code(read: memory.read(range.start, range.count))
@@ -175,7 +176,7 @@ final class Supervisor: Sendable {
         }
         count(\.denied)
         // A handle first, then the look whether the call still waits: so neither hits another process.
-        let pidfd = epitope_process_handle(ProcessFile.status(of: call.thread, "Tgid") ?? call.thread)
+        let pidfd = epitope_process_handle(ProcFS.status(of: call.thread, "Tgid") ?? call.thread)
         defer { if pidfd >= 0 { close(pidfd) } }
         if epitope_notification_is_valid(listener, call.id) {
             if extraction == .cut, !cut(call, verdict) { count(\.cutFailed) }
