@@ -119,6 +119,9 @@ let package = Package(
         group(
             "Sources/Support",
             [
+                shell("FileAccess", ["CProcessFiles"]),
+                shell("Scheduling", []),
+                shell("SQLiteStore", ["EpitopeModel", "FileAccess", grdb]),
                 shell("SettingsFiles", ["EpitopeModel"]),
                 shell("ProgramRuns", []),
             ]),
@@ -129,23 +132,30 @@ let package = Package(
             [
                 pure("BehaviourBlocking", ["EpitopeModel"]),
                 pure("UnwindTables"),
-                shell("ProcessInspection", ["EpitopeModel", "CProcessFiles"]),
+                shell("ProcessInspection", ["EpitopeModel", "CProcessFiles", "FileAccess"]),
                 shell(
                     "SeccompBackend",
-                    ["EpitopeModel", "CProcessFiles", "CSeccomp", "BehaviourBlocking", "UnwindTables", "ProcessInspection"]),
+                    [
+                        "EpitopeModel", "CProcessFiles", "CSeccomp", "FileAccess", "Scheduling", "BehaviourBlocking", "UnwindTables",
+                        "ProcessInspection",
+                    ]),
                 .target(
                     name: "KernelBackend",
                     dependencies: [
-                        "EpitopeModel", "CKernelProgram", "CProcessFiles", "BehaviourBlocking", "UnwindTables", "ProcessInspection",
+                        "EpitopeModel", "CKernelProgram", "CProcessFiles", "FileAccess", "Scheduling", "BehaviourBlocking", "UnwindTables",
+                        "ProcessInspection",
                     ], swiftSettings: strict, plugins: ["KernelProgram"]),
-                shell("ProcessContext", ["EpitopeModel", "CProcessFiles", "BehaviourBlocking", "ProcessInspection", crypto]),
+                shell(
+                    "ProcessContext",
+                    ["EpitopeModel", "CProcessFiles", "FileAccess", "Scheduling", "BehaviourBlocking", crypto]),
                 shell(
                     "HostPolicy",
-                    ["EpitopeModel", "CProcessFiles", "SettingsFiles", "BehaviourBlocking", "ProcessInspection", "ProcessContext"]),
+                    ["EpitopeModel", "FileAccess", "SettingsFiles", "BehaviourBlocking", "ProcessContext"]),
                 pure("Novelty", ["EpitopeModel", crypto]),
-                shell("HostStore", ["EpitopeModel", "PacketCoding", "Novelty", grdb]),
-                shell("HostPipeline", ["EpitopeModel", "Signatures", "PacketCoding", "ProcessContext", "HostStore", logging]),
-                shell("AgentLifeCycle", ["EpitopeModel", "CPrivileges", "CProcessFiles"]),
+                shell("HostStore", ["EpitopeModel", "PacketCoding", "SQLiteStore", "Novelty", grdb]),
+                shell(
+                    "HostPipeline", ["EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "ProcessContext", "HostStore", logging]),
+                shell("AgentLifeCycle", ["EpitopeModel", "CPrivileges", "CProcessFiles", "FileAccess"]),
             ]),
 
         // From host to center to world.
@@ -155,7 +165,8 @@ let package = Package(
                 shell(
                     "SecureChannel",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", asyncHTTPClient, crypto, nioCore, nioPosix, nioSSL, nioHTTP1,
+                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", asyncHTTPClient, crypto, nioCore, nioPosix, nioSSL,
+                        nioHTTP1,
                         swiftASN1, x509,
                     ])
             ]),
@@ -179,14 +190,17 @@ let package = Package(
                 shell("PatternScan", ["EpitopeModel", "Signatures", "CHyperscan"]),
                 shell(
                     "GoodwareFiles",
-                    ["EpitopeModel", "Signatures", "CArchive", "StreamReassembly", "Captures", "GoodwareIndex", "PatternScan", crypto]),
+                    [
+                        "EpitopeModel", "Signatures", "CArchive", "FileAccess", "StreamReassembly", "Captures", "GoodwareIndex",
+                        "PatternScan", crypto,
+                    ]),
                 pure("TokenSequences", ["Signatures"]),
                 pure("SignatureMaking", ["EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "TokenSequences"]),
                 shell(
                     "SignatureProving",
                     [
-                        "EpitopeModel", "Signatures", "Rendering", "StreamReassembly", "Captures", "WireMatching", "GoodwareIndex",
-                        "GoodwareFiles", "TokenSequences", "SignatureMaking",
+                        "EpitopeModel", "Signatures", "FileAccess", "Rendering", "StreamReassembly", "Captures", "WireMatching",
+                        "GoodwareIndex", "GoodwareFiles", "TokenSequences", "SignatureMaking",
                     ]),
             ]),
 
@@ -195,32 +209,39 @@ let package = Package(
             "Sources/Center",
             [
                 pure("Correlation", ["EpitopeModel", "Signatures"]),
-                shell("SuricataDelivery", ["EpitopeModel", "Signatures", "ProgramRuns", "Rendering"]),
+                shell("SuricataDelivery", ["EpitopeModel", "Signatures", "FileAccess", "Scheduling", "ProgramRuns", "Rendering"]),
                 shell(
                     "CenterStore",
-                    ["EpitopeModel", "Signatures", "PacketCoding", "Novelty", "SecureChannel", "Rendering", "Correlation", grdb]),
+                    [
+                        "EpitopeModel", "Signatures", "PacketCoding", "SQLiteStore", "Novelty", "SecureChannel", "Rendering", "Correlation",
+                        grdb,
+                    ]),
                 shell(
                     "CenterAnalysis",
                     [
-                        "EpitopeModel", "Signatures", "SettingsFiles", "TokenSequences", "SignatureMaking", "SignatureProving",
+                        "EpitopeModel", "Signatures", "Scheduling", "SettingsFiles", "TokenSequences", "SignatureMaking",
+                        "SignatureProving",
                         "Correlation", "CenterStore",
                     ]),
                 shell(
                     "CenterServer",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "SecureChannel", hummingbird, httpTypes, hummingbirdCore, logging,
+                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SecureChannel", hummingbird, httpTypes,
+                        hummingbirdCore, logging,
                         nioCore, nioSSL, serviceLifecycle,
                     ]),
                 shell(
                     "LocalCenter",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "SettingsFiles", "SecureChannel", "Rendering", "SignatureProving",
+                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SettingsFiles", "SecureChannel", "Rendering",
+                        "SignatureProving",
                         "Correlation", "SuricataDelivery", "CenterStore", "CenterAnalysis", "CenterServer", logging, serviceLifecycle,
                     ]),
                 shell(
                     "GlobalCenter",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "SettingsFiles", "SignatureProving", "CenterStore", "CenterAnalysis",
+                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SettingsFiles", "SignatureProving", "CenterStore",
+                        "CenterAnalysis",
                         "CenterServer", logging, serviceLifecycle,
                     ]),
             ]),
@@ -232,8 +253,8 @@ let package = Package(
                 shell(
                     "HostFrontEnd",
                     [
-                        "EpitopeModel", "BehaviourBlocking", "KernelBackend", "ProcessContext", "HostPolicy", "Novelty", "HostStore",
-                        "HostPipeline", "SecureChannel", argumentParser, logging,
+                        "EpitopeModel", "FileAccess", "BehaviourBlocking", "KernelBackend", "ProcessContext", "HostPolicy", "Novelty",
+                        "HostStore", "HostPipeline", "SecureChannel", argumentParser, logging,
                     ]),
                 .executableTarget(
                     name: "epitope-agent",
@@ -244,7 +265,7 @@ let package = Package(
                 .executableTarget(
                     name: "epitope",
                     dependencies: [
-                        "EpitopeModel", "Signatures", "PacketCoding", "BehaviourBlocking", "SeccompBackend", "KernelBackend",
+                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "BehaviourBlocking", "SeccompBackend", "KernelBackend",
                         "ProcessContext", "HostPolicy", "HostStore", "AgentLifeCycle", "SecureChannel", "Rendering", "Disassembly",
                         "StreamReassembly", "Captures", "WireMatching", "GoodwareIndex", "PatternScan", "GoodwareFiles", "SignatureMaking",
                         "SignatureProving", "SuricataDelivery", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter",
@@ -323,14 +344,22 @@ let package = Package(
             ]),
 
         group(
+            "Tests/SupportTests",
+            [
+                tests("FileAccessTests", ["FileAccess"]),
+                tests("SchedulingTests", ["Scheduling"]),
+                tests("SQLiteStoreTests", ["EpitopeModel", "Scheduling", "SQLiteStore", grdb]),
+            ]),
+
+        group(
             "Tests/Host",
             [
                 tests("BehaviourBlockingTests", ["EpitopeModel", "BehaviourBlocking"]),
                 tests(
                     "SeccompBackendTests",
                     [
-                        "EpitopeModel", "CProcessFiles", "CSeccomp", "BehaviourBlocking", "UnwindTables", "ProcessInspection",
-                        "SeccompBackend", "call-stub", "filter-dump", "memory-program", "protect", "sample-service",
+                        "EpitopeModel", "CProcessFiles", "CSeccomp", "FileAccess", "BehaviourBlocking", "UnwindTables",
+                        "ProcessInspection", "SeccompBackend", "call-stub", "filter-dump", "memory-program", "protect", "sample-service",
                     ]),
                 tests(
                     "KernelBackendTests",
@@ -338,13 +367,18 @@ let package = Package(
                         "EpitopeModel", "CKernelProgram", "BehaviourBlocking", "ProcessInspection", "KernelBackend", "HostPolicy",
                         "KernelWatch", "ProgramTrace", "call-stub", "inject-stub", "kernel-matrix", "memory-program",
                     ]),
-                tests("ProcessContextTests", ["EpitopeModel", "BehaviourBlocking", "ProcessInspection", "ProcessContext", crypto]),
+                tests(
+                    "ProcessContextTests",
+                    ["EpitopeModel", "FileAccess", "BehaviourBlocking", "ProcessInspection", "ProcessContext", crypto]),
                 tests("HostPolicyTests", ["EpitopeModel", "BehaviourBlocking", "HostPolicy"]),
                 tests("NoveltyTests", ["EpitopeModel", "Novelty"]),
                 tests("HostStoreTests", ["EpitopeModel", "PacketCoding", "Novelty", "HostStore", grdb]),
                 tests(
                     "HostPipelineTests",
-                    ["EpitopeModel", "Signatures", "PacketCoding", "ProcessContext", "Novelty", "HostStore", "HostPipeline", logging]),
+                    [
+                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "ProcessContext", "Novelty", "HostStore",
+                        "HostPipeline", logging,
+                    ]),
                 tests("AgentLifeCycleTests", ["EpitopeModel", "KernelBackend", "AgentLifeCycle", "HostFrontEnd"]),
             ]),
 
@@ -391,7 +425,8 @@ let package = Package(
                 tests(
                     "CenterTests",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "SettingsFiles", "SecureChannel", "Rendering", "SignatureProving",
+                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SQLiteStore", "SettingsFiles", "SecureChannel",
+                        "Rendering", "SignatureProving",
                         "Correlation", "SuricataDelivery", "CenterStore", "CenterAnalysis", "CenterServer", "LocalCenter", "GlobalCenter",
                         grdb, logging, serviceLifecycle,
                     ]),

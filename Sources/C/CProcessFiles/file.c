@@ -13,17 +13,16 @@
 #define AT_STATX_DONT_SYNC 0x4000
 #endif
 
-int epitope_file_handle(const char *path, struct epitope_file_facts *facts) {
+int epitope_open_path(int folder, const char *path, int flags) {
+    int handle = openat(folder, path, O_PATH | O_CLOEXEC | flags);
+    return handle >= 0 ? handle : -errno;
+}
+
+int epitope_handle_facts(int handle, struct epitope_file_facts *facts) {
     struct statx state = {0};
-    int handle = open(path, O_PATH | O_CLOEXEC);
-    if (handle < 0) return -errno;
-    if (syscall(SYS_statx, handle, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, &state) != 0) {
-        int failure = -errno;
-        close(handle);
-        return failure;
-    }
+    if (syscall(SYS_statx, handle, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, &state) != 0) return -errno;
     *facts = (struct epitope_file_facts){
         .inode = state.stx_ino, .size = state.stx_size, .mount = state.stx_mask & STATX_MNT_ID ? state.stx_mnt_id : 0,
         .device_major = state.stx_dev_major, .device_minor = state.stx_dev_minor, .links = state.stx_nlink, .mode = state.stx_mode};
-    return handle;
+    return 0;
 }

@@ -75,19 +75,6 @@ int epitope_open_mapped_file(pid_t process, uint64_t start, uint64_t end, const 
     return descriptor >= 0 ? descriptor : -errno;
 }
 
-int epitope_file_state(int descriptor, struct epitope_file_state *state) {
-    struct stat status;
-    if (fstat(descriptor, &status) != 0) return -errno;
-    if (!S_ISREG(status.st_mode)) return -EINVAL;
-    *state = (struct epitope_file_state){
-        .inode = status.st_ino, .size = (uint64_t)status.st_size,
-        .modified_seconds = status.st_mtim.tv_sec, .modified_nanoseconds = status.st_mtim.tv_nsec,
-        .changed_seconds = status.st_ctim.tv_sec, .changed_nanoseconds = status.st_ctim.tv_nsec,
-        .device_major = major(status.st_dev), .device_minor = minor(status.st_dev),
-    };
-    return 0;
-}
-
 int epitope_memory_file_device(uint32_t *device_major, uint32_t *device_minor) {
     int descriptor = memfd_create("epitope", MFD_CLOEXEC);
     if (descriptor < 0) return -errno;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import CenterStore
+internal import CenterStore
+public import Scheduling
 
 /// The background work that local and global center share: analyses reports as they arrive, expires updates, and
 /// removes data that is older than it is kept.
@@ -8,7 +9,7 @@ public struct AnalysisWorker: Sendable {
     private static let pruningInterval = Duration.seconds(3600)
 
     /// Rung when a report is stored.
-    public let signal: Bell
+    public let signal: WakeUpSignal
     private let analyst: ReportAnalyst
     private let keepDays: Int
     private let onProgress: @Sendable () async -> Void
@@ -26,7 +27,7 @@ public struct AnalysisWorker: Sendable {
         self.keepDays = keepDays
         self.onProgress = onProgress
         self.onFailure = onFailure
-        signal = Bell()
+        signal = WakeUpSignal()
     }
 
     /// Works until the task is cancelled.

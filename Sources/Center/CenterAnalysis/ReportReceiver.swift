@@ -2,14 +2,15 @@
 
 public import CenterStore
 public import EpitopeModel
+public import Scheduling
 
 /// Takes in a center's reports: checks each, stores it, and wakes the analysis.
 public struct ReportReceiver: Sendable {
     private let store: CenterStore
-    private let analysisSignal: Bell
+    private let analysisSignal: WakeUpSignal
 
     /// - Parameter analysisSignal: wakes the analysis.
-    public init(store: CenterStore, analysisSignal: Bell) {
+    public init(store: CenterStore, analysisSignal: WakeUpSignal) {
         self.store = store
         self.analysisSignal = analysisSignal
     }
@@ -21,7 +22,7 @@ public struct ReportReceiver: Sendable {
     public func accept(_ report: Report) async throws(EpitopeError) -> Receipt {
         try ReportCheck.check(report)
         let receipt = try await store.add(report)
-        if !receipt.wasKnown { await analysisSignal.ring() }
+        if !receipt.wasKnown { analysisSignal.send() }
         return receipt
     }
 }

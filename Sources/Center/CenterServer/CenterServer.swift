@@ -6,6 +6,7 @@ import Hummingbird
 import HummingbirdCore
 public import Logging
 import NIOCore
+import Scheduling
 public import SecureChannel
 public import ServiceLifecycle
 
@@ -49,7 +50,8 @@ public struct CenterServer: Service {
     private let requests: RequestHandler
     private let logger: Logger
     private let now: @Sendable () -> Int64
-    private let boundPort = BoundPort()
+    /// The port that the server came to listen on, or why it didn't.
+    private let boundPort = Completion<Result<Int, any Error>>()
 
     /// - Parameter now: the clock by which certificates and tokens are judged, in milliseconds since 1970.
     /// - Throws: `certificate-malformed` when the server's key or certificate can't be used.
@@ -74,7 +76,7 @@ public struct CenterServer: Service {
     ///
     /// - Throws: what ``run()`` threw when it could not listen.
     public var port: Int {
-        get async throws { try await boundPort.value }
+        get async throws { try await boundPort.value().get() }
     }
 
     /// Serves until the task's service group shuts down.
@@ -100,7 +102,7 @@ public struct CenterServer: Service {
                 address: .hostname(configuration.host, port: configuration.port), backlog: 1024,
                 availableConnectionsDelegate: MaximumAvailableConnections(configuration.maxConnections)),
             services: renewal,
-            onServerRunning: { channel in boundPort.succeed(channel.localAddress?.port ?? 0) },
+            onServerRunning: { channel in boundPort.complete(.success(channel.localAddress?.port ?? 0)) },
             logger: logger)
         do {
             try await application.run()
@@ -109,13 +111,13 @@ public struct CenterServer: Service {
                 .listeningFailed,
                 "could not listen on \(configuration.host) port \(configuration.port): \(String(cString: strerror(error.errnoCode)))",
                 remedy: "check that no other program uses the port, and that the address is one of this machine")
-            boundPort.fail(error)
+            boundPort.complete(.failure(error))
             throw error
         } catch {
-            boundPort.fail(error)
+            boundPort.complete(.failure(error))
             throw error
         }
-        boundPort.fail(CancellationError())
+        boundPort.complete(.failure(CancellationError()))
     }
 
     private var renewal: [any Service] {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-internal import GRDB
+import SQLiteStore
 
 extension EpitopeError.Code {
     /// The store could not read or write; the operation did not happen.
@@ -19,29 +19,35 @@ extension EpitopeError.Code {
 }
 
 extension EpitopeError {
-    /// Translates an error of the database into one that a person can act on.
-    static func store(_ error: any Error, path: String) -> EpitopeError {
-        if let error = error as? EpitopeError { return error }
-        guard let failure = error as? DatabaseError else {
-            return EpitopeError(
-                .storeFailed, "the store \(path) failed: \(error)",
-                remedy: "look at the folder's owner and rights, and at the system's log for disk errors")
-        }
-        switch failure.resultCode {
-        case .SQLITE_FULL:
-            return EpitopeError(
+    /// Translates a failure of the database into an error that a person can act on.
+    static func store(_ failure: SQLiteFailure, _ path: String) -> EpitopeError {
+        switch failure {
+        case .unopenable(let error):
+            EpitopeError(
+                .storeFailed, "the store \(path) can't be opened: \(error)",
+                remedy: "give the center's user the right to write there, or name another folder")
+        case .full:
+            EpitopeError(
                 .diskFull, "the store \(path) is full: nothing more can be stored",
                 remedy: "free disk space, raise the store's bound, or lower the setting keepDays; "
                     + "senders keep packets that were not acknowledged")
-        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
-            return EpitopeError(
-                .storeUnusable, "the store \(path) is damaged or not a store: \(failure.message ?? "no detail")",
+        case .damaged(let message):
+            EpitopeError(
+                .storeUnusable, "the store \(path) is damaged or not a store: \(message ?? "no detail")",
                 remedy: "move the file and its -wal and -shm files away (keep them), then restore a backup or run init again")
-        default:
-            return EpitopeError(
+        case .busy:
+            EpitopeError(
+                .storeFailed, "the store \(path) failed: another process kept it locked",
+                remedy: "see which other epitope command uses it, and try again when that has ended")
+        case .failed(let message, let resultCode):
+            EpitopeError(
                 .storeFailed,
-                "the store \(path) failed: \(failure.message ?? "no detail") (SQLite \(failure.extendedResultCode.rawValue))",
+                "the store \(path) failed: \(message ?? "no detail") (SQLite \(resultCode))",
                 remedy: "look at the file's owner and rights, and at the system's log for disk errors")
+        case .other(let error):
+            EpitopeError(
+                .storeFailed, "the store \(path) failed: \(error)",
+                remedy: "look at the folder's owner and rights, and at the system's log for disk errors")
         }
     }
 }

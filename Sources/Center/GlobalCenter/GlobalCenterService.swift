@@ -6,6 +6,7 @@ public import CenterStore
 public import EpitopeModel
 public import Logging
 public import PacketCoding
+internal import Scheduling
 public import ServiceLifecycle
 public import SignatureProving
 public import Signatures
@@ -20,20 +21,20 @@ public final class GlobalCenterService: CenterRequestHandling, Service {
     public let store: CenterStore
     private let analysis: AnalysisWorker
     private let receiver: ReportReceiver
-    private let feedSignal: Bell
+    private let feedSignal: WakeUpSignal
 
     /// - Parameter provers: what signatures are proven with; `nil`: as the configuration says.
     public init(
         configuration: GlobalCenterConfiguration, store: CenterStore, provers: ProverSource? = nil, logger: Logger
     ) {
-        let feedSignal = Bell()
+        let feedSignal = WakeUpSignal()
         self.configuration = configuration
         self.store = store
         self.feedSignal = feedSignal
         let analyst = ReportAnalyst(
             store: store, policy: configuration.policy, provers: provers ?? ProverSource(configuration.proving))
         analysis = AnalysisWorker(
-            analyst: analyst, keepDays: configuration.analysis.keepDays, onProgress: { await feedSignal.ring() },
+            analyst: analyst, keepDays: configuration.analysis.keepDays, onProgress: { feedSignal.send() },
             onFailure: { error in logger.error("a step failed and will be tried again: \(error)") })
         receiver = ReportReceiver(store: store, analysisSignal: analysis.signal)
     }
@@ -62,7 +63,7 @@ public final class GlobalCenterService: CenterRequestHandling, Service {
     ) async throws -> [FeedEntry] {
         let deadline = ContinuousClock.now + .seconds(min(max(waitSeconds, 0), 60))
         while true {
-            let seen = await feedSignal.count
+            let seen = feedSignal.count
             // The store answers a cancelled task with an error; a subscriber that left needs no answer.
             if Task.isCancelled { return [] }
             let found: [FeedEntry]

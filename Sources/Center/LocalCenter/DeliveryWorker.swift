@@ -4,6 +4,7 @@ internal import CenterAnalysis
 internal import CenterStore
 internal import EpitopeModel
 internal import Rendering
+internal import Scheduling
 internal import Signatures
 
 /// Keeps the rules of the IDS as the store has them: with new updates within the day's quota, without those that
@@ -13,7 +14,7 @@ actor DeliveryWorker {
     private let installer: any RuleInstalling
     private let schedule: TargetSchedule
     private let onFailure: @Sendable (any Error) -> Void
-    private var backoff = Backoff()
+    private var backoff = RetryState(.center)
 
     init(
         store: CenterStore, installer: any RuleInstalling, schedule: TargetSchedule, onFailure: @escaping @Sendable (any Error) -> Void
@@ -30,7 +31,7 @@ actor DeliveryWorker {
 
     private func round() async throws -> Duration? {
         if let remaining = backoff.remaining {
-            if try await store.markAttempted(.ids) { await schedule.otherSignal.ring() }
+            if try await store.markAttempted(.ids) { schedule.otherSignal.send() }
             return remaining
         }
         try await store.expireUpdates()

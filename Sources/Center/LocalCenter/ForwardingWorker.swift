@@ -3,6 +3,7 @@
 internal import CenterAnalysis
 internal import CenterStore
 internal import EpitopeModel
+internal import Scheduling
 
 /// Sends packets and updates to the global center, in order, within the day's quota.
 actor ForwardingWorker {
@@ -10,7 +11,7 @@ actor ForwardingWorker {
     private let link: any GlobalCenterLink
     private let schedule: TargetSchedule
     private let onFailure: @Sendable (any Error) -> Void
-    private var backoff = Backoff()
+    private var backoff = RetryState(.center)
 
     init(
         store: CenterStore, link: any GlobalCenterLink, schedule: TargetSchedule, onFailure: @escaping @Sendable (any Error) -> Void
@@ -27,7 +28,7 @@ actor ForwardingWorker {
 
     private func round() async throws -> Duration? {
         if let remaining = backoff.remaining {
-            if try await store.markAttempted(.global) { await schedule.otherSignal.ring() }
+            if try await store.markAttempted(.global) { schedule.otherSignal.send() }
             return remaining
         }
         let (limits, first) = (schedule.limits, schedule.yieldingTo)

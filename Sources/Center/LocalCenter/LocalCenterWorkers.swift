@@ -4,6 +4,7 @@ internal import CenterAnalysis
 internal import CenterStore
 internal import EpitopeModel
 internal import Logging
+internal import Scheduling
 internal import SignatureProving
 
 /// What a local center works with.
@@ -25,8 +26,8 @@ struct LocalCenterWorkers: Sendable {
     private let ids: DeliveryWorker?
     private let forwarding: ForwardingWorker?
     private let subscription: SubscriptionWorker?
-    private let idsSignal = Bell()
-    private let globalSignal = Bell()
+    private let idsSignal = WakeUpSignal()
+    private let globalSignal = WakeUpSignal()
 
     init(_ context: LocalCenterContext) {
         let (configuration, store, link, logger) = (context.configuration, context.store, context.link, context.logger)
@@ -39,8 +40,8 @@ struct LocalCenterWorkers: Sendable {
         analysis = AnalysisWorker(
             analyst: analyst, keepDays: configuration.analysis.keepDays,
             onProgress: {
-                await idsSignal.ring()
-                await globalSignal.ring()
+                idsSignal.send()
+                globalSignal.send()
             },
             onFailure: onFailure)
         ids = context.installer.map { installer in
@@ -76,8 +77,8 @@ struct LocalCenterWorkers: Sendable {
     }
 
     func wake() async {
-        await analysis.signal.ring()
-        await idsSignal.ring()
-        await globalSignal.ring()
+        analysis.signal.send()
+        idsSignal.send()
+        globalSignal.send()
     }
 }

@@ -3,6 +3,7 @@
 internal import CenterAnalysis
 internal import CenterStore
 internal import EpitopeModel
+internal import Scheduling
 internal import Signatures
 
 /// Subscribes to the global center's updates by long polls, and passes them on to be proven and stored.
@@ -16,11 +17,11 @@ struct SubscriptionWorker: Sendable {
     let link: any GlobalCenterLink
     let receiver: FeedReceiver
     /// Wakes the delivery to the IDS.
-    let idsSignal: Bell
+    let idsSignal: WakeUpSignal
     let onFailure: @Sendable (any Error) -> Void
 
     func run() async {
-        var backoff = Backoff()
+        var backoff = RetryState(.center)
         while !Task.isCancelled {
             let asked = ContinuousClock.now
             do {
@@ -29,7 +30,7 @@ struct SubscriptionWorker: Sendable {
                 backoff.succeeded()
                 if updates.contains(where: { $0.sequence > cursor }) {
                     try await receiver.accept(updates)
-                    await idsSignal.ring()
+                    idsSignal.send()
                 } else {
                     try? await Task.sleep(until: asked + Self.minInterval)
                 }

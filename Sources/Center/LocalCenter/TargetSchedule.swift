@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import CenterStore
+internal import Scheduling
 
 /// When the worker of one target works: its quotas, its priority, and who wakes whom.
 struct TargetSchedule: Sendable {
@@ -8,14 +9,14 @@ struct TargetSchedule: Sendable {
     /// The target with priority; `nil`: this one has it.
     var yieldingTo: DeliveryOrder?
     /// Wakes this worker.
-    var signal: Bell
+    var signal: WakeUpSignal
     /// Wakes the other target's worker, which may wait for this one's attempt.
-    var otherSignal: Bell
+    var otherSignal: WakeUpSignal
 
     /// Ends a round in which this target was attempted, or its quota was found used up: the other worker may have
     /// waited for that.
     func attemptEnded() async {
-        if yieldingTo == nil { await otherSignal.ring() }
+        if yieldingTo == nil { otherSignal.send() }
     }
 }
 

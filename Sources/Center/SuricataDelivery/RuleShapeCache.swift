@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import FileAccess
 import Rendering
 import Signatures
 import Synchronization
@@ -9,7 +10,7 @@ import Synchronization
 final class RuleShapeCache: Sendable {
     private struct Accepted {
         /// The program that accepted them.
-        var program: String?
+        var program: FileIdentity?
         var shapes: Set<RuleShape> = []
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import FileAccess
 import Glibc
 import Rendering
 
@@ -14,11 +15,7 @@ struct RulesetTest: Sendable {
 
     /// Distinguishes one Suricata program from the next, so that test results are kept for one program only; `nil` when
     /// there is none.
-    func programIdentity() -> String? {
-        var status = stat()
-        guard stat(settings.binaryPath, &status) == 0 else { return nil }
-        return "\(status.st_dev) \(status.st_ino) \(status.st_size) \(status.st_mtim.tv_sec) \(status.st_mtim.tv_nsec)"
-    }
+    func programIdentity() -> FileIdentity? { FileIdentity(path: settings.binaryPath) }
 
     /// Tests rules together.
     ///
@@ -60,15 +57,7 @@ struct RulesetTest: Sendable {
 
     /// Removes the folder and the files in it (Suricata's logs among them).
     private static func remove(_ folder: String) {
-        if let listing = opendir(folder) {
-            while let entry = readdir(listing) {
-                let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                    $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                }
-                if name != ".", name != ".." { unlink("\(folder)/\(name)") }
-            }
-            closedir(listing)
-        }
+        for name in (try? Folders.names(folder)) ?? [] { unlink("\(folder)/\(name)") }
         rmdir(folder)
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Dispatch
 public import EpitopeModel
 public import Rendering
+import Scheduling
 import Synchronization
 
 /// Delivers signature updates to the site's Suricata as live rules. A delivery is reported as done only when Suricata has
@@ -12,7 +12,7 @@ import Synchronization
 /// not block Swift's own threads.
 public final class SuricataDelivery: Sendable {
     private let settings: SuricataSettings
-    private let queue = DispatchQueue(label: "epitope.suricata-delivery")
+    private let queue = BlockingQueue(label: "epitope.suricata-delivery")
     private let shapes: RuleShapeCache
     private let isFileProven = Mutex(false)
 
@@ -29,7 +29,7 @@ public final class SuricataDelivery: Sendable {
     ///   the rules that Epitope writes.
     @discardableResult
     public func prepare() async throws(EpitopeError) -> Double {
-        try await blocking { () throws(EpitopeError) in
+        try await queue.run { () throws(EpitopeError) in
             let begin = ContinuousClock.now
             if let refusal = try self.shapes.refusals(of: CommonRuleShapes.rules(self.settings.action)).first {
                 throw RulesetTransaction.refusal(of: refusal.key, refusal.value)
@@ -47,7 +47,7 @@ public final class SuricataDelivery: Sendable {
     /// - Throws: `suricata-absent`, `suricata-stopped`, `suricata-refused`, `suricata-reload-refused`,
     ///   `suricata-timeout`, `suricata-rules-file-not-loaded`, `rules-folder-unwritable` or `disk-full`.
     public func deliver(_ updates: [RuleAssignment]) async throws(EpitopeError) -> DeliveryOutcome {
-        try await blocking { () throws(EpitopeError) in
+        try await queue.run { () throws(EpitopeError) in
             let begin = ContinuousClock.now
             var rules: [SuricataRule] = []
             var refused: [DeliveryOutcome.Refused] = []
@@ -71,7 +71,7 @@ public final class SuricataDelivery: Sendable {
 
     /// Delivers lines as they are. Tests use it to deliver a rule that Epitope would not write.
     func deliver(lines: [RuleLine]) async throws(EpitopeError) -> DeliveryOutcome {
-        try await blocking { () throws(EpitopeError) in try self.commit(lines, refused: []) }
+        try await queue.run { () throws(EpitopeError) in try self.commit(lines, refused: []) }
     }
 
     private func commit(_ lines: [RuleLine], refused: [DeliveryOutcome.Refused]) throws(EpitopeError) -> DeliveryOutcome {
@@ -79,20 +79,5 @@ public final class SuricataDelivery: Sendable {
         let outcome = try transaction.run(lines, refused: refused)
         isFileProven.withLock { $0 = transaction.isFileProven }
         return outcome
-    }
-
-    private func blocking<Value: Sendable>(
-        _ work: @escaping @Sendable () throws(EpitopeError) -> Value
-    ) async throws(EpitopeError) -> Value {
-        let result: Result<Value, EpitopeError> = await withCheckedContinuation { continuation in
-            queue.async {
-                do throws(EpitopeError) {
-                    continuation.resume(returning: .success(try work()))
-                } catch {
-                    continuation.resume(returning: .failure(error))
-                }
-            }
-        }
-        return try result.get()
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import BehaviourBlocking
+import FileAccess
 package import Foundation
 package import KernelBackend
 
@@ -73,14 +74,9 @@ package struct StatusFile: Sendable {
     /// Writes a status. Failures are ignored, since the status is only for people.
     package func write(_ status: AgentStatus) {
         guard let data = try? JSONEncoder().encode(status) else { return }
-        // A new file is renamed into place each time, so a link that somebody created there is never followed.
-        let fresh = path + ".new"
-        unlink(fresh)
-        let descriptor = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard descriptor >= 0 else { return }
-        let written = data.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
-        close(descriptor)
-        if written == data.count { rename(fresh, path) }
+        // A new file is renamed into place each time, so a link that somebody created there is never followed. Not synced to the
+        // disk every second: after a crash of the machine the status no longer holds.
+        try? AtomicFile.write(data, to: path, mode: 0o600, durably: false)
     }
 
     package func remove() {
@@ -89,10 +85,7 @@ package struct StatusFile: Sendable {
 
     /// The last status written by an agent that left protection in force; it may have been killed.
     package func read() -> AgentStatus? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-        guard descriptor >= 0 else { return nil }
-        let file = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-        guard let data = try? file.read(upToCount: Self.maxSize) else { return nil }
-        return try? JSONDecoder().decode(AgentStatus.self, from: data)
+        guard let bytes = try? FileContents.bytes(path, maxBytes: Self.maxSize, followLinks: false) else { return nil }
+        return try? JSONDecoder().decode(AgentStatus.self, from: Data(bytes))
     }
 }

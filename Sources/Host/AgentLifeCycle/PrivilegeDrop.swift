@@ -2,6 +2,7 @@
 
 import CPrivileges
 public import EpitopeModel
+import FileAccess
 import Glibc
 
 /// Gives up, for good, the capabilities that the agent needed only for loading the program.
@@ -93,31 +94,12 @@ public enum PrivilegeDrop {
     }
 
     private static func rights() -> Rights? {
-        SmallFile.text("/proc/self/status").flatMap(Rights.init(status:))
+        ProcFS.text("/proc/self/status", maxBytes: 16384).flatMap(Rights.init(status:))
     }
 
     private static func kernelRelease() -> String {
         var names = utsname()
         guard uname(&names) == 0 else { return "" }
         return withUnsafeBytes(of: names.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    }
-}
-
-/// Files of a few kilobytes at most.
-enum SmallFile {
-    static func text(_ path: String) -> String? {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        var bytes = [UInt8](repeating: 0, count: 16384)
-        var length = 0
-        while length < bytes.count {
-            let count = bytes.withUnsafeMutableBytes { read(descriptor, $0.baseAddress! + length, $0.count - length) }
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { return nil }
-            if count == 0 { break }
-            length += count
-        }
-        return String(decoding: bytes[..<length], as: UTF8.self)
     }
 }

@@ -4,6 +4,7 @@ public import EpitopeModel
 public import HostStore
 public import Logging
 public import ProcessContext
+public import Scheduling
 
 /// How the pipeline makes packets, and where they go.
 public struct HostPipelineSettings: Hashable, Sendable {
@@ -12,11 +13,13 @@ public struct HostPipelineSettings: Hashable, Sendable {
     /// At least one.
     public var destinations: [Destination]
     public var backoff: Backoff
+    /// The pause between attempts to reach a center that doesn't answer: from 200 ms up to a minute.
+    public static let usualBackoff = Backoff(initial: .milliseconds(200), maximum: .seconds(60))
     /// How long the pipeline may take to send packets after the calls have ended. The others stay in the spool.
     public var drainTime: Duration
 
     public init(
-        extractsSignature: Bool = false, destinations: [Destination] = [.local], backoff: Backoff = Backoff(),
+        extractsSignature: Bool = false, destinations: [Destination] = [.local], backoff: Backoff = HostPipelineSettings.usualBackoff,
         drainTime: Duration = .seconds(5)
     ) {
         self.extractsSignature = extractsSignature
@@ -58,12 +61,12 @@ public final class HostPipeline: Sendable {
     /// reports until then makes the unacknowledged ones again.
     public func run(_ reports: some AsyncSequence<DetectionReport, Never> & Sendable) async {
         let draining = Flag()
-        let bells = Dictionary(uniqueKeysWithValues: Set(settings.destinations).map { ($0, Bell()) })
+        let wakeUps = Dictionary(uniqueKeysWithValues: Set(settings.destinations).map { ($0, WakeUpSignal()) })
         await withTaskGroup(of: Ending.self) { group in
-            for (destination, bell) in bells {
+            for (destination, wakeUp) in wakeUps {
                 let sending = SpoolSender(
                     destination: destination, store: store, sender: sender, backoff: settings.backoff, log: log, logger: logger,
-                    bell: bell, draining: draining)
+                    wakeUp: wakeUp, draining: draining)
                 group.addTask {
                     await sending.run()
                     return .senderEnded
@@ -74,11 +77,11 @@ public final class HostPipeline: Sendable {
                 let isSpooled = await spool(report.detection)
                 report.acknowledge()
                 guard isSpooled else { continue }
-                for bell in bells.values { bell.ring() }
+                for wakeUp in wakeUps.values { wakeUp.send() }
             }
             await warming.value
             draining.set()
-            for bell in bells.values { bell.ring() }
+            for wakeUp in wakeUps.values { wakeUp.send() }
             await finish(&group)
         }
     }

@@ -4,6 +4,7 @@ import EpitopeModel
 import HostStore
 import Logging
 import PacketCoding
+import Scheduling
 
 /// Sends one destination's packets in order: at once when one is spooled, and again with growing waits while the center can't
 /// be reached. A packet is removed from the spool only when the center's receipt has come.
@@ -14,32 +15,34 @@ struct SpoolSender: Sendable {
     let backoff: Backoff
     let log: EventLog
     let logger: Logger
-    let bell: Bell
+    /// Signalled when a packet was spooled, and at the end.
+    let wakeUp: WakeUpSignal
     /// Set when no more packets will be spooled: ``run()`` sends what it can, then ends.
     let draining: Flag
 
     /// Runs until it is drained or its task is cancelled.
     func run() async {
         await sender.prepare(destination)
-        var failures = 0
+        var retry = RetryState(backoff)
         while !Task.isCancelled {
-            // Read before looking for a packet, so that one spooled between the look and the flag is still found.
+            // Both are read before looking for a packet, so that one spooled between the look and the flag is still found.
+            let seen = wakeUp.count
             let isLastLook = draining.isSet
             let outcome = await sendNext()
             switch outcome {
             case .progress:
-                failures = 0
+                retry.succeeded()
             case .nothingWaits:
-                failures = 0
+                retry.succeeded()
                 if isLastLook { return }
-                await bell.wait()
+                await wakeUp.wait(after: seen)
             case .stopped:
                 return
             case .failed:
-                failures += 1
+                let delay = retry.failed()
                 // At the end an unreachable center is not waited for: the packets stay in the spool.
                 if draining.isSet { return }
-                await bell.wait(atMost: backoff.wait(afterFailures: failures, fraction: .random(in: 0...1)))
+                await wakeUp.wait(after: seen, atMost: delay)
             }
         }
     }

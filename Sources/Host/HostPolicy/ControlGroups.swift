@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FileAccess
 import Foundation
-import ProcessContext
-import ProcessInspection
 
 /// The unified hierarchy of control groups, in which the kernel program knows units and containers by ids.
 struct ControlGroups {
@@ -10,7 +9,7 @@ struct ControlGroups {
     let root: String
 
     /// `nil` if it isn't mounted.
-    init?(mounts: String? = ProcFile.text("/proc/self/mounts")) {
+    init?(mounts: String? = ProcFS.text("/proc/self/mounts")) {
         let lines = mounts?.split(separator: "\n").map { $0.split(separator: " ") } ?? []
         guard let root = lines.first(where: { $0.count > 2 && $0[2] == "cgroup2" })?[1] else { return nil }
         self.root = String(root)

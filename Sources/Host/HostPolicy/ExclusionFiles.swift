@@ -1,25 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BehaviourBlocking
-import Foundation
+import FileAccess
+import Glibc
 import ProcessContext
 
 /// The files that exclusions name: their states and hashes, cached while the files are unchanged.
 struct ExclusionFiles {
     private var hashes: [ExclusionTarget.FileState: String] = [:]
     /// The kernel's identity of each file that was opened, by what `stat` says of the file.
-    private var states: [FileStamp: ExclusionTarget.FileState] = [:]
+    private var states: [FileIdentity: ExclusionTarget.FileState] = [:]
 
     /// `nil` for a path where no regular file can be read.
     mutating func state(of path: String) -> ExclusionTarget.FileState? {
-        guard let stamp = FileStamp(path) else { return nil }
-        if let known = states[stamp] { return known }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        guard let state = MappedFile.state(descriptor) else { return nil }
+        guard let identity = FileIdentity(path: path) else { return nil }
+        if let known = states[identity] { return known }
+        guard let file = try? FileDescriptor(path, O_RDONLY | O_NONBLOCK), let state = ExclusionTarget.FileState(file) else { return nil }
         if states.count >= ExclusionResolver.maxTargets { states.removeAll() }
-        states[stamp] = state
+        states[identity] = state
         return state
     }
 
@@ -27,11 +25,8 @@ struct ExclusionFiles {
     /// and after.
     mutating func hash(of path: String, expected: ExclusionTarget.FileState) -> String? {
         if let known = hashes[expected] { return known }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { return nil }
-        defer { close(descriptor) }
-        guard MappedFile.state(descriptor) == expected, let hash = FileHash.sha256(descriptor),
-            MappedFile.state(descriptor) == expected
+        guard let file = try? FileDescriptor(path, O_RDONLY | O_NONBLOCK), ExclusionTarget.FileState(file) == expected,
+            let hash = FileHash.sha256(file.number), ExclusionTarget.FileState(file) == expected
         else { return nil }
         if hashes.count >= ExclusionResolver.maxTargets { hashes.removeAll() }
         hashes[expected] = hash
@@ -40,39 +35,15 @@ struct ExclusionFiles {
 
     /// Whether a path is an executable ELF file, which a process can run.
     static func isProgram(_ path: String) -> Bool {
-        var status = stat()
-        guard stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG, status.st_mode & 0o111 != 0 else { return false }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        let elf: [UInt8] = [0x7F] + Array("ELF".utf8)
-        var magic = [UInt8](repeating: 0, count: elf.count)
-        return pread(descriptor, &magic, magic.count, 0) == magic.count && magic == elf
+        guard let status = try? FileStatus(path: path), status.kind == .regular, status.permissions & 0o111 != 0,
+            let file = try? FileDescriptor(path, O_RDONLY | O_NONBLOCK)
+        else { return false }
+        return (try? DescriptorIO.bytes(file.number, at: 0, count: 4)) == [0x7F] + Array("ELF".utf8)
     }
 
-    /// Whether only root may replace the file that a path leads to.
+    /// Whether only root may replace the file that a path leads to: the file, all folders on the way, and the links among them are
+    /// root's, and nobody else may write to them. Not even a sticky folder may be among them.
     static func onlyRootMayReplace(_ path: String) -> Bool {
-        guard let real = realpath(path, nil) else { return false }
-        defer { free(real) }
-        return MappedFile.onlyRootMayReplace(String(cString: real))
-    }
-}
-
-/// What `stat` says that distinguishes one state of a file from another.
-struct FileStamp: Hashable {
-    var device: UInt64
-    var inode: UInt64
-    var size: Int64
-    var changedSeconds: Int
-    var changedNanoseconds: Int
-
-    init?(_ path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        device = UInt64(status.st_dev)
-        inode = UInt64(status.st_ino)
-        size = Int64(status.st_size)
-        changedSeconds = Int(status.st_ctim.tv_sec)
-        changedNanoseconds = Int(status.st_ctim.tv_nsec)
+        (try? TrustedFile(path, PathTrust(followsLinks: true, allowsSticky: false))) != nil
     }
 }

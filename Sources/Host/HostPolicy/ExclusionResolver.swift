@@ -2,6 +2,7 @@
 
 public import BehaviourBlocking
 public import EpitopeModel
+import FileAccess
 import Foundation
 import ProcessContext
 
@@ -16,7 +17,7 @@ public struct ExclusionResolver {
 
     private var files = ExclusionFiles()
     private var packages: [String: [String]] = [:]
-    private var packagesState: FileStamp?
+    private var packagesState: FileIdentity?
 
     public init() {}
 
@@ -95,7 +96,7 @@ public struct ExclusionResolver {
     }
 
     private mutating func forgetChangedPackages() {
-        guard let state = FileStamp(PackageFiles.status), state != packagesState else { return }
+        guard let state = FileIdentity(path: PackageFiles.status), state != packagesState else { return }
         packages = [:]
         packagesState = state
     }

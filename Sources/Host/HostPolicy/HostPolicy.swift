@@ -2,6 +2,7 @@
 
 public import BehaviourBlocking
 public import EpitopeModel
+import FileAccess
 import Foundation
 import SettingsFiles
 
@@ -60,25 +61,25 @@ public struct HostPolicy: Hashable, Sendable {
 
     /// The policy file must be writable only by root or the current user, since it can disable detection.
     private static func read(_ path: String) throws(EpitopeError) -> PolicyDocument {
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard descriptor >= 0 else {
+        let (status, bytes): (FileStatus, [UInt8])
+        do throws(FileError) {
+            let file = try FileDescriptor(path, O_RDONLY | O_NONBLOCK)
+            status = try file.status()
+            bytes = try file.read(maxBytes: maxSize)
+        } catch .notRegular {
+            throw EpitopeError(.policyMissing, "the policy file \(path) isn't a regular file", remedy: "Name a regular file.")
+        } catch {
             throw EpitopeError(
-                .policyMissing, "the policy file \(path) can't be read: \(String(cString: strerror(errno)))",
+                .policyMissing, "the policy file \(path) can't be read: \(error)",
                 remedy: "Name a file that exists and that this user may read.")
         }
-        defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw EpitopeError(.policyMissing, "the policy file \(path) isn't a regular file", remedy: "Name a regular file.")
-        }
-        guard status.st_uid == 0 || status.st_uid == geteuid(), status.st_mode & 0o022 == 0 else {
+        guard status.owner == 0 || status.owner == geteuid(), status.permissions & 0o022 == 0 else {
             throw EpitopeError(
                 .policyNotTrusted, "users other than its owner may write to the policy file \(path), and so disable detection",
                 remedy: "Make root its owner (chown root), and remove the others' right to write (chmod go-w).")
         }
-        let bytes = try? FileHandle(fileDescriptor: descriptor).read(upToCount: maxSize)
         do {
-            return try ConfigurationFile.decode(PolicyDocument.self, from: bytes ?? Data(), path: path)
+            return try ConfigurationFile.decode(PolicyDocument.self, from: Data(bytes), path: path)
         } catch {
             throw EpitopeError(.policyInvalid, error.message, remedy: error.remedy)
         }

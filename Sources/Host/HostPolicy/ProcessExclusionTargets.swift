@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import BehaviourBlocking
-import Foundation
-import ProcessInspection
+import FileAccess
+import Glibc
 
 /// The targets that a running process matches: its program's file, its control groups, its user.
 public enum ProcessExclusionTargets {
@@ -11,15 +11,13 @@ public enum ProcessExclusionTargets {
         var targets: [ExclusionTarget] = []
         let folder = "/proc/\(processID)"
         // The link opens the file itself, even if it was renamed or lies in another root.
-        let descriptor = open(folder + "/exe", O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        if descriptor >= 0 {
-            if let state = MappedFile.state(descriptor) { targets.append(.file(state)) }
-            close(descriptor)
+        if let file = try? FileDescriptor(folder + "/exe", O_RDONLY | O_NONBLOCK), let state = ExclusionTarget.FileState(file) {
+            targets.append(.file(state))
         }
-        if let text = ProcFile.text(folder + "/cgroup") {
+        if let text = ProcFS.text(folder + "/cgroup") {
             targets += (ControlGroups()?.groups(ofProcess: text) ?? []).map { .group($0) }
         }
-        if let status = ProcFile.text(folder + "/status"), let user = user(status) {
+        if let status = ProcFS.text(folder + "/status"), let user = user(status) {
             targets.append(.user(user))
         }
         return targets

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-import GRDB
+import SQLiteStore
 
 extension EpitopeError.Code {
     /// The store cannot be opened, read or written: it is damaged, it is not a host store, or permission is missing.
@@ -11,30 +11,27 @@ extension EpitopeError.Code {
 }
 
 extension EpitopeError {
-    /// A database error as an error for a person.
-    static func store(_ error: any Error, path: String) -> EpitopeError {
-        guard let error = error as? DatabaseError else {
-            return error as? EpitopeError ?? unusable(path, "\(error)")
-        }
-        switch error.resultCode {
-        case .SQLITE_FULL:
-            return EpitopeError(
+    /// A failure of the database as an error for a person.
+    static func hostStore(_ failure: SQLiteFailure, _ path: String) -> EpitopeError {
+        switch failure {
+        case .full:
+            EpitopeError(
                 .diskFull, "no space is left to store a packet in \(path)",
                 remedy: "free space on that disk; packets that were stored before are safe and are sent")
-        case .SQLITE_BUSY, .SQLITE_LOCKED:
-            return unusable(path, "another program held it for too long")
-        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
-            return EpitopeError(
+        case .damaged:
+            EpitopeError(
                 .hostStoreUnusable, "the host's store \(path) is damaged",
                 remedy:
                     "move the file and those beside it with -wal and -shm away and start again; packets that wait in it are in the moved files"
             )
-        default:
-            return unusable(path, error.message ?? "SQLite error \(error.extendedResultCode.rawValue)")
+        case .busy: unusable(path, "another program held it for too long")
+        case .unopenable(let error): unusable(path, "\(error)")
+        case .failed(let message, let code): unusable(path, message ?? "SQLite error \(code)")
+        case .other(let error): unusable(path, "\(error)")
         }
     }
 
-    static func unusable(_ path: String, _ reason: String) -> EpitopeError {
+    private static func unusable(_ path: String, _ reason: String) -> EpitopeError {
         EpitopeError(
             .hostStoreUnusable, "the host's store \(path) cannot be used: \(reason)",
             remedy: "check that the folder exists, belongs to this user and is on a local disk")

@@ -5,6 +5,7 @@ import CKernelProgram
 public import EpitopeModel
 import Foundation
 import ProcessInspection
+import Scheduling
 import Synchronization
 
 /// Behaviour blocking by eBPF, for every process of the machine.
@@ -98,7 +99,13 @@ public final class KernelBackend: BehaviourBlockingBackend {
         } catch {
             handler.notify(.leftOver(reason: error.message))
         }
-        Thread { [self] in run() }.start()
+        do {
+            try DedicatedThread.start { [self] in run() }
+        } catch {
+            throw EpitopeError(
+                .kernelProgramRefused, "no thread could be started to read the kernel program's events: \(error)",
+                remedy: "raise the limit on processes and threads (ulimit -u), or end some, and start the agent again")
+        }
     }
 
     /// Ends the streams, once everything so far was read. Within a tenth of a second no call is judged any more, or no agent

@@ -11,13 +11,13 @@ struct Distribution: Hashable, Sendable {
     init(root: RootFolder) {
         // In the order of os-release(5); the first may be a link to the second.
         let text = ["/etc/os-release", "/usr/lib/os-release"].lazy.compactMap {
-            root.text($0, most: Self.maxSize)
+            root.text($0, maxBytes: Self.maxSize)
         }.first
         guard let text else { return }
         id = Self.value("ID", in: text)
         version = Self.value("VERSION_ID", in: text)
         // VERSION_ID of Debian names the release (12), this file the point release (12.11).
-        if id == "debian", let release = version, let point = root.text("/etc/debian_version", most: 64) {
+        if id == "debian", let release = version, let point = root.text("/etc/debian_version", maxBytes: 64) {
             let trimmed = String(point.prefix { !$0.isNewline })
             if trimmed.hasPrefix(release + ".") { version = trimmed }
         }

@@ -23,10 +23,10 @@ struct DpkgIndex: Sendable {
     ///
     /// - Parameter root: the folder that is the process's `/`.
     init?(root: RootFolder) {
-        guard let status = root.read("/var/lib/dpkg/status", most: Self.maxFileSize) else { return nil }
+        guard let status = root.read("/var/lib/dpkg/status", maxBytes: Self.maxFileSize) else { return nil }
         readVersions(status)
-        for name in root.names(Self.info, most: Self.maxLists) where name.hasSuffix(".list") {
-            guard let list = root.read(Self.info + "/" + name, most: Self.maxFileSize) else { continue }
+        for name in root.names(Self.info, maxCount: Self.maxLists) where name.hasSuffix(".list") {
+            guard let list = root.read(Self.info + "/" + name, maxBytes: Self.maxFileSize) else { continue }
             lists.append(String(name.dropLast(5)))
             let owner = Int32(lists.count - 1)
             Self.forEachLine(list) { owners[Self.hash($0)] = owner }
@@ -40,7 +40,7 @@ struct DpkgIndex: Sendable {
         for candidate in Self.aliases(path) {
             let wanted = Array(candidate.utf8)
             guard let owner = wanted.withUnsafeBytes({ owners[Self.hash($0)] }),
-                let list = root.read(Self.info + "/" + lists[Int(owner)] + ".list", most: Self.maxFileSize)
+                let list = root.read(Self.info + "/" + lists[Int(owner)] + ".list", maxBytes: Self.maxFileSize)
             else { continue }
             var isListed = false
             Self.forEachLine(list) { if $0.elementsEqual(wanted) { isListed = true } }

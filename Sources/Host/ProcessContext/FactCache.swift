@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import FileAccess
 import Foundation
 
 /// Facts about files, cached while the file is unchanged.
@@ -20,19 +21,19 @@ struct FactCache: Sendable {
     private var rpmOwners: [String: (package: String, version: String?)?] = [:]
 
     /// SHA-256 as hexadecimal digits.
-    mutating func hash(_ file: OpenFile) -> String? {
-        guard let identity = FileIdentity(file.descriptor) else { return nil }
+    mutating func hash(_ file: FileDescriptor) -> String? {
+        guard let identity = FileIdentity(file.number) else { return nil }
         if let known = hashes[identity] { return known }
-        guard let text = FileHash.sha256(file.descriptor) else { return nil }
+        guard let text = FileHash.sha256(file.number) else { return nil }
         if hashes.count >= Self.maxEntries { hashes.removeAll() }
         hashes[identity] = text
         return text
     }
 
-    mutating func libcVersion(_ file: OpenFile, _ library: LibcVersion.Library) -> String? {
-        guard let identity = FileIdentity(file.descriptor) else { return nil }
+    mutating func libcVersion(_ file: FileDescriptor, _ library: LibcVersion.Library) -> String? {
+        guard let identity = FileIdentity(file.number) else { return nil }
         if let known = libcVersions[identity] { return known }
-        let version = SystemFiles.read(file.descriptor, most: Self.maxLibcSize).flatMap { LibcVersion.version(library, file: $0) }
+        let version = (try? file.read(maxBytes: Self.maxLibcSize)).flatMap { LibcVersion.version(library, file: $0) }
         if libcVersions.count >= Self.maxEntries { libcVersions.removeAll() }
         libcVersions[identity] = .some(version)
         return version

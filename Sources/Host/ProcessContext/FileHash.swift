@@ -2,26 +2,25 @@
 
 import Crypto
 import EpitopeModel
-import Foundation
+import FileAccess
 
 /// The SHA-256 of an open file.
 package enum FileHash {
-    /// 64 hexadecimal digits; `nil` if the file can't be read, is longer than `most` bytes, or changed while it was read.
-    package static func sha256(_ descriptor: Int32, most: Int64 = ProcessContextCollector.maxHashedSize) -> String? {
-        guard let identity = FileIdentity(descriptor), identity.size <= most else { return nil }
+    /// 64 hexadecimal digits; `nil` if the file can't be read, is longer than `maxBytes`, or was written while it was read. It may
+    /// be renamed or removed meanwhile, as programs do with their own file.
+    package static func sha256(_ descriptor: Int32, maxBytes: Int64 = ProcessContextCollector.maxHashedSize) -> String? {
+        guard let identity = FileIdentity(descriptor), identity.size <= maxBytes else { return nil }
         var sha256 = SHA256()
         var chunk = [UInt8](repeating: 0, count: 1 << 18)
-        var offset: off_t = 0
+        var offset = 0
         while offset <= identity.size {
-            let count = pread(descriptor, &chunk, chunk.count, offset)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { return nil }
+            let count = chunk.withUnsafeMutableBytes { try? DescriptorIO.read(descriptor, into: $0, at: offset) }
+            guard let count else { return nil }
             if count == 0 { break }
             chunk.withUnsafeBytes { sha256.update(bufferPointer: UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-            offset += off_t(count)
+            offset += count
         }
-        // A file that changed while it was read has no hash to report.
-        guard FileIdentity(descriptor) == identity else { return nil }
+        guard let after = FileIdentity(descriptor), after.hasContent(of: identity) else { return nil }
         return Hex.encode(sha256.finalize())
     }
 }

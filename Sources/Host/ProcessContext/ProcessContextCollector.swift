@@ -3,7 +3,7 @@
 public import BehaviourBlocking
 public import EpitopeModel
 import Foundation
-import ProcessInspection
+import Scheduling
 import Synchronization
 
 /// Collects what a packet says of the process and the system, in two steps: what changes is read while the call is held;
@@ -19,7 +19,7 @@ public final class ProcessContextCollector: ProcessContextProviding {
     private let cache = Mutex(FactCache())
     private let containers: ContainerFiles
     /// Slow reads run here, not on the threads that Swift's tasks share.
-    private let queue = DispatchQueue(label: "epitope.process-context")
+    private let queue = BlockingQueue(label: "epitope.process-context")
     /// An inspected process's files may be on a file system that never answers.
     private let bounded = BoundedWork()
     private let maxSeconds: (inspection: Double, enrichment: Double)
@@ -61,9 +61,7 @@ public final class ProcessContextCollector: ProcessContextProviding {
 
     /// Adds the facts that don't change from call to call. Facts that can't be read, or not in time, stay absent.
     public func enrich(_ process: ProcessParameters) async -> (process: ProcessParameters, system: SystemParameters) {
-        await withCheckedContinuation { continuation in
-            queue.async { continuation.resume(returning: self.enrichNow(process)) }
-        }
+        await queue.run { self.enrichNow(process) }
     }
 
     /// Fills the cache with this system's packages, so that the first packet need not wait for them.

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
-import Foundation
+import FileAccess
+import Glibc
 
 /// Open files of an inspected process. They stay readable after it is killed or its program is deleted.
 struct ProcessFileHandles: Sendable {
-    var executable: OpenFile?
+    var executable: FileDescriptor?
     /// The process's root folder.
     var root: RootFolder?
     /// The program's file was deleted.
@@ -18,15 +19,14 @@ struct ProcessFileHandles: Sendable {
 
     /// - Parameter folder: the process's folder in `/proc`.
     init(folder: String) {
-        executable = OpenFile(folder + "/exe", flags: O_RDONLY)
+        executable = try? FileDescriptor(folder + "/exe", O_RDONLY | O_NONBLOCK)
         root = RootFolder(folder + "/root")
-        var status = stat()
-        isDeleted = executable.map { fstat($0.descriptor, &status) != 0 || status.st_nlink == 0 } ?? false
-        maps = SystemFiles.read(folder + "/maps", most: Self.maxMapsSize) ?? []
+        isDeleted = executable.map { (try? $0.status().links) ?? 0 == 0 } ?? false
+        maps = ProcFS.bytes(folder + "/maps", maxBytes: Self.maxMapsSize) ?? []
     }
 
     /// The C library that the process has mapped, from its own root.
-    var libc: (file: OpenFile, library: LibcVersion.Library)? {
+    var libc: (file: FileDescriptor, library: LibcVersion.Library)? {
         guard let root, let (path, library) = LibcVersion.library(in: maps),
             let file = root.file(path)
         else { return nil }
@@ -35,7 +35,7 @@ struct ProcessFileHandles: Sendable {
 
     /// The files of a process that was inspected elsewhere; `nil` if the number is no longer of the same program.
     init?(folder: String, expected: ProcessParameters) {
-        guard let path = expected.executable?.path, SystemFiles.link(folder + "/exe") == path else { return nil }
+        guard let path = expected.executable?.path, ProcFS.link(folder + "/exe") == path else { return nil }
         self.init(folder: folder)
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
+import FileAccess
 import Foundation
 
 /// Reads what must be read of a process while its call is held. It reads only `/proc` and the process's own passwd file,
@@ -21,12 +22,12 @@ public struct ProcessInspector: Sendable {
     /// What can be read now; of a process that has ended, only its numbers.
     public func inspect(processID: Int32, threadID: Int32) -> ProcessParameters {
         let folder = "\(proc)/\(processID)"
-        let cgroup = SystemFiles.text(folder + "/cgroup") ?? ""
+        let cgroup = ProcFS.text(folder + "/cgroup", maxBytes: 65536) ?? ""
         let status = ProcessStatus(folder)
         let sockets = ProcessSockets(process: folder, processID: proc == "/proc" ? processID : nil)
         return ProcessParameters(
             processID: processID, threadID: threadID, name: name(folder),
-            executable: SystemFiles.link(folder + "/exe").map { Executable(path: $0) },
+            executable: ProcFS.link(folder + "/exe").map { Executable(path: $0) },
             parents: parents(of: status?.parentID), userID: status?.userID,
             userName: status?.userID.flatMap { userName($0, root: folder + "/root") },
             containerID: ContainerID.find(in: cgroup),
@@ -35,7 +36,7 @@ public struct ProcessInspector: Sendable {
     }
 
     private func name(_ folder: String) -> String? {
-        guard let text = SystemFiles.text(folder + "/comm", most: 64) else { return nil }
+        guard let text = ProcFS.text(folder + "/comm", maxBytes: 64) else { return nil }
         return text.hasSuffix("\n") ? String(text.dropLast()) : text
     }
 
@@ -46,7 +47,7 @@ public struct ProcessInspector: Sendable {
         while let id = next, id > 0, parents.count < Self.maxParents, !parents.contains(where: { $0.processID == id }) {
             let folder = "\(proc)/\(id)"
             guard let status = ProcessStatus(folder) else { break }
-            parents.append(.init(processID: id, name: name(folder), executablePath: SystemFiles.link(folder + "/exe")))
+            parents.append(.init(processID: id, name: name(folder), executablePath: ProcFS.link(folder + "/exe")))
             next = status.parentID
         }
         return parents
@@ -55,7 +56,7 @@ public struct ProcessInspector: Sendable {
     /// The user's name in the process's own root. Names that only a directory service knows are absent: a query could take
     /// seconds, and the call is held.
     private func userName(_ id: UInt32, root: String) -> String? {
-        guard let passwd = RootFolder(root)?.read("/etc/passwd", most: Self.maxPasswdSize) else { return nil }
+        guard let passwd = RootFolder(root)?.read("/etc/passwd", maxBytes: Self.maxPasswdSize) else { return nil }
         let wanted = Array(String(id).utf8)
         for line in passwd.split(separator: UInt8(ascii: "\n")) {
             let fields = line.split(separator: UInt8(ascii: ":"), maxSplits: 3, omittingEmptySubsequences: false)
@@ -72,7 +73,7 @@ struct ProcessStatus {
     var userID: UInt32?
 
     init?(_ folder: String) {
-        guard let text = SystemFiles.text(folder + "/status", most: 16384) else { return nil }
+        guard let text = ProcFS.text(folder + "/status", maxBytes: 16384) else { return nil }
         for line in text.split(separator: "\n") {
             let fields = line.split(whereSeparator: { $0 == "\t" || $0 == " " })
             if fields.first == "PPid:", fields.count > 1 { parentID = Int32(fields[1]) }

@@ -1,40 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CProcessFiles
-import Foundation
+import FileAccess
 
 /// The folder that is a process's `/`. Its content is the process's, so it isn't trusted: paths are resolved as the process
 /// would resolve them, and a link in a container's root never leads to a file of the host. Only regular files are opened: opening a device can have
 /// effects (a container may create the node of a device that it may not use itself), and a pipe would block its reader.
 struct RootFolder: Sendable {
-    private let folder: OpenFile
+    private let folder: PathHandle
 
     /// - Parameter path: such as `/proc/PID/root`.
     init?(_ path: String) {
-        guard let folder = OpenFile(path, flags: SystemFiles.pathOnly | O_DIRECTORY) else { return nil }
+        guard let folder = try? PathHandle(path, mustBeFolder: true) else { return nil }
         self.folder = folder
     }
 
     /// A regular file, open for reading; `nil` for everything else.
-    func file(_ path: String, followLinks: Bool = false) -> OpenFile? {
-        guard let found = found(path, followLinks), SystemFiles.isRegular(found.descriptor) else { return nil }
+    func file(_ path: String, followLinks: Bool = false) -> FileDescriptor? {
         // By the handle: whatever has become of the name meanwhile.
-        return OpenFile(found.path, flags: O_RDONLY)
+        try? found(path, followLinks)?.openFile()
     }
 
-    /// The first `most` bytes of a regular file.
-    func read(_ path: String, most: Int) -> [UInt8]? {
-        file(path).flatMap { SystemFiles.read($0.descriptor, most: most) }
+    /// The first bytes of a regular file, at most so many.
+    func read(_ path: String, maxBytes: Int) -> [UInt8]? {
+        try? file(path)?.read(maxBytes: maxBytes)
     }
 
-    func text(_ path: String, most: Int) -> String? {
-        read(path, most: most).map { String(decoding: $0, as: UTF8.self) }
+    func text(_ path: String, maxBytes: Int) -> String? {
+        read(path, maxBytes: maxBytes).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// The names in a folder, at most so many.
-    func names(_ path: String, most: Int) -> [String] {
+    func names(_ path: String, maxCount: Int) -> [String] {
         guard let found = found(path, true) else { return [] }
-        return SystemFiles.names(found.path, most: most)
+        return (try? Folders.names(found.path, maxCount: maxCount)) ?? []
     }
 
     /// What tells one state of a file from another.
@@ -42,7 +40,7 @@ struct RootFolder: Sendable {
         found(path, true).flatMap { FileIdentity($0.descriptor) }
     }
 
-    private func found(_ path: String, _ followLinks: Bool) -> OpenFile? {
-        OpenFile(descriptor: epitope_find_within(folder.descriptor, path, followLinks ? 1 : 0))
+    private func found(_ path: String, _ followLinks: Bool) -> PathHandle? {
+        try? PathHandle(path, withRoot: folder, followLinks: followLinks)
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import FileAccess
 import Foundation
 
 /// The kernel's table of sockets of one protocol, as `/proc/PID/net/tcp` and its like print it.
@@ -71,8 +72,8 @@ struct ProcessSockets {
     init(process: String, processID: Int32?) {
         var inodes: Set<UInt64> = []
         var descriptors: [Int32] = []
-        for name in SystemFiles.names(process + "/fd", most: Self.maxDescriptors) {
-            guard let target = SystemFiles.link(process + "/fd/" + name), target.hasPrefix("socket:["),
+        for name in (try? Folders.names(process + "/fd", maxCount: Self.maxDescriptors)) ?? [] {
+            guard let target = ProcFS.link(process + "/fd/" + name), target.hasPrefix("socket:["),
                 let inode = UInt64(target.dropFirst(8).dropLast()), let descriptor = Int32(name)
             else { continue }
             inodes.insert(inode)
@@ -90,7 +91,7 @@ struct ProcessSockets {
     /// The tables of the process's own network namespace.
     private mutating func readTables(_ process: String, _ inodes: Set<UInt64>) {
         for (name, transport) in [("tcp", TransportProtocol.tcp), ("tcp6", .tcp), ("udp", .udp), ("udp6", .udp)] {
-            guard let text = SystemFiles.read(process + "/net/" + name, most: Self.maxTableBytes) else { continue }
+            guard let text = ProcFS.bytes(process + "/net/" + name, maxBytes: Self.maxTableBytes) else { continue }
             add(SocketTable(text, inodes: inodes).entries, transport)
         }
     }

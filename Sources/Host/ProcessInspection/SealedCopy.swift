@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FileAccess
 public import Glibc
 
 /// A program that runs from a sealed copy of itself in memory, which no process can write to. Container runtimes do so to
@@ -30,12 +31,13 @@ public struct SealedCopy: Hashable, Sendable {
     public init?(
         programOf process: pid_t, inode: UInt64, device: MapEntry.Device, mayCompare: (Int) -> Bool = { _ in true }
     ) {
-        guard let program = SeenFile("/proc/\(process)/exe"), program.inode == inode, program.device == device,
-            program.links == 0, program.size > 0, program.size <= Self.maxSize, let copy = OpenFile(program), copy.isSealed
+        guard let program = ComparableFile("/proc/\(process)/exe"), program.facts.inode == inode, program.device == device,
+            program.facts.links == 0, program.size > 0, program.size <= Self.maxSize, let copy = try? program.handle.openFile(),
+            copy.isSealed
         else { return nil }
         for (path, mounts) in Self.candidates(for: process) {
-            guard let file = SeenFile(path), file.size == program.size, file.isOnDisk(mounts: mounts), mayCompare(program.size),
-                let original = OpenFile(file), copy.hasSameBytes(as: original, count: program.size)
+            guard let file = ComparableFile(path), file.size == program.size, file.isOnDisk(mounts: mounts), mayCompare(program.size),
+                let original = try? file.handle.openFile(), copy.hasSameBytes(as: original, count: program.size)
             else { continue }
             self.original = path
             return
@@ -44,17 +46,17 @@ public struct SealedCopy: Hashable, Sendable {
     }
 
     /// Whether a file is on a file system with whose files copies are compared.
-    static func isOnDisk(_ path: String) -> Bool { SeenFile(path)?.isOnDisk(mounts: "/proc/self/mountinfo") ?? false }
+    static func isOnDisk(_ path: String) -> Bool { ComparableFile(path)?.isOnDisk(mounts: "/proc/self/mountinfo") ?? false }
 
     /// Paths to compare, each with the mountinfo file of the mounts that it leads through.
     private static func candidates(for process: pid_t) -> [(path: String, mounts: String)] {
         var found: [(String, String)] = []
-        var parent = SeenFile.text("/proc/\(process)/stat", most: 4096).flatMap(parentID(inStat:))
+        var parent = ProcFS.text("/proc/\(process)/stat", maxBytes: 4096).flatMap(parentID(inStat:))
         while let id = parent, id > 0, found.count < maxAncestors {
             found.append(("/proc/\(id)/exe", "/proc/\(id)/mountinfo"))
-            parent = SeenFile.text("/proc/\(id)/stat", most: 4096).flatMap(parentID(inStat:))
+            parent = ProcFS.text("/proc/\(id)/stat", maxBytes: 4096).flatMap(parentID(inStat:))
         }
-        guard let name = SeenFile.text("/proc/\(process)/cmdline", most: 4096).flatMap(programName(inCommandLine:)) else { return found }
+        guard let name = ProcFS.text("/proc/\(process)/cmdline", maxBytes: 4096).flatMap(programName(inCommandLine:)) else { return found }
         return found + folders.map { ("\($0)/\(name)", "/proc/self/mountinfo") }
     }
 

@@ -4,6 +4,7 @@ public import BehaviourBlocking
 import CSeccomp
 public import EpitopeModel
 import Glibc
+import Scheduling
 
 /// Behaviour blocking by seccomp user notification: a command and all its children, whose critical calls are stalled
 /// by the kernel until they have been inspected and answered.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 internal import Captures
-internal import FoundationEssentials
+internal import FileAccess
 internal import StreamReassembly
 internal import Synchronization
 
@@ -11,8 +11,7 @@ public final class CaptureStreams: Sendable {
     static let maxBytes = 256 << 20
 
     private struct File {
-        /// Identifies this state of the file.
-        var state: String
+        var identity: FileIdentity
         var streams: [CapturedStream]
         var bytes: Int
         var lastUse: UInt64
@@ -40,8 +39,8 @@ public final class CaptureStreams: Sendable {
     }
 
     private func each(in path: String, _ body: (CapturedStream, String) throws -> Bool) throws -> Bool {
-        let state = Self.state(of: path)
-        if let streams = streams(of: path, state: state) {
+        let identity = FileIdentity(path: path)
+        if let streams = streams(of: path, identity: identity) {
             for stream in streams where try !body(stream, path) { return false }
             return true
         }
@@ -54,13 +53,13 @@ public final class CaptureStreams: Sendable {
             isWanted = try body(stream, path)
             return isWanted
         }
-        if isWanted, let streams, let state { store(File(state: state, streams: streams, bytes: bytes, lastUse: 0), of: path) }
+        if isWanted, let streams, let identity { store(File(identity: identity, streams: streams, bytes: bytes, lastUse: 0), of: path) }
         return isWanted
     }
 
-    private func streams(of path: String, state: String?) -> [CapturedStream]? {
+    private func streams(of path: String, identity: FileIdentity?) -> [CapturedStream]? {
         cache.withLock { cache in
-            guard let file = cache.files[path], file.state == state else { return nil }
+            guard let file = cache.files[path], file.identity == identity else { return nil }
             cache.uses += 1
             cache.files[path]?.lastUse = cache.uses
             return file.streams
@@ -79,11 +78,5 @@ public final class CaptureStreams: Sendable {
                 cache.files[oldest.key] = nil
             }
         }
-    }
-
-    private static func state(of path: String) -> String? {
-        guard let values = try? FileManager.default.attributesOfItem(atPath: path) else { return nil }
-        let date = (values[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
-        return [values[.systemNumber], values[.systemFileNumber], values[.size]].map { "\($0 ?? 0)" }.joined(separator: ":") + ":\(date)"
     }
 }

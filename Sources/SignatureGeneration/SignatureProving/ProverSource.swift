@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-internal import FoundationEssentials
+internal import FileAccess
 internal import GoodwareFiles
 internal import Synchronization
 
@@ -9,7 +9,7 @@ internal import Synchronization
 /// is damaged, the previous one stays in use.
 public final class ProverSource: Sendable {
     private struct IndexState {
-        var identity: String?
+        var identity: FileIdentity?
         var file: GoodwareFile?
         /// Why the file could not be opened the last time.
         var failure: EpitopeError?
@@ -42,12 +42,13 @@ public final class ProverSource: Sendable {
         let material = ProverMaterial(
             goodware: file, isGoodwareRequired: settings.requireGoodware, captures: settings.captures,
             benignCaptures: settings.benignCaptures, noiseShare: settings.noiseShare, streams: streams)
-        return (SignatureProver(material), "\(identity ?? "none") \(settings.requireGoodware) \(settings.noiseShare)")
+        return (SignatureProver(material), "\(identity.map(\.description) ?? "none") \(settings.requireGoodware) \(settings.noiseShare)")
     }
 
     private static func refresh(_ index: inout IndexState, path: String?) {
         guard let path else { return }
-        let found = identity(of: path)
+        // An index is replaced by renaming another over it.
+        let found = FileIdentity(path: path)
         guard found == nil || found != index.identity else { return }
         do {
             index.file = try GoodwareFile(path: path)
@@ -56,13 +57,5 @@ public final class ProverSource: Sendable {
         } catch {
             index.failure = error
         }
-    }
-
-    /// Device, inode, size and time of change: an index is replaced by renaming another over it.
-    private static func identity(of path: String) -> String? {
-        guard let values = try? FileManager.default.attributesOfItem(atPath: path) else { return nil }
-        let date = (values[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0
-        let numbers = [values[.systemNumber], values[.systemFileNumber], values[.size]].map { "\($0 ?? 0)" }
-        return (numbers + ["\(date)"]).joined(separator: ":")
     }
 }

@@ -4,6 +4,7 @@ import CenterStore
 import EpitopeModel
 import LocalCenter
 import Rendering
+import Scheduling
 import Signatures
 
 /// The order in which fakes were called.
@@ -72,7 +73,7 @@ actor FakeGlobalCenter: GlobalCenterLink {
     private(set) var forwards: [ForwardedPacket] = []
     private(set) var published: [SignatureUpdate] = []
     private(set) var feed: [FeedEntry] = []
-    private let bell = Bell()
+    private let signal = WakeUpSignal()
 
     init(_ behaviour: Behaviour = .receives, journal: Journal = Journal()) {
         self.behaviour = behaviour
@@ -85,7 +86,7 @@ actor FakeGlobalCenter: GlobalCenterLink {
 
     func offer(_ update: SignatureUpdate) async {
         feed.append(FeedEntry(sequence: Int64(feed.count) + 1, update: update))
-        await bell.ring()
+        signal.send()
     }
 
     func forward(_ forward: ForwardedPacket) async throws(EpitopeError) -> Receipt {
@@ -104,10 +105,10 @@ actor FakeGlobalCenter: GlobalCenterLink {
     }
 
     func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [FeedEntry] {
-        let seen = await bell.count
+        let seen = signal.count
         let found = feed.filter { $0.sequence > sequence }
         guard found.isEmpty else { return found }
-        await bell.wait(after: seen, atMost: .seconds(waitSeconds))
+        await signal.wait(after: seen, atMost: .seconds(waitSeconds))
         return feed.filter { $0.sequence > sequence }
     }
 

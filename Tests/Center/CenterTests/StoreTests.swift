@@ -6,6 +6,8 @@ import EpitopeModel
 import Foundation
 import GRDB
 import PacketCoding
+import SQLiteStore
+import Scheduling
 import SecureChannel
 import SignatureProving
 import Signatures
@@ -45,7 +47,7 @@ struct StoreTests {
         do {
             let store = try CenterStore(path: path)
             _ = try await store.add(report(Samples.packet()))
-            try store.pool.close()
+            try store.database.pool.close()
         }
         let again = try await CenterStore(path: path).add(report(Samples.packet()))
         #expect(again.wasKnown)
@@ -66,7 +68,7 @@ struct StoreTests {
     @Test func `commits are synced and the files are the owner's alone`() async throws {
         let store = try CenterStore(path: path)
         let full = 2
-        #expect(try await store.pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") } == full)
+        #expect(try await store.database.pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") } == full)
         _ = try await store.add(report(Samples.packet()))
         for name in [path, path + "-wal", path + "-shm"] {
             let attributes = try FileManager.default.attributesOfItem(atPath: name)
@@ -104,8 +106,8 @@ struct StoreTests {
         do {
             let store = try CenterStore(path: path)
             for number in 0..<50 { _ = try await store.add(report(Fixture.packet(attack: 1, number: number))) }
-            _ = try await store.pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
-            try store.pool.close()
+            _ = try await store.database.pool.writeWithoutTransaction { try $0.checkpoint(.truncate) }
+            try store.database.pool.close()
         }
         let file = try FileHandle(forUpdating: URL(filePath: path))
         let length = Int(try file.seekToEnd())
@@ -120,7 +122,7 @@ struct StoreTests {
 
     @Test func `beyond the queue's bound senders get store-busy`() async throws {
         let store = try CenterStore(path: path)
-        let full = GroupCommit(pool: store.pool, path: path, clock: store.clock, maxWaiting: 0)
+        let full = GroupCommit(database: store.database, clock: store.clock, maxWaiting: 0)
         let error = await #expect(throws: EpitopeError.self) {
             try await full.store(GroupCommit.Row(id: "1", kind: "packet", sender: Fixture.host))
         }
@@ -162,7 +164,7 @@ struct StoreTests {
 
     @Test func `a report whose signature can't be analysed is refused`() async throws {
         let store = try CenterStore(path: path)
-        let receiver = ReportReceiver(store: store, analysisSignal: Bell())
+        let receiver = ReportReceiver(store: store, analysisSignal: WakeUpSignal())
         var update = Fixture.update(attack: 1)
         update.signature.tokens = []
         let report = Report(sender: Fixture.site, body: .update(update))

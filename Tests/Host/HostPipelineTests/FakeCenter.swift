@@ -7,6 +7,7 @@ import Logging
 import Novelty
 import PacketCoding
 import ProcessContext
+import Scheduling
 import Synchronization
 import TestSupport
 
@@ -64,7 +65,7 @@ final class TestHost {
 
     func pipeline(_ center: any PacketSender, _ settings: HostPipelineSettings = .init()) -> HostPipeline {
         var settings = settings
-        settings.backoff = Backoff(first: .milliseconds(2), longest: .milliseconds(20))
+        settings.backoff = Backoff(initial: .milliseconds(2), maximum: .milliseconds(20))
         return HostPipeline(
             settings: settings, parameters: ProcessContextCollector(hostID: "host-1", proc: directory), store: store, sender: center,
             log: EventLog(directory: directory), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })

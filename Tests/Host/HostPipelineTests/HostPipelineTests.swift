@@ -197,13 +197,6 @@ private func refusal(_ code: String) -> EpitopeError {
         #expect(try host.events().filter { $0.event == .failed }.map(\.code) == ["caller-outside-code", "packet-too-large"])
     }
 
-    @Test func `Waits double up to their bound, and are spread`() {
-        let backoff = Backoff(first: .milliseconds(100), longest: .seconds(1))
-        let waits = [1, 2, 3, 4, 5, 1000].map { backoff.wait(afterFailures: $0, fraction: 1) }
-        #expect(waits == [.milliseconds(100), .milliseconds(200), .milliseconds(400), .milliseconds(800), .seconds(1), .seconds(1)])
-        #expect(backoff.wait(afterFailures: 2, fraction: 0) == .milliseconds(100))
-    }
-
     @Test func `An event log that can't be written drops its lines and counts them`() {
         let log = EventLog(directory: "/proc/nowhere")
         log.append(HostEvent(.blocked, time: 0))

@@ -29,7 +29,7 @@ private let day = DailyQuota.windowMilliseconds
     }
 
     private func store(_ settings: HostStoreSettings = HostStoreSettings(), pages: Int? = nil) throws -> HostStore {
-        try HostStore(directory: folder.path + "/state", settings: settings, largestPageCount: pages)
+        try HostStore(directory: folder.path + "/state", settings: settings, maxBytes: pages.map { Int64($0) * 4096 })
     }
 
     @Test func `A new packet waits for each of its destinations until its receipt`() async throws {
@@ -165,7 +165,7 @@ private let day = DailyQuota.windowMilliseconds
 
     @Test func `A full disk is reported, and loses no accepted packet`() async throws {
         let generous = HostStoreSettings(quota: DailyQuota(limit: 10_000), maxSpooledPackets: 10_000)
-        let small = try HostStore(directory: folder.path, settings: generous, largestPageCount: 40)
+        let small = try HostStore(directory: folder.path, settings: generous, maxBytes: 40 * 4096)
         var accepted: [String] = []
         var code: EpitopeError.Code?
         for number in 0..<500 where code == nil {

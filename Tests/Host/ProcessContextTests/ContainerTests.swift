@@ -2,6 +2,7 @@
 
 import BehaviourBlocking
 import EpitopeModel
+import FileAccess
 import Foundation
 import TestSupport
 import Testing
@@ -107,10 +108,12 @@ import Testing
         try folder.write("var/lib/docker/containers/\(Self.id)/config.v2.json", #"{"Name":"/web","Config":{"Image":"i:4"}}"# + padding)
         #expect(files.container(Self.id) == nil, "too long")
         for name in ["", ".", "..", "a/b"] {
-            #expect(SystemFiles.read(in: folder.path + "/elsewhere", [name, "config.v2.json"], most: 100) == nil)
+            #expect(throws: FileError.self) {
+                try FileContents.whole(in: folder.path + "/elsewhere", [name, "config.v2.json"], maxBytes: 100)
+            }
         }
-        #expect(SystemFiles.read(in: folder.path, ["elsewhere"], most: 100) == nil)
-        #expect(SystemFiles.read(in: folder.path + "/elsewhere", ["config.v2.json"], most: 100) != nil)
+        #expect(throws: FileError.self) { try FileContents.whole(in: folder.path, ["elsewhere"], maxBytes: 100) }
+        #expect(try FileContents.whole(in: folder.path + "/elsewhere", ["config.v2.json"], maxBytes: 100).isEmpty == false)
     }
 
     @Test func `Changed records say nothing or something, and do no harm`() {

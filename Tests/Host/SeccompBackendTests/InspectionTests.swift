@@ -3,6 +3,7 @@
 import CProcessFiles
 import CSeccomp
 import EpitopeModel
+import FileAccess
 import Glibc
 import ProcessInspection
 import Testing
@@ -31,7 +32,7 @@ import Testing
         let child = try Child(["/bin/sleep", "600"])
         let query = AddressSpace(try ThreadFiles(of: child.pid), source: .automatic)
         let text = AddressSpace(try ThreadFiles(of: child.pid), source: .text)
-        let entries = MapEntry.entries(inMaps: try #require(ProcessFile.text(of: child.pid, "maps")))
+        let entries = MapEntry.entries(inMaps: try #require(ProcFS.text(of: child.pid, "maps")))
         #expect(entries.count > 10)
         for entry in entries where entry.name != "[vsyscall]" {
             for address in [entry.start, entry.end - 1] {
@@ -149,8 +150,8 @@ final class Child {
         self.pid = pid
         // Its mappings stand once the program sleeps.
         for _ in 0..<2000 {
-            if ProcessFile.text(of: pid, "wchan")?.contains("nanosleep") == true
-                || ProcessFile.text(of: pid, "syscall")?.hasPrefix("230 ") == true
+            if ProcFS.text(of: pid, "wchan")?.contains("nanosleep") == true
+                || ProcFS.text(of: pid, "syscall")?.hasPrefix("230 ") == true
             {
                 break
             }
@@ -167,7 +168,7 @@ final class Child {
 @Suite struct MappedFileTests {
     @Test func `a mapping of a file is stated as others mappings of it`() throws {
         let child = try Child(["/bin/sleep", "600"])
-        let images = MapEntry.entries(inMaps: ProcessFile.text(of: child.pid, "maps") ?? "").filter {
+        let images = MapEntry.entries(inMaps: ProcFS.text(of: child.pid, "maps") ?? "").filter {
             $0.inode != 0 && $0.protection.contains(.execute)
         }
         #expect(images.count >= 2, "the program and its libraries")

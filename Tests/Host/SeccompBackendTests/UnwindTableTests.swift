@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FileAccess
 import Glibc
 import ProcessInspection
 import Testing
@@ -54,7 +55,7 @@ import Testing
         let (_, layout, bytes) = try Self.libc()
         let table = try #require(UnwindTable(layout, bytes))
         let function = try #require(dlsym(nil, name))
-        let maps = MapEntry.entries(inMaps: try #require(ProcessFile.text(of: getpid(), "maps")))
+        let maps = MapEntry.entries(inMaps: try #require(ProcFS.text(of: getpid(), "maps")))
         let base = try #require(maps.first { $0.name.hasSuffix("/libc.so.6") && $0.offset == 0 }).start
         // At its first instruction the return address is all that lies on the stack.
         #expect(table.frameSize(at: UInt64(UInt(bitPattern: function)) - base) == 8)

@@ -30,9 +30,13 @@ struct epitope_file_facts {
     uint32_t device_major, device_minor, links, mode;
 };
 
-/* A handle (O_PATH) of the file at a path, with what the kernel has cached about it: the file system isn't asked, since it may be
- * served by a process that doesn't respond (FUSE). Negative errno. */
-int epitope_file_handle(const char *path, struct epitope_file_facts *facts);
+/* A handle (O_PATH of open(2), which Swift doesn't import) of what a path leads to from a folder on, or from AT_FDCWD.
+ * `flags`: O_DIRECTORY, O_NOFOLLOW. Negative errno. */
+int epitope_open_path(int folder, const char *path, int flags);
+
+/* What the kernel knows already of what a handle stands for; 0, or negative errno. The file system isn't asked, since a process
+ * that doesn't answer may stand behind it (FUSE). */
+int epitope_handle_facts(int handle, struct epitope_file_facts *facts);
 
 /* The inode and device that /proc/PID/maps shows for an open file: on overlayfs and btrfs the device differs from fstat's, and on
  * overlayfs the inode, too. Maps a page of it to find out. */

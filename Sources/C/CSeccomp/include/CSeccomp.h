@@ -138,15 +138,6 @@ int epitope_query_span(int maps, uint64_t address, struct epitope_span *span);
  * file: compare its state with the mapping. */
 int epitope_open_mapped_file(pid_t process, uint64_t start, uint64_t end, const char *path);
 
-struct epitope_file_state {
-    uint64_t inode, size;
-    int64_t modified_seconds, modified_nanoseconds, changed_seconds, changed_nanoseconds;
-    uint32_t device_major, device_minor;
-};
-
-/* -EINVAL: not a regular file. */
-int epitope_file_state(int descriptor, struct epitope_file_state *state);
-
 /* Reads one entry of an open /proc/PID/pagemap. */
 int epitope_read_page_entry(int pagemap, uint64_t address, uint64_t *entry);
 /* The device of the kernel's internal shared-memory mount, where memfds live. */

@@ -3,6 +3,7 @@
 import EpitopeModel
 internal import FoundationEssentials
 internal import GRDB
+internal import SQLiteStore
 
 /// Stores reports that arrive at the same time in one transaction, so that they share its wait for the disk: the rate
 /// is the disk's syncs per second times the reports that arrive during one.
@@ -21,16 +22,14 @@ actor GroupCommit {
     /// Reports that may wait for their transaction; beyond it senders get `store-busy` and keep theirs.
     static let maxWaiting = 8192
 
-    private let pool: DatabasePool
-    private let path: String
+    private let database: SQLiteStore
     private let clock: CenterClock
     private let maxWaiting: Int
     private var waiting: [(row: Row, answer: CheckedContinuation<Result<Receipt, EpitopeError>, Never>)] = []
     private var isWriting = false
 
-    init(pool: DatabasePool, path: String, clock: CenterClock, maxWaiting: Int = GroupCommit.maxWaiting) {
-        self.pool = pool
-        self.path = path
+    init(database: SQLiteStore, clock: CenterClock, maxWaiting: Int = GroupCommit.maxWaiting) {
+        self.database = database
         self.clock = clock
         self.maxWaiting = maxWaiting
     }
@@ -56,15 +55,14 @@ actor GroupCommit {
             let group = Array(waiting.prefix(Self.maxGroupSize))
             waiting.removeFirst(group.count)
             let rows = group.map(\.row)
-            do {
+            do throws(EpitopeError) {
                 let clock = clock
-                let receipts = try await pool.write { db in
+                let receipts = try await database.write { db in
                     try rows.map { try Self.insert($0, db: db, clock: clock) }
                 }
                 for (member, receipt) in zip(group, receipts) { member.answer.resume(returning: .success(receipt)) }
             } catch {
-                let failure = EpitopeError.store(error, path: path)
-                for member in group { member.answer.resume(returning: .failure(failure)) }
+                for member in group { member.answer.resume(returning: .failure(error)) }
             }
         }
         isWriting = false

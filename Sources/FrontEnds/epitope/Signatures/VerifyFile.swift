@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
+import FileAccess
+import Glibc
 
 /// A file's bytes for one look at them.
 enum VerifyFile {
@@ -16,36 +17,31 @@ enum VerifyFile {
     /// - Returns: what the body does.
     /// - Throws: ``Unreadable``, or what the body throws.
     static func withBytes<Result>(of path: String, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
-        // A pipe that took the file's name meanwhile must not stop the search.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK)
-        guard descriptor >= 0 else { throw Unreadable(reason: String(cString: strerror(errno))) }
-        defer { close(descriptor) }
-        let size = Int(lseek(descriptor, 0, SEEK_END))
-        guard size >= 0, lseek(descriptor, 0, SEEK_SET) == 0 else { throw Unreadable(reason: String(cString: strerror(errno))) }
-        guard size > 0 else { return try body(UnsafeRawBufferPointer(start: nil, count: 0)) }
-        return size <= maxReadBytes ? try read(descriptor, size, body) : try map(descriptor, size, body)
+        do {
+            // A pipe that took the file's name meanwhile must not stop the search.
+            let file = try FileDescriptor(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+            let status = try file.status()
+            guard status.kind == .regular else { throw FileError.notRegular }
+            let size = Int(status.identity.size)
+            return size <= maxReadBytes ? try read(file, size, body) : try map(file, size, body)
+        } catch let error as FileError {
+            throw Unreadable(reason: error.description)
+        }
     }
 
-    private static func read<Result>(_ descriptor: Int32, _ size: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
+    private static func read<Result>(
+        _ file: FileDescriptor, _ size: Int, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
         let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 64)
         defer { buffer.deallocate() }
-        var count = 0
-        while count < size {
-            let more = Foundation.read(descriptor, buffer.baseAddress! + count, size - count)
-            if more < 0, errno == EINTR { continue }
-            guard more >= 0 else { throw Unreadable(reason: String(cString: strerror(errno))) }
-            if more == 0 { break }
-            count += more
-        }
+        let count = try DescriptorIO.fill(buffer, from: file.number, at: 0)
         return try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
     }
 
-    private static func map<Result>(_ descriptor: Int32, _ size: Int, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
-        guard let start = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED else {
-            throw Unreadable(reason: String(cString: strerror(errno)))
-        }
-        defer { munmap(start, size) }
-        madvise(start, size, MADV_SEQUENTIAL)
-        return try body(UnsafeRawBufferPointer(start: start, count: size))
+    private static func map<Result>(
+        _ file: FileDescriptor, _ size: Int, _ body: (UnsafeRawBufferPointer) throws -> Result
+    ) throws -> Result {
+        let map = try MemoryMap(file.number, count: size, isSequential: true)
+        return try withExtendedLifetime(map) { try body(map.bytes) }
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CProcessFiles
+import FileAccess
 import Foundation
-import ProcessInspection
 
 /// A handle (pidfd) of an event's process, if it still exists: process IDs are reused.
 struct ProcessHandle: ~Copyable {
@@ -36,7 +36,7 @@ struct ProcessHandle: ~Copyable {
 
     /// The 22nd field of `/proc/PID/stat`; the second, a name in parentheses, may hold anything.
     private static func startTicks(_ processID: Int32) -> UInt64? {
-        guard let text = ProcFile.text("/proc/\(processID)/stat"),
+        guard let text = ProcFS.text("/proc/\(processID)/stat"),
             let name = text.lastIndex(of: ")")
         else { return nil }
         let fields = text[text.index(after: name)...].split(separator: " ")

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FileAccess
 import Foundation
 import ProcessInspection
 
@@ -16,7 +17,7 @@ struct ProcessMappings: PageInspecting {
             self.names = names
             return
         }
-        let maps = ProcFile.text("/proc/\(processID)/maps") ?? ""
+        let maps = ProcFS.text("/proc/\(processID)/maps") ?? ""
         for entry in MapEntry.entries(inMaps: maps) where !entry.name.isEmpty { names[entry.start] = entry.name }
         self.names = names
     }

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import FileAccess
 import Foundation
 import ProcessInspection
+import Scheduling
 
 /// The C libraries that processes of this machine have mapped.
 enum CLibraries {
@@ -26,8 +28,8 @@ enum CLibraries {
     /// - Parameter boundedWork: reads the files.
     static func frames(_ boundedWork: BoundedWork) -> some Sequence<LibraryFrames> {
         running().lazy.compactMap { library in
-            let bytes = boundedWork.run(withinSeconds: maxReadingSeconds) {
-                RegularFile.bytes(library.path, most: LibraryFrames.maxImageBytes + 1)
+            let bytes = boundedWork.run(withinSeconds: maxReadingSeconds) { () -> [UInt8]? in
+                try? FileContents.bytes(library.path, maxBytes: LibraryFrames.maxImageBytes + 1)
             }
             return bytes.flatMap { $0 }.flatMap { LibraryFrames(library, $0) }
         }
@@ -38,7 +40,7 @@ enum CLibraries {
         let processes = (try? FileManager.default.contentsOfDirectory(atPath: "/proc"))?.compactMap { Int($0) } ?? []
         // PID 1 first: it has the machine's own library.
         for process in processes.sorted() where found.count < maxLibraries {
-            guard let maps = ProcFile.text("/proc/\(process)/maps") else { continue }
+            guard let maps = ProcFS.text("/proc/\(process)/maps") else { continue }
             for entry in MapEntry.entries(inMaps: maps) where entry.protection.contains(.execute) && isCLibrary(entry.name) {
                 let key = "\(entry.device) \(entry.inode) \(entry.offset)"
                 guard found[key] == nil, let offset = Int(exactly: entry.offset) else { continue }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CKernelProgram
+import FileAccess
 import Foundation
-import ProcessInspection
 
 /// The best level that a kernel supports, and what would have to change for a better one.
 public struct KernelSupport: Hashable, Sendable {
@@ -14,7 +14,7 @@ public struct KernelSupport: Hashable, Sendable {
 
     /// Of this machine. Loads a small program for a moment unless BPF LSM is active.
     public static var current: KernelSupport {
-        let modules = ProcFile.text("/sys/kernel/security/lsm")
+        let modules = ProcFS.text("/sys/kernel/security/lsm")
         return KernelSupport(
             activeModules: modules,
             supportsFmodRet: {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import FileAccess
 import Foundation
 
 /// Finds what engines recorded of a container on this machine. Engines themselves are not queried: they may be busy, or be
@@ -29,20 +30,18 @@ struct ContainerFiles: Sendable {
     }
 
     private func docker(_ id: String) -> ContainerParameters? {
-        SystemFiles.read(in: root + "/var/lib/docker/containers", [id, "config.v2.json"], most: Self.maxRecordSize)
-            .flatMap(ContainerRecords.docker)
+        read(in: "/var/lib/docker/containers", [id, "config.v2.json"], maxBytes: Self.maxRecordSize).flatMap(ContainerRecords.docker)
     }
 
     private func storage(_ id: String) -> ContainerParameters? {
-        SystemFiles.read(
-            in: root + "/var/lib/containers/storage", ["overlay-containers", "containers.json"], most: Self.maxListSize
-        ).flatMap { ContainerRecords.storage($0, id: id) }
+        read(in: "/var/lib/containers/storage", ["overlay-containers", "containers.json"], maxBytes: Self.maxListSize)
+            .flatMap { ContainerRecords.storage($0, id: id) }
     }
 
     private func storageBundle(_ id: String) -> ContainerParameters? {
         for base in ["/run/containers/storage", "/var/lib/containers/storage"] {
             let names = ["overlay-containers", id, "userdata", "config.json"]
-            if let bytes = SystemFiles.read(in: root + base, names, most: Self.maxRecordSize) {
+            if let bytes = read(in: base, names, maxBytes: Self.maxRecordSize) {
                 return ContainerRecords.bundle(bytes)
             }
         }
@@ -50,12 +49,17 @@ struct ContainerFiles: Sendable {
     }
 
     private func containerd(_ id: String) -> ContainerParameters? {
-        let tasks = root + "/run/containerd/io.containerd.runtime.v2.task"
-        for namespace in SystemFiles.names(tasks, most: Self.maxNamespaces).sorted() {
-            if let bytes = SystemFiles.read(in: tasks, [namespace, id, "config.json"], most: Self.maxRecordSize) {
+        let tasks = "/run/containerd/io.containerd.runtime.v2.task"
+        for namespace in ((try? Folders.names(root + tasks, maxCount: Self.maxNamespaces)) ?? []).sorted() {
+            if let bytes = read(in: tasks, [namespace, id, "config.json"], maxBytes: Self.maxRecordSize) {
                 return ContainerRecords.bundle(bytes)
             }
         }
         return nil
+    }
+
+    /// A file of an engine's folder; `nil` where there is none, or it is longer. No link below the folder is followed.
+    private func read(in folder: String, _ names: [String], maxBytes: Int) -> [UInt8]? {
+        try? FileContents.whole(in: root + folder, names, maxBytes: maxBytes)
     }
 }

@@ -2,12 +2,13 @@
 
 import CSeccomp
 import EpitopeModel
+import FileAccess
 import Glibc
 
 /// The socket over which runtimes hand over containers, at a path that only root can replace, move or reach.
 final class AgentSocket: Sendable {
     let descriptor: Int32
-    private let folder: Int32
+    private let folder: PathHandle
     private let name: String
     private let inode: UInt64
 
@@ -16,50 +17,44 @@ final class AgentSocket: Sendable {
     /// - Parameter path: absolute, without links in it. Its last folder is created if it is missing.
     /// - Throws: `socket-path-unsafe`, `socket-in-use`, `socket-unavailable`.
     init(path: String) throws(EpitopeError) {
-        let folder = try AgentFolder.open(containing: path)
-        do throws(EpitopeError) {
-            // Two agents that start at once take turns. Closing the descriptor unlocks it in any case.
-            let lock = openat(folder.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-            defer { if lock >= 0 { close(lock) } }
-            guard lock >= 0, flock(lock, LOCK_EX) == 0 else { throw Self.unavailable(path, errno) }
-            try Self.clear(folder, path)
-            descriptor = epitope_listen_in(folder.descriptor, folder.name)
-            guard descriptor >= 0 else { throw Self.unavailable(path, -descriptor) }
-        } catch {
-            close(folder.descriptor)
-            throw error
-        }
-        var status = stat()
-        inode = fstatat(folder.descriptor, folder.name, &status, AT_SYMLINK_NOFOLLOW) == 0 ? UInt64(status.st_ino) : 0
-        self.folder = folder.descriptor
+        let folder = try AgentFolder(containing: path)
+        // Two agents that start at once take turns. Closing the descriptor unlocks it in any case.
+        let lock = openat(folder.handle.descriptor, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        defer { if lock >= 0 { close(lock) } }
+        guard lock >= 0, flock(lock, LOCK_EX) == 0 else { throw Self.unavailable(path, errno) }
+        try Self.clear(folder, path)
+        descriptor = epitope_listen_in(folder.handle.descriptor, folder.name)
+        guard descriptor >= 0 else { throw Self.unavailable(path, -descriptor) }
+        self.folder = folder.handle
         name = folder.name
+        inode = (try? FileStatus(name, in: folder.handle.descriptor).identity.inode) ?? 0
     }
 
     /// Makes accepting at ``descriptor`` fail, from any thread, and removes the name if it is still this socket's.
     func shutDown() {
         shutdown(descriptor, Int32(SHUT_RDWR))
-        var status = stat()
-        if fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0, UInt64(status.st_ino) == inode { unlinkat(folder, name, 0) }
+        if (try? FileStatus(name, in: folder.descriptor).identity.inode) == inode { unlinkat(folder.descriptor, name, 0) }
     }
 
     deinit {
         close(descriptor)
-        close(folder)
     }
 
     /// Removes a stale socket.
     private static func clear(_ folder: AgentFolder, _ path: String) throws(EpitopeError) {
-        var status = stat()
-        guard fstatat(folder.descriptor, folder.name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
-            if errno == ENOENT { return }
-            throw unavailable(path, errno)
+        let status: FileStatus
+        do throws(FileError) {
+            status = try FileStatus(folder.name, in: folder.handle.descriptor)
+        } catch {
+            if error.number == ENOENT { return }
+            throw unavailable(path, error.number)
         }
-        guard status.st_mode & S_IFMT == S_IFSOCK, status.st_uid == 0 else {
+        guard status.kind == .socket, status.owner == 0 else {
             throw EpitopeError(
                 .socketPathUnsafe, "\(path) exists already and isn't a socket of root's",
                 remedy: "Move it away, or use another path.")
         }
-        switch epitope_try_connect(folder.descriptor, folder.name) {
+        switch epitope_try_connect(folder.handle.descriptor, folder.name) {
         case -ECONNREFUSED: break
         case 0:
             throw EpitopeError(
@@ -67,7 +62,7 @@ final class AgentSocket: Sendable {
                 remedy: "Stop the other agent (ss -xlp shows it), or use another path.")
         case let failure: throw unavailable(path, -failure)
         }
-        guard unlinkat(folder.descriptor, folder.name, 0) == 0 else { throw unavailable(path, errno) }
+        guard unlinkat(folder.handle.descriptor, folder.name, 0) == 0 else { throw unavailable(path, errno) }
     }
 
     private static func unavailable(_ path: String, _ errno: Int32) -> EpitopeError {
@@ -77,59 +72,38 @@ final class AgentSocket: Sendable {
     }
 }
 
-/// A folder that only root can change or replace.
-struct AgentFolder {
-    /// An open descriptor of the folder that was checked, even if its path changes; the receiver's to close.
-    var descriptor: Int32
-    /// The last part of the path.
-    var name: String
+/// The folder of the socket, which only root can change or replace.
+private struct AgentFolder {
+    let handle: PathHandle
+    /// The last part of the socket's path.
+    let name: String
 
-    /// Goes down the path folder by folder without following links.
-    ///
-    /// - Throws: `socket-path-unsafe`.
-    static func open(containing path: String) throws(EpitopeError) -> AgentFolder {
+    /// Goes down the path folder by folder, following no link. The last folder is created if it is missing.
+    init(containing path: String) throws(EpitopeError) {
         let names = path.split(separator: "/").map(String.init)
         guard path.hasPrefix("/"), !path.hasSuffix("/"), let name = names.last, !names.contains("."), !names.contains(".."),
             !path.utf8.contains(0)
-        else { throw refused(path, "isn't an absolute path of a file") }
-        var current = Glibc.open("/", pathOnly | O_DIRECTORY | O_CLOEXEC)
-        var reached = ""
-        for (index, folder) in names.dropLast().enumerated() {
-            let isLast = index == names.count - 2
-            reached += "/\(folder)"
-            let above = current
-            defer { close(above) }
-            current = openat(above, folder, pathOnly | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-            if current < 0, errno == ENOENT, isLast, mkdirat(above, folder, 0o755) == 0 {
-                current = openat(above, folder, pathOnly | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-            }
-            guard current >= 0 else {
-                let why = errno == ENOTDIR ? "is a link, or isn't a folder" : "can't be opened (\(String(cString: strerror(errno))))"
-                throw refused(path, "leads through \(reached), which \(why)")
-            }
-            var status = stat()
-            guard fstat(current, &status) == 0, isSafe(mode: status.st_mode, owner: status.st_uid, holdsSocket: isLast) else {
-                close(current)
-                throw refused(path, "leads through \(reached), which users other than root can write to")
-            }
+        else { throw Self.refused(path, "isn't an absolute path of a file") }
+        guard names.count > 1 else { throw Self.refused(path, "is directly in the root folder") }
+        // Above the last folder a sticky one (`/tmp`) is enough: other users can neither move nor remove root's files in it.
+        let trust = PathTrust(followsLinks: false, allowsSticky: true, missing: .lastIsMade(mode: 0o755))
+        do {
+            handle = try TrustedFolder(Folders.parent(of: path), trust).handle
+        } catch {
+            throw Self.refused(path, error)
         }
-        guard names.count > 1, current >= 0 else {
-            if current >= 0 { close(current) }
-            throw refused(path, "is directly in the root folder")
-        }
-        return AgentFolder(descriptor: current, name: name)
+        self.name = name
     }
 
-    /// Whether only root can replace what root created in a folder. Above the last folder a sticky one (`/tmp`) is enough:
-    /// other users can neither move nor remove root's files in it.
-    static func isSafe(mode: mode_t, owner: uid_t, holdsSocket: Bool) -> Bool {
-        guard owner == 0 else { return false }
-        let othersWrite = mode & (S_IWGRP | S_IWOTH) != 0
-        return !othersWrite || (mode & S_ISVTX != 0 && !holdsSocket)
+    private static func refused(_ path: String, _ fault: PathTrust.Fault) -> EpitopeError {
+        let why =
+            switch fault.reason {
+            case .foreignOwner, .writableByOthers: "users other than root can write to"
+            case .isLink, .tooManyLinks, .unusable(.open, .system(ENOTDIR)): "is a link, or isn't a folder"
+            case .unusable(_, let error): "can't be opened (\(error))"
+            }
+        return refused(path, "leads through \(fault.path), which \(why)")
     }
-
-    /// O_PATH of fcntl.h on x86 and arm64, which Swift does not import.
-    private static let pathOnly: Int32 = 0o10000000
 
     private static func refused(_ path: String, _ reason: String) -> EpitopeError {
         EpitopeError(

@@ -2,6 +2,7 @@
 
 import CSeccomp
 import EpitopeModel
+import FileAccess
 import Glibc
 import ProcessInspection
 
@@ -116,8 +117,8 @@ final class AddressSpace {
     }
 
     private static func parse(_ maps: Int32) -> [MapEntry] {
-        guard lseek(maps, 0, SEEK_SET) == 0 else { return [] }
-        return MapEntry.entries(inMaps: String(decoding: ProcessFile.readToEnd(maps), as: UTF8.self))
+        let bytes = try? DescriptorIO.readToEnd(maps, maxBytes: ProcFS.maxProcessBytes)
+        return MapEntry.entries(inMaps: String(decoding: bytes ?? [], as: UTF8.self))
     }
 }
 

@@ -2,6 +2,7 @@
 
 import CSeccomp
 import EpitopeModel
+import FileAccess
 import Glibc
 import ProcessInspection
 

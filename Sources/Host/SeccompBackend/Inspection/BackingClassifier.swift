@@ -2,6 +2,7 @@
 
 import CSeccomp
 import EpitopeModel
+import FileAccess
 import Glibc
 import ProcessInspection
 
@@ -50,7 +51,7 @@ struct BackingClassifier: Sendable {
     /// The type of the file system on a device, by the process's mounts; `nil` if none of them is of that device: an
     /// internal mount of the kernel (huge-page memfds, secret memory), or one that was unmounted.
     private func fileSystem(of device: MapEntry.Device, thread: pid_t) -> Substring? {
-        Self.fileSystem(of: device, inMountInfo: ProcessFile.text(of: thread, "mountinfo") ?? "")
+        Self.fileSystem(of: device, inMountInfo: ProcFS.text(of: thread, "mountinfo") ?? "")
     }
 
     static func fileSystem(of device: MapEntry.Device, inMountInfo text: String) -> Substring? {

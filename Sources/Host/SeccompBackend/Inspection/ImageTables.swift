@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CProcessFiles
 import CSeccomp
+import FileAccess
 import Glibc
 import ProcessInspection
 import UnwindTables
@@ -23,30 +23,21 @@ struct ImageTables {
     }
 
     private final class Image {
-        let descriptor: Int32
-        let state: epitope_file_state
+        let file: FileDescriptor
+        let identity: FileIdentity
         let table: UnwindTable?
         let size: Int
         var sites: [UInt64: Int] = [:]
         var lastUse: UInt64 = 0
 
-        init(descriptor: Int32, state: epitope_file_state, table: UnwindTable?, size: Int) {
-            self.descriptor = descriptor
-            self.state = state
+        init(file: FileDescriptor, identity: FileIdentity, table: UnwindTable?, size: Int) {
+            self.file = file
+            self.identity = identity
             self.table = table
             self.size = size
         }
 
-        var isUnchanged: Bool {
-            var now = epitope_file_state()
-            return epitope_file_state(descriptor, &now) == 0 && now.size == state.size
-                && now.modified_seconds == state.modified_seconds
-                && now.modified_nanoseconds == state.modified_nanoseconds
-                && now.changed_seconds == state.changed_seconds
-                && now.changed_nanoseconds == state.changed_nanoseconds
-        }
-
-        deinit { close(descriptor) }
+        var isUnchanged: Bool { FileIdentity(file.number) == identity }
     }
 
     private var images: [Key: Image] = [:]
@@ -93,16 +84,13 @@ struct ImageTables {
     }
 
     private mutating func load(_ key: Key, mappedAt span: epitope_span, in thread: pid_t, named name: String) -> Image? {
-        let descriptor = epitope_open_mapped_file(thread, span.start, span.end, name)
-        guard descriptor >= 0 else { return nil }
-        var state = epitope_file_state()
-        // By its path another file might have been opened.
-        guard epitope_file_state(descriptor, &state) == 0, Self.isFile(key, descriptor, state) else {
-            close(descriptor)
-            return nil
-        }
-        let (table, size) = Self.read(descriptor)
-        let image = Image(descriptor: descriptor, state: state, table: table, size: size)
+        guard let file = try? FileDescriptor(taking: epitope_open_mapped_file(thread, span.start, span.end, name)),
+            let status = try? file.status(), status.kind == .regular,
+            // By its path another file might have been opened.
+            Self.isFile(key, file, status.identity)
+        else { return nil }
+        let (table, size) = Self.read(file.number)
+        let image = Image(file: file, identity: status.identity, table: table, size: size)
         while images.count >= Self.maxImages || images.values.reduce(size, { $0 + $1.size }) > Self.maxBytes,
             let oldest = images.min(by: { $0.value.lastUse < $1.value.lastUse })
         {
@@ -114,34 +102,20 @@ struct ImageTables {
 
     /// Whether an open file is the one that is mapped. Where its own state says another, a mapping of it must say the same:
     /// overlayfs, which containers' files lie on, and btrfs state one device for a file and another for its mappings.
-    private static func isFile(_ key: Key, _ descriptor: Int32, _ state: epitope_file_state) -> Bool {
-        if state.inode == key.inode, state.device_major == key.device.major, state.device_minor == key.device.minor { return true }
-        var inode: UInt64 = 0
-        var device = MapEntry.Device(major: 0, minor: 0)
-        return epitope_mapped_identity(descriptor, &inode, &device.major, &device.minor) == 0
-            && inode == key.inode && device == key.device
+    private static func isFile(_ key: Key, _ file: FileDescriptor, _ identity: FileIdentity) -> Bool {
+        let device = MapEntry.Device(major: identity.deviceMajor, minor: identity.deviceMinor)
+        if identity.inode == key.inode, device == key.device { return true }
+        guard let mapped = MappedFileIdentity(file.number) else { return false }
+        return mapped.inode == key.inode && MapEntry.Device(major: mapped.deviceMajor, minor: mapped.deviceMinor) == key.device
     }
 
     /// The tables of an open image with their size in bytes.
     static func read(_ descriptor: Int32) -> (UnwindTable?, Int) {
-        let header = bytes(descriptor, 0, UnwindTable.maxHeaderSize)
-        guard let layout = UnwindTable.layout(ofImage: header), let range = UnwindTable.range(of: layout),
-            range.offset <= UInt64(Int64.max)
+        guard let header = try? DescriptorIO.bytes(descriptor, at: 0, count: UnwindTable.maxHeaderSize),
+            let layout = UnwindTable.layout(ofImage: header), let range = UnwindTable.range(of: layout),
+            let offset = Int(exactly: range.offset),
+            let tables = try? DescriptorIO.bytes(descriptor, at: offset, count: range.count)
         else { return (nil, 0) }
-        let tables = bytes(descriptor, off_t(range.offset), range.count)
         return (UnwindTable(layout, tables), tables.count)
-    }
-
-    private static func bytes(_ descriptor: Int32, _ offset: off_t, _ count: Int) -> [UInt8] {
-        [UInt8](unsafeUninitializedCapacity: count) { room, initialized in
-            var offset = offset
-            while initialized < count {
-                let got = pread(descriptor, room.baseAddress.map { $0 + initialized }, count - initialized, offset)
-                if got < 0 && errno == EINTR { continue }
-                guard got > 0 else { break }
-                initialized += got
-                offset += off_t(got)
-            }
-        }
     }
 }

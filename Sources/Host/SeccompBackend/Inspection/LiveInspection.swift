@@ -3,6 +3,7 @@
 public import BehaviourBlocking
 import CSeccomp
 public import EpitopeModel
+import FileAccess
 import Foundation
 import ProcessInspection
 
@@ -64,7 +65,7 @@ public struct LiveInspection: Sendable {
             memory: ProcessMemory(thread: processID), space: AddressSpace(files, source: .text), pages: PageTable(files),
             classifier: BackingClassifier(), stackPointer: 0)
         var findings: [Finding] = []
-        let text = ProcessFile.text(of: processID, "maps") ?? ""
+        let text = ProcFS.text(of: processID, "maps") ?? ""
         for entry in MapEntry.entries(inMaps: text) where entry.protection.contains(.execute) {
             var region = view.region(of: entry, at: entry.start + 1)
             switch region.backing {
@@ -86,7 +87,7 @@ extension PendingCall {
     /// The critical call that a thread is in now, by `/proc/TID/syscall`: the number, six arguments, the stack pointer and
     /// the instruction pointer. `nil` for a thread that runs, or is in another call. 32-bit calls can't be recognised there.
     fileprivate init?(waitingIn thread: Int32) {
-        guard let text = ProcessFile.text(of: thread, "syscall") else { return nil }
+        guard let text = ProcFS.text(of: thread, "syscall") else { return nil }
         let fields = text.split(whereSeparator: \.isWhitespace)
         guard fields.count == 9, let number = Int32(fields[0]),
             let instructionPointer = UInt64(fields[8].dropFirst(2), radix: 16)

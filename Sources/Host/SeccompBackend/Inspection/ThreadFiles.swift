@@ -2,6 +2,7 @@
 
 import CSeccomp
 import EpitopeModel
+import FileAccess
 import Glibc
 
 /// Open files of `/proc/TID` that an inspection reads.
@@ -98,7 +99,7 @@ struct ThreadFilesCache {
 
     private mutating func dropForExec(of thread: pid_t) {
         cached[thread] = nil
-        guard let first = ProcessFile.status(of: thread, "Tgid"), uncacheable.count < Self.maxUncacheable else {
+        guard let first = ProcFS.status(of: thread, "Tgid"), uncacheable.count < Self.maxUncacheable else {
             isOff = true
             cached.removeAll()
             return

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CSeccomp
+import FileAccess
 import Glibc
 
 /// The parent's thread that waits in vfork or clone for a child that shares its memory.
@@ -16,7 +17,7 @@ enum VforkParent {
 
     /// The registers of the thread that waits for a child; `nil` when the child has memory of its own.
     static func registers(ofParentOf child: pid_t) -> epitope_registers? {
-        guard let parent = ProcessFile.status(of: child, "PPid"), parent > 0, parent != getpid(),
+        guard let parent = ProcFS.status(of: child, "PPid"), parent > 0, parent != getpid(),
             epitope_shares_memory(child, parent)
         else { return nil }
         for attempt in 0..<maxAttempts {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FileAccess
 import CSeccomp
 import EpitopeModel
 import Glibc
@@ -63,5 +64,5 @@ extension PendingCall {
     }
 
     /// The process that the thread belongs to.
-    var processID: Int32 { ProcessFile.status(of: thread, "Tgid") ?? thread }
+    var processID: Int32 { ProcFS.status(of: thread, "Tgid") ?? thread }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
+import FileAccess
 
 /// A regular file of the corpus in one state: a file that changed differs in at least one property.
 struct CorpusFile: Hashable, Sendable {
@@ -21,16 +21,15 @@ struct CorpusFile: Hashable, Sendable {
 
     /// `nil` if it is not a regular file.
     init?(_ path: String) {
-        var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
-        self.init(path: path, status)
+        guard let status = try? FileStatus(path: path, followLinks: false), status.kind == .regular else { return nil }
+        self.init(path: path, status.identity)
     }
 
-    private init(path: String, _ status: stat) {
+    private init(path: String, _ identity: FileIdentity) {
         self.init(
-            path: path, size: UInt64(status.st_size),
-            modified: Int64(status.st_mtim.tv_sec) &* 1_000_000_000 &+ Int64(status.st_mtim.tv_nsec),
-            device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+            path: path, size: UInt64(identity.size),
+            modified: identity.modified.seconds &* 1_000_000_000 &+ identity.modified.nanoseconds,
+            device: identity.device, inode: identity.inode)
     }
 
     /// Folders of the kernel, which are not goodware: reading their files may not end, or have effects.
@@ -50,28 +49,18 @@ struct CorpusFile: Hashable, Sendable {
         var waiting = folders
         while let path = waiting.popLast() {
             guard !kernelFolders.contains(path) else { continue }
-            var status = stat()
-            guard lstat(path, &status) == 0 else {
-                unreadable(path, String(cString: strerror(errno)))
-                continue
-            }
-            let place = Place(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
-            switch status.st_mode & S_IFMT {
-            case S_IFREG where status.st_size > 0:
-                if seen.insert(place).inserted { found.append(CorpusFile(path: path, status)) }
-            case S_IFDIR where seen.insert(place).inserted:
-                guard let folder = opendir(path) else {
-                    unreadable(path, String(cString: strerror(errno)))
-                    continue
+            do throws(FileError) {
+                let status = try FileStatus(path: path, followLinks: false)
+                let place = Place(device: status.identity.device, inode: status.identity.inode)
+                switch status.kind {
+                case .regular where status.identity.size > 0:
+                    if seen.insert(place).inserted { found.append(CorpusFile(path: path, status.identity)) }
+                case .folder where seen.insert(place).inserted:
+                    waiting += try Folders.names(path).map { path == "/" ? "/" + $0 : path + "/" + $0 }
+                default: break
                 }
-                defer { closedir(folder) }
-                while let entry = readdir(folder) {
-                    let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                        $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                    }
-                    if name != "." && name != ".." { waiting.append(path == "/" ? "/" + name : path + "/" + name) }
-                }
-            default: break
+            } catch {
+                unreadable(path, error.description)
             }
         }
         return found.sorted { $0.path < $1.path }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Captures
-import Foundation
+import FileAccess
+import Glibc
 import StreamReassembly
 
 /// Reads goodware: files as a whole, compressed sections of programs, the contents of archives and compressed files, and
@@ -23,32 +24,35 @@ struct CorpusReader {
 
     /// - Throws: ``Skipped`` if a part of the file could not be read (the rest was), or errors of the chunker's body.
     mutating func read(_ file: CorpusFile) throws {
-        let descriptor = open(file.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)
-        guard descriptor >= 0 else { throw Skipped(reason: String(cString: strerror(errno))) }
-        defer { close(descriptor) }
+        let opened: FileDescriptor
+        do throws(FileError) {
+            opened = try FileDescriptor(file.path, O_RDONLY | O_NONBLOCK | O_NOFOLLOW)
+        } catch {
+            throw Skipped(reason: error.description)
+        }
         var head: [UInt8] = []
-        var position: off_t = 0
+        var position = 0
         pieces.begin(file.path)
         while true {
-            let count = pread(descriptor, &chunk, chunk.count, position)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else {
+            let count: Int
+            do {
+                count = try chunk.withUnsafeMutableBytes { try DescriptorIO.read(opened.number, into: $0, at: position) }
+            } catch {
                 try pieces.end()
-                throw Skipped(reason: String(cString: strerror(errno)))
+                throw Skipped(reason: "\(error)")
             }
             if count == 0 { break }
             if position == 0 { head = Array(chunk[..<min(count, 512)]) }
             try chunk.withUnsafeBytes { try pieces.append(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-            position += off_t(count)
+            position += count
             bytesRead += UInt64(count)
         }
         try pieces.end()
-        if ElfSections.isELF(head) { try readSections(of: descriptor, name: file.path, size: UInt64(position)) }
+        if ElfSections.isELF(head) { try readSections(of: opened.number, name: file.path, size: UInt64(position)) }
         if ArchiveReader.isArchive(head) {
-            guard lseek(descriptor, 0, SEEK_SET) == 0 else { throw Skipped(reason: String(cString: strerror(errno))) }
             var archive = ArchiveReader(pieces: pieces)
             defer { bytesRead += archive.bytesRead }
-            try archive.read(descriptor, name: file.path)
+            try archive.read(opened.number, name: file.path)
         }
     }
 
@@ -58,8 +62,10 @@ struct CorpusReader {
     /// Reads the compressed sections of an ELF file, each as its own unit.
     private mutating func readSections(of descriptor: Int32, name: String, size: UInt64) throws {
         func bytes(at offset: UInt64, _ count: Int) -> [UInt8]? {
-            var buffer = [UInt8](repeating: 0, count: count)
-            return pread(descriptor, &buffer, count, off_t(offset)) == count ? buffer : nil
+            guard let offset = Int(exactly: offset), let bytes = try? DescriptorIO.bytes(descriptor, at: offset, count: count) else {
+                return nil
+            }
+            return bytes.count == count ? bytes : nil
         }
         var failure: Skipped?
         for section in ElfSections.compressed(size: size, read: bytes) {

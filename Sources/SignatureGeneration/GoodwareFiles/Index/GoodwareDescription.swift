@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FileAccess
 import GoodwareIndex
 
 /// The description of an index file: its filters and sources.
@@ -14,7 +15,7 @@ struct GoodwareDescription: Sendable {
         var digest: [UInt8]
 
         /// The segment over the mapped slots.
-        func segment(in file: MappedFile) throws -> IndexSegment {
+        func segment(in file: MemoryMap) throws -> IndexSegment {
             guard start >= GoodwareFile.headerLength, length >= 0, start <= file.bytes.count,
                 length <= file.bytes.count - start
             else { throw FieldReader.CutOff() }

@@ -2,6 +2,7 @@
 
 import Crypto
 public import EpitopeModel
+import FileAccess
 import Foundation
 public import GoodwareIndex
 
@@ -23,16 +24,20 @@ public final class GoodwareFile: Sendable {
     public let folders: [String]
     /// The captures among the sources.
     public let captures: [String]
-    private let mapped: MappedFile
+    private let mapped: MemoryMap
     private let description: GoodwareDescription
 
     /// Maps and checks an index.
     ///
     /// - Throws: `goodware-missing`, `goodware-damaged`, `goodware-version`.
     public init(path: String) throws(EpitopeError) {
-        guard let mapped = MappedFile(path) else {
+        // It is never written in place: a new index takes its name, and the mapping keeps the old one.
+        let mapped: MemoryMap
+        do throws(FileError) {
+            mapped = try MemoryMap(path: path)
+        } catch {
             throw EpitopeError(
-                .goodwareMissing, "there is no goodware index that can be read at \(path): \(String(cString: strerror(errno)))",
+                .goodwareMissing, "there is no goodware index that can be read at \(path): \(error)",
                 remedy: "build one with epitope goodware build, or name another file")
         }
         let bytes = mapped.bytes

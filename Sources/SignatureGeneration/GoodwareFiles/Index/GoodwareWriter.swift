@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Crypto
+import FileAccess
 import Foundation
 import GoodwareIndex
 import Synchronization
@@ -8,24 +9,16 @@ import Synchronization
 /// Writes an index to a temporary file and renames it when it is complete.
 final class GoodwareWriter {
     let folder: String
-    private let path: String
-    private let temporary: String
-    private let descriptor: Int32
+    private let file: AtomicFile
     private var position = 0
     private var segments: [GoodwareDescription.Segment] = []
 
     init(_ path: String) throws {
-        self.path = path
-        folder = (path as NSString).deletingLastPathComponent.isEmpty ? "." : (path as NSString).deletingLastPathComponent
-        temporary = "\(path).\(getpid()).new"
-        descriptor = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o644)
-        guard descriptor >= 0 else { throw PartitionedKeyFile.Failure(reason: String(cString: strerror(errno))) }
+        folder = Folders.parent(of: path)
+        file = try PartitionedKeyFile.Failure.wrapping { () throws(FileError) in
+            try AtomicFile(replacing: path, mode: 0o644, isExact: false)
+        }
         try [UInt8](repeating: 0, count: GoodwareFile.headerLength).withUnsafeBytes { try append($0) }
-    }
-
-    deinit {
-        close(descriptor)
-        unlink(temporary)  // fails if it was renamed
     }
 
     /// Copies a segment of an older file.
@@ -93,10 +86,9 @@ final class GoodwareWriter {
             description.withUnsafeBytes { GoodwareFile.digest(header: header[...], description: $0) }
         }
         try description.withUnsafeBytes { try append($0) }
-        let written = (header.bytes + digest).withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
-        guard written == GoodwareFile.headerLength, fsync(descriptor) == 0, rename(temporary, path) == 0 else {
-            throw PartitionedKeyFile.Failure(reason: String(cString: strerror(errno)))
-        }
+        position = 0
+        try (header.bytes + digest).withUnsafeBytes { try append($0) }
+        try PartitionedKeyFile.Failure.wrapping { () throws(FileError) in try file.commit() }
     }
 
     private func describe(
@@ -107,13 +99,9 @@ final class GoodwareWriter {
     }
 
     private func append(_ bytes: UnsafeRawBufferPointer) throws {
-        var rest = bytes
-        while !rest.isEmpty {
-            let count = pwrite(descriptor, rest.baseAddress, rest.count, off_t(position))
-            if count < 0 && errno == EINTR { continue }
-            guard count > 0 else { throw PartitionedKeyFile.Failure(reason: String(cString: strerror(errno))) }
-            position += count
-            rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+        try PartitionedKeyFile.Failure.wrapping { () throws(FileError) in
+            try DescriptorIO.write(bytes, to: file.descriptor.number, at: position)
         }
+        position += bytes.count
     }
 }

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EpitopeModel
 import Glibc
 
 /// A thread of its own for work that blocks in the kernel, which must never hold a thread of Swift's pool.
-enum DedicatedThread {
+public enum DedicatedThread {
+    /// The system has no room for another thread.
+    public struct StartFailure: Error, Hashable, Sendable, CustomStringConvertible {
+        /// Of pthread_create(3).
+        public var errorNumber: Int32
+
+        public var description: String { String(cString: strerror(errorNumber)) }
+    }
+
     private final class Work: Sendable {
         let body: @Sendable () -> Void
 
@@ -13,7 +20,8 @@ enum DedicatedThread {
         }
     }
 
-    static func start(_ body: @escaping @Sendable () -> Void) throws(EpitopeError) {
+    /// Starts the work. The thread ends with it; nobody waits for that.
+    public static func start(_ body: @escaping @Sendable () -> Void) throws(StartFailure) {
         let work = Unmanaged.passRetained(Work(body))
         var thread = pthread_t()
         let status = pthread_create(
@@ -25,9 +33,7 @@ enum DedicatedThread {
             }, work.toOpaque())
         guard status == 0 else {
             work.release()
-            throw EpitopeError(
-                .launchFailed, "no thread could be started: \(String(cString: strerror(status)))",
-                remedy: "Raise the limit on processes and threads (ulimit -u), or end some.")
+            throw StartFailure(errorNumber: status)
         }
         pthread_detach(thread)
     }

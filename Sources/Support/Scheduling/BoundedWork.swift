@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Foundation
+import Dispatch
 import Synchronization
 
-/// Work that others can hold up: to open or read a file may take as long as whoever serves its file system likes, and no signal
-/// ends it (a FUSE file system, or an overlay over one, is any user's to serve). Each piece is done on a thread of its own; what
-/// takes too long is left behind, and costs nothing but that thread until it comes back.
+/// Blocking work with a time limit. To open or read a file may take as long as its file system's server likes, and no signal
+/// ends it (a FUSE file system, or an overlay over one, is any user's to serve). Each piece of work is done on a thread of its
+/// own; one that takes too long is abandoned, and costs nothing but that thread until it comes back.
 public final class BoundedWork: Sendable {
-    /// The most pieces that may be left behind at a time; while there are so many, nothing is begun.
-    public static let most = 16
+    /// How many pieces may be abandoned at a time; while there are so many, nothing is begun.
+    public static let maxAbandoned = 16
 
     private let counts = Counts()
 
@@ -26,12 +26,13 @@ public final class BoundedWork: Sendable {
         var isAbandoned = false
     }
 
-    /// What the work gives; `nil` when it takes longer. It must hold no lock that others need.
+    /// What the work returns; `nil` when it takes longer, too many pieces are abandoned, or no thread can be had. It must hold
+    /// no lock that others need. The caller's thread waits.
     public func run<Value: Sendable>(withinSeconds seconds: Double, _ work: @escaping @Sendable () -> Value) -> Value? {
-        guard abandoned < Self.most else { return nil }
+        guard abandoned < Self.maxAbandoned else { return nil }
         let progress = Shared(Progress<Value>())
         let done = DispatchSemaphore(value: 0)
-        let thread = Thread { [counts] in
+        let isStarted: Void? = try? DedicatedThread.start { [counts] in
             let value = work()
             let wasAbandoned = progress.state.withLock { state in
                 if !state.isAbandoned { state.value = value }
@@ -40,7 +41,7 @@ public final class BoundedWork: Sendable {
             if wasAbandoned { counts.abandoned.subtract(1, ordering: .relaxed) }
             done.signal()
         }
-        thread.start()
+        guard isStarted != nil else { return nil }
         if done.wait(timeout: .now() + seconds) == .success { return progress.state.withLock { $0.value } }
         return progress.state.withLock { state in
             // It may have come back just now.

@@ -2,8 +2,8 @@
 
 import Synchronization
 
-/// A value that comes once, and can be awaited before and after it came.
-final class Completion<Value: Sendable>: Sendable {
+/// A value that comes once, and can be awaited by any number of tasks before and after it came.
+public final class Completion<Value: Sendable>: Sendable {
     private enum State {
         case waiting([CheckedContinuation<Value, Never>])
         case complete(Value)
@@ -11,8 +11,10 @@ final class Completion<Value: Sendable>: Sendable {
 
     private let state = Mutex<State>(.waiting([]))
 
+    public init() {}
+
     /// Gives the value. Only the first one counts.
-    func complete(_ value: Value) {
+    public func complete(_ value: Value) {
         let waiting: [CheckedContinuation<Value, Never>] = state.withLock { state in
             guard case .waiting(let continuations) = state else { return [] }
             state = .complete(value)
@@ -21,7 +23,8 @@ final class Completion<Value: Sendable>: Sendable {
         for continuation in waiting { continuation.resume(returning: value) }
     }
 
-    func value() async -> Value {
+    /// Waits for the value, which must come: cancelling the task doesn't end the wait.
+    public func value() async -> Value {
         await withCheckedContinuation { continuation in
             let present: Value? = state.withLock { state in
                 switch state {

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+import FileAccess
+public import GRDB
+import Glibc
+
+/// A durable store in one SQLite file, with its schema. It is in WAL mode with `synchronous=FULL`: a commit is on the disk when
+/// it returns. Several processes may have it open at once.
+public struct SQLiteStore: Sendable {
+    /// How a store is opened.
+    public struct Settings: Sendable {
+        /// What the store's threads are called.
+        public var label: String
+        /// How many reads may go on at once.
+        public var maxReaders = 5
+        /// How long a statement waits for another process's lock, in seconds.
+        public var busySeconds = 10.0
+        /// How large the file may become, in bytes, rounded down to whole pages; `nil`: as large as the disk has room.
+        public var maxBytes: Int64?
+        /// Whether the file is kept from others in any case: a symbolic link in its place is refused, its rights are set back to
+        /// 0600 each time that it is opened, and what is deleted is overwritten.
+        public var isPrivate = false
+
+        public init(label: String) {
+            self.label = label
+        }
+    }
+
+    public let path: String
+    /// For what ``read(_:)`` and ``write(_:)`` don't offer.
+    public let pool: DatabasePool
+    private let describe: @Sendable (SQLiteFailure, _ path: String) -> EpitopeError
+
+    /// Opens a store, or makes it where there is none: its file with mode 0600, missing folders above it with 0700.
+    ///
+    /// - Parameters:
+    ///   - migrator: brings the schema up to date.
+    ///   - describe: turns failures into the store's own errors.
+    /// - Throws: what `describe` makes of the failure.
+    public init(
+        path: String, _ settings: Settings, migrator: DatabaseMigrator,
+        describe: @escaping @Sendable (SQLiteFailure, _ path: String) -> EpitopeError
+    ) throws(EpitopeError) {
+        self.path = path
+        self.describe = describe
+        do {
+            try Self.prepareFile(path, isPrivate: settings.isPrivate)
+            pool = try DatabasePool(path: path, configuration: Self.configuration(settings))
+            try pool.writeWithoutTransaction { db in
+                // DatabasePool chooses NORMAL as it opens, with which a power cut loses commits that have returned.
+                try db.execute(sql: "PRAGMA synchronous = FULL")
+                if let maxBytes = settings.maxBytes {
+                    let pageSize = try Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 4096
+                    _ = try Int64.fetchOne(db, sql: "PRAGMA max_page_count = \(max(1, maxBytes / pageSize))")
+                }
+            }
+            try migrator.migrate(pool)
+        } catch {
+            throw Self.error(error, path, describe)
+        }
+    }
+
+    private static func configuration(_ settings: Settings) -> Configuration {
+        var configuration = Configuration()
+        configuration.busyMode = .timeout(settings.busySeconds)
+        configuration.label = settings.label
+        configuration.maximumReaderCount = settings.maxReaders
+        if settings.isPrivate {
+            configuration.prepareDatabase { db in
+                try db.execute(sql: "PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON")
+            }
+        }
+        return configuration
+    }
+
+    /// Makes the file before SQLite opens it, so that others can't read it even for a moment: its -wal and -shm files take its
+    /// mode over.
+    private static func prepareFile(_ path: String, isPrivate: Bool) throws(FileError) {
+        try Folders.make(Folders.parent(of: path), mode: 0o700)
+        let file = try FileDescriptor(path, O_RDWR | O_CREAT | (isPrivate ? O_NOFOLLOW : 0), mode: 0o600)
+        if isPrivate, fchmod(file.number, 0o600) != 0 { throw .system(errno) }
+    }
+
+    /// Runs a step that only reads, on one state of the store.
+    public func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(EpitopeError) -> Value {
+        do { return try await pool.read(body) } catch { throw Self.error(error, path, describe) }
+    }
+
+    /// Runs a step as one transaction, which is on the disk when this returns. Where the step throws, nothing of it is kept.
+    public func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(EpitopeError) -> Value {
+        do { return try await pool.write(body) } catch { throw Self.error(error, path, describe) }
+    }
+
+    /// An error that a step threw itself passes as it is.
+    private static func error(
+        _ error: any Error, _ path: String, _ describe: @Sendable (SQLiteFailure, _ path: String) -> EpitopeError
+    ) -> EpitopeError {
+        error as? EpitopeError ?? describe(SQLiteFailure(error), path)
+    }
+}
