@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CenterAnalysis
 import CenterServer
 import CenterStore
 import EpitopeModel
