@@ -369,7 +369,7 @@ let package = Package(
                     ]),
                 tests(
                     "ProcessContextTests",
-                    ["EpitopeModel", "FileAccess", "BehaviourBlocking", "ProcessInspection", "ProcessContext", crypto]),
+                    ["EpitopeModel", "FileAccess", "BehaviourBlocking", "ProcessContext", crypto]),
                 tests("HostPolicyTests", ["EpitopeModel", "BehaviourBlocking", "HostPolicy"]),
                 tests("NoveltyTests", ["EpitopeModel", "Novelty"]),
                 tests("HostStoreTests", ["EpitopeModel", "PacketCoding", "Novelty", "HostStore", grdb]),

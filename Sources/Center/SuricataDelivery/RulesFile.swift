@@ -37,7 +37,7 @@ struct RulesFile: Sendable {
                 remedy: "make room on that disk; the center tries again")
         default:
             EpitopeError(
-                .rulesFolderUnwritable, "the rules file \(path) can't be written: \(String(cString: strerror(error)))",
+                .rulesFolderUnwritable, "the rules file \(path) can't be written: \(error)",
                 remedy: "create the folder \(folder), and let the center's user write to it")
         }
     }

@@ -105,7 +105,7 @@ public final class SeccompBackend: BehaviourBlockingBackend {
                 policy: CurrentPolicy(configuration.policy), extraction: configuration.extraction, context: configuration.context,
                 exclusions: configuration.exclusions, counters: counters),
             reportingTo: streams)
-        try DedicatedThread.start { [streams, ended] in
+        try SupervisionThread.start { [streams, ended] in
             supervisor.run()
             streams.finish()
             ended.complete(())
@@ -115,7 +115,7 @@ public final class SeccompBackend: BehaviourBlockingBackend {
     /// Starts the thread that waits for the command's end.
     private func awaitExit(forwardingSignals: Bool) throws(EpitopeError) {
         if forwardingSignals { epitope_forward_signals(processID) }
-        try DedicatedThread.start { [processID, status] in
+        try SupervisionThread.start { [processID, status] in
             let waited = epitope_wait(processID)
             if forwardingSignals { epitope_forward_signals(0) }
             status.complete(ExitStatus(waited: waited))

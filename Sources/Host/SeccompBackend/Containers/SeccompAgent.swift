@@ -92,7 +92,7 @@ public final class SeccompAgent: BehaviourBlockingBackend {
         socket = try AgentSocket(path: configuration.path)
         handoverEvent = epitope_handover_event_create()
         adoptContainers()
-        try DedicatedThread.start { [self] in listen() }
+        try SupervisionThread.start { [self] in listen() }
     }
 
     deinit { if handoverEvent >= 0 { close(handoverEvent) } }

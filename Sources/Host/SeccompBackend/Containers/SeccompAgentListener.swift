@@ -104,7 +104,7 @@ extension SeccompAgent {
                 remedy: "Its critical calls fail, so it doesn't start. Allow more (--most-containers), or start fewer.")
         }
         do throws(EpitopeError) {
-            try DedicatedThread.start { [self] in
+            try SupervisionThread.start { [self] in
                 work()
                 state.withLock { $0.connections -= 1 }
             }
