@@ -105,10 +105,13 @@ final class EventHandler: Sendable {
 
     private func parameters(of event: KernelEvent, _ process: borrowing ProcessHandle?) -> ProcessParameters {
         var parameters = ProcessParameters(processID: event.processID, threadID: event.threadID)
-        if process != nil {
+        // One switch, not a comparison with nil and an optional chain: for these Swift 6.3.1 crashes when it optimizes.
+        switch process {
+        case .some(let process):
             let read = context.context(ofProcess: event.processID, thread: event.threadID, in: nil)
             // Else the process may have ended while it was read, and the process ID been reused.
-            if process?.isAlive() ?? false { parameters = read }
+            if process.isAlive() { parameters = read }
+        case .none: break
         }
         // If the process has ended, there is still the name that the kernel copied.
         parameters.name = parameters.name ?? event.command
