@@ -4,7 +4,7 @@
 [ "$(id -u)" = 0 ] || leave_out 'runc needs root'
 mkdir -p rootfs/bin rootfs/proc rootfs/dev rootfs/sys rootfs/tmp
 cp "$(command -v busybox)" rootfs/bin/busybox
-for name in sh echo id nc sleep cat seq; do ln -s busybox "rootfs/bin/$name"; done
+for name in sh echo id nc sleep cat seq mkfifo; do ln -s busybox "rootfs/bin/$name"; done
 runc spec
 python3 - <<'PY'
 import json
@@ -12,7 +12,8 @@ with open("config.json") as file: config = json.load(file)
 config["process"]["terminal"] = False
 config["process"]["args"] = ["/bin/sh", "-c", """
     id; hostname 2>/dev/null
-    nc -l -p 7000 >/tmp/got &
+    # Its input stays open: at the end of its input it would close its half, and the other end might leave before it has sent.
+    mkfifo /tmp/open 2>/dev/null; nc -l -p 7000 <>/tmp/open >/tmp/got &
     for try in $(seq 20); do echo line | nc 127.0.0.1 7000 2>/dev/null && break; sleep 0.2; done
     wait; cat /tmp/got; seq 3 | cat"""]
 config["root"]["readonly"] = False
