@@ -19,6 +19,7 @@ public final class LocalCenterService: CenterRequestHandling, Service {
     public let store: CenterStore
     private let workers: LocalCenterWorkers
     private let receiver: ReportReceiver
+    private let logger: Logger
 
     /// - Parameters:
     ///   - provers: what signatures are proven with; `nil`: as the configuration says.
@@ -30,6 +31,7 @@ public final class LocalCenterService: CenterRequestHandling, Service {
     ) {
         self.configuration = configuration
         self.store = store
+        self.logger = logger
         workers = LocalCenterWorkers(
             LocalCenterContext(
                 configuration: configuration, store: store, provers: provers ?? ProverSource(configuration.proving),
@@ -50,7 +52,12 @@ public final class LocalCenterService: CenterRequestHandling, Service {
 
     /// Works until the task is cancelled or the service group shuts down.
     public func run() async throws {
-        try await store.setQuotaLimits(configuration.quotaLimits)
+        do {
+            try await store.setQuotaLimits(configuration.quotaLimits)
+        } catch {
+            // Only the status shows them: a full disk must not keep the center from delivering, expiring and pruning.
+            logger.error("the quotas' limits could not be stored for the status: \(error)")
+        }
         await cancelWhenGracefulShutdown { await self.workers.run() }
     }
 }

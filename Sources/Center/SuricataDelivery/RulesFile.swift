@@ -15,7 +15,7 @@ struct RulesFile: Sendable {
 
     /// The content; `nil` when there is no such file yet.
     func read() -> String? {
-        (try? FileContents.bytes(path, maxBytes: Self.maxBytes)).map { String(decoding: $0, as: UTF8.self) }
+        (try? FileDescriptor(path, O_RDONLY | O_NONBLOCK).read(maxBytes: Self.maxBytes)).map { String(decoding: $0, as: UTF8.self) }
     }
 
     /// Replaces the content: writes a new file beside the old one, syncs it to the disk, and renames it.

@@ -165,7 +165,9 @@ public final class KernelBackend: BehaviourBlockingBackend {
         reader.withLock { reader in
             while stopMode == nil {
                 reader.readOnce()
+                // Before the wait: the program may deny a call of a copy that it doesn't know yet.
                 for file in handler.takeNewCopies() { program.addCopy(file) }
+                reader.waitForMore()
                 readCount.add(1, ordering: .relaxed)
             }
             let isLeft = stopMode == .leavingProtection

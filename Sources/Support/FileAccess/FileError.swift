@@ -11,6 +11,8 @@ public enum FileError: Error, Hashable, Sendable, CustomStringConvertible {
     case notRegular
     /// It is longer than the caller allows.
     case tooLong
+    /// `/proc` isn't mounted, which a handle is opened through: the file is there, and can't be read that way.
+    case procUnavailable
 
     /// The error number of the last system call of this thread.
     static var last: FileError { .system(errno) }
@@ -21,6 +23,7 @@ public enum FileError: Error, Hashable, Sendable, CustomStringConvertible {
         case .system(let number): number
         case .notRegular: EINVAL
         case .tooLong: EFBIG
+        case .procUnavailable: ENOSYS
         }
     }
 
@@ -32,6 +35,7 @@ public enum FileError: Error, Hashable, Sendable, CustomStringConvertible {
         case .system(let number): String(cString: strerror(number))
         case .notRegular: "not a regular file"
         case .tooLong: String(cString: strerror(EFBIG))
+        case .procUnavailable: "/proc is not mounted"
         }
     }
 }

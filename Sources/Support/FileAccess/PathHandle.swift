@@ -66,9 +66,14 @@ public final class PathHandle: Sendable {
 
     /// Opens a regular file for reading. It may take as long as the file system's server likes.
     ///
-    /// - Throws: ``FileError/notRegular`` for everything else, which is not opened.
+    /// - Throws: ``FileError/notRegular`` for everything else, which is not opened; ``FileError/procUnavailable``.
     public func openFile() throws(FileError) -> FileDescriptor {
         guard try facts().isRegular else { throw .notRegular }
-        return try FileDescriptor(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        do {
+            return try FileDescriptor(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+        } catch {
+            // The handle shows that there is a file: nobody may take it for absent.
+            throw error.isAbsence ? .procUnavailable : error
+        }
     }
 }

@@ -32,7 +32,10 @@ enum PrivateFiles {
     /// The text of a file; `nil` when there is none.
     static func load(_ path: String) throws(EpitopeError) -> String? {
         do throws(FileError) {
-            return String(decoding: try FileContents.whole(path, maxBytes: largest), as: UTF8.self)
+            // Not by a handle (FileContents): opening one needs /proc, and where that isn't mounted the file would seem absent.
+            let bytes = try FileDescriptor(path, O_RDONLY | O_NONBLOCK).read(maxBytes: largest + 1)
+            guard bytes.count <= largest else { throw FileError.tooLong }
+            return String(decoding: bytes, as: UTF8.self)
         } catch {
             if error.isAbsence { return nil }
             throw failure("read \(path)", error)

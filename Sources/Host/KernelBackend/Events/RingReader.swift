@@ -21,12 +21,14 @@ struct RingReader: ~Copyable {
     /// Returns to the first event that was not released.
     mutating func rewind() { ring.rewind() }
 
-    /// Reads the events that are there, releases what can be, and waits a moment for more.
+    /// Reads the events that are there, and releases what can be.
     mutating func readOnce() {
         readAll()
         release()
-        ring.wait(milliseconds: Self.waitMilliseconds)
     }
+
+    /// Waits a moment for more events.
+    func waitForMore() { ring.wait(milliseconds: Self.waitMilliseconds) }
 
     /// Reads and handles the events that are there.
     mutating func readAll() {

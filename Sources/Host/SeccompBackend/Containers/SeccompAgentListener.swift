@@ -101,7 +101,7 @@ extension SeccompAgent {
         guard hasRoom else {
             throw EpitopeError(
                 .containersFull, "a container was rejected: \(maxProcesses) processes of containers are supervised already",
-                remedy: "Its critical calls fail, so it doesn't start. Allow more (--most-containers), or start fewer.")
+                remedy: "Its critical calls fail, so it doesn't start. Allow more (--max-containers), or start fewer.")
         }
         do throws(EpitopeError) {
             try SupervisionThread.start { [self] in
