@@ -21,7 +21,7 @@ demo: ## block an attack, get its rule live, see the attack dropped elsewhere (A
 test: ## run the checks, build everything, run every test
 	@Scripts/test
 
-check: ## run the checks that need no build: arrows, docs, licenses, format, references
+check: ## run the checks that need no build: module dependencies, docs, licenses, format, references
 	@Scripts/check
 
 bench-host: ## measure what blocking costs a call, and the time from a blocked call to a live rule

@@ -15,11 +15,11 @@ so that a misspelt one is never passed over.
 # Heading, introduction, the type that decodes the keys, the type whose initialiser has the defaults (None: the type itself).
 FILES = [
     ("Local center", "`epitope local-center serve --config FILE`.", "LocalCenterConfiguration", None),
-    ("Suricata", "The object `suricata` in a local center's settings. `--suricata-socket`, `--suricata-rules` and `--action` go "
-     "before it.", "SuricataSettings", None),
+    ("Suricata", "The object `suricata` in a local center's settings. `--suricata-socket`, `--suricata-rules` and `--action` "
+     "override it.", "SuricataSettings", None),
     ("Global center", "`epitope global-center serve --config FILE`.", "GlobalCenterConfiguration", None),
     ("Policy of a host", "`/etc/epitope/policy.json`, or `--policy FILE`, of `epitope run` and `epitope agent`. `--action` and "
-     "`--uninspectable` go before it.", "PolicyDocument", "Policy"),
+     "`--uninspectable` override it.", "PolicyDocument", "Policy"),
     ("An exclusion", "Each entry of `exclusions` in a policy file names one of `executable`, `package`, `unit`, `container`, "
      "`user`, and has `evidence`, `reason` and `until`. See [Policy.md](../Operating/Policy.md#exclusions).", "PolicyDocument.Entry", None),
 ]
@@ -33,7 +33,7 @@ EXCLUSION = {
     "container": ("a container id: 64 hexadecimal digits, or at least the first 12", "none"),
     "user": ("processes whose real and effective user is this one, by name or number", "none"),
     "evidence": ("the one kind of evidence that doesn't count", "required"),
-    "reason": ("why, for who reads it next", "required"),
+    "reason": ("why, for whoever reads it next", "required"),
     "until": ("the last day on which it holds, in UTC, as `2027-06-30`", "required"),
 }
 

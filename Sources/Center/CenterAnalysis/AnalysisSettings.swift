@@ -14,7 +14,7 @@ public struct AnalysisSettings: Hashable, Sendable {
     public var thresholdPoints = 100
     /// How long evidence counts, in hours, 1 to 8760 (a year).
     public var thresholdHours = 24
-    /// The maximum of points that one reporter can bring, from 1.
+    /// The most points that one reporter can contribute, from 1.
     public var maxPointsPerReporter = 100
     /// The lifetime of updates in days, 1 to 3650.
     public var lifetimeDays = SignatureUpdate.defaultLifetimeDays

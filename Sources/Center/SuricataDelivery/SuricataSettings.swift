@@ -12,7 +12,7 @@ public struct SuricataSettings: Hashable, Sendable, Codable {
     public var binaryPath: String
     /// What a rule does: alert, or drop where Suricata is inline.
     public var action: SuricataRule.Action
-    /// The configuration that rules are tested with; with `nil` a minimal one, which takes some 40 ms.
+    /// The configuration that rules are tested with; without it a minimal one, which takes some 40 ms.
     public var configurationFile: String?
     /// How long a command or a test may take, in seconds.
     public var commandTimeout: Double

@@ -45,7 +45,7 @@ package struct AgentStatus: Codable, Hashable, Sendable {
                 + (support.level.canDeny ? "calls are denied" : "calls are reported, and their process is killed or watched"),
             "because    \(support.reason)",
         ]
-        if let remedy = support.remedy { lines.append("for more   \(remedy)") }
+        if let remedy = support.remedy { lines.append("to improve \(remedy)") }
         return lines
     }
 }

@@ -59,7 +59,7 @@ struct EpitopeAgent: ParsableCommand {
     @Flag(help: "Print which level this kernel supports, why, and what to change for a better one; then exit.")
     var check = false
 
-    @Flag(help: "Print on standard error what is found, sent and counted.")
+    @Flag(help: "Print notices on standard error, and the counts of calls at the end.")
     var verbose = false
 
     /// Starts the agent and serves until a signal ends it.

@@ -67,16 +67,16 @@ public struct HostPolicy: Hashable, Sendable {
             status = try file.status()
             bytes = try file.read(maxBytes: maxSize)
         } catch .notRegular {
-            throw EpitopeError(.policyMissing, "the policy file \(path) isn't a regular file", remedy: "Name a regular file.")
+            throw EpitopeError(.policyMissing, "the policy file \(path) isn't a regular file", remedy: "name a regular file")
         } catch {
             throw EpitopeError(
                 .policyMissing, "the policy file \(path) can't be read: \(error)",
-                remedy: "Name a file that exists and that this user may read.")
+                remedy: "name a file that exists and that this user may read")
         }
         guard status.owner == 0 || status.owner == geteuid(), status.permissions & 0o022 == 0 else {
             throw EpitopeError(
                 .policyNotTrusted, "users other than its owner may write to the policy file \(path), and so disable detection",
-                remedy: "Make root its owner (chown root), and remove the others' right to write (chmod go-w).")
+                remedy: "make root its owner (chown root), and remove the others' right to write (chmod go-w)")
         }
         do {
             return try ConfigurationFile.decode(PolicyDocument.self, from: Data(bytes), path: path)

@@ -52,7 +52,7 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
         }
         for (name, value) in [("blockAt", blockAt), ("reportAt", reportAt)] {
             guard let value, !Self.points.contains(value) else { continue }
-            throw EpitopeError(.policyInvalid, "'\(name)' is \(value)", remedy: "Set it to 1 to 100 points.")
+            throw EpitopeError(.policyInvalid, "'\(name)' is \(value)", remedy: "set it to 1 to 100 points")
         }
         guard exclusions.count <= Self.maxExclusions else {
             throw EpitopeError(

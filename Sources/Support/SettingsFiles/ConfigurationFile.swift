@@ -13,7 +13,7 @@ public enum ConfigurationFile {
         } catch {
             throw EpitopeError(
                 .configurationMissing, "the settings file \(path) can't be read",
-                remedy: "give the user that runs this the right to read it, or name another")
+                remedy: "name a file that exists and that the user who runs this may read")
         }
         return try decode(type, from: data, path: path)
     }

@@ -26,7 +26,7 @@ struct PacketShowCommand: AsyncParsableCommand {
             data = try Data(contentsOf: URL(filePath: file))
         } catch {
             throw EpitopeError(
-                .fileUnreadable, "\(file) can't be read", remedy: "Name a file that exists and that you may read.")
+                .fileUnreadable, "\(file) can't be read", remedy: "name a file that exists and that you may read")
         }
         Console.say(try ExtractedPacket(encoded: Array(data)).json(pretty: true))
     }

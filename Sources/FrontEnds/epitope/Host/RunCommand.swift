@@ -28,7 +28,7 @@ struct RunCommand: AsyncParsableCommand {
     @Option(help: "How malicious code is extracted: copy leaves it in the process; cut also overwrites it.")
     var extraction: ExtractionMode = .copy
 
-    @Flag(help: "Print on standard error what is found, sent and counted.")
+    @Flag(help: "Print notices on standard error, and the counts of calls at the end.")
     var verbose = false
 
     @Argument(parsing: .postTerminator, help: "The command and its arguments, after --.")

@@ -52,14 +52,14 @@ final class AgentSocket: Sendable {
         guard status.kind == .socket, status.owner == 0 else {
             throw EpitopeError(
                 .socketPathUnsafe, "\(path) exists already and isn't a socket of root's",
-                remedy: "Move it away, or use another path.")
+                remedy: "move it away, or use another path")
         }
         switch epitope_try_connect(folder.handle.descriptor, folder.name) {
         case -ECONNREFUSED: break
         case 0:
             throw EpitopeError(
                 .socketInUse, "another process listens at \(path)",
-                remedy: "Stop the other agent (ss -xlp shows it), or use another path.")
+                remedy: "stop the other agent (ss -xlp shows it), or use another path")
         case let failure: throw unavailable(path, -failure)
         }
         guard unlinkat(folder.handle.descriptor, folder.name, 0) == 0 else { throw unavailable(path, errno) }
@@ -68,7 +68,7 @@ final class AgentSocket: Sendable {
     private static func unavailable(_ path: String, _ errno: Int32) -> EpitopeError {
         EpitopeError(
             .socketUnavailable, "no socket could be created at \(path): \(String(cString: strerror(errno)))",
-            remedy: "Use a path in a folder on a local file system that root can write to, such as /run/epitope/seccomp.sock.")
+            remedy: "use a path in a folder on a local file system that root can write to, such as /run/epitope/seccomp.sock")
     }
 }
 
@@ -108,6 +108,6 @@ private struct AgentFolder {
     private static func refused(_ path: String, _ reason: String) -> EpitopeError {
         EpitopeError(
             .socketPathUnsafe, "\(path) \(reason)",
-            remedy: "Use a path without links, in a folder that only root can write to, such as /run/epitope/seccomp.sock.")
+            remedy: "use a path without links, in a folder that only root can write to, such as /run/epitope/seccomp.sock")
     }
 }

@@ -55,7 +55,7 @@ enum JSONValue: Hashable, Sendable, Codable {
             self = try JSONDecoder().decode(JSONValue.self, from: JSONEncoder().encode(value))
         } catch {
             throw EpitopeError(
-                .profileUnusable, "the profile can't be written as JSON", remedy: "Use a listener path that is valid UTF-8 text.")
+                .profileUnusable, "the profile can't be written as JSON", remedy: "use a listener path that is valid UTF-8 text")
         }
     }
 

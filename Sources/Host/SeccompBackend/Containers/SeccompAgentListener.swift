@@ -65,7 +65,7 @@ extension SeccompAgent {
             reject(
                 EpitopeError(
                     .containerNotTakenUp, "a container that an earlier agent supervised can't be adopted: its record can't be read",
-                    remedy: "The container's critical calls fail: restart it."))
+                    remedy: "the container's critical calls fail: restart it"))
         }
     }
 

@@ -65,7 +65,7 @@ extension SeccompProfile {
     fileprivate static func unusable(_ reason: String) -> EpitopeError {
         EpitopeError(
             .profileUnusable, "the critical calls can't be merged into the profile: \(reason)",
-            remedy: "Use a profile in the form that docker's or Kubernetes' documentation describes, or merge the two by hand.")
+            remedy: "use a profile in the form that docker's or Kubernetes' documentation describes, or merge the two by hand")
     }
 }
 

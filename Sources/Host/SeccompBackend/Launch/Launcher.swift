@@ -55,16 +55,16 @@ enum Launcher {
         case EPITOPE_LAUNCH_FILTER:
             return EpitopeError(
                 .seccompUnavailable, "\(command.name) can't be protected: the kernel refused the filter (\(reason))",
-                remedy: "Use Linux 5.5 or later with CONFIG_SECCOMP_FILTER; a container must allow the seccomp call.")
+                remedy: "use Linux 5.5 or later with CONFIG_SECCOMP_FILTER; a container must allow the seccomp call")
         case EPITOPE_LAUNCH_EXEC:
             return EpitopeError(
                 errno == ENOENT ? .commandNotFound : .commandNotExecutable,
                 "\(command.name) could not be run: \(reason)",
-                remedy: "Check the path, the file's permissions, and the interpreter in its first line.")
+                remedy: "check the path, the file's permissions, and the interpreter in its first line")
         default:
             return EpitopeError(
                 .launchFailed, "\(command.name) could not be started: \(reason)",
-                remedy: "Check the limits on processes and open files (ulimit -u, ulimit -n).")
+                remedy: "check the limits on processes and open files (ulimit -u, ulimit -n)")
         }
     }
 
@@ -74,7 +74,7 @@ enum Launcher {
     static func resolve(_ name: String, environment: [String]) throws(EpitopeError) -> String {
         let missing = EpitopeError(
             .commandNotFound, "command not found: \(name.isEmpty ? "the name is empty" : name)",
-            remedy: "Use its path, or add its folder to PATH.")
+            remedy: "use its path, or add its folder to PATH")
         if name.isEmpty || name.utf8.contains(0) { throw missing }
         if name.contains("/") { return name }
         let path = environment.first { $0.hasPrefix("PATH=") }?.dropFirst(5) ?? "/usr/local/bin:/usr/bin:/bin"

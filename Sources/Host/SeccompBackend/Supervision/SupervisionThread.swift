@@ -12,7 +12,7 @@ enum SupervisionThread {
         } catch {
             throw EpitopeError(
                 .launchFailed, "no thread could be started: \(error)",
-                remedy: "Raise the limit on processes and threads (ulimit -u), or end some.")
+                remedy: "raise the limit on processes and threads (ulimit -u), or end some")
         }
     }
 }
