@@ -29,7 +29,8 @@ public struct RetryLoop: Sendable {
             do {
                 next = try await round()
                 backoff.succeeded()
-            } catch is CancellationError {
+            } catch  where error is CancellationError || Task.isCancelled {
+                // What was cut short by the end is no failure, as whatever error it comes.
                 return
             } catch {
                 onFailure(error)

@@ -33,6 +33,9 @@ package struct HostReporter {
     package init(_ stateOptions: HostStateOptions, _ options: PacketOptions, context: ProcessContextCollector? = nil, logger: Logger)
         throws
     {
+        // Whatever can fail comes first: clients that were made must be shut down.
+        let context = try context ?? Self.contextCollector(stateOptions, options)
+        let store = try HostStore(directory: stateOptions.directory, settings: options.storeSettings)
         var routes: [Destination: RoutedSender.Route] = [:]
         var clients: [CenterClient] = []
         var directories: [String] = []
@@ -51,13 +54,12 @@ package struct HostReporter {
         }
         self.clients = clients
         identityDirectories = directories
-        let context = try context ?? Self.contextCollector(stateOptions, options)
         self.context = context
         pipeline = HostPipeline(
             settings: HostPipelineSettings(
                 extractsSignature: options.signatureOnHost, destinations: options.sendTo.destinations),
             parameters: context,
-            store: try HostStore(directory: stateOptions.directory, settings: options.storeSettings),
+            store: store,
             sender: RoutedSender(routes), log: EventLog(directory: stateOptions.directory), logger: logger)
     }
 
@@ -71,6 +73,11 @@ package struct HostReporter {
             await pipeline.run(reports)
             group.cancelAll()
         }
+        await shutdown()
+    }
+
+    /// Ends the connections to the centers: ``report(_:)`` does it at its end, whoever doesn't come to report does it by this.
+    package func shutdown() async {
         for client in clients { await client.shutdown() }
     }
 }

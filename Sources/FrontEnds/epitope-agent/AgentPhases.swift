@@ -73,8 +73,19 @@ extension EpitopeAgent {
 
     /// Starts threads, replaces another agent if that was asked for, and works until the agent ends.
     func serve(_ backend: KernelBackend, _ preparation: Preparation, _ configuration: Configuration) throws {
-        let directories = preparation.directories
         let reporter = try HostReporter(stateOptions, packetOptions, context: configuration.context, logger: preparation.logger)
+        do {
+            try serve(backend, preparation, configuration, reportingTo: reporter)
+        } catch {
+            runBlocking { await reporter.shutdown() }
+            throw error
+        }
+    }
+
+    private func serve(
+        _ backend: KernelBackend, _ preparation: Preparation, _ configuration: Configuration, reportingTo reporter: HostReporter
+    ) throws {
+        let directories = preparation.directories
         let exclusions = configuration.watchExclusions()
         try backend.setExclusions(exclusions.table)
         let listen = {

@@ -30,6 +30,17 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: "\(late.state)/local/identity.json"))
     }
 
+    @Test func `an enrolled host whose run can't start says why`() async throws {
+        let center = try await Center()
+        try await center.serve()
+        let host = try Host()
+        #expect(try await host.enroll(at: center.url, token: center.token("host-1")).status == 0)
+        expectFailure(try await epitope(["run", "--state", host.state, "--", "/nonexistent/program"]), "command-not-found")
+        let policy = "\(host.state)/policy.json"
+        try Data("no JSON".utf8).write(to: URL(filePath: policy))
+        expectFailure(try await epitope(["run", "--state", host.state, "--policy", policy, "--", "/bin/true"]), "policy-invalid")
+    }
+
     @Test func `packet files are checked as a center would`() async throws {
         let folder = try TemporaryFolder()
         func show(_ bytes: [UInt8]) async throws -> Command {

@@ -43,15 +43,21 @@ struct RunCommand: AsyncParsableCommand {
         var logger = Logger(label: "epitope")
         // The output is the protected program's: by default only errors are added to it.
         logger.logLevel = verbose ? .info : .error
-        let reporter = try HostReporter(stateOptions, packetOptions, logger: logger)
         let loaded = try policyOptions.load()
+        let reporter = try HostReporter(stateOptions, packetOptions, logger: logger)
         let exclusions = ExclusionMonitor(loaded.exclusions)
         for problem in exclusions.actionableProblems { Console.note("\(problem)") }
-        let backend = try SeccompBackend.launch(
-            Command(command[0], Array(command.dropFirst())),
-            .init(
-                policy: loaded.policy, extraction: extraction, forwardsSignals: true, context: reporter.context,
-                exclusions: exclusions))
+        let backend: SeccompBackend
+        do {
+            backend = try SeccompBackend.launch(
+                Command(command[0], Array(command.dropFirst())),
+                .init(
+                    policy: loaded.policy, extraction: extraction, forwardsSignals: true, context: reporter.context,
+                    exclusions: exclusions))
+        } catch {
+            await reporter.shutdown()
+            throw error
+        }
         let notices = Task {
             for await notice in backend.notices { Console.note("\(notice)") }
         }
