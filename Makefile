@@ -3,7 +3,7 @@
 # What a person relies on. Each target installs what it lacks, shows progress, and (build, help and clean aside) ends with one
 # RESULT line for scripts. The text after ## is what `make help` prints.
 
-CONFIGURATION ?= release
+CONFIGURATION ?= debug
 
 .DEFAULT_GOAL := help
 .PHONY: help build demo test check bench-host bench-signatures fuzz soak clean
@@ -15,7 +15,7 @@ build: ## build the two programs for installation, into build/ (symbols in build
 	@Scripts/install-dependencies build
 	@Scripts/build-programs
 
-demo: ## block an attack, get its rule live, see the attack dropped elsewhere (ARTEFACTS=FOLDER keeps the files there)
+demo: ## block an attack, get its rule live, see the attack dropped elsewhere (CONFIGURATION=release: compiles longer, runs faster; ARTEFACTS=FOLDER)
 	@Demo/run --configuration $(CONFIGURATION)
 
 test: ## run the checks, build everything, run every test

@@ -158,7 +158,9 @@ private func refusal(_ code: String) -> EpitopeError {
         ])
         await host.pipeline(unreachable).run(TestHost.calls([1]))
         let spooled = try #require(try await host.store.nextPacket(for: .local)).packet
-        #expect(sent.withLock { $0 } == [spooled])
+        // On a slow machine there may be a second attempt before the end.
+        let attempts = sent.withLock { $0 }
+        #expect(!attempts.isEmpty && attempts.allSatisfy { $0 == spooled })
         #expect(try ExtractedPacket(encoded: spooled.bytes).content == .code(TestHost.call(1).code))
     }
 
