@@ -24,8 +24,8 @@ struct CommonRuns {
     /// The lengths of such a row, the longest first.
     private let ranked: [UInt16]
 
-    /// - Parameter least: the fewest samples that ``tokens(heldBy:)`` will be asked for.
-    init(reference: [UInt8], samples: [[UInt8]], least: Int) {
+    /// - Parameter minHolders: the fewest samples that ``tokens(heldBy:)`` will be asked for.
+    init(reference: [UInt8], samples: [[UInt8]], minHolders: Int) {
         let reference = Array(reference.prefix(SuffixAutomaton.maxTextBytes))
         let automaton = SuffixAutomaton(reference)
         var lengths = [UInt16](repeating: 0, count: reference.count * samples.count)
@@ -40,7 +40,7 @@ struct CommonRuns {
         var ranked: [UInt16] = []
         rows = holding.enumerated().map { row, count in
             // Most of random fill ends here: no run of two bytes that enough samples hold.
-            guard count >= least else { return nil }
+            guard count >= minHolders else { return nil }
             ranked += lengths[row * samples.count..<(row + 1) * samples.count].sorted(by: >)
             return ranked.count - samples.count
         }
