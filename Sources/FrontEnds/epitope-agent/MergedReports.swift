@@ -29,7 +29,7 @@ final class MergedReports: Sendable {
             }
             continuation.finish()
             let lost = dropped.load(ordering: .relaxed)
-            if lost > 0 { Console.note("\(lost) reports were dropped: more came than could be stored") }
+            if lost > 0 { Console.log("\(lost) reports were dropped: more came than could be stored") }
         }
     }
 

@@ -51,12 +51,12 @@ struct VerifyCommand: AsyncParsableCommand {
             try search.streams(in: captures)
             report = search.report()
         } catch let error as EpitopeError {
-            Console.note(error.description)
+            Console.log(error.description)
             throw ExitCode(2)
         }
         switch output {
-        case .table: Console.say(report.text)
-        case .json: Console.say(try Console.json(report))
+        case .table: Console.print(report.text)
+        case .json: Console.print(try Console.json(report))
         }
         if report.hitCount > 0 { throw ExitCode(1) }
     }
