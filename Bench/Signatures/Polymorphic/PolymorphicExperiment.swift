@@ -39,7 +39,7 @@ struct PolymorphicExperiment: AsyncParsableCommand {
         let misled = MisleadingExperiment.run(laboratory, attackSamples: quick ? 10 : 20)
         let allergy = AllergyExperiment.run(laboratory, attackSamples: 10)
         Report.progress("all signatures in all files of the machine")
-        let inFiles = try laboratory.made.hits(below: quick ? "/usr/bin" : "/usr")
+        let inFiles = try laboratory.signatures.hits(below: quick ? "/usr/bin" : "/usr")
 
         Report.remark(
             """

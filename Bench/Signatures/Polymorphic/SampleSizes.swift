@@ -32,7 +32,7 @@ enum SampleSizes {
                 let (missed, hits) = (trial.missed(variants), trial.hits(laboratory.heldOut))
                 all.add(missed: missed, of: variants.count, hit: hits.count, of: laboratory.heldOut.count)
                 if size >= minSamples {
-                    laboratory.made.add(trial)
+                    laboratory.signatures.add(trial)
                     enough.add(missed: missed, of: variants.count, hit: hits.count, of: laboratory.heldOut.count)
                 }
                 rows.append(row(family, "\(size)", trial, missed: missed, hits: hits))
