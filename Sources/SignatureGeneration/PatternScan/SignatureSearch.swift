@@ -15,7 +15,7 @@ struct SignatureSearch: Sendable {
         case whole
     }
 
-    /// In bytes: longer literals are no more selective, since Hyperscan hashes eight bytes and compares the rest.
+    /// In bytes: longer literals do not select better, since Hyperscan hashes eight bytes and compares the rest.
     static let maxLiteralBytes = 24
     /// In bytes: a single byte is in nearly all data.
     static let minLiteralBytes = 2

@@ -56,7 +56,7 @@ struct CommonRuns {
         let shared = rows.map { $0.map { Int(ranked[$0 + count - 1]) } ?? 0 }
         var tokens: [CommonToken] = []
         for end in reference.indices where shared[end] >= 2 {
-            // A run that the next one extends is no maximal one.
+            // A run that the next one extends is not maximal.
             if end + 1 < reference.count, shared[end + 1] == shared[end] + 1 { continue }
             let range = end + 1 - shared[end]..<end + 1
             let row = end * samples

@@ -46,7 +46,7 @@ public enum TokenSequences {
     ///   - noiseShare: the largest share of samples, 0 to ``maxNoiseShare``, that may have nothing to do with the
     ///     attack.
     ///   - benign: streams that no result matches.
-    ///   - isGoodware: whether a token occurs in goodware, so that it is no evidence.
+    ///   - isGoodware: whether a token occurs in goodware, and so is not evidence.
     public static func make(
         of samples: [[UInt8]], noiseShare: Double, benign: BenignPool, isGoodware: (([UInt8]) -> Bool)? = nil
     ) -> [TokenSequence] {
