@@ -17,12 +17,12 @@ public final class Program32Bit: Sendable {
 
     public init() async throws {
         folder = try TemporaryFolder()
-        path = "\(folder.path)/narrow"
+        path = "\(folder.path)/program-32bit"
         let built = try await Command.run(
             "/usr/bin/env",
             [
                 "clang", "-m32", "-nostdlib", "-static", "-ffreestanding", "-fno-stack-protector", "-fno-pic", "-o", path,
-                "\(PackageFolder.path)/Fixtures/Narrow/narrow.c",
+                "\(PackageFolder.path)/Fixtures/Program32Bit/main.c",
             ])
         guard built.status == 0 else { throw ProgramBuildError(text: built.errors) }
     }
