@@ -57,7 +57,7 @@ final class MergedReports: Sendable {
         }
     }
 
-    /// What is added to the kernel backend's counts.
+    /// Counts that are added to the kernel backend's.
     var counted: [String: UInt64] {
         containers.counted.merging(["dropped": dropped.load(ordering: .relaxed)]) { $1 }
     }

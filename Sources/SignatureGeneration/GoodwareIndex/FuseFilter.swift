@@ -88,7 +88,7 @@ public struct FuseShape: Hashable, Sendable {
             fourth: (first + 3 * length) ^ ((other >> 36) & mask))
     }
 
-    /// What a hash's four slots give when they are put together by exclusive or.
+    /// The exclusive or of a hash's four slots.
     @inline(__always)
     static func fingerprint(_ hash: UInt64) -> UInt8 {
         UInt8(truncatingIfNeeded: (hash &* 0xff51_afd7_ed55_8ccd) >> 56)

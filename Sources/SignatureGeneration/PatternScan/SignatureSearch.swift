@@ -91,6 +91,6 @@ struct SignatureSearch: Sendable {
     private static func unbuildable(_ signature: Signature, _ why: String) -> EpitopeError {
         EpitopeError(
             .scannerUnbuildable, "the signature \(String(signature.description.prefix(120))) cannot be searched for: \(why)",
-            remedy: "leave it out, or make it anew from its samples")
+            remedy: "leave it out, or make it again from its samples")
     }
 }

@@ -10,7 +10,7 @@ import Glibc
 public struct SQLiteStore: Sendable {
     /// How a store is opened.
     public struct Settings: Sendable {
-        /// What the store's threads are called.
+        /// The name of the store's threads.
         public var label: String
         /// How many reads may go on at once.
         public var maxReaders = 5

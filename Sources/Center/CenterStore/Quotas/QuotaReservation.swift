@@ -7,7 +7,7 @@ struct QuotaRequest {
     var item: QuotaItem
     /// The item's ``DeliveryState``, pending or waiting for quota, as it lies in the store.
     var state: String
-    /// What its events are recorded under.
+    /// The subject of its events.
     var subject: String
     var quota: QuotaKind
     /// The detail of the event that records a first reservation; `nil`: none is recorded.

@@ -30,7 +30,7 @@ struct QuotaItem: Hashable, Sendable {
     }
 }
 
-/// What became of a request for a use of a quota.
+/// The outcome of a request for a use of a quota.
 enum QuotaReservation {
     case new
     /// The item had its use already.

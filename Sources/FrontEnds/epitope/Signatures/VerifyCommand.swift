@@ -45,8 +45,8 @@ struct VerifyCommand: AsyncParsableCommand {
     func run() async throws {
         let report: VerifyReport
         do {
-            let sought = try rules.flatMap { try VerifyRules.signatures(in: $0) }
-            let search = VerifySearch(try SignatureScanner(sought), maxListed: maxListed)
+            let signatures = try rules.flatMap { try VerifyRules.signatures(in: $0) }
+            let search = VerifySearch(try SignatureScanner(signatures), maxListed: maxListed)
             try search.files(under: roots)
             try search.streams(in: captures)
             report = search.report()

@@ -28,7 +28,7 @@ final class Supervisor: Sendable {
         case handedOver
     }
 
-    /// What is carried from call to call, on one thread.
+    /// State that is carried from call to call, on one thread.
     private struct ThreadState {
         let inspector: Inspector
         var limiter = ReportLimiter()
