@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Correlation
-internal import Signatures
+import Correlation
+import Signatures
 
 /// The decision of a site on an update of the global center.
 enum FeedDecision: Hashable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import func Glibc.log2
+import func Glibc.log2
 
 /// The shape of one binary fuse filter: which slots a key has, and what they must hold together.
 ///

@@ -2,7 +2,7 @@
 
 public import EpitopeModel
 public import Signatures
-internal import Synchronization
+import Synchronization
 
 /// Searches data for many signatures: Hyperscan finds the most distinct fixed run of each, then the signature is matched
 /// around it.

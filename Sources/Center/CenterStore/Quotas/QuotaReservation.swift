@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GRDB
+import GRDB
 
 /// Something that asks for a use of a quota.
 struct QuotaRequest {

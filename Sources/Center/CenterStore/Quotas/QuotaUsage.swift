@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GRDB
-internal import Novelty
+import GRDB
+import Novelty
 
 /// The item that a use of a quota is reserved for. It keeps its use over a restart.
 struct QuotaItem: Hashable, Sendable {
