@@ -12,7 +12,7 @@ public struct SQLiteStore: Sendable {
     public struct Settings: Sendable {
         /// The name of the store's threads.
         public var label: String
-        /// How many reads may go on at once.
+        /// How many reads may run at once.
         public var maxReaders = 5
         /// How long a statement waits for another process's lock, in seconds.
         public var busySeconds = 10.0
