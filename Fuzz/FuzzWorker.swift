@@ -64,8 +64,8 @@ struct FuzzWorker: ParsableCommand {
         }
     }
 
-    private static func limit(_ resource: __rlimit_resource_t, _ most: UInt64) {
-        var bounds = rlimit(rlim_cur: rlim_t(most), rlim_max: rlim_t(most))
+    private static func limit(_ resource: __rlimit_resource_t, _ maximum: UInt64) {
+        var bounds = rlimit(rlim_cur: rlim_t(maximum), rlim_max: rlim_t(maximum))
         setrlimit(resource, &bounds)
     }
 }

@@ -14,6 +14,6 @@
 #include "programs/tracepoints.h"
 #include "programs/io_uring_tracepoints.h"
 #include "programs/critical_call_hooks.h"
-#include "programs/marking_hooks.h"
+#include "programs/mark_hooks.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

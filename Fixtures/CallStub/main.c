@@ -69,7 +69,7 @@ enum { MESSAGES = 40 }; /* more than are listed in a report */
 static void *run(void *context) {
     const struct job *job = context;
     uint8_t stack[3 * PAGE];
-    int direct = strcmp(job->form, "direct") == 0, narrow = strcmp(job->form, "int80") == 0;
+    int direct = strcmp(job->form, "direct") == 0, is_32bit = strcmp(job->form, "int80") == 0;
     const char *call = job->call;
 
     if (strcmp(job->form, "datagram") == 0) {
@@ -82,9 +82,9 @@ static void *run(void *context) {
         return NULL;
     }
 
-    const uint8_t *code = direct ? epitope_stub_direct : narrow ? epitope_stub_int80 : epitope_stub_library;
-    size_t length = direct ? sizeof epitope_stub_direct : narrow ? sizeof epitope_stub_int80 : sizeof epitope_stub_library;
-    size_t caller = direct ? EPITOPE_STUB_DIRECT_CALLER : narrow ? EPITOPE_STUB_INT80_CALLER : EPITOPE_STUB_LIBRARY_CALLER;
+    const uint8_t *code = direct ? epitope_stub_direct : is_32bit ? epitope_stub_int80 : epitope_stub_library;
+    size_t length = direct ? sizeof epitope_stub_direct : is_32bit ? sizeof epitope_stub_int80 : sizeof epitope_stub_library;
+    size_t caller = direct ? EPITOPE_STUB_DIRECT_CALLER : is_32bit ? EPITOPE_STUB_INT80_CALLER : EPITOPE_STUB_LIBRARY_CALLER;
     uint8_t *base = put(job->place, code, length, stack);
 
     /* What the call points to lies below 4 GiB, where a 32-bit call can reach it too. */
@@ -130,23 +130,23 @@ static void *run(void *context) {
     int descriptor = socket(AF_INET, is_datagram ? SOCK_DGRAM : SOCK_STREAM, 0);
     long address = (long)&data->address, address_length = sizeof data->address;
     if (strcmp(call, "exec") == 0) {
-        number = narrow ? 11 : SYS_execve, function = execve;
-        a[0] = (long)data->path, a[1] = narrow ? 0 : (long)data->arguments, a[2] = narrow ? 0 : (long)environ;
+        number = is_32bit ? 11 : SYS_execve, function = execve;
+        a[0] = (long)data->path, a[1] = is_32bit ? 0 : (long)data->arguments, a[2] = is_32bit ? 0 : (long)environ;
     } else if (strcmp(call, "system") == 0) {
         function = system, a[0] = (long)data->path;
     } else if (strcmp(call, "connect") == 0) {
-        number = narrow ? 362 : SYS_connect, function = connect;
+        number = is_32bit ? 362 : SYS_connect, function = connect;
         a[0] = descriptor, a[1] = address, a[2] = address_length;
     } else if (strcmp(call, "bind") == 0) {
         data->address.sin_port = 0;
-        number = narrow ? 361 : SYS_bind, function = bind;
+        number = is_32bit ? 361 : SYS_bind, function = bind;
         a[0] = descriptor, a[1] = address, a[2] = address_length;
     } else if (strcmp(call, "listen") == 0) {
         number = SYS_listen, function = listen, a[0] = descriptor, a[1] = 1;
     } else if (strcmp(call, "accept") == 0) {
         number = SYS_accept4, function = accept4, a[0] = descriptor;
     } else if (strcmp(call, "send") == 0) {
-        number = narrow ? 369 : SYS_sendto, function = sendto;
+        number = is_32bit ? 369 : SYS_sendto, function = sendto;
         a[0] = descriptor, a[1] = (long)data->payload, a[2] = (long)payload, a[4] = address, a[5] = address_length;
     } else if (strcmp(call, "sendmsg") == 0) {
         number = SYS_sendmsg, function = sendmsg, a[0] = descriptor, a[1] = (long)&data->messages[0].msg_hdr;
@@ -219,10 +219,10 @@ static void *run(void *context) {
     announce(base, length, caller);
     errno = 0;
     if (job->stale) litter();
-    long first = direct || narrow ? number : (long)function;
+    long first = direct || is_32bit ? number : (long)function;
     long result = ((stub_function *)base)(first, a[0], a[1], a[2], a[3], a[4], a[5]);
-    if (!direct && !narrow) result = (int)result; /* most of these functions return an int */
-    int error = result >= 0 ? 0 : direct || narrow ? (int)-result : errno;
+    if (!direct && !is_32bit) result = (int)result; /* most of these functions return an int */
+    int error = result >= 0 ? 0 : direct || is_32bit ? (int)-result : errno;
     if (data->thread) pthread_join(data->thread, NULL);
     if (after.opcode && result >= 0) fill_ring((int)result, &data->ring, RING_POLLED, after);
     if (strncmp(call, "ring", 4) == 0) usleep(150000); /* for what is carried out later, in a call of this program's own */

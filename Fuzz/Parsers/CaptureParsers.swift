@@ -29,7 +29,7 @@ extension FuzzParser {
                 (0...2).map { tags in
                     FrameSeeds.packets.reduce([UInt8(link)]) { all, packet in
                         let frame = FrameSeeds.frame(packet, link: FrameSeeds.links[link], tags: tags)
-                        return all + ByteWriting.little(UInt64(frame.count), 2) + frame
+                        return all + ByteOrder.little(UInt64(frame.count), 2) + frame
                     }
                 }
             }

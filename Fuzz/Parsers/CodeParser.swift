@@ -53,7 +53,7 @@ extension FuzzParser {
             for body in bodies {
                 for base in bases {
                     let caller = UInt64(body.count) - 2
-                    let addresses: [UInt8] = ByteWriting.little(base, 8) + ByteWriting.little(caller, 8)
+                    let addresses: [UInt8] = ByteOrder.little(base, 8) + ByteOrder.little(caller, 8)
                     seeds.append([architecture, 1] + addresses + body)
                 }
             }

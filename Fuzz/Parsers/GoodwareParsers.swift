@@ -84,7 +84,7 @@ enum GoodwareSeeds {
     /// Updates the length and the SHA-256 in the header.
     static let seal: @Sendable (inout [UInt8]) -> Void = { bytes in
         guard let start = start(bytes) else { return }
-        bytes.replaceSubrange(24..<32, with: ByteWriting.little(UInt64(bytes.count - start), 8))
+        bytes.replaceSubrange(24..<32, with: ByteOrder.little(UInt64(bytes.count - start), 8))
         var hash = SHA256()
         hash.update(data: bytes[..<32])
         hash.update(data: bytes[start...])

@@ -22,11 +22,11 @@ enum CaptureSeeds {
 
     /// pcap with nanoseconds, in big endian.
     private static func highestFirst(_ frames: [[UInt8]]) -> [UInt8] {
-        var file = ByteWriting.big(0xa1b2_3c4d, 4) + ByteWriting.big(2, 2) + ByteWriting.big(4, 2)
-        file += ByteWriting.big(0, 8) + ByteWriting.big(65535, 4) + ByteWriting.big(1, 4)
+        var file = ByteOrder.big(0xa1b2_3c4d, 4) + ByteOrder.big(2, 2) + ByteOrder.big(4, 2)
+        file += ByteOrder.big(0, 8) + ByteOrder.big(65535, 4) + ByteOrder.big(1, 4)
         for frame in frames {
-            file += ByteWriting.big(1_700_000_000, 4) + ByteWriting.big(999_999_999, 4)
-            file += ByteWriting.big(UInt64(frame.count), 4) + ByteWriting.big(UInt64(frame.count), 4) + frame
+            file += ByteOrder.big(1_700_000_000, 4) + ByteOrder.big(999_999_999, 4)
+            file += ByteOrder.big(UInt64(frame.count), 4) + ByteOrder.big(UInt64(frame.count), 4) + frame
         }
         return file
     }
@@ -35,25 +35,25 @@ enum CaptureSeeds {
     private static func nextGeneration(_ frames: [[UInt8]]) -> [UInt8] {
         func block(_ type: UInt64, _ body: [UInt8]) -> [UInt8] {
             let padded = body + [UInt8](repeating: 0, count: (4 - body.count % 4) % 4)
-            let length = ByteWriting.little(UInt64(padded.count + 12), 4)
-            return ByteWriting.little(type, 4) + length + padded + length
+            let length = ByteOrder.little(UInt64(padded.count + 12), 4)
+            return ByteOrder.little(type, 4) + length + padded + length
         }
-        let magic = ByteWriting.little(0x1a2b_3c4d, 4) + ByteWriting.little(1, 2) + ByteWriting.little(0, 2)
+        let magic = ByteOrder.little(0x1a2b_3c4d, 4) + ByteOrder.little(1, 2) + ByteOrder.little(0, 2)
         var file = block(0x0a0d_0d0a, magic + [UInt8](repeating: 0xff, count: 8))
         // Options: times in nanoseconds, an offset of times.
         file += block(
             1,
-            ByteWriting.little(1, 2) + [0, 0, 0, 0, 4, 0] + [9, 0, 1, 0, 9, 0, 0, 0] + [14, 0, 8, 0, 1, 0, 0, 0, 0, 0, 0, 0] + [0, 0, 0, 0])
+            ByteOrder.little(1, 2) + [0, 0, 0, 0, 4, 0] + [9, 0, 1, 0, 9, 0, 0, 0] + [14, 0, 8, 0, 1, 0, 0, 0, 0, 0, 0, 0] + [0, 0, 0, 0])
         for (index, frame) in frames.enumerated() {
-            let length = ByteWriting.little(UInt64(frame.count), 4)
+            let length = ByteOrder.little(UInt64(frame.count), 4)
             file +=
                 index % 4 == 3
                 ? block(3, length + frame)
                 : block(
                     6,
-                    ByteWriting.little(0, 4) + ByteWriting.little(0x0005_fca1, 4) + ByteWriting.little(0x1234_5678, 4) + length + length
+                    ByteOrder.little(0, 4) + ByteOrder.little(0x0005_fca1, 4) + ByteOrder.little(0x1234_5678, 4) + length + length
                         + frame)
         }
-        return file + block(5, ByteWriting.little(0, 12))
+        return file + block(5, ByteOrder.little(0, 12))
     }
 }

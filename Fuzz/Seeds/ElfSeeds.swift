@@ -14,7 +14,7 @@ enum ElfSeeds {
     }
 
     private static func file(is64: Bool, isBig: Bool) -> [UInt8] {
-        func number(_ value: UInt64, _ count: Int) -> [UInt8] { isBig ? ByteWriting.big(value, count) : ByteWriting.little(value, count) }
+        func number(_ value: UInt64, _ count: Int) -> [UInt8] { isBig ? ByteOrder.big(value, count) : ByteOrder.little(value, count) }
         let word = is64 ? 8 : 4
         let text = (0..<1200).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ $0 >> 3) }
         // Elf_Chdr: type (1 zlib, 2 zstd), for 64 bits a reserved word, size, alignment.
@@ -29,7 +29,7 @@ enum ElfSeeds {
             Section(name: ".debug_line", type: 1, flags: 0x800, bytes: compressed(2, StoredForms.zstandard(text))),
             Section(
                 name: ".zdebug_str", type: 1, flags: 0,
-                bytes: Array("ZLIB".utf8) + ByteWriting.big(UInt64(text.count), 8) + StoredForms.zlib(text)),
+                bytes: Array("ZLIB".utf8) + ByteOrder.big(UInt64(text.count), 8) + StoredForms.zlib(text)),
         ]
         var names: [UInt8] = []
         var starts: [UInt64] = []

@@ -10,12 +10,12 @@ enum StoredForms {
             two = (two + one) % 65521
         }
         let length = UInt64(bytes.count)
-        return [0x78, 1, 1] + ByteWriting.little(length, 2) + ByteWriting.little(~length, 2) + bytes + ByteWriting.big(two << 16 | one, 4)
+        return [0x78, 1, 1] + ByteOrder.little(length, 2) + ByteOrder.little(~length, 2) + bytes + ByteOrder.big(two << 16 | one, 4)
     }
 
     /// One raw block of Zstandard (RFC 8878), its size in two bytes; 256 to 65,791 bytes.
     static func zstandard(_ bytes: [UInt8]) -> [UInt8] {
-        [0x28, 0xb5, 0x2f, 0xfd, 0x60] + ByteWriting.little(UInt64(bytes.count - 256), 2)
-            + ByteWriting.little(UInt64(bytes.count) << 3 | 1, 3) + bytes
+        [0x28, 0xb5, 0x2f, 0xfd, 0x60] + ByteOrder.little(UInt64(bytes.count - 256), 2)
+            + ByteOrder.little(UInt64(bytes.count) << 3 | 1, 3) + bytes
     }
 }

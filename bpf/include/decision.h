@@ -5,7 +5,7 @@
 
 #include "exclusions.h"
 #include "inspection.h"
-#include "reporting.h"
+#include "reports.h"
 
 /* What is done about a call. */
 struct decision {

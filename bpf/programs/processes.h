@@ -3,7 +3,7 @@
 #pragma once
 
 #include "../include/decision.h"
-#include "../include/marking.h"
+#include "../include/mark_triggers.h"
 
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "../include/decision.h"
-#include "../include/marking.h"
+#include "../include/mark_triggers.h"
 
 /* A call that may make unbacked executable memory, or write code, in the caller's address space or another's. Returns the class of
  * the critical call that it also is, else 0. */

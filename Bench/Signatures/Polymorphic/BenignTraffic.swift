@@ -41,7 +41,7 @@ struct BenignTraffic: Sendable {
     }
 
     /// Reads the captures that `Bench/Signatures/benign-traffic` made: each file is named for the kind of its streams.
-    init(captures folder: String, mostStreams: Int, seed: UInt64) throws {
+    init(captures folder: String, maxStreams: Int, seed: UInt64) throws {
         var streams: [BenignStream] = []
         let kinds: [(String, BenignStream.Kind)] = [
             ("http", .http), ("dns", .dns), ("redis", .binary), ("git", .binary),
@@ -56,7 +56,7 @@ struct BenignTraffic: Sendable {
                         kind: kind, transport: stream.transport, serverPort: stream.server.port,
                         isToServer: stream.direction == .toServer, bytes: stream.bytes))
                 count += 1
-                return count < mostStreams
+                return count < maxStreams
             }
         }
         self.init(streams, origin: "captured here: nginx and curl, dnsmasq and dig, redis, git", seed: seed)

@@ -31,7 +31,7 @@ enum NoiseExperiment {
                     all.add(missed: missed, of: variants.count, hit: hits, of: laboratory.heldOut.count)
                     if share <= 50 {
                         upToHalf.add(missed: missed, of: variants.count, hit: hits, of: laboratory.heldOut.count)
-                        laboratory.made.add(trial)
+                        laboratory.signatures.add(trial)
                     }
                     cells.append(
                         Report.percent(missed, of: variants.count) + "/" + Report.percent(hits, of: laboratory.heldOut.count))

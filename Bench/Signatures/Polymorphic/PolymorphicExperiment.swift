@@ -14,14 +14,14 @@ struct PolymorphicExperiment: AsyncParsableCommand {
     @Option(help: "The seed of all random draws.")
     var seed: UInt64 = 1
     @Option(help: "Trials of fewer samples than this are in the table, and left out of the keys fn and fp.")
-    var fewest = 5
+    var minSamples = 5
     @Flag(help: "Small sizes, for a look.")
     var quick = false
 
     func run() async throws {
         if captures != nil { Report.progress("reading the captures") }
         let traffic =
-            try captures.map { try BenignTraffic(captures: $0, mostStreams: quick ? 1500 : 8000, seed: seed) }
+            try captures.map { try BenignTraffic(captures: $0, maxStreams: quick ? 1500 : 8000, seed: seed) }
             ?? BenignTraffic(
                 SyntheticTraffic.streams(quick ? 1000 : 4000, seed: seed), origin: "GENERATED HERE, not real: no captures were given",
                 seed: seed)
@@ -33,17 +33,17 @@ struct PolymorphicExperiment: AsyncParsableCommand {
         Report.line("  noise is drawn from: \(BenignTraffic.summary(traffic.noise))")
 
         let sizes = SampleSizes.run(
-            laboratory, sizes: quick ? [2, 5, 10, 20] : [2, 3, 5, 10, 20, 50, 100], fewest: fewest, noiseShare: 0.5, files: machine)
+            laboratory, sizes: quick ? [2, 5, 10, 20] : [2, 3, 5, 10, 20, 50, 100], minSamples: minSamples, noiseShare: 0.5, files: machine)
         let noise = NoiseExperiment.run(
             laboratory, attackSamples: quick ? 10 : 20, shares: quick ? [0, 30, 50, 80] : [0, 10, 20, 30, 40, 50, 60, 70, 80])
         let misled = MisleadingExperiment.run(laboratory, attackSamples: quick ? 10 : 20)
         let allergy = AllergyExperiment.run(laboratory, attackSamples: 10)
         Report.progress("all signatures in all files of the machine")
-        let inFiles = try laboratory.made.hits(below: quick ? "/usr/bin" : "/usr")
+        let inFiles = try laboratory.signatures.hits(below: quick ? "/usr/bin" : "/usr")
 
         Report.remark(
             """
-            Keys, in percent, the worst of all attacks: fn, fp from \(fewest) samples on; fn2, fp2 with 2 samples, too; noise50
+            Keys, in percent, the worst of all attacks: fn, fp from \(minSamples) samples on; fn2, fp2 with 2 samples, too; noise50
               over every kind of noise up to 50 %, noise80 up to 80 %; misled over all attempts to mislead, misled_again after
               some missed variants came in, benign_poisoned with the attack itself in the benign pool; files_hit counts
               signatures that hit a file of the machine, files_hit_unprovable those that are too short to be delivered.

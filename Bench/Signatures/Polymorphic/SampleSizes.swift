@@ -5,8 +5,8 @@ import Signatures
 
 /// False negatives and false positives by the number of samples, without noise.
 enum SampleSizes {
-    /// - Parameter fewest: trials of fewer samples are in the table and not in the worst figures.
-    static func run(_ laboratory: Laboratory, sizes: [Int], fewest: Int, noiseShare: Double, files: MachineFiles?) -> (
+    /// - Parameter minSamples: trials of fewer samples are in the table and not in the worst figures.
+    static func run(_ laboratory: Laboratory, sizes: [Int], minSamples: Int, noiseShare: Double, files: MachineFiles?) -> (
         all: Worst, enough: Worst
     ) {
         var (all, enough) = (Worst(), Worst())
@@ -31,8 +31,8 @@ enum SampleSizes {
                 let trial = Trial(samples, context: family.context, benign: laboratory.benign, noiseShare: noiseShare)
                 let (missed, hits) = (trial.missed(variants), trial.hits(laboratory.heldOut))
                 all.add(missed: missed, of: variants.count, hit: hits.count, of: laboratory.heldOut.count)
-                if size >= fewest {
-                    laboratory.made.add(trial)
+                if size >= minSamples {
+                    laboratory.signatures.add(trial)
                     enough.add(missed: missed, of: variants.count, hit: hits.count, of: laboratory.heldOut.count)
                 }
                 rows.append(row(family, "\(size)", trial, missed: missed, hits: hits))

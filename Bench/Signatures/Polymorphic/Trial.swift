@@ -68,7 +68,7 @@ struct Laboratory {
     var variants: Int
     var seed: UInt64
     /// What the trials made that the goals speak of.
-    let made = MadeSignatures()
+    let signatures = ExperimentSignatures()
 
     init(traffic: BenignTraffic, variants: Int, seed: UInt64) {
         self.traffic = traffic

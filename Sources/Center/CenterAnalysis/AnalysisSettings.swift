@@ -4,7 +4,7 @@ public import Correlation
 public import EpitopeModel
 public import SettingsFiles
 public import SignatureProving
-internal import Signatures
+import Signatures
 
 /// The settings that local and global center share: when evidence is an attack, what signatures are proven with, and
 /// how long updates and packets are kept.

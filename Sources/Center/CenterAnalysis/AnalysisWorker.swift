@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterStore
+import CenterStore
 public import Scheduling
 
 /// The background work that local and global center share: analyses reports as they arrive, expires updates, and

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterStore
-internal import EpitopeModel
-internal import SignatureMaking
-internal import TokenSequences
+import CenterStore
+import EpitopeModel
+import SignatureMaking
+import TokenSequences
 
 /// Whether a packet with an unknown caller window is a variant of an attack in one of the newest clusters.
 ///

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterStore
-internal import SignatureProving
-internal import Signatures
+import CenterStore
+import SignatureProving
+import Signatures
 
 /// Stores the updates that a proof yields, and schedules their deliveries.
 struct DeliveryScheduler {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Correlation
-internal import Signatures
+import Correlation
+import Signatures
 
-/// What a site does with an update of the global center.
+/// The decision of a site on an update of the global center.
 enum FeedDecision: Hashable {
     case deliver
     /// The proof failed here, for that reason.

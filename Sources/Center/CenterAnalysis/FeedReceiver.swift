@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import CenterStore
-internal import Correlation
+import Correlation
 public import EpitopeModel
 public import SignatureProving
 public import Signatures

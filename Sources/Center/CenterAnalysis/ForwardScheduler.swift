@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterStore
-internal import Correlation
+import CenterStore
+import Correlation
 
 /// Schedules the packets of a cluster that are to go to the global center.
 struct ForwardScheduler {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterStore
-internal import Correlation
-internal import EpitopeModel
-internal import SignatureMaking
-internal import SignatureProving
-internal import Signatures
+import CenterStore
+import Correlation
+import EpitopeModel
+import SignatureMaking
+import SignatureProving
+import Signatures
 
 /// A cluster whose signatures are to be made and proven, with its packets.
 struct VerificationTask: Sendable {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterStore
-internal import Correlation
-internal import Signatures
+import CenterStore
+import Correlation
+import Signatures
 
 /// Requests proofs of clusters that reached the threshold.
 struct ProofScheduler {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Signatures
+import Signatures
 
 extension Proof {
     /// Every check with its outcome, for a person.

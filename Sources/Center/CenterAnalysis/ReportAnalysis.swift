@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterStore
-internal import Correlation
-internal import EpitopeModel
-internal import SignatureMaking
-internal import Signatures
+import CenterStore
+import Correlation
+import EpitopeModel
+import SignatureMaking
+import Signatures
 
 /// One transaction's work on reports, each in the steps: assess, cluster, weigh, schedule. Where the threshold is
 /// reached it requests a proof. The proof itself, which may read captures, is made outside of any transaction.

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import CenterStore
-internal import Correlation
+import Correlation
 import EpitopeModel
 public import SignatureProving
-internal import Signatures
+import Signatures
 
 /// Takes stored reports to proven updates; the same for the local and the global center.
 ///

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterStore
-internal import Correlation
-internal import EpitopeModel
-internal import SignatureMaking
-internal import SignatureProving
-internal import Signatures
+import CenterStore
+import Correlation
+import EpitopeModel
+import SignatureMaking
+import SignatureProving
+import Signatures
 
 /// What a report says by itself: the signature that its cluster is looked up by, and its evidence.
 struct ReportAssessment {

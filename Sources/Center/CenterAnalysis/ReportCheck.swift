@@ -2,7 +2,7 @@
 
 public import CenterStore
 public import EpitopeModel
-internal import Signatures
+import Signatures
 
 /// Refuses a report whose signature can't be analysed, before it is stored. That the sender has the role for the report, that
 /// a packet is its own and that a packet is within its bounds was checked where the message came in (CenterServer).

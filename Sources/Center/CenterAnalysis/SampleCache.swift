@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterStore
-internal import SignatureMaking
-internal import SignatureProving
-internal import Synchronization
+import CenterStore
+import SignatureMaking
+import SignatureProving
+import Synchronization
 
 /// The newest packets as signatures are made of them, by the sequence number of their report, so that each is decoded
 /// once for clustering and proving. A report's packet never changes, and its number is never used again.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterStore
-internal import Correlation
-internal import SignatureProving
-internal import Signatures
+import CenterStore
+import Correlation
+import SignatureProving
+import Signatures
 
 /// Builds the update of a cluster's signature: its revision, context and lifetime.
 struct UpdateBuilder {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-internal import GRDB
-internal import SQLiteStore
+import GRDB
+import SQLiteStore
 
 /// The durable store of a center, local or global. Every step from a received packet to a deployed rule commits its
 /// result here before the next step begins, so a center that is killed at any point resumes where it stopped.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
-internal import FoundationEssentials
-internal import PacketCoding
-internal import Signatures
+import FoundationEssentials
+import PacketCoding
+import Signatures
 
 /// Encodes values for the store's columns: packets in their wire form, the center's own values as JSON.
 enum RowCoding {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import EpitopeModel
-internal import GRDB
+import EpitopeModel
+import GRDB
 
 /// One transaction on the store: it reads and writes rows, and decides nothing.
 ///

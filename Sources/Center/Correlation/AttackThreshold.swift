@@ -4,7 +4,7 @@ import EpitopeModel
 
 /// The points of evidence at which a center acts on an attack.
 public struct AttackThreshold: Hashable, Sendable, Codable {
-    /// What the points are counted over.
+    /// The reports whose points are added up.
     public enum Counter: String, Hashable, Sendable, Codable, CaseIterable {
         /// Each cluster of like packets has its own count.
         case cluster

@@ -30,7 +30,7 @@ public struct WeighedEvidence: Hashable, Sendable {
     /// The kind of evidence that a site's own update counts as at the global center: the site's evidence had reached
     /// its threshold. It weighs as much as one direct call.
     public static let siteUpdate = "update-of-a-site"
-    /// What a site's own update weighs, in points.
+    /// The weight of a site's own update, in points.
     public static let siteUpdatePoints = 100
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import CenterAnalysis
-internal import CenterStore
+import CenterStore
 public import EpitopeModel
 public import SettingsFiles
 public import SignatureProving

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterAnalysis
+import CenterAnalysis
 public import CenterServer
 public import CenterStore
 public import EpitopeModel
 public import Logging
 public import PacketCoding
-internal import Scheduling
+import Scheduling
 public import ServiceLifecycle
 public import SignatureProving
 public import Signatures

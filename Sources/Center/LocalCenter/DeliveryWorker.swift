@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterAnalysis
-internal import CenterStore
-internal import EpitopeModel
-internal import Rendering
-internal import Scheduling
-internal import Signatures
+import CenterAnalysis
+import CenterStore
+import EpitopeModel
+import Rendering
+import Scheduling
+import Signatures
 
 /// Keeps the rules of the IDS as the store has them: with new updates within the day's quota, without those that
 /// expired or were withdrawn.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterAnalysis
-internal import CenterStore
-internal import EpitopeModel
-internal import Scheduling
+import CenterAnalysis
+import CenterStore
+import EpitopeModel
+import Scheduling
 
 /// Sends packets and updates to the global center, in order, within the day's quota.
 actor ForwardingWorker {

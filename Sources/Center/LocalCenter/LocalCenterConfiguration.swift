@@ -31,7 +31,7 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     public var forwardBelowThreshold = false
     /// Which is served first: the IDS or the global center.
     public var first = DeliveryOrder.ids
-    /// What points are counted over.
+    /// The reports whose points are added up.
     public var counter = AttackThreshold.Counter.cluster
     /// This site's updates for its IDS in a sliding 24 hours, and as many for the global center; 0: none goes out.
     public var updatesADay = 3

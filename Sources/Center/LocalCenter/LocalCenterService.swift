@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterAnalysis
+import CenterAnalysis
 public import CenterServer
 public import CenterStore
 public import EpitopeModel

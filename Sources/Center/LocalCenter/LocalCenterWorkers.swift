@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterAnalysis
-internal import CenterStore
-internal import EpitopeModel
-internal import Logging
-internal import Scheduling
-internal import SignatureProving
+import CenterAnalysis
+import CenterStore
+import EpitopeModel
+import Logging
+import Scheduling
+import SignatureProving
 
 /// What a local center works with.
 struct LocalCenterContext: Sendable {

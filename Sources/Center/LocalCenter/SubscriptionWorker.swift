@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterAnalysis
-internal import CenterStore
-internal import EpitopeModel
-internal import Scheduling
-internal import Signatures
+import CenterAnalysis
+import CenterStore
+import EpitopeModel
+import Scheduling
+import Signatures
 
 /// Subscribes to the global center's updates by long polls, and passes them on to be proven and stored.
 struct SubscriptionWorker: Sendable {

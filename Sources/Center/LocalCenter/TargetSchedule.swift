@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import CenterStore
-internal import Scheduling
+import CenterStore
+import Scheduling
 
 /// When the worker of one target works: its quotas, its priority, and who wakes whom.
 struct TargetSchedule: Sendable {

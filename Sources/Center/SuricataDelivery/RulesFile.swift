@@ -20,7 +20,7 @@ struct RulesFile: Sendable {
 
     /// Replaces the content: writes a new file beside the old one, syncs it to the disk, and renames it.
     ///
-    /// The file gets mode 0644: Suricata may run as another user, and rules are no secret.
+    /// The file gets mode 0644: Suricata may run as another user, and rules are not secret.
     func write(_ content: String) throws(EpitopeError) {
         do throws(FileError) {
             try AtomicFile.write(content.utf8, to: path, mode: 0o644)

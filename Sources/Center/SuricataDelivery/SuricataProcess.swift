@@ -11,9 +11,9 @@ enum SuricataProcess {
     ///   - output: a file for what the program prints, errors included.
     /// - Returns: its exit status; 128 and the signal's number for a program that a signal ended.
     static func run(_ arguments: [String], output: String, within seconds: Double) throws(EpitopeError) -> Int32 {
-        let ending: ProgramRun.Ending
-        do { ending = try ProgramRun.run(arguments, output: output, within: seconds) } catch { throw absent(arguments[0], error) }
-        guard case .ended(let status) = ending else {
+        let outcome: ProgramRun.Outcome
+        do { outcome = try ProgramRun.run(arguments, output: output, within: seconds) } catch { throw absent(arguments[0], error) }
+        guard case .exited(let status) = outcome else {
             throw EpitopeError(
                 .suricataTimeout, "\(arguments.joined(separator: " ")) did not end in \(seconds) seconds",
                 remedy: "run the command to see what it does; a large configuration may need a longer command timeout")

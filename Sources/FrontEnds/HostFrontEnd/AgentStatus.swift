@@ -38,7 +38,7 @@ package struct AgentStatus: Codable, Hashable, Sendable {
             + "\(count("reported")) reported, \(count("dropped")) reports dropped"
     }
 
-    /// What this kernel supports, for `--check`.
+    /// Describes what this kernel supports, for `--check`.
     package static func describe(_ support: KernelSupport) -> [String] {
         var lines = [
             "level      \(support.level.rawValue): "

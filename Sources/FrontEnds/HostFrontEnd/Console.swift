@@ -6,12 +6,12 @@ import Foundation
 /// The output of commands.
 package enum Console {
     /// Prints a line on standard output, unbuffered: the process that started a server waits for it.
-    package static func say(_ line: String) {
+    package static func print(_ line: String) {
         FileHandle.standardOutput.write(Data((line + "\n").utf8))
     }
 
-    /// Prints a line on standard error.
-    package static func note(_ line: String) {
+    /// Prints a line on standard error, after the name of the program.
+    package static func log(_ line: String) {
         FileHandle.standardError.write(Data("epitope: \(line)\n".utf8))
     }
 

@@ -19,7 +19,7 @@ struct AgentDirectories {
         let (wanted, note) = LifeCycleOptions.folder(pins: options.pins, state: stateOptions.state, canPin: PinnedProgram.canPin)
         // From now on, the folder by the path that was checked.
         stateOptions.state = folder.path
-        if let note { Console.note(note) }
+        if let note { Console.log(note) }
         lock = try AgentLock(in: folder)
         replaces = options.replace
         // Two agents that start with --replace would replace each other.
@@ -56,11 +56,11 @@ struct AgentDirectories {
             // There may be pins without a program that is in force.
             if let pinnedAt { try PinnedProgram.release(pinnedAt) }
             status.remove()
-            return Console.say("nothing was in force")
+            return Console.print("nothing was in force")
         }
         try PinnedProgram.release(pinnedAt)
         status.remove()
         let lost = pinned.unread + pinned.unreadable
-        Console.say("protection is no longer in force" + (lost > 0 ? "; \(lost) unread reports are lost" : ""))
+        Console.print("protection is no longer in force" + (lost > 0 ? "; \(lost) unread reports are lost" : ""))
     }
 }

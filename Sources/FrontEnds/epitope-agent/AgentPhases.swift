@@ -31,7 +31,7 @@ extension EpitopeAgent {
         /// Looks up the subjects of the exclusions, and prints what is wrong with them.
         func watchExclusions() -> ExclusionMonitor {
             let monitor = ExclusionMonitor(loaded.exclusions)
-            for problem in monitor.actionableProblems { Console.note("\(problem)") }
+            for problem in monitor.actionableProblems { Console.log("\(problem)") }
             return monitor
         }
     }
@@ -67,7 +67,7 @@ extension EpitopeAgent {
     func dropPrivileges(_ backend: KernelBackend) throws {
         let missing = try PrivilegeDrop.apply(threadsLeftBehind: backend.threadsLeftBehind)
         if !missing.isEmpty {
-            Console.note("the agent was started without \(missing): it may be unable to inspect or signal some processes")
+            Console.log("the agent was started without \(missing): it may be unable to inspect or signal some processes")
         }
     }
 
@@ -104,15 +104,15 @@ extension EpitopeAgent {
             reloader: reloader(backend, containers, exclusions), pinnedAt: directories.pinnedAt, file: preparation.statusFile)
         runBlocking { await session.run({ await reporter.report(merged?.reports ?? backend.reports) }, onStopped: directories.leave) }
         let statistics = backend.statistics
-        if statistics.dropped > 0 { Console.note("\(statistics.dropped) reports were dropped: more came than could be read") }
-        if verbose { Console.note("\(statistics.inspected) calls inspected, \(statistics.actedUpon) acted upon") }
+        if statistics.dropped > 0 { Console.log("\(statistics.dropped) reports were dropped: more came than could be read") }
+        if verbose { Console.log("\(statistics.inspected) calls inspected, \(statistics.actedUpon) acted upon") }
     }
 
     private func printProtection(_ level: ProtectionLevel, _ support: KernelSupport, _ loaded: HostPolicy) {
-        Console.note("policy: \(loaded.summary)")
-        Console.note("protecting every process by \(level.rawValue): \(support.reason)")
+        Console.log("policy: \(loaded.summary)")
+        Console.log("protecting every process by \(level.rawValue): \(support.reason)")
         if level == .tracepoints, let remedy = support.remedy {
-            Console.note("calls can't be denied at this level. To deny them: \(remedy)")
+            Console.log("calls can't be denied at this level. To deny them: \(remedy)")
         }
     }
 

@@ -50,7 +50,7 @@ struct AgentSession: Sendable {
             if let pending = PendingSignals.first { stop(by: pending) }
             for await signal in signals { stop(by: signal.rawValue) }
         }
-        let notices = Task { for await notice in backend.notices { Console.note("\(notice)") } }
+        let notices = Task { for await notice in backend.notices { Console.log("\(notice)") } }
         let containerNotices = containers?.startPrintingNotices()
         let reloading = Task { await reloader.run() }
         let publishing = Task { await publishStatus() }

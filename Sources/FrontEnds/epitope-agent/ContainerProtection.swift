@@ -11,7 +11,7 @@ import UnixSignals
 extension SeccompAgent {
     /// Starts printing notices, until the agent ends.
     func startPrintingNotices() -> Task<Void, Never> {
-        Task { for await notice in notices { Console.note("\(notice)") } }
+        Task { for await notice in notices { Console.log("\(notice)") } }
     }
 
     /// Stops because of a signal to the agent.
@@ -41,8 +41,8 @@ extension EpitopeAgent {
                 policy: configuration.loaded.policy, keeper: exclusions, context: reporter.context, store: preparation.descriptorStore
             )
         else { return }
-        Console.note("policy: \(configuration.loaded.summary)")
-        Console.note("protecting the containers whose runtimes connect to \(containerOptions.seccompListener ?? "")")
+        Console.log("policy: \(configuration.loaded.summary)")
+        Console.log("protecting the containers whose runtimes connect to \(containerOptions.seccompListener ?? "")")
         let reloader = PolicyReloader(
             options: policyOptions, monitor: exclusions, applyPolicy: { containers.set($0) }, applyExclusions: { _ in })
         runBlocking {
@@ -60,6 +60,6 @@ extension EpitopeAgent {
             await notices.value
         }
         let statistics = containers.statistics
-        if verbose { Console.note("\(statistics.calls.notified) critical calls of containers, \(statistics.calls.denied) denied") }
+        if verbose { Console.log("\(statistics.calls.notified) critical calls of containers, \(statistics.calls.denied) denied") }
     }
 }

@@ -83,11 +83,11 @@ struct EpitopeAgent: ParsableCommand {
     /// Prints what an option asks for. Whether that was all.
     private func printInformation() throws -> Bool {
         if containerOptions.printSeccompProfile {
-            Console.say(try containerOptions.profile())
+            Console.print(try containerOptions.profile())
             return true
         }
         guard check else { return false }
-        for line in AgentStatus.describe(.current) { Console.say(line) }
+        for line in AgentStatus.describe(.current) { Console.print(line) }
         return true
     }
 }

@@ -29,7 +29,7 @@ final class MergedReports: Sendable {
             }
             continuation.finish()
             let lost = dropped.load(ordering: .relaxed)
-            if lost > 0 { Console.note("\(lost) reports were dropped: more came than could be stored") }
+            if lost > 0 { Console.log("\(lost) reports were dropped: more came than could be stored") }
         }
     }
 
@@ -57,7 +57,7 @@ final class MergedReports: Sendable {
         }
     }
 
-    /// What is added to the kernel backend's counts.
+    /// Counts that are added to the kernel backend's.
     var counted: [String: UInt64] {
         containers.counted.merging(["dropped": dropped.load(ordering: .relaxed)]) { $1 }
     }

@@ -3,8 +3,8 @@
 import Foundation
 import Synchronization
 
-/// What ends the agent and leaves protection in force, for the next agent to adopt: systemd sends it for `systemctl restart`
-/// (RestartKillSignal=). SIGTERM and SIGINT end protection.
+/// The signal that ends the agent and leaves protection in force, for the next agent to adopt: systemd sends it for
+/// `systemctl restart` (RestartKillSignal=). SIGTERM and SIGINT end protection.
 enum HandoverSignal {
     static let number = SIGUSR1
 }

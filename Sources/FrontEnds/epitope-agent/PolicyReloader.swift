@@ -42,19 +42,19 @@ struct PolicyReloader: Sendable {
             // New exclusions take effect before old ones end.
             apply(monitor.replace(loaded.exclusions))
             try applyPolicy(loaded.policy)
-            Console.note("the policy was reloaded: \(loaded.summary)")
+            Console.log("the policy was reloaded: \(loaded.summary)")
         } catch {
-            Console.note("the policy was not reloaded, the previous one stays in force: \(error)")
+            Console.log("the policy was not reloaded, the previous one stays in force: \(error)")
         }
     }
 
     private func apply(_ change: ExclusionMonitor.Change) {
-        for problem in change.actionableProblems { Console.note("\(problem)") }
+        for problem in change.actionableProblems { Console.log("\(problem)") }
         guard let table = change.table else { return }
         do {
             try applyExclusions(table)
         } catch {
-            Console.note("exclusions could not be applied: \(error)")
+            Console.log("exclusions could not be applied: \(error)")
         }
     }
 }

@@ -65,7 +65,8 @@ public struct ServiceManager: Sendable {
     /// The path in the form of a socket address: `@` starts an abstract name. `nil`: not a valid path.
     static func address(_ path: String) -> [UInt8]? {
         var bytes = Array(path.utf8)
-        guard bytes.count > 1, bytes.count < 108, bytes[0] == UInt8(ascii: "/") || bytes[0] == UInt8(ascii: "@") else { return nil }
+        guard bytes.count > 1, bytes.count < maxPathBytes else { return nil }
+        guard bytes[0] == UInt8(ascii: "/") || bytes[0] == UInt8(ascii: "@") else { return nil }
         if bytes[0] == UInt8(ascii: "@") { bytes[0] = 0 }
         return bytes
     }
@@ -75,6 +76,9 @@ public struct ServiceManager: Sendable {
     public func notify(_ messages: Message...) -> Bool {
         send(messages.map(\.lines).joined())
     }
+
+    /// The room for a path in a socket address, the zero byte at its end included.
+    private static let maxPathBytes = MemoryLayout.size(ofValue: sockaddr_un().sun_path)
 
     /// Where the path begins in a socket address: behind the family (unix(7)).
     private static let pathOffset = MemoryLayout<sa_family_t>.size

@@ -10,7 +10,7 @@ public struct Policy: Hashable, Sendable, Codable {
         case stop
         /// The call fails, and the process is killed (SIGKILL).
         case kill
-        /// The call goes on and is reported.
+        /// The call is allowed and reported.
         case watch
     }
 
@@ -18,7 +18,7 @@ public struct Policy: Hashable, Sendable, Codable {
     public enum Uninspectable: String, Hashable, Sendable, Codable, CaseIterable {
         /// The call fails with EPERM. This is the default, since a call that can't be inspected can't be called harmless.
         case deny
-        /// The call goes on, with a notice.
+        /// The call is allowed, with a notice.
         case allow
     }
 

@@ -11,7 +11,7 @@ public final class EventLog: Sendable {
     /// Its name in the state folder.
     public static let fileName = "events.jsonl"
     /// At 16 MiB the log is moved to `events.jsonl.1`, over the one before, when the next program opens it.
-    static let largest: Int = 16 << 20
+    static let maxBytes: Int = 16 << 20
 
     private let descriptor: Int32
     private let dropped = Mutex(0)
@@ -20,7 +20,7 @@ public final class EventLog: Sendable {
     public init(directory: String) {
         let path = directory + "/" + Self.fileName
         var status = stat()
-        if stat(path, &status) == 0, status.st_size > Self.largest { rename(path, path + ".1") }
+        if stat(path, &status) == 0, status.st_size > Self.maxBytes { rename(path, path + ".1") }
         descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     }
 

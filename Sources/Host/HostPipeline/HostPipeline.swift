@@ -62,7 +62,7 @@ public final class HostPipeline: Sendable {
     public func run(_ reports: some AsyncSequence<DetectionReport, Never> & Sendable) async {
         let draining = Flag()
         let wakeUps = Dictionary(uniqueKeysWithValues: Set(settings.destinations).map { ($0, WakeUpSignal()) })
-        await withTaskGroup(of: Ending.self) { group in
+        await withTaskGroup(of: DrainEvent.self) { group in
             for (destination, wakeUp) in wakeUps {
                 let sending = SpoolSender(
                     destination: destination, store: store, sender: sender, backoff: settings.backoff, log: log, logger: logger,
@@ -87,15 +87,15 @@ public final class HostPipeline: Sendable {
     }
 
     /// Waits for the senders, and cancels them when the drain time is over.
-    private func finish(_ group: inout TaskGroup<Ending>) async {
+    private func finish(_ group: inout TaskGroup<DrainEvent>) async {
         let drainTime = settings.drainTime
         group.addTask {
             try? await Task.sleep(for: drainTime)
             return .timeIsOver
         }
         var senders = Set(settings.destinations).count
-        while senders > 0, let ending = await group.next() {
-            switch ending {
+        while senders > 0, let event = await group.next() {
+            switch event {
             case .senderEnded: senders -= 1
             case .timeIsOver: group.cancelAll()
             }
@@ -103,7 +103,7 @@ public final class HostPipeline: Sendable {
         group.cancelAll()
     }
 
-    private enum Ending {
+    private enum DrainEvent {
         case senderEnded
         case timeIsOver
     }

@@ -2,7 +2,7 @@
 
 import EpitopeModel
 
-/// What a failed attempt to send means for the packet and for those behind it in the spool.
+/// The consequence of a failed attempt to send, for the packet and for those behind it in the spool.
 enum SendingFailure: Hashable {
     /// The center will never accept this packet: it is set aside with the reason, and the next one is sent.
     case packetRefused

@@ -57,7 +57,7 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
         guard exclusions.count <= Self.maxExclusions else {
             throw EpitopeError(
                 .policyInvalid, "there are \(exclusions.count) exclusions",
-                remedy: "Keep to \(Self.maxExclusions): exclude a package instead of its files.")
+                remedy: "keep to \(Self.maxExclusions): exclude a package instead of its files")
         }
     }
 
@@ -87,21 +87,21 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
             guard let subject = subjects.first, subjects.count == 1 else {
                 throw Self.invalid(
                     "an exclusion names \(subjects.isEmpty ? "no subject" : subjects.map(\.description).joined(separator: " and "))",
-                    "Name one of executable, package, unit, container or user in each exclusion.")
+                    "name one of executable, package, unit, container or user in each exclusion")
             }
             try Self.check(subject, hash)
             let evidence = try values.decode(String.self, forKey: .evidence)
             guard let kind = EvidenceKind(rawValue: evidence) else {
                 throw Self.invalid(
                     "the exclusion for \(subject) is for '\(evidence)', which isn't a kind of evidence",
-                    "Use one of \(EvidenceKind.allCases.map(\.rawValue).joined(separator: ", ")).")
+                    "use one of \(EvidenceKind.allCases.map(\.rawValue).joined(separator: ", "))")
             }
             guard let reason = try text(.reason) else {
-                throw Self.invalid("the exclusion for \(subject) has no reason", "Set \"reason\", for the next reader.")
+                throw Self.invalid("the exclusion for \(subject) has no reason", "set \"reason\", for the next reader")
             }
             guard let end = try text(.until), let until = CalendarDay(end) else {
                 throw Self.invalid(
-                    "the exclusion for \(subject) has no end", "Set the last day on which it applies: \"until\": \"2027-06-30\".")
+                    "the exclusion for \(subject) has no end", "set the last day on which it applies: \"until\": \"2027-06-30\"")
             }
             exclusion = Exclusion(subject: subject, evidence: kind, reason: reason, until: until)
         }
@@ -109,19 +109,19 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
         private static func check(_ subject: Exclusion.Subject, _ hash: String?) throws {
             if let hash {
                 guard case .executable = subject else {
-                    throw invalid("the exclusion for \(subject) has a sha256", "Set sha256 for an executable only.")
+                    throw invalid("the exclusion for \(subject) has a sha256", "set sha256 for an executable only")
                 }
                 guard hash.utf8.count == 64, isHexadecimal(hash.lowercased()) else {
-                    throw invalid("the sha256 of \(subject) isn't a SHA-256", "Set it to 64 hexadecimal digits (sha256sum prints them).")
+                    throw invalid("the sha256 of \(subject) isn't a SHA-256", "set it to 64 hexadecimal digits (sha256sum prints them)")
                 }
             }
             switch subject {
             case .executable(let path, _) where !path.hasPrefix("/"):
-                throw invalid("the executable '\(path)' isn't an absolute path", "Begin it with /.")
+                throw invalid("the executable '\(path)' isn't an absolute path", "begin it with /")
             case .package(let name) where name.contains("/") || name.hasPrefix("-"), .unit(let name) where name.contains("/"):
-                throw invalid("'\(name)' isn't the name of a package or unit", "Use the name alone.")
+                throw invalid("'\(name)' isn't the name of a package or unit", "use the name alone")
             case .container(let id) where !(12...64).contains(id.utf8.count) || !isHexadecimal(id):
-                throw invalid("'\(id)' isn't a container's id", "Use its 64 hexadecimal digits, or at least the first 12.")
+                throw invalid("'\(id)' isn't a container's id", "use its 64 hexadecimal digits, or at least the first 12")
             default: break
             }
         }

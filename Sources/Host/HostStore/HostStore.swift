@@ -11,6 +11,8 @@ import SQLiteStore
 ///
 /// One SQLite file that every `epitope run` on the machine shares. A commit is on disk (WAL, synchronous FULL) before
 /// a call returns, so kill -9 and power loss leave either all of a packet's admission or none of it.
+///
+/// Every method throws `host-store-unusable` when the file can't be read, and one that writes also `disk-full`.
 public final class HostStore: Sendable {
     /// The name of the file within the state folder.
     public static let fileName = "host.sqlite"

@@ -25,7 +25,7 @@ import Synchronization
 /// | decide | decision.h, `decide`: by the policy's map | `EventHandler.decide`: the evidence; the action is the kernel's |
 /// | extract | extraction.h, `extract`: code, data, arguments | `EventHandler.extract`: the process's parameters |
 /// | respond | decision.h, `respond`: denial, SIGSTOP, SIGKILL | `EventHandler.respond`: kills or continues a stopped process |
-/// | report | reporting.h, `send_report`: ring buffer | `ReportStream` |
+/// | report | reports.h, `send_report`: ring buffer | `ReportStream` |
 public final class KernelBackend: BehaviourBlockingBackend {
     /// The most notices that are buffered for a reader. Further ones are dropped.
     public static let maxBufferedNotices = 256

@@ -10,7 +10,7 @@ extension KernelBackend {
         case signalFailed(processID: Int32)
         /// An earlier agent, of a version with another event format, left unread reports.
         case unreadable(reports: Int)
-        /// What an earlier agent left can't be removed. Its program judges no calls.
+        /// Pins that an earlier agent left can't be removed. Its program judges no calls.
         case leftOver(reason: String)
 
         public var description: String {

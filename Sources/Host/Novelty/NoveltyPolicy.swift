@@ -2,7 +2,7 @@
 
 /// When a packet is a duplicate of an earlier one.
 public struct NoveltyPolicy: Hashable, Sendable, Codable {
-    /// What has to match.
+    /// The parts that must match.
     public enum Criteria: String, Hashable, Sendable, Codable, CaseIterable {
         /// Code and parameters, of the same earlier packet.
         case both

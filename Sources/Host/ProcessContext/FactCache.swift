@@ -16,7 +16,7 @@ struct FactCache: Sendable {
     private var libcVersions: [FileIdentity: String?] = [:]
     /// By the identity of dpkg's status file: each root has its own, and a changed file has another identity.
     private var indices: [FileIdentity: DpkgIndex] = [:]
-    /// What engines recorded. Containers without a record are looked up again.
+    /// The records of container engines. Containers without a record are looked up again.
     private var containers: [String: ContainerParameters] = [:]
     private var rpmOwners: [String: (package: String, version: String?)?] = [:]
 

@@ -19,7 +19,7 @@ public struct ProcessInspector: Sendable {
         self.proc = proc
     }
 
-    /// What can be read now; of a process that has ended, only its numbers.
+    /// Reads what is known now; of a process that has ended, that is only its numbers.
     public func inspect(processID: Int32, threadID: Int32) -> ProcessParameters {
         let folder = "\(proc)/\(processID)"
         let cgroup = ProcFS.text(folder + "/cgroup", maxBytes: 65536) ?? ""

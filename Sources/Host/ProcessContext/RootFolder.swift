@@ -35,7 +35,7 @@ struct RootFolder: Sendable {
         return (try? Folders.names(found.path, maxCount: maxCount)) ?? []
     }
 
-    /// What tells one state of a file from another.
+    /// Identifies a file in its present state.
     func identity(_ path: String) -> FileIdentity? {
         found(path, true).flatMap { FileIdentity($0.descriptor) }
     }

@@ -40,7 +40,7 @@ public enum CriticalCall: String, Hashable, Sendable, Codable, CaseIterable {
 }
 
 /// The arguments of a critical call, decoded as far as they could be read from the caller's registers and memory.
-/// What could not be read is `nil`.
+/// Parts that could not be read are `nil`.
 public struct CallArguments: Hashable, Sendable, Codable {
     /// The remote side of a connect or send: from the call's own address, else from the connected socket.
     public var peer: SocketEndpoint?

@@ -43,7 +43,7 @@ public struct ExtractedPacket: Hashable, Sendable {
 
 /// What was done about a critical call.
 public enum ProtectiveAction: String, Hashable, Sendable, Codable, CaseIterable {
-    /// The call went on: watch only, or the evidence was too weak to block.
+    /// The call was allowed: watch only, or the evidence was too weak to block.
     case watched
     /// The call was denied with EPERM.
     case blocked

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Signatures
+import Signatures
 
 /// The bounds of all messages, in bytes or elements. A reader refuses messages beyond them; a writer clips texts to them, so
 /// that no valid packet is refused for its length.

@@ -64,7 +64,7 @@ extension Signature {
             wire.bytes = Data(token.bytes)
             wire.masked = token.masked.map { UInt32(clamping: $0) }
             if let gap = token.gap {
-                // Gaps are counted in bytes of one packet or stream: what goes beyond 32 bits is no bound at all.
+                // Gaps are counted in bytes of one packet or stream: a bound beyond 32 bits bounds nothing.
                 wire.gap.least = UInt32(clamping: gap.lowerBound)
                 wire.gap.most = UInt32(clamping: gap.upperBound)
             }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import EpitopeModel
+import EpitopeModel
 
 /// Bounds on the form of a signature. A center refuses what breaks them: no center makes such a signature, and matching
 /// one takes a pass over the data for each token.

@@ -86,6 +86,6 @@ struct RenderedRun: Hashable, Sendable {
     static func unrenderable(_ signature: Signature, _ why: String) -> EpitopeError {
         EpitopeError(
             .signatureUnrenderable, "signature \(signature.id) can't be written as a rule: \(why)",
-            remedy: "make the signature anew from the packets of its cluster")
+            remedy: "make the signature again from the packets of its cluster")
     }
 }

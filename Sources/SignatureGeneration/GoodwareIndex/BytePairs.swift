@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import func Glibc.log2
+import func Glibc.log2
 
 /// How often each byte follows each other byte in the goodware.
 public struct BytePairs: Hashable, Sendable {

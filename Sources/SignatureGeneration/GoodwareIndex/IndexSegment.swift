@@ -33,7 +33,7 @@ public struct ImmutableBytes: @unchecked Sendable {
 
 /// The grams of one build or update: a filter for each part of the keys, split by their first bits.
 public struct IndexSegment: Sendable {
-    /// What was put in.
+    /// The corpus that it was built from.
     public struct Contents: Hashable, Sendable {
         /// In bytes: all that was read, with repetitions.
         public var corpusBytes: UInt64

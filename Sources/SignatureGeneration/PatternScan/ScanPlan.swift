@@ -6,7 +6,7 @@ import Signatures
 /// The literals to search for, and the signatures that each belongs to.
 struct ScanPlan: Sendable {
     let signatures: [Signature]
-    let sought: [SoughtSignature]
+    let searches: [SignatureSearch]
     /// Without repetition: signatures of one family often share a literal.
     let literals: [[UInt8]]
     private let members: [[Int]]
@@ -14,15 +14,15 @@ struct ScanPlan: Sendable {
     let withoutLiteral: [Int]
 
     init(_ signatures: [Signature]) throws(EpitopeError) {
-        var sought: [SoughtSignature] = []
+        var searches: [SignatureSearch] = []
         var numbers: [[UInt8]: Int] = [:]
         var literals: [[UInt8]] = []
         var members: [[Int]] = []
         var withoutLiteral: [Int] = []
         for (index, signature) in signatures.enumerated() {
-            let item = try SoughtSignature(signature)
-            sought.append(item)
-            guard let literal = item.literal else {
+            let search = try SignatureSearch(signature)
+            searches.append(search)
+            guard let literal = search.literal else {
                 withoutLiteral.append(index)
                 continue
             }
@@ -35,7 +35,7 @@ struct ScanPlan: Sendable {
             }
         }
         self.signatures = signatures
-        self.sought = sought
+        self.searches = searches
         self.literals = literals
         self.members = members
         self.withoutLiteral = withoutLiteral

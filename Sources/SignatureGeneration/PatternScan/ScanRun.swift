@@ -49,7 +49,7 @@ final class ScanRun {
         case .needsWhole?, .decided?: return
         case nil: break
         }
-        switch plan.sought[signature].reach {
+        switch plan.searches[signature].reach {
         case .whole:
             settle(signature, .needsWhole, literal: literal)
         case .prefix(let length):

@@ -2,7 +2,7 @@
 
 public import EpitopeModel
 public import Signatures
-internal import Synchronization
+import Synchronization
 
 /// Searches data for many signatures: Hyperscan finds the most distinct fixed run of each, then the signature is matched
 /// around it.
@@ -49,7 +49,7 @@ public final class SignatureScanner: Sendable {
                 run.base = start
                 try database.scan(UnsafeRawBufferPointer(rebasing: data[start..<end]), scratch: scratch, run: run)
                 // A literal that is cut by the border of two parts is complete in their overlap.
-                start = end == data.count ? end : end - SoughtSignature.maxLiteralBytes
+                start = end == data.count ? end : end - SignatureSearch.maxLiteralBytes
             }
         }
         return run.conclude()

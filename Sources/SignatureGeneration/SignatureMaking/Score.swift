@@ -5,7 +5,7 @@ public import Signatures
 /// The properties that candidates are ranked by, in the order in which they are compared.
 public struct Score: Hashable, Sendable {
     /// In bits: enough that no benign data contains it by chance. At 128 bits the probability is one in 2^64 even in 2^64
-    /// bytes of data, so more is no advantage.
+    /// bytes of data, so more is not better.
     public static let enoughBits = 128.0
 
     /// Whether it has enough fixed bytes, of enough distinct values (`Signature.isSubstantial`).

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import EpitopeModel
-internal import Signatures
-internal import StreamReassembly
-internal import TokenSequences
+import EpitopeModel
+import Signatures
+import StreamReassembly
+import TokenSequences
 
 /// Benign traffic: what a signature must not match, and what the rarity of tokens is counted in.
 extension SignatureProver {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import EpitopeModel
+import EpitopeModel
 public import SignatureMaking
-internal import Signatures
-internal import TokenSequences
+import Signatures
+import TokenSequences
 
 extension SignatureProver {
     /// The candidates for a cluster's signatures, the best first, each with the reasons for its rank. None is proven yet.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Captures
-internal import FileAccess
-internal import StreamReassembly
-internal import Synchronization
+import Captures
+import FileAccess
+import StreamReassembly
+import Synchronization
 
 /// A cache of the streams of captures: of the files that a recorder rotates through, only the one being written changes.
 public final class CaptureStreams: Sendable {

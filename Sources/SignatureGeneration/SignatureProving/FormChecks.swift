@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Signatures
+import Signatures
 
 /// The checks that need nothing but the signature, or the packets of its cluster.
 enum FormChecks {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import EpitopeModel
-internal import GoodwareFiles
-internal import GoodwareIndex
-internal import Signatures
+import EpitopeModel
+import GoodwareFiles
+import GoodwareIndex
+import Signatures
 
 /// Whether goodware contains a signature: by the index in memory, or where that can't decide, by a scan of the corpus.
 extension SignatureProver {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import EpitopeModel
-internal import Rendering
-internal import Signatures
+import EpitopeModel
+import Rendering
+import Signatures
 
 /// The checks that don't depend on the cluster that a signature comes from.
 extension SignatureProver {

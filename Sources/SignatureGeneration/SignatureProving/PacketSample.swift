@@ -2,7 +2,7 @@
 
 public import EpitopeModel
 public import SignatureMaking
-internal import Signatures
+import Signatures
 
 extension Sample {
     /// Whether a signature matches the attack: its code, or if that was encoded on the way, a flow that carried it.

@@ -2,7 +2,7 @@
 
 public import GoodwareFiles
 public import GoodwareIndex
-internal import TokenSequences
+import TokenSequences
 
 /// The data that signatures are checked against: goodware and captures.
 public struct ProverMaterial: Sendable {

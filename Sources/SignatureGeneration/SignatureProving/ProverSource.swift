@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-internal import FileAccess
-internal import GoodwareFiles
-internal import Synchronization
+import FileAccess
+import GoodwareFiles
+import Synchronization
 
 /// Provides a prover with the current goodware index: an index file that was replaced is opened again. If the new one
 /// is damaged, the previous one stays in use.

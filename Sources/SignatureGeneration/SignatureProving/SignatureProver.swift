@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import EpitopeModel
+import EpitopeModel
 public import SignatureMaking
 public import Signatures
 

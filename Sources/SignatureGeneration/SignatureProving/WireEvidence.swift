@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import EpitopeModel
-internal import SignatureMaking
-internal import Signatures
-internal import StreamReassembly
-internal import WireMatching
+import EpitopeModel
+import SignatureMaking
+import Signatures
+import StreamReassembly
+import WireMatching
 
 /// What the captures show of a cluster's packets: which parts of the code crossed the network, in which flows.
 struct WireEvidence: Sendable {

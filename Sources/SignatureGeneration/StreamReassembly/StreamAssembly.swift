@@ -25,12 +25,12 @@ struct StreamAssembly {
     /// The side's first sequence number, from its SYN.
     mutating func synchronise(_ sequence: UInt32, milliseconds: Int64) {
         if next == nil { next = sequence &+ 1 }
-        note(milliseconds)
+        recordTime(milliseconds)
     }
 
     mutating func add(_ payload: ArraySlice<UInt8>, sequence: UInt32, milliseconds: Int64) {
         guard !payload.isEmpty else { return }
-        note(milliseconds)
+        recordTime(milliseconds)
         if next == nil {
             // The connection began before the capture.
             next = sequence
@@ -52,7 +52,7 @@ struct StreamAssembly {
         }
     }
 
-    private mutating func note(_ milliseconds: Int64) {
+    private mutating func recordTime(_ milliseconds: Int64) {
         firstMilliseconds = firstMilliseconds ?? milliseconds
         lastMilliseconds = max(lastMilliseconds, milliseconds)
     }

@@ -117,7 +117,11 @@ public struct StreamReassembly {
             flows[key] = nil
         }
         if flows[key] == nil, flows.count >= bounds.flows { done += giveUpQuietest() }
-        var flow = flows[key] ?? newFlow(source, destination, isAnswer: isSynchronising && isAnswer, isSynchronising, milliseconds)
+        var flow =
+            flows[key]
+            ?? newFlow(
+                from: source, to: destination, isAnswer: isSynchronising && isAnswer, isSynchronising: isSynchronising,
+                milliseconds: milliseconds)
         flow.lastMilliseconds = milliseconds
         let sequence = bytes.long(at: 4)
         let payload = bytes.dropFirst(header)
@@ -139,7 +143,7 @@ public struct StreamReassembly {
     }
 
     private func newFlow(
-        _ source: Endpoint, _ destination: Endpoint, isAnswer: Bool, _ isSynchronising: Bool, _ milliseconds: Int64
+        from source: Endpoint, to destination: Endpoint, isAnswer: Bool, isSynchronising: Bool, milliseconds: Int64
     ) -> Flow {
         // If the beginning was not captured, the side with the higher port is assumed to be the client.
         let isClient = isSynchronising ? !isAnswer : source.port >= destination.port

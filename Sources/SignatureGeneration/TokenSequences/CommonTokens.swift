@@ -24,8 +24,8 @@ struct CommonRuns {
     /// The lengths of such a row, the longest first.
     private let ranked: [UInt16]
 
-    /// - Parameter least: the fewest samples that ``tokens(heldBy:)`` will be asked for.
-    init(reference: [UInt8], samples: [[UInt8]], least: Int) {
+    /// - Parameter minHolders: the fewest samples that ``tokens(heldBy:)`` will be asked for.
+    init(reference: [UInt8], samples: [[UInt8]], minHolders: Int) {
         let reference = Array(reference.prefix(SuffixAutomaton.maxTextBytes))
         let automaton = SuffixAutomaton(reference)
         var lengths = [UInt16](repeating: 0, count: reference.count * samples.count)
@@ -40,7 +40,7 @@ struct CommonRuns {
         var ranked: [UInt16] = []
         rows = holding.enumerated().map { row, count in
             // Most of random fill ends here: no run of two bytes that enough samples hold.
-            guard count >= least else { return nil }
+            guard count >= minHolders else { return nil }
             ranked += lengths[row * samples.count..<(row + 1) * samples.count].sorted(by: >)
             return ranked.count - samples.count
         }
@@ -56,7 +56,7 @@ struct CommonRuns {
         let shared = rows.map { $0.map { Int(ranked[$0 + count - 1]) } ?? 0 }
         var tokens: [CommonToken] = []
         for end in reference.indices where shared[end] >= 2 {
-            // A run that the next one extends is no maximal one.
+            // A run that the next one extends is not maximal.
             if end + 1 < reference.count, shared[end + 1] == shared[end] + 1 { continue }
             let range = end + 1 - shared[end]..<end + 1
             let row = end * samples

@@ -70,7 +70,7 @@ struct CoreSelection {
         if !cores.isEmpty, let weakest = core(of: left.reversed()) { cores.append(weakest) }
         guard cores.isEmpty, benign.streams.count >= Self.largePool else { return cores }
         let all = Core(indices: Array(selection.tokens.indices), needsBounds: selection.hasBounds)
-        return isSufficient(all, least: Self.fewBits) ? [all] : []
+        return isSufficient(all, minBits: Self.fewBits) ? [all] : []
     }
 
     /// The tokens of a signature with the gaps that it requires.
@@ -90,7 +90,7 @@ struct CoreSelection {
         for index in order {
             chosen.append(index)
             let core = Core(indices: chosen.sorted(), needsBounds: selection.hasBounds && evidence(of: chosen) < Self.strongBits)
-            guard isSufficient(core, least: Self.enoughBits) else { continue }
+            guard isSufficient(core, minBits: Self.enoughBits) else { continue }
             if Signature.isSubstantial(chosen.flatMap { selection.tokens[$0] }) { return core }
             least = least ?? core
         }
@@ -100,8 +100,8 @@ struct CoreSelection {
     /// In bits.
     func evidence(of indices: [Int]) -> Double { indices.reduce(0) { $0 + bits[$1] } }
 
-    private func isSufficient(_ core: Core, least: Double) -> Bool {
-        guard let first = core.indices.first, evidence(of: core.indices) >= least else { return false }
+    private func isSufficient(_ core: Core, minBits: Double) -> Bool {
+        guard let first = core.indices.first, evidence(of: core.indices) >= minBits else { return false }
         let signature = Signature(tokens: tokens(of: core), arrangement: selection.arrangement, context: .any)
         let holdingAll = core.indices.dropFirst().reduce(holding[first]) { $0.intersection(holding[$1]) }
         return !holdingAll.indices.contains { signature.matches(benign.streams[$0]) }

@@ -36,7 +36,7 @@ extension TokenSelection {
 
     private static func tokens(of segments: [[UInt8]], reference: [UInt8], _ significance: Significance) -> [[UInt8]] {
         let others = Double(segments.dropFirst().reduce(0) { $0 + $1.count }) / Double(max(1, segments.count - 1))
-        let common = CommonRuns(reference: reference, samples: segments, least: segments.count).tokens(heldBy: segments.count).filter {
+        let common = CommonRuns(reference: reference, samples: segments, minHolders: segments.count).tokens(heldBy: segments.count).filter {
             significance.isSignificant(
                 $0.bytes, places: reference.count, others: others, heldBy: segments.count, of: segments.count)
         }

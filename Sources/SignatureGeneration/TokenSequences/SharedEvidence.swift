@@ -7,7 +7,7 @@ extension TokenSequences {
     public static func sharedBits(of one: [UInt8], and other: [UInt8]) -> Double {
         let samples = [one, other].map { Array($0.prefix(maxSampleBytes)) }
         let significance = Significance(samples: samples)
-        let runs = CommonRuns(reference: samples[0], samples: samples, least: 2)
+        let runs = CommonRuns(reference: samples[0], samples: samples, minHolders: 2)
         guard let selection = selection(2, of: samples, reference: 0, runs, significance) else { return 0 }
         var presence = TokenPresence(BenignPool(streams: []))
         let core = CoreSelection(selection, presence: &presence, significance: significance, isGoodware: nil)

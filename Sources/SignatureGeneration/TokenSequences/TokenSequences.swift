@@ -46,7 +46,7 @@ public enum TokenSequences {
     ///   - noiseShare: the largest share of samples, 0 to ``maxNoiseShare``, that may have nothing to do with the
     ///     attack.
     ///   - benign: streams that no result matches.
-    ///   - isGoodware: whether a token occurs in goodware, so that it is no evidence.
+    ///   - isGoodware: whether a token occurs in goodware, and so is not evidence.
     public static func make(
         of samples: [[UInt8]], noiseShare: Double, benign: BenignPool, isGoodware: (([UInt8]) -> Bool)? = nil
     ) -> [TokenSequence] {
@@ -56,7 +56,7 @@ public enum TokenSequences {
         var left = withoutCopies(samples)
         var found: [TokenSequence] = []
         for round in 0..<maxRounds where left.count >= (round == 0 ? 2 : minSamplesOfLaterRound) {
-            let cluster = cluster(in: left, noise: noise, fewest: round == 0 ? 2 : minSamplesOfLaterRound, &presence, isGoodware)
+            let cluster = cluster(in: left, noise: noise, minSamples: round == 0 ? 2 : minSamplesOfLaterRound, &presence, isGoodware)
             guard !cluster.isEmpty else { break }
             let signatures = cluster.map { Signature(tokens: $0.tokens, arrangement: $0.arrangement, context: .any) }
             for (var sequence, signature) in zip(cluster, signatures) {
@@ -79,13 +79,13 @@ public enum TokenSequences {
 
     /// The tokens of most of the samples that are distinguishable from noise.
     private static func cluster(
-        in samples: [[UInt8]], noise: Double, fewest: Int, _ presence: inout TokenPresence, _ isGoodware: (([UInt8]) -> Bool)?
+        in samples: [[UInt8]], noise: Double, minSamples: Int, _ presence: inout TokenPresence, _ isGoodware: (([UInt8]) -> Bool)?
     ) -> [TokenSequence] {
         let significance = Significance(samples: samples)
-        let levels = levels(of: samples.count, noise: noise, fewest: fewest)
+        let levels = levels(of: samples.count, noise: noise, minSamples: minSamples)
         var best: (level: Level, cores: [CoreSelection.Core])?
         for reference in references(of: samples, noise: noise) {
-            let runs = CommonRuns(reference: samples[reference], samples: samples, least: levels.last ?? samples.count)
+            let runs = CommonRuns(reference: samples[reference], samples: samples, minHolders: levels.last ?? samples.count)
             var last: TokenSelection?
             for count in levels where Double(count) * maxBitsPerLevel > best?.level.score ?? 0 {
                 let selection = selection(count, of: samples, reference: reference, runs, significance)
@@ -136,9 +136,11 @@ public enum TokenSequences {
     }
 
     /// The levels of coverage to try, in samples: all, then fewer and fewer, down to those that are not noise.
-    static func levels(of samples: Int, noise: Double, fewest: Int = 2) -> [Int] {
+    ///
+    /// - Parameter minSamples: no level is lower.
+    static func levels(of samples: Int, noise: Double, minSamples: Int = 2) -> [Int] {
         // A share such as 0.7 has no exact binary form: a result slightly above a whole number is that number.
-        let least = max(fewest, Int((Double(samples) * (1 - noise) - 1e-9).rounded(.up)))
+        let least = max(minSamples, Int((Double(samples) * (1 - noise) - 1e-9).rounded(.up)))
         guard least < samples else { return [samples] }
         let steps = min(10, samples - least)
         return (0...steps).map { samples - $0 * (samples - least) / steps }

@@ -48,7 +48,7 @@ public struct WireMatcher: Sendable {
             if grams.mayHold(key) {
                 var longest: WireSpan?
                 for start in grams.places(of: key).prefix(Self.maxPlaces) {
-                    let span = Self.run(code, start, stream, place)
+                    let span = Self.run(in: code, from: start, and: stream, from: place)
                     if span.code.count > longest?.code.count ?? 0 { longest = span }
                 }
                 if let longest, longest.code.count >= minLength, !Self.isFill(code[longest.code]) {
@@ -68,7 +68,7 @@ public struct WireMatcher: Sendable {
     }
 
     /// The longest common run around a position of code and stream.
-    private static func run(_ code: [UInt8], _ start: Int, _ stream: [UInt8], _ place: Int) -> WireSpan {
+    private static func run(in code: [UInt8], from start: Int, and stream: [UInt8], from place: Int) -> WireSpan {
         var (first, offset) = (start, place)
         while first > 0, offset > 0, code[first - 1] == stream[offset - 1] { (first, offset) = (first - 1, offset - 1) }
         var (end, streamEnd) = (start, place)

@@ -3,9 +3,9 @@
 import CProcessFiles
 import Glibc
 
-/// What the file system says of a file (stat(2)).
+/// The status of a file, as stat(2) returns it.
 public struct FileStatus: Hashable, Sendable {
-    /// What lies at a path.
+    /// The type of a file.
     public enum Kind: Hashable, Sendable {
         case regular
         case folder

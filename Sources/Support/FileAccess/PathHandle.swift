@@ -3,8 +3,8 @@
 import CProcessFiles
 import Glibc
 
-/// A handle on what a path leads to, without opening it (O_PATH of open(2)): a device isn't set going, a pipe doesn't wait.
-/// What was looked at by the handle can then be opened, and nothing else, whatever becomes of the path.
+/// A handle on what a path leads to, without opening it (O_PATH of open(2)): so no device is started, and no pipe waits.
+/// It can then be opened, and is the file that was inspected, even if the path leads elsewhere by then.
 public final class PathHandle: Sendable {
     /// For the calls that take a folder or a handle (openat(2), fstatat(2)); it can't be read.
     public let descriptor: Int32
@@ -54,7 +54,7 @@ public final class PathHandle: Sendable {
     /// The kind, owner, rights and identity now, as the file system says.
     public func status() throws(FileError) -> FileStatus { try FileStatus(descriptor) }
 
-    /// What the kernel knows already.
+    /// Reads what the kernel knows already.
     public func facts() throws(FileError) -> Facts {
         var facts = epitope_file_facts()
         let result = epitope_handle_facts(descriptor, &facts)

@@ -5,7 +5,7 @@
 /// Access control lists need no rule of their own: where one lets other users write, the group's bits of the mode are its
 /// mask (acl(5)) and show it.
 public struct PathTrust: Hashable, Sendable {
-    /// What becomes of a folder that isn't there.
+    /// How a missing folder is treated.
     public enum Missing: Hashable, Sendable {
         case isRefused
         /// The last folder is made with these rights; those above it must be there.
@@ -32,7 +32,7 @@ public struct PathTrust: Hashable, Sendable {
 
     /// Why a path isn't trusted.
     public struct Fault: Error, Hashable, Sendable {
-        /// What is wrong.
+        /// Why the folder or file is not trusted.
         public enum Reason: Hashable, Sendable {
             case foreignOwner(UInt32)
             /// With the permission bits.
@@ -43,7 +43,7 @@ public struct PathTrust: Hashable, Sendable {
             case unusable(Step, FileError)
         }
 
-        /// What was done when it failed.
+        /// The step that failed.
         public enum Step: Hashable, Sendable {
             case inspect
             case open
@@ -58,7 +58,7 @@ public struct PathTrust: Hashable, Sendable {
         public var reason: Reason
     }
 
-    /// What is wrong with a folder or a file; `nil`: nothing.
+    /// The reason not to trust a folder or a file; `nil` if there is none.
     ///
     /// - Parameters:
     ///   - permissions: with the sticky bit.

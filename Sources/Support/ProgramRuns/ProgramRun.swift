@@ -2,14 +2,14 @@
 
 public import Glibc
 
-/// Runs other programs, each at most for a given time, with what they print in a file.
+/// Runs other programs, each for a bounded time, with their output in a file.
 public enum ProgramRun {
     /// How a run ended.
-    public enum Ending: Hashable, Sendable {
+    public enum Outcome: Hashable, Sendable {
         /// Its exit status; 128 and the signal's number for a program that a signal ended.
-        case ended(status: Int32)
+        case exited(status: Int32)
         /// It took too long, and was killed.
-        case late
+        case timedOut
     }
 
     /// A program could not be started, for the system's reason.
@@ -22,7 +22,7 @@ public enum ProgramRun {
     /// - Parameters:
     ///   - arguments: the program's path first.
     ///   - output: a file that takes what the program prints and complains about.
-    public static func run(_ arguments: [String], output: String, within seconds: Double) throws(Unstartable) -> Ending {
+    public static func run(_ arguments: [String], output: String, within seconds: Double) throws(Unstartable) -> Outcome {
         let process = try start(arguments, output: output)
         let deadline = ContinuousClock.now + .seconds(seconds)
         var status: Int32 = 0
@@ -30,12 +30,12 @@ public enum ProgramRun {
             guard ContinuousClock.now < deadline else {
                 kill(process, SIGKILL)
                 waitpid(process, &status, 0)
-                return .late
+                return .timedOut
             }
             usleep(1000)
         }
         let signal = status & 0x7f
-        return .ended(status: signal == 0 ? (status >> 8) & 0xff : 128 + signal)
+        return .exited(status: signal == 0 ? (status >> 8) & 0xff : 128 + signal)
     }
 
     /// Starts a program; the caller waits for its end (`waitpid`).

@@ -10,9 +10,9 @@ import Glibc
 public struct SQLiteStore: Sendable {
     /// How a store is opened.
     public struct Settings: Sendable {
-        /// What the store's threads are called.
+        /// The name of the store's threads.
         public var label: String
-        /// How many reads may go on at once.
+        /// How many reads may run at once.
         public var maxReaders = 5
         /// How long a statement waits for another process's lock, in seconds.
         public var busySeconds = 10.0

@@ -26,8 +26,8 @@ public final class BoundedWork: Sendable {
         var isAbandoned = false
     }
 
-    /// What the work returns; `nil` when it takes longer, too many pieces are abandoned, or no thread can be had. It must hold
-    /// no lock that others need. The caller's thread waits.
+    /// Does the work and returns its result; `nil` when it takes longer, too many pieces are abandoned, or no thread can be
+    /// started. The work must hold no lock that others need. The caller's thread waits.
     public func run<Value: Sendable>(withinSeconds seconds: Double, _ work: @escaping @Sendable () -> Value) -> Value? {
         guard abandoned < Self.maxAbandoned else { return nil }
         let progress = Shared(Progress<Value>())

@@ -5,6 +5,6 @@ public import EpitopeModel
 extension EpitopeError.Code {
     /// A settings file can't be read.
     public static let configurationMissing = EpitopeError.Code("configuration-missing")
-    /// A settings file holds what is no setting, or a value out of its bounds.
+    /// A settings file has an unknown setting, or a value out of bounds.
     public static let configurationInvalid = EpitopeError.Code("configuration-invalid")
 }

@@ -17,9 +17,9 @@ struct CenterServerTests {
     @Test
     func `The server speaks TLS 1.3 and nothing older`() async throws {
         try await TestCenter.run { center in
-            func health(_ most: TLSVersion) async throws -> Bool {
+            func health(_ maximum: TLSVersion) async throws -> Bool {
                 var tls = TLSConfiguration.makeClientConfiguration()
-                tls.maximumTLSVersion = most
+                tls.maximumTLSVersion = maximum
                 tls.trustRoots = .certificates([
                     try NIOSSLCertificate(bytes: Array(center.authority.certificatePEM.utf8), format: .pem)
                 ])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CKernelProgram
+import EpitopeModel
 import Testing
 
 @testable import KernelBackend
@@ -23,5 +24,9 @@ import Testing
         }
         #expect(index > 50)
         #expect(!epitope_kernel_layout(object, object.count, "epitope_event", "no_such_member", &own))
+    }
+
+    @Test func `the kernel program copies as much code as a packet carries`() {
+        #expect(Int(EPITOPE_CODE_BYTES) == ExtractedPacket.maxCodeBytes)
     }
 }

@@ -15,7 +15,7 @@ import Testing
     private static let uid = "1f04600d-c695-4359-a68e-ee5fe7c40697"
     private static let underscored = "1f04600d_c695_4359_a68e_ee5fe7c40697"
     private static let fileUID = String(repeating: "0123456789abcdef", count: 2)
-    private let folder = FixtureTests.Folder()
+    private let folder = OddProcessTableTests.Folder()
 
     @Test(arguments: [
         // The kubelet's cgroupfs driver: containerd, CRI-O, docker; guaranteed pods have no class of their own.

@@ -8,7 +8,7 @@ import Testing
 
 /// Processes that would have us open what we should not, read what isn't theirs, or wait for ever.
 @Suite struct HostileProcessTests {
-    let folder = FixtureTests.Folder()
+    let folder = OddProcessTableTests.Folder()
 
     /// What a link leads to is looked up in the process's root, as the process itself would find it.
     @Test func `Links don't lead out of a process's root`() throws {

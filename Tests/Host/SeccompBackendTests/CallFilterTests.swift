@@ -82,7 +82,7 @@ import Testing
         // The others are calls on any descriptor: a filter can't tell sockets, the kernel backend can.
         let atEveryFilter = Set(CriticalCall.allCases).subtracting([.write, .writev, .sendfile, .splice, .ioUringEnter])
         #expect(Set(SystemCallInterface.x86_64.numbers.map(\.call)) == atEveryFilter)
-        let narrow = SystemCallInterface.i386.numbers.map(\.call) + SystemCallInterface.socketcalls.map(\.call)
-        #expect(Set(narrow) == atEveryFilter)
+        let with32Bits = SystemCallInterface.i386.numbers.map(\.call) + SystemCallInterface.socketcalls.map(\.call)
+        #expect(Set(with32Bits) == atEveryFilter)
     }
 }

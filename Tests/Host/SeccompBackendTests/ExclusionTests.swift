@@ -18,7 +18,7 @@ import Testing
         #expect(receiver.arrivals(datagrams: true) == 1)
     }
 
-    @Test func `another kind is denied all the same`() async throws {
+    @Test func `another kind is still denied`() async throws {
         let receiver = Receiver(datagrams: true)
         let run = try await ProtectedRun.fixture(
             "call-stub", ["direct", "anonymous", "send", String(receiver.port)], excluded: [.libraryCall])

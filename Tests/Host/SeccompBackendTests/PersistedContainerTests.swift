@@ -173,7 +173,7 @@ struct PersistedContainerTests {
         #expect(second.statistics.adopted == 0 && second.statistics.rejected == 1)
         let told = await notices(second)
         guard told.count == 1, case .rejected(let error)? = told.first else { throw NeverCame(what: "one refusal: \(told)") }
-        #expect(error.code == .containerNotTakenUp)
+        #expect(error.code == .containerNotAdopted)
         kill(process, SIGKILL)
         #expect(epitope_wait(process) == 256 + SIGKILL)
     }

@@ -130,8 +130,8 @@ struct SeccompAgentTests {
         withExtendedLifetime(waiting) {}
     }
 
-    @Test func `others than root are turned away`() async throws {
-        // Somebody opened the socket up: who connects is asked all the same.
+    @Test func `users other than root are turned away`() async throws {
+        // Somebody opened the socket up: the peer is still checked.
         chmod(folder.path, 0o755)
         chmod(path, 0o666)
         let other = try await FinishedCommand.run(

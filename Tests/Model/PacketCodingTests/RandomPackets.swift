@@ -81,17 +81,17 @@ enum RandomPackets {
     }
 
     /// Texts with characters of one to four bytes, quotes, controls and NUL; short ones more often than long ones.
-    static func text(_ most: Int, _ random: inout SeededGenerator) -> String {
+    static func text(_ maxBytes: Int, _ random: inout SeededGenerator) -> String {
         let alphabet: [Unicode.Scalar] = [
             "a", "Z", "/", "\"", "\\", "\n", "\u{0}", "\u{7f}", "ä", "€", "𝄞", "\u{301}", "\u{feff}", "\u{2028}",
         ]
-        let length = Int.random(in: 0...(Bool.random(using: &random) ? 8 : most), using: &random)
+        let length = Int.random(in: 0...(Bool.random(using: &random) ? 8 : maxBytes), using: &random)
         var text = String.UnicodeScalarView()
         var bytes = 0
         while bytes < length {
             let scalar = alphabet.randomElement(using: &random)!
             bytes += scalar.utf8.count
-            if bytes > most { break }
+            if bytes > maxBytes { break }
             text.append(scalar)
         }
         return String(text)

@@ -31,7 +31,7 @@ struct CommonRunsTests {
         var random = SeededGenerator(seed: 2)
         for _ in 0..<60 {
             let samples = (0..<4).map { _ in bytes(20, &random) }
-            let runs = CommonRuns(reference: samples[0], samples: samples, least: 2)
+            let runs = CommonRuns(reference: samples[0], samples: samples, minHolders: 2)
             for count in 2...4 {
                 let tokens = runs.tokens(heldBy: count)
                 for token in tokens {
@@ -69,7 +69,7 @@ struct CommonRunsTests {
     }
 
     @Test func `a run that too few samples contain is not a token`() {
-        let runs = CommonRuns(reference: [1, 2, 3, 4], samples: [[1, 2, 3, 4], [1, 2], [9, 1, 2, 9]], least: 3)
+        let runs = CommonRuns(reference: [1, 2, 3, 4], samples: [[1, 2, 3, 4], [1, 2], [9, 1, 2, 9]], minHolders: 3)
         #expect(runs.tokens(heldBy: 3).map(\.bytes) == [[1, 2]])
     }
 

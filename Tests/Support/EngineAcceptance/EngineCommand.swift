@@ -42,9 +42,9 @@ enum EngineCommand {
         let output = "\(folder)/output"
         do {
             switch try ProgramRun.run([path] + engine.arguments(folder, files.keys.sorted()), output: output, within: seconds) {
-            case .late: return .unknown("\(engine.program) did not end in \(Int(seconds)) seconds")
-            case .ended(0): return .accepted
-            case .ended(let status): return .refused(complaint(in: output) ?? "it ended with status \(status)")
+            case .timedOut: return .unknown("\(engine.program) did not end in \(Int(seconds)) seconds")
+            case .exited(0): return .accepted
+            case .exited(let status): return .refused(complaint(in: output) ?? "it ended with status \(status)")
             }
         } catch {
             return .unknown("\(path) can't be run: \(error.reason)")

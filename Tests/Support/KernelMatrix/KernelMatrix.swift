@@ -133,7 +133,7 @@ import TestSupport
     /// A 32-bit program counts how many of its four calls were denied; the page comes from mmap, then from ipc.
     private static func programsOf32Bits(_ level: ProtectionLevel) async throws {
         for arguments in [[], ["segment"]] {
-            let run = try await Command.run(Fixtures.path("narrow"), arguments)
+            let run = try await Command.run(Fixtures.path("program-32bit"), arguments)
             say("\(count(run.status == 4)) \(level.rawValue) 32-bit program \(arguments): \(run.status) denied")
         }
     }

@@ -14,7 +14,7 @@ public struct Machine: Sendable {
     public static func boot(_ script: String, seconds: Int, _ arguments: [String]) async throws -> Machine {
         let run = try await Command.run(
             "\(PackageFolder.path)/Scripts/vm/\(script)", [String(seconds)] + arguments, seconds: Double(seconds) + 20)
-        if run.status == 3 { throw MadeProgramError(text: run.errors) }
+        if run.status == 3 { throw ProgramBuildError(text: run.errors) }
         return Machine(console: run.output, status: run.status)
     }
 

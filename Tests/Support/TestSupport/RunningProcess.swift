@@ -3,7 +3,7 @@
 public import Foundation
 import Synchronization
 
-/// A program that goes on while a test does other things. It is ended when the value goes, whatever the test does.
+/// A program that runs while a test does other things. It is ended when the value goes, whatever the test does.
 public final class RunningProcess: Sendable {
     public let identifier: pid_t
     private let folder: TemporaryFolder
@@ -108,7 +108,7 @@ public func eventually(
     }
 }
 
-/// Watches for a while that a condition goes on to hold: that nothing more comes, say.
+/// Checks for a while that a condition continues to hold: that nothing more comes, say.
 public func stays(
     _ what: String, for duration: Duration = .milliseconds(300), fileID: String = #fileID, line: Int = #line,
     _ condition: () async throws -> Bool

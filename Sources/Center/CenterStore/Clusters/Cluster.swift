@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import FoundationEssentials
-internal import GRDB
+import FoundationEssentials
+import GRDB
 public import Signatures
 
 /// A cluster of similar packets, and the signature that identifies it: the first packet's, with the context of all.

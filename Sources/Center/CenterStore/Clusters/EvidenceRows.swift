@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import Correlation
-internal import GRDB
+import GRDB
 
 extension StoreTransaction {
     /// Adds evidence to a cluster. Of each reporter and kind only the latest is kept, since each kind counts once per

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-internal import GRDB
+import GRDB
 
 /// Which goes first: this site's own IDS, or the global center.
 public enum DeliveryOrder: String, Hashable, Sendable, Codable, CaseIterable {

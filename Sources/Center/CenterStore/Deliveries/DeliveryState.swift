@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GRDB
+import GRDB
 
 /// Where an update goes to.
 public enum DeliveryTarget: String, Hashable, Sendable, Codable, CaseIterable, StoredWord {

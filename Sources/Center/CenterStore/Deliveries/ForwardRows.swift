@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import Correlation
-internal import GRDB
+import GRDB
 
 extension StoreTransaction {
     /// The kinds of evidence that forwards of a cluster brought to the global center later than a time; refused

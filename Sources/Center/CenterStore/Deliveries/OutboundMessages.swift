@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-internal import FoundationEssentials
-internal import GRDB
+import FoundationEssentials
+import GRDB
 public import Signatures
 
 /// A message that is to go to the global center now, and has its quota.
 public struct OutboundMessage: Hashable, Sendable {
-    /// What goes.
+    /// The message itself.
     public enum Body: Hashable, Sendable {
         case forward(ForwardedPacket)
         case update(SignatureUpdate)
@@ -17,7 +17,7 @@ public struct OutboundMessage: Hashable, Sendable {
     public var number: Int64
     public var body: Body
 
-    /// What its events are recorded under.
+    /// The subject of its events.
     public var subject: String {
         switch body {
         case .forward(let forward): forward.id

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import Rendering
-internal import Signatures
+import Signatures
 
 /// The rules that an IDS should have now.
 public struct RuleSet: Hashable, Sendable {

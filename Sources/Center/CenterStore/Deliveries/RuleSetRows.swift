@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-internal import GRDB
+import GRDB
 public import Rendering
-internal import Signatures
+import Signatures
 
 extension CenterStore {
     /// The rule set for the IDS; new rules are in it as far as they have their quota.

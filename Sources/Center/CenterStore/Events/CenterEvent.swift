@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GRDB
+import GRDB
 
 /// One step that a report, a signature or an update went through: the audit trail that people, the demonstration and
 /// the benchmarks read.

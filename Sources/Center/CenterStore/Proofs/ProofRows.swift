@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import Correlation
-internal import GRDB
+import GRDB
 
 /// Where the proof of a cluster's signatures stands.
 enum ProofState: String, CaseIterable, StoredWord {

@@ -1,41 +1,73 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GRDB
+import GRDB
+import Novelty
 
-/// Something that asks for a use of a quota.
-struct QuotaRequest {
-    var item: QuotaItem
-    /// The item's ``DeliveryState``, pending or waiting for quota, as it lies in the store.
-    var state: String
-    /// What its events are recorded under.
-    var subject: String
-    var quota: QuotaKind
-    /// The detail of the event that records a first reservation; `nil`: none is recorded.
-    var startedDetail: String?
+/// The item that a use of a quota is reserved for. It keeps its use over a restart.
+struct QuotaItem: Hashable, Sendable {
+    /// The tables whose rows use quotas.
+    enum Kind: String, CaseIterable, StoredWord {
+        case delivery
+        case forward
+
+        var table: String {
+            switch self {
+            case .delivery: "deliveries"
+            case .forward: "forwards"
+            }
+        }
+    }
+
+    var kind: Kind
+    var id: Int64
+
+    static func delivery(_ id: Int64) -> QuotaItem { QuotaItem(kind: .delivery, id: id) }
+    static func forward(_ id: Int64) -> QuotaItem { QuotaItem(kind: .forward, id: id) }
+
+    /// An SQL condition: the row with that id (an SQL expression) has its use.
+    static func hasQuota(_ kind: Kind, id: String) -> String {
+        "EXISTS (SELECT 1 FROM quota_uses WHERE item_kind = \(kind.sql) AND item = \(id))"
+    }
+}
+
+/// The outcome of a request for a use of a quota.
+enum QuotaReservation {
+    case new
+    /// The item had its use already.
+    case existing
+    /// No use is left today.
+    case exhausted
 }
 
 extension StoreTransaction {
-    /// Reserves a use for each request in their order, as far as the quotas go, and marks those that have to wait.
-    ///
-    /// - Returns: when a quota has room for those that wait, in milliseconds since 1970; `nil`: none waits.
-    func reserve(_ requests: [QuotaRequest], limits: QuotaLimits) throws -> Int64? {
-        var reopens: Int64?
-        for request in requests {
-            let reservation = try reserve(request.quota, for: request.item, limits: limits)
-            if reservation == .new, let detail = request.startedDetail { try record(.delivering, request.subject, detail) }
-            let state: DeliveryState = reservation == .exhausted ? .waitingQuota : .pending
-            if state == .waitingQuota {
-                reopens = min(reopens ?? .max, try use(of: request.quota, limits: limits).reopensMilliseconds ?? .max)
-            }
-            guard state.rawValue != request.state else { continue }
-            try db.execute(
-                sql: "UPDATE \(request.item.kind.table) SET state = ?, changed_ms = ? WHERE id = ?",
-                arguments: [state.rawValue, nowMilliseconds, request.item.id])
-            if state == .waitingQuota {
-                try record(
-                    .quotaExceeded, request.subject, "\(limits.limit(of: request.quota)) a day: \(request.quota.rawValue)")
-            }
-        }
-        return reopens
+    /// Reserves a use of a quota for an item.
+    func reserve(_ quota: QuotaKind, for item: QuotaItem, limits: QuotaLimits) throws -> QuotaReservation {
+        let isReserved = try Bool.fetchOne(
+            db, sql: "SELECT EXISTS (SELECT 1 FROM quota_uses WHERE quota = ? AND item_kind = ? AND item = ?)",
+            arguments: [quota.rawValue, item.kind.rawValue, item.id])
+        if isReserved == true { return .existing }
+        guard try use(of: quota, limits: limits).left > 0 else { return .exhausted }
+        try db.execute(
+            sql: "INSERT INTO quota_uses (quota, item_kind, item, time_ms) VALUES (?, ?, ?, ?)",
+            arguments: [quota.rawValue, item.kind.rawValue, item.id, nowMilliseconds])
+        return .new
+    }
+
+    /// Releases the use of an item that was refused before it took effect.
+    func release(_ item: QuotaItem) throws {
+        try db.execute(
+            sql: "DELETE FROM quota_uses WHERE item_kind = ? AND item = ?", arguments: [item.kind.rawValue, item.id])
+    }
+
+    /// How much of a quota is used within the last day.
+    func use(of kind: QuotaKind, limits: QuotaLimits) throws -> QuotaUse {
+        let times = try Int64.fetchAll(
+            db, sql: "SELECT time_ms FROM quota_uses WHERE quota = ? AND time_ms > ?",
+            arguments: [kind.rawValue, nowMilliseconds - DailyQuota.windowMilliseconds])
+        let quota = DailyQuota(limit: limits.limit(of: kind))
+        let left = quota.remaining(uses: times, nowMilliseconds: nowMilliseconds)
+        return QuotaUse(
+            limit: quota.limit, left: left,
+            reopensMilliseconds: left > 0 ? nil : quota.nextAllowed(uses: times, nowMilliseconds: nowMilliseconds))
     }
 }

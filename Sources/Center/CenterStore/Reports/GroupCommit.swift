@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
-internal import FoundationEssentials
-internal import GRDB
-internal import SQLiteStore
+import FoundationEssentials
+import GRDB
+import SQLiteStore
 
 /// Stores reports that arrive at the same time in one transaction, so that they share its wait for the disk: the rate
 /// is the disk's syncs per second times the reports that arrive during one.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-internal import FoundationEssentials
-internal import PacketCoding
-internal import Signatures
+import FoundationEssentials
+import PacketCoding
+import Signatures
 
 extension CenterStore {
     /// Stores a report. When this returns, the report is on the disk; a report that the store has already is

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-internal import GRDB
-internal import Novelty
+import GRDB
+import Novelty
 
 extension CenterStore {
     /// Removes data older than the days that packets are kept: analysed packets that are not waiting to be forwarded,

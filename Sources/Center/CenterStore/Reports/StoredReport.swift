@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-internal import FoundationEssentials
-internal import GRDB
+import FoundationEssentials
+import GRDB
 public import Signatures
 
 /// How far a report has come.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GRDB
+import GRDB
 
 /// Single values that the store keeps by name.
 enum Mark: String, CaseIterable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import GRDB
+import GRDB
 
 /// The store's schema as a list of migrations that only grows: a released entry is never edited, so state words are
 /// literals here and come from their enums (``StoredWord``) everywhere else.

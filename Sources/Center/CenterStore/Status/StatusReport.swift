@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-internal import GRDB
+import GRDB
 
 /// A center's state for a person: counts, the latest updates and events, and what is left of the day's quotas.
 public struct StatusReport: Hashable, Sendable, Codable {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-internal import GRDB
+import GRDB
 
 extension CenterStore {
     /// Marks updates past their lifetime as expired; their rules leave the IDS with the next rule set.

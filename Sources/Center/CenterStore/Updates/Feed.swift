@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-internal import GRDB
+import GRDB
 public import Signatures
 
 extension CenterStore {

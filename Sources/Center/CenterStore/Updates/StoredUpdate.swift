@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import Correlation
-internal import EpitopeModel
-internal import GRDB
+import EpitopeModel
+import GRDB
 public import Signatures
 
 /// An update with its state in the store.

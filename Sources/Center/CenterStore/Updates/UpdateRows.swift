@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import Correlation
-internal import FoundationEssentials
-internal import GRDB
+import Correlation
+import FoundationEssentials
+import GRDB
 public import Signatures
 
 extension StoreTransaction {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-internal import GRDB
-internal import Signatures
+import GRDB
+import Signatures
 
 extension CenterStore {
     /// Withdraws a signature's updates on behalf of a person: its rules leave the IDS with the next rule set,

@@ -8,7 +8,7 @@ import Glibc
 /// that a crash leaves either the old content or the new.
 enum PrivateFiles {
     /// The most that is read of such a file, in bytes: many times a key and a chain of certificates.
-    static let largest = 256 * 1024
+    static let maxBytes = 256 * 1024
 
     /// Makes a directory (mode 0700) where there is none, and sees that it can be written. So for the folders above it.
     static func makeDirectory(_ path: String) throws(EpitopeError) {
@@ -33,8 +33,8 @@ enum PrivateFiles {
     static func load(_ path: String) throws(EpitopeError) -> String? {
         do throws(FileError) {
             // Not by a handle (FileContents): opening one needs /proc, and where that isn't mounted the file would seem absent.
-            let bytes = try FileDescriptor(path, O_RDONLY | O_NONBLOCK).read(maxBytes: largest + 1)
-            guard bytes.count <= largest else { throw FileError.tooLong }
+            let bytes = try FileDescriptor(path, O_RDONLY | O_NONBLOCK).read(maxBytes: maxBytes + 1)
+            guard bytes.count <= maxBytes else { throw FileError.tooLong }
             return String(decoding: bytes, as: UTF8.self)
         } catch {
             if error.isAbsence { return nil }

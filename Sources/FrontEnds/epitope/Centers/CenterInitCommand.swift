@@ -32,7 +32,7 @@ struct CenterInitCommand<Kind: CenterKind>: AsyncParsableCommand {
             in: stateOptions.authorityDirectory, site: name, serverNames: address)
         _ = try CenterStore(path: stateOptions.storePath)
         let state = stateOptions.state.map { " --state \($0)" } ?? ""
-        Console.say(
+        Console.print(
             """
             created \(Kind.name) \(name) in \(stateOptions.directory), addresses \(address.joined(separator: ", "))
             SHA-256 of the authority's certificate: \(Hex.encode(authority.fingerprint))
@@ -63,7 +63,7 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
         let store = try stateOptions.openStore()
         let token = try await stateOptions.loadAuthority().makeToken(
             for: peer.identity, in: store, lifetimeMilliseconds: Int64(validHours) * 3_600_000)
-        Console.say("\(token)")
+        Console.print("\(token)")
     }
 }
 
@@ -80,6 +80,6 @@ struct CenterRevokeCommand<Kind: CenterKind>: AsyncParsableCommand {
 
     func run() async throws {
         try await stateOptions.openStore().revoke(peer.identity, nowMilliseconds: ChannelClock.system())
-        Console.say("revoked \(peer.identity.role.rawValue) \(peer.identity.name)")
+        Console.print("revoked \(peer.identity.role.rawValue) \(peer.identity.name)")
     }
 }

@@ -51,7 +51,7 @@ enum CenterProcess {
         let announcement = Task {
             let port = try await server.port
             let host = endpoint.host.contains(":") ? "[\(endpoint.host)]" : endpoint.host
-            Console.say("\(Kind.name) listening on \(host):\(port)")
+            Console.print("\(Kind.name) listening on \(host):\(port)")
         }
         defer { announcement.cancel() }
         // Services end in reverse order: first no more messages are received, then the work ends.

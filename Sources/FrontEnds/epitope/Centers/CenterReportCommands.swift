@@ -20,16 +20,16 @@ struct CenterStatusCommand<Kind: CenterKind>: AsyncParsableCommand {
 
     func run() async throws {
         let status = try await stateOptions.openStore().status()
-        guard !json else { return Console.say(try Console.json(status)) }
+        guard !json else { return Console.print(try Console.json(status)) }
         var rows = [
             ["reports", Self.counts(status.reports)], ["clusters", "\(status.clusters)"],
             ["updates", Self.counts(status.updates)], ["deliveries", Self.counts(status.deliveries)],
         ]
         if Kind.hasQuotas { rows += [["forwards", Self.counts(status.forwards)], ["quotas", Self.quotas(status.quotas)]] }
-        Console.say(Console.table(rows))
+        Console.print(Console.table(rows))
         if !status.latestUpdates.isEmpty {
-            Console.say("")
-            Console.say(
+            Console.print("")
+            Console.print(
                 Console.table(
                     [["signature", "rev", "sid", "origin", "state", "deliveries"]]
                         + status.latestUpdates.map { update in
@@ -40,8 +40,8 @@ struct CenterStatusCommand<Kind: CenterKind>: AsyncParsableCommand {
                             ]
                         }))
         }
-        Console.say("")
-        Console.say(CenterEventsCommand<Kind>.table(status.events))
+        Console.print("")
+        Console.print(CenterEventsCommand<Kind>.table(status.events))
     }
 
     /// The quotas that the center runs with.
@@ -77,7 +77,7 @@ struct CenterEventsCommand<Kind: CenterKind>: AsyncParsableCommand {
 
     func run() async throws {
         let events = try await stateOptions.openStore().events(subject: subject, limit: limit)
-        Console.say(json ? try Console.json(events) : Self.table(events))
+        Console.print(json ? try Console.json(events) : Self.table(events))
     }
 
     static func table(_ events: [CenterEvent]) -> String {
@@ -103,9 +103,9 @@ struct CenterShowCommand<Kind: CenterKind>: AsyncParsableCommand {
 
     func run() async throws {
         guard !proof else {
-            return Console.say(try Console.json(try await stateOptions.openStore().updates(ofPacket: packet)))
+            return Console.print(try Console.json(try await stateOptions.openStore().updates(ofPacket: packet)))
         }
-        Console.say(try await stateOptions.openStore().packet(id: packet).json(pretty: true))
+        Console.print(try await stateOptions.openStore().packet(id: packet).json(pretty: true))
     }
 }
 
@@ -127,7 +127,7 @@ struct CenterWithdrawCommand<Kind: CenterKind>: AsyncParsableCommand {
 
     func run() async throws {
         try await stateOptions.openStore().withdraw(signatureID: signature, reason: reason)
-        Console.say("withdrawn: \(signature)")
+        Console.print("withdrawn: \(signature)")
     }
 }
 
@@ -145,6 +145,6 @@ struct CenterReinstateCommand<Kind: CenterKind>: AsyncParsableCommand {
 
     func run() async throws {
         try await stateOptions.openStore().reinstate(signatureID: signature)
-        Console.say("reinstated: \(signature)")
+        Console.print("reinstated: \(signature)")
     }
 }

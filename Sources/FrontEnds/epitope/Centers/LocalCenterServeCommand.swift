@@ -91,7 +91,7 @@ struct LocalCenterLinkCommand: AsyncParsableCommand {
         _ = try stateOptions.loadAuthority()
         let identity = try await EnrolmentClient.enroll(
             at: CenterAddress(center), token: token, storingIn: stateOptions.globalDirectory)
-        Console.say("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.center)")
+        Console.print("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.center)")
     }
 }
 

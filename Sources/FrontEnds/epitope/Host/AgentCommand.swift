@@ -42,13 +42,13 @@ struct StatusCommand: ParsableCommand {
             throw EpitopeError(
                 .rootNeeded, "only root can read the state of this machine's agent", remedy: "run it as root: sudo epitope status")
         }
-        for line in AgentStatus.describe(.current) { Console.say(line) }
+        for line in AgentStatus.describe(.current) { Console.print(line) }
         let status = StatusFile(directory: stateOptions.directory).read()
         let folder = pins ?? status?.pinnedAt ?? (stateOptions.state == nil ? PinnedProgram.defaultFolder : nil)
         let report = ProtectionReport(
             lockHolder: AgentLock.holder(inFolder: stateOptions.directory), status: status,
             pinned: try folder.flatMap { (folder) throws(EpitopeError) in try PinnedProgram.inspect(folder) })
-        for line in report.lines { Console.say(line) }
+        for line in report.lines { Console.print(line) }
         if report.exitStatus != 0 { throw ExitCode(report.exitStatus) }
     }
 }

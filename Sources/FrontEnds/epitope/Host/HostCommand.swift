@@ -37,11 +37,12 @@ struct HostStatusCommand: AsyncParsableCommand {
                 Console.time(Double(stored.expiresMilliseconds)), "\(waiting)",
             ])
         }
-        Console.say(Console.table(rows))
+        Console.print(Console.table(rows))
         let today = try await store.outcomes(day: Int64(Date().timeIntervalSince1970) / 86400)
-        Console.say("\ntoday (UTC): \(today.isEmpty ? "nothing" : today.sorted(by: <).map { "\($1) \($0)" }.joined(separator: ", "))")
+        Console.print("\ntoday (UTC): \(today.isEmpty ? "nothing" : today.sorted(by: <).map { "\($1) \($0)" }.joined(separator: ", "))")
         for refused in try await store.refusedPackets() {
-            Console.say("refused: \(refused.packetID) by the \(refused.destination.rawValue) center: \(refused.message) [\(refused.code)]")
+            Console.print(
+                "refused: \(refused.packetID) by the \(refused.destination.rawValue) center: \(refused.message) [\(refused.code)]")
         }
     }
 }

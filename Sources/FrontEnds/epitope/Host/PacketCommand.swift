@@ -28,6 +28,6 @@ struct PacketShowCommand: AsyncParsableCommand {
             throw EpitopeError(
                 .fileUnreadable, "\(file) can't be read", remedy: "name a file that exists and that you may read")
         }
-        Console.say(try ExtractedPacket(encoded: Array(data)).json(pretty: true))
+        Console.print(try ExtractedPacket(encoded: Array(data)).json(pretty: true))
     }
 }

@@ -26,7 +26,7 @@ struct PolicyShowCommand: AsyncParsableCommand {
     func run() async throws {
         let loaded = try policyOptions.load()
         let monitor = ExclusionMonitor(loaded.exclusions)
-        Console.say(loaded.summary)
+        Console.print(loaded.summary)
         let targets = monitor.table.exclusions.values.joined().reduce(into: [Exclusion: Int]()) { $0[$1, default: 0] += 1 }
         var rows = [["exclusion", "evidence", "until", "applies to", "reason"]]
         for exclusion in loaded.exclusions {
@@ -36,9 +36,9 @@ struct PolicyShowCommand: AsyncParsableCommand {
                 count == 0 ? "nothing now" : count == 1 ? "1 target" : "\(count) targets", exclusion.reason,
             ])
         }
-        Console.say("\n" + Console.table(rows))
+        Console.print("\n" + Console.table(rows))
         let problems = monitor.actionableProblems
-        for problem in problems { Console.note("\(problem)") }
+        for problem in problems { Console.log("\(problem)") }
         if !problems.isEmpty { throw ExitCode(1) }
     }
 }
@@ -64,19 +64,19 @@ struct PolicyCheckCommand: AsyncParsableCommand {
         let collector = ProcessContextCollector(hostID: nil)
         let process = await collector.enrich(collector.context(ofProcess: processID, thread: processID)).process
         let report = PolicyReport(policy: loaded.policy, exclusions: monitor.exclusions(forProcess: processID))
-        Console.say(Console.table(report.rows(of: process)))
-        Console.say("policy         \(loaded.summary)")
-        for problem in monitor.actionableProblems { Console.say("               \(problem)") }
-        Console.say("\nunbacked executable memory")
-        Console.say(
+        Console.print(Console.table(report.rows(of: process)))
+        Console.print("policy         \(loaded.summary)")
+        for problem in monitor.actionableProblems { Console.print("               \(problem)") }
+        Console.print("\nunbacked executable memory")
+        Console.print(
             inspection.findings.isEmpty
                 ? "  none now: its critical calls give no evidence" : Console.table(inspection.findings.map(report.row)))
-        Console.say("\n" + Console.table(report.verdicts()))
-        if let caveat = report.caveat(canDeny: KernelSupport.current.level.canDeny) { Console.say(caveat) }
-        Console.say("\nthreads that wait in a critical call")
+        Console.print("\n" + Console.table(report.verdicts()))
+        if let caveat = report.caveat(canDeny: KernelSupport.current.level.canDeny) { Console.print(caveat) }
+        Console.print("\nthreads that wait in a critical call")
         let calls =
             inspection.waiting.map(report.row)
             + inspection.uninspectable.map { ["  thread \($0.threadID)", "can't be inspected: \($0.reason)"] }
-        Console.say(calls.isEmpty ? "  none" : Console.table(calls))
+        Console.print(calls.isEmpty ? "  none" : Console.table(calls))
     }
 }

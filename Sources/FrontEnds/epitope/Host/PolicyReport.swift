@@ -46,7 +46,7 @@ struct PolicyReport {
                 let points = kind.defaultWeight
                 if let exclusion = exclusions.first(where: { $0.evidence == kind }) {
                     return [
-                        kind.rawValue, "\(points)", "goes on",
+                        kind.rawValue, "\(points)", "is allowed",
                         "\(exclusion.subject) is excluded until \(exclusion.until): \(exclusion.reason)",
                     ]
                 }
@@ -54,9 +54,9 @@ struct PolicyReport {
                     return [kind.rawValue, "\(points)", Self.consequence(of: policy.action), "blockAt is \(policy.blockAt)"]
                 }
                 if points >= policy.reportAt {
-                    return [kind.rawValue, "\(points)", "goes on, is reported", "reportAt is \(policy.reportAt)"]
+                    return [kind.rawValue, "\(points)", "is allowed, and reported", "reportAt is \(policy.reportAt)"]
                 }
-                return [kind.rawValue, "\(points)", "goes on", "reportAt is \(policy.reportAt)"]
+                return [kind.rawValue, "\(points)", "is allowed", "reportAt is \(policy.reportAt)"]
             }
     }
 
@@ -67,25 +67,25 @@ struct PolicyReport {
         guard policy.action == .block, !canDeny else { return nil }
         return """
             Denied by epitope run, and in containers whose runtime hands over calls. On this kernel epitope agent alone denies nothing:
-            such a call goes on and is reported; with --without-hooks kill its process is killed. Why: epitope agent --check
+            such a call is allowed and reported; with --without-hooks kill its process is killed. Why: epitope agent --check
             """
     }
 
     func row(_ waiting: LiveInspection.WaitingCall) -> [String] {
         let place = "  thread \(waiting.threadID)"
-        guard let observation = waiting.observation else { return [place, waiting.call.rawValue, "goes on: no evidence"] }
+        guard let observation = waiting.observation else { return [place, waiting.call.rawValue, "is allowed: no evidence"] }
         let verdict = policy.judge(observation, excluding: Set(exclusions.map(\.evidence)))
         let why = (verdict.evidence + verdict.excluded).map(\.detail).joined(separator: "; ")
-        let what = verdict.denies ? Self.consequence(of: policy.action) : verdict.isReported ? "goes on, is reported" : "goes on"
+        let what = verdict.denies ? Self.consequence(of: policy.action) : verdict.isReported ? "is allowed, and reported" : "is allowed"
         return [place, waiting.call.rawValue, why.isEmpty ? "\(what): no evidence" : "\(what): \(why)"]
     }
 
     private static func consequence(of action: Policy.Action) -> String {
         switch action {
         case .block: "is denied"
-        case .stop: "is denied, the process stopped"
-        case .kill: "is denied, the process killed"
-        case .watch: "goes on, is reported"
+        case .stop: "is denied, and the process stopped"
+        case .kill: "is denied, and the process killed"
+        case .watch: "is allowed, and reported"
         }
     }
 }

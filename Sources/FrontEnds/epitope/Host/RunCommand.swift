@@ -46,7 +46,7 @@ struct RunCommand: AsyncParsableCommand {
         let loaded = try policyOptions.load()
         let reporter = try HostReporter(stateOptions, packetOptions, logger: logger)
         let exclusions = ExclusionMonitor(loaded.exclusions)
-        for problem in exclusions.actionableProblems { Console.note("\(problem)") }
+        for problem in exclusions.actionableProblems { Console.log("\(problem)") }
         let backend: SeccompBackend
         do {
             backend = try SeccompBackend.launch(
@@ -59,7 +59,7 @@ struct RunCommand: AsyncParsableCommand {
             throw error
         }
         let notices = Task {
-            for await notice in backend.notices { Console.note("\(notice)") }
+            for await notice in backend.notices { Console.log("\(notice)") }
         }
         async let reported: Void = reporter.report(backend.reports)
         let status = await backend.exitStatus()
@@ -69,9 +69,9 @@ struct RunCommand: AsyncParsableCommand {
         notices.cancel()
         let statistics = backend.statistics
         if statistics.dropped > 0 {
-            Console.note("\(statistics.dropped) reports were dropped: more calls were blocked than could be reported")
+            Console.log("\(statistics.dropped) reports were dropped: more calls were blocked than could be reported")
         }
-        if verbose { Console.note("\(statistics.notified) critical calls, \(statistics.denied) denied") }
+        if verbose { Console.log("\(statistics.notified) critical calls, \(statistics.denied) denied") }
         Glibc.exit(status.shellCode)
     }
 }

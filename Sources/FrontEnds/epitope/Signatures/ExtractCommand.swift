@@ -98,9 +98,9 @@ struct ExtractCommand: AsyncParsableCommand {
             samples: named, ranked: all ? ranked : Array(ranked.prefix(Self.shownCandidates)), total: ranked.count, outcome: outcome)
         if let language = output.language {
             let now = Int64(Date().timeIntervalSince1970 * 1000)
-            for rule in try report.rules(language, milliseconds: now) { Console.say(rule) }
+            for rule in try report.rules(language, milliseconds: now) { Console.print(rule) }
         } else {
-            Console.say(output == .json ? try Console.json(report.document) : report.text)
+            Console.print(output == .json ? try Console.json(report.document) : report.text)
         }
         if outcome.proven.isEmpty, index != nil || !capture.isEmpty || !benign.isEmpty { throw ExitCode(2) }
     }

@@ -24,8 +24,8 @@ struct GoodwareCommand: AsyncParsableCommand {
             let start = ContinuousClock.now
             let summary = try GoodwareBuilder.build(
                 sources: sources.map(absolute), captures: capture.map(absolute), output: output,
-                progress: GoodwareReporter(since: start).note)
-            try GoodwareReporter(since: start).summarise(summary, index: output)
+                progress: GoodwareReporter(since: start).showProgress)
+            try GoodwareReporter(since: start).showSummary(summary, index: output)
         }
     }
 
@@ -41,8 +41,8 @@ struct GoodwareCommand: AsyncParsableCommand {
             let start = ContinuousClock.now
             let summary = try GoodwareBuilder.update(
                 index, adding: sources.map(absolute), captures: capture.map(absolute),
-                progress: GoodwareReporter(since: start).note)
-            try GoodwareReporter(since: start).summarise(summary, index: index)
+                progress: GoodwareReporter(since: start).showProgress)
+            try GoodwareReporter(since: start).showSummary(summary, index: index)
         }
     }
 
@@ -55,8 +55,8 @@ struct GoodwareCommand: AsyncParsableCommand {
         func run() throws {
             let file = try GoodwareFile(path: index)
             if check { try file.check() }
-            Console.say(GoodwareReporter.table(of: file))
-            for source in file.sources { Console.say("source  \(source)") }
+            Console.print(GoodwareReporter.table(of: file))
+            for source in file.sources { Console.print("source  \(source)") }
         }
     }
 
@@ -85,8 +85,8 @@ struct GoodwareCommand: AsyncParsableCommand {
             let absent = goodware.absentWindows(in: bytes)
             let time = start.duration(to: .now) / .microseconds(1)
             let count = absent.filter { $0 }.count
-            Console.say("\(count) of \(absent.count) windows are proven absent")
-            Console.say(String(format: "%.3f us a window", time / Double(absent.count)))
+            Console.print("\(count) of \(absent.count) windows are proven absent")
+            Console.print(String(format: "%.3f us a window", time / Double(absent.count)))
         }
     }
 }

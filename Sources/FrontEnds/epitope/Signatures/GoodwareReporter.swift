@@ -12,20 +12,20 @@ struct GoodwareReporter: Sendable {
 
     let since: ContinuousClock.Instant
 
-    func note(_ progress: GoodwareBuilder.Progress) {
-        Console.note(
+    func showProgress(_ progress: GoodwareBuilder.Progress) {
+        Console.log(
             "\(progress.files) of \(progress.ofFiles) files, \(progress.bytes >> 20) MiB, \(rate(progress.bytes)) MB/s")
     }
 
-    func summarise(_ summary: GoodwareBuilder.Summary, index: String) throws {
-        for skipped in summary.skipped.prefix(Self.maxListed) { Console.note("skipped \(skipped.path): \(skipped.reason)") }
-        if summary.skipped.count > Self.maxListed { Console.note("and \(summary.skipped.count - Self.maxListed) more skipped") }
-        Console.say(
+    func showSummary(_ summary: GoodwareBuilder.Summary, index: String) throws {
+        for skipped in summary.skipped.prefix(Self.maxListed) { Console.log("skipped \(skipped.path): \(skipped.reason)") }
+        if summary.skipped.count > Self.maxListed { Console.log("and \(summary.skipped.count - Self.maxListed) more skipped") }
+        Console.print(
             Console.table([
                 ["files read", "\(summary.files)"], ["skipped", "\(summary.skipped.count)"],
                 ["bytes read", "\(summary.bytes)"], ["MB/s", rate(summary.bytes)],
             ]))
-        Console.say(Self.table(of: try GoodwareFile(path: index)))
+        Console.print(Self.table(of: try GoodwareFile(path: index)))
     }
 
     static func table(of file: GoodwareFile) -> String {

@@ -45,18 +45,18 @@ struct VerifyCommand: AsyncParsableCommand {
     func run() async throws {
         let report: VerifyReport
         do {
-            let sought = try rules.flatMap { try VerifyRules.signatures(in: $0) }
-            let search = VerifySearch(try SignatureScanner(sought), maxListed: maxListed)
+            let signatures = try rules.flatMap { try VerifyRules.signatures(in: $0) }
+            let search = VerifySearch(try SignatureScanner(signatures), maxListed: maxListed)
             try search.files(under: roots)
             try search.streams(in: captures)
             report = search.report()
         } catch let error as EpitopeError {
-            Console.note(error.description)
+            Console.log(error.description)
             throw ExitCode(2)
         }
         switch output {
-        case .table: Console.say(report.text)
-        case .json: Console.say(try Console.json(report))
+        case .table: Console.print(report.text)
+        case .json: Console.print(try Console.json(report))
         }
         if report.hitCount > 0 { throw ExitCode(1) }
     }

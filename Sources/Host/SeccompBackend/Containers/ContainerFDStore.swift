@@ -4,7 +4,7 @@
 /// the service manager's file descriptor store. Each container has two descriptors under one name: its notifications, and a
 /// record in shared memory.
 public struct ContainerFDStore: Sendable {
-    /// What an earlier agent stored. The descriptors are the receiver's to close.
+    /// The containers that an earlier agent stored. The descriptors are the receiver's to close.
     public var entries: [(name: String, descriptor: Int32)]
     /// Stores copies of descriptors under a name; `false` if that isn't possible.
     public var store: @Sendable (_ descriptors: [Int32], _ name: String) -> Bool

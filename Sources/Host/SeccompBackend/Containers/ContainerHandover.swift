@@ -44,8 +44,8 @@ struct ContainerHandover {
         guard epitope_peer(connection, &process, &user) == 0, user == 0 else {
             throw EpitopeError(
                 .containerPeerRefused, "process \(process) of user \(user) tried to hand over a container",
-                remedy: "Only root's runtimes may. Run containers of other users under epitope run, and check who changed the "
-                    + "socket's mode.")
+                remedy: "only root's runtimes may: run containers of other users under epitope run, and check who changed the "
+                    + "socket's mode")
         }
     }
 

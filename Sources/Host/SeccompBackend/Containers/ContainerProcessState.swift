@@ -82,7 +82,7 @@ extension ContainerProcessState {
     static func malformed(_ reason: String) -> EpitopeError {
         EpitopeError(
             .containerStateMalformed, "a container's runtime sent a malformed message: \(reason)",
-            remedy: "The container fails at its first exec. Use a runtime that follows the OCI runtime "
-                + "specification 1.1, such as runc from 1.1 or crun from 1.0.")
+            remedy: "the container fails at its first exec: use a runtime that follows the OCI runtime "
+                + "specification 1.1, such as runc from 1.1 or crun from 1.0")
     }
 }

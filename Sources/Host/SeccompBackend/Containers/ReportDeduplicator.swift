@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Remembers which calls were reported, so that another backend's report of the same call is recognised: a call that is let
-/// through goes on into the kernel, where the kernel backend sees it as well. A call that is denied ends here.
+/// through continues into the kernel, where the kernel backend sees it as well. A call that is denied ends here.
 struct ReportDeduplicator {
     /// How many calls are remembered, the latest.
     static let maxKeys = 4096

@@ -64,8 +64,8 @@ extension SeccompAgent {
         for _ in 0..<lost {
             reject(
                 EpitopeError(
-                    .containerNotTakenUp, "a container that an earlier agent supervised can't be adopted: its record can't be read",
-                    remedy: "the container's critical calls fail: restart it"))
+                    .containerNotAdopted, "a container that an earlier agent supervised can't be adopted: its record can't be read",
+                    remedy: "its critical calls fail: restart it"))
         }
     }
 
@@ -101,7 +101,7 @@ extension SeccompAgent {
         guard hasRoom else {
             throw EpitopeError(
                 .containersFull, "a container was rejected: \(maxProcesses) processes of containers are supervised already",
-                remedy: "Its critical calls fail, so it doesn't start. Allow more (--max-containers), or start fewer.")
+                remedy: "its critical calls fail, so it doesn't start: allow more (--max-containers), or start fewer")
         }
         do throws(EpitopeError) {
             try SupervisionThread.start { [self] in

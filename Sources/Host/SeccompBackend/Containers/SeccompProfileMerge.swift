@@ -6,12 +6,12 @@ import FoundationEssentials
 extension SeccompProfile {
     /// Merges this profile into another one, such as an engine's default: the critical calls that the other profile allows are
     /// notified, and everything else stays as it is. Calls that it doesn't allow aren't notified, since the agent lets benign
-    /// calls go on and would thus allow them.
+    /// calls continue and would thus allow them.
     ///
     /// Where it allows `socketcall` as a whole, that is notified as a whole, before everything else: libseccomp makes rules
     /// for the calls that 32-bit programs make through it out of the rules for their names, leaves out those that come after a
     /// rule for all of it, and refuses two with different actions (engines' profiles have such rules for `socket`). The
-    /// supervisor lets the calls that aren't critical go on.
+    /// supervisor lets the calls that aren't critical continue.
     ///
     /// - Parameter base: JSON, as docker, podman and Kubernetes take it.
     /// - Throws: `seccomp-profile-unusable` if it isn't a profile, if it has another agent already, or if it allows a critical

@@ -43,7 +43,7 @@ public struct LiveInspection: Sendable {
         } catch {
             throw EpitopeError(
                 .processNotInspectable, "process \(processID) can't be inspected: \(error)",
-                remedy: "Name a running process. Processes of other users need root.")
+                remedy: "name a running process; inspecting those of other users needs root")
         }
         findings = Self.findings(files, processID)
         waiting = []

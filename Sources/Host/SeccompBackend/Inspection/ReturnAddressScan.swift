@@ -20,7 +20,7 @@ struct ReturnAddressScan {
 
     let view: ProcessView
     let wordSize: Int
-    /// Whether to go on after the first one outside of the library: what lies further up is weak evidence, and takes time.
+    /// Whether to continue after the first one outside of the library: what lies further up is weak evidence, and takes time.
     let wantsDeeper: Bool
 
     /// - Parameters:

@@ -50,8 +50,8 @@ enum Launcher {
         case EPITOPE_LAUNCH_FILTER where errno == EBUSY:
             return EpitopeError(
                 .seccompBusy, "\(command.name) can't be protected: it would be under a second seccomp supervisor",
-                remedy: "A tree of processes can have one supervisor. Run epitope outside of the other one (a container runtime's, "
-                    + "or an outer epitope run).")
+                remedy: "run epitope outside of the other one (a container runtime's, or an outer epitope run): a tree of processes "
+                    + "can have only one")
         case EPITOPE_LAUNCH_FILTER:
             return EpitopeError(
                 .seccompUnavailable, "\(command.name) can't be protected: the kernel refused the filter (\(reason))",

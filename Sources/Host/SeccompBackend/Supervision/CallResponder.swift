@@ -16,7 +16,7 @@ struct CallResponder: Sendable {
     /// otherwise its id may be another process's now.
     func isWaiting(_ id: UInt64) -> Bool { epitope_notification_is_valid(listener, id) }
 
-    /// Lets a call go on.
+    /// Lets a call continue.
     func allow(_ id: UInt64) { _ = epitope_notification_continue(listener, id) }
 
     /// Makes a call fail with an errno.

@@ -28,7 +28,7 @@ final class Supervisor: Sendable {
         case handedOver
     }
 
-    /// What is carried from call to call, on one thread.
+    /// State that is carried from call to call, on one thread.
     private struct ThreadState {
         let inspector: Inspector
         var limiter = ReportLimiter()
@@ -101,7 +101,7 @@ final class Supervisor: Sendable {
         var detection: Detection?
         if state.limiter.allows(key, nowMilliseconds: now) {
             let code = extract(call, verdict)
-            detection = describe(call, verdict, code, now)
+            detection = describe(call, verdict, code, timeMilliseconds: now)
         } else {
             configuration.counters.count(\.suppressed)
         }
@@ -153,7 +153,7 @@ extension Supervisor {
     }
 
     /// Reads what else a report says, while the call is held.
-    private func describe(_ call: PendingCall, _ verdict: Verdict, _ code: ExtractedCode, _ timeMilliseconds: Int64) -> Detection {
+    private func describe(_ call: PendingCall, _ verdict: Verdict, _ code: ExtractedCode, timeMilliseconds: Int64) -> Detection {
         Detection(
             architecture: verdict.architecture, callersAddress: verdict.callersAddress, region: verdict.region,
             call: call.kind, arguments: ArgumentDecoder(call: call, memory: ProcessMemory(thread: call.thread)).decode(),

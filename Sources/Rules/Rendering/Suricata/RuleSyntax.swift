@@ -21,7 +21,7 @@ public enum RuleSyntax {
     private static func malformed(_ text: String, _ reason: String) -> EpitopeError {
         EpitopeError(
             .ruleMalformed, "this is not a rule that Epitope writes (\(reason)): \(text.prefix(200))",
-            remedy: "remove the line from the rules file: the rules are written anew with the next update")
+            remedy: "remove the line from the rules file: the next update writes the rules again")
     }
 
     /// A property that every rule of ``SuricataRule`` has.

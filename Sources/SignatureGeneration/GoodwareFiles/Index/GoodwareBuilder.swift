@@ -30,7 +30,7 @@ public enum GoodwareBuilder {
         public var skipped: [SkippedFile]
     }
 
-    /// An update of an index with this many segments builds it anew, since every query looks into each segment.
+    /// An update of an index with this many segments rebuilds it, since every query looks into each segment.
     public static let maxSegments = 8
 
     /// In bytes: the part of a file that is processed in one go.
@@ -76,7 +76,7 @@ private struct BuildRequest {
     var captures: [String]
     /// The path of the index.
     var output: String
-    /// What the index contains already: nothing for a new one.
+    /// The segments that the index already has: none for a new one.
     var segments: [IndexSegment] = []
     var pairs = BytePairs()
     /// The files and captures, in the state in which they were read.

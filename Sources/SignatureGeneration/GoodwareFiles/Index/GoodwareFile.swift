@@ -47,7 +47,7 @@ public final class GoodwareFile: Sendable {
         let version = UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt32.self))
         guard version == Self.version else {
             throw EpitopeError(
-                .goodwareVersion, "the goodware index \(path) has form \(version), this program reads form \(Self.version)",
+                .goodwareVersion, "the goodware index \(path) has format version \(version); this program reads version \(Self.version)",
                 remedy: "build it again with this program")
         }
         let start = UInt64(littleEndian: bytes.loadUnaligned(fromByteOffset: 16, as: UInt64.self))

@@ -25,7 +25,9 @@ final class GoodwareWriter {
     func copy(_ segment: IndexSegment) throws {
         try segment.withSlots { slots in
             let digest = Array(SHA256.hash(data: slots))
-            describe(segment.partitionBits, segment.filters, segment.contents, length: slots.count, digest: digest)
+            describe(
+                partitionBits: segment.partitionBits, filters: segment.filters, contents: segment.contents, length: slots.count,
+                digest: digest)
             try append(slots)
         }
     }
@@ -54,7 +56,7 @@ final class GoodwareWriter {
             }
         }
         let length = position - start
-        describe(bits, filters, contents, start: start, length: length, digest: Array(hash.finalize()))
+        describe(partitionBits: bits, filters: filters, contents: contents, start: start, length: length, digest: Array(hash.finalize()))
     }
 
     private static func filters(
@@ -92,10 +94,12 @@ final class GoodwareWriter {
     }
 
     private func describe(
-        _ bits: Int, _ filters: [FuseShape], _ contents: IndexSegment.Contents, start: Int? = nil, length: Int, digest: [UInt8]
+        partitionBits: Int, filters: [FuseShape], contents: IndexSegment.Contents, start: Int? = nil, length: Int, digest: [UInt8]
     ) {
         segments.append(
-            .init(partitionBits: bits, filters: filters, contents: contents, start: start ?? position, length: length, digest: digest))
+            .init(
+                partitionBits: partitionBits, filters: filters, contents: contents, start: start ?? position, length: length,
+                digest: digest))
     }
 
     private func append(_ bytes: UnsafeRawBufferPointer) throws {

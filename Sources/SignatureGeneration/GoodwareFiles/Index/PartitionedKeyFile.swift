@@ -25,7 +25,7 @@ final class PartitionedKeyFile: Sendable {
     struct Failure: Error {
         var reason: String
 
-        /// What the work returns; its failure as one of these.
+        /// Does the work, and throws its failure as one of these.
         static func wrapping<Value>(_ work: () throws(FileError) -> Value) throws(Failure) -> Value {
             do { return try work() } catch { throw Failure(reason: error.description) }
         }

@@ -7,7 +7,7 @@ import Testing
 @testable import ProcessContext
 
 /// Odd content in a process table of the test's own.
-@Suite struct FixtureTests {
+@Suite struct OddProcessTableTests {
     let folder = Folder()
 
     final class Folder {

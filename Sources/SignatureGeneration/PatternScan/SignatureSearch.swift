@@ -4,7 +4,7 @@ import EpitopeModel
 import Signatures
 
 /// How to search for one signature: its literal, and the range of the signature around a hit of the literal.
-struct SoughtSignature: Sendable {
+struct SignatureSearch: Sendable {
     /// Where to match the signature after a hit of its literal.
     enum Reach: Hashable, Sendable {
         /// Within this many bytes before the literal's start and after its end.
@@ -15,7 +15,7 @@ struct SoughtSignature: Sendable {
         case whole
     }
 
-    /// In bytes: longer literals are no more selective, since Hyperscan hashes eight bytes and compares the rest.
+    /// In bytes: longer literals do not select better, since Hyperscan hashes eight bytes and compares the rest.
     static let maxLiteralBytes = 24
     /// In bytes: a single byte is in nearly all data.
     static let minLiteralBytes = 2
@@ -90,7 +90,7 @@ struct SoughtSignature: Sendable {
 
     private static func unbuildable(_ signature: Signature, _ why: String) -> EpitopeError {
         EpitopeError(
-            .scannerUnbuildable, "the signature \(String(signature.description.prefix(120))) can't be sought: \(why)",
-            remedy: "leave it out, or make it anew from its samples")
+            .scannerUnbuildable, "the signature \(String(signature.description.prefix(120))) cannot be searched for: \(why)",
+            remedy: "leave it out, or make it again from its samples")
     }
 }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 /// The secure channel hides the code: an inline Suricata that drops it lets the packet that carries it pass.
-@Suite(.serialized) struct HiddenPacketTests {
+@Suite(.serialized) struct ChannelSecrecyTests {
     /// A cable between two namespaces, with the offloads off: frames that Suricata copies must be whole.
     private func wire(_ one: Namespace, _ name: String, _ other: Namespace, _ peer: String) async throws {
         let made = try await Command.run(

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "../include/cross_process_writes.h"
-#include "../include/marking.h"
+#include "../include/mark_triggers.h"
 
 SEC("lsm/mmap_file")
 int BPF_PROG(lsm_mmap_file, struct file *file, unsigned long requested, unsigned long protection)

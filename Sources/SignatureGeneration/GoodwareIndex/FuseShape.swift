@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import func Glibc.log2
+import func Glibc.log2
 
 /// The shape of one binary fuse filter: which slots a key has, and what they must hold together.
 ///
@@ -88,7 +88,7 @@ public struct FuseShape: Hashable, Sendable {
             fourth: (first + 3 * length) ^ ((other >> 36) & mask))
     }
 
-    /// What a hash's four slots give when they are put together by exclusive or.
+    /// The exclusive or of a hash's four slots.
     @inline(__always)
     static func fingerprint(_ hash: UInt64) -> UInt8 {
         UInt8(truncatingIfNeeded: (hash &* 0xff51_afd7_ed55_8ccd) >> 56)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-internal import EpitopeModel
-internal import GRDB
-internal import Rendering
+import EpitopeModel
+import GRDB
+import Rendering
 
 extension StoreTransaction {
     /// Assigns a signature its rule number (sid) if it has none yet. A number is never given to another signature.

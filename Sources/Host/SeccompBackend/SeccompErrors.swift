@@ -26,7 +26,7 @@ extension EpitopeError.Code {
     /// The agent supervises as many processes of containers as it is allowed to.
     public static let containersFull = Self("containers-full")
     /// This agent can't read the record of a container that an earlier agent supervised.
-    public static let containerNotTakenUp = Self("container-not-taken-up")
+    public static let containerNotAdopted = Self("container-not-adopted")
     /// The critical calls can't be merged into a seccomp profile.
     public static let profileUnusable = Self("seccomp-profile-unusable")
 }

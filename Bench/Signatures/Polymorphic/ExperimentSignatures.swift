@@ -5,22 +5,22 @@ import Foundation
 import PatternScan
 import Signatures
 
-/// All signatures of an experiment, sought at its end in all files of the machine's programs in one pass.
-final class MadeSignatures {
+/// All signatures of an experiment, searched for at its end in all files of the machine's programs in one pass.
+final class ExperimentSignatures {
     private var signatures: [String: Signature] = [:]
 
     func add(_ trial: Trial) {
         for signature in trial.signatures { signatures[signature.id] = signature }
     }
 
-    /// Seeks them below a folder, in every regular file.
+    /// Searches for them below a folder, in every regular file.
     ///
     /// - Returns: how many of the signatures hit any file, and how many of those that ``Proof`` takes, which alone are
     ///   ever delivered.
     func hits(below folder: String) throws -> (all: Int, provable: Int) {
-        let sought = signatures.values.sorted { $0.id < $1.id }
-        let isProvable = sought.map(\.isSubstantial)
-        let scanner = try SignatureScanner(sought)
+        let ordered = signatures.values.sorted { $0.id < $1.id }
+        let isProvable = ordered.map(\.isSubstantial)
+        let scanner = try SignatureScanner(ordered)
         var hit = Set<Int>()
         var (files, bytes) = (0, 0)
         let walk = FileManager.default.enumerator(atPath: folder)
@@ -38,7 +38,7 @@ final class MadeSignatures {
             ["signatures", "that a proof takes", "files", "MB", "hit a file", "hit one, and a proof takes them"],
             [
                 [
-                    "\(sought.count)", "\(isProvable.count { $0 })", "\(files)", "\(bytes / 1_000_000)", "\(hit.count)", "\(provable)",
+                    "\(ordered.count)", "\(isProvable.count { $0 })", "\(files)", "\(bytes / 1_000_000)", "\(hit.count)", "\(provable)",
                 ]
             ])
         return (hit.count, provable)

@@ -17,14 +17,14 @@ public final class Program32Bit: Sendable {
 
     public init() async throws {
         folder = try TemporaryFolder()
-        path = "\(folder.path)/narrow"
+        path = "\(folder.path)/program-32bit"
         let built = try await Command.run(
             "/usr/bin/env",
             [
                 "clang", "-m32", "-nostdlib", "-static", "-ffreestanding", "-fno-stack-protector", "-fno-pic", "-o", path,
-                "\(PackageFolder.path)/Fixtures/Narrow/narrow.c",
+                "\(PackageFolder.path)/Fixtures/Program32Bit/main.c",
             ])
-        guard built.status == 0 else { throw MadeProgramError(text: built.errors) }
+        guard built.status == 0 else { throw ProgramBuildError(text: built.errors) }
     }
 }
 
@@ -36,7 +36,7 @@ public struct ExecutableStackProgram {
         self.path = path
         let image = try Data(contentsOf: URL(fileURLWithPath: program))
         guard let changed = Self.withExecutableStack([UInt8](image)) else {
-            throw MadeProgramError(text: "\(program) has no header for its stack")
+            throw ProgramBuildError(text: "\(program) has no header for its stack")
         }
         _ = FileManager.default.createFile(atPath: path, contents: Data(changed), attributes: [.posixPermissions: 0o755])
     }
@@ -55,7 +55,7 @@ public struct ExecutableStackProgram {
     }
 }
 
-struct MadeProgramError: Error, CustomStringConvertible {
+struct ProgramBuildError: Error, CustomStringConvertible {
     var text: String
     var description: String { "a program for the tests could not be made: \(text)" }
 }
