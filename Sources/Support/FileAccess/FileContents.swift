@@ -18,7 +18,7 @@ public enum FileContents {
     ///
     /// - Throws: ``FileError/tooLong`` where it has more bytes than that.
     public static func whole(_ path: String, maxBytes: Int, followLinks: Bool = true) throws(FileError) -> [UInt8] {
-        try whole(PathHandle(path, followLinks: followLinks), maxBytes: maxBytes)
+        try PathHandle(path, followLinks: followLinks).openFile().readWhole(maxBytes: maxBytes)
     }
 
     /// The whole of a regular file below a folder. Below the folder no link is followed, so that someone who may write there
@@ -30,14 +30,7 @@ public enum FileContents {
         guard let file = names.last, names.allSatisfy(isName) else { throw .system(EINVAL) }
         var place = try PathHandle(folder, mustBeFolder: true)
         for name in names.dropLast() { place = try PathHandle(name, in: place, mustBeFolder: true, followLinks: false) }
-        return try whole(PathHandle(file, in: place, followLinks: false), maxBytes: maxBytes)
-    }
-
-    private static func whole(_ handle: PathHandle, maxBytes: Int) throws(FileError) -> [UInt8] {
-        // One byte more shows that a file is too long: half of it would be read as something else.
-        let bytes = try handle.openFile().read(maxBytes: maxBytes + 1)
-        guard bytes.count <= maxBytes else { throw .tooLong }
-        return bytes
+        return try PathHandle(file, in: place, followLinks: false).openFile().readWhole(maxBytes: maxBytes)
     }
 
     private static func isName(_ name: String) -> Bool {

@@ -42,4 +42,14 @@ public final class FileDescriptor: Sendable {
         guard try status().kind == .regular else { throw .notRegular }
         return try DescriptorIO.readToEnd(number, maxBytes: maxBytes)
     }
+
+    /// All bytes of a regular file.
+    ///
+    /// - Throws: ``FileError/tooLong`` for a file of more bytes; ``FileError/notRegular`` as ``read(maxBytes:)``.
+    public func readWhole(maxBytes: Int) throws(FileError) -> [UInt8] {
+        // One byte more shows that a file is too long: half of it would be read as something else.
+        let bytes = try read(maxBytes: maxBytes + 1)
+        guard bytes.count <= maxBytes else { throw .tooLong }
+        return bytes
+    }
 }

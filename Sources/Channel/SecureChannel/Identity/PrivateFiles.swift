@@ -32,9 +32,8 @@ enum PrivateFiles {
     /// The text of a file; `nil` when there is none.
     static func load(_ path: String) throws(EpitopeError) -> String? {
         do throws(FileError) {
-            // Not by a handle (FileContents): opening one needs /proc, and where that isn't mounted the file would seem absent.
-            let bytes = try FileDescriptor(path, O_RDONLY | O_NONBLOCK).read(maxBytes: maxBytes + 1)
-            guard bytes.count <= maxBytes else { throw FileError.tooLong }
+            // Not by a handle (FileContents): opening one needs /proc, which a chroot may lack.
+            let bytes = try FileDescriptor(path, O_RDONLY | O_NONBLOCK).readWhole(maxBytes: maxBytes)
             return String(decoding: bytes, as: UTF8.self)
         } catch {
             if error.isAbsence { return nil }
