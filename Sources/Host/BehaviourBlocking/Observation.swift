@@ -4,14 +4,27 @@ public import EpitopeModel
 
 /// What was observed of a process while its critical call was stalled: the input of the verdict.
 public struct Observation: Hashable, Sendable {
-    /// A return address: the address right after a call instruction, with the memory it lies in.
+    /// What the instruction before a return address says of it. Asked only of addresses in images: an address in unbacked
+    /// executable memory is evidence whatever stands before it.
+    public enum CallCheck: Hashable, Sendable {
+        /// The call before it can have made it, or nothing was asked.
+        case possible
+        /// A call through a register or through memory that can't be checked.
+        case unchecked
+        /// The call before it can't have made it; why, for a person.
+        case impossible(reason: String)
+    }
+
+    /// Where a library returns to, with the memory it lies in.
     public struct ReturnAddress: Hashable, Sendable {
         public var address: UInt64
         public var region: MemoryRegion
+        public var check: CallCheck
 
-        public init(address: UInt64, region: MemoryRegion) {
+        public init(address: UInt64, region: MemoryRegion, check: CallCheck = .possible) {
             self.address = address
             self.region = region
+            self.check = check
         }
     }
 
@@ -24,6 +37,8 @@ public struct Observation: Hashable, Sendable {
     /// The return addresses outside of the library that entered the kernel, from the innermost outwards. For an
     /// exec-like call in a child that borrows its parent's memory, the parent's follow the child's.
     public var returnAddresses: [ReturnAddress]
+    /// Whether the process has unbacked executable memory: only then is a return address that can't be checked evidence.
+    public var hasUnbackedCode: Bool
     /// What a send-like call was about to send; `nil` for other calls, and where the verdict doesn't need it.
     public var sendBuffer: SendBuffer?
     /// The pieces of the caller's code to look for in the send buffer (``CallerCode``).
@@ -31,13 +46,14 @@ public struct Observation: Hashable, Sendable {
 
     public init(
         architecture: Architecture, call: CriticalCall, instructionPointer: UInt64, region: MemoryRegion,
-        returnAddresses: [ReturnAddress] = [], sendBuffer: SendBuffer? = nil, callersCode: [[UInt8]] = []
+        returnAddresses: [ReturnAddress] = [], hasUnbackedCode: Bool = false, sendBuffer: SendBuffer? = nil, callersCode: [[UInt8]] = []
     ) {
         self.architecture = architecture
         self.call = call
         self.instructionPointer = instructionPointer
         self.region = region
         self.returnAddresses = returnAddresses
+        self.hasUnbackedCode = hasUnbackedCode
         self.sendBuffer = sendBuffer
         self.callersCode = callersCode
     }

@@ -5,7 +5,7 @@ import EpitopeModel
 extension Observation {
     /// All the evidence in the observation, the strongest first.
     var evidence: [Evidence] {
-        let found = [callerEvidence, sendsItselfEvidence, deeperEvidence].compactMap { $0 }
+        let found = [callerEvidence, sendsItselfEvidence, returnEvidence, deeperEvidence].compactMap { $0 }
         // Stable: of two kinds of the same weight, the one that says where the call came from stands first.
         return found.sorted { $0.kind.defaultWeight > $1.kind.defaultWeight }
     }
@@ -20,6 +20,7 @@ extension Observation {
             switch caller.region.backing {
             case .memoryFile: .memoryFile
             case .writtenImagePage: .writtenImagePage
+            case .writtenFile: .writtenFile
             case .anonymous, .stack, .heap, .image, .kernel: isDirectCall ? .directCall : .libraryCall
             }
         return Evidence(kind: kind, detail: "\(caller.place) \(manner)")
@@ -33,6 +34,17 @@ extension Observation {
         }
         guard let code = callersCode.first(where: { buffer.contains(code: $0) }) else { return nil }
         return Evidence(kind: .sendsItself, detail: "\(code.count) bytes at the caller are copied in the send buffer")
+    }
+
+    /// A return address in an image that the call before it can't have made, or that can't be checked.
+    private var returnEvidence: Evidence? {
+        guard unbackedCaller == nil else { return nil }
+        for found in returnAddresses {
+            guard case .impossible(let reason) = found.check else { continue }
+            return Evidence(kind: .impossibleReturn, detail: "\(found.place) can't be a return address: \(reason)")
+        }
+        guard hasUnbackedCode, let innermost = returnAddresses.first, innermost.check == .unchecked else { return nil }
+        return Evidence(kind: .uncheckedReturn, detail: "\(innermost.place) follows a call that can't be checked")
     }
 
     /// A return address beyond the caller is in unbacked memory.
@@ -54,6 +66,7 @@ extension Observation.ReturnAddress {
             case .heap: "the heap"
             case .memoryFile(let name): "the memory file \(name)"
             case .writtenImagePage(let path): "a written page of \(path)"
+            case .writtenFile(let path): "\(path), a file that can be changed while it runs"
             case .image(let path): path
             case .kernel: "the kernel's page"
             }

@@ -90,6 +90,7 @@ public struct PacketFingerprint: Hashable, Sendable, Codable {
         case .heap: ("heap", nil)
         case .memoryFile(let name): ("memory file", name)
         case .writtenImagePage(let path): ("written image page", path)
+        case .writtenFile(let path): ("written file", path)
         }
     }
 }

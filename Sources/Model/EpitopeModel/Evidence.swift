@@ -20,15 +20,36 @@ public enum EvidenceKind: String, Hashable, Sendable, Codable, CaseIterable {
     case sendsItself = "code-that-sends-itself"
     case writtenImagePage = "call-from-written-image-page"
     case memoryFile = "call-from-memory-file"
+    /// A file that only seems to stand behind the code: see ``MemoryBacking/writtenFile(path:)``.
+    case writtenFile = "call-from-written-file"
+    /// A return address in an image that the call before it can't have made: it reaches another function, or there is no
+    /// call at all. The code that put it there isn't known.
+    case impossibleReturn = "impossible-return-address"
+    /// A return address in an image after a call through a register or through memory that can't be checked, in a process
+    /// with unbacked executable memory.
+    case uncheckedReturn = "unchecked-return-address"
+    /// A program that unpacked itself as a whole: its code is unbacked, and its own.
+    case packedProgram = "packed-program"
     case deeperInStack = "unbacked-memory-deeper-in-stack"
     case unattributable = "unattributable-caller"
+
+    /// Whether the code at the caller's address is malicious code, from which signatures are made. Otherwise it is a
+    /// program's own, or an image's: the evidence counts, and no signature ever comes of it.
+    public var isOfCode: Bool {
+        switch self {
+        case .impossibleReturn, .uncheckedReturn, .packedProgram: false
+        case .directCall, .libraryCall, .sendsItself, .writtenImagePage, .memoryFile, .writtenFile, .deeperInStack,
+            .unattributable:
+            true
+        }
+    }
 
     /// The weight in points (Documentation/Design.md).
     public var defaultWeight: Int {
         switch self {
         case .directCall, .libraryCall, .sendsItself: 100
-        case .writtenImagePage: 80
-        case .memoryFile: 40
+        case .writtenImagePage, .writtenFile, .impossibleReturn: 80
+        case .memoryFile, .uncheckedReturn, .packedProgram: 40
         case .deeperInStack, .unattributable: 10
         }
     }

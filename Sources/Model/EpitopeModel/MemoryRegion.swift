@@ -59,12 +59,15 @@ public enum MemoryBacking: Hashable, Sendable, Codable {
     case memoryFile(name: String)
     /// A private page of a file image that was written after it was mapped.
     case writtenImagePage(path: String)
+    /// A file on disk that the process could change while its code ran: mapped shared and writable, open for writing, or
+    /// without a name since it was made.
+    case writtenFile(path: String)
 
     /// Whether this is unbacked memory: no file image backs it.
     public var isUnbacked: Bool {
         switch self {
         case .image, .kernel: false
-        case .anonymous, .stack, .heap, .memoryFile, .writtenImagePage: true
+        case .anonymous, .stack, .heap, .memoryFile, .writtenImagePage, .writtenFile: true
         }
     }
 }

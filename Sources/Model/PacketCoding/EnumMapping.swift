@@ -38,6 +38,10 @@ extension EvidenceKind {
         case .memoryFile: .memoryFile
         case .deeperInStack: .deeperInStack
         case .unattributable: .unattributable
+        case .writtenFile: .writtenFile
+        case .impossibleReturn: .impossibleReturn
+        case .uncheckedReturn: .uncheckedReturn
+        case .packedProgram: .packedProgram
         }
     }
 }

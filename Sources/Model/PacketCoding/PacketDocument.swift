@@ -94,6 +94,7 @@ extension PacketDocument.Region {
         case .heap: (backing, backingName) = ("heap", nil)
         case .memoryFile(let name): (backing, backingName) = ("memory-file", name)
         case .writtenImagePage(let path): (backing, backingName) = ("written-image-page", path)
+        case .writtenFile(let path): (backing, backingName) = ("written-file", path)
         }
     }
 
@@ -108,6 +109,7 @@ extension PacketDocument.Region {
             case "heap": .heap
             case "memory-file": .memoryFile(name: name)
             case "written-image-page": .writtenImagePage(path: name)
+            case "written-file": .writtenFile(path: name)
             default: nil
             }
         let rights = (0..<16).map { MemoryProtection(rawValue: $0) }.first { $0.description == protection }

@@ -80,6 +80,7 @@ extension MemoryRegion {
             case .heap: .heap
             case .memoryFile: .memoryFile(name: name)
             case .writtenImagePage: .writtenImagePage(path: name)
+            case .writtenFile: .writtenFile(path: name)
             case .unspecified, .UNRECOGNIZED: nil
             }
         self.init(
@@ -100,6 +101,7 @@ extension MemoryRegion {
         case .heap: wire.backing = .heap
         case .memoryFile(let name): (wire.backing, wire.backingName) = (.memoryFile, name)
         case .writtenImagePage(let path): (wire.backing, wire.backingName) = (.writtenImagePage, path)
+        case .writtenFile(let path): (wire.backing, wire.backingName) = (.writtenFile, path)
         }
         return wire
     }

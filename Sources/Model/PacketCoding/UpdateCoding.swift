@@ -108,7 +108,7 @@ public struct SequencedUpdates: Hashable, Sendable {
     public func encoded() -> [UInt8] {
         var wire = Epitope_V1_SequencedUpdates()
         wire.updates = updates.map { element in
-            var wire = Epitope_V1_SequencedUpdate()
+            var wire = Epitope_V1_FeedEntry()
             wire.sequence = element.sequence
             wire.update = element.update.wire
             return wire

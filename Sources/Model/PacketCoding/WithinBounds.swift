@@ -24,6 +24,7 @@ extension Parameters {
         case .image(let path): parameters.region.backing = .image(path: path.clipped(to: Bounds.path))
         case .memoryFile(let name): parameters.region.backing = .memoryFile(name: name.clipped(to: Bounds.path))
         case .writtenImagePage(let path): parameters.region.backing = .writtenImagePage(path: path.clipped(to: Bounds.path))
+        case .writtenFile(let path): parameters.region.backing = .writtenFile(path: path.clipped(to: Bounds.path))
         case .kernel, .anonymous, .stack, .heap: break
         }
         parameters.process = process.withinBounds

@@ -9,7 +9,8 @@ import Testing
         let weights = Dictionary(uniqueKeysWithValues: EvidenceKind.allCases.map { ($0, $0.defaultWeight) })
         #expect(
             weights == [
-                .directCall: 100, .libraryCall: 100, .sendsItself: 100, .writtenImagePage: 80, .memoryFile: 40,
+                .directCall: 100, .libraryCall: 100, .sendsItself: 100, .writtenImagePage: 80, .writtenFile: 80, .impossibleReturn: 80,
+                .memoryFile: 40, .uncheckedReturn: 40, .packedProgram: 40,
                 .deeperInStack: 10, .unattributable: 10,
             ])
     }
@@ -26,6 +27,7 @@ import Testing
         #expect(!MemoryBacking.kernel.isUnbacked)
         let unbacked: [MemoryBacking] = [
             .anonymous, .stack, .heap, .memoryFile(name: "x"), .writtenImagePage(path: "/bin/sh"),
+            .writtenFile(path: "/tmp/x"),
         ]
         #expect(unbacked.filter(\.isUnbacked) == unbacked)
     }

@@ -24,7 +24,7 @@ enum RandomPackets {
         let start = UInt64.random(in: 0...(UInt64.max - 1), using: &random)
         let backing: MemoryBacking = [
             .image(path: text(4096, &random)), .kernel, .anonymous, .stack, .heap, .memoryFile(name: text(4096, &random)),
-            .writtenImagePage(path: text(4096, &random)),
+            .writtenImagePage(path: text(4096, &random)), .writtenFile(path: text(4096, &random)),
         ].randomElement(using: &random)!
         return Parameters(
             call: CriticalCall.allCases.randomElement(using: &random)!,

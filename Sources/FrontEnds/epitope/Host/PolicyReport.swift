@@ -33,6 +33,7 @@ struct PolicyReport {
             case .heap: "heap"
             case .memoryFile(let name): "memory file \(name)"
             case .writtenImagePage(let path): "\(finding.writtenPages) written pages of \(path)"
+            case .writtenFile(let path): "\(path), which can be changed while it runs"
             case .image(let path): path
             case .kernel: "the kernel's page"
             }

@@ -40,6 +40,8 @@ extension epitope_policy {
         (.directCall, EPITOPE_KIND_DIRECT.rawValue), (.libraryCall, EPITOPE_KIND_LIBRARY.rawValue),
         (.writtenImagePage, EPITOPE_KIND_WRITTEN_IMAGE.rawValue), (.memoryFile, EPITOPE_KIND_MEMORY_FILE.rawValue),
         (.deeperInStack, EPITOPE_KIND_DEEPER.rawValue), (.unattributable, EPITOPE_KIND_UNATTRIBUTABLE.rawValue),
-        (.sendsItself, EPITOPE_KIND_SENDS_ITSELF.rawValue),
+        (.sendsItself, EPITOPE_KIND_SENDS_ITSELF.rawValue), (.writtenFile, EPITOPE_KIND_WRITTEN_FILE.rawValue),
+        (.impossibleReturn, EPITOPE_KIND_IMPOSSIBLE_RETURN.rawValue),
+        (.uncheckedReturn, EPITOPE_KIND_UNCHECKED_RETURN.rawValue), (.packedProgram, EPITOPE_KIND_PACKED_PROGRAM.rawValue),
     ]
 }

@@ -76,7 +76,7 @@ public struct LiveInspection: Sendable {
                 guard written > 0 else { continue }
                 region.backing = .writtenImagePage(path: path)
                 findings.append(Finding(region: region, writtenPages: written))
-            case .anonymous, .stack, .heap, .memoryFile: findings.append(Finding(region: region, writtenPages: 0))
+            case .anonymous, .stack, .heap, .memoryFile, .writtenFile: findings.append(Finding(region: region, writtenPages: 0))
             }
         }
         return findings

@@ -8,6 +8,8 @@
 // For information on using the generated types, please see the documentation:
 //   https://github.com/apple/swift-protobuf/
 
+// SPDX-License-Identifier: Apache-2.0
+
 /// What hosts and centers say to each other.
 ///
 /// Rules of change: a field keeps its number and meaning for ever; a new field is optional and a reader that does not
@@ -83,6 +85,10 @@ nonisolated enum Epitope_V1_EvidenceKind: SwiftProtobuf.Enum, Swift.CaseIterable
   case memoryFile // = 5
   case deeperInStack // = 6
   case unattributable // = 7
+  case writtenFile // = 8
+  case impossibleReturn // = 9
+  case uncheckedReturn // = 10
+  case packedProgram // = 11
   case UNRECOGNIZED(Int)
 
   init() {
@@ -99,6 +105,10 @@ nonisolated enum Epitope_V1_EvidenceKind: SwiftProtobuf.Enum, Swift.CaseIterable
     case 5: self = .memoryFile
     case 6: self = .deeperInStack
     case 7: self = .unattributable
+    case 8: self = .writtenFile
+    case 9: self = .impossibleReturn
+    case 10: self = .uncheckedReturn
+    case 11: self = .packedProgram
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -113,6 +123,10 @@ nonisolated enum Epitope_V1_EvidenceKind: SwiftProtobuf.Enum, Swift.CaseIterable
     case .memoryFile: return 5
     case .deeperInStack: return 6
     case .unattributable: return 7
+    case .writtenFile: return 8
+    case .impossibleReturn: return 9
+    case .uncheckedReturn: return 10
+    case .packedProgram: return 11
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -127,6 +141,10 @@ nonisolated enum Epitope_V1_EvidenceKind: SwiftProtobuf.Enum, Swift.CaseIterable
     .memoryFile,
     .deeperInStack,
     .unattributable,
+    .writtenFile,
+    .impossibleReturn,
+    .uncheckedReturn,
+    .packedProgram,
   ]
 
 }
@@ -320,6 +338,9 @@ nonisolated enum Epitope_V1_MemoryBacking: SwiftProtobuf.Enum, Swift.CaseIterabl
   case heap // = 5
   case memoryFile // = 6
   case writtenImagePage // = 7
+
+  /// A file that the process could change while its code ran, or that never had a name.
+  case writtenFile // = 8
   case UNRECOGNIZED(Int)
 
   init() {
@@ -336,6 +357,7 @@ nonisolated enum Epitope_V1_MemoryBacking: SwiftProtobuf.Enum, Swift.CaseIterabl
     case 5: self = .heap
     case 6: self = .memoryFile
     case 7: self = .writtenImagePage
+    case 8: self = .writtenFile
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -350,6 +372,7 @@ nonisolated enum Epitope_V1_MemoryBacking: SwiftProtobuf.Enum, Swift.CaseIterabl
     case .heap: return 5
     case .memoryFile: return 6
     case .writtenImagePage: return 7
+    case .writtenFile: return 8
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -364,6 +387,7 @@ nonisolated enum Epitope_V1_MemoryBacking: SwiftProtobuf.Enum, Swift.CaseIterabl
     .heap,
     .memoryFile,
     .writtenImagePage,
+    .writtenFile,
   ]
 
 }
@@ -1456,14 +1480,14 @@ nonisolated struct Epitope_V1_SequencedUpdates: Sendable {
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
-  var updates: [Epitope_V1_SequencedUpdate] = []
+  var updates: [Epitope_V1_FeedEntry] = []
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
 }
 
-nonisolated struct Epitope_V1_SequencedUpdate: Sendable {
+nonisolated struct Epitope_V1_FeedEntry: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
@@ -1514,7 +1538,7 @@ nonisolated extension Epitope_V1_Architecture: SwiftProtobuf._ProtoNameProviding
 }
 
 nonisolated extension Epitope_V1_EvidenceKind: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0EVIDENCE_KIND_UNSPECIFIED\0\u{1}EVIDENCE_KIND_DIRECT_CALL\0\u{1}EVIDENCE_KIND_LIBRARY_CALL\0\u{1}EVIDENCE_KIND_SENDS_ITSELF\0\u{1}EVIDENCE_KIND_WRITTEN_IMAGE_PAGE\0\u{1}EVIDENCE_KIND_MEMORY_FILE\0\u{1}EVIDENCE_KIND_DEEPER_IN_STACK\0\u{1}EVIDENCE_KIND_UNATTRIBUTABLE\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0EVIDENCE_KIND_UNSPECIFIED\0\u{1}EVIDENCE_KIND_DIRECT_CALL\0\u{1}EVIDENCE_KIND_LIBRARY_CALL\0\u{1}EVIDENCE_KIND_SENDS_ITSELF\0\u{1}EVIDENCE_KIND_WRITTEN_IMAGE_PAGE\0\u{1}EVIDENCE_KIND_MEMORY_FILE\0\u{1}EVIDENCE_KIND_DEEPER_IN_STACK\0\u{1}EVIDENCE_KIND_UNATTRIBUTABLE\0\u{1}EVIDENCE_KIND_WRITTEN_FILE\0\u{1}EVIDENCE_KIND_IMPOSSIBLE_RETURN\0\u{1}EVIDENCE_KIND_UNCHECKED_RETURN\0\u{1}EVIDENCE_KIND_PACKED_PROGRAM\0")
 }
 
 nonisolated extension Epitope_V1_ProtectiveAction: SwiftProtobuf._ProtoNameProviding {
@@ -1530,7 +1554,7 @@ nonisolated extension Epitope_V1_TransportProtocol: SwiftProtobuf._ProtoNameProv
 }
 
 nonisolated extension Epitope_V1_MemoryBacking: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0MEMORY_BACKING_UNSPECIFIED\0\u{1}MEMORY_BACKING_IMAGE\0\u{1}MEMORY_BACKING_KERNEL\0\u{1}MEMORY_BACKING_ANONYMOUS\0\u{1}MEMORY_BACKING_STACK\0\u{1}MEMORY_BACKING_HEAP\0\u{1}MEMORY_BACKING_MEMORY_FILE\0\u{1}MEMORY_BACKING_WRITTEN_IMAGE_PAGE\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0MEMORY_BACKING_UNSPECIFIED\0\u{1}MEMORY_BACKING_IMAGE\0\u{1}MEMORY_BACKING_KERNEL\0\u{1}MEMORY_BACKING_ANONYMOUS\0\u{1}MEMORY_BACKING_STACK\0\u{1}MEMORY_BACKING_HEAP\0\u{1}MEMORY_BACKING_MEMORY_FILE\0\u{1}MEMORY_BACKING_WRITTEN_IMAGE_PAGE\0\u{1}MEMORY_BACKING_WRITTEN_FILE\0")
 }
 
 nonisolated extension Epitope_V1_Arrangement: SwiftProtobuf._ProtoNameProviding {
@@ -2959,8 +2983,8 @@ nonisolated extension Epitope_V1_SequencedUpdates: SwiftProtobuf.Message, SwiftP
   }
 }
 
-nonisolated extension Epitope_V1_SequencedUpdate: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
-  static let protoMessageName: String = _protobuf_package + ".SequencedUpdate"
+nonisolated extension Epitope_V1_FeedEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".FeedEntry"
   static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}update\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
@@ -2990,7 +3014,7 @@ nonisolated extension Epitope_V1_SequencedUpdate: SwiftProtobuf.Message, SwiftPr
     try unknownFields.traverse(visitor: &visitor)
   }
 
-  static func ==(lhs: Epitope_V1_SequencedUpdate, rhs: Epitope_V1_SequencedUpdate) -> Bool {
+  static func ==(lhs: Epitope_V1_FeedEntry, rhs: Epitope_V1_FeedEntry) -> Bool {
     if lhs.sequence != rhs.sequence {return false}
     if lhs._update != rhs._update {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
