@@ -279,6 +279,7 @@ let package = Package(
             [
                 .target(name: "EpitopeStubs", path: "Fixtures/Stubs", cSettings: strictC),
                 .executableTarget(name: "call-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/CallStub", cSettings: strictC),
+                .executableTarget(name: "return-stub", path: "Fixtures/ReturnStub", cSettings: strictC),
                 .executableTarget(
                     name: "memory-program", dependencies: ["EpitopeStubs"], path: "Fixtures/MemoryProgram", cSettings: strictC),
                 .executableTarget(name: "inject-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/InjectStub", cSettings: strictC),
@@ -359,13 +360,14 @@ let package = Package(
                     "SeccompBackendTests",
                     [
                         "EpitopeModel", "CProcessFiles", "CSeccomp", "FileAccess", "BehaviourBlocking", "UnwindTables",
-                        "ProcessInspection", "SeccompBackend", "call-stub", "filter-dump", "memory-program", "protect", "sample-service",
+                        "ProcessInspection", "SeccompBackend", "call-stub", "filter-dump", "memory-program", "protect", "return-stub",
+                        "sample-service",
                     ]),
                 tests(
                     "KernelBackendTests",
                     [
                         "EpitopeModel", "CKernelProgram", "BehaviourBlocking", "ProcessInspection", "KernelBackend", "HostPolicy",
-                        "KernelWatch", "ProgramTrace", "call-stub", "inject-stub", "kernel-matrix", "memory-program",
+                        "KernelWatch", "ProgramTrace", "call-stub", "inject-stub", "kernel-matrix", "memory-program", "return-stub",
                     ]),
                 tests(
                     "ProcessContextTests",

@@ -15,6 +15,7 @@
  *   result R errno E
  *
  * Other uses: call-stub bench COUNT PORT   the mean time of a benign sendto
+ *             call-stub replaced COUNT PORT   the same, its own file unlinked, as an upgrade leaves a running program
  *             call-stub repeat COUNT PORT  a direct send, COUNT times from one place
  *             call-stub churn COUNT PORT   the same from COUNT places, while threads keep the address space busy
  */
@@ -256,6 +257,11 @@ static int repeat(long count, uint16_t port) {
 
 int main(int count, char **arguments) {
     if (count == 4 && strcmp(arguments[1], "bench") == 0) return bench(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
+    if (count == 4 && strcmp(arguments[1], "replaced") == 0) {
+        char own[4096] = "";
+        if (readlink("/proc/self/exe", own, sizeof own - 1) < 0 || unlink(own) != 0) fail("unlink");
+        return bench(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
+    }
     if (count == 4 && strcmp(arguments[1], "repeat") == 0) return repeat(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
     if (count == 4 && strcmp(arguments[1], "churn") == 0) return churn(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
     if (count < 5) return 97;

@@ -3,6 +3,7 @@
 /* Where code can be put. */
 #include "call_stub.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
@@ -37,14 +38,55 @@ static uint8_t *allow(uint8_t *page, int protection) {
 }
 
 static uint8_t *in_file(const char *place, const uint8_t *code, size_t length) {
-    char shared[] = "/dev/shm/epitope-XXXXXX", image[] = "/var/tmp/epitope-XXXXXX";
-    int is_memory = strcmp(place, "memory-file") == 0, is_image = strcmp(place, "deleted-image") == 0;
+    char shared[] = "/dev/shm/epitope-XXXXXX";
+    int is_memory = strcmp(place, "memory-file") == 0;
     int is_late = strcmp(place, "late-unlink") == 0;
-    int descriptor = is_memory ? memfd_create("stub", 0) : mkstemp(is_image ? image : shared);
+    int descriptor = is_memory ? memfd_create("stub", 0) : mkstemp(shared);
     fill_file(descriptor, code, length, 0);
-    if (!is_memory && !is_late) unlink(is_image ? image : shared);
+    if (!is_memory && !is_late) unlink(shared);
     uint8_t *page = map(PAGE, PROT_READ | PROT_EXEC, MAP_PRIVATE, descriptor);
     if (is_late) unlink(shared); /* it had a name when it was mapped */
+    return page;
+}
+
+/* Files on a disk that only seem to stand behind the code: this program writes them itself. */
+static char disk_file[] = "/var/tmp/epitope-XXXXXX";
+
+static void remove_disk_file(void) {
+    unlink(disk_file);
+}
+
+static uint8_t *in_disk_file(const char *place, const uint8_t *code, size_t length) {
+    int is_nameless = strncmp(place, "never-named", 11) == 0, is_library = strstr(place, "library") != NULL;
+    int is_shared = strcmp(place, "never-named") == 0 || strcmp(place, "shared-writable") == 0;
+    int is_writable = strcmp(place, "shared-writable") == 0;
+    int descriptor = is_nameless ? open("/var/tmp", O_TMPFILE | O_RDWR, 0700) : mkstemp(disk_file);
+    if (is_library) {
+        /* What a loader maps: the headers, and the code as the one loadable segment. */
+        struct {
+            Elf64_Ehdr header;
+            Elf64_Phdr segment;
+        } image = {
+            {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT}, .e_type = ET_DYN, .e_machine = EM_X86_64, .e_version = EV_CURRENT,
+                .e_phoff = sizeof(Elf64_Ehdr), .e_ehsize = sizeof(Elf64_Ehdr), .e_phentsize = sizeof(Elf64_Phdr), .e_phnum = 1},
+            {.p_type = PT_LOAD, .p_flags = PF_R | PF_X, .p_offset = PAGE, .p_vaddr = PAGE, .p_filesz = PAGE, .p_memsz = PAGE, .p_align = PAGE}};
+        fill_file(descriptor, code, length, PAGE);
+        if (pwrite(descriptor, &image, sizeof image, 0) != (ssize_t)sizeof image) fail("file");
+    } else {
+        fill_file(descriptor, is_writable ? (const uint8_t *)"" : code, is_writable ? 1 : length, 0);
+    }
+    /* A loader has a file open for reading alone, and closes it; a mapping keeps the rights that its descriptor had. */
+    int closes = !strstr(place, "open"), is_unlinked = is_library || strcmp(place, "unlinked-file") == 0;
+    if (closes && (is_unlinked || strcmp(place, "raw-file") == 0)) {
+        close(descriptor);
+        descriptor = open(disk_file, O_RDONLY);
+    }
+    int protection = PROT_READ | PROT_EXEC | (is_writable ? PROT_WRITE : 0);
+    uint8_t *page = checked(mmap(NULL, PAGE, protection, is_shared ? MAP_SHARED : MAP_PRIVATE, descriptor, is_library ? PAGE : 0));
+    if (is_writable) memcpy(page, code, length);
+    if (closes) close(descriptor);
+    if (is_unlinked) unlink(disk_file);
+    if (!is_nameless && access(disk_file, F_OK) == 0) atexit(remove_disk_file);
     return page;
 }
 
@@ -118,9 +160,12 @@ uint8_t *put(const char *place, const uint8_t *code, size_t length, uint8_t *sta
     const int both = PROT_READ | PROT_WRITE, anonymous = MAP_PRIVATE | MAP_ANONYMOUS;
     uint8_t *page, *on_stack = (uint8_t *)(((uintptr_t)stack + PAGE - 1) & ~(uintptr_t)(PAGE - 1));
     int protection = PROT_READ | PROT_EXEC;
-    if (strcmp(place, "memory-file") == 0 || strcmp(place, "unlinked-tmpfs") == 0 || strcmp(place, "deleted-image") == 0 ||
-        strcmp(place, "late-unlink") == 0)
+    if (strcmp(place, "memory-file") == 0 || strcmp(place, "unlinked-tmpfs") == 0 || strcmp(place, "late-unlink") == 0)
         return in_file(place, code, length);
+    if (strncmp(place, "never-named", 11) == 0 || strcmp(place, "shared-writable") == 0 || strcmp(place, "open-file") == 0 ||
+        strcmp(place, "raw-file") == 0 || strcmp(place, "unlinked-file") == 0 || strcmp(place, "open-library") == 0 ||
+        strcmp(place, "unpacked-library") == 0)
+        return in_disk_file(place, code, length);
     if (strcmp(place, "remapped") == 0) return remapped(code, length);
     if (strcmp(place, "filled") == 0) return filled(code, length);
     if (strcmp(place, "written-by-child") == 0) return written_by_child(code, length);

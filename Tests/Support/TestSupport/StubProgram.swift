@@ -40,6 +40,11 @@ public struct StubCase: Sendable, CustomStringConvertible {
         "pkey", "segment", "implied", "implied-heap", "device", "written-by-child", "late-unlink", "moved", "over-image", "over-vdso",
         "filled", "remapped",
     ]
+    /// Files on a disk that only seem to stand behind the code: the program writes them itself. The last is what loaders make
+    /// of a library that was unpacked: a file like another, reported only.
+    public static let writtenFiles = [
+        "never-named", "never-named-private", "shared-writable", "open-file", "raw-file", "unlinked-file", "open-library", "unpacked-library",
+    ]
     /// Sends by other numbers than those of the socket calls.
     public static let writes = ["write", "writev", "pwritev2", "sendfile", "splice", "submit"]
     /// Sends and connects by io_uring: within the call, by a worker, after a timeout, by a thread that polls.
@@ -74,10 +79,12 @@ public struct StubCase: Sendable, CustomStringConvertible {
         forms.flatMap { form in places.flatMap { place in calls.map { StubCase(form: form, place: place, call: $0) } } }
     }
 
-    public var isMemoryFile: Bool { ["memory-file", "unlinked-tmpfs", "late-unlink", "remapped"].contains(place) }
+    public var isMemoryFile: Bool { ["memory-file", "unlinked-tmpfs", "late-unlink", "remapped", "unpacked-library"].contains(place) }
+    public var isWrittenFile: Bool { Self.writtenFiles.contains(place) && !isMemoryFile }
     public var isWrittenPage: Bool { ["written-page", "written-by-device", "filled"].contains(place) }
     public var kind: EvidenceKind {
         if isMemoryFile { return .memoryFile }
+        if isWrittenFile { return .writtenFile }
         if isWrittenPage { return .writtenImagePage }
         return form == "library" ? .libraryCall : .directCall
     }

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+
+/// A way of entering the C library with a return address of one's choice (`return-stub`), a call, and what is held of it.
+public struct ReturnCase: Sendable, CustomStringConvertible {
+    /// What becomes of the call by default policy.
+    public enum Outcome: Hashable, Sendable {
+        /// Denied and reported.
+        case blocked(EvidenceKind)
+        /// Reported, and goes on.
+        case reported(EvidenceKind)
+        /// Can't be told from ordinary work: it goes on, and nobody is told.
+        case unseen
+    }
+
+    /// The return address lies in unbacked memory.
+    public static let unbacked = [
+        "call", "jump", "return", "moved-call", "moved-jump", "moved-return", "heap-jump", "middle", "syscall", "relay",
+    ]
+    /// The return address lies in an image, or nowhere, and the call before it can't have made it.
+    public static let impossible = ["plant-none", "plant-other", "plant-import", "middle-planted", "nowhere", "signal", "two-threads"]
+    /// Nothing but a guess tells it from ordinary work.
+    public static let uncheckable = ["plant-register", "plant-memory"]
+    /// Code of an image is a willing go-between.
+    public static let unseen = ["plant-same", "relay-directly"]
+    /// Functions of the library that call others, with programs that they start. The first two are called by unbacked code.
+    public static let goBetweens = ["long-path", "sort", "image-sort", "image-thread"]
+
+    public var way: String
+    public var call: String
+
+    public init(_ way: String, _ call: String) {
+        self.way = way
+        self.call = call
+    }
+
+    public var description: String { "\(way) \(call)" }
+
+    /// Every way with each of the calls.
+    ///
+    /// - Parameter calls: of "connect", "sendto", "sendmsg", "write", "execve".
+    public static func all(calls: [String]) -> [ReturnCase] {
+        let ways = unbacked + impossible + uncheckable + unseen
+        let further = calls.contains("execve") ? goBetweens.map { ReturnCase($0, "execve") } + [ReturnCase("image-exit", "listen")] : []
+        return ways.flatMap { way in calls.map { ReturnCase(way, $0) } } + further
+    }
+
+    /// What the program is given. `exit` hands a handler only what makes a `listen`.
+    public func arguments(port: UInt16) -> [String] { [way, call == "listen" ? "connect" : call, String(port)] }
+
+    public var critical: CriticalCall { CriticalCall(rawValue: call) ?? .execve }
+
+    /// Whether what arrives are datagrams, not connections.
+    public var sendsDatagrams: Bool { ["sendto", "sendmsg", "write"].contains(call) }
+
+    public var outcome: Outcome {
+        switch way {
+        case _ where Self.unbacked.contains(way), "long-path", "sort": .blocked(.libraryCall)
+        case _ where Self.uncheckable.contains(way): .reported(.uncheckedReturn)
+        case _ where Self.unseen.contains(way): .unseen
+        default: .blocked(.impossibleReturn)
+        }
+    }
+}
