@@ -29,6 +29,17 @@ static __always_inline void decode(struct scratch *scratch, struct task_struct *
     event->is_32bit_code = scratch->walk.is_32bit = registers->cs == USER32_CS;
 }
 
+/* Where another task's user registers are. bpf_task_pt_regs takes only the current task everywhere (Linux 6.2 and later hold another,
+ * such as a parent, for untrusted in programs that may sleep); they lie at the same place of every task's kernel stack. */
+static __always_inline struct pt_regs *registers_of(struct task_struct *other)
+{
+    struct task_struct *task = bpf_get_current_task_btf();
+    struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
+    __u64 own = 0;
+    bpf_probe_read_kernel(&own, sizeof own, &registers);
+    return (struct pt_regs *)(own - (__u64)BPF_CORE_READ(task, stack) + (__u64)BPF_CORE_READ(other, stack));
+}
+
 /* A child of vfork or posix_spawn may run on a stack of its own in the memory of its parent, which waits: the caller is on the parent's
  * stack. 0, or -EBUSY. */
 static __always_inline int find_caller_of_vfork(struct scratch *scratch, __u32 slot)
@@ -36,12 +47,11 @@ static __always_inline int find_caller_of_vfork(struct scratch *scratch, __u32 s
     struct walk *walk = &scratch->walk;
     struct mapping *library = &scratch->mappings[LIBRARY_MAPPING];
     struct task_struct *task = bpf_get_current_task_btf();
-    struct task_struct *parent = task->real_parent;
-    __u64 space = (__u64)parent->mm;
-    if (space != (__u64)task->mm || !BPF_CORE_READ(task, vfork_done)) return 0;
-    struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(parent);
-    __u64 pointer = registers->ip;
-    walk->stack_pointer = registers->sp;
+    struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+    if (BPF_CORE_READ(parent, mm) != task->mm || !BPF_CORE_READ(task, vfork_done)) return 0;
+    struct pt_regs *registers = registers_of(parent);
+    __u64 pointer = BPF_CORE_READ(registers, ip);
+    walk->stack_pointer = BPF_CORE_READ(registers, sp);
     if (inspect_address(pointer - 1, slot, LIBRARY_MAPPING)) return -EBUSY;
     if (!is_unbacked(library)) return walk_stack(slot, pointer);
     walk->caller = pointer;

@@ -73,6 +73,7 @@ struct pid {
 
 struct task_struct {
     struct thread_info thread_info;
+    void *stack;
     struct mm_struct *mm;
     struct task_struct *real_parent, *group_leader;
     struct files_struct *files;
