@@ -154,7 +154,11 @@ let package = Package(
                 pure("Novelty", ["EpitopeModel", crypto]),
                 shell("HostStore", ["EpitopeModel", "PacketCoding", "SQLiteStore", "Novelty", grdb]),
                 shell(
-                    "HostPipeline", ["EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "ProcessContext", "HostStore", logging]),
+                    "HostPipeline",
+                    [
+                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "BehaviourBlocking", "ProcessContext",
+                        "HostStore", logging,
+                    ]),
                 shell("AgentLifeCycle", ["EpitopeModel", "CPrivileges", "CProcessFiles", "FileAccess"]),
             ]),
 
@@ -254,7 +258,7 @@ let package = Package(
                     "HostFrontEnd",
                     [
                         "EpitopeModel", "FileAccess", "BehaviourBlocking", "KernelBackend", "ProcessContext", "HostPolicy", "Novelty",
-                        "HostStore", "HostPipeline", "SecureChannel", argumentParser, logging,
+                        "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel", argumentParser, logging,
                     ]),
                 .executableTarget(
                     name: "epitope-agent",
@@ -266,7 +270,8 @@ let package = Package(
                     name: "epitope",
                     dependencies: [
                         "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "BehaviourBlocking", "SeccompBackend", "KernelBackend",
-                        "ProcessContext", "HostPolicy", "HostStore", "AgentLifeCycle", "SecureChannel", "Rendering", "Disassembly",
+                        "ProcessContext", "HostPolicy", "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel", "Rendering",
+                        "Disassembly",
                         "StreamReassembly", "Captures", "WireMatching", "GoodwareIndex", "PatternScan", "GoodwareFiles", "SignatureMaking",
                         "SignatureProving", "SuricataDelivery", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter",
                         "HostFrontEnd", argumentParser, logging, serviceLifecycle, unixSignals,
@@ -283,6 +288,7 @@ let package = Package(
                 .executableTarget(
                     name: "memory-program", dependencies: ["EpitopeStubs"], path: "Fixtures/MemoryProgram", cSettings: strictC),
                 .executableTarget(name: "inject-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/InjectStub", cSettings: strictC),
+                .executableTarget(name: "reach-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/ReachStub", cSettings: strictC),
                 .executableTarget(name: "call-series", dependencies: ["EpitopeStubs"], path: "Fixtures/CallSeries", cSettings: strictC),
                 .target(name: "SampleNet", path: "Fixtures/SampleNet", cSettings: strictC),
                 .executableTarget(
@@ -360,8 +366,8 @@ let package = Package(
                     "SeccompBackendTests",
                     [
                         "EpitopeModel", "CProcessFiles", "CSeccomp", "FileAccess", "BehaviourBlocking", "UnwindTables",
-                        "ProcessInspection", "SeccompBackend", "call-stub", "filter-dump", "memory-program", "protect", "return-stub",
-                        "sample-service",
+                        "ProcessInspection", "SeccompBackend", "call-stub", "filter-dump", "memory-program", "protect", "reach-stub",
+                        "return-stub", "sample-service",
                     ]),
                 tests(
                     "KernelBackendTests",
@@ -378,8 +384,8 @@ let package = Package(
                 tests(
                     "HostPipelineTests",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "ProcessContext", "Novelty", "HostStore",
-                        "HostPipeline", logging,
+                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "BehaviourBlocking", "ProcessContext", "Novelty",
+                        "HostStore", "HostPipeline", logging,
                     ]),
                 tests("AgentLifeCycleTests", ["EpitopeModel", "KernelBackend", "AgentLifeCycle", "HostFrontEnd"]),
             ]),
@@ -455,7 +461,7 @@ let package = Package(
                     "EndToEndTests",
                     [
                         "EpitopeModel", "Signatures", "PacketCoding", "CSeccomp", "Rendering", "epitope", "epitope-agent", "call-series",
-                        "call-stub", "sample-sender", "sample-service", grdb,
+                        "call-stub", "reach-stub", "sample-sender", "sample-service", grdb,
                     ]),
             ]),
     ].flatMap { $0 }

@@ -9,6 +9,7 @@ Run by Bench/Host/bench-host in a network namespace of its own. It measures
 """
 import argparse
 import contextlib
+import datetime
 import json
 import os
 import pathlib
@@ -149,7 +150,7 @@ def chain(build, folder, runs):
     for line in (host / "events.jsonl").read_text().splitlines():
         event = json.loads(line)
         if event["event"] == "packet-made":
-            blocked[event["packet"]] = event["stalledTime"]
+            blocked[event["packet"]] = datetime.datetime.fromisoformat(event["stalledTime"]).timestamp() * 1000
     stored, live = {}, {}
     signature_of = {}
     for event in events:

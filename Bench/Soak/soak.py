@@ -133,7 +133,7 @@ def main():
             time.sleep(2)
             counted = json.loads((state / "agent.json").read_text())["counted"]
         events = [json.loads(line) for line in (state / "events.jsonl").read_text().splitlines()]
-        alarms = [event for event in events if event["event"] == "blocked"]
+        alarms = [event for event in events if event["event"] in ("blocked", "watched")]
         found = {event["processID"] for event in alarms}
         # Numbers of processes come round within the hour: those of a number can only be counted together.
         lost = max(0, stubs - len([event for event in alarms if event["processID"] in started]))

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -23,6 +24,12 @@
 #endif
 
 _Static_assert(sizeof(struct epitope_filter_instruction) == sizeof(struct sock_filter), "same layout");
+
+/* Of linux/landlock.h, Linux 6.12. */
+struct landlock_scopes {
+    uint64_t handled_files, handled_network, scoped;
+};
+enum { SYS_LANDLOCK_CREATE_RULESET = 444, SYS_LANDLOCK_RESTRICT_SELF = 446, LANDLOCK_VERSION = 1, SCOPE_SIGNAL = 2, FIRST_WITH_SCOPES = 6 };
 
 struct progress {
     int failure;
@@ -45,6 +52,34 @@ static int install(const struct epitope_command *command) {
             return -errno;
         }
     }
+}
+
+/* A domain of its own: a process in it reaches no process outside by ptrace or what asks for the same right (process_vm_writev,
+ * /proc/PID/mem, pidfd_getfd), whatever path it takes, and sends none a signal. A ruleset must restrict something besides the domain
+ * itself; of files it must not, since that would forbid to mount. */
+static int confine(void) {
+    struct landlock_scopes rules = {.scoped = SCOPE_SIGNAL};
+    int ruleset = (int)syscall(SYS_LANDLOCK_CREATE_RULESET, &rules, sizeof rules, 0);
+    if (ruleset < 0) return -errno;
+    int result = syscall(SYS_LANDLOCK_RESTRICT_SELF, ruleset, 0) == 0 ? 0 : -errno;
+    close(ruleset);
+    return result;
+}
+
+bool epitope_can_confine(void) {
+    return syscall(SYS_LANDLOCK_CREATE_RULESET, NULL, 0, LANDLOCK_VERSION) >= FIRST_WITH_SCOPES;
+}
+
+/* Becomes another user, by system calls: the C library's functions would wait for threads that are only the parent's. */
+static int become(const struct epitope_user *user) {
+    if (syscall(SYS_setgroups, user->group_count, user->groups) != 0) return -errno;
+    if (syscall(SYS_setresgid, user->group, user->group, user->group) != 0) return -errno;
+    return syscall(SYS_setresuid, user->user, user->user, user->user) == 0 ? 0 : -errno;
+}
+
+int epitope_guard_self(void) {
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) return -errno;
+    return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 ? 0 : -errno;
 }
 
 static void report(int descriptor, int failure, int error, int listener) {
@@ -91,6 +126,17 @@ static _Noreturn void child(const struct epitope_command *command, int progress,
         report(progress, EPITOPE_LAUNCH_DESCRIPTORS, -error, -1);
         _exit(127);
     }
+    if (command->confined && (error = confine()) != 0) {
+        report(progress, EPITOPE_LAUNCH_CONFINEMENT, -error, -1);
+        _exit(127);
+    }
+    if (command->user && (error = become(command->user)) != 0) {
+        report(progress, EPITOPE_LAUNCH_USER, -error, -1);
+        _exit(127);
+    }
+    /* This copy of a parent that guards itself must be inspected as it executes the command. As another user it is root's who
+     * inspects, and the copy stays closed to that user. */
+    if (!command->user) (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     execve(command->path, command->arguments, command->environment);
     error = errno;
     if (error == ENOEXEC) { /* a script without an interpreter line is run by the shell, as in execvp(3) */
@@ -176,6 +222,14 @@ enum epitope_launch_failure epitope_launch_finish(struct epitope_child *child, i
 
 char *const *epitope_environment(void) {
     return environ;
+}
+
+pid_t epitope_ended_child(void) {
+    siginfo_t ended = {.si_pid = 0};
+    int result;
+    do result = waitid(P_ALL, 0, &ended, WEXITED | WNOWAIT);
+    while (result < 0 && errno == EINTR);
+    return result == 0 ? ended.si_pid : -errno;
 }
 
 int epitope_wait(pid_t pid) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EpitopeModel
+package import EpitopeModel
 import Foundation
 
 /// The output of commands.
@@ -13,6 +13,11 @@ package enum Console {
     /// Prints a line on standard error, after the name of the program.
     package static func log(_ line: String) {
         FileHandle.standardError.write(Data("epitope: \(line)\n".utf8))
+    }
+
+    /// Prints an error on standard error, as swift-argument-parser does.
+    package static func error(_ error: EpitopeError) {
+        FileHandle.standardError.write(Data("Error: \(error)\n".utf8))
     }
 
     /// A value as indented JSON with sorted keys.

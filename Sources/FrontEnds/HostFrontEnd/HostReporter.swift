@@ -2,7 +2,7 @@
 
 package import EpitopeModel
 package import ProcessContext
-import HostPipeline
+package import HostPipeline
 import HostStore
 package import Logging
 import SecureChannel
@@ -12,8 +12,11 @@ import SecureChannel
 package struct HostReporter {
     package let context: ProcessContextCollector
     private let pipeline: HostPipeline
+    private let log: EventLog
     private let clients: [CenterClient]
     private let identityDirectories: [String]
+    /// The destinations at which this host is not enrolled.
+    package let notEnrolled: [String]
 
     /// The collector for this host, by its name at its centers. Starts no threads.
     ///
@@ -29,38 +32,54 @@ package struct HostReporter {
 
     /// - Parameter context: a collector that was made before (``contextCollector(_:_:)``), where one is needed before threads are
     ///   started.
+    /// - Parameter makeObserver: makes what is told of each event of the log, with the addresses of the centers that packets go to.
     /// - Throws: the errors of `StoredIdentity`, `CenterClient` and `HostStore`.
-    package init(_ stateOptions: HostStateOptions, _ options: PacketOptions, context: ProcessContextCollector? = nil, logger: Logger)
-        throws
-    {
+    package init(
+        _ stateOptions: HostStateOptions, _ options: PacketOptions, context: ProcessContextCollector? = nil, logger: Logger,
+        makeObserver: (_ centers: [String: String]) -> @Sendable (HostEvent) -> Void = { _ in { _ in } }
+    ) throws {
         // Whatever can fail comes first: clients that were made must be shut down.
         let context = try context ?? Self.contextCollector(stateOptions, options)
         let store = try HostStore(directory: stateOptions.directory, settings: options.storeSettings)
         var routes: [Destination: RoutedSender.Route] = [:]
         var clients: [CenterClient] = []
         var directories: [String] = []
+        var centers: [String: String] = [:]
+        var notEnrolled: [String] = []
         for destination in options.sendTo.destinations {
             let directory = stateOptions.identityDirectory(destination.rawValue)
             guard let identity = try StoredIdentity.loadIfEnrolled(from: directory) else {
-                logger.info(
-                    "not enrolled at a \(destination.rawValue) center: packets for it wait in the spool (epitope enroll)")
+                notEnrolled.append(destination.rawValue)
                 continue
             }
             let client = try CenterClient(identity)
             clients.append(client)
             directories.append(directory)
+            centers[destination.rawValue] = identity.center.description
             routes[destination] = .init(
                 send: { try await client.send($0) }, prepare: { try? await client.warmUp() })
         }
         self.clients = clients
         identityDirectories = directories
+        self.notEnrolled = notEnrolled
         self.context = context
+        log = EventLog(directory: stateOptions.directory, observer: makeObserver(centers))
         pipeline = HostPipeline(
             settings: HostPipelineSettings(
                 extractsSignature: options.signatureOnHost, destinations: options.sendTo.destinations),
             parameters: context,
             store: store,
-            sender: RoutedSender(routes), log: EventLog(directory: stateOptions.directory), logger: logger)
+            sender: RoutedSender(routes), log: log, logger: logger)
+    }
+
+    /// Writes an event that is no packet's into the log.
+    package func record(_ event: HostEvent) { log.append(event) }
+
+    /// What is said once, at the start, of a host that is not enrolled; `nil` for one that is.
+    package var enrolmentNotice: String? {
+        guard !notEnrolled.isEmpty else { return nil }
+        return "not enrolled at a \(notEnrolled.joined(separator: " or ")) center: calls are judged all the same, and packets wait in the "
+            + "spool until this host is enrolled (epitope enroll)"
     }
 
     /// Works until the calls end and what can be sent is sent.

@@ -64,4 +64,5 @@ extension NoveltyPolicy.Criteria: ExpressibleByArgument {}
 extension NoveltyPolicy.Matching: ExpressibleByArgument {}
 extension Policy.Action: ExpressibleByArgument {}
 extension Policy.Uninspectable: ExpressibleByArgument {}
+extension Policy.OtherProcesses: ExpressibleByArgument {}
 extension ExtractionMode: ExpressibleByArgument {}

@@ -26,8 +26,9 @@ package struct PolicyOptions: ParsableArguments {
 
     package init() {}
 
+    /// - Parameter otherProcesses: what the command line says of processes outside of a command.
     /// - Throws: `policy-missing`, `policy-not-trusted`, `policy-invalid`.
-    package func load() throws(EpitopeError) -> HostPolicy {
-        try HostPolicy(path: policy, overrides: .init(action: action, uninspectable: uninspectable))
+    package func load(otherProcesses: Policy.OtherProcesses? = nil) throws(EpitopeError) -> HostPolicy {
+        try HostPolicy(path: policy, overrides: .init(action: action, uninspectable: uninspectable, otherProcesses: otherProcesses))
     }
 }

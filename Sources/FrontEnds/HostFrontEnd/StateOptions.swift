@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AgentLifeCycle
 package import ArgumentParser
-import EpitopeModel
+package import EpitopeModel
+import FileAccess
 import Foundation
 
 /// Where a part of Epitope stores its persistent state.
@@ -19,7 +21,12 @@ package enum StateDirectory {
 
 /// `--state` of the commands of a host.
 package struct HostStateOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The host's state folder.", valueName: "folder"))
+    @Option(
+        help: ArgumentHelp(
+            """
+            The host's state folder (default: /var/lib/epitope/host for root; for others $XDG_STATE_HOME/epitope/host, or \
+            ~/.local/state/epitope/host).
+            """, valueName: "folder"))
     package var state: String?
 
     package init() {}
@@ -28,4 +35,34 @@ package struct HostStateOptions: ParsableArguments {
 
     /// Where the identity for a center is stored.
     package func identityDirectory(_ destination: String) -> String { "\(directory)/\(destination)" }
+
+    /// - Throws: `host-state-missing` where there is no such folder: a command that only looks makes none.
+    package func requireDirectory() throws(EpitopeError) {
+        guard (try? FileStatus(path: directory))?.kind == .folder else {
+            throw EpitopeError(
+                .hostStateMissing, "no such folder: \(directory)",
+                remedy: "name the host's state folder with --state; epitope enroll and epitope run make one")
+        }
+    }
+
+    /// Why the folder is not this user's alone; `nil` if it is, or isn't there. `epitope agent` refuses such a folder.
+    package var openness: EpitopeError? {
+        guard let status = try? FileStatus(path: directory), status.kind == .folder else { return nil }
+        let what: String
+        if status.permissions & 0o022 != 0 {
+            what = "is writable by users other than its owner (mode \(String(status.permissions, radix: 8)))"
+        } else if status.owner != 0, status.owner != geteuid() {
+            what = "belongs to user \(status.owner)"
+        } else {
+            return nil
+        }
+        return EpitopeError(
+            .folderNotPrivate, "the state folder \(directory) \(what), who could replace the host's key and packets",
+            remedy: "give it to this user alone: chmod 700 \(directory)")
+    }
+}
+
+extension EpitopeError.Code {
+    /// The host's state folder isn't there.
+    package static let hostStateMissing = EpitopeError.Code("host-state-missing")
 }

@@ -74,6 +74,7 @@ extension EpitopeAgent {
     /// Starts threads, replaces another agent if that was asked for, and works until the agent ends.
     func serve(_ backend: KernelBackend, _ preparation: Preparation, _ configuration: Configuration) throws {
         let reporter = try HostReporter(stateOptions, packetOptions, context: configuration.context, logger: preparation.logger)
+        if let notice = reporter.enrolmentNotice { Console.log(notice) }
         do {
             try serve(backend, preparation, configuration, reportingTo: reporter)
         } catch {

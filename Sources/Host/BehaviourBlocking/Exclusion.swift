@@ -22,17 +22,25 @@ public struct Exclusion: Hashable, Sendable {
     }
 
     public var subject: Subject
-    public var evidence: EvidenceKind
+    /// The kind of evidence that doesn't count; `nil`: calls are allowed although the process can't be inspected
+    /// (``Policy/uninspectable``).
+    public var evidence: EvidenceKind?
     public var reason: String
     /// The last day on which the exclusion applies, in UTC.
     public var until: CalendarDay
 
-    public init(subject: Subject, evidence: EvidenceKind, reason: String, until: CalendarDay) {
+    /// What an exclusion without a kind of evidence is called in a policy file.
+    public static let uninspectable = "uninspectable"
+
+    public init(subject: Subject, evidence: EvidenceKind?, reason: String, until: CalendarDay) {
         self.subject = subject
         self.evidence = evidence
         self.reason = reason
         self.until = until
     }
+
+    /// The kind of evidence as a policy file has it.
+    public var matter: String { evidence?.rawValue ?? Self.uninspectable }
 
     /// Whether the exclusion applies on a day.
     public func holds(on day: CalendarDay) -> Bool { day <= until }

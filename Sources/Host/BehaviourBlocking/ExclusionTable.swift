@@ -49,6 +49,9 @@ public struct ExclusionTable: Hashable, Sendable {
 
     /// The kinds of evidence that don't count for each target.
     public var kinds: [ExclusionTarget: Set<EvidenceKind>] {
-        exclusions.mapValues { Set($0.map(\.evidence)) }
+        exclusions.compactMapValues { exclusions in
+            let kinds = Set(exclusions.compactMap(\.evidence))
+            return kinds.isEmpty ? nil : kinds
+        }
     }
 }

@@ -22,6 +22,15 @@ public struct Policy: Hashable, Sendable, Codable {
         case allow
     }
 
+    /// What is done about a call of the command that reaches into a process outside of it (``CriticalCall/Family/intrude``):
+    /// code that is blocked could have another process act in its place. Of `epitope run` alone.
+    public enum OtherProcesses: String, Hashable, Sendable, Codable, CaseIterable {
+        /// The call fails with EPERM, whoever makes it.
+        case deny
+        /// The call is judged as any other.
+        case allow
+    }
+
     /// Block at 80 points, and deny what can't be inspected.
     public static let `default` = Policy()
 
@@ -32,13 +41,16 @@ public struct Policy: Hashable, Sendable, Codable {
     /// The call is reported when its strongest evidence weighs at least this many points.
     public var reportAt: Int
     public var uninspectable: Uninspectable
+    public var otherProcesses: OtherProcesses
 
     public init(
-        action: Action = .block, blockAt: Int = 80, reportAt: Int = 40, uninspectable: Uninspectable = .deny
+        action: Action = .block, blockAt: Int = 80, reportAt: Int = 40, uninspectable: Uninspectable = .deny,
+        otherProcesses: OtherProcesses = .deny
     ) {
         self.action = action
         self.blockAt = blockAt
         self.reportAt = reportAt
         self.uninspectable = uninspectable
+        self.otherProcesses = otherProcesses
     }
 }

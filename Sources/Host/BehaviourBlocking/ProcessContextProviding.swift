@@ -32,6 +32,12 @@ public struct ContainerReference: Hashable, Sendable {
 public protocol ExclusionProviding: Sendable {
     /// The kinds of evidence that don't count for a process.
     func excludedEvidence(forProcess processID: Int32) -> Set<EvidenceKind>
+    /// Whether a process's calls are allowed although it can't be inspected.
+    func allowsUninspected(process processID: Int32) -> Bool
+}
+
+extension ExclusionProviding {
+    public func allowsUninspected(process processID: Int32) -> Bool { false }
 }
 
 /// Knows nothing of a process but its numbers.

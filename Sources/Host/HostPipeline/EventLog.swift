@@ -15,9 +15,13 @@ public final class EventLog: Sendable {
 
     private let descriptor: Int32
     private let dropped = Mutex(0)
+    private let observer: @Sendable (HostEvent) -> Void
 
-    /// - Parameter directory: the state folder; where there is none or it can't be written, all lines are dropped.
-    public init(directory: String) {
+    /// - Parameters:
+    ///   - directory: the state folder; where there is none or it can't be written, all lines are dropped.
+    ///   - observer: is told of each event, also of one that is dropped, in the order in which they are appended.
+    public init(directory: String, observer: @escaping @Sendable (HostEvent) -> Void = { _ in }) {
+        self.observer = observer
         let path = directory + "/" + Self.fileName
         var status = stat()
         if stat(path, &status) == 0, status.st_size > Self.maxBytes { rename(path, path + ".1") }
@@ -33,19 +37,25 @@ public final class EventLog: Sendable {
 
     /// Writes a line; one that can not be written is dropped and counted.
     public func append(_ event: HostEvent) {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        guard descriptor >= 0, var line = try? encoder.encode(event) else { return dropped.withLock { $0 += 1 } }
-        line.append(UInt8(ascii: "\n"))
+        defer { observer(event) }
+        guard descriptor >= 0, let text = try? Self.line(event) else { return dropped.withLock { $0 += 1 } }
+        let line = Array("\(text)\n".utf8)
         // One write with O_APPEND: lines of several programs don't mix.
         let written = line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
         if written != line.count { dropped.withLock { $0 += 1 } }
     }
 
-    /// The wall clock in milliseconds since 1970, with the precision of the system's clock.
-    public static func now() -> Double {
+    /// An event as the log has it: JSON in one line, without its end.
+    public static func line(_ event: HostEvent) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return String(decoding: try encoder.encode(event), as: UTF8.self)
+    }
+
+    /// The wall clock now.
+    public static func now() -> EventTime {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
-        return Double(time.tv_sec) * 1000 + Double(time.tv_nsec) / 1_000_000
+        return EventTime(microseconds: Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1000)
     }
 }

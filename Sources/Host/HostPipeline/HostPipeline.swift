@@ -112,29 +112,17 @@ public final class HostPipeline: Sendable {
     ///
     /// - Returns: whether the packet was admitted and waits in the spool.
     private func spool(_ detection: Detection) async -> Bool {
-        var blocked = HostEvent(.blocked, time: EventLog.now())
-        blocked.stalledTime = detection.timeMilliseconds
-        blocked.action = detection.action.rawValue
-        blocked.call = detection.call.rawValue
-        blocked.processID = detection.process.processID
-        blocked.container = detection.process.containerID ?? detection.process.container?.name
-        blocked.callersAddress = "0x" + String(detection.callersAddress, radix: 16)
-        log.append(blocked)
+        log.append(HostEvent(detection, time: EventLog.now()))
         var id: String?
         do throws(EpitopeError) {
             let (process, system) = await parameters.enrich(detection.process)
             let packet = try ExtractedPacket(detection, process: process, system: system, asSignature: settings.extractsSignature)
             id = packet.id
-            var made = HostEvent(.packetMade, time: EventLog.now(), packet: packet.id)
-            made.stalledTime = detection.timeMilliseconds
-            log.append(made)
-            let admission = try await store.admit(packet, to: settings.destinations, nowMilliseconds: Int64(EventLog.now()))
+            log.append(HostEvent(packet: packet.id, of: detection, process: process, time: EventLog.now()))
+            let admission = try await store.admit(packet, to: settings.destinations, nowMilliseconds: EventLog.now().milliseconds)
             return record(admission, of: packet.id)
         } catch {
-            var failed = HostEvent(.failed, time: EventLog.now(), packet: id)
-            failed.code = error.code.rawValue
-            failed.message = error.message
-            log.append(failed)
+            log.append(HostEvent(.failed, error, time: EventLog.now(), packet: id))
             logger.error("the packet of a detection could not be stored: \(error)")
             return false
         }
@@ -151,8 +139,9 @@ public final class HostPipeline: Sendable {
         case .duplicate(let first):
             event.event = .duplicate
             event.of = first
-        case .overQuota:
+        case .overQuota(let next):
             event.event = .overQuota
+            event.message = next.map { "the next packet is possible at \(EventTime(milliseconds: $0).toTheSecond)" } ?? "it is 0"
         case .spoolFull(let waiting):
             event.event = .spoolFull
             event.code = EpitopeError.Code.spoolFull.rawValue

@@ -61,10 +61,10 @@ struct SpoolSender: Sendable {
             guard let spooled = waiting else { return .nothingWaits }
             let receipt = try await sender.send(spooled.packet, to: destination)
             let received = EventLog.now()
-            try await store.remove(spooled, nowMilliseconds: Int64(EventLog.now()))
+            try await store.remove(spooled, nowMilliseconds: EventLog.now().milliseconds)
             var event = HostEvent(.sent, time: received, packet: spooled.packet.id)
             event.destination = destination.rawValue
-            event.storedTime = receipt.storedMilliseconds
+            event.storedTime = EventTime(milliseconds: receipt.storedMilliseconds)
             log.append(event)
             return .progress
         } catch {
@@ -80,23 +80,23 @@ struct SpoolSender: Sendable {
                 .centerUnreachable, "the \(destination.rawValue) center cannot be reached: \(error)",
                 remedy: "check its address and the network; packets wait in the spool and are sent when it answers")
         let failure = SendingFailure(reason)
-        var event = HostEvent(failure.event, time: EventLog.now(), packet: spooled?.packet.id)
+        var event = HostEvent(failure.event, reason, time: EventLog.now(), packet: spooled?.packet.id)
         event.destination = destination.rawValue
-        event.code = reason.code.rawValue
-        event.message = reason.message
         log.append(event)
         switch failure {
         case .temporary:
             logger.warning("a packet could not be sent and waits: \(reason)")
             return .failed
         case .hostTurnedAway:
-            logger.error("sending to the \(destination.rawValue) center has stopped; packets stay in the spool: \(reason)")
+            // That this host is not enrolled was said at the start.
+            let level: Logger.Level = reason.code == .destinationUnknown ? .info : .error
+            logger.log(level: level, "sending to the \(destination.rawValue) center has stopped; packets stay in the spool: \(reason)")
             return .stopped
         case .packetRefused:
             logger.error("packet \(spooled?.packet.id ?? "") was refused and is set aside: \(reason)")
             guard let spooled else { return .failed }
             do {
-                try await store.setAside(spooled, because: reason, nowMilliseconds: Int64(EventLog.now()))
+                try await store.setAside(spooled, because: reason, nowMilliseconds: EventLog.now().milliseconds)
                 return .progress
             } catch {
                 logger.error("\(error)")

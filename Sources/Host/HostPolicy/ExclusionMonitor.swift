@@ -61,7 +61,14 @@ public final class ExclusionMonitor: ExclusionProviding {
     /// would be denied or reported.
     public func excludedEvidence(forProcess processID: Int32) -> Set<EvidenceKind> {
         _ = refresh()
-        return Set(exclusions(forProcess: processID).map(\.evidence))
+        return Set(exclusions(forProcess: processID).compactMap(\.evidence))
+    }
+
+    /// Whether a running process is excluded although it can't be inspected. Refreshes first, as
+    /// ``excludedEvidence(forProcess:)``.
+    public func allowsUninspected(process processID: Int32) -> Bool {
+        _ = refresh()
+        return exclusions(forProcess: processID).contains { $0.evidence == nil }
     }
 
     /// The exclusions that apply to a running process, by the last refresh.

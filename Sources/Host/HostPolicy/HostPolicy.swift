@@ -2,9 +2,7 @@
 
 public import BehaviourBlocking
 public import EpitopeModel
-import FileAccess
 import Foundation
-import SettingsFiles
 
 /// What is done about critical calls on this host, and what is excluded: the policy file, overridden by the command line.
 public struct HostPolicy: Hashable, Sendable {
@@ -15,15 +13,16 @@ public struct HostPolicy: Hashable, Sendable {
     public struct Overrides: Hashable, Sendable {
         public var action: Policy.Action?
         public var uninspectable: Policy.Uninspectable?
+        public var otherProcesses: Policy.OtherProcesses?
 
-        public init(action: Policy.Action? = nil, uninspectable: Policy.Uninspectable? = nil) {
+        public init(
+            action: Policy.Action? = nil, uninspectable: Policy.Uninspectable? = nil, otherProcesses: Policy.OtherProcesses? = nil
+        ) {
             self.action = action
             self.uninspectable = uninspectable
+            self.otherProcesses = otherProcesses
         }
     }
-
-    /// How much of a policy file is read, in bytes.
-    private static let maxSize = 1 << 20
 
     public var policy: Policy
     /// The file's exclusions, then the built-in ones.
@@ -39,7 +38,7 @@ public struct HostPolicy: Hashable, Sendable {
         if path != nil || access(Self.defaultPath, F_OK) == 0 {
             let file = path ?? Self.defaultPath
             self.path = file
-            document = try Self.read(file)
+            document = try PolicyFile(path: file).read().document
         } else {
             document = nil
         }
@@ -47,7 +46,8 @@ public struct HostPolicy: Hashable, Sendable {
         policy = Policy(
             action: overrides.action ?? document?.action ?? usual.action, blockAt: document?.blockAt ?? usual.blockAt,
             reportAt: document?.reportAt ?? usual.reportAt,
-            uninspectable: overrides.uninspectable ?? document?.uninspectable ?? usual.uninspectable)
+            uninspectable: overrides.uninspectable ?? document?.uninspectable ?? usual.uninspectable,
+            otherProcesses: overrides.otherProcesses ?? document?.otherProcesses ?? usual.otherProcesses)
         exclusions = (document?.exclusions ?? []) + (document?.builtInExclusions ?? true ? BuiltInExclusions.all : [])
     }
 
@@ -57,31 +57,5 @@ public struct HostPolicy: Hashable, Sendable {
         let shipped = exclusions.count - own
         return "\(path ?? "no policy file"): \(policy.action.rawValue) at \(policy.blockAt) points, report at \(policy.reportAt), "
             + "\(own) exclusions and \(shipped) built-in ones"
-    }
-
-    /// The policy file must be writable only by root or the current user, since it can disable detection.
-    private static func read(_ path: String) throws(EpitopeError) -> PolicyDocument {
-        let (status, bytes): (FileStatus, [UInt8])
-        do throws(FileError) {
-            let file = try FileDescriptor(path, O_RDONLY | O_NONBLOCK)
-            status = try file.status()
-            bytes = try file.read(maxBytes: maxSize)
-        } catch .notRegular {
-            throw EpitopeError(.policyMissing, "the policy file \(path) isn't a regular file", remedy: "name a regular file")
-        } catch {
-            throw EpitopeError(
-                .policyMissing, "the policy file \(path) can't be read: \(error)",
-                remedy: "name a file that exists and that this user may read")
-        }
-        guard status.owner == 0 || status.owner == geteuid(), status.permissions & 0o022 == 0 else {
-            throw EpitopeError(
-                .policyNotTrusted, "users other than its owner may write to the policy file \(path), and so disable detection",
-                remedy: "make root its owner (chown root), and remove the others' right to write (chmod go-w)")
-        }
-        do {
-            return try ConfigurationFile.decode(PolicyDocument.self, from: Data(bytes), path: path)
-        } catch {
-            throw EpitopeError(.policyInvalid, error.message, remedy: error.remedy)
-        }
     }
 }

@@ -9,4 +9,6 @@ extension EpitopeError.Code {
     public static let policyInvalid = EpitopeError.Code("policy-invalid")
     /// Users other than the owner may write to the policy file.
     public static let policyNotTrusted = EpitopeError.Code("policy-not-trusted")
+    /// The policy file can't be written.
+    public static let policyUnwritable = EpitopeError.Code("policy-unwritable")
 }

@@ -22,6 +22,8 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
     public var reportAt: Int?
     /// What is done about a call whose process can't be inspected.
     public var uninspectable: Policy.Uninspectable?
+    /// What is done about calls of a command that reach into processes outside of it (`epitope run`).
+    public var otherProcesses: Policy.OtherProcesses?
     /// Whether the built-in exclusions apply.
     public var builtInExclusions: Bool?
     /// The exclusions, each of one kind of evidence for one subject; at most 1,000.
@@ -34,31 +36,36 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
     private static let points = 1...100
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case action, blockAt, reportAt, uninspectable, builtInExclusions, exclusions
+        case action, blockAt, reportAt, uninspectable, otherProcesses, builtInExclusions, exclusions
     }
 
     public init(from decoder: any Decoder) throws {
         try ConfigurationFile.refuseUnknown(in: decoder, known: CodingKeys.allCases.map(\.rawValue))
         let values = try decoder.container(keyedBy: CodingKeys.self)
-        action = try values.decodeIfPresent(Policy.Action.self, forKey: .action)
+        action = try ConfigurationFile.choice(Policy.Action.self, in: values, forKey: .action)
         blockAt = try values.decodeIfPresent(Int.self, forKey: .blockAt)
         reportAt = try values.decodeIfPresent(Int.self, forKey: .reportAt)
-        uninspectable = try values.decodeIfPresent(Policy.Uninspectable.self, forKey: .uninspectable)
+        uninspectable = try ConfigurationFile.choice(Policy.Uninspectable.self, in: values, forKey: .uninspectable)
+        otherProcesses = try ConfigurationFile.choice(Policy.OtherProcesses.self, in: values, forKey: .otherProcesses)
         builtInExclusions = try values.decodeIfPresent(Bool.self, forKey: .builtInExclusions)
         exclusions = []
         if values.contains(.exclusions) {
             var list = try values.nestedUnkeyedContainer(forKey: .exclusions)
-            while !list.isAtEnd { exclusions.append(try list.decode(Entry.self).exclusion) }
+            if let count = list.count, count > Self.maxExclusions { throw Self.tooMany(count) }
+            while !list.isAtEnd {
+                exclusions.append(try list.decode(Entry.self).exclusion)
+                if exclusions.count > Self.maxExclusions { throw Self.tooMany(exclusions.count) }
+            }
         }
         for (name, value) in [("blockAt", blockAt), ("reportAt", reportAt)] {
             guard let value, !Self.points.contains(value) else { continue }
             throw EpitopeError(.policyInvalid, "'\(name)' is \(value)", remedy: "set it to 1 to 100 points")
         }
-        guard exclusions.count <= Self.maxExclusions else {
-            throw EpitopeError(
-                .policyInvalid, "there are \(exclusions.count) exclusions",
-                remedy: "keep to \(Self.maxExclusions): exclude a package instead of its files")
-        }
+    }
+
+    private static func tooMany(_ count: Int) -> EpitopeError {
+        EpitopeError(
+            .policyInvalid, "there are \(count) exclusions", remedy: "keep to \(maxExclusions): exclude a package instead of its files")
     }
 
     /// An exclusion as a file states it.
@@ -74,7 +81,7 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
             let values = try decoder.container(keyedBy: CodingKeys.self)
             func text(_ key: CodingKeys) throws -> String? {
                 let text = try values.decodeIfPresent(String.self, forKey: key)
-                guard text?.isEmpty != true else { throw Self.invalid("'\(key.rawValue)' is empty", "Leave it out, or give it a value.") }
+                guard text?.isEmpty != true else { throw Self.invalid("'\(key.rawValue)' is empty", "leave it out, or give it a value") }
                 return text
             }
             let hash = try text(.sha256)
@@ -91,17 +98,19 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
             }
             try Self.check(subject, hash)
             let evidence = try values.decode(String.self, forKey: .evidence)
-            guard let kind = EvidenceKind(rawValue: evidence) else {
+            let kind = EvidenceKind(rawValue: evidence)
+            guard kind != nil || evidence == Exclusion.uninspectable else {
                 throw Self.invalid(
                     "the exclusion for \(subject) is for '\(evidence)', which isn't a kind of evidence",
-                    "use one of \(EvidenceKind.allCases.map(\.rawValue).joined(separator: ", "))")
+                    "use one of \((EvidenceKind.allCases.map(\.rawValue) + [Exclusion.uninspectable]).joined(separator: ", "))")
             }
             guard let reason = try text(.reason) else {
                 throw Self.invalid("the exclusion for \(subject) has no reason", "set \"reason\", for the next reader")
             }
-            guard let end = try text(.until), let until = CalendarDay(end) else {
-                throw Self.invalid(
-                    "the exclusion for \(subject) has no end", "set the last day on which it applies: \"until\": \"2027-06-30\"")
+            let form = "set the last day on which it applies, as year, month and day: \"until\": \"2027-06-30\""
+            guard let end = try text(.until) else { throw Self.invalid("the exclusion for \(subject) has no end", form) }
+            guard let until = CalendarDay(end) else {
+                throw Self.invalid("the exclusion for \(subject) ends on '\(end)', which isn't a day of that form", form)
             }
             exclusion = Exclusion(subject: subject, evidence: kind, reason: reason, until: until)
         }

@@ -58,4 +58,49 @@ public enum SystemCallInterface: CaseIterable, Sendable {
     public func criticalCall(number: UInt32) -> CriticalCall? {
         numbers.first { $0.number == number }?.call
     }
+
+    /// The numbers of the calls by which a process reaches into another (``CriticalCall/Family/intrude``). Those that open files
+    /// are many, so a filter asks for the ones that open for writing only.
+    public var intrusions: [(call: CriticalCall, number: UInt32)] {
+        switch self {
+        case .x86_64:
+            [
+                (.ptrace, 101), (.processVMWritev, 311), (.pidfdGetfd, 438), (.openMemory, 2), (.openMemory, 85), (.openMemory, 257),
+                (.openMemory, 437),
+            ]
+        case .i386:
+            [
+                (.ptrace, 26), (.processVMWritev, 348), (.pidfdGetfd, 438), (.openMemory, 5), (.openMemory, 8), (.openMemory, 295),
+                (.openMemory, 437),
+            ]
+        }
+    }
+
+    /// How a call opens a file.
+    public enum Opening: Hashable, Sendable {
+        /// `open`: path, flags.
+        case open
+        /// `creat`: path; always for writing.
+        case creat
+        /// `openat`: folder, path, flags.
+        case openat
+        /// `openat2`: folder, path, a structure that begins with the flags.
+        case openat2
+    }
+
+    /// `nil` for a number that opens nothing.
+    public func opening(number: UInt32) -> Opening? {
+        switch (self, number) {
+        case (.x86_64, 2), (.i386, 5): .open
+        case (.x86_64, 85), (.i386, 8): .creat
+        case (.x86_64, 257), (.i386, 295): .openat
+        case (_, 437): .openat2
+        default: nil
+        }
+    }
+
+    /// The intrusion of a number; `nil` for any other.
+    public func intrusion(number: UInt32) -> CriticalCall? {
+        intrusions.first { $0.number == number }?.call
+    }
 }

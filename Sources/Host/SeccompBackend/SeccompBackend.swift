@@ -22,6 +22,12 @@ public final class SeccompBackend: BehaviourBlockingBackend {
         /// Passes SIGINT, SIGTERM, SIGHUP and SIGQUIT on to the command until it ends. It is process-wide: for a program
         /// whose purpose is this one command.
         public var forwardsSignals: Bool
+        /// Guards this process, and other processes outside of the command, from the command: this process's memory is closed to
+        /// others of its user, and calls by which the command reaches into a process outside of it are critical calls
+        /// (``Policy/OtherProcesses``). Where the kernel has Landlock (6.12), it keeps the command from reaching out itself, and
+        /// from signalling; unless the policy allows or only watches. It is process-wide: for a program whose purpose is this one
+        /// command.
+        public var guardsOthers: Bool
         /// Asked on the supervisor's thread, while a call is stalled that will be reported.
         public var context: any ProcessContextProviding
         /// Asked on the supervisor's thread, while a call is stalled that would be denied or reported.
@@ -29,11 +35,13 @@ public final class SeccompBackend: BehaviourBlockingBackend {
 
         public init(
             policy: Policy = .default, extraction: ExtractionMode = .copy, forwardsSignals: Bool = false,
+            guardsOthers: Bool = false,
             context: any ProcessContextProviding = NumbersOnly(), exclusions: any ExclusionProviding = FixedExclusions()
         ) {
             self.policy = policy
             self.extraction = extraction
             self.forwardsSignals = forwardsSignals
+            self.guardsOthers = guardsOthers
             self.context = context
             self.exclusions = exclusions
         }
@@ -76,7 +84,11 @@ public final class SeccompBackend: BehaviourBlockingBackend {
     public static func launch(
         _ command: Command, _ configuration: Configuration = Configuration()
     ) throws(EpitopeError) -> SeccompBackend {
-        var child = try Launcher.start(command)
+        // Before there is anybody to be guarded from.
+        if configuration.guardsOthers { try guardSelf() }
+        let confines = configuration.policy.otherProcesses == .deny && configuration.policy.action != .watch && canConfine
+        var child = try Launcher.start(
+            command, guards: .init(seesIntrusions: configuration.guardsOthers, confines: configuration.guardsOthers && confines))
         let backend = SeccompBackend(processID: child.pid)
         do {
             try backend.superviseCalls(from: child.listener, configuration)
@@ -87,8 +99,20 @@ public final class SeccompBackend: BehaviourBlockingBackend {
             throw error
         }
         try Launcher.finish(&child, command)
-        try backend.awaitExit(forwardingSignals: configuration.forwardsSignals)
+        try backend.awaitExit(forwardingSignals: configuration.forwardsSignals, adopting: configuration.guardsOthers)
         return backend
+    }
+
+    /// Whether the kernel itself can keep a command from reaching into processes outside of it (``Configuration/guardsOthers``).
+    public static var canConfine: Bool { epitope_can_confine() }
+
+    private static func guardSelf() throws(EpitopeError) {
+        let error = epitope_guard_self()
+        guard error == 0 else {
+            throw EpitopeError(
+                .launchFailed, "this process could not be guarded: \(String(cString: strerror(-error)))",
+                remedy: "run it where prctl(2) is allowed, outside of other sandboxes")
+        }
     }
 
     private init(processID: Int32) {
@@ -103,7 +127,8 @@ public final class SeccompBackend: BehaviourBlockingBackend {
             listener: listener,
             .init(
                 policy: CurrentPolicy(configuration.policy), extraction: configuration.extraction, context: configuration.context,
-                exclusions: configuration.exclusions, counters: counters),
+                exclusions: configuration.exclusions, counters: counters,
+                intrusions: configuration.guardsOthers ? IntrusionFinder(tree: CommandTree()) : nil),
             reportingTo: streams)
         try SupervisionThread.start { [streams, ended] in
             supervisor.run()
@@ -112,13 +137,27 @@ public final class SeccompBackend: BehaviourBlockingBackend {
         }
     }
 
-    /// Starts the thread that waits for the command's end.
-    private func awaitExit(forwardingSignals: Bool) throws(EpitopeError) {
+    /// Starts the thread that waits for the command's end, and for that of its processes whose parents have ended.
+    private func awaitExit(forwardingSignals: Bool, adopting: Bool) throws(EpitopeError) {
         if forwardingSignals { epitope_forward_signals(processID) }
         try SupervisionThread.start { [processID, status] in
+            if adopting { Self.reapOthers(until: processID) }
             let waited = epitope_wait(processID)
             if forwardingSignals { epitope_forward_signals(0) }
             status.complete(ExitStatus(waited: waited))
+            if adopting { Self.reapOthers(until: nil) }
         }
     }
+
+    /// Reaps ended processes that this one has adopted, until the command has ended, or there is no child any more. Programs that
+    /// this process itself started are left to whoever waits for them.
+    private static func reapOthers(until command: Int32?) {
+        let tree = CommandTree()
+        while case let child = epitope_ended_child(), child > 0, child != command {
+            if tree.adopted(child) { _ = epitope_wait(child) } else { usleep(maxPollMicroseconds) }
+        }
+    }
+
+    /// How long an ended program of this process's own may wait for its waiter between two looks.
+    private static let maxPollMicroseconds: useconds_t = 10_000
 }

@@ -7,6 +7,8 @@ extension EpitopeError.Code {
     public static let commandNotFound = Self("command-not-found")
     /// The kernel would not execute the command.
     public static let commandNotExecutable = Self("command-not-executable")
+    /// There is no such user.
+    public static let userUnknown = Self("user-unknown")
     /// Another supervisor already receives the calls of this tree of processes.
     public static let seccompBusy = Self("seccomp-busy")
     /// The kernel, or a container's policy, refuses the filter.

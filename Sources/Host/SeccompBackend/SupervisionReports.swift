@@ -24,13 +24,36 @@ extension SeccompBackend {
     /// Something that the operator should know, other than a report.
     public enum Notice: Hashable, Sendable, CustomStringConvertible {
         case uninspectable(call: CriticalCall, threadID: Int32, reason: String, wasDenied: Bool)
+        /// A call of the command reached into a process outside of it; `target` is `nil` where it may be one of several.
+        case otherProcess(call: CriticalCall, processID: Int32, target: Int32?, wasDenied: Bool)
+
+        /// Whether the call was denied.
+        public var wasDenied: Bool {
+            switch self {
+            case .uninspectable(_, _, _, let wasDenied), .otherProcess(_, _, _, let wasDenied): wasDenied
+            }
+        }
+
+        /// The call that it is about.
+        public var call: CriticalCall {
+            switch self {
+            case .uninspectable(let call, _, _, _), .otherProcess(let call, _, _, _): call
+            }
+        }
 
         public var description: String {
             switch self {
             case .uninspectable(let call, let threadID, let reason, let wasDenied):
                 "\(call.rawValue) of thread \(threadID) was \(wasDenied ? "denied" : "let through"): "
                     + "the process could not be inspected (\(reason))"
+            case .otherProcess(let call, let processID, let target, let wasDenied):
+                "\(Self.action(of: call)) \(target.map { "process \($0)" } ?? "another process") by process \(processID) was "
+                    + "\(wasDenied ? "denied" : "let through"): it is no process of the command"
             }
+        }
+
+        private static func action(of call: CriticalCall) -> String {
+            call == .openMemory ? "opening the memory of" : "\(call.rawValue) of"
         }
     }
 }

@@ -19,6 +19,14 @@ public enum CriticalCall: String, Hashable, Sendable, Codable, CaseIterable {
     case splice
     /// Submits io_uring requests, which may send or connect.
     case ioUringEnter = "io_uring_enter"
+    /// Attaching to another process.
+    case ptrace
+    /// Writes another process's memory.
+    case processVMWritev = "process_vm_writev"
+    /// Takes a copy of another process's descriptor.
+    case pidfdGetfd = "pidfd_getfd"
+    /// Opens a process's memory (`/proc/PID/mem`) for writing, by any of the calls that open files.
+    case openMemory = "open"
 
     /// What an attack uses the call for. Shell code blocking watches `exec`; send blocking watches `send`.
     public enum Family: String, Hashable, Sendable, Codable {
@@ -26,6 +34,8 @@ public enum CriticalCall: String, Hashable, Sendable, Codable, CaseIterable {
         case connect
         case send
         case serve
+        /// Reaches into another process. Seen by `epitope run`, which guards the processes outside of its command.
+        case intrude
     }
 
     /// What the call is for.
@@ -35,6 +45,7 @@ public enum CriticalCall: String, Hashable, Sendable, Codable, CaseIterable {
         case .connect: .connect
         case .sendto, .sendmsg, .sendmmsg, .write, .writev, .sendfile, .splice, .ioUringEnter: .send
         case .bind, .listen, .accept, .accept4: .serve
+        case .ptrace, .processVMWritev, .pidfdGetfd, .openMemory: .intrude
         }
     }
 }

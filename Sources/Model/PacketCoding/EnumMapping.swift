@@ -85,6 +85,10 @@ extension CriticalCall {
         case .sendfile: .sendfile
         case .splice: .splice
         case .ioUringEnter: .ioUringEnter
+        case .ptrace: .ptrace
+        case .processVMWritev: .processVmWritev
+        case .pidfdGetfd: .pidfdGetfd
+        case .openMemory: .openMemory
         }
     }
 }

@@ -28,10 +28,38 @@ public enum ConfigurationFile {
         } catch let error as EpitopeError {
             throw EpitopeError(error.code, "in \(path): \(error.message)", remedy: error.remedy)
         } catch {
+            let why = JSONSyntax.fault(in: Array(data)).map { "it isn't JSON: \($0)" } ?? explained(error)
             throw EpitopeError(
-                .configurationInvalid, "the settings file \(path) can't be used: \(explained(error))",
+                .configurationInvalid, "the settings file \(path) can't be used: \(why)",
                 remedy: "correct the file; every key may be left out")
         }
+    }
+
+    /// A value that is one of a few words.
+    ///
+    /// - Throws: `configuration-invalid`, with the words, for another one.
+    public static func choice<Value: RawRepresentable & CaseIterable, Key: CodingKey>(
+        _ type: Value.Type, in container: KeyedDecodingContainer<Key>, forKey key: Key
+    ) throws -> Value? where Value.RawValue == String {
+        guard let word = try container.decodeIfPresent(String.self, forKey: key) else { return nil }
+        guard let value = Value(rawValue: word) else {
+            throw unknownWord(word, of: key.stringValue, permitted: Value.allCases.map(\.rawValue))
+        }
+        return value
+    }
+
+    /// The words that a type of settings permits; empty for a type that isn't a choice of words.
+    static func words(of type: Any.Type) -> [String] {
+        func words<Choice: CaseIterable>(_ type: Choice.Type) -> [String] {
+            type.allCases.compactMap { ($0 as? any RawRepresentable)?.rawValue as? String }
+        }
+        return (type as? any CaseIterable.Type).map { words($0) } ?? []
+    }
+
+    static func unknownWord(_ word: String, of setting: String, permitted: [String]) -> EpitopeError {
+        EpitopeError(
+            .configurationInvalid, "the setting '\(setting)' is '\(word)', which is not one of its values",
+            remedy: "use one of: \(permitted.joined(separator: ", "))")
     }
 
     /// A misspelt setting that is passed over would leave a program other than its owner thinks.

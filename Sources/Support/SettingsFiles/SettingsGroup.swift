@@ -80,13 +80,20 @@ private struct SettingsReader: SettingsVisitor {
     }
 
     mutating func setting<Value: Codable>(_ name: String, _ value: inout Value) throws {
-        names.append(name)
-        if let read = try container.decodeIfPresent(Value.self, forKey: SettingName(name)) { value = read }
+        if let read = try read(Value.self, name) { value = read }
     }
 
     mutating func setting<Value: Codable>(_ name: String, _ value: inout Value?) throws {
+        if let read = try read(Value.self, name) { value = read }
+    }
+
+    private mutating func read<Value: Codable>(_ type: Value.Type, _ name: String) throws -> Value? {
         names.append(name)
-        if let read = try container.decodeIfPresent(Value.self, forKey: SettingName(name)) { value = read }
+        let words = ConfigurationFile.words(of: type)
+        if !words.isEmpty, let word = try? container.decodeIfPresent(String.self, forKey: SettingName(name)), !words.contains(word) {
+            throw ConfigurationFile.unknownWord(word, of: name, permitted: words)
+        }
+        return try container.decodeIfPresent(type, forKey: SettingName(name))
     }
 
     mutating func setting(_ name: String, _ value: inout Int, in bounds: ClosedRange<Int>) throws {

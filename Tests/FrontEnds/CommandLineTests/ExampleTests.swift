@@ -78,4 +78,37 @@ import Testing
         let said = tested.output + tested.errors
         #expect(tested.status == 0 && said.contains("1 rules successfully loaded") && !said.contains("Warning"), "\(said)")
     }
+
+    @Test(.enabled(if: access("/usr/sbin/rsyslogd", X_OK) == 0, "rsyslog is not installed: Scripts/install-dependencies test"))
+    func `rsyslog forwards the events that somebody should see, also after the log was moved away`() async throws {
+        let host = try folder.makeFolder("host")
+        let action = try #require(try example("rsyslog.conf").firstMatch(of: /action\(type="omfwd"[^)]*\)/))
+        let text = try example("rsyslog.conf")
+            .replacing(action.0, with: "action(type=\"omfile\" file=\"\(folder.path)/received\")").replacing(
+                "/var/lib/epitope", with: folder.path)
+        let path = "\(folder.path)/rsyslog.conf"
+        try Data("global(workDirectory=\"\(folder.path)\")\n\(text)".utf8).write(to: URL(filePath: path))
+        // As it is written it is accepted, too.
+        let checked = try await Command.run("/usr/sbin/rsyslogd", ["-N1", "-f", "\(PackageFolder.path)/Examples/rsyslog.conf"])
+        #expect(checked.status == 0, "\(checked.output)\(checked.errors)")
+
+        let log = "\(host)/events.jsonl"
+        func write(_ lines: [String]) throws {
+            if !FileManager.default.fileExists(atPath: log) { _ = FileManager.default.createFile(atPath: log, contents: nil) }
+            let file = try FileHandle(forWritingTo: URL(filePath: log))
+            try file.seekToEnd()
+            try file.write(contentsOf: Data(lines.map { "{\"event\":\"\($0)\"}\n" }.joined().utf8))
+            try file.close()
+        }
+        try write(["blocked", "sent"])
+        let server = try RunningProcess(["/usr/sbin/rsyslogd", "-n", "-f", path, "-i", "\(folder.path)/pid"])
+        func received() -> [String] {
+            (try? folder.read("received"))?.matches(of: /epitope: \{"event":"([a-z-]+)"/).map { String($0.1) } ?? []
+        }
+        try await eventually("the first event at the server") { received() == ["blocked"] }
+        try FileManager.default.moveItem(atPath: log, toPath: log + ".1")
+        try write(["spooled", "packet-made", "stopped"])
+        try await eventually("the later events at the server") { received() == ["blocked", "packet-made", "stopped"] }
+        try await server.end()
+    }
 }

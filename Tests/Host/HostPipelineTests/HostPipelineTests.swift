@@ -91,7 +91,10 @@ private func refusal(_ code: String) -> EpitopeError {
         let decided = events.filter { [.spooled, .duplicate, .overQuota].contains($0.event) }
         #expect(decided.map(\.event) == [.spooled, .duplicate, .spooled, .overQuota])
         #expect(decided[1].of == decided[0].packet)
-        #expect(events.filter { $0.event == .blocked }.allSatisfy { $0.stalledTime == 1_700_000_000_000 && $0.callersAddress == "0x176" })
+        #expect(
+            events.filter { $0.event == .blocked }.allSatisfy {
+                $0.stalledTime == EventTime(milliseconds: 1_700_000_000_000) && $0.callersAddress == "0x176"
+            })
         let sent = events.filter { $0.event == .sent }
         #expect(Set(sent.map(\.packet)) == [decided[0].packet, decided[2].packet])
     }
@@ -201,7 +204,7 @@ private func refusal(_ code: String) -> EpitopeError {
 
     @Test func `An event log that can't be written drops its lines and counts them`() {
         let log = EventLog(directory: "/proc/nowhere")
-        log.append(HostEvent(.blocked, time: 0))
+        log.append(HostEvent(.blocked, time: EventTime(milliseconds: 0)))
         #expect(log.droppedLines == 1)
     }
 }

@@ -175,3 +175,19 @@ extension Foundation.Process {
         return text
     }
 }
+
+/// Exclusions of processes that can't be inspected.
+@Suite struct UninspectableExclusionTests {
+    @Test func `they allow what can't be inspected, and excuse no evidence`() {
+        let own = Exclusion(
+            subject: .user(String(getuid())), evidence: nil, reason: "it closes its memory", until: CalendarDay("2999-12-31")!)
+        let monitor = ExclusionMonitor([own])
+        #expect(monitor.allowsUninspected(process: getpid()))
+        #expect(monitor.excludedEvidence(forProcess: getpid()).isEmpty)
+        #expect(monitor.table.kinds.isEmpty)
+        #expect(!ExclusionMonitor([]).allowsUninspected(process: getpid()))
+        var evidence = own
+        evidence.evidence = .libraryCall
+        #expect(!ExclusionMonitor([evidence]).allowsUninspected(process: getpid()))
+    }
+}

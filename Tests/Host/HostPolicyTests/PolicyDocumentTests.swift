@@ -28,27 +28,28 @@ import Testing
         let hash = String(repeating: "0f", count: 32)
         let policy = try Self.load(
             """
-            {"action": "stop", "blockAt": 100, "reportAt": 10, "uninspectable": "allow", "builtInExclusions": false, "exclusions": [
+            {"action": "stop", "blockAt": 100, "reportAt": 10, "uninspectable": "allow", "otherProcesses": "allow", "builtInExclusions": false, "exclusions": [
               {"executable": "/usr/bin/a", "sha256": "\(hash.uppercased())", "evidence": "library-call-from-unbacked-memory", "reason": "r", "until": "2027-06-30"},
               {"executable": "/usr/bin/b", "evidence": "direct-call-from-unbacked-memory", "reason": "r", "until": "2027-06-30"},
               {"package": "luajit", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-06-30"},
               {"unit": "app.service", "evidence": "call-from-written-image-page", "reason": "r", "until": "2027-06-30"},
               {"container": "0123456789ab", "evidence": "unattributable-caller", "reason": "r", "until": "2027-06-30"},
+              {"user": "keys", "evidence": "uninspectable", "reason": "ssh-agent closes its memory", "until": "2027-06-30"},
               {"user": "build", "evidence": "unbacked-memory-deeper-in-stack", "reason": "the reason", "until": "2028-02-29"}
             ]}
             """)
-        #expect(policy.policy == Policy(action: .stop, blockAt: 100, reportAt: 10, uninspectable: .allow))
+        #expect(policy.policy == Policy(action: .stop, blockAt: 100, reportAt: 10, uninspectable: .allow, otherProcesses: .allow))
         #expect(
             policy.exclusions.map(\.subject) == [
                 .executable(path: "/usr/bin/a", sha256: hash), .executable(path: "/usr/bin/b", sha256: nil), .package("luajit"),
-                .unit("app.service"), .container("0123456789ab"), .user("build"),
+                .unit("app.service"), .container("0123456789ab"), .user("keys"), .user("build"),
             ])
         #expect(
             policy.exclusions.map(\.evidence) == [
-                .libraryCall, .directCall, .memoryFile, .writtenImagePage, .unattributable, .deeperInStack,
+                .libraryCall, .directCall, .memoryFile, .writtenImagePage, .unattributable, nil, .deeperInStack,
             ])
-        #expect(policy.exclusions[5].reason == "the reason")
-        #expect(policy.exclusions[5].until == CalendarDay("2028-02-29"))
+        #expect(policy.exclusions[6].reason == "the reason")
+        #expect(policy.exclusions[6].until == CalendarDay("2028-02-29"))
     }
 
     @Test func `the command line overrides the policy file`() throws {
@@ -61,7 +62,19 @@ import Testing
     static let right = #""package": "p", "evidence": "library-call-from-unbacked-memory", "reason": "r", "until": "2027-06-30""#
 
     @Test(arguments: [
-        ("{", "can't be used"), (#"{"actoin": "block"}"#, "'actoin' is not known"), (#"{"action": "explode"}"#, "action"),
+        ("{", "can't be used: it isn't JSON: line 1, column 2: the text ends before the object does"),
+        ("{\n  \"action\": \"block\"\n  \"blockAt\": 80\n}", "line 3, column 3: a comma or } is missing"),
+        ("{\n  \"action\": block\n}", "line 2, column 13: 'block' is no value"),
+        ("{\n\n 'action': 1}", "line 3, column 2: a key in double quotes"),
+        (#"{"action" "block"}"#, "line 1, column 11: a colon is missing"), (#"{"blockAt": 080}"#, "line 1, column 13: '080' is no value"),
+        ("{\"action\": \"bl\nock\"}", "line 1, column 12: a string isn't closed"),
+        ("{} x", "line 1, column 4: there is text behind the end"),
+        ("// no comments\n{}", "line 1, column 1: a value is missing"), ("", "the text is empty"),
+        (#"{"exclusions": [1 2]}"#, "line 1, column 19: a comma or ] is missing"),
+        (#"{"exclusions": [}"#, "column 17: a value or ] is missing"),
+        (#"{"action": "blok"}"#, "'action' is 'blok', which is not one of its values"),
+        (#"{"uninspectable": "x"}"#, "'uninspectable' is 'x'"), (#"{"otherProcesses": "x"}"#, "'otherProcesses' is 'x'"),
+        (#"{"actoin": "block"}"#, "'actoin' is not known"), (#"{"action": "explode"}"#, "action"),
         (#"{"blockAt": 0}"#, "'blockAt' is 0"), (#"{"reportAt": 101}"#, "'reportAt' is 101"),
         (#"{"exclusions": [{}]}"#, "names no subject"),
         (#"{"exclusions": [{\#(right), "unit": "u.service"}]}"#, "package p and unit u.service"),
@@ -74,7 +87,14 @@ import Testing
             "'reason' is empty"
         ),
         (#"{"exclusions": [{"package": "p", "evidence": "call-from-memory-file", "reason": "r"}]}"#, "no end"),
-        (#"{"exclusions": [{"package": "p", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-02-29"}]}"#, "no end"),
+        (
+            #"{"exclusions": [{"package": "p", "evidence": "call-from-memory-file", "reason": "r", "until": "30.06.2027"}]}"#,
+            "ends on '30.06.2027', which isn't a day of that form"
+        ),
+        (
+            #"{"exclusions": [{"package": "p", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-02-29"}]}"#,
+            "ends on '2027-02-29'"
+        ),
         (
             #"{"exclusions": [{"executable": "bin/a", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-06-30"}]}"#,
             "isn't an absolute path"
@@ -93,6 +113,22 @@ import Testing
         #expect(error?.code == .policyInvalid)
         #expect(error?.message.contains(says) == true, "\(error?.message ?? "")")
         #expect(error?.message.contains("policy.json") == true)
+    }
+
+    @Test func `what a value can be is said`() {
+        #expect(
+            #expect(throws: EpitopeError.self) { try Self.load(#"{"action": "blok"}"#) }?.remedy == "use one of: block, stop, kill, watch")
+        #expect(#expect(throws: EpitopeError.self) { try Self.load(#"{"uninspectable": ""}"#) }?.remedy == "use one of: deny, allow")
+    }
+
+    @Test(arguments: [1001, 20_000, 120_000]) func `too many exclusions are said to be too many, however large the file is`(_ count: Int) {
+        let entries = (0..<count).map {
+            #"{"executable": "/opt/a-program-with-a-long-name/\#($0)", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-06-30"}"#
+        }
+        let error = #expect(throws: EpitopeError.self) { try Self.load(#"{"exclusions": [\#(entries.joined(separator: ","))]}"#) }
+        #expect(error?.code == .policyInvalid)
+        #expect(error?.remedy.contains("keep to 1000") == true, "\(error?.description ?? "")")
+        #expect(error?.message.contains("exclusions") == true || error?.message.contains("larger than 16 MiB") == true)
     }
 
     @Test func `a policy file that other users may write to is not trusted`() throws {

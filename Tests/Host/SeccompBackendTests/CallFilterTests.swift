@@ -11,8 +11,10 @@ import Testing
     /// Runs a program as the kernel does; `nil` when it leaves its bounds or has an unknown instruction.
     static func run(
         _ program: [CallFilter.Instruction] = CallFilter.criticalCalls.instructions, architecture: UInt32, number: UInt32,
-        firstArgument: UInt32 = 0
+        arguments: [UInt32] = []
     ) -> UInt32? {
+        var data: [UInt32: UInt32] = [0: number, 4: architecture]
+        for (index, argument) in arguments.enumerated() { data[16 + 8 * UInt32(index)] = argument }
         var accumulator: UInt32 = 0
         var counter = 0
         while program.indices.contains(counter) {
@@ -23,7 +25,7 @@ import Testing
             case 0x20:
                 // The other halves and arguments are zero.
                 guard instruction.operand < 64 else { return nil }
-                accumulator = [0: number, 4: architecture, 16: firstArgument][instruction.operand] ?? 0
+                accumulator = data[instruction.operand] ?? 0
                 continue
             case 0x05:
                 counter += Int(instruction.operand)
@@ -54,7 +56,7 @@ import Testing
     @Test func `socketcall is notified for the subcalls that matter`() {
         let critical = Set(SystemCallInterface.socketcalls.map(\.number))
         for subcall in UInt32(0)..<30 {
-            let outcome = Self.run(architecture: 0x4000_0003, number: 102, firstArgument: subcall)
+            let outcome = Self.run(architecture: 0x4000_0003, number: 102, arguments: [subcall])
             #expect(outcome == (critical.contains(subcall) ? 0x7FC0_0000 : 0x7FFF_0000), "subcall \(subcall)")
         }
     }
@@ -80,9 +82,13 @@ import Testing
 
     @Test func `every critical call is there for both interfaces`() {
         // The others are calls on any descriptor: a filter can't tell sockets, the kernel backend can.
-        let atEveryFilter = Set(CriticalCall.allCases).subtracting([.write, .writev, .sendfile, .splice, .ioUringEnter])
+        let atEveryFilter = Set(CriticalCall.allCases).subtracting([
+            .write, .writev, .sendfile, .splice, .ioUringEnter, .ptrace, .processVMWritev, .pidfdGetfd, .openMemory,
+        ])
         #expect(Set(SystemCallInterface.x86_64.numbers.map(\.call)) == atEveryFilter)
         let with32Bits = SystemCallInterface.i386.numbers.map(\.call) + SystemCallInterface.socketcalls.map(\.call)
         #expect(Set(with32Bits) == atEveryFilter)
+        let intrusions = Set(CriticalCall.allCases.filter { $0.family == .intrude })
+        for interface in SystemCallInterface.allCases { #expect(Set(interface.intrusions.map(\.call)) == intrusions) }
     }
 }

@@ -5,15 +5,20 @@ import EpitopeModel
 import Glibc
 import SeccompBackend
 
-/// Runs a command under the backend, or supervises containers (`protect --listen PATH`), and nothing else: for tests that
-/// need it in a process of its own, such as without root's rights, or to end it.
+/// Runs a command under the backend (`protect [--guard] [--watch] COMMAND`), or supervises containers
+/// (`protect --listen PATH`), and nothing else: for tests that need it in a process of its own, such as without root's rights, or to end it.
 @main enum Protect {
     static func main() async {
-        let arguments = Array(CommandLine.arguments.dropFirst())
+        var arguments = Array(CommandLine.arguments.dropFirst())
+        let guards = arguments.first == "--guard"
+        if guards { arguments.removeFirst() }
+        let policy = Policy(action: arguments.first == "--watch" ? .watch : .block)
+        if policy.action == .watch { arguments.removeFirst() }
         guard let name = arguments.first else { exit(97) }
         do {
             if name == "--listen", arguments.count == 2 { return try await supervise(arguments[1]) }
-            let backend = try SeccompBackend.launch(Command(name, Array(arguments.dropFirst())), .init(forwardsSignals: true))
+            let backend = try SeccompBackend.launch(
+                Command(name, Array(arguments.dropFirst())), .init(policy: policy, forwardsSignals: true, guardsOthers: guards))
             let reports = Task {
                 for await detection in backend.detections {
                     let address = String(detection.callersAddress, radix: 16)

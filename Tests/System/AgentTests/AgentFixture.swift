@@ -81,7 +81,7 @@ final class AgentFixture: Sendable {
 
     /// The callers' addresses that were reported of a process, in order.
     func reported(of process: pid_t) -> [String] {
-        events.filter { $0.event == "blocked" && $0.processID == process }.compactMap(\.callersAddress)
+        events.filter { ["blocked", "watched"].contains($0.event) && $0.processID == process }.compactMap(\.callersAddress)
     }
 
     /// The packet of a process, from the spool.

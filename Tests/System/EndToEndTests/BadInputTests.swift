@@ -35,10 +35,11 @@ import Testing
         try await center.serve()
         let host = try Host()
         #expect(try await host.enroll(at: center.url, token: center.token("host-1")).status == 0)
-        expectFailure(try await epitope(["run", "--state", host.state, "--", "/nonexistent/program"]), "command-not-found")
+        expectFailure(try await epitope(["run", "--state", host.state, "--", "/nonexistent/program"]), "command-not-found", status: 127)
         let policy = "\(host.state)/policy.json"
         try Data("no JSON".utf8).write(to: URL(filePath: policy))
-        expectFailure(try await epitope(["run", "--state", host.state, "--policy", policy, "--", "/bin/true"]), "policy-invalid")
+        expectFailure(
+            try await epitope(["run", "--state", host.state, "--policy", policy, "--", "/bin/true"]), "policy-invalid", status: 125)
     }
 
     @Test func `packet files are checked as a center would`() async throws {

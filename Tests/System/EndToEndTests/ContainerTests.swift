@@ -177,7 +177,7 @@ import Testing
         let callers = Set(run.output.split(separator: "\n").compactMap { Announcement(String($0)).callersAddress })
         #expect(callers.count == 3)
         let blocked = try folder.read("host/events.jsonl").split(separator: "\n").filter { line in
-            line.contains("\"event\":\"blocked\"")
+            (line.contains("\"event\":\"blocked\"") || line.contains("\"event\":\"watched\""))
                 && callers.contains { line.contains("\"callersAddress\":\"0x\(String($0, radix: 16))\"") }
         }
         #expect(blocked.count == 3, "\(blocked.joined(separator: "\n"))")

@@ -183,8 +183,8 @@ func makeSite(
 }
 
 /// Expects a command to have failed with a code on the screen, and with what to do.
-func expectFailure(_ command: Command, _ code: String, sourceLocation: SourceLocation = #_sourceLocation) {
-    #expect(command.status == 1, "\(command.output)\(command.errors)", sourceLocation: sourceLocation)
+func expectFailure(_ command: Command, _ code: String, status: Int32 = 1, sourceLocation: SourceLocation = #_sourceLocation) {
+    #expect(command.status == status, "\(command.output)\(command.errors)", sourceLocation: sourceLocation)
     #expect(command.errors.contains("[\(code)]"), "\(command.errors)", sourceLocation: sourceLocation)
     #expect(command.errors.contains("what to do:"), "\(command.errors)", sourceLocation: sourceLocation)
 }

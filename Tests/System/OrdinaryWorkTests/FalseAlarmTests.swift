@@ -19,7 +19,7 @@ import Testing
 
         let state = try folder.makeFolder("state")
         let watched = try await Command.run(
-            Command.built("epitope"), ["run", "--state", state, "--"] + workload.command(in: try folder.makeFolder("watched")),
+            Command.built("epitope"), ["run", "--quiet", "--state", state, "--"] + workload.command(in: try folder.makeFolder("watched")),
             environment: environment)
         #expect(watched.status == 0, "watched: \(watched.errors)")
         #expect(watched.output == bare.output)

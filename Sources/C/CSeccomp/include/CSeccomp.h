@@ -20,6 +20,14 @@ struct epitope_filter_instruction {
     uint32_t operand;
 };
 
+/* The user that a command becomes. */
+struct epitope_user {
+    uid_t user;
+    gid_t group;
+    const gid_t *groups;
+    size_t group_count;
+};
+
 struct epitope_command {
     const char *path;                   /* PATH is not searched */
     char *const *arguments;             /* NULL-terminated, the program's name first */
@@ -27,6 +35,8 @@ struct epitope_command {
     int standard_input, standard_output, standard_error; /* -1: the caller's */
     const struct epitope_filter_instruction *filter;
     uint16_t filter_length;
+    const struct epitope_user *user;    /* NULL: the caller's */
+    bool confined;                      /* in a Landlock domain, out of which it reaches no process (epitope_can_confine) */
 };
 
 struct epitope_child {
@@ -40,6 +50,8 @@ enum epitope_launch_failure {
     EPITOPE_LAUNCH_RESOURCES,           /* pipe or clone failed */
     EPITOPE_LAUNCH_FILTER,              /* the kernel refused the filter; `error` is the reason */
     EPITOPE_LAUNCH_DESCRIPTORS,         /* the child could not set up its file descriptors */
+    EPITOPE_LAUNCH_CONFINEMENT,         /* the Landlock domain could not be made */
+    EPITOPE_LAUNCH_USER,                /* the child could not become the user */
     EPITOPE_LAUNCH_EXEC,                /* the command could not be executed */
 };
 
@@ -50,9 +62,17 @@ enum epitope_launch_failure epitope_launch_start(const struct epitope_command *c
 /* Waits until the command runs, or reaps the child when it could not be executed. */
 enum epitope_launch_failure epitope_launch_finish(struct epitope_child *child, int *error);
 
+/* Whether the kernel has Landlock domains that restrict nothing but reaching out (6.12). */
+bool epitope_can_confine(void);
+/* Closes this process's memory to others of its user, and has orphans of its children become its own children, so that what it
+ * started can be told by descent. 0, or negative errno. */
+int epitope_guard_self(void);
+
 /* This process's environment, NULL-terminated. */
 char *const *epitope_environment(void);
 
+/* Waits until some child has ended, and leaves it to be waited for. Its id; -ECHILD: there is no child. */
+pid_t epitope_ended_child(void);
 /* Waits until a child ends: its exit status, 0 to 255, or 256 + the signal that killed it. */
 int epitope_wait(pid_t pid);
 

@@ -3,6 +3,7 @@
 import ArgumentParser
 import BehaviourBlocking
 import EpitopeModel
+import Glibc
 import HostFrontEnd
 import HostPolicy
 import KernelBackend
@@ -12,8 +13,8 @@ import SeccompBackend
 /// `epitope policy`: shows what is done about critical calls, and what is excluded.
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "policy", abstract: "Show this host's policy and its exclusions.",
-        subcommands: [PolicyShowCommand.self, PolicyCheckCommand.self])
+        commandName: "policy", abstract: "Show this host's policy and its exclusions, and add to them.",
+        subcommands: [PolicyShowCommand.self, PolicyCheckCommand.self, PolicyExcludeCommand.self])
 }
 
 /// `epitope policy show`.
@@ -32,14 +33,20 @@ struct PolicyShowCommand: AsyncParsableCommand {
         for exclusion in loaded.exclusions {
             let count = targets[exclusion] ?? 0
             rows.append([
-                exclusion.subject.description, exclusion.evidence.rawValue, exclusion.until.description,
-                count == 0 ? "nothing now" : count == 1 ? "1 target" : "\(count) targets", exclusion.reason,
+                exclusion.subject.description, exclusion.matter, exclusion.until.description,
+                count == 0 ? "nothing now\(Self.absence(exclusion.subject))" : count == 1 ? "1 target" : "\(count) targets",
+                exclusion.reason,
             ])
         }
         Console.print("\n" + Console.table(rows))
         let problems = monitor.actionableProblems
         for problem in problems { Console.log("\(problem)") }
         if !problems.isEmpty { throw ExitCode(1) }
+    }
+
+    /// What is missing, of an exclusion that applies to nothing.
+    private static func absence(_ subject: Exclusion.Subject) -> String {
+        if case .executable(let path, _) = subject, access(path, F_OK) != 0 { ": no such file" } else { "" }
     }
 }
 

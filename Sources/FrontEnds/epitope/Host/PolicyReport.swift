@@ -75,7 +75,7 @@ struct PolicyReport {
     func row(_ waiting: LiveInspection.WaitingCall) -> [String] {
         let place = "  thread \(waiting.threadID)"
         guard let observation = waiting.observation else { return [place, waiting.call.rawValue, "is allowed: no evidence"] }
-        let verdict = policy.judge(observation, excluding: Set(exclusions.map(\.evidence)))
+        let verdict = policy.judge(observation, excluding: Set(exclusions.compactMap(\.evidence)))
         let why = (verdict.evidence + verdict.excluded).map(\.detail).joined(separator: "; ")
         let what = verdict.denies ? Self.consequence(of: policy.action) : verdict.isReported ? "is allowed, and reported" : "is allowed"
         return [place, waiting.call.rawValue, why.isEmpty ? "\(what): no evidence" : "\(what): \(why)"]

@@ -47,6 +47,8 @@ enum SyscallClassTable {
         case .connect: EPITOPE_CLASS_CONNECT
         case .send: EPITOPE_CLASS_SEND
         case .serve: EPITOPE_CLASS_SERVE
+        // What they write is watched from then on (``marking``); none is among ``SystemCallInterface/numbers``.
+        case .intrude: EPITOPE_CLASS_NONE
         }
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EpitopeModel
 import ProcessInspection
 
 /// The seccomp filter that selects the critical calls, as a classic BPF program. It is a value, so that a test can run it.
@@ -18,6 +19,7 @@ struct CallFilter: Equatable, Sendable {
         static let load: UInt16 = 0x20
         static let jumpIfEqual: UInt16 = 0x15
         static let jumpIfAtLeast: UInt16 = 0x35
+        static let jumpIfAnyBit: UInt16 = 0x45
         static let `return`: UInt16 = 0x06
     }
 
@@ -33,9 +35,17 @@ struct CallFilter: Equatable, Sendable {
     private enum Field {
         static let number: UInt32 = 0
         static let architecture: UInt32 = 4
-        /// The low half of the first argument.
+        /// The low halves of the first arguments.
         static let firstArgument: UInt32 = 16
+        static let secondArgument: UInt32 = 24
+        static let thirdArgument: UInt32 = 32
     }
+
+    /// The requests of `ptrace` that attach to a process (`linux/ptrace.h`): PTRACE_ATTACH, PTRACE_SEIZE. All others need one of
+    /// them before, or the other process's own wish.
+    static let attachRequests: [UInt32] = [16, 0x4206]
+    /// The bits of the flags of an open for writing (O_WRONLY, O_RDWR).
+    static let writeFlags: UInt32 = 3
 
     /// Numbers with this bit are x32 calls: an interface of its own with the x86-64 audit value. Few kernels offer it. It is
     /// refused, since it would bypass the comparison of numbers.
@@ -45,52 +55,73 @@ struct CallFilter: Equatable, Sendable {
 
     /// Critical calls are notified, x32 calls and calls of an unknown interface fail with ENOSYS, all others pass.
     /// The kernel (5.11 and later) caches which numbers always pass, and doesn't run the program for them.
-    static let criticalCalls: CallFilter = {
-        let calls64 = numbers(SystemCallInterface.x86_64.numbers.map(\.number))
-        let calls32 = numbers(SystemCallInterface.i386.numbers.map(\.number))
-        let subcalls = numbers(SystemCallInterface.socketcalls.map(\.number))
+    static let criticalCalls = CallFilter(seesIntrusions: false)
 
-        // x86-64: number; x32?; each number; allow; notify; ENOSYS
-        var x86_64: [Instruction] = [
-            Instruction(code: Opcode.load, operand: Field.number),
-            Instruction(
-                code: Opcode.jumpIfAtLeast, ifTrue: UInt8(calls64.count + 2), ifFalse: 0, operand: x32Bit),
-        ]
-        x86_64 += calls64 + [result(Outcome.allow), result(Outcome.notify), result(Outcome.noSuchCall)]
+    /// The same, and calls that reach into other processes are notified (``CriticalCall/Family/intrude``): of those that open
+    /// files, the ones that open for writing; of `ptrace`, the requests that attach.
+    static let guardedCalls = CallFilter(seesIntrusions: true)
 
-        // i386: number; socketcall?; each number; allow; notify; then the subcall, each of them; allow; notify
-        var i386: [Instruction] = [
-            Instruction(code: Opcode.load, operand: Field.number),
-            Instruction(
-                code: Opcode.jumpIfEqual, ifTrue: UInt8(calls32.count + 2), ifFalse: 0,
-                operand: SystemCallInterface.socketcall),
-        ]
-        i386 += calls32 + [result(Outcome.allow), result(Outcome.notify)]
-        i386 += [Instruction(code: Opcode.load, operand: Field.firstArgument)]
-        i386 += subcalls + [result(Outcome.allow), result(Outcome.notify)]
-
-        let head = [
-            Instruction(code: Opcode.load, operand: Field.architecture),
-            Instruction(
-                code: Opcode.jumpIfEqual, ifTrue: 2, ifFalse: 0,
-                operand: SystemCallInterface.x86_64.auditArchitecture),
-            Instruction(
-                code: Opcode.jumpIfEqual, ifTrue: UInt8(x86_64.count + 1), ifFalse: 0,
-                operand: SystemCallInterface.i386.auditArchitecture),
-            result(Outcome.noSuchCall),
-        ]
-        return CallFilter(instructions: head + x86_64 + i386)
-    }()
-
-    private static func result(_ outcome: UInt32) -> Instruction {
-        Instruction(code: Opcode.return, operand: outcome)
+    private init(seesIntrusions: Bool) {
+        var filter = FilterAssembly()
+        filter.load(Field.architecture)
+        filter.jump(Opcode.jumpIfEqual, SystemCallInterface.x86_64.auditArchitecture, to: .ownArchitecture)
+        filter.jump(Opcode.jumpIfEqual, SystemCallInterface.i386.auditArchitecture, to: .otherArchitecture)
+        filter.return(Outcome.noSuchCall)
+        for interface in [SystemCallInterface.x86_64, .i386] {
+            filter.place(interface == .x86_64 ? .ownArchitecture : .otherArchitecture)
+            Self.judge(interface, seesIntrusions, &filter)
+        }
+        instructions = filter.instructions
     }
 
-    /// Compares with each number; a match jumps to the second instruction after the list, the first is for no match.
-    private static func numbers(_ numbers: [UInt32]) -> [Instruction] {
-        numbers.enumerated().map { index, number in
-            Instruction(
-                code: Opcode.jumpIfEqual, ifTrue: UInt8(numbers.count - index), ifFalse: 0, operand: number)
+    /// Judges the calls of one interface.
+    private static func judge(_ interface: SystemCallInterface, _ seesIntrusions: Bool, _ filter: inout FilterAssembly) {
+        filter.load(Field.number)
+        if interface == .x86_64 {
+            filter.jump(Opcode.jumpIfAtLeast, x32Bit, to: .noSuchCall)
+        } else {
+            filter.jump(Opcode.jumpIfEqual, SystemCallInterface.socketcall, to: .subcall)
+        }
+        for (_, number) in interface.numbers { filter.jump(Opcode.jumpIfEqual, number, to: .notify) }
+        if seesIntrusions {
+            for (call, number) in interface.intrusions {
+                filter.jump(Opcode.jumpIfEqual, number, to: place(ofIntrusion: call, interface.opening(number: number)))
+            }
+        }
+        filter.return(Outcome.allow)
+        if seesIntrusions {
+            filter.place(.traceRequest)
+            filter.load(Field.firstArgument)
+            for request in attachRequests { filter.jump(Opcode.jumpIfEqual, request, to: .notify) }
+            filter.return(Outcome.allow)
+            for (label, field) in [(FilterAssembly.Label.secondArgument, Field.secondArgument), (.thirdArgument, Field.thirdArgument)] {
+                filter.place(label)
+                filter.load(field)
+                filter.jump(Opcode.jumpIfAnyBit, writeFlags, to: .notify)
+                filter.return(Outcome.allow)
+            }
+        }
+        if interface == .i386 {
+            filter.place(.subcall)
+            filter.load(Field.firstArgument)
+            for subcall in SystemCallInterface.socketcalls { filter.jump(Opcode.jumpIfEqual, subcall.number, to: .notify) }
+            filter.return(Outcome.allow)
+        }
+        filter.place(.notify)
+        filter.return(Outcome.notify)
+        if interface == .x86_64 {
+            filter.place(.noSuchCall)
+            filter.return(Outcome.noSuchCall)
+        }
+    }
+
+    /// Where it is decided whether a call that may be an intrusion is notified.
+    private static func place(ofIntrusion call: CriticalCall, _ opening: SystemCallInterface.Opening?) -> FilterAssembly.Label {
+        switch opening {
+        case .open: .secondArgument
+        case .openat: .thirdArgument
+        case .creat, .openat2: .notify
+        case nil: call == .ptrace ? .traceRequest : .notify
         }
     }
 }

@@ -23,6 +23,8 @@ struct ArgumentDecoder {
         switch call.kind.family {
         case .exec: execArguments()
         case .connect, .send, .serve: socketArguments()
+        // The process's number differs from call to call, and says nothing to a center.
+        case .intrude: CallArguments()
         }
     }
 

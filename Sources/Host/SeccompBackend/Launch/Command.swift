@@ -12,10 +12,12 @@ public struct Command: Hashable, Sendable {
     public var standardInput: Int32?
     public var standardOutput: Int32?
     public var standardError: Int32?
+    /// `nil`: this process's own.
+    public var user: CommandUser?
 
     public init(
         _ name: String, _ arguments: [String] = [], environment: [String: String]? = nil, standardInput: Int32? = nil,
-        standardOutput: Int32? = nil, standardError: Int32? = nil
+        standardOutput: Int32? = nil, standardError: Int32? = nil, user: CommandUser? = nil
     ) {
         self.name = name
         self.arguments = arguments
@@ -23,6 +25,7 @@ public struct Command: Hashable, Sendable {
         self.standardInput = standardInput
         self.standardOutput = standardOutput
         self.standardError = standardError
+        self.user = user
     }
 }
 

@@ -8,11 +8,14 @@ import Glibc
 enum Launcher {
     /// Starts the child, which is about to execute the command: from now on its listener must be served.
     ///
+    /// - Parameter guards: whether the command's calls into other processes are notified, and what the kernel can deny of them
+    ///   by itself is denied (``SeccompBackend/Configuration/guardsOthers``).
     /// - Throws: `command-not-found`, `seccomp-busy`, `seccomp-unavailable`, `launch-failed`.
-    static func start(_ command: Command) throws(EpitopeError) -> epitope_child {
-        let environment = command.environment.map { $0.map { "\($0.key)=\($0.value)" } } ?? Self.ownEnvironment()
+    static func start(_ command: Command, guards: Guards = Guards()) throws(EpitopeError) -> epitope_child {
+        var environment = command.environment.map { $0.map { "\($0.key)=\($0.value)" } } ?? Self.ownEnvironment()
+        if let user = command.user { environment = user.environment(from: environment) }
         let path = try resolve(command.name, environment: environment)
-        let filter = CallFilter.criticalCalls.instructions.map {
+        let filter = (guards.seesIntrusions ? CallFilter.guardedCalls : .criticalCalls).instructions.map {
             epitope_filter_instruction(code: $0.code, jump_true: $0.ifTrue, jump_false: $0.ifFalse, operand: $0.operand)
         }
         var child = epitope_child()
@@ -21,18 +24,28 @@ enum Launcher {
             withPointers(to: environment) { environment in
                 path.withCString { path in
                     filter.withUnsafeBufferPointer { filter in
-                        var request = epitope_command(
-                            path: path, arguments: arguments, environment: environment,
-                            standard_input: command.standardInput ?? -1, standard_output: command.standardOutput ?? -1,
-                            standard_error: command.standardError ?? -1, filter: filter.baseAddress,
-                            filter_length: UInt16(filter.count))
-                        return epitope_launch_start(&request, &child, &error)
+                        CommandUser.withPointer(to: command.user) { user in
+                            var request = epitope_command(
+                                path: path, arguments: arguments, environment: environment,
+                                standard_input: command.standardInput ?? -1, standard_output: command.standardOutput ?? -1,
+                                standard_error: command.standardError ?? -1, filter: filter.baseAddress,
+                                filter_length: UInt16(filter.count), user: user, confined: guards.confines)
+                            return epitope_launch_start(&request, &child, &error)
+                        }
                     }
                 }
             }
         }
         if failure != EPITOPE_LAUNCH_OK { throw Self.error(failure, error, command) }
         return child
+    }
+
+    /// How processes outside of a command are guarded from it.
+    struct Guards {
+        /// Calls that reach into other processes are notified.
+        var seesIntrusions = false
+        /// The kernel itself keeps the command from reaching out (Landlock).
+        var confines = false
     }
 
     /// Returns when the command runs. The listener must be served meanwhile.
@@ -56,6 +69,10 @@ enum Launcher {
             return EpitopeError(
                 .seccompUnavailable, "\(command.name) can't be protected: the kernel refused the filter (\(reason))",
                 remedy: "use Linux 5.5 or later with CONFIG_SECCOMP_FILTER; a container must allow the seccomp call")
+        case EPITOPE_LAUNCH_USER:
+            return EpitopeError(
+                .launchFailed, "\(command.name) can't run as user \(command.user?.name ?? ""): \(reason)",
+                remedy: "run epitope as root; in a container or user namespace, name a user that it has")
         case EPITOPE_LAUNCH_EXEC:
             return EpitopeError(
                 errno == ENOENT ? .commandNotFound : .commandNotExecutable,

@@ -44,10 +44,11 @@ struct CallResponder: Sendable {
 
     /// Answers a call of a process that can't be inspected, as the policy says.
     ///
+    /// - Parameter isExcluded: whether the process is excluded: its calls are allowed.
     /// - Returns: whether the call was denied; `nil` if the process ended before the answer.
-    func respondUninspectable(to call: PendingCall, _ policy: Policy) -> Bool? {
+    func respondUninspectable(to call: PendingCall, _ policy: Policy, isExcluded: Bool = false) -> Bool? {
         guard isWaiting(call.id) else { return nil }
-        let denies = policy.uninspectable == .deny && policy.action != .watch
+        let denies = policy.uninspectable == .deny && policy.action != .watch && !isExcluded
         let status =
             denies
             ? epitope_notification_deny(listener, call.id, EPERM)

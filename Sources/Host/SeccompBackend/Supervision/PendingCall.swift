@@ -12,6 +12,7 @@ struct PendingCall: Sendable {
     var id: UInt64
     var thread: Int32
     var interface: SystemCallInterface
+    var number: UInt32
     var kind: CriticalCall
     /// The call's own arguments; for a `socketcall`, once ``readIndirectArguments()`` has read them from memory.
     var arguments: [UInt64]
@@ -34,13 +35,14 @@ struct PendingCall: Sendable {
             arguments = []
             indirectArguments = (UInt64(UInt32(truncatingIfNeeded: values[1])), subcall.argumentCount)
         } else {
-            guard let kind = interface.criticalCall(number: number) else { return nil }
+            guard let kind = interface.criticalCall(number: number) ?? interface.intrusion(number: number) else { return nil }
             self.kind = kind
             arguments = values
         }
         id = notification.id
         thread = Int32(bitPattern: notification.thread)
         self.interface = interface
+        self.number = number
         instructionPointer = notification.instruction_pointer
     }
 }

@@ -16,6 +16,8 @@ final class Supervisor: Sendable {
         let context: any ProcessContextProviding
         let exclusions: any ExclusionProviding
         let counters: SupervisionCounters
+        /// Of a command whose calls into other processes are notified.
+        var intrusions: IntrusionFinder?
         /// For how many threads the files of `/proc` stay open.
         var maxCachedThreads = ThreadFilesCache.defaultCapacity
     }
@@ -80,11 +82,17 @@ final class Supervisor: Sendable {
     private func handle(_ notification: epitope_notification, _ state: inout ThreadState) {
         let policy = configuration.policy.value
         guard var call = decode(notification) else { return }
+        var intrusion: Intrusion?
+        if let finder = configuration.intrusions, call.kind.family == .intrude {
+            guard let found = finder.intrusion(of: call) else { return responder.allow(call.id) }
+            configuration.counters.count(\.notified)
+            intrusion = found
+        }
         let isRuntimes = isRuntimesExec(call, &state)
 
         let observation: Observation
         do {
-            guard let observed = try inspect(&call, policy, state.inspector) else { return responder.allow(call.id) }
+            guard let observed = try inspect(&call, policy, state.inspector) else { return respond(to: call, intrusion, policy) }
             observation = observed
         } catch {
             return respondUninspectable(to: call, error, policy)
@@ -92,7 +100,7 @@ final class Supervisor: Sendable {
 
         let verdict = decide(observation, call, policy)
         let isExpected = isRuntimes && ContainerStart.isExpected(verdict.evidence)
-        guard verdict.isReported || verdict.denies, !isExpected else { return responder.allow(call.id) }
+        guard verdict.isReported || verdict.denies, !isExpected else { return respond(to: call, intrusion, policy) }
         guard responder.isWaiting(call.id) else { return }
 
         let key = ReportKey(thread: call.thread, callersAddress: verdict.callersAddress, kind: call.kind)
@@ -105,7 +113,7 @@ final class Supervisor: Sendable {
         } else {
             configuration.counters.count(\.suppressed)
         }
-        responder.respond(to: call, verdict)
+        if verdict.denies { responder.respond(to: call, verdict) } else { respond(to: call, intrusion, policy) }
         if let detection { report(detection) }
     }
 }
@@ -114,8 +122,12 @@ final class Supervisor: Sendable {
 extension Supervisor {
     /// Decodes a notification. A call that isn't critical is answered right here: `nil`.
     private func decode(_ notification: epitope_notification) -> PendingCall? {
+        if let call = PendingCall(notification), call.kind.family != .intrude || configuration.intrusions != nil {
+            // Of calls into other processes only those are counted that reach into one.
+            if call.kind.family != .intrude { configuration.counters.count(\.notified) }
+            return call
+        }
         configuration.counters.count(\.notified)
-        if let call = PendingCall(notification) { return call }
         if PendingCall.isOtherSocketcall(notification) {
             responder.allow(notification.id)
         } else {
@@ -162,6 +174,20 @@ extension Supervisor {
             timeMilliseconds: timeMilliseconds)
     }
 
+    /// Answers a call that its caller's code doesn't speak against: it is allowed unless it reaches out of the command.
+    private func respond(to call: PendingCall, _ intrusion: Intrusion?, _ policy: Policy) {
+        guard let intrusion, intrusion.isOutside, policy.otherProcesses == .deny else { return responder.allow(call.id) }
+        let denies = policy.action != .watch
+        guard responder.isWaiting(call.id) else { return }
+        if denies {
+            configuration.counters.count(\.denied)
+            responder.deny(call.id, errno: EPERM)
+        } else {
+            responder.allow(call.id)
+        }
+        sink.notify(.otherProcess(call: call.kind, processID: call.processID, target: intrusion.process, wasDenied: denies))
+    }
+
     private func report(_ detection: Detection) {
         if !sink.report(detection) { configuration.counters.count(\.dropped) }
     }
@@ -169,7 +195,8 @@ extension Supervisor {
     /// The process has ended, and there is nothing to answer; or this one may not read it (or it is in a pid namespace that
     /// isn't visible from here): then the policy decides, and a notice says which call it was and why.
     private func respondUninspectable(to call: PendingCall, _ failure: InspectionFailure, _ policy: Policy) {
-        guard let wasDenied = responder.respondUninspectable(to: call, policy) else { return }
+        let isExcluded = policy.uninspectable == .deny && configuration.exclusions.allowsUninspected(process: call.processID)
+        guard let wasDenied = responder.respondUninspectable(to: call, policy, isExcluded: isExcluded), !isExcluded else { return }
         sink.notify(
             .uninspectable(call: call.kind, threadID: call.thread, reason: failure.description, wasDenied: wasDenied))
     }

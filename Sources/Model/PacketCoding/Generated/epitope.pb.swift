@@ -213,6 +213,10 @@ nonisolated enum Epitope_V1_CriticalCall: SwiftProtobuf.Enum, Swift.CaseIterable
   case sendfile // = 13
   case splice // = 14
   case ioUringEnter // = 15
+  case ptrace // = 16
+  case processVmWritev // = 17
+  case pidfdGetfd // = 18
+  case openMemory // = 19
   case UNRECOGNIZED(Int)
 
   init() {
@@ -237,6 +241,10 @@ nonisolated enum Epitope_V1_CriticalCall: SwiftProtobuf.Enum, Swift.CaseIterable
     case 13: self = .sendfile
     case 14: self = .splice
     case 15: self = .ioUringEnter
+    case 16: self = .ptrace
+    case 17: self = .processVmWritev
+    case 18: self = .pidfdGetfd
+    case 19: self = .openMemory
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -259,6 +267,10 @@ nonisolated enum Epitope_V1_CriticalCall: SwiftProtobuf.Enum, Swift.CaseIterable
     case .sendfile: return 13
     case .splice: return 14
     case .ioUringEnter: return 15
+    case .ptrace: return 16
+    case .processVmWritev: return 17
+    case .pidfdGetfd: return 18
+    case .openMemory: return 19
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -281,6 +293,10 @@ nonisolated enum Epitope_V1_CriticalCall: SwiftProtobuf.Enum, Swift.CaseIterable
     .sendfile,
     .splice,
     .ioUringEnter,
+    .ptrace,
+    .processVmWritev,
+    .pidfdGetfd,
+    .openMemory,
   ]
 
 }
@@ -1546,7 +1562,7 @@ nonisolated extension Epitope_V1_ProtectiveAction: SwiftProtobuf._ProtoNameProvi
 }
 
 nonisolated extension Epitope_V1_CriticalCall: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CRITICAL_CALL_UNSPECIFIED\0\u{1}CRITICAL_CALL_EXECVE\0\u{1}CRITICAL_CALL_EXECVEAT\0\u{1}CRITICAL_CALL_CONNECT\0\u{1}CRITICAL_CALL_SENDTO\0\u{1}CRITICAL_CALL_SENDMSG\0\u{1}CRITICAL_CALL_SENDMMSG\0\u{1}CRITICAL_CALL_BIND\0\u{1}CRITICAL_CALL_LISTEN\0\u{1}CRITICAL_CALL_ACCEPT\0\u{1}CRITICAL_CALL_ACCEPT4\0\u{1}CRITICAL_CALL_WRITE\0\u{1}CRITICAL_CALL_WRITEV\0\u{1}CRITICAL_CALL_SENDFILE\0\u{1}CRITICAL_CALL_SPLICE\0\u{1}CRITICAL_CALL_IO_URING_ENTER\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0CRITICAL_CALL_UNSPECIFIED\0\u{1}CRITICAL_CALL_EXECVE\0\u{1}CRITICAL_CALL_EXECVEAT\0\u{1}CRITICAL_CALL_CONNECT\0\u{1}CRITICAL_CALL_SENDTO\0\u{1}CRITICAL_CALL_SENDMSG\0\u{1}CRITICAL_CALL_SENDMMSG\0\u{1}CRITICAL_CALL_BIND\0\u{1}CRITICAL_CALL_LISTEN\0\u{1}CRITICAL_CALL_ACCEPT\0\u{1}CRITICAL_CALL_ACCEPT4\0\u{1}CRITICAL_CALL_WRITE\0\u{1}CRITICAL_CALL_WRITEV\0\u{1}CRITICAL_CALL_SENDFILE\0\u{1}CRITICAL_CALL_SPLICE\0\u{1}CRITICAL_CALL_IO_URING_ENTER\0\u{1}CRITICAL_CALL_PTRACE\0\u{1}CRITICAL_CALL_PROCESS_VM_WRITEV\0\u{1}CRITICAL_CALL_PIDFD_GETFD\0\u{1}CRITICAL_CALL_OPEN_MEMORY\0")
 }
 
 nonisolated extension Epitope_V1_TransportProtocol: SwiftProtobuf._ProtoNameProviding {

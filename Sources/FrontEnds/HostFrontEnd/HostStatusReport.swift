@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Foundation
+package import HostPipeline
+import HostStore
+import SecureChannel
+
+/// The state of a host, for `epitope host status` and for scripts.
+package struct HostStatusReport: Codable, Hashable, Sendable {
+    /// What a host has of one center.
+    package struct Center: Codable, Hashable, Sendable {
+        package var destination: String
+        /// The next three are absent where the host is not enrolled.
+        package var address: String?
+        package var name: String?
+        package var certificateUntil: EventTime?
+        package var packetsWaiting: Int
+        /// The center's last answer, if it was not one of success since: it refuses this host, or can't be reached.
+        package var problem: Problem?
+    }
+
+    /// Something that somebody should look at.
+    package struct Problem: Codable, Hashable, Sendable {
+        package var code: String
+        package var message: String
+        /// When it was seen; absent for what is so now.
+        package var time: EventTime?
+    }
+
+    /// A packet that a center refused for good.
+    package struct Refused: Codable, Hashable, Sendable {
+        package var packet: String
+        package var destination: String
+        package var code: String
+        package var message: String
+        package var time: EventTime
+    }
+
+    package var directory: String
+    package var centers: [Center]
+    /// How often each outcome occurred today (UTC).
+    package var today: [String: Int]
+    package var refused: [Refused]
+    package var problems: [Problem]
+
+    /// Looks at a state folder, in which it makes nothing.
+    ///
+    /// - Throws: `host-state-missing`, and the errors of `StoredIdentity` and `HostStore`.
+    package init(_ stateOptions: HostStateOptions) async throws {
+        try stateOptions.requireDirectory()
+        directory = stateOptions.directory
+        let history = EventHistory(directory: directory)
+        let hasStore = access("\(directory)/\(HostStore.fileName)", F_OK) == 0
+        let store = hasStore ? try HostStore(directory: directory) : nil
+        centers = []
+        for destination in Destination.allCases {
+            let stored = try StoredIdentity.loadIfEnrolled(from: stateOptions.identityDirectory(destination.rawValue))
+            centers.append(
+                Center(
+                    destination: destination.rawValue, address: stored?.center.description, name: stored?.subject.name,
+                    certificateUntil: stored.map { EventTime(milliseconds: $0.expiresMilliseconds) },
+                    packetsWaiting: try await store?.waiting(for: destination) ?? 0,
+                    problem: stored.flatMap { Self.problem(history.refusals[destination.rawValue], since: $0) }))
+        }
+        today = try await store?.outcomes(day: EventLog.now().milliseconds / Duration.days(1).inMilliseconds) ?? [:]
+        refused =
+            try await store?.refusedPackets().map {
+                Refused(
+                    packet: $0.packetID, destination: $0.destination.rawValue, code: $0.code, message: $0.message,
+                    time: EventTime(milliseconds: $0.timeMilliseconds))
+            } ?? []
+        problems = stateOptions.openness.map { [Problem(code: $0.code.rawValue, message: $0.message)] } ?? []
+    }
+
+    /// What a center said last; not what it said of an earlier enrolment.
+    private static func problem(_ event: HostEvent?, since identity: StoredIdentity) -> Problem? {
+        guard let event, let code = event.code, event.time.milliseconds >= identity.issuedMilliseconds else { return nil }
+        guard code != EpitopeError.Code.destinationUnknown.rawValue else { return nil }
+        return Problem(code: code, message: event.message ?? "", time: event.time)
+    }
+
+    /// The text of `epitope host status`.
+    package var lines: [String] {
+        let rows =
+            [["center", "identity", "certificate until", "packets waiting"]]
+            + centers.map { center in
+                guard let address = center.address else { return [center.destination, "not enrolled", "-", "\(center.packetsWaiting)"] }
+                return [
+                    "\(center.destination) \(address)", center.name ?? "", center.certificateUntil?.toTheSecond ?? "-",
+                    "\(center.packetsWaiting)",
+                ]
+            }
+        var lines = ["state folder \(directory)", "", Console.table(rows)]
+        for center in centers {
+            guard let problem = center.problem else { continue }
+            let time = problem.time.map { " (\($0.toTheSecond))" } ?? ""
+            lines.append("the \(center.destination) center: \(problem.message.printable) [\(problem.code.printable)]\(time)")
+        }
+        let counts = today.sorted(by: <).map { "\($1) \($0)" }.joined(separator: ", ")
+        lines += ["", "today (UTC): \(counts.isEmpty ? "nothing" : counts)"]
+        lines += refused.map {
+            "refused: \($0.packet) by the \($0.destination) center: \($0.message.printable) [\($0.code.printable)] (\($0.time.toTheSecond))"
+        }
+        return lines + problems.map { "\($0.message) [\($0.code)]" }
+    }
+}

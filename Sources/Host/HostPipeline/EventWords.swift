@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+
+/// The parts of an event in words, for a person. Names and paths are the inspected process's to choose: what a terminal would
+/// take for a command is replaced.
+extension HostEvent {
+    /// What was done about the call: `denied`, `allowed`. A call that was only watched is never said to be blocked.
+    var answerInWords: String {
+        switch action.flatMap(ProtectiveAction.init(rawValue:)) {
+        case .watched: "allowed, and reported"
+        case .blocked: "denied"
+        case .stopped: "denied, and the process stopped"
+        case .killed: "denied, and the process killed"
+        case nil: event == .watched ? "allowed, and reported" : "denied"
+        }
+    }
+
+    /// Such as `connect to 127.0.0.1:80`.
+    var callInWords: String {
+        guard let call else { return "a call" }
+        guard let target, !target.isEmpty else { return call }
+        let preposition =
+            switch CriticalCall(rawValue: call)?.family {
+            case .exec: "of"
+            case .serve: "on"
+            default: "to"
+            }
+        return "\(call) \(preposition) \(target.printable)"
+    }
+
+    /// Such as `/usr/bin/server of server 1.2 (process 732, user www-data)`.
+    var programInWords: String {
+        var words = (executable ?? processName ?? "an unknown program").printable
+        if let package { words += " of " + [package, packageVersion ?? ""].filter { !$0.isEmpty }.joined(separator: " ").printable }
+        var numbers = processID.map { ["process \($0)"] } ?? []
+        if let name = user ?? userID.map(String.init) { numbers.append("user \(name.printable)") }
+        if let container { numbers.append("container \(container.printable.prefix(12))") }
+        return numbers.isEmpty ? words : "\(words) (\(numbers.joined(separator: ", ")))"
+    }
+
+    /// The strongest evidence: kind, points, and what was seen.
+    var evidenceInWords: String {
+        guard let kind = evidence?.first else { return "no evidence was recorded" }
+        let points = EvidenceKind(rawValue: kind).map { ", \($0.defaultWeight) points" } ?? ""
+        guard let detail, !detail.isEmpty else { return kind.printable + points }
+        return "\(detail.printable) (\(kind.printable)\(points))"
+    }
+
+    /// The event in one line, without its time.
+    public var inWords: String {
+        let name = packet.map { "packet \($0.printable)" } ?? "a packet"
+        let center = "the \((destination ?? "local").printable) center"
+        let why = [message ?? "", code.map { "[\($0)]" } ?? ""].filter { !$0.isEmpty }.joined(separator: " ").printable
+        switch event {
+        case .blocked, .watched: return "\(answerInWords): \(callInWords) by \(programInWords): \(evidenceInWords)"
+        case .packetMade: return "\(name) made of the code that called \(callInWords) in \(programInWords)"
+        case .duplicate: return "\(name) not kept: it is the same as packet \((of ?? "before").printable)"
+        case .overQuota: return "\(name): the quota of packets is used up" + (why.isEmpty ? "" : ": \(why)")
+        case .spoolFull: return "\(name) not kept: \(why)"
+        case .spooled: return "\(name) waits to be sent"
+        case .sent: return "\(name) is stored at \(center)"
+        case .refused: return "\(name) was refused by \(center), and is kept here: \(why)"
+        case .unreachable: return "\(center) was not reached, and is tried again: \(why)"
+        case .stopped: return "sending to \(center) has stopped: \(why)"
+        case .failed: return "a packet could not be made or stored: \(why)"
+        case .uninspectable, .otherProcess: return why
+        }
+    }
+}
+
+extension String {
+    /// With a question mark for each character that a terminal might act on.
+    public var printable: String {
+        String(
+            String.UnicodeScalarView(
+                unicodeScalars.map { scalar in
+                    switch scalar.properties.generalCategory {
+                    case .control, .format, .surrogate, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned: "?"
+                    default: scalar
+                    }
+                }))
+    }
+}
