@@ -91,24 +91,28 @@ import Testing
         let folder = try TemporaryFolder()
         let path = "\(folder.path)/\(EventLog.fileName)"
         var reader = EventLogReader(directory: folder.path)
-        #expect(reader.next().isEmpty)
+        func expectNext(_ packets: [String], sourceLocation: SourceLocation = #_sourceLocation) {
+            let found = reader.next().compactMap(\.packet)
+            #expect(found == packets, sourceLocation: sourceLocation)
+        }
+        expectNext([])
         func write(_ packets: [String], log: EventLog) {
             for packet in packets { log.append(HostEvent(.sent, time: EventLog.now(), packet: packet)) }
         }
         let first = EventLog(directory: folder.path)
         write(["1", "2"], log: first)
-        #expect(reader.next().compactMap(\.packet) == ["1", "2"])
+        expectNext(["1", "2"])
         write(["3"], log: first)
         try FileManager.default.moveItem(atPath: path, toPath: path + ".1")
         let second = EventLog(directory: folder.path)
         write(["4"], log: second)
-        #expect(reader.next().compactMap(\.packet) == ["3", "4"])
+        expectNext(["3", "4"])
         let half = FileHandle(forWritingAtPath: path)
         half?.seekToEndOfFile()
         half?.write(Data("{\"event\":\"sent\",".utf8))
-        #expect(reader.next().isEmpty)
+        expectNext([])
         half?.write(Data("\"time\":0,\"packet\":\"5\"}\nno event\n".utf8))
-        #expect(reader.next().compactMap(\.packet) == ["5"])
+        expectNext(["5"])
         #expect(reader.unreadable == 1)
         #expect(EventHistory(directory: folder.path).events.compactMap(\.packet) == ["1", "2", "3", "4", "5"])
     }

@@ -11,9 +11,9 @@ import Testing
     /// Runs a program as the kernel does; `nil` when it leaves its bounds or has an unknown instruction.
     static func run(
         _ program: [CallFilter.Instruction] = CallFilter.criticalCalls.instructions, architecture: UInt32, number: UInt32,
-        arguments: [UInt32] = []
+        firstArgument: UInt32 = 0, arguments: [UInt32] = []
     ) -> UInt32? {
-        var data: [UInt32: UInt32] = [0: number, 4: architecture]
+        var data: [UInt32: UInt32] = [0: number, 4: architecture, 16: firstArgument]
         for (index, argument) in arguments.enumerated() { data[16 + 8 * UInt32(index)] = argument }
         var accumulator: UInt32 = 0
         var counter = 0
