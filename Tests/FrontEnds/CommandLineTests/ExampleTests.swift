@@ -88,8 +88,10 @@ import Testing
                 "/var/lib/epitope", with: folder.path)
         let path = "\(folder.path)/rsyslog.conf"
         try Data("global(workDirectory=\"\(folder.path)\")\n\(text)".utf8).write(to: URL(filePath: path))
-        // As it is written it is accepted, too.
-        let checked = try await Command.run("/usr/sbin/rsyslogd", ["-N1", "-f", "\(PackageFolder.path)/Examples/rsyslog.conf"])
+        // As it is written it is accepted, too, where rsyslog has its usual folder for state.
+        let whole = "\(folder.path)/whole.conf"
+        try Data("global(workDirectory=\"\(folder.path)\")\n\(example("rsyslog.conf"))".utf8).write(to: URL(filePath: whole))
+        let checked = try await Command.run("/usr/sbin/rsyslogd", ["-N1", "-f", whole])
         #expect(checked.status == 0, "\(checked.output)\(checked.errors)")
 
         let log = "\(host)/events.jsonl"
