@@ -14,13 +14,16 @@ event_detail() {
 
 has_event() { [[ -n $(event_us "$@") ]]; }
 
-# The host's first blocked call, one JSON object. The host's times are milliseconds since 1970 with a fraction.
+# The host's first blocked call, one JSON object. The host's times are ISO 8601, to the microsecond.
 blocked_event() { host_events "$1" | jq -sc 'map(select(.event == "blocked" and .action != "watched")) | first // empty' 2>/dev/null; }
 
 has_blocked() { [[ -n $(blocked_event "$1") ]]; }
 
 # When the call was answered, in microseconds since 1970.
-blocked_us() { blocked_event "$1" | jq -r '.time * 1000 | floor'; }
+blocked_us() {
+    blocked_event "$1" \
+        | jq -r '.time | capture("^(?<whole>[^.]+)[.](?<part>[0-9]{6})Z$") | (.whole + "Z" | fromdateiso8601) * 1000000 + (.part | tonumber)'
+}
 
 # What the blocked call was, in one line.
 blocked_call() { blocked_event "$1" | jq -r '"\(.action): \(.call) by process \(.processID), caller \(.callersAddress)"'; }

@@ -11,6 +11,8 @@ public struct ParagraphLimiter: Sendable {
 
     private var windowStart: Int64?
     private var told = 0
+    /// When the first of those was held back that are not summed up yet.
+    private var heldSince: Int64?
     private var heldBack: [String: Int] = [:]
     private var unnamed = 0
 
@@ -28,6 +30,7 @@ public struct ParagraphLimiter: Sendable {
             told += 1
             return true
         }
+        heldSince = heldSince ?? now
         let answer = detection.event == .watched || detection.action == "watched" ? "allowed" : "denied"
         let name =
             "\(detection.call ?? "call") by \((detection.executable ?? detection.processName ?? "an unknown program").printable) \(answer)"
@@ -38,13 +41,13 @@ public struct ParagraphLimiter: Sendable {
     /// The sum of what was held back, once its window is over or at the end; `nil` if there is nothing to tell yet.
     public mutating func sum(nowMilliseconds now: Int64, atEnd: Bool = false) -> String? {
         guard !heldBack.isEmpty || unnamed > 0 else { return nil }
-        guard atEnd || windowStart.map({ now < $0 || now - $0 >= Self.windowMilliseconds }) ?? true else { return nil }
+        guard atEnd || heldSince.map({ now < $0 || now - $0 >= Self.windowMilliseconds }) ?? true else { return nil }
         let total = heldBack.values.reduce(unnamed, +)
         let named = heldBack.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.value) \($0.key)" }
         let rest = unnamed > 0 ? ["\(unnamed) others"] : []
         heldBack = [:]
         unnamed = 0
-        windowStart = nil
+        (windowStart, heldSince) = (nil, nil)
         return "\(total) more detections: " + (named + rest).joined(separator: ", ")
     }
 }

@@ -105,7 +105,7 @@ import Testing
             let isTold = limiter.tells(other, nowMilliseconds: 200)
             #expect(!isTold)
         }
-        let sum = limiter.sum(nowMilliseconds: ParagraphLimiter.windowMilliseconds)
+        let sum = limiter.sum(nowMilliseconds: ParagraphLimiter.windowMilliseconds + 3)
         #expect(
             sum?.hasPrefix("27 more detections: 7 sendto by /usr/sbin/sample-service denied, 1 sendto by /bin/0 denied, ") == true,
             "\(sum ?? "")")
@@ -113,6 +113,17 @@ import Testing
         let rest = limiter.sum(nowMilliseconds: .max, atEnd: true)
         let isTold = limiter.tells(detection, nowMilliseconds: 30_000)
         #expect(rest == nil && isTold)
+    }
+
+    @Test func `detections without a pause are summed up again and again`() {
+        var limiter = ParagraphLimiter()
+        let detection = Self.events(.spooled)[0]
+        var (told, sums) = (0, [String]())
+        for time in stride(from: Int64(0), to: 60_000, by: 50) {
+            if let sum = limiter.sum(nowMilliseconds: time) { sums.append(sum) }
+            if limiter.tells(detection, nowMilliseconds: time) { told += 1 }
+        }
+        #expect(sums.count == 5 && told == 18, "\(sums)")
     }
 
     @Test func `at the end the sum does not wait`() {

@@ -101,7 +101,9 @@ import Testing
             #expect(run.output.contains("expected"))
             try await Task.sleep(for: .milliseconds(500))
             let events = try folder.read("state/events.jsonl")
-            return events.split(separator: "\n").count { $0.contains("\"event\":\"watched\"") && $0.contains("\"processID\":\(run.processID),") }
+            return events.split(separator: "\n").count {
+                $0.contains("\"event\":\"watched\"") && $0.contains("\"processID\":\(run.processID),")
+            }
         }
         #expect(try await reports() == 0)
         _ = try Self.policy("{", in: folder)
