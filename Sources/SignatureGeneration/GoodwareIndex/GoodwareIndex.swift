@@ -40,7 +40,7 @@ public struct GoodwareIndex: Sendable {
                 }
             }
         }
-        let built = keys.withUnsafeMutableBufferPointer { IndexSegment.filter(of: $0, partitionBits: 0) }
+        let built = keys.withUnsafeMutableBufferPointer { IndexSegment.filter(of: $0, partitionBits: 0, in: FilterWorkspace()) }
         contents.keys = UInt64(built.keys)
         contents.sampledKeys = UInt64(built.sampled)
         let segment = IndexSegment(

@@ -10,7 +10,9 @@ public enum GramSelection {
     /// In bytes: the window, 17 overlapping grams of 16.
     static let window = GoodwareIndex.windowLength
     static let gram = GoodwareIndex.gramLength
-    static let gramsPerWindow = window - gram + 1
+    /// `window - gram + 1`, as a number that the compiler knows: the loops over it are the index's innermost.
+    @inline(__always)
+    static var gramsPerWindow: Int { 17 }
     /// Of how many grams, on average, one is in the sample that tells how many different ones there are.
     ///
     /// The sample is every gram with an order below 2^64 / 256. Such a gram is practically always the least of one of
@@ -27,49 +29,68 @@ public enum GramSelection {
         precondition(keys.count >= bytes.count, "room for every byte's key")
         guard bytes.count >= window, let base = bytes.baseAddress, let out = keys.baseAddress else { return 0 }
         let windows = bytes.count - window + 1
-        orders(base, windows: windows, into: out)
-        // In place: what is read is never before what is written.
+        // The orders, each once where it follows itself; then, in place, their keys.
+        var last = (0..<gramsPerWindow).reduce(UInt64.max) { min($0, order(base + $1)) }
+        last = ~last  // differs from the first window's, whatever that is
         var count = 0
-        var last = ~out[0]
-        for index in 0..<windows {
-            let order = out[index]
-            out[count] = key(order)
-            count &+= order != last ? 1 : 0
-            last = order
+        slide(base, windows: windows) { _, least in
+            // Without a branch. What is written behind the last one is overwritten by the next.
+            out[count] = least
+            count &+= least != last ? 1 : 0
+            last = least
         }
+        for index in 0..<count { out[index] = key(out[index]) }
         return count
     }
 
-    /// The order of each window's minimizer, by sliding minima in blocks (van Herk 1992, Gil and Werman 1993): three
-    /// comparisons a byte, whatever the data.
+    /// The order of each window's minimizer.
     static func orders(_ base: UnsafeRawPointer, windows: Int, into out: UnsafeMutablePointer<UInt64>) {
+        slide(base, windows: windows) { place, least in out[place] = least }
+    }
+
+    /// Passes on the least order of each window, by sliding minima in blocks (van Herk 1992, Gil and Werman 1993): three
+    /// comparisons a byte, whatever the data.
+    @inline(__always)
+    private static func slide(_ base: UnsafeRawPointer, windows: Int, _ take: (_ window: Int, _ least: UInt64) -> Void) {
         let width = gramsPerWindow
         let grams = windows + width - 1
+        precondition(windows > 0)
         withUnsafeTemporaryAllocation(of: UInt64.self, capacity: width + 1) { buffer in
             guard let least = buffer.baseAddress else { return }
-            // least[i] is the least of the previous block's grams from i on; there is none behind its end.
-            for index in 0...width { least[index] = .max }
-            var start = 0
-            while start < grams {
-                let end = min(width, grams - start)
+            // least[i] is the least of a block's grams from i on; there is none behind its end.
+            least[width] = .max
+            for index in 0..<width { least[index] = order(base + index) }
+            suffixes(least, width)
+            take(0, least[0])
+            // Whole blocks, then what is left.
+            var start = width
+            while start + width <= grams {
                 var running = UInt64.max
-                for index in 0..<end {
+                for index in 0..<width {
                     let order = Self.order(base + start + index)
                     running = min(running, order)
-                    // A window that ends at this gram began 16 grams before: the very first ones begin before the run.
-                    let place = start + index - (width - 1)
-                    if place >= 0 { out[place] = min(least[index + 1], running) }
+                    // The window that ends at this gram began 16 grams before.
+                    take(start + index - (width - 1), min(least[index + 1], running))
                     // This entry has been read for the last time: it takes the block's own order.
                     least[index] = order
                 }
-                guard end == width else { break }
-                var index = width - 2
-                while index >= 0 {
-                    least[index] = min(least[index], least[index + 1])
-                    index -= 1
-                }
+                suffixes(least, width)
                 start += width
             }
+            var running = UInt64.max
+            for index in 0..<(grams - start) {
+                running = min(running, Self.order(base + start + index))
+                take(start + index - (width - 1), min(least[index + 1], running))
+            }
+        }
+    }
+
+    @inline(__always)
+    private static func suffixes(_ least: UnsafeMutablePointer<UInt64>, _ width: Int) {
+        var running = least[width - 1]
+        for index in (0..<(width - 1)).reversed() {
+            running = min(running, least[index])
+            least[index] = running
         }
     }
 

@@ -109,20 +109,28 @@ public struct IndexSegment: Sendable {
         key << UInt64(bits) | key >> UInt64(64 - bits)
     }
 
+    /// The key that ``within(_:bits:)`` was given.
+    @inline(__always)
+    private static func whole(_ key: UInt64, bits: Int) -> UInt64 {
+        key >> UInt64(bits) | key << UInt64(64 - bits)
+    }
+
     /// Makes the filter of one partition.
     ///
-    /// - Parameter keys: all of one partition, in any order, with repetitions; sorted and made different in place.
+    /// - Parameters:
+    ///   - keys: all of one partition, in any order, with repetitions; sorted and made different in place.
+    ///   - workspace: the memory to build it in, which may hold the keys.
     /// - Returns: the filter's shape and slots, how many different keys it has, and how many of them are sampled.
     public static func filter(
-        of keys: UnsafeMutableBufferPointer<UInt64>, partitionBits bits: Int
+        of keys: UnsafeMutableBufferPointer<UInt64>, partitionBits bits: Int, in workspace: FilterWorkspace
     ) -> (shape: FuseShape, slots: [UInt8], keys: Int, sampled: Int) {
-        let count = KeySort.sortAndUnique(keys)
+        defer { withExtendedLifetime(workspace) {} }
+        // What all of them share goes to their end first: they are sorted by what they differ in.
+        for index in keys.indices { keys[index] = within(keys[index], bits: bits) }
+        let count = KeySort.sortAndUnique(keys, with: workspace.sorting(keys.count))
         var sampled = 0
-        for index in 0..<count {
-            sampled += GramSelection.isSampled(keys[index]) ? 1 : 0
-            keys[index] = within(keys[index], bits: bits)
-        }
-        let (shape, slots) = FuseShape.build(UnsafeBufferPointer(rebasing: keys[..<count]))
+        for index in 0..<count { sampled += GramSelection.isSampled(whole(keys[index], bits: bits)) ? 1 : 0 }
+        let (shape, slots) = FuseShape.build(UnsafeBufferPointer(rebasing: keys[..<count]), in: workspace)
         return (shape, slots, count, sampled)
     }
 }

@@ -5,12 +5,15 @@ extension FuseShape {
     ///
     /// - Parameter keys: without repetitions; fastest when sorted.
     /// - Returns: the filter's shape and its slots.
-    static func build(_ keys: UnsafeBufferPointer<UInt64>) -> (shape: FuseShape, slots: [UInt8]) {
+    static func build(
+        _ keys: UnsafeBufferPointer<UInt64>, in workspace: FilterWorkspace
+    ) -> (shape: FuseShape, slots: [UInt8]) {
+        defer { withExtendedLifetime(workspace) {} }
         var shape = FuseShape(keys: keys.count)
         guard !keys.isEmpty else { return (shape, []) }
         var attempt = 0
         while true {
-            var table = PeelingTable(shape: shape, keys: keys)
+            var table = PeelingTable(shape: shape, keys: keys, workspace.peeling(keys: keys.count, slots: shape.slotCount))
             if table.peel() { return (shape, table.filledSlots()) }
             // Rare for many keys. Some seeds fail for a handful of keys, which then get more room.
             attempt += 1
@@ -24,56 +27,47 @@ extension FuseShape {
 ///
 /// If a slot has a single key, that key can take the slot, and is removed from its three other slots. That leaves single
 /// keys in more slots, and so on until no key is left. Filled in the opposite order, the four slots of every key agree.
-private struct PeelingTable: ~Copyable {
+private struct PeelingTable {
     private let shape: FuseShape
     private let keyCount: Int
     /// For each slot, the exclusive or of the hashes of its keys: of a single key, its hash.
     private let hashes: UnsafeMutablePointer<UInt64>
-    /// For each slot, 4 times the number of its keys, and in the low two bits the exclusive or of which of their four
-    /// slots it is.
-    private let tallies: UnsafeMutablePointer<UInt32>
+    /// For each slot, the number of its keys. One byte, so that the slots in use stay near the processor; see ``isCrowded``.
+    private let tallies: UnsafeMutablePointer<UInt8>
+    /// A slot got more keys than a tally can count: with four slots for each key, and about as many slots as keys, that only
+    /// happens to keys that were chosen for it. Nothing is placed then, and another seed is taken.
+    private var isCrowded = false
     /// A stack of slots that had a single key when they were pushed.
     private let singles: UnsafeMutablePointer<UInt32>
     private var singleCount = 0
-    /// The hashes of the keys that were removed, in that order, and which of its four slots each key took.
+    /// The hashes of the keys that were removed, in that order, and the slot that each took.
     private let order: UnsafeMutablePointer<UInt64>
-    private let choices: UnsafeMutablePointer<UInt8>
+    private let taken: UnsafeMutablePointer<UInt32>
     private var placedCount = 0
 
-    init(shape: FuseShape, keys: UnsafeBufferPointer<UInt64>) {
+    init(shape: FuseShape, keys: UnsafeBufferPointer<UInt64>, _ room: FilterWorkspace.Peeling) {
         self.shape = shape
         keyCount = keys.count
         let count = shape.slotCount
-        hashes = .allocate(capacity: count)
-        tallies = .allocate(capacity: count)
-        // A slot falls to a single key only once, so there is room for every slot.
-        singles = .allocate(capacity: count)
-        order = .allocate(capacity: keyCount)
-        choices = .allocate(capacity: keyCount)
+        (hashes, tallies, singles) = (room.hashes, room.tallies, room.singles)
+        (order, taken) = (room.order, room.taken)
         hashes.initialize(repeating: 0, count: count)
         tallies.initialize(repeating: 0, count: count)
         for key in keys { add(shape.spread(key)) }
-        for slot in 0..<count where isSingle(slot) { push(slot) }
-    }
-
-    deinit {
-        hashes.deallocate()
-        tallies.deallocate()
-        singles.deallocate()
-        order.deallocate()
-        choices.deallocate()
+        for slot in 0..<count { pushIfSingle(slot) }
     }
 
     /// Removes single keys until none is left.
     ///
     /// - Returns: whether every key was placed.
     mutating func peel() -> Bool {
+        guard !isCrowded else { return false }
         while singleCount > 0 {
             singleCount -= 1
             let slot = Int(singles[singleCount])
-            guard isSingle(slot) else { continue }
+            guard tallies[slot] == 1 else { continue }
             order[placedCount] = hashes[slot]
-            choices[placedCount] = UInt8(truncatingIfNeeded: tallies[slot] & 3)
+            taken[placedCount] = UInt32(truncatingIfNeeded: slot)
             placedCount += 1
             remove(hashes[slot])
         }
@@ -85,42 +79,52 @@ private struct PeelingTable: ~Copyable {
         [UInt8](unsafeUninitializedCapacity: shape.slotCount) { filled, initialized in
             filled.initialize(repeating: 0)
             initialized = shape.slotCount
+            guard let base = filled.baseAddress else { return }
             for index in stride(from: placedCount - 1, through: 0, by: -1) {
                 let place = shape.slots(order[index])
-                let own = place[Int(choices[index])]
-                filled[own] = 0
-                filled[own] =
-                    FuseShape.fingerprint(order[index]) ^ filled[place[0]] ^ filled[place[1]] ^ filled[place[2]] ^ filled[place[3]]
+                // The key's own slot is still 0: each is taken once.
+                base[Int(taken[index])] =
+                    FuseShape.fingerprint(order[index]) ^ base[place.first] ^ base[place.second] ^ base[place.third] ^ base[place.fourth]
             }
         }
     }
 
+    /// Without a branch: which slots have a single key can't be foreseen.
     @inline(__always)
-    private func isSingle(_ slot: Int) -> Bool { tallies[slot] >> 2 == 1 }
-
-    @inline(__always)
-    private mutating func push(_ slot: Int) {
+    private mutating func pushIfSingle(_ slot: Int) {
         singles[singleCount] = UInt32(truncatingIfNeeded: slot)
-        singleCount += 1
+        singleCount &+= tallies[slot] == 1 ? 1 : 0
     }
 
     @inline(__always)
-    private func add(_ hash: UInt64) {
+    private mutating func add(_ hash: UInt64) {
         let place = shape.slots(hash)
-        for which in 0..<4 {
-            hashes[place[which]] ^= hash
-            tallies[place[which]] = (tallies[place[which]] &+ 4) ^ UInt32(truncatingIfNeeded: which)
-        }
+        count(place.first, hash)
+        count(place.second, hash)
+        count(place.third, hash)
+        count(place.fourth, hash)
+    }
+
+    @inline(__always)
+    private mutating func count(_ slot: Int, _ hash: UInt64) {
+        hashes[slot] ^= hash
+        tallies[slot] &+= 1
+        isCrowded = isCrowded || tallies[slot] == 0
     }
 
     @inline(__always)
     private mutating func remove(_ hash: UInt64) {
         let place = shape.slots(hash)
-        for which in 0..<4 { hashes[place[which]] ^= hash }
-        for which in 0..<4 {
-            let slot = place[which]
-            tallies[slot] = (tallies[slot] &- 4) ^ UInt32(truncatingIfNeeded: which)
-            if isSingle(slot) { push(slot) }
-        }
+        uncount(place.first, hash)
+        uncount(place.second, hash)
+        uncount(place.third, hash)
+        uncount(place.fourth, hash)
+    }
+
+    @inline(__always)
+    private mutating func uncount(_ slot: Int, _ hash: UInt64) {
+        hashes[slot] ^= hash
+        tallies[slot] &-= 1
+        pushIfSingle(slot)
     }
 }

@@ -43,9 +43,10 @@ final class GoodwareWriter {
         var hash = SHA256()
         let start = position
         let cores = max(1, ProcessInfo.processInfo.activeProcessorCount)
+        let workspaces = (0..<cores).map { _ in FilterWorkspace() }
         for first in stride(from: 0, to: 1 << bits, by: cores) {
             // In their order in the file, one for each core at a time.
-            for built in try Self.filters(first..<min(1 << bits, first + cores), of: spill, each: each, bits: bits) {
+            for built in try Self.filters(first..<min(1 << bits, first + cores), of: spill, each: each, bits: bits, workspaces) {
                 contents.keys += UInt64(built.keys)
                 contents.sampledKeys += UInt64(built.sampled)
                 filters.append(built.shape)
@@ -60,14 +61,16 @@ final class GoodwareWriter {
     }
 
     private static func filters(
-        _ partitions: Range<Int>, of spill: PartitionedKeyFile, each: Int, bits: Int
+        _ partitions: Range<Int>, of spill: PartitionedKeyFile, each: Int, bits: Int, _ workspaces: [FilterWorkspace]
     ) throws -> [(shape: FuseShape, slots: [UInt8], keys: Int, sampled: Int)] {
         let built = Mutex([Int: Result<(shape: FuseShape, slots: [UInt8], keys: Int, sampled: Int), any Error>]())
         DispatchQueue.concurrentPerform(iterations: partitions.count) { index in
             let partition = partitions.lowerBound + index
             let result = Result {
-                var keys = try spill.keys(parts: (partition * each)..<((partition + 1) * each))
-                return keys.withUnsafeMutableBufferPointer { IndexSegment.filter(of: $0, partitionBits: bits) }
+                let parts = (partition * each)..<((partition + 1) * each)
+                let keys = workspaces[index].keys(spill.count(parts: parts))
+                try spill.read(parts: parts, into: keys)
+                return IndexSegment.filter(of: keys, partitionBits: bits, in: workspaces[index])
             }
             built.withLock { $0[partition] = result }
         }

@@ -11,6 +11,11 @@ final class KeyCollector {
     private let capacity = 4096
     private let buffers: UnsafeMutablePointer<UInt64>
     private let fills: UnsafeMutablePointer<Int>
+    /// Keys that were collected lately, each at the place that its first bits say: programs repeat themselves, and a key that is
+    /// left out here need not be written and sorted. 0 stands for none: that key is always written.
+    private let recent: UnsafeMutablePointer<UInt64>
+    /// In bits: so many keys stay near the processor.
+    private static let recentBits = 14
     private var selected = [UInt64](repeating: 0, count: GoodwareBuilder.chunkBytes)
 
     init(_ keyFile: PartitionedKeyFile) {
@@ -18,11 +23,14 @@ final class KeyCollector {
         buffers = .allocate(capacity: capacity << PartitionedKeyFile.partitionBits)
         fills = .allocate(capacity: 1 << PartitionedKeyFile.partitionBits)
         fills.initialize(repeating: 0, count: 1 << PartitionedKeyFile.partitionBits)
+        recent = .allocate(capacity: 1 << Self.recentBits)
+        recent.initialize(repeating: 0, count: 1 << Self.recentBits)
     }
 
     deinit {
         buffers.deallocate()
         fills.deallocate()
+        recent.deallocate()
     }
 
     func add(_ bytes: UnsafeRawBufferPointer) throws {
@@ -30,6 +38,9 @@ final class KeyCollector {
         try selected.withUnsafeMutableBufferPointer { selected in
             for index in 0..<GramSelection.keys(of: bytes, into: selected) {
                 let key = selected[index]
+                let place = Int(truncatingIfNeeded: key >> UInt64(64 - Self.recentBits))
+                if recent[place] == key, key != 0 { continue }
+                recent[place] = key
                 let part = Int(truncatingIfNeeded: key >> UInt64(64 - PartitionedKeyFile.partitionBits))
                 buffers[part * capacity + fills[part]] = key
                 fills[part] += 1

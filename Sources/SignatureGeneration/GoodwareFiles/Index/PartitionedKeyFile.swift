@@ -45,29 +45,23 @@ final class PartitionedKeyFile: Sendable {
     /// The number of keys, with repetitions.
     var count: Int { parts.reduce(0) { $0 + Self.length($1) / 8 } }
 
-    /// The keys of neighbouring partitions.
-    func keys(parts range: Range<Int>) throws -> [UInt64] {
-        let count = range.reduce(0) { $0 + Self.length(parts[$1]) / 8 }
-        var failure: Failure?
-        let keys = [UInt64](unsafeUninitializedCapacity: count) { buffer, filled in
-            let raw = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(buffer)[..<(count * 8)])
-            var place = 0
-            for part in parts[range] {
-                let end = min(Self.length(part), raw.count - place)
-                let room = UnsafeMutableRawBufferPointer(rebasing: raw[place..<(place + end)])
-                do throws(Failure) {
-                    let read = try Failure.wrapping { () throws(FileError) in try DescriptorIO.fill(room, from: part.number, at: 0) }
-                    guard read == end else { throw Failure(reason: "the file is shorter than it was") }
-                } catch {
-                    failure = error
-                    return
-                }
-                place += end
-            }
-            filled = place / 8
+    /// How many keys neighbouring partitions have, with repetitions.
+    func count(parts range: Range<Int>) -> Int { range.reduce(0) { $0 + Self.length(parts[$1]) / 8 } }
+
+    /// Reads the keys of neighbouring partitions.
+    ///
+    /// - Parameter keys: as many as they have.
+    func read(parts range: Range<Int>, into keys: UnsafeMutableBufferPointer<UInt64>) throws(Failure) {
+        let raw = UnsafeMutableRawBufferPointer(keys)
+        var place = 0
+        for part in parts[range] {
+            let end = min(Self.length(part), raw.count - place)
+            let room = UnsafeMutableRawBufferPointer(rebasing: raw[place..<(place + end)])
+            let read = try Failure.wrapping { () throws(FileError) in try DescriptorIO.fill(room, from: part.number, at: 0) }
+            guard read == end else { throw Failure(reason: "the file is shorter than it was") }
+            place += end
         }
-        if let failure { throw failure }
-        return keys
+        guard place == raw.count else { throw Failure(reason: "the file is shorter than it was") }
     }
 
     private static func length(_ file: FileDescriptor) -> Int { FileIdentity(file.number).map { Int($0.size) } ?? 0 }

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+@testable import GoodwareIndex
+import TestSupport
+import Testing
+
+/// The index's innermost loops, beside the plainest way to say the same.
+@Suite struct GramsAndKeysTests {
+    @Test func `the number of grams of a window is what the compiler is told`() {
+        #expect(GramSelection.gramsPerWindow == GramSelection.window - GramSelection.gram + 1)
+    }
+
+    /// Lengths around one window, one block and several.
+    @Test(arguments: [32, 33, 47, 48, 49, 63, 64, 65, 66, 97, 1000], [UInt8.max, 1, 0])
+    func `each window selects its least gram`(length: Int, limit: UInt8) {
+        var numbers = SeededGenerator(seed: UInt64(length) << 8 | UInt64(limit))
+        let bytes = numbers.bytes(length, below: limit)
+        bytes.withUnsafeBytes { raw in
+            guard let base = raw.baseAddress else { return }
+            let least = (0...(length - GramSelection.window)).map { window in
+                (0..<GramSelection.gramsPerWindow).map { GramSelection.order(base + window + $0) }.min() ?? 0
+            }
+            let orders = [UInt64](unsafeUninitializedCapacity: least.count) { buffer, count in
+                if let out = buffer.baseAddress { GramSelection.orders(base, windows: least.count, into: out) }
+                count = least.count
+            }
+            #expect(orders == least)
+            let keys = [UInt64](unsafeUninitializedCapacity: length) { buffer, count in count = GramSelection.keys(of: raw, into: buffer) }
+            let once = least.enumerated().filter { $0.offset == 0 || least[$0.offset - 1] != $0.element }.map {
+                GramSelection.key($0.element)
+            }
+            #expect(keys == once)
+        }
+    }
+
+    enum Keys: CaseIterable {
+        case none, one, few, many, repeated, ascending, descending, alikeInFront, alikeInFrontDescending
+
+        func make() -> [UInt64] {
+            var numbers = SeededGenerator(seed: 3)
+            func random(_ count: Int) -> [UInt64] { (0..<count).map { _ in UInt64.random(in: 0...UInt64.max, using: &numbers) } }
+            switch self {
+            case .none: return []
+            case .one: return random(1)
+            case .few: return random(40) + [0, .max, 0, .max]
+            case .many: return random(100_000)
+            case .repeated:
+                let some = random(300)
+                return (0..<50_000).map { some[$0 % 300] }
+            case .ascending: return (0..<3000).map { UInt64($0) << 52 }
+            case .descending: return (0..<3000).map { UInt64(3000 - $0) << 52 }
+            case .alikeInFront: return random(3000).map { $0 & 0xffff }
+            case .alikeInFrontDescending: return (0..<3000).map { UInt64(5) << 56 | UInt64(3000 - $0) }
+            }
+        }
+    }
+
+    @Test(arguments: Keys.allCases)
+    func `keys are sorted, each once`(kind: Keys) {
+        var keys = kind.make()
+        let expected = Set(keys).sorted()
+        var room = keys
+        let count = keys.withUnsafeMutableBufferPointer { keys in
+            room.withUnsafeMutableBufferPointer { room in
+                room.baseAddress.map { KeySort.sortAndUnique(keys, with: $0) } ?? 0
+            }
+        }
+        #expect(Array(keys[..<count]) == expected)
+    }
+
+    /// Sorted keys keep their order in the first attempt: those that are alike in front crowd into a few slots.
+    @Test(arguments: Keys.allCases)
+    func `a filter holds every key, also those that crowd`(kind: Keys) {
+        let keys = Set(kind.make()).sorted()
+        let (shape, slots) = keys.withUnsafeBufferPointer { FuseShape.build($0, in: FilterWorkspace()) }
+        let missing = slots.withUnsafeBytes { raw in
+            keys.filter { key in raw.baseAddress.map { !shape.contains(key, slots: $0) } ?? true }
+        }
+        #expect(missing.isEmpty)
+    }
+}
