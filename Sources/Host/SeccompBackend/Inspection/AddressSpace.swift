@@ -24,6 +24,8 @@ final class AddressSpace {
     private let maps: Int32
     private let files: ThreadFiles
     private var entries: [MapEntry]?
+    /// The mapping that was found last: several questions are asked about one.
+    private var lastSpan: epitope_span?
     /// Executable memory seen so far: for each span, the executable mapping that fills it, or none.
     private var spans: [(start: UInt64, end: UInt64, entry: MapEntry?)] = []
 
@@ -47,10 +49,13 @@ final class AddressSpace {
 
     /// The mapping at an address without its name, which costs most to query.
     func span(at address: UInt64) -> epitope_span? {
+        if let lastSpan, address >= lastSpan.start, address < lastSpan.end { return lastSpan }
         if entries == nil {
             var span = epitope_span()
             switch epitope_query_span(maps, address, &span) {
-            case 0: return span
+            case 0:
+                lastSpan = span
+                return span
             case -ENOENT, -ESRCH: return nil
             default: break
             }
