@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""The host benchmark. Usage: host.py BUILD_FOLDER [--runs N] [--calls N] [--rounds N]
+"""The host benchmark. Usage: host.py BUILD_FOLDER [--runs N] [--calls N] [--rounds N] [--only calls|chain]
 
 Run by Bench/Host/bench-host in a network namespace of its own. It measures
 1. what protection costs benign calls and real loads (host_cost.py);
 2. the time from a blocked call to its packet in the center's store and to its rule live in Suricata, beside the
-   reload that the same Suricata needs by itself.
+   reload that the same Suricata needs by itself: of the first call of a fresh `epitope run`, made as soon as its command
+   runs, and of later calls.
 """
 import argparse
 import contextlib
@@ -108,8 +109,35 @@ def epitope(build, *words):
     return done.stdout
 
 
+class Latency:
+    """Of one kind of blocked call, in milliseconds: to its packet stored at the center, and to its rule live."""
+
+    def __init__(self):
+        self.stored, self.live = [], []
+
+
+# How many fresh processes make one blocked call each, as soon as they run.
+FRESH_RUNS = 10
+# Between one blocked call and the next, in milliseconds: a rule is live by then, and Suricata reloads nothing.
+PAUSE_MS = 1200
+
+
+def series(build, host, count, target, packets_a_day):
+    """Runs a fresh `epitope run` whose command makes `count` blocked calls."""
+    out = subprocess.run(
+        [build / "epitope", "run", "--state", host, "--packets-per-day", str(packets_a_day), "--",
+         build / "call-series", str(count), str(PAUSE_MS), str(target)], check=True, capture_output=True, text=True).stdout
+    results = [line.split() for line in out.splitlines()]
+    if len(results) != count or any(error != "1" for _, error in results):
+        raise SystemExit(f"not every call was blocked with EPERM: {results}")
+
+
 def chain(build, folder, runs):
-    """One site on loopback: `runs` blocked calls of unlike code, one after the other."""
+    """One site on loopback: fresh processes that make one blocked call each, then one that makes `runs` of them, one after
+    the other; all of unlike code.
+
+    Returns the latencies of the first call of each process, those of the others, and Suricata's bare reloads.
+    """
     site, host, ids = folder / "site", folder / "host", folder / "suricata"
     ids.mkdir()
     (ids / "epitope.rules").write_text("")
@@ -119,7 +147,7 @@ def chain(build, folder, runs):
     goodware = folder / "goodware.index"
     say("building a goodware index of /usr/sbin")
     epitope(build, "goodware", "build", "/usr/sbin", "--output", goodware)
-    configuration.write_text(json.dumps({"updatesADay": runs + 10, "forwarding": False, "goodware": str(goodware)}))
+    configuration.write_text(json.dumps({"updatesADay": FRESH_RUNS + runs + 10, "forwarding": False, "goodware": str(goodware)}))
     with contextlib.ExitStack() as stack:
         say("starting suricata")
         stack.enter_context(
@@ -135,21 +163,21 @@ def chain(build, folder, runs):
         wait_until("the center's start", 30, lambda: "listening" in (folder / "center.log").read_text(errors="replace"))
         token = epitope(build, "local-center", "token", "--state", site, "--host", "bench-host").strip()
         epitope(build, "enroll", "--state", host, "--center", f"https://127.0.0.1:{port}", "--token", token)
-        say(f"{runs} blocked calls")
-        out = subprocess.run(
-            [build / "epitope", "run", "--state", host, "--packets-per-day", str(runs + 10), "--",
-             build / "call-series", str(runs), "1200", str(target)], check=True, capture_output=True, text=True).stdout
-        results = [line.split() for line in out.splitlines()]
-        if len(results) != runs or any(error != "1" for _, error in results):
-            raise SystemExit(f"not every call was blocked with EPERM: {results}")
+        say(f"{FRESH_RUNS} fresh processes that make a blocked call, and one that makes {runs}")
+        packets = FRESH_RUNS + runs
+        for _ in range(FRESH_RUNS):
+            series(build, host, 1, target, packets + 10)
+        series(build, host, runs, target, packets + 10)
         say("bare reloads")
         control = SuricataSocket(str(ids / "command.socket"))
         reloads = [control.reload_ms() for _ in range(runs)]
         events = json.loads(epitope(build, "local-center", "events", "--state", site, "--json", "--limit", "100000"))
-    blocked = {}
+    blocked, is_first = {}, {}
     for line in (host / "events.jsonl").read_text().splitlines():
         event = json.loads(line)
         if event["event"] == "packet-made":
+            # The fresh processes' packets came first, then that of the series' first call.
+            is_first[event["packet"]] = len(blocked) <= FRESH_RUNS
             blocked[event["packet"]] = datetime.datetime.fromisoformat(event["stalledTime"]).timestamp() * 1000
     stored, live = {}, {}
     signature_of = {}
@@ -160,12 +188,39 @@ def chain(build, folder, runs):
             signature_of[event["subject"]] = event["detail"].split(",")[0]
         elif event["step"] == "delivered":
             live.setdefault(event["subject"], event["timeMilliseconds"])
-    to_stored = [stored[packet] - time for packet, time in blocked.items() if packet in stored]
-    to_live = [
-        live[signature_of[packet]] - time for packet, time in blocked.items() if signature_of.get(packet) in live]
-    if len(to_stored) != runs or len(to_live) != runs:
-        raise SystemExit(f"of {runs} blocked calls {len(to_stored)} were stored and {len(to_live)} went live")
-    return to_stored, to_live, reloads
+    first, later = Latency(), Latency()
+    for packet, time_blocked in blocked.items():
+        kind = first if is_first[packet] else later
+        if packet in stored:
+            kind.stored.append(stored[packet] - time_blocked)
+        if signature_of.get(packet) in live:
+            kind.live.append(live[signature_of[packet]] - time_blocked)
+    all_stored, all_live = len(first.stored + later.stored), len(first.live + later.live)
+    if all_stored != packets or all_live != packets:
+        raise SystemExit(f"of {packets} blocked calls {all_stored} were stored and {all_live} went live")
+    return first, later, reloads
+
+
+def show_chain(first, later, reloads):
+    """Prints the latencies, and returns what a script reads."""
+    print(f"\nFrom the blocked call: milliseconds; {len(first.stored)} first calls of fresh processes, {len(later.stored)} later ones")
+    print(f"{'':36}{'median':>10}{'worst':>10}")
+    rows = [
+        ("first call, to the packet stored", first.stored), ("later call, to the packet stored", later.stored),
+        ("first call, to the rule live", first.live), ("later call, to the rule live", later.live),
+        ("Suricata's bare reload", reloads)]
+    for name, values in rows:
+        print(f"{name:36}{statistics.median(values):10.2f}{max(values):10.2f}")
+    reload_ms = statistics.median(reloads)
+    for name, values in (("first", first.live), ("later", later.live)):
+        print(f"{f'{name} call, live less bare reload':36}{statistics.median(values) - reload_ms:10.2f}")
+    return (
+        f"first_blocked_to_stored_ms={statistics.median(first.stored):.2f}"
+        f" blocked_to_stored_ms={statistics.median(later.stored):.2f}"
+        f" first_blocked_to_live_ms={statistics.median(first.live):.1f}"
+        f" blocked_to_live_ms={statistics.median(later.live):.1f}"
+        f" suricata_reload_ms={reload_ms:.1f}")
+
 
 
 def main():
@@ -174,13 +229,18 @@ def main():
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--calls", type=int, default=20000)
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", choices=["calls", "chain"], help="measure only what calls cost, or only the way to the rule")
     options = parser.parse_args()
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="epitope-bench-"))
     try:
-        costs = host_cost.measure(options.build, folder, options.calls, options.rounds, say)
-        program = host_cost.program_cost(options.build, options.calls) if "agent" in costs else None
-        to_stored, to_live, reloads = chain(options.build, folder, options.runs)
+        keys = []
+        if options.only != "chain":
+            costs = host_cost.measure(options.build, folder, options.calls, options.rounds, say)
+            program = host_cost.program_cost(options.build, options.calls) if "agent" in costs else None
+            keys.append(host_cost.keys(costs, program))
+        if options.only != "calls":
+            first, later, reloads = chain(options.build, folder, options.runs)
     except BaseException:
         for log in sorted(folder.glob("*.log")):
             say(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}")
@@ -188,19 +248,13 @@ def main():
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
-    host_cost.show(costs, options.rounds, options.calls)
-    if program:
-        host_cost.show_program(program)
-    print(f"\nFrom the blocked call, {options.runs} runs: milliseconds")
-    print(f"{'':30}{'median':>10}{'worst':>10}")
-    rows = [("to the packet stored", to_stored), ("to the rule live", to_live), ("Suricata's bare reload", reloads)]
-    for name, values in rows:
-        print(f"{name:30}{statistics.median(values):10.2f}{max(values):10.2f}")
-    print(f"{'rule live less bare reload':30}{statistics.median(to_live) - statistics.median(reloads):10.2f}")
-    print(
-        f"\nRESULT {host_cost.keys(costs, program)}"
-        f" blocked_to_stored_ms={statistics.median(to_stored):.2f} blocked_to_live_ms={statistics.median(to_live):.1f}"
-        f" suricata_reload_ms={statistics.median(reloads):.1f}")
+    if options.only != "chain":
+        host_cost.show(costs, options.rounds, options.calls)
+        if program:
+            host_cost.show_program(program)
+    if options.only != "calls":
+        keys.append(show_chain(first, later, reloads))
+    print(f"\nRESULT {' '.join(keys)}")
 
 
 main()
