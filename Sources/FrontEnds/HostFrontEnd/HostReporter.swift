@@ -17,6 +17,8 @@ package struct HostReporter {
     private let identityDirectories: [String]
     /// The destinations at which this host is not enrolled.
     package let notEnrolled: [String]
+    /// The first connection to each center, which is begun with this value: the first packet finds it open.
+    private let connecting: [Task<Void, Never>]
 
     /// The collector for this host, by its name at its centers. Starts no threads.
     ///
@@ -46,6 +48,7 @@ package struct HostReporter {
         var directories: [String] = []
         var centers: [String: String] = [:]
         var notEnrolled: [String] = []
+        var connecting: [Task<Void, Never>] = []
         for destination in options.sendTo.destinations {
             let directory = stateOptions.identityDirectory(destination.rawValue)
             guard let identity = try StoredIdentity.loadIfEnrolled(from: directory) else {
@@ -56,9 +59,12 @@ package struct HostReporter {
             clients.append(client)
             directories.append(directory)
             centers[destination.rawValue] = identity.center.description
-            routes[destination] = .init(
-                send: { try await client.send($0) }, prepare: { try? await client.warmUp() })
+            // Failures are ignored: the first packet meets them.
+            let connection = Task { _ = try? await client.warmUp() }
+            connecting.append(connection)
+            routes[destination] = .init(send: { try await client.send($0) }, prepare: { await Self.wait(for: connection) })
         }
+        self.connecting = connecting
         self.clients = clients
         identityDirectories = directories
         self.notEnrolled = notEnrolled
@@ -83,20 +89,37 @@ package struct HostReporter {
     }
 
     /// Works until the calls end and what can be sent is sent.
-    package func report(_ reports: some AsyncSequence<DetectionReport, Never> & Sendable) async {
+    ///
+    /// - Parameter likely: a process that is likely to be in the first report.
+    package func report(_ reports: some AsyncSequence<DetectionReport, Never> & Sendable, likely processID: Int32? = nil) async {
         await withTaskGroup(of: Void.self) { group in
+            for (client, connection) in zip(clients, connecting) {
+                group.addTask {
+                    await Self.wait(for: connection)
+                    await client.keepWarm()
+                }
+            }
             for (client, directory) in zip(clients, identityDirectories) {
-                group.addTask { await client.keepWarm() }
                 group.addTask { _ = try? await client.renewIfDue(storingIn: directory) }
             }
-            await pipeline.run(reports)
+            await pipeline.run(reports, likely: processID)
             group.cancelAll()
         }
         await shutdown()
     }
 
+    /// Waits until a connection is made or has failed, or the waiting task is cancelled.
+    private static func wait(for connection: Task<Void, Never>) async {
+        await withTaskCancellationHandler {
+            await connection.value
+        } onCancel: {
+            connection.cancel()
+        }
+    }
+
     /// Ends the connections to the centers: ``report(_:)`` does it at its end, whoever doesn't come to report does it by this.
     package func shutdown() async {
+        for connection in connecting { connection.cancel() }
         for client in clients { await client.shutdown() }
     }
 }

@@ -73,7 +73,7 @@ public enum ExclusionProposal {
         case .package:
             guard let package = event.package else {
                 throw refusal(
-                    "the program belongs to no package", "bind the exclusion to something else: --by hash, path, container or user")
+                    "the event names no package of its program", "bind the exclusion to something else: --by hash, path, container or user")
             }
             return .package(package)
         case .container:

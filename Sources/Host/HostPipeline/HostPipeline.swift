@@ -15,6 +15,9 @@ public struct HostPipelineSettings: Hashable, Sendable {
     public var backoff: Backoff
     /// The pause between attempts to reach a center that doesn't answer: from 200 ms up to a minute.
     public static let usualBackoff = Backoff(initial: .milliseconds(200), maximum: .seconds(60))
+    /// How long a packet waits for the name of the program's package, once the other facts of its process are there. A
+    /// system's lists take longer to search than a packet should wait; what comes later is in the next packet.
+    public var maxPackageWait: Duration = .milliseconds(5)
     /// How long the pipeline may take to send packets after the calls have ended. The others stay in the spool.
     public var drainTime: Duration
 
@@ -59,7 +62,10 @@ public final class HostPipeline: Sendable {
     ///
     /// A report is acknowledged once its packet is in the spool, or can't be. If this process is killed, a backend that keeps
     /// reports until then makes the unacknowledged ones again.
-    public func run(_ reports: some AsyncSequence<DetectionReport, Never> & Sendable) async {
+    ///
+    /// - Parameter likely: a process that is likely to be in the first report: what a packet says of its program is found out
+    ///   beforehand.
+    public func run(_ reports: some AsyncSequence<DetectionReport, Never> & Sendable, likely processID: Int32? = nil) async {
         let draining = Flag()
         let wakeUps = Dictionary(uniqueKeysWithValues: Set(settings.destinations).map { ($0, WakeUpSignal()) })
         await withTaskGroup(of: DrainEvent.self) { group in
@@ -72,7 +78,10 @@ public final class HostPipeline: Sendable {
                     return .senderEnded
                 }
             }
-            let warming = Task { [parameters] in await parameters.warmUp() }
+            let warming = Task { [parameters] in
+                Rehearsal.run()
+                if let processID { await parameters.warmUp(forProcess: processID) }
+            }
             for await report in reports {
                 let isSpooled = await spool(report.detection)
                 report.acknowledge()
@@ -115,7 +124,8 @@ public final class HostPipeline: Sendable {
         log.append(HostEvent(detection, time: EventLog.now()))
         var id: String?
         do throws(EpitopeError) {
-            let (process, system) = await parameters.enrich(detection.process)
+            let (process, system) = await parameters.enrich(
+                detection.process, maxPackageSeconds: settings.maxPackageWait / .seconds(1))
             let packet = try ExtractedPacket(detection, process: process, system: system, asSignature: settings.extractsSignature)
             id = packet.id
             log.append(HostEvent(packet: packet.id, of: detection, process: process, time: EventLog.now()))

@@ -17,19 +17,20 @@ struct Enrichment: Sendable {
         process.container = both.isEmpty ? nil : both
     }
 
-    /// Adds what the process's files say: the program's hash and package, the distribution, the C library.
-    mutating func addFacts(of files: ProcessFileHandles) {
-        if let file = files.executable, var executable = process.executable {
-            executable.sha256 = cache.hash(file)
-            if let root = files.root, !files.isDeleted, let owner = cache.owner(of: executable.path, root: root) {
-                (executable.package, executable.packageVersion) = owner
-            }
-            process.executable = executable
+    /// Adds what the process's files say: the program's hash, the distribution, the C library.
+    ///
+    /// - Returns: the lookup of the program's package, which takes longer; `nil` where there is none.
+    mutating func addFacts(of files: ProcessFileHandles, packages: PackageOwners) -> PackageOwners.Lookup? {
+        var lookup: PackageOwners.Lookup?
+        if let file = files.executable, let path = process.executable?.path {
+            if let root = files.root, !files.isDeleted { lookup = packages.lookUp(path, in: root) }
+            process.executable?.sha256 = cache.hash(file)
         }
         if let root = files.root {
             let distribution = Distribution(root: root)
             (system.distribution, system.distributionVersion) = (distribution.id, distribution.version)
         }
         system.libcVersion = files.libc.flatMap { cache.libcVersion($0.file, $0.library) }
+        return lookup
     }
 }

@@ -6,19 +6,15 @@ import Foundation
 
 /// Facts about files, cached while the file is unchanged.
 struct FactCache: Sendable {
-    /// How many facts of each kind are cached, and of how many dpkg databases.
+    /// How many facts of each kind are cached.
     private static let maxEntries = 256
-    private static let maxIndices = 4
     /// How much of a C library is searched for its version, in bytes.
     private static let maxLibcSize = 8 << 20
 
     private var hashes: [FileIdentity: String] = [:]
     private var libcVersions: [FileIdentity: String?] = [:]
-    /// By the identity of dpkg's status file: each root has its own, and a changed file has another identity.
-    private var indices: [FileIdentity: DpkgIndex] = [:]
     /// The records of container engines. Containers without a record are looked up again.
     private var containers: [String: ContainerParameters] = [:]
-    private var rpmOwners: [String: (package: String, version: String?)?] = [:]
 
     /// SHA-256 as hexadecimal digits.
     mutating func hash(_ file: FileDescriptor) -> String? {
@@ -45,24 +41,5 @@ struct FactCache: Sendable {
         if containers.count >= Self.maxEntries { containers.removeAll() }
         containers[id] = found
         return found
-    }
-
-    mutating func owner(of path: String, root: RootFolder) -> (package: String, version: String?)? {
-        if let status = root.identity("/var/lib/dpkg/status") {
-            if indices[status] == nil {
-                if indices.count >= Self.maxIndices { indices.removeAll() }
-                indices[status] = DpkgIndex(root: root)
-            }
-            if let owner = indices[status]?.owner(of: path, in: root) { return owner }
-        }
-        // rpm is only queried for this process's own root: it knows no other.
-        guard let ours = FileIdentity(path: "/"), let theirs = root.identity("/"), ours.inode == theirs.inode,
-            ours.device == theirs.device
-        else { return nil }
-        if let known = rpmOwners[path] { return known }
-        let owner = RpmQuery.owner(of: path)
-        if rpmOwners.count >= Self.maxEntries { rpmOwners.removeAll() }
-        rpmOwners[path] = .some(owner)
-        return owner
     }
 }

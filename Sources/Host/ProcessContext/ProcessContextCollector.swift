@@ -7,7 +7,8 @@ import Scheduling
 import Synchronization
 
 /// Collects what a packet says of the process and the system, in two steps: what changes is read while the call is held;
-/// the slower, stable facts (hash, package, distribution, C library) are added afterwards, from a cache.
+/// the slower, stable facts (hash, package, distribution, C library) are added afterwards, from a cache. The package is looked
+/// up beside the others, and only waited for as long as the caller likes.
 public final class ProcessContextCollector: ProcessContextProviding {
     /// The largest executable that is hashed, in bytes.
     package static let maxHashedSize: Int64 = 1 << 30
@@ -18,6 +19,7 @@ public final class ProcessContextCollector: ProcessContextProviding {
     private let files = Mutex(ProcessFileCache())
     private let cache = Mutex(FactCache())
     private let containers: ContainerFiles
+    private let packages: PackageOwners
     /// Slow reads run here, not on the threads that Swift's tasks share.
     private let queue = BlockingQueue(label: "epitope.process-context")
     /// An inspected process's files may be on a file system that never answers.
@@ -38,6 +40,7 @@ public final class ProcessContextCollector: ProcessContextProviding {
         containers = ContainerFiles(root: containerRoot)
         self.proc = proc
         maxSeconds = (maxInspectionSeconds, maxEnrichmentSeconds)
+        packages = PackageOwners(maxSeconds: maxEnrichmentSeconds)
         inspector = ProcessInspector(proc: proc)
     }
 
@@ -46,12 +49,8 @@ public final class ProcessContextCollector: ProcessContextProviding {
     public func context(
         ofProcess processID: Int32, thread threadID: Int32, in container: ContainerReference? = nil
     ) -> ProcessParameters {
-        let (inspector, folder) = (inspector, "\(proc)/\(processID)")
-        let found = bounded.run(withinSeconds: maxSeconds.inspection) {
-            (process: inspector.inspect(processID: processID, threadID: threadID), files: ProcessFileHandles(folder: folder))
-        }
         var process = ProcessParameters(processID: processID, threadID: threadID)
-        if let found {
+        if let found = inspect(processID, threadID) {
             process = found.process
             files.withLock { $0.insert(found.files, for: process) }
         }
@@ -59,33 +58,57 @@ public final class ProcessContextCollector: ProcessContextProviding {
         return process
     }
 
+    private func inspect(_ processID: Int32, _ threadID: Int32) -> (process: ProcessParameters, files: ProcessFileHandles)? {
+        let (inspector, folder) = (inspector, "\(proc)/\(processID)")
+        return bounded.run(withinSeconds: maxSeconds.inspection) {
+            (inspector.inspect(processID: processID, threadID: threadID), ProcessFileHandles(folder: folder))
+        }
+    }
+
     /// Adds the facts that don't change from call to call. Facts that can't be read, or not in time, stay absent.
-    public func enrich(_ process: ProcessParameters) async -> (process: ProcessParameters, system: SystemParameters) {
-        await queue.run { self.enrichNow(process) }
+    ///
+    /// - Parameter maxPackageSeconds: how long the program's package is waited for, once the other facts are there; `nil`: as
+    ///   long as they may take. A package that comes later is known for the next packet.
+    public func enrich(
+        _ process: ProcessParameters, maxPackageSeconds: Double? = nil
+    ) async -> (process: ProcessParameters, system: SystemParameters) {
+        await queue.run {
+            let files = self.files.withLock { $0.take(for: process) }
+            return self.enrichNow(process, files, maxPackageSeconds: maxPackageSeconds ?? self.maxSeconds.enrichment)
+        }
     }
 
-    /// Fills the cache with this system's packages, so that the first packet need not wait for them.
-    public func warmUp() async {
-        let own = getpid()
-        _ = await enrich(context(ofProcess: own, thread: own))
+    /// Fills the cache with the facts of a process and of its system, so that its first packet need not wait for them.
+    public func warmUp(forProcess processID: Int32) async {
+        await queue.run {
+            // Files of its own: those of a call of the same process are for its packet.
+            guard let found = self.inspect(processID, processID) else { return }
+            _ = self.enrichNow(found.process, found.files, maxPackageSeconds: 0)
+        }
     }
 
-    private func enrichNow(_ process: ProcessParameters) -> (process: ProcessParameters, system: SystemParameters) {
+    private func enrichNow(
+        _ process: ProcessParameters, _ files: ProcessFileHandles?, maxPackageSeconds: Double
+    ) -> (process: ProcessParameters, system: SystemParameters) {
         var system = SystemParameters(hostName: nil, hostID: hostID)
         (system.hostName, system.kernelRelease) = Self.uname()
-        let files = files.withLock { $0.take(for: process) }
         // A copy of the cache: work that never comes back must not hold it. The queue runs one at a time.
         let start = Enrichment(process: process, system: system, cache: cache.withLock { $0 })
-        let (folder, containers) = ("\(proc)/\(process.processID)", containers)
+        let (folder, containers, packages) = ("\(proc)/\(process.processID)", containers, packages)
         let done = bounded.run(withinSeconds: maxSeconds.enrichment) {
             var enrichment = start
             enrichment.addContainer(from: containers)
-            if let files = files ?? ProcessFileHandles(folder: folder, expected: process) { enrichment.addFacts(of: files) }
-            return enrichment
+            let files = files ?? ProcessFileHandles(folder: folder, expected: process)
+            let lookup = files.flatMap { enrichment.addFacts(of: $0, packages: packages) }
+            return (enrichment: enrichment, lookup: lookup)
         }
-        guard let done else { return (process, system) }
-        cache.withLock { $0 = done.cache }
-        return (done.process, done.system)
+        guard var enriched = done?.enrichment else { return (process, system) }
+        cache.withLock { $0 = enriched.cache }
+        if let owner = done?.lookup?.owner(withinSeconds: maxPackageSeconds) {
+            enriched.process.executable?.package = owner.package
+            enriched.process.executable?.packageVersion = owner.version
+        }
+        return (enriched.process, enriched.system)
     }
 
     private static func uname() -> (hostName: String?, kernelRelease: String?) {

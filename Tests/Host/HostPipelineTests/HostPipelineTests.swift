@@ -29,6 +29,17 @@ private func refusal(_ code: String) -> EpitopeError {
         #expect(try await host.store.waiting(for: .local) == 0)
     }
 
+    /// It would be for nothing otherwise.
+    @Test func `The packet of the rehearsal can be made, and is neither stored, sent nor logged`() async throws {
+        #expect(Rehearsal.packet() != nil)
+        let host = try TestHost()
+        let center = FakeCenter()
+        await host.pipeline(center).run(TestHost.calls([]), likely: getpid())
+        #expect(center.attempts == 0)
+        #expect(try await host.store.waiting(for: .local) == 0)
+        #expect(try String(contentsOfFile: host.directory + "/" + EventLog.fileName, encoding: .utf8).isEmpty)
+    }
+
     @Test func `A packet carries the caller window alone where that is set`() async throws {
         let host = try TestHost()
         let center = FakeCenter()

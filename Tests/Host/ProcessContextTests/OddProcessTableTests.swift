@@ -113,15 +113,45 @@ import Testing
         try folder.write("var/lib/dpkg/info/gone.list", "/usr/bin/gone")
         let root = try #require(RootFolder(folder.path))
         let index = try #require(DpkgIndex(root: root))
-        #expect(index.owner(of: "/usr/bin/cat", in: root)?.package == "coreutils")
-        #expect(index.owner(of: "/usr/bin/cat", in: root)?.version == "9.1-1")
-        #expect(index.owner(of: "/bin/env", in: root)?.package == "coreutils")
-        #expect(index.owner(of: "/usr/lib/libx.so.1", in: root)?.package == "libx")
-        #expect(index.owner(of: "/lib/libx.so.1", in: root)?.version == "3:2~rc1")
-        #expect(index.owner(of: "/usr/bin/gone", in: root)?.version == nil)
-        #expect(index.owner(of: "/usr/bin/ca", in: root) == nil)
+        for owner in [{ index.owner(of: $0, in: root) }, { DpkgSearch.owner(of: $0, in: root) }] {
+            #expect(owner("/usr/bin/cat")?.package == "coreutils")
+            #expect(owner("/usr/bin/cat")?.version == "9.1-1")
+            #expect(owner("/bin/env")?.package == "coreutils")
+            #expect(owner("/usr/lib/libx.so.1")?.package == "libx")
+            #expect(owner("/lib/libx.so.1")?.version == "3:2~rc1")
+            #expect(owner("/usr/bin/gone")?.package == "gone")
+            #expect(owner("/usr/bin/gone")?.version == nil)
+            #expect(owner("/usr/bin/ca") == nil)
+        }
         #expect(RootFolder(folder.path + "/nowhere") == nil)
-        #expect(DpkgIndex(root: try #require(RootFolder(folder.path + "/var"))) == nil)
+        let elsewhere = try #require(RootFolder(folder.path + "/var"))
+        #expect(DpkgIndex(root: elsewhere) == nil)
+        #expect(DpkgSearch.owner(of: "/bin/cat", in: elsewhere) == nil)
+    }
+
+    @Test func `Lists of packages that are named like the program are searched first`() {
+        let names = ["zlib1g:amd64", "perl", "openssh-server", "perl-base", "python3.11-minimal", "python3"]
+        #expect(DpkgSearch.likelyFirst(names, "/usr/bin/python3.11").prefix(2) == ["python3.11-minimal", "python3"])
+        #expect(DpkgSearch.likelyFirst(names, "/usr/bin/perl").prefix(2) == ["perl", "perl-base"])
+        #expect(Set(DpkgSearch.likelyFirst(names, "/usr/sbin/sshd")) == Set(names))
+        #expect(Set(DpkgSearch.likelyFirst(names, "/")) == Set(names))
+    }
+
+    /// More files than are searched for one by one: then by an index.
+    @Test func `A package is known, whenever it is asked for, and a new one once it is installed`() throws {
+        let names = (0..<12).map { "tool\($0)" }
+        try folder.write(
+            "var/lib/dpkg/status", names.map { "Package: \($0)\nStatus: install ok installed\nVersion: 1\n" }.joined(separator: "\n"))
+        for name in names { try folder.write("var/lib/dpkg/info/\(name).list", "/usr/bin/\(name)\n") }
+        let root = try #require(RootFolder(folder.path))
+        let owners = PackageOwners(maxSeconds: 30)
+        for name in names + names {
+            #expect(owners.lookUp("/usr/bin/\(name)", in: root).owner(withinSeconds: 30)?.package == name)
+            #expect(owners.lookUp("/usr/bin/no-\(name)", in: root).owner(withinSeconds: 30) == nil)
+        }
+        try folder.write("var/lib/dpkg/info/new.list", "/usr/bin/no-tool3\n")
+        try folder.write("var/lib/dpkg/status", "Package: new\nStatus: install ok installed\nVersion: 2\n")
+        #expect(owners.lookUp("/usr/bin/no-tool3", in: root).owner(withinSeconds: 30)?.version == "2")
     }
 
     @Test func `The distribution is read with Debian's point release`() throws {

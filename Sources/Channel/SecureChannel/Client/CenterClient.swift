@@ -64,12 +64,10 @@ public final class CenterClient: Sendable {
         _ = try await transport.get(ChannelPath.health, waitSeconds: 0)
     }
 
-    /// Keeps a connection open until the task is cancelled. Failures are ignored: the next packet meets them.
+    /// Keeps the connection that ``warmUp()`` opened until the task is cancelled. Failures are ignored: the next packet meets
+    /// them.
     public func keepWarm(every interval: Duration = .seconds(30)) async {
-        while !Task.isCancelled {
-            try? await warmUp()
-            try? await Task.sleep(for: interval)
-        }
+        while (try? await Task.sleep(for: interval)) != nil { try? await warmUp() }
     }
 
     /// Gets a new certificate for a new key, stores both in `directory`, and uses them from then on.

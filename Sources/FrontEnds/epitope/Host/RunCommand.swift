@@ -108,7 +108,7 @@ struct RunCommand: AsyncParsableCommand {
         }
         let notices = Task { await tell(backend.notices, reporter) }
         let sums = Task { [printer] in await printer?.printSums() }
-        async let reported: Void = reporter.report(backend.reports)
+        async let reported: Void = reporter.report(backend.reports, likely: backend.processID)
         let status = await backend.exitStatus()
         // Children that outlive the command stay protected: this process answers their calls.
         await backend.allEnded()
