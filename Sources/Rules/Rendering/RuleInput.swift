@@ -6,8 +6,10 @@ public import Signatures
 /// Everything that a rule is rendered from: a signature, and what identifies the rule.
 public struct RuleInput: Hashable, Sendable {
     public var signature: Signature
-    /// In ``SIDRange``.
+    /// In ``sids``.
     public var sid: UInt32
+    /// The numbers that the rule may have: a center's, unless it is made without one.
+    public var sids: ClosedRange<UInt32>
     /// Counts from 1.
     public var revision: Int
     /// Any text; every language makes it printable and escapes it.
@@ -20,11 +22,12 @@ public struct RuleInput: Hashable, Sendable {
 
     /// - Parameter message: `nil` for ``RuleMessage/standard(for:)``.
     public init(
-        signature: Signature, sid: UInt32, revision: Int = 1, message: String? = nil, createdMilliseconds: Int64,
-        lifetimeDays: Int = SignatureUpdate.defaultLifetimeDays, origin: SignatureUpdate.Origin = .site
+        signature: Signature, sid: UInt32, sids: ClosedRange<UInt32> = SIDRange.all, revision: Int = 1, message: String? = nil,
+        createdMilliseconds: Int64, lifetimeDays: Int = SignatureUpdate.defaultLifetimeDays, origin: SignatureUpdate.Origin = .site
     ) {
         self.signature = signature
         self.sid = sid
+        self.sids = sids
         self.revision = revision
         self.message = message ?? RuleMessage.standard(for: signature)
         self.createdMilliseconds = createdMilliseconds

@@ -8,4 +8,17 @@ public protocol SignatureRendering: Sendable {
     /// - Throws: ``EpitopeError/Code/signatureUnrenderable`` when the language cannot express the signature. A rule is
     ///   never rendered if it would match other data than its signature.
     static func render(_ subject: RuleInput) throws(EpitopeError) -> String
+
+    /// - Returns: a file of rules that the engine reads, without a line feed at its end.
+    /// - Throws: as ``render(_:)``.
+    static func file(of subjects: [RuleInput]) throws(EpitopeError) -> String
+}
+
+extension SignatureRendering {
+    /// One rule after the other.
+    public static func file(of subjects: [RuleInput]) throws(EpitopeError) -> String {
+        var rules: [String] = []
+        for subject in subjects { rules.append(try render(subject)) }
+        return rules.joined(separator: "\n")
+    }
 }

@@ -78,8 +78,19 @@ func token(_ pattern: String, _ gap: ClosedRange<Int>? = nil) throws -> Signatur
         #expect(snapshots.difference(pattern, from: "sequence.stix-pattern") == nil)
     }
 
-    @Test func `a conjunction is a STIX indicator`() throws {
+    @Test func `a conjunction is a STIX bundle of an indicator and its maker`() throws {
         try check(conjunction(), .stix, "conjunction.stix.json")
+    }
+
+    @Test func `several indicators are one STIX bundle`() throws {
+        let text = try StixRendering.file(of: [subject(conjunction()), subject(sequence())])
+        #expect(snapshots.difference(text, from: "two.stix.json") == nil)
+        #expect(RuleStyle.findings(in: text, language: .stix) == [])
+    }
+
+    @Test func `a file for ClamAV says how it must be named`() throws {
+        let text = try ClamAVLogicalRendering.file(of: [subject(conjunction()), subject(sequence())])
+        #expect(snapshots.difference(text, from: "two.ldb") == nil)
     }
 
     @Test func `the identifier of a STIX indicator is a UUID of version 5`() throws {

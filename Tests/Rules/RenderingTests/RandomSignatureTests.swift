@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Random signatures") struct RandomSignatureTests {
     /// - Parameter values: byte values to choose from; with few of them data matches by chance.
-    private static func signature(_ values: ClosedRange<UInt8>, _ maxBytes: Int, _ generator: inout SeededGenerator) -> Signature {
+    static func signature(_ values: ClosedRange<UInt8>, _ maxBytes: Int, _ generator: inout SeededGenerator) -> Signature {
         let arrangement: Signature.Arrangement = Int.random(in: 0..<4, using: &generator) == 0 ? .conjunction : .sequence
         let tokens = (0..<Int.random(in: 1...4, using: &generator)).map { _ in
             let bytes = (0..<Int.random(in: 1...maxBytes, using: &generator)).map { _ in UInt8.random(in: values, using: &generator) }

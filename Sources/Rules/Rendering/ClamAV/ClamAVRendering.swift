@@ -14,6 +14,10 @@ public enum ClamAVExtendedRendering: SignatureRendering {
         }
         return "\(ClamAVBody.name(subject)):0:\(body.offset ?? "*"):\(body.text)"
     }
+
+    public static func file(of subjects: [RuleInput]) throws(EpitopeError) -> String {
+        ClamAVBody.file(try subjects.map { subject throws(EpitopeError) in try render(subject) }, ending: "ndb")
+    }
 }
 
 /// ClamAV's logical signatures (`.ldb`): each token of a conjunction is a subsignature, and all must be found.
@@ -28,10 +32,20 @@ public enum ClamAVLogicalRendering: SignatureRendering {
         guard bodies.count <= maxSubsignatures else {
             throw RenderedRun.unrenderable(subject.signature, "ClamAV accepts at most \(maxSubsignatures) tokens of a conjunction")
         }
-        let expression = bodies.indices.map(String.init).joined(separator: "&")
         let parts = bodies.map { body in (body.offset.map { "\($0):" } ?? "") + body.text }
-        // Functionality level 81 is ClamAV 0.99, the oldest version that still gets updates.
-        return "\(ClamAVBody.name(subject));Engine:81-255,Target:0;\(expression);\(parts.joined(separator: ";"))"
+        return "\(ClamAVBody.name(subject));\(block);\(expression(bodies.count));\(parts.joined(separator: ";"))"
+    }
+
+    public static func file(of subjects: [RuleInput]) throws(EpitopeError) -> String {
+        ClamAVBody.file(try subjects.map { subject throws(EpitopeError) in try render(subject) }, ending: "ldb")
+    }
+
+    /// Functionality level 81 is ClamAV 0.99, the oldest version that still gets updates.
+    static let block = "Engine:81-255,Target:0"
+
+    /// Asks for every subsignature: `0&1&2`.
+    static func expression(_ count: Int) -> String {
+        (0..<count).map(String.init).joined(separator: "&")
     }
 }
 
@@ -43,6 +57,11 @@ struct ClamAVBody {
 
     /// ClamAV anchors every part of a signature between gaps at two fixed bytes in a row.
     static let minAnchorBytes = 2
+
+    /// ClamAV tells the language of a file by the end of its name alone.
+    static func file(_ rules: [String], ending: String) -> String {
+        (["# Save this in a file whose name ends in .\(ending): ClamAV tells by that how to read it."] + rules).joined(separator: "\n")
+    }
 
     static func name(_ subject: RuleInput) -> String {
         "Epitope.Signature-\(subject.signature.id)-\(subject.revision)"

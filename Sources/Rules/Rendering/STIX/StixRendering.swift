@@ -5,8 +5,8 @@ public import EpitopeModel
 import FoundationEssentials
 import Signatures
 
-/// A STIX 2.1 indicator whose pattern matches the signature in the data that one side of a flow sent, or if nothing is
-/// known of the flow, in any artifact.
+/// A STIX 2.1 bundle of indicators, and of the identity that made them. An indicator's pattern matches the signature in the data
+/// that one side of a flow sent, or if nothing is known of the flow, in any artifact.
 ///
 /// The pattern matches bytes by a regular expression over `payload_bin`, as the STIX 2.1 specification shows it
 /// (section 9.8, "Match on an artifact's payload").
@@ -17,29 +17,83 @@ public enum StixRendering: SignatureRendering {
     /// The largest count that PCRE accepts.
     static let maxRepeat = 65535
 
+    /// An indicator's name, before the signature's id.
+    static let namePrefix = "Epitope signature "
+
     private struct Indicator: Encodable {
         let type = "indicator"
         let spec_version = "2.1"
-        let id, created, modified, name, description, pattern: String
+        let id, created_by_ref, created, modified, name, description, pattern: String
         let indicator_types = ["malicious-activity"]
         let pattern_type = "stix"
         let valid_from, valid_until: String
     }
 
+    private struct Identity: Encodable {
+        let type = "identity"
+        let spec_version = "2.1"
+        let id: String
+        let created = Self.since
+        let modified = Self.since
+        let name = "Epitope"
+        let description = "Makes signatures of code that was caught in the act."
+        let identity_class = "system"
+
+        /// The same object everywhere: it never changes.
+        private static let since = "2026-01-01T00:00:00.000Z"
+    }
+
+    private enum Object: Encodable {
+        case identity(Identity)
+        case indicator(Indicator)
+
+        func encode(to encoder: any Encoder) throws {
+            switch self {
+            case .identity(let identity): try identity.encode(to: encoder)
+            case .indicator(let indicator): try indicator.encode(to: encoder)
+            }
+        }
+    }
+
+    private struct Bundle: Encodable {
+        let type = "bundle"
+        let id: String
+        let objects: [Object]
+    }
+
+    /// The identity that all indicators refer to as their maker.
+    static let identity = "identity--\(identifier(of: "epitope"))"
+
+    /// A bundle with one indicator.
     public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
+        try file(of: [subject])
+    }
+
+    /// One bundle with all indicators. The same indicators give the same bundle.
+    public static func file(of subjects: [RuleInput]) throws(EpitopeError) -> String {
+        var indicators: [Indicator] = []
+        for subject in subjects { indicators.append(try indicator(of: subject)) }
+        let name = indicators.map { "\($0.id) \($0.modified)" }.joined(separator: " ")
+        let bundle = Bundle(
+            id: "bundle--\(identifier(of: name))", objects: [.identity(Identity(id: identity))] + indicators.map { .indicator($0) })
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        guard let data = try? encoder.encode(bundle) else {
+            throw EpitopeError(
+                .signatureUnrenderable, "the indicators can't be encoded as JSON",
+                remedy: "make the signatures again from the packets of their clusters")
+        }
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    private static func indicator(of subject: RuleInput) throws(EpitopeError) -> Indicator {
         let created = RuleTime.text(subject.createdMilliseconds)
-        let indicator = Indicator(
-            id: "indicator--\(identifier(of: subject.signature.id))", created: created, modified: created,
-            name: "Epitope signature \(subject.signature.id)", description: RuleMessage.printable(subject.message),
+        return Indicator(
+            id: "indicator--\(identifier(of: subject.signature.id))", created_by_ref: identity, created: created, modified: created,
+            name: namePrefix + subject.signature.id, description: RuleMessage.printable(subject.message),
             pattern: try pattern(of: subject.signature), valid_from: created,
             valid_until: RuleTime.text(
                 max(subject.expiresMilliseconds, subject.createdMilliseconds.addingReportingOverflow(1).partialValue)))
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        guard let data = try? encoder.encode(indicator) else {
-            throw RenderedRun.unrenderable(subject.signature, "its indicator can't be encoded as JSON")
-        }
-        return String(decoding: data, as: UTF8.self)
     }
 
     /// RFC 9562, version 5: SHA-1 over the namespace and the name.

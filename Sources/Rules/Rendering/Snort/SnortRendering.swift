@@ -16,7 +16,10 @@ public enum Snort2Rendering: SignatureRendering {
 /// Snort 3: modifiers follow their content, separated by commas.
 public enum Snort3Rendering: SignatureRendering {
     public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
-        let rule = try SnortBounds.checked(subject, maxContentBytes: SnortBounds.maxDistance)
+        text(of: try SnortBounds.checked(subject, maxContentBytes: SnortBounds.maxDistance))
+    }
+
+    static func text(of rule: SuricataRule) -> String {
         var options = ["msg:\"\(RuleMessage.escape(rule.message))\""]
         if let flow = rule.flow { options.append("flow:\(flow.rawValue)") }
         if let dsize = rule.dsizeAbove { options.append("dsize:>\(dsize)") }

@@ -5,10 +5,12 @@ import EpitopeModel
 /// Parses a rule from left to right. Every method returns `nil` if the text doesn't match.
 struct RuleScanner {
     private let bytes: [UInt8]
+    private let form: RuleSyntax.Form
     private var position = 0
 
-    init(_ text: String) {
+    init(_ text: String, _ form: RuleSyntax.Form = .suricata) {
         bytes = Array(text.utf8)
+        self.form = form
     }
 
     var isAtEnd: Bool { position == bytes.count }
@@ -47,16 +49,23 @@ struct RuleScanner {
             guard pair.utf8.count == 2, let byte = Hex.decode(pair)?.first else { return nil }
             run.append(byte)
         }
-        guard take("|\"; ") else { return nil }
+        guard take("|\"") else { return nil }
         var placement = SuricataRule.Placement.anywhere
-        if take("offset:") {
-            guard let offset = option() else { return nil }
-            placement = .absolute(offset: offset, depth: take("depth:") ? option() : nil)
-        } else if take("distance:") {
-            guard let distance = option() else { return nil }
-            placement = .relative(distance: distance, within: take("within:") ? option() : nil)
+        if let offset = modifier("offset") {
+            placement = .absolute(offset: offset, depth: modifier("depth"))
+        } else if let distance = modifier("distance") {
+            placement = .relative(distance: distance, within: modifier("within"))
         }
-        return SuricataRule.Content(bytes: run, isFastPattern: take("fast_pattern; "), placement: placement)
+        let isFastPattern = take(form == .snort3 ? ",fast_pattern" : "; fast_pattern")
+        return take("; ") ? SuricataRule.Content(bytes: run, isFastPattern: isFastPattern, placement: placement) : nil
+    }
+
+    /// `; depth:5`, or for Snort 3 `,depth 5`.
+    private mutating func modifier(_ name: String) -> Int? {
+        let start = position
+        if take(form == .snort3 ? ",\(name) " : "; \(name):"), let value = number() { return value }
+        position = start
+        return nil
     }
 
     private mutating func metadata() -> SuricataRule.Metadata? {

@@ -5,15 +5,27 @@ public import EpitopeModel
 /// Epitope's own check of a rule before Suricata reads it. It accepts exactly what ``SuricataRule`` writes, and nothing
 /// more of the rule language: a rule that was tampered with, or truncated on disk, is rejected.
 public enum RuleSyntax {
+    /// How a content's modifiers are written.
+    public enum Form: Hashable, Sendable {
+        /// As options of their own: Suricata and Snort 2.
+        case suricata
+        /// Behind their content, after commas.
+        case snort3
+    }
+
+    /// - Parameter sids: the numbers that a rule may have.
     /// - Returns: the parsed rule.
     /// - Throws: ``EpitopeError/Code/ruleMalformed``, with the check that failed.
     @discardableResult
-    public static func check(_ text: String) throws(EpitopeError) -> SuricataRule {
-        var scanner = RuleScanner(text)
+    public static func check(
+        _ text: String, _ form: Form = .suricata, sids: ClosedRange<UInt32> = SIDRange.all
+    ) throws(EpitopeError) -> SuricataRule {
+        var scanner = RuleScanner(text, form)
         // What the scanner reads loosely (leading zeros, an order of parts) fails this comparison.
-        guard let rule = scanner.rule(), scanner.isAtEnd, rule.text == text else {
+        guard let rule = scanner.rule(), scanner.isAtEnd, (form == .snort3 ? Snort3Rendering.text(of: rule) : rule.text) == text else {
             throw malformed(text, "it is not one of Epitope's forms of rules")
         }
+        guard sids.contains(rule.sid) else { throw malformed(text, "the sid is not from \(sids.lowerBound) to \(sids.upperBound)") }
         if let failed = checks.first(where: { !$0.passes(rule) }) { throw malformed(text, failed.requirement) }
         return rule
     }
@@ -38,7 +50,6 @@ public enum RuleSyntax {
 
     private static let checks = [
         Check("a rule has at most \(SuricataRule.maxLength) bytes") { $0.text.utf8.count <= SuricataRule.maxLength },
-        Check("the sid is in Epitope's range") { SIDRange.all.contains($0.sid) },
         Check("the revision counts from 1") { $0.revision >= 1 },
         Check("the message is printable") { $0.message == RuleMessage.printable($0.message) },
         Check("exactly one content is the fast pattern") { $0.contents.count(where: \.isFastPattern) == 1 },

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EpitopeModel
+
 /// The numbers (sids) of Epitope's rules.
 ///
 /// By convention (published by sidallocation.org), 1,000,000 to 1,999,999 is for a site's own, hand-written rules,
@@ -9,4 +11,19 @@
 public enum SIDRange {
     /// Enough for 100,000 signatures at a time.
     public static let all: ClosedRange<UInt32> = 3_900_000...3_999_999
+
+    /// Every number that an engine takes.
+    public static let possible: ClosedRange<UInt32> = 1...UInt32.max
+
+    /// For rules that are made without a center: the upper half of the range for a site's own rules, since people count from
+    /// its beginning. None of them is ever the number of a center's rule.
+    public static let withoutCenter: ClosedRange<UInt32> = 1_500_000...1_999_999
+
+    /// The number of a rule that is made without a center: the same for a signature wherever and whenever its rule is made.
+    /// Two of a hundred signatures have the same one in one of a hundred cases.
+    public static func number(ofSignature id: String) -> UInt32 {
+        // The id is the beginning of a hash, so that its digits are spread evenly.
+        let hash = Hex.decode(id.prefix(16))?.reduce(UInt64(0)) { $0 << 8 | UInt64($1) } ?? 0
+        return withoutCenter.lowerBound + UInt32(hash % UInt64(withoutCenter.count))
+    }
 }

@@ -25,10 +25,10 @@ extension SuricataRule {
     /// - Throws: ``EpitopeError/Code/signatureUnrenderable``, ``EpitopeError/Code/sidOutOfRange`` or
     ///   ``EpitopeError/Code/ruleTooLong``.
     public init(_ input: RuleInput, action: Action = .alert, rarity: PatternSpecificity = .distinctBytes) throws(EpitopeError) {
-        guard SIDRange.all.contains(input.sid), (1...Int(Int32.max)).contains(input.revision) else {
+        guard input.sids.contains(input.sid), (1...Int(Int32.max)).contains(input.revision) else {
             throw EpitopeError(
                 .sidOutOfRange, "sid \(input.sid) revision \(input.revision) can't be a rule's number",
-                remedy: "use a sid from \(SIDRange.all.lowerBound) to \(SIDRange.all.upperBound) and count revisions from 1")
+                remedy: "use a sid from \(input.sids.lowerBound) to \(input.sids.upperBound) and count revisions from 1")
         }
         let signature = input.signature
         self.action = action
