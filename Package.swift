@@ -109,6 +109,7 @@ let package = Package(
                 library("CCapstone", pkgConfig: "capstone", package: "libcapstone-dev"),
                 library("CHyperscan", pkgConfig: "libhs", package: "libhyperscan-dev"),
                 library("CPcap", pkgConfig: "libpcap", package: "libpcap-dev"),
+                .target(name: "CFileMaps", cSettings: strictC),
                 .target(name: "CKernelProgram", dependencies: ["CBpf"], cSettings: strictC),
                 .target(name: "CPrivileges", cSettings: strictC),
                 .target(name: "CProcessFiles", cSettings: strictC),
@@ -119,7 +120,7 @@ let package = Package(
         group(
             "Sources/Support",
             [
-                shell("FileAccess", ["CProcessFiles"]),
+                shell("FileAccess", ["CFileMaps", "CProcessFiles"]),
                 shell("Scheduling", []),
                 shell("SQLiteStore", ["EpitopeModel", "FileAccess", grdb]),
                 shell("SettingsFiles", ["EpitopeModel"]),
@@ -187,6 +188,7 @@ let package = Package(
             "Sources/SignatureGeneration",
             [
                 pure("Disassembly", ["EpitopeModel", "CCapstone"]),
+                pure("InputFiles", ["EpitopeModel", "Disassembly"]),
                 pure("StreamReassembly", ["EpitopeModel"]),
                 shell("Captures", ["EpitopeModel", "CPcap", "StreamReassembly"]),
                 pure("WireMatching", ["EpitopeModel", "Signatures", "StreamReassembly"]),
@@ -195,8 +197,8 @@ let package = Package(
                 shell(
                     "GoodwareFiles",
                     [
-                        "EpitopeModel", "Signatures", "CArchive", "FileAccess", "StreamReassembly", "Captures", "GoodwareIndex",
-                        "PatternScan", crypto,
+                        "EpitopeModel", "Signatures", "CArchive", "FileAccess", "InputFiles", "StreamReassembly", "Captures",
+                        "GoodwareIndex", "PatternScan", crypto,
                     ]),
                 pure("TokenSequences", ["Signatures"]),
                 pure("SignatureMaking", ["EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "TokenSequences"]),
@@ -270,9 +272,9 @@ let package = Package(
                     name: "epitope",
                     dependencies: [
                         "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "BehaviourBlocking", "SeccompBackend", "KernelBackend",
-                        "ProcessContext", "HostPolicy", "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel", "Rendering",
-                        "Disassembly",
-                        "StreamReassembly", "Captures", "WireMatching", "GoodwareIndex", "PatternScan", "GoodwareFiles", "SignatureMaking",
+                        "ProcessInspection", "ProcessContext", "HostPolicy", "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel",
+                        "Rendering", "Disassembly", "InputFiles", "StreamReassembly", "Captures", "WireMatching", "GoodwareIndex", "PatternScan",
+                        "GoodwareFiles", "SignatureMaking",
                         "SignatureProving", "SuricataDelivery", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter",
                         "HostFrontEnd", argumentParser, logging, serviceLifecycle, unixSignals,
                     ], swiftSettings: strict),
@@ -335,8 +337,9 @@ let package = Package(
                 .executableTarget(
                     name: "epitope-fuzz",
                     dependencies: [
-                        "EpitopeModel", "Signatures", "PacketCoding", "Rendering", "Disassembly", "StreamReassembly", "Captures",
-                        "GoodwareIndex", "PatternScan", "GoodwareFiles", "TokenSequences", "SignatureMaking", "TestSupport", "BenchSupport",
+                        "EpitopeModel", "Signatures", "PacketCoding", "Rendering", "Disassembly", "InputFiles", "StreamReassembly",
+                        "Captures", "GoodwareIndex", "PatternScan", "GoodwareFiles", "TokenSequences", "SignatureMaking", "TestSupport",
+                        "BenchSupport",
                         argumentParser, crypto,
                     ], path: "Fuzz", exclude: ["fuzz"], swiftSettings: strict),
             ]),
@@ -412,6 +415,7 @@ let package = Package(
             "Tests/SignatureGeneration",
             [
                 tests("DisassemblyTests", ["EpitopeModel", "Disassembly"]),
+                tests("InputFilesTests", ["EpitopeModel", "Disassembly", "InputFiles", "call-stub"]),
                 tests("StreamReassemblyTests", ["EpitopeModel", "StreamReassembly"]),
                 tests("CapturesTests", ["EpitopeModel", "StreamReassembly", "Captures"]),
                 tests("WireMatchingTests", ["WireMatching"]),

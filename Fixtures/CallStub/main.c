@@ -146,6 +146,8 @@ static void *run(void *context) {
         number = SYS_listen, function = listen, a[0] = descriptor, a[1] = 1;
     } else if (strcmp(call, "accept") == 0) {
         number = SYS_accept4, function = accept4, a[0] = descriptor;
+    } else if (strcmp(call, "pause") == 0) {
+        number = is_32bit ? 29 : SYS_pause, function = pause; /* waits for a signal: for core dumps */
     } else if (strcmp(call, "send") == 0) {
         number = is_32bit ? 369 : SYS_sendto, function = sendto;
         a[0] = descriptor, a[1] = (long)data->payload, a[2] = (long)payload, a[4] = address, a[5] = address_length;

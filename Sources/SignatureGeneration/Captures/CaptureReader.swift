@@ -12,8 +12,16 @@ public enum CaptureReader {
         public var frames = 0
         /// Frames without a part of a stream.
         public var skippedFrames = 0
-        /// Whether the file ended in the middle of a frame, as it does while it is being written.
-        public var isCutShort = false
+        /// Why reading ended before the end of the file, in libpcap's words: the file ends in the middle of a frame, as it
+        /// does while it is being written, or has a part that libpcap can't read. `nil` if all was read.
+        public var failure: String?
+        /// Streams of which only the beginning was kept (``StreamReassembly/ReassemblyBounds/stream``), and how many bytes
+        /// of them were left out.
+        public var cutStreams = 0
+        public var cutBytes = 0
+
+        /// Whether the file ended before all of it was read.
+        public var isCutShort: Bool { failure != nil }
     }
 
     /// Reads one file from beginning to end.
@@ -30,15 +38,25 @@ public enum CaptureReader {
         while let frame = file.next() {
             summary.frames += 1
             for stream in reassembly.add(frame.bytes, link: file.link, milliseconds: frame.milliseconds) {
+                summary.add(stream)
                 guard try body(stream) else { return summary }
             }
         }
-        summary.isCutShort = file.isCutShort
+        summary.failure = file.failure
         summary.skippedFrames = reassembly.skippedFrames
         for stream in reassembly.finish() {
+            summary.add(stream)
             guard try body(stream) else { return summary }
         }
         return summary
+    }
+}
+
+extension CaptureReader.Summary {
+    fileprivate mutating func add(_ stream: CapturedStream) {
+        guard stream.cutBytes > 0 else { return }
+        cutStreams += 1
+        cutBytes += stream.cutBytes
     }
 }
 
@@ -50,7 +68,8 @@ private final class OpenCapture {
     }
 
     let link: LinkType
-    private(set) var isCutShort = false
+    /// Why reading ended before the file did, in libpcap's words.
+    private(set) var failure: String?
     private let handle: OpaquePointer
 
     init(path: String) throws(EpitopeError) {
@@ -83,7 +102,7 @@ private final class OpenCapture {
         let result = pcap_next_ex(handle, &header, &data)
         guard result == 1, let header, let data else {
             // PCAP_ERROR_BREAK is the end of the file, PCAP_ERROR an incomplete frame.
-            isCutShort = result == PCAP_ERROR
+            if result == PCAP_ERROR { failure = pcap_geterr(handle).map { String(cString: $0) } ?? "an unreadable frame" }
             return nil
         }
         return Frame(

@@ -9,6 +9,12 @@ extension EpitopeError.Code {
     public static let goodwareDamaged = EpitopeError.Code("goodware-damaged")
     /// A goodware index has a format version that this program does not read.
     public static let goodwareVersion = EpitopeError.Code("goodware-version")
+    /// A goodware index was written while it was in use, so that its answers can't be trusted.
+    public static let goodwareChanged = EpitopeError.Code("goodware-changed")
+    /// There is an index at the path where one was to be built.
+    public static let goodwareExists = EpitopeError.Code("goodware-exists")
+    /// The building of an index was stopped by a signal.
+    public static let goodwareStopped = EpitopeError.Code("goodware-stopped")
     /// A goodware index could not be written.
     public static let goodwareUnwritable = EpitopeError.Code("goodware-unwritable")
 }

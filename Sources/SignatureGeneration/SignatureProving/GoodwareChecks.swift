@@ -16,7 +16,14 @@ extension SignatureProver {
                 : Proof.Check(.absentFromGoodware, .notChecked, "no goodware index is at hand, and none is required")
         }
         let size = "\(index.corpusBytes) bytes of goodware"
-        return index.provesAbsence(of: signature)
+        let isAbsent = index.provesAbsence(of: signature)
+        do {
+            // Asked afterwards: an index that was cut short while it was read says "absent" of everything.
+            try material.goodware?.requireUnchanged()
+        } catch {
+            return Proof.Check(.absentFromGoodware, .failed, error.message)
+        }
+        return isAbsent
             ? Proof.Check(.absentFromGoodware, .passed, "a window of \(GoodwareIndex.windowLength) of its bytes is nowhere in \(size)")
             : Proof.Check(.absentFromGoodware, .failed, "the index can't show that it is absent from \(size)")
     }

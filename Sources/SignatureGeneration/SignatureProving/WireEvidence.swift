@@ -12,6 +12,8 @@ struct WireEvidence: Sendable {
     private(set) var samples: [Sample]
     /// Why the captures show nothing; `nil` if they show something.
     private(set) var reasonForNone: String?
+    /// The flows that carried any of the samples, by their order in the captures: one may carry several.
+    private var carriers: [Int: [UInt8]] = [:]
 
     /// The most streams that are stored for one sample: a flood of repetitions shows no more than a few do.
     private static let maxCarriers = 8
@@ -27,11 +29,13 @@ struct WireEvidence: Sendable {
             return
         }
         var failures: [String] = []
+        var flows = 0
         let matchers = samples.indices.suffix(Self.maxSamples).map { (index: $0, matcher: WireMatcher(of: samples[$0].code.bytes)) }
         for captureSet in captures {
             do {
                 try streams.each(of: captureSet) { stream, _ in
-                    for (index, matcher) in matchers { add(stream, toSampleAt: index, matchedBy: matcher) }
+                    flows += 1
+                    for (index, matcher) in matchers { add(stream, number: flows, toSampleAt: index, matchedBy: matcher) }
                     return true
                 }
             } catch {
@@ -46,19 +50,19 @@ struct WireEvidence: Sendable {
     }
 
     /// Adds a stream to the carriers of a sample if it carried enough of the code.
-    private mutating func add(_ stream: CapturedStream, toSampleAt index: Int, matchedBy matcher: WireMatcher) {
+    private mutating func add(_ stream: CapturedStream, number: Int, toSampleAt index: Int, matchedBy matcher: WireMatcher) {
         guard samples[index].carriers.count < Self.maxCarriers, samples[index].context.admits(stream) else { return }
         let spans = matcher.spans(in: stream.bytes)
         guard spans.contains(where: { $0.code.count >= Self.minCarriedBytes }) else { return }
         samples[index].carriers.append(stream.bytes)
+        carriers[number] = stream.bytes
         samples[index].onWire = (samples[index].onWire ?? []) + spans.map(\.code)
     }
 
     /// Whether a flow that carried the code contains a signature.
     func check(_ signature: Signature) -> Proof.Check {
         if let reasonForNone { return Proof.Check(.onTheWire, .notChecked, reasonForNone) }
-        let carriers = samples.flatMap(\.carriers)
-        let found = carriers.count { signature.matches($0) }
+        let found = carriers.values.count { signature.matches($0) }
         return Proof.Check(.onTheWire, passed: found > 0, "in \(found) of \(carriers.count) captured flows that carried the code")
     }
 }

@@ -21,10 +21,12 @@ public struct CapturedStream: Hashable, Sendable {
     public var bytes: [UInt8]
     /// Whether bytes are missing: not captured, or beyond ``ReassemblyBounds/stream``.
     public var isIncomplete: Bool
+    /// How many bytes are missing at its end because they lie beyond ``ReassemblyBounds/stream``.
+    public var cutBytes: Int
 
     public init(
         transport: TransportProtocol, client: SocketEndpoint, server: SocketEndpoint, direction: Direction,
-        firstMilliseconds: Int64, lastMilliseconds: Int64, bytes: [UInt8], isIncomplete: Bool = false
+        firstMilliseconds: Int64, lastMilliseconds: Int64, bytes: [UInt8], isIncomplete: Bool = false, cutBytes: Int = 0
     ) {
         self.transport = transport
         self.client = client
@@ -34,5 +36,6 @@ public struct CapturedStream: Hashable, Sendable {
         self.lastMilliseconds = lastMilliseconds
         self.bytes = bytes
         self.isIncomplete = isIncomplete
+        self.cutBytes = cutBytes
     }
 }

@@ -6,6 +6,8 @@
 struct StreamAssembly {
     private(set) var bytes: [UInt8] = []
     private(set) var isIncomplete = false
+    /// How many bytes lie beyond the bound.
+    private(set) var cutBytes = 0
     private(set) var firstMilliseconds: Int64?
     private(set) var lastMilliseconds: Int64 = 0
     /// The next sequence number; `nil` before the first segment.
@@ -66,7 +68,10 @@ struct StreamAssembly {
         let new = payload.dropFirst(known)
         self.next = next &+ UInt32(new.count)
         let room = max(0, maxBytes - bytes.count)
-        if new.count > room { isIncomplete = true }
+        if new.count > room {
+            isIncomplete = true
+            cutBytes += new.count - room
+        }
         bytes += new.prefix(room)
         return true
     }

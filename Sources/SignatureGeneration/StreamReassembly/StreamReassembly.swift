@@ -167,7 +167,7 @@ public struct StreamReassembly {
             return CapturedStream(
                 transport: .tcp, client: flow.client.model, server: flow.server.model, direction: direction,
                 firstMilliseconds: assembly.firstMilliseconds ?? flow.lastMilliseconds, lastMilliseconds: assembly.lastMilliseconds,
-                bytes: assembly.bytes, isIncomplete: assembly.isIncomplete)
+                bytes: assembly.bytes, isIncomplete: assembly.isIncomplete, cutBytes: assembly.cutBytes)
         }
     }
 

@@ -83,6 +83,42 @@ import Testing
         }
     }
 
+    @Test func `an index that is written in place while it is in use is no longer believed`() async throws {
+        try await inFolder { folder in
+            let (path, first) = (folder + "/index", bytes(40000, seed: 1))
+            try write(first, folder + "/corpus/first")
+            _ = try GoodwareBuilder.build(sources: [folder + "/corpus"], output: path)
+            let content = try Data(contentsOf: URL(fileURLWithPath: path))
+            let open = try GoodwareFile(path: path)
+            // A new index takes the name: the open one stays what it is.
+            try write(Array(content), folder + "/new")
+            #expect(rename(folder + "/new", path) == 0)
+            #expect(!open.index.absentWindows(in: first).contains(true))
+            #expect(code { try open.requireUnchanged() } == nil)
+
+            let cut = try GoodwareFile(path: path)
+            let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
+            try handle.truncate(atOffset: 0)
+            // No crash, and no "absent" that counts.
+            _ = cut.index.absentWindows(in: first)
+            #expect(code { try cut.requireUnchanged() } == "goodware-changed")
+            #expect(code { try cut.check() } != nil)
+            try handle.write(contentsOf: content)
+            try handle.close()
+            #expect(code { try cut.requireUnchanged() } == "goodware-changed")
+            #expect(code { try GoodwareFile(path: path).check() } == nil)
+        }
+    }
+
+    @Test func `file systems of the kernel are no goodware wherever they are mounted`() async throws {
+        var reasons: [String] = []
+        let files = FileTree.files(below: ["/proc/self"]) { path, reason in reasons.append("\(path): \(reason)") }
+        // A link to a folder, which is not followed, or the folder: either way nothing is read.
+        #expect(files.isEmpty)
+        #expect(FileTree.files(below: ["/sys"]) { path, reason in reasons.append("\(path): \(reason)") } == [])
+        #expect(reasons.contains { $0.hasPrefix("/sys: ") })
+    }
+
     @Test func `a damaged index is rejected`() async throws {
         try await inFolder { folder in
             try write(bytes(3000, seed: 1), folder + "/corpus/first")

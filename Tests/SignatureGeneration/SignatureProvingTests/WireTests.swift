@@ -64,6 +64,27 @@ import Testing
         #expect(proven.proof.check(.onTheWire)?.outcome == .passed)
     }
 
+    @Test func `a flow that carries several samples counts once`() throws {
+        let code = bytes(400, seed: 1)
+        let captureSet = try capture("log.pcap", [(80, code), (80, code)])
+        let proof = prover(captures: [captureSet]).prove([sample(code), sample(code), sample(code)], given: window(code)).proven.first?
+            .proof
+        #expect(proof?.check(.onTheWire)?.detail == "in 2 of 2 captured flows that carried the code")
+    }
+
+    @Test func `nothing is proven by an index that is cut short while it is in use`() throws {
+        let code = bytes(400, seed: 1)
+        let (corpus, path) = (try folder.makeFolder("corpus"), folder.path + "/index")
+        try Data(bytes(3000, seed: 9)).write(to: URL(fileURLWithPath: corpus + "/file"))
+        _ = try GoodwareBuilder.build(sources: [corpus], output: path)
+        let prover = SignatureProver(ProverMaterial(goodware: try GoodwareFile(path: path)))
+        #expect(!prover.prove([sample(code)], given: window(code)).proven.isEmpty)
+        try FileHandle(forWritingTo: URL(fileURLWithPath: path)).truncate(atOffset: 0)
+        let outcome = prover.prove([sample(code)], given: window(code))
+        #expect(outcome.proven.isEmpty)
+        #expect(outcome.failed?.proof.check(.absentFromGoodware)?.detail.contains("was written while it was in use") == true)
+    }
+
     @Test func `a stream that the rule does not apply to is not evidence`() throws {
         let code = bytes(400, seed: 1)
         let captureSet = try capture("log.pcap", [(8080, code)])

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import InputFiles
+
 /// Finds the compressed sections of an ELF file (System V ABI, "Section Compression"), mostly the debug sections of Go and
 /// Rust programs. All other sections are read with the file.
 enum ElfSections {
@@ -26,7 +28,7 @@ enum ElfSections {
     ///   - read: reads bytes of the file; returns `nil` if they can't be read.
     /// - Returns: the compressed sections; empty for a file with contradictory headers.
     static func compressed(size: UInt64, read: (_ offset: UInt64, _ count: Int) -> [UInt8]?) -> [Compressed] {
-        guard let head = read(0, 64) ?? read(0, 52), isELF(head), let form = Form(head) else { return [] }
+        guard let head = read(0, 64) ?? read(0, 52), isELF(head), let form = ElfForm(head) else { return [] }
         let table = form.word(head, at: form.is64 ? 40 : 32)
         let entry = form.half(head, at: form.is64 ? 58 : 46)
         guard table > 0, entry >= (form.is64 ? 64 : 40), table < size else { return [] }
@@ -45,7 +47,7 @@ enum ElfSections {
     }
 
     private static func section(
-        _ number: Int, _ header: [UInt8], _ form: Form, size: UInt64, read: (UInt64, Int) -> [UInt8]?
+        _ number: Int, _ header: [UInt8], _ form: ElfForm, size: UInt64, read: (UInt64, Int) -> [UInt8]?
     ) -> Compressed? {
         let isCompressed: UInt64 = 0x800
         guard form.word(header, at: 8) & isCompressed != 0 else { return nil }
@@ -60,29 +62,5 @@ enum ElfSections {
             case let other: .other(other)
             }
         return Compressed(number: number, compression: kind, range: start + UInt64(prefix)..<start + length)
-    }
-
-    /// Word size and byte order.
-    private struct Form {
-        var is64: Bool
-        var isLittle: Bool
-
-        init?(_ head: [UInt8]) {
-            guard [1, 2].contains(head[4]), [1, 2].contains(head[5]) else { return nil }
-            is64 = head[4] == 2
-            isLittle = head[5] == 1
-            guard head.count >= (is64 ? 64 : 52) else { return nil }
-        }
-
-        func number(_ bytes: [UInt8], at place: Int, _ count: Int) -> UInt64 {
-            guard place + count <= bytes.count else { return 0 }
-            let part = bytes[place..<place + count]
-            return (isLittle ? Array(part.reversed()) : Array(part)).reduce(0) { $0 << 8 | UInt64($1) }
-        }
-
-        func half(_ bytes: [UInt8], at place: Int) -> Int { Int(number(bytes, at: place, 2)) }
-        func number32(_ bytes: [UInt8], at place: Int) -> UInt32 { UInt32(number(bytes, at: place, 4)) }
-        /// A number as wide as an address.
-        func word(_ bytes: [UInt8], at place: Int) -> UInt64 { number(bytes, at: place, is64 ? 8 : 4) }
     }
 }

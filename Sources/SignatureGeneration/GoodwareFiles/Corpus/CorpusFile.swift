@@ -32,13 +32,11 @@ struct CorpusFile: Hashable, Sendable {
             device: identity.device, inode: identity.inode)
     }
 
-    /// Folders of the kernel, which are not goodware: reading their files may not end, or have effects.
-    private static let kernelFolders: Set<String> = ["/proc", "/sys", "/dev"]
-
     /// All regular files below the folders, each once even if it has several names, sorted by path. Symbolic links are not
-    /// followed.
+    /// followed, and file systems of the kernel are passed over wherever they are mounted (``FileAccess/KernelFileSystem``).
     ///
-    /// - Parameter unreadable: called for each folder that can't be read, with the reason.
+    /// - Parameter unreadable: called for each folder that can't be read, and for each of the folders that is the kernel's,
+    ///   with the reason.
     static func below(_ folders: [String], unreadable: (String, String) -> Void) -> [CorpusFile] {
         struct Place: Hashable {
             var device: UInt64
@@ -47,10 +45,18 @@ struct CorpusFile: Hashable, Sendable {
         var seen: Set<Place> = []
         var found: [CorpusFile] = []
         var waiting = folders
+        // By device: whether its file system is one of the kernel's.
+        var kernels: [UInt64: Bool] = [:]
         while let path = waiting.popLast() {
-            guard !kernelFolders.contains(path) else { continue }
             do throws(FileError) {
                 let status = try FileStatus(path: path, followLinks: false)
+                let device = status.identity.device
+                let isKernels = kernels[device] ?? (KernelFileSystem(ofPath: path) != nil)
+                kernels[device] = isKernels
+                guard !isKernels else {
+                    if folders.contains(path) { unreadable(path, "the kernel makes up what is in it") }
+                    continue
+                }
                 let place = Place(device: status.identity.device, inode: status.identity.inode)
                 switch status.kind {
                 case .regular where status.identity.size > 0:

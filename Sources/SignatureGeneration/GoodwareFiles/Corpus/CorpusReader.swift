@@ -33,20 +33,29 @@ struct CorpusReader {
         var head: [UInt8] = []
         var position = 0
         pieces.begin(file.path)
-        while true {
-            let count: Int
-            do {
-                count = try chunk.withUnsafeMutableBytes { try DescriptorIO.read(opened.number, into: $0, at: position) }
-            } catch {
-                try pieces.end()
-                throw Skipped(reason: "\(error)")
+        let (extents, size) = extents(of: opened)
+        for extent in extents {
+            try skipHole(from: position, to: extent.lowerBound)
+            position = extent.lowerBound
+            while position < extent.upperBound {
+                let count: Int
+                do {
+                    let wanted = min(chunk.count, extent.upperBound - position)
+                    count = try chunk.withUnsafeMutableBytes {
+                        try DescriptorIO.read(opened.number, into: UnsafeMutableRawBufferPointer(rebasing: $0[..<wanted]), at: position)
+                    }
+                } catch {
+                    try pieces.end()
+                    throw Skipped(reason: "\(error)")
+                }
+                if count == 0 { break }
+                if position == 0 { head = Array(chunk[..<min(count, 512)]) }
+                try chunk.withUnsafeBytes { try pieces.append(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+                position += count
+                bytesRead += UInt64(count)
             }
-            if count == 0 { break }
-            if position == 0 { head = Array(chunk[..<min(count, 512)]) }
-            try chunk.withUnsafeBytes { try pieces.append(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
-            position += count
-            bytesRead += UInt64(count)
         }
+        try skipHole(from: position, to: size)
         try pieces.end()
         if ElfSections.isELF(head) { try readSections(of: opened.number, name: file.path, size: UInt64(position)) }
         if ArchiveReader.isArchive(head) {
@@ -54,6 +63,24 @@ struct CorpusReader {
             defer { bytesRead += archive.bytesRead }
             try archive.read(opened.number, name: file.path)
         }
+    }
+
+    /// In bytes: how much is read of a hole. No gap of a signature reaches across (``Signatures/Signature/maxGap``).
+    static let maxHoleBytes = 128 << 10
+    private static let zeros = [UInt8](repeating: 0, count: maxHoleBytes)
+
+    /// The parts of a file that are read; what was written behind them since it was listed is read, too.
+    private func extents(of file: FileDescriptor) -> (extents: [Range<Int>], size: Int) {
+        let size = (try? file.status()).map { Int($0.identity.size) } ?? 0
+        var extents = FileExtents.data(of: file.number, size: size, minHole: Self.maxHoleBytes)
+        // Without a hole at its end, a file that grows meanwhile is read to its new end.
+        if let last = extents.last, last.upperBound == size { extents[extents.count - 1] = last.lowerBound..<Int.max }
+        return (extents.isEmpty && size == 0 ? [0..<Int.max] : extents, size)
+    }
+
+    private func skipHole(from start: Int, to end: Int) throws {
+        guard end > start else { return }
+        try Self.zeros.withUnsafeBytes { try pieces.skip(hole: UInt64(end - start), zeros: $0) }
     }
 
     /// In bytes: longer compressed sections are skipped.

@@ -43,6 +43,17 @@ final class OverlappingChunker {
         }
     }
 
+    /// Passes over a hole of the unit: of a longer one, only so many zeros are appended.
+    ///
+    /// The next chunk's offset counts the whole hole. A match across it, which no bounded gap of a signature allows, would be
+    /// reported at a place behind its own.
+    func skip(hole count: UInt64, zeros: UnsafeRawBufferPointer) throws {
+        try append(UnsafeRawBufferPointer(rebasing: zeros[..<Int(min(UInt64(zeros.count), count))]))
+        guard count > UInt64(zeros.count) else { return }
+        if filled > kept { try flush() }
+        offset += count - UInt64(zeros.count)
+    }
+
     /// Ends the unit: passes on its last chunk.
     func end() throws {
         if filled > kept { try flush() }

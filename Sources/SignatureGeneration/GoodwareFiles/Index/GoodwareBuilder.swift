@@ -40,12 +40,13 @@ public enum GoodwareBuilder {
     /// the streams of the captures. It is written to a temporary file and renamed. The build needs 8 bytes of disk for
     /// each 9 bytes of the corpus.
     ///
-    /// - Throws: `goodware-missing` for a source that does not exist, `goodware-unwritable`.
+    /// - Parameter isCancelled: asked for every chunk; the build then ends, and leaves nothing behind.
+    /// - Throws: `goodware-missing` for a source that does not exist, `goodware-unwritable`, `goodware-stopped`.
     public static func build(
-        sources: [String], captures: [String] = [], output: String,
+        sources: [String], captures: [String] = [], output: String, isCancelled: @escaping @Sendable () -> Bool = { false },
         progress: @Sendable (Progress) -> Void = { _ in }
     ) throws(EpitopeError) -> Summary {
-        try BuildRequest(sources: sources, captures: captures, output: output).run(progress)
+        try BuildRequest(sources: sources, captures: captures, output: output, isCancelled: isCancelled).run(progress)
     }
 
     /// Adds new and changed files, of the index's own folders and of further ones. Files that were deleted or had other
@@ -53,17 +54,18 @@ public enum GoodwareBuilder {
     ///
     /// - Throws: what `GoodwareFile` and ``build(sources:captures:output:progress:)`` throw.
     public static func update(
-        _ path: String, adding sources: [String] = [], captures: [String] = [],
+        _ path: String, adding sources: [String] = [], captures: [String] = [], isCancelled: @escaping @Sendable () -> Bool = { false },
         progress: @Sendable (Progress) -> Void = { _ in }
     ) throws(EpitopeError) -> Summary {
         let old = try GoodwareFile(path: path)
         var request = BuildRequest(
             sources: old.folders + sources.filter { !old.folders.contains($0) },
-            captures: old.captures + captures.filter { !old.captures.contains($0) }, output: path)
+            captures: old.captures + captures.filter { !old.captures.contains($0) }, output: path, isCancelled: isCancelled)
         if old.index.segments.count < maxSegments {
             request.segments = old.index.segments
             request.pairs = old.index.pairs
             request.known = Set(old.files)
+            request.extended = old
         }
         return try request.run(progress)
     }
@@ -81,6 +83,10 @@ private struct BuildRequest {
     var pairs = BytePairs()
     /// The files and captures, in the state in which they were read.
     var known: Set<CorpusFile> = []
+    /// The index that the segments are mapped from.
+    var extended: GoodwareFile?
+    /// Whether the user asked to stop.
+    var isCancelled: @Sendable () -> Bool = { false }
 
     typealias Summary = GoodwareBuilder.Summary
 
@@ -112,7 +118,8 @@ private struct BuildRequest {
             let read = try scanner.run(progress: progress) {
                 let collector = KeyCollector(keyFile)
                 return CorpusScanner.Worker(
-                    process: { _, _, bytes in
+                    process: { [isCancelled, output] _, _, bytes in
+                        guard !isCancelled() else { throw CorpusScanner.Abort(cause: Self.stopped(output)) }
                         do { try collector.add(bytes) } catch { throw CorpusScanner.Abort(cause: error) }
                     },
                     finish: {
@@ -120,7 +127,9 @@ private struct BuildRequest {
                         pairs.withLock { $0.add(collector.pairs) }
                     })
             }
+            guard !isCancelled() else { throw Self.stopped(output) }
             for segment in segments { try writer.copy(segment) }
+            try extended?.requireUnchanged()
             try writer.add(keyFile, corpusBytes: read.bytes)
             // Files that were skipped are not listed in the index, so that the next update tries them again.
             let unread = Set(read.skipped.map(\.path))
@@ -129,11 +138,17 @@ private struct BuildRequest {
                 files: (corpus.files + corpus.captures).filter { !unread.contains($0.path) })
             return Summary(
                 files: changed.files.count + changed.captures.count, bytes: read.bytes, skipped: corpus.unreadable + read.skipped)
+        } catch let error as EpitopeError {
+            throw error
         } catch let failure as PartitionedKeyFile.Failure {
             throw .unwritable(output, failure.reason)
         } catch {
             throw .unwritable(output, "\(error)")
         }
+    }
+
+    private static func stopped(_ output: String) -> EpitopeError {
+        EpitopeError(.goodwareStopped, "stopped: \(output) was not written", remedy: "start again; nothing was left behind")
     }
 
     private func findCorpus() throws(EpitopeError) -> Corpus {

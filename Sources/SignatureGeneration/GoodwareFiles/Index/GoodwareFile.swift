@@ -25,16 +25,23 @@ public final class GoodwareFile: Sendable {
     /// The captures among the sources.
     public let captures: [String]
     private let mapped: MemoryMap
+    private let opened: FileDescriptor
+    private let identity: FileIdentity
     private let description: GoodwareDescription
 
     /// Maps and checks an index.
     ///
     /// - Throws: `goodware-missing`, `goodware-damaged`, `goodware-version`.
     public init(path: String) throws(EpitopeError) {
-        // It is never written in place: a new index takes its name, and the mapping keeps the old one.
+        // Epitope never writes one in place: a new index takes its name, and the mapping keeps the old one. Others may:
+        // requireUnchanged() is asked after each answer that matters.
         let mapped: MemoryMap
         do throws(FileError) {
-            mapped = try MemoryMap(path: path)
+            opened = try FileDescriptor(path, O_RDONLY | O_NONBLOCK)
+            let status = try opened.status()
+            guard status.kind == .regular else { throw .notRegular }
+            identity = status.identity
+            mapped = try MemoryMap(opened.number, count: Int(identity.size))
         } catch {
             throw EpitopeError(
                 .goodwareMissing, "there is no goodware index that can be read at \(path): \(error)",
@@ -82,6 +89,19 @@ public final class GoodwareFile: Sendable {
     /// In bytes, of the whole file.
     public var size: Int { mapped.bytes.count }
 
+    /// Whether what was read so far was the index that was opened. A file that was written or cut short meanwhile may have
+    /// answered "absent" of what is there, so nothing that was asked of it since it was opened counts.
+    ///
+    /// - Throws: `goodware-changed`.
+    public func requireUnchanged() throws(EpitopeError) {
+        // The name may have gone to a new index: content alone counts.
+        guard mapped.cutAt == nil, FileIdentity(opened.number).map({ $0.hasContent(of: identity) }) == true else {
+            throw EpitopeError(
+                .goodwareChanged, "the goodware index \(path) was written while it was in use",
+                remedy: "put a new index beside it and rename it: mv NEW \(path)")
+        }
+    }
+
     /// Reads all filters and compares their checksums.
     ///
     /// - Throws: `goodware-damaged`.
@@ -92,6 +112,7 @@ public final class GoodwareFile: Sendable {
                 throw .damaged(path, "a filter's checksum is wrong")
             }
         }
+        try requireUnchanged()
     }
 
     static func digest(header: Slice<UnsafeRawBufferPointer>, description: UnsafeRawBufferPointer) -> [UInt8] {
