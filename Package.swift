@@ -273,7 +273,8 @@ let package = Package(
                     dependencies: [
                         "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "BehaviourBlocking", "SeccompBackend", "KernelBackend",
                         "ProcessInspection", "ProcessContext", "HostPolicy", "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel",
-                        "Rendering", "Disassembly", "InputFiles", "StreamReassembly", "Captures", "WireMatching", "GoodwareIndex", "PatternScan",
+                        "Rendering", "Disassembly", "InputFiles", "StreamReassembly", "Captures", "WireMatching", "GoodwareIndex",
+                        "PatternScan",
                         "GoodwareFiles", "SignatureMaking",
                         "SignatureProving", "SuricataDelivery", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter",
                         "HostFrontEnd", argumentParser, logging, serviceLifecycle, unixSignals,

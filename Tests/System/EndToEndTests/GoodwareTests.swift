@@ -43,6 +43,66 @@ import Testing
         #expect(try await absent(Array(second[100..<164])) == 0)
         let info = try await epitope(["goodware", "info", "--check", index])
         #expect(info.status == 0 && info.output.contains("source  \(corpus)"), "\(info.output)")
+        #expect(info.output.contains("all checksums are right"))
+    }
+
+    @Test func `an index is replaced only when that is asked for and another file never`() async throws {
+        try write(bytes(5000, seed: 1), "first")
+        let build = ["goodware", "build", corpus, "--output", index]
+        #expect(try await epitope(build).status == 0)
+        let before = try Data(contentsOf: URL(filePath: index))
+        try write(bytes(100, seed: 2), "first")
+        let refused = try await epitope(build)
+        expectFailure(refused, "goodware-exists")
+        #expect(refused.errors.contains("--force") && refused.errors.contains("goodware update"))
+        #expect(try Data(contentsOf: URL(filePath: index)) == before)
+        #expect(try await epitope(build + ["--force"]).status == 0)
+        #expect(try Data(contentsOf: URL(filePath: index)) != before)
+        try write([1, 2, 3], "first")
+        for path in ["\(corpus)/first", corpus] {
+            expectFailure(try await epitope(["goodware", "build", corpus, "--output", path, "--force"]), "goodware-exists")
+        }
+        #expect(try Data(contentsOf: URL(filePath: "\(corpus)/first")) == Data([1, 2, 3]))
+    }
+
+    @Test func `a build that is stopped leaves nothing behind`() async throws {
+        for number in 0..<64 { try write([UInt8](repeating: UInt8(number), count: 4 << 20), "file\(number)") }
+        let build = try RunningProcess([Command.built("epitope"), "goodware", "build", corpus, "--output", index])
+        try await eventually("the new index begun") {
+            try FileManager.default.contentsOfDirectory(atPath: folder.path).contains { $0.hasSuffix(".new") }
+        }
+        #expect(try await build.end(SIGINT) == 1)
+        #expect(build.errors.contains("[goodware-stopped]"), "\(build.errors)")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path) == ["corpus"])
+    }
+
+    @Test func `a sparse file is read where it has data`() async throws {
+        let data = bytes(4096, seed: 5)
+        try write(data, "lastlog")
+        let file = try FileHandle(forWritingTo: URL(filePath: "\(corpus)/lastlog"))
+        try file.truncate(atOffset: 4 << 40)
+        try file.seek(toOffset: 2 << 40)
+        try file.write(contentsOf: Data(data.reversed()))
+        try file.close()
+        #expect(try await epitope(["goodware", "build", corpus, "--output", index]).status == 0)
+        // All that is in it is known, the windows at the borders of its holes too.
+        let mirrored = Array(data.reversed())
+        let windows = [Array(data[1000..<1032]), Array(mirrored[100..<132]), Array(data.suffix(20)) + [UInt8](repeating: 0, count: 12)]
+        for window in windows {
+            let asked = try await epitope(["goodware", "query", index, Hex.encode(window)])
+            #expect(asked.output.hasPrefix("0 of 1 windows"), "\(asked.output)")
+        }
+    }
+
+    @Test func `a query that can't be asked says why with its code`() async throws {
+        try write(bytes(5000, seed: 1), "first")
+        #expect(try await epitope(["goodware", "build", corpus, "--output", index]).status == 0)
+        for words in [["zz"], ["0102"], []] {
+            let refused = try await epitope(["goodware", "query", index] + words)
+            expectFailure(refused, "query-malformed")
+            #expect(!refused.errors.contains("USAGE"))
+        }
+        expectFailure(try await epitope(["goodware", "query", index, "--file", "\(corpus)/none"]), "file-unreadable")
     }
 
     @Test func `a file that cannot be read is named with its reason`() async throws {

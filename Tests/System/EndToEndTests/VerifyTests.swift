@@ -2,6 +2,7 @@
 
 import EpitopeModel
 import Foundation
+import PacketCoding
 import Rendering
 import Signatures
 import TestSupport
@@ -21,6 +22,18 @@ import Testing
         var hitCount: Int
         var hits: [Hit]
         var skippedCount: Int
+        var skipped: [Skipped]
+        var refusedRuleCount: Int
+        var captureFiles: Int
+        var skippedFrames: Int
+        var cutStreams: Int
+        var cutBytes: Int
+        var holeBytes: Int
+
+        struct Skipped: Decodable {
+            var path: String
+            var reason: String
+        }
     }
 
     private let folder: TemporaryFolder
@@ -101,10 +114,123 @@ import Testing
         try write(Array("{\"a\": 1}".utf8), "bad.json")
         try await expectCode("rules-malformed", folder.path + "/bad.json", "--in", tree)
         try write(Array("alert nonsense\n".utf8), "bad.rules")
-        try await expectCode("rule-malformed", folder.path + "/bad.rules", "--in", tree)
+        try await expectCode("rules-malformed", folder.path + "/bad.rules", "--in", tree)
+        try write(NetworkFrame.capture([], link: 101), "site.pcap")
+        try await expectCode("rules-malformed", folder.path + "/site.pcap", "--in", tree)
         try await expectCode("search-path-missing", rules, "--in", folder.path + "/none")
         try write([1, 2, 3], "bad.pcap")
         let (status, report) = try await report(rules, "--capture", folder.path + "/bad.pcap")
-        #expect(status == 0 && report.skippedCount == 1)
+        #expect(status == 2 && report.skippedCount == 1)
+    }
+
+    @Test(arguments: ["suricata", "snort2", "snort3", "yara", "clamav", "stix", "json"])
+    func `verify reads what extract writes`(_ language: String) async throws {
+        let packet = folder.path + "/packet"
+        try Data(Samples.packet().encoded()).write(to: URL(filePath: packet))
+        let made = try await epitope(["extract", packet, "-o", language])
+        #expect(made.status == 0, "\(made.errors)")
+        try write(Array(made.output.utf8), "made")
+        try write([1, 2] + Samples.code.bytes, "tree/file")
+        let (status, report) = try await report(folder.path + "/made", "--in", tree)
+        #expect(status == 1 && report.hitCount == 1 && report.refusedRuleCount == 0)
+        let id = try #require(report.hits.first?.signature)
+        #expect(made.output.contains(id))
+    }
+
+    @Test func `a rule of another hand is named counted and in the exit status`() async throws {
+        let signature = Signature(tokens: [.init(bytes: bytes)], context: .any)
+        let rule = try SuricataRendering.render(RuleInput(signature: signature, sid: 3_900_000, createdMilliseconds: 0))
+        try write(Array("\(rule)\nalert tcp any any -> any any (msg:\"theirs\"; sid:1;)\n".utf8), "mixed.rules")
+        let mixed = folder.path + "/mixed.rules"
+        let (status, report) = try await report(mixed, "--in", tree)
+        #expect(status == 2 && report.refusedRuleCount == 1)
+        let table = try await epitope(["verify", mixed, "--in", tree])
+        #expect(table.output.contains("\(mixed), line 2"), "\(table.output)")
+        // What is found counts more.
+        try write(bytes, "tree/file")
+        #expect(try await self.report(mixed, "--in", tree).status == 1)
+    }
+
+    @Test func `a capture that can't be read to its end is named with its frame and reason`() async throws {
+        let frames = (0..<4).map { NetworkFrame.ipv4(1, 2, inside: 17, NetworkFrame.udpDatagram(from: 9, to: UInt16($0), [1, 2, 3])) }
+        try write(Array(NetworkFrame.capture(frames, link: 101).dropLast(5)), "cut.pcap")
+        let (status, report) = try await report(rules, "--capture", folder.path + "/cut.pcap")
+        #expect(status == 2 && report.streams == 3 && report.skippedCount == 1)
+        #expect(report.skipped.first?.reason.contains("up to frame 3") == true, "\(report.skipped)")
+        try write([], "empty.pcap")
+        #expect(try await self.report(rules, "--capture", folder.path + "/empty.pcap").status == 2)
+        try write(NetworkFrame.capture(frames, link: 77), "link.pcap")
+        #expect(try await self.report(rules, "--capture", folder.path + "/link.pcap").status == 2)
+    }
+
+    @Test func `the end of a stream that is longer than what is kept counts as not searched`() async throws {
+        let long = [UInt8](repeating: 0x61, count: (1 << 20) + 5000) + bytes
+        try write(NetworkFrame.capture(NetworkFrame.connection(from: (1, 4000), to: (2, 80), long, segment: 1400), link: 101), "long.pcap")
+        let (status, report) = try await report(rules, "--capture", folder.path + "/long.pcap")
+        #expect(status == 2 && report.hitCount == 0 && report.cutStreams == 1 && report.cutBytes == 5032, "\(report)")
+        #expect(report.skipped.first?.reason.contains("5032 bytes of 1 streams") == true, "\(report.skipped)")
+    }
+
+    @Test func `frames without a stream are counted and captures among files are told of`() async throws {
+        try write(NetworkFrame.capture([NetworkFrame.ipv4(1, 2, inside: 47, [0, 0, 8, 0])], link: 101), "tree/gre.pcap")
+        let (status, captured) = try await report(rules, "--capture", tree + "/gre.pcap")
+        #expect(status == 0 && captured.skippedFrames == 1)
+        let (_, searched) = try await report(rules, "--in", tree)
+        #expect(searched.captureFiles == 1)
+    }
+
+    @Test func `a sparse file of terabytes is searched where it has data`() async throws {
+        let path = tree + "/lastlog"
+        try write([1], "tree/lastlog")
+        let file = try FileHandle(forWritingTo: URL(filePath: path))
+        try file.truncate(atOffset: 4 << 40)
+        try file.seek(toOffset: 3 << 40)
+        try file.write(contentsOf: Data(bytes))
+        try file.close()
+        let (status, report) = try await report(rules, "--in", tree)
+        #expect(status == 1 && report.hits.map(\.offset) == [3 << 40])
+        #expect(report.holeBytes > 3 << 40)
+    }
+
+    @Test func `the kernel's file systems are passed over and told of where they were named`() async throws {
+        let (status, report) = try await report(rules, "--in", "/proc/self")
+        #expect(status == 2 && report.files == 0 && report.skippedCount == 1)
+    }
+
+    @Test func `a file that is cut short while it is searched does not end the search`() async throws {
+        try write([], "tree/app.log")
+        let path = tree + "/app.log"
+        let file = try FileHandle(forWritingTo: URL(filePath: path))
+        // So much data that its search takes a while; the short holes are none.
+        for block in stride(from: 0, to: 1 << 30, by: 64 << 10) {
+            try file.seek(toOffset: UInt64(block))
+            try file.write(contentsOf: Data([7]))
+        }
+        try write(bytes, "tree/zz-behind")
+        let search = try await stopped(searching: path)
+        try file.truncate(atOffset: 4096)
+        kill(search.identifier, SIGCONT)
+        try await eventually("the end of the search", seconds: 60) { search.hasEnded }
+        #expect(search.status == 1, "\(search.errors)")
+        let report = try JSONDecoder().decode(Report.self, from: Data(search.output.utf8))
+        #expect(report.hits.map(\.source) == ["\(tree)/zz-behind"])
+        #expect(report.skipped.map(\.path) == [path] && report.skipped.first?.reason.contains("cut short") == true, "\(report.skipped)")
+    }
+
+    /// A search that is stopped while it has a file mapped.
+    private func stopped(searching path: String) async throws -> RunningProcess {
+        for _ in 0..<20 {
+            let search = try RunningProcess([Command.built("epitope"), "verify", rules, "--in", tree, "-o", "json"])
+            while !search.hasEnded {
+                guard (try? String(contentsOfFile: "/proc/\(search.identifier)/maps", encoding: .utf8))?.contains(path) == true else {
+                    continue
+                }
+                kill(search.identifier, SIGSTOP)
+                let maps = try String(contentsOfFile: "/proc/\(search.identifier)/maps", encoding: .utf8)
+                if maps.contains(path) { return search }
+                kill(search.identifier, SIGCONT)
+            }
+        }
+        throw NeverCame(what: "a search with \(path) mapped", fileID: #fileID, line: #line)
     }
 }

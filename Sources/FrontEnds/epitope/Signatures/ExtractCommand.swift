@@ -15,10 +15,16 @@ struct ExtractCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "extract", abstract: "Make signatures of code, packets or samples.",
         discussion: """
-            Reads code (a file named *.bin, or any file with --caller), a packet (in its wire format, or JSON), or a folder of \
-            these, which are samples of one attack. Ranks the candidates, shows the reasons, and proves them against the \
-            goodware and captures given. Exits with status 2 if a goodware index or a capture was given and no candidate \
-            was proven.
+            Reads code (a file named *.bin, or any file with --caller), a packet (in its wire format, or JSON), a core dump, or a \
+            folder of these, which are samples of one attack; what else a folder holds is skipped and named. Files are told by \
+            their first bytes. Ranks the candidates, shows the reasons, and proves them against the goodware and captures given.
+
+            The caller's address is the one right after the instruction that made the critical call: after the syscall, or after \
+            the call into the library. Without --caller it is taken where only one can be meant: where a thread of a core dump \
+            was, what its stack returns to, the call that ends the code. Else the calls that may be meant are listed.
+
+            Exit status: 0 if a signature was proven and every sample was read, 1 for input that can't be used, 2 if nothing was \
+            proven, a caller has to be chosen, or a sample of a folder could not be read.
             """)
 
     /// The output formats.
@@ -39,13 +45,13 @@ struct ExtractCommand: AsyncParsableCommand {
         }
     }
 
-    @Argument(help: ArgumentHelp("Code, a packet, or a folder of samples.", valueName: "path"))
+    @Argument(help: ArgumentHelp("Code, a packet, a core dump, or a folder of samples.", valueName: "path"))
     var path: String
 
     @Option(help: "Code only: the address of its first byte, decimal or 0x….")
     var base: String?
 
-    @Option(help: "Code only: the caller's address. Default: the end of the code.")
+    @Option(help: "Code and core dumps: the address right after the call. Default: the only one that can be meant.")
     var caller: String?
 
     @Option(help: "Code only: x86-32, x86-64 or arm64.")
@@ -63,26 +69,70 @@ struct ExtractCommand: AsyncParsableCommand {
     @Option(help: "The largest share of samples, 0 to 0.8, that may have nothing to do with the attack.")
     var noise = ProverMaterial.defaultNoiseShare
 
-    @Flag(help: "Print all candidates instead of the best five.")
+    @Flag(help: "Print all candidates: as text instead of the best five, as JSON instead of those proven.")
     var all = false
 
     @Option(
-        name: [.short, .long], help: "text, json, or the rules of the proven signatures: suricata, snort2, snort3, yara, clamav, stix.")
+        name: [.short, .long],
+        help: """
+            text, json, or the rules of the proven signatures: suricata, snort2, snort3, yara, clamav (into a file named *.ldb), stix.
+            """)
     var output: Output = .text
+
+    @Option(
+        help: """
+            The number of the first rule for Suricata or Snort. Default: a signature's own, 1500000 to 1999999, which is the same \
+            in every run.
+            """)
+    var sid: UInt32?
 
     /// How many candidates are printed without `--all`.
     private static let shownCandidates = 5
+    /// How many files of a folder are named that were skipped.
+    private static let maxListedSkipped = 20
 
     func validate() throws {
         guard (0...ProverMaterial.maxNoiseShare).contains(noise) else {
             throw ValidationError("--noise takes 0 to \(ProverMaterial.maxNoiseShare)")
         }
+        if let sid {
+            guard SIDRange.possible.contains(sid) else { throw ValidationError("--sid takes 1 and more") }
+            guard [.suricata, .snort2, .snort3].contains(output) else {
+                throw ValidationError("--sid is for --output suricata, snort2 and snort3: no other rules have numbers")
+            }
+        }
     }
 
     func run() async throws {
-        let input = ExtractInput(base: base, caller: caller, architecture: architecture)
-        let named = try input.read(path)
-        let samples = named.map(\.sample)
+        let found = try ExtractInput(base: base, caller: caller, architecture: architecture).read(path)
+        for note in found.notes { Console.log(note) }
+        logSkipped(found.skipped)
+        if let listing = found.listing { try refer(to: listing) }
+        let report = try report(of: found)
+        if let sid, SIDRange.all.contains(sid) {
+            Console.log("\(sid) is a number that a center gives its own rules: don't load this rule beside them")
+        }
+        if output.language != nil, report.outcome.proven.isEmpty {
+            Console.log(ExtractReport.unproven.description)
+            throw ExitCode(2)
+        }
+        try printResult(report)
+        if report.outcome.proven.isEmpty || found.skipped.contains(where: \.isUnread) { throw ExitCode(2) }
+    }
+
+    /// The user has to choose: prints what from.
+    private func refer(to listing: CallerListing) throws -> Never {
+        switch output {
+        case .json: Console.print(try Console.json(listing))
+        case .text: Console.print(listing.text(all: all))
+        // A rules file that this goes into must not look as if it held rules.
+        default: Console.log(listing.text(all: all))
+        }
+        throw ExitCode(2)
+    }
+
+    private func report(of found: ExtractInput.Found) throws(EpitopeError) -> ExtractReport {
+        let samples = found.samples.map(\.sample)
         let index = try goodware.map { path throws(EpitopeError) in try GoodwareFile(path: path) }
         let prover = SignatureProver(
             ProverMaterial(
@@ -94,15 +144,25 @@ struct ExtractCommand: AsyncParsableCommand {
                 remedy: "give the address of the first byte with --base and the caller's address with --caller")
         }
         let outcome = prover.prove(samples, given: best.signature)
-        let report = ExtractReport(
-            samples: named, ranked: all ? ranked : Array(ranked.prefix(Self.shownCandidates)), total: ranked.count, outcome: outcome)
+        let shown = all || output == .json ? ranked : Array(ranked.prefix(Self.shownCandidates))
+        return ExtractReport(samples: found.samples, skipped: found.skipped, ranked: shown, total: ranked.count, outcome: outcome)
+    }
+
+    private func printResult(_ report: ExtractReport) throws(EpitopeError) {
         if let language = output.language {
             let now = Int64(Date().timeIntervalSince1970 * 1000)
-            for rule in try report.rules(language, milliseconds: now) { Console.print(rule) }
+            Console.print(try report.rules(language, sid: sid, milliseconds: now))
+        } else if output == .json {
+            // The document holds texts, numbers and lists only, which always encode.
+            Console.print((try? Console.json(report.document(all: all))) ?? "{}")
         } else {
-            Console.print(output == .json ? try Console.json(report.document) : report.text)
+            Console.print(report.text)
         }
-        if outcome.proven.isEmpty, index != nil || !capture.isEmpty || !benign.isEmpty { throw ExitCode(2) }
+    }
+
+    private func logSkipped(_ skipped: [ExtractInput.Skipped]) {
+        for file in skipped.prefix(Self.maxListedSkipped) { Console.log("skipped \(file.path): \(file.reason)") }
+        if skipped.count > Self.maxListedSkipped { Console.log("and \(skipped.count - Self.maxListedSkipped) more skipped") }
     }
 }
 

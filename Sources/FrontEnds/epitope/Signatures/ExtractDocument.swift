@@ -42,13 +42,19 @@ struct ExtractDocument: Encodable {
     }
 
     var code: Code
+    /// Without `--all` those that were proven.
     var candidates: [Candidate]
     var proofs: [Proven]
+    /// Files of the folder that are not among the samples.
+    var skipped: [ExtractInput.Skipped]
 
-    init(shown: ExtractInput.Named, ranked: [RankedCandidate], outcome: ProverResult) {
+    init(
+        shown: ExtractInput.Named, instructions: ArraySlice<Instruction>, ranked: [RankedCandidate], outcome: ProverResult, all: Bool,
+        skipped: [ExtractInput.Skipped]
+    ) {
         let sample = shown.sample
-        let instructions = Disassembly.instructions(
-            of: sample.code, callersAddress: sample.callersAddress, architecture: sample.architecture)
+        let proven = Set(outcome.proven.map(\.signature.id))
+        self.skipped = skipped
         code = Code(
             name: shown.name, architecture: sample.architecture.rawValue, caller: "0x" + String(sample.callersAddress, radix: 16),
             instructions: instructions.map { instruction in
@@ -57,7 +63,7 @@ struct ExtractDocument: Encodable {
                     bytes: Hex.encode(sample.code.bytes[instruction.range]), text: instruction.text,
                     variable: instruction.variable.map(\.kind.rawValue))
             })
-        candidates = ranked.map { candidate in
+        candidates = ranked.filter { all || proven.contains($0.signature.id) }.map { candidate in
             Candidate(
                 id: candidate.signature.id, signature: candidate.signature, matchedSamples: candidate.score.covered,
                 isAbsentFromGoodware: candidate.score.isAbsent, isOnWire: candidate.score.isOnWire, bits: candidate.score.bits,

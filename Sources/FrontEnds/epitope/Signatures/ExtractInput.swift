@@ -1,84 +1,161 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
-import Foundation
+import FileAccess
+import InputFiles
 import PacketCoding
 import SignatureMaking
 import SignatureProving
 import Signatures
 
-/// Reads the samples of `epitope extract`.
+/// Reads the samples of `epitope extract`: each file is told by its first bytes.
 struct ExtractInput {
     struct Named {
         var name: String
         var sample: Sample
     }
 
+    /// A file of a folder that is not among the samples.
+    struct Skipped: Encodable {
+        var path: String
+        var reason: String
+        /// Whether it is a sample by its kind, and could not be read.
+        var isUnread: Bool
+    }
+
+    /// What was found.
+    struct Found {
+        var samples: [Named] = []
+        var skipped: [Skipped] = []
+        /// For people: what was decided for them.
+        var notes: [String] = []
+        /// Instead of samples: what the user must choose from.
+        var listing: CallerListing?
+    }
+
     /// In bytes: the largest file that is read as code.
     static let maxCodeBytes = 64 << 20
+    /// In bytes: the largest packet as JSON.
+    static let maxJSONBytes = 8 * ExtractedPacket.maxEncodedBytes
+    /// In bytes: of a larger region of a core dump only so much is taken on each side of the caller's address.
+    static let maxRegionBytes: UInt64 = 1 << 20
 
     var base: String?
     var caller: String?
+    /// Of code; a core dump says its own.
     var architecture: Architecture
 
-    /// - Throws: `file-unreadable`, `no-samples`, `code-empty`, `code-too-large`, `address-malformed`,
-    ///   `caller-outside-code`, and as for reading a packet.
-    func read(_ path: String) throws(EpitopeError) -> [Named] {
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else { throw Self.unreadable(path) }
-        guard isFolder.boolValue else { return [try sample(path)] }
-        guard let names = try? FileManager.default.contentsOfDirectory(atPath: path) else { throw Self.unreadable(path) }
-        var samples: [Named] = []
+    /// Whether the user says that a file is code, whatever it begins like.
+    private var isSaidToBeCode: Bool { base != nil || caller != nil }
+
+    /// - Throws: `file-unreadable`, `input-unusable`, `code-too-large`, `no-samples`, `code-empty`, `address-malformed`,
+    ///   `caller-outside-code`, `memory-missing`, and as for reading a packet or a core dump.
+    func read(_ path: String) throws(EpitopeError) -> Found {
+        let status: FileStatus
+        do throws(FileError) {
+            status = try FileStatus(path: path)
+        } catch {
+            throw InputFile.unreadable(path, error)
+        }
+        guard status.kind == .folder else { return try file(path) }
+        return try folder(path)
+    }
+
+    private func folder(_ path: String) throws(EpitopeError) -> Found {
+        let names: [String]
+        do throws(FileError) {
+            names = try Folders.names(path)
+        } catch {
+            throw InputFile.unreadable(path, error)
+        }
+        var found = Found()
         for name in names.sorted() where !name.hasPrefix(".") {
-            let file = path + "/" + name
-            guard FileManager.default.fileExists(atPath: file, isDirectory: &isFolder), !isFolder.boolValue else { continue }
-            samples.append(try sample(file))
+            add(path.hasSuffix("/") ? path + name : "\(path)/\(name)", to: &found)
         }
-        guard !samples.isEmpty else {
+        guard !found.samples.isEmpty else {
+            let reasons = found.skipped.prefix(3).map { "\($0.path): \($0.reason)" }.joined(separator: "; ")
             throw EpitopeError(
-                .noSamples, "the folder \(path) contains no samples",
-                remedy: "put packets, or files of code named *.bin, into it")
+                .noSamples, "the folder \(path) contains no samples" + (reasons.isEmpty ? "" : " (\(reasons))"),
+                remedy: "put packets, core dumps, or files of code named *.bin into it")
         }
-        return samples
+        return found
     }
 
-    private func sample(_ path: String) throws(EpitopeError) -> Named {
-        let size = (try? FileManager.default.attributesOfItem(atPath: path)[.size] as? Int) ?? 0
-        guard size <= Self.maxCodeBytes else {
-            throw EpitopeError(
-                .codeTooLarge, "\(path) has \(size) bytes, at most \(Self.maxCodeBytes) are read",
-                remedy: "cut out the region that the call came from")
+    /// Adds what a file of a folder holds. A file that is nothing of the kind does not end all.
+    private func add(_ path: String, to found: inout Found) {
+        do throws(FileError) {
+            guard try FileStatus(path: path).kind != .folder else { return }
+        } catch {
+            return found.skipped.append(Skipped(path: path, reason: "\(error)", isUnread: true))
         }
-        guard let data = try? Data(contentsOf: URL(filePath: path)) else { throw Self.unreadable(path) }
-        let bytes = Array(data)
-        if path.hasSuffix(".bin") || caller != nil || base != nil { return Named(name: path, sample: try code(bytes, path)) }
-        let isJSON = bytes.first { ![0x20, 0x09, 0x0a, 0x0d].contains($0) } == UInt8(ascii: "{")
-        let packet =
-            isJSON
-            ? try ExtractedPacket(json: String(decoding: bytes, as: UTF8.self)) : try ExtractedPacket(encoded: bytes)
-        return Named(name: path, sample: Sample(packet))
+        do throws(EpitopeError) {
+            let input = try InputFile(path)
+            if input.kind == .other, !isSaidToBeCode, !path.hasSuffix(".bin") {
+                let reason = "it is neither a packet nor a core dump; if it is code, name it *.bin"
+                return found.skipped.append(Skipped(path: path, reason: reason, isUnread: false))
+            }
+            let one = try sample(input)
+            found.notes += one.notes
+            found.samples += one.samples
+            if let listing = one.listing {
+                let reason = "\(listing.callers.count) calls may be meant: epitope extract \(path.quotedForShell) lists them"
+                found.skipped.append(Skipped(path: path, reason: reason, isUnread: true))
+            }
+        } catch {
+            found.skipped.append(Skipped(path: path, reason: error.message, isUnread: ![.inputUnusable, .codeEmpty].contains(error.code)))
+        }
     }
 
-    private func code(_ bytes: [UInt8], _ path: String) throws(EpitopeError) -> Sample {
-        guard !bytes.isEmpty else {
-            throw EpitopeError(
-                .codeEmpty, "\(path) is empty", remedy: "name a file with the code that the call came from")
-        }
-        let start = try address(base ?? "0", option: "--base")
-        let end = start.addingReportingOverflow(UInt64(bytes.count))
-        let code = ExtractedCode(base: start, bytes: bytes, isWholeRegion: true)
-        let called = try caller.map { text throws(EpitopeError) in try address(text, option: "--caller") } ?? end.partialValue
-        guard !end.overflow, let offset = code.offset(of: called), offset > 0 else {
-            throw EpitopeError(
-                .callerOutsideCode,
-                "the caller's address 0x\(String(called, radix: 16)) is outside \(path), which has \(bytes.count) bytes "
-                    + "from 0x\(String(start, radix: 16))",
-                remedy: "give the address of the first byte with --base and the caller's address with --caller")
-        }
-        return Sample(code: code, callersAddress: called, architecture: architecture, context: .any)
+    private func file(_ path: String) throws(EpitopeError) -> Found {
+        try sample(try InputFile(path))
     }
 
-    private func address(_ text: String, option: String) throws(EpitopeError) -> UInt64 {
+    /// Takes a file by what it is. A name that ends in `.bin`, `--base` and `--caller` say that it is code, unless it is certainly
+    /// something else that has a use here.
+    private func sample(_ file: InputFile) throws(EpitopeError) -> Found {
+        switch file.kind {
+        case .core: return try CoreInput(file: file, input: self).found()
+        case .packet:
+            return try packet(file) { bytes throws(EpitopeError) in try ExtractedPacket(encoded: bytes) }
+        case .json where !isSaidToBeCode:
+            guard !file.path.hasSuffix(".bin") else { break }
+            return try packet(file) { bytes throws(EpitopeError) in try json(bytes, of: file) }
+        case .empty:
+            throw EpitopeError(.codeEmpty, "\(file.path) is empty", remedy: "name a file with the code that the call came from")
+        case .pcap, .pcapng, .goodwareIndex: throw .unusable(file, asA: "a sample")
+        case .archive where !isSaidToBeCode: throw .unusable(file, asA: "a sample")
+        case .other: break
+        case .program, .foreignProgram, .document, .json, .rules, .text, .archive:
+            guard isSaidToBeCode || file.path.hasSuffix(".bin") else { throw .unusable(file, asA: "a sample") }
+        }
+        var found = try CodeInput(file: file, input: self).found()
+        if file.kind != .other { found.notes.insert("\(file.path) begins like \(file.kind.description); it is taken as code", at: 0) }
+        return found
+    }
+
+    private func packet(
+        _ file: InputFile, _ decode: ([UInt8]) throws(EpitopeError) -> ExtractedPacket
+    ) throws(EpitopeError) -> Found {
+        do throws(EpitopeError) {
+            let packet = try decode(try file.bytes(maxBytes: Self.maxJSONBytes))
+            return Found(samples: [Named(name: file.path, sample: Sample(packet))])
+        } catch {
+            throw error.about(file.path)
+        }
+    }
+
+    private func json(_ bytes: [UInt8], of file: InputFile) throws(EpitopeError) -> ExtractedPacket {
+        if let what = JSONContent(bytes).description {
+            throw .unusable(
+                file, asA: "a sample: it holds \(what)", remedy: "search for signatures with epitope verify; extract takes packets")
+        }
+        return try ExtractedPacket(json: String(decoding: bytes, as: UTF8.self))
+    }
+
+    /// An address of the command line.
+    ///
+    /// - Throws: `address-malformed`.
+    static func address(_ text: String, option: String) throws(EpitopeError) -> UInt64 {
         let isHexadecimal = text.lowercased().hasPrefix("0x")
         guard let value = isHexadecimal ? UInt64(text.dropFirst(2), radix: 16) : UInt64(text) else {
             throw EpitopeError(
@@ -86,11 +163,5 @@ struct ExtractInput {
                 remedy: "write it in decimal, or in hexadecimal with 0x before it")
         }
         return value
-    }
-
-    private static func unreadable(_ path: String) -> EpitopeError {
-        EpitopeError(
-            .fileUnreadable, "\(path) can't be read", remedy: "name an existing file or folder that this user may read"
-        )
     }
 }

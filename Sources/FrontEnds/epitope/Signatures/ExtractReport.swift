@@ -11,6 +11,7 @@ import Signatures
 /// The result of `epitope extract`, as text and as JSON.
 struct ExtractReport {
     var samples: [ExtractInput.Named]
+    var skipped: [ExtractInput.Skipped]
     var ranked: [RankedCandidate]
     /// How many candidates there were.
     var total: Int
@@ -26,7 +27,12 @@ struct ExtractReport {
         return parts.joined(separator: "\n\n")
     }
 
-    var document: ExtractDocument { ExtractDocument(shown: shown, ranked: ranked, outcome: outcome) }
+    /// - Parameter all: whether it has all candidates and instructions; else what was proven, and the code around it.
+    func document(all: Bool) -> ExtractDocument {
+        ExtractDocument(
+            shown: shown, instructions: all ? instructions[...] : shownInstructions, ranked: ranked, outcome: outcome, all: all,
+            skipped: skipped)
+    }
 
     /// The sample that the best candidate was made of: its bytes are at the candidate's position.
     private var shown: ExtractInput.Named {
@@ -37,19 +43,30 @@ struct ExtractReport {
             ?? samples[0]
     }
 
-    private var disassembly: String {
-        let (sample, place) = (shown.sample, ranked.first?.place)
-        let masked = Set((ranked.first?.signature.tokens.first?.masked ?? []).map { $0 + (place?.lowerBound ?? 0) })
-        let instructions = Disassembly.instructions(
-            of: sample.code, callersAddress: sample.callersAddress, architecture: sample.architecture)
+    /// Those of the shown sample.
+    private var instructions: [Instruction] {
+        let sample = shown.sample
+        return Disassembly.instructions(of: sample.code, callersAddress: sample.callersAddress, architecture: sample.architecture)
+    }
+
+    /// Those around the call and the best candidate's bytes.
+    private var shownInstructions: ArraySlice<Instruction> {
+        let (instructions, sample, place) = (instructions, shown.sample, ranked.first?.place)
         let caller = sample.code.offset(of: sample.callersAddress) ?? 0
         let marks = instructions.indices.filter {
             instructions[$0].range.upperBound == caller || place.map(instructions[$0].range.overlaps) ?? false
         }
         let first = max(0, (marks.first ?? 0) - Self.surroundings)
         let last = min(instructions.count - 1, (marks.last ?? 0) + Self.surroundings)
+        return first <= last ? instructions[first...last] : []
+    }
+
+    private var disassembly: String {
+        let (sample, place) = (shown.sample, ranked.first?.place)
+        let masked = Set((ranked.first?.signature.tokens.first?.masked ?? []).map { $0 + (place?.lowerBound ?? 0) })
+        let caller = sample.code.offset(of: sample.callersAddress) ?? 0
         var rows = [["", "address", "bytes", "instruction", ""]]
-        for instruction in first <= last ? instructions[first...last] : [] {
+        for instruction in shownInstructions {
             let bytes = instruction.range.map { masked.contains($0) && place != nil ? "??" : Hex.encode([sample.code.bytes[$0]]) }
             let address = sample.code.base &+ UInt64(instruction.range.lowerBound)
             var notes = Set(instruction.variable.map(\.kind.rawValue)).sorted()
@@ -79,21 +96,24 @@ struct ExtractReport {
         }.joined(separator: "\n")
     }
 
-    /// The proven signatures in a rule language, with sids from the start of Epitope's range. A center that delivers them
-    /// assigns its own.
+    static let unproven = EpitopeError(
+        .signatureUnproven, "no candidate was proven, so there is no rule", remedy: "see the reasons with --output text")
+
+    /// The proven signatures as a file of rules.
     ///
-    /// - Throws: `signature-unproven`, and errors of the rendering.
-    func rules(_ language: any SignatureRendering.Type, milliseconds: Int64) throws(EpitopeError) -> [String] {
-        guard !outcome.proven.isEmpty else {
-            throw EpitopeError(
-                .signatureUnproven, "no candidate was proven, so there is no rule",
-                remedy: "see the reasons with --output text")
+    /// - Parameter sid: the number of the first rule, which the others count on from; `nil` for each signature's own
+    ///   (``SIDRange/number(ofSignature:)``). A center that delivers the signatures gives them numbers of its range.
+    /// - Throws: `signature-unproven`, `sid-out-of-range`, and errors of the rendering.
+    func rules(_ language: any SignatureRendering.Type, sid: UInt32?, milliseconds: Int64) throws(EpitopeError) -> String {
+        guard !outcome.proven.isEmpty else { throw Self.unproven }
+        var inputs: [RuleInput] = []
+        for item in outcome.proven {
+            var number = sid.map { $0 &+ UInt32(inputs.count) } ?? SIDRange.number(ofSignature: item.signature.id)
+            // Of two with the same one, the second takes the next.
+            while inputs.contains(where: { $0.sid == number }) { number &+= 1 }
+            inputs.append(
+                RuleInput(signature: item.signature, sid: number, sids: SIDRange.possible, createdMilliseconds: milliseconds))
         }
-        var texts: [String] = []
-        for (sid, item) in zip(SIDRange.all, outcome.proven) {
-            texts.append(
-                try language.render(RuleInput(signature: item.signature, sid: sid, createdMilliseconds: milliseconds)))
-        }
-        return texts
+        return try language.file(of: inputs)
     }
 }

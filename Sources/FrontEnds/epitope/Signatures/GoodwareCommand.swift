@@ -2,10 +2,12 @@
 
 import ArgumentParser
 import EpitopeModel
+import FileAccess
 import Foundation
 import GoodwareFiles
 import GoodwareIndex
 import HostFrontEnd
+import InputFiles
 
 /// `epitope goodware`: builds, updates and queries goodware indexes.
 struct GoodwareCommand: AsyncParsableCommand {
@@ -14,18 +16,41 @@ struct GoodwareCommand: AsyncParsableCommand {
         subcommands: [Build.self, Update.self, Info.self, Query.self])
 
     struct Build: ParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Build an index of all files in folders and all streams in captures.")
+        static let configuration = CommandConfiguration(
+            abstract: "Build an index of all files in folders and all streams in captures.",
+            discussion: """
+                Holes of sparse files are passed over, as are the kernel's file systems (proc, sysfs and the like). Files that can't \
+                be read are named and counted, and the index is written without them.
+                """)
 
         @Argument(help: "Folders (or files) of goodware.") var sources: [String]
         @Option(help: "A capture of the site's own traffic. Can be repeated.") var capture: [String] = []
         @Option(name: [.short, .long], help: "The path of the index to write.") var output: String
+        @Flag(help: "Replace an index that is there. To add to one, use update.") var force = false
 
         func run() throws {
+            try checkOutput()
             let start = ContinuousClock.now
+            let stop = StopRequest()
             let summary = try GoodwareBuilder.build(
-                sources: sources.map(absolute), captures: capture.map(absolute), output: output,
+                sources: sources.map(absolute), captures: capture.map(absolute), output: output, isCancelled: { stop.isMade },
                 progress: GoodwareReporter(since: start).showProgress)
             try GoodwareReporter(since: start).showSummary(summary, index: output)
+        }
+
+        /// An index takes hours to build, and a center trusts whichever it finds: none is replaced unasked. Another file never is.
+        private func checkOutput() throws(EpitopeError) {
+            guard let status = try? FileStatus(path: output) else { return }
+            let kind = status.kind == .regular ? (try? InputFile(output))?.kind : nil
+            guard kind == .goodwareIndex || kind == .empty else {
+                throw EpitopeError(
+                    .goodwareExists, "\(output) exists, and is not a goodware index", remedy: "choose another path for --output")
+            }
+            guard force || kind == .empty else {
+                throw EpitopeError(
+                    .goodwareExists, "\(output) is a goodware index already, of \(status.identity.size) bytes",
+                    remedy: "add to it with epitope goodware update, or replace it with --force")
+            }
         }
     }
 
@@ -39,8 +64,9 @@ struct GoodwareCommand: AsyncParsableCommand {
 
         func run() throws {
             let start = ContinuousClock.now
+            let stop = StopRequest()
             let summary = try GoodwareBuilder.update(
-                index, adding: sources.map(absolute), captures: capture.map(absolute),
+                index, adding: sources.map(absolute), captures: capture.map(absolute), isCancelled: { stop.isMade },
                 progress: GoodwareReporter(since: start).showProgress)
             try GoodwareReporter(since: start).showSummary(summary, index: index)
         }
@@ -57,6 +83,7 @@ struct GoodwareCommand: AsyncParsableCommand {
             if check { try file.check() }
             Console.print(GoodwareReporter.table(of: file))
             for source in file.sources { Console.print("source  \(source)") }
+            if check { Console.print("all checksums are right") }
         }
     }
 
@@ -69,24 +96,37 @@ struct GoodwareCommand: AsyncParsableCommand {
         @Option(help: "A file with the bytes.") var file: String?
 
         func run() throws {
-            let bytes: [UInt8]
-            switch (hex, file) {
-            case (let hex?, nil):
-                guard let decoded = Hex.decode(hex) else { throw ValidationError("the bytes are not pairs of hexadecimal digits") }
-                bytes = decoded
-            case (nil, let file?): bytes = Array(try Data(contentsOf: URL(fileURLWithPath: file)))
-            default: throw ValidationError("give either hexadecimal digits or --file")
-            }
-            let goodware = try GoodwareFile(path: index).index
+            let bytes = try queried()
+            let goodware = try GoodwareFile(path: index)
             guard bytes.count >= GoodwareIndex.windowLength else {
-                throw ValidationError("a query needs at least \(GoodwareIndex.windowLength) bytes, not \(bytes.count)")
+                throw Self.malformed("\(bytes.count) bytes are too few: a window has \(GoodwareIndex.windowLength)")
             }
             let start = ContinuousClock.now
-            let absent = goodware.absentWindows(in: bytes)
+            let absent = goodware.index.absentWindows(in: bytes)
+            try goodware.requireUnchanged()
             let time = start.duration(to: .now) / .microseconds(1)
             let count = absent.filter { $0 }.count
             Console.print("\(count) of \(absent.count) windows are proven absent")
             Console.print(String(format: "%.3f us a window", time / Double(absent.count)))
+        }
+
+        /// In bytes: the longest file that is asked about.
+        private static let maxFileBytes = 256 << 20
+
+        private func queried() throws(EpitopeError) -> [UInt8] {
+            switch (hex, file) {
+            case (let hex?, nil):
+                guard let bytes = Hex.decode(hex) else { throw Self.malformed("the bytes are not pairs of hexadecimal digits") }
+                return bytes
+            case (nil, let file?): return try InputFile(file).bytes(maxBytes: Self.maxFileBytes)
+            default: throw Self.malformed("there are \(hex == nil ? "no bytes" : "bytes twice")")
+            }
+        }
+
+        private static func malformed(_ why: String) -> EpitopeError {
+            EpitopeError(
+                .queryMalformed, "the index can't be asked: \(why)",
+                remedy: "give at least \(GoodwareIndex.windowLength) bytes, as hexadecimal digits or with --file")
         }
     }
 }

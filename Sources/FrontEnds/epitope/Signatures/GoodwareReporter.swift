@@ -23,7 +23,9 @@ struct GoodwareReporter: Sendable {
         Console.print(
             Console.table([
                 ["files read", "\(summary.files)"], ["skipped", "\(summary.skipped.count)"],
-                ["bytes read", "\(summary.bytes)"], ["MB/s", rate(summary.bytes)],
+                ["bytes read", "\(summary.bytes)"],
+                ["seconds, with the writing of the index", String(format: "%.1f", since.duration(to: .now) / .seconds(1))],
+                ["MB/s, the same", rate(summary.bytes)],
             ]))
         Console.print(Self.table(of: try GoodwareFile(path: index)))
     }

@@ -11,10 +11,13 @@ struct VerifyCommand: AsyncParsableCommand {
         commandName: "verify", abstract: "Search folders and captures for signatures.",
         discussion: """
             RULES is a file of signatures as JSON (one or an array, the output of epitope extract, or signature updates), or \
-            a file of Suricata rules that Epitope wrote; '-' is standard input. Files are searched whatever the signature's \
-            protocol and ports; captures only in the streams that its rule would apply to.
+            rules that Epitope wrote for Suricata, Snort, YARA, ClamAV (.ldb, .ndb) or as STIX; '-' is standard input. Rules of \
+            another hand are named and not searched for. Files are searched whatever the signature's protocol and ports; captures \
+            only in the streams that its rule would apply to. Holes of sparse files are passed over, as are the kernel's file \
+            systems (proc, sysfs and the like).
 
-            Exit status: 0 if nothing was found, 1 if something was found, 2 after an error.
+            Exit status: 0 if nothing was found and everything was read, 1 if something was found, 2 if nothing was found and a \
+            file, a part of a capture or a rule was not read, or after an error. What was not read is named and counted.
             """)
 
     @Argument(help: ArgumentHelp("Files with signatures or rules.", valueName: "rules"))
@@ -45,11 +48,12 @@ struct VerifyCommand: AsyncParsableCommand {
     func run() async throws {
         let report: VerifyReport
         do {
-            let signatures = try rules.flatMap { try VerifyRules.signatures(in: $0) }
-            let search = VerifySearch(try SignatureScanner(signatures), maxListed: maxListed)
+            let rules = try VerifyRules(rules)
+            for note in rules.notes { Console.log(note) }
+            let search = VerifySearch(try SignatureScanner(rules.signatures), maxListed: maxListed)
             try search.files(under: roots)
             try search.streams(in: captures)
-            report = search.report()
+            report = search.report(refusals: rules.refusals)
         } catch let error as EpitopeError {
             Console.log(error.description)
             throw ExitCode(2)
@@ -58,7 +62,7 @@ struct VerifyCommand: AsyncParsableCommand {
         case .table: Console.print(report.text)
         case .json: Console.print(try Console.json(report))
         }
-        if report.hitCount > 0 { throw ExitCode(1) }
+        if report.exitStatus != 0 { throw ExitCode(report.exitStatus) }
     }
 }
 

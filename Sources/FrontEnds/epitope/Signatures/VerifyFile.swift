@@ -4,44 +4,70 @@ import FileAccess
 import Glibc
 
 /// A file's bytes for one look at them.
-enum VerifyFile {
-    /// Why a file was not searched: the system's words.
+struct VerifyFile: ~Copyable {
+    /// Why a file was not searched, or not all of it: the system's words.
     struct Unreadable: Error {
         var reason: String
     }
 
-    /// In bytes. Up to this a file is read, beyond it is mapped: a mapped file that is cut short meanwhile ends the
-    /// program, and most files that change while they are read are small.
+    /// In bytes: up to this a file is read, beyond it is mapped.
     static let maxReadBytes = 16 << 20
 
-    /// - Returns: what the body does.
-    /// - Throws: ``Unreadable``, or what the body throws.
-    static func withBytes<Result>(of path: String, _ body: (UnsafeRawBufferPointer) throws -> Result) throws -> Result {
-        do {
+    private enum Contents {
+        case read(UnsafeMutableRawBufferPointer)
+        case mapped(SparseMap)
+    }
+
+    private let contents: Contents
+    /// Its holes are shortened.
+    let bytes: UnsafeRawBufferPointer
+
+    /// - Parameter maxHole: in bytes: longer holes are searched as if they had this length.
+    /// - Throws: ``Unreadable``.
+    init(_ path: String, maxHole: Int) throws(Unreadable) {
+        do throws(FileError) {
             // A pipe that took the file's name meanwhile must not stop the search.
             let file = try FileDescriptor(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
             let status = try file.status()
-            guard status.kind == .regular else { throw FileError.notRegular }
+            guard status.kind == .regular else { throw .notRegular }
             let size = Int(status.identity.size)
-            return size <= maxReadBytes ? try read(file, size, body) : try map(file, size, body)
-        } catch let error as FileError {
+            guard size <= Self.maxReadBytes else {
+                let map = try SparseMap(file.number, size: size, maxHole: maxHole)
+                contents = .mapped(map)
+                bytes = map.bytes
+                return
+            }
+            let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 64)
+            do throws(FileError) {
+                let count = try DescriptorIO.fill(buffer, from: file.number, at: 0)
+                bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            } catch {
+                buffer.deallocate()
+                throw error
+            }
+            contents = .read(buffer)
+        } catch {
             throw Unreadable(reason: error.description)
         }
     }
 
-    private static func read<Result>(
-        _ file: FileDescriptor, _ size: Int, _ body: (UnsafeRawBufferPointer) throws -> Result
-    ) throws -> Result {
-        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: size, alignment: 64)
-        defer { buffer.deallocate() }
-        let count = try DescriptorIO.fill(buffer, from: file.number, at: 0)
-        return try body(UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+    deinit {
+        if case .read(let buffer) = contents { buffer.deallocate() }
     }
 
-    private static func map<Result>(
-        _ file: FileDescriptor, _ size: Int, _ body: (UnsafeRawBufferPointer) throws -> Result
-    ) throws -> Result {
-        let map = try MemoryMap(file.number, count: size, isSequential: true)
-        return try withExtendedLifetime(map) { try body(map.bytes) }
+    /// The place in the file of a place in ``bytes``.
+    func offset(of place: Int) -> Int {
+        if case .mapped(let map) = contents { map.fileOffset(of: place) } else { place }
+    }
+
+    /// In bytes: how much of the file's holes was passed over.
+    var skippedBytes: Int {
+        if case .mapped(let map) = contents { map.skippedBytes } else { 0 }
+    }
+
+    /// Asked after the search: why not all of it was of the file; `nil` if it was.
+    var unreadable: Unreadable? {
+        guard case .mapped(let map) = contents, let cut = map.cutAt else { return nil }
+        return Unreadable(reason: "it was cut short, or could not be read, from byte \(cut) on while it was searched")
     }
 }

@@ -20,10 +20,11 @@ struct VerifyReport: Encodable, Sendable {
         private static let bytesBefore = 4
         private static let bytesFrom = 20
 
-        init(signature: String, source: String, place: Range<Int>, data: UnsafeRawBufferPointer) {
+        /// - Parameter offset: of the place in the file, where the data has its holes shortened.
+        init(signature: String, source: String, place: Range<Int>, data: UnsafeRawBufferPointer, offset: Int) {
             self.signature = signature
             self.source = source
-            offset = place.lowerBound
+            self.offset = offset
             length = place.count
             let before = data[max(0, place.lowerBound - Self.bytesBefore)..<place.lowerBound]
             let from = data[place.lowerBound..<min(data.count, place.lowerBound + Self.bytesFrom)]
@@ -31,15 +32,27 @@ struct VerifyReport: Encodable, Sendable {
         }
     }
 
-    /// A file or folder that was not searched.
+    /// A file or folder that was not searched, or not all of it.
     struct Skipped: Encodable, Sendable {
         var path: String
         var reason: String
     }
 
     var signatures: Int
+    /// Rules that were not read, and so not searched for; ``refusedRules`` may have fewer.
+    var refusedRuleCount: Int
+    var refusedRules: [VerifyRules.Refusal]
     var files: Int
+    /// Captures among the files: only their raw bytes were searched.
+    var captureFiles: Int
+    /// In bytes: how much of files' holes was passed over.
+    var holeBytes: Int
     var streams: Int
+    /// Frames of captures that hold nothing of a TCP or UDP stream, or are in a tunnel that is not read.
+    var skippedFrames: Int
+    /// Streams of which only the beginning was searched, and in bytes how much was not.
+    var cutStreams: Int
+    var cutBytes: Int
     var bytes: Int
     var seconds: Double
     /// The number of all hits; ``hits`` may have fewer.
@@ -47,6 +60,13 @@ struct VerifyReport: Encodable, Sendable {
     var hits: [Hit]
     var skippedCount: Int
     var skipped: [Skipped]
+
+    /// Whether everything that was named was read and searched.
+    var isComplete: Bool { skippedCount == 0 && refusedRuleCount == 0 }
+
+    /// 1 if something was found: an alarm is not hidden by a file that could not be read. Else 2 if something was not read,
+    /// and 0 if everything was.
+    var exitStatus: Int32 { hitCount > 0 ? 1 : isComplete ? 0 : 2 }
 
     /// For people.
     var text: String {
@@ -60,6 +80,15 @@ struct VerifyReport: Encodable, Sendable {
             lines.append(Console.table([["not searched", "reason"]] + skipped.map { [$0.path, $0.reason] }))
             if skippedCount > skipped.count { lines.append("... and \(skippedCount - skipped.count) more (--most)") }
         }
+        if refusedRuleCount > 0 {
+            lines.append(Console.table([["rule not searched for", "reason"]] + refusedRules.map { [$0.rule, $0.reason] }))
+            if refusedRuleCount > refusedRules.count { lines.append("... and \(refusedRuleCount - refusedRules.count) more (--most)") }
+        }
+        if captureFiles > 0 {
+            lines.append("\(captureFiles) of the files are captures: only their raw bytes were searched; --capture searches their streams")
+        }
+        if skippedFrames > 0 { lines.append("\(skippedFrames) frames held no TCP or UDP, or were in a tunnel") }
+        if holeBytes > 0 { lines.append("\(holeBytes) bytes of holes were passed over") }
         let rate = String(format: "%.3f GB in %.2f s, %.0f MB/s", Double(bytes) / 1e9, seconds, Double(bytes) / 1e6 / max(seconds, 1e-9))
         lines.append(
             "\(signatures) signatures in \(files) files and \(streams) streams: \(hitCount) hits; \(rate); \(skippedCount) not searched")

@@ -1,30 +1,79 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import FileAccess
 import Foundation
+import InputFiles
 import Rendering
 import Signatures
 
-/// Reads the signatures that `epitope verify` searches for.
-enum VerifyRules {
-    /// The signatures in a file, each once; of the output of `epitope extract`, the best one.
-    ///
-    /// - Parameter path: `-` is standard input.
-    /// - Throws: `rules-unreadable`, `rules-malformed`, `rule-malformed`.
-    static func signatures(in path: String) throws(EpitopeError) -> [Signature] {
-        let data: Data
-        do {
-            data = path == "-" ? try FileHandle.standardInput.readToEnd() ?? Data() : try Data(contentsOf: URL(filePath: path))
+/// Reads the signatures that `epitope verify` searches for, in every form that Epitope writes.
+struct VerifyRules {
+    /// A rule that can't be searched for.
+    struct Refusal: Encodable {
+        /// The file, and the rule's place in it.
+        var rule: String
+        var reason: String
+    }
+
+    /// Each once.
+    private(set) var signatures: [Signature] = []
+    /// Rules of another hand, or damaged ones: they are not searched for.
+    private(set) var refusals: [Refusal] = []
+    /// For people.
+    private(set) var notes: [String] = []
+    private var seen: Set<String> = []
+
+    /// In bytes: the largest file of rules.
+    static let maxBytes = 256 << 20
+
+    /// - Parameter paths: `-` is standard input.
+    /// - Throws: `rules-unreadable`; `rules-malformed` for a file in which nothing can be read.
+    init(_ paths: [String]) throws(EpitopeError) {
+        for path in paths { try add(path) }
+    }
+
+    private mutating func add(_ path: String) throws(EpitopeError) {
+        let bytes = try Self.bytes(of: path)
+        let kind = FileKind(head: bytes)
+        switch kind {
+        case .json: try addJSON(bytes, path)
+        case .rules, .text: try add(RuleReader.rules(in: String(decoding: bytes, as: UTF8.self)), path)
+        default:
+            let hint = kind == .pcap || kind == .pcapng ? "; it is searched with --capture" : ""
+            throw Self.malformed(path, "it is \(kind.description)\(hint)")
+        }
+    }
+
+    private static func bytes(of path: String) throws(EpitopeError) -> [UInt8] {
+        do throws(FileError) {
+            guard path == "-" else { return try FileContents.whole(path, maxBytes: maxBytes) }
+            guard let data = try? FileHandle.standardInput.readToEnd() else { return [] }
+            guard data.count <= maxBytes else { throw .tooLong }
+            return Array(data)
         } catch {
             throw EpitopeError(
-                .rulesUnreadable, "\(path) can't be read", remedy: "name a file of signatures or rules, or - for standard input")
+                .rulesUnreadable, "\(path) can't be read: \(error)", remedy: "name a file of signatures or rules, or - for standard input")
         }
-        let text = String(decoding: data, as: UTF8.self)
-        let start = text.first { !$0.isWhitespace }
-        let found = start == "{" || start == "[" ? try fromJSON(data, path: path) : try fromRules(text)
-        guard !found.isEmpty else { throw malformed(path, "it contains none") }
-        var seen: Set<String> = []
-        return found.filter { seen.insert("\($0.id) \($0.context)").inserted }
+    }
+
+    private mutating func add(_ contents: RuleReader.Contents, _ path: String) throws(EpitopeError) {
+        guard !contents.rules.isEmpty else {
+            let first = contents.refusals.first.map { "\($0.place): \($0.reason)" }
+            throw Self.malformed(path, first ?? "it contains none")
+        }
+        for rule in contents.rules {
+            add(rule.signature)
+            guard !rule.isWhatItNames else { continue }
+            notes.append(
+                "\(path): the rule of \(rule.namedID) searches for other bytes than that signature has, and is reported as "
+                    + "\(rule.signature.id): it was changed, or its language can't say all of it")
+        }
+        refusals += contents.refusals.map { Refusal(rule: "\(path), \($0.place)", reason: $0.reason) }
+    }
+
+    private mutating func add(_ signature: Signature) {
+        if seen.insert("\(signature.id) \(signature.context)").inserted { signatures.append(signature) }
     }
 
     /// A signature, or an update with one.
@@ -41,74 +90,37 @@ enum VerifyRules {
         }
     }
 
-    /// The output of `epitope extract -o json`, of which the best candidate counts.
+    /// The output of `epitope extract -o json`, of which what was proven counts.
     private struct Extraction: Decodable {
+        struct Proof: Decodable {
+            let signature: Signature
+            let passed: Bool
+        }
+
         let candidates: [Entry]
+        let proofs: [Proof]
     }
 
-    private static func fromJSON(_ data: Data, path: String) throws(EpitopeError) -> [Signature] {
-        do {
-            let decoder = JSONDecoder()
-            if let list = try? decoder.decode([Entry].self, from: data) { return list.map(\.signature) }
-            if let extraction = try? decoder.decode(Extraction.self, from: data) { return extraction.candidates.prefix(1).map(\.signature) }
-            return [try decoder.decode(Entry.self, from: data).signature]
-        } catch {
-            throw malformed(path, "it is JSON of something else")
+    private mutating func addJSON(_ bytes: [UInt8], _ path: String) throws(EpitopeError) {
+        if let contents = RuleReader.indicators(inJSON: bytes) { return try add(contents, path) }
+        let data = Data(bytes)
+        let decoder = JSONDecoder()
+        if let list = try? decoder.decode([Entry].self, from: data), !list.isEmpty {
+            for entry in list { add(entry.signature) }
+        } else if let extraction = try? decoder.decode(Extraction.self, from: data) {
+            let proven = extraction.proofs.filter(\.passed)
+            guard !proven.isEmpty else { throw Self.malformed(path, "epitope extract proved none of its candidates") }
+            for proof in proven { add(proof.signature) }
+        } else if let entry = try? decoder.decode(Entry.self, from: data) {
+            add(entry.signature)
+        } else {
+            throw Self.malformed(path, "it is JSON of \(JSONContent(bytes).description ?? "something else")")
         }
-    }
-
-    private static func fromRules(_ text: String) throws(EpitopeError) -> [Signature] {
-        var signatures: [Signature] = []
-        for line in text.split(whereSeparator: \.isNewline) where !line.hasPrefix("#") && !line.allSatisfy(\.isWhitespace) {
-            signatures.append(try signature(of: try RuleSyntax.check(String(line))))
-        }
-        return signatures
-    }
-
-    /// The signature that a rule was rendered from.
-    static func signature(of rule: SuricataRule) throws(EpitopeError) -> Signature {
-        let isConjunction = rule.contents.count > 1 && rule.contents.allSatisfy { $0.placement == .anywhere }
-        var tokens: [Signature.Token] = []
-        for (index, content) in rule.contents.enumerated() {
-            switch content.placement {
-            case .anywhere where index == 0 || isConjunction: tokens.append(Signature.Token(bytes: content.bytes))
-            case .anywhere:
-                throw EpitopeError(
-                    .ruleMalformed, "rule \(rule.sid) mixes contents with and without a distance",
-                    remedy: "use rules that Epitope wrote")
-            case .absolute(let offset, let depth):
-                tokens.append(Signature.Token(bytes: content.bytes, gap: gap(offset, depth, content)))
-            case .relative(0, nil): tokens.append(Signature.Token(bytes: content.bytes))
-            case .relative(let distance, let within):
-                tokens.append(Signature.Token(bytes: content.bytes, gap: gap(distance, within, content)))
-            }
-        }
-        return Signature(tokens: tokens, arrangement: isConjunction ? .conjunction : .sequence, context: context(of: rule)).canonical
-    }
-
-    /// Depth and within are about all of a content's bytes, a gap about the first. Both are at least the content's length:
-    /// ``RuleSyntax`` checks that.
-    private static func gap(_ start: Int, _ room: Int?, _ content: SuricataRule.Content) -> ClosedRange<Int> {
-        start...(room.map { start + max(0, $0 - content.bytes.count) } ?? Int(UInt32.max))
-    }
-
-    private static func context(of rule: SuricataRule) -> SignatureContext {
-        let transport: TransportProtocol
-        switch rule.ruleProtocol {
-        case .ip: return .any
-        case .tcp: transport = .tcp
-        case .udp: transport = .udp
-        }
-        if rule.flow == .toClient || !rule.sourcePorts.isEmpty {
-            return SignatureContext(transport: transport, ports: rule.sourcePorts, direction: .fromPeer)
-        }
-        let isToService = rule.flow == .toServer || !rule.destinationPorts.isEmpty
-        return SignatureContext(transport: transport, ports: rule.destinationPorts, direction: isToService ? .toService : .any)
     }
 
     private static func malformed(_ path: String, _ why: String) -> EpitopeError {
         EpitopeError(
             .rulesMalformed, "\(path) is not a file of signatures: \(why)",
-            remedy: "give signatures as JSON (epitope extract -o json), or rules that Epitope wrote")
+            remedy: "give signatures as JSON (epitope extract -o json), or rules that Epitope wrote: Suricata, Snort, YARA, ClamAV, STIX")
     }
 }

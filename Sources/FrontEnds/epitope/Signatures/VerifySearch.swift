@@ -4,6 +4,7 @@ import Captures
 import Dispatch
 import EpitopeModel
 import Foundation
+import InputFiles
 import PatternScan
 import Signatures
 import StreamReassembly
@@ -15,11 +16,21 @@ final class VerifySearch: Sendable {
     /// Reading and scanning alternate on each. More than two threads gain little on a disk.
     private static let threads = 2
 
+    /// In bytes, at least: how much is searched of a hole of a file.
+    private static let minHole = 128 << 10
+    /// In bytes: enough of a file to tell a capture.
+    private static let magicBytes = 8
+
     private let scanner: SignatureScanner
     private let tally: Mutex<VerifyTally>
+    /// In bytes: longer holes are shortened to this. No bounded gap of the signatures reaches across.
+    private let maxHole: Int
 
     init(_ scanner: SignatureScanner, maxListed: Int) {
         self.scanner = scanner
+        let gaps = scanner.signatures.flatMap { $0.tokens.compactMap(\.gap) }
+        let bounds = gaps.flatMap { [$0.lowerBound] + ($0.upperBound < Int(UInt32.max) ? [$0.upperBound] : []) }
+        maxHole = max(Self.minHole, (bounds.max() ?? 0) + 1)
         tally = Mutex(VerifyTally(maxListed: maxListed))
     }
 
@@ -48,15 +59,21 @@ final class VerifySearch: Sendable {
     }
 
     private func search(_ path: String, of total: Int) throws {
-        try VerifyFile.withBytes(of: path) { data in
-            let hits = try scanner.matches(in: data).map { match in
-                VerifyReport.Hit(signature: scanner.signatures[match.signature].id, source: path, place: match.place, data: data)
-            }
-            tally.withLock {
-                $0.files += 1
-                $0.add(bytes: data.count, hits: hits)
-                $0.showProgress(of: total)
-            }
+        let file = try VerifyFile(path, maxHole: maxHole)
+        let hits = try scanner.matches(in: file.bytes).map { match in
+            VerifyReport.Hit(
+                signature: scanner.signatures[match.signature].id, source: path, place: match.place, data: file.bytes,
+                offset: file.offset(of: match.place.lowerBound))
+        }
+        let isCapture = [.pcap, .pcapng].contains(FileKind(head: file.bytes.prefix(Self.magicBytes)))
+        let (bytes, holes, failure) = (file.bytes.count, file.skippedBytes, file.unreadable)
+        tally.withLock {
+            $0.files += 1
+            $0.holeBytes += holes
+            if isCapture { $0.captures += 1 }
+            if let failure { $0.skip(.init(path: path, reason: failure.reason)) }
+            $0.add(bytes: bytes, hits: hits)
+            $0.showProgress(of: total)
         }
     }
 
@@ -64,10 +81,11 @@ final class VerifySearch: Sendable {
     func streams(in captureSets: [String]) throws {
         for file in try captureSets.flatMap({ try CaptureReader.files(of: $0) }) {
             do {
-                try CaptureReader.streams(in: file) { stream in
+                let summary = try CaptureReader.streams(in: file) { stream in
                     try search(stream, of: file)
                     return true
                 }
+                tally.withLock { $0.add(summary, of: file) }
             } catch let error as EpitopeError where error.code == .captureUnreadable {
                 tally.withLock { $0.skip(.init(path: file, reason: error.message)) }
             }
@@ -79,7 +97,9 @@ final class VerifySearch: Sendable {
             let hits = try scanner.matches(in: data).compactMap { match -> VerifyReport.Hit? in
                 let signature = scanner.signatures[match.signature]
                 guard signature.context.admits(stream) else { return nil }
-                return VerifyReport.Hit(signature: signature.id, source: "\(file): \(stream.flow)", place: match.place, data: data)
+                return VerifyReport.Hit(
+                    signature: signature.id, source: "\(file): \(stream.flow)", place: match.place, data: data,
+                    offset: match.place.lowerBound)
             }
             tally.withLock {
                 $0.streams += 1
@@ -89,10 +109,10 @@ final class VerifySearch: Sendable {
         }
     }
 
-    func report() -> VerifyReport {
+    func report(refusals: [VerifyRules.Refusal]) -> VerifyReport {
         tally.withLock {
             $0.endProgress()
-            return $0.report(signatures: scanner.signatures.count)
+            return $0.report(signatures: scanner.signatures.count, refusals: refusals)
         }
     }
 }

@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Captures
 import Foundation
 
 /// The results of a search so far, and its progress line.
 struct VerifyTally: Sendable {
     var files = 0
+    /// Captures among the files, of which only the raw bytes were searched.
+    var captures = 0
+    /// In bytes: how much of files' holes was passed over.
+    var holeBytes = 0
     var streams = 0
+    private var skippedFrames = 0
+    private var cutStreams = 0
+    private var cutBytes = 0
     private var bytes = 0
     private var hitCount = 0
     private var skippedCount = 0
@@ -36,6 +44,21 @@ struct VerifyTally: Sendable {
         if skipped.count < maxListed { skipped.append(file) }
     }
 
+    /// What was read of a capture. A capture that was not read to its end, or a stream of which the end is missing, counts as
+    /// not searched.
+    mutating func add(_ summary: CaptureReader.Summary, of file: String) {
+        skippedFrames += summary.skippedFrames
+        cutStreams += summary.cutStreams
+        cutBytes += summary.cutBytes
+        if let failure = summary.failure {
+            skip(.init(path: file, reason: "it was read up to frame \(summary.frames), then: \(failure)"))
+        }
+        if summary.cutStreams > 0 {
+            let reason = "the last \(summary.cutBytes) bytes of \(summary.cutStreams) streams, which are longer than what is kept of one"
+            skip(.init(path: file, reason: reason))
+        }
+    }
+
     /// Rewrites one line on a terminal; in a file, writes a line now and then.
     mutating func showProgress(of total: Int?) {
         let now = ContinuousClock.now
@@ -53,9 +76,11 @@ struct VerifyTally: Sendable {
         isLineOpen = false
     }
 
-    func report(signatures: Int) -> VerifyReport {
+    func report(signatures: Int, refusals: [VerifyRules.Refusal]) -> VerifyReport {
         VerifyReport(
-            signatures: signatures, files: files, streams: streams, bytes: bytes, seconds: seconds, hitCount: hitCount,
+            signatures: signatures, refusedRuleCount: refusals.count, refusedRules: Array(refusals.prefix(maxListed)), files: files,
+            captureFiles: captures, holeBytes: holeBytes, streams: streams, skippedFrames: skippedFrames, cutStreams: cutStreams,
+            cutBytes: cutBytes, bytes: bytes, seconds: seconds, hitCount: hitCount,
             hits: hits.sorted { ($0.source, $0.offset, $0.signature) < ($1.source, $1.offset, $1.signature) },
             skippedCount: skippedCount, skipped: skipped.sorted { $0.path < $1.path })
     }
