@@ -47,7 +47,7 @@ public struct CoreDump: Sendable {
     }
 
     public let architecture: Architecture
-    /// In the order of their addresses in the file, which is ascending in those that the kernel writes.
+    /// In the order of their addresses; none overlaps another.
     public let regions: [Region]
     public let threads: [Thread]
     /// Whether there is a list of mapped files. Without it nothing tells which code belongs to a file.
@@ -80,24 +80,35 @@ public struct CoreDump: Sendable {
         threads = notes.threads
         hasFileList = notes.hasFileList
         isCutShort = segments.isCutShort
-        regions = segments.regions.map { region in
-            var region = region
+        var regions: [Region] = []
+        for var region in segments.regions.sorted(by: { $0.start < $1.start }) {
+            // Memory does not overlap: of a forged dump each address has one region, and one content.
+            if let last = regions.last, region.start < last.end { continue }
             region.file = notes.file(at: region.start)
             region.isKernels = region.start == notes.kernelPage || region.start >= 0xffff_ffff_ff60_0000
-            return region
+            regions.append(region)
         }
+        self.regions = regions
     }
 
     /// The region that an address lies in; the address right after it counts as inside, as a caller's address may be there.
     public func region(ofCaller address: UInt64) -> Region? {
-        guard address > 0 else { return nil }
-        return regions.first { $0.start < address && address <= $0.end }
+        address > 0 ? region(at: address - 1) : nil
+    }
+
+    private func region(at address: UInt64) -> Region? {
+        // The last one that begins at the address or before.
+        var (low, high) = (0, regions.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if regions[middle].start <= address { low = middle + 1 } else { high = middle }
+        }
+        return low > 0 && address < regions[low - 1].end ? regions[low - 1] : nil
     }
 
     /// The bytes of memory from an address on, as far as the core dump holds them in one region.
     public func bytes(at address: UInt64, count: Int, read: Reader) -> [UInt8] {
-        guard let region = regions.first(where: { $0.start <= address && address < $0.end }), address - region.start < region.stored
-        else { return [] }
+        guard let region = region(at: address), address - region.start < region.stored else { return [] }
         let room = region.stored - (address - region.start)
         return read(region.offset + (address - region.start), Int(min(UInt64(max(count, 0)), room))) ?? []
     }

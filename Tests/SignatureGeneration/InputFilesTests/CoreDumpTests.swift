@@ -47,6 +47,17 @@ private func dump(_ bytes: [UInt8]) throws -> CoreDump { try CoreDump(size: UInt
         #expect(try dump(file.bytes).changedImages == [])
     }
 
+    @Test func `of regions that overlap the first counts`() throws {
+        var file = CoreFile.sample(.x86_64)
+        file.regions.append(.init(start: 0x7000_0010, bytes: [UInt8](repeating: 0xc3, count: 64)))
+        file.regions.append(.init(start: 0x6fff_f000, bytes: [1, 2, 3, 4]))
+        let bytes = file.bytes
+        let core = try dump(bytes)
+        #expect(core.regions.map(\.start) == [0x40_0000, 0x6fff_f000, 0x7000_0000, 0x7f00_0000, 0x7fff_0000])
+        #expect(core.region(ofCaller: 0x7000_0011)?.start == 0x7000_0000)
+        #expect(core.bytes(at: 0x6fff_f000, count: 99, read: reader(bytes)) == [1, 2, 3, 4])
+    }
+
     @Test func `a dump without a list of files is known for it`() throws {
         var file = CoreFile.sample(.x86_64)
         file.hasFileList = false
