@@ -28,6 +28,13 @@ final class PackageOwners: Sendable {
         self.maxSeconds = maxSeconds
     }
 
+    /// Whether a file lies where packages put their files (Filesystem Hierarchy Standard). Others are looked up too, but hardly
+    /// ever found: nobody should wait for that.
+    static func isLikely(_ path: String) -> Bool {
+        guard !path.hasPrefix("/usr/local/") else { return false }
+        return ["/usr/", "/bin/", "/sbin/", "/lib", "/opt/", "/etc/", "/var/lib/"].contains { path.hasPrefix($0) }
+    }
+
     /// A lookup that was begun.
     final class Lookup: Sendable {
         private let found = Mutex<Owner?>(nil)

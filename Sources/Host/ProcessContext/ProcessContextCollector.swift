@@ -67,14 +67,17 @@ public final class ProcessContextCollector: ProcessContextProviding {
 
     /// Adds the facts that don't change from call to call. Facts that can't be read, or not in time, stay absent.
     ///
-    /// - Parameter maxPackageSeconds: how long the program's package is waited for, once the other facts are there; `nil`: as
-    ///   long as they may take. A package that comes later is known for the next packet.
+    /// - Parameter maxPackageSeconds: how long the program's package is waited for, once the other facts are there, if the program
+    ///   lies where packages have theirs; `nil`: wherever it lies, as long as the others may take. A package that comes later is
+    ///   known for the next packet.
     public func enrich(
         _ process: ProcessParameters, maxPackageSeconds: Double? = nil
     ) async -> (process: ProcessParameters, system: SystemParameters) {
         await queue.run {
             let files = self.files.withLock { $0.take(for: process) }
-            return self.enrichNow(process, files, maxPackageSeconds: maxPackageSeconds ?? self.maxSeconds.enrichment)
+            var seconds = maxPackageSeconds ?? self.maxSeconds.enrichment
+            if maxPackageSeconds != nil, let path = process.executable?.path, !PackageOwners.isLikely(path) { seconds = 0 }
+            return self.enrichNow(process, files, maxPackageSeconds: seconds)
         }
     }
 

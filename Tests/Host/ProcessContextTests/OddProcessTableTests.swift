@@ -137,6 +137,14 @@ import Testing
         #expect(Set(DpkgSearch.likelyFirst(names, "/")) == Set(names))
     }
 
+    @Test(arguments: [
+        ("/usr/bin/python3.11", true), ("/bin/sh", true), ("/lib64/ld-linux-x86-64.so.2", true), ("/opt/google/chrome/chrome", true),
+        ("/usr/local/bin/tool", false), ("/tmp/a.out", false), ("/home/user/bin/x", false), ("/dev/shm/x", false), ("", false),
+    ])
+    func `A package's name is waited for where packages have their files`(path: String, isLikely: Bool) {
+        #expect(PackageOwners.isLikely(path) == isLikely)
+    }
+
     /// More files than are searched for one by one: then by an index.
     @Test func `A package is known, whenever it is asked for, and a new one once it is installed`() throws {
         let names = (0..<12).map { "tool\($0)" }
