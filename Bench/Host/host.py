@@ -222,7 +222,6 @@ def show_chain(first, later, reloads):
         f" suricata_reload_ms={reload_ms:.1f}")
 
 
-
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("build", type=pathlib.Path)
@@ -231,6 +230,8 @@ def main():
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", choices=["calls", "chain"], help="measure only what calls cost, or only the way to the rule")
     options = parser.parse_args()
+    # Ended from outside, it ends what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
     folder = pathlib.Path(tempfile.mkdtemp(prefix="epitope-bench-"))
     try:
