@@ -17,10 +17,12 @@
  *   long-path                  calls execvp, whose frame is as long as PATH (CALL is execve)
  *   two-threads                calls; a second thread keeps another return address in its place
  * where it lies in an image:
- *   plant-none, plant-other, plant-import, plant-register, plant-memory, plant-same
+ *   plant-none, plant-other, plant-import, plant-register, plant-memory, plant-framed, plant-same
  *                              jumps with a return address in this program: after no call, a call of another function by the
- *                              linkage table or through the import table, a call through a register or through memory, a
- *                              call of the same function
+ *                              linkage table or through the import table, a call through a register or through memory, one
+ *                              through a register in a function whose frame nobody outside can measure, a call of the same
+ *                              function
+ *   chain                      the same with two such addresses, the second after no call
  *   middle-planted             as middle, with a return address that follows a call of getppid
  * and where it isn't code, or nobody's:
  *   nowhere                    jumps with a return address where nothing is
@@ -201,11 +203,17 @@ int main(int count, char **words) {
         order.planted = (void *)(uintptr_t)(way[0] == 'n' ? (const uint8_t *)0x10 : way[0] == 'm' ? site_of_other_call
             : strcmp(what, "none") == 0 ? site_without_call : strcmp(what, "other") == 0 ? site_of_other_call
             : strcmp(what, "import") == 0 ? site_of_other_import : strcmp(what, "register") == 0 ? site_of_register_call
-            : strcmp(what, "memory") == 0 ? site_of_memory_call : same);
+            : strcmp(what, "memory") == 0 ? site_of_memory_call : strcmp(what, "framed") == 0 ? site_of_framed_call : same);
         if (way[0] == 'm') order.function = (void *)(uintptr_t)system_call_of_getppid();
         announce(order.planted);
         errno = 0;
         result = ((stub_function *)(uintptr_t)in_page(planted_stub))(&order);
+    } else if (strcmp(way, "chain") == 0) {
+        order.planted = (void *)(uintptr_t)site_of_register_call;
+        order.chained = (void *)(uintptr_t)site_without_call;
+        announce(order.planted);
+        errno = 0;
+        result = ((stub_function *)(uintptr_t)in_page(chained_stub))(&order);
     } else if (strcmp(way, "two-threads") == 0) {
         pthread_t thread;
         uint8_t *stack = (uint8_t *)map(STACK, PROT_READ | PROT_WRITE) + STACK / 2;
@@ -214,8 +222,6 @@ int main(int count, char **words) {
         shown = same;
         if (pthread_create(&thread, NULL, show_another, NULL) != 0) fail("thread");
         announce(in_page(call_back));
-        /* The code at the address that is shown returns at once, too: to the word behind it. */
-        ((uintptr_t *)stack)[0] = (uintptr_t)in_page(call_back);
         has_begun = 1;
         errno = 0;
         result = ((stub_function *)(uintptr_t)in_page(call_stub))(&order);

@@ -17,6 +17,8 @@ PLACE(site_of_other_call, "call getppid@plt");
 PLACE(site_of_other_import, "call *getppid@GOTPCREL(%rip)");
 PLACE(site_of_register_call, "nop; nop; nop; nop; nop; nop; call *%rax");
 PLACE(site_of_memory_call, "call *pointer_of_program(%rip)");
+/* A frame that is measured from a register. */
+PLACE(site_of_framed_call, ".cfi_def_cfa %rbp, 16; nop; nop; nop; nop; nop; nop; call *%rax");
 PLACE(site_of_connect, "call connect@plt");
 PLACE(site_of_sendto, "call sendto@plt");
 PLACE(site_of_sendmsg, "call sendmsg@plt");

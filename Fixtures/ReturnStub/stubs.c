@@ -6,8 +6,8 @@
 
 __asm__(
     ".pushsection .rodata\n"
-    ".globl stubs_start, stubs_end, call_stub, jump_stub, return_stub, planted_stub\n"
-    ".globl call_back, jump_back, return_back, planted_back\n"
+    ".globl stubs_start, stubs_end, call_stub, jump_stub, return_stub, planted_stub, chained_stub\n"
+    ".globl call_back, jump_back, return_back, planted_back, chained_back\n"
     ".macro enter\n"
     "  push %rbp\n"
     "  push %rbx\n"
@@ -65,6 +65,16 @@ __asm__(
     "  jmp *(%rbx)\n"
     "  nop\n"
     "planted_back:\n"
+    "  leave_stub\n"
+    "chained_stub:\n"
+    "  enter\n"
+    "  lea chained_back(%rip), %r11\n"
+    "  push %r11\n"
+    "  push 80(%rbx)\n"
+    "  push 72(%rbx)\n"
+    "  jmp *(%rbx)\n"
+    "  nop\n"
+    "chained_back:\n"
     "  leave_stub\n"
     "stubs_end:\n"
     ".popsection\n");

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -23,8 +24,8 @@ _Static_assert(sizeof(struct procmap_query) == 104, "the kernel's layout");
 #define PROCMAP_QUERY_IOCTL _IOWR('f', 17, struct procmap_query)
 enum { QUERY_EXECUTABLE = 0x04, QUERY_COVERING_OR_NEXT = 0x10 };
 
-int epitope_query_span(int maps, uint64_t address, struct epitope_span *span) {
-    struct procmap_query query = {.size = sizeof query, .query_addr = address};
+static int query_span(int maps, uint64_t address, uint64_t flags, struct epitope_span *span) {
+    struct procmap_query query = {.size = sizeof query, .query_flags = flags, .query_addr = address};
     if (ioctl(maps, PROCMAP_QUERY_IOCTL, &query) != 0) return -errno;
     span->start = query.vma_start;
     span->end = query.vma_end;
@@ -34,6 +35,14 @@ int epitope_query_span(int maps, uint64_t address, struct epitope_span *span) {
     span->device_minor = query.dev_minor;
     span->flags = (uint32_t)(query.vma_flags & 15);
     return 0;
+}
+
+int epitope_query_span(int maps, uint64_t address, struct epitope_span *span) {
+    return query_span(maps, address, 0, span);
+}
+
+int epitope_query_next_code(int maps, uint64_t address, struct epitope_span *span) {
+    return query_span(maps, address, QUERY_EXECUTABLE | QUERY_COVERING_OR_NEXT, span);
 }
 
 int epitope_query_mapping(int maps, uint64_t address, bool next, struct epitope_mapping *mapping) {
@@ -73,6 +82,36 @@ int epitope_open_mapped_file(pid_t process, uint64_t start, uint64_t end, const 
     if (length < 0 || (size_t)length >= sizeof name) return -ENAMETOOLONG;
     descriptor = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     return descriptor >= 0 ? descriptor : -errno;
+}
+
+int epitope_is_open_for_writing(int descriptor) {
+    /* A read lease is refused while any process has the file open or mapped for writing. Should somebody open it in the
+     * moment that the lease stands, the signal that tells is one that is ignored. */
+    if (fcntl(descriptor, F_SETSIG, SIGURG) != 0) return -errno;
+    if (fcntl(descriptor, F_SETLEASE, F_RDLCK) == 0) {
+        (void)fcntl(descriptor, F_SETLEASE, F_UNLCK);
+        return 0;
+    }
+    return errno == EAGAIN ? 1 : -errno;
+}
+
+int epitope_birth_time(int descriptor, int64_t *seconds, uint32_t *nanoseconds) {
+    struct statx status;
+    if (statx(descriptor, "", AT_EMPTY_PATH, STATX_BTIME, &status) != 0) return -errno;
+    if (!(status.stx_mask & STATX_BTIME)) return -ENOTSUP;
+    *seconds = status.stx_btime.tv_sec;
+    *nanoseconds = status.stx_btime.tv_nsec;
+    return 0;
+}
+
+int epitope_open_threads(pid_t process) {
+    return epitope_open_process_file(process, "task", O_PATH | O_DIRECTORY);
+}
+
+int epitope_thread_count(int task_folder) {
+    struct stat status;
+    if (fstat(task_folder, &status) != 0) return -errno;
+    return status.st_nlink > 2 ? (int)(status.st_nlink - 2) : 0;
 }
 
 int epitope_memory_file_device(uint32_t *device_major, uint32_t *device_minor) {

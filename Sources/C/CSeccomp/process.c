@@ -34,6 +34,10 @@ int epitope_open_process_file(pid_t process, const char *name, int flags) {
     return descriptor >= 0 ? descriptor : -errno;
 }
 
+pid_t epitope_thread_id(void) {
+    return (pid_t)syscall(SYS_gettid);
+}
+
 int epitope_read_registers(pid_t thread, struct epitope_registers *registers) {
     int descriptor = epitope_open_process_file(thread, "syscall", O_RDONLY);
     if (descriptor < 0) return descriptor;

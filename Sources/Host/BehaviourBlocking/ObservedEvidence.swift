@@ -41,7 +41,8 @@ extension Observation {
         guard unbackedCaller == nil else { return nil }
         for found in returnAddresses {
             guard case .impossible(let reason) = found.check else { continue }
-            return Evidence(kind: .impossibleReturn, detail: "\(found.place) can't be a return address: \(reason)")
+            let problem = found.address == instructionPointer ? "made the call, but" : "can't be a return address:"
+            return Evidence(kind: .impossibleReturn, detail: "\(found.place) \(problem) \(reason)")
         }
         guard hasUnbackedCode, let innermost = returnAddresses.first, innermost.check == .unchecked else { return nil }
         return Evidence(kind: .uncheckedReturn, detail: "\(innermost.place) follows a call that can't be checked")

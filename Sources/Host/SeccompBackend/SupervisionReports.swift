@@ -15,6 +15,8 @@ extension SeccompBackend {
         public var dropped: UInt64 = 0
         /// Calls of processes that could not be inspected.
         public var uninspectable: UInt64 = 0
+        /// Calls whose inspection hung, in memory or files that never answered. They count as uninspectable, too.
+        public var abandoned: UInt64 = 0
         /// Cuts that the kernel carried out only in part, or not at all. The calls were denied.
         public var cutFailed: UInt64 = 0
         /// Processes that could not be stopped or killed. Their calls were denied.

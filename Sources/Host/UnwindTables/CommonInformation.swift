@@ -81,6 +81,8 @@ enum PointerEncoding {
     static let unsigned4: UInt8 = 0x03
     /// DW_EH_PE_datarel with DW_EH_PE_sdata4.
     static let indexRelativeSigned4: UInt8 = 0x3B
+    /// DW_EH_PE_pcrel with DW_EH_PE_sdata4.
+    static let placeRelativeSigned4: UInt8 = 0x1B
 
     /// Reads a pointer: absolute, or relative to its own place.
     ///

@@ -13,30 +13,57 @@ public struct UnwindTable: Sendable {
 
     /// Where the tables are.
     public let layout: Layout
-    /// The file's bytes from the index's start to the end of its segment.
+    /// The file's bytes with the index and `.eh_frame`.
     private let bytes: [UInt8]
+    /// Where the index begins in them.
+    private let index: Int
     /// The number of the index's entries, and where they begin.
     private let count: Int
     private let table: Int
 
     /// The part of the file that the tables are read from; `nil` if it is too large or makes no sense.
-    public static func range(of layout: Layout) -> (offset: UInt64, count: Int)? {
+    ///
+    /// - Parameter index: the first bytes of the index, which say where `.eh_frame` lies: some linkers put it before. Without
+    ///   them it is taken to lie right behind.
+    public static func range(of layout: Layout, index: [UInt8] = []) -> (offset: UInt64, count: Int)? {
         for segment in layout.segments where layout.index.offset >= segment.offset {
             let before = layout.index.offset - segment.offset
             guard before < segment.size else { continue }
+            if let distance = distanceToFrames(index), distance <= before {
+                let count = distance + min(layout.index.size, segment.size - before)
+                return count <= UInt64(maxTablesSize) ? (layout.index.offset - distance, Int(count)) : nil
+            }
             let count = segment.size - before
             return count <= UInt64(maxTablesSize) ? (layout.index.offset, Int(count)) : nil
         }
         return nil
     }
 
+    /// How many bytes of an index's beginning say where `.eh_frame` lies.
+    public static let indexHeadSize = 8
+
+    /// How far before its index `.eh_frame` begins; `nil` if it lies behind, or nothing is said that is understood.
+    private static func distanceToFrames(_ index: [UInt8]) -> UInt64? {
+        index.withUnsafeBytes { raw in
+            var reader = ByteReader(raw, from: 0, to: raw.count)
+            guard reader.integer(UInt8.self) == indexVersion, let encoding = reader.integer(UInt8.self), reader.skip(2),
+                encoding == PointerEncoding.placeRelativeSigned4, let distance = reader.integer(Int32.self)
+            else { return nil }
+            let fromIndex = Int64(distance) + 4
+            return fromIndex < 0 ? UInt64(-fromIndex) : nil
+        }
+    }
+
     /// `nil` if the bytes aren't an index of the usual form: with a count of 4 bytes, and a sorted table of pairs of 4 bytes
     /// that are relative to the index.
     ///
-    /// - Parameter bytes: the file's, of ``range(of:)``. Linkers put `.eh_frame` right behind its index.
-    public init?(_ layout: Layout, _ bytes: [UInt8]) {
+    /// - Parameters:
+    ///   - bytes: the file's, of ``range(of:index:)``.
+    ///   - offset: of the first byte in the file; `nil`: the index's.
+    public init?(_ layout: Layout, _ bytes: [UInt8], at offset: UInt64? = nil) {
+        guard let start = Int(exactly: layout.index.offset &- (offset ?? layout.index.offset)), start < bytes.count else { return nil }
         let opened = bytes.withUnsafeBytes { raw -> (Int, Int)? in
-            var reader = ByteReader(raw, from: 0, to: raw.count)
+            var reader = ByteReader(raw, from: start, to: raw.count)
             guard reader.integer(UInt8.self) == Self.indexVersion, let pointer = reader.integer(UInt8.self),
                 reader.integer(UInt8.self) == PointerEncoding.unsigned4,
                 reader.integer(UInt8.self) == PointerEncoding.indexRelativeSigned4,
@@ -48,6 +75,7 @@ public struct UnwindTable: Sendable {
         guard let opened else { return nil }
         self.layout = layout
         self.bytes = bytes
+        index = start
         (count, table) = opened
     }
 
@@ -56,8 +84,39 @@ public struct UnwindTable: Sendable {
     public func frameSize(at address: UInt64) -> Int? {
         bytes.withUnsafeBytes { raw in
             guard let description = description(for: address, raw) else { return nil }
-            return Self.frameSize(at: address, description: description, raw, base: layout.index.address)
+            return Self.frameSize(at: address, description: description, raw, base: firstAddress)
         }
+    }
+
+    /// Where a function ends its frame, at one of its addresses.
+    public enum Frame: Equatable, Sendable {
+        /// So many bytes above the stack pointer: the return address lies right below.
+        case size(Int)
+        /// Measured from another register, which nobody outside knows.
+        case otherRegister
+        /// The tables don't say, as where a thread begins.
+        case unknown
+    }
+
+    /// A function as the tables state it, at one of its addresses.
+    public struct Function: Equatable, Sendable {
+        /// The function's addresses, before relocation. The seldom part of a function may have a range of its own.
+        public var range: Range<UInt64>
+        public var frame: Frame
+    }
+
+    /// The function that an address (before relocation) lies in, with its frame there; `nil` where the tables name none.
+    public func function(at address: UInt64) -> Function? {
+        bytes.withUnsafeBytes { raw in
+            guard let description = description(for: address, raw) else { return nil }
+            return Self.function(at: address, description: description, raw, base: firstAddress)
+        }
+    }
+
+    /// The function after a system call whose last byte lies at an address: ``frameSize(afterSystemCallAt:)`` says why it may
+    /// be the one before it.
+    public func function(afterSystemCallAt address: UInt64) -> Function? {
+        function(at: address) ?? (address > 2 ? function(at: address - 2) : nil)
     }
 
     /// The frame size after a system call whose last byte lies at an address. C libraries end the description of a function
@@ -67,12 +126,15 @@ public struct UnwindTable: Sendable {
         frameSize(at: address) ?? (address > 2 ? frameSize(at: address - 2) : nil)
     }
 
+    /// The address of the first byte, before relocation.
+    private var firstAddress: UInt64 { layout.index.address &- UInt64(index) }
+
     /// The place of the description of the last function that begins at or before an address.
     private func description(for address: UInt64, _ raw: UnsafeRawBufferPointer) -> Int? {
         func entry(_ index: Int) -> (start: UInt64, description: Int)? {
             var reader = ByteReader(raw, from: table + index * Self.entrySize, to: raw.count)
             guard let start = reader.integer(Int32.self), let place = reader.integer(Int32.self) else { return nil }
-            return (layout.index.address &+ UInt64(bitPattern: Int64(start)), Int(place))
+            return (layout.index.address &+ UInt64(bitPattern: Int64(start)), self.index + Int(place))
         }
         var low = 0
         var high = count
@@ -84,10 +146,17 @@ public struct UnwindTable: Sendable {
         return low > 0 ? entry(low - 1)?.description : nil
     }
 
-    /// - Parameter place: where the function's frame description entry (FDE) lies.
     private static func frameSize(
         at address: UInt64, description place: Int, _ raw: UnsafeRawBufferPointer, base: UInt64
     ) -> Int? {
+        guard case .size(let size) = function(at: address, description: place, raw, base: base)?.frame else { return nil }
+        return size
+    }
+
+    /// - Parameter place: where the function's frame description entry (FDE) lies.
+    private static func function(
+        at address: UInt64, description place: Int, _ raw: UnsafeRawBufferPointer, base: UInt64
+    ) -> Function? {
         guard var function = FrameRecord.reader(at: place, raw), let back = function.integer(UInt32.self),
             let common = CommonInformation(at: function.position - MemoryLayout<UInt32>.size - Int(back), raw)
         else { return nil }
@@ -96,12 +165,22 @@ public struct UnwindTable: Sendable {
             let length = PointerEncoding.pointer(&function, lengthEncoding, base: base), address >= start,
             address - start < length
         else { return nil }
+        let (end, overflow) = start.addingReportingOverflow(length)
+        guard !overflow else { return nil }
+        var found = Function(range: start..<end, frame: .unknown)
         if common.hasAugmentation {
-            guard let size = function.unsigned(), function.skip(size) else { return nil }
+            guard let size = function.unsigned(), function.skip(size) else { return found }
         }
         var instructions = common.instructions
         let empty = FrameProgram.Row(register: nil)
-        guard let initial = common.program.run(&instructions, from: empty, initial: nil, target: .max) else { return nil }
-        return common.program.run(&function, from: initial, initial: initial, target: address - start)?.size
+        guard let initial = common.program.run(&instructions, from: empty, initial: nil, target: .max),
+            let row = common.program.run(&function, from: initial, initial: initial, target: address - start)
+        else { return found }
+        if let size = row.size {
+            found.frame = .size(size)
+        } else if let register = row.register, register != FrameProgram.stackPointer, row.returnsBelow {
+            found.frame = .otherRegister
+        }
+        return found
     }
 }

@@ -37,10 +37,9 @@ public enum EvidenceKind: String, Hashable, Sendable, Codable, CaseIterable {
     /// program's own, or an image's: the evidence counts, and no signature ever comes of it.
     public var isOfCode: Bool {
         switch self {
-        case .impossibleReturn, .uncheckedReturn, .packedProgram: false
-        case .directCall, .libraryCall, .sendsItself, .writtenImagePage, .memoryFile, .writtenFile, .deeperInStack,
-            .unattributable:
-            true
+        // Of these the caller's address lies in an image, or in the program's own code.
+        case .impossibleReturn, .uncheckedReturn, .packedProgram, .deeperInStack: false
+        case .directCall, .libraryCall, .sendsItself, .writtenImagePage, .memoryFile, .writtenFile, .unattributable: true
         }
     }
 

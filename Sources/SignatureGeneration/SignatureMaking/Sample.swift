@@ -10,6 +10,8 @@ public struct Sample: Hashable, Sendable {
     public var callersAddress: UInt64
     public var architecture: Architecture
     public var context: SignatureContext
+    /// Whether the evidence says that this is malicious code: an image's code, or a program's own, makes no signature.
+    public var isMaliciousCode: Bool
     /// Offsets in the code that were seen on the wire; `nil` if there was no capture.
     public var onWire: [Range<Int>]?
     /// The streams of captures that carried the attack.
@@ -17,12 +19,13 @@ public struct Sample: Hashable, Sendable {
 
     public init(
         code: ExtractedCode, callersAddress: UInt64, architecture: Architecture, context: SignatureContext,
-        onWire: [Range<Int>]? = nil, carriers: [[UInt8]] = []
+        isMaliciousCode: Bool = true, onWire: [Range<Int>]? = nil, carriers: [[UInt8]] = []
     ) {
         self.code = code
         self.callersAddress = callersAddress
         self.architecture = architecture
         self.context = context
+        self.isMaliciousCode = isMaliciousCode
         self.onWire = onWire
         self.carriers = carriers
     }

@@ -7,6 +7,9 @@ public import Signatures
 /// A signature is proven when none of them failed. The first four need only the signature and the packets of its
 /// cluster. The others are more expensive, and are made only of signatures that passed the first four.
 extension Proof.Check.Name {
+    /// The evidence of some packet says that its code is malicious, and not an image's or a program's own. Made only where it
+    /// fails: then nothing else is checked.
+    public static let ofMaliciousCode = Proof.Check.Name(rawValue: "of-malicious-code")
     /// Tokens, gaps and context keep their bounds (`Signature.isWellFormed`). If not, no other check is made.
     public static let wellFormed = Proof.Check.Name(rawValue: "well-formed")
     /// The signatures of the cluster match its packets, all but the noise share of the settings. Not part of the proof of
@@ -31,7 +34,7 @@ extension Proof.Check.Name {
 
     /// All of the above, in the same order.
     public static let inOrder: [Self] = [
-        .wellFormed, .matchesSamples, .longEnough, .notFill, .absentFromGoodware, .onTheWire, .noBenignFlow, .engineSuricata,
-        .cost, .provenByGlobalCenter,
+        .ofMaliciousCode, .wellFormed, .matchesSamples, .longEnough, .notFill, .absentFromGoodware, .onTheWire, .noBenignFlow,
+        .engineSuricata, .cost, .provenByGlobalCenter,
     ]
 }

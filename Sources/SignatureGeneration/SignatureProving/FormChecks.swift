@@ -11,6 +11,14 @@ enum FormChecks {
         return [wellFormed, longEnough(signature), notFill(signature)]
     }
 
+    /// What is said of a cluster none of whose packets holds malicious code.
+    static func noMaliciousCode(_ packets: Int) -> Proof.Check {
+        Proof.Check(
+            .ofMaliciousCode, passed: false,
+            "the evidence of \(packets == 1 ? "its packet" : "its \(packets) packets") is not of the code at the caller's address, "
+                + "which is an image's or the program's own")
+    }
+
     private static func wellFormed(_ signature: Signature) -> Proof.Check {
         let isWellFormed = signature.isWellFormed
         return Proof.Check(

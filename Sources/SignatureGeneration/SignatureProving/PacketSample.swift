@@ -21,6 +21,8 @@ extension Sample {
         }
         self.init(
             code: code, callersAddress: packet.callersAddress, architecture: packet.architecture,
-            context: SignatureContext(packet.parameters.process))
+            context: SignatureContext(packet.parameters.process),
+            // Without evidence it is no host's word, but code that a person brings.
+            isMaliciousCode: packet.evidence.isEmpty || packet.evidence.contains { $0.kind.isOfCode })
     }
 }

@@ -32,7 +32,12 @@ public struct SignatureProver: Sendable {
             return result.proof.passed
                 ? ProverResult(proven: [result], failed: nil) : ProverResult(proven: [], failed: result)
         }
-        let wire = WireEvidence(of: samples, captures: material.captures, streams: material.streams)
+        let malicious = samples.filter(\.isMaliciousCode)
+        guard !malicious.isEmpty else {
+            let proof = Proof(checks: [FormChecks.noMaliciousCode(samples.count)])
+            return ProverResult(proven: [], failed: ProvenSignature(signature: given, proof: proof))
+        }
+        let wire = WireEvidence(of: malicious, captures: material.captures, streams: material.streams)
         var rest = wire.samples
         var proven: [ProvenSignature] = []
         var failed: ProvenSignature?

@@ -102,6 +102,14 @@ struct AnalysisTests {
         #expect(update?.signature.context.ports == [53, 1434])
     }
 
+    @Test(arguments: [EvidenceKind.impossibleReturn, .packedProgram])
+    func `code that is no malicious code counts as evidence and makes no signature`(_ kind: EvidenceKind) async throws {
+        let status = try await analyse(["host-1", "host-2", "host-3"].map { Fixture.packet(attack: 1, host: $0, evidence: [kind]) })
+        #expect(status.events.contains { $0.step == .weighed && $0.detail.contains("threshold reached") })
+        #expect(status.updates == ["unproven": 1])
+        #expect(status.latestUpdates.first?.reason?.contains("of-malicious-code") == true)
+    }
+
     @Test func `filler is kept with its reason and never delivered`() async throws {
         var packet = Fixture.packet(attack: 1)
         packet.content = .code(ExtractedCode(base: 0x1000, bytes: Array(repeating: 0x90, count: 96), isWholeRegion: true))

@@ -88,6 +88,23 @@ import Testing
         #expect(receiver.arrivals(datagrams: true) == 20)
     }
 
+    @Test(arguments: StubCase.forms, StubCase.writtenFiles)
+    func `a file that the process can change backs nothing`(_ form: String, _ place: String) async throws {
+        for call in ["connect", "send", "exec"] {
+            let test = StubCase(form: form, place: place, call: call)
+            let receiver = Receiver(datagrams: test.sendsDatagrams)
+            let run = try await ProtectedRun.fixture("call-stub", test.arguments(port: receiver.port))
+            let detection = try #require(run.detections.first, "\(test): no report; output: \(run.output)")
+            #expect(detection.evidence.first?.kind == test.kind, "\(test)")
+            #expect(detection.callersAddress == run.announcement.callersAddress)
+            #expect(detection.action == (test.isWrittenFile ? .blocked : .watched), "\(test)")
+            if test.isWrittenFile {
+                #expect(run.announcement.errno == EPERM)
+                #expect(receiver.arrivals(datagrams: test.sendsDatagrams) == 0)
+            }
+        }
+    }
+
     @Test func `large region gives a snippet around the caller`() async throws {
         let run = try await ProtectedRun.fixture("call-stub", ["direct", "large", "connect", "9"])
         let detection = try #require(run.detections.first)

@@ -51,6 +51,35 @@ struct SignatureProverTests {
         #expect(failed == [.absentFromGoodware])
     }
 
+    @Test func `code that the evidence is not of makes no signature`() throws {
+        var own = sample(code(1))
+        own.isMaliciousCode = false
+        let outcome = prover.prove([own, own], given: window(code(1)))
+        #expect(outcome.proven.isEmpty)
+        let failed = try #require(outcome.failed)
+        #expect(failed.proof.checks.map(\.name) == [.ofMaliciousCode])
+        #expect(failed.proof.checks.first?.outcome == .failed)
+    }
+
+    @Test func `signatures of a cluster are made of its malicious code alone`() throws {
+        var own = sample(code(2))
+        own.isMaliciousCode = false
+        let outcome = prover.prove([own, sample(code(1))], given: window(code(2)))
+        #expect(outcome.proven.contains { $0.signature.matches(code(1)) })
+        #expect(!outcome.proven.contains { $0.signature.matches(code(2)) })
+    }
+
+    @Test func `a packet is malicious code by its evidence`() {
+        func sample(_ kinds: [EvidenceKind]) -> Sample {
+            var packet = Samples.packet()
+            packet.evidence = kinds.map { Evidence(kind: $0, detail: "") }
+            return Sample(packet)
+        }
+        #expect(!sample([.impossibleReturn]).isMaliciousCode)
+        #expect(!sample([.packedProgram, .deeperInStack]).isMaliciousCode)
+        #expect(sample([.writtenFile, .uncheckedReturn]).isMaliciousCode)
+    }
+
     @Test func `fill is never proven`() {
         let fill = [UInt8](repeating: 0x90, count: 96)
         let outcome = prover.prove([sample(fill)], given: window(fill))

@@ -19,9 +19,13 @@ public struct ReturnCase: Sendable, CustomStringConvertible {
         "call", "jump", "return", "moved-call", "moved-jump", "moved-return", "heap-jump", "middle", "syscall", "relay",
     ]
     /// The return address lies in an image, or nowhere, and the call before it can't have made it.
-    public static let impossible = ["plant-none", "plant-other", "plant-import", "middle-planted", "nowhere", "signal", "two-threads"]
-    /// Nothing but a guess tells it from ordinary work.
-    public static let uncheckable = ["plant-register", "plant-memory"]
+    public static let impossible = [
+        "plant-none", "plant-other", "plant-import", "plant-memory", "chain", "middle-planted", "nowhere", "signal", "two-threads",
+    ]
+    /// Code of an image is a go-between that can't be checked, and unbacked code stands right behind it.
+    public static let gadgets = ["plant-register"]
+    /// The same where nobody can see behind it: nothing but a guess tells it from ordinary work.
+    public static let uncheckable = ["plant-framed"]
     /// Code of an image is a willing go-between.
     public static let unseen = ["plant-same", "relay-directly"]
     /// Functions of the library that call others, with programs that they start. The first two are called by unbacked code.
@@ -41,7 +45,7 @@ public struct ReturnCase: Sendable, CustomStringConvertible {
     ///
     /// - Parameter calls: of "connect", "sendto", "sendmsg", "write", "execve".
     public static func all(calls: [String]) -> [ReturnCase] {
-        let ways = unbacked + impossible + uncheckable + unseen
+        let ways = unbacked + impossible + gadgets + uncheckable + unseen
         let further = calls.contains("execve") ? goBetweens.map { ReturnCase($0, "execve") } + [ReturnCase("image-exit", "listen")] : []
         return ways.flatMap { way in calls.map { ReturnCase(way, $0) } } + further
     }
@@ -56,7 +60,7 @@ public struct ReturnCase: Sendable, CustomStringConvertible {
 
     public var outcome: Outcome {
         switch way {
-        case _ where Self.unbacked.contains(way), "long-path", "sort": .blocked(.libraryCall)
+        case _ where Self.unbacked.contains(way) || Self.gadgets.contains(way), "long-path", "sort": .blocked(.libraryCall)
         case _ where Self.uncheckable.contains(way): .reported(.uncheckedReturn)
         case _ where Self.unseen.contains(way): .unseen
         default: .blocked(.impossibleReturn)

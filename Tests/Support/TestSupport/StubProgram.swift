@@ -43,7 +43,8 @@ public struct StubCase: Sendable, CustomStringConvertible {
     /// Files on a disk that only seem to stand behind the code: the program writes them itself. The last is what loaders make
     /// of a library that was unpacked: a file like another, reported only.
     public static let writtenFiles = [
-        "never-named", "never-named-private", "shared-writable", "open-file", "raw-file", "unlinked-file", "open-library", "unpacked-library",
+        "never-named", "never-named-private", "shared-writable", "open-file", "raw-file", "unlinked-file", "open-library",
+        "unpacked-library",
     ]
     /// Sends by other numbers than those of the socket calls.
     public static let writes = ["write", "writev", "pwritev2", "sendfile", "splice", "submit"]

@@ -128,6 +128,9 @@ ssize_t epitope_read_memory(pid_t process, uint64_t address, void *bytes, size_t
 /* Writes memory regardless of the page's protection, as a debugger does. Returns the number of bytes written. */
 ssize_t epitope_write_memory(pid_t process, uint64_t address, const void *bytes, size_t length);
 
+/* The number of the calling thread. */
+pid_t epitope_thread_id(void);
+
 /* Whether two processes share one address space; true where the kernel can't determine it. */
 bool epitope_shares_memory(pid_t one, pid_t other);
 
@@ -153,6 +156,19 @@ struct epitope_span {
 
 /* The mapping at `address` without its name, which is the expensive part. Errors as above. */
 int epitope_query_span(int maps, uint64_t address, struct epitope_span *span);
+
+/* The first executable mapping at or after `address`, without its name. Errors as above. */
+int epitope_query_next_code(int maps, uint64_t address, struct epitope_span *span);
+
+/* Whether any process has an open file open or mapped for writing: 1 or 0, negative errno where the file system or the file's
+ * owner doesn't allow the question. The descriptor must be open for reading alone. */
+int epitope_is_open_for_writing(int descriptor);
+/* When an open file was made; -ENOTSUP where the file system doesn't keep it. */
+int epitope_birth_time(int descriptor, int64_t *seconds, uint32_t *nanoseconds);
+/* Opens /proc/PID/task for nothing but the next function. */
+int epitope_open_threads(pid_t process);
+/* How many threads a process has, by its open /proc/PID/task. */
+int epitope_thread_count(int task_folder);
 
 /* Opens the file of a mapping: through map_files (privileged), else `path` below the process's root, which may meanwhile be another
  * file: compare its state with the mapping. */

@@ -26,6 +26,8 @@ final class AddressSpace {
     private var entries: [MapEntry]?
     /// The mapping that was found last: several questions are asked about one.
     private var lastSpan: epitope_span?
+    /// Whether there is unbacked executable memory; `nil` while nobody asked.
+    var hasUnbackedCode: Bool?
     /// Executable memory seen so far: for each span, the executable mapping that fills it, or none.
     private var spans: [(start: UInt64, end: UInt64, entry: MapEntry?)] = []
 
@@ -60,12 +62,20 @@ final class AddressSpace {
             default: break
             }
         }
-        return entry(at: address).map { entry in
-            epitope_span(
-                start: entry.start, end: entry.end, offset: entry.offset, inode: entry.inode,
-                device_major: entry.device.major, device_minor: entry.device.minor,
-                flags: UInt32(entry.protection.rawValue))
+        return entry(at: address).map { epitope_span($0) }
+    }
+
+    /// The first executable mapping that ends behind an address, without its name; `nil` if there is none.
+    func nextCode(from address: UInt64) -> epitope_span? {
+        if entries == nil {
+            var span = epitope_span()
+            switch epitope_query_next_code(maps, address, &span) {
+            case 0: return span
+            case -ENOENT, -ESRCH: return nil
+            default: entries = Self.parse(maps)
+            }
         }
+        return entries?.first { $0.end > address && $0.protection.contains(.execute) }.map { epitope_span($0) }
     }
 
     /// The executable mapping that an address lies in; `nil` where there is none.
@@ -128,6 +138,12 @@ final class AddressSpace {
 }
 
 extension epitope_span {
+    init(_ entry: MapEntry) {
+        self.init(
+            start: entry.start, end: entry.end, offset: entry.offset, inode: entry.inode, device_major: entry.device.major,
+            device_minor: entry.device.minor, flags: UInt32(entry.protection.rawValue))
+    }
+
     var device: MapEntry.Device { MapEntry.Device(major: device_major, minor: device_minor) }
 
     var protection: MemoryProtection { MemoryProtection(rawValue: UInt8(truncatingIfNeeded: flags)) }

@@ -1,63 +1,156 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import BehaviourBlocking
 import CSeccomp
 import EpitopeModel
 import Glibc
 import ProcessInspection
+import UnwindTables
 
-/// Finds exactly what a library will return to, by the unwind tables of its image.
+/// Finds exactly what a library will return to, by the unwind tables of its image, and checks each return address on the way
+/// against the function that was entered.
 ///
 /// Where the tables don't tell (frames that are measured from another register, images without tables, code made at run
-/// time, 32-bit code), there is no answer, and ``ReturnAddressScan`` is used instead.
+/// time, 32-bit code), ``ReturnAddressScan`` is used instead.
 struct CallerWalk {
     /// How many frames of one library are unwound: a critical call is made a few functions deep.
     static let maxFrames = 64
     /// How much of the stack is read at once, in bytes: most libraries' frames of a call fit.
     static let firstRead = 256
 
-    struct Caller {
+    /// A return address, with the stack as it is once the code before it has returned.
+    struct Frame {
         var address: UInt64
         var span: epitope_span
-        /// The stack pointer once the library has returned.
+        /// `nil` if no file stands behind the mapping, or it can't be had.
+        var image: CodeImage?
         var stackPointer: UInt64
+        var check = Observation.CallCheck.possible
+        /// Whether it lies in the library itself, at a call that anybody can have any function called by.
+        var isCallback = false
     }
 
-    let memory: ProcessMemory
-    let space: AddressSpace
+    enum Outcome {
+        /// The first return address outside of the library, or the first one inside that can't be one.
+        case caller(Frame)
+        /// What stands where a return address must be is none; why.
+        case noReturnAddress(String)
+        /// The tables don't tell beyond a frame.
+        case unknown(Frame, entered: EntryCheck.Entered?)
+    }
 
-    /// The first return address outside of the image that the instruction pointer lies in. It must follow a call
-    /// instruction: code that jumped into the library, with a return address of its choice, isn't believed.
-    func caller(from instructionPointer: UInt64, stackPointer: UInt64, _ tables: inout ImageTables) -> Caller? {
-        guard instructionPointer > 0, let library = space.span(at: instructionPointer - 1) else { return nil }
+    let view: ProcessView
+    /// Whether the call starts a program. The library's functions for that consist of several, none of which is a callback.
+    let startsProgram: Bool
+
+    /// Walks from an instruction pointer out of its image.
+    ///
+    /// - Parameter isInCall: whether the thread is in the system call before the instruction pointer.
+    func caller(from instructionPointer: UInt64, stackPointer: UInt64, isInCall: Bool = true) -> Outcome {
+        guard instructionPointer > 1, let library = view.space.span(at: instructionPointer - 1) else {
+            return .unknown(Frame(address: instructionPointer, span: epitope_span(), stackPointer: stackPointer), entered: nil)
+        }
+        return caller(
+            of: Frame(address: instructionPointer, span: library, image: view.image(of: library), stackPointer: stackPointer),
+            isInCall: isInCall)
+    }
+
+    /// Walks from a frame out of its image.
+    func caller(of first: Frame, isInCall: Bool) -> Outcome {
+        let (stackPointer, library) = (first.stackPointer, first.span)
         return withUnsafeTemporaryAllocation(byteCount: Self.firstRead, alignment: 8) { buffer in
-            let count = max(0, epitope_read_memory(memory.thread, stackPointer, buffer.baseAddress, buffer.count))
-            let words = StackWords(memory: memory, start: stackPointer, bytes: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
-            var frame = Caller(address: instructionPointer, span: library, stackPointer: stackPointer)
-            for _ in 0..<Self.maxFrames {
-                let isAfterSystemCall = frame.address == instructionPointer
-                guard let next = unwind(frame, isAfterSystemCall: isAfterSystemCall, words, &tables) else { return nil }
+            let count = max(0, epitope_read_memory(view.memory.thread, stackPointer, buffer.baseAddress, buffer.count))
+            let words = StackWords(memory: view.memory, start: stackPointer, bytes: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
+            var frame = first
+            for depth in 0..<Self.maxFrames {
+                guard let (function, entered) = function(of: frame, isAfterSystemCall: isInCall && depth == 0) else {
+                    return .unknown(frame, entered: nil)
+                }
+                guard case .size(let size) = function.frame else {
+                    return .unknown(frame, entered: function.frame == .otherRegister ? entered : nil)
+                }
+                let next: Frame
+                switch step(frame, size, words) {
+                case .success(let found): next = found
+                case .failure(let problem): return .noReturnAddress(problem.reason)
+                }
                 frame = next
-                if frame.span.isSameImage(as: library) { continue }
-                return memory.hasCallInstruction(endingAt: frame.address) ? frame : nil
+                guard let image = frame.image else { return .caller(frame) }
+                let isInLibrary = frame.span.isSameImage(as: library)
+                switch check(frame, image, entered) {
+                case .possible: break
+                case .impossible:
+                    // A handler of a signal returns to code that ends the signal; its function was entered by the kernel.
+                    if depth > 0 || !isInCall, isSignalReturn(frame, image) { return .unknown(frame, entered: nil) }
+                    frame.check = .impossible(reason: "the call before it can't enter \(name(of: entered))")
+                    return .caller(frame)
+                case .unchecked:
+                    if !isInLibrary {
+                        // Whoever calls a function without a name was given it: a program's main, a thread's first.
+                        if depth == 0 || isCallback(entered) { frame.check = .unchecked }
+                        return .caller(frame)
+                    }
+                    // A callback of the library's own, such as a thread's start, into a function that others call by name.
+                    if depth == 0 || startsProgram, isCallback(entered) {
+                        frame.check = .unchecked
+                        frame.isCallback = true
+                        return .caller(frame)
+                    }
+                }
+                if !isInLibrary { return .caller(frame) }
             }
-            return nil
+            return .unknown(frame, entered: nil)
         }
     }
 
-    /// The frame that another one returns to; `nil` where the tables don't tell, or the word isn't a return address.
-    private func unwind(
-        _ frame: Caller, isAfterSystemCall: Bool, _ words: StackWords, _ tables: inout ImageTables
-    ) -> Caller? {
-        let size = tables.frameSize(
-            at: frame.address, in: frame.span, isAfterSystemCall: isAfterSystemCall, thread: memory.thread
-        ) {
-            space.entry(at: frame.address - 1)?.name ?? ""
-        }
-        let (end, overflow) = frame.stackPointer.addingReportingOverflow(UInt64(size))
-        guard size > 0, !overflow, let word = words.word(at: end - 8), AddressSpace.codeAddresses.contains(word),
-            let span = space.span(at: word - 1), span.protection.contains(.execute)
+    /// A function, for a person.
+    private func name(of entered: EntryCheck.Entered) -> String {
+        entered.image.definedFunctions()?.name(at: entered.range.lowerBound)
+            ?? "the function at 0x\(String(entered.range.lowerBound, radix: 16)) of its image"
+    }
+
+    private struct Problem: Error { var reason: String }
+
+    /// The function that a frame's address lies in, and what was entered with it.
+    private func function(
+        of frame: Frame, isAfterSystemCall: Bool
+    ) -> (UnwindTable.Function, EntryCheck.Entered)? {
+        guard let image = frame.image, frame.address > frame.span.start, frame.address <= frame.span.end,
+            let function = image.function(
+                endingAt: frame.span.offset &+ (frame.address - frame.span.start), isAfterSystemCall: isAfterSystemCall)
         else { return nil }
-        return Caller(address: word, span: span, stackPointer: end)
+        return (function, EntryCheck.Entered(image: image, range: function.range))
+    }
+
+    /// The frame that another one returns to.
+    private func step(_ frame: Frame, _ size: Int, _ words: StackWords) -> Result<Frame, Problem> {
+        let (end, overflow) = frame.stackPointer.addingReportingOverflow(UInt64(size))
+        guard !overflow, let word = words.word(at: end - 8) else {
+            return .failure(Problem(reason: "the stack ends before its return address"))
+        }
+        guard AddressSpace.codeAddresses.contains(word), let span = view.space.span(at: word - 1), span.protection.contains(.execute) else {
+            return .failure(Problem(reason: "there is no code at 0x\(String(word, radix: 16)), to which it would return"))
+        }
+        return .success(Frame(address: word, span: span, image: view.image(of: span), stackPointer: end))
+    }
+
+    private func check(_ frame: Frame, _ image: CodeImage, _ entered: EntryCheck.Entered) -> EntryCheck.Result {
+        var check = EntryCheck(view, entered: entered)
+        return check.check(returnAddress: frame.address, in: frame.span, of: image)
+    }
+
+    /// Whether a library's function is one that others call by its name, alone or through another.
+    private func isCallback(_ entered: EntryCheck.Entered) -> Bool {
+        entered.image.isNamedEntry(entered.range)
+    }
+
+    /// `mov $15, %rax; syscall`: what a signal's handler returns to (rt_sigreturn).
+    private static let signalReturn: [UInt8] = [0x48, 0xC7, 0xC0, 0x0F, 0, 0, 0, 0x0F, 0x05]
+
+    private func isSignalReturn(_ frame: Frame, _ image: CodeImage) -> Bool {
+        image.headers?.address(ofFileOffset: frame.span.offset &+ (frame.address - frame.span.start)).map {
+            image.bytes(at: $0, count: Self.signalReturn.count) == Self.signalReturn
+        } ?? false
     }
 }
 

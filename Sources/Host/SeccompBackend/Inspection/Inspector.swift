@@ -10,17 +10,19 @@ import ProcessInspection
 ///
 /// It keeps files open from call to call, so it must be used on one thread only.
 final class Inspector {
-    let classifier = BackingClassifier()
     /// Whether to look for return addresses beyond the caller even if the caller is backed.
     var wantsDeeper: Bool
     let source: AddressSpace.Source
     private var threads: ThreadFilesCache
-    private var tables = ImageTables()
+    private let shared: ProcessView.Shared
 
+    /// - Parameter since: when the processes that are inspected began.
     init(
-        wantsDeeper: Bool, source: AddressSpace.Source = .automatic, maxCachedThreads: Int = ThreadFilesCache.defaultCapacity
+        wantsDeeper: Bool, since: WatchStart, source: AddressSpace.Source = .automatic,
+        maxCachedThreads: Int = ThreadFilesCache.defaultCapacity
     ) {
         threads = ThreadFilesCache(capacity: maxCachedThreads)
+        shared = ProcessView.Shared(since: since)
         self.wantsDeeper = wantsDeeper
         self.source = source
     }
@@ -31,26 +33,43 @@ final class Inspector {
         let (files, registers) = try threads.files(of: call.thread, executes: call.kind.family == .exec)
         let view = ProcessView(
             memory: ProcessMemory(thread: call.thread), space: AddressSpace(files, source: source),
-            pages: PageTable(files), classifier: classifier, stackPointer: registers.stack_pointer)
-        if isBenign(call, view) { return nil }
-        return try observeFully(call, view)
+            pages: PageTable(files), shared: shared, stackPointer: registers.stack_pointer)
+        if isBenign(call, view, files) { return nil }
+        return try observeFully(call, view, files)
     }
 
-    /// The fast path for nearly all calls: made by an image, for a caller that is known exactly and lies in an image too. It
-    /// reads nothing that such a call doesn't need. In any doubt the call is observed fully.
-    private func isBenign(_ call: PendingCall, _ view: ProcessView) -> Bool {
+    /// The fast path for nearly all calls: made by an image, for a caller that is known exactly, lies in an image too and can
+    /// have made its call. It reads nothing that such a call doesn't need. In any doubt the call is observed fully.
+    private func isBenign(_ call: PendingCall, _ view: ProcessView, _ files: ThreadFiles) -> Bool {
         guard !wantsDeeper, call.interface == .x86_64, call.instructionPointer > 1,
-            let span = view.space.span(at: call.instructionPointer - 1),
-            view.isPlainImage(span, at: call.instructionPointer)
+            let span = view.space.span(at: call.instructionPointer - 1), let library = view.image(of: span),
+            view.isPlainImage(span, library, at: call.instructionPointer), Self.isOwnCall(call, span, library)
         else { return false }
-        let walk = CallerWalk(memory: view.memory, space: view.space)
-        guard let caller = walk.caller(from: call.instructionPointer, stackPointer: view.stackPointer, &tables),
-            view.isPlainImage(caller.span, at: caller.address), let entry = view.space.entry(at: caller.address - 1)
+        let walk = CallerWalk(view: view, startsProgram: call.kind.family == .exec)
+        let own = CallerWalk.Frame(
+            address: call.instructionPointer, span: span, image: library, stackPointer: view.stackPointer)
+        guard case .caller(let caller) = walk.caller(of: own, isInCall: true),
+            caller.check == .possible, let image = caller.image, !image.isLoader,
+            view.isPlainImage(caller.span, image, at: caller.address)
         else { return false }
-        return !ReturnAddressScan.isLoader(entry)
+        // Other threads can change the stack while it is read.
+        if files.hasOneThread || !view.hasUnbackedCode() { return true }
+        let scan = ReturnAddressScan(view: view, wordSize: 8, wantsDeeper: false)
+        return ReturnAddressFinder(scan: scan, call: call).disagreement(beyondCallerAt: caller.address) == nil
     }
 
-    private func observeFully(_ call: PendingCall, _ view: ProcessView) throws(InspectionFailure) -> Observation {
+    /// Whether the code before a system call asks for that call. Code that jumps to the instruction itself, in a function for
+    /// another call, brings its own number.
+    private static func isOwnCall(_ call: PendingCall, _ span: epitope_span, _ image: CodeImage) -> Bool {
+        switch image.requestedCall(endingAt: span.offset &+ (call.instructionPointer - span.start)) {
+        case .unknown: true
+        case .call(let requested): requested == call.kind
+        }
+    }
+
+    private func observeFully(
+        _ call: PendingCall, _ view: ProcessView, _ files: ThreadFiles
+    ) throws(InspectionFailure) -> Observation {
         guard call.instructionPointer > 0, let entry = view.space.entry(at: call.instructionPointer - 1) else {
             throw InspectionFailure(errno: EFAULT, reading: "the mapping of the instruction pointer")
         }
@@ -62,8 +81,9 @@ final class Inspector {
         // A direct call is recognised without the stack.
         if !region.backing.isUnbacked || wantsDeeper {
             let finder = ReturnAddressFinder(
-                scan: ReturnAddressScan(view: view, wordSize: is64Bit ? 8 : 4, wantsDeeper: wantsDeeper))
-            observation.returnAddresses = try finder.returnAddresses(of: call, region, entry, &tables)
+                scan: ReturnAddressScan(view: view, wordSize: is64Bit ? 8 : 4, wantsDeeper: wantsDeeper), call: call)
+            observation.returnAddresses = try finder.returnAddresses(region, entry)
+            checkImages(&observation, call, entry, view, files, finder)
         }
         if let caller = observation.unbackedCaller {
             observation.callersCode = Self.code(of: caller, view.memory)
@@ -72,6 +92,30 @@ final class Inspector {
             }
         }
         return observation
+    }
+
+    /// What a call by an image, for a caller in an image, is checked for besides.
+    private func checkImages(
+        _ observation: inout Observation, _ call: PendingCall, _ entry: MapEntry, _ view: ProcessView, _ files: ThreadFiles,
+        _ finder: ReturnAddressFinder
+    ) {
+        guard observation.unbackedCaller == nil, call.interface == .x86_64 else { return }
+        let span = epitope_span(entry)
+        if let library = view.image(of: span), !Self.isOwnCall(call, span, library) {
+            observation.returnAddresses.append(
+                .init(
+                    address: call.instructionPointer, region: observation.region,
+                    check: .impossible(reason: "the function there makes another call")))
+        }
+        guard let first = observation.returnAddresses.first else { return }
+        switch first.check {
+        case .impossible: return
+        case .unchecked: observation.hasUnbackedCode = view.hasUnbackedCode()
+        case .possible: break
+        }
+        if !files.hasOneThread, view.hasUnbackedCode(), let problem = finder.disagreement(beyondCallerAt: first.address) {
+            observation.returnAddresses.append(.init(address: first.address, region: first.region, check: .impossible(reason: problem)))
+        }
     }
 
     /// Whether 64-bit code made the call. It can make 32-bit calls, too: then its stack or code lies beyond 4 GiB.

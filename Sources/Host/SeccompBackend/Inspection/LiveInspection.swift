@@ -48,7 +48,7 @@ public struct LiveInspection: Sendable {
         findings = Self.findings(files, processID)
         waiting = []
         uninspectable = []
-        let inspector = Inspector(wantsDeeper: true)
+        let inspector = Inspector(wantsDeeper: true, since: WatchStart(of: processID))
         let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/\(processID)/task"))?.compactMap { Int32($0) } ?? []
         for thread in threads.sorted() {
             guard let call = PendingCall(waitingIn: thread) else { continue }
@@ -63,7 +63,7 @@ public struct LiveInspection: Sendable {
     private static func findings(_ files: ThreadFiles, _ processID: Int32) -> [Finding] {
         let view = ProcessView(
             memory: ProcessMemory(thread: processID), space: AddressSpace(files, source: .text), pages: PageTable(files),
-            classifier: BackingClassifier(), stackPointer: 0)
+            shared: .init(since: WatchStart(of: processID)), stackPointer: 0)
         var findings: [Finding] = []
         let text = ProcFS.text(of: processID, "maps") ?? ""
         for entry in MapEntry.entries(inMaps: text) where entry.protection.contains(.execute) {

@@ -5,10 +5,12 @@ import CSeccomp
 import EpitopeModel
 import Glibc
 import ProcessInspection
+import UnwindTables
 
 /// Finds the return addresses of a stalled call: exactly where unwind tables allow it, else by a scan of the stack.
 struct ReturnAddressFinder {
     let scan: ReturnAddressScan
+    let call: PendingCall
 
     /// A stack that leads to a caller, and the code that it was entered the kernel from.
     private struct Stack {
@@ -19,7 +21,17 @@ struct ReturnAddressFinder {
         var stackPointer: UInt64
         /// How many words are scanned at most.
         var maxWords: Int
+        /// Whether it is that of the thread that made the call.
+        var isOwn = true
     }
+
+    /// How many frames beyond the caller are checked where other threads may change the stack.
+    private static let maxFramesBeyond = 8
+    /// How many words a frame that can't be measured may have: programs keep buffers in theirs.
+    private static let maxFrameWords = 4096
+
+    private var view: ProcessView { scan.view }
+    private var walk: CallerWalk { CallerWalk(view: view, startsProgram: call.kind.family == .exec) }
 
     /// The return addresses outside of the library, from the innermost outwards.
     ///
@@ -27,67 +39,212 @@ struct ReturnAddressFinder {
     ///   - region: the memory that the call's instruction pointer lies in.
     ///   - entry: its mapping.
     func returnAddresses(
-        of call: PendingCall, _ region: MemoryRegion, _ entry: MapEntry, _ tables: inout ImageTables
+        _ region: MemoryRegion, _ entry: MapEntry
     ) throws(InspectionFailure) -> [Observation.ReturnAddress] {
         let own = Stack(
-            instructionPointer: call.instructionPointer, region: region, entry: entry, stackPointer: scan.view.stackPointer,
+            instructionPointer: call.instructionPointer, region: region, entry: entry, stackPointer: view.stackPointer,
             maxWords: ReturnAddressScan.maxWords)
         let found: [Observation.ReturnAddress]
         do {
-            found = try returnAddresses(on: own, &tables)
+            found = try returnAddresses(on: own)
         } catch {
             if region.backing.isUnbacked { return [] }
             throw error
         }
         guard found.isEmpty, call.kind.family == .exec, !region.backing.isUnbacked else { return found }
-        return try parentsReturnAddresses(of: call.thread, &tables)
+        return try parentsReturnAddresses(of: call.thread)
     }
 
     /// A child of vfork or posix_spawn executes on a stack of its own in its parent's memory: the parent, which waits,
     /// has the caller on its stack.
-    private func parentsReturnAddresses(
-        of thread: pid_t, _ tables: inout ImageTables
-    ) throws(InspectionFailure) -> [Observation.ReturnAddress] {
+    private func parentsReturnAddresses(of thread: pid_t) throws(InspectionFailure) -> [Observation.ReturnAddress] {
         guard let parent = VforkParent.registers(ofParentOf: thread), parent.instruction_pointer > 0,
-            let entry = scan.view.space.entry(at: parent.instruction_pointer - 1)
+            let entry = view.space.entry(at: parent.instruction_pointer - 1)
         else { return [] }
-        let region = scan.view.region(of: entry, at: parent.instruction_pointer)
+        let region = view.region(of: entry, at: parent.instruction_pointer)
         if region.backing.isUnbacked { return [.init(address: parent.instruction_pointer, region: region)] }
         let stack = Stack(
             instructionPointer: parent.instruction_pointer, region: region, entry: entry, stackPointer: parent.stack_pointer,
-            maxWords: ReturnAddressScan.maxParentWords)
-        return try returnAddresses(on: stack, &tables)
+            maxWords: ReturnAddressScan.maxParentWords, isOwn: false)
+        return try returnAddresses(on: stack)
     }
 
     /// The exact caller if the library's unwind tables allow it, followed by return addresses further up; otherwise the
-    /// result of a scan of the whole stack.
-    private func returnAddresses(
-        on stack: Stack, _ tables: inout ImageTables
-    ) throws(InspectionFailure) -> [Observation.ReturnAddress] {
+    /// result of a scan of the stack.
+    private func returnAddresses(on stack: Stack) throws(InspectionFailure) -> [Observation.ReturnAddress] {
         let library = stack.region.backing == .kernel ? nil : stack.entry
-        guard let (caller, stackPointer) = exactCaller(on: stack, &tables) else {
-            return try scan.returnAddresses(from: stack.stackPointer, maxWords: stack.maxWords, library: library)
+        var start = ReturnAddressScan.Start(stackPointer: stack.stackPointer, maxWords: stack.maxWords, library: library)
+        guard scan.wordSize == 8, case .image = stack.region.backing else { return try scan.returnAddresses(start) }
+        switch outcome(on: stack) {
+        case .caller(let frame):
+            // posix_spawn has its child call exec through a pointer; whom it does so for stands on the parent's stack.
+            if frame.isCallback, stack.isOwn, call.kind.family == .exec, VforkParent.registers(ofParentOf: call.thread) != nil {
+                return []
+            }
+            guard var caller = returnAddress(frame) else { return try scan.returnAddresses(start) }
+            if caller.check == .unchecked || frame.isCallback, view.hasUnbackedCode() {
+                switch origin(of: frame) {
+                case .unbacked(let told): return [told, caller]
+                case .image: if !frame.isCallback { caller.check = .possible }
+                case .disagreement(let reason): caller.check = .impossible(reason: reason)
+                case .unknown: break
+                }
+            }
+            guard scan.wantsDeeper || caller.region.backing.isUnbacked else { return [caller] }
+            // The stack may end right there.
+            start.stackPointer = frame.stackPointer
+            start.wantsCalls = true
+            let further = (try? scan.returnAddresses(start)) ?? []
+            return [caller] + further.prefix(ReturnAddressScan.maxFound - 1)
+        case .noReturnAddress(let reason):
+            return [
+                Observation.ReturnAddress(
+                    address: stack.instructionPointer, region: stack.region, check: .impossible(reason: reason))
+            ]
+        case .unknown(let frame, let entered):
+            start.stackPointer = frame.stackPointer
+            start.entered = entered
+            // A program's own function keeps pointers to code that it made at run time; a library's keeps none, but its frame
+            // may be as long as its caller wishes.
+            let isNamed = entered.map { $0.image.isNamedEntry($0.range) }
+            start.wantsCalls = isNamed == false
+            start.isWide = isNamed == true
+            let found = try scan.returnAddresses(start)
+            // Whoever entered the function left a return address: it was hidden.
+            guard found.isEmpty, start.isWide, view.hasUnbackedCode() else { return found }
+            return [
+                Observation.ReturnAddress(
+                    address: stack.instructionPointer, region: stack.region,
+                    check: .impossible(reason: "no call on its stack can have entered it"))
+            ]
         }
-        guard scan.wantsDeeper || caller.region.backing.isUnbacked else { return [caller] }
-        // The stack may end right there.
-        let further = (try? scan.returnAddresses(from: stackPointer, maxWords: stack.maxWords, library: library)) ?? []
-        return [caller] + further.prefix(ReturnAddressScan.maxFound - 1)
     }
 
-    /// The caller by the library's unwind tables, with the stack pointer once the library has returned; `nil` where they
-    /// don't tell.
-    private func exactCaller(
-        on stack: Stack, _ tables: inout ImageTables
-    ) -> (caller: Observation.ReturnAddress, stackPointer: UInt64)? {
-        let view = scan.view
-        let walk = CallerWalk(memory: view.memory, space: view.space)
-        guard scan.wordSize == 8, case .image = stack.region.backing,
-            let caller = walk.caller(from: stack.instructionPointer, stackPointer: stack.stackPointer, &tables),
-            let entry = view.space.entry(at: caller.address - 1), !ReturnAddressScan.isLoader(entry)
-        else { return nil }
-        let region = view.region(of: entry, at: caller.address)
+    /// The walk out of the library. Where a frame can't be measured of a function that only its own image calls, the walk
+    /// goes on behind the call that entered it.
+    private func outcome(on stack: Stack) -> CallerWalk.Outcome {
+        var outcome = walk.caller(from: stack.instructionPointer, stackPointer: stack.stackPointer)
+        for _ in 0..<Self.maxFramesBeyond {
+            guard case .unknown(let frame, let entered?) = outcome, !entered.image.isNamedEntry(entered.range),
+                let next = frameBehindCall(of: entered, from: frame.stackPointer), next.image === entered.image
+            else { break }
+            outcome = walk.caller(of: next, isInCall: false)
+        }
+        return outcome
+    }
+
+    /// `nil` where a scan may know better: the caller is the kernel's page.
+    private func returnAddress(_ frame: CallerWalk.Frame) -> Observation.ReturnAddress? {
+        guard let entry = view.space.entry(at: frame.address - 1) else { return nil }
+        let region = view.region(of: entry, at: frame.address)
         // The kernel's page as the caller means a signal frame: the library's function is a signal handler.
         guard region.backing != .kernel else { return nil }
-        return (Observation.ReturnAddress(address: caller.address, region: region), caller.stackPointer)
+        var found = Observation.ReturnAddress(address: frame.address, region: region, check: frame.check)
+        if region.backing.isUnbacked {
+            found.check = .possible
+        } else if frame.image == nil, !view.memory.hasCallInstruction(endingAt: frame.address) {
+            found.check = .impossible(reason: "no call stands before it")
+        } else if frame.isCallback, view.hasUnbackedCode() {
+            found.check = .impossible(reason: "a callback of the library entered its own function")
+        }
+        return found
+    }
+
+    /// Who had a caller call that can't be checked.
+    private enum Origin {
+        /// Unbacked code, which told it what to call.
+        case unbacked(Observation.ReturnAddress)
+        /// An image, by a call that can be checked.
+        case image
+        /// The frames behind it don't fit; why.
+        case disagreement(String)
+        case unknown
+    }
+
+    /// Follows the frames behind a caller whose call can't be checked until they tell who had it called.
+    private func origin(of caller: CallerWalk.Frame) -> Origin {
+        var frame = caller
+        // Whether some frame behind it was entered by a call that can be checked.
+        var isVouchedFor = false
+        for _ in 0..<Self.maxFramesBeyond {
+            switch walk.caller(of: frame, isInCall: false) {
+            case .noReturnAddress(let reason): return .disagreement("the frame behind it doesn't fit: \(reason)")
+            case .caller(let next):
+                if let found = returnAddress(next), found.region.backing.isUnbacked { return .unbacked(found) }
+                switch next.check {
+                case .possible: return .image
+                case .impossible(let reason):
+                    return .disagreement("the frame behind it, 0x\(String(next.address, radix: 16)), doesn't fit: \(reason)")
+                case .unchecked: frame = next
+                }
+            case .unknown(let inner, let entered?):
+                // Its frame can't be measured: the next one is behind a call that surely entered the function.
+                if let next = frameBehindCall(of: entered, from: inner.stackPointer) {
+                    guard next.span.isSameImage(as: inner.span) else { return .image }
+                    isVouchedFor = true
+                    frame = next
+                } else {
+                    return unbackedCall(from: inner.stackPointer).map { .unbacked($0) } ?? (isVouchedFor ? .image : .unknown)
+                }
+            case .unknown(_, nil): return isVouchedFor ? .image : .unknown
+            }
+        }
+        return isVouchedFor ? .image : .unknown
+    }
+
+    /// The first frame on a stack whose return address follows a call that can enter a function.
+    private func frameBehindCall(of entered: EntryCheck.Entered, from stackPointer: UInt64) -> CallerWalk.Frame? {
+        let words = view.memory.words(stackPointer, count: Self.maxFrameWords, size: 8)
+        for (index, word) in words.enumerated() {
+            guard AddressSpace.codeAddresses.contains(word), let entry = view.space.executableEntry(at: word - 1) else { continue }
+            let span = epitope_span(entry)
+            guard let image = view.image(of: span) else { continue }
+            var check = EntryCheck(view, entered: entered)
+            guard check.check(returnAddress: word, in: span, of: image) == .possible else { continue }
+            return CallerWalk.Frame(address: word, span: span, image: image, stackPointer: stackPointer &+ UInt64(index + 1) * 8)
+        }
+        return nil
+    }
+
+    /// The first word on a stack that follows a call in unbacked memory.
+    private func unbackedCall(from stackPointer: UInt64) -> Observation.ReturnAddress? {
+        for word in view.memory.words(stackPointer, count: ReturnAddressScan.maxWords, size: 8) {
+            guard AddressSpace.codeAddresses.contains(word), let entry = view.space.executableEntry(at: word - 1) else { continue }
+            let region = view.region(of: entry, at: word)
+            guard region.backing.isUnbacked, view.memory.hasCallInstruction(endingAt: word) else { continue }
+            return Observation.ReturnAddress(address: word, region: region)
+        }
+        return nil
+    }
+
+    /// Whether the frames beyond the caller agree with it. Another thread of a process with unbacked code can put the address
+    /// behind a true call in the place of the real return address; it then has to make up the frames behind it as well.
+    ///
+    /// - Parameter address: the caller's.
+    /// - Returns: what doesn't agree; `nil` as far as the tables tell.
+    func disagreement(beyondCallerAt address: UInt64) -> String? {
+        var frame: CallerWalk.Frame
+        switch walk.caller(from: call.instructionPointer, stackPointer: view.stackPointer) {
+        case .caller(let found) where found.address == address: frame = found
+        case .unknown: return nil
+        case .caller, .noReturnAddress: return "it changed while it was read"
+        }
+        for _ in 0..<Self.maxFramesBeyond {
+            switch walk.caller(of: frame, isInCall: false) {
+            case .unknown: return nil
+            case .noReturnAddress(let reason): return "the frame behind it doesn't fit: \(reason)"
+            case .caller(let next):
+                if next.image == nil {
+                    // Code made at run time calls, as all code does.
+                    if view.memory.hasCallInstruction(endingAt: next.address) { return nil }
+                    return "the frame behind it returns to unbacked memory, where no call stands"
+                }
+                if case .impossible(let reason) = next.check {
+                    return "the frame behind it, 0x\(String(next.address, radix: 16)), doesn't fit: \(reason)"
+                }
+                frame = next
+            }
+        }
+        return nil
     }
 }

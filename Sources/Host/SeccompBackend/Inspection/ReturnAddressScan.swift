@@ -1,20 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BehaviourBlocking
+import CSeccomp
 import EpitopeModel
 import Glibc
 import ProcessInspection
 
 /// Scans a stack for the code that a library will return to.
 ///
-/// A word counts as a return address if it lies in executable memory and follows a call instruction. Words in the library's
-/// own image are its inner frames and are skipped, as are the dynamic loader's. The first one outside is the library's
-/// caller. A stale word in an unused slot of the library's frame may be mistaken for it, so this is only used where
-/// ``CallerWalk`` can't tell.
+/// A word in unbacked executable memory counts as a return address whatever stands before it: code that jumps into the
+/// library, or returns into it, leaves no call. A word in an image counts if it follows a call instruction that can have
+/// entered the library's function, as far as that is known. Words in the library's own image are its inner frames and are
+/// skipped, as are the dynamic loader's. The first one outside is the library's caller. A stale word in an unused slot of the
+/// library's frame may be mistaken for it, so this is only used where ``CallerWalk`` can't tell.
 struct ReturnAddressScan {
     /// How many words are scanned of a caller's own stack, and of the stack of a parent that waits for its child.
     static let maxWords = 512
     static let maxParentWords = 2048
+    /// How many words are scanned in a process with unbacked executable memory, if there is no caller among the first, where
+    /// the library's frame may be as long as its caller wishes.
+    static let maxMarkedWords = 128 << 10
+    private static let wordsAtOnce = 2048
     /// How many return addresses are collected.
     static let maxFound = 8
 
@@ -23,37 +29,86 @@ struct ReturnAddressScan {
     /// Whether to continue after the first one outside of the library: what lies further up is weak evidence, and takes time.
     let wantsDeeper: Bool
 
-    /// - Parameters:
-    ///   - library: the mapping that the instruction pointer lies in; `nil` when that is the kernel's page, which a
-    ///     library called.
-    func returnAddresses(
-        from stackPointer: UInt64, maxWords: Int, library: MapEntry?
-    ) throws(InspectionFailure) -> [Observation.ReturnAddress] {
-        var library = library
-        var found: [Observation.ReturnAddress] = []
-        let words = view.memory.words(stackPointer, count: maxWords, size: wordSize)
-        guard !words.isEmpty else { throw InspectionFailure(errno: EFAULT, reading: "stack") }
-        for word in words {
-            guard AddressSpace.codeAddresses.contains(word), let entry = view.space.executableEntry(at: word - 1) else {
-                continue
-            }
-            if let library, entry.isSameImage(as: library) { continue }
-            if Self.isLoader(entry) || !view.memory.hasCallInstruction(endingAt: word) { continue }
-            let region = view.region(of: entry, at: word)
-            if region.backing == .kernel { continue }
-            if library == nil, !region.backing.isUnbacked {
-                library = entry
-                continue
-            }
-            found.append(.init(address: word, region: region))
-            if found.count == Self.maxFound || (!wantsDeeper && !found[0].region.backing.isUnbacked) { break }
+    /// Where a scan begins and what it looks for.
+    struct Start {
+        var stackPointer: UInt64
+        var maxWords: Int
+        /// The mapping that the instruction pointer lies in; `nil` when that is the kernel's page, which a library called.
+        var library: MapEntry?
+        /// The library's function that a caller must have entered; `nil` if that isn't known.
+        var entered: EntryCheck.Entered?
+        /// Whether to go on to ``maxMarkedWords`` in a process with unbacked executable memory.
+        var isWide = false
+        /// Whether words in unbacked memory must follow a call instruction, too.
+        var wantsCalls = false
+    }
+
+    func returnAddresses(_ start: Start) throws(InspectionFailure) -> [Observation.ReturnAddress] {
+        var search = Search(library: start.library)
+        var address = start.stackPointer
+        var rest = start.maxWords
+        var isExtended = false
+        while true {
+            let count = min(rest, Self.wordsAtOnce)
+            let words = view.memory.words(address, count: count, size: wordSize)
+            if words.isEmpty, address == start.stackPointer { throw InspectionFailure(errno: EFAULT, reading: "stack") }
+            for word in words where look(at: word, start, &search) { return search.found }
+            address &+= UInt64(words.count * wordSize)
+            rest -= words.count
+            if words.count < count { break }
+            guard rest == 0 else { continue }
+            guard search.found.isEmpty, start.isWide, !isExtended, view.hasUnbackedCode() else { break }
+            isExtended = true
+            rest = Self.maxMarkedWords - start.maxWords
         }
-        return found
+        if search.found.isEmpty, let guess = search.unchecked { return [guess] }
+        return search.found
+    }
+
+    private struct Search {
+        var library: MapEntry?
+        var found: [Observation.ReturnAddress] = []
+        /// The first word that follows a call which can't be checked.
+        var unchecked: Observation.ReturnAddress?
+    }
+
+    /// Looks at a word; whether the search is over.
+    private func look(at word: UInt64, _ start: Start, _ search: inout Search) -> Bool {
+        guard AddressSpace.codeAddresses.contains(word), let entry = view.space.executableEntry(at: word - 1) else { return false }
+        if let library = search.library, entry.isSameImage(as: library) || Self.isLoader(entry) { return false }
+        let region = view.region(of: entry, at: word)
+        if region.backing == .kernel { return false }
+        var found = Observation.ReturnAddress(address: word, region: region)
+        if region.backing.isUnbacked {
+            // Further up, a word of a just-in-time compiler's is a frame of its own only after a call.
+            if start.wantsCalls || !search.found.isEmpty, !view.memory.hasCallInstruction(endingAt: word) { return false }
+        } else {
+            guard view.memory.hasCallInstruction(endingAt: word) else { return false }
+            if search.library == nil {
+                search.library = entry
+                return false
+            }
+            if search.found.isEmpty, let entered = start.entered, let image = view.image(of: epitope_span(entry)) {
+                var check = EntryCheck(view, entered: entered)
+                switch check.check(returnAddress: word, in: epitope_span(entry), of: image) {
+                case .possible: break
+                case .impossible: return false
+                case .unchecked:
+                    found.check = .unchecked
+                    if search.unchecked == nil { search.unchecked = found }
+                    return false
+                }
+            }
+        }
+        search.found.append(found)
+        return search.found.count == Self.maxFound || (!wantsDeeper && !search.found[0].region.backing.isUnbacked)
     }
 
     /// Whether a mapping is the dynamic loader's. Its name is enough here: skipping a mapping only makes the scan go on.
-    static func isLoader(_ entry: MapEntry) -> Bool {
-        guard entry.inode != 0, let slash = entry.name.utf8.lastIndex(of: UInt8(ascii: "/")) else { return false }
-        return entry.name[slash...].hasPrefix("/ld-") || entry.name[slash...].hasPrefix("/ld.so")
+    static func isLoader(_ entry: MapEntry) -> Bool { entry.inode != 0 && isLoader(named: entry.name) }
+
+    static func isLoader(named name: String) -> Bool {
+        guard let slash = name.utf8.lastIndex(of: UInt8(ascii: "/")) else { return false }
+        return name[slash...].hasPrefix("/ld-") || name[slash...].hasPrefix("/ld.so")
     }
 }

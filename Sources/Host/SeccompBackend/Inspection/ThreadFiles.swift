@@ -13,6 +13,8 @@ final class ThreadFiles {
     let registers: Int32
     let maps: Int32
     let pagemap: Int32
+    /// The process's threads; negative where it can't be had.
+    private let threads: Int32
 
     init(of thread: pid_t) throws(InspectionFailure) {
         let registers = epitope_open_process_file(thread, "syscall", O_RDONLY)
@@ -25,12 +27,17 @@ final class ThreadFiles {
         self.registers = registers
         self.maps = maps
         pagemap = epitope_open_process_file(thread, "pagemap", O_RDONLY)
+        threads = epitope_open_threads(thread)
     }
+
+    /// Whether the process has no other thread now.
+    var hasOneThread: Bool { threads >= 0 && epitope_thread_count(threads) == 1 }
 
     deinit {
         close(registers)
         close(maps)
         if pagemap >= 0 { close(pagemap) }
+        if threads >= 0 { close(threads) }
     }
 }
 
@@ -43,7 +50,7 @@ final class ThreadFiles {
 ///   the files of a process's first thread aren't cached any more once another thread asked to execute.
 /// All other threads end by an exec.
 struct ThreadFilesCache {
-    /// For how many threads files are cached by default: three descriptors each.
+    /// For how many threads files are cached by default: four descriptors each.
     static let defaultCapacity = 64
     /// How many processes are remembered as not to be cached. With more, nothing is cached at all.
     static let maxUncacheable = 4096

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BehaviourBlocking
+import CProcessFiles
 import CSeccomp
+import Dispatch
 import EpitopeModel
 import Glibc
+import Scheduling
+import Synchronization
 
 /// Handles the critical calls that one listener notifies, on a thread of its own, until no process is left under the filter.
 ///
@@ -36,6 +40,8 @@ final class Supervisor: Sendable {
         var limiter = ReportLimiter()
         /// `nil` once the container has started, and outside of containers.
         var start: ContainerStart?
+        /// Names the worker: another one may have taken its place.
+        let turn: Int
     }
 
     private let listener: Int32
@@ -44,6 +50,10 @@ final class Supervisor: Sendable {
     private let configuration: Configuration
     private let sink: any ReportSink
     private let responder: CallResponder
+    private let since = WatchStart()
+    private let progress = WorkerProgress()
+    private let ended = DispatchSemaphore(value: 0)
+    private let reason = Mutex<StopReason?>(nil)
 
     init(listener: Int32, container: SupervisedContainer? = nil, _ configuration: Configuration, reportingTo sink: any ReportSink) {
         self.listener = listener
@@ -54,28 +64,83 @@ final class Supervisor: Sendable {
     }
 
     /// Blocks until the last process under the filter has ended, or another agent takes over. Closes the listener.
+    ///
+    /// Calls are handled by a worker. One that hangs in a call is left to it: a process can put its stack into memory that
+    /// never answers. The call is answered as one that can't be inspected, and another worker takes the next ones.
     @discardableResult
     func run() -> StopReason {
         defer { close(listener) }
         _ = epitope_listener_set_synchronous(listener)
+        startWorker(first: true)
+        var watch = WorkerWatch(progress)
+        while true {
+            if ended.wait(timeout: .now() + watch.secondsToNextLook) == .success {
+                return reason.withLock { $0 } ?? .processesEnded
+            }
+            guard let hung = watch.look() else { continue }
+            leave(hung)
+        }
+    }
+
+    /// Starts a worker in the place of the one before. Where no thread can be had, calls wait until one can: they fail closed.
+    private func startWorker(first isFirst: Bool) {
+        let turn = progress.nextTurn()
+        while true {
+            if (try? DedicatedThread.start { [self] in serve(turn, isFirst: isFirst) }) != nil { return }
+            usleep(Self.threadRetryMicroseconds)
+        }
+    }
+
+    private static let threadRetryMicroseconds: useconds_t = 100_000
+
+    /// Answers a call whose worker hangs. A process that has made several hang is killed: each costs a thread, until its
+    /// memory goes with it.
+    private func leave(_ notification: epitope_notification) {
+        startWorker(first: false)
+        guard let call = PendingCall(notification) else { return responder.deny(notification.id, errno: EPERM) }
+        configuration.counters.count(\.abandoned)
+        if progress.abandoned > WorkerProgress.maxAbandoned, responder.isWaiting(call.id) {
+            let pidfd = epitope_process_handle(call.processID)
+            if pidfd >= 0, responder.isWaiting(call.id) { _ = epitope_pidfd_signal(pidfd, SIGKILL) }
+            if pidfd >= 0 { close(pidfd) }
+        }
+        respondUninspectable(to: call, InspectionFailure(errno: ETIMEDOUT, reading: "memory"), configuration.policy.value)
+    }
+
+    /// Receives and handles calls until no process is left, another agent takes over, or another worker does.
+    private func serve(_ turn: Int, isFirst: Bool) {
         let persisted = container?.persisted
         var state = ThreadState(
-            inspector: Inspector(wantsDeeper: false, maxCachedThreads: configuration.maxCachedThreads),
-            start: container == nil ? nil : persisted?.start ?? ContainerStart())
-        let counters = configuration.counters
-        if let notification = persisted?.callInProgress { counters.trackCall { handle(notification, &state) } }
+            inspector: Inspector(
+                wantsDeeper: false, since: container.map { WatchStart(of: $0.processID) } ?? since,
+                maxCachedThreads: configuration.maxCachedThreads),
+            start: container == nil ? nil : persisted?.start ?? ContainerStart(), turn: turn)
+        progress.begin(turn)
+        defer { progress.end(turn) }
+        if isFirst, let notification = persisted?.callInProgress { work(on: notification, &state) }
         var notification = epitope_notification()
-        while true {
+        while progress.isCurrent(turn) {
             switch epitope_notification_receive(listener, persisted?.handoverEvent ?? -1, &notification) {
             case 0:
                 persisted?.record(notification)
-                counters.trackCall { handle(notification, &state) }
-            case -ECANCELED: return .handedOver
+                work(on: notification, &state)
+            case -ECANCELED: return stop(.handedOver)
             case -EINTR, -EAGAIN: continue
             case -ENOENT where epitope_listener_is_live(listener): continue
-            default: return .processesEnded
+            default: return stop(.processesEnded)
             }
         }
+    }
+
+    private func work(on notification: epitope_notification, _ state: inout ThreadState) {
+        progress.set(notification, state.turn)
+        configuration.counters.trackCall { handle(notification, &state) }
+        progress.clear(state.turn)
+    }
+
+    private func stop(_ reason: StopReason) {
+        self.reason.withLock { $0 = reason }
+        ended.signal()
     }
 
     /// Handles a critical call: decode, inspect, decide, extract, respond, report.
@@ -92,12 +157,17 @@ final class Supervisor: Sendable {
 
         let observation: Observation
         do {
-            guard let observed = try inspect(&call, policy, state.inspector) else { return respond(to: call, intrusion, policy) }
+            guard let observed = try inspect(&call, policy, state.inspector) else {
+                if progress.isCurrent(state.turn) { respond(to: call, intrusion, policy) }
+                return
+            }
             observation = observed
         } catch {
+            guard progress.isCurrent(state.turn) else { return }
             return respondUninspectable(to: call, error, policy)
         }
 
+        guard progress.isCurrent(state.turn) else { return }
         let verdict = decide(observation, call, policy)
         let isExpected = isRuntimes && ContainerStart.isExpected(verdict.evidence)
         guard verdict.isReported || verdict.denies, !isExpected else { return respond(to: call, intrusion, policy) }
@@ -113,6 +183,7 @@ final class Supervisor: Sendable {
         } else {
             configuration.counters.count(\.suppressed)
         }
+        guard progress.isCurrent(state.turn) else { return }
         if verdict.denies { responder.respond(to: call, verdict) } else { respond(to: call, intrusion, policy) }
         if let detection { report(detection) }
     }

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import BehaviourBlocking
+import EpitopeModel
+import Glibc
+import SeccompBackend
+import TestSupport
+import Testing
+
+/// Every way of entering the library with a return address of one's choice, with each call: what is held of it, and that
+/// nothing of a blocked one gets out.
+@Suite struct ReturnMatrixTests {
+    @Test(arguments: ReturnCase.all(calls: ["connect", "sendto", "sendmsg", "execve"]))
+    func `call with a return address of the caller's choice`(_ test: ReturnCase) async throws {
+        let receiver = Receiver(datagrams: test.sendsDatagrams)
+        let run = try await ProtectedRun.fixture("return-stub", test.arguments(port: receiver.port))
+        let announced = run.announcement
+        let about = Comment(rawValue: "output: \(run.output), found: \(run.detections.map { "\($0.call) \($0.evidence)" })")
+
+        switch test.outcome {
+        case .blocked(let kind):
+            let detection = try #require(run.detections.first, about)
+            #expect(detection.call == test.critical, about)
+            let found = try #require(detection.evidence.first?.kind, about)
+            // Of two threads, the one that shows another address may come too late.
+            #expect(found == kind || (test.way == "two-threads" && found == .libraryCall), about)
+            #expect(detection.action == .blocked)
+            #expect(run.statistics.denied == 1)
+            #expect(receiver.arrivals(datagrams: test.sendsDatagrams) == 0)
+            if kind.isOfCode { #expect(detection.region.contains(try #require(announced.base)), about) }
+            if ReturnCase.unbacked.contains(test.way) { #expect(detection.callersAddress == announced.callersAddress, about) }
+            // One that returns to no code ends by that; one of a callback's shows no result.
+            if ReturnCase.unbacked.contains(test.way) || test.way == "chain" || test.way.hasPrefix("plant") {
+                #expect(announced.errno == EPERM, about)
+            }
+        case .reported(let kind):
+            let detection = try #require(run.detections.first, about)
+            #expect(detection.evidence.first?.kind == kind, about)
+            #expect(detection.action == .watched)
+        case .unseen:
+            #expect(run.detections == [], about)
+            if test.call != "execve" { #expect(receiver.arrivals(datagrams: test.sendsDatagrams) == 1, "as the threat model says") }
+        }
+        #expect(run.statistics.uninspectable == 0)
+    }
+
+    /// The stack's memory is never filled in. The call waits for a second, nobody else does.
+    @Test(.timeLimit(.minutes(1))) func `memory that never answers holds up nobody else`() async throws {
+        let receiver = Receiver(datagrams: false)
+        let other = Receiver(datagrams: true)
+        let (silent, stub) = (Fixtures.path("return-stub"), Fixtures.path("call-stub"))
+        let run = try await ProtectedRun.command(
+            "sh", ["-c", "\(silent) silent-memory connect \(receiver.port) & \(stub) bench 100 \(other.port); wait"])
+        #expect(run.announcement.errno == EPERM, "output: \(run.output)")
+        #expect(receiver.arrivals(datagrams: false) == 0)
+        #expect(other.arrivals(datagrams: true) == 100)
+        #expect(run.statistics.abandoned == 1)
+        #expect(run.statistics.uninspectable == 1)
+        #expect(run.notices.count == 1)
+    }
+
+    @Test(.timeLimit(.minutes(1))) func `memory that never answers may be let through by policy`() async throws {
+        let receiver = Receiver(datagrams: false)
+        let run = try await ProtectedRun.fixture(
+            "return-stub", ["silent-memory", "connect", String(receiver.port)], policy: Policy(uninspectable: .allow))
+        #expect(run.announcement.errno == 0)
+        #expect(receiver.arrivals(datagrams: false) == 1)
+    }
+}
