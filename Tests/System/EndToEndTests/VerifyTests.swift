@@ -174,7 +174,14 @@ import Testing
     @Test func `frames without a stream are counted and captures among files are told of`() async throws {
         try write(NetworkFrame.capture([NetworkFrame.ipv4(1, 2, inside: 47, [0, 0, 8, 0])], link: 101), "tree/gre.pcap")
         let (status, captured) = try await report(rules, "--capture", tree + "/gre.pcap")
-        #expect(status == 0 && captured.skippedFrames == 1)
+        // All of it is in a tunnel: nothing was searched.
+        #expect(status == 2 && captured.skippedFrames == 1 && captured.skippedCount == 1)
+        let both = [
+            NetworkFrame.ipv4(1, 2, inside: 1, [8, 0]), NetworkFrame.ipv4(1, 2, inside: 17, NetworkFrame.udpDatagram(from: 9, to: 80, [1])),
+        ]
+        try write(NetworkFrame.capture(both, link: 101), "both.pcap")
+        let (bothStatus, bothReport) = try await report(rules, "--capture", folder.path + "/both.pcap")
+        #expect(bothStatus == 0 && bothReport.skippedFrames == 1 && bothReport.streams == 1)
         let (_, searched) = try await report(rules, "--in", tree)
         #expect(searched.captureFiles == 1)
     }

@@ -44,14 +44,17 @@ struct VerifyTally: Sendable {
         if skipped.count < maxListed { skipped.append(file) }
     }
 
-    /// What was read of a capture. A capture that was not read to its end, or a stream of which the end is missing, counts as
-    /// not searched.
+    /// What was read of a capture. A capture that was not read to its end, or holds nothing that could be, and a stream of
+    /// which the end is missing, count as not searched.
     mutating func add(_ summary: CaptureReader.Summary, of file: String) {
         skippedFrames += summary.skippedFrames
         cutStreams += summary.cutStreams
         cutBytes += summary.cutBytes
         if let failure = summary.failure {
             skip(.init(path: file, reason: "it was read up to frame \(summary.frames), then: \(failure)"))
+        }
+        if summary.frames > 0, summary.skippedFrames == summary.frames {
+            skip(.init(path: file, reason: "none of its \(summary.frames) frames holds TCP or UDP outside of a tunnel"))
         }
         if summary.cutStreams > 0 {
             let reason = "the last \(summary.cutBytes) bytes of \(summary.cutStreams) streams, which are longer than what is kept of one"
