@@ -68,16 +68,15 @@ static __always_inline enum argument_form argument_form_32bit(__u32 number, __u3
 }
 
 /* Copies the data to be sent, in its pieces. */
-static __always_inline void copy_payload(struct scratch *scratch, __u32 slot, enum argument_form form, const int sleepable)
+static __always_inline void copy_payload(struct scratch *scratch, __u32 slot, enum argument_form form)
 {
     struct epitope_event *event = &scratch->event;
     struct message_cursor *cursor = &scratch->message_cursor;
     __u64 *a = event->arguments;
-    int is_32bit = event->is_32bit_call, size = is_32bit ? 4 : 8;
+    int is_32bit = scratch->has_32bit_layout, size = is_32bit ? 4 : 8;
     cursor->is_32bit = is_32bit;
     if (form == BUFFER_AND_ADDRESS || form == BUFFER) {
-        if (sleepable) add_piece_sleepable(slot, a[1], a[2], 0);
-        else add_piece_atomic(slot, a[1], a[2], 0);
+        add_piece(slot, a[1], a[2], 0);
         return;
     }
     if (form == BUFFER_LIST) {
@@ -89,11 +88,11 @@ static __always_inline void copy_payload(struct scratch *scratch, __u32 slot, en
         cursor->messages = a[1];
         cursor->message_count = form == MESSAGE ? 1 : (__u32)a[2] > MAX_MESSAGES ? MAX_MESSAGES : (__u32)a[2];
     }
-    read_messages(slot, sleepable);
+    read_messages(slot);
 }
 
 /* Copies the call's arguments by its number: the call that a hook sees may not be the one that the hook is named for. */
-static __always_inline void copy_arguments(struct scratch *scratch, __u32 slot, const int sleepable)
+static __always_inline void copy_arguments(struct scratch *scratch, __u32 slot)
 {
     struct epitope_event *event = &scratch->event;
     __u64 *a = event->arguments;
@@ -110,7 +109,7 @@ static __always_inline void copy_arguments(struct scratch *scratch, __u32 slot, 
     event->piece_count = 0;
     event->payload_length = 0;
     __builtin_memset(&scratch->message_cursor, 0, sizeof scratch->message_cursor);
-    if (form >= BUFFER_AND_ADDRESS) copy_payload(scratch, slot, form, sleepable);
+    if (form >= BUFFER_AND_ADDRESS) copy_payload(scratch, slot, form);
 }
 
 /* Copies the address that an io_uring request names, from the hook: the request's own arguments are not available. */

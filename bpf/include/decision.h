@@ -7,6 +7,9 @@
 #include "inspection.h"
 #include "reports.h"
 
+/* Beside enum epitope_answer: the call is to be inspected again once its pages are in memory. */
+enum { ANSWER_AFTER_WAITING = 255 };
+
 /* What is done about a call. */
 struct decision {
     __u32 kind;                          /* EPITOPE_KIND_*; 0: no evidence that counts */
@@ -19,8 +22,11 @@ static __always_inline __u32 kind_of(__u32 finding, const struct mapping *mappin
 {
     switch (finding) {
     case 0: return 0;
+    case EPITOPE_FINDING_IMPOSSIBLE: return EPITOPE_KIND_IMPOSSIBLE_RETURN;
+    case EPITOPE_FINDING_UNCHECKED: return EPITOPE_KIND_UNCHECKED_RETURN;
     case EPITOPE_FINDING_DIRECT:
     case EPITOPE_FINDING_LIBRARY:
+        if (mapping->backing == EPITOPE_BACKING_WRITTEN_FILE) return EPITOPE_KIND_WRITTEN_FILE;
         if (mapping->backing == EPITOPE_BACKING_MEMORY_FILE) return EPITOPE_KIND_MEMORY_FILE;
         if (mapping->may_be_written || mapping->backing == EPITOPE_BACKING_WRITTEN_IMAGE) return EPITOPE_KIND_WRITTEN_IMAGE;
         return finding == EPITOPE_FINDING_DIRECT ? EPITOPE_KIND_DIRECT : EPITOPE_KIND_LIBRARY;
@@ -39,7 +45,7 @@ static __always_inline int is_send(__u32 call_class)
 __attribute__((noinline)) int sends_own_code(__u32 slot)
 {
     fill_event(slot);
-    extract_atomic(slot);
+    extract(slot);
     struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
     if (!scratch) return 1;
     __u64 caller = scratch->event.callers_address;
@@ -58,10 +64,16 @@ static __always_inline __u32 answer_without_scratch(const struct epitope_policy 
     return is_hook && is_acted_upon ? EPITOPE_ANSWER_DENIED : EPITOPE_ANSWER_PASSED;
 }
 
-/* The answer instead of a stop that no agent would settle. */
-static __always_inline __u32 answer_without_agent(const struct epitope_policy *policy, const struct mapping *caller)
+/* Whether the agent has to look at the caller's page before anything is held of it. */
+static __always_inline int is_undetermined(__u32 kind, const struct mapping *caller)
 {
-    return caller->may_be_written ? EPITOPE_ANSWER_PASSED : policy->answer_without_agent;
+    return kind == EPITOPE_KIND_WRITTEN_IMAGE && caller->may_be_written;
+}
+
+/* The answer instead of a stop that no agent would settle. */
+static __always_inline __u32 answer_without_agent(__u32 kind, const struct epitope_policy *policy, const struct mapping *caller)
+{
+    return is_undetermined(kind, caller) ? EPITOPE_ANSWER_PASSED : policy->answer_without_agent;
 }
 
 /* The answer that the policy has for a kind of evidence. */
@@ -70,10 +82,10 @@ static __always_inline __u32 answer_for(__u32 kind, const struct epitope_policy 
 {
     __u32 answer = EPITOPE_ANSWER_PASSED;
     /* Where the kernel can't determine whether this page of an image was written, the process is stopped until the agent has looked. */
-    if (kind & policy->act_on) answer = caller->may_be_written && policy->answer ? EPITOPE_ANSWER_STOPPED : policy->answer;
+    if (kind & policy->act_on) answer = is_undetermined(kind, caller) && policy->answer ? EPITOPE_ANSWER_STOPPED : policy->answer;
     /* No process is stopped or killed because its address space was busy. */
     if (answer && kind == EPITOPE_KIND_UNINSPECTABLE) answer = is_hook ? EPITOPE_ANSWER_DENIED : EPITOPE_ANSWER_PASSED;
-    if (answer == EPITOPE_ANSWER_STOPPED && !agent_can_settle(agent, task)) answer = answer_without_agent(policy, caller);
+    if (answer == EPITOPE_ANSWER_STOPPED && !agent_can_settle(agent, task)) answer = answer_without_agent(kind, policy, caller);
     return answer;
 }
 
@@ -99,45 +111,75 @@ static __always_inline struct decision decide(struct scratch *scratch, __u32 slo
     const struct mapping *caller = &scratch->mappings[CALLER_MAPPING];
     decision.kind = kind_of(finding, caller);
     if (!decision.kind) return decision;
-    event->callers_address = finding == EPITOPE_FINDING_DEEPER ? event->instruction_pointer : scratch->walk.caller;
+    event->callers_address = is_of_stack(finding) ? event->instruction_pointer : scratch->walk.caller;
+    event->deeper_address = !is_of_stack(finding) ? 0 : finding == EPITOPE_FINDING_DEEPER ? scratch->walk.deeper : scratch->walk.caller;
     decision.kind = apply_exclusions(decision.kind, scratch, slot, finding, &decision.is_reported);
     decision.answer = answer_for(decision.kind, policy, caller, agent, task, is_hook);
     if (decision.kind && (decision.answer || decision.kind & policy->report_on)) decision.is_reported = 1;
     return decision;
 }
 
-/* Handles a critical call of a marked process. Returns enum epitope_answer. */
+/* Handles a critical call of a marked process in a scratch space. Returns enum epitope_answer. */
+static __always_inline int handle_call_in(struct scratch *scratch, __u32 slot, __u32 call_class, const int is_hook,
+                                          struct hook_arguments hook_arguments, const struct epitope_policy *policy,
+                                          const struct epitope_agent *agent, const int can_wait)
+{
+    struct task_struct *task = bpf_get_current_task_btf();
+    decode(scratch, task, call_class, is_hook);
+    scratch->hook_arguments = hook_arguments;
+    scratch->walk.wants_deeper = (policy->report_on & EPITOPE_KIND_DEEPER) != 0;
+    __u32 finding = inspect(scratch, slot, task, is_hook);
+    struct decision decision = decide(scratch, slot, finding, policy, agent, task, is_hook);
+    if (decision.is_reported) {
+        struct epitope_event *event = &scratch->event;
+        event->finding = finding;
+        event->answer = decision.answer;
+        event->defect = scratch->walk.defect;
+        fill_event(slot);
+        extract(slot);
+        if (can_wait && scratch->missing_count) return ANSWER_AFTER_WAITING;
+        /* Without a report the agent can't settle a stop. */
+        if (!send_report(scratch, slot) && decision.answer == EPITOPE_ANSWER_STOPPED)
+            decision.answer = answer_without_agent(decision.kind, policy, &scratch->mappings[CALLER_MAPPING]);
+    }
+    if (decision.answer) count(EPITOPE_COUNT_ACTED);
+    return decision.answer;
+}
+
+/* Waits for pages of the process's memory, with no scratch space taken: they may be in swap, or in a file whose file system takes as long
+ * as it likes. */
+static __always_inline void wait_for_pages(const __u64 *pages)
+{
+    for (int index = 0; index < MAX_MISSING; index++) {
+        __u8 byte;
+        if (pages[index]) bpf_copy_from_user(&byte, 1, (void *)pages[index]);
+    }
+}
+
+/* Handles a critical call of a marked process. Returns enum epitope_answer. A program that may wait (`sleepable`) inspects the call again
+ * once it has waited for what was missing; the second inspection decides. */
 static __always_inline int handle_call(__u32 call_class, const int sleepable, const int is_hook, struct hook_arguments hook_arguments)
 {
     __u32 zero = 0, slot = 0;
-    struct task_struct *task = bpf_get_current_task_btf();
+    __u64 pages[MAX_MISSING] = {};
     struct epitope_policy *policy = bpf_map_lookup_elem(&policies, &zero);
     struct epitope_agent *agent = bpf_map_lookup_elem(&agents, &zero);
     if (!policy || !agent || agent->generation != constants.generation) return EPITOPE_ANSWER_PASSED;
     count(EPITOPE_COUNT_INSPECTED);
     struct scratch *scratch = take_scratch(&slot);
     if (!scratch) return answer_without_scratch(policy, is_hook);
-    decode(scratch, task, call_class, is_hook);
-    scratch->hook_arguments = hook_arguments;
-    scratch->walk.wants_deeper = (policy->report_on & EPITOPE_KIND_DEEPER) != 0;
-
-    __u32 finding = inspect(scratch, slot, task, is_hook);
-    struct decision decision = decide(scratch, slot, finding, policy, agent, task, is_hook);
-    if (decision.answer) count(EPITOPE_COUNT_ACTED);
-    if (decision.is_reported) {
-        struct epitope_event *event = &scratch->event;
-        event->finding = finding;
-        event->answer = decision.answer;
-        event->deeper_address = scratch->walk.deeper;
-        fill_event(slot);
-        if (sleepable) extract_sleepable(slot);
-        else extract_atomic(slot);
-        /* Without a report the agent can't settle a stop. */
-        if (!send_report(event, scratch->message_cursor.used) && decision.answer == EPITOPE_ANSWER_STOPPED)
-            decision.answer = answer_without_agent(policy, &scratch->mappings[CALLER_MAPPING]);
-    }
+    int answer = handle_call_in(scratch, slot, call_class, is_hook, hook_arguments, policy, agent, sleepable);
+    if (sleepable && answer == ANSWER_AFTER_WAITING)
+        __builtin_memcpy(pages, scratch->missing, sizeof pages);
     release_scratch(scratch);
-    return decision.answer;
+    if (!sleepable || answer != ANSWER_AFTER_WAITING) return answer;
+
+    wait_for_pages(pages);
+    scratch = take_scratch(&slot);
+    if (!scratch) return answer_without_scratch(policy, is_hook);
+    answer = handle_call_in(scratch, slot, call_class, is_hook, hook_arguments, policy, agent, 0);
+    release_scratch(scratch);
+    return answer;
 }
 
 /* Responds: sends the signal of an answer. Returns the result that a hook denies the call by. */

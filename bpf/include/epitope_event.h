@@ -61,6 +61,7 @@ enum epitope_backing {
     EPITOPE_BACKING_HEAP,
     EPITOPE_BACKING_MEMORY_FILE,
     EPITOPE_BACKING_WRITTEN_IMAGE,     /* a private page of an image that was written */
+    EPITOPE_BACKING_WRITTEN_FILE,      /* a file that only seems to stand behind it: it can be changed, or never had a name */
 };
 
 /* Why an event is sent. */
@@ -71,6 +72,20 @@ enum epitope_finding {
     EPITOPE_FINDING_UNATTRIBUTABLE = 4,/* an io_uring worker made the call, for a process with unbacked executable memory */
     EPITOPE_FINDING_UNINSPECTABLE = 5, /* the address space was busy, or the stack is not mapped */
     EPITOPE_FINDING_PROGRAM = 6,       /* no call: a program started whose image is a memory file (`region`) */
+    EPITOPE_FINDING_IMPOSSIBLE = 7,    /* the library returns to an address that the call before it can't have left: see `defect` */
+    EPITOPE_FINDING_UNCHECKED = 8,     /* the call before the address that the library returns to can't be checked */
+};
+
+/* Why a return address is impossible, or can't be checked. */
+enum epitope_defect {
+    EPITOPE_DEFECT_NONE = 0,
+    EPITOPE_DEFECT_NO_CODE,            /* impossible: nothing executable is mapped there */
+    EPITOPE_DEFECT_NO_CALL,            /* impossible: no call instruction stands before it */
+    EPITOPE_DEFECT_OTHER_FUNCTION,     /* impossible: the call before it reaches another function of the library */
+    EPITOPE_DEFECT_OTHER_CALL,         /* impossible: the library's function makes another system call at that place */
+    EPITOPE_DEFECT_INDIRECT,           /* unchecked: a call through a register, or through memory */
+    EPITOPE_DEFECT_OTHER_IMAGE,        /* unchecked: the call before it reaches a function of an image that may have jumped here */
+    EPITOPE_DEFECT_CHANGED,            /* unchecked: it changed while it was looked at */
 };
 
 /* What the kernel did about the call. */
@@ -127,7 +142,7 @@ struct epitope_event {
     epitope_u64 cgroup;
     epitope_u64 instruction_pointer, stack_pointer;
     epitope_u64 callers_address;
-    epitope_u64 deeper_address;        /* of EPITOPE_FINDING_DEEPER: the return address in unbacked memory, `region` */
+    epitope_u64 deeper_address;        /* of EPITOPE_FINDING_DEEPER, _IMPOSSIBLE and _UNCHECKED: the return address, in `region` */
     epitope_u64 arguments[6];
     epitope_u64 registers[16];         /* ax bx cx dx si di bp sp r8 ... r15 */
     epitope_u64 code_start;
@@ -142,6 +157,7 @@ struct epitope_event {
     epitope_u32 is_hook;               /* from a security hook, else from a tracepoint */
     epitope_u32 subcall;               /* of socketcall, whose arguments `arguments` then holds */
     epitope_u32 excluded;              /* EPITOPE_KIND_* that don't count for the process */
+    epitope_u32 defect, unused;        /* enum epitope_defect, of EPITOPE_FINDING_IMPOSSIBLE and _UNCHECKED */
     struct epitope_region region;      /* of the caller's address */
     struct epitope_region library;     /* of the instruction pointer */
     struct epitope_socket_state socket;

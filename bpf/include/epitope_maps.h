@@ -9,7 +9,12 @@ enum {
     EPITOPE_SYSCALLS = 512,            /* numbers that the program looks at */
     EPITOPE_MAX_EXCLUSIONS = 4096,
     EPITOPE_MAX_SITES = 131072,        /* call sites of C libraries with a known frame size; one library has some 30,000 */
+    EPITOPE_MAX_JUMPS = 65536,         /* pairs of functions of C libraries, one of which jumps to the other */
+    EPITOPE_ANY_CALL = 0xffff,
     EPITOPE_MAX_COPIES = 256,          /* known sealed copies of images */
+    EPITOPE_MAX_MARKS = 65536,         /* marked address spaces at a time */
+    EPITOPE_MAX_SUBMITTERS = 4096,     /* address spaces whose rings unbacked code submits to */
+    EPITOPE_MAX_STARTERS = 8192,       /* threads that unbacked code started */
 };
 
 /* The policy in force, one value that is replaced as a whole. */
@@ -18,7 +23,8 @@ struct epitope_policy {
     epitope_u32 report_on;             /* EPITOPE_KIND_* that are reported */
     epitope_u32 answer;                /* enum epitope_answer for what is acted upon */
     epitope_u32 answer_without_agent;  /* instead of EPITOPE_ANSWER_STOPPED where no agent would continue or kill the process */
-    epitope_u32 unused[4];
+    epitope_u64 boot_time;             /* what the wall clock says CLOCK_BOOTTIME began at, in nanoseconds since 1970; 0: not known */
+    epitope_u32 unused[2];
 };
 
 /* What a program is given before it is loaded. */
@@ -65,10 +71,35 @@ struct epitope_site {
     epitope_u32 device, unused;
 };
 
+/* The frame at a site, by the library's unwind tables. */
+struct epitope_frame {
+    epitope_u32 size;                  /* from the stack pointer, or from the frame pointer, to the frame's end */
+    epitope_u32 function;              /* offset in the file of the function's first instruction; 0: not known */
+    epitope_u16 saved;                 /* how far below the frame's end the caller's frame pointer is saved; 0: it is unchanged */
+    epitope_u8 is_from_frame_pointer, frame_pointer_is_lost; /* lost: the caller's frame pointer is somewhere else */
+    epitope_u8 is_pointed_at;          /* the function can be reached by a jump, or a call, through a register or memory */
+    epitope_u8 unused;
+    epitope_u16 call_number;           /* of the system call that is made there, always the same one; EPITOPE_ANY_CALL: not known */
+};
+
+/* That a library's function is left by a jump that may reach another one: that one then returns to the first one's caller. */
+struct epitope_jump {
+    epitope_u64 inode;
+    epitope_u32 from, to;              /* offsets in the file; `to` 0: it jumps through a register or memory, so anywhere */
+    epitope_u32 device, unused;
+};
+
 struct epitope_mark {
     epitope_u32 marked;                /* 0: the address was reused by an address space without a mark */
-    epitope_u32 reason;                /* enum epitope_reason */
+    epitope_u16 reason;                /* enum epitope_reason */
+    epitope_u16 lost;                  /* EPITOPE_LOST_* */
     epitope_u64 time;                  /* nanoseconds of CLOCK_MONOTONIC */
+};
+
+/* What there was no room to record about an address space. Its calls are then held to be uninspectable where it matters. */
+enum epitope_lost {
+    EPITOPE_LOST_SUBMITTER = 1 << 0,
+    EPITOPE_LOST_STARTER = 1 << 1,
 };
 
 /* Why an address space is marked. */
@@ -89,13 +120,14 @@ enum epitope_reason {
 /* Identifies a report, so that it is made once. */
 struct epitope_reported_call {
     epitope_u64 start_time, callers_address;
+    epitope_u64 code;                  /* a hash of the code that was extracted; 0: how many there were is counted */
     epitope_u32 process, call_number;
 };
 
 enum epitope_counter {
     EPITOPE_COUNT_INSPECTED = 0,       /* critical calls of marked processes */
     EPITOPE_COUNT_REPORTED,
-    EPITOPE_COUNT_REPEATED,            /* not reported again: the same process and caller's address */
+    EPITOPE_COUNT_REPEATED,            /* not reported again: the same process, caller's address and code */
     EPITOPE_COUNT_DROPPED,             /* not reported: the ring buffer was full */
     EPITOPE_COUNT_ACTED,
     EPITOPE_COUNT_BUSY,                /* the address space was busy */
@@ -103,6 +135,9 @@ enum epitope_counter {
     EPITOPE_COUNT_EXCLUDED,
     EPITOPE_COUNT_MARKED,
     EPITOPE_COUNT_UNATTRIBUTABLE,      /* made by an io_uring worker */
-    EPITOPE_COUNT_MARKS_FULL,          /* marks for which there was no room: every process counts as marked since then */
+    EPITOPE_COUNT_MARKS_FULL,          /* marks for which there was no room: processes that share their slot of the filter count as marked */
+    EPITOPE_COUNT_UNMARKED,            /* marks that were removed when their address space ended */
+    EPITOPE_COUNT_MARKS_RECOVERED,     /* slots of the filter that the agent cleared when there was room again */
+    EPITOPE_COUNT_NO_ORIGIN,           /* callers for which there was no room, of a ring's requests or of a new thread */
     EPITOPE_COUNTERS,
 };

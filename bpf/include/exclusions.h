@@ -2,7 +2,7 @@
 /* Exclusions: kinds of evidence that policy ignores for a program, a cgroup or a user. Looked up only when there is evidence. */
 #pragma once
 
-#include "program.h"
+#include "inode_times.h"
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
@@ -11,32 +11,11 @@ struct {
     __type(value, struct epitope_exclusion);
 } exclusions SEC(".maps");
 
-/* An inode's ctime: one member until Linux 6.5, under another name until 6.10, two since. */
-struct timespec64 { __s64 tv_sec; long tv_nsec; };
-#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
-struct inode___until_6_5 { struct timespec64 i_ctime; };
-struct inode___until_6_10 { struct timespec64 __i_ctime; };
-struct inode___since_6_11 { __s64 i_ctime_sec; __u32 i_ctime_nsec; };
-#pragma clang attribute pop
-
 /* Whether a file still has the ctime that the exclusion was made for. */
 static __always_inline int is_unchanged(struct inode *inode, const struct epitope_exclusion *exclusion)
 {
-    __s64 seconds, nanoseconds;
-    struct inode___since_6_11 *latest = (void *)inode;
-    struct inode___until_6_10 *middle = (void *)inode;
-    struct inode___until_6_5 *first = (void *)inode;
-    if (bpf_core_field_exists(latest->i_ctime_sec)) {
-        seconds = BPF_CORE_READ(latest, i_ctime_sec);
-        nanoseconds = BPF_CORE_READ(latest, i_ctime_nsec) & ~I_CTIME_QUERIED;
-    } else if (bpf_core_field_exists(middle->__i_ctime)) {
-        seconds = BPF_CORE_READ(middle, __i_ctime.tv_sec);
-        nanoseconds = BPF_CORE_READ(middle, __i_ctime.tv_nsec);
-    } else {
-        seconds = BPF_CORE_READ(first, i_ctime.tv_sec);
-        nanoseconds = BPF_CORE_READ(first, i_ctime.tv_nsec);
-    }
-    return seconds == exclusion->changed_seconds && nanoseconds == exclusion->changed_nanoseconds;
+    struct file_time time = change_time(inode);
+    return time.seconds == exclusion->changed_seconds && time.nanoseconds == exclusion->changed_nanoseconds;
 }
 
 static __always_inline struct epitope_exclusion *exclusion_for(__u64 first, __u32 second, __u32 subject)

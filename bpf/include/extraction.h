@@ -4,22 +4,32 @@
 
 #include "call_arguments.h"
 
-/* Copies the region whole, or what surrounds the caller's address. */
-static __always_inline void copy_code(struct epitope_event *event, const struct mapping *mapping, const int sleepable)
+/* Whether a finding is about what stands on the stack, and not about the code that called: the caller's address is the library's then. */
+static __always_inline int is_of_stack(__u32 finding)
 {
+    return finding == EPITOPE_FINDING_DEEPER || finding == EPITOPE_FINDING_IMPOSSIBLE || finding == EPITOPE_FINDING_UNCHECKED;
+}
+
+/* Copies the region whole, or what surrounds the caller's address. */
+static __always_inline void copy_code(struct scratch *scratch, const struct mapping *mapping)
+{
+    struct epitope_event *event = &scratch->event;
     __u64 caller = event->callers_address, start = mapping->start, end = mapping->end;
+    event->code_start = start;
+    event->code_length = 0;
+    if (!end) return; /* nothing is mapped there */
     if (end - start > EPITOPE_CODE_BYTES) {
         if (caller - start > EPITOPE_SIDE_BYTES) start = caller - EPITOPE_SIDE_BYTES;
         if (end - caller > EPITOPE_SIDE_BYTES) end = caller + EPITOPE_SIDE_BYTES;
     }
     event->code_start = start;
-    event->code_length = copy_pages(event->code, 0, start, end - start, sleepable);
+    event->code_length = copy_pages(scratch, event->code, 0, start, end - start);
     if (start + event->code_length >= caller) return;
     /* A page before the caller's is missing (never touched, in a large mapping): start at the caller's own page. */
     start = (caller - 1) & ~(PAGE_SIZE - 1);
     if (start < mapping->start) start = mapping->start;
     event->code_start = start;
-    event->code_length = copy_pages(event->code, 0, start, end - start, sleepable);
+    event->code_length = copy_pages(scratch, event->code, 0, start, end - start);
 }
 
 /* Copies the registers, and the arguments as the call's interface passes them. */
@@ -58,23 +68,20 @@ __attribute__((noinline)) int fill_event(__u32 slot)
     return 0;
 }
 
-/* Copies from user memory: arguments, data to be sent, and code. */
-static __always_inline int extract(__u32 slot, const int sleepable)
+/* Copies from user memory: arguments, data to be sent, and code. Pages that aren't in memory are noted, and not waited for. */
+__attribute__((noinline)) int extract(__u32 slot)
 {
     struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
     if (!scratch) return 0;
     __u32 class = scratch->event.call_class;
+    scratch->missing_count = 0;
+    __builtin_memset(scratch->missing, 0, sizeof scratch->missing);
     if (scratch->is_io_uring) copy_hook_address(scratch);
-    else copy_arguments(scratch, slot, sleepable);
+    else copy_arguments(scratch, slot);
     if (scratch->hook_arguments.socket ||
         (class != EPITOPE_CLASS_EXEC && class != EPITOPE_CLASS_IO_URING && class != EPITOPE_CLASS_IO_SUBMIT))
         copy_socket_state(scratch, bpf_get_current_task_btf());
-    /* If only a return address deeper in the stack is in unbacked memory, the caller's address is the library's. */
-    __u32 finding = scratch->event.finding, code = finding == EPITOPE_FINDING_DEEPER ? LIBRARY_MAPPING : CALLER_MAPPING;
-    if (finding != EPITOPE_FINDING_UNATTRIBUTABLE) copy_code(&scratch->event, &scratch->mappings[code], sleepable);
+    __u32 finding = scratch->event.finding, code = is_of_stack(finding) ? LIBRARY_MAPPING : CALLER_MAPPING;
+    if (finding != EPITOPE_FINDING_UNATTRIBUTABLE) copy_code(scratch, &scratch->mappings[code]);
     return 0;
 }
-
-/* By a program that may wait for user memory, and by one that may not. */
-__attribute__((noinline)) int extract_sleepable(__u32 slot) { return extract(slot, 1); }
-__attribute__((noinline)) int extract_atomic(__u32 slot) { return extract(slot, 0); }

@@ -22,7 +22,9 @@ static __always_inline void decode(struct scratch *scratch, struct task_struct *
     scratch->is_io_uring = 0;
     event->instruction_pointer = registers->ip;
     event->stack_pointer = scratch->walk.stack_pointer = registers->sp;
-    event->call_number = registers->orig_ax;
+    scratch->walk.frame_pointer = registers->bp;
+    event->call_number = scratch->walk.call_number = call_number(registers->orig_ax);
+    scratch->has_32bit_layout = is_32bit_call(task) || has_32bit_layout(registers->orig_ax);
     event->call_class = call_class;
     event->is_hook = is_hook;
     event->is_32bit_call = is_32bit_call(task);
@@ -40,24 +42,64 @@ static __always_inline struct pt_regs *registers_of(struct task_struct *other)
     return (struct pt_regs *)(own - (__u64)BPF_CORE_READ(task, stack) + (__u64)BPF_CORE_READ(other, stack));
 }
 
+/* Turns a walk to the stack of the parent that waits for this child of vfork or posix_spawn, in the same memory. Returns the parent's
+ * instruction pointer; 0: there is no such parent. Not inlined: the verifier adds up the stacks of a call path. */
+__attribute__((noinline)) __u64 turn_to_vfork_parent(__u32 slot)
+{
+    struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+    if (!scratch) return 0;
+    struct walk *walk = &scratch->walk;
+    struct task_struct *task = bpf_get_current_task_btf();
+    struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+    if (BPF_CORE_READ(parent, mm) != task->mm || !BPF_CORE_READ(task, vfork_done)) return 0;
+    struct pt_regs *registers = registers_of(parent);
+    walk->stack_pointer = BPF_CORE_READ(registers, sp);
+    walk->frame_pointer = BPF_CORE_READ(registers, bp);
+    walk->call_number = BPF_CORE_READ(registers, orig_ax);
+    return BPF_CORE_READ(registers, ip);
+}
+
 /* A child of vfork or posix_spawn may run on a stack of its own in the memory of its parent, which waits: the caller is on the parent's
  * stack. 0, or -EBUSY. */
 static __always_inline int find_caller_of_vfork(struct scratch *scratch, __u32 slot)
 {
     struct walk *walk = &scratch->walk;
     struct mapping *library = &scratch->mappings[LIBRARY_MAPPING];
-    struct task_struct *task = bpf_get_current_task_btf();
-    struct task_struct *parent = BPF_CORE_READ(task, real_parent);
-    if (BPF_CORE_READ(parent, mm) != task->mm || !BPF_CORE_READ(task, vfork_done)) return 0;
-    struct pt_regs *registers = registers_of(parent);
-    __u64 pointer = BPF_CORE_READ(registers, ip);
-    walk->stack_pointer = BPF_CORE_READ(registers, sp);
-    if (inspect_address(pointer - 1, slot, LIBRARY_MAPPING)) return -EBUSY;
+    __u64 pointer = turn_to_vfork_parent(slot);
+    if (!pointer) return 0;
+    if (inspect_address(scratch, pointer - 1, slot, LIBRARY_MAPPING)) return -EBUSY;
     if (!is_unbacked(library)) return walk_stack(slot, pointer);
     walk->caller = pointer;
     walk->found_caller = 1;
     scratch->mappings[CALLER_MAPPING] = *library;
     return 0;
+}
+
+/* Whether the word that the caller's address was read from still has it: another thread may have written it while the stack was read.
+ * What stands there now is then looked at instead. */
+static __always_inline int recheck_caller(struct walk *walk, struct scratch *scratch, __u32 slot)
+{
+    __u64 word = 0;
+    if (!walk->slot || bpf_probe_read_user(&word, 8, (void *)walk->slot) || word == walk->caller) return 0;
+    if (!walk->defect) walk->defect = EPITOPE_DEFECT_CHANGED;
+    if (!is_user_address(word)) return 0;
+    if (inspect_address(scratch, word - 1, slot, WORD_MAPPING)) return -EBUSY;
+    struct mapping *mapping = &scratch->mappings[WORD_MAPPING];
+    if (mapping->protection & VM_EXEC && is_unbacked(mapping)) {
+        walk->caller = word;
+        scratch->mappings[CALLER_MAPPING] = *mapping;
+    }
+    return 0;
+}
+
+/* The finding about a caller that a walk found; 0: it is in an image, and its address can be right. */
+static __always_inline int finding_of_walk(const struct walk *walk, const struct mapping *caller)
+{
+    if (walk->found_caller && is_unbacked(caller) && !walk->deeper) return EPITOPE_FINDING_LIBRARY;
+    if (is_impossible(walk->defect)) return EPITOPE_FINDING_IMPOSSIBLE;
+    if (walk->found_caller && caller->may_be_written && !walk->deeper) return EPITOPE_FINDING_LIBRARY;
+    if (walk->defect) return EPITOPE_FINDING_UNCHECKED;
+    return walk->deeper ? EPITOPE_FINDING_DEEPER : 0;
 }
 
 /* Finds the code that made the call: enum epitope_finding, with the caller's address in the walk and its mapping in CALLER_MAPPING. 0: no
@@ -70,7 +112,7 @@ __attribute__((noinline)) int find_caller(__u32 slot)
     struct walk *walk = &scratch->walk;
     struct mapping *library = &scratch->mappings[LIBRARY_MAPPING], *caller = &scratch->mappings[CALLER_MAPPING];
     walk->caller = event->instruction_pointer;
-    if (inspect_address(event->instruction_pointer - 1, slot, LIBRARY_MAPPING)) return EPITOPE_FINDING_UNINSPECTABLE;
+    if (inspect_address(scratch, event->instruction_pointer - 1, slot, LIBRARY_MAPPING)) return EPITOPE_FINDING_UNINSPECTABLE;
     *caller = *library;
     if (library->backing == EPITOPE_BACKING_NONE) return EPITOPE_FINDING_UNINSPECTABLE;
     if (is_unbacked(library)) return EPITOPE_FINDING_DIRECT;
@@ -80,18 +122,18 @@ __attribute__((noinline)) int find_caller(__u32 slot)
     if (!bpf_probe_read_user(event->stack, sizeof event->stack, (void *)event->stack_pointer))
         event->stack_count = EPITOPE_EVENT_STACK_WORDS;
     if (result) return EPITOPE_FINDING_UNINSPECTABLE;
+    if (recheck_caller(walk, scratch, slot)) return EPITOPE_FINDING_UNINSPECTABLE;
 
     if (!walk->found_caller && event->call_class == EPITOPE_CLASS_EXEC && find_caller_of_vfork(scratch, slot))
         return EPITOPE_FINDING_UNINSPECTABLE;
     if (!walk->found_caller) {
-        int finding = load_starter(slot);
-        if (finding) return finding;
+        int origin = load_starter(slot);
+        if (origin) return origin;
     }
-    if (walk->deeper) return EPITOPE_FINDING_DEEPER;
-    if (walk->found_caller && (is_unbacked(caller) || caller->may_be_written)) return EPITOPE_FINDING_LIBRARY;
-    if (!library_written) return 0;
+    int finding = finding_of_walk(walk, caller);
+    if (finding || !library_written) return finding;
     walk->caller = event->instruction_pointer;
-    if (inspect_address(event->instruction_pointer - 1, slot, CALLER_MAPPING)) return EPITOPE_FINDING_UNINSPECTABLE;
+    if (inspect_address(scratch, event->instruction_pointer - 1, slot, CALLER_MAPPING)) return EPITOPE_FINDING_UNINSPECTABLE;
     return EPITOPE_FINDING_DIRECT;
 }
 
@@ -131,7 +173,10 @@ static __always_inline void record_submitter(struct task_struct *task)
 {
     __u32 slot = 0;
     struct scratch *scratch = take_scratch(&slot);
-    if (!scratch) return;
+    if (!scratch) {
+        set_lost((__u64)task->mm, EPITOPE_LOST_SUBMITTER);
+        return;
+    }
     decode(scratch, task, EPITOPE_CLASS_IO_URING, 1);
     store_submitter(slot, find_caller(slot));
     release_scratch(scratch);
@@ -142,7 +187,10 @@ static __always_inline void record_starter(struct task_struct *task, struct task
 {
     __u32 slot = 0;
     struct scratch *scratch = take_scratch(&slot);
-    if (!scratch) return;
+    if (!scratch) {
+        set_lost((__u64)task->mm, EPITOPE_LOST_STARTER);
+        return;
+    }
     decode(scratch, task, EPITOPE_CLASS_NONE, 1);
     store_starter(slot, find_caller(slot), child->pid, child->start_boottime);
     release_scratch(scratch);

@@ -11,10 +11,10 @@
 #include "cross_process_writes.h"
 #include "send_buffer.h"
 
-/* The code that submits requests to the rings of an address space. */
+/* The code that submits requests to the rings of an address space. Deleted with it, and not pushed out by others: see `starters`. */
 struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, 4096);
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, EPITOPE_MAX_SUBMITTERS);
     __type(key, __u64);
     __type(value, struct origin);
 } submitters SEC(".maps");
@@ -71,7 +71,7 @@ __attribute__((noinline)) int store_submitter(__u32 slot, __u32 finding)
     if (is_origin(finding)) {
         struct origin origin;
         fill_origin(&origin, scratch, finding, start_time);
-        bpf_map_update_elem(&submitters, &space, &origin, BPF_ANY);
+        if (bpf_map_update_elem(&submitters, &space, &origin, BPF_ANY)) set_lost(space, EPITOPE_LOST_SUBMITTER);
     } else if (old) {
         bpf_map_delete_elem(&submitters, &space);
     }
@@ -86,7 +86,9 @@ __attribute__((noinline)) int load_submitter(__u32 slot)
     if (!scratch) return EPITOPE_FINDING_UNINSPECTABLE;
     struct task_struct *task = bpf_get_current_task_btf();
     __u64 space = (__u64)task->mm;
-    return apply_origin(scratch, bpf_map_lookup_elem(&submitters, &space), BPF_CORE_READ(task, group_leader, start_boottime));
+    int finding = apply_origin(scratch, bpf_map_lookup_elem(&submitters, &space), BPF_CORE_READ(task, group_leader, start_boottime));
+    if (!finding && has_lost(space, EPITOPE_LOST_SUBMITTER)) return EPITOPE_FINDING_UNINSPECTABLE;
+    return finding;
 }
 
 /* Whether at least one of io_submit's requests names a socket. More requests than are looked at count as if one did. */

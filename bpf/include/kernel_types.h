@@ -12,7 +12,15 @@ struct qstr { const unsigned char *name; };
 struct dentry { struct qstr d_name; };
 struct path { struct dentry *dentry; };
 struct super_block { __u32 s_dev; unsigned long s_magic; };
-struct inode { __u16 i_mode; struct super_block *i_sb; unsigned long i_ino; unsigned int i_nlink; __u32 i_generation; };
+typedef struct { int counter; } atomic_t;
+struct inode {
+    __u16 i_mode;
+    struct super_block *i_sb;
+    unsigned long i_ino;
+    unsigned int i_nlink;
+    __u32 i_generation;
+    atomic_t i_writecount;
+};
 struct file { unsigned int f_mode; struct inode *f_inode; struct path f_path; void *private_data; };
 struct in6_addr { __u8 bytes[16]; } __attribute__((aligned(4)));
 struct sock_common {
@@ -54,7 +62,6 @@ struct files_struct { struct fdtable *fdt; };
 struct thread_info { __u32 status; };
 typedef struct { __u32 val; } kuid_t;
 struct cred { kuid_t euid; };
-typedef struct { int counter; } atomic_t;
 struct signal_struct { atomic_t live; };
 
 /* A process ID in each namespace, and the process that has it. */

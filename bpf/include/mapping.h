@@ -2,14 +2,16 @@
 /* What backs a mapping: an image file, the kernel, or nothing on disk. */
 #pragma once
 
-#include "program.h"
+#include "changeable_files.h"
 
 /* A mapping; small enough for the stack. */
 struct mapping {
     __u64 start, end, inode, offset;     /* offset: of the mapping's start, in its file */
     __u32 device, generation;
-    __u8 protection, backing, may_be_written, is_loader, may_lose_name;
-    __u64 stack_pointer;                 /* input: an anonymous mapping around it is a stack */
+    __u8 protection, backing, may_be_written, is_loader;
+    __u8 is_nameless;                    /* its file was opened without a name */
+    /* Input: the stack pointer, an anonymous mapping around which is a stack. Output: the address of an image's inode, else 0. */
+    __u64 stack_pointer_or_inode;
 };
 
 /* Memory files that the agent found to be sealed copies of images: they can't be written any more and have an image's content, so
@@ -27,25 +29,6 @@ static __always_inline int is_copy_of_image(const struct mapping *mapping)
     return bpf_map_lookup_elem(&copies, &key) != 0;
 }
 
-/* Whether a file is in a memory file system: its last name can be removed at any time, and pages of its mappings can be filled
- * in through a descriptor (userfaultfd). */
-static __always_inline int may_become_memory_file(struct inode *inode)
-{
-    unsigned long magic = BPF_CORE_READ(inode, i_sb, s_magic);
-    return magic == TMPFS_MAGIC || magic == HUGETLBFS_MAGIC;
-}
-
-static __always_inline int is_memory_file(struct inode *inode)
-{
-    return may_become_memory_file(inode) && BPF_CORE_READ(inode, i_nlink) == 0;
-}
-
-/* Mappings of devices aren't images: that of /dev/zero is anonymous. */
-static __always_inline int is_regular(struct inode *inode)
-{
-    return (BPF_CORE_READ(inode, i_mode) & S_IFMT) == S_IFREG;
-}
-
 /* Unbacked memory: no image file on disk has its content. */
 static __always_inline int is_unbacked(const struct mapping *mapping)
 {
@@ -58,7 +41,7 @@ static __always_inline int is_vdso(const struct mapping *mapping)
     return mapping->backing == EPITOPE_BACKING_KERNEL && !mapping->may_be_written;
 }
 
-static __always_inline void describe_mapping_without_file(struct vm_area_struct *vma, unsigned long flags, struct mapping *mapping)
+static __always_inline void describe_mapping_without_file(struct vm_area_struct *vma, unsigned long flags, __u64 stack_pointer, struct mapping *mapping)
 {
     struct mm_struct *space = BPF_CORE_READ(vma, vm_mm);
     /* The vdso can be unmapped and its place be taken by anonymous memory, which has no operations. */
@@ -72,7 +55,7 @@ static __always_inline void describe_mapping_without_file(struct vm_area_struct 
     if (mapping->start < heap_end && mapping->end > heap)
         mapping->backing = EPITOPE_BACKING_HEAP;
     else if (flags & VM_GROWSDOWN || (mapping->start <= stack && stack < mapping->end) ||
-             (mapping->start <= mapping->stack_pointer && mapping->stack_pointer < mapping->end))
+             (mapping->start <= stack_pointer && stack_pointer < mapping->end))
         mapping->backing = EPITOPE_BACKING_STACK;
     else
         mapping->backing = EPITOPE_BACKING_ANONYMOUS;
@@ -99,8 +82,9 @@ static __always_inline void describe_mapping_of_file(struct vm_area_struct *vma,
         mapping->backing = EPITOPE_BACKING_ANONYMOUS;
         return;
     }
-    mapping->may_lose_name = may_become_memory_file(inode);
     mapping->backing = EPITOPE_BACKING_IMAGE;
+    mapping->stack_pointer_or_inode = (__u64)inode;
+    mapping->is_nameless = name[0] == '#'; /* one of O_TMPFILE has its number for a name */
     mapping->may_be_written = !(mapping->protection & VM_SHARED) && BPF_CORE_READ(vma, anon_vma);
     /* "ld-linux…", "ld-musl…", "ld.so" */
     mapping->is_loader = name[0] == 'l' && name[1] == 'd' && (name[2] == '-' || (name[2] == '.' && name[3] == 's'));
@@ -117,9 +101,17 @@ __attribute__((noinline)) int describe_mapping(__u64 vma_address, struct mapping
     mapping->start = BPF_CORE_READ(vma, vm_start);
     mapping->end = BPF_CORE_READ(vma, vm_end);
     mapping->protection = flags & (VM_READ | VM_WRITE | VM_EXEC | VM_SHARED);
+    __u64 stack_pointer = mapping->stack_pointer_or_inode;
+    mapping->stack_pointer_or_inode = 0;
     if (file) describe_mapping_of_file(vma, file, mapping);
-    else describe_mapping_without_file(vma, flags, mapping);
+    else describe_mapping_without_file(vma, flags, stack_pointer, mapping);
     return 0;
+}
+
+/* Whether what stands behind a mapping of an image may change what it is. */
+static __always_inline int may_change(const struct mapping *mapping)
+{
+    return mapping->stack_pointer_or_inode && is_changeable((struct inode *)mapping->stack_pointer_or_inode);
 }
 
 /* Describes a VMA that the verifier knows as a pointer; the callback of bpf_find_vma. */

@@ -45,7 +45,7 @@ __attribute__((noinline)) __u64 find_vma_without_lock(__u64 from, __u64 address)
 
 /* A search for the mapping at an address, passed to the loops below. */
 struct mapping_lookup {
-    __u64 address, space;
+    __u64 address, space, stack_pointer;
     __u32 done, unused;
     struct mapping mapping;
 };
@@ -55,7 +55,7 @@ enum { MAX_TRIES_WITHOUT_LOCK = 8, MAX_TRIES_WITH_LOCK = 64 };
 static __always_inline void reset_lookup(struct mapping_lookup *lookup, __u64 stack_pointer)
 {
     __builtin_memset(&lookup->mapping, 0, sizeof lookup->mapping);
-    lookup->mapping.stack_pointer = stack_pointer;
+    lookup->mapping.stack_pointer_or_inode = lookup->stack_pointer = stack_pointer;
 }
 
 /* Loop bodies, which the verifier checks once. 1 ends the loop. */
@@ -70,7 +70,7 @@ static long try_without_lock(__u32 index, void *context)
     describe_mapping(vma, mapping);
     lookup->done = mapping->start <= lookup->address && lookup->address < mapping->end &&
         (__u64)BPF_CORE_READ((struct vm_area_struct *)vma, vm_mm) == lookup->space;
-    if (!lookup->done) reset_lookup(lookup, mapping->stack_pointer);
+    if (!lookup->done) reset_lookup(lookup, lookup->stack_pointer);
     return lookup->done;
 }
 

@@ -11,7 +11,7 @@ static __always_inline void mark_mapping(struct task_struct *task, struct file *
     if (!(protection & VM_EXEC)) return;
     struct inode *inode = file ? BPF_CORE_READ(file, f_inode) : 0;
     /* A writable private mapping of an image can be written before it runs. */
-    if (inode && is_regular(inode) && !may_become_memory_file(inode) && !(protection & VM_WRITE)) return;
+    if (inode && is_regular(inode) && !(protection & VM_WRITE) && !is_changeable(inode)) return;
     set_mark((__u64)task->mm, EPITOPE_REASON_MAPPED);
 }
 
@@ -20,7 +20,7 @@ static __always_inline void mark_mapping(struct task_struct *task, struct file *
 static __always_inline int exposes_code(const struct mapping *mapping, __u64 protection)
 {
     if (protection & VM_EXEC)
-        return mapping->backing != EPITOPE_BACKING_IMAGE || mapping->may_be_written || mapping->may_lose_name || protection & VM_WRITE;
+        return mapping->backing != EPITOPE_BACKING_IMAGE || mapping->may_be_written || may_change(mapping) || protection & VM_WRITE;
     return protection & VM_WRITE && mapping->protection & VM_EXEC;
 }
 

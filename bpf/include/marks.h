@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause OR GPL-2.0 */
 /* Marks: the address spaces that ever held unbacked executable memory. Calls of an unmarked one are not inspected.
  *
- * The key is the address of the kernel's mm_struct, so that threads and vfork children share a mark. A mark is never
- * deleted: when the kernel reuses the address for a new address space (fork, exec), the mark is written anew. */
+ * The key is the address of the kernel's mm_struct, so that threads and vfork children share a mark. A mark is deleted when its
+ * address space ends, where the kernel says so (Linux 6.1 and later); when the kernel reuses the address for a new address space
+ * (fork, exec), the mark is written anew. */
 #pragma once
 
 #include "program.h"
@@ -14,16 +15,22 @@
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
-    __uint(max_entries, 65536);
+    __uint(max_entries, EPITOPE_MAX_MARKS);
     __type(key, __u64);
     __type(value, struct epitope_mark);
 } marks SEC(".maps");
 
 /* Spares unmarked address spaces the lookup in `marks`: one byte for all addresses with the same hash, set once any of them was
  * marked. It stays set: sooner or later the kernel reuses a process's address, and all that costs is a lookup. Shared with the next
- * agent as `marks` is: one without the other would hide marks. */
+ * agent as `marks` is: one without the other would hide marks.
+ *
+ * When there is no room for a mark, all addresses with the same hash count as marked: one in EPITOPE_FILTER_SLOTS, not the whole
+ * machine. Once processes have ended and there is room again, the agent looks at all processes anew and clears such slots; those of
+ * the current turn were set meanwhile and stay. */
+enum { SLOT_MARKED = 1, SLOT_OVERFLOWED = 2 }; /* or one more, by the turn */
+
 struct mark_filter {
-    __u32 is_full;                       /* there was no room for a mark: every process counts as marked from then on */
+    __u32 turn;                          /* 0 or 1; the agent changes it before it looks at all processes */
     __u8 slots[EPITOPE_FILTER_SLOTS];
 };
 
@@ -53,8 +60,10 @@ static __always_inline __u32 filter_index(__u64 space)
 static __always_inline int is_marked(__u64 space)
 {
     struct mark_filter *filter = mark_filter();
-    if (!filter || __builtin_expect(filter->is_full, 0)) return 1;
-    if (__builtin_expect(!filter->slots[filter_index(space)], 1)) return 0;
+    if (!filter) return 1;
+    __u8 slot = filter->slots[filter_index(space)];
+    if (__builtin_expect(!slot, 1)) return 0;
+    if (__builtin_expect(slot >= SLOT_OVERFLOWED, 0)) return 1;
     struct epitope_mark *mark = bpf_map_lookup_elem(&marks, &space);
     return mark && mark->marked;
 }
@@ -71,13 +80,43 @@ static __always_inline void set_mark(__u64 space, __u32 reason)
     struct epitope_mark *old = bpf_map_lookup_elem(&marks, &space);
     struct mark_filter *filter = mark_filter();
     if (!space || !filter || (old && old->marked)) return;
-    struct epitope_mark mark = {1, reason, bpf_ktime_get_ns()};
+    struct epitope_mark mark = {1, reason, 0, bpf_ktime_get_ns()};
+    __u8 *slot = &filter->slots[filter_index(space)];
     count(EPITOPE_COUNT_MARKED);
-    filter->slots[filter_index(space)] = 1;
-    if (bpf_map_update_elem(&marks, &space, &mark, BPF_ANY)) {
-        filter->is_full = 1;
-        count(EPITOPE_COUNT_MARKS_FULL);
-    }
+    if (!*slot) *slot = SLOT_MARKED;
+    if (!bpf_map_update_elem(&marks, &space, &mark, BPF_ANY)) return;
+    *slot = SLOT_OVERFLOWED + (filter->turn & 1);
+    count(EPITOPE_COUNT_MARKS_FULL);
+}
+
+/* Whether there may be a mark of an address space, or was one. */
+static __always_inline int may_have_mark(__u64 space)
+{
+    struct mark_filter *filter = mark_filter();
+    return filter && filter->slots[filter_index(space)];
+}
+
+/* The address space has ended: no code runs in it any more. */
+static __always_inline void delete_mark(__u64 space)
+{
+    if (!bpf_map_delete_elem(&marks, &space)) count(EPITOPE_COUNT_UNMARKED);
+}
+
+/* That there was no room to record something about an address space (EPITOPE_LOST_*), and whether that is so. One without a mark of
+ * its own, for which there was no room either, has lost everything. */
+static __always_inline void set_lost(__u64 space, __u16 what)
+{
+    struct epitope_mark *mark = bpf_map_lookup_elem(&marks, &space);
+    count(EPITOPE_COUNT_NO_ORIGIN);
+    if (mark) mark->lost |= what;
+}
+
+static __always_inline int has_lost(__u64 space, __u16 what)
+{
+    struct epitope_mark *mark = bpf_map_lookup_elem(&marks, &space);
+    struct mark_filter *filter = mark_filter();
+    if (mark && mark->marked) return (mark->lost & what) != 0;
+    return filter && filter->slots[filter_index(space)] >= SLOT_OVERFLOWED;
 }
 
 #define RECENT_WRITE (10 * NSEC_PER_SEC)

@@ -39,6 +39,36 @@ static __always_inline void count(__u32 counter)
     if (value) __sync_fetch_and_add(value, 1);
 }
 
+/* The x32 interface (CONFIG_X86_X32): 64-bit calls with a bit set in their number. Those whose structures differ have numbers of their
+ * own, and the 32-bit interface's structures. */
+#define X32_CALL 0x40000000ul
+enum { FIRST_X32_NUMBER = 512 };
+
+/* The 64-bit interface's number of a call. */
+static __always_inline __u64 call_number(__u64 number)
+{
+    if (!(number & X32_CALL) || number >> 31) return number;
+    switch ((__u32)number & ~(__u32)X32_CALL) {
+    case NRX32_WRITEV: return NR64_WRITEV;
+    case NRX32_SENDMSG: return NR64_SENDMSG;
+    case NRX32_EXECVE: return NR64_EXECVE;
+    case NRX32_PTRACE: return NR64_PTRACE;
+    case NRX32_PWRITEV: return NR64_PWRITEV;
+    case NRX32_SENDMMSG: return NR64_SENDMMSG;
+    case NRX32_PROCESS_VM_WRITEV: return NR64_PROCESS_VM_WRITEV;
+    case NRX32_IO_SUBMIT: return NR64_IO_SUBMIT;
+    case NRX32_EXECVEAT: return NR64_EXECVEAT;
+    case NRX32_PWRITEV2: return NR64_PWRITEV2;
+    default: return number & ~(__u32)X32_CALL;
+    }
+}
+
+/* Whether the structures that a 64-bit call's arguments point to are the 32-bit interface's. */
+static __always_inline int has_32bit_layout(__u64 number)
+{
+    return number & X32_CALL && !(number >> 31) && ((__u32)number & ~(__u32)X32_CALL) >= FIRST_X32_NUMBER;
+}
+
 /* Whether the current call came in by the 32-bit interface. */
 static __always_inline int is_32bit_call(const struct task_struct *task)
 {

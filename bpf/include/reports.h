@@ -9,7 +9,11 @@ struct {
     __uint(max_entries, 8 << 20);
 } events SEC(".maps");
 
-/* Reports that were made. The least recently used are dropped, and then made again. */
+/* Reports that were made. The least recently used are dropped, and then made again.
+ *
+ * A call site is reported again when other code makes the call there: a harmless one first must not hide the one that follows. The value
+ * of the code right at the caller (`code` is its hash) is how many different surroundings it was reported with: programs keep data beside
+ * their code, which is another with every call, so that is bounded. */
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 16384);
@@ -17,26 +21,84 @@ struct {
     __type(value, __u32);
 } reported_calls SEC(".maps");
 
+enum { MAX_SURROUNDINGS = 8, NEAR_CODE_BYTES = 128 };
+
+/* FNV-1a, by words instead of bytes (Fowler, Noll, Vo; draft-eastlake-fnv). It needn't resist collisions that somebody seeks: who finds
+ * one hides a report, not a call. */
+#define HASH_OFFSET 0xcbf29ce484222325ull
+#define HASH_PRIME 0x100000001b3ull
+
+static __always_inline __u64 hashed(__u64 hash, __u64 word)
+{
+    hash = (hash ^ word) * HASH_PRIME;
+    return hash ^ hash >> 29;
+}
+
+static long hash_word(__u32 index, void *context)
+{
+    __u32 slot = *(__u32 *)context;
+    struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+    if (!scratch || index >= EPITOPE_CODE_BYTES / 8) return 1;
+    struct epitope_event *event = &scratch->event;
+    __u64 word = ((const __u64 *)event->code)[index], address = event->code_start + 8 * index;
+    scratch->code_hash = hashed(scratch->code_hash, word);
+    if (address + NEAR_CODE_BYTES >= event->callers_address && address < event->callers_address + NEAR_CODE_BYTES)
+        scratch->code_hash_near_caller = hashed(scratch->code_hash_near_caller, word);
+    return 0;
+}
+
+static __always_inline void hash_code(struct scratch *scratch, __u32 slot)
+{
+    scratch->code_hash = HASH_OFFSET;
+    scratch->code_hash_near_caller = hashed(HASH_OFFSET, scratch->event.deeper_address);
+    bpf_loop(scratch->event.code_length / 8, hash_word, &slot, 0);
+}
+
+/* Whether a call is reported for the first time: by this site of this process, with this code. */
+static __always_inline int is_new_report(struct scratch *scratch, __u32 slot)
+{
+    struct epitope_event *event = &scratch->event;
+    hash_code(scratch, slot);
+    struct epitope_reported_call key = {
+        event->start_time, event->callers_address, scratch->code_hash_near_caller, event->process, event->call_number};
+    __u32 *surroundings = bpf_map_lookup_elem(&reported_calls, &key);
+    if (!surroundings) return 1;
+    if (*surroundings >= MAX_SURROUNDINGS) return 0;
+    key.code = hashed(scratch->code_hash_near_caller, scratch->code_hash);
+    return !bpf_map_lookup_elem(&reported_calls, &key);
+}
+
+static __always_inline void remember_report(const struct scratch *scratch)
+{
+    const struct epitope_event *event = &scratch->event;
+    struct epitope_reported_call key = {
+        event->start_time, event->callers_address, scratch->code_hash_near_caller, event->process, event->call_number};
+    __u32 once = 1, *surroundings = bpf_map_lookup_elem(&reported_calls, &key);
+    if (surroundings) __sync_fetch_and_add(surroundings, 1);
+    else bpf_map_update_elem(&reported_calls, &key, &once, BPF_ANY);
+    key.code = hashed(scratch->code_hash_near_caller, scratch->code_hash);
+    bpf_map_update_elem(&reported_calls, &key, &once, BPF_ANY);
+}
+
 #define EVENT_BYTES_WITHOUT_PAYLOAD __builtin_offsetof(struct epitope_event, payload)
 
 /* Whether a report was made. Only the used part of the payload is sent: most calls send little, and the room for unread reports is
  * bounded. */
-static __always_inline int send_report(struct epitope_event *event, __u64 payload)
+static __always_inline int send_report(struct scratch *scratch, __u32 slot)
 {
-    struct epitope_reported_call key = {event->start_time, event->callers_address, event->process, event->call_number};
-    __u32 once = 1;
-    if (bpf_map_lookup_elem(&reported_calls, &key)) {
+    struct epitope_event *event = &scratch->event;
+    if (!is_new_report(scratch, slot)) {
         count(EPITOPE_COUNT_REPEATED);
         return 0;
     }
-    __u64 size = EVENT_BYTES_WITHOUT_PAYLOAD + payload;
+    __u64 size = EVENT_BYTES_WITHOUT_PAYLOAD + scratch->message_cursor.used;
     barrier_var(size);
     if (size > sizeof *event) size = sizeof *event;
     if (bpf_ringbuf_output(&events, event, size, 0)) {
         count(EPITOPE_COUNT_DROPPED);
         return 0;
     }
-    bpf_map_update_elem(&reported_calls, &key, &once, BPF_ANY);
+    remember_report(scratch);
     count(EPITOPE_COUNT_REPORTED);
     return 1;
 }

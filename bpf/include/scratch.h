@@ -9,9 +9,19 @@ enum { LIBRARY_MAPPING, CALLER_MAPPING, WORD_MAPPING, MAPPING_COUNT = 4 };
 
 /* A walk up a stack. */
 struct walk {
-    __u64 stack_pointer;
+    __u64 stack_pointer, frame_pointer;  /* frame_pointer: 0 where it isn't known */
     __u64 library_inode, library_start, caller, deeper;
+    __u64 slot;                          /* where the caller's address stands on the stack; 0: not known exactly */
+    __u64 target;                        /* the function whose jumps are looked at */
     __u32 library_device, has_library, words, is_32bit, wants_deeper, busy, found_caller;
+    __u32 function;                      /* the library's function that returns, as an offset in its file; 0: not known */
+    __u32 is_pointed_at;                 /* that function can be reached by a jump through a register or memory */
+    __u32 defect;                        /* enum epitope_defect, of the caller's address */
+    __u32 passes_on;                     /* the caller is an image's call through a register: it may be passing on a call; 2: further words
+                                          * were seen */
+    __u32 has_code;                      /* a word was seen that lies in executable memory */
+    __u32 jumps;                         /* the target jumps to the library's function */
+    __u32 call_number;                   /* of the system call */
 };
 
 /* The position in the messages that a call sends (send_buffer.h), kept between the turns of a loop. */
@@ -25,9 +35,16 @@ struct hook_arguments {
     __u64 socket, address, address_length;
 };
 
-/* Taken for as long as the inspection lasts, which may sleep. */
+/* Pages that an inspection notes as missing: the code's, and the first ones of the data. */
+enum { MAX_MISSING = 8 };
+
+/* Taken for as long as an inspection lasts, which waits for nothing: places are few, and all processes share them. A page that has to
+ * be waited for is waited for between two inspections (decision.h, `handle_call`). */
 struct scratch {
     __u32 taken, is_io_uring;            /* is_io_uring: an io_uring request, not the thread's own system call */
+    __u64 code_hash, code_hash_near_caller; /* of the code that was extracted (reports.h) */
+    __u32 has_32bit_layout, missing_count; /* structures that the call's arguments point to; pages of `missing` */
+    __u64 missing[MAX_MISSING];          /* addresses that were to be copied, and whose pages weren't in memory */
     struct hook_arguments hook_arguments;
     struct message_cursor message_cursor;
     struct walk walk;

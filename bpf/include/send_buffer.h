@@ -6,22 +6,25 @@
 
 /* Reads at most a page; whether that failed. A function of its own, so that the compiler moves nothing between the check of the length
  * and the read that the verifier allows by it. */
-static __attribute__((noinline)) int read_user_atomic(__u8 *to, __u64 length, __u64 from)
+static __attribute__((noinline)) int read_user(__u8 *to, __u64 length, __u64 from)
 {
     barrier_var(length);
     return length > PAGE_SIZE || bpf_probe_read_user(to, length, (void *)from);
 }
 
-/* The same for a sleepable program, which may wait for a page that is swapped out. */
-static __attribute__((noinline)) int read_user_sleepable(__u8 *to, __u64 length, __u64 from)
+/* Notes that the page of an address has to be waited for. */
+static __always_inline void note_missing(struct scratch *scratch, __u64 address)
 {
-    barrier_var(length);
-    return length > PAGE_SIZE || (bpf_probe_read_user(to, length, (void *)from) && bpf_copy_from_user(to, length, (void *)from));
+    __u32 index = scratch->missing_count;
+    barrier_var(index);
+    if (index >= MAX_MISSING) return;
+    scratch->missing[index] = address;
+    scratch->missing_count = index + 1;
 }
 
 /* Copies user memory to an offset in a buffer of EPITOPE_CODE_BYTES, page by page, so that what precedes a missing page is copied. The
  * number of bytes copied. */
-static __always_inline __u32 copy_pages(__u8 *to, __u64 offset, __u64 from, __u64 wanted, const int sleepable)
+static __always_inline __u32 copy_pages(struct scratch *scratch, __u8 *to, __u64 offset, __u64 from, __u64 wanted)
 {
     __u64 done = 0;
     #pragma unroll
@@ -31,7 +34,10 @@ static __always_inline __u32 copy_pages(__u8 *to, __u64 offset, __u64 from, __u6
         if (length > wanted - done) length = wanted - done;
         barrier_var(place);
         if (place >= EPITOPE_CODE_BYTES) break; /* never true: for the verifier */
-        if (sleepable ? read_user_sleepable(to + place, length, from + done) : read_user_atomic(to + place, length, from + done)) break;
+        if (read_user(to + place, length, from + done)) {
+            note_missing(scratch, from + done);
+            break;
+        }
         done += length;
     }
     return done;
@@ -39,7 +45,7 @@ static __always_inline __u32 copy_pages(__u8 *to, __u64 offset, __u64 from, __u6
 
 /* Adds a piece to the event's list, and its bytes to the payload, as far as there is room. When the list is full, its last entry is for the
  * piece that contains the caller's address. */
-static __always_inline int add_piece(__u32 slot, __u64 address, __u64 length, __u32 message, const int sleepable)
+__attribute__((noinline)) int add_piece(__u32 slot, __u64 address, __u64 length, __u32 message)
 {
     struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
     if (!scratch) return 0;
@@ -56,7 +62,7 @@ static __always_inline int add_piece(__u32 slot, __u64 address, __u64 length, __
     __u64 place = scratch->message_cursor.used, wanted = length;
     if (place > EPITOPE_PAYLOAD_BYTES) return 0;
     if (wanted > EPITOPE_PAYLOAD_BYTES - place) wanted = EPITOPE_PAYLOAD_BYTES - place;
-    __u32 copied = copy_pages(event->payload, place, address, wanted, sleepable);
+    __u32 copied = copy_pages(scratch, event->payload, place, address, wanted);
     barrier_var(index);
     if (index >= EPITOPE_MAX_PIECES) return 0;
     struct epitope_piece *piece = &event->pieces[index];
@@ -69,15 +75,6 @@ static __always_inline int add_piece(__u32 slot, __u64 address, __u64 length, __
     return 0;
 }
 
-__attribute__((noinline)) int add_piece_sleepable(__u32 slot, __u64 address, __u64 length, __u32 message)
-{
-    return add_piece(slot, address, length, message, 1);
-}
-__attribute__((noinline)) int add_piece_atomic(__u32 slot, __u64 address, __u64 length, __u32 message)
-{
-    return add_piece(slot, address, length, message, 0);
-}
-
 static __always_inline __u64 user_word(__u64 address, int is_32bit)
 {
     __u64 word = 0;
@@ -86,8 +83,9 @@ static __always_inline __u64 user_word(__u64 address, int is_32bit)
 }
 
 /* Reads one piece, or goes on to the next message. 1 ends the loop. */
-static __always_inline long read_next_piece(__u32 slot, const int sleepable)
+static long read_next_piece(__u32 step, void *context)
 {
+    __u32 slot = *(__u32 *)context;
     struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
     if (!scratch) return 1;
     struct message_cursor *cursor = &scratch->message_cursor;
@@ -105,18 +103,13 @@ static __always_inline long read_next_piece(__u32 slot, const int sleepable)
     __u64 piece = cursor->pieces + (__u64)cursor->piece * 2 * size;
     cursor->piece++;
     __u64 address = user_word(piece, cursor->is_32bit), length = user_word(piece + size, cursor->is_32bit);
-    __u32 message = cursor->message - 1;
-    if (sleepable) add_piece_sleepable(slot, address, length, message);
-    else add_piece_atomic(slot, address, length, message);
+    add_piece(slot, address, length, cursor->message - 1);
     return 0;
 }
-static long read_next_piece_sleepable(__u32 index, void *slot) { return read_next_piece(*(__u32 *)slot, 1); }
-static long read_next_piece_atomic(__u32 index, void *slot) { return read_next_piece(*(__u32 *)slot, 0); }
 
 enum { MAX_MESSAGES = UIO_MAXIOV, MAX_PIECE_STEPS = 2 * UIO_MAXIOV }; /* as many pieces as messages */
 
-static __always_inline void read_messages(__u32 slot, const int sleepable)
+static __always_inline void read_messages(__u32 slot)
 {
-    if (sleepable) bpf_loop(MAX_PIECE_STEPS, read_next_piece_sleepable, &slot, 0);
-    else bpf_loop(MAX_PIECE_STEPS, read_next_piece_atomic, &slot, 0);
+    bpf_loop(MAX_PIECE_STEPS, read_next_piece, &slot, 0);
 }

@@ -20,6 +20,7 @@ enum {
     NR64_PTRACE = 101,
     NR64_PERSONALITY = 135,
     NR64_IO_SUBMIT = 209,
+    NR64_RESTART_SYSCALL = 219,
     NR64_SPLICE = 275,
     NR64_PWRITEV = 296,
     NR64_SENDMMSG = 307,
@@ -58,6 +59,20 @@ enum {
     NR32_PWRITEV2 = 379,
     NR32_PKEY_MPROTECT = 380,
     NR32_SHMAT = 397,
+};
+
+/* Numbers of the x32 interface's own, without its bit (asm/unistd_x32.h). */
+enum {
+    NRX32_WRITEV = 516,
+    NRX32_SENDMSG = 518,
+    NRX32_EXECVE = 520,
+    NRX32_PTRACE = 521,
+    NRX32_PWRITEV = 535,
+    NRX32_SENDMMSG = 538,
+    NRX32_PROCESS_VM_WRITEV = 540,
+    NRX32_IO_SUBMIT = 544,
+    NRX32_EXECVEAT = 545,
+    NRX32_PWRITEV2 = 547,
 };
 
 enum {

@@ -44,7 +44,7 @@ static __always_inline int on_file_permission(struct file *file, int mask)
     struct task_struct *task = bpf_get_current_task_btf();
     if (!(mask & MAY_WRITE)) return 0;
     struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
-    unsigned long number = registers->orig_ax;
+    unsigned long number = call_number(registers->orig_ax);
     if (!(task->flags & PF_IO_WORKER) && number != NR_IO_URING_ENTER && !is_sendfile_or_splice(number, is_32bit_call(task))) return 0;
     if (!task->mm || !is_marked((__u64)task->mm) || !is_socket(file)) return 0;
     return respond(handle_call(EPITOPE_CLASS_WRITE, 0, 1, (struct hook_arguments){.socket = (__u64)BPF_CORE_READ(file, private_data)}));

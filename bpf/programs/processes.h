@@ -25,7 +25,7 @@ __attribute__((noinline)) int is_modifiable_code(__u64 address)
     struct mapping_lookup lookup;
     struct mapping *mapping = &lookup.mapping;
     if (find_mapping(bpf_get_current_task_btf(), address, 0, &lookup)) return 1;
-    return mapping->protection & VM_EXEC && (is_unbacked(mapping) || mapping->may_lose_name || mapping->protection & VM_WRITE);
+    return mapping->protection & VM_EXEC && (is_unbacked(mapping) || may_change(mapping) || mapping->protection & VM_WRITE);
 }
 
 /* Why a new program is marked from its start: enum epitope_reason, or 0. */
@@ -65,7 +65,47 @@ int BPF_PROG(on_exec, struct task_struct *task)
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(on_exit, struct task_struct *task)
 {
+    __u32 thread = task->pid;
     clear_agent_on_exit(task);
+    bpf_map_delete_elem(&starters, &thread);
+    return 0;
+}
+
+/* An address space ends, with its last process or in an exec: Linux 6.1 and later. */
+SEC("tp_btf/exit_mmap")
+int BPF_PROG(on_space_end, struct mm_struct *space)
+{
+    __u64 address = (__u64)space;
+    if (!may_have_mark(address)) return 0;
+    bpf_map_delete_elem(&submitters, &address);
+    delete_mark(address);
+    return 0;
+}
+
+/* Run by the agent once processes have ended and there is room for marks again: before it looks at all processes, */
+SEC("syscall")
+int begin_turn(void *unused)
+{
+    struct mark_filter *filter = mark_filter();
+    if (filter) filter->turn ^= 1;
+    return 0;
+}
+
+static long clear_slot(__u32 index, void *unused)
+{
+    struct mark_filter *filter = mark_filter();
+    if (!filter || index >= EPITOPE_FILTER_SLOTS) return 1;
+    if (filter->slots[index] != SLOT_OVERFLOWED + (~filter->turn & 1)) return 0;
+    filter->slots[index] = SLOT_MARKED;
+    count(EPITOPE_COUNT_MARKS_RECOVERED);
+    return 0;
+}
+
+/* and after it: clears the slots that overflowed before. */
+SEC("syscall")
+int end_turn(void *unused)
+{
+    bpf_loop(EPITOPE_FILTER_SLOTS, clear_slot, 0, 0);
     return 0;
 }
 
@@ -79,7 +119,7 @@ int scan_mappings(struct bpf_iter__task_vma *context)
     struct mapping mapping = {};
     describe_vma(task, vma, &mapping);
     if (mapping.protection & VM_EXEC &&
-        (is_unbacked(&mapping) || mapping.may_be_written || mapping.may_lose_name || mapping.protection & VM_WRITE))
+        (is_unbacked(&mapping) || mapping.may_be_written || may_change(&mapping) || mapping.protection & VM_WRITE))
         set_mark((__u64)task->mm, EPITOPE_REASON_FOUND);
     if (task->ptrace) set_mark((__u64)task->mm, EPITOPE_REASON_WRITTEN_BY_OTHER);
     return 0;

@@ -65,7 +65,8 @@ static __always_inline int is_critical(struct task_struct *task, struct pt_regs 
     __u64 second = is_32bit ? (__u32)registers->cx : registers->si, third = is_32bit ? (__u32)registers->dx : registers->dx;
     if (class == EPITOPE_CLASS_WRITE)
         return is_socket(file_of(task, is_32bit ? registers->bx : number == NR64_SPLICE ? registers->dx : registers->di));
-    if (class == EPITOPE_CLASS_IO_SUBMIT) return io_submit_names_socket(task, second, third, is_32bit);
+    if (class == EPITOPE_CLASS_IO_SUBMIT)
+        return io_submit_names_socket(task, second, third, is_32bit || has_32bit_layout(registers->orig_ax));
     if (class == EPITOPE_CLASS_IO_URING && number == NR_IO_URING_SETUP) {
         __u32 flags = 0;                 /* of struct io_uring_params */
         bpf_probe_read_user(&flags, sizeof flags, (void *)(second + 8));
@@ -77,7 +78,11 @@ static __always_inline int is_critical(struct task_struct *task, struct pt_regs 
 static __always_inline int on_sys_enter(struct pt_regs *registers, long number)
 {
     __u64 index = number;
-    if (index >= EPITOPE_SYSCALLS) return 0;
+    if (__builtin_expect(index >= EPITOPE_SYSCALLS, 0)) {
+        index = call_number(index);
+        barrier_var(index);
+        if (index >= EPITOPE_SYSCALLS) return 0;
+    }
     struct task_struct *task = bpf_get_current_task_btf();
     int is_32bit = is_32bit_call(task);
     __u32 class = constants.classes[is_32bit][index];

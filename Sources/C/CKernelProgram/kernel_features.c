@@ -31,6 +31,7 @@ static bool kernel_has(const char *name, uint32_t kind) {
 static bool can_be_attached(const char *section) {
     if (strstr(section, "file_permission")) return kernel_has_member("proto_ops", "sendpage"); /* removed in 6.5 */
     if (strncmp(section, "fentry/__", strlen("fentry/__")) == 0) return kernel_has(section + strlen("fentry/"), BTF_KIND_FUNC);
+    if (strcmp(section, "tp_btf/exit_mmap") == 0) return kernel_has("btf_trace_exit_mmap", BTF_KIND_TYPEDEF); /* since 6.1 */
     if (strstr(section, "uring_sqpoll")) return kernel_has("security_uring_sqpoll", BTF_KIND_FUNC);
     if (strcmp(section, "tp_btf/io_uring_submit_req") == 0) return kernel_has("btf_trace_io_uring_submit_req", BTF_KIND_TYPEDEF);
     /* Its argument is the request since 6.0. */

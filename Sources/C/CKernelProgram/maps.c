@@ -25,8 +25,22 @@ int epitope_program_add_copy(struct epitope_program *program, const struct epito
     return bpf_map_update_elem(program->copies, file, &present, BPF_ANY) ? -errno : 0;
 }
 
-int epitope_program_set_frame(struct epitope_program *program, const struct epitope_site *site, uint32_t size) {
-    return bpf_map_update_elem(program->frames, site, &size, BPF_ANY) ? -errno : 0;
+int epitope_program_set_frame(struct epitope_program *program, const struct epitope_site *site, const struct epitope_frame *frame) {
+    return bpf_map_update_elem(program->frames, site, frame, BPF_ANY) ? -errno : 0;
+}
+
+int epitope_program_set_jump(struct epitope_program *program, const struct epitope_jump *jump) {
+    uint8_t present = 1;
+    return bpf_map_update_elem(program->jumps, jump, &present, BPF_ANY) ? -errno : 0;
+}
+
+bool epitope_program_has_room_for_marks(struct epitope_program *program) {
+    /* No address space has this address. */
+    uint64_t nowhere = 0;
+    struct epitope_mark mark = {0};
+    if (bpf_map_update_elem(program->marks, &nowhere, &mark, BPF_ANY)) return false;
+    bpf_map_delete_elem(program->marks, &nowhere);
+    return true;
 }
 
 int epitope_program_counters(struct epitope_program *program, uint64_t *counters) {

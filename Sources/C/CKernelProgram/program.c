@@ -79,6 +79,18 @@ static int set_constants(struct epitope_program *program, const uint8_t *classes
     return 0;
 }
 
+static int set_places(const struct epitope_program *program, const char *name, uint32_t places) {
+    struct bpf_map *map = bpf_object__find_map_by_name(program->object, name);
+    if (!map) return -EINVAL;
+    return places ? bpf_map__set_max_entries(map, places) : 0;
+}
+
+static int set_limits(const struct epitope_program *program, const struct epitope_limits *limits) {
+    int result = set_places(program, "marks", limits->marks);
+    if (!result) result = set_places(program, "submitters", limits->submitters);
+    return result ? result : set_places(program, "starters", limits->starters);
+}
+
 static int prepare_maps(struct epitope_program *program, const uint8_t *classes_64bit, const uint8_t *classes_32bit) {
     struct bpf_map *map, *agents = bpf_object__find_map_by_name(program->object, "agents");
     int result = 0;
@@ -96,7 +108,8 @@ static int attach(struct epitope_program *program) {
     char path[EPITOPE_MAX_PATH];
     struct bpf_program *each;
     bpf_object__for_each_program(each, program->object) {
-        if (!bpf_program__autoload(each)) continue;
+        /* Programs of this type are run by the agent. */
+        if (!bpf_program__autoload(each) || bpf_program__type(each) == BPF_PROG_TYPE_SYSCALL) continue;
         struct bpf_link *link = bpf_program__attach(each);
         if (!link) return -errno;
         if (strncmp(bpf_program__section_name(each), "iter", 4) == 0) {
@@ -115,13 +128,15 @@ static int attach(struct epitope_program *program) {
 }
 
 static int load(struct epitope_program *program, const void *bytes, size_t length, enum epitope_level level,
-                const uint8_t *classes_64bit, const uint8_t *classes_32bit, const struct epitope_policy *policy) {
+                const uint8_t *classes_64bit, const uint8_t *classes_32bit, const struct epitope_policy *policy,
+                const struct epitope_limits *limits) {
     LIBBPF_OPTS(bpf_object_open_opts, options, .object_name = "epitope");
     struct bpf_program *each;
     program->object = bpf_object__open_mem(bytes, length, &options);
     if (!program->object) return -errno;
     bpf_object__for_each_program(each, program->object) bpf_program__set_autoload(each, epitope_is_loaded_at(each, level));
-    int result = prepare_maps(program, classes_64bit, classes_32bit);
+    int result = set_limits(program, limits);
+    if (!result) result = prepare_maps(program, classes_64bit, classes_32bit);
     if (!result) result = bpf_object__load(program->object);
     if (!result && program->folder) result = pin_maps(program);
     if (result) return result;
@@ -130,6 +145,8 @@ static int load(struct epitope_program *program, const void *bytes, size_t lengt
     program->exclusions = map_named(program, "exclusions");
     program->counters = map_named(program, "counters");
     program->frames = map_named(program, "frames");
+    program->jumps = map_named(program, "jumps");
+    program->marks = map_named(program, "marks");
     program->copies = map_named(program, "copies");
     program->agents = map_named(program, "agents");
     program->events = map_named(program, "events");
@@ -139,8 +156,8 @@ static int load(struct epitope_program *program, const void *bytes, size_t lengt
 
 struct epitope_program *epitope_program_load(const void *object, size_t length, enum epitope_level level,
                                              const uint8_t *classes_64bit, const uint8_t *classes_32bit,
-                                             const struct epitope_policy *policy, const char *folder, char *log,
-                                             size_t log_length, int *error) {
+                                             const struct epitope_policy *policy, const struct epitope_limits *limits,
+                                             const char *folder, char *log, size_t log_length, int *error) {
     struct epitope_program *program = calloc(1, sizeof *program);
     if (program && folder) program->folder = strdup(folder);
     if (!program || (folder && !program->folder)) {
@@ -149,7 +166,7 @@ struct epitope_program *epitope_program_load(const void *object, size_t length, 
         return NULL;
     }
     epitope_log_to(log, log_length);
-    *error = load(program, object, length, level, classes_64bit, classes_32bit, policy);
+    *error = load(program, object, length, level, classes_64bit, classes_32bit, policy, limits);
     epitope_log_to(NULL, 0);
     if (*error) {
         if (program->object) {
@@ -186,4 +203,18 @@ int epitope_program_scan_processes(struct epitope_program *program) {
     int result = 0;
     for (int index = 0; !result && index < program->scan_count; index++) result = scan(program->scans[index]);
     return result;
+}
+
+/* Runs a program of the agent's own. */
+static int run_program(struct epitope_program *program, const char *name) {
+    LIBBPF_OPTS(bpf_test_run_opts, options);
+    struct bpf_program *found = bpf_object__find_program_by_name(program->object, name);
+    if (!found) return -ENOENT;
+    return bpf_prog_test_run_opts(bpf_program__fd(found), &options) ? -errno : 0;
+}
+
+int epitope_program_recover_marks(struct epitope_program *program) {
+    int result = run_program(program, "begin_turn");
+    if (!result) result = epitope_program_scan_processes(program);
+    return result ? result : run_program(program, "end_turn");
 }

@@ -46,6 +46,8 @@ package struct AgentStatus: Codable, Hashable, Sendable {
             "because    \(support.reason)",
         ]
         if let remedy = support.remedy { lines.append("to improve \(remedy)") }
+        lines.append("pages      \(support.writtenPages)")
+        if let remedy = support.writtenPages.remedy { lines.append("to improve \(remedy)") }
         return lines
     }
 }
@@ -56,7 +58,7 @@ extension KernelBackend.Statistics {
         [
             "inspected": inspected, "reported": reported, "repeated": repeated, "dropped": dropped, "acted-upon": actedUpon,
             "uninspectable": uninspectable, "unattributable": unattributable, "excluded": excluded, "marked": marked,
-            "every-process-inspected": marksAreFull ? 1 : 0,
+            "marks-without-room": marksWithoutRoom, "origins-without-room": originsWithoutRoom,
         ]
     }
 }

@@ -66,16 +66,40 @@ public final class KernelBackend: BehaviourBlockingBackend {
     ///     pinned there is adopted. `nil`: not pinned.
     ///   - beginsAtOnce: otherwise this program judges no calls until ``begin(replacing:)``.
     ///   - context: describes the processes that are reported. The default gives only their IDs.
-    /// - Throws: `kernel-program-not-allowed`, `kernel-program-refused`, `pins-folder-unusable`.
-    public init(
+    /// - Throws: `kernel-program-not-allowed`, `kernel-program-refused`, `pins-folder-unusable`, `agent-in-pid-namespace`.
+    public convenience init(
         policy: Policy = .default, exclusions: ExclusionTable = ExclusionTable(), level: ProtectionLevel? = nil,
         pinnedAt folder: String? = nil, beginsAtOnce: Bool = true,
         context: any ProcessContextProviding = NumbersOnly()
     ) throws(EpitopeError) {
+        try self.init(
+            policy: policy, exclusions: exclusions, level: level, places: Places(), pinnedAt: folder, beginsAtOnce: beginsAtOnce,
+            context: context)
+    }
+
+    /// Places in the tables that all processes share; 0 for as many as the kernel program has by itself.
+    package struct Places: Sendable {
+        package var marks: UInt32
+        package var submitters: UInt32
+        package var starters: UInt32
+
+        package init(marks: UInt32 = 0, submitters: UInt32 = 0, starters: UInt32 = 0) {
+            self.marks = marks
+            self.submitters = submitters
+            self.starters = starters
+        }
+    }
+
+    /// The same with other tables: for tests of what happens when they are full.
+    package init(
+        policy: Policy, exclusions: ExclusionTable, level: ProtectionLevel?, places: Places, pinnedAt folder: String?, beginsAtOnce: Bool,
+        context: any ProcessContextProviding
+    ) throws(EpitopeError) {
+        try ProcessNamespace.requireMachine()
         self.level = level ?? KernelSupport.current.level
         isPinned = folder != nil
         handler = EventHandler(policy: policy, context: context)
-        program = try LoadedProgram(level: self.level, policy: epitope_policy(policy, level: self.level), pinnedAt: folder)
+        program = try LoadedProgram(level: self.level, policy: epitope_policy(policy, level: self.level), places: places, pinnedAt: folder)
         reader = Mutex(RingReader(try EventRingBuffer(of: program), handler: handler))
         (reading, readingContinuation) = AsyncStream.makeStream(of: Never.self)
         try setExclusions(exclusions)
@@ -163,10 +187,12 @@ public final class KernelBackend: BehaviourBlockingBackend {
     /// Reads events until ``stop(_:)``, on a thread of its own.
     private func run() {
         reader.withLock { reader in
+            var upkeep = ProgramUpkeep()
             while stopMode == nil {
                 reader.readOnce()
                 // Before the wait: the program may deny a call of a copy that it doesn't know yet.
                 for file in handler.takeNewCopies() { program.addCopy(file) }
+                for notice in upkeep.work(on: program, policy: { epitope_policy(self.policy, level: level) }) { handler.notify(notice) }
                 reader.waitForMore()
                 readCount.add(1, ordering: .relaxed)
             }

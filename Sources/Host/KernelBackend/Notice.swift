@@ -10,6 +10,10 @@ extension KernelBackend {
         case signalFailed(processID: Int32)
         /// An earlier agent, of a version with another event format, left unread reports.
         case unreadable(reports: Int)
+        /// There was no room for marks.
+        case marksWithoutRoom(count: UInt64)
+        /// There was room for marks again, and all processes were looked at anew.
+        case marksRecovered
         /// Pins that an earlier agent left can't be removed. Its program judges no calls.
         case leftOver(reason: String)
 
@@ -25,6 +29,11 @@ extension KernelBackend {
                 "process \(process) could not be signalled: it has ended"
             case .unreadable(let reports):
                 "\(reports) reports that an earlier version of the agent left can't be read by this one: they are lost"
+            case .marksWithoutRoom(let count):
+                "there was no room for \(count) marks of processes with unbacked executable memory: some other processes are inspected, "
+                    + "too, until processes have ended"
+            case .marksRecovered:
+                "there is room for marks again: only processes with unbacked executable memory are inspected"
             case .leftOver(let reason):
                 "\(reason). It judges no calls, but stays attached"
             }

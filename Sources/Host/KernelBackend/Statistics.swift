@@ -23,8 +23,12 @@ extension KernelBackend {
         public var excluded: UInt64 = 0
         /// Address spaces marked.
         public var marked: UInt64 = 0
-        /// There was no room for a mark: every process is inspected since then.
-        public var marksAreFull = false
+        /// Marks for which there was no room: processes that share a place with such a one count as marked, too, until there is room
+        /// again and the agent has looked at all processes.
+        public var marksWithoutRoom: UInt64 = 0
+        /// Callers that could not be recorded for lack of room, of an io_uring's requests or of a new thread. Calls that depend on them
+        /// can't be inspected.
+        public var originsWithoutRoom: UInt64 = 0
     }
 }
 
@@ -37,6 +41,7 @@ extension KernelBackend.Statistics {
             repeated: value(EPITOPE_COUNT_REPEATED), dropped: value(EPITOPE_COUNT_DROPPED), actedUpon: value(EPITOPE_COUNT_ACTED),
             uninspectable: value(EPITOPE_COUNT_BUSY) + value(EPITOPE_COUNT_NO_ROOM),
             unattributable: value(EPITOPE_COUNT_UNATTRIBUTABLE), excluded: value(EPITOPE_COUNT_EXCLUDED),
-            marked: value(EPITOPE_COUNT_MARKED), marksAreFull: value(EPITOPE_COUNT_MARKS_FULL) > 0)
+            marked: value(EPITOPE_COUNT_MARKED), marksWithoutRoom: value(EPITOPE_COUNT_MARKS_FULL),
+            originsWithoutRoom: value(EPITOPE_COUNT_NO_ORIGIN))
     }
 }

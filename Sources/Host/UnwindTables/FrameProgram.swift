@@ -4,6 +4,7 @@
 /// distance from the stack pointer, with the return address right below. Any other rule gives no answer.
 struct FrameProgram {
     /// Register numbers of the x86-64 psABI.
+    static let framePointer: UInt64 = 6
     static let stackPointer: UInt64 = 7
     static let returnAddress: UInt64 = 16
     /// Where the return address must lie, as an offset from the CFA.
@@ -22,6 +23,8 @@ struct FrameProgram {
         var offset: Int64 = 0
         /// Whether the return address lies in the eight bytes below the CFA.
         var returnsBelow = false
+        /// Where the caller's frame pointer is.
+        var framePointer = FrameEnd.FramePointer.unchanged
 
         /// The distance from the stack pointer to the CFA; `nil` if the CFA isn't defined that way.
         var size: Int? {
@@ -84,6 +87,10 @@ struct FrameProgram {
         case .offset(Self.returnAddress, let factored): row.returnsBelow = scaled(factored) == Self.returnAddressOffset
         case .restore(Self.returnAddress): row.returnsBelow = initial?.returnsBelow ?? false
         case .otherRule(Self.returnAddress): row.returnsBelow = false
+        case .offset(Self.framePointer, let factored):
+            row.framePointer = scaled(factored).flatMap { Int(exactly: -$0) }.map { .saved(below: $0) } ?? .lost
+        case .restore(Self.framePointer): row.framePointer = initial?.framePointer ?? .unchanged
+        case .otherRule(Self.framePointer): row.framePointer = .lost
         // Rules for other registers don't matter here.
         case .offset, .restore, .otherRule, .nop, .advanceLocation, .rememberState, .restoreState: break
         }

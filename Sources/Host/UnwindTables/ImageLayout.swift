@@ -20,6 +20,14 @@ extension UnwindTable {
             }
             return nil
         }
+
+        /// The offset in the file of an address, before relocation.
+        public func fileOffset(ofAddress address: UInt64) -> Int? {
+            for segment in segments where address >= segment.address && address - segment.address < segment.size {
+                return Int(exactly: segment.offset &+ (address - segment.address))
+            }
+            return nil
+        }
     }
 
     /// Reads the headers of an image; `nil` if it isn't an ELF image for x86-64, or has no index.

@@ -9,17 +9,17 @@ public struct UnwindTable: Sendable {
     /// The version of `.eh_frame_hdr`.
     private static let indexVersion: UInt8 = 1
     /// The size of an entry of the index: a function's start and the place of its description, 4 bytes each.
-    private static let entrySize = 8
+    static let entrySize = 8
 
     /// Where the tables are.
     public let layout: Layout
     /// The file's bytes with the index and `.eh_frame`.
-    private let bytes: [UInt8]
+    let bytes: [UInt8]
     /// Where the index begins in them.
-    private let index: Int
+    let index: Int
     /// The number of the index's entries, and where they begin.
-    private let count: Int
-    private let table: Int
+    let count: Int
+    let table: Int
 
     /// The part of the file that the tables are read from; `nil` if it is too large or makes no sense.
     ///
@@ -127,10 +127,10 @@ public struct UnwindTable: Sendable {
     }
 
     /// The address of the first byte, before relocation.
-    private var firstAddress: UInt64 { layout.index.address &- UInt64(index) }
+    var firstAddress: UInt64 { layout.index.address &- UInt64(index) }
 
     /// The place of the description of the last function that begins at or before an address.
-    private func description(for address: UInt64, _ raw: UnsafeRawBufferPointer) -> Int? {
+    func description(for address: UInt64, _ raw: UnsafeRawBufferPointer) -> Int? {
         func entry(_ index: Int) -> (start: UInt64, description: Int)? {
             var reader = ByteReader(raw, from: table + index * Self.entrySize, to: raw.count)
             guard let start = reader.integer(Int32.self), let place = reader.integer(Int32.self) else { return nil }

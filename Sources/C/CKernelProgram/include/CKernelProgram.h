@@ -28,18 +28,26 @@ bool epitope_supports_fmod_ret(const void *object, size_t length);
 
 /* ---- program.c: one agent's program ---- */
 
+/* Places in the tables that all processes share. 0: as many as the program has by itself. */
+struct epitope_limits {
+    uint32_t marks, submitters, starters;
+};
+
 /* Loads the program from its object file's bytes and attaches it: it sets marks from now on, and judges calls once it is told to begin. The
  * classes say what each system call's number means (EPITOPE_SYSCALLS bytes each). `folder`, on a bpffs, is where the program is pinned, so
  * that it outlives this process, and from where it adopts what an earlier one left: marks, unread reports, counters; NULL: not pinned. On
  * failure `log` holds the end of what libbpf and the verifier printed. */
 struct epitope_program *epitope_program_load(const void *object, size_t length, enum epitope_level level,
                                              const uint8_t *classes_64bit, const uint8_t *classes_32bit,
-                                             const struct epitope_policy *policy, const char *folder, char *log,
-                                             size_t log_length, int *error);
+                                             const struct epitope_policy *policy, const struct epitope_limits *limits,
+                                             const char *folder, char *log, size_t log_length, int *error);
 /* Frees the program. What is pinned stays in force. */
 void epitope_program_unload(struct epitope_program *program);
 /* Marks the processes that existed before the program was loaded. */
 int epitope_program_scan_processes(struct epitope_program *program);
+/* Once there is room for marks again: looks at all processes anew, and stops inspecting those that counted as marked only because there
+ * was none. */
+int epitope_program_recover_marks(struct epitope_program *program);
 
 /* ---- handover.c: from one agent to the next ---- */
 
@@ -66,8 +74,11 @@ int epitope_program_set_exclusion(struct epitope_program *program, const struct 
                                   const struct epitope_exclusion *exclusion);
 /* Treats a memory file as the image that it is a copy of. */
 int epitope_program_add_copy(struct epitope_program *program, const struct epitope_file *file);
-/* Sets the frame size at a site. -E2BIG: the map is full. */
-int epitope_program_set_frame(struct epitope_program *program, const struct epitope_site *site, uint32_t size);
+/* Sets the frame at a site, and a jump from one function to another. -E2BIG: the map is full. */
+int epitope_program_set_frame(struct epitope_program *program, const struct epitope_site *site, const struct epitope_frame *frame);
+int epitope_program_set_jump(struct epitope_program *program, const struct epitope_jump *jump);
+/* Whether there is room for another mark. */
+bool epitope_program_has_room_for_marks(struct epitope_program *program);
 /* The counters, EPITOPE_COUNTERS of them, summed over processors. */
 int epitope_program_counters(struct epitope_program *program, uint64_t *counters);
 /* The map of events, for a reader; valid as long as the program is. */

@@ -17,6 +17,14 @@ enum BootClock {
         Date(timeIntervalSinceNow: (Double(nanoseconds) - Double(now())) / 1_000_000_000)
     }
 
+    /// What the wall clock says this clock began at, in nanoseconds since 1970; another whenever the wall clock is set.
+    static func start() -> UInt64 {
+        var wall = timespec()
+        clock_gettime(CLOCK_REALTIME, &wall)
+        let nanoseconds = UInt64(max(0, wall.tv_sec)) * 1_000_000_000 + UInt64(wall.tv_nsec)
+        return nanoseconds - min(nanoseconds, now())
+    }
+
     private static func now() -> UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_BOOTTIME, &time)

@@ -49,7 +49,7 @@ final class EventHandler: Sendable {
             notify(.unattributable(call: event.call, processID: event.processID, name: event.command, wasDenied: wasDenied))
         case .program:
             _ = isSealedCopy(event)
-        case .direct, .library, .deeper:
+        case .direct, .library, .deeper, .impossible, .unchecked:
             // The kernel may have judged the call before it knew the copy.
             if event.region.backing == EPITOPE_BACKING_MEMORY_FILE.rawValue, event.answer == .passed, isSealedCopy(event) { return nil }
             return handleCall(event)

@@ -34,6 +34,12 @@ struct EventInterpretation {
                 returnAddresses: [
                     .init(address: event.instructionPointer, region: library), .init(address: event.deeperAddress, region: deeper),
                 ])
+        case .impossible, .unchecked:
+            return Observation(
+                architecture: architecture, call: event.call, instructionPointer: event.instructionPointer, region: library,
+                returnAddresses: [.init(address: event.deeperAddress, region: returnRegion, check: check)],
+                // The kernel program looks at processes that have it, or had it.
+                hasUnbackedCode: true, sendBuffer: sendBuffer)
         case .unattributable, .uninspectable, .program:
             return nil
         }
@@ -44,6 +50,29 @@ struct EventInterpretation {
         MemoryRegion(
             start: event.library.start, end: max(event.library.end, event.library.start + 1),
             protection: event.library.protection, backing: backing(event.library, at: event.instructionPointer))
+    }
+
+    /// The region of a return address in an image; where nothing is mapped, of that address alone.
+    private var returnRegion: MemoryRegion {
+        let region = event.region
+        // Memory that can't be executed isn't the caller's, whatever stands behind it.
+        let backing: MemoryBacking =
+            event.defect == .noCode
+            ? .image(path: mappings.name(of: region.start) ?? "memory that holds no code") : backing(region, at: event.deeperAddress)
+        guard region.start < region.end else {
+            return MemoryRegion(start: event.deeperAddress, end: event.deeperAddress &+ 1, protection: [], backing: backing)
+        }
+        return MemoryRegion(start: region.start, end: region.end, protection: region.protection, backing: backing)
+    }
+
+    private var check: Observation.CallCheck {
+        switch event.defect {
+        case .noCode: .impossible(reason: "no code is mapped there")
+        case .noCall: .impossible(reason: "no call stands before it")
+        case .otherFunction: .impossible(reason: "the call before it reaches another function")
+        case .otherCall: .impossible(reason: "the library makes another system call at that place")
+        case .none, .indirect, .otherImage, .changed: .unchecked
+        }
     }
 
     /// `nil`: an image's page that was not written.
@@ -67,6 +96,7 @@ struct EventInterpretation {
         case EPITOPE_BACKING_HEAP.rawValue: return .heap
         case EPITOPE_BACKING_WRITTEN_IMAGE.rawValue: return .writtenImagePage(path: name ?? "")
         case EPITOPE_BACKING_MEMORY_FILE.rawValue: return .memoryFile(name: name ?? "")
+        case EPITOPE_BACKING_WRITTEN_FILE.rawValue: return .writtenFile(path: name ?? "")
         case EPITOPE_BACKING_IMAGE.rawValue:
             return region.mayBeWritten && mappings.isInstructionWritten(endingAt: address)
                 ? .writtenImagePage(path: name ?? "") : .image(path: name ?? "")
@@ -84,7 +114,7 @@ struct EventInterpretation {
 
     /// The code that the kernel copied before the call was answered.
     var extractedCode: ExtractedCode {
-        let region = event.finding == .deeper ? event.library : event.region
+        let region = [.deeper, .impossible, .unchecked].contains(event.finding) ? event.library : event.region
         return ExtractedCode(
             base: event.code.start, bytes: event.code.bytes,
             isWholeRegion: event.code.start == region.start && UInt64(event.code.bytes.count) == region.end - region.start)

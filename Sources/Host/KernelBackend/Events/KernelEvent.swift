@@ -20,10 +20,12 @@ struct KernelEvent: Sendable {
     var answer: Answer
     var instructionPointer: UInt64
     var callersAddress: UInt64
-    /// The return address in unbacked memory, of ``Finding/deeper``; ``region`` is its mapping.
+    /// The return address that ``Finding/deeper``, ``Finding/impossible`` or ``Finding/unchecked`` is about; ``region`` is its
+    /// mapping.
     var deeperAddress: UInt64
     var region: Region
     var library: Region
+    var defect: Defect
     var arguments: [UInt64]
     var address: [UInt8]
     var socket: CallArguments
@@ -44,6 +46,22 @@ struct KernelEvent: Sendable {
         case uninspectable
         /// Not a call: a program started whose image is the memory file of ``KernelEvent/region``.
         case program
+        /// The library returns to an address in an image that the call before it can't have left there.
+        case impossible
+        /// The call before that address can't be checked.
+        case unchecked
+    }
+
+    /// Why a return address is impossible, or can't be checked.
+    enum Defect: UInt32, Sendable {
+        case none
+        case noCode
+        case noCall
+        case otherFunction
+        case otherCall
+        case indirect
+        case otherImage
+        case changed
     }
 
     enum Answer: UInt32, Sendable {
@@ -83,6 +101,7 @@ struct KernelEvent: Sendable {
         deeperAddress = event.deeper_address
         region = Region(event.region)
         library = Region(event.library)
+        defect = Defect(rawValue: event.defect) ?? .none
         arguments = withUnsafeBytes(of: event.arguments) { Array($0.bindMemory(to: UInt64.self)) }
         address = withUnsafeBytes(of: event.address) { Array($0.prefix(Int(event.address_length))) }
         socket = CallArguments(event.socket)

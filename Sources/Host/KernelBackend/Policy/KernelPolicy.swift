@@ -24,6 +24,7 @@ extension epitope_policy {
         }
         let isKilled = policy.action == .kill || (policy.action == .block && level == .tracepoints)
         answer_without_agent = isKilled ? EPITOPE_ANSWER_KILLED.rawValue : answer
+        boot_time = BootClock.start()
     }
 
     /// The bits of kinds of evidence.

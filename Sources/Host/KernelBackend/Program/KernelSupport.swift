@@ -11,12 +11,14 @@ public struct KernelSupport: Hashable, Sendable {
     public var reason: String
     /// What to change to get the best level; `nil` at the best.
     public var remedy: String?
+    /// Who tells the written pages of images from others.
+    public var writtenPages: WrittenPages
 
     /// Of this machine. Loads a small program for a moment unless BPF LSM is active.
     public static var current: KernelSupport {
         let modules = ProcFS.text("/sys/kernel/security/lsm")
         return KernelSupport(
-            activeModules: modules,
+            activeModules: modules, writtenPages: .current,
             supportsFmodRet: {
                 let object = LoadedProgram.object
                 return epitope_supports_fmod_ret(object, object.count)
@@ -25,9 +27,11 @@ public struct KernelSupport: Hashable, Sendable {
 
     /// - Parameters:
     ///   - activeModules: the content of `/sys/kernel/security/lsm`; `nil` where it can't be read.
+    ///   - writtenPages: see ``WrittenPages``.
     ///   - supportsFmodRet: whether programs may replace the result of the kernel's security functions; called only where the BPF
     ///     security module is not active.
-    public init(activeModules: String?, supportsFmodRet: () -> Bool) {
+    public init(activeModules: String?, writtenPages: WrittenPages = .toldByKernel, supportsFmodRet: () -> Bool) {
+        self.writtenPages = writtenPages
         let names = activeModules?.split { $0 == "," || $0.isWhitespace }.map(String.init)
         if let names, names.contains("bpf") {
             level = .hooks

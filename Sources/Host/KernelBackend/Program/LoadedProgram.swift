@@ -5,6 +5,7 @@ import EpitopeModel
 import Foundation
 import ProcessInspection
 import Synchronization
+import UnwindTables
 
 /// The kernel program, loaded and attached. It is detached with the last reference to this, unless it is pinned.
 ///
@@ -20,15 +21,18 @@ final class LoadedProgram: Sendable {
 
     /// - Parameter folder: on a bpffs, where the program is pinned, and from where it adopts what an earlier agent left.
     /// - Throws: `kernel-program-not-allowed`, `kernel-program-refused`, `pins-folder-unusable`.
-    init(level: ProtectionLevel, policy: epitope_policy, pinnedAt folder: String? = nil) throws(EpitopeError) {
+    init(level: ProtectionLevel, policy: epitope_policy, places: KernelBackend.Places, pinnedAt folder: String? = nil)
+        throws(EpitopeError)
+    {
         if let folder { try PinnedProgram.prepare(folder) }
         let object = Self.object
         var log = [CChar](repeating: 0, count: 64 << 10)
         var failure: Int32 = 0
         var policy = policy
+        var limits = epitope_limits(marks: places.marks, submitters: places.submitters, starters: places.starters)
         let loaded = epitope_program_load(
             object, object.count, level.inKernel,
-            SyscallClassTable.table(.x86_64), SyscallClassTable.table(.i386), &policy, folder, &log, log.count, &failure)
+            SyscallClassTable.table(.x86_64), SyscallClassTable.table(.i386), &policy, &limits, folder, &log, log.count, &failure)
         guard let loaded else {
             let output = String(decoding: log.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
             throw Self.loadingError(-failure, output, level)
@@ -108,15 +112,27 @@ final class LoadedProgram: Sendable {
         _ = handle.withLock { epitope_program_add_copy($0.pointer, &file) }
     }
 
-    /// Sets the frame sizes of a library. Whether there was room for all of them.
+    /// Sets the frames of a library. Whether there was room for all of them.
     func setFrames(_ library: LibraryFrames) -> Bool {
         handle.withLock { handle in
-            library.sizes.allSatisfy { offset, size in
+            // The jumps first: with a frame but without them, a call that can have been made would be held impossible.
+            let hasJumps = library.jumps.allSatisfy {
+                var jump = epitope_jump(inode: library.inode, from: $0.from, to: $0.to, device: library.device, unused: 0)
+                return epitope_program_set_jump(handle.pointer, &jump) == 0
+            }
+            return library.frames.allSatisfy { offset, frame in
                 var site = epitope_site(inode: library.inode, offset: offset, device: library.device, unused: 0)
-                return epitope_program_set_frame(handle.pointer, &site, size) == 0
+                var value = epitope_frame(frame, knowsJumps: hasJumps)
+                return epitope_program_set_frame(handle.pointer, &site, &value) == 0
             }
         }
     }
+
+    /// Whether there is room for another mark.
+    var hasRoomForMarks: Bool { handle.withLock { epitope_program_has_room_for_marks($0.pointer) } }
+
+    /// Once there is room for marks again: see `epitope_program_recover_marks`.
+    func recoverMarks() -> Bool { handle.withLock { epitope_program_recover_marks($0.pointer) == 0 } }
 
     /// The counters, by `epitope_counter`.
     var counters: [UInt64] {
@@ -172,5 +188,22 @@ final class LoadedProgram: Sendable {
         var instructions: UInt32 = 0
         let result = handle.withLock { epitope_program_cost($0.pointer, program, &runs, &nanoseconds, &instructions) }
         return result == 0 ? (runs, nanoseconds, instructions) : nil
+    }
+}
+
+extension epitope_frame {
+    /// - Parameter knowsJumps: whether the kernel program was told of the library's jumps.
+    fileprivate init(_ frame: LibraryFrames.Frame, knowsJumps: Bool) {
+        self.init()
+        size = UInt32(frame.end.distance)
+        function = knowsJumps ? frame.function : 0
+        is_from_frame_pointer = frame.end.base == .framePointer ? 1 : 0
+        is_pointed_at = frame.isPointedAt ? 1 : 0
+        call_number = frame.callNumber ?? UInt16(EPITOPE_ANY_CALL)
+        switch frame.end.framePointer {
+        case .unchanged: break
+        case .saved(let distance): if let distance = UInt16(exactly: distance) { saved = distance } else { frame_pointer_is_lost = 1 }
+        case .lost: frame_pointer_is_lost = 1
+        }
     }
 }
