@@ -46,5 +46,14 @@ unsigned fill_ring(int ring, const struct io_uring_params *parameters, enum ring
  * not return where the program ends with it. */
 void run_as(const char *mode, void *(*run)(void *), void *context);
 
+/* Waits until the process is killed. */
+void linger(void);
+/* COUNT direct sends from one place, each by other code than the one before. */
+int change(long count, uint16_t port);
+/* COUNT threads that send data which never arrives in memory, until the process is killed. */
+int hold(long count, uint16_t port);
+/* COUNT processes with executable memory that no file backs, until the first of them is killed. */
+int wait_with(long count);
+
 /* COUNT direct sends, each from a place of its own, while another thread keeps the address space busy. */
 int churn(long count, uint16_t port);

@@ -7,7 +7,8 @@
  *
  * MODE is another way of being a process (modes.c): a thread; one whose first thread has gone (orphan); a child that shares
  * memory (sharing-child), or that its parent waits for (vfork). "stale" is a thread, the stack below whose frame is full of
- * return addresses into this program: words that the library's frame may leave standing.
+ * return addresses into this program: words that the library's frame may leave standing. "linger" ends when it is killed.
+ * FORM x32 is a direct call by the x32 interface's number.
  *
  * Prints the caller's address that is to be found and the stub's place, then the call's result:
  *
@@ -17,7 +18,10 @@
  * Other uses: call-stub bench COUNT PORT   the mean time of a benign sendto
  *             call-stub replaced COUNT PORT   the same, its own file unlinked, as an upgrade leaves a running program
  *             call-stub repeat COUNT PORT  a direct send, COUNT times from one place
- *             call-stub churn COUNT PORT   the same from COUNT places, while threads keep the address space busy
+ *             call-stub change COUNT PORT  the same, each time by other code
+ *             call-stub hold COUNT PORT    COUNT threads send what never arrives in memory, until it is killed
+ *             call-stub wait COUNT 0       COUNT processes with executable memory, until it is killed
+ *             call-stub churn COUNT PORT   the same as "repeat" from COUNT places, while threads keep the address space busy
  */
 #include "call_stub.h"
 
@@ -41,7 +45,7 @@ typedef long stub_function(long, long, long, long, long, long, long);
 struct job {
     const char *form, *place, *call;
     uint16_t port;
-    int stale;
+    int stale, lingers;
 };
 
 /* Fills the stack below the caller's frame with an address of this program's own that follows a call instruction. */
@@ -70,7 +74,7 @@ enum { MESSAGES = 40 }; /* more than are listed in a report */
 static void *run(void *context) {
     const struct job *job = context;
     uint8_t stack[3 * PAGE];
-    int direct = strcmp(job->form, "direct") == 0, is_32bit = strcmp(job->form, "int80") == 0;
+    int is_x32 = strcmp(job->form, "x32") == 0, direct = is_x32 || strcmp(job->form, "direct") == 0, is_32bit = strcmp(job->form, "int80") == 0;
     const char *call = job->call;
 
     if (strcmp(job->form, "datagram") == 0) {
@@ -219,6 +223,7 @@ static void *run(void *context) {
         fprintf(stderr, "unknown call %s\n", call);
         exit(98);
     }
+    if (is_x32) number = 0x40000000 | (number == SYS_execve ? 520 : number);
     announce(base, length, caller);
     errno = 0;
     if (job->stale) litter();
@@ -230,6 +235,7 @@ static void *run(void *context) {
     if (after.opcode && result >= 0) fill_ring((int)result, &data->ring, RING_POLLED, after);
     if (strncmp(call, "ring", 4) == 0) usleep(150000); /* for what is carried out later, in a call of this program's own */
     printf("result %ld errno %d\n", result, error);
+    if (job->lingers) linger();
     return NULL;
 }
 
@@ -265,11 +271,15 @@ int main(int count, char **arguments) {
         return bench(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
     }
     if (count == 4 && strcmp(arguments[1], "repeat") == 0) return repeat(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
+    if (count == 4 && strcmp(arguments[1], "change") == 0) return change(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
+    if (count == 4 && strcmp(arguments[1], "hold") == 0) return hold(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
+    if (count == 4 && strcmp(arguments[1], "wait") == 0) return wait_with(atol(arguments[2]));
     if (count == 4 && strcmp(arguments[1], "churn") == 0) return churn(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
     if (count < 5) return 97;
     static struct job job; /* outlives the first thread */
-    job = (struct job){arguments[1], arguments[2], arguments[3], (uint16_t)atoi(arguments[4]), 0};
+    job = (struct job){arguments[1], arguments[2], arguments[3], (uint16_t)atoi(arguments[4]), 0, 0};
     job.stale = count > 5 && strcmp(arguments[5], "stale") == 0;
-    run_as(count > 5 ? arguments[5] : NULL, run, &job);
+    job.lingers = count > 5 && strcmp(arguments[5], "linger") == 0;
+    run_as(count > 5 && !job.lingers ? arguments[5] : NULL, run, &job);
     return 0;
 }

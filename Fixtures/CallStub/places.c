@@ -82,7 +82,14 @@ static uint8_t *in_disk_file(const char *place, const uint8_t *code, size_t leng
         descriptor = open(disk_file, O_RDONLY);
     }
     int protection = PROT_READ | PROT_EXEC | (is_writable ? PROT_WRITE : 0);
-    uint8_t *page = checked(mmap(NULL, PAGE, protection, is_shared ? MAP_SHARED : MAP_PRIVATE, descriptor, is_library ? PAGE : 0));
+    uint8_t *page = NULL;
+    if (is_library) {
+        /* The headers, and the code behind them. */
+        page = (uint8_t *)checked(mmap(NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE, descriptor, 0)) + PAGE;
+        checked(mmap(page, PAGE, protection, MAP_PRIVATE | MAP_FIXED, descriptor, PAGE));
+    } else {
+        page = checked(mmap(NULL, PAGE, protection, is_shared ? MAP_SHARED : MAP_PRIVATE, descriptor, 0));
+    }
     if (is_writable) memcpy(page, code, length);
     if (closes) close(descriptor);
     if (is_unlinked) unlink(disk_file);

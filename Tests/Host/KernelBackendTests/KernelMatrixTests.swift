@@ -10,7 +10,9 @@ import Testing
 
 /// The matrix of the seccomp backend, reported by the tracepoint while the calls continue: the caller, its memory, its code.
 @Suite(.enabled(if: Kernel.canLoad, Kernel.why)) struct KernelMatrixTests {
-    static let cases = StubCase.all(places: StubCase.places + ["written-by-device"]).filter { !$0.hasToBeSettledAtOnce }
+    static let cases =
+        StubCase.all(places: StubCase.places + ["written-by-device"]).filter { !$0.hasToBeSettledAtOnce }
+        + StubCase.all(places: StubCase.writtenFiles, calls: ["exec", "send"])
 
     @Test(arguments: cases) func `call from unbacked memory`(_ test: StubCase) async throws {
         let watch = try #require(Watch.shared)
@@ -118,6 +120,28 @@ import Testing
         #expect(found.evidence.first?.kind == (form == "direct" ? .directCall : .libraryCall))
         #expect(receiver.arrivals(datagrams: true) == 1, "it was watched only")
         if call != "ring" { #expect(found.arguments.peer == SocketEndpoint(address: "127.0.0.1", port: receiver.port)) }
+    }
+
+    /// The kernel may not have the interface: the call is judged before it refuses it.
+    @Test(arguments: ["exec", "send", "connect"]) func `call by the x32 interface`(_ call: String) async throws {
+        let watch = try #require(Watch.shared)
+        let receiver = Receiver(datagrams: call == "send")
+        let run = try await Fixtures.run("call-stub", ["x32", "anonymous", call, String(receiver.port)])
+        let found = try #require(await watch.calls(of: run.processID).first, "no report; output: \(run.output)")
+        #expect(found.callersAddress == Announcement(run.output).callersAddress)
+        #expect(found.evidence.first?.kind == .directCall)
+        #expect(found.call == (call == "exec" ? .execve : call == "send" ? .sendto : .connect))
+    }
+
+    /// A harmless call first must not hide the code that makes the next one.
+    @Test func `other code at the same place is reported`() async throws {
+        let watch = try #require(Watch.shared)
+        let receiver = Receiver(datagrams: true)
+        let run = try await Fixtures.run("call-stub", ["change", "3", String(receiver.port)])
+        let found = await watch.calls(of: run.processID, atLeast: 3)
+        #expect(found.count == 3)
+        #expect(Set(found.map(\.callersAddress)).count == 1)
+        #expect(found.map { $0.code.bytes.last } == [0x90, 0x91, 0x92])
     }
 
     @Test func `one report of a loop`() async throws {

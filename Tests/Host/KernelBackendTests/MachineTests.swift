@@ -12,11 +12,14 @@ import Testing
     @Test(.enabled(if: canRun, "needs qemu-system-x86_64 and busybox: Scripts/install-dependencies test"))
     func `security hooks deny the whole matrix`() async throws {
         let program = try await Program32Bit()
-        let programs = [Fixtures.path("kernel-matrix"), Fixtures.path("call-stub"), Fixtures.path("inject-stub"), program.path]
-        let machine = try await Machine.boot("run-in-machine", seconds: 500, [programs.joined(separator: ",")])
+        let programs = [
+            Fixtures.path("kernel-matrix"), Fixtures.path("call-stub"), Fixtures.path("return-stub"), Fixtures.path("inject-stub"),
+            program.path,
+        ]
+        let machine = try await Machine.boot("run-in-machine", seconds: 900, [programs.joined(separator: ",")])
         for line in machine.failures { Issue.record("\(line)") }
         #expect(machine.lines.contains { $0.hasPrefix("level hooks") }, "the console said: \(machine.lastWords)")
-        #expect(machine.lines.contains("RESULT ok=436 failed=0"), "the console said: \(machine.lastWords)")
+        #expect(machine.lines.contains("RESULT ok=706 failed=0"), "the console said: \(machine.lastWords)")
         #expect(machine.status == 0)
     }
 }

@@ -19,6 +19,7 @@ import TestSupport
         let others = ["pwritev2", "submit", "sendmsg-copy", "sendmmsg-copy", "sendmmsg-self"] + StubCase.rings.filter { $0 != "ring" }
         return matrix.filter { level == .hooks || $0.place == "anonymous" || $0.call == "send" || $0.call == "exec" }
             + StubCase.all(places: StubCase.rarePlaces, calls: ["send"])
+            + StubCase.all(places: StubCase.writtenFiles, calls: ["send", "exec"])
             + StubCase.all(places: ["anonymous"], calls: others)
             + StubCase.modes.flatMap { mode in StubCase.forms.map { StubCase(form: $0, place: "anonymous", call: "send", mode: mode) } }
             + ["exec", "connect", "bind"].map { StubCase(form: "int80", place: "low", call: $0) }
@@ -30,6 +31,7 @@ import TestSupport
         say("level \(support.level.rawValue): \(support.reason)")
         // The best level, then the one that needs no security module.
         for level in [support.level, .fmodRet] { try await run(at: level) }
+        try await fullTables()
         say("RESULT ok=\(ok.load(ordering: .relaxed)) failed=\(failed.load(ordering: .relaxed))")
     }
 
@@ -71,6 +73,9 @@ import TestSupport
             let problems = try await problems(test, run, receiver, reports)
             say("\(count(problems.isEmpty)) \(level.rawValue) \(injection) \(problems.joined(separator: "; "))")
         }
+        try await returnAddresses(level, reports)
+        try await sharedPlaces(level)
+        hiddenAddresses(level)
         try await programsOf32Bits(level)
         try await polledRing(level, backend)
         try await busyAddressSpace(level)
@@ -128,6 +133,100 @@ import TestSupport
             problems.append("peer \(String(describing: report.arguments.peer))")
         }
         return problems
+    }
+
+    /// Every way of entering the library with a return address of one's choice.
+    private static func returnAddresses(_ level: ProtectionLevel, _ reports: borrowing Mutex<[Detection]>) async throws {
+        // A signal's number is no descriptor of a socket: that call never reaches a hook.
+        for test in ReturnCase.all(calls: ["connect", "sendto", "sendmsg", "write", "execve"])
+        where test.isJudgedByKernel && test.way != "signal" {
+            let before = reports.withLock { $0.count }
+            let receiver = Receiver(datagrams: test.sendsDatagrams)
+            let run = try await Fixtures.run("return-stub", test.arguments(port: receiver.port))
+            let found = try await reportsBeforeMark(reports, since: before).filter { $0.call == test.critical }
+            let arrived = receiver.arrivals(datagrams: test.sendsDatagrams)
+            let result = Announcement(run.output)
+            // What a function of the library starts has its result in a child, or in a handler.
+            let hasResult = ReturnCase.unbacked.contains(test.way) || test.way.hasPrefix("plant") || test.way.hasPrefix("middle")
+            var problems: [String] = []
+            switch test.outcomeInKernel {
+            case .blocked(let kind):
+                if found.first?.evidence.first?.kind != kind { problems.append("evidence \(found.map(\.evidence))") }
+                if found.first?.action != .blocked { problems.append("action \(String(describing: found.first?.action))") }
+                if hasResult, result.errno != EPERM { problems.append("result: \(run.output.suffix(40))") }
+                if arrived != 0 { problems.append("\(arrived) arrived") }
+            case .reported(let kind):
+                if found.first?.evidence.first?.kind != kind { problems.append("evidence \(found.map(\.evidence))") }
+                if found.first?.action != .watched { problems.append("action \(String(describing: found.first?.action))") }
+                if test.call != "execve", arrived != 1 { problems.append("\(arrived) arrived") }
+            case .unseen:
+                if !found.isEmpty { problems.append("evidence \(found.map(\.evidence))") }
+                if test.call != "execve", arrived != 1 { problems.append("\(arrived) arrived; \(run.output.suffix(40))") }
+            }
+            say("\(count(problems.isEmpty)) \(level.rawValue) return address: \(test) \(problems.joined(separator: "; "))")
+        }
+    }
+
+    /// The reports since a number of them, up to that of a call which is made now: reports come in the order of the calls.
+    private static func reportsBeforeMark(_ reports: borrowing Mutex<[Detection]>, since count: Int) async throws -> [Detection] {
+        let mark = try await Fixtures.run("call-stub", ["direct", "anonymous", "send", "9"])
+        for _ in 0..<500 {
+            let found = reports.withLock { Array($0.dropFirst(count)) }
+            if let end = found.firstIndex(where: { $0.process.processID == mark.processID }) { return Array(found[..<end]) }
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        return []
+    }
+
+    /// Places that all processes share: who waits holds none, and nobody is pushed out by others.
+    private static func sharedPlaces(_ level: ProtectionLevel) async throws {
+        // More threads than there are scratch spaces wait for data that never comes.
+        let holder = try RunningProcess([Fixtures.path("call-stub"), "hold", "80", "9"])
+        if level == .hooks { _ = try await holder.line(with: "holding 80") }
+        let receiver = Receiver(datagrams: true)
+        let run = try await Fixtures.run("return-stub", ["relay-directly", "sendto", String(receiver.port)])
+        let arrived = receiver.arrivals(datagrams: true)
+        say("\(count(arrived == 1)) \(level.rawValue) calls while others wait: \(arrived) arrived, \(run.output.suffix(20))")
+        holder.send(SIGKILL)
+    }
+
+    /// A hardened kernel shows no addresses: that is named.
+    private static func hiddenAddresses(_ level: ProtectionLevel) {
+        let setting = "/proc/sys/kernel/kptr_restrict"
+        let before = KernelSupport.current.writtenPages
+        try? "2\n".write(toFile: setting, atomically: false, encoding: .utf8)
+        let hidden = KernelSupport.current.writtenPages
+        try? "1\n".write(toFile: setting, atomically: false, encoding: .utf8)
+        let isRight = before == .toldByKernel && hidden == .addressesHidden
+        say("\(count(isRight)) \(level.rawValue) hidden addresses: \(before); \(hidden)")
+    }
+
+    /// With tables of one place each: the second process whose caller can't be recorded is denied, and not let through as nobody's; when
+    /// the first has ended, there is room again.
+    private static func fullTables() async throws {
+        let backend = try KernelBackend(
+            policy: .default, exclusions: ExclusionTable(), level: .hooks, places: .init(submitters: 1, starters: 1), pinnedAt: nil,
+            beginsAtOnce: true, context: NumbersOnly())
+        let notices = Mutex<[KernelBackend.Notice]>([])
+        let reading = Task { for await report in backend.reports { report.acknowledge() } }
+        let noticing = Task { for await notice in backend.notices { notices.withLock { $0.append(notice) } } }
+        let holder = try RunningProcess([Fixtures.path("call-stub"), "direct", "anonymous", "ring-later", "9", "linger"])
+        _ = try await holder.line(with: "result")
+        let receiver = Receiver(datagrams: true)
+        let second = try await Fixtures.run("call-stub", ["direct", "anonymous", "ring-later", String(receiver.port)])
+        let arrived = receiver.arrivals(datagrams: true)
+        let isRight = arrived == 0 && backend.statistics.originsWithoutRoom > 0
+        say("\(count(isRight)) hooks full table of submitters: \(arrived) arrived, \(backend.statistics.originsWithoutRoom) without room")
+        holder.send(SIGKILL)
+        try await holder.end()
+        let lost = backend.statistics.originsWithoutRoom
+        let third = try await Fixtures.run("call-stub", ["direct", "anonymous", "ring-later", String(receiver.port)])
+        let again = receiver.arrivals(datagrams: true)
+        let hasRoom = again == 0 && backend.statistics.originsWithoutRoom == lost
+        say("\(count(hasRoom)) hooks room again: \(again) arrived, \(second.status) \(third.status)")
+        backend.stop()
+        reading.cancel()
+        noticing.cancel()
     }
 
     /// A 32-bit program counts how many of its four calls were denied; the page comes from mmap, then from ipc.

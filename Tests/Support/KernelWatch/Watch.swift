@@ -69,7 +69,7 @@ package final class Watch: Sendable {
                 // Before its exec the process shares this one's address space, which other threads keep busy.
                 case .uninspectable(_, let id, let name, _): id == process && name.hasPrefix("call-stub")
                 case .unattributable(_, let id, _, _), .signalFailed(let id): id == process
-                case .unreadable, .leftOver: false
+                case .unreadable, .leftOver, .marksWithoutRoom, .marksRecovered: false
                 }
             }
         }
@@ -78,10 +78,16 @@ package final class Watch: Sendable {
 
 extension KernelBackend {
     /// A second backend, loaded on a thread of its own: loading would block one of the few threads that tests share.
-    package static func another(_ policy: Policy) async throws -> KernelBackend {
+    package static func another(_ policy: Policy, places: Places = Places()) async throws -> KernelBackend {
         try await withCheckedThrowingContinuation { continuation in
             Thread {
-                continuation.resume(with: Result { try KernelBackend(policy: policy, level: .tracepoints) })
+                continuation.resume(
+                    with: Result {
+                        try KernelBackend(
+                            policy: policy, exclusions: ExclusionTable(), level: .tracepoints, places: places, pinnedAt: nil,
+                            beginsAtOnce: true,
+                            context: NumbersOnly())
+                    })
             }.start()
         }
     }

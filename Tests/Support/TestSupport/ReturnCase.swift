@@ -66,4 +66,21 @@ public struct ReturnCase: Sendable, CustomStringConvertible {
         default: .blocked(.impossibleReturn)
         }
     }
+
+    /// Whether the kernel program's outcome is a fixed one: what another thread puts on the stack before the call can't be told from
+    /// what was there, if it is in time.
+    public var isJudgedByKernel: Bool { !["two-threads", "silent-memory"].contains(way) }
+
+    /// What becomes of the call by the kernel program's own rules, which look at the process's memory instead of its files.
+    public var outcomeInKernel: Outcome {
+        switch way {
+        // The import was never looked up, so the call before the address was never made.
+        case "plant-same": .blocked(.impossibleReturn)
+        // The library calls `execve` through a pointer itself.
+        case "image-sort": .unseen
+        // A signal's number is no descriptor of a socket.
+        case "signal" where call == "write": .unseen
+        default: outcome
+        }
+    }
 }
