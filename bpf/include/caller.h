@@ -152,11 +152,11 @@ static long check_stack_word(__u32 index, void *context)
         return !walk->wants_deeper || is_unbacked(mapping);
     }
     if (!is_unbacked(mapping)) {
-        /* The first one shows where the image's function was called: then the call that can't be checked is its own. Any other may be a
-         * stale one, in an unused place of its frame. */
-        int is_first = walk->passes_on == 1;
-        if (walk->passes_on) walk->passes_on = 2;
-        if (is_first && may_enter_function(slot, word, walk->caller)) {
+        /* The first one that shows where the image's function was called, so that the call that can't be checked is its own. A call of
+         * another function is a stale word, in an unused place of its frame. */
+        int enters = walk->passes_on == 1 ? may_enter_function(slot, word, walk->caller) : 0;
+        if (enters) walk->passes_on = 2;
+        if (enters > 0) {
             walk->passes_on = 0;
             walk->defect = EPITOPE_DEFECT_NONE;
         }

@@ -175,7 +175,8 @@ __attribute__((noinline)) __u32 defect_of_return(__u32 slot, __u64 address, __u6
     return defect;
 }
 
-/* Whether a call can have entered the function that has a place: a call of an address in the same mapping, not far before it. */
+/* Whether a call can have entered the function that has a place: a call of an address in the same mapping, not far before it. -1: a call
+ * through a register, which can't be told. */
 enum { MAX_FUNCTION_BYTES = 4096 };
 __attribute__((noinline)) int may_enter_function(__u32 slot, __u64 address, __u64 place)
 {
@@ -188,7 +189,8 @@ __attribute__((noinline)) int may_enter_function(__u32 slot, __u64 address, __u6
     if (!(forms & CALL_RELATIVE)) target = forms & CALL_SLOT ? read_slot(target) : 0;
     __u64 imported = target ? function_of_stub(target) : 0;
     if (imported) target = imported;
-    return target >= mapping->start && target < place && place - target <= MAX_FUNCTION_BYTES;
+    if (target >= mapping->start && target < place && place - target <= MAX_FUNCTION_BYTES) return 1;
+    return forms & CALL_OTHER ? -1 : 0;
 }
 
 static __always_inline int is_impossible(__u32 defect)

@@ -17,8 +17,8 @@ struct walk {
     __u32 function;                      /* the library's function that returns, as an offset in its file; 0: not known */
     __u32 is_pointed_at;                 /* that function can be reached by a jump through a register or memory */
     __u32 defect;                        /* enum epitope_defect, of the caller's address */
-    __u32 passes_on;                     /* the caller is an image's call through a register: it may be passing on a call; 2: further words
-                                          * were seen */
+    __u32 passes_on;                     /* the caller is an image's call through a register: it may be passing on a call; 2: where
+                                          * that function was called can't be told */
     __u32 has_code;                      /* a word was seen that lies in executable memory */
     __u32 jumps;                         /* the target jumps to the library's function */
     __u32 call_number;                   /* of the system call */

@@ -76,6 +76,8 @@ public struct ReturnCase: Sendable, CustomStringConvertible {
         switch way {
         // The import was never looked up, so the call before the address was never made.
         case "plant-same": .blocked(.impossibleReturn)
+        // What stands behind a call through a register or memory counts only where a call stands before it, too.
+        case "plant-register", "plant-memory": .reported(.uncheckedReturn)
         // The library calls `execve` through a pointer itself.
         case "image-sort": .unseen
         // A signal's number is no descriptor of a socket.
