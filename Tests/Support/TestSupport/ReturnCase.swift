@@ -77,7 +77,7 @@ public struct ReturnCase: Sendable, CustomStringConvertible {
         // The import was never looked up, so the call before the address was never made.
         case "plant-same": .blocked(.impossibleReturn)
         // What stands behind a call through a register or memory counts only where a call stands before it, too.
-        case "plant-register", "plant-memory": .reported(.uncheckedReturn)
+        case "plant-register", "plant-memory", "chain": .reported(.uncheckedReturn)
         // The library calls `execve` through a pointer itself.
         case "image-sort": .unseen
         // A signal's number is no descriptor of a socket.
