@@ -21,6 +21,12 @@ enum CallNames {
         return interface.criticalCall(number: number)?.rawValue ?? "number \(number)"
     }
 
+    /// How likely a call is meant, the likeliest first: critical calls, other system calls, calls of functions.
+    static func rank(of call: CallSite, _ architecture: Architecture) -> Int {
+        guard call.kind == .systemCall else { return 2 }
+        return name(of: call, architecture).map { $0.hasPrefix("number ") } ?? true ? 1 : 0
+    }
+
     /// Why a caller is proposed.
     static func text(of reason: ProposedCaller.Reason) -> String {
         switch reason {

@@ -47,7 +47,10 @@ struct CallerListing {
         self.isCore = isCore
         self.paddingBytes = paddingBytes
         self.codeBytes = codeBytes
-        self.callers = callers.map {
+        // Critical calls before other system calls, and these before calls of functions: there are many of them in any code.
+        let ranked = callers.map { (caller: $0, rank: CallNames.rank(of: $0.call, architecture)) }
+            .sorted { ($0.caller.reason, $0.rank, $0.caller.address) < ($1.caller.reason, $1.rank, $1.caller.address) }.map(\.caller)
+        self.callers = ranked.map {
             Caller(
                 address: "0x" + String($0.address, radix: 16), instruction: $0.call.text, call: CallNames.name(of: $0.call, architecture),
                 reason: CallNames.text(of: $0.reason))
