@@ -153,12 +153,12 @@ let package = Package(
                     "HostPolicy",
                     ["EpitopeModel", "FileAccess", "SettingsFiles", "BehaviourBlocking", "ProcessContext"]),
                 pure("Novelty", ["EpitopeModel", crypto]),
-                shell("HostStore", ["EpitopeModel", "PacketCoding", "SQLiteStore", "Novelty", grdb]),
+                shell("HostStore", ["EpitopeModel", "PacketCoding", "FileAccess", "SQLiteStore", "Novelty", grdb]),
                 shell(
                     "HostPipeline",
                     [
                         "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "BehaviourBlocking", "ProcessContext",
-                        "HostStore", logging,
+                        "Novelty", "HostStore", logging,
                     ]),
                 shell("AgentLifeCycle", ["EpitopeModel", "CPrivileges", "CProcessFiles", "FileAccess"]),
             ]),
@@ -170,7 +170,8 @@ let package = Package(
                 shell(
                     "SecureChannel",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", asyncHTTPClient, crypto, nioCore, nioPosix, nioSSL,
+                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", asyncHTTPClient, crypto, nioCore,
+                        nioPosix, nioSSL,
                         nioHTTP1,
                         swiftASN1, x509,
                     ])
@@ -266,7 +267,7 @@ let package = Package(
                     name: "epitope-agent",
                     dependencies: [
                         "EpitopeModel", "BehaviourBlocking", "SeccompBackend", "KernelBackend", "ProcessContext", "HostPolicy",
-                        "AgentLifeCycle", "HostFrontEnd", argumentParser, logging, unixSignals,
+                        "AgentLifeCycle", "HostPipeline", "HostFrontEnd", argumentParser, logging, unixSignals,
                     ], swiftSettings: strict),
                 .executableTarget(
                     name: "epitope",

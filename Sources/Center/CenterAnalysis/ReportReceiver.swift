@@ -25,4 +25,9 @@ public struct ReportReceiver: Sendable {
         if !receipt.wasKnown { analysisSignal.send() }
         return receipt
     }
+
+    /// Notes what a host withheld.
+    public func note(_ counts: WithheldCounts, of host: Identity) async throws(EpitopeError) {
+        try await store.note(counts, of: host)
+    }
 }

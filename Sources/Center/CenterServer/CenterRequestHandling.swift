@@ -17,6 +17,9 @@ public protocol CenterRequestHandling: Sendable {
     /// Stores a packet of a host.
     func receive(_ packet: ReceivedPacket, from sender: Identity) async throws -> Receipt
 
+    /// Notes how much a host withheld. The counts are within bounds.
+    func receive(_ counts: WithheldCounts, from sender: Identity) async throws
+
     /// Stores a packet and signature that a local center forwards.
     func receive(_ forward: ForwardedPacket, from sender: Identity) async throws -> Receipt
 
@@ -47,6 +50,10 @@ public enum CenterEndpoint: String, Hashable, Sendable, Codable, CaseIterable {
 
 /// Default implementations for centers that serve hosts only.
 extension CenterRequestHandling {
+    public func receive(_ counts: WithheldCounts, from sender: Identity) async throws {
+        throw ServerErrors.notServedHere
+    }
+
     public func receive(_ forward: ForwardedPacket, from sender: Identity) async throws -> Receipt {
         throw ServerErrors.notServedHere
     }

@@ -26,19 +26,23 @@ public struct CenterServer: Service {
         public var idleSeconds: Int64
         /// How long issued certificates are valid, in days.
         public var validityDays: Int
+        /// For how long after its end a certificate that is not revoked may be renewed, in days: hosts that were off get a new
+        /// one by themselves.
+        public var renewalGraceDays: Int
         /// The authority's folder, in which the server's own certificate is renewed in time. With `nil` it is not renewed.
         public var authorityDirectory: String?
 
         public init(
             host: String = "0.0.0.0", port: Int = Int(CenterAddress.defaultPort), maxConnections: Int = 4096,
             idleSeconds: Int64 = 180, validityDays: Int = CertificateAuthority.defaultValidityDays,
-            authorityDirectory: String? = nil
+            renewalGraceDays: Int = CertificateAuthority.defaultValidityDays, authorityDirectory: String? = nil
         ) {
             self.host = host
             self.port = port
             self.maxConnections = maxConnections
             self.idleSeconds = idleSeconds
             self.validityDays = validityDays
+            self.renewalGraceDays = renewalGraceDays
             self.authorityDirectory = authorityDirectory
         }
     }
@@ -69,7 +73,8 @@ public struct CenterServer: Service {
         self.requests = RequestHandler(
             authenticator: PeerAuthenticator(authority: authority, ledger: ledger, now: now), service: service,
             enrolment: Enrolment(
-                authority: authority, ledger: ledger, validityDays: configuration.validityDays, now: now))
+                authority: authority, ledger: ledger, validityDays: configuration.validityDays,
+                renewalGraceMilliseconds: Duration.days(configuration.renewalGraceDays).inMilliseconds, now: now))
     }
 
     /// The port that the server listens on; waits until it does.

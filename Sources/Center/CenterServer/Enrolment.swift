@@ -8,6 +8,8 @@ struct Enrolment: Sendable {
     let authority: CertificateAuthority
     let ledger: any EnrolmentLedger
     let validityDays: Int
+    /// For how long after its end a certificate that is not revoked may be renewed.
+    let renewalGraceMilliseconds: Int64
     let now: @Sendable () -> Int64
 
     /// Redeems a token. The certificate is for the identity that the token was made for, whatever the request says.
@@ -26,16 +28,12 @@ struct Enrolment: Sendable {
         return try issue(to: grant.identity, request: request.request, nowMilliseconds: from)
     }
 
-    /// A certificate's dates are whole seconds (RFC 5280, 4.1.2.5). A certificate of the second of a revocation could not
-    /// be distinguished from one issued before it, and would be refused for good: issuing it waits for the next second.
+    /// A certificate of the very millisecond of a revocation counts as issued before it: it is issued as of the next.
     private func issuingTime(of identity: Identity, nowMilliseconds: Int64) async throws -> Int64 {
-        let second = nowMilliseconds / 1000 * 1000
-        guard try await ledger.isRevoked(identity, issuedMilliseconds: second),
-            try await !ledger.isRevoked(identity, issuedMilliseconds: second + 1000)
+        guard try await ledger.isRevoked(identity, issuedMilliseconds: nowMilliseconds),
+            try await !ledger.isRevoked(identity, issuedMilliseconds: nowMilliseconds + 1)
         else { return nowMilliseconds }
-        // The token is redeemed by now: a cancelled wait must not waste it.
-        try? await Task.sleep(for: .milliseconds(second + 1000 - nowMilliseconds))
-        return second + 1000
+        return nowMilliseconds + 1
     }
 
     /// - Throws: `request-malformed`.

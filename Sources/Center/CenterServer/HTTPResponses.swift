@@ -30,7 +30,7 @@ enum HTTPResponses {
     /// The status is for proxies and for people with curl; programs use the error's code.
     private static func status(of code: EpitopeError.Code) -> HTTPResponse.Status {
         switch code {
-        case .certificateRequired, .certificateForeign, .certificateExpired, .certificateMalformed: .unauthorized
+        case .certificateRequired, .certificateForeign, .certificateExpired, .certificateNotYetValid, .certificateMalformed: .unauthorized
         case .revoked, .roleNotAllowed, .identityMismatch, .tokenUnknown, .tokenUsed, .tokenExpired: .forbidden
         case .packetTooLarge, .requestTooLarge: .contentTooLarge
         case .notServedHere: .notFound

@@ -26,23 +26,26 @@ final class PeerAuthenticator: Sendable {
     }
 
     /// - Throws: `certificate-required`, `certificate-malformed`, `certificate-foreign`, `certificate-expired`,
-    ///   `revoked`, and what the ledger throws.
+    ///   `certificate-not-yet-valid`, `revoked`, and what the ledger throws.
     func identify(_ channel: any Channel) async throws -> Identity {
         guard let identity = try await identifyIfShown(channel) else { throw ServerErrors.certificateRequired }
         return identity
     }
 
     /// As ``identify(_:)``, but `nil` for a peer that shows no certificate.
-    func identifyIfShown(_ channel: any Channel) async throws -> Identity? {
+    ///
+    /// - Parameter graceMilliseconds: for how long after its end the certificate still counts.
+    func identifyIfShown(_ channel: any Channel, graceMilliseconds: Int64 = 0) async throws -> Identity? {
         guard let certificate = try await channel.nioSSL_peerCertificate().get() else { return nil }
         let der = try certificate.toDERBytes()
         let nowMilliseconds = now()
         let peer: PeerCertificate
         if let known = verified.withLock({ $0[der] }) {
-            try known.requireInForce(nowMilliseconds: nowMilliseconds)
+            try known.requireInForce(nowMilliseconds: nowMilliseconds, graceMilliseconds: graceMilliseconds)
             peer = known
         } else {
-            peer = try await authority.verify(certificateDER: der, nowMilliseconds: nowMilliseconds)
+            peer = try await authority.verify(
+                certificateDER: der, nowMilliseconds: nowMilliseconds, graceMilliseconds: graceMilliseconds)
             verified.withLock { verified in
                 if verified.count >= Self.maxVerified { verified.removeAll() }
                 verified[der] = peer
@@ -54,11 +57,14 @@ final class PeerAuthenticator: Sendable {
         return peer.identity
     }
 
-    /// As ``identify(_:)``, for a peer with one of these roles.
+    /// As ``identify(_:)``, for a peer that asks for a new certificate. One that was away when its own ended still gets it.
     ///
     /// - Throws: `role-not-allowed` also.
-    func identify(_ channel: any Channel, forOneOf roles: Set<Identity.Role>) async throws -> Identity {
-        let identity = try await identify(channel)
+    func identifyForRenewal(_ channel: any Channel, graceMilliseconds: Int64) async throws -> Identity {
+        guard let identity = try await identifyIfShown(channel, graceMilliseconds: graceMilliseconds) else {
+            throw ServerErrors.certificateRequired
+        }
+        let roles: Set<Identity.Role> = [.host, .localCenter]
         guard roles.contains(identity.role) else { throw ServerErrors.roleNotAllowed(identity) }
         return identity
     }

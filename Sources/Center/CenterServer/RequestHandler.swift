@@ -22,6 +22,8 @@ struct RequestHandler: Sendable {
 
     /// Of a forward or an update, in bytes, as PacketCoding bounds them.
     private static let maxMessageBytes = 128 * 1024
+    /// Of one count of what a host withheld in a day: calls can't be more.
+    private static let maxWithheld = 1 << 40
 
     func respond(to request: Request, on connection: Connection) async -> Response {
         do {
@@ -47,6 +49,13 @@ struct RequestHandler: Sendable {
             let packet = try ReceivedPacket(encoded: try await messageBody(request, max: ExtractedPacket.maxEncodedBytes))
             try requireOwner(of: packet.value, toBe: sender.name)
             return HTTPResponses.protobuf(try await service.receive(packet, from: sender).encoded())
+        case (.post, ChannelPath.withheld):
+            let sender = try await authorize(connection, for: .packets)
+            guard let counts = try? ChannelJSON.decode(WithheldCounts.self, from: try await jsonBody(request)),
+                counts.isWithin(max: Self.maxWithheld)
+            else { throw ServerErrors.malformed("it is not a count of what a host withheld") }
+            try await service.receive(counts, from: sender)
+            return try HTTPResponses.json(["status": "noted"])
         case (.post, ChannelPath.forwards):
             let sender = try await authorize(connection, for: .forwards)
             let forward = try ForwardedPacket(encoded: try await messageBody(request, max: Self.maxMessageBytes))
@@ -63,8 +72,11 @@ struct RequestHandler: Sendable {
         case (.post, ChannelPath.enroll):
             return try HTTPResponses.json(try await enrolment.enroll(try await jsonBody(request)))
         case (.post, ChannelPath.renew):
-            let holder = try await authenticator.identify(connection.channel, forOneOf: [.host, .localCenter])
-            return try HTTPResponses.json(try enrolment.renew(try await jsonBody(request), for: holder))
+            // The body first: who is revoked while it trickles in gets nothing.
+            let body = try await jsonBody(request)
+            let holder = try await authenticator.identifyForRenewal(
+                connection.channel, graceMilliseconds: enrolment.renewalGraceMilliseconds)
+            return try HTTPResponses.json(try enrolment.renew(body, for: holder))
         case (.get, ChannelPath.health):
             // Open to all, but a peer that shows a certificate is told whether it is still valid.
             _ = try await authenticator.identifyIfShown(connection.channel)

@@ -48,6 +48,10 @@ public final class GlobalCenterService: CenterRequestHandling, Service {
         try await receiver.accept(Report(sender: sender, body: .packet(packet)))
     }
 
+    public func receive(_ counts: WithheldCounts, from sender: Identity) async throws {
+        try await receiver.note(counts, of: sender)
+    }
+
     public func receive(_ forward: ForwardedPacket, from sender: Identity) async throws -> Receipt {
         try await receiver.accept(Report(sender: sender, body: .forward(forward)))
     }

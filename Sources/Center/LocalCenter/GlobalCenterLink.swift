@@ -16,3 +16,5 @@ public protocol GlobalCenterLink: Sendable {
 
 /// The link through the secure channel.
 extension CenterClient: GlobalCenterLink {}
+/// The link by the identity that is stored, for as long as the center runs.
+extension EnrolledClient: GlobalCenterLink {}

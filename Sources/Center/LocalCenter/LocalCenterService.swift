@@ -45,6 +45,10 @@ public final class LocalCenterService: CenterRequestHandling, Service {
         try await receiver.accept(Report(sender: sender, body: .packet(packet)))
     }
 
+    public func receive(_ counts: WithheldCounts, from sender: Identity) async throws {
+        try await receiver.note(counts, of: sender)
+    }
+
     /// Wakes every worker, after a change that did not come through this service.
     public func wake() async {
         await workers.wake()

@@ -8,6 +8,11 @@ public enum ChannelClock {
     public static func system() -> Int64 {
         Date().milliseconds
     }
+
+    /// A time for a person: ISO 8601, in UTC, to the second.
+    public static func text(_ milliseconds: Int64) -> String {
+        Date(milliseconds: milliseconds).formatted(.iso8601)
+    }
 }
 
 extension Date {

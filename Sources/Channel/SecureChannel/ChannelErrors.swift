@@ -28,12 +28,12 @@ extension EpitopeError.Code {
     public static let authorityMismatch = EpitopeError.Code("authority-mismatch")
 
     // Connections.
-    /// Another server answers at the center's address: its name or its authority differs, or its certificate is out of date.
+    /// Another server answers at the center's address: its name or its authority differs.
     public static let centerWrong = EpitopeError.Code("center-wrong")
+    /// The center's certificate is out of date by this machine's clock.
+    public static let centerOutOfDate = EpitopeError.Code("center-out-of-date")
     /// A center's address is not an `https` URL of host and port.
     public static let addressMalformed = EpitopeError.Code("center-address-malformed")
-    /// The center does not offer the service that was asked for.
-    public static let notServedHere = EpitopeError.Code("not-served-here")
     /// An error that should not happen; a center's log has the details.
     public static let internalFailure = EpitopeError.Code("internal")
 }

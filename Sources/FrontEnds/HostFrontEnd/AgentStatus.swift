@@ -15,12 +15,14 @@ package struct AgentStatus: Codable, Hashable, Sendable {
     package var time: Double
     /// Where the program is pinned; `nil`: protection ends with the agent.
     package var pinnedAt: String?
+    /// What doesn't work, although protection is in force; `nil` in the status of an earlier version.
+    package var problems: [HostProblem]?
     /// Counted since the program was first loaded (``KernelBackend/Statistics``).
     package var counted: [String: UInt64]
 
     package init(
         processID: Int32 = getpid(), level: ProtectionLevel, action: Policy.Action, since: Date, pinnedAt: String?,
-        statistics: KernelBackend.Statistics
+        statistics: KernelBackend.Statistics, problems: [HostProblem] = []
     ) {
         self.processID = processID
         self.level = level
@@ -29,6 +31,7 @@ package struct AgentStatus: Codable, Hashable, Sendable {
         time = Date().timeIntervalSince1970 * 1000
         self.pinnedAt = pinnedAt
         counted = statistics.named
+        self.problems = problems
     }
 
     /// One line, for the service manager.
@@ -36,6 +39,7 @@ package struct AgentStatus: Codable, Hashable, Sendable {
         func count(_ name: String) -> UInt64 { counted[name] ?? 0 }
         return "by \(level.rawValue), action \(action): \(count("inspected")) calls inspected, \(count("acted-upon")) acted upon, "
             + "\(count("reported")) reported, \(count("dropped")) reports dropped"
+            + (problems.map { $0.isEmpty ? "" : ", problems: \($0.count) (epitope status)" } ?? "")
     }
 
     /// Describes what this kernel supports, for `--check`.
@@ -73,13 +77,30 @@ package struct StatusFile: Sendable {
         path = directory + "/agent.json"
     }
 
-    /// Writes a status. Failures are ignored, since the status is only for people.
+    /// Writes a status. It is only for people: where it can't be written, the last one stays.
     package func write(_ status: AgentStatus) {
         guard let data = try? JSONEncoder().encode(status) else { return }
         // A new file is renamed into place each time, so a link that somebody created there is never followed. Not synced to the
         // disk every second: after a crash of the machine the status no longer holds.
-        try? AtomicFile.write(data, to: path, mode: 0o600, durably: false)
+        do throws(FileError) {
+            try AtomicFile.write(data, to: path, mode: 0o600, durably: false)
+        } catch {
+            overwrite(data)
+        }
     }
+
+    /// On a full disk: the file that is there has room for another content, up to the end of its last block.
+    private func overwrite(_ data: Data) {
+        guard let file = try? FileDescriptor(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK), let status = try? file.status() else { return }
+        let room = max(1, (Int(status.identity.size) + Self.blockSize - 1) / Self.blockSize) * Self.blockSize
+        guard data.count <= room else { return }
+        // Blanks after the end are no part of JSON, and need no shortening between two writes.
+        let bytes = Array(data) + [UInt8](repeating: UInt8(ascii: " "), count: room - data.count)
+        _ = bytes.withUnsafeBytes { pwrite(file.number, $0.baseAddress, $0.count, 0) }
+    }
+
+    /// Of most file systems, in bytes.
+    private static let blockSize = 4096
 
     package func remove() {
         unlink(path)

@@ -1,81 +1,87 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import EpitopeModel
-package import ProcessContext
 package import HostPipeline
 import HostStore
 package import Logging
+package import ProcessContext
 import SecureChannel
 
-/// The host's pipeline with its parts: context collector, store, spool, and a client for each center at which this host is
-/// enrolled.
-package struct HostReporter {
+/// The host's pipeline with its parts: context collector, store, spool, and a client for each center that packets go to.
+///
+/// Nothing of it keeps a program from protecting: what can't be used is told (``problems()``), and tried again while the program
+/// runs. An enrolment, a mended file or a renewed certificate take effect by themselves.
+package struct HostReporter: Sendable {
     package let context: ProcessContextCollector
     private let pipeline: HostPipeline
+    private let clients: [(destination: Destination, client: EnrolledClient)]
     private let log: EventLog
-    private let clients: [CenterClient]
-    private let identityDirectories: [String]
+    private let book: ProblemBook
     /// The destinations at which this host is not enrolled.
     package let notEnrolled: [String]
     /// The first connection to each center, which is begun with this value: the first packet finds it open.
     private let connecting: [Task<Void, Never>]
 
-    /// The collector for this host, by its name at its centers. Starts no threads.
-    ///
-    /// - Throws: the errors of `StoredIdentity` for an identity that can't be read.
-    package static func contextCollector(_ stateOptions: HostStateOptions, _ options: PacketOptions) throws -> ProcessContextCollector {
-        for destination in options.sendTo.destinations {
-            if let identity = try StoredIdentity.loadIfEnrolled(from: stateOptions.identityDirectory(destination.rawValue)) {
-                return ProcessContextCollector(hostID: identity.subject.name)
-            }
+    /// The collector for this host, by its name at its centers. Starts no threads. An identity that can't be read is told by
+    /// ``problems()``.
+    package static func contextCollector(_ stateOptions: HostStateOptions, _ options: PacketOptions) -> ProcessContextCollector {
+        let identities = options.sendTo.destinations.lazy.compactMap {
+            try? StoredIdentity.loadIfEnrolled(from: stateOptions.identityDirectory($0.rawValue))
         }
-        return ProcessContextCollector(hostID: nil)
+        return ProcessContextCollector(hostID: identities.first?.subject.name)
     }
 
-    /// - Parameter context: a collector that was made before (``contextCollector(_:_:)``), where one is needed before threads are
-    ///   started.
-    /// - Parameter makeObserver: makes what is told of each event of the log, with the addresses of the centers that packets go to.
-    /// - Throws: the errors of `StoredIdentity`, `CenterClient` and `HostStore`.
+    /// - Parameters:
+    ///   - context: a collector that was made before (``contextCollector(_:_:)``), where one is needed before threads are started.
+    ///   - book: problems of other parts, to which this adds its own.
+    ///   - makeObserver: makes what is told of each event of the log, with the addresses of the centers that packets go to.
     package init(
-        _ stateOptions: HostStateOptions, _ options: PacketOptions, context: ProcessContextCollector? = nil, logger: Logger,
+        _ stateOptions: HostStateOptions, _ options: PacketOptions, context: ProcessContextCollector? = nil,
+        problems book: ProblemBook = ProblemBook(), logger: Logger,
         makeObserver: (_ centers: [String: String]) -> @Sendable (HostEvent) -> Void = { _ in { _ in } }
-    ) throws {
-        // Whatever can fail comes first: clients that were made must be shut down.
-        let context = try context ?? Self.contextCollector(stateOptions, options)
-        let store = try HostStore(directory: stateOptions.directory, settings: options.storeSettings)
-        var routes: [Destination: RoutedSender.Route] = [:]
-        var clients: [CenterClient] = []
-        var directories: [String] = []
+    ) {
+        let context = context ?? Self.contextCollector(stateOptions, options)
         var centers: [String: String] = [:]
-        var notEnrolled: [String] = []
+        for destination in options.sendTo.destinations {
+            let identity = try? StoredIdentity.loadIfEnrolled(from: stateOptions.identityDirectory(destination.rawValue))
+            centers[destination.rawValue] = identity?.center.description
+        }
+        notEnrolled = options.sendTo.destinations.map(\.rawValue).filter { centers[$0] == nil }
+        let log = EventLog(directory: stateOptions.directory, observer: makeObserver(centers))
+        let store = HostStore(mending: stateOptions.directory, settings: options.storeSettings) { moved in
+            let error = EpitopeError(
+                .hostStoreDamaged, "the host's store was damaged and is now \(moved); a new one was begun",
+                remedy: "packets that waited are in that file; remove it when nobody needs it")
+            book.set("store", error)
+            log.append(HostEvent(impaired: error))
+            logger.error("\(error)")
+        }
+        let identities = IdentityEvents(log: log, logger: logger, context: context)
+        var routes: [Destination: RoutedSender.Route] = [:]
+        var clients: [(destination: Destination, client: EnrolledClient)] = []
         var connecting: [Task<Void, Never>] = []
         for destination in options.sendTo.destinations {
             let directory = stateOptions.identityDirectory(destination.rawValue)
-            guard let identity = try StoredIdentity.loadIfEnrolled(from: directory) else {
-                notEnrolled.append(destination.rawValue)
-                continue
-            }
-            let client = try CenterClient(identity)
-            clients.append(client)
-            directories.append(directory)
-            centers[destination.rawValue] = identity.center.description
-            // Failures are ignored: the first packet meets them.
-            let connection = Task { _ = try? await client.warmUp() }
+            let client = EnrolledClient(directory: directory, onEvent: { identities.note($0, destination) })
+            clients.append((destination, client))
+            // Failures are told by the client, or met by the first packet.
+            let connection = Task { await client.lookAfter() }
             connecting.append(connection)
-            routes[destination] = .init(send: { try await client.send($0) }, prepare: { await Self.wait(for: connection) })
+            routes[destination] = .init(
+                send: { try await client.send($0) }, report: { try await client.report($0) },
+                prepare: { await Self.wait(for: connection) })
         }
         self.connecting = connecting
         self.clients = clients
-        identityDirectories = directories
-        self.notEnrolled = notEnrolled
         self.context = context
-        log = EventLog(directory: stateOptions.directory, observer: makeObserver(centers))
+        self.log = log
+        self.book = book
         pipeline = HostPipeline(
             settings: HostPipelineSettings(
                 extractsSignature: options.signatureOnHost, destinations: options.sendTo.destinations),
-            parameters: context,
-            store: store,
-            sender: RoutedSender(routes), log: log, logger: logger)
+            parameters: context, store: store, sender: RoutedSender(routes), log: log, logger: logger)
+        identities.setPipeline(pipeline)
+        for problem in book.current { log.append(HostEvent(impaired: problem)) }
     }
 
     /// Writes an event that is no packet's into the log.
@@ -88,21 +94,56 @@ package struct HostReporter {
             + "spool until this host is enrolled (epitope enroll)"
     }
 
+    /// What became of the reports so far.
+    package var tally: ReportTally { pipeline.tally }
+
+    /// What doesn't work now.
+    package func problems() async -> [HostProblem] {
+        var problems = book.current
+        let tally = pipeline.tally
+        if let error = tally.storeFailure { problems.append(HostProblem("store", error)) }
+        if log.droppedLines > 0 {
+            problems.append(
+                HostProblem(
+                    "log",
+                    EpitopeError(
+                        .logUnwritable, "\(log.droppedLines) lines of the event log could not be written since the start",
+                        remedy: "see that the state folder's disk has room")))
+        }
+        for (destination, client) in clients {
+            let part = "\(destination.rawValue) center"
+            if let fault = await client.fault { problems.append(HostProblem(part, fault)) }
+            if let identity = await client.identity, let warning = identity.outlook().warning(of: "the certificate of this host") {
+                let error = await client.renewalFailure
+                problems.append(
+                    HostProblem(
+                        part,
+                        EpitopeError(
+                            error?.code ?? .certificateExpired, warning + (error.map { " (\($0.message))" } ?? ""),
+                            remedy: error?.remedy ?? "check this machine's clock, and that the center can be reached")))
+            }
+        }
+        if let error = tally.sendingFailure { problems.append(HostProblem("sending", error)) }
+        return problems
+    }
+
     /// Works until the calls end and what can be sent is sent.
     ///
-    /// - Parameter likely: a process that is likely to be in the first report.
-    package func report(_ reports: some AsyncSequence<DetectionReport, Never> & Sendable, likely processID: Int32? = nil) async {
+    /// - Parameters:
+    ///   - likely: a process that is likely to be in the first report.
+    ///   - unreported: the backend's counts of reports that it did not make.
+    package func report(
+        _ reports: some AsyncSequence<DetectionReport, Never> & Sendable, likely processID: Int32? = nil,
+        unreported: @escaping @Sendable () -> UnreportedCounts = { UnreportedCounts() }
+    ) async {
         await withTaskGroup(of: Void.self) { group in
-            for (client, connection) in zip(clients, connecting) {
+            for ((_, client), connection) in zip(clients, connecting) {
                 group.addTask {
                     await Self.wait(for: connection)
-                    await client.keepWarm()
+                    await client.maintain()
                 }
             }
-            for (client, directory) in zip(clients, identityDirectories) {
-                group.addTask { _ = try? await client.renewIfDue(storingIn: directory) }
-            }
-            await pipeline.run(reports, likely: processID)
+            await pipeline.run(reports, likely: processID, unreported: unreported)
             group.cancelAll()
         }
         await shutdown()
@@ -117,9 +158,28 @@ package struct HostReporter {
         }
     }
 
-    /// Ends the connections to the centers: ``report(_:)`` does it at its end, whoever doesn't come to report does it by this.
+    /// Ends the connections to the centers: ``report(_:unreported:)`` does it at its end, whoever doesn't come to report does it
+    /// by this.
     package func shutdown() async {
-        for connection in connecting { connection.cancel() }
-        for client in clients { await client.shutdown() }
+        for (_, client) in clients { await client.shutdown() }
+    }
+}
+
+extension EpitopeError.Code {
+    /// Lines of the event log could not be written.
+    static let logUnwritable = EpitopeError.Code("log-unwritable")
+}
+
+extension HostEvent {
+    fileprivate init(impaired error: EpitopeError) {
+        self.init(.impaired, time: EventLog.now())
+        code = error.code.rawValue
+        message = error.message
+    }
+
+    fileprivate init(impaired problem: HostProblem) {
+        self.init(.impaired, time: EventLog.now())
+        code = problem.code
+        message = problem.message
     }
 }

@@ -41,6 +41,9 @@ package struct HostStatusReport: Codable, Hashable, Sendable {
     package var centers: [Center]
     /// How often each outcome occurred today (UTC).
     package var today: [String: Int]
+    /// How many packets wait for the quota, and when the default quota allows the next.
+    package var waitingForQuota: Int
+    package var quotaFrees: EventTime?
     package var refused: [Refused]
     package var problems: [Problem]
 
@@ -51,11 +54,27 @@ package struct HostStatusReport: Codable, Hashable, Sendable {
         try stateOptions.requireDirectory()
         directory = stateOptions.directory
         let history = EventHistory(directory: directory)
-        let hasStore = access("\(directory)/\(HostStore.fileName)", F_OK) == 0
-        let store = hasStore ? try HostStore(directory: directory) : nil
+        problems = stateOptions.openness.map { [Problem(code: $0.code.rawValue, message: $0.message)] } ?? []
+        // What can't be used is a problem, and what else there is to say is said.
+        var store: HostStore?
+        if access("\(directory)/\(HostStore.fileName)", F_OK) == 0 {
+            do throws(EpitopeError) {
+                store = try HostStore(directory: directory)
+            } catch {
+                problems.append(Problem(error))
+            }
+        }
         centers = []
         for destination in Destination.allCases {
-            let stored = try StoredIdentity.loadIfEnrolled(from: stateOptions.identityDirectory(destination.rawValue))
+            var stored: StoredIdentity?
+            do throws(EpitopeError) {
+                stored = try StoredIdentity.loadIfEnrolled(from: stateOptions.identityDirectory(destination.rawValue))
+            } catch {
+                problems.append(Problem(error))
+            }
+            if let warning = stored?.outlook().warning(of: "the certificate for the \(destination.rawValue) center") {
+                problems.append(Problem(code: EpitopeError.Code.certificateExpired.rawValue, message: warning))
+            }
             centers.append(
                 Center(
                     destination: destination.rawValue, address: stored?.center.description, name: stored?.subject.name,
@@ -64,13 +83,14 @@ package struct HostStatusReport: Codable, Hashable, Sendable {
                     problem: stored.flatMap { Self.problem(history.refusals[destination.rawValue], since: $0) }))
         }
         today = try await store?.outcomes(day: EventLog.now().milliseconds / Duration.days(1).inMilliseconds) ?? [:]
+        waitingForQuota = try await store?.held() ?? 0
+        quotaFrees = try await store?.nextRelease(nowMilliseconds: EventLog.now().milliseconds).map { EventTime(milliseconds: $0) }
         refused =
             try await store?.refusedPackets().map {
                 Refused(
                     packet: $0.packetID, destination: $0.destination.rawValue, code: $0.code, message: $0.message,
                     time: EventTime(milliseconds: $0.timeMilliseconds))
             } ?? []
-        problems = stateOptions.openness.map { [Problem(code: $0.code.rawValue, message: $0.message)] } ?? []
     }
 
     /// What a center said last; not what it said of an earlier enrolment.
@@ -99,9 +119,18 @@ package struct HostStatusReport: Codable, Hashable, Sendable {
         }
         let counts = today.sorted(by: <).map { "\($1) \($0)" }.joined(separator: ", ")
         lines += ["", "today (UTC): \(counts.isEmpty ? "nothing" : counts)"]
+        if waitingForQuota > 0 {
+            lines.append("waiting for the quota: \(waitingForQuota)\(quotaFrees.map { ", next at \($0.toTheSecond)" } ?? "")")
+        }
         lines += refused.map {
             "refused: \($0.packet) by the \($0.destination) center: \($0.message.printable) [\($0.code.printable)] (\($0.time.toTheSecond))"
         }
         return lines + problems.map { "\($0.message) [\($0.code)]" }
+    }
+}
+
+extension HostStatusReport.Problem {
+    fileprivate init(_ error: EpitopeError) {
+        self.init(code: error.code.rawValue, message: error.message)
     }
 }

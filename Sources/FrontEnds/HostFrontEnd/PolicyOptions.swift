@@ -26,6 +26,17 @@ package struct PolicyOptions: ParsableArguments {
 
     package init() {}
 
+    /// The policy for a program that protects: a file that can't be used doesn't keep it from that.
+    ///
+    /// - Parameter otherProcesses: what the command line says of processes outside of a command.
+    package func inForce(_ stateOptions: HostStateOptions, otherProcesses: Policy.OtherProcesses? = nil) -> PolicyInForce {
+        PolicyInForce(
+            path: policy, overrides: .init(action: action, uninspectable: uninspectable, otherProcesses: otherProcesses),
+            state: stateOptions.directory)
+    }
+
+    /// The policy for a person who looks at it.
+    ///
     /// - Parameter otherProcesses: what the command line says of processes outside of a command.
     /// - Throws: `policy-missing`, `policy-not-trusted`, `policy-invalid`.
     package func load(otherProcesses: Policy.OtherProcesses? = nil) throws(EpitopeError) -> HostPolicy {

@@ -19,15 +19,19 @@ package struct ProtectionReport: Hashable, Sendable {
 
     /// - Parameters:
     ///   - lockHolder: the process that holds the state folder's lock.
+    ///   - isStarting: whether an agent is starting there, and does not protect yet.
     ///   - status: the last status in the state folder.
     ///   - pinned: the program that is pinned.
-    package init(lockHolder: Int32?, status: AgentStatus?, pinned: PinnedProgram?) {
+    package init(lockHolder: Int32?, isStarting: Bool = true, status: AgentStatus?, pinned: PinnedProgram?) {
         self.pinned = pinned
         self.status = status
         if let lockHolder, status?.processID == lockHolder {
             state = .inForce(agent: lockHolder)
         } else if let agent = pinned?.agent {
             state = .inForce(agent: agent)
+        } else if let lockHolder, !isStarting {
+            // It could not write its status.
+            state = .inForce(agent: lockHolder)
         } else if let pinned {
             state = .withoutAgent(since: pinned.since)
         } else {
@@ -50,10 +54,17 @@ package struct ProtectionReport: Hashable, Sendable {
         switch state {
         case .inForce(let agent):
             lines = ["agent      process \(agent)\(isStatus(of: agent) ? ", since \(Console.time(status?.since ?? 0))" : "")"]
-            if let status, isStatus(of: agent) { lines.append("in force   by \(status.level.rawValue), action \(status.action)") }
-            lines.append(
-                status?.pinnedAt.map { "pinned at  \($0): protection stays in force when the agent is killed" }
-                    ?? "pinned at  nowhere: protection ends with the agent")
+            if let status, isStatus(of: agent) {
+                lines.append("in force   by \(status.level.rawValue), action \(status.action)")
+                lines.append(
+                    status.pinnedAt.map { "pinned at  \($0): protection stays in force when the agent is killed" }
+                        ?? "pinned at  nowhere: protection ends with the agent")
+                lines += (status.problems ?? []).map { "problem    \($0.line)" }
+            } else {
+                lines.append(
+                    "problem    status: the agent protects, and its status can't be read; what to do: if it stays so, see that the disk of its state folder has room"
+                )
+            }
         case .withoutAgent(let since):
             lines = [
                 "agent      none: protection is in force without one since \(Console.time(since.timeIntervalSince1970 * 1000))",

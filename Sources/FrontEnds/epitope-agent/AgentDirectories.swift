@@ -23,7 +23,7 @@ struct AgentDirectories {
         lock = try AgentLock(in: folder)
         replaces = options.replace
         // Two agents that start with --replace would replace each other.
-        startLock = try AgentLock(in: folder, named: "agent.starting")
+        startLock = try AgentLock(in: folder, named: AgentLock.startingFileName)
         try startLock.acquireOrThrow()
         if !replaces { try lock.acquireOrThrow() }
         pinnedAt = try wanted.map { (path) throws(EpitopeError) in

@@ -4,6 +4,7 @@ import AgentLifeCycle
 import BehaviourBlocking
 import EpitopeModel
 import HostFrontEnd
+import HostPipeline
 import HostPolicy
 import KernelBackend
 import Logging
@@ -21,6 +22,8 @@ extension EpitopeAgent {
         let logger: Logger
         let directories: AgentDirectories
         let statusFile: StatusFile
+        /// What doesn't work, although the agent protects.
+        let problems = ProblemBook()
     }
 
     /// The settings, read from files while all rights are there.
@@ -50,8 +53,12 @@ extension EpitopeAgent {
             statusFile: StatusFile(directory: stateOptions.directory))
     }
 
-    func configure() throws -> Configuration {
-        Configuration(loaded: try policyOptions.load(), context: try HostReporter.contextCollector(stateOptions, packetOptions))
+    /// Protection comes first: whatever of the settings can't be used, there is something that stands in for it.
+    func configure(_ preparation: Preparation) -> Configuration {
+        let found = policyOptions.inForce(stateOptions)
+        if let problem = found.problem { Console.log("\(problem)") }
+        preparation.problems.set(PolicyReloader.part, found.problem)
+        return Configuration(loaded: found.policy, context: HostReporter.contextCollector(stateOptions, packetOptions))
     }
 
     /// Loads the kernel program, which judges no calls yet. Starts no threads that stay.
@@ -73,7 +80,8 @@ extension EpitopeAgent {
 
     /// Starts threads, replaces another agent if that was asked for, and works until the agent ends.
     func serve(_ backend: KernelBackend, _ preparation: Preparation, _ configuration: Configuration) throws {
-        let reporter = try HostReporter(stateOptions, packetOptions, context: configuration.context, logger: preparation.logger)
+        let reporter = HostReporter(
+            stateOptions, packetOptions, context: configuration.context, problems: preparation.problems, logger: preparation.logger)
         if let notice = reporter.enrolmentNotice { Console.log(notice) }
         do {
             try serve(backend, preparation, configuration, reportingTo: reporter)
@@ -102,8 +110,17 @@ extension EpitopeAgent {
         let merged = containers.map { MergedReports($0, backend.reports) }
         let session = AgentSession(
             backend, containers: containers, containerCounts: { merged?.counted ?? [:] },
-            reloader: reloader(backend, containers, exclusions), pinnedAt: directories.pinnedAt, file: preparation.statusFile)
-        runBlocking { await session.run({ await reporter.report(merged?.reports ?? backend.reports) }, onStopped: directories.leave) }
+            reloader: reloader(backend, containers, exclusions, preparation.problems), pinnedAt: directories.pinnedAt,
+            file: preparation.statusFile, problems: reporter.problems)
+        // The kernel program may have counted for an earlier agent.
+        let before = Self.unreported(backend.statistics, nil, 0)
+        let unreported = { @Sendable [containers] in
+            Self.unreported(backend.statistics, containers?.statistics.calls, merged?.lost ?? 0) - before
+        }
+        runBlocking {
+            await session.run(
+                { await reporter.report(merged?.reports ?? backend.reports, unreported: unreported) }, onStopped: directories.leave)
+        }
         let statistics = backend.statistics
         if statistics.dropped > 0 { Console.log("\(statistics.dropped) reports were dropped: more came than could be read") }
         if verbose { Console.log("\(statistics.inspected) calls inspected, \(statistics.actedUpon) acted upon") }
@@ -117,9 +134,20 @@ extension EpitopeAgent {
         }
     }
 
-    private func reloader(_ backend: KernelBackend, _ containers: SeccompAgent?, _ exclusions: ExclusionMonitor) -> PolicyReloader {
+    /// Reports that were not made, since the same call had been reported before, and reports that were lost.
+    static func unreported(
+        _ kernel: KernelBackend.Statistics?, _ containers: SeccompBackend.Statistics?, _ lost: UInt64
+    ) -> UnreportedCounts {
+        UnreportedCounts(
+            suppressed: (kernel?.repeated ?? 0) + (containers?.suppressed ?? 0),
+            lost: (kernel?.dropped ?? 0) + (containers?.dropped ?? 0) + lost)
+    }
+
+    private func reloader(
+        _ backend: KernelBackend, _ containers: SeccompAgent?, _ exclusions: ExclusionMonitor, _ problems: ProblemBook
+    ) -> PolicyReloader {
         PolicyReloader(
-            options: policyOptions, monitor: exclusions,
+            options: policyOptions, stateOptions: stateOptions, monitor: exclusions, problems: problems,
             applyPolicy: { [withoutHooks] policy in
                 try backend.setPolicy(Self.adapted(policy, to: backend.level, withoutHooks))
                 containers?.set(policy)

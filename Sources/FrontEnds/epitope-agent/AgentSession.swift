@@ -17,12 +17,13 @@ struct AgentSession: Sendable {
     let reloader: PolicyReloader
     let pinnedAt: String?
     let file: StatusFile
+    let problems: @Sendable () async -> [HostProblem]
     private let manager = ServiceManager.current
     private let startTime = Date()
 
     init(
         _ backend: KernelBackend, containers: SeccompAgent?, containerCounts: @escaping @Sendable () -> [String: UInt64],
-        reloader: PolicyReloader, pinnedAt: String?, file: StatusFile
+        reloader: PolicyReloader, pinnedAt: String?, file: StatusFile, problems: @escaping @Sendable () async -> [HostProblem]
     ) {
         self.backend = backend
         self.containers = containers
@@ -30,11 +31,13 @@ struct AgentSession: Sendable {
         self.reloader = reloader
         self.pinnedAt = pinnedAt
         self.file = file
+        self.problems = problems
     }
 
-    private var status: AgentStatus {
+    private func status() async -> AgentStatus {
         var status = AgentStatus(
-            level: backend.level, action: backend.policy.action, since: startTime, pinnedAt: pinnedAt, statistics: backend.statistics)
+            level: backend.level, action: backend.policy.action, since: startTime, pinnedAt: pinnedAt, statistics: backend.statistics,
+            problems: await problems())
         status.counted.merge(containerCounts(), uniquingKeysWith: +)
         return status
     }
@@ -60,7 +63,7 @@ struct AgentSession: Sendable {
             await publishing.value
             onStopped()
         }
-        manager?.notify(.ready, .status(status.summary))
+        manager?.notify(.ready, .status(await status().summary))
         await report()
         await reading.value
         signals.cancel()
@@ -79,7 +82,7 @@ struct AgentSession: Sendable {
     private func publishStatus() async {
         var heartbeat: UInt64 = 0
         while !Task.isCancelled && backend.stopMode == nil {
-            let now = status
+            let now = await status()
             file.write(now)
             manager?.notify(.status(now.summary))
             // If the reader hangs, the watchdog restarts the agent.
@@ -88,6 +91,6 @@ struct AgentSession: Sendable {
             try? await Task.sleep(for: .seconds(1))
         }
         // The last status describes what stays in force.
-        if backend.stopMode == .leavingProtection { file.write(status) } else { file.remove() }
+        if backend.stopMode == .leavingProtection { file.write(await status()) } else { file.remove() }
     }
 }

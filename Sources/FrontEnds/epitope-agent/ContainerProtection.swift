@@ -34,7 +34,8 @@ extension EpitopeAgent {
     /// Protects only containers, without an eBPF program.
     func serveContainers(_ preparation: Preparation, _ configuration: Configuration) throws {
         _ = try PrivilegeDrop.apply()
-        let reporter = try HostReporter(stateOptions, packetOptions, context: configuration.context, logger: preparation.logger)
+        let reporter = HostReporter(
+            stateOptions, packetOptions, context: configuration.context, problems: preparation.problems, logger: preparation.logger)
         let exclusions = configuration.watchExclusions()
         guard
             let containers = try containerOptions.start(
@@ -44,7 +45,8 @@ extension EpitopeAgent {
         Console.log("policy: \(configuration.loaded.summary)")
         Console.log("protecting the containers whose runtimes connect to \(containerOptions.seccompListener ?? "")")
         let reloader = PolicyReloader(
-            options: policyOptions, monitor: exclusions, applyPolicy: { containers.set($0) }, applyExclusions: { _ in })
+            options: policyOptions, stateOptions: stateOptions, monitor: exclusions, problems: preparation.problems,
+            applyPolicy: { containers.set($0) }, applyExclusions: { _ in })
         runBlocking {
             let notices = containers.startPrintingNotices()
             let reloading = Task { await reloader.run() }
@@ -54,7 +56,7 @@ extension EpitopeAgent {
                 for await signal in signals { return containers.stop(by: signal.rawValue) }
             }
             ServiceManager.current?.notify(.ready)
-            await reporter.report(containers.reports)
+            await reporter.report(containers.reports) { Self.unreported(nil, containers.statistics.calls, 0) }
             stopping.cancel()
             reloading.cancel()
             await notices.value

@@ -72,7 +72,7 @@ struct EpitopeAgent: ParsableCommand {
         if try printInformation() { return }
         let preparation = try prepare()
         if lifeCycle.release { return try preparation.directories.release(preparation.statusFile) }
-        let configuration = try configure()
+        let configuration = configure(preparation)
         if containerOptions.containersOnly { return try serveContainers(preparation, configuration) }
         let backend = try load(preparation, configuration)
         try dropPrivileges(backend)

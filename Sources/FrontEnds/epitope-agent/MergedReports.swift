@@ -57,6 +57,9 @@ final class MergedReports: Sendable {
         }
     }
 
+    /// How many reports found no room.
+    var lost: UInt64 { dropped.load(ordering: .relaxed) }
+
     /// Counts that are added to the kernel backend's.
     var counted: [String: UInt64] {
         containers.counted.merging(["dropped": dropped.load(ordering: .relaxed)]) { $1 }

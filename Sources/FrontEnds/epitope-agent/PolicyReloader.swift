@@ -10,9 +10,14 @@ import UnixSignals
 /// Reloads the policy on SIGHUP, and keeps exclusions up to date: files are replaced, units and containers come and go, exclusions expire.
 struct PolicyReloader: Sendable {
     let options: PolicyOptions
+    let stateOptions: HostStateOptions
     let monitor: ExclusionMonitor
+    let problems: ProblemBook
     let applyPolicy: @Sendable (Policy) throws -> Void
     let applyExclusions: @Sendable (ExclusionTable) throws -> Void
+
+    /// The policy's name among the problems.
+    static let part = "policy"
 
     /// How often the subjects of exclusions are looked up: until then a new container, or a replaced file, is not excluded.
     static let interval = Duration.seconds(1)
@@ -37,8 +42,13 @@ struct PolicyReloader: Sendable {
         let manager = ServiceManager.current
         manager?.notify(.reloading(monotonicMicroseconds: ServiceManager.monotonicMicroseconds()))
         defer { manager?.notify(.ready) }
+        let found = options.inForce(stateOptions)
+        problems.set(Self.part, found.problem)
+        if let problem = found.problem {
+            return Console.log("the policy was not reloaded, the previous one stays in force: \(problem)")
+        }
+        let loaded = found.policy
         do {
-            let loaded = try options.load()
             // New exclusions take effect before old ones end.
             apply(monitor.replace(loaded.exclusions))
             try applyPolicy(loaded.policy)

@@ -9,6 +9,8 @@ import Glibc
 public final class AgentLock: Sendable {
     /// Its name in the state folder.
     public static let fileName = "agent.lock"
+    /// The lock of an agent that is starting and does not protect yet.
+    public static let startingFileName = "agent.starting"
 
     private let descriptor: Int32
 
@@ -58,8 +60,8 @@ public final class AgentLock: Sendable {
 
     /// The process that holds the lock of a state folder. Not to be called by the holder: closing any descriptor of the file
     /// releases a lock of this kind.
-    public static func holder(inFolder folder: String) -> Int32? {
-        let descriptor = open(folder + "/" + fileName, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+    public static func holder(inFolder folder: String, named name: String = fileName) -> Int32? {
+        let descriptor = open(folder + "/" + name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
         var lock = whole(F_WRLCK)

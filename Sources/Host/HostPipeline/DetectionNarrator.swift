@@ -45,11 +45,13 @@ public struct DetectionNarrator: Sendable {
             if made.count >= Self.maxFollowed { made.removeAll() }
             if let packet = event.packet { made[packet] = event }
             return nil
-        case .spooled, .duplicate, .overQuota, .spoolFull, .failed:
-            let about = event.packet.flatMap { made.removeValue(forKey: $0) } ?? detection
+        case .spooled, .duplicate, .overQuota, .givenUp, .spoolFull, .failed:
+            // A packet that was made by another run, and had waited, is not told again.
+            let about = event.packet.map { made.removeValue(forKey: $0) } ?? (event.event == .givenUp ? nil : detection)
             guard let about else { return nil }
             return (about, text(about, outcome: event))
-        case .sent, .refused, .unreachable, .stopped, .uninspectable, .otherProcess:
+        case .sent, .refused, .unreachable, .stopped, .uninspectable, .otherProcess, .suppressed, .lost, .toldCounts,
+            .renewed, .renewalFailed, .identityChanged, .impaired:
             return nil
         }
     }
@@ -84,6 +86,7 @@ public struct DetectionNarrator: Sendable {
             return "\(packet) goes to " + enrolled.map { "the \($0) center \(place.centers[$0] ?? "")" }.joined(separator: " and ") + "."
         case .duplicate: return "Nothing is sent: the same was reported before (packet \((outcome.of ?? "").printable))."
         case .overQuota: return "Nothing is sent now: the quota of packets is used up\(message.isEmpty ? "" : ": \(message)")."
+        case .givenUp: return "Nothing is sent: the quota is used up, and the packets that wait for it weigh more."
         case .spoolFull: return "Nothing is sent: \(message)."
         default: return "Nothing is sent: \(message) [\((outcome.code ?? "").printable)]."
         }

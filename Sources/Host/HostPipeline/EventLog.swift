@@ -6,43 +6,131 @@ import Synchronization
 
 /// The host's event log: `events.jsonl` in its state folder, one JSON object a line, appended by every `epitope run` on
 /// the machine. It is for people, the demonstration and the benchmark; nothing is decided by it, so a line that can't
-/// be written is dropped and counted.
+/// be written is dropped and counted, and the count is written once there is room again.
+///
+/// The file is looked at before each line: one that has grown too long is moved to `events.jsonl.1`, over the one before, and
+/// one that was moved or removed, as programs that rotate logs do, is made anew. So the log takes 32 MiB at most, however long
+/// a program runs.
 public final class EventLog: Sendable {
     /// Its name in the state folder.
     public static let fileName = "events.jsonl"
-    /// At 16 MiB the log is moved to `events.jsonl.1`, over the one before, when the next program opens it.
-    static let maxBytes: Int = 16 << 20
+    /// The length from which a log is moved aside, in bytes.
+    public static let maxBytes: Int = 16 << 20
 
-    private let descriptor: Int32
-    private let dropped = Mutex(0)
+    private struct State {
+        /// The open file.
+        var descriptor: Int32?
+        var dropped = 0
+        /// How many of the dropped lines the log does not say yet.
+        var untold = 0
+        /// Whether the file ends in the middle of a line.
+        var isTorn = false
+    }
+
+    private let path: String
+    private let maxBytes: Int
+    private let state = Mutex(State())
     private let observer: @Sendable (HostEvent) -> Void
 
     /// - Parameters:
     ///   - directory: the state folder; where there is none or it can't be written, all lines are dropped.
     ///   - observer: is told of each event, also of one that is dropped, in the order in which they are appended.
-    public init(directory: String, observer: @escaping @Sendable (HostEvent) -> Void = { _ in }) {
+    public convenience init(directory: String, observer: @escaping @Sendable (HostEvent) -> Void = { _ in }) {
+        self.init(directory: directory, maxBytes: Self.maxBytes, observer: observer)
+    }
+
+    init(directory: String, maxBytes: Int, observer: @escaping @Sendable (HostEvent) -> Void = { _ in }) {
+        path = directory + "/" + Self.fileName
+        self.maxBytes = maxBytes
         self.observer = observer
-        let path = directory + "/" + Self.fileName
-        var status = stat()
-        if stat(path, &status) == 0, status.st_size > Self.maxBytes { rename(path, path + ".1") }
-        descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
     }
 
     deinit {
-        if descriptor >= 0 { close(descriptor) }
+        state.withLock { Self.close(&$0) }
     }
 
     /// How many lines could not be written.
-    public var droppedLines: Int { dropped.withLock { $0 } }
+    public var droppedLines: Int { state.withLock { $0.dropped } }
 
     /// Writes a line; one that can not be written is dropped and counted.
     public func append(_ event: HostEvent) {
         defer { observer(event) }
-        guard descriptor >= 0, let text = try? Self.line(event) else { return dropped.withLock { $0 += 1 } }
-        let line = Array("\(text)\n".utf8)
+        state.withLock { state in
+            var event = event
+            // The first line that can be written again says how many could not.
+            if state.untold > 0 { event.linesLost = state.untold }
+            if write(event, &state) {
+                state.untold = 0
+            } else {
+                state.dropped += 1
+                state.untold += 1
+            }
+        }
+    }
+
+    private func write(_ event: HostEvent, _ state: inout State) -> Bool {
+        guard let text = try? Self.line(event), let descriptor = descriptor(&state) else { return false }
+        let line = Array("\(state.isTorn ? "\n" : "")\(text)\n".utf8)
         // One write with O_APPEND: lines of several programs don't mix.
-        let written = line.withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-        if written != line.count { dropped.withLock { $0 += 1 } }
+        let written = line.withUnsafeBytes { Foundation.write(descriptor, $0.baseAddress, $0.count) }
+        guard written == line.count else {
+            if written > 0 { state.isTorn = true }
+            return false
+        }
+        state.isTorn = false
+        return true
+    }
+
+    /// The log's file, open; `nil` where it can't be opened.
+    private func descriptor(_ state: inout State) -> Int32? {
+        if let descriptor = state.descriptor {
+            var (open, named) = (stat(), stat())
+            let isInPlace =
+                fstat(descriptor, &open) == 0 && lstat(path, &named) == 0 && named.st_ino == open.st_ino
+                && named.st_dev == open.st_dev
+            if isInPlace, Int(open.st_size) < maxBytes { return descriptor }
+            if isInPlace { rotate(descriptor) }
+            Self.close(&state)
+        }
+        return open(&state)
+    }
+
+    private func open(_ state: inout State) -> Int32? {
+        // A second time, if the first found a log that was to be moved aside.
+        for _ in 0..<2 {
+            let descriptor = Foundation.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+            guard descriptor >= 0 else { return nil }
+            var status = stat()
+            guard fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+                Foundation.close(descriptor)
+                return nil
+            }
+            guard Int(status.st_size) >= maxBytes else {
+                state.descriptor = descriptor
+                state.isTorn = false
+                return descriptor
+            }
+            rotate(descriptor)
+            Foundation.close(descriptor)
+        }
+        return nil
+    }
+
+    /// Moves the log aside. Of several programs that find it too long one does: the lock is on the file itself, and whoever gets
+    /// it next finds that the path leads to another.
+    private func rotate(_ descriptor: Int32) {
+        guard flock(descriptor, LOCK_EX) == 0 else { return }
+        defer { flock(descriptor, LOCK_UN) }
+        var (open, named) = (stat(), stat())
+        guard fstat(descriptor, &open) == 0, lstat(path, &named) == 0, named.st_ino == open.st_ino, named.st_dev == open.st_dev else {
+            return
+        }
+        rename(path, path + ".1")
+    }
+
+    private static func close(_ state: inout State) {
+        if let descriptor = state.descriptor { Foundation.close(descriptor) }
+        state.descriptor = nil
     }
 
     /// An event as the log has it: JSON in one line, without its end.

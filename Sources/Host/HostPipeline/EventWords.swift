@@ -57,14 +57,27 @@ extension HostEvent {
         case .packetMade: return "\(name) made of the code that called \(callInWords) in \(programInWords)"
         case .duplicate: return "\(name) not kept: it is the same as packet \((of ?? "before").printable)"
         case .overQuota: return "\(name): the quota of packets is used up" + (why.isEmpty ? "" : ": \(why)")
+        case .givenUp:
+            return packet == nil
+                ? "\(count ?? 1) packets that waited for the quota were given up for heavier ones"
+                : "\(name) not kept: the quota is used up, and the packets that wait for it weigh more"
         case .spoolFull: return "\(name) not kept: \(why)"
         case .spooled: return "\(name) waits to be sent"
         case .sent: return "\(name) is stored at \(center)"
         case .refused: return "\(name) was refused by \(center), and is kept here: \(why)"
         case .unreachable: return "\(center) was not reached, and is tried again: \(why)"
-        case .stopped: return "sending to \(center) has stopped: \(why)"
+        case .stopped: return "sending to \(center) has stopped, and is tried again: \(why)"
         case .failed: return "a packet could not be made or stored: \(why)"
         case .uninspectable, .otherProcess: return why
+        case .suppressed: return "\(count ?? 1) reports were not made: the same calls had been reported, or too many came at once"
+        case .lost: return "\(count ?? 1) reports were lost: more came than could be stored"
+        case .toldCounts: return "\(center) was told what was withheld today: \(why)"
+        case .renewed: return "the certificate for \(center) was renewed, until \(untilTime?.toTheSecond ?? "an unknown time")"
+        case .renewalFailed:
+            return "the certificate for \(center), valid until \(untilTime?.toTheSecond ?? "an unknown time"), could not be renewed, "
+                + "and is tried again: \(why)"
+        case .identityChanged: return "another identity for \(center) was read"
+        case .impaired: return "protection goes on without a part: \(why)"
         }
     }
 }

@@ -10,7 +10,10 @@ public struct HostEvent: Hashable, Sendable, Codable {
         case watched
         case packetMade = "packet-made"
         case duplicate
+        /// The packet is beyond the day's quota and waits for it; `untilTime` says when that allows one like it.
         case overQuota = "over-quota"
+        /// Packets were given up, which waited for the quota: others weigh more (`count`; with `packet` when it was that one).
+        case givenUp = "given-up"
         case spoolFull = "spool-full"
         /// The packet is in the spool, on the host's disk.
         case spooled
@@ -20,7 +23,7 @@ public struct HostEvent: Hashable, Sendable, Codable {
         case refused
         /// An attempt to send failed; the packet stays in the spool.
         case unreachable
-        /// The center refused this host; sending has stopped.
+        /// The center refuses this host; packets wait, and sending is tried again now and then.
         case stopped
         /// A packet could not be made or stored.
         case failed
@@ -28,6 +31,20 @@ public struct HostEvent: Hashable, Sendable, Codable {
         case uninspectable
         /// A command's call into a process outside of it was denied or allowed, as the policy says: `message`.
         case otherProcess = "other-process"
+        /// Reports were not made (`count`): the same calls had been reported just before, or too many came at once.
+        case suppressed
+        /// Reports were lost on their way (`count`): more came than could be stored.
+        case lost
+        /// The center was told how much was withheld on this day.
+        case toldCounts = "told-counts"
+        /// The certificate was renewed; it is valid until `untilTime`.
+        case renewed
+        /// The certificate, valid until `untilTime`, could not be renewed; it is tried again.
+        case renewalFailed = "renewal-failed"
+        /// Another identity was read from its file.
+        case identityChanged = "identity-changed"
+        /// Something of this host can't be used, and protection goes on without it: `code` and `message` say what.
+        case impaired
     }
 
     public var event: Name
@@ -68,6 +85,12 @@ public struct HostEvent: Hashable, Sendable, Codable {
     public var destination: String?
     /// When the center committed the packet, by its clock.
     public var storedTime: EventTime?
+    /// Until, or from, when something holds.
+    public var untilTime: EventTime?
+    /// How many reports or packets the event is of.
+    public var count: Int?
+    /// How many lines before this one could not be written.
+    public var linesLost: Int?
     public var code: String?
     public var message: String?
 

@@ -5,6 +5,7 @@ public import HostStore
 public import Logging
 public import ProcessContext
 public import Scheduling
+import Synchronization
 
 /// How the pipeline makes packets, and where they go.
 public struct HostPipelineSettings: Hashable, Sendable {
@@ -20,15 +21,18 @@ public struct HostPipelineSettings: Hashable, Sendable {
     public var maxPackageWait: Duration = .milliseconds(5)
     /// How long the pipeline may take to send packets after the calls have ended. The others stay in the spool.
     public var drainTime: Duration
+    /// How often it looks at what waits for the quota, at what could not be stored, and at what was not reported.
+    public var upkeepInterval: Duration
 
     public init(
         extractsSignature: Bool = false, destinations: [Destination] = [.local], backoff: Backoff = HostPipelineSettings.usualBackoff,
-        drainTime: Duration = .seconds(5)
+        drainTime: Duration = .seconds(5), upkeepInterval: Duration = .seconds(10)
     ) {
         self.extractsSignature = extractsSignature
         self.destinations = destinations
         self.backoff = backoff
         self.drainTime = drainTime
+        self.upkeepInterval = upkeepInterval
     }
 }
 
@@ -44,6 +48,11 @@ public final class HostPipeline: Sendable {
     private let sender: any PacketSender
     private let log: EventLog
     private let logger: Logger
+    private let wakeUps: [Destination: SenderSignals]
+    private let tallies = TallyBook()
+    private let backlog = Mutex(PacketBacklog())
+    private let storeNews = Mutex(FailureNews())
+    private let unreportedSeen = Mutex(UnreportedCounts())
 
     public init(
         settings: HostPipelineSettings = HostPipelineSettings(), parameters: ProcessContextCollector, store: HostStore,
@@ -55,7 +64,14 @@ public final class HostPipeline: Sendable {
         self.sender = sender
         self.log = log
         self.logger = logger
+        wakeUps = Dictionary(uniqueKeysWithValues: Set(settings.destinations).map { ($0, SenderSignals()) })
     }
+
+    /// What became of the reports so far.
+    public var tally: ReportTally { tallies.current }
+
+    /// This host's identity at a center has changed: what the center refused to the old one is tried again at once.
+    public func identityChanged(at destination: Destination) { wakeUps[destination]?.identity.send() }
 
     /// Runs until the reports end, then sends what it can within the drain time and returns. Packets of an earlier run that still
     /// wait are sent too. Cancelling the task ends it at once; spooled packets stay in the spool.
@@ -63,21 +79,26 @@ public final class HostPipeline: Sendable {
     /// A report is acknowledged once its packet is in the spool, or can't be. If this process is killed, a backend that keeps
     /// reports until then makes the unacknowledged ones again.
     ///
-    /// - Parameter likely: a process that is likely to be in the first report: what a packet says of its program is found out
-    ///   beforehand.
-    public func run(_ reports: some AsyncSequence<DetectionReport, Never> & Sendable, likely processID: Int32? = nil) async {
+    /// - Parameters:
+    ///   - likely: a process that is likely to be in the first report: what a packet says of its program is found out
+    ///     beforehand.
+    ///   - unreported: the backend's counts of reports that it did not make.
+    public func run(
+        _ reports: some AsyncSequence<DetectionReport, Never> & Sendable, likely processID: Int32? = nil,
+        unreported: @escaping @Sendable () -> UnreportedCounts = { UnreportedCounts() }
+    ) async {
         let draining = Flag()
-        let wakeUps = Dictionary(uniqueKeysWithValues: Set(settings.destinations).map { ($0, WakeUpSignal()) })
         await withTaskGroup(of: DrainEvent.self) { group in
-            for (destination, wakeUp) in wakeUps {
+            for (destination, signals) in wakeUps {
                 let sending = SpoolSender(
                     destination: destination, store: store, sender: sender, backoff: settings.backoff, log: log, logger: logger,
-                    wakeUp: wakeUp, draining: draining)
+                    signals: signals, draining: draining, tallies: tallies)
                 group.addTask {
                     await sending.run()
-                    return .senderEnded
+                    return .partEnded
                 }
             }
+            let upkeep = Task { await self.upkeep(unreported) }
             let warming = Task { [parameters] in
                 Rehearsal.run()
                 if let processID { await parameters.warmUp(forProcess: processID) }
@@ -85,27 +106,34 @@ public final class HostPipeline: Sendable {
             for await report in reports {
                 let isSpooled = await spool(report.detection)
                 report.acknowledge()
-                guard isSpooled else { continue }
-                for wakeUp in wakeUps.values { wakeUp.send() }
+                if isSpooled { wake() }
             }
             await warming.value
+            upkeep.cancel()
+            await upkeep.value
+            await lookAfter(unreported)
+            await giveUpBacklog()
             draining.set()
-            for wakeUp in wakeUps.values { wakeUp.send() }
-            await finish(&group)
+            for signals in wakeUps.values { signals.sendAll() }
+            group.addTask {
+                await self.tellCounts()
+                return .partEnded
+            }
+            await finish(&group, parts: wakeUps.count + 1)
         }
     }
 
     /// Waits for the senders, and cancels them when the drain time is over.
-    private func finish(_ group: inout TaskGroup<DrainEvent>) async {
+    private func finish(_ group: inout TaskGroup<DrainEvent>, parts: Int) async {
         let drainTime = settings.drainTime
         group.addTask {
             try? await Task.sleep(for: drainTime)
             return .timeIsOver
         }
-        var senders = Set(settings.destinations).count
-        while senders > 0, let event = await group.next() {
+        var parts = parts
+        while parts > 0, let event = await group.next() {
             switch event {
-            case .senderEnded: senders -= 1
+            case .partEnded: parts -= 1
             case .timeIsOver: group.cancelAll()
             }
         }
@@ -113,46 +141,89 @@ public final class HostPipeline: Sendable {
     }
 
     private enum DrainEvent {
-        case senderEnded
+        case partEnded
         case timeIsOver
     }
 
+    private func wake() {
+        for signals in wakeUps.values { signals.spooled.send() }
+    }
+}
+
+/// From a detection to the spool.
+extension HostPipeline {
     /// Makes a detection's packet and spools it.
     ///
-    /// - Returns: whether the packet was admitted and waits in the spool.
+    /// - Returns: whether a packet was admitted and waits in the spool.
     private func spool(_ detection: Detection) async -> Bool {
+        tallies.update { $0.reports += 1 }
         log.append(HostEvent(detection, time: EventLog.now()))
-        var id: String?
+        let packet: ExtractedPacket
         do throws(EpitopeError) {
             let (process, system) = await parameters.enrich(
                 detection.process, maxPackageSeconds: settings.maxPackageWait / .seconds(1))
-            let packet = try ExtractedPacket(detection, process: process, system: system, asSignature: settings.extractsSignature)
-            id = packet.id
+            packet = try ExtractedPacket(detection, process: process, system: system, asSignature: settings.extractsSignature)
             log.append(HostEvent(packet: packet.id, of: detection, process: process, time: EventLog.now()))
-            let admission = try await store.admit(packet, to: settings.destinations, nowMilliseconds: EventLog.now().milliseconds)
-            return record(admission, of: packet.id)
         } catch {
-            log.append(HostEvent(.failed, error, time: EventLog.now(), packet: id))
-            logger.error("the packet of a detection could not be stored: \(error)")
+            note(error, of: nil)
+            return false
+        }
+        do throws(EpitopeError) {
+            let isSpooled = try await admit(packet)
+            // There is room again.
+            return await storeBacklog() || isSpooled
+        } catch {
+            note(error, of: packet.id)
+            if backlog.withLock({ $0.add(packet) }) { await noteLost(1) }
             return false
         }
     }
 
-    /// Logs what became of a packet.
-    ///
-    /// - Returns: whether it was admitted.
-    private func record(_ admission: Admission, of id: String) -> Bool {
+    private func admit(_ packet: ExtractedPacket) async throws(EpitopeError) -> Bool {
+        let round = try await store.round(
+            admitting: packet, to: settings.destinations, nowMilliseconds: EventLog.now().milliseconds)
+        storeWorks()
+        record(round, of: packet.id)
+        return round.admission == .accepted || !round.released.isEmpty
+    }
+
+    private func note(_ error: EpitopeError, of id: String?) {
+        tallies.update { $0.failed += 1 }
+        log.append(HostEvent(.failed, error, time: EventLog.now(), packet: id))
+        guard id != nil else { return logger.error("the packet of a detection could not be made: \(error)") }
+        tallies.update { $0.storeFailure = error }
+        if storeNews.withLock({ $0.isNews(error, nowMilliseconds: EventLog.now().milliseconds) }) {
+            logger.error("the packet of a detection could not be stored; it is kept in memory and tried again: \(error)")
+        }
+    }
+
+    private func storeWorks() {
+        tallies.update { $0.storeFailure = nil }
+        storeNews.withLock { $0.recovered() }
+    }
+
+    /// Logs what became of a packet, and of those that waited for the quota.
+    private func record(_ round: QuotaRound, of id: String) {
         var event = HostEvent(.spooled, time: EventLog.now(), packet: id)
-        switch admission {
-        case .accepted:
-            break
+        switch round.admission {
+        case .accepted, nil:
+            tallies.update { $0.spooled += 1 }
         case .duplicate(let first):
+            tallies.update { $0.duplicates += 1 }
             event.event = .duplicate
             event.of = first
         case .overQuota(let next):
+            tallies.update { $0.overQuota += 1 }
             event.event = .overQuota
-            event.message = next.map { "the next packet is possible at \(EventTime(milliseconds: $0).toTheSecond)" } ?? "it is 0"
+            event.untilTime = next.map { EventTime(milliseconds: $0) }
+            event.message = next.map { "it waits, and is sent at \(EventTime(milliseconds: $0).toTheSecond)" } ?? "it is 0"
+        case .givenUp(let next):
+            tallies.update { $0.givenUp += 1 }
+            event.event = .givenUp
+            event.untilTime = next.map { EventTime(milliseconds: $0) }
+            event.count = 1
         case .spoolFull(let waiting):
+            tallies.update { $0.spoolFull += 1 }
             event.event = .spoolFull
             event.code = EpitopeError.Code.spoolFull.rawValue
             event.message = "\(waiting) packets wait for their center; this one was not spooled"
@@ -161,6 +232,130 @@ public final class HostPipeline: Sendable {
             )
         }
         log.append(event)
-        return admission == .accepted
+        recordReleased(round)
+    }
+
+    private func recordReleased(_ round: QuotaRound) {
+        for id in round.released { log.append(HostEvent(.spooled, time: EventLog.now(), packet: id)) }
+        tallies.update {
+            $0.spooled += round.released.count
+            $0.givenUp += round.displaced
+            $0.quotaFreesMilliseconds = round.nextMilliseconds
+        }
+        guard round.displaced > 0 else { return }
+        var event = HostEvent(.givenUp, time: EventLog.now())
+        event.count = round.displaced
+        log.append(event)
+    }
+}
+
+/// What is looked after while reports come, and when none come.
+extension HostPipeline {
+    private func upkeep(_ unreported: @Sendable () -> UnreportedCounts) async {
+        var told = RetryState(Self.tellingRetries)
+        while !Task.isCancelled {
+            await lookAfter(unreported)
+            if told.remaining == nil {
+                if await tellCounts() { told.succeeded() } else { told.failed() }
+            }
+            try? await Task.sleep(for: settings.upkeepInterval)
+        }
+    }
+
+    /// Between attempts to tell a center what was withheld.
+    private static let tellingRetries = Backoff(initial: .seconds(60), maximum: .hours(1))
+
+    private func lookAfter(_ unreported: @Sendable () -> UnreportedCounts) async {
+        await countUnreported(unreported())
+        let isStored = await storeBacklog()
+        do throws(EpitopeError) {
+            let round = try await store.release(nowMilliseconds: EventLog.now().milliseconds)
+            storeWorks()
+            recordReleased(round)
+            if isStored || !round.released.isEmpty { wake() }
+        } catch {
+            tallies.update { $0.storeFailure = error }
+            if storeNews.withLock({ $0.isNews(error, nowMilliseconds: EventLog.now().milliseconds) }) {
+                logger.error("the host's store can't be used, calls are answered all the same: \(error)")
+            }
+            if isStored { wake() }
+        }
+    }
+
+    /// Counts what the backend did not report since the last look.
+    private func countUnreported(_ counts: UnreportedCounts) async {
+        let before = unreportedSeen.withLock { seen in
+            defer { seen = counts }
+            return seen
+        }
+        let new = counts - before
+        let (suppressed, lost) = (Int(clamping: new.suppressed), Int(clamping: new.lost))
+        if suppressed > 0 {
+            var event = HostEvent(.suppressed, time: EventLog.now())
+            event.count = suppressed
+            log.append(event)
+            tallies.update { $0.suppressed += suppressed }
+            try? await store.countUnreported(suppressed: suppressed, lost: 0, nowMilliseconds: EventLog.now().milliseconds)
+        }
+        if lost > 0 { await noteLost(lost) }
+    }
+
+    private func noteLost(_ count: Int) async {
+        var event = HostEvent(.lost, time: EventLog.now())
+        event.count = count
+        log.append(event)
+        tallies.update { $0.lost += count }
+        try? await store.countUnreported(suppressed: 0, lost: count, nowMilliseconds: EventLog.now().milliseconds)
+    }
+
+    /// Stores the packets that could not be stored before.
+    ///
+    /// - Returns: whether one was admitted to the spool.
+    private func storeBacklog() async -> Bool {
+        var isSpooled = false
+        for packet in backlog.withLock({ $0.takeAll() }) {
+            do throws(EpitopeError) {
+                if try await admit(packet) { isSpooled = true }
+            } catch {
+                tallies.update { $0.storeFailure = error }
+                if backlog.withLock({ $0.add(packet) }) { await noteLost(1) }
+            }
+        }
+        return isSpooled
+    }
+
+    /// What could not be stored until the end is lost.
+    private func giveUpBacklog() async {
+        let lost = backlog.withLock { $0.takeAll() }.count
+        guard lost > 0 else { return }
+        await noteLost(lost)
+        logger.error("\(lost) packets could not be stored and are lost")
+    }
+
+    /// Tells each center what was withheld, if that has changed.
+    ///
+    /// - Returns: whether all know.
+    @discardableResult
+    private func tellCounts() async -> Bool {
+        var isKnown = true
+        for destination in wakeUps.keys {
+            do {
+                let now = EventLog.now().milliseconds
+                guard let counts = try await store.withheldToTell(destination, nowMilliseconds: now) else { continue }
+                do {
+                    try await sender.report(counts, to: destination)
+                    var event = HostEvent(.toldCounts, time: EventLog.now())
+                    event.destination = destination.rawValue
+                    event.message = counts.summary
+                    log.append(event)
+                } catch let error as EpitopeError where error.code == .notServedHere {
+                    // A center of an earlier version takes no counts.
+                }
+                try await store.noteTold(counts, destination, nowMilliseconds: now)
+            } catch {
+                isKnown = false
+            }
+        }
+        return isKnown
     }
 }

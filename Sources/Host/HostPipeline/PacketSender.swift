@@ -12,12 +12,18 @@ public protocol PacketSender: Sendable {
     ///   as an unreachable center.
     func send(_ packet: EncodedPacket, to destination: Destination) async throws -> Receipt
 
+    /// Tells a center how much this host withheld.
+    ///
+    /// - Throws: as ``send(_:to:)``; `not-served-here` by a center that takes no counts.
+    func report(_ counts: WithheldCounts, to destination: Destination) async throws
+
     /// Opens a connection, so that the first packet need not wait for it. Failures are ignored: the first packet meets them.
     func prepare(_ destination: Destination) async
 }
 
 extension PacketSender {
     public func prepare(_ destination: Destination) async {}
+    public func report(_ counts: WithheldCounts, to destination: Destination) async throws {}
 }
 
 /// Sends each destination's packets through functions of its own, such as those of a secure channel's client.
@@ -25,12 +31,16 @@ public struct RoutedSender: PacketSender {
     /// One destination's functions.
     public struct Route: Sendable {
         let send: @Sendable (EncodedPacket) async throws -> Receipt
+        let report: @Sendable (WithheldCounts) async throws -> Void
         let prepare: @Sendable () async -> Void
 
         public init(
-            send: @escaping @Sendable (EncodedPacket) async throws -> Receipt, prepare: @escaping @Sendable () async -> Void = {}
+            send: @escaping @Sendable (EncodedPacket) async throws -> Receipt,
+            report: @escaping @Sendable (WithheldCounts) async throws -> Void = { _ in },
+            prepare: @escaping @Sendable () async -> Void = {}
         ) {
             self.send = send
+            self.report = report
             self.prepare = prepare
         }
     }
@@ -42,12 +52,20 @@ public struct RoutedSender: PacketSender {
     }
 
     public func send(_ packet: EncodedPacket, to destination: Destination) async throws -> Receipt {
+        try await route(to: destination).send(packet)
+    }
+
+    public func report(_ counts: WithheldCounts, to destination: Destination) async throws {
+        try await route(to: destination).report(counts)
+    }
+
+    private func route(to destination: Destination) throws(EpitopeError) -> Route {
         guard let route = routes[destination] else {
             throw EpitopeError(
                 .destinationUnknown, "this host is not enrolled at a \(destination.rawValue) center",
                 remedy: "enrol it there (`epitope enroll`), or leave that destination out of --send-to")
         }
-        return try await route.send(packet)
+        return route
     }
 
     public func prepare(_ destination: Destination) async {

@@ -6,8 +6,8 @@ import EpitopeModel
 enum SendingFailure: Hashable {
     /// The center will never accept this packet: it is set aside with the reason, and the next one is sent.
     case packetRefused
-    /// The center accepts nothing from this host: sending stops. The spool keeps everything until a person has enrolled
-    /// the host again and restarted it.
+    /// The center accepts nothing from this host, until its identity is another or the center thinks better of it: sending is
+    /// tried again when the identity changes, and seldom. The spool keeps everything.
     case hostTurnedAway
     /// A later attempt may succeed: the center is unreachable, busy or out of space, or another server answers in its place.
     case temporary

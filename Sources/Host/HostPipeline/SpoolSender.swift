@@ -6,8 +6,22 @@ import Logging
 import PacketCoding
 import Scheduling
 
+/// What wakes a sender.
+struct SenderSignals: Sendable {
+    /// A packet was spooled.
+    let spooled = WakeUpSignal()
+    /// This host's identity at the center has changed.
+    let identity = WakeUpSignal()
+
+    func sendAll() {
+        spooled.send()
+        identity.send()
+    }
+}
+
 /// Sends one destination's packets in order: at once when one is spooled, and again with growing waits while the center can't
-/// be reached. A packet is removed from the spool only when the center's receipt has come.
+/// be reached or turns the host away. It never gives up. A packet is removed from the spool only when the center's receipt has
+/// come.
 struct SpoolSender: Sendable {
     let destination: Destination
     let store: HostStore
@@ -15,34 +29,45 @@ struct SpoolSender: Sendable {
     let backoff: Backoff
     let log: EventLog
     let logger: Logger
-    /// Signalled when a packet was spooled, and at the end.
-    let wakeUp: WakeUpSignal
+    /// All are signalled at the end.
+    let signals: SenderSignals
     /// Set when no more packets will be spooled: ``run()`` sends what it can, then ends.
     let draining: Flag
+    let tallies: TallyBook
+
+    /// A center that turns the host away is asked again after a minute, and at last every half an hour to an hour.
+    private static let turnedAwayBackoff = Backoff(initial: .seconds(60), maximum: .hours(1))
 
     /// Runs until it is drained or its task is cancelled.
     func run() async {
         await sender.prepare(destination)
         var retry = RetryState(backoff)
+        var turnedAway = RetryState(Self.turnedAwayBackoff)
+        var news = FailureNews()
         while !Task.isCancelled {
-            // Both are read before looking for a packet, so that one spooled between the look and the flag is still found.
-            let seen = wakeUp.count
+            // All are read before looking for a packet, so that one spooled between the look and the flag is still found.
+            let seen = signals.spooled.count
+            let identitySeen = signals.identity.count
             let isLastLook = draining.isSet
-            let outcome = await sendNext()
+            let outcome = await sendNext(&news)
             switch outcome {
-            case .progress:
+            case .progress, .nothingWaits:
                 retry.succeeded()
-            case .nothingWaits:
-                retry.succeeded()
+                turnedAway.succeeded()
+                guard outcome == .nothingWaits else { continue }
                 if isLastLook { return }
-                await wakeUp.wait(after: seen)
-            case .stopped:
-                return
+                await signals.spooled.wait(after: seen)
+            case .turnedAway:
+                let delay = turnedAway.failed()
+                if draining.isSet { return }
+                // More packets change nothing about it.
+                await signals.identity.wait(after: identitySeen, atMost: delay)
+                if draining.isSet { return }
             case .failed:
                 let delay = retry.failed()
                 // At the end an unreachable center is not waited for: the packets stay in the spool.
                 if draining.isSet { return }
-                await wakeUp.wait(after: seen, atMost: delay)
+                await signals.spooled.wait(after: seen, atMost: delay)
             }
         }
     }
@@ -51,10 +76,10 @@ struct SpoolSender: Sendable {
         case progress
         case nothingWaits
         case failed
-        case stopped
+        case turnedAway
     }
 
-    private func sendNext() async -> Outcome {
+    private func sendNext(_ news: inout FailureNews) async -> Outcome {
         var waiting: SpooledPacket?
         do {
             waiting = try await store.nextPacket(for: destination)
@@ -66,32 +91,46 @@ struct SpoolSender: Sendable {
             event.destination = destination.rawValue
             event.storedTime = EventTime(milliseconds: receipt.storedMilliseconds)
             log.append(event)
+            news.recovered()
+            tallies.update {
+                $0.sent += 1
+                $0.sendingFailure = nil
+            }
             return .progress
         } catch {
-            return await handle(error, spooled: waiting)
+            return await handle(error, spooled: waiting, &news)
         }
     }
 
-    private func handle(_ error: any Error, spooled: SpooledPacket?) async -> Outcome {
-        if Task.isCancelled { return .stopped }
+    private func handle(_ error: any Error, spooled: SpooledPacket?, _ news: inout FailureNews) async -> Outcome {
+        if Task.isCancelled { return .failed }
         let reason =
             error as? EpitopeError
             ?? EpitopeError(
                 .centerUnreachable, "the \(destination.rawValue) center cannot be reached: \(error)",
                 remedy: "check its address and the network; packets wait in the spool and are sent when it answers")
         let failure = SendingFailure(reason)
-        var event = HostEvent(failure.event, reason, time: EventLog.now(), packet: spooled?.packet.id)
-        event.destination = destination.rawValue
-        log.append(event)
+        tallies.update { $0.sendingFailure = reason }
+        // What lasts is told once a day, not with each attempt.
+        let isNews = failure == .packetRefused || news.isNews(reason, nowMilliseconds: EventLog.now().milliseconds)
+        if isNews {
+            var event = HostEvent(failure.event, reason, time: EventLog.now(), packet: spooled?.packet.id)
+            event.destination = destination.rawValue
+            log.append(event)
+        }
         switch failure {
         case .temporary:
-            logger.warning("a packet could not be sent and waits: \(reason)")
+            if isNews { logger.warning("a packet could not be sent and waits: \(reason)") }
             return .failed
         case .hostTurnedAway:
-            // That this host is not enrolled was said at the start.
-            let level: Logger.Level = reason.code == .destinationUnknown ? .info : .error
-            logger.log(level: level, "sending to the \(destination.rawValue) center has stopped; packets stay in the spool: \(reason)")
-            return .stopped
+            if isNews {
+                // That this host is not enrolled was said at the start.
+                let level: Logger.Level = reason.code == .destinationUnknown ? .info : .error
+                logger.log(
+                    level: level,
+                    "the \(destination.rawValue) center turns this host away; packets stay in the spool, and it is asked again: \(reason)")
+            }
+            return .turnedAway
         case .packetRefused:
             logger.error("packet \(spooled?.packet.id ?? "") was refused and is set aside: \(reason)")
             guard let spooled else { return .failed }

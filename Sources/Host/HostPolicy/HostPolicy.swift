@@ -34,14 +34,14 @@ public struct HostPolicy: Hashable, Sendable {
     ///
     /// - Throws: `policy-missing`, `policy-not-trusted`, `policy-invalid`.
     public init(path: String?, overrides: Overrides = Overrides()) throws(EpitopeError) {
-        let document: PolicyDocument?
-        if path != nil || access(Self.defaultPath, F_OK) == 0 {
-            let file = path ?? Self.defaultPath
-            self.path = file
-            document = try PolicyFile(path: file).read().document
-        } else {
-            document = nil
-        }
+        let file = PolicyFile(path: path)
+        let isRead = path != nil || file.exists
+        self.init(isRead ? try file.read().document : nil, of: isRead ? file.path : nil, overrides)
+    }
+
+    /// The policy of a document, or the default one.
+    init(_ document: PolicyDocument?, of path: String?, _ overrides: Overrides) {
+        self.path = path
         let usual = Policy.default
         policy = Policy(
             action: overrides.action ?? document?.action ?? usual.action, blockAt: document?.blockAt ?? usual.blockAt,

@@ -6,55 +6,65 @@ import GRDB
 import Novelty
 import PacketCoding
 
-/// Admits one packet, within a transaction: duplicate, over the quota, spool full, or accepted.
+/// Admits one packet, within a transaction: duplicate, over the quota, spool full, or accepted. What waits for the quota is
+/// weighed together with it.
 struct AdmissionStep {
+    /// A packet that asks to be admitted.
+    struct Offer: Sendable {
+        var packet: EncodedPacket
+        var fingerprint: PacketFingerprint
+        var claim: QuotaClaim
+        var destinations: [Destination]
+    }
+
     let db: Database
     let settings: HostStoreSettings
     let nowMilliseconds: Int64
 
-    func admit(_ packet: EncodedPacket, fingerprint: PacketFingerprint, destinations: [Destination]) throws -> Admission {
-        let admission = try decide(id: packet.id, fingerprint: fingerprint, bytes: packet.bytes.count, destinations: destinations)
-        switch admission {
-        case .accepted:
-            for destination in destinations {
-                try db.execute(
-                    sql: "INSERT INTO spool (packet_id, destination, encoded) VALUES (?, ?, ?)",
-                    arguments: [packet.id, destination.rawValue, Data(packet.bytes)])
-            }
-            try db.execute(sql: "INSERT INTO quota_use (time_ms) VALUES (?)", arguments: [nowMilliseconds])
-            try remember(packet.id, fingerprint)
-            try count("accepted")
-        case .duplicate(let first):
-            try db.execute(sql: "UPDATE seen SET last_ms = max(last_ms, ?) WHERE packet_id = ?", arguments: [nowMilliseconds, first])
-            try count("duplicate")
-        case .overQuota:
-            try count("over-quota")
-        case .spoolFull:
-            try count("spool-full")
+    func round(admitting offer: Offer?) throws -> QuotaRound {
+        var round = QuotaRound()
+        guard let offer else {
+            try placeWaiting(&round)
+            return round
         }
-        return admission
+        if let first = try duplicate(of: offer.fingerprint, id: offer.packet.id) {
+            try db.execute(sql: "UPDATE seen SET last_ms = max(last_ms, ?) WHERE packet_id = ?", arguments: [nowMilliseconds, first])
+            try placeWaiting(&round)
+            // A packet that waited and is offered again is that packet, not a duplicate of it.
+            guard first == offer.packet.id, round.released.contains(first) else {
+                round.admission = .duplicate(of: first)
+                try count("duplicate")
+                return round
+            }
+            round.released.removeAll { $0 == first }
+            round.admission = .accepted
+            return round
+        }
+        let bytes = offer.packet.bytes.count
+        if try quota.place(for: offer.claim, uses: uses(), nowMilliseconds: nowMilliseconds) != nil,
+            let waiting = try waitingWhereFull(offer.destinations, bytes: bytes)
+        {
+            round.admission = .spoolFull(waiting: waiting)
+            try count("spool-full")
+            return round
+        }
+        try hold(offer)
+        try placeWaiting(&round)
+        if round.released.contains(offer.packet.id) {
+            round.released.removeAll { $0 == offer.packet.id }
+            round.admission = .accepted
+            return round
+        }
+        try count("over-quota")
+        let next = try quota.nextAllowed(for: offer.claim, uses: uses(), nowMilliseconds: nowMilliseconds)
+        let displaced = try displace()
+        let isKept = !displaced.contains(offer.packet.id)
+        round.displaced = displaced.count - (isKept ? 0 : 1)
+        round.admission = isKept ? .overQuota(nextAllowedMilliseconds: next) : .givenUp(nextAllowedMilliseconds: next)
+        return round
     }
 
-    private func decide(id: String, fingerprint: PacketFingerprint, bytes: Int, destinations: [Destination]) throws -> Admission {
-        if let first = try duplicate(of: fingerprint, id: id) { return .duplicate(of: first) }
-        // Uses a day from now on either side can never count again (DailyQuota).
-        let window = DailyQuota.windowMilliseconds
-        try db.execute(
-            sql: "DELETE FROM quota_use WHERE time_ms NOT BETWEEN ? AND ?", arguments: [nowMilliseconds - window, nowMilliseconds + window])
-        let uses = try Int64.fetchAll(db, sql: "SELECT time_ms FROM quota_use")
-        guard settings.quota.allows(uses: uses, nowMilliseconds: nowMilliseconds) else {
-            return .overQuota(nextAllowedMilliseconds: settings.quota.nextAllowed(uses: uses, nowMilliseconds: nowMilliseconds))
-        }
-        let waitingBytes = try Int.fetchOne(db, sql: "SELECT sum(length(encoded)) FROM spool") ?? 0
-        for destination in destinations {
-            let waiting =
-                try Int.fetchOne(db, sql: "SELECT count(*) FROM spool WHERE destination = ?", arguments: [destination.rawValue]) ?? 0
-            guard waiting < settings.maxSpooledPackets, waitingBytes + bytes * destinations.count <= settings.maxSpooledBytes else {
-                return .spoolFull(waiting: waiting)
-            }
-        }
-        return .accepted
-    }
+    private var quota: WeighedQuota { WeighedQuota(settings.quota) }
 
     /// The id of the packet that this one is a duplicate of. Exact matching uses the indices; near matching compares every
     /// fingerprint, at most `settings.maxRememberedPackets`.
@@ -95,13 +105,139 @@ struct AdmissionStep {
             arguments: [id, excess])
     }
 
-    func count(_ name: String) throws {
+    /// Counts an outcome of the day.
+    func count(_ name: String, _ number: Int = 1) throws {
         let day = nowMilliseconds / DailyQuota.windowMilliseconds
         try db.execute(
-            sql: "INSERT INTO outcome (day, name, count) VALUES (?, ?, 1) ON CONFLICT DO UPDATE SET count = count + 1",
-            arguments: [day, name])
+            sql: "INSERT INTO outcome (day, name, count) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+            arguments: [day, name, number])
         // Counts are kept for a year.
         try db.execute(sql: "DELETE FROM outcome WHERE day < ?", arguments: [day - 366])
+    }
+}
+
+/// Packets that wait for the quota.
+extension AdmissionStep {
+    /// Every packet waits, if only for a moment: so it is weighed against those that waited before.
+    private func hold(_ offer: Offer) throws {
+        try remember(offer.packet.id, offer.fingerprint)
+        try db.execute(
+            sql: "INSERT INTO held (packet_id, time_ms, points, program, owner, destinations, encoded) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            arguments: [
+                offer.packet.id, nowMilliseconds, offer.claim.points, Int64(bitPattern: offer.claim.program),
+                Int64(bitPattern: offer.claim.owner), offer.destinations.map(\.rawValue).joined(separator: " "),
+                Data(offer.packet.bytes),
+            ])
+    }
+
+    /// Moves what has a place in the quota to the spool, what weighs most first.
+    private func placeWaiting(_ round: inout QuotaRound) throws {
+        let waiting = try waiting()
+        guard !waiting.isEmpty else { return }
+        var uses = try uses()
+        var stays: [WeighedQuota.Waiting] = []
+        for each in quota.inOrder(waiting, uses: uses, nowMilliseconds: nowMilliseconds) {
+            guard let place = quota.place(for: each.claim, uses: uses, nowMilliseconds: nowMilliseconds), try spool(each.id) else {
+                stays.append(each)
+                continue
+            }
+            let use = WeighedQuota.Use(timeMilliseconds: nowMilliseconds, claim: each.claim, isReserve: place == .reserve)
+            try db.execute(
+                sql: "INSERT INTO quota_use (time_ms, points, program, owner, is_reserve) VALUES (?, ?, ?, ?, ?)",
+                arguments: [
+                    use.timeMilliseconds, use.claim.points, Int64(bitPattern: use.claim.program), Int64(bitPattern: use.claim.owner),
+                    use.isReserve,
+                ])
+            uses.append(use)
+            round.released.append(each.id)
+            try count("accepted")
+        }
+        round.nextMilliseconds = stays.compactMap { quota.nextAllowed(for: $0.claim, uses: uses, nowMilliseconds: nowMilliseconds) }.min()
+    }
+
+    /// Moves a packet from those that wait to the spool. `false`: the spool is full.
+    private func spool(_ id: String) throws -> Bool {
+        guard let row = try Row.fetchOne(db, sql: "SELECT destinations, encoded FROM held WHERE packet_id = ?", arguments: [id]),
+            let encoded: Data = row["encoded"]
+        else { return false }
+        let names: String = row["destinations"]
+        let destinations = names.split(separator: " ").compactMap { Destination(rawValue: String($0)) }
+        guard try waitingWhereFull(destinations, bytes: encoded.count) == nil else { return false }
+        for destination in destinations {
+            try db.execute(
+                sql: "INSERT INTO spool (packet_id, destination, encoded) VALUES (?, ?, ?)",
+                arguments: [id, destination.rawValue, encoded])
+        }
+        try db.execute(sql: "DELETE FROM held WHERE packet_id = ?", arguments: [id])
+        return true
+    }
+
+    /// Gives up what weighs least of what waits beyond the bounds. What is given up is forgotten: it may be reported again.
+    ///
+    /// - Returns: the ids.
+    private func displace() throws -> [String] {
+        var count = try Int.fetchOne(db, sql: "SELECT count(*) FROM held") ?? 0
+        var bytes = try Int.fetchOne(db, sql: "SELECT sum(length(encoded)) FROM held") ?? 0
+        guard count > settings.maxHeldPackets || bytes > settings.maxHeldBytes else { return [] }
+        var displaced: [String] = []
+        for each in try quota.inOrder(waiting(), uses: uses(), nowMilliseconds: nowMilliseconds).reversed() {
+            guard count > settings.maxHeldPackets || bytes > settings.maxHeldBytes else { break }
+            bytes -= try Int.fetchOne(db, sql: "SELECT length(encoded) FROM held WHERE packet_id = ?", arguments: [each.id]) ?? 0
+            count -= 1
+            try db.execute(sql: "DELETE FROM held WHERE packet_id = ?", arguments: [each.id])
+            try db.execute(sql: "DELETE FROM seen WHERE packet_id = ?", arguments: [each.id])
+            displaced.append(each.id)
+        }
+        try self.count(HostStore.givenUp, displaced.count)
+        return displaced
+    }
+
+    /// When the quota allows the next of the packets that wait; only reads.
+    func nextRelease() throws -> Int64? {
+        let uses = try usesAsStored()
+        return try Set(waiting().map(\.claim)).compactMap {
+            quota.nextAllowed(for: $0, uses: uses, nowMilliseconds: nowMilliseconds)
+        }.min()
+    }
+
+    private func waiting() throws -> [WeighedQuota.Waiting] {
+        try Row.fetchAll(db, sql: "SELECT packet_id, time_ms, points, program, owner FROM held").map { row in
+            WeighedQuota.Waiting(id: row["packet_id"], timeMilliseconds: row["time_ms"], claim: QuotaClaim(row))
+        }
+    }
+
+    private func uses() throws -> [WeighedQuota.Use] {
+        // Uses a day from now on either side can never count again (DailyQuota).
+        let window = DailyQuota.windowMilliseconds
+        try db.execute(
+            sql: "DELETE FROM quota_use WHERE time_ms NOT BETWEEN ? AND ?", arguments: [nowMilliseconds - window, nowMilliseconds + window])
+        return try usesAsStored()
+    }
+
+    private func usesAsStored() throws -> [WeighedQuota.Use] {
+        try Row.fetchAll(db, sql: "SELECT time_ms, points, program, owner, is_reserve FROM quota_use").map { row in
+            WeighedQuota.Use(timeMilliseconds: row["time_ms"], claim: QuotaClaim(row), isReserve: row["is_reserve"])
+        }
+    }
+
+    /// How many packets wait for the first destination that has no room for one more; `nil`: all have.
+    private func waitingWhereFull(_ destinations: [Destination], bytes: Int) throws -> Int? {
+        let waitingBytes = try Int.fetchOne(db, sql: "SELECT sum(length(encoded)) FROM spool") ?? 0
+        for destination in destinations {
+            let waiting =
+                try Int.fetchOne(db, sql: "SELECT count(*) FROM spool WHERE destination = ?", arguments: [destination.rawValue]) ?? 0
+            guard waiting < settings.maxSpooledPackets, waitingBytes + bytes * destinations.count <= settings.maxSpooledBytes else {
+                return waiting
+            }
+        }
+        return nil
+    }
+}
+
+extension QuotaClaim {
+    fileprivate init(_ row: Row) {
+        let (program, owner): (Int64, Int64) = (row["program"], row["owner"])
+        self.init(points: row["points"], program: UInt64(bitPattern: program), owner: UInt64(bitPattern: owner))
     }
 }
 

@@ -6,6 +6,8 @@ import SQLiteStore
 extension EpitopeError.Code {
     /// The store cannot be opened, read or written: it is damaged, it is not a host store, or permission is missing.
     public static let hostStoreUnusable = EpitopeError.Code("host-store-unusable")
+    /// The store is damaged. A running host puts it aside and begins a new one.
+    public static let hostStoreDamaged = EpitopeError.Code("host-store-damaged")
     /// The spool holds as many packets as it may; the newest was not spooled.
     public static let spoolFull = EpitopeError.Code("spool-full")
 }
@@ -20,9 +22,9 @@ extension EpitopeError {
                 remedy: "free space on that disk; packets that were stored before are safe and are sent")
         case .damaged:
             EpitopeError(
-                .hostStoreUnusable, "the host's store \(path) is damaged",
+                .hostStoreDamaged, "the host's store \(path) is damaged",
                 remedy:
-                    "move the file and those beside it with -wal and -shm away and start again; packets that wait in it are in the moved files"
+                    "the next report puts it aside as \(path).damaged and begins a new one; packets that wait are in the file put aside"
             )
         case .busy: unusable(path, "another program held it for too long")
         case .unopenable(let error): unusable(path, "\(error)")

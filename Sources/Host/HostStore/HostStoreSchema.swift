@@ -30,6 +30,22 @@ enum HostStoreSchema {
                     ) STRICT;
                     """)
         }
+        migrator.registerMigration("2: what a use weighs, packets that wait for the quota, counts that centers were told") { db in
+            try db.execute(
+                sql: """
+                    ALTER TABLE quota_use ADD COLUMN points INTEGER NOT NULL DEFAULT 100;
+                    ALTER TABLE quota_use ADD COLUMN program INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE quota_use ADD COLUMN owner INTEGER NOT NULL DEFAULT 0;
+                    ALTER TABLE quota_use ADD COLUMN is_reserve INTEGER NOT NULL DEFAULT 0;
+                    CREATE TABLE held (
+                        packet_id TEXT PRIMARY KEY NOT NULL, time_ms INTEGER NOT NULL, points INTEGER NOT NULL,
+                        program INTEGER NOT NULL, owner INTEGER NOT NULL, destinations TEXT NOT NULL, encoded BLOB NOT NULL
+                    ) STRICT;
+                    CREATE TABLE told (
+                        destination TEXT PRIMARY KEY NOT NULL, time_ms INTEGER NOT NULL, counts TEXT NOT NULL
+                    ) STRICT;
+                    """)
+        }
         return migrator
     }
 }

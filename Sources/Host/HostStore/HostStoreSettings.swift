@@ -16,6 +16,10 @@ public struct HostStoreSettings: Hashable, Sendable {
     public var novelty: NoveltyPolicy
     /// Of packets from this host.
     public var quota: DailyQuota
+    /// Packets that wait for the quota. Beyond it the one that weighs least is given up and counted.
+    public var maxHeldPackets: Int
+    /// Bytes of packets that wait for the quota.
+    public var maxHeldBytes: Int
     /// Packets that wait for one destination. At three new packets a day the default lasts for a year without the center.
     public var maxSpooledPackets: Int
     /// Bytes of packets that wait, over all destinations.
@@ -27,7 +31,8 @@ public struct HostStoreSettings: Hashable, Sendable {
 
     public init(
         novelty: NoveltyPolicy = NoveltyPolicy(), quota: DailyQuota = DailyQuota(), maxSpooledPackets: Int = 1024,
-        maxSpooledBytes: Int = 64 << 20, maxRememberedPackets: Int = 4096, maxRefusedPackets: Int = 256
+        maxSpooledBytes: Int = 64 << 20, maxRememberedPackets: Int = 4096, maxRefusedPackets: Int = 256,
+        maxHeldPackets: Int = 256, maxHeldBytes: Int = 8 << 20
     ) {
         self.novelty = novelty
         self.quota = quota
@@ -35,6 +40,8 @@ public struct HostStoreSettings: Hashable, Sendable {
         self.maxSpooledBytes = max(0, maxSpooledBytes)
         self.maxRememberedPackets = max(1, maxRememberedPackets)
         self.maxRefusedPackets = max(0, maxRefusedPackets)
+        self.maxHeldPackets = max(0, maxHeldPackets)
+        self.maxHeldBytes = max(0, maxHeldBytes)
     }
 }
 
@@ -44,10 +51,24 @@ public enum Admission: Hashable, Sendable {
     case accepted
     /// It matches a packet admitted before.
     case duplicate(of: String)
-    /// The day's quota is used up; the time at which the next packet is allowed, `nil` for a quota of 0.
+    /// The day's quota is used up, and the packet waits for it; the time at which one like it is allowed, `nil` for a quota of 0.
     case overQuota(nextAllowedMilliseconds: Int64?)
+    /// As ``overQuota(nextAllowedMilliseconds:)``, but the packets that wait weigh more, and there is no room for another.
+    case givenUp(nextAllowedMilliseconds: Int64?)
     /// The spool is full; the packet was not stored.
     case spoolFull(waiting: Int)
+}
+
+/// What a look at the packets that wait for the quota came to.
+public struct QuotaRound: Hashable, Sendable {
+    /// What became of the packet that was admitted; `nil` when there was none.
+    public var admission: Admission?
+    /// Packets that had waited for the quota, and are in the spool now; in the order in which they weigh.
+    public var released: [String] = []
+    /// How many packets that waited were given up for one that weighs more.
+    public var displaced = 0
+    /// When the quota allows the next of those that wait; `nil` when none waits, or the quota is 0.
+    public var nextMilliseconds: Int64?
 }
 
 /// A packet that waits to be sent.

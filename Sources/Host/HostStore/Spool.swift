@@ -68,7 +68,7 @@ extension HostStore {
     }
 
     /// How often each outcome occurred on a day (UTC, in days since 1970-01-01): `accepted`, `duplicate`,
-    /// `over-quota`, `spool-full`, `sent`, `refused`. The last 366 days are kept.
+    /// `over-quota`, `given-up`, `suppressed`, `lost`, `spool-full`, `sent`, `refused`. The last 366 days are kept.
     public func outcomes(day: Int64) async throws(EpitopeError) -> [String: Int] {
         try await read { db in
             let rows = try Row.fetchAll(db, sql: "SELECT name, count FROM outcome WHERE day = ?", arguments: [day])

@@ -42,12 +42,14 @@ public struct DailyQuota: Hashable, Sendable, Codable {
         return counted[counted.count - limit] + Self.windowMilliseconds
     }
 
-    /// The uses within a day of now, before or after: a clock that was set back must not free the quota, and one that once
-    /// ran far ahead must not block it permanently.
+    /// Whether a use is within a day of now, before or after: a clock that was set back must not free the quota, and one that
+    /// once ran far ahead must not block it permanently.
+    public static func counts(use: Int64, nowMilliseconds now: Int64) -> Bool {
+        let (age, overflow) = now.subtractingReportingOverflow(use)
+        return !overflow && age.magnitude < UInt64(windowMilliseconds)
+    }
+
     private func counted(_ uses: [Int64], _ now: Int64) -> [Int64] {
-        uses.filter { use in
-            let (age, overflow) = now.subtractingReportingOverflow(use)
-            return !overflow && age.magnitude < UInt64(Self.windowMilliseconds)
-        }
+        uses.filter { Self.counts(use: $0, nowMilliseconds: now) }
     }
 }

@@ -14,7 +14,7 @@ public final class ProcessContextCollector: ProcessContextProviding {
     package static let maxHashedSize: Int64 = 1 << 30
 
     private let proc: String
-    private let hostID: String?
+    private let hostID: Mutex<String?>
     private let inspector: ProcessInspector
     private let files = Mutex(ProcessFileCache())
     private let cache = Mutex(FactCache())
@@ -36,12 +36,17 @@ public final class ProcessContextCollector: ProcessContextProviding {
         hostID: String?, proc: String = "/proc", containerRoot: String = "", maxInspectionSeconds: Double = 1,
         maxEnrichmentSeconds: Double = 30
     ) {
-        self.hostID = hostID
+        self.hostID = Mutex(hostID)
         containers = ContainerFiles(root: containerRoot)
         self.proc = proc
         maxSeconds = (maxInspectionSeconds, maxEnrichmentSeconds)
         packages = PackageOwners(maxSeconds: maxEnrichmentSeconds)
         inspector = ProcessInspector(proc: proc)
+    }
+
+    /// The host has another identity from now on, such as by enrolling again.
+    public func setHostID(_ hostID: String?) {
+        self.hostID.withLock { $0 = hostID }
     }
 
     /// Reads what must be read while the process is held, and keeps its files open, so that ``enrich(_:)`` can read the
@@ -93,7 +98,7 @@ public final class ProcessContextCollector: ProcessContextProviding {
     private func enrichNow(
         _ process: ProcessParameters, _ files: ProcessFileHandles?, maxPackageSeconds: Double
     ) -> (process: ProcessParameters, system: SystemParameters) {
-        var system = SystemParameters(hostName: nil, hostID: hostID)
+        var system = SystemParameters(hostName: nil, hostID: hostID.withLock(\.self))
         (system.hostName, system.kernelRelease) = Self.uname()
         // A copy of the cache: work that never comes back must not hold it. The queue runs one at a time.
         let start = Enrichment(process: process, system: system, cache: cache.withLock { $0 })

@@ -48,7 +48,7 @@ public final class SeccompBackend: BehaviourBlockingBackend {
     }
 
     /// How many reports, and how many notices, wait for a reader. When there are more, the newest are dropped and counted.
-    public static let maxBufferedReports = 256
+    public static let maxBufferedReports = 1536
 
     /// The command's process.
     public let processID: Int32

@@ -9,7 +9,8 @@ extension SeccompBackend {
         public var notified: UInt64 = 0
         /// Calls that failed with EPERM, by the verdict or by ``Policy/uninspectable``.
         public var denied: UInt64 = 0
-        /// Reports not made because the same caller had been reported just before. The calls were answered.
+        /// Reports not made because the same caller had been reported just before, or too many came at once. The calls were
+        /// answered.
         public var suppressed: UInt64 = 0
         /// Reports that the stream's bounded buffer had no room for.
         public var dropped: UInt64 = 0

@@ -25,8 +25,10 @@ extension EpitopeError.Code {
     // The sender.
     /// The request needs the certificate of an enrolled host or local center.
     public static let certificateRequired = EpitopeError.Code("certificate-required")
-    /// A certificate is out of date, by the clock of the one who checks it.
+    /// A certificate is out of date, by the clock of the one who checks it. It may be renewed for some time yet.
     public static let certificateExpired = EpitopeError.Code("certificate-expired")
+    /// A certificate's time has not come, by the clock of the one who checks it: one of two clocks is wrong. It passes.
+    public static let certificateNotYetValid = EpitopeError.Code("certificate-not-yet-valid")
     /// A certificate was issued by another authority.
     public static let certificateForeign = EpitopeError.Code("certificate-foreign")
     /// A certificate cannot be read, or breaks the rules for its role.
@@ -47,6 +49,8 @@ extension EpitopeError.Code {
     // The connection.
     /// Nobody answered at the center's address.
     public static let centerUnreachable = EpitopeError.Code("center-unreachable")
+    /// The center does not offer the service that was asked for.
+    public static let notServedHere = EpitopeError.Code("not-served-here")
     /// An answer that no center gives: no receipt for the message, no error body.
     public static let answerMalformed = EpitopeError.Code("answer-malformed")
 
@@ -56,7 +60,7 @@ extension EpitopeError.Code {
         .requestMalformed, .requestTooLarge,
     ]
 
-    /// Refusals of the sender, which end when a person has enrolled it again.
+    /// Refusals of the sender, which end when a person has enrolled it again, or its certificate is renewed.
     public static let senderRefusals: Set<EpitopeError.Code> = [
         .certificateRequired, .certificateExpired, .certificateForeign, .certificateMalformed, .keyMalformed, .revoked,
         .roleNotAllowed, .identityMissing, .identityMalformed, .destinationUnknown,

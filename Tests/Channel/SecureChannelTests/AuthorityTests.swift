@@ -94,7 +94,7 @@ struct AuthorityTests {
                     == .certificateExpired)
             #expect(
                 await code { try await authority.verify(certificateDER: der, nowMilliseconds: now - Self.day) }
-                    == .certificateExpired)
+                    == .certificateNotYetValid)
             let other = try CertificateAuthority.create(in: "\(folder)/b", site: "s", serverNames: ["::1"])
             #expect(
                 await code { try await other.verify(certificateDER: der, nowMilliseconds: now) } == .certificateForeign)

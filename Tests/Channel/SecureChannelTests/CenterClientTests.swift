@@ -96,27 +96,6 @@ struct CenterClientTests {
     }
 
     @Test
-    func `A client renews its certificate in time, stores it, and uses it from then on`() async throws {
-        try await TestCenter.run { center in
-            let directory = "\(center.directory)/host"
-            let old = try await EnrolmentClient.enroll(
-                at: center.address, token: try await center.token(), storingIn: directory)
-            try await center.client(old) { client in
-                #expect(try await client.renewIfDue(storingIn: directory) == false)
-                center.clock.advance(days: 61)
-                #expect(try await client.renewIfDue(storingIn: directory, nowMilliseconds: center.clock.now()))
-                let new = try StoredIdentity.load(from: directory)
-                #expect(new.subject == old.subject && new.keyPEM != old.keyPEM)
-                #expect(new.expiresMilliseconds > old.expiresMilliseconds)
-                #expect(client.identity.certificatePEM == new.certificatePEM)
-                center.clock.advance(days: 40)
-                _ = try await client.send(Samples.packet())
-            }
-            #expect(await center.service.packets.count == 1)
-        }
-    }
-
-    @Test
     func `A center renews its own expiring certificate and uses it without a restart`() async throws {
         try await TestCenter.run(madeDaysAgo: 70) { center in
             let directory = "\(center.directory)/authority"

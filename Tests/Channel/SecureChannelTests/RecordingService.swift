@@ -9,6 +9,7 @@ import Signatures
 actor RecordingService: CenterRequestHandling {
     nonisolated let accepts: Set<CenterEndpoint>
     private(set) var received: [ReceivedPacket] = []
+    private(set) var counts: [WithheldCounts] = []
     private(set) var forwards: [ForwardedPacket] = []
     private(set) var published: [SignatureUpdate] = []
     private(set) var senders: [Identity] = []
@@ -43,6 +44,10 @@ actor RecordingService: CenterRequestHandling {
         let wasKnown = received.contains { $0.value.id == packet.value.id }
         received.append(packet)
         return receipt(packet.value.id, from: sender, wasKnown: wasKnown)
+    }
+
+    func receive(_ counts: WithheldCounts, from sender: Identity) {
+        self.counts.append(counts)
     }
 
     func receive(_ forward: ForwardedPacket, from sender: Identity) -> Receipt {

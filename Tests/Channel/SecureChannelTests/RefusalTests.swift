@@ -71,6 +71,62 @@ struct RefusalTests {
     }
 
     @Test
+    func `Who enrols again right after a revocation is let in, though certificates are dated back`() async throws {
+        try await TestCenter.run { center in
+            let old = try center.identity()
+            await center.ledger.revoke(old.subject, nowMilliseconds: center.clock.now())
+            let directory = "\(center.directory)/host"
+            let again = try await EnrolmentClient.enroll(
+                at: center.address, token: try await center.token(), storingIn: directory)
+            #expect(again.issuedMilliseconds < center.clock.now() - 3_500_000)
+            #expect(try await center.client(again) { try await $0.send(Samples.packet()) }.id == Samples.packet().id)
+            try await center.client(old) { client in
+                #expect(await code { try await client.send(Samples.packet()) } == .revoked)
+            }
+        }
+    }
+
+    @Test
+    func `A center whose clock was set back by less than an hour knows its hosts, and by more says which clock is behind`() async throws {
+        try await TestCenter.run { center in
+            let identity = try center.identity()
+            center.clock.advance(by: .seconds(-3000))
+            #expect(try await center.client(identity) { try await $0.send(Samples.packet()) }.id == Samples.packet().id)
+            center.clock.advance(by: .seconds(-7200))
+            try await center.client(identity) { client in
+                let error = await #expect(throws: EpitopeError.self) { try await client.send(Samples.packet()) }
+                #expect(error?.code == .certificateNotYetValid)
+                #expect(error?.message.contains("the center's clock is behind") == true, "\(String(describing: error))")
+            }
+            center.clock.advance(by: .seconds(7200))
+            #expect(try await center.client(identity) { try await $0.send(Samples.packet()) }.wasKnown)
+        }
+    }
+
+    @Test
+    func `A certificate that has ended may be renewed for a time, unless it is revoked, and does nothing else`() async throws {
+        try await TestCenter.run { center in
+            let directory = center.directory
+            func renew(_ identity: StoredIdentity) async -> EpitopeError.Code? {
+                do {
+                    try await center.client(identity) { try await $0.renew(storingIn: directory) }
+                    return nil
+                } catch {
+                    return (error as? EpitopeError)?.code
+                }
+            }
+            let (one, other, late) = (try center.identity(), try center.identity(.host, "host-2"), try center.identity(.host, "host-3"))
+            center.clock.advance(days: 120)
+            #expect(try await refusal(from: one, at: center) == .certificateExpired)
+            #expect(await renew(one) == nil)
+            await center.ledger.revoke(other.subject, nowMilliseconds: center.clock.now())
+            #expect(await renew(other) == .revoked)
+            center.clock.advance(days: 61)
+            #expect(await renew(late) == .certificateExpired)
+        }
+    }
+
+    @Test
     func `A sender without the role for a message is refused`() async throws {
         try await TestCenter.run { center in
             #expect(

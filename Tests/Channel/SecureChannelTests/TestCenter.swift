@@ -130,7 +130,12 @@ final class TestClock: Sendable {
     }
 
     func advance(days: Int64) {
-        ahead.withLock { $0 += Duration.days(days).inMilliseconds }
+        advance(by: .days(days))
+    }
+
+    /// A negative time sets the clock back.
+    func advance(by time: Duration) {
+        ahead.withLock { $0 += time.inMilliseconds }
     }
 }
 

@@ -18,6 +18,8 @@ final class FakeCenter: PacketSender {
     struct State {
         var received: [(packet: ExtractedPacket, destination: Destination)] = []
         var attempts = 0
+        /// What the host said that it withheld.
+        var counts: [WithheldCounts] = []
         /// Asked before each packet is taken.
         var failure: @Sendable (ExtractedPacket, _ attempt: Int) -> EpitopeError? = { _, _ in nil }
     }
@@ -34,6 +36,10 @@ final class FakeCenter: PacketSender {
 
     var received: [ExtractedPacket] { state.withLock { $0.received.map(\.packet) } }
     var attempts: Int { state.withLock { $0.attempts } }
+
+    func report(_ counts: WithheldCounts, to destination: Destination) async throws {
+        state.withLock { $0.counts.append(counts) }
+    }
 
     func send(_ message: EncodedPacket, to destination: Destination) async throws -> Receipt {
         let packet = try ExtractedPacket(encoded: message.bytes)
@@ -63,11 +69,13 @@ final class TestHost {
         try? FileManager.default.removeItem(atPath: directory)
     }
 
-    func pipeline(_ center: any PacketSender, _ settings: HostPipelineSettings = .init()) -> HostPipeline {
+    /// - Parameter store: another than the host's own.
+    func pipeline(_ center: any PacketSender, _ settings: HostPipelineSettings = .init(), store: HostStore? = nil) -> HostPipeline {
         var settings = settings
         settings.backoff = Backoff(initial: .milliseconds(2), maximum: .milliseconds(20))
         return HostPipeline(
-            settings: settings, parameters: ProcessContextCollector(hostID: "host-1", proc: directory), store: store, sender: center,
+            settings: settings, parameters: ProcessContextCollector(hostID: "host-1", proc: directory), store: store ?? self.store,
+            sender: center,
             log: EventLog(directory: directory), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 

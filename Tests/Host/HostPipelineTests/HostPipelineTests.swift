@@ -3,6 +3,7 @@
 import EpitopeModel
 import Foundation
 import HostStore
+import Novelty
 import PacketCoding
 import Signatures
 import Synchronization
@@ -152,13 +153,113 @@ private func refusal(_ code: String) -> EpitopeError {
     }
 
     @Test(arguments: ["revoked", "certificate-expired", "certificate-foreign", "role-not-allowed"])
-    func `A host that is refused stops sending and keeps its packets`(code: String) async throws {
+    func `A host that is refused keeps its packets, and does not ask for each`(code: String) async throws {
         let host = try TestHost()
         let center = FakeCenter { _, _ in refusal(code) }
         await host.pipeline(center).run(TestHost.calls([1, 2, 3]))
         #expect(center.attempts == 1)
         #expect(try await host.store.waiting(for: .local) == 3)
-        #expect(try host.events().contains { $0.event == .stopped && $0.code == code })
+        #expect(try host.events().count { $0.event == .stopped && $0.code == code } == 1)
+    }
+
+    @Test(arguments: ["revoked", "certificate-expired", "destination-unknown", "identity-malformed"])
+    func `A sender that was turned away goes on when its identity is another`(code: String) async throws {
+        let host = try TestHost()
+        let center = FakeCenter { _, attempt in attempt == 1 ? refusal(code) : nil }
+        let (calls, call) = AsyncStream<DetectionReport>.makeStream()
+        let pipeline = host.pipeline(center)
+        let running = Task { await pipeline.run(calls) }
+        call.yield(DetectionReport(TestHost.call(1)))
+        while pipeline.tally.sendingFailure == nil { await Task.yield() }
+        pipeline.identityChanged(at: .local)
+        var arrivals = center.arrivals.makeAsyncIterator()
+        #expect(await arrivals.next() != nil)
+        call.finish()
+        await running.value
+        #expect(center.attempts == 2)
+        #expect(pipeline.tally.sendingFailure == nil && pipeline.tally.sent == 1)
+    }
+
+    @Test(arguments: ["certificate-not-yet-valid", "center-out-of-date", "center-unreachable", "store-busy", "something-new"])
+    func `What passes is tried again, and told once`(code: String) async throws {
+        let host = try TestHost()
+        let center = FakeCenter { _, attempt in attempt < 6 ? refusal(code) : nil }
+        let (calls, call) = AsyncStream<DetectionReport>.makeStream()
+        let pipeline = host.pipeline(center)
+        let running = Task { await pipeline.run(calls) }
+        call.yield(DetectionReport(TestHost.call(1)))
+        var arrivals = center.arrivals.makeAsyncIterator()
+        #expect(await arrivals.next() != nil)
+        call.finish()
+        await running.value
+        #expect(center.attempts == 6)
+        #expect(try host.events().count { $0.event == .unreachable && $0.code == code } == 1)
+    }
+
+    @Test func `A packet beyond the quota says when the quota frees, and is sent by a later run`() async throws {
+        let host = try TestHost(quota: 1)
+        let pipeline = host.pipeline(FakeCenter())
+        await pipeline.run(TestHost.calls([1, 2]))
+        let held = try #require(try host.events().first { $0.event == .overQuota })
+        let free = try #require(held.untilTime)
+        #expect(abs(free.milliseconds - EventLog.now().milliseconds - 86_400_000) < 600_000)
+        #expect(pipeline.tally.overQuota == 1 && pipeline.tally.spooled == 1 && pipeline.tally.quotaFreesMilliseconds == free.milliseconds)
+        // As if the day had passed.
+        let generous = try HostStore(directory: host.directory, settings: HostStoreSettings(quota: DailyQuota(limit: 9)))
+        let center = FakeCenter()
+        await host.pipeline(center, store: generous).run(TestHost.calls([]))
+        #expect(center.received.map(\.id) == [held.packet])
+        #expect(try host.events().contains { $0.event == .spooled && $0.packet == held.packet })
+    }
+
+    @Test func `What a backend did not report is counted, logged and told to the center`() async throws {
+        let host = try TestHost(quota: 1)
+        let center = FakeCenter()
+        let pipeline = host.pipeline(center)
+        await pipeline.run(TestHost.calls([1, 2, 3]), unreported: { UnreportedCounts(suppressed: 800, lost: 5) })
+        let events = try host.events()
+        #expect(events.filter { $0.event == .suppressed }.map(\.count) == [800])
+        #expect(events.filter { $0.event == .lost }.map(\.count) == [5])
+        let told = try #require(center.state.withLock { $0.counts.last })
+        #expect(told.suppressed == 800 && told.lost == 5 && told.overQuota == 2 && told.waiting == 2)
+        #expect(events.contains { $0.event == .toldCounts && $0.message?.contains("800 suppressed") == true })
+        #expect(pipeline.tally.suppressed == 800 && pipeline.tally.lost == 5)
+        // Nothing has changed: it is not told again.
+        await host.pipeline(center).run(TestHost.calls([]))
+        #expect(center.state.withLock { $0.counts.count } == 1)
+    }
+
+    @Test func `A store that can't be used keeps nothing from being judged, and packets wait for it in memory`() async throws {
+        let host = try TestHost()
+        let center = FakeCenter()
+        let broken = host.directory + "/broken"
+        try Data().write(to: URL(fileURLWithPath: broken))
+        let store = HostStore(mending: broken, settings: HostStoreSettings(quota: DailyQuota(limit: 100))) { _ in }
+        let (calls, call) = AsyncStream<DetectionReport>.makeStream()
+        let pipeline = host.pipeline(center, store: store)
+        let running = Task { await pipeline.run(calls) }
+        for number: UInt8 in 1...3 { call.yield(DetectionReport(TestHost.call(number))) }
+        while pipeline.tally.failed < 3 { await Task.yield() }
+        #expect(pipeline.tally.storeFailure?.code == .hostStoreUnusable)
+        try FileManager.default.removeItem(atPath: broken)
+        call.yield(DetectionReport(TestHost.call(4)))
+        var arrivals = center.arrivals.makeAsyncIterator()
+        for _ in 1...4 { #expect(await arrivals.next() != nil) }
+        call.finish()
+        await running.value
+        #expect(pipeline.tally.storeFailure == nil && pipeline.tally.lost == 0)
+        #expect(center.received.count == 4)
+    }
+
+    @Test func `What can't be stored until the end is lost, and counted`() async throws {
+        let host = try TestHost()
+        let broken = host.directory + "/broken"
+        try Data().write(to: URL(fileURLWithPath: broken))
+        let store = HostStore(mending: broken, settings: HostStoreSettings()) { _ in }
+        let pipeline = host.pipeline(FakeCenter(), store: store)
+        await pipeline.run(TestHost.calls((1...100).map { UInt8($0) }))
+        #expect(pipeline.tally.lost == 100)
+        #expect(try host.events().filter { $0.event == .lost }.reduce(0) { $0 + ($1.count ?? 0) } == 100)
     }
 
     @Test func `A center gets the bytes that are in the spool`() async throws {
@@ -213,9 +314,4 @@ private func refusal(_ code: String) -> EpitopeError {
         #expect(try host.events().filter { $0.event == .failed }.map(\.code) == ["caller-outside-code", "packet-too-large"])
     }
 
-    @Test func `An event log that can't be written drops its lines and counts them`() {
-        let log = EventLog(directory: "/proc/nowhere")
-        log.append(HostEvent(.blocked, time: EventTime(milliseconds: 0)))
-        #expect(log.droppedLines == 1)
-    }
 }

@@ -5,18 +5,21 @@ import Foundation
 import GRDB
 import Novelty
 import PacketCoding
+import Synchronization
 import TestSupport
 import Testing
 
 @testable import HostStore
 
 /// A packet whose code and id follow from a number.
-func packet(_ number: UInt8) -> ExtractedPacket {
+func numberedPacket(_ number: UInt8) -> ExtractedPacket {
     var packet = Samples.packet(id: Hex.encode(Array(repeating: number, count: 16)))
     packet.content = .code(
         ExtractedCode(base: Samples.code.base, bytes: Samples.code.bytes.map { $0 ^ number }, isWholeRegion: true))
     return packet
 }
+
+private func packet(_ number: UInt8) -> ExtractedPacket { numberedPacket(number) }
 
 private let now: Int64 = 1_700_000_000_000
 private let day = DailyQuota.windowMilliseconds
@@ -192,10 +195,60 @@ private let day = DailyQuota.windowMilliseconds
         #expect(kept == accepted)
     }
 
+    @Test func `A damaged file is put aside by a store that mends itself, and what is stored after is there`() async throws {
+        let path = folder.path + "/host.sqlite"
+        let garbage = Data((0..<8192).map { UInt8(truncatingIfNeeded: $0 * 7) })
+        try garbage.write(to: URL(fileURLWithPath: path))
+        let moved = Mutex<[String]>([])
+        let stores = (0..<3).map { _ in
+            HostStore(mending: folder.path, settings: HostStoreSettings(quota: DailyQuota(limit: 100))) { to in
+                moved.withLock { $0.append(to) }
+            }
+        }
+        // Programs that share it find the damage at once; one of them puts the file aside.
+        let admissions = try await withThrowingTaskGroup(of: Admission.self) { group in
+            for (number, store) in stores.enumerated() {
+                group.addTask { try await store.admit(packet(UInt8(number)), to: [.local], nowMilliseconds: now) }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(admissions == [.accepted, .accepted, .accepted])
+        #expect(moved.withLock { $0 } == [path + ".damaged"])
+        #expect(try Data(contentsOf: URL(fileURLWithPath: path + ".damaged")) == garbage)
+        #expect(try await HostStore(directory: folder.path).waiting(for: .local) == 3)
+    }
+
+    @Test func `Damage that appears while a store is open is mended, too`() async throws {
+        let store = HostStore(mending: folder.path, settings: HostStoreSettings(quota: DailyQuota(limit: 100))) { _ in }
+        for number: UInt8 in 1...20 { _ = try await store.admit(packet(number), to: [.local], nowMilliseconds: now) }
+        // Whatever is on the disk is overwritten, all but SQLite's header; and the log is emptied.
+        let file = try FileHandle(forUpdating: URL(fileURLWithPath: store.path))
+        let size = try file.seekToEnd()
+        try file.seek(toOffset: 100)
+        try file.write(contentsOf: Data(repeating: 0x5a, count: Int(max(size, 8192)) - 100))
+        try file.close()
+        try Data().write(to: URL(fileURLWithPath: store.path + "-wal"))
+        for number: UInt8 in 31...33 {
+            #expect(try await store.admit(packet(number), to: [.local], nowMilliseconds: now) == .accepted)
+        }
+        #expect(try await store.waiting(for: .local) >= 3)
+    }
+
+    @Test func `A store that can't be opened is opened once it can be`() async throws {
+        try Data().write(to: URL(fileURLWithPath: folder.path + "/state"))
+        let store = HostStore(mending: folder.path + "/state", settings: HostStoreSettings()) { _ in }
+        let error = await #expect(throws: EpitopeError.self) {
+            try await store.admit(packet(1), to: [.local], nowMilliseconds: now)
+        }
+        #expect(error?.code == .hostStoreUnusable)
+        try FileManager.default.removeItem(atPath: folder.path + "/state")
+        #expect(try await store.admit(packet(1), to: [.local], nowMilliseconds: now) == .accepted)
+    }
+
     @Test func `A damaged file is reported as damaged`() throws {
         try Data((0..<8192).map { UInt8(truncatingIfNeeded: $0 * 7) }).write(to: URL(fileURLWithPath: folder.path + "/host.sqlite"))
         let error = #expect(throws: EpitopeError.self) { try HostStore(directory: folder.path) }
-        #expect(error?.code == .hostStoreUnusable)
+        #expect(error?.code == .hostStoreDamaged)
         #expect(error?.message.contains("damaged") == true)
     }
 

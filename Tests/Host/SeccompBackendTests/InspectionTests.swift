@@ -116,27 +116,6 @@ import Testing
     }
 }
 
-@Suite struct ReportLimiterTests {
-    @Test func `same caller is reported a few times a window`() {
-        var limiter = ReportLimiter()
-        let key = ReportKey(thread: 1, callersAddress: 2, kind: .connect)
-        let allowed = (0..<100).filter { _ in limiter.allows(key, nowMilliseconds: 5) }
-        #expect(allowed.count == ReportLimiter.maxReportsPerKey)
-        let another = limiter.allows(.init(thread: 1, callersAddress: 9, kind: .connect), nowMilliseconds: 6)
-        let later = limiter.allows(key, nowMilliseconds: 5 + ReportLimiter.windowMilliseconds)
-        let setBack = limiter.allows(key, nowMilliseconds: 0)
-        #expect(another && later && setBack)
-    }
-
-    @Test func `many callers are bounded together`() {
-        var limiter = ReportLimiter()
-        let allowed = (0..<5000).filter {
-            limiter.allows(.init(thread: 1, callersAddress: $0, kind: .connect), nowMilliseconds: 5)
-        }
-        #expect(allowed.count == ReportLimiter.maxReports)
-    }
-}
-
 /// A process of the test's own, ended with it.
 final class Child {
     let pid: pid_t

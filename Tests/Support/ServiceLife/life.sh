@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 # The life of epitope-agent.service under systemd, told on the console: a line a step, and at last RESULT ok=N failed=N.
-# It is started in a machine of its own (Scripts/vm/boot-in-machine), first by tracepoints, where an attack is killed: so that
+# It is started in a machine of its own (Scripts/vm/boot-in-machine), whose policy, store and identity are damaged when it boots:
+# protection comes first. At first by tracepoints, where an attack is killed: so that
 # one tells without an agent what would be held for it; then as its unit has it, by hooks.
 ok=0 failed=0
 unit=epitope-agent.service
@@ -53,6 +54,12 @@ say "the unit's filter of system calls is in force" kept Seccomp Seccomp 2
 property StatusText | grep -q '^by tracepoints, action kill' && ok=$((ok + 1)) || { failed=$((failed + 1)); echo "FAILED status: $(property StatusText)"; }
 say "an attack is killed" is_killed
 say "and reported, with its program" reported '"action":"killed"'
+has_problems() { for second in $(seq 60); do property StatusText | grep -q ", problems: [1-9]" && return 0; sleep 1; done; return 1; }
+say "its status says that something is damaged" has_problems
+say "the log says that the policy is not in force" reported '"code":"policy-invalid"'
+say "and that the identity can't be used" reported '"code":"identity-malformed"'
+say "the damaged store is put aside" [ -s $state/host.sqlite.damaged ]
+say "and a packet is in a new one" reported '"event":"spooled"'
 
 # From now on there is always an attack under way; each is to be killed.
 ( while [ ! -e /enough ]; do call-stub direct anonymous send 9999 >/dev/null 2>&1; echo $? >>/statuses; sleep 1; done ) &

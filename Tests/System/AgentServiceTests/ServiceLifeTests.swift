@@ -12,13 +12,25 @@ import Testing
     }
 
     @Test(.enabled(if: canRun, "needs qemu-system-x86_64, busybox and systemd: Scripts/install-dependencies test"))
-    func `the unit protects from boot to stop`() async throws {
+    func `the unit protects from boot to stop, with its policy, store and identity damaged from the start`() async throws {
+        let folder = try TemporaryFolder()
+        let state = folder.path + "/var/lib/epitope/host"
+        for (path, text) in [
+            ("\(folder.path)/etc/epitope/policy.json", #"{"actoin": "block"}"#), ("\(state)/local/identity.json", "{"),
+            ("\(state)/host.sqlite", String(repeating: "damaged ", count: 1024)),
+        ] {
+            try FileManager.default.createDirectory(
+                atPath: String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex)), withIntermediateDirectories: true)
+            try text.write(toFile: path, atomically: false, encoding: .utf8)
+            chmod(path, 0o600)
+        }
+        chmod(state, 0o700)
         let machine = try await Machine.boot(
             "boot-in-machine", seconds: 800,
             [
                 "\(PackageFolder.path)/Tests/Support/ServiceLife/life.sh",
                 Fixtures.path("epitope-agent") + "," + Fixtures.path("call-stub"),
-                "--level tracepoints --without-hooks kill --seccomp-listener /run/epitope/seccomp.sock",
+                "--level tracepoints --without-hooks kill --seccomp-listener /run/epitope/seccomp.sock", folder.path,
             ])
         for line in machine.failures { Issue.record("\(line)") }
         #expect(

@@ -29,6 +29,8 @@ public struct CenterEvent: Hashable, Sendable, Codable {
         case withdrawn
         case reinstated
         case pruned
+        /// A host noticed attacks and did not report all of them.
+        case withheld
     }
 
     /// Counts up; never used twice.

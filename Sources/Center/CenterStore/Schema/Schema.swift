@@ -21,6 +21,9 @@ enum Schema {
         migrator.registerMigration("3 quota uses by kind and id") { db in
             try db.execute(sql: quotaItems)
         }
+        migrator.registerMigration("4 what hosts withheld") { db in
+            try db.execute(sql: withheld)
+        }
         return migrator
     }
 
@@ -174,6 +177,16 @@ enum Schema {
         DROP TABLE quota_uses;
         ALTER TABLE quota_uses_by_item RENAME TO quota_uses;
         CREATE INDEX quota_uses_by_time ON quota_uses(quota, time_ms);
+        """
+
+    /// The latest counts of each host, and when an event last told of them.
+    private static let withheld = """
+        CREATE TABLE withheld (
+          name TEXT PRIMARY KEY,
+          counts TEXT NOT NULL,
+          time_ms INTEGER NOT NULL,
+          event_ms INTEGER
+        ) STRICT;
         """
 
     private static let enrolment = """

@@ -36,6 +36,8 @@ public struct StatusReport: Hashable, Sendable, Codable {
     public var publishedSequence: Int64
     /// The latest updates, newest first, at most 100.
     public var latestUpdates: [Update]
+    /// What hosts withheld, the latest first, at most 100.
+    public var withheld: [WithheldReport]
     /// The latest events, oldest first.
     public var events: [CenterEvent]
 }
@@ -56,7 +58,7 @@ extension CenterStore {
                     uniqueKeysWithValues: (try transaction.quotaUses() ?? [:]).map { ($0.rawValue, $1) }),
                 subscriptionCursor: try transaction.subscriptionCursor(),
                 publishedSequence: try Int64.fetchOne(db, sql: "SELECT max(sequence) FROM feed") ?? 0,
-                latestUpdates: try Self.latestUpdates(db),
+                latestUpdates: try Self.latestUpdates(db), withheld: try Self.withheld(db, limit: 100),
                 events: try transaction.events(subject: nil, after: 0, limit: events))
         }
     }

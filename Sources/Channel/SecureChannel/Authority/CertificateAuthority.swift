@@ -29,7 +29,7 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
 
     static let certificateFile = "authority.pem"
     static let keyFile = "authority-key.pem"
-    /// By how much certificates that hosts check are dated back, so that a host whose clock is slow can enrol: one hour.
+    /// By how much every certificate is dated back, for clocks that are slow, and for a center's that is set back: one hour.
     static let backdatedSeconds: Int64 = 3600
 
     /// Makes an authority and the center's first server certificate, in a folder that must be new or empty.
@@ -148,10 +148,16 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
     ) throws(EpitopeError) {
         let from = certificate.notValidBefore.milliseconds
         let to = certificate.notValidAfter.milliseconds
-        guard nowMilliseconds >= from, nowMilliseconds <= to else {
+        guard nowMilliseconds >= from else {
+            throw EpitopeError(
+                .certificateNotYetValid,
+                "\(name) begins at \(ChannelClock.text(from)), and this machine's clock shows \(ChannelClock.text(nowMilliseconds))",
+                remedy: "set this machine's clock")
+        }
+        guard nowMilliseconds <= to else {
             throw EpitopeError(
                 .certificateExpired,
-                nowMilliseconds < from ? "\(name) is not valid yet" : "\(name) has expired",
+                "\(name) has expired: it ended at \(ChannelClock.text(to)), and this machine's clock shows \(ChannelClock.text(nowMilliseconds))",
                 remedy: "check this machine's clock; if it is right, get a new certificate (for a host: enrol again)")
         }
     }

@@ -25,8 +25,7 @@ extension CertificateAuthority {
         try Self.requireEnrollable(identity)
         let key = try Self.publicKey(ofRequest: request)
         let certificate = try issue(
-            to: identity, key: key, names: [], validityDays: validityDays, fromMilliseconds: nowMilliseconds,
-            nowMilliseconds: nowMilliseconds)
+            to: identity, key: key, names: [], validityDays: validityDays, nowMilliseconds: nowMilliseconds)
         return try signing("encode the certificate") { try PEM.text(certificate) }
     }
 
@@ -48,8 +47,7 @@ extension CertificateAuthority {
         let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
         let certificate = try issue(
             to: Identity(role: .center, name: center), key: key.publicKey, names: alternatives,
-            validityDays: validityDays, fromMilliseconds: nowMilliseconds - Self.backdatedSeconds * 1000,
-            nowMilliseconds: nowMilliseconds)
+            validityDays: validityDays, nowMilliseconds: nowMilliseconds)
         return try ServerCertificate(key: key, certificate: certificate, authorityPEM: certificatePEM)
     }
 
@@ -67,7 +65,7 @@ extension CertificateAuthority {
         let certificate = try signing("make the authority's certificate") {
             let name = try DistinguishedName { CommonName("Epitope authority of \(site)") }
             return try Certificate(
-                version: .v3, serialNumber: randomSerialNumber(), publicKey: key.publicKey,
+                version: .v3, serialNumber: DatedSerialNumber.make(issuedMilliseconds: nowMilliseconds), publicKey: key.publicKey,
                 notValidBefore: Date(milliseconds: from),
                 notValidAfter: Date(milliseconds: from + Duration.days(lifetimeDays).inMilliseconds), issuer: name,
                 subject: name,
@@ -83,15 +81,15 @@ extension CertificateAuthority {
 
     private func issue(
         to identity: Identity, key subject: Certificate.PublicKey, names: [GeneralName], validityDays: Int,
-        fromMilliseconds: Int64, nowMilliseconds: Int64
+        nowMilliseconds: Int64
     ) throws(EpitopeError) -> Certificate {
         try Self.requireValid(identity)
         try Self.requireInForce(certificate, called: "the authority's certificate", nowMilliseconds: nowMilliseconds)
         let until = nowMilliseconds + Duration.days(validityDays).inMilliseconds
         return try signing("issue a certificate") {
             try Certificate(
-                version: .v3, serialNumber: Self.randomSerialNumber(), publicKey: subject,
-                notValidBefore: Date(milliseconds: fromMilliseconds),
+                version: .v3, serialNumber: DatedSerialNumber.make(issuedMilliseconds: nowMilliseconds), publicKey: subject,
+                notValidBefore: Date(milliseconds: nowMilliseconds - Self.backdatedSeconds * 1000),
                 notValidAfter: Date(milliseconds: min(until, expiresMilliseconds)), issuer: certificate.subject,
                 subject: DistinguishedName { CommonName(identity.name) },
                 extensions: Certificate.Extensions {
@@ -121,13 +119,6 @@ extension CertificateAuthority {
                 remedy: "send a request as PEM, for a P-256 key and signed with it")
         }
         return request.publicKey
-    }
-
-    /// 16 random bytes, the first bit clear so that it stays one positive number of that length (RFC 5280, 4.1.2.2).
-    private static func randomSerialNumber() -> Certificate.SerialNumber {
-        var bytes = (0..<16).map { _ in UInt8.random(in: .min ... .max) }
-        bytes[0] = bytes[0] & 0x3f | 0x40
-        return Certificate.SerialNumber(bytes: bytes)
     }
 
     private static func serverName(_ name: String) throws(EpitopeError) -> GeneralName {

@@ -11,14 +11,25 @@ public struct PeerCertificate: Hashable, Sendable {
     public var identity: Identity
     /// When the certificate was issued. A revocation covers certificates issued before it.
     public var issuedMilliseconds: Int64
+    /// When its time begins: before ``issuedMilliseconds``, for clocks that are slow.
+    public var beginsMilliseconds: Int64
     public var expiresMilliseconds: Int64
 
-    /// - Throws: `certificate-expired`.
-    public func requireInForce(nowMilliseconds: Int64) throws(EpitopeError) {
-        guard nowMilliseconds >= issuedMilliseconds, nowMilliseconds <= expiresMilliseconds else {
+    /// - Parameter graceMilliseconds: for how long after its end the certificate still counts.
+    /// - Throws: `certificate-expired`, `certificate-not-yet-valid`.
+    public func requireInForce(nowMilliseconds: Int64, graceMilliseconds: Int64 = 0) throws(EpitopeError) {
+        let name = "the certificate of \(identity.role.rawValue) \(identity.name)"
+        guard nowMilliseconds >= beginsMilliseconds else {
             throw EpitopeError(
-                .certificateExpired, "the certificate of \(identity.role.rawValue) \(identity.name) is not valid at this time",
-                remedy: "check the clocks at both ends; if they are right, enrol again with a new token")
+                .certificateNotYetValid,
+                "\(name) begins at \(ChannelClock.text(beginsMilliseconds)), and this center's clock shows \(ChannelClock.text(nowMilliseconds)): the center's clock is behind, or was ahead when the certificate was issued",
+                remedy: "check the center's clock; what waits is sent once that time has come")
+        }
+        guard nowMilliseconds <= expiresMilliseconds + graceMilliseconds else {
+            throw EpitopeError(
+                .certificateExpired,
+                "\(name) ended at \(ChannelClock.text(expiresMilliseconds)), and this center's clock shows \(ChannelClock.text(nowMilliseconds))",
+                remedy: "check the center's clock; if it is right, enrol again with a new token")
         }
     }
 }
@@ -26,9 +37,10 @@ public struct PeerCertificate: Hashable, Sendable {
 extension CertificateAuthority {
     /// Checks a peer's certificate (DER): issued by this authority itself, in force, usable for the role it states.
     ///
-    /// - Throws: `certificate-malformed`, `certificate-foreign`, `certificate-expired`.
+    /// - Parameter graceMilliseconds: for how long after its end the certificate still counts.
+    /// - Throws: `certificate-malformed`, `certificate-foreign`, `certificate-expired`, `certificate-not-yet-valid`.
     public func verify(
-        certificateDER: [UInt8], nowMilliseconds: Int64
+        certificateDER: [UInt8], nowMilliseconds: Int64, graceMilliseconds: Int64 = 0
     ) async throws(EpitopeError) -> PeerCertificate {
         guard let leaf = try? Certificate(derEncoded: certificateDER) else {
             throw Self.malformed("it cannot be read")
@@ -42,16 +54,17 @@ extension CertificateAuthority {
             throw Self.malformed("it does not state exactly one identity")
         }
         let peer = PeerCertificate(
-            identity: identity, issuedMilliseconds: leaf.notValidBefore.milliseconds,
-            expiresMilliseconds: leaf.notValidAfter.milliseconds)
-        try peer.requireInForce(nowMilliseconds: nowMilliseconds)
+            identity: identity, issuedMilliseconds: DatedSerialNumber.issuedMilliseconds(of: leaf),
+            beginsMilliseconds: leaf.notValidBefore.milliseconds, expiresMilliseconds: leaf.notValidAfter.milliseconds)
+        try peer.requireInForce(nowMilliseconds: nowMilliseconds, graceMilliseconds: graceMilliseconds)
         guard let usages = try? leaf.extensions.extendedKeyUsage, usages.contains(Self.usage(of: identity.role))
         else {
             throw Self.malformed("its key usage does not fit the role that it states")
         }
         // The rest of RFC 5280: path length, critical extensions, name constraints.
         var verifier = Verifier(rootCertificates: CertificateStore([certificate])) {
-            RFC5280Policy(fixedExpiryValidationTime: Date(milliseconds: nowMilliseconds))
+            // The dates were judged above, with the grace.
+            RFC5280Policy(fixedExpiryValidationTime: Date(milliseconds: min(nowMilliseconds, peer.expiresMilliseconds)))
         }
         guard case .validCertificate = await verifier.validate(leaf: leaf, intermediates: CertificateStore()) else {
             throw Self.malformed("its chain breaks the rules of RFC 5280")

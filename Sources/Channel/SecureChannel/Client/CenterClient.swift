@@ -9,7 +9,7 @@ import Synchronization
 /// stay open, so that a packet needs no new handshake.
 ///
 /// Every method throws an ``EpitopeError``: `center-unreachable`, `center-wrong`, `answer-malformed`, or the center's
-/// own refusal with its code (`certificate-expired`, `certificate-foreign`, `revoked`, `role-not-allowed`,
+/// own refusal with its code (`certificate-expired`, `certificate-not-yet-valid`, `certificate-foreign`, `revoked`, `role-not-allowed`,
 /// `identity-mismatch`, `packet-too-large`, ...). End it with ``shutdown()``.
 public final class CenterClient: Sendable {
     private struct State {
@@ -33,6 +33,11 @@ public final class CenterClient: Sendable {
     /// Sends an extracted packet. When this method returns, the center has stored the packet, and the sender may delete it.
     public func send(_ packet: EncodedPacket) async throws(EpitopeError) -> Receipt {
         try await deliver(packet.bytes, to: ChannelPath.packets, id: packet.id)
+    }
+
+    /// Tells the center how much this host withheld.
+    public func report(_ counts: WithheldCounts) async throws(EpitopeError) {
+        let _: [String: String] = try await transport.postJSON(ChannelPath.withheld, counts)
     }
 
     /// Forwards a site's packet and signature to the global center.
@@ -64,12 +69,6 @@ public final class CenterClient: Sendable {
         _ = try await transport.get(ChannelPath.health, waitSeconds: 0)
     }
 
-    /// Keeps the connection that ``warmUp()`` opened until the task is cancelled. Failures are ignored: the next packet meets
-    /// them.
-    public func keepWarm(every interval: Duration = .seconds(30)) async {
-        while (try? await Task.sleep(for: interval)) != nil { try? await warmUp() }
-    }
-
     /// Gets a new certificate for a new key, stores both in `directory`, and uses them from then on.
     public func renew(storingIn directory: String) async throws(EpitopeError) {
         let old = identity
@@ -79,30 +78,21 @@ public final class CenterClient: Sendable {
         let new = try StoredIdentity(
             center: old.center, keyPEM: made.keyPEM, certificatePEM: answer.certificate,
             authorityPEM: old.authorityPEM)
+        // Stored first: a certificate that a crash loses would have to be got anew.
+        try new.save(in: directory)
+        try await adopt(new)
+    }
+
+    /// Uses another identity from now on, such as one that another process has stored. Requests under way end on the old one.
+    ///
+    /// - Throws: `key-malformed`, `certificate-malformed`: then the old one stays.
+    public func adopt(_ new: StoredIdentity) async throws(EpitopeError) {
         let fresh = try CenterTransport(new)
-        do {
-            try new.save(in: directory)
-        } catch {
-            await fresh.shutdown()
-            throw error
-        }
         let outdated = state.withLock { state in
             defer { state = State(identity: new, transport: fresh, retired: state.transport) }
             return state.retired
         }
         await outdated?.shutdown()
-    }
-
-    /// Renews the certificate when two thirds of its validity are over.
-    ///
-    /// - Returns: whether it was renewed.
-    @discardableResult
-    public func renewIfDue(
-        storingIn directory: String, nowMilliseconds: Int64 = ChannelClock.system()
-    ) async throws(EpitopeError) -> Bool {
-        guard identity.isDueForRenewal(nowMilliseconds: nowMilliseconds) else { return false }
-        try await renew(storingIn: directory)
-        return true
     }
 
     /// Closes the connections. Requests under way fail with `center-unreachable`.

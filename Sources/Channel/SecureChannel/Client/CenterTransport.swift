@@ -13,12 +13,13 @@ import NIOSSL
 struct CenterTransport: Sendable {
     private let client: HTTPClient
     private let center: CenterAddress
+    private let authorityPEM: String
 
     /// How long a connection and its handshake may take.
     static let connectTimeout = TimeAmount.seconds(10)
     /// How long an answer may take, beyond the wait that a request asks for: a center's disk is allowed to be slow.
     static let answerTimeout = TimeAmount.seconds(30)
-    /// How long an idle connection is kept: longer than the default interval of `CenterClient.keepWarm`, and shorter than the
+    /// How long an idle connection is kept: longer than the default interval of `EnrolledClient.maintain`, and shorter than the
     /// center's own limit.
     static let idleTimeout = TimeAmount.seconds(120)
     /// Of an answer, in bytes: PacketCoding's bound on sequenced updates.
@@ -56,6 +57,7 @@ struct CenterTransport: Sendable {
         configuration.httpVersion = .http1Only
         self.client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         self.center = center
+        self.authorityPEM = authorityPEM
     }
 
     func get(_ path: String, waitSeconds: Int) async throws(EpitopeError) -> [UInt8] {
@@ -96,6 +98,7 @@ struct CenterTransport: Sendable {
             status = response.status
             answer = Array(buffer: try await response.body.collect(upTo: Self.maxAnswerBytes))
         } catch {
+            if ChannelFailure.isWrongPeer(error), let cause = await PresentedChain.clockError(of: center, authorityPEM) { throw cause }
             throw ChannelFailure.error(for: error, center: center)
         }
         guard status == .ok else { throw ChannelFailure.refusal(answer, of: center) }

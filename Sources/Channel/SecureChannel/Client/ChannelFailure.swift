@@ -16,7 +16,7 @@ enum ChannelFailure {
         if isWrongPeer(error) {
             return EpitopeError(
                 .centerWrong, "the server at \(center) is not the center that this machine is enrolled at",
-                remedy: "check the address, the server names that the center was initialized with, and its certificate's dates")
+                remedy: "check the address, and the server names that the center was initialized with")
         }
         if error is NIOTooManyBytesError { return malformedAnswer(of: center) }
         return EpitopeError(
@@ -40,7 +40,7 @@ enum ChannelFailure {
 
     /// Whether a handshake failed because of a certificate. A handshake that the other side merely cut short doesn't count: a
     /// center that is stopping does that.
-    private static func isWrongPeer(_ error: any Error) -> Bool {
+    static func isWrongPeer(_ error: any Error) -> Bool {
         if error is NIOSSLExtraError { return true }
         guard case .handshakeFailed(let cause) = error as? NIOSSLError else {
             switch error as? NIOSSLError {

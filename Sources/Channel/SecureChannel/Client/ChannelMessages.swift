@@ -11,6 +11,7 @@ package enum ChannelPath {
     package static let packets = "/v1/packets"
     package static let forwards = "/v1/forwards"
     package static let updates = "/v1/updates"
+    package static let withheld = "/v1/withheld"
     package static let health = "/v1/health"
 }
 

@@ -29,6 +29,32 @@ enum PresentedChain {
         return try signing("encode the authority's certificate") { try PEM.text(authority) }
     }
 
+    /// Why a center's certificate was refused, if its dates are the reason: one of two clocks is wrong, or it was not renewed.
+    ///
+    /// - Parameter authorityPEM: the authority that is to have issued it.
+    /// - Returns: `center-out-of-date`; `nil` when it is another server's, or within its dates.
+    static func clockError(
+        of center: CenterAddress, _ authorityPEM: String, nowMilliseconds: Int64 = ChannelClock.system()
+    ) async -> EpitopeError? {
+        guard let authority = try? PEM.certificate(authorityPEM, from: "the identity"), let chain = try? await read(from: center),
+            let leaf = chain.first.flatMap({ try? Certificate(derEncoded: $0) }), leaf.issuer == authority.subject,
+            authority.publicKey.isValidSignature(leaf.signature, for: leaf)
+        else { return nil }
+        let (begins, ends) = (leaf.notValidBefore.milliseconds, leaf.notValidAfter.milliseconds)
+        let clock = "and this machine's clock shows \(ChannelClock.text(nowMilliseconds))"
+        if nowMilliseconds < begins {
+            return EpitopeError(
+                .centerOutOfDate,
+                "the certificate of the center at \(center) begins at \(ChannelClock.text(begins)), \(clock): this machine's clock is behind, or the center's is ahead",
+                remedy: "set the clock that is wrong; what waits is sent then")
+        }
+        guard nowMilliseconds > ends else { return nil }
+        return EpitopeError(
+            .centerOutOfDate,
+            "the certificate of the center at \(center) ended at \(ChannelClock.text(ends)), \(clock): this machine's clock is ahead, or the center has not renewed its certificate",
+            remedy: "check this machine's clock; if it is right, restart the center, which renews its certificate, and look at its log")
+    }
+
     /// The chain as DER, the center's own certificate first.
     static func read(from center: CenterAddress) async throws(EpitopeError) -> [[UInt8]] {
         do {

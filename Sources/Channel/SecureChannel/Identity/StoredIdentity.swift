@@ -11,6 +11,7 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
     /// The identity that the certificate states.
     public let subject: Identity
     public let center: CenterAddress
+    /// When the certificate's time begins.
     public let issuedMilliseconds: Int64
     public let expiresMilliseconds: Int64
     package let keyPEM: String
@@ -60,16 +61,14 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
         self.authorityPEM = authorityPEM
     }
 
-    /// Whether two thirds of the certificate's validity are over.
-    public func isDueForRenewal(nowMilliseconds: Int64 = ChannelClock.system()) -> Bool {
-        nowMilliseconds > issuedMilliseconds + (expiresMilliseconds - issuedMilliseconds) / 3 * 2
-    }
+    /// The identity's file in a folder.
+    static func path(in directory: String) -> String { "\(directory)/\(file)" }
 
     /// Loads the identity that enrolment stored in a folder. An expired one is loaded too: the center refuses it.
     ///
     /// - Throws: `identity-missing`, `identity-malformed`, and what a damaged key or certificate gives.
     public static func load(from directory: String) throws(EpitopeError) -> StoredIdentity {
-        let path = "\(directory)/\(file)"
+        let path = path(in: directory)
         guard let text = try PrivateFiles.load(path) else {
             throw EpitopeError(
                 .identityMissing, "this machine is not enrolled: \(directory) has no identity",
@@ -91,7 +90,7 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
     ///
     /// - Throws: what ``load(from:)`` throws, but not `identity-missing`.
     public static func loadIfEnrolled(from directory: String) throws(EpitopeError) -> StoredIdentity? {
-        guard try PrivateFiles.load("\(directory)/\(file)") != nil else { return nil }
+        guard try PrivateFiles.load(path(in: directory)) != nil else { return nil }
         return try load(from: directory)
     }
 
@@ -101,7 +100,7 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
         let content = Content(
             center: center.description, key: keyPEM, certificate: certificatePEM, authority: authorityPEM)
         let bytes = try signing("encode the identity") { try ChannelJSON.encode(content) }
-        try PrivateFiles.save(String(decoding: bytes, as: UTF8.self), to: "\(directory)/\(Self.file)")
+        try PrivateFiles.save(String(decoding: bytes, as: UTF8.self), to: Self.path(in: directory))
     }
 
     private struct Content: Codable {

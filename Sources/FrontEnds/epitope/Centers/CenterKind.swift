@@ -45,6 +45,12 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
         return try CenterStore(path: storePath)
     }
 
+    /// What is wrong with the dates of this center's certificate at the global center; `nil` when nothing is, or it has none.
+    var linkWarning: String? {
+        let identity = try? StoredIdentity.loadIfEnrolled(from: globalDirectory)
+        return identity?.outlook().warning(of: "this site's certificate at the global center")
+    }
+
     func loadAuthority() throws -> CertificateAuthority {
         try CertificateAuthority.load(from: authorityDirectory)
     }

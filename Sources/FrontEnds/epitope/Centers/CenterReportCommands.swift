@@ -27,6 +27,7 @@ struct CenterStatusCommand<Kind: CenterKind>: AsyncParsableCommand {
         ]
         if Kind.hasQuotas { rows += [["forwards", Self.counts(status.forwards)], ["quotas", Self.quotas(status.quotas)]] }
         Console.print(Console.table(rows))
+        if let warning = stateOptions.linkWarning { Console.print("warning: \(warning)") }
         if !status.latestUpdates.isEmpty {
             Console.print("")
             Console.print(
@@ -39,6 +40,13 @@ struct CenterStatusCommand<Kind: CenterKind>: AsyncParsableCommand {
                                 update.deliveries.sorted(by: <).map { "\($0): \($1)" }.joined(separator: "; "),
                             ]
                         }))
+        }
+        if !status.withheld.isEmpty {
+            Console.print("")
+            Console.print(
+                Console.table(
+                    [["host", "said at", "withheld that day"]]
+                        + status.withheld.map { [$0.host, Console.time(Double($0.timeMilliseconds)), $0.counts.summary] }))
         }
         Console.print("")
         Console.print(CenterEventsCommand<Kind>.table(status.events))

@@ -37,7 +37,9 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
         let store = try stateOptions.openStore()
         let provers = try CenterProcess.provers(configuration.proving, logger: logger)
         let delivery = delivery(configuration, logger: logger)
-        let link = try link(configuration)
+        let link = try link(configuration, logger: logger)
+        let linkUpkeep = Task { await link?.maintain() }
+        defer { linkUpkeep.cancel() }
         let service = LocalCenterService(
             configuration: configuration, store: store, provers: provers, installer: delivery, link: link, logger: logger)
         let preparation = Task {
@@ -66,11 +68,32 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
         return SuricataDelivery(settings)
     }
 
-    private func link(_ configuration: LocalCenterConfiguration) throws -> CenterClient? {
-        if let directory = configuration.globalCenterState {
-            return try CenterClient(StoredIdentity.load(from: directory))
+    /// The link to the global center; `nil` where this site has none. An identity that can't be used is told, and read again
+    /// when it is mended: it keeps the center from nothing else.
+    private func link(_ configuration: LocalCenterConfiguration, logger: Logger) throws -> EnrolledClient? {
+        let directory = configuration.globalCenterState ?? stateOptions.globalDirectory
+        do {
+            guard try StoredIdentity.loadIfEnrolled(from: directory) != nil || configuration.globalCenterState != nil else { return nil }
+        } catch {
+            logger.error("the identity at the global center can't be used: \(error)")
         }
-        return try StoredIdentity.loadIfEnrolled(from: stateOptions.globalDirectory).map(CenterClient.init)
+        return EnrolledClient(
+            directory: directory,
+            onEvent: { event in
+                switch event {
+                case .renewed(let until):
+                    logger.notice("the certificate at the global center was renewed; it is valid until \(ChannelClock.text(until))")
+                case .renewalFailed(let error, let until):
+                    logger.error(
+                        "the certificate at the global center, valid until \(ChannelClock.text(until)), could not be renewed; it is tried again: \(error)"
+                    )
+                case .adopted(let identity, let until):
+                    logger.notice(
+                        "another identity at the global center was read: \(identity.name), valid until \(ChannelClock.text(until))")
+                case .unusable(let error): logger.error("the identity at the global center can't be used: \(error)")
+                case .refused(let error): logger.error("the global center turns this site away: \(error)")
+                }
+            })
     }
 }
 

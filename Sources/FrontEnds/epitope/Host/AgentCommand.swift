@@ -46,7 +46,8 @@ struct StatusCommand: ParsableCommand {
         let status = StatusFile(directory: stateOptions.directory).read()
         let folder = pins ?? status?.pinnedAt ?? (stateOptions.state == nil ? PinnedProgram.defaultFolder : nil)
         let report = ProtectionReport(
-            lockHolder: AgentLock.holder(inFolder: stateOptions.directory), status: status,
+            lockHolder: AgentLock.holder(inFolder: stateOptions.directory),
+            isStarting: AgentLock.holder(inFolder: stateOptions.directory, named: AgentLock.startingFileName) != nil, status: status,
             pinned: try folder.flatMap { (folder) throws(EpitopeError) in try PinnedProgram.inspect(folder) })
         for line in report.lines { Console.print(line) }
         if report.exitStatus != 0 { throw ExitCode(report.exitStatus) }

@@ -78,7 +78,7 @@ struct EnrollCommand: AsyncParsableCommand {
         let options = try PacketOptions.parse(["--send-to", destination.rawValue])
         let (none, end) = AsyncStream.makeStream(of: DetectionReport.self)
         end.finish()
-        try await HostReporter(stateOptions, options, logger: Logger(label: "epitope")).report(none)
+        await HostReporter(stateOptions, options, logger: Logger(label: "epitope")).report(none)
         Console.print("\(before - (try await waiting())) of \(before) packets that waited are sent")
     }
 }

@@ -83,10 +83,15 @@ struct RunCommand: AsyncParsableCommand {
         var logger = Logger(label: "epitope")
         // The output is the protected program's: by default only detections and errors are added to it.
         logger.logLevel = verbose ? .info : .error
-        let loaded = try policyOptions.load(otherProcesses: otherProcesses)
+        // Protection comes first: whatever of the settings or the state can't be used, the command runs under a policy.
+        let problems = ProblemBook()
+        let found = policyOptions.inForce(stateOptions, otherProcesses: otherProcesses)
+        if let problem = found.problem { Console.log("\(problem)") }
+        problems.set("policy", found.problem)
+        let loaded = found.policy
         let commandUser = try user.map(CommandUser.init)
         var printer: DetectionPrinter?
-        let reporter = try HostReporter(stateOptions, packetOptions, logger: logger) { centers in
+        let reporter = HostReporter(stateOptions, packetOptions, problems: problems, logger: logger) { centers in
             guard !quiet else { return { _ in } }
             let made = DetectionPrinter(place(centers))
             printer = made
@@ -108,7 +113,9 @@ struct RunCommand: AsyncParsableCommand {
         }
         let notices = Task { await tell(backend.notices, reporter) }
         let sums = Task { [printer] in await printer?.printSums() }
-        async let reported: Void = reporter.report(backend.reports, likely: backend.processID)
+        async let reported: Void = reporter.report(backend.reports, likely: backend.processID) {
+            UnreportedCounts(suppressed: backend.statistics.suppressed, lost: backend.statistics.dropped)
+        }
         let status = await backend.exitStatus()
         // Children that outlive the command stay protected: this process answers their calls.
         await backend.allEnded()

@@ -177,8 +177,12 @@ final class Supervisor: Sendable {
         let now = Self.nowMilliseconds()
         sink.willAnswer(key)
         var detection: Detection?
-        if state.limiter.allows(key, nowMilliseconds: now) {
-            let code = extract(call, verdict)
+        // The limiter weighs by the code, too: it is copied for a report that is then not made.
+        let code = extract(call, verdict)
+        let candidate = ReportLimiter.Candidate(
+            key: key, process: call.processID, points: verdict.evidence.map(\.kind.defaultWeight).max() ?? 0,
+            code: code.bytes.hashValue)
+        if state.limiter.allows(candidate, nowMilliseconds: now) {
             detection = describe(call, verdict, code, timeMilliseconds: now)
         } else {
             configuration.counters.count(\.suppressed)

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+import FileAccess
+public import PacketCoding
+import Scheduling
+public import Signatures
+
+/// A client by the identity in a folder, for as long as a program runs: years, for a service.
+///
+/// The file is looked at before each use: who enrols again, or another program that renewed the certificate, need not restart
+/// this one. A file that can't be used leaves the identity that is in use. The certificate is renewed in time, and after its end
+/// for as long as the center allows it; what fails is told, and tried again.
+public actor EnrolledClient {
+    /// What happened to the identity.
+    public enum Event: Hashable, Sendable {
+        case renewed(untilMilliseconds: Int64)
+        case renewalFailed(EpitopeError, untilMilliseconds: Int64)
+        /// An identity was read that was stored after this client had begun, by another program.
+        case adopted(Identity, untilMilliseconds: Int64)
+        /// The stored identity can't be used.
+        case unusable(EpitopeError)
+        /// The center refuses the identity.
+        case refused(EpitopeError)
+    }
+
+    private let directory: String
+    private let schedule: RenewalSchedule
+    private let clock: @Sendable () -> Int64
+    private let onEvent: @Sendable (Event) -> Void
+
+    private var client: CenterClient?
+    /// The file that was read last, whether or not it could be used.
+    private var file: FileIdentity?
+    private var hasLooked = false
+    /// Why the stored identity can't be used; `nil`: it can, or there is none.
+    public private(set) var fault: EpitopeError?
+    /// Why the certificate could not be renewed; `nil` after a success.
+    public private(set) var renewalFailure: EpitopeError?
+    private var renewal: Task<Bool, Never>?
+    private var renewalRetry = RetryState(RenewalSchedule.retries)
+    private var nextRenewal: ContinuousClock.Instant?
+    private var warmingRetry = RetryState(EnrolledClient.warmingRetries)
+    private var told = ToldFailures()
+
+    /// A center that refuses this identity is asked less and less often whether it still does.
+    private static let warmingRetries = Backoff(initial: .seconds(60), maximum: .hours(1))
+
+    /// - Parameters:
+    ///   - directory: where enrolment stores the identity. There need not be one yet.
+    ///   - clock: by which certificates are judged.
+    ///   - spread: this program's part of the time over which hosts spread their renewals, from 0 to 1.
+    ///   - onEvent: told of everything that becomes of the identity; of a failure that lasts, once a day.
+    public init(
+        directory: String, clock: @escaping @Sendable () -> Int64 = ChannelClock.system, spread: Double = .random(in: 0...1),
+        onEvent: @escaping @Sendable (Event) -> Void = { _ in }
+    ) {
+        self.directory = directory
+        self.clock = clock
+        schedule = RenewalSchedule(spread: spread)
+        self.onEvent = onEvent
+    }
+
+    /// The identity in use; `nil` where this machine is not enrolled, or its identity could never be used.
+    public var identity: StoredIdentity? { client?.identity }
+
+    /// Sends an extracted packet; as ``CenterClient/send(_:)``.
+    public func send(_ packet: EncodedPacket) async throws(EpitopeError) -> Receipt {
+        try await use { (client) async throws(EpitopeError) in try await client.send(packet) }
+    }
+
+    /// As ``CenterClient/forward(_:)``.
+    public func forward(_ forward: ForwardedPacket) async throws(EpitopeError) -> Receipt {
+        try await use { (client) async throws(EpitopeError) in try await client.forward(forward) }
+    }
+
+    /// As ``CenterClient/publish(_:)``.
+    public func publish(_ update: SignatureUpdate) async throws(EpitopeError) -> Receipt {
+        try await use { (client) async throws(EpitopeError) in try await client.publish(update) }
+    }
+
+    /// As ``CenterClient/updates(after:waitSeconds:)``.
+    public func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [FeedEntry] {
+        try await use { (client) async throws(EpitopeError) in try await client.updates(after: sequence, waitSeconds: waitSeconds) }
+    }
+
+    /// Tells the center what this host held back; as ``CenterClient/report(_:)``.
+    public func report(_ counts: WithheldCounts) async throws(EpitopeError) {
+        try await use { (client) async throws(EpitopeError) in try await client.report(counts) }
+    }
+
+    /// Looks after the identity and keeps a connection open, until the task is cancelled.
+    public func maintain(every interval: Duration = .seconds(30)) async {
+        while !Task.isCancelled {
+            await lookAfter()
+            try? await Task.sleep(for: interval)
+        }
+    }
+
+    /// Reads a changed identity, renews a certificate that is due, and opens a connection.
+    public func lookAfter() async {
+        guard let client = try? await current() else { return }
+        await renewIfDue(client)
+        guard warmingRetry.remaining == nil else { return }
+        do throws(EpitopeError) {
+            try await client.warmUp()
+            warmingRetry.succeeded()
+            told.recovered(from: .refusal)
+        } catch {
+            // A center that doesn't answer is the next packet's to find.
+            guard EpitopeError.Code.senderRefusals.contains(error.code) else { return }
+            warmingRetry.failed()
+            if told.isNews(.refusal, error, nowMilliseconds: clock()) { onEvent(.refused(error)) }
+        }
+    }
+
+    /// Closes the connections. Requests under way fail with `center-unreachable`.
+    public func shutdown() async {
+        await client?.shutdown()
+    }
+
+    private func use<Value: Sendable>(
+        _ request: @Sendable (CenterClient) async throws(EpitopeError) -> Value
+    ) async throws(EpitopeError) -> Value {
+        let client = try await current()
+        await renewIfDue(client)
+        do {
+            return try await request(client)
+        } catch {
+            guard error.code == .certificateExpired, await renew(client) else { throw error }
+            return try await request(client)
+        }
+    }
+}
+
+/// The identity's file.
+extension EnrolledClient {
+    /// The client by the identity that is stored now.
+    ///
+    /// - Throws: `destination-unknown`; or why the stored identity can't be used and there is no earlier one.
+    private func current() async throws(EpitopeError) -> CenterClient {
+        let found = FileIdentity(path: StoredIdentity.path(in: directory))
+        if !hasLooked || found != file {
+            let isFirst = !hasLooked
+            hasLooked = true
+            file = found
+            await read(isFirst: isFirst)
+        }
+        if let client { return client }
+        throw fault
+            ?? EpitopeError(
+                .destinationUnknown, "this machine is not enrolled: \(directory) has no identity",
+                remedy: "enrol it (`epitope enroll`); what waits is sent then")
+    }
+
+    private func read(isFirst: Bool) async {
+        do throws(EpitopeError) {
+            // A file that was removed leaves the identity in use: there is nothing better.
+            guard let stored = try StoredIdentity.loadIfEnrolled(from: directory) else { return }
+            guard stored.certificatePEM != client?.identity.certificatePEM else { return fault = nil }
+            if let client {
+                try await client.adopt(stored)
+            } else {
+                client = try CenterClient(stored)
+            }
+            if !isFirst { onEvent(.adopted(stored.subject, untilMilliseconds: stored.expiresMilliseconds)) }
+            fault = nil
+            renewalFailure = nil
+            renewalRetry.succeeded()
+            nextRenewal = nil
+            warmingRetry.succeeded()
+            told = ToldFailures()
+        } catch {
+            fault = error
+            if told.isNews(.file, error, nowMilliseconds: clock()) { onEvent(.unusable(error)) }
+        }
+    }
+}
+
+/// Renewal.
+extension EnrolledClient {
+    private func renewIfDue(_ client: CenterClient) async {
+        guard schedule.isDue(client.identity, nowMilliseconds: clock()) else { return }
+        if let nextRenewal, nextRenewal > .now { return }
+        _ = await renew(client)
+    }
+
+    /// Gets a new certificate, or waits for the attempt that is under way.
+    ///
+    /// - Returns: whether there is a new one.
+    private func renew(_ client: CenterClient) async -> Bool {
+        if let renewal { return await renewal.value }
+        let attempt = Task { await attemptRenewal(client) }
+        renewal = attempt
+        defer { renewal = nil }
+        return await attempt.value
+    }
+
+    private func attemptRenewal(_ client: CenterClient) async -> Bool {
+        let before = client.identity.certificatePEM
+        do throws(EpitopeError) {
+            // Of all programs that share the identity one renews it, and the others read it.
+            let lock = RenewalLock(in: directory)
+            guard lock.isHeld else { return false }
+            defer { lock.release() }
+            _ = try await current()
+            guard client.identity.certificatePEM == before else { return true }
+            try await client.renew(storingIn: directory)
+            file = FileIdentity(path: StoredIdentity.path(in: directory))
+            renewalFailure = nil
+            renewalRetry.succeeded()
+            nextRenewal = nil
+            told = ToldFailures()
+            onEvent(.renewed(untilMilliseconds: client.identity.expiresMilliseconds))
+            return true
+        } catch {
+            let until = client.identity.expiresMilliseconds
+            renewalFailure = error
+            nextRenewal =
+                .now + schedule.delay(renewalRetry.failed(), expiresMilliseconds: until, nowMilliseconds: clock())
+            if told.isNews(.renewal, error, nowMilliseconds: clock()) { onEvent(.renewalFailed(error, untilMilliseconds: until)) }
+            return false
+        }
+    }
+}
+
+/// Which failures were told, so that one that lasts is told once a day.
+struct ToldFailures: Sendable {
+    enum Subject: Hashable, Sendable {
+        case file
+        case renewal
+        case refusal
+    }
+
+    private struct Failure: Hashable, Sendable {
+        var code: EpitopeError.Code
+        var milliseconds: Int64
+    }
+
+    private var last: [Subject: Failure] = [:]
+    private static let interval: Int64 = Duration.days(1).inMilliseconds
+
+    /// Whether a failure is to be told: it is another than the last one, or a day has passed. A clock that is set back counts as
+    /// a day.
+    mutating func isNews(_ subject: Subject, _ error: EpitopeError, nowMilliseconds now: Int64) -> Bool {
+        if let last = last[subject], last.code == error.code, (0..<Self.interval).contains(now - last.milliseconds) { return false }
+        last[subject] = Failure(code: error.code, milliseconds: now)
+        return true
+    }
+
+    mutating func recovered(from subject: Subject) { last[subject] = nil }
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import TestSupport
+import Testing
+
+@testable import HostPipeline
+
+@Suite struct EventLogTests {
+    private let folder: TemporaryFolder
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    private var path: String { folder.path + "/" + EventLog.fileName }
+
+    private func event(_ number: Int) -> HostEvent { HostEvent(.blocked, time: EventTime(milliseconds: Int64(number))) }
+
+    /// The numbers of a log's events.
+    private func numbers(_ path: String) throws -> [Int64] {
+        try String(contentsOfFile: path, encoding: .utf8).split(separator: "\n").map {
+            try JSONDecoder().decode(HostEvent.self, from: Data($0.utf8)).time.milliseconds
+        }
+    }
+
+    @Test func `a log that grows too long is moved aside while programs run, and no line is lost or torn`() async throws {
+        let logs = (0..<4).map { _ in EventLog(directory: folder.path, maxBytes: 4000) }
+        await withTaskGroup(of: Void.self) { group in
+            for (number, log) in logs.enumerated() {
+                group.addTask { for line in 0..<25 { log.append(event(number * 100 + line)) } }
+            }
+        }
+        let kept = try numbers(path) + numbers(path + ".1")
+        #expect(Set(kept).count == 100 && kept.count == 100)
+        let size = try #require(try FileManager.default.attributesOfItem(atPath: path)[.size] as? Int)
+        #expect(size < 4100)
+        // However long it goes on, there are two files, each of its length.
+        for line in 0..<1000 { logs[line % 4].append(event(line)) }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == ["events.jsonl", "events.jsonl.1"])
+        #expect(try numbers(path).last == 999)
+    }
+
+    @Test(arguments: ["mv events.jsonl events.jsonl.old", "rm events.jsonl", "mv events.jsonl events.jsonl.old; : > events.jsonl"])
+    func `a log that was moved away is made anew`(command: String) async throws {
+        let log = EventLog(directory: folder.path)
+        log.append(event(1))
+        let moved = try await Command.run("/bin/sh", ["-c", "cd \(folder.path); \(command)"])
+        #expect(moved.status == 0)
+        log.append(event(2))
+        #expect(try numbers(path) == [2])
+        #expect(log.droppedLines == 0)
+    }
+
+    @Test func `a log that can't be written counts its lines, and says so once it can`() throws {
+        let log = EventLog(directory: folder.path + "/missing")
+        for line in 1...3 { log.append(event(line)) }
+        #expect(log.droppedLines == 3)
+        try FileManager.default.createDirectory(atPath: folder.path + "/missing", withIntermediateDirectories: true)
+        log.append(event(4))
+        log.append(event(5))
+        let lines = try String(contentsOfFile: folder.path + "/missing/events.jsonl", encoding: .utf8).split(separator: "\n")
+        let events = try lines.map { try JSONDecoder().decode(HostEvent.self, from: Data($0.utf8)) }
+        #expect(events.map(\.time.milliseconds) == [4, 5])
+        #expect(events.map(\.linesLost) == [3, nil])
+    }
+
+    @Test func `what stands in a log's place and is no file is not written to`() throws {
+        mkfifo(path, 0o600)
+        let log = EventLog(directory: folder.path)
+        log.append(event(1))
+        #expect(log.droppedLines == 1)
+        unlink(path)
+        symlink(folder.path + "/elsewhere", path)
+        log.append(event(2))
+        #expect(log.droppedLines == 2)
+        #expect(!FileManager.default.fileExists(atPath: folder.path + "/elsewhere"))
+    }
+}
