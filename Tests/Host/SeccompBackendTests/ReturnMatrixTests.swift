@@ -8,8 +8,8 @@ import TestSupport
 import Testing
 
 /// Every way of entering the library with a return address of one's choice, with each call: what is held of it, and that
-/// nothing of a blocked one gets out.
-@Suite struct ReturnMatrixTests {
+/// nothing of a blocked one gets out. One at a time: there are many, and other suites of this target wait for threads.
+@Suite(.serialized) struct ReturnMatrixTests {
     @Test(arguments: ReturnCase.all(calls: ["connect", "sendto", "sendmsg", "execve"]))
     func `call with a return address of the caller's choice`(_ test: ReturnCase) async throws {
         let receiver = Receiver(datagrams: test.sendsDatagrams)
