@@ -43,6 +43,8 @@ public final class EventLog: Sendable {
         path = directory + "/" + Self.fileName
         self.maxBytes = maxBytes
         self.observer = observer
+        // A reader that follows the log finds it from the start on.
+        state.withLock { _ = descriptor(&$0) }
     }
 
     deinit {
