@@ -461,7 +461,7 @@ let package = Package(
                         "EpitopeModel", "PacketCoding", "HostStore", "AgentLifeCycle", "EpitopeStubs", "epitope", "epitope-agent",
                         "call-series", "call-stub",
                     ]),
-                tests("AgentServiceTests", ["epitope-agent", "call-stub"]),
+                tests("AgentServiceTests", ["epitope-agent", "call-stub", "kernel-matrix", "protect"]),
                 tests("OrdinaryWorkTests", ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "HostPolicy", "KernelWatch", "epitope"]),
                 tests(
                     "EndToEndTests",

@@ -57,3 +57,6 @@ int wait_with(long count);
 
 /* COUNT direct sends, each from a place of its own, while another thread keeps the address space busy. */
 int churn(long count, uint16_t port);
+
+/* From now on a signal comes every millisecond; makes a thousand connections under it, and prints how many came about. */
+void storm(void);

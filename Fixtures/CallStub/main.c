@@ -6,9 +6,10 @@
  *   call-stub FORM PLACE CALL PORT [MODE]
  *
  * MODE is another way of being a process (modes.c): a thread; one whose first thread has gone (orphan); a child that shares
- * memory (sharing-child), or that its parent waits for (vfork). "stale" is a thread, the stack below whose frame is full of
- * return addresses into this program: words that the library's frame may leave standing. "linger" ends when it is killed.
- * FORM x32 is a direct call by the x32 interface's number.
+ * memory (sharing-child), or that its parent waits for (vfork); one that a signal interrupts every millisecond (storm).
+ * "stale" is a thread, the stack below whose frame is full of return addresses into this program: words that the library's
+ * frame may leave standing. "linger" ends when it is killed. FORM x32 is a direct
+ * call by the x32 interface's number.
  *
  * Prints the caller's address that is to be found and the stub's place, then the call's result:
  *

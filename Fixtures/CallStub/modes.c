@@ -38,6 +38,9 @@ void run_as(const char *mode, void *(*run)(void *), void *context) {
     pthread_t thread;
     if (!mode) {
         run(context);
+    } else if (strcmp(mode, "storm") == 0) {
+        storm();
+        run(context);
     } else if (strcmp(mode, "thread") == 0 || strcmp(mode, "stale") == 0) {
         if (pthread_create(&thread, NULL, run, context) != 0) fail("thread");
         pthread_join(thread, NULL);

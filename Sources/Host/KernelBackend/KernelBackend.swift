@@ -66,7 +66,8 @@ public final class KernelBackend: BehaviourBlockingBackend {
     ///     pinned there is adopted. `nil`: not pinned.
     ///   - beginsAtOnce: otherwise this program judges no calls until ``begin(replacing:)``.
     ///   - context: describes the processes that are reported. The default gives only their IDs.
-    /// - Throws: `kernel-program-not-allowed`, `kernel-program-refused`, `pins-folder-unusable`, `agent-in-pid-namespace`.
+    /// - Throws: `kernel-program-not-allowed`, `kernel-program-refused`, `pins-folder-unusable`, `agent-in-pid-namespace`,
+    ///   `foreign-proc`.
     public convenience init(
         policy: Policy = .default, exclusions: ExclusionTable = ExclusionTable(), level: ProtectionLevel? = nil,
         pinnedAt folder: String? = nil, beginsAtOnce: Bool = true,
@@ -96,6 +97,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
         context: any ProcessContextProviding
     ) throws(EpitopeError) {
         try ProcessNamespace.requireMachine()
+        try ProcessTable.requireOwn()
         self.level = level ?? KernelSupport.current.level
         isPinned = folder != nil
         handler = EventHandler(policy: policy, context: context)

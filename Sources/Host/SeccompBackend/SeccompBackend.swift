@@ -4,6 +4,7 @@ public import BehaviourBlocking
 import CSeccomp
 public import EpitopeModel
 import Glibc
+import ProcessInspection
 import Scheduling
 
 /// Behaviour blocking by seccomp user notification: a command and all its children, whose critical calls are stalled
@@ -80,10 +81,13 @@ public final class SeccompBackend: BehaviourBlockingBackend {
     /// Starts a command under the filter and returns when it runs. Blocks for the time of an exec.
     ///
     /// - Parameter command: the program's name or path, arguments, environment and standard streams.
-    /// - Throws: `command-not-found`, `command-not-executable`, `seccomp-busy`, `seccomp-unavailable`, `launch-failed`.
+    /// - Throws: `command-not-found`, `command-not-executable`, `seccomp-busy`, `seccomp-unavailable`, `inspection-not-permitted`,
+    ///   `foreign-proc`, `launch-failed`.
     public static func launch(
         _ command: Command, _ configuration: Configuration = Configuration()
     ) throws(EpitopeError) -> SeccompBackend {
+        try ProcessTable.requireOwn()
+        try InspectionRights.current.requireAny(for: command)
         // Before there is anybody to be guarded from.
         if configuration.guardsOthers { try guardSelf() }
         let confines = configuration.policy.otherProcesses == .deny && configuration.policy.action != .watch && canConfine

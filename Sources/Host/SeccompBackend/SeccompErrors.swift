@@ -13,6 +13,8 @@ extension EpitopeError.Code {
     public static let seccompBusy = Self("seccomp-busy")
     /// The kernel, or a container's policy, refuses the filter.
     public static let seccompUnavailable = Self("seccomp-unavailable")
+    /// The kernel's settings let this process inspect no other one.
+    public static let inspectionNotPermitted = Self("inspection-not-permitted")
     /// No process, thread or descriptor could be created.
     public static let launchFailed = Self("launch-failed")
     /// Users other than root could replace the agent's socket, or something else is at its path.

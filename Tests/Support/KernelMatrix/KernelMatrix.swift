@@ -11,6 +11,7 @@ import TestSupport
 /// where security hooks run. Prints a line for each case and ends with `RESULT ok=N failed=N`.
 ///
 ///     kernel-matrix [PLACE...]
+///     kernel-matrix hidden-addresses    where the kernel hides its addresses: only what that changes
 @main enum KernelMatrix {
     /// At the second level the same programs are attached differently: not all combinations again.
     static func cases(_ level: ProtectionLevel) -> [StubCase] {
@@ -29,6 +30,10 @@ import TestSupport
     static func main() async throws {
         let support = KernelSupport.current
         say("level \(support.level.rawValue): \(support.reason)")
+        if CommandLine.arguments.dropFirst().first == "hidden-addresses" {
+            try await runWithHiddenAddresses(at: support.level)
+            return say("RESULT ok=\(ok.load(ordering: .relaxed)) failed=\(failed.load(ordering: .relaxed))")
+        }
         // The best level, then the one that needs no security module.
         for level in [support.level, .fmodRet] { try await run(at: level) }
         try await fullTables()
@@ -90,6 +95,25 @@ import TestSupport
         backend.stop()
         collecting.cancel()
         notices.cancel()
+    }
+
+    private static func runWithHiddenAddresses(at level: ProtectionLevel) async throws {
+        let backend = try KernelBackend(level: level)
+        let reports = Mutex<[Detection]>([])
+        let collecting = Task {
+            for await report in backend.reports {
+                reports.withLock { $0.append(report.detection) }
+                report.acknowledge()
+            }
+        }
+        for test in HiddenAddresses.cases {
+            let receiver = Receiver(datagrams: test.sendsDatagrams)
+            let run = try await Fixtures.run("call-stub", test.arguments(port: receiver.port))
+            let problems = try await HiddenAddresses.problems(test, run, receiver, reports)
+            say("\(count(problems.isEmpty)) \(level.rawValue) \(test) \(problems.joined(separator: "; "))")
+        }
+        backend.stop()
+        collecting.cancel()
     }
 
     /// The problems of a run: of its report, its result, and what arrived.

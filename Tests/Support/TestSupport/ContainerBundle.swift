@@ -4,23 +4,6 @@ import Foundation
 
 /// A container of a test's own: an OCI bundle with busybox and programs of the fixtures in it, that a real runtime runs.
 public final class ContainerBundle: Sendable {
-    /// The runtimes that there are, by name.
-    public enum Runtime: String, CaseIterable, Sendable, CustomStringConvertible {
-        case runc
-        case crun
-
-        public var description: String { rawValue }
-        public var path: String { rawValue == "runc" ? "/usr/sbin/runc" : "/usr/bin/crun" }
-
-        /// Why this machine can't run it; `nil` where it can.
-        public var missing: String? {
-            if geteuid() != 0 { return "containers are made by root: run the tests as root" }
-            if access(path, X_OK) != 0 { return "\(path) is missing: Scripts/install-dependencies test" }
-            if access("/bin/busybox", X_OK) != 0 { return "busybox is missing: Scripts/install-dependencies test" }
-            return nil
-        }
-    }
-
     /// As engines make them.
     public let id: String
     /// The container's own folder, with `config.json` and `rootfs`.
@@ -50,10 +33,11 @@ public final class ContainerBundle: Sendable {
     /// What a test that was cut short left running ends here, with its control groups.
     deinit {
         guard FileManager.default.fileExists(atPath: "\(folder.path)/state/\(id)") else { return }
-        for runtime in Runtime.allCases where runtime.missing == nil {
+        for runtime in ContainerRuntime.allCases where runtime.missing == nil {
+            let words = runtime.words(["--root", "\(folder.path)/state", "delete", "--force", id])
             let tidying = Process()
-            tidying.executableURL = URL(fileURLWithPath: runtime.path)
-            tidying.arguments = ["--root", "\(folder.path)/state", "delete", "--force", id]
+            tidying.executableURL = URL(fileURLWithPath: words[0])
+            tidying.arguments = Array(words.dropFirst())
             tidying.standardError = FileHandle.nullDevice
             if (try? tidying.run()) != nil { tidying.waitUntilExit() }
         }
@@ -106,26 +90,23 @@ public final class ContainerBundle: Sendable {
     }
 
     /// The words that run the container to its end.
-    public func words(_ runtime: Runtime) -> [String] {
-        let words = [runtime.path, "--root", "\(folder.path)/state", "run", "--bundle", path, id]
-        // crun refuses a machine whose control groups are mounted in both versions at once; in a mount namespace of its own,
-        // the second is taken away.
-        guard runtime == .crun, access("/sys/fs/cgroup/unified", F_OK) == 0 else { return words }
-        return ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", "umount /sys/fs/cgroup/unified && exec \"$0\" \"$@\""] + words
+    public func words(_ runtime: ContainerRuntime) -> [String] {
+        runtime.words(["--root", "\(folder.path)/state", "run", "--bundle", path, id])
     }
 
     /// Runs the container to its end.
-    public func run(_ runtime: Runtime) async throws -> Command {
+    public func run(_ runtime: ContainerRuntime) async throws -> Command {
         let words = words(runtime)
         return try await Command.run(words[0], Array(words.dropFirst()), seconds: 60)
     }
 
     /// The container's first process, of one that runs.
-    public func processID(_ runtime: Runtime) async throws -> Int32 {
+    public func processID(_ runtime: ContainerRuntime) async throws -> Int32 {
         struct State: Decodable {
             var pid: Int32
         }
-        let said = try await Command.run(runtime.path, ["--root", "\(folder.path)/state", "state", id])
+        let words = runtime.words(["--root", "\(folder.path)/state", "state", id])
+        let said = try await Command.run(words[0], Array(words.dropFirst()))
         return try JSONDecoder().decode(State.self, from: Data(said.output.utf8)).pid
     }
 

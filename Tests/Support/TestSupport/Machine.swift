@@ -10,10 +10,12 @@ public struct Machine: Sendable {
     /// - Parameters:
     ///   - script: its name in `Scripts/vm`.
     ///   - arguments: but for the first, which is `seconds`.
+    ///   - suite: the release of Debian that the kernel is of; `nil`: this machine's own.
     /// - Throws: when no machine can be made here, with the script's reason.
-    public static func boot(_ script: String, seconds: Int, _ arguments: [String]) async throws -> Machine {
+    public static func boot(_ script: String, seconds: Int, _ arguments: [String], suite: String? = nil) async throws -> Machine {
         let run = try await Command.run(
-            "\(PackageFolder.path)/Scripts/vm/\(script)", [String(seconds)] + arguments, seconds: Double(seconds) + 20)
+            "\(PackageFolder.path)/Scripts/vm/\(script)", [String(seconds)] + arguments,
+            environment: suite.map { ["EPITOPE_MACHINE_SUITE": $0] } ?? [:], seconds: Double(seconds) + 20)
         if run.status == 3 { throw ProgramBuildError(text: run.errors) }
         return Machine(console: run.output, status: run.status)
     }

@@ -10,7 +10,7 @@ import Testing
 /// Containers under `epitope agent`, by the command line: the profile printed, the container started by a real runtime, the
 /// packet in the spool.
 @Suite(.serialized) struct ContainerTests {
-    typealias Runtime = ContainerBundle.Runtime
+    typealias Runtime = ContainerRuntime
     private static let image = "registry.example/shop/web:1.4"
     private static let annotations = [
         "io.kubernetes.cri.image-name": image, "io.kubernetes.cri.container-name": "web",
@@ -80,7 +80,7 @@ import Testing
         #expect(process.userName == "root", "by the container's own passwd file", sourceLocation: sourceLocation)
     }
 
-    @Test(arguments: Runtime.allCases) func `an attack in a container becomes a packet that names it`(_ runtime: Runtime) async throws {
+    @Test(arguments: Runtime.own) func `an attack in a container becomes a packet that names it`(_ runtime: Runtime) async throws {
         try Self.needs(runtime)
         let agent = try await agent(["--containers-only"])
         let bundle = try ContainerBundle(programs: ["call-stub"])
@@ -107,7 +107,7 @@ import Testing
     }
 
     /// As `systemctl restart` ends the agent, and as a crash does: what a container calls meanwhile waits for the next one.
-    @Test(arguments: Runtime.allCases, [SIGUSR1, SIGKILL]) func `a container outlives its agent`(_ runtime: Runtime, _ ending: Int32)
+    @Test(arguments: Runtime.own, [SIGUSR1, SIGKILL]) func `a container outlives its agent`(_ runtime: Runtime, _ ending: Int32)
         async throws
     {
         try Self.needs(runtime)

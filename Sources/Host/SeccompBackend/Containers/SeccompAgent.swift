@@ -4,6 +4,7 @@ public import BehaviourBlocking
 import CSeccomp
 public import EpitopeModel
 import Glibc
+import ProcessInspection
 import Synchronization
 
 /// Behaviour blocking for containers, whose runtime hands over the notifications of their critical calls: the seccomp
@@ -85,8 +86,9 @@ public final class SeccompAgent: BehaviourBlockingBackend {
 
     /// Listens, and adopts the containers that an earlier agent persisted.
     ///
-    /// - Throws: `socket-path-unsafe`, `socket-in-use`, `socket-unavailable`, `launch-failed`.
+    /// - Throws: `socket-path-unsafe`, `socket-in-use`, `socket-unavailable`, `foreign-proc`, `launch-failed`.
     public init(_ configuration: Configuration) throws(EpitopeError) {
+        try ProcessTable.requireOwn()
         self.configuration = configuration
         policy = CurrentPolicy(configuration.policy)
         socket = try AgentSocket(path: configuration.path)

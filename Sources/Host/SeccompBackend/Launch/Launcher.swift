@@ -63,8 +63,9 @@ enum Launcher {
         case EPITOPE_LAUNCH_FILTER where errno == EBUSY:
             return EpitopeError(
                 .seccompBusy, "\(command.name) can't be protected: it would be under a second seccomp supervisor",
-                remedy: "run epitope outside of the other one (a container runtime's, or an outer epitope run): a tree of processes "
-                    + "can have only one")
+                remedy: "run epitope outside of the other one, since a tree of processes can have only one: an outer epitope run, a "
+                    + "container runtime's, a sandbox (of a build tool, a coding assistant), or the relay of WSL 2, under which every "
+                    + "process runs while its networking is mirrored (networkingMode=nat in .wslconfig ends that)")
         case EPITOPE_LAUNCH_FILTER:
             return EpitopeError(
                 .seccompUnavailable, "\(command.name) can't be protected: the kernel refused the filter (\(reason))",

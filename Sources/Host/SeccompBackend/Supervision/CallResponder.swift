@@ -16,16 +16,16 @@ struct CallResponder: Sendable {
     /// otherwise its id may be another process's now.
     func isWaiting(_ id: UInt64) -> Bool { epitope_notification_is_valid(listener, id) }
 
-    /// Lets a call continue.
-    func allow(_ id: UInt64) { _ = epitope_notification_continue(listener, id) }
+    /// Lets a call continue. Whether it still waited.
+    @discardableResult func allow(_ id: UInt64) -> Bool { epitope_notification_continue(listener, id) == 0 }
 
-    /// Makes a call fail with an errno.
-    func deny(_ id: UInt64, errno: Int32) { _ = epitope_notification_deny(listener, id, errno) }
+    /// Makes a call fail with an errno. Whether it still waited.
+    @discardableResult func deny(_ id: UInt64, errno: Int32) -> Bool { epitope_notification_deny(listener, id, errno) == 0 }
 
-    /// Carries out a verdict.
-    func respond(to call: PendingCall, _ verdict: Verdict) {
+    /// Carries out a verdict. Whether the call still waited: otherwise its process has ended, or a signal took the call back.
+    func respond(to call: PendingCall, _ verdict: Verdict) -> Bool {
         guard verdict.denies else { return allow(call.id) }
-        counters.count(\.denied)
+        var wasKilled = false
         // The handle is opened before the check that the call still waits, so that neither can affect another process.
         let pidfd = epitope_process_handle(call.processID)
         defer { if pidfd >= 0 { close(pidfd) } }
@@ -34,12 +34,17 @@ struct CallResponder: Sendable {
                 counters.count(\.cutFailed)
             }
             switch verdict.action {
-            case .killed: if epitope_pidfd_signal(pidfd, SIGKILL) != 0 { counters.count(\.signalFailed) }
+            case .killed:
+                wasKilled = epitope_pidfd_signal(pidfd, SIGKILL) == 0
+                if !wasKilled { counters.count(\.signalFailed) }
             case .stopped: if epitope_pidfd_signal(pidfd, SIGSTOP) != 0 { counters.count(\.signalFailed) }
             case .blocked, .watched: break
             }
         }
-        deny(call.id, errno: EPERM)
+        // A process that was killed may be gone before it is answered.
+        let wasAnswered = deny(call.id, errno: EPERM) || wasKilled
+        if wasAnswered { counters.count(\.denied) }
+        return wasAnswered
     }
 
     /// Answers a call of a process that can't be inspected, as the policy says.

@@ -38,6 +38,7 @@ final class Supervisor: Sendable {
     private struct ThreadState {
         let inspector: Inspector
         var limiter = ReportLimiter()
+        var interrupted = InterruptedCalls()
         /// `nil` once the container has started, and outside of containers.
         var start: ContainerStart?
         /// Names the worker: another one may have taken its place.
@@ -97,7 +98,10 @@ final class Supervisor: Sendable {
     /// memory goes with it.
     private func leave(_ notification: epitope_notification) {
         startWorker(first: false)
-        guard let call = PendingCall(notification) else { return responder.deny(notification.id, errno: EPERM) }
+        guard let call = PendingCall(notification) else {
+            responder.deny(notification.id, errno: EPERM)
+            return
+        }
         configuration.counters.count(\.abandoned)
         if progress.abandoned > WorkerProgress.maxAbandoned, responder.isWaiting(call.id) {
             let pidfd = epitope_process_handle(call.processID)
@@ -147,9 +151,17 @@ final class Supervisor: Sendable {
     private func handle(_ notification: epitope_notification, _ state: inout ThreadState) {
         let policy = configuration.policy.value
         guard var call = decode(notification) else { return }
+        // Nearly always nothing is remembered, and there is no key to make.
+        let earlier = state.interrupted.isEmpty ? nil : state.interrupted.take(InterruptedCalls.Key(notification))
+        if let earlier, earlier.isSettled {
+            return remember(earlier, notification, &state, unless: responder.respond(to: call, earlier.verdict))
+        }
         var intrusion: Intrusion?
         if let finder = configuration.intrusions, call.kind.family == .intrude {
-            guard let found = finder.intrusion(of: call) else { return responder.allow(call.id) }
+            guard let found = finder.intrusion(of: call) else {
+                responder.allow(call.id)
+                return
+            }
             configuration.counters.count(\.notified)
             intrusion = found
         }
@@ -170,26 +182,46 @@ final class Supervisor: Sendable {
         guard progress.isCurrent(state.turn) else { return }
         let verdict = decide(observation, call, policy)
         let isExpected = isRuntimes && ContainerStart.isExpected(verdict.evidence)
-        guard verdict.isReported || verdict.denies, !isExpected else { return respond(to: call, intrusion, policy) }
-        guard responder.isWaiting(call.id) else { return }
+        guard verdict.isReported || verdict.denies, !isExpected else {
+            respond(to: call, intrusion, policy)
+            return
+        }
+        var found = InterruptedCalls.Entry(verdict: verdict)
+        if let earlier, verdict == earlier.verdict { (found.inspections, found.isReported) = (earlier.inspections + 1, earlier.isReported) }
+        // That a call came again shows as well that what was read is the caller's.
+        guard earlier != nil || responder.isWaiting(call.id) else { return remember(found, notification, &state, unless: false) }
 
+        var detection: Detection?
+        if !found.isReported { detection = makeReport(call, verdict, &state.limiter) }
+        found.isReported = true
+        guard progress.isCurrent(state.turn) else { return }
+        let wasAnswered = verdict.denies ? responder.respond(to: call, verdict) : respond(to: call, intrusion, policy)
+        remember(found, notification, &state, unless: wasAnswered)
+        if let detection { report(detection) }
+    }
+
+    /// What is reported of a call; `nil` where its process has been reported too often.
+    private func makeReport(_ call: PendingCall, _ verdict: Verdict, _ limiter: inout ReportLimiter) -> Detection? {
         let key = ReportKey(thread: call.thread, callersAddress: verdict.callersAddress, kind: call.kind)
         let now = Self.nowMilliseconds()
         sink.willAnswer(key)
-        var detection: Detection?
         // The limiter weighs by the code, too: it is copied for a report that is then not made.
         let code = extract(call, verdict)
         let candidate = ReportLimiter.Candidate(
             key: key, process: call.processID, points: verdict.evidence.map(\.kind.defaultWeight).max() ?? 0,
             code: code.bytes.hashValue)
-        if state.limiter.allows(candidate, nowMilliseconds: now) {
-            detection = describe(call, verdict, code, timeMilliseconds: now)
-        } else {
+        guard limiter.allows(candidate, nowMilliseconds: now) else {
             configuration.counters.count(\.suppressed)
+            return nil
         }
-        guard progress.isCurrent(state.turn) else { return }
-        if verdict.denies { responder.respond(to: call, verdict) } else { respond(to: call, intrusion, policy) }
-        if let detection { report(detection) }
+        return describe(call, verdict, code, timeMilliseconds: now)
+    }
+
+    /// Remembers what was found of a call that was taken back by a signal before it was answered.
+    private func remember(
+        _ found: InterruptedCalls.Entry, _ notification: epitope_notification, _ state: inout ThreadState, unless wasAnswered: Bool
+    ) {
+        if !wasAnswered { state.interrupted.insert(found, for: InterruptedCalls.Key(notification)) }
     }
 }
 
@@ -249,18 +281,16 @@ extension Supervisor {
             timeMilliseconds: timeMilliseconds)
     }
 
-    /// Answers a call that its caller's code doesn't speak against: it is allowed unless it reaches out of the command.
-    private func respond(to call: PendingCall, _ intrusion: Intrusion?, _ policy: Policy) {
+    /// Answers a call that its caller's code doesn't speak against: it is allowed unless it reaches out of the command. Whether it
+    /// still waited.
+    @discardableResult private func respond(to call: PendingCall, _ intrusion: Intrusion?, _ policy: Policy) -> Bool {
         guard let intrusion, intrusion.isOutside, policy.otherProcesses == .deny else { return responder.allow(call.id) }
         let denies = policy.action != .watch
-        guard responder.isWaiting(call.id) else { return }
-        if denies {
-            configuration.counters.count(\.denied)
-            responder.deny(call.id, errno: EPERM)
-        } else {
-            responder.allow(call.id)
-        }
-        sink.notify(.otherProcess(call: call.kind, processID: call.processID, target: intrusion.process, wasDenied: denies))
+        let process = call.processID
+        guard denies ? responder.deny(call.id, errno: EPERM) : responder.allow(call.id) else { return false }
+        if denies { configuration.counters.count(\.denied) }
+        sink.notify(.otherProcess(call: call.kind, processID: process, target: intrusion.process, wasDenied: denies))
+        return true
     }
 
     private func report(_ detection: Detection) {
