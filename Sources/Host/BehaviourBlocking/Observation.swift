@@ -39,6 +39,11 @@ public struct Observation: Hashable, Sendable {
     public var returnAddresses: [ReturnAddress]
     /// Whether the process has unbacked executable memory: only then is a return address that can't be checked evidence.
     public var hasUnbackedCode: Bool
+    /// The executable file that unpacked the code which made the call, or which called the library that made it: a packed
+    /// program's own code, which its regions show as that file's image.
+    public var packedProgram: String?
+    /// How the caller's page differs from its file, for a person; `nil` unless the caller is in a written page of an image.
+    public var pageDifference: String?
     /// What a send-like call was about to send; `nil` for other calls, and where the verdict doesn't need it.
     public var sendBuffer: SendBuffer?
     /// The pieces of the caller's code to look for in the send buffer (``CallerCode``).
@@ -46,7 +51,8 @@ public struct Observation: Hashable, Sendable {
 
     public init(
         architecture: Architecture, call: CriticalCall, instructionPointer: UInt64, region: MemoryRegion,
-        returnAddresses: [ReturnAddress] = [], hasUnbackedCode: Bool = false, sendBuffer: SendBuffer? = nil, callersCode: [[UInt8]] = []
+        returnAddresses: [ReturnAddress] = [], hasUnbackedCode: Bool = false, packedProgram: String? = nil, pageDifference: String? = nil,
+        sendBuffer: SendBuffer? = nil, callersCode: [[UInt8]] = []
     ) {
         self.architecture = architecture
         self.call = call
@@ -54,6 +60,8 @@ public struct Observation: Hashable, Sendable {
         self.region = region
         self.returnAddresses = returnAddresses
         self.hasUnbackedCode = hasUnbackedCode
+        self.packedProgram = packedProgram
+        self.pageDifference = pageDifference
         self.sendBuffer = sendBuffer
         self.callersCode = callersCode
     }

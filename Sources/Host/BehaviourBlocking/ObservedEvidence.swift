@@ -5,7 +5,7 @@ import EpitopeModel
 extension Observation {
     /// All the evidence in the observation, the strongest first.
     var evidence: [Evidence] {
-        let found = [callerEvidence, sendsItselfEvidence, returnEvidence, deeperEvidence].compactMap { $0 }
+        let found = [callerEvidence, sendsItselfEvidence, packedEvidence, returnEvidence, deeperEvidence].compactMap { $0 }
         // Stable: of two kinds of the same weight, the one that says where the call came from stands first.
         return found.sorted { $0.kind.defaultWeight > $1.kind.defaultWeight }
     }
@@ -23,7 +23,14 @@ extension Observation {
             case .writtenFile: .writtenFile
             case .anonymous, .stack, .heap, .image, .kernel: isDirectCall ? .directCall : .libraryCall
             }
-        return Evidence(kind: kind, detail: "\(caller.place) \(manner)")
+        let difference = pageDifference.map { " (\($0))" } ?? ""
+        return Evidence(kind: kind, detail: "\(caller.place)\(difference) \(manner)")
+    }
+
+    /// The caller is the code of a program that unpacked itself.
+    private var packedEvidence: Evidence? {
+        guard unbackedCaller == nil, let packedProgram else { return nil }
+        return Evidence(kind: .packedProgram, detail: "\(packedProgram) is packed: code that it unpacked at its start made the call")
     }
 
     /// The caller sends its own code.

@@ -19,5 +19,15 @@ public enum BuiltInExclusions {
         (.package("luajit"), .libraryCall, "LuaJIT's FFI: compiled code calls functions of the C library itself"),
         (.package("sbcl"), .libraryCall, "SBCL compiles functions into its heap; alien routines call the C library from there"),
         (.package("mono-runtime-sgen"), .libraryCall, "Mono's just-in-time compiler: wrappers of P/Invoke call the C library"),
+        (.package("openjdk-17-jre-headless"), .libraryCall, "Java's foreign functions: compiled code calls the C library itself"),
+        (.package("openjdk-21-jre-headless"), .libraryCall, "Java's foreign functions: compiled code calls the C library itself"),
+        (.package("openjdk-25-jre-headless"), .libraryCall, "Java's foreign functions: compiled code calls the C library itself"),
+        (.package("pypy3"), .libraryCall, "PyPy's cffi: compiled code calls functions of the C library itself"),
+        (.package("tcc"), .libraryCall, "tcc -run compiles a program into memory and runs it there"),
+        (.package("llvm-14-runtime"), .libraryCall, "lli compiles a program into memory and runs it there"),
+        (.package("llvm-19-runtime"), .libraryCall, "lli compiles a program into memory and runs it there"),
+        (.package("racket"), .libraryCall, "Racket's foreign functions: compiled code calls the C library itself"),
+        (.package("chezscheme"), .libraryCall, "Chez Scheme's foreign procedures: compiled code calls the C library itself"),
+        (.package("pgloader"), .libraryCall, "pgloader is SBCL's heap: all its code calls the C library from there"),
     ]
 }

@@ -32,6 +32,13 @@ public enum CallInstruction {
     /// Whether the bytes may end with a call instruction.
     public static func ends(_ bytes: [UInt8]) -> Bool { bytes.withUnsafeBytes { ends($0) } }
 
+    /// Whether the bytes may be a call instruction from the first to the last.
+    static func isWhole(_ bytes: [UInt8]) -> Bool {
+        if bytes.first == relativeOpcode { return bytes.count == relativeLength }
+        guard bytes.count >= 2, bytes[0] == indirectOpcode, bytes[1] >> 3 & 7 == indirectExtension else { return false }
+        return impliedLength(modRM: bytes[1], sib: bytes.count > 2 ? bytes[2] : nil) == bytes.count
+    }
+
     private static func impliedLength(modRM: UInt8, sib: UInt8?) -> Int {
         let mode = modRM >> 6
         let register = modRM & 7

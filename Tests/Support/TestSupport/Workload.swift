@@ -31,11 +31,17 @@ public struct Workload: Sendable, CustomStringConvertible {
         Workload("pipeline"), Workload("python3"), Workload("python3-cffi"), Workload("perl"), Workload("ruby"), Workload("php"),
         Workload("node"), Workload("java"), Workload("erlang"), Workload("go"), Workload("git"), Workload("curl"),
         Workload("nginx"), Workload("redis-server"), Workload("postgres"), Workload("sshd"), Workload("qemu-user"),
-        Workload("namespaces"), Workload("runc"), Workload("apt"), Workload("firefox"), Workload("chromium"),
+        Workload("namespaces"), Workload("runc"), Workload("apt"), Workload("firefox"), Workload("chromium"), Workload("guile"),
         // Code that these make at run time calls the C library itself, as injected code does.
         Workload("luajit", alarms: [Alarm(program: "luajit", kind: .libraryCall)]),
         Workload("sbcl", alarms: [Alarm(program: "sbcl", kind: .libraryCall)]),
         Workload("mono", alarms: [Alarm(program: "mono", kind: .libraryCall)]),
+        Workload("java-foreign", alarms: [Alarm(program: "java", kind: .libraryCall)]),
+        Workload("pypy", alarms: [Alarm(program: "pypy3", kind: .libraryCall)]),
+        Workload("tcc", alarms: [Alarm(program: "tcc", kind: .libraryCall)]),
+        Workload("lli", alarms: [Alarm(program: "lli", kind: .libraryCall)]),
+        Workload("racket", alarms: [Alarm(program: "racket", kind: .libraryCall)]),
+        Workload("chezscheme", alarms: [Alarm(program: "chezscheme", kind: .libraryCall)]),
     ]
 
     public var script: String {

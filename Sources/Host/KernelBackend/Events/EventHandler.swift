@@ -14,6 +14,7 @@ final class EventHandler: Sendable {
     private let noticeContinuation: AsyncStream<KernelBackend.Notice>.Continuation
     private let policyInForce: Mutex<Policy>
     private let copies = Mutex(SealedCopyCache())
+    private let origins = Mutex(CodeOrigins())
     private let context: any ProcessContextProviding
 
     init(policy: Policy, context: any ProcessContextProviding) {
@@ -66,7 +67,8 @@ final class EventHandler: Sendable {
     private func handleCall(_ event: KernelEvent) -> Int? {
         // The event may be old: its process may have ended, and the process ID been reused.
         let process = ProcessHandle(event.processID, startTime: event.startTime)
-        let interpretation = EventInterpretation(event: event, mappings: ProcessMappings(process == nil ? nil : event.threadID))
+        let mappings = ProcessMappings(process == nil ? nil : event.threadID)
+        let interpretation = origins.withLock { EventInterpretation(event: event, mappings: mappings, origins: $0) }
         guard let observation = interpretation.observation() else {
             // Stopped for a check of one page, which is unchanged.
             if event.answer == .stopped { _ = process?.send(SIGCONT) }
@@ -89,6 +91,8 @@ final class EventHandler: Sendable {
             case .passed: .watched
             case .denied: .blocked
             case .killed: .killed
+            // Stopped for a look, which found nothing to act upon.
+            case .stopped where verdict.action == .watched: .watched
             case .stopped: policy.action == .stop ? .stopped : .killed
             }
         return verdict
@@ -120,6 +124,7 @@ final class EventHandler: Sendable {
 
     /// Kills a process that the kernel only stopped, so that its parameters could be read.
     private func respond(_ event: KernelEvent, _ verdict: Verdict, _ process: borrowing ProcessHandle?) {
+        if event.answer == .stopped, verdict.action == .watched { _ = process?.send(SIGCONT) }
         guard event.answer == .stopped, verdict.action == .killed else { return }
         if !(process?.send(SIGKILL) ?? false) { notify(.signalFailed(processID: event.processID)) }
     }

@@ -10,6 +10,22 @@ struct EventInterpretation {
     let event: KernelEvent
     /// The process's mappings, while it exists.
     let mappings: ProcessMappings
+    /// What is known of the code at the caller beyond what the kernel told.
+    let code: CodeOrigins.Finding
+
+    init(event: KernelEvent, mappings: ProcessMappings, origins: CodeOrigins) {
+        self.event = event
+        self.mappings = mappings
+        code = origins.finding(event, at: event.finding == .deeper ? event.deeperAddress : event.callersAddress, mappings)
+    }
+
+    /// The caller's memory as the image that a packed program's code is, if it is that.
+    private func packed(_ region: MemoryRegion) -> MemoryRegion {
+        guard let path = code.packedProgram else { return region }
+        var region = region
+        region.backing = .image(path: path)
+        return region
+    }
 
     /// The observation; `nil` where it turns out not to be evidence: a page of an image that was not written.
     func observation() -> Observation? {
@@ -18,16 +34,16 @@ struct EventInterpretation {
         case .direct:
             guard let region = region(event.region, at: event.callersAddress) else { return nil }
             return Observation(
-                architecture: architecture, call: event.call, instructionPointer: event.callersAddress, region: region,
-                sendBuffer: sendBuffer, callersCode: callersCode)
+                architecture: architecture, call: event.call, instructionPointer: event.callersAddress, region: packed(region),
+                packedProgram: code.packedProgram, pageDifference: code.difference, sendBuffer: sendBuffer, callersCode: callersCode)
         case .library:
             guard let caller = region(event.region, at: event.callersAddress) else { return nil }
             return Observation(
                 architecture: architecture, call: event.call, instructionPointer: event.instructionPointer, region: library,
-                returnAddresses: [.init(address: event.callersAddress, region: caller)], sendBuffer: sendBuffer,
-                callersCode: callersCode)
+                returnAddresses: [.init(address: event.callersAddress, region: packed(caller))], packedProgram: code.packedProgram,
+                pageDifference: code.difference, sendBuffer: sendBuffer, callersCode: callersCode)
         case .deeper:
-            guard let deeper = region(event.region, at: event.deeperAddress) else { return nil }
+            guard let deeper = region(event.region, at: event.deeperAddress), code.packedProgram == nil else { return nil }
             // The library's caller is an image, and the event doesn't describe it: the library stands in for it.
             return Observation(
                 architecture: architecture, call: event.call, instructionPointer: event.instructionPointer, region: library,
@@ -75,8 +91,9 @@ struct EventInterpretation {
         }
     }
 
-    /// `nil`: an image's page that was not written.
+    /// `nil`: an image's page that was not written, or is the file's all the same.
     private func region(_ region: KernelEvent.Region, at address: UInt64) -> MemoryRegion? {
+        if code.isImage { return nil }
         let backing = backing(region, at: address)
         switch backing {
         case .image, .kernel: return nil

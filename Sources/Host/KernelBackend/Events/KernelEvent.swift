@@ -19,6 +19,7 @@ struct KernelEvent: Sendable {
     var finding: Finding
     var answer: Answer
     var instructionPointer: UInt64
+    var stackPointer: UInt64
     var callersAddress: UInt64
     /// The return address that ``Finding/deeper``, ``Finding/impossible`` or ``Finding/unchecked`` is about; ``region`` is its
     /// mapping.
@@ -97,6 +98,7 @@ struct KernelEvent: Sendable {
         time = event.time
         is32BitCode = event.is_32bit_code != 0
         instructionPointer = event.instruction_pointer
+        stackPointer = event.stack_pointer
         callersAddress = event.callers_address
         deeperAddress = event.deeper_address
         region = Region(event.region)

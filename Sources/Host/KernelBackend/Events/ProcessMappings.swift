@@ -7,23 +7,31 @@ import ProcessInspection
 /// Mappings of a process by its files in `/proc`, as long as the process exists.
 struct ProcessMappings: PageInspecting {
     /// `nil`: the process has ended, and its ID may be another's.
-    private let processID: Int32?
-    private let names: [UInt64: String]
+    let processID: Int32?
+    /// In ascending order.
+    private let entries: [MapEntry]
 
     init(_ processID: Int32?) {
         self.processID = processID
-        var names: [UInt64: String] = [:]
-        guard let processID else {
-            self.names = names
-            return
+        entries = processID.flatMap { ProcFS.text("/proc/\($0)/maps") }.map { MapEntry.entries(inMaps: $0) } ?? []
+    }
+
+    /// The mapping at an address.
+    func entry(at address: UInt64) -> MapEntry? {
+        var low = 0
+        var high = entries.count
+        while low < high {
+            let middle = (low + high) / 2
+            if entries[middle].end <= address { low = middle + 1 } else { high = middle }
         }
-        let maps = ProcFS.text("/proc/\(processID)/maps") ?? ""
-        for entry in MapEntry.entries(inMaps: maps) where !entry.name.isEmpty { names[entry.start] = entry.name }
-        self.names = names
+        return low < entries.count && entries[low].contains(address) ? entries[low] : nil
     }
 
     /// The name of the mapping that begins at an address.
-    func name(of start: UInt64) -> String? { names[start] }
+    func name(of start: UInt64) -> String? {
+        guard let entry = entry(at: start), entry.start == start, !entry.name.isEmpty else { return nil }
+        return entry.name
+    }
 
     func isWritten(_ address: UInt64) -> Bool {
         guard let processID else { return true }

@@ -23,6 +23,7 @@ struct BackingClassifier: Sendable {
     /// and not a mapping's.
     func backing(of entry: MapEntry, thread: pid_t) -> MemoryBacking {
         guard entry.inode == 0 else { return fileBacking(of: entry, thread: thread) }
+        if entry.isProbeMemory { return .kernel }
         switch entry.name {
         case "[vdso]", "[vsyscall]", "[vvar]", "[vvar_vclock]", "[sigpage]", "[vectors]": return .kernel
         case "[heap]": return .heap

@@ -34,6 +34,7 @@ final class Inspector {
         let view = ProcessView(
             memory: ProcessMemory(thread: call.thread), space: AddressSpace(files, source: source),
             pages: PageTable(files), shared: shared, stackPointer: registers.stack_pointer)
+        shared.files.begin()
         if isBenign(call, view, files) { return nil }
         return try observeFully(call, view, files)
     }
@@ -85,7 +86,9 @@ final class Inspector {
             observation.returnAddresses = try finder.returnAddresses(region, entry)
             checkImages(&observation, call, entry, view, files, finder)
         }
+        observation.packedProgram = Self.packedProgram(observation, entry, view)
         if let caller = observation.unbackedCaller {
+            observation.pageDifference = Self.difference(at: caller, view)
             observation.callersCode = Self.code(of: caller, view.memory)
             if call.kind.family == .send {
                 observation.sendBuffer = SendBufferReader(call: call, memory: view.memory).sendBuffer()
@@ -116,6 +119,23 @@ final class Inspector {
         if !files.hasOneThread, view.hasUnbackedCode(), let problem = finder.disagreement(beyondCallerAt: first.address) {
             observation.returnAddresses.append(.init(address: first.address, region: first.region, check: .impossible(reason: problem)))
         }
+    }
+
+    /// The packed executable whose code made the call, or called the library that made it.
+    private static func packedProgram(_ observation: Observation, _ entry: MapEntry, _ view: ProcessView) -> String? {
+        if case .image = observation.region.backing, let path = view.packedProgram(unpacking: entry, at: observation.instructionPointer) {
+            return path
+        }
+        guard let caller = observation.returnAddresses.first, case .image = caller.region.backing,
+            let mapping = view.space.entry(at: caller.address - 1)
+        else { return nil }
+        return view.packedProgram(unpacking: mapping, at: caller.address)
+    }
+
+    /// How a written page at the caller differs from its file, for a person.
+    private static func difference(at caller: Observation.ReturnAddress, _ view: ProcessView) -> String? {
+        guard case .writtenImagePage = caller.region.backing, let entry = view.space.entry(at: caller.address - 1) else { return nil }
+        return view.comparison(of: entry, at: caller.address)?.description
     }
 
     /// Whether 64-bit code made the call. It can make 32-bit calls, too: then its stack or code lies beyond 4 GiB.

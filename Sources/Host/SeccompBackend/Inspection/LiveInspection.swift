@@ -70,9 +70,16 @@ public struct LiveInspection: Sendable {
             var region = view.region(of: entry, at: entry.start + 1)
             switch region.backing {
             case .kernel: continue
+            // A packed program's code, or a copy of an image's: of interest to whoever looks at the process.
+            case .image where entry.inode == 0:
+                region.backing = .anonymous
+                findings.append(Finding(region: region, writtenPages: 0))
             case .image(let path), .writtenImagePage(let path):
                 guard !entry.protection.contains(.shared) else { continue }
-                let written = stride(from: entry.start, to: entry.end, by: Int(MapEntry.pageSize)).count { view.pages.isWritten($0) }
+                let written = stride(from: entry.start, to: entry.end, by: Int(MapEntry.pageSize)).count { page in
+                    // Breakpoints and text relocations don't count.
+                    view.pages.isWritten(page) && !(view.comparison(of: entry, at: page + MapEntry.pageSize / 2)?.isImage ?? false)
+                }
                 guard written > 0 else { continue }
                 region.backing = .writtenImagePage(path: path)
                 findings.append(Finding(region: region, writtenPages: written))

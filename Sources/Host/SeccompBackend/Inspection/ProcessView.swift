@@ -12,6 +12,7 @@ struct ProcessView {
     struct Shared {
         let classifier = BackingClassifier()
         let tables = ImageTables()
+        let files = ImageFiles()
         let since: WatchStart
     }
 
@@ -56,8 +57,13 @@ struct ProcessView {
         switch backing {
         case .anonymous where entry.inode == 0 && (entry.contains(stackPointer) || isUnderStack(entry)):
             return .stack
+        case .anonymous:
+            return (copiedImage(of: entry, at: address) ?? packedProgram(unpacking: entry, at: address)).map { .image(path: $0) } ?? backing
+        case .memoryFile where !entry.protection.contains(.shared):
+            return copiedImage(of: entry, at: address).map { .image(path: $0) } ?? backing
         case .image(let path) where !entry.protection.contains(.shared):
-            return pages.isInstructionWritten(endingAt: address) ? .writtenImagePage(path: path) : backing
+            guard pages.isInstructionWritten(endingAt: address) else { return backing }
+            return comparison(of: entry, at: address)?.isImage ?? false ? backing : .writtenImagePage(path: path)
         default:
             return backing
         }

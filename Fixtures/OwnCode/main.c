@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/* A program that changes its own code, or runs other code, in one of several ways, and then connects a datagram socket to
+ * loopback, which sends nothing. Compiled by the tests that need it.
+ *
+ * usage: own-code WAY        prints "connected" or "refused" and the errno */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PAGE = 4096 };
+
+/* mov $42, %eax (connect); syscall; ret */
+static const unsigned char connecting[] = {0xb8, 42, 0, 0, 0, 0x0f, 0x05, 0xc3};
+/* mov $1, %eax; ret */
+static const unsigned char returning[] = {0xb8, 1, 0, 0, 0, 0xc3};
+
+typedef long call(int, const void *, long);
+
+static struct sockaddr_in address;
+
+/* A page of code of its own: one function that calls, and one that nobody calls, with room for another. */
+__asm__(".section .text.page,\"ax\",@progbits\n"
+        ".balign 4096\n"
+        ".globl calling\n"
+        ".type calling, @function\n"
+        "calling:\n"
+        "  push %rbp\n"
+        "  mov %rsp, %rbp\n"
+        "  call connect@PLT\n"
+        "  cltq\n"
+        "  pop %rbp\n"
+        "  ret\n"
+        ".balign 64\n"
+        ".globl unused\n"
+        "unused:\n"
+        "  push %rbp\n"
+        "  mov %rsp, %rbp\n"
+        "  mov $7, %eax\n"
+        "  pop %rbp\n"
+        "  ret\n"
+        ".balign 64\n"
+        ".globl waiting\n"
+        "waiting:\n"
+        "  .byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n" /* where a probe may call */
+        "  ret\n"
+        ".balign 4096\n"
+        ".previous\n");
+extern call calling;
+extern unsigned char unused[];
+void waiting(void);
+
+static unsigned char data[PAGE] __attribute__((aligned(4096)));
+
+static void protect(void *page, int protection) {
+    if (mprotect((void *)((size_t)page & ~(size_t)(PAGE - 1)), PAGE, protection) != 0) perror("mprotect");
+}
+
+static void overwrite(unsigned char *place, const void *bytes, size_t count, int protection) {
+    protect(place, PROT_READ | PROT_WRITE);
+    memcpy(place, bytes, count);
+    protect(place, protection);
+}
+
+static call *change(const char *way) {
+    static const unsigned char breakpoints[] = {0xcc, 0xcc};
+    const int code = PROT_READ | PROT_EXEC;
+    unsigned char old[64];
+    memcpy(old, unused, sizeof old);
+    if (strcmp(way, "breakpoint") == 0) overwrite(unused, breakpoints, 1, code);
+    if (strcmp(way, "writable") == 0) overwrite(unused, breakpoints, 1, code | PROT_WRITE);
+    if (strcmp(way, "adjacent") == 0) overwrite(unused, breakpoints, 2, code);
+    if (strcmp(way, "code") == 0) overwrite(unused, returning, sizeof returning, code);
+    if (strcmp(way, "restored") == 0) {
+        overwrite(unused, returning, sizeof returning, code);
+        overwrite(unused, old, sizeof returning, code);
+    }
+    if (strcmp(way, "copied") == 0 || strcmp(way, "copied-changed") == 0) {
+        /* As programs put their code on huge pages: a copy in the place of the image. */
+        unsigned char *page = (unsigned char *)calling;
+        unsigned char *copy = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        memcpy(copy, page, PAGE);
+        if (way[6] != 0) memcpy(copy + (unused - page), returning, sizeof returning);
+        protect(copy, code);
+        if (mremap(copy, PAGE, PAGE, MREMAP_MAYMOVE | MREMAP_FIXED, page) == MAP_FAILED) perror("mremap");
+    }
+    if (strcmp(way, "over-code") == 0) {
+        overwrite(unused, connecting, sizeof connecting, code);
+        return (call *)unused;
+    }
+    if (strcmp(way, "data") == 0) {
+        overwrite(data, connecting, sizeof connecting, code);
+        return (call *)data;
+    }
+    if (strcmp(way, "anonymous") == 0) {
+        unsigned char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        overwrite(page, connecting, sizeof connecting, code);
+        return (call *)page;
+    }
+    return calling;
+}
+
+int main(int count, char **arguments) {
+    address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int descriptor = socket(AF_INET, SOCK_DGRAM, 0);
+    const char *way = count > 1 ? arguments[1] : "";
+    /* Once as ever: what is told of a packed program's code is what it is at its first call. */
+    if (count > 2 && calling(descriptor, &address, sizeof address) != 0) puts("the first call was refused");
+    if (count > 2 && strcmp(arguments[2], "child") == 0) {
+        fflush(stdout);
+        if (fork() != 0) {
+            wait(NULL);
+            return 0;
+        }
+    }
+    call *function = change(way);
+    waiting();
+    errno = 0;
+    long result = function(descriptor, &address, sizeof address);
+    if (result == 0) puts("connected");
+    else printf("refused %d\n", result < -1 ? (int)-result : errno);
+    return 0;
+}

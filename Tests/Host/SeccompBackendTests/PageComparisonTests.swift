@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FileAccess
+import Testing
+
+@testable import ProcessInspection
+
+/// Which differences between a page and its file are forgiven.
+@Suite struct PageComparisonTests {
+    static let address: UInt64 = 0x40_0000
+    /// A page of instructions of one byte, with a call of five bytes that ends at 0x105, and a nop of five at 0x200.
+    static let page: [UInt8] = {
+        var page = [UInt8](repeating: 0x90, count: 4096)
+        page.replaceSubrange(0x100..<0x105, with: [0xE8, 0x11, 0x22, 0x33, 0x44])
+        page.replaceSubrange(0x200..<0x205, with: [0x0F, 0x1F, 0x44, 0x00, 0x00])
+        return page
+    }()
+
+    private func compare(_ changes: [Int: UInt8], caller: UInt64 = 0x105, trampoline: UInt64? = nil) -> PageComparison {
+        var memory = Self.page
+        for (place, byte) in changes { memory[place] = byte }
+        return PageComparison(
+            memory: memory, expected: Self.page, at: Self.address, callersAddress: Self.address + caller,
+            isProbeTrampoline: { $0 == trampoline })
+    }
+
+    @Test func `page that equals its file is the file`() {
+        #expect(compare([:]).isImage)
+        #expect(compare([:]).description == "the file's bytes")
+    }
+
+    @Test(arguments: [0x0, 0xFF, 0x100, 0x106, 0x800, 0xFFF]) func `single breakpoint is forgiven`(_ place: Int) {
+        let found = compare([place: 0xCC])
+        #expect(found.isImage && found.breakpoints == 1)
+        #expect(found.description == "a breakpoint")
+    }
+
+    @Test(arguments: [0x101, 0x102, 0x103, 0x104]) func `breakpoint inside of the calling instruction is not`(_ place: Int) {
+        #expect(!compare([place: 0xCC]).isImage)
+        // Elsewhere it could be one.
+        #expect(compare([place: 0xCC], caller: 0x300).isImage)
+    }
+
+    @Test(arguments: [[0x300: 0xCC, 0x301: 0xCC], [0x300: 0xC3], [0x300: 0xCC, 0x301: 0x00], [0x300: 0x00]] as [[Int: UInt8]])
+    func `any other byte is a difference, and so are two breakpoints in a row`(_ changes: [Int: UInt8]) {
+        let found = compare(changes)
+        #expect(!found.isImage)
+        #expect(found.unexplained > 0 && found.firstUnexplained != nil)
+        #expect(found.description.contains("differ from the file"))
+    }
+
+    @Test func `many breakpoints are bounded`() {
+        let spread = { (count: Int) in Dictionary(uniqueKeysWithValues: (0..<count).map { (0x400 + 2 * $0, UInt8(0xCC)) }) }
+        #expect(compare(spread(PageComparison.maxBreakpoints)).isImage)
+        #expect(!compare(spread(PageComparison.maxBreakpoints + 1)).isImage)
+    }
+
+    @Test func `call of the kernels trampoline where the file does nothing is a probe, and of no other place`() {
+        let call: [Int: UInt8] = [0x200: 0xE8, 0x201: 0x10, 0x202: 0x20, 0x203: 0x30, 0x204: 0x00]
+        let target = Self.address + 0x205 + 0x302010
+        #expect(compare(call, trampoline: target).probes == 1)
+        #expect(compare(call, trampoline: target).isImage)
+        #expect(!compare(call, trampoline: target + 1).isImage)
+        #expect(!compare(call).isImage)
+        // Not where the file has another instruction.
+        let moved = Dictionary(uniqueKeysWithValues: call.map { ($0.key + 0x100, $0.value) })
+        #expect(!compare(moved, trampoline: target + 0x100).isImage)
+    }
+
+    @Test func `page of another length is different`() {
+        let short = PageComparison(memory: [0x90], expected: Self.page, at: Self.address, callersAddress: Self.address)
+        #expect(!short.isImage && short.unexplained == 4096)
+    }
+
+    /// Instructions that end a page, with their lengths.
+    static let instructions: [(bytes: [UInt8], length: UInt64)] = [
+        ([0x0F, 0x05], 2), ([0xFF, 0xD0], 2), ([0xFF, 0x15, 1, 2, 3, 4], 6), ([0xE8, 1, 2, 3, 4], 5),
+        ([0x90, 0x90], UInt64(CallInstruction.maxLength)),
+    ]
+
+    @Test(arguments: instructions) func `instruction before a caller is found in the file`(_ test: (bytes: [UInt8], length: UInt64)) {
+        let page = [UInt8](repeating: 0x00, count: 64) + test.bytes
+        let end = Self.address + UInt64(page.count)
+        #expect(PageComparison.instruction(endingAt: end, in: page, at: Self.address) == end - test.length..<end)
+    }
+}
+
+/// What tells a packed executable from others.
+@Suite struct PackedExecutableTests {
+    @Test(arguments: ["/bin/true", "/bin/bash", "/proc/self/exe", "/lib64/ld-linux-x86-64.so.2"]) func `ordinary program is not packed`(
+        _ path: String
+    ) throws {
+        let file = try #require(try? FileDescriptor(path, 0))
+        #expect(ElfImage(FileBytes(file)) != nil)
+        #expect(PackedExecutable(FileBytes(file)) == nil)
+    }
+
+    @Test func `damaged headers are no image and no packed one`() throws {
+        let whole = try #require(try? FileDescriptor("/bin/true", 0).read(maxBytes: 1 << 20))
+        for length in [0, 4, 51, 63, 64, 200] { #expect(PackedExecutable(FileBytes(Array(whole.prefix(length)))) == nil) }
+        var generator = SystemRandomNumberGenerator()
+        for _ in 0..<2000 {
+            var bytes = whole
+            for _ in 0..<8 { bytes[Int.random(in: 4..<512, using: &generator)] = UInt8.random(in: 0...255, using: &generator) }
+            let file = FileBytes(bytes)
+            let image = ElfImage(file)
+            let text = image.flatMap { TextRelocations($0, file) }
+            #expect((text?.relocations.count ?? 0) <= 2 * TextRelocations.maxRelocations)
+            #expect(image.map { ElfSymbols($0, file).has(Array("connect".utf8), at: 1) } != true)
+            #expect(PackedExecutable(file) == nil)
+        }
+    }
+
+    @Test func `density of bytes`() {
+        #expect(PackedExecutable.bitsPerByte([UInt8](repeating: 7, count: 4096)) == 0)
+        #expect(PackedExecutable.bitsPerByte((0..<4096).map { UInt8($0 & 255) }) == 8)
+    }
+}
