@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -93,6 +94,43 @@ static int move_descriptor(int from, int to) {
     return dup2(from, to) < 0 ? -errno : 0;
 }
 
+/* The descriptors that this program was started with and that its own commands inherit; those it opens itself (a connection to
+ * a center, the spool) are no command's. Read before anything is opened. */
+enum { MAX_INHERITED = 1024 };
+static unsigned char is_inherited[MAX_INHERITED];
+
+__attribute__((constructor)) static void note_inherited(void) {
+    for (int number = 3; number < MAX_INHERITED; number++) {
+        int flags = fcntl(number, F_GETFD);
+        is_inherited[number] = flags >= 0 && !(flags & FD_CLOEXEC);
+    }
+}
+
+static int close_on_exec(unsigned first, unsigned last) {
+    if (first > last) return 0;
+    enum { CLOSE_ON_EXEC = 1 << 2 }; /* CLOSE_RANGE_CLOEXEC, Linux 5.11 */
+    if (syscall(SYS_close_range, first, last, CLOSE_ON_EXEC) == 0) return 0;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return -errno;
+    for (unsigned number = first; number <= last && number < limit.rlim_max; number++) {
+        int flags = fcntl((int)number, F_GETFD);
+        if (flags >= 0 && fcntl((int)number, F_SETFD, flags | FD_CLOEXEC) != 0) return -errno;
+    }
+    return 0;
+}
+
+/* Has every descriptor closed at exec that this program opened itself. */
+static int keep_own_descriptors(void) {
+    unsigned first = 3;
+    for (unsigned number = 3; number < MAX_INHERITED; number++) {
+        if (!is_inherited[number]) continue;
+        int error = close_on_exec(first, number - 1);
+        if (error != 0) return error;
+        first = number + 1;
+    }
+    return close_on_exec(first, ~0u);
+}
+
 /* Runs in the child. The parent has many threads, any of which may have held any lock: system calls only. */
 static _Noreturn void child(const struct epitope_command *command, int progress, char **shell_arguments) {
     for (int number = 1; number < NSIG; number++) {
@@ -122,6 +160,7 @@ static _Noreturn void child(const struct epitope_command *command, int progress,
     int error = move_descriptor(command->standard_input, 0);
     if (error == 0) error = move_descriptor(command->standard_output, 1);
     if (error == 0) error = move_descriptor(command->standard_error, 2);
+    if (error == 0) error = keep_own_descriptors();
     if (error != 0) {
         report(progress, EPITOPE_LAUNCH_DESCRIPTORS, -error, -1);
         _exit(127);

@@ -255,10 +255,11 @@ extension HostPipeline {
         var told = RetryState(Self.tellingRetries)
         while !Task.isCancelled {
             await lookAfter(unreported)
-            if told.remaining == nil {
-                if await tellCounts() { told.succeeded() } else { told.failed() }
-            }
             try? await Task.sleep(for: settings.upkeepInterval)
+            // Not before: the first reports may be on their way, and a center is told at most once an hour. The end is told
+            // by ``run(_:likely:unreported:)``.
+            guard !Task.isCancelled, told.remaining == nil else { continue }
+            if await tellCounts() { told.succeeded() } else { told.failed() }
         }
     }
 

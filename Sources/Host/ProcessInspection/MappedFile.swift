@@ -15,6 +15,8 @@ public struct MappedFile: Hashable, Sendable {
     public var isWritable = false
     /// Whether the file has a name.
     public var isNamed = true
+    /// Whether another file has its name now, as after an upgrade.
+    public var isReplaced = false
     /// Whether it never had one (O_TMPFILE).
     public var wasNeverNamed = false
     /// Whether content, names or rights changed since the process, or the command that it belongs to, began.
@@ -39,7 +41,8 @@ public struct MappedFile: Hashable, Sendable {
         if wasNeverNamed { return isImage ? .memoryFile(name: path) : .writtenFile(path: path) }
         guard isWritten, !isProgram else { return .image(path: path) }
         if !isImage { return .writtenFile(path: path) }
-        // Libraries are unpacked, loaded and unlinked by ordinary software (Java's JNA).
-        return isNamed ? .image(path: path) : .memoryFile(name: path)
+        // Libraries are unpacked, loaded and unlinked by ordinary software (Java's JNA). One that an upgrade replaced says no
+        // more than one that kept its name.
+        return isNamed || isReplaced ? .image(path: path) : .memoryFile(name: path)
     }
 }

@@ -147,5 +147,6 @@ import Testing
         #expect(backing { ($0.isChanged, $0.isWritten) = (true, true) } == .image(path: "/x"))
         #expect(backing { ($0.isNamed, $0.isChanged) = (false, true) } == .image(path: "/x"))
         #expect(backing { ($0.isNamed, $0.isChanged, $0.isWritten, $0.isProgram) = (false, true, true, true) } == .image(path: "/x"))
+        #expect(backing { ($0.isNamed, $0.isReplaced, $0.isChanged, $0.isWritten) = (false, true, true, true) } == .image(path: "/x"))
     }
 }

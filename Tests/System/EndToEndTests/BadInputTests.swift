@@ -38,8 +38,9 @@ import Testing
         expectFailure(try await epitope(["run", "--state", host.state, "--", "/nonexistent/program"]), "command-not-found", status: 127)
         let policy = "\(host.state)/policy.json"
         try Data("no JSON".utf8).write(to: URL(filePath: policy))
-        expectFailure(
-            try await epitope(["run", "--state", host.state, "--policy", policy, "--", "/bin/true"]), "policy-invalid", status: 125)
+        // Protection comes first: the default policy is in force, and it says so.
+        let unruly = try await epitope(["run", "--state", host.state, "--policy", policy, "--", "/bin/true"])
+        #expect(unruly.status == 0 && unruly.errors.contains("the default policy is in force [policy-invalid]"), "\(unruly.errors)")
     }
 
     @Test func `packet files are checked as a center would`() async throws {

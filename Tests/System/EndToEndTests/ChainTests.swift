@@ -56,6 +56,13 @@ import Testing
         try await center.stop()
     }
 
+    @Test func `a command inherits nothing that was opened for it to be watched`() async throws {
+        let (_, host) = try await makeSite()
+        let shown = try await epitope(["run", "--quiet", "--state", host.state, "--", "/bin/ls", "-l", "/proc/self/fd"])
+        #expect(shown.status == 0 && shown.output.contains("/proc/"))
+        for own in ["socket:", "anon_inode", "sqlite"] { #expect(!shown.output.contains(own), "\(shown.output)") }
+    }
+
     @Test func `a packet goes to both centers`() async throws {
         let global = try await Center(.global)
         try await global.serve()

@@ -147,7 +147,7 @@ struct EntryCheck {
             let span = view.space.span(at: value), span.protection.contains(.execute),
             let other = view.image(of: span),
             let otherBase = Self.base(of: other, span)
-        else { return .impossible }
+        else { return content == nil ? .unchecked : .impossible }
         // The symbol wasn't looked up yet, so the call was never made.
         if case .symbol = content, other === image,
             FunctionJumps.isUnresolvedStub(image.bytes(at: value &- otherBase, count: Self.stubBytes))
@@ -157,6 +157,7 @@ struct EntryCheck {
         let result = reach(other, value &- otherBase, loadedBy: otherBase)
         // The function that the file asks for, in the image that it was found in: no other could stand there.
         if let symbol, other.definedFunctions()?.addresses(named: symbol).contains(value &- otherBase) == true { return result }
-        return result == .impossible ? .impossible : .unchecked
+        // No slot of the import table but a variable: it may have held another function when the call was made.
+        return result == .impossible && content != nil ? .impossible : .unchecked
     }
 }

@@ -36,10 +36,20 @@ struct MappedFileReader {
         file.isWritten = isWritten(image)
         file.isImage = image.headers?.isCode(fileOffset: entry.offset) ?? false
         file.isProgram = !file.wasNeverNamed && isProgram(entry)
+        file.isReplaced = !file.isNamed && !file.wasNeverNamed && isReplaced(entry)
         return file
     }
 
     private static let deleted = " (deleted)"
+
+    /// Whether a regular file has the name of one that lost it, where the process or this program sees it.
+    private func isReplaced(_ entry: MapEntry) -> Bool {
+        let name = entry.name.hasSuffix(Self.deleted) ? String(entry.name.dropLast(Self.deleted.count)) : entry.name
+        guard name.hasPrefix("/") else { return false }
+        return ["/proc/\(thread)/root\(name)", name].contains { path in
+            (try? FileStatus(path: path))?.kind == .regular
+        }
+    }
 
     private func isWritten(_ image: CodeImage) -> Bool {
         if since.isBefore(image.identity.modified) { return true }
