@@ -22,8 +22,9 @@ import Testing
             let detection = try #require(run.detections.first, about)
             #expect(detection.call == test.critical, about)
             let found = try #require(detection.evidence.first?.kind, about)
-            // Of two threads, the one that shows another address may come too late.
-            #expect(found == kind || (test.way == "two-threads" && found == .libraryCall), about)
+            // Of two threads, the one that shows another address may come too late. Behind a call through a variable stands the
+            // code that had it made.
+            #expect(found == kind || (["two-threads", "plant-memory"].contains(test.way) && found == .libraryCall), about)
             #expect(detection.action == .blocked)
             #expect(run.statistics.denied == 1)
             #expect(receiver.arrivals(datagrams: test.sendsDatagrams) == 0)
