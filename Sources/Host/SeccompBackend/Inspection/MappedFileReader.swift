@@ -46,7 +46,10 @@ struct MappedFileReader {
     private func isReplaced(_ entry: MapEntry) -> Bool {
         let name = entry.name.hasSuffix(Self.deleted) ? String(entry.name.dropLast(Self.deleted.count)) : entry.name
         guard name.hasPrefix("/") else { return false }
-        return ["/proc/\(thread)/root\(name)", name].contains { path in
+        let root = "/proc/\(thread)/root"
+        // The name may begin with the folder that the process has as its root.
+        let inner = ProcFS.link(root).flatMap { name.hasPrefix($0 + "/") ? String(name.dropFirst($0.utf8.count)) : nil }
+        return [root + (inner ?? name), name].contains { path in
             (try? FileStatus(path: path))?.kind == .regular
         }
     }
