@@ -27,7 +27,7 @@ struct ComparableFile {
     /// - Parameter mounts: the path of the mountinfo that knows its mount.
     func isOnDisk(mounts: String) -> Bool {
         guard facts.links > 0, facts.mount != 0, let text = ProcFS.text(mounts, maxBytes: 1 << 20),
-            let type = SealedCopy.fileSystem(ofMount: facts.mount, inMountInfo: text)
+            let type = MountInfo.fileSystem(ofMount: facts.mount, in: text)
         else { return false }
         return SealedCopy.diskFileSystems.contains(type)
     }

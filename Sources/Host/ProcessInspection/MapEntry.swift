@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
+public import FileAccess
 
 /// A mapping as the kernel states it: a line of `/proc/PID/maps`.
 public struct MapEntry: Hashable, Sendable {
@@ -81,5 +82,16 @@ extension MapEntry {
     /// Parses a whole `/proc/PID/maps`, in ascending order. Lines that aren't mappings are skipped.
     public static func entries(inMaps text: String) -> [MapEntry] {
         text.split(separator: "\n").compactMap { MapEntry(line: $0) }
+    }
+}
+
+extension FileIdentity {
+    /// Whether an open file, whose identity this is, is the one that is mapped. Where its own state says another, a mapping of it
+    /// must say the same: overlayfs, which containers' files lie on, and btrfs state one device for a file and another for its
+    /// mappings.
+    public func isOf(_ file: FileDescriptor, mapped inode: UInt64, on device: MapEntry.Device) -> Bool {
+        if self.inode == inode, MapEntry.Device(major: deviceMajor, minor: deviceMinor) == device { return true }
+        guard let mapped = MappedFileIdentity(file.number) else { return false }
+        return mapped.inode == inode && MapEntry.Device(major: mapped.deviceMajor, minor: mapped.deviceMinor) == device
     }
 }

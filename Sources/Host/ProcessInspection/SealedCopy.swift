@@ -73,16 +73,4 @@ public struct SealedCopy: Hashable, Sendable {
         let name = first[(first.lastIndex(of: "/").map(first.index(after:)) ?? first.startIndex)...]
         return name.isEmpty || name == "." || name == ".." || name.utf8.count > 64 ? nil : String(name)
     }
-
-    /// The type of the file system of a mount, by its number.
-    static func fileSystem(ofMount mount: UInt64, inMountInfo text: String) -> Substring? {
-        for line in text.split(separator: "\n") {
-            let fields = line.split(separator: " ")
-            guard let first = fields.first, UInt64(first) == mount, let separator = fields.firstIndex(of: "-"),
-                separator + 1 < fields.count
-            else { continue }
-            return fields[separator + 1]
-        }
-        return nil
-    }
 }

@@ -33,18 +33,12 @@ public struct ImageHeaders: Equatable, Sendable {
 
     /// The address at which an offset in the file is loaded, before relocation.
     public func address(ofFileOffset offset: UInt64) -> UInt64? {
-        for segment in segments where offset >= segment.offset && offset - segment.offset < segment.size {
-            return segment.address &+ (offset - segment.offset)
-        }
-        return nil
+        segments.address(ofFileOffset: offset)
     }
 
     /// The offset in the file of what is loaded at an address; `nil` for memory that the file doesn't fill.
     public func fileOffset(of address: UInt64) -> UInt64? {
-        for segment in segments where address >= segment.address && address - segment.address < segment.size {
-            return segment.offset &+ (address - segment.address)
-        }
-        return nil
+        segments.fileOffset(of: address)
     }
 
     /// Whether a page of the file at an offset belongs to an executable segment.

@@ -15,18 +15,12 @@ extension UnwindTable {
 
         /// The address at which an offset in the file is loaded, before relocation.
         public func address(ofFileOffset offset: UInt64) -> UInt64? {
-            for segment in segments where offset >= segment.offset && offset - segment.offset < segment.size {
-                return segment.address &+ (offset - segment.offset)
-            }
-            return nil
+            segments.address(ofFileOffset: offset)
         }
 
         /// The offset in the file of an address, before relocation.
         public func fileOffset(ofAddress address: UInt64) -> Int? {
-            for segment in segments where address >= segment.address && address - segment.address < segment.size {
-                return Int(exactly: segment.offset &+ (address - segment.address))
-            }
-            return nil
+            segments.fileOffset(of: address).flatMap { Int(exactly: $0) }
         }
     }
 
@@ -44,5 +38,23 @@ extension UnwindTable {
             }
             return index.map { Layout(segments: segments, index: $0) }
         }
+    }
+}
+
+extension [UnwindTable.Segment] {
+    /// The address at which an offset in the file is loaded, before relocation.
+    func address(ofFileOffset offset: UInt64) -> UInt64? {
+        for segment in self where offset >= segment.offset && offset - segment.offset < segment.size {
+            return segment.address &+ (offset - segment.offset)
+        }
+        return nil
+    }
+
+    /// The offset in the file of what is loaded at an address; `nil` for memory that the file doesn't fill.
+    func fileOffset(of address: UInt64) -> UInt64? {
+        for segment in self where address >= segment.address && address - segment.address < segment.size {
+            return segment.offset &+ (address - segment.address)
+        }
+        return nil
     }
 }

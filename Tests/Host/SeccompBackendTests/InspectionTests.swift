@@ -79,10 +79,10 @@ import Testing
             23 1 0:31 / / rw,relatime - overlay overlay rw,lowerdir=/x
             24 1 8:1
             """
-        #expect(BackingClassifier.fileSystem(of: .init(major: 0, minor: 20), inMountInfo: text) == "tmpfs")
-        #expect(BackingClassifier.fileSystem(of: .init(major: 0, minor: 31), inMountInfo: text) == "overlay")
-        #expect(BackingClassifier.fileSystem(of: .init(major: 8, minor: 1), inMountInfo: text) == nil)
-        #expect(BackingClassifier.fileSystem(of: .init(major: 0, minor: 99), inMountInfo: text) == nil)
+        #expect(MountInfo.fileSystem(of: .init(major: 0, minor: 20), in: text) == "tmpfs")
+        #expect(MountInfo.fileSystem(of: .init(major: 0, minor: 31), in: text) == "overlay")
+        #expect(MountInfo.fileSystem(of: .init(major: 8, minor: 1), in: text) == nil)
+        #expect(MountInfo.fileSystem(of: .init(major: 0, minor: 99), in: text) == nil)
     }
 
     @Test func `names alone make no memory file`() {

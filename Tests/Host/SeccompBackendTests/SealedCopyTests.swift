@@ -43,10 +43,10 @@ import Testing
             31 25 0:27 / /dev/shm rw,nosuid - tmpfs tmpfs rw
             252 25 0:40 / /mnt rw,relatime - overlay overlay rw,lowerdir=/a
             """
-        #expect(SealedCopy.fileSystem(ofMount: 25, inMountInfo: mounts) == "ext4")
-        #expect(SealedCopy.fileSystem(ofMount: 31, inMountInfo: mounts) == "tmpfs")
-        #expect(SealedCopy.fileSystem(ofMount: 252, inMountInfo: mounts) == "overlay")
-        #expect(SealedCopy.fileSystem(ofMount: 2, inMountInfo: mounts) == nil)
+        #expect(MountInfo.fileSystem(ofMount: 25, in: mounts) == "ext4")
+        #expect(MountInfo.fileSystem(ofMount: 31, in: mounts) == "tmpfs")
+        #expect(MountInfo.fileSystem(ofMount: 252, in: mounts) == "overlay")
+        #expect(MountInfo.fileSystem(ofMount: 2, in: mounts) == nil)
         #expect(SealedCopy.diskFileSystems.isDisjoint(with: ["tmpfs", "ramfs", "rootfs", "overlay", "fuse", "fuseblk", "fuse.sshfs"]))
         #expect(!SealedCopy.isOnDisk("/proc/self/stat"))
         #expect(!SealedCopy.isOnDisk("/dev/null"))

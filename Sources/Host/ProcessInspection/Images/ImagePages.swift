@@ -174,14 +174,7 @@ public final class ImagePages {
         let named = mapping.name.hasPrefix("/") ? "/proc/\(process)/root\(mapping.name)" : nil
         for path in [link] + (named.map { [$0] } ?? []) {
             guard let file = try? PathHandle(path).openFile(), let identity = FileIdentity(file.number) else { continue }
-            let device = MapEntry.Device(major: identity.deviceMajor, minor: identity.deviceMinor)
-            if identity.inode == mapping.inode, device == mapping.device { return file }
-            // overlayfs and btrfs state one device for a file and another for its mappings.
-            if let mapped = MappedFileIdentity(file.number), mapped.inode == mapping.inode,
-                MapEntry.Device(major: mapped.deviceMajor, minor: mapped.deviceMinor) == mapping.device
-            {
-                return file
-            }
+            if identity.isOf(file, mapped: mapping.inode, on: mapping.device) { return file }
         }
         return nil
     }
@@ -189,14 +182,10 @@ public final class ImagePages {
     /// Whether a program serves a device's files (FUSE), which may never answer; also where no mount of the process says.
     static func isServed(_ device: MapEntry.Device, _ process: pid_t) -> Bool {
         guard device.major == 0 else { return false }
-        let device = "\(device.major):\(device.minor)"
-        guard let mounts = ProcFS.text("/proc/\(process)/mountinfo", maxBytes: 1 << 20) else { return true }
-        for line in mounts.split(separator: "\n") {
-            let fields = line.split(separator: " ")
-            guard fields.count > 6, fields[2] == device, let dash = fields.firstIndex(of: "-"), dash + 1 < fields.count else { continue }
-            return fields[dash + 1].hasPrefix("fuse")
-        }
-        return true
+        guard let mounts = ProcFS.text("/proc/\(process)/mountinfo", maxBytes: 1 << 20),
+            let type = MountInfo.fileSystem(of: device, in: mounts)
+        else { return true }
+        return type.hasPrefix("fuse")
     }
 }
 

@@ -52,17 +52,6 @@ struct BackingClassifier: Sendable {
     /// The type of the file system on a device, by the process's mounts; `nil` if none of them is of that device: an
     /// internal mount of the kernel (huge-page memfds, secret memory), or one that was unmounted.
     private func fileSystem(of device: MapEntry.Device, thread: pid_t) -> Substring? {
-        Self.fileSystem(of: device, inMountInfo: ProcFS.text(of: thread, "mountinfo") ?? "")
-    }
-
-    static func fileSystem(of device: MapEntry.Device, inMountInfo text: String) -> Substring? {
-        for line in text.split(separator: "\n") {
-            let fields = line.split(separator: " ")
-            guard fields.count > 6, fields[2] == "\(device.major):\(device.minor)",
-                let separator = fields.firstIndex(of: "-"), separator + 1 < fields.count
-            else { continue }
-            return fields[separator + 1]
-        }
-        return nil
+        MountInfo.fileSystem(of: device, in: ProcFS.text(of: thread, "mountinfo") ?? "")
     }
 }

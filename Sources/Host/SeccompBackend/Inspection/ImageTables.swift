@@ -63,7 +63,7 @@ final class ImageTables {
         guard let file = try? FileDescriptor(taking: epitope_open_mapped_file(thread, span.start, span.end, name)),
             let status = try? file.status(), status.kind == .regular,
             // By its path another file might have been opened.
-            Self.isFile(key, file, status.identity)
+            status.identity.isOf(file, mapped: key.inode, on: key.device)
         else { return nil }
         let image = CodeImage(key, file, status, isLoader: ReturnAddressScan.isLoader(named: name))
         makeRoom(forImages: 1)
@@ -77,14 +77,5 @@ final class ImageTables {
         {
             images[oldest.key] = nil
         }
-    }
-
-    /// Whether an open file is the one that is mapped. Where its own state says another, a mapping of it must say the same:
-    /// overlayfs, which containers' files lie on, and btrfs state one device for a file and another for its mappings.
-    private static func isFile(_ key: Key, _ file: FileDescriptor, _ identity: FileIdentity) -> Bool {
-        let device = MapEntry.Device(major: identity.deviceMajor, minor: identity.deviceMinor)
-        if identity.inode == key.inode, device == key.device { return true }
-        guard let mapped = MappedFileIdentity(file.number) else { return false }
-        return mapped.inode == key.inode && MapEntry.Device(major: mapped.deviceMajor, minor: mapped.deviceMinor) == key.device
     }
 }

@@ -173,7 +173,6 @@ struct ReturnAddressFinder {
                 if let found = returnAddress(next), found.region.backing.isUnbacked { return .unbacked(found) }
                 switch next.check {
                 case .possible: return .image
-                case .impossible where isSignalReturn(next): return isVouchedFor ? .image : .unknown
                 case .impossible(let reason):
                     return .disagreement("the frame behind it, 0x\(String(next.address, radix: 16)), doesn't fit: \(reason)")
                 case .unchecked: frame = next
@@ -191,15 +190,6 @@ struct ReturnAddressFinder {
             }
         }
         return isVouchedFor ? .image : .unknown
-    }
-
-    /// `mov $15, %rax; syscall`: rt_sigreturn, to which a signal handler returns.
-    private static let signalReturn: [UInt8] = [0x48, 0xC7, 0xC0, 0x0F, 0x00, 0x00, 0x00, 0x0F, 0x05]
-
-    /// Whether a frame is that of a signal: the kernel entered the handler behind it, by no call. Browsers' sandboxes make
-    /// their calls in such handlers.
-    private func isSignalReturn(_ frame: CallerWalk.Frame) -> Bool {
-        frame.image != nil && view.memory.read(frame.address, Self.signalReturn.count) == Self.signalReturn
     }
 
     /// The first frame on a stack whose return address follows a call that can enter a function.
@@ -250,7 +240,6 @@ struct ReturnAddressFinder {
                     return "the frame behind it returns to unbacked memory, where no call stands"
                 }
                 if case .impossible(let reason) = next.check {
-                    if isSignalReturn(next) { return nil }
                     return "the frame behind it, 0x\(String(next.address, radix: 16)), doesn't fit: \(reason)"
                 }
                 frame = next
