@@ -232,21 +232,11 @@ struct ToldFailures: Sendable {
         case refusal
     }
 
-    private struct Failure: Hashable, Sendable {
-        var code: EpitopeError.Code
-        var milliseconds: Int64
+    private var news: [Subject: FailureNews] = [:]
+
+    mutating func isNews(_ subject: Subject, _ error: EpitopeError, nowMilliseconds: Int64) -> Bool {
+        news[subject, default: FailureNews()].isNews(error, nowMilliseconds: nowMilliseconds)
     }
 
-    private var last: [Subject: Failure] = [:]
-    private static let interval: Int64 = Duration.days(1).inMilliseconds
-
-    /// Whether a failure is to be told: it is another than the last one, or a day has passed. A clock that is set back counts as
-    /// a day.
-    mutating func isNews(_ subject: Subject, _ error: EpitopeError, nowMilliseconds now: Int64) -> Bool {
-        if let last = last[subject], last.code == error.code, (0..<Self.interval).contains(now - last.milliseconds) { return false }
-        last[subject] = Failure(code: error.code, milliseconds: now)
-        return true
-    }
-
-    mutating func recovered(from subject: Subject) { last[subject] = nil }
+    mutating func recovered(from subject: Subject) { news[subject]?.recovered() }
 }
