@@ -29,31 +29,35 @@ public struct WireMatcher: Sendable {
         grams = code.count >= Self.gramLength ? GramTable(code) : nil
     }
 
-    /// The common runs of code and stream, ascending by their position in the code. Of runs that overlap there, only the
-    /// longest.
-    ///
-    /// Every run of at least 8 bytes contains an 8-byte gram of the code. So the stream is read once, each position is looked
-    /// up in a bit filter of the code's grams, and only hits are compared, in both directions. Runs that were found are
-    /// skipped, so the cost is nearly linear in code and stream.
+    /// The common runs of code and stream, ascending by their position in the code. Where runs overlap there, the shorter one is
+    /// without what the longer one has.
     ///
     /// - Parameter minLength: the shortest run in bytes, at least 8.
     public func spans(in stream: [UInt8], minLength: Int = 12) -> [WireSpan] {
+        search(stream, minLength: minLength).spans
+    }
+
+    /// As ``spans(in:minLength:)``, with the number of bytes that were looked up or compared.
+    ///
+    /// Every run of at least 8 bytes contains an 8-byte gram of the code. So the stream is read once, each position is looked
+    /// up in a bit filter of the code's grams, and only hits are compared, in both directions. Runs that were found, and runs of
+    /// fill, are skipped, and no later run reaches back into them: the work is at most some 100 steps for each byte of the
+    /// stream, whatever stream and code are.
+    public func search(_ stream: [UInt8], minLength: Int = 12) -> (spans: [WireSpan], work: Int) {
         let minLength = max(Self.gramLength, minLength)
-        guard let grams, code.count >= minLength, stream.count >= minLength else { return [] }
+        guard let grams, code.count >= minLength, stream.count >= minLength else { return ([], 0) }
         var found: [WireSpan] = []
-        var place = 0
+        var work = stream.count
+        var (place, first) = (0, 0)
         var key = GramTable.key(stream, at: 0)
         while true {
             var next = place + 1
             if grams.mayHold(key) {
-                var longest: WireSpan?
-                for start in grams.places(of: key).prefix(Self.maxPlaces) {
-                    let span = Self.run(in: code, from: start, and: stream, from: place)
-                    if span.code.count > longest?.code.count ?? 0 { longest = span }
-                }
-                if let longest, longest.code.count >= minLength, !Self.isFill(code[longest.code]) {
-                    found.append(longest)
-                    next = max(next, longest.streamOffset + longest.code.count - Self.gramLength + 1)
+                let run = longestRun(in: stream, at: place, from: first, grams.places(of: key).prefix(Self.maxPlaces), &work)
+                if let run, run.code.count >= minLength {
+                    if !Self.isFill(code[run.code]) { found.append(run) }
+                    next = max(next, run.streamOffset + run.code.count - Self.gramLength + 1)
+                    first = next
                 }
             }
             guard next + Self.gramLength <= stream.count else { break }
@@ -64,15 +68,30 @@ public struct WireMatcher: Sendable {
             }
             place = next
         }
-        return Self.withoutOverlaps(found)
+        return (withoutOverlaps(found, minLength: minLength), work)
+    }
+
+    /// The longest of the runs around a place of the stream and some of the code.
+    ///
+    /// - Parameter first: in the stream: no run begins before it.
+    private func longestRun(
+        in stream: [UInt8], at place: Int, from first: Int, _ starts: ArraySlice<Int>, _ work: inout Int
+    ) -> WireSpan? {
+        var longest: WireSpan?
+        for start in starts {
+            let run = Self.run(in: code, from: start, and: stream[first...], from: place)
+            work += run.code.count
+            if run.code.count > longest?.code.count ?? 0 { longest = run }
+        }
+        return longest
     }
 
     /// The longest common run around a position of code and stream.
-    private static func run(in code: [UInt8], from start: Int, and stream: [UInt8], from place: Int) -> WireSpan {
+    private static func run(in code: [UInt8], from start: Int, and stream: ArraySlice<UInt8>, from place: Int) -> WireSpan {
         var (first, offset) = (start, place)
-        while first > 0, offset > 0, code[first - 1] == stream[offset - 1] { (first, offset) = (first - 1, offset - 1) }
+        while first > 0, offset > stream.startIndex, code[first - 1] == stream[offset - 1] { (first, offset) = (first - 1, offset - 1) }
         var (end, streamEnd) = (start, place)
-        while end < code.count, streamEnd < stream.count, code[end] == stream[streamEnd] { (end, streamEnd) = (end + 1, streamEnd + 1) }
+        while end < code.count, streamEnd < stream.endIndex, code[end] == stream[streamEnd] { (end, streamEnd) = (end + 1, streamEnd + 1) }
         return WireSpan(code: first..<end, streamOffset: offset)
     }
 
@@ -81,13 +100,30 @@ public struct WireMatcher: Sendable {
         (1...4).contains { period in zip(run, run.dropFirst(period)).allSatisfy { $0 == $1 } }
     }
 
-    private static func withoutOverlaps(_ spans: [WireSpan]) -> [WireSpan] {
+    /// Where spans overlap in the code, the shorter one keeps its longest part that no other has.
+    private func withoutOverlaps(_ spans: [WireSpan], minLength: Int) -> [WireSpan] {
         var kept: [WireSpan] = []
-        for span in spans.sorted(by: { ($1.code.count, $0.code.lowerBound) < ($0.code.count, $1.code.lowerBound) })
-        where !kept.contains(where: { $0.code.overlaps(span.code) }) {
-            kept.append(span)
+        var isCovered = [Bool](repeating: false, count: code.count)
+        for span in spans.sorted(by: { ($1.code.count, $0.code.lowerBound) < ($0.code.count, $1.code.lowerBound) }) {
+            let part = Self.longestPart(of: span.code, notIn: isCovered)
+            guard part.count >= minLength else { continue }
+            kept.append(WireSpan(code: part, streamOffset: span.streamOffset + part.lowerBound - span.code.lowerBound))
+            for place in part { isCovered[place] = true }
         }
         return kept.sorted { $0.code.lowerBound < $1.code.lowerBound }
+    }
+
+    private static func longestPart(of range: Range<Int>, notIn isCovered: [Bool]) -> Range<Int> {
+        var longest = range.lowerBound..<range.lowerBound
+        var start = range.lowerBound
+        for place in range {
+            if isCovered[place] {
+                start = place + 1
+            } else if place + 1 - start > longest.count {
+                longest = start..<place + 1
+            }
+        }
+        return longest
     }
 }
 

@@ -57,3 +57,37 @@ struct WireMatcherTests {
         #expect(WireMatcher(of: Array(0..<12)).spans(in: Array(0..<12)).map(\.code) == [0..<12])
     }
 }
+
+/// A sled is ordinary, and found at every place of a stream of fill.
+@Suite("Cost of the search on the wire") struct WireMatcherWorkTests {
+    private func work(_ code: [UInt8], _ stream: [UInt8]) -> (perByte: Double, spans: [WireSpan]) {
+        let found = WireMatcher(of: code).search(stream)
+        return (Double(found.work) / Double(stream.count), found.spans)
+    }
+
+    private func bytes(_ count: Int, seed: UInt64) -> [UInt8] {
+        var random = SeededGenerator(seed: seed)
+        return (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
+    }
+
+    @Test(arguments: [1, 2, 3, 4, 5, 16, 100]) func `a sled in a stream of the same`(period: Int) {
+        let fill = bytes(period, seed: UInt64(period))
+        func repeated(_ count: Int) -> [UInt8] { (0..<count).map { fill[$0 % period] } }
+        let shell = bytes(200, seed: 9)
+        let (found, spans) = work(repeated(8192) + shell, repeated(256 << 10) + shell + repeated(256 << 10))
+        #expect(found < 100)
+        // The code behind the sled is found all the same.
+        #expect(spans.contains { $0.code.upperBound == 8192 + 200 && $0.code.count >= 200 })
+    }
+
+    @Test func `many short runs`() {
+        let code = bytes(8192, seed: 1)
+        // Every twelve bytes of the code, each followed by another byte.
+        let stream = (0..<20_000).flatMap { number in
+            let start = number * 7 % (code.count - 12)
+            return code[start..<start + 12] + [code[start + 12] ^ 1]
+        }
+        let (found, spans) = work(code, stream)
+        #expect(found < 100 && spans.count > 400)
+    }
+}
