@@ -15,5 +15,6 @@ struct SignatureBench: AsyncParsableCommand {
             VariationExperiment.self,
             GoodwareExperiment.self,
             SpeedExperiment.self,
+            ReassemblyExperiment.self,
         ])
 }

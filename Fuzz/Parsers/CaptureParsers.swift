@@ -14,9 +14,9 @@ extension FuzzParser {
         run: { input, scratch in
             let path = try scratch.write(input, to: "capture")
             // Narrow bounds also exercise the code that enforces them.
-            let bounds = input.count % 2 == 0 ? ReassemblyBounds() : ReassemblyBounds(stream: 64, flows: 2)
+            let bounds = input.count % 2 == 0 ? ReassemblyBounds() : ReassemblyBounds(part: 64, overlap: 16, flows: 2)
             try CaptureReader.streams(in: path, bounds: bounds) { stream in
-                if stream.bytes.count > max(bounds.stream, 65535) { broken("a stream is longer than its bound") }
+                if stream.bytes.count > max(bounds.part + bounds.overlap + 1, 65535) { broken("a stream is longer than its bound") }
                 return true
             }
         })
@@ -37,7 +37,7 @@ extension FuzzParser {
         run: { input, _ in
             guard let first = input.first else { throw Refusal("empty") }
             let link = FrameSeeds.links[Int(first & 0x7f) % FrameSeeds.links.count]
-            var reassembly = StreamReassembly(bounds: first & 0x80 == 0 ? .init() : .init(stream: 64, flows: 2))
+            var reassembly = StreamReassembly(bounds: first & 0x80 == 0 ? .init() : .init(part: 64, overlap: 16, flows: 2))
             var place = 1
             var number: Int64 = 0
             while place + 2 <= input.count {
@@ -49,7 +49,7 @@ extension FuzzParser {
                 number += 1
             }
             _ = reassembly.finish()
-            if reassembly.skippedFrames == number { throw Refusal("nothing-put-together") }
+            if reassembly.tally.skippedFrames == number { throw Refusal("nothing-put-together") }
         })
 
     /// EtherTypes, first bytes of headers, and numbers of extension headers.

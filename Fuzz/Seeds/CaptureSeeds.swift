@@ -3,7 +3,7 @@
 import StreamReassembly
 import TestSupport
 
-/// Captures in every format that libpcap reads, and of every supported link type.
+/// Captures in every format, and of every supported link type.
 enum CaptureSeeds {
     static var all: [[UInt8]] {
         let packets = FrameSeeds.packets

@@ -36,7 +36,7 @@ enum FrameSeeds {
     }
 
     /// All link-layer headers.
-    static let links: [LinkType] = [.null, .ethernet, .raw, .rawBSD, .loop, .linuxCooked, .linuxCooked2]
+    static let links = LinkType.allCases
 
     /// A packet in a frame of a link type, with VLAN tags if the type has them.
     static func frame(_ packet: [UInt8], link: LinkType, tags: Int = 0) -> [UInt8] {
@@ -44,7 +44,10 @@ enum FrameSeeds {
         let addresses: [UInt8] = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1]
         let vlan = [[UInt8]]([[0x88, 0xa8, 0, 5], [0x81, 0, 0, 6]].suffix(tags)).flatMap { $0 }
         switch link {
-        case .raw, .rawBSD: return packet
+        case .raw, .rawBSD, .rawOpenBSD, .ipv4, .ipv6: return packet
+        case .ppp: return [0xff, 3, 0, type[0] == 8 ? 0x21 : 0x57] + packet
+        case .pppEthernet: return [0x11, 0, 0, 1] + [0, 0, 0, type[0] == 8 ? 0x21 : 0x57] + packet
+        case .ciscoHDLC: return [0x0f, 0] + type + packet
         case .null: return [2, 0, 0, 0] + packet
         case .loop: return [0, 0, 0, 2] + packet
         case .ethernet: return addresses + vlan + type + packet

@@ -1,118 +1,102 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CPcap
 import EpitopeModel
-import Glibc
 public import StreamReassembly
 
-/// Reads the streams of captures (pcap, pcapng) with libpcap.
+/// Reads the streams of captures (pcap, pcapng).
 public enum CaptureReader {
+    /// How a file ended.
+    public enum End: Hashable, Sendable {
+        case whole
+        /// In the middle of a frame, as it does while it is being written: all frames before were read.
+        case cut
+        /// A part of it can't be read, or there was no time for it: what follows was not read.
+        case failed
+        /// The caller wanted no more.
+        case stopped
+    }
+
     /// How much of a capture was read.
     public struct Summary: Hashable, Sendable {
         public var frames = 0
-        /// Frames without a part of a stream.
-        public var skippedFrames = 0
-        /// Why reading ended before the end of the file, in libpcap's words: the file ends in the middle of a frame, as it
-        /// does while it is being written, or has a part that libpcap can't read. `nil` if all was read.
+        public var end = End.whole
+        /// Why reading ended before the end of the file; `nil` if all was read, or the caller wanted no more.
         public var failure: String?
-        /// Streams of which only the beginning was kept (``StreamReassembly/ReassemblyBounds/stream``), and how many bytes
-        /// of them were left out.
-        public var cutStreams = 0
-        public var cutBytes = 0
+        /// What reassembly left out.
+        public var tally = ReassemblyTally()
+        /// What reassembly cost (``StreamReassembly/StreamReassembly/work``).
+        public var work = 0
 
+        /// Nothing read yet.
+        public init() {}
+
+        /// Frames without a part of a stream.
+        public var skippedFrames: Int { tally.skippedFrames }
         /// Whether the file ended before all of it was read.
         public var isCutShort: Bool { failure != nil }
     }
 
     /// Reads one file from beginning to end.
     ///
-    /// - Parameter body: called with each stream when its flow or the file ends; returns whether to continue.
-    /// - Throws: `capture-unreadable`, and errors of `body`.
+    /// - Parameters:
+    ///   - deadline: when reading ends, the body's time included; `nil` for never. What was not read then is a failure.
+    ///   - body: called with each stream when it, or a part of it, is complete; returns whether to continue.
+    /// - Throws: `capture-unreadable`, `capture-empty`, and errors of `body`.
     @discardableResult
     public static func streams(
-        in path: String, bounds: ReassemblyBounds = .init(), _ body: (CapturedStream) throws -> Bool
+        in path: String, bounds: ReassemblyBounds = .init(), deadline: ContinuousClock.Instant? = nil,
+        _ body: (CapturedStream) throws -> Bool
     ) throws -> Summary {
-        let file = try OpenCapture(path: path)
+        var file = try CaptureFrames(path: path)
         var reassembly = StreamReassembly(bounds: bounds)
         var summary = Summary()
-        while let frame = file.next() {
-            summary.frames += 1
-            for stream in reassembly.add(frame.bytes, link: file.link, milliseconds: frame.milliseconds) {
-                summary.add(stream)
-                guard try body(stream) else { return summary }
-            }
+        while summary.hasTime(until: deadline), let frame = summary.next(of: &file) {
+            for stream in reassembly.add(frame) where try !body(stream) { return summary.stopped }
         }
-        summary.failure = file.failure
-        summary.skippedFrames = reassembly.skippedFrames
-        for stream in reassembly.finish() {
-            summary.add(stream)
-            guard try body(stream) else { return summary }
-        }
+        for stream in reassembly.finish() where try !body(stream) { return summary.stopped }
+        (summary.tally, summary.work) = (reassembly.tally, reassembly.work)
         return summary
     }
 }
 
 extension CaptureReader.Summary {
-    fileprivate mutating func add(_ stream: CapturedStream) {
-        guard stream.cutBytes > 0 else { return }
-        cutStreams += 1
-        cutBytes += stream.cutBytes
+    /// How many frames are read between two looks at the clock.
+    private static let framesBetweenLooks = 256
+
+    fileprivate var stopped: Self {
+        var summary = self
+        (summary.end, summary.failure) = (.stopped, nil)
+        return summary
+    }
+
+    fileprivate mutating func hasTime(until deadline: ContinuousClock.Instant?) -> Bool {
+        guard let deadline, frames % Self.framesBetweenLooks == 0, ContinuousClock.now >= deadline else { return true }
+        (end, failure) = (.failed, "there was no time to read on")
+        return false
+    }
+
+    fileprivate mutating func next(of file: inout CaptureFrames) -> CapturedFrame? {
+        do throws(CaptureEnd) {
+            let frame = try file.next()
+            frames += 1
+            return frame
+        } catch {
+            switch error {
+            case .whole: end = .whole
+            case .cut(let reason): (end, failure) = (.cut, reason)
+            case .failed(let reason): (end, failure) = (.failed, reason)
+            }
+            return nil
+        }
     }
 }
 
-/// A capture that is open in libpcap.
-private final class OpenCapture {
-    struct Frame {
-        var bytes: [UInt8]
-        var milliseconds: Int64
-    }
-
-    let link: LinkType
-    /// Why reading ended before the file did, in libpcap's words.
-    private(set) var failure: String?
-    private let handle: OpaquePointer
-
-    init(path: String) throws(EpitopeError) {
-        var message = [CChar](repeating: 0, count: Int(PCAP_ERRBUF_SIZE))
-        guard let handle = pcap_open_offline(path, &message) else {
-            let reason = String(decoding: message.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            throw EpitopeError(
-                .captureUnreadable, "the capture '\(path)' can't be read: \(reason)",
-                remedy: "name a file that tcpdump -r reads (pcap or pcapng)")
+extension StreamReassembly {
+    fileprivate mutating func add(_ frame: CapturedFrame) -> [CapturedStream] {
+        guard let link = LinkType(rawValue: Int32(frame.link)) else {
+            skip(link: frame.link)
+            return []
         }
-        guard let link = LinkType(rawValue: pcap_datalink(handle)) else {
-            let type = pcap_datalink(handle)
-            pcap_close(handle)
-            throw EpitopeError(
-                .captureUnreadable, "the capture '\(path)' has frames of link type \(type), which is not supported",
-                remedy: "capture on an Ethernet, loopback, raw IP or 'any' interface")
-        }
-        self.handle = handle
-        self.link = link
-    }
-
-    deinit {
-        pcap_close(handle)
-    }
-
-    /// The next frame; `nil` at the end, or if the file is truncated or damaged.
-    func next() -> Frame? {
-        var header: UnsafeMutablePointer<pcap_pkthdr>?
-        var data: UnsafePointer<UInt8>?
-        let result = pcap_next_ex(handle, &header, &data)
-        guard result == 1, let header, let data else {
-            // PCAP_ERROR_BREAK is the end of the file, PCAP_ERROR an incomplete frame.
-            if result == PCAP_ERROR { failure = pcap_geterr(handle).map { String(cString: $0) } ?? "an unreadable frame" }
-            return nil
-        }
-        return Frame(
-            bytes: Array(UnsafeBufferPointer(start: data, count: Int(header.pointee.caplen))),
-            milliseconds: Self.milliseconds(header.pointee.ts))
-    }
-
-    /// A capture may contain any time: it is clamped to the years 0 to 9999, which four digits can write.
-    private static func milliseconds(_ time: timeval) -> Int64 {
-        let seconds = min(max(Int64(time.tv_sec), -62_167_219_200), 253_402_300_799)
-        return seconds * 1000 + min(max(Int64(time.tv_usec) / 1000, 0), 999)
+        return add(frame.bytes, link: link, milliseconds: frame.milliseconds, isCut: frame.isCut)
     }
 }

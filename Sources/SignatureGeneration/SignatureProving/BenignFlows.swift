@@ -7,26 +7,28 @@ import TokenSequences
 
 /// Benign traffic: what a signature must not match, and what the rarity of tokens is counted in.
 extension SignatureProver {
-    /// Whether a benign flow matches: one is enough to reject a signature.
+    /// Whether a benign flow matches: one is enough to reject a signature. A capture that was not read, or not in time, counts
+    /// against it: nobody knows what it holds.
     func noBenignFlow(_ signature: Signature) -> Proof.Check {
         guard !material.benignCaptures.isEmpty else {
             return Proof.Check(.noBenignFlow, .notChecked, "no capture of benign traffic is at hand")
         }
-        var streams = 0
+        var flows = 0
         var hit: String?
-        do {
-            for captureSet in material.benignCaptures where hit == nil {
-                try material.streams.each(of: captureSet) { stream, file in
-                    streams += 1
-                    guard signature.matches(stream.bytes) else { return true }
-                    hit = "a benign flow to port \(stream.server.port) in \(file) matches"
-                    return false
-                }
-            }
-        } catch {
-            return Proof.Check(.noBenignFlow, .failed, "the benign traffic can't be read: \(error)")
+        let reading = material.streams.each(of: material.benignCaptures, within: captureLimits) { stream, file in
+            if !stream.isContinued { flows += 1 }
+            guard signature.matches(stream.bytes) else { return true }
+            hit = "a benign flow to port \(stream.server.port) in \(file) matches"
+            return false
         }
-        return Proof.Check(.noBenignFlow, passed: hit == nil, hit ?? "none of \(streams) benign flows matches")
+        if let hit { return Proof.Check(.noBenignFlow, .failed, hit) }
+        guard reading.isComplete else {
+            return Proof.Check(.noBenignFlow, .failed, "none of \(flows) benign flows matches, but not all were read\(reading.text)")
+        }
+        guard flows > 0 else {
+            return Proof.Check(.noBenignFlow, .notChecked, "the captures of benign traffic hold no flow yet\(reading.text)")
+        }
+        return Proof.Check(.noBenignFlow, .passed, "none of \(flows) benign flows matches\(reading.text)")
     }
 
     /// In bytes: how much benign traffic the rarity of tokens is counted in. The check reads all of it.
@@ -37,12 +39,10 @@ extension SignatureProver {
     func benignPool() -> BenignPool {
         var pool = BenignPool(streams: [])
         var bytes = 0
-        for captureSet in material.benignCaptures {
-            try? material.streams.each(of: captureSet) { stream, _ in
-                pool.streams.append(stream.bytes)
-                bytes += stream.bytes.count
-                return bytes < Self.maxPoolBytes
-            }
+        _ = material.streams.each(of: material.benignCaptures, within: captureLimits) { stream, _ in
+            pool.streams.append(stream.bytes)
+            bytes += stream.bytes.count
+            return bytes < Self.maxPoolBytes
         }
         return pool
     }

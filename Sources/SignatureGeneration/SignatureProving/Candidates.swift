@@ -8,7 +8,8 @@ import TokenSequences
 extension SignatureProver {
     /// The candidates for a cluster's signatures, the best first, each with the reasons for its rank. None is proven yet.
     public func ranked(for samples: [Sample]) -> [RankedCandidate] {
-        ranked(WireEvidence(of: samples, captures: material.captures, streams: material.streams).samples)
+        ranked(
+            WireEvidence(of: samples, captures: material.captures, streams: material.streams, within: captureLimits).samples)
     }
 
     /// Ranks the candidates of samples that hold what was seen on the wire.

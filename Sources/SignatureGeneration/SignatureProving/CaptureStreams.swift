@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Captures
+import EpitopeModel
 import FileAccess
 import StreamReassembly
 import Synchronization
@@ -13,8 +14,19 @@ public final class CaptureStreams: Sendable {
     private struct File {
         var identity: FileIdentity
         var streams: [CapturedStream]
+        var summary: CaptureReader.Summary
         var bytes: Int
         var lastUse: UInt64
+    }
+
+    /// What reading a set of captures takes at most.
+    struct Limits {
+        /// When reading ends, the work on the streams included.
+        var deadline: ContinuousClock.Instant
+        /// For one file.
+        var each: Duration
+
+        var isOver: Bool { ContinuousClock.now >= deadline }
     }
 
     private struct Cache {
@@ -28,41 +40,84 @@ public final class CaptureStreams: Sendable {
     /// Reads nothing yet.
     public init() {}
 
-    /// Calls the body with each stream of a capture set and its file, the oldest file first, until it returns `false`.
+    /// Calls the body with each stream of capture sets and its file, of each set the oldest file first, until it returns `false`.
     ///
-    /// - Parameter captureSet: a file, a folder, or a path with `*` in its last part.
-    /// - Throws: `capture-unreadable`, and errors of the body.
-    func each(of captureSet: String, _ body: (CapturedStream, String) throws -> Bool) throws {
-        for path in try CaptureReader.files(of: captureSet) {
-            guard try each(in: path, body) else { return }
+    /// A capture is written while it is read, and may be anything: one that can't be read, or not in time, is left out, and said.
+    ///
+    /// - Parameter captureSets: each a file, a folder, or a path with `*` in its last part.
+    func each(of captureSets: [String], within limits: Limits, _ body: (CapturedStream, String) -> Bool) -> CaptureReading {
+        var reading = CaptureReading()
+        for captureSet in captureSets {
+            do throws(EpitopeError) {
+                for path in try CaptureReader.files(of: captureSet) {
+                    if limits.isOver {
+                        reading.add(unread: "\(path): there was no time for it")
+                    } else if !each(in: path, limits, &reading, body) {
+                        return reading
+                    }
+                }
+            } catch {
+                reading.add(unread: error.message)
+            }
         }
+        return reading
     }
 
-    private func each(in path: String, _ body: (CapturedStream, String) throws -> Bool) throws -> Bool {
+    /// How many cached streams are looked at between two looks at the clock.
+    private static let streamsBetweenLooks = 64
+
+    private func each(
+        in path: String, _ limits: Limits, _ reading: inout CaptureReading, _ body: (CapturedStream, String) -> Bool
+    ) -> Bool {
         let identity = FileIdentity(path: path)
-        if let streams = streams(of: path, identity: identity) {
-            for stream in streams where try !body(stream, path) { return false }
+        if let file = file(path, identity: identity) {
+            for (number, stream) in file.streams.enumerated() {
+                if number % Self.streamsBetweenLooks == 0, limits.isOver {
+                    reading.add(unread: "\(path): there was no time to look at all of its streams")
+                    return true
+                }
+                if !body(stream, path) { return false }
+            }
+            reading.add(file.summary, of: path)
             return true
         }
-        var streams: [CapturedStream]? = []
-        var bytes = 0
-        var isWanted = true
-        try CaptureReader.streams(in: path) { stream in
-            bytes += stream.bytes.count
-            if bytes <= Self.maxBytes / 2 { streams?.append(stream) } else { streams = nil }
-            isWanted = try body(stream, path)
-            return isWanted
+        do {
+            return try read(path, identity, limits, &reading, body)
+        } catch let error as EpitopeError where error.code == .captureEmpty {
+            reading.add(remark: error.message)
+        } catch {
+            reading.add(unread: (error as? EpitopeError)?.message ?? "\(path): \(error)")
         }
-        if isWanted, let streams, let identity { store(File(identity: identity, streams: streams, bytes: bytes, lastUse: 0), of: path) }
-        return isWanted
+        return true
     }
 
-    private func streams(of path: String, identity: FileIdentity?) -> [CapturedStream]? {
+    /// Reads a file that is not cached, and caches it.
+    private func read(
+        _ path: String, _ identity: FileIdentity?, _ limits: Limits, _ reading: inout CaptureReading,
+        _ body: (CapturedStream, String) -> Bool
+    ) throws -> Bool {
+        var streams: [CapturedStream]? = []
+        var bytes = 0
+        let deadline = min(limits.deadline, .now + limits.each)
+        let summary = try CaptureReader.streams(in: path, deadline: deadline) { stream in
+            bytes += stream.bytes.count + MemoryLayout<CapturedStream>.stride
+            if bytes <= Self.maxBytes / 2 { streams?.append(stream) } else { streams = nil }
+            return body(stream, path)
+        }
+        reading.add(summary, of: path)
+        // What there was no time for is read again the next time.
+        if [.whole, .cut].contains(summary.end), let streams, let identity {
+            store(File(identity: identity, streams: streams, summary: summary, bytes: bytes, lastUse: 0), of: path)
+        }
+        return summary.end != .stopped
+    }
+
+    private func file(_ path: String, identity: FileIdentity?) -> File? {
         cache.withLock { cache in
             guard let file = cache.files[path], file.identity == identity else { return nil }
             cache.uses += 1
             cache.files[path]?.lastUse = cache.uses
-            return file.streams
+            return file
         }
     }
 

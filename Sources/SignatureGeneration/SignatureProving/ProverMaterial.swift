@@ -25,6 +25,9 @@ public struct ProverMaterial: Sendable {
     public var noiseShare: Double
     /// The streams of the captures, cached.
     public var streams: CaptureStreams
+    /// How long captures are read for one proof, and one of them. What is not read then counts against the proof.
+    public var proofTime: Duration = .seconds(300)
+    public var captureTime: Duration = .seconds(60)
 
     public init(
         goodware: GoodwareFile?, isGoodwareRequired: Bool = true, captures: [String] = [], benignCaptures: [String] = [],

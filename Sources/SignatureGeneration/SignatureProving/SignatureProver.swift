@@ -12,9 +12,23 @@ public struct SignatureProver: Sendable {
     public static let maxSignatures = 4
 
     public let material: ProverMaterial
+    /// When the proof that is being made reads captures no further.
+    private var deadline: ContinuousClock.Instant?
 
     public init(_ material: ProverMaterial) {
         self.material = material
+    }
+
+    /// What the captures of one proof take at most.
+    var captureLimits: CaptureStreams.Limits {
+        .init(deadline: deadline ?? .now + material.proofTime, each: material.captureTime)
+    }
+
+    /// The same prover, with its time for one proof running.
+    private var timed: SignatureProver {
+        var prover = self
+        prover.deadline = deadline ?? .now + material.proofTime
+        return prover
     }
 
     /// Makes and proves the signatures of a cluster.
@@ -27,6 +41,10 @@ public struct SignatureProver: Sendable {
     ///     far as that goes without its packets.
     ///   - given: the signature that the cluster goes by, which is tried first.
     public func prove(_ samples: [Sample], given: Signature) -> ProverResult {
+        timed.proveInTime(samples, given: given)
+    }
+
+    private func proveInTime(_ samples: [Sample], given: Signature) -> ProverResult {
         guard !samples.isEmpty else {
             let result = ProvenSignature(signature: given, proof: proof(of: given))
             return result.proof.passed
@@ -37,7 +55,7 @@ public struct SignatureProver: Sendable {
             let proof = Proof(checks: [FormChecks.noMaliciousCode(samples.count)])
             return ProverResult(proven: [], failed: ProvenSignature(signature: given, proof: proof))
         }
-        let wire = WireEvidence(of: malicious, captures: material.captures, streams: material.streams)
+        let wire = WireEvidence(of: malicious, captures: material.captures, streams: material.streams, within: captureLimits)
         var rest = wire.samples
         var proven: [ProvenSignature] = []
         var failed: ProvenSignature?
@@ -54,7 +72,7 @@ public struct SignatureProver: Sendable {
     /// Proves a signature that came without its packets, as far as that goes.
     public func proof(of signature: Signature) -> Proof {
         var proof = Proof(checks: FormChecks.checks(of: signature))
-        if proof.passed { proof.checks += independentChecks(of: signature, wire: nil) }
+        if proof.passed { proof.checks += timed.independentChecks(of: signature, wire: nil) }
         return proof
     }
 

@@ -12,8 +12,10 @@ struct WireEvidence: Sendable {
     private(set) var samples: [Sample]
     /// Why the captures show nothing; `nil` if they show something.
     private(set) var reasonForNone: String?
-    /// The flows that carried any of the samples, by their order in the captures: one may carry several.
-    private var carriers: [Int: [UInt8]] = [:]
+    /// The streams that carried any of the samples, by their file and number: one may carry several, and come in several parts.
+    private var carriers: [String: [[UInt8]]] = [:]
+    /// How much of the captures was read.
+    private var reading = CaptureReading()
 
     /// The most streams that are stored for one sample: a flood of repetitions shows no more than a few do.
     private static let maxCarriers = 8
@@ -22,47 +24,39 @@ struct WireEvidence: Sendable {
     /// In bytes: the shortest part of the code that makes a flow its carrier.
     private static let minCarriedBytes = 24
 
-    init(of samples: [Sample], captures: [String], streams: CaptureStreams) {
+    init(of samples: [Sample], captures: [String], streams: CaptureStreams, within limits: CaptureStreams.Limits) {
         self.samples = samples
         guard !captures.isEmpty else {
             reasonForNone = "no capture is at hand"
             return
         }
-        var failures: [String] = []
-        var flows = 0
         let matchers = samples.indices.suffix(Self.maxSamples).map { (index: $0, matcher: WireMatcher(of: samples[$0].code.bytes)) }
-        for captureSet in captures {
-            do {
-                try streams.each(of: captureSet) { stream, _ in
-                    flows += 1
-                    for (index, matcher) in matchers { add(stream, number: flows, toSampleAt: index, matchedBy: matcher) }
-                    return true
-                }
-            } catch {
-                // Captures are written while they are read: one that can't be read is left out, and the others count.
-                failures.append("\(error)")
-            }
+        reading = streams.each(of: captures, within: limits) { stream, file in
+            for (index, matcher) in matchers { add(stream, of: file, toSampleAt: index, matchedBy: matcher) }
+            return true
         }
         if !self.samples.contains(where: { !$0.carriers.isEmpty }) {
-            reasonForNone =
-                failures.first ?? "no flow of the captures carries any of the code: it came in another form, or before they begin"
+            let none = "no flow of the captures carries any of the code: it came in another form, or before they begin"
+            reasonForNone = none + reading.text
         }
     }
 
     /// Adds a stream to the carriers of a sample if it carried enough of the code.
-    private mutating func add(_ stream: CapturedStream, number: Int, toSampleAt index: Int, matchedBy matcher: WireMatcher) {
+    private mutating func add(_ stream: CapturedStream, of file: String, toSampleAt index: Int, matchedBy matcher: WireMatcher) {
         guard samples[index].carriers.count < Self.maxCarriers, samples[index].context.admits(stream) else { return }
         let spans = matcher.spans(in: stream.bytes)
         guard spans.contains(where: { $0.code.count >= Self.minCarriedBytes }) else { return }
         samples[index].carriers.append(stream.bytes)
-        carriers[number] = stream.bytes
+        let key = "\(file) \(stream.number)"
+        if carriers[key]?.last != stream.bytes { carriers[key, default: []].append(stream.bytes) }
         samples[index].onWire = (samples[index].onWire ?? []) + spans.map(\.code)
     }
 
     /// Whether a flow that carried the code contains a signature.
     func check(_ signature: Signature) -> Proof.Check {
         if let reasonForNone { return Proof.Check(.onTheWire, .notChecked, reasonForNone) }
-        let found = carriers.values.count { signature.matches($0) }
-        return Proof.Check(.onTheWire, passed: found > 0, "in \(found) of \(carriers.count) captured flows that carried the code")
+        let found = carriers.values.count { parts in parts.contains { signature.matches($0) } }
+        return Proof.Check(
+            .onTheWire, passed: found > 0, "in \(found) of \(carriers.count) captured flows that carried the code\(reading.text)")
     }
 }

@@ -2,183 +2,225 @@
 
 import EpitopeModel
 
-/// Reassembles the streams of a capture, frame by frame.
+/// Reassembles the streams of a capture, frame by frame, as Suricata 7.0.10 does by default; what differs is in
+/// Documentation/Signatures.md.
 ///
 ///     var reassembly = StreamReassembly()
 ///     for frame in capture { for stream in reassembly.add(frame, ...) { ... } }
 ///     for stream in reassembly.finish() { ... }
 ///
-/// Frames come from an untrusted network: truncated and contradictory ones are skipped, and memory is bounded.
+/// Frames come from an untrusted network: truncated and contradictory ones are skipped, memory is bounded, and the time for a
+/// frame depends on its length only, but for logarithms.
 public struct StreamReassembly {
-    private struct Key: Hashable {
-        var transport: TransportProtocol
-        /// The smaller endpoint first, so that both directions have the same key.
-        var one: Endpoint
-        var two: Endpoint
-    }
-
-    private struct Endpoint: Hashable, Comparable {
-        var address: [UInt8]
-        var port: UInt16
-
-        static func < (one: Self, two: Self) -> Bool {
-            one.port != two.port ? one.port < two.port : one.address.lexicographicallyPrecedes(two.address)
-        }
-
-        var model: SocketEndpoint { SocketEndpoint(address: IPAddress(bytes: address)?.description ?? "", port: port) }
-    }
-
-    private struct Flow {
-        var client: Endpoint
-        var server: Endpoint
-        var toServer: StreamAssembly
-        var toClient: StreamAssembly
-        var lastMilliseconds: Int64
-        var ended: Int = 0
-    }
-
     private let bounds: ReassemblyBounds
     private var fragments = FragmentStore()
-    private var flows: [Key: Flow] = [:]
+    private var connections = LeastRecentlyUsed<FlowKey, TCPConnection>()
+    private var openings = LeastRecentlyUsed<FlowKey, TCPOpening>()
     /// The sender of the first datagram between two endpoints.
-    private var askers: [Key: Endpoint] = [:]
-    /// Frames without a part of a stream: not IP, neither TCP nor UDP, or truncated.
-    public private(set) var skippedFrames = 0
+    private var askers = LeastRecentlyUsed<FlowKey, Side>()
+    private var counts = ReassemblyTally()
+    private var ownWork = 0
+    private var streams = 0
+    private var connectionBytes = 0
+    private var done: [CapturedStream] = []
 
     public init(bounds: ReassemblyBounds = .init()) {
         self.bounds = bounds
     }
 
+    /// What was left out so far.
+    public var tally: ReassemblyTally {
+        var tally = counts
+        tally.lostFragments = fragments.lost
+        return tally
+    }
+
+    /// In bytes: how often a byte was looked at or copied, and a constant for each frame. What bounds of cost are tested by.
+    public var work: Int { ownWork + fragments.work }
+    /// In bytes of memory: what is held of connections and fragments, about.
+    public var heldBytes: Int { connectionBytes + fragments.heldBytes }
+
     /// Adds a frame.
     ///
-    /// - Returns: the streams that it completes: a datagram, or those of a connection that ended.
-    public mutating func add(_ frame: [UInt8], link: LinkType, milliseconds: Int64) -> [CapturedStream] {
-        guard let bytes = link.payload(of: frame[...]), let part = NetworkPacket(bytes) else {
-            skippedFrames += 1
-            return []
+    /// - Parameter isCut: whether the capture holds only the beginning of it.
+    /// - Returns: what it completes: datagrams, and parts of streams that ended or became long.
+    public mutating func add(_ frame: [UInt8], link: LinkType, milliseconds: Int64, isCut: Bool = false) -> [CapturedStream] {
+        ownWork += 64 + min(frame.count, 64)
+        if let layer = link.layer(of: frame[...]) {
+            read(layer, FrameTags(), milliseconds, isCut: isCut)
+        } else {
+            counts.skip(Unread.malformed.kind)
         }
-        guard let packet = fragments.add(part) else { return [] }
-        switch packet.inside {
-        case NetworkPacket.udp: return datagram(packet, milliseconds)
-        case NetworkPacket.tcp: return segment(packet, milliseconds)
-        default:
-            skippedFrames += 1
-            return []
-        }
+        defer { done = [] }
+        return done
+    }
+
+    /// Counts a frame of a link type that is not among ``LinkType``.
+    public mutating func skip(link: Int) {
+        counts.skip("link type \(link)")
     }
 
     /// The streams of the connections that are still open.
     public mutating func finish() -> [CapturedStream] {
-        let open = flows.values.sorted { $0.lastMilliseconds < $1.lastMilliseconds }
-        flows = [:]
-        return open.flatMap { streams(of: $0) }
-    }
-
-    private mutating func datagram(_ packet: NetworkPacket, _ milliseconds: Int64) -> [CapturedStream] {
-        guard packet.payload.count >= 8 else {
-            skippedFrames += 1
-            return []
-        }
-        let stated = packet.payload.word(at: 4)
-        let whole = stated >= 8 ? packet.payload.prefix(stated) : packet.payload
-        let (source, destination) = endpoints(packet)
-        let key = key(.udp, source, destination)
-        if askers.count >= bounds.flows, askers[key] == nil { askers.removeAll(keepingCapacity: true) }
-        let client = askers[key] ?? source
-        askers[key] = client
-        let isToServer = client == source
-        return [
-            CapturedStream(
-                transport: .udp, client: client.model, server: (isToServer ? destination : source).model,
-                direction: isToServer ? .toServer : .toClient, firstMilliseconds: milliseconds, lastMilliseconds: milliseconds,
-                bytes: Array(whole.dropFirst(8)), isIncomplete: whole.count < stated)
-        ]
-    }
-
-    private mutating func segment(_ packet: NetworkPacket, _ milliseconds: Int64) -> [CapturedStream] {
-        let bytes = packet.payload
-        guard bytes.count >= 20 else {
-            skippedFrames += 1
-            return []
-        }
-        let header = bytes.byte(at: 12) >> 4 * 4
-        guard header >= 20, bytes.count >= header else {
-            skippedFrames += 1
-            return []
-        }
-        let (source, destination) = endpoints(packet)
-        let key = key(.tcp, source, destination)
-        let flags = bytes.byte(at: 13)
-        let (isFinal, isSynchronising, isReset, isAnswer) = (flags & 1 != 0, flags & 2 != 0, flags & 4 != 0, flags & 16 != 0)
-        var done: [CapturedStream] = []
-        // A new connection between the same endpoints.
-        if isSynchronising, !isAnswer, let old = flows[key], !old.toServer.bytes.isEmpty {
-            done += streams(of: old)
-            flows[key] = nil
-        }
-        if flows[key] == nil, flows.count >= bounds.flows { done += giveUpQuietest() }
-        var flow =
-            flows[key]
-            ?? newFlow(
-                from: source, to: destination, isAnswer: isSynchronising && isAnswer, isSynchronising: isSynchronising,
-                milliseconds: milliseconds)
-        flow.lastMilliseconds = milliseconds
-        let sequence = bytes.long(at: 4)
-        let payload = bytes.dropFirst(header)
-        let start = isSynchronising ? sequence &+ 1 : sequence
-        if source == flow.client {
-            if isSynchronising { flow.toServer.synchronise(sequence, milliseconds: milliseconds) }
-            flow.toServer.add(payload, sequence: start, milliseconds: milliseconds)
-        } else {
-            if isSynchronising { flow.toClient.synchronise(sequence, milliseconds: milliseconds) }
-            flow.toClient.add(payload, sequence: start, milliseconds: milliseconds)
-        }
-        if isFinal { flow.ended |= source == flow.client ? 1 : 2 }
-        if isReset || flow.ended == 3 {
-            flows[key] = nil
-            return done + streams(of: flow)
-        }
-        flows[key] = flow
+        fragments.finish()
+        while let (_, connection) = connections.removeOldest() { end(connection) }
+        defer { done = [] }
         return done
     }
 
-    private func newFlow(
-        from source: Endpoint, to destination: Endpoint, isAnswer: Bool, isSynchronising: Bool, milliseconds: Int64
-    ) -> Flow {
-        // If the beginning was not captured, the side with the higher port is assumed to be the client.
-        let isClient = isSynchronising ? !isAnswer : source.port >= destination.port
-        return Flow(
-            client: isClient ? source : destination, server: isClient ? destination : source,
-            toServer: StreamAssembly(maxBytes: bounds.stream), toClient: StreamAssembly(maxBytes: bounds.stream),
-            lastMilliseconds: milliseconds)
-    }
-
-    private mutating func giveUpQuietest() -> [CapturedStream] {
-        guard let quietest = flows.min(by: { $0.value.lastMilliseconds < $1.value.lastMilliseconds }) else { return [] }
-        flows[quietest.key] = nil
-        return streams(of: quietest.value)
-    }
-
-    private func streams(of flow: Flow) -> [CapturedStream] {
-        [(CapturedStream.Direction.toServer, flow.toServer), (.toClient, flow.toClient)].compactMap { direction, assembly in
-            var assembly = assembly
-            assembly.end()
-            guard !assembly.bytes.isEmpty else { return nil }
-            return CapturedStream(
-                transport: .tcp, client: flow.client.model, server: flow.server.model, direction: direction,
-                firstMilliseconds: assembly.firstMilliseconds ?? flow.lastMilliseconds, lastMilliseconds: assembly.lastMilliseconds,
-                bytes: assembly.bytes, isIncomplete: assembly.isIncomplete, cutBytes: assembly.cutBytes)
+    private mutating func read(_ layer: Layer, _ tags: FrameTags, _ milliseconds: Int64, isCut: Bool) {
+        var tags = tags
+        do throws(Unread) {
+            let bytes = try layer.packet(tags: &tags)
+            guard let part = NetworkPacket(bytes, isCut: isCut) else { throw .malformed }
+            for packet in fragments.add(part, tags: tags, milliseconds: milliseconds) {
+                try read(packet, tags, milliseconds)
+            }
+        } catch {
+            counts.skip(error.kind)
         }
     }
 
-    private func endpoints(_ packet: NetworkPacket) -> (source: Endpoint, destination: Endpoint) {
-        (
-            Endpoint(address: packet.source, port: UInt16(packet.payload.word(at: 0))),
-            Endpoint(address: packet.destination, port: UInt16(packet.payload.word(at: 2)))
-        )
+    private mutating func read(_ packet: NetworkPacket, _ tags: FrameTags, _ milliseconds: Int64) throws(Unread) {
+        switch packet.inside {
+        case NetworkPacket.udp: try datagram(packet, tags, milliseconds)
+        case NetworkPacket.tcp: try segment(packet, tags, milliseconds)
+        default:
+            guard let inner = try Tunnels.inside(packet) else { throw Unread(kind: "IP protocol \(packet.inside)") }
+            try tunnelled(inner, tags, milliseconds, isCut: packet.isCut)
+        }
     }
 
-    private func key(_ transport: TransportProtocol, _ one: Endpoint, _ two: Endpoint) -> Key {
-        one < two ? Key(transport: transport, one: one, two: two) : Key(transport: transport, one: two, two: one)
+    private mutating func tunnelled(_ layer: Layer, _ tags: FrameTags, _ milliseconds: Int64, isCut: Bool) throws(Unread) {
+        guard tags.depth < Tunnels.maxDepth else { throw Unread(kind: "more than \(Tunnels.maxDepth) tunnels") }
+        var tags = tags
+        tags.depth += 1
+        read(layer, tags, milliseconds, isCut: isCut)
+    }
+
+    private mutating func datagram(_ packet: NetworkPacket, _ tags: FrameTags, _ milliseconds: Int64) throws(Unread) {
+        guard packet.payload.count >= 8 else { throw .malformed }
+        let ports = (packet.payload.word(at: 0), packet.payload.word(at: 2))
+        let stated = packet.payload.word(at: 4)
+        let whole = stated >= 8 ? packet.payload.prefix(stated) : packet.payload
+        let bytes = whole.dropFirst(8)
+        let source = Endpoint(address: packet.source, port: UInt16(ports.0))
+        let destination = Endpoint(address: packet.destination, port: UInt16(ports.1))
+        let key = FlowKey(.udp, source, destination, tags)
+        let client = asker(key, key.side(of: source))
+        streams += 1
+        ownWork += bytes.count
+        done.append(
+            CapturedStream(
+                number: streams, transport: .udp, client: key[client].model, server: key[client.other].model,
+                direction: key[client] == source ? .toServer : .toClient, firstMilliseconds: milliseconds,
+                lastMilliseconds: milliseconds, bytes: Array(bytes), isIncomplete: whole.count < stated))
+        if let inner = Tunnels.inside(datagram: bytes, ports: ports) {
+            try tunnelled(inner, tags, milliseconds, isCut: packet.isCut)
+        }
+    }
+
+    private mutating func asker(_ key: FlowKey, _ side: Side) -> Side {
+        if let client = askers.use(key, { $0 }) { return client }
+        if askers.count >= bounds.flows { askers.removeOldest() }
+        askers.insert(side, for: key)
+        return side
+    }
+
+    private mutating func segment(_ packet: NetworkPacket, _ tags: FrameTags, _ milliseconds: Int64) throws(Unread) {
+        guard let segment = TCPSegment(packet) else { throw .malformed }
+        ownWork += packet.payload.count
+        let source = Endpoint(address: packet.source, port: segment.sourcePort)
+        let destination = Endpoint(address: packet.destination, port: segment.destinationPort)
+        let key = FlowKey(.tcp, source, destination, tags)
+        let side = key.side(of: source)
+        guard let (outcome, held) = use(key, segment, side, milliseconds) else {
+            open(key, segment, side, milliseconds)
+            return
+        }
+        connectionBytes += held
+        switch outcome {
+        case .continues: break
+        case .ignored: counts.ignoredSegments += 1
+        case .ends: if let ended = connections.remove(key) { end(ended) }
+        case .isReplaced(let opening):
+            if let ended = connections.remove(key) { end(ended) }
+            openings.remove(key)
+            openings.insert(opening, for: key)
+            if !segment.isSynchronising { open(key, segment, side, milliseconds) }
+        }
+        endQuietest()
+    }
+
+    /// Gives a segment to its connection.
+    ///
+    /// - Returns: what it does, and how much more is held of it; `nil` if there is no such connection.
+    private mutating func use(_ key: FlowKey, _ segment: TCPSegment, _ side: Side, _ milliseconds: Int64) -> (TCPConnection.Outcome, Int)? {
+        var parts: [(Side, StreamAssembly.Part)] = []
+        var work = 0
+        let result = connections.use(key) { connection in
+            let (held, before) = (connection.heldBytes, connection.work)
+            let outcome = connection.add(segment, from: side, milliseconds: milliseconds)
+            parts = connection.takeParts()
+            work = connection.work - before
+            return (outcome, connection.heldBytes - held)
+        }
+        ownWork += work
+        if !parts.isEmpty, let connection = connections[key] { hand(on: parts, of: connection) }
+        return result
+    }
+
+    /// A segment that belongs to no connection with data.
+    private mutating func open(_ key: FlowKey, _ segment: TCPSegment, _ side: Side, _ milliseconds: Int64) {
+        var opening = openings.remove(key) ?? TCPOpening()
+        guard opening.trust[side].takes(segment) else {
+            openings.insert(opening, for: key)
+            counts.ignoredSegments += 1
+            return
+        }
+        if segment.isReset { return }
+        if segment.isSynchronising { opening.add(segment, from: side, milliseconds: milliseconds) }
+        guard !segment.payload.isEmpty else {
+            if openings.count >= bounds.flows { openings.removeOldest() }
+            openings.insert(opening, for: key)
+            return
+        }
+        streams += 2
+        let connection = TCPConnection(
+            number: streams - 1, key: key, opening: opening, first: segment, from: side, bounds: bounds)
+        connections.insert(connection, for: key)
+        if let (_, held) = use(key, segment, side, milliseconds) { connectionBytes += held }
+        endQuietest()
+    }
+
+    private mutating func endQuietest() {
+        while connections.count > bounds.flows || connectionBytes > bounds.memory, let (_, connection) = connections.removeOldest() {
+            counts.endedEarly += 1
+            end(connection)
+        }
+    }
+
+    private mutating func end(_ connection: TCPConnection) {
+        var connection = connection
+        connectionBytes -= connection.heldBytes
+        let before = connection.work
+        connection.end()
+        ownWork += connection.work - before
+        counts.gaps += connection.gaps
+        hand(on: connection.takeParts(), of: connection)
+    }
+
+    private mutating func hand(on parts: [(side: Side, part: StreamAssembly.Part)], of connection: TCPConnection) {
+        guard !parts.isEmpty else { return }
+        let (client, server) = (connection.key[connection.client].model, connection.key[connection.client.other].model)
+        for (side, part) in parts {
+            let stream = connection.streams[side]
+            done.append(
+                CapturedStream(
+                    number: connection.number + (side == .one ? 0 : 1), transport: .tcp, client: client, server: server,
+                    direction: side == connection.client ? .toServer : .toClient, firstMilliseconds: stream.firstMilliseconds ?? 0,
+                    lastMilliseconds: stream.lastMilliseconds, bytes: part.bytes, offset: part.offset, overlap: part.overlap,
+                    version: part.version, isContinued: part.isContinued, isIncomplete: part.isIncomplete))
+        }
     }
 }

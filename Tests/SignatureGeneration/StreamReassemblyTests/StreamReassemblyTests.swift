@@ -56,32 +56,34 @@ struct ConnectionTests {
         }
     }
 
-    @Test func `where segments overlap the first counts`() {
-        let found = streams([toServer(0, "", .syn), toServer(1, "abc"), toServer(1, "XYZdef")])
-        #expect(found.map { String(decoding: $0.bytes, as: UTF8.self) } == ["abcdef"])
-    }
-
-    @Test func `a stream with a gap is marked and its other bytes are kept`() {
+    @Test func `a stream with a gap is divided there and its other bytes are kept`() {
         let found = streams([toServer(0, "", .syn), toServer(1, "ab"), toServer(9, "yz")])
-        #expect(found.map { String(decoding: $0.bytes, as: UTF8.self) } == ["abyz"])
-        #expect(found.map(\.isIncomplete) == [true])
+        #expect(found.map { String(decoding: $0.bytes, as: UTF8.self) } == ["ab", "yz"])
+        #expect(found.map(\.isIncomplete) == [false, true])
+        #expect(found.map(\.offset) == [0, 8])
+        #expect(found.map(\.isContinued) == [false, true])
     }
 
     @Test func `a connection ends with both sides or a reset`() {
         var reassembly = StreamReassembly()
         _ = reassembly.add(toServer(0, "", .syn), link: .raw, milliseconds: 0)
         _ = reassembly.add(toServer(1, "bye"), link: .raw, milliseconds: 1)
+        #expect(reassembly.add(toServer(90, "", [.ack, .rst]), link: .raw, milliseconds: 2).isEmpty)
+        #expect(reassembly.tally.ignoredSegments == 1)
         #expect(reassembly.add(toServer(4, "", [.ack, .rst]), link: .raw, milliseconds: 2).map(\.bytes) == [Array("bye".utf8)])
         #expect(reassembly.finish().isEmpty)
     }
 
     @Test func `memory is bounded`() {
-        let bounds = ReassemblyBounds(stream: 4, flows: 2)
+        let bounds = ReassemblyBounds(part: 4, overlap: 2, flows: 2)
         let frames = (0..<5).map { NetworkFrame.tcp(from: (1, 5000 + UInt16($0)), to: server, sequence: 7, Array("123456".utf8)) }
         let found = streams(frames, bounds: bounds)
-        #expect(found.map(\.bytes) == Array(repeating: Array("1234".utf8), count: 5))
-        #expect(!found.contains { !$0.isIncomplete })
-        #expect(found.map(\.client.port) == [5000, 5001, 5002, 5003, 5004])
+        for port in UInt16(5000)...5004 {
+            let parts = found.filter { $0.client.port == port }
+            #expect(parts.map { String(decoding: $0.bytes, as: UTF8.self) } == ["1234", "3456"])
+            #expect(parts.map(\.isIncomplete) == [true, false])
+        }
+        #expect(found.count == 10)
     }
 }
 
@@ -138,7 +140,7 @@ struct FrameTests {
             NetworkFrame.tcp(from: client, to: server, sequence: 1, flags: .syn, [1, 2, 3]), NetworkFrame.ipv4(1, 2, inside: 17, datagram),
             NetworkFrame.ipv6(1, 2, next: 44, [17, 0, 0, 1, 0, 0, 0, 9] + datagram),
         ]
-        var reassembly = StreamReassembly(bounds: .init(stream: 64, flows: 16))
+        var reassembly = StreamReassembly(bounds: .init(part: 64, overlap: 16, flows: 16))
         var taken = 0
         for _ in 0..<20000 {
             var frame = valid.randomElement(using: &random) ?? []
@@ -151,6 +153,6 @@ struct FrameTests {
         }
         taken += reassembly.finish().count
         #expect(taken > 100)
-        #expect(reassembly.skippedFrames > 100)
+        #expect(reassembly.tally.skippedFrames > 100)
     }
 }

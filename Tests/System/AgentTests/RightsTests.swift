@@ -18,7 +18,7 @@ extension AgentTests {
             let fixture = try await AgentFixture()
             // The file mask and variables of the loader and the runtime must have no effect.
             let library = "/usr/lib/x86_64-linux-gnu/libpcap.so.0.8"
-            try #require(access(library, R_OK) == 0, "this test preloads \(library), which the build needs")
+            try #require(access(library, R_OK) == 0, "this test preloads \(library), which tcpdump needs")
             let surroundings = [
                 "/bin/sh", "-c", "umask 0; exec \"$@\"", "sh", "/usr/bin/env", "LD_PRELOAD=\(library)", "SWIFT_BACKTRACE=enable=yes",
                 "XDG_STATE_HOME=/nowhere", "PATH=/nowhere", "TERM=dumb",

@@ -48,11 +48,16 @@ struct VerifyReport: Encodable, Sendable {
     /// In bytes: how much of files' holes was passed over.
     var holeBytes: Int
     var streams: Int
-    /// Frames of captures that hold nothing of a TCP or UDP stream, or are in a tunnel that is not read.
+    /// Frames of captures that hold nothing of a TCP or UDP stream, and what they hold, such as `EtherType 0x0806`.
     var skippedFrames: Int
-    /// Streams of which only the beginning was searched, and in bytes how much was not.
-    var cutStreams: Int
-    var cutBytes: Int
+    var skippedKinds: [String: Int]
+    /// Segments that no receiver takes, and places at which a stream lacks bytes.
+    var ignoredSegments: Int
+    var gaps: Int
+    /// Connections that were ended to keep to the bounds of memory: what came of them later was searched by itself.
+    var endedEarly: Int
+    /// Fragments that never became a packet.
+    var lostFragments: Int
     var bytes: Int
     var seconds: Double
     /// The number of all hits; ``hits`` may have fewer.
@@ -60,6 +65,19 @@ struct VerifyReport: Encodable, Sendable {
     var hits: [Hit]
     var skippedCount: Int
     var skipped: [Skipped]
+
+    /// What was left out of the captures that were read.
+    private var leftOut: [String] {
+        let kinds = skippedKinds.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.key) \($0.value)" }
+        let counts: [(Int, String)] = [
+            (skippedFrames, "frames held no TCP or UDP (\(kinds.joined(separator: ", ")))"),
+            (ignoredSegments, "TCP segments were left out, as their receivers do: a wrong checksum, or outside of the window"),
+            (gaps, "times a stream lacks bytes; what lies across such a place is not found"),
+            (endedEarly, "connections were ended early to keep to the bounds of memory; what came of them later was searched by itself"),
+            (lostFragments, "fragments never became a packet"),
+        ]
+        return counts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
+    }
 
     /// Whether everything that was named was read and searched.
     var isComplete: Bool { skippedCount == 0 && refusedRuleCount == 0 }
@@ -87,7 +105,7 @@ struct VerifyReport: Encodable, Sendable {
         if captureFiles > 0 {
             lines.append("\(captureFiles) of the files are captures: only their raw bytes were searched; --capture searches their streams")
         }
-        if skippedFrames > 0 { lines.append("\(skippedFrames) frames held no TCP or UDP, or were in a tunnel") }
+        lines += leftOut
         if holeBytes > 0 { lines.append("\(holeBytes) bytes of holes were passed over") }
         let rate = String(format: "%.3f GB in %.2f s, %.0f MB/s", Double(bytes) / 1e9, seconds, Double(bytes) / 1e6 / max(seconds, 1e-9))
         lines.append(

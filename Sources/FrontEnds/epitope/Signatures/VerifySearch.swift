@@ -21,6 +21,9 @@ final class VerifySearch: Sendable {
     /// In bytes: enough of a file to tell a capture.
     private static let magicBytes = 8
 
+    /// Of one capture's hits: so many are kept in mind, that none counts twice.
+    private static let maxKnown = 1 << 20
+
     private let scanner: SignatureScanner
     private let tally: Mutex<VerifyTally>
     /// In bytes: longer holes are shortened to this. No bounded gap of the signatures reaches across.
@@ -80,30 +83,43 @@ final class VerifySearch: Sendable {
     /// - Throws: `capture-unreadable` if a capture set has no file, `scan-failed`. A file that can't be read is skipped.
     func streams(in captureSets: [String]) throws {
         for file in try captureSets.flatMap({ try CaptureReader.files(of: $0) }) {
+            var known: Set<StreamHit> = []
             do {
                 let summary = try CaptureReader.streams(in: file) { stream in
-                    try search(stream, of: file)
+                    try search(stream, of: file, &known)
                     return true
                 }
                 tally.withLock { $0.add(summary, of: file) }
-            } catch let error as EpitopeError where error.code == .captureUnreadable {
+            } catch let error as EpitopeError where [.captureUnreadable, .captureEmpty].contains(error.code) {
                 tally.withLock { $0.skip(.init(path: file, reason: error.message)) }
             }
         }
     }
 
-    private func search(_ stream: CapturedStream, of file: String) throws {
+    /// A signature in a stream. It counts once, though parts of a stream overlap and can come in several versions.
+    private struct StreamHit: Hashable {
+        var stream: Int
+        var signature: Int
+    }
+
+    /// - Parameter known: what was found in earlier parts of the file's streams.
+    private func search(_ stream: CapturedStream, of file: String, _ known: inout Set<StreamHit>) throws {
         try stream.bytes.withUnsafeBytes { data in
-            let hits = try scanner.matches(in: data).compactMap { match -> VerifyReport.Hit? in
+            var hits: [VerifyReport.Hit] = []
+            if known.count >= Self.maxKnown { known.removeAll() }
+            for match in try scanner.matches(in: data) {
                 let signature = scanner.signatures[match.signature]
-                guard signature.context.admits(stream) else { return nil }
-                return VerifyReport.Hit(
-                    signature: signature.id, source: "\(file): \(stream.flow)", place: match.place, data: data,
-                    offset: match.place.lowerBound)
+                guard signature.context.admits(stream),
+                    known.insert(StreamHit(stream: stream.number, signature: match.signature)).inserted
+                else { continue }
+                hits.append(
+                    VerifyReport.Hit(
+                        signature: signature.id, source: "\(file): \(stream.flow)", place: match.place, data: data,
+                        offset: stream.offset + match.place.lowerBound))
             }
             tally.withLock {
-                $0.streams += 1
-                $0.add(bytes: data.count, hits: hits)
+                if !stream.isContinued { $0.streams += 1 }
+                $0.add(bytes: data.count - stream.overlap, hits: hits)
                 $0.showProgress(of: nil)
             }
         }

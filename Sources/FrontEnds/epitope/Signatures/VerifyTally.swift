@@ -2,6 +2,7 @@
 
 import Captures
 import Foundation
+import StreamReassembly
 
 /// The results of a search so far, and its progress line.
 struct VerifyTally: Sendable {
@@ -11,9 +12,7 @@ struct VerifyTally: Sendable {
     /// In bytes: how much of files' holes was passed over.
     var holeBytes = 0
     var streams = 0
-    private var skippedFrames = 0
-    private var cutStreams = 0
-    private var cutBytes = 0
+    private var leftOut = ReassemblyTally()
     private var bytes = 0
     private var hitCount = 0
     private var skippedCount = 0
@@ -44,21 +43,15 @@ struct VerifyTally: Sendable {
         if skipped.count < maxListed { skipped.append(file) }
     }
 
-    /// What was read of a capture. A capture that was not read to its end, or holds nothing that could be, and a stream of
-    /// which the end is missing, count as not searched.
+    /// What was read of a capture. A capture that was not read to its end, or holds nothing that could be, counts as not
+    /// searched.
     mutating func add(_ summary: CaptureReader.Summary, of file: String) {
-        skippedFrames += summary.skippedFrames
-        cutStreams += summary.cutStreams
-        cutBytes += summary.cutBytes
+        leftOut.add(summary.tally)
         if let failure = summary.failure {
             skip(.init(path: file, reason: "it was read up to frame \(summary.frames), then: \(failure)"))
         }
         if summary.frames > 0, summary.skippedFrames == summary.frames {
-            skip(.init(path: file, reason: "none of its \(summary.frames) frames holds TCP or UDP outside of a tunnel"))
-        }
-        if summary.cutStreams > 0 {
-            let reason = "the last \(summary.cutBytes) bytes of \(summary.cutStreams) streams, which are longer than what is kept of one"
-            skip(.init(path: file, reason: reason))
+            skip(.init(path: file, reason: "none of its \(summary.frames) frames holds TCP or UDP (\(summary.tally.skippedKinds))"))
         }
     }
 
@@ -82,8 +75,9 @@ struct VerifyTally: Sendable {
     func report(signatures: Int, refusals: [VerifyRules.Refusal]) -> VerifyReport {
         VerifyReport(
             signatures: signatures, refusedRuleCount: refusals.count, refusedRules: Array(refusals.prefix(maxListed)), files: files,
-            captureFiles: captures, holeBytes: holeBytes, streams: streams, skippedFrames: skippedFrames, cutStreams: cutStreams,
-            cutBytes: cutBytes, bytes: bytes, seconds: seconds, hitCount: hitCount,
+            captureFiles: captures, holeBytes: holeBytes, streams: streams, skippedFrames: leftOut.skippedFrames,
+            skippedKinds: leftOut.skipped, ignoredSegments: leftOut.ignoredSegments, gaps: leftOut.gaps, endedEarly: leftOut.endedEarly,
+            lostFragments: leftOut.lostFragments, bytes: bytes, seconds: seconds, hitCount: hitCount,
             hits: hits.sorted { ($0.source, $0.offset, $0.signature) < ($1.source, $1.offset, $1.signature) },
             skippedCount: skippedCount, skipped: skipped.sorted { $0.path < $1.path })
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Captures
+import EpitopeModel
 import FileAccess
 import Glibc
 import StreamReassembly
@@ -111,16 +112,26 @@ struct CorpusReader {
         if let failure { throw failure }
     }
 
-    /// Reads the streams of a capture. Each side of a flow is its own unit.
+    /// Reads the streams of a capture, each part of one side of a flow as its own unit: parts overlap by more than a window. What
+    /// a recorder has just begun holds nothing yet.
+    ///
+    /// - Throws: ``Skipped`` if frames of it were not read (those before were), or errors of the chunker's body.
     mutating func read(capture path: String) throws {
-        var number = 0
-        try CaptureReader.streams(in: path) { stream in
-            number += 1
-            pieces.begin("\(path): stream \(number)")
-            try stream.bytes.withUnsafeBytes { try pieces.append($0) }
-            try pieces.end()
-            bytesRead += UInt64(stream.bytes.count)
-            return true
+        let summary: CaptureReader.Summary
+        do {
+            summary = try CaptureReader.streams(in: path) { stream in
+                pieces.begin("\(path): stream \(stream.number)")
+                try stream.bytes.withUnsafeBytes { try pieces.append($0) }
+                try pieces.end()
+                bytesRead += UInt64(stream.bytes.count - stream.overlap)
+                return true
+            }
+        } catch let error as EpitopeError where error.code == .captureEmpty {
+            return
+        }
+        if summary.end == .failed { throw Skipped(reason: "from frame \(summary.frames + 1) on: \(summary.failure ?? "")") }
+        if summary.frames > 0, summary.skippedFrames == summary.frames {
+            throw Skipped(reason: "none of its frames holds TCP or UDP (\(summary.tally.skippedKinds))")
         }
     }
 }
