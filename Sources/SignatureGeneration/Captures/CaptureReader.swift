@@ -53,7 +53,9 @@ public enum CaptureReader {
         while summary.hasTime(until: deadline), let frame = summary.next(of: &file) {
             for stream in reassembly.add(frame) where try !body(stream) { return summary.stopped }
         }
-        for stream in reassembly.finish() where try !body(stream) { return summary.stopped }
+        while let streams = reassembly.endOldest() {
+            for stream in streams where try !body(stream) { return summary.stopped }
+        }
         (summary.tally, summary.work) = (reassembly.tally, reassembly.work)
         return summary
     }

@@ -15,6 +15,10 @@ struct StreamAssembly {
         var isIncomplete = false
     }
 
+    /// In bytes: what lies between two gaps is handed on from this length on. No signature and no evidence is shorter
+    /// (`Signature.minFixedBytes`, `WireMatcher`), and a stream with a gap behind each byte would be more parts than bytes.
+    static let minBetweenGaps = 8
+
     /// In bytes of memory: how much is held while bytes before it are missing.
     static let maxAhead = 2 << 20
 
@@ -52,6 +56,8 @@ struct StreamAssembly {
     private var next: Int { start + bytes.count }
     /// In bytes of memory, about.
     var heldBytes: Int { bytes.count + (later?.count ?? 0) + ahead.cost }
+    /// Whether nothing was handed on since the last gap.
+    private var isBehindGap: Bool { gaps > 0 && start == holeEnd && carried == 0 }
     /// Whether its end came, and everything before it.
     var isFinished: Bool { finish.map { next >= $0 } ?? false }
     /// In bytes: how much was looked at or copied.
@@ -166,8 +172,8 @@ struct StreamAssembly {
     private mutating func skipGaps() {
         guard !ahead.isEmpty else { return }
         for run in ahead.takeAll(from: next) {
-            gaps += 1
             emit()
+            gaps += 1
             isIncomplete = true
             (bytes, later, carried) = ([], nil, 0)
             (start, holeEnd) = (run.position, run.position)
@@ -177,7 +183,7 @@ struct StreamAssembly {
 
     /// Hands on what is there, and keeps its end for the next part.
     private mutating func emit() {
-        guard bytes.count > carried else { return }
+        guard bytes.count > carried, !isBehindGap || bytes.count >= Self.minBetweenGaps else { return }
         let whole = Part(bytes: bytes, offset: start, overlap: carried, isContinued: isContinued, isIncomplete: isIncomplete)
         add(whole)
         if let later {

@@ -7,7 +7,7 @@ import EpitopeModel
 ///
 ///     var reassembly = StreamReassembly()
 ///     for frame in capture { for stream in reassembly.add(frame, ...) { ... } }
-///     for stream in reassembly.finish() { ... }
+///     while let streams = reassembly.endOldest() { ... }
 ///
 /// Frames come from an untrusted network: truncated and contradictory ones are skipped, memory is bounded, and the time for a
 /// frame depends on its length only, but for logarithms.
@@ -60,12 +60,23 @@ public struct StreamReassembly {
         counts.skip("link type \(link)")
     }
 
-    /// The streams of the connections that are still open.
-    public mutating func finish() -> [CapturedStream] {
-        fragments.finish()
-        while let (_, connection) = connections.removeOldest() { end(connection) }
+    /// The streams of the connection that was idle for longest, of those that are still open; `nil` if none is. Asked for after the
+    /// last frame, until there are none.
+    public mutating func endOldest() -> [CapturedStream]? {
+        guard let (_, connection) = connections.removeOldest() else {
+            fragments.finish()
+            return nil
+        }
+        end(connection)
         defer { done = [] }
         return done
+    }
+
+    /// The streams of all connections that are still open, where these are few.
+    public mutating func finish() -> [CapturedStream] {
+        var all: [CapturedStream] = []
+        while let streams = endOldest() { all += streams }
+        return all
     }
 
     private mutating func read(_ layer: Layer, _ tags: FrameTags, _ milliseconds: Int64, isCut: Bool) {
@@ -217,7 +228,7 @@ public struct StreamReassembly {
             let stream = connection.streams[side]
             done.append(
                 CapturedStream(
-                    number: connection.number + (side == .one ? 0 : 1), transport: .tcp, client: client, server: server,
+                    number: connection.number + (side == connection.client ? 0 : 1), transport: .tcp, client: client, server: server,
                     direction: side == connection.client ? .toServer : .toClient, firstMilliseconds: stream.firstMilliseconds ?? 0,
                     lastMilliseconds: stream.lastMilliseconds, bytes: part.bytes, offset: part.offset, overlap: part.overlap,
                     version: part.version, isContinued: part.isContinued, isIncomplete: part.isIncomplete))

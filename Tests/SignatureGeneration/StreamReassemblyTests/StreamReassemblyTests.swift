@@ -57,10 +57,11 @@ struct ConnectionTests {
     }
 
     @Test func `a stream with a gap is divided there and its other bytes are kept`() {
-        let found = streams([toServer(0, "", .syn), toServer(1, "ab"), toServer(9, "yz")])
-        #expect(found.map { String(decoding: $0.bytes, as: UTF8.self) } == ["ab", "yz"])
+        // What lies alone between two gaps and is shorter than anything that is sought is left out.
+        let found = streams([toServer(0, "", .syn), toServer(1, "ab"), toServer(5, "1234567"), toServer(21, "stuvwxyz")])
+        #expect(found.map { String(decoding: $0.bytes, as: UTF8.self) } == ["ab", "stuvwxyz"])
         #expect(found.map(\.isIncomplete) == [false, true])
-        #expect(found.map(\.offset) == [0, 8])
+        #expect(found.map(\.offset) == [0, 20])
         #expect(found.map(\.isContinued) == [false, true])
     }
 
@@ -72,6 +73,32 @@ struct ConnectionTests {
         #expect(reassembly.tally.ignoredSegments == 1)
         #expect(reassembly.add(toServer(4, "", [.ack, .rst]), link: .raw, milliseconds: 2).map(\.bytes) == [Array("bye".utf8)])
         #expect(reassembly.finish().isEmpty)
+    }
+
+    private func toClient(_ sequence: UInt32, acknowledged: UInt32, _ text: String, _ flags: NetworkFrame.Flags = .ack) -> [UInt8] {
+        NetworkFrame.tcp(from: server, to: client, sequence: sequence, acknowledged: acknowledged, flags: flags, Array(text.utf8))
+    }
+
+    @Test func `the ports again after a SYN without answer`() {
+        let found = streams([
+            toServer(500_000_000, "", .syn), toServer(500_000_000, "", .syn), toServer(1000, "", .syn), toServer(1001, "GET /"),
+        ])
+        #expect(found.map { String(decoding: $0.bytes, as: UTF8.self) } == ["GET /"] && found.map(\.isIncomplete) == [false])
+    }
+
+    @Test func `the ports again when the server alone has sent something`() {
+        let found = streams([
+            toServer(900_000, "", .syn), toClient(800_000, acknowledged: 900_001, "", [.syn, .ack]),
+            toClient(800_001, acknowledged: 900_001, "220 ready"), toServer(1000, "", .syn),
+            toClient(9000, acknowledged: 1001, "", [.syn, .ack]), toServer(1001, "GET /"),
+        ])
+        #expect(found.map { String(decoding: $0.bytes, as: UTF8.self) } == ["220 ready", "GET /"])
+        #expect(found.map(\.direction) == [.toClient, .toServer])
+    }
+
+    @Test func `a connection is not divided by a SYN that nobody answers`() {
+        let found = streams([toServer(100, "", .syn), toServer(101, "GET "), toServer(7_000_000, "", .syn), toServer(105, "/")])
+        #expect(found.map { String(decoding: $0.bytes, as: UTF8.self) } == ["GET /"])
     }
 
     @Test func `memory is bounded`() {
@@ -100,6 +127,12 @@ struct FrameTests {
             (.ethernet, addresses + [0x88, 0xa8, 0, 7, 0x81, 0, 0, 9, 8, 0] + packet),
             (.linuxCooked, [UInt8](repeating: 0, count: 14) + [8, 0] + packet),
             (.linuxCooked2, [8, 0] + [UInt8](repeating: 0, count: 18) + packet),
+            // A VLAN's tag behind the header of `any`.
+            (.linuxCooked2, [0x81, 0] + [UInt8](repeating: 0, count: 18) + [0, 42, 8, 0] + packet),
+            (.linuxCooked, [UInt8](repeating: 0, count: 14) + [0x81, 0, 0, 42, 8, 0] + packet),
+            (.ipv4, packet), (.rawBSD, packet), (.rawOpenBSD, packet), (.loop, [0, 0, 0, 2] + packet),
+            (.ppp, [0xff, 3, 0, 0x21] + packet), (.ppp, [0x21] + packet), (.ciscoHDLC, [0x0f, 0, 8, 0] + packet),
+            (.pppEthernet, [0x11, 0, 0, 1, 0, 0, 0, 0x21] + packet),
         ]
         for (link, frame) in frames {
             #expect(streams([frame], link: link).map(\.bytes) == [[1, 2, 3, 4, 5, 6, 7, 8, 9]], "\(link)")
