@@ -5,7 +5,10 @@ enum InternetChecksum {
     /// What a packet's checksum says of it.
     enum Verdict: Hashable {
         case right
-        /// Another sum, none, or that of the pseudo header alone, as it stands in a packet whose network card does the rest.
+        /// That of the pseudo header alone, as it stands in a packet before its network card does the rest, and in one that was put
+        /// together from several as they were received.
+        case partial
+        /// Another sum, or none.
         case wrong
         /// The capture does not hold all of the packet.
         case unknown
@@ -38,10 +41,12 @@ enum InternetChecksum {
         return UInt16(sum)
     }
 
-    /// Of a TCP segment, together with the header of the IP packet that it came in.
+    /// Of a TCP segment, whose header must be whole, together with the header of the IP packet that it came in.
     static func verdict(ofSegment packet: NetworkPacket) -> Verdict {
         guard !packet.isCut else { return .unknown }
         let pseudo = packet.source.wordSum + packet.destination.wordSum + UInt64(packet.inside) + UInt64(packet.payload.count)
-        return packet.isHeaderRight && sum(packet.payload, adding: pseudo) == 0xffff ? .right : .wrong
+        guard packet.isHeaderRight else { return .wrong }
+        if sum(packet.payload, adding: pseudo) == 0xffff { return .right }
+        return packet.payload.word(at: 16) == Int(fold(pseudo)) ? .partial : .wrong
     }
 }

@@ -4,7 +4,8 @@
 ///
 /// Where a network card puts it in, a capture on the machine itself has a wrong one in every segment (but for one in 65,536, which
 /// is right by chance). So a wrong one tells only of a side whose first segment had a right one, or two in a row; and no longer
-/// when many in a row are wrong.
+/// when many in a row are wrong. A partial checksum tells nothing: what is received is merged on the way, and then has one; only
+/// a reset is not believed with it, since a machine writes those of its resets itself.
 struct SegmentTrust {
     private static let rightInRow = 2
     private static let wrongInRow = 16
@@ -14,10 +15,9 @@ struct SegmentTrust {
     private var right = 0
     private var wrong = 0
 
-    /// Whether a segment counts. Those that open a connection or bring data show whether checksums are right: a machine writes
-    /// those of its resets itself.
+    /// Whether a segment counts. Those that open a connection or bring data show whether checksums are right.
     mutating func takes(_ segment: TCPSegment) -> Bool {
-        guard segment.verdict != .unknown else { return true }
+        if segment.verdict == .unknown || segment.verdict == .partial && !segment.isReset { return true }
         guard segment.isSynchronising || !segment.payload.isEmpty else { return segment.verdict == .right || !isChecked }
         defer { isFirst = false }
         if segment.verdict == .right {

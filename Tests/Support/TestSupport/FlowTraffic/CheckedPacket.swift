@@ -6,8 +6,10 @@ enum CheckedPacket {
     enum Checksum {
         case right
         case wrong
-        /// As where a network card puts it in.
+        /// None, as some network cards leave it.
         case none
+        /// Of the pseudo header alone, as where a network card does the rest, or where packets were merged as they came.
+        case partial
     }
 
     /// The two ends of a packet: addresses of 4 or of 16 bytes.
@@ -70,7 +72,8 @@ enum CheckedPacket {
         guard checksum != .none else { return bytes }
         let pseudo = ends.source + ends.destination + big(bytes.count, 4) + big(inside, 4)
         var bytes = bytes
-        bytes.replaceSubrange(place..<place + 2, with: big((~sum(pseudo + bytes) & 0xffff) ^ (checksum == .wrong ? 0x55 : 0), 2))
+        let whole = (~sum(pseudo + bytes) & 0xffff) ^ (checksum == .wrong ? 0x55 : 0)
+        bytes.replaceSubrange(place..<place + 2, with: big(checksum == .partial ? sum(pseudo) : whole, 2))
         return bytes
     }
 

@@ -161,6 +161,8 @@ struct FlowShape: Sendable {
         },
     ]
 
+    private static let partialChecksums = "checksums that a network card was to complete, or that a merge of packets left, are read"
+
     private static let checksums = [
         FlowShape(name: "a segment with a wrong checksum comes first") { flow, data, _ in
             flow.open()
@@ -186,11 +188,32 @@ struct FlowShape: Sendable {
             flow.close(data.count)
         },
         FlowShape(
-            name: "no checksums", difference: .ours("a capture made on the sender, whose network card puts checksums in, is read")
+            name: "no checksums", difference: .ours("a side without any right checksum is read")
         ) { flow, data, _ in
             flow.checksum = .none
             flow.open()
             flow.inOrder(data)
+            flow.close(data.count)
+        },
+        FlowShape(name: "partial checksums", difference: .ours(partialChecksums)) { flow, data, _ in
+            flow.checksum = .partial
+            flow.open()
+            flow.inOrder(data)
+            flow.close(data.count)
+        },
+        FlowShape(name: "partial checksums of data alone", difference: .ours(partialChecksums)) { flow, data, _ in
+            flow.open()
+            flow.checksum = .partial
+            flow.inOrder(data)
+            flow.checksum = .right
+            flow.close(data.count)
+        },
+        FlowShape(name: "a reset with a partial checksum") { flow, data, token in
+            flow.open()
+            let middle = token.lowerBound + 8
+            flow.inOrder(Array(data[..<middle]))
+            flow.send(flow.segment(at: middle, flags: FlowWriter.rst, checksum: .partial, []))
+            flow.inOrder(Array(data[middle...]), from: middle)
             flow.close(data.count)
         },
         FlowShape(
