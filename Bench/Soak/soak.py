@@ -3,8 +3,8 @@
 """The soak of `epitope agent`. Usage: soak.py BUILD_FOLDER [--seconds N] [--keep FOLDER]
 
 Ordinary programs work in turns (Fixtures/Workloads), beside redis under load, while every second one inert stub makes one
-call to loopback from unbacked memory: another place, form and call each time. Every stub must be found, nothing else may
-be, and the agent's memory must not grow. Run by Bench/Soak/soak in a network namespace of its own; the agent sees every process
+call to loopback from unbacked memory: another place, form and call each time, every other time by a way of entering the C
+library with a return address of its choice. Every stub must be found, nothing else may be, and the agent's memory must not grow. Run by Bench/Soak/soak in a network namespace of its own; the agent sees every process
 of the machine, and what any other does is no reason for an alarm either.
 """
 import argparse
@@ -20,11 +20,25 @@ import tempfile
 import threading
 import time
 
-import host_cost
+# What it shares with the benchmark of the host.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Host"))
+import host_cost  # noqa: E402
 
 PLACES = ["heap", "stack", "anonymous", "shared-anonymous", "memory-file", "unlinked-tmpfs", "written-page"]
 CALLS = ["exec", "connect", "send", "sendmsg", "sendmmsg", "bind", "listen", "accept", "write", "writev", "sendfile", "splice", "ring"]
 FORMS = ["direct", "library"]
+# Places and kinds of memory that are easily overlooked, files that the stub writes itself, rings: with one call each.
+RARE_PLACES = ["pkey", "segment", "implied", "implied-heap", "device", "late-unlink", "moved", "over-image", "over-vdso", "remapped",
+               "never-named", "never-named-private", "shared-writable", "open-file", "raw-file", "unlinked-file", "open-library",
+               "unpacked-library"]
+RINGS = ["ring-connect", "ring-aside", "ring-later", "ring-setup"]
+# Ways of entering the library, of which the kernel program holds something (ReturnCase in Tests/Support/TestSupport): those with a
+# return address in unbacked memory, in an image or nowhere, and one behind a go-between. Left out are what the threat model says is
+# not seen, what another thread decides, and what a child of the stub does.
+WAYS = ["call", "jump", "return", "moved-call", "moved-jump", "moved-return", "heap-jump", "middle", "syscall", "relay",
+        "plant-none", "plant-other", "plant-import", "plant-memory", "chain", "middle-planted", "nowhere", "signal", "plant-register",
+        "plant-framed", "plant-same"]
+WAY_CALLS = ["connect", "sendto", "sendmsg", "write", "execve"]
 # The program's first seconds: sites of libraries, first workloads, buffers.
 SETTLING = 300
 # What the agent may grow by after that, in KiB of resident memory.
@@ -85,6 +99,22 @@ def redis_load(folder, ending):
         server.wait(20)
 
 
+def stub_cases(build):
+    """The stubs' command lines with their names: the two programs take turns."""
+    calls = [("call-stub", form, place, call) for form in FORMS for place in PLACES for call in CALLS
+             # Told by the page's own state, which an exec ends before the agent can look at it, where the kernel names no page tables.
+             if (place, call) != ("written-page", "exec")]
+    calls += [("call-stub", form, place, "send") for form in FORMS for place in RARE_PLACES]
+    calls += [("call-stub", form, "anonymous", call) for form in FORMS for call in RINGS]
+    # A signal's number is no socket.
+    ways = [("return-stub", way, call) for way in WAYS for call in WAY_CALLS if (way, call) != ("signal", "write")]
+    ways += [("return-stub", way, "execve") for way in ["long-path", "sort"]] + [("return-stub", "image-exit", "connect")]
+    random.shuffle(calls)
+    random.shuffle(ways)
+    turns = [case for pair in zip(itertools.cycle(calls), itertools.islice(itertools.cycle(ways), max(len(calls), len(ways)))) for case in pair]
+    return [([(build / program).resolve(), *words, "9"], " ".join(words)) for program, *words in turns]
+
+
 def names_of(alarms, started):
     return sorted({(event.get("call"), event.get("processID")) for event in alarms if event["processID"] not in started})
 
@@ -96,7 +126,6 @@ def main():
     parser.add_argument("--keep", type=pathlib.Path)
     options = parser.parse_args()
     scripts = sorted(path for path in pathlib.Path("Fixtures/Workloads").resolve().glob("*.sh") if path.stem != "common")
-    stub = (options.build / "call-stub").resolve()
     random.seed(4)
     with tempfile.TemporaryDirectory(prefix="epitope-soak-") as scratch:
         folder = options.keep or pathlib.Path(scratch)
@@ -110,18 +139,14 @@ def main():
             redis = threading.Thread(target=redis_load, args=(folder, lambda: load.ending))
             redis.start()
             started, stubs, memory, begin = {}, 0, [], time.monotonic()
-            cases = [(form, place, call) for form in FORMS for place in PLACES for call in CALLS
-                     # Told by the page's own state, which an exec ends before the agent can look at it, where the
-                     # kernel names no page tables.
-                     if (place, call) != ("written-page", "exec")]
-            random.shuffle(cases)
+            cases = stub_cases(options.build)
             try:
                 for second in range(options.seconds):
-                    form, place, call = cases[second % len(cases)]
-                    process = subprocess.Popen([stub, form, place, call, "9"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                    words, name = cases[second % len(cases)]
+                    process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                     process.wait(30)
                     stubs += 1
-                    started[process.pid] = f"{form} {place} {call}"
+                    started[process.pid] = name
                     memory.append((second, resident(child.pid)))
                     if second % 60 == 59:
                         print(f"{second + 1:5d} s  {stubs} stubs, {load.runs} workloads, {memory[-1][1]} KiB", flush=True)
