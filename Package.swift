@@ -215,7 +215,9 @@ let package = Package(
             "Sources/Center",
             [
                 pure("Correlation", ["EpitopeModel", "Signatures"]),
-                shell("SuricataDelivery", ["EpitopeModel", "Signatures", "FileAccess", "Scheduling", "ProgramRuns", "Rendering"]),
+                shell(
+                    "SuricataDelivery",
+                    ["EpitopeModel", "Signatures", "FileAccess", "Scheduling", "SettingsFiles", "ProgramRuns", "Rendering"]),
                 shell(
                     "CenterStore",
                     [
@@ -338,7 +340,8 @@ let package = Package(
                 .executableTarget(
                     name: "epitope-fuzz",
                     dependencies: [
-                        "EpitopeModel", "Signatures", "PacketCoding", "Rendering", "Disassembly", "InputFiles", "StreamReassembly",
+                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "BehaviourBlocking", "UnwindTables",
+                        "ProcessInspection", "HostPolicy", "HostPipeline", "Rendering", "Disassembly", "InputFiles", "StreamReassembly",
                         "Captures", "GoodwareIndex", "PatternScan", "GoodwareFiles", "TokenSequences", "SignatureMaking", "TestSupport",
                         "BenchSupport",
                         argumentParser, crypto,

@@ -6,7 +6,7 @@ import ArgumentParser
 enum FuzzParsers {
     static let all: [FuzzParser] = [
         .captures, .frames, .programs, .goodwareIndex, .goodwareDescription, .packet, .packetJSON, .signature, .signatureJSON,
-        .updates, .updatesJSON, .rules, .ruleFiles, .stix, .machineCode, .coreDump,
+        .updates, .updatesJSON, .rules, .ruleFiles, .stix, .machineCode, .coreDump, .images, .unwindTables, .policy, .eventLog,
     ]
 
     /// - Throws: `ValidationError` for an unknown name.

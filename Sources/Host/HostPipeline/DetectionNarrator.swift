@@ -61,7 +61,7 @@ public struct DetectionNarrator: Sendable {
         sentences.append("Why: \(detection.evidenceInWords).")
         sentences.append(fate(detection, outcome))
         if let packet = detection.packet {
-            let command = (["epitope policy exclude", String(packet.prefix(12))] + place.options).joined(separator: " ")
+            let command = (["epitope policy exclude", String(packet.printable.prefix(12))] + place.options).joined(separator: " ")
             sentences.append("If the program does this by design: \(command)")
         }
         return sentences.joined(separator: " ")
@@ -78,7 +78,7 @@ public struct DetectionNarrator: Sendable {
         let message = (outcome.message ?? "").printable
         switch outcome.event {
         case .spooled:
-            let packet = "Packet \(outcome.packet ?? "") with \(code)"
+            let packet = "Packet \((outcome.packet ?? "").printable) with \(code)"
             let enrolled = place.destinations.filter { place.centers[$0] != nil }
             guard !enrolled.isEmpty else {
                 return "\(packet) waits in \(place.directory): this host is not enrolled (epitope enroll)."

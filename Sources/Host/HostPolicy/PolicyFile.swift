@@ -46,7 +46,11 @@ public struct PolicyFile: Sendable {
         return (try Self.decode(bytes, path: path), String(decoding: bytes, as: UTF8.self), status)
     }
 
-    static func decode(_ bytes: [UInt8], path: String) throws(EpitopeError) -> PolicyDocument {
+    /// Reads the text of a policy file.
+    ///
+    /// - Parameter path: where it is from, for errors.
+    /// - Throws: `policy-invalid`.
+    public static func decode(_ bytes: [UInt8], path: String) throws(EpitopeError) -> PolicyDocument {
         do {
             return try ConfigurationFile.decode(PolicyDocument.self, from: Data(bytes), path: path)
         } catch {

@@ -111,8 +111,58 @@ import Testing
         }
     }
 
+    @Test func `pieces are spread evenly over the code, and bounded however long it is said to be`() {
+        func segment(_ offset: UInt64, _ size: UInt64) -> ElfImage.Segment {
+            ElfImage.Segment(type: 1, flags: 5, offset: offset, address: offset, fileSize: size, memorySize: size)
+        }
+        #expect(PackedExecutable.pieces(of: [segment(0x1000, 0x3fff)]).isEmpty)
+        #expect(PackedExecutable.pieces(of: [segment(0x1000, 0x4fff)]) == [0x1000, 0x2000, 0x3000, 0x4000])
+        #expect(PackedExecutable.pieces(of: [segment(0x1000, 0x2000), segment(0x8000, 0x2000)]) == [0x1000, 0x2000, 0x8000, 0x9000])
+        let long = PackedExecutable.pieces(of: [segment(0, 1000 << 12), segment(1 << 30, 28 << 12)])
+        #expect(long.count == 206 && Set(zip(long, long.dropFirst()).dropLast(6).map { $1 - $0 }) == [5 << 12], "\(long)")
+        for sizes in [[UInt64.max], [.max, .max, .max], [1 << 47], [0, .max, 4096]] {
+            let pieces = PackedExecutable.pieces(of: sizes.map { segment(.max - 4095, $0) })
+            #expect((128...256).contains(pieces.count), "\(sizes): \(pieces.count)")
+        }
+    }
+
+    @Test func `a chain of symbols that does not end is left`() {
+        // A hash table for the last number that a symbol can have, in a chain without an end.
+        let image = HashImage(firstSymbol: .max - 1, bucket: .max - 1, chain: [0, 0, 0])
+        let file = FileBytes(image.bytes)
+        let elf = ElfImage(file)
+        #expect(elf != nil)
+        #expect(elf.map { ElfSymbols($0, file).has(Array("connect".utf8), at: 1) } == false)
+    }
+
     @Test func `density of bytes`() {
         #expect(PackedExecutable.bitsPerByte([UInt8](repeating: 7, count: 4096)) == 0)
         #expect(PackedExecutable.bitsPerByte((0..<4096).map { UInt8($0 & 255) }) == 8)
+    }
+}
+
+/// An image whose addresses are its offsets, with a hash table of dynamic symbols (DT_GNU_HASH) of one bucket.
+private struct HashImage {
+    var bytes: [UInt8] = []
+
+    init(firstSymbol: UInt32, bucket: UInt32, chain: [UInt32]) {
+        func number(_ value: some FixedWidthInteger) { withUnsafeBytes(of: value.littleEndian) { bytes += $0 } }
+        let (tableAt, end) = (UInt64(64 + 2 * 56 + 32), UInt64(512))
+        bytes = [0x7F] + Array("ELF".utf8) + [2, 1, 1] + [UInt8](repeating: 0, count: 9)
+        for half in [3, 62] as [UInt16] { number(half) }
+        number(UInt32(1))
+        for word in [0, 64, 0] as [UInt64] { number(word) }
+        number(UInt32(0))
+        for half in [64, 56, 2, 0, 0, 0] as [UInt16] { number(half) }
+        // All of it is loaded; the dynamic section lies behind the headers.
+        for (type, offset, size) in [(1, 0, end), (2, 64 + 2 * 56, 32)] as [(UInt32, UInt64, UInt64)] {
+            number(type)
+            number(UInt32(5))
+            for word in [offset, offset, offset, size, size, 4096] { number(word) }
+        }
+        for word in [0x6FFF_FEF5, tableAt, 0, 0] as [UInt64] { number(word) }
+        // Buckets, the first symbol, words of the filter, its shift; the bucket; the chain.
+        for word in [1, firstSymbol, 0, 0, bucket] + chain { number(word) }
+        bytes += [UInt8](repeating: 0, count: Int(end) - bytes.count)
     }
 }

@@ -68,7 +68,7 @@ public struct ElfSymbols {
             {
                 return true
             }
-            if entry & 1 != 0 { return false }
+            guard entry & 1 == 0, index < .max else { return false }
             index += 1
         }
         return false

@@ -32,18 +32,33 @@ public struct PackedExecutable: Hashable, Sendable {
         else { return nil }
         let code = image.segments.filter { $0.isLoadable && $0.isExecutable }
         guard code.contains(where: { image.entry >= $0.address && image.entry - $0.address < $0.fileSize }) else { return nil }
-        let pieces = code.flatMap { segment in
-            stride(
-                from: segment.offset, to: segment.offset &+ (segment.fileSize / UInt64(Self.pieceSize) * UInt64(Self.pieceSize)),
-                by: Self.pieceSize)
-        }
-        guard pieces.count >= Self.minPieces else { return nil }
-        let step = (pieces.count + Self.maxPieces - 1) / Self.maxPieces
-        let looked = stride(from: 0, to: pieces.count, by: step).compactMap { file.read(pieces[$0], Self.pieceSize) }
+        let looked = Self.pieces(of: code).compactMap { file.read($0, Self.pieceSize) }
         let dense = looked.count { Self.bitsPerByte($0) >= Self.minBits }
-        guard !looked.isEmpty, Double(dense) >= Self.minShare * Double(looked.count) else { return nil }
+        guard looked.count >= Self.minPieces, Double(dense) >= Self.minShare * Double(looked.count) else { return nil }
         self.reserved = reserved
         entry = image.entry
+    }
+
+    /// The places in the file of the pieces that are looked at, spread evenly over its code; none where there are too few. However
+    /// long the segments say that they are: nothing grows with it.
+    static func pieces(of code: [ElfImage.Segment]) -> [UInt64] {
+        // Of at most ElfImage.maxSegments, each below 2^52.
+        let counts = code.map { $0.fileSize / UInt64(pieceSize) }
+        let total = counts.reduce(0, +)
+        guard total >= UInt64(minPieces) else { return [] }
+        let step = (total - 1) / UInt64(maxPieces) + 1
+        var places: [UInt64] = []
+        // How many pieces lie between the last one and the segment's start.
+        var skipped: UInt64 = 0
+        for (segment, count) in zip(code, counts) {
+            var number = skipped
+            while number < count {
+                places.append(segment.offset &+ number * UInt64(pieceSize))
+                number += step
+            }
+            skipped = number - count
+        }
+        return places
     }
 
     /// Whether a region of a process's memory is where the file unpacks its program.
