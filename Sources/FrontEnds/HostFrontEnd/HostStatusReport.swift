@@ -41,7 +41,7 @@ package struct HostStatusReport: Codable, Hashable, Sendable {
     package var centers: [Center]
     /// How often each outcome occurred today (UTC).
     package var today: [String: Int]
-    /// How many packets wait for the quota, and when the default quota allows the next.
+    /// How many packets wait for the quota, and when it allows the next.
     package var waitingForQuota: Int
     package var quotaFrees: EventTime?
     package var refused: [Refused]

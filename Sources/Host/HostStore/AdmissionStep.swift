@@ -122,11 +122,14 @@ extension AdmissionStep {
     private func hold(_ offer: Offer) throws {
         try remember(offer.packet.id, offer.fingerprint)
         try db.execute(
-            sql: "INSERT INTO held (packet_id, time_ms, points, program, owner, destinations, encoded) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            sql: """
+                INSERT INTO held (packet_id, time_ms, points, program, owner, destinations, encoded, quota_limit)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """,
             arguments: [
                 offer.packet.id, nowMilliseconds, offer.claim.points, Int64(bitPattern: offer.claim.program),
                 Int64(bitPattern: offer.claim.owner), offer.destinations.map(\.rawValue).joined(separator: " "),
-                Data(offer.packet.bytes),
+                Data(offer.packet.bytes), settings.quota.limit,
             ])
     }
 
@@ -152,6 +155,9 @@ extension AdmissionStep {
             round.released.append(each.id)
             try count("accepted")
         }
+        // Programs with other quotas may share the store: it is the last one that looked at it whose quota is waited for.
+        try db.execute(
+            sql: "UPDATE held SET quota_limit = ? WHERE quota_limit IS NOT ?", arguments: [settings.quota.limit, settings.quota.limit])
         round.nextMilliseconds = stays.compactMap { quota.nextAllowed(for: $0.claim, uses: uses, nowMilliseconds: nowMilliseconds) }.min()
     }
 
@@ -192,11 +198,15 @@ extension AdmissionStep {
         return displaced
     }
 
-    /// When the quota allows the next of the packets that wait; only reads.
+    /// When the quota that they wait for allows the next of the packets that wait; only reads.
     func nextRelease() throws -> Int64? {
         let uses = try usesAsStored()
-        return try Set(waiting().map(\.claim)).compactMap {
-            quota.nextAllowed(for: $0, uses: uses, nowMilliseconds: nowMilliseconds)
+        let rows = try Row.fetchAll(db, sql: "SELECT DISTINCT points, program, owner, quota_limit FROM held")
+        return rows.compactMap { row in
+            // A packet that an earlier version kept doesn't say.
+            let limit: Int = row["quota_limit"] ?? settings.quota.limit
+            return WeighedQuota(DailyQuota(limit: limit))
+                .nextAllowed(for: QuotaClaim(row), uses: uses, nowMilliseconds: nowMilliseconds)
         }.min()
     }
 

@@ -46,6 +46,9 @@ enum HostStoreSchema {
                     ) STRICT;
                     """)
         }
+        migrator.registerMigration("3: whose quota a packet waits for") { db in
+            try db.execute(sql: "ALTER TABLE held ADD COLUMN quota_limit INTEGER")
+        }
         return migrator
     }
 }

@@ -25,7 +25,8 @@ extension HostStore {
         try await read { db in try Int.fetchOne(db, sql: "SELECT count(*) FROM held") ?? 0 }
     }
 
-    /// When the quota allows the next of the packets that wait for it; `nil` when none waits, or the quota is 0.
+    /// When the quota allows the next of the packets that wait for it; `nil` when none waits, or the quota is 0. The quota is that
+    /// of the program that looked at them last, which says so in the store: whoever asks need not know it.
     public func nextRelease(nowMilliseconds: Int64) async throws(EpitopeError) -> Int64? {
         try await read { [settings] db in
             try AdmissionStep(db: db, settings: settings, nowMilliseconds: nowMilliseconds).nextRelease()

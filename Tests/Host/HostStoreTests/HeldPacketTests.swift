@@ -49,6 +49,24 @@ private let day = DailyQuota.windowMilliseconds
         #expect(try await store.release(nowMilliseconds: now + 3 * day).released.isEmpty)
     }
 
+    @Test func `whoever asks is told when the quota frees that packets wait for`() async throws {
+        let own = try store(HostStoreSettings(quota: DailyQuota(limit: 5)))
+        for number: UInt8 in 1...6 { _ = try await own.admit(packet(number), to: [.local], nowMilliseconds: now + Int64(number)) }
+        // With the default quota of three there would be no room until the third of five uses is a day old.
+        #expect(try await store().nextRelease(nowMilliseconds: now + 9) == now + 1 + day)
+        let other = try store(HostStoreSettings(quota: DailyQuota(limit: 4)))
+        #expect(try await other.release(nowMilliseconds: now + 10).released.isEmpty)
+        #expect(try await store().nextRelease(nowMilliseconds: now + 11) == now + 2 + day)
+    }
+
+    @Test func `packets of an earlier version wait for the quota of whoever asks`() async throws {
+        let store = try store()
+        for number: UInt8 in 1...4 { _ = try await store.admit(packet(number), to: [.local], nowMilliseconds: now + Int64(number)) }
+        let queue = try DatabaseQueue(path: store.path)
+        try await queue.write { db in try db.execute(sql: "UPDATE held SET quota_limit = NULL") }
+        #expect(try await store.nextRelease(nowMilliseconds: now + 9) == now + 1 + day)
+    }
+
     @Test func `the same attack again is a duplicate of the packet that waits`() async throws {
         let store = try store()
         for number: UInt8 in 1...4 { _ = try await store.admit(packet(number), to: [.local], nowMilliseconds: now) }
