@@ -44,7 +44,7 @@ public struct RuleInput: Hashable, Sendable {
     }
 
     /// A hundred years.
-    private static let maxLifetimeDays = 36_500
+    public static let maxLifetimeDays = 36_500
 
     /// When the rule expires, in milliseconds since 1970-01-01T00:00:00Z.
     var expiresMilliseconds: Int64 {

@@ -150,6 +150,35 @@ import Testing
         #expect(try await epitope(["extract", packet, "-o", "suricata", "--sid", "0"]).status != 0)
     }
 
+    @Test func `the same samples give the same rules, as old as the newest sample`() async throws {
+        let folder = try TemporaryFolder()
+        var packet = Samples.packet()
+        packet.parameters.timeMilliseconds = 1_780_000_000_123
+        try write(packet.encoded(), "\(folder.path)/packet")
+        for language in ["stix", "suricata", "yara"] {
+            let made = try await epitope(["extract", "\(folder.path)/packet", "-o", language])
+            #expect(made.status == 0, "\(made.errors)")
+            // At another time of the file, and of the clock.
+            try FileManager.default.setAttributes(
+                [.modificationDate: Date(timeIntervalSince1970: 1_000_000_000)], ofItemAtPath: "\(folder.path)/packet")
+            #expect(try await epitope(["extract", "\(folder.path)/packet", "-o", language]).output == made.output)
+            #expect(made.output.contains("2026-05-28") || made.output.contains("2026_05_28"), "\(made.output)")
+        }
+        let bundle = try await epitope(["extract", "\(folder.path)/packet", "-o", "stix"]).output
+        #expect(bundle.contains("\"created\":\"2026-05-28T20:26:40.123Z\""), "\(bundle)")
+        #expect(bundle.contains("\"valid_from\":\"2026-05-28T20:26:40.123Z\""), "\(bundle)")
+
+        // Of code alone, its file's time counts.
+        let region = "\(folder.path)/region.bin"
+        try write(Samples.code.bytes, region)
+        let caller = String(Samples.callersAddress - Samples.code.base)
+        for _ in 0..<2 {
+            try FileManager.default.setAttributes([.modificationDate: Date(timeIntervalSince1970: 1_700_000_000)], ofItemAtPath: region)
+            let made = try await epitope(["extract", region, "--caller", caller, "-o", "stix"])
+            #expect(made.output.contains("\"created\":\"2023-11-14T22:13:20.000Z\""), "\(made.output)\(made.errors)")
+        }
+    }
+
     @Test func `packets are shown in both forms and written in either`() async throws {
         let folder = try TemporaryFolder()
         let (wire, json) = ("\(folder.path)/packet", "\(folder.path)/packet.json")

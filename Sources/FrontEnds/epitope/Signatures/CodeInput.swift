@@ -51,7 +51,8 @@ struct CodeInput {
 
     private func named(_ code: ExtractedCode, _ caller: UInt64) -> ExtractInput.Named {
         ExtractInput.Named(
-            name: file.path, sample: Sample(code: code, callersAddress: caller, architecture: input.architecture, context: .any))
+            name: file.path, sample: Sample(code: code, callersAddress: caller, architecture: input.architecture, context: .any),
+            timeMilliseconds: file.modifiedMilliseconds)
     }
 
     private func outside(_ caller: UInt64, _ start: UInt64, _ count: Int) -> EpitopeError {

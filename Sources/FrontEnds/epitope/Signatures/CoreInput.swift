@@ -67,7 +67,8 @@ struct CoreInput {
         let code = ExtractedCode(base: start, bytes: bytes, isWholeRegion: isAll)
         found.samples = [
             ExtractInput.Named(
-                name: file.path, sample: Sample(code: code, callersAddress: caller, architecture: core.architecture, context: .any))
+                name: file.path, sample: Sample(code: code, callersAddress: caller, architecture: core.architecture, context: .any),
+                timeMilliseconds: file.modifiedMilliseconds)
         ]
         return found
     }

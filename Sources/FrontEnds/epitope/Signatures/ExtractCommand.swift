@@ -150,8 +150,7 @@ struct ExtractCommand: AsyncParsableCommand {
 
     private func printResult(_ report: ExtractReport) throws(EpitopeError) {
         if let language = output.language {
-            let now = Int64(Date().timeIntervalSince1970 * 1000)
-            Console.print(try report.rules(language, sid: sid, milliseconds: now))
+            Console.print(try report.rules(language, sid: sid))
         } else if output == .json {
             // The document holds texts, numbers and lists only, which always encode.
             Console.print((try? Console.json(report.document(all: all))) ?? "{}")

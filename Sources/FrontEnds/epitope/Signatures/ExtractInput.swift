@@ -13,6 +13,8 @@ struct ExtractInput {
     struct Named {
         var name: String
         var sample: Sample
+        /// When the code was caught: a packet's time; else when the file was written. In milliseconds since 1970.
+        var timeMilliseconds: Int64
     }
 
     /// A file of a folder that is not among the samples.
@@ -138,7 +140,7 @@ struct ExtractInput {
     ) throws(EpitopeError) -> Found {
         do throws(EpitopeError) {
             let packet = try decode(try file.bytes(maxBytes: Self.maxJSONBytes))
-            return Found(samples: [Named(name: file.path, sample: Sample(packet))])
+            return Found(samples: [Named(name: file.path, sample: Sample(packet), timeMilliseconds: packet.parameters.timeMilliseconds)])
         } catch {
             throw error.about(file.path)
         }

@@ -96,15 +96,18 @@ struct ExtractReport {
         }.joined(separator: "\n")
     }
 
+    /// When the signatures could be made: when the newest sample was caught. The same samples give the same rules.
+    private var createdMilliseconds: Int64 { samples.map(\.timeMilliseconds).max() ?? 0 }
+
     static let unproven = EpitopeError(
         .signatureUnproven, "no candidate was proven, so there is no rule", remedy: "see the reasons with --output text")
 
-    /// The proven signatures as a file of rules.
+    /// The proven signatures as a file of rules. They don't expire in practice: nobody renews them or takes them back.
     ///
     /// - Parameter sid: the number of the first rule, which the others count on from; `nil` for each signature's own
     ///   (``SIDRange/number(ofSignature:)``). A center that delivers the signatures gives them numbers of its range.
     /// - Throws: `signature-unproven`, `sid-out-of-range`, and errors of the rendering.
-    func rules(_ language: any SignatureRendering.Type, sid: UInt32?, milliseconds: Int64) throws(EpitopeError) -> String {
+    func rules(_ language: any SignatureRendering.Type, sid: UInt32?) throws(EpitopeError) -> String {
         guard !outcome.proven.isEmpty else { throw Self.unproven }
         var inputs: [RuleInput] = []
         for item in outcome.proven {
@@ -112,7 +115,9 @@ struct ExtractReport {
             // Of two with the same one, the second takes the next.
             while inputs.contains(where: { $0.sid == number }) { number &+= 1 }
             inputs.append(
-                RuleInput(signature: item.signature, sid: number, sids: SIDRange.possible, createdMilliseconds: milliseconds))
+                RuleInput(
+                    signature: item.signature, sid: number, sids: SIDRange.possible, createdMilliseconds: createdMilliseconds,
+                    lifetimeDays: RuleInput.maxLifetimeDays))
         }
         return try language.file(of: inputs)
     }

@@ -11,6 +11,8 @@ struct InputFile {
     let kind: FileKind
     /// In bytes.
     let size: Int
+    /// When it was written last, in milliseconds since 1970.
+    let modifiedMilliseconds: Int64
     private let file: FileDescriptor
 
     /// - Throws: `file-unreadable`.
@@ -22,6 +24,8 @@ struct InputFile {
             let status = try file.status()
             guard status.kind == .regular else { throw .notRegular }
             size = Int(status.identity.size)
+            let modified = status.identity.modified
+            modifiedMilliseconds = modified.seconds &* 1000 &+ modified.nanoseconds / 1_000_000
             kind = FileKind(head: try DescriptorIO.bytes(file.number, at: 0, count: min(size, FileKind.headBytes)))
         } catch {
             throw Self.unreadable(path, error)
