@@ -63,7 +63,7 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
         try visitor.setting("globalUpdatesADay", &globalUpdatesADay, in: 0...1_000_000)
         try visitor.setting("globalCenterState", &globalCenterState)
         try visitor.setting("subscribing", &subscribing)
-        try visitor.object("suricata", &suricata, keys: SuricataSettings.settingNames)
+        try visitor.setting("suricata", &suricata)
         try visitor.setting("captures", &captures)
     }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import Rendering
+public import SettingsFiles
 
 /// Where the site's Suricata is, and how the center talks to it. The defaults are those of Debian's package.
-public struct SuricataSettings: Hashable, Sendable, Codable {
+public struct SuricataSettings: Hashable, Sendable, SettingsGroup {
     /// Its command socket (`unix-command` in suricata.yaml).
     public var socketPath: String
     /// The file that holds all of Epitope's rules; it must be among `rule-files` in suricata.yaml.
@@ -32,28 +33,17 @@ public struct SuricataSettings: Hashable, Sendable, Codable {
         self.commandTimeout = commandTimeout
         self.reloadTimeout = reloadTimeout
     }
-}
 
-extension SuricataSettings {
-    private enum CodingKeys: String, CodingKey, CaseIterable {
-        case socketPath = "socket"
-        case rulesFile, binaryPath, action, configurationFile, commandTimeout, reloadTimeout
-    }
+    /// All defaults.
+    public init() { self.init(action: .alert) }
 
-    /// The keys of a settings file.
-    public static var settingNames: [String] { CodingKeys.allCases.map(\.rawValue) }
-
-    /// Every key is optional.
-    public init(from decoder: any Decoder) throws {
-        let values = try decoder.container(keyedBy: CodingKeys.self)
-        let standard = SuricataSettings()
-        self.init(
-            socketPath: try values.decodeIfPresent(String.self, forKey: .socketPath) ?? standard.socketPath,
-            rulesFile: try values.decodeIfPresent(String.self, forKey: .rulesFile) ?? standard.rulesFile,
-            binaryPath: try values.decodeIfPresent(String.self, forKey: .binaryPath) ?? standard.binaryPath,
-            action: try values.decodeIfPresent(SuricataRule.Action.self, forKey: .action) ?? standard.action,
-            configurationFile: try values.decodeIfPresent(String.self, forKey: .configurationFile),
-            commandTimeout: try values.decodeIfPresent(Double.self, forKey: .commandTimeout) ?? standard.commandTimeout,
-            reloadTimeout: try values.decodeIfPresent(Double.self, forKey: .reloadTimeout) ?? standard.reloadTimeout)
+    public mutating func visit(_ visitor: inout some SettingsVisitor) throws {
+        try visitor.setting("socket", &socketPath)
+        try visitor.setting("rulesFile", &rulesFile)
+        try visitor.setting("binaryPath", &binaryPath)
+        try visitor.setting("action", &action)
+        try visitor.setting("configurationFile", &configurationFile)
+        try visitor.setting("commandTimeout", &commandTimeout)
+        try visitor.setting("reloadTimeout", &reloadTimeout)
     }
 }

@@ -43,7 +43,7 @@ public enum ConfigurationFile {
     ) throws -> Value? where Value.RawValue == String {
         guard let word = try container.decodeIfPresent(String.self, forKey: key) else { return nil }
         guard let value = Value(rawValue: word) else {
-            throw unknownWord(word, of: key.stringValue, permitted: Value.allCases.map(\.rawValue))
+            throw unknownWord(word, of: name(key.stringValue, in: container.codingPath), permitted: Value.allCases.map(\.rawValue))
         }
         return value
     }
@@ -67,7 +67,8 @@ public enum ConfigurationFile {
     /// - Throws: `configuration-invalid` when the object has a key that is not known.
     public static func refuseUnknown(in decoder: any Decoder, known: [String]) throws {
         let keys = try decoder.container(keyedBy: AnyKey.self).allKeys.map(\.stringValue)
-        guard let stranger = keys.sorted().first(where: { !known.contains($0) }) else { return }
+        guard let unknown = keys.sorted().first(where: { !known.contains($0) }) else { return }
+        let stranger = name(unknown, in: decoder.codingPath)
         throw EpitopeError(
             .configurationInvalid, "the setting '\(stranger)' is not known",
             remedy: "use: \(known.sorted().joined(separator: ", "))")
@@ -88,8 +89,17 @@ public enum ConfigurationFile {
     }
 
     private static func place(_ context: DecodingError.Context) -> String {
-        let keys = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? ".\($0.stringValue)" }.joined()
-        return keys.isEmpty ? "its top" : String(keys.drop { $0 == "." })
+        context.codingPath.isEmpty ? "its top" : path(context.codingPath)
+    }
+
+    /// A setting with the objects that it is in, such as `suricata.action`.
+    static func name(_ setting: String, in objects: [any CodingKey]) -> String {
+        objects.isEmpty ? setting : "\(path(objects)).\(setting)"
+    }
+
+    private static func path(_ keys: [any CodingKey]) -> String {
+        let text = keys.map { $0.intValue.map { "[\($0)]" } ?? ".\($0.stringValue)" }.joined()
+        return String(text.drop { $0 == "." })
     }
 
     private struct AnyKey: CodingKey {

@@ -8,6 +8,8 @@ public import EpitopeModel
 ///     mutating func visit(_ visitor: inout some SettingsVisitor) throws {
 ///         try visitor.setting("keepDays", &keepDays, in: 1...36500)
 ///     }
+///
+/// An object in the settings is a setting whose type is such a group.
 public protocol SettingsGroup: Codable {
     /// The defaults.
     init()
@@ -26,12 +28,6 @@ public protocol SettingsVisitor {
 
     /// - Throws: `configuration-invalid` when the value that was read is out of its bounds.
     mutating func setting(_ name: String, _ value: inout Int, in bounds: ClosedRange<Int>) throws
-
-    /// An object in the settings.
-    ///
-    /// - Parameter keys: the keys that it may have.
-    /// - Throws: `configuration-invalid` when it has another key.
-    mutating func object<Value: Codable>(_ name: String, _ value: inout Value?, keys: [String]) throws
 }
 
 extension SettingsGroup {
@@ -91,7 +87,7 @@ private struct SettingsReader: SettingsVisitor {
         names.append(name)
         let words = ConfigurationFile.words(of: type)
         if !words.isEmpty, let word = try? container.decodeIfPresent(String.self, forKey: SettingName(name)), !words.contains(word) {
-            throw ConfigurationFile.unknownWord(word, of: name, permitted: words)
+            throw ConfigurationFile.unknownWord(word, of: ConfigurationFile.name(name, in: container.codingPath), permitted: words)
         }
         return try container.decodeIfPresent(type, forKey: SettingName(name))
     }
@@ -100,16 +96,8 @@ private struct SettingsReader: SettingsVisitor {
         try setting(name, &value)
         guard !bounds.contains(value) else { return }
         throw EpitopeError(
-            .configurationInvalid, "the setting '\(name)' is \(value)",
+            .configurationInvalid, "the setting '\(ConfigurationFile.name(name, in: container.codingPath))' is \(value)",
             remedy: "set it to \(bounds.lowerBound) to \(bounds.upperBound)")
-    }
-
-    mutating func object<Value: Codable>(_ name: String, _ value: inout Value?, keys: [String]) throws {
-        let key = SettingName(name)
-        if container.contains(key), try !container.decodeNil(forKey: key) {
-            try ConfigurationFile.refuseUnknown(in: container.superDecoder(forKey: key), known: keys)
-        }
-        try setting(name, &value)
     }
 }
 
@@ -125,10 +113,6 @@ private struct SettingsWriter: SettingsVisitor {
     }
 
     mutating func setting(_ name: String, _ value: inout Int, in bounds: ClosedRange<Int>) throws {
-        try setting(name, &value)
-    }
-
-    mutating func object<Value: Codable>(_ name: String, _ value: inout Value?, keys: [String]) throws {
         try setting(name, &value)
     }
 }

@@ -79,6 +79,19 @@ struct ConfigurationTests {
         #expect(error?.message.contains(path) == true)
     }
 
+    @Test(arguments: [
+        (#"{"suricata": {"action": "blok"}}"#, "the setting 'suricata.action' is 'blok', which is not one of its values"),
+        (#"{"suricata": {"sockt": "/run/s"}}"#, "the setting 'suricata.sockt' is not known"),
+        (#"{"suricata": {"reloadTimeout": "long"}}"#, "at suricata.reloadTimeout: "),
+    ])
+    func `a wrong setting of an object is named with the object`(json: String, message: String) throws {
+        let path = try file(json)
+        let error = #expect(throws: EpitopeError.self) { try LocalCenterConfiguration.load(path: path) }
+        #expect(error?.message.contains(message) == true, "\(error?.message ?? "")")
+        // One error, not one in the text of another.
+        #expect(error?.description.components(separatedBy: "[configuration-invalid]").count == 2, "\(error?.description ?? "")")
+    }
+
     @Test(arguments: [#"{"thresholdHours": 0}"#, #"{"threshold": 5}"#, #"{"noiseShare": -0.1}"#, #"{"captures": []}"#])
     func `a global center's wrong setting is refused`(json: String) throws {
         let path = try file(json)

@@ -79,7 +79,7 @@ import Testing
         (#"{"exclusions": [{}]}"#, "names no subject"),
         (#"{"exclusions": [{\#(right), "unit": "u.service"}]}"#, "package p and unit u.service"),
         (#"{"exclusions": [{\#(right), "sha256": "00"}]}"#, "has a sha256"),
-        (#"{"exclusions": [{\#(right), "why": "x"}]}"#, "'why' is not known"),
+        (#"{"exclusions": [{\#(right), "why": "x"}]}"#, "'exclusions[0].why' is not known"),
         (#"{"exclusions": [{"package": "p", "evidence": "all", "reason": "r", "until": "2027-06-30"}]}"#, "isn't a kind of evidence"),
         (#"{"exclusions": [{"package": "p", "evidence": "call-from-memory-file", "until": "2027-06-30"}]}"#, "no reason"),
         (
