@@ -21,4 +21,11 @@ struct Epitope: AsyncParsableCommand {
             PacketCommand.self, LocalCenterCommand.self,
             GlobalCenterCommand.self, GoodwareCommand.self, ExtractCommand.self, VerifyCommand.self,
         ])
+
+    static func main() async {
+        if let unknown = CommandNames.unknown(in: Array(CommandLine.arguments.dropFirst()), of: Self.self) {
+            exit(withError: ValidationError(unknown.message))
+        }
+        await main(nil)
+    }
 }

@@ -53,6 +53,23 @@ import Testing
         #expect(try await Set(recorded).subtracting(Self.commands().map(Self.file)) == [])
     }
 
+    @Test(arguments: [
+        ("help nonsense", "there is no command 'epitope nonsense'"),
+        ("help local-center nonsense", "there is no command 'epitope local-center nonsense'"),
+        ("local-center servce", "there is no command 'epitope local-center servce'; did you mean 'epitope local-center serve'?"),
+        ("help verfiy", "there is no command 'epitope verfiy'; did you mean 'epitope verify'?"),
+        ("statsu", "did you mean 'epitope status'?"), ("goodware", "no error"), ("help", "no error"),
+        ("help host status", "no error"), ("--help", "no error"), ("help run -- x", "no error"),
+    ])
+    func `a command that isn't there is told, with the name that was meant`(_ words: String, _ message: String) async throws {
+        let run = try await Command.run(Command.built("epitope"), words.split(separator: " ").map(String.init))
+        if message == "no error" {
+            #expect(run.status == 0 && !run.errors.contains("Error"), "\(run.errors)")
+        } else {
+            #expect(run.status == 64 && run.errors.contains(message), "\(run.errors)")
+        }
+    }
+
     @Test func `the version is printed`() async throws {
         let run = try await Command.run(Command.built("epitope"), ["--version"])
         #expect(run.status == 0)

@@ -41,9 +41,13 @@ public struct LiveInspection: Sendable {
         do {
             files = try ThreadFiles(of: processID)
         } catch {
+            guard access("/proc/\(processID)", F_OK) == 0 else {
+                throw EpitopeError(
+                    .processNotInspectable, "there is no process \(processID)", remedy: "name a running process: ps -e lists them")
+            }
             throw EpitopeError(
                 .processNotInspectable, "process \(processID) can't be inspected: \(error)",
-                remedy: "name a running process; inspecting those of other users needs root")
+                remedy: "inspecting processes of other users, and those that close their memory, needs root")
         }
         findings = Self.findings(files, processID)
         waiting = []
