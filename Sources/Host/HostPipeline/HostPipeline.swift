@@ -251,10 +251,11 @@ extension HostPipeline {
 
 /// What is looked after while reports come, and when none come.
 extension HostPipeline {
-    private func upkeep(_ unreported: @Sendable () -> UnreportedCounts) async {
+    private func upkeep(_ unreported: @escaping @Sendable () -> UnreportedCounts) async {
         var told = RetryState(Self.tellingRetries)
         while !Task.isCancelled {
-            await lookAfter(unreported)
+            // The end cancels the wait, never what is being stored: that would be a failure, and counts would be lost.
+            await Task { await lookAfter(unreported) }.value
             try? await Task.sleep(for: settings.upkeepInterval)
             // Not before: the first reports may be on their way, and a center is told at most once an hour. The end is told
             // by ``run(_:likely:unreported:)``.

@@ -229,6 +229,16 @@ private func refusal(_ code: String) -> EpitopeError {
         #expect(center.state.withLock { $0.counts.count } == 1)
     }
 
+    /// The end comes while the first look after the store is under way.
+    @Test func `A run that ends at once leaves nothing half stored`() async throws {
+        let host = try TestHost()
+        for number in 1...50 {
+            await host.pipeline(FakeCenter()).run(TestHost.calls([]), unreported: { UnreportedCounts(suppressed: 1, lost: 1) })
+            let counts = try await host.store.withheld(nowMilliseconds: EventLog.now().milliseconds)
+            #expect(counts.suppressed == number && counts.lost == number)
+        }
+    }
+
     @Test func `A store that can't be used keeps nothing from being judged, and packets wait for it in memory`() async throws {
         let host = try TestHost()
         let center = FakeCenter()
