@@ -3,13 +3,20 @@
 /* A program that changes its own code, or runs other code, in one of several ways, and then connects a datagram socket to
  * loopback, which sends nothing. Compiled by the tests that need it.
  *
- * usage: own-code WAY        prints "connected" or "refused" and the errno */
+ * usage: own-code WAY        prints "connected" or "refused" and the errno
+ *        own-code posed FILE [child]
+ *                             puts another file in the place of its program, in a user namespace, and calls from anonymous
+ *                             memory through the library, itself or by a child; prints "posed" where that was possible */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -68,6 +75,63 @@ static void overwrite(unsigned char *place, const void *bytes, size_t count, int
     protect(place, protection);
 }
 
+/* sub $8, %rsp; call *%rcx; add $8, %rsp; ret */
+static const unsigned char calling_on[] = {0x48, 0x83, 0xec, 0x08, 0xff, 0xd1, 0x48, 0x83, 0xc4, 0x08, 0xc3};
+
+typedef long call_of(int, const void *, long, void *);
+
+/* Copies of this program's mappings take their places: while its file is mapped the kernel lets nothing replace it. */
+static void unmap_program(void) {
+    static struct { unsigned long start, end; int protection; } mappings[32];
+    char own[4096], line[8192], rights[5];
+    ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
+    int count = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    if (length < 0 || !maps) exit(98);
+    own[length] = 0;
+    while (count < 32 && fgets(line, sizeof line, maps)) {
+        if (!strstr(line, own) || sscanf(line, "%lx-%lx %4s", &mappings[count].start, &mappings[count].end, rights) != 3) continue;
+        mappings[count++].protection = (rights[0] == 'r' ? PROT_READ : 0) | (rights[1] == 'w' ? PROT_WRITE : 0) | (rights[2] == 'x' ? PROT_EXEC : 0);
+    }
+    fclose(maps);
+    for (int index = 0; index < count; index++) {
+        size_t size = mappings[index].end - mappings[index].start;
+        void *copy = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        memcpy(copy, (void *)mappings[index].start, size);
+        protect(copy, mappings[index].protection);
+        mprotect(copy, size, mappings[index].protection);
+        if (mremap(copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED, (void *)mappings[index].start) == MAP_FAILED) perror("mremap");
+    }
+}
+
+/* Puts a file in the place of this program, as whoever restores a process from a checkpoint does. 0, or -1. */
+static int pose(const char *file) {
+    static char text[4096];
+    struct prctl_mm_map map = {.exe_fd = (unsigned)open(file, O_RDONLY)};
+    if (unshare(CLONE_NEWUSER) != 0) perror("unshare");
+    unmap_program();
+    int state = open("/proc/self/stat", O_RDONLY);
+    ssize_t length = read(state, text, sizeof text - 1);
+    if (length < 0) exit(98);
+    text[length] = 0;
+    /* The fields from the third on, behind the name in parentheses (proc(5)). */
+    unsigned long long field[53] = {0};
+    char *next = strrchr(text, ')') + 4;
+    for (int index = 4; index <= 51; index++) field[index] = strtoull(next, &next, 10);
+    map.start_code = field[26], map.end_code = field[27], map.start_stack = field[28];
+    map.start_data = field[45], map.end_data = field[46], map.start_brk = field[47];
+    map.arg_start = field[48], map.arg_end = field[49], map.env_start = field[50], map.env_end = field[51];
+    map.brk = (unsigned long)sbrk(0);
+    return prctl(PR_SET_MM, PR_SET_MM_MAP, &map, sizeof map, 0);
+}
+
+static long call_from_memory(int descriptor) {
+    unsigned char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memcpy(page, calling_on, sizeof calling_on);
+    errno = 0;
+    return (int)((call_of *)page)(descriptor, &address, sizeof address, (void *)connect);
+}
+
 static call *change(const char *way) {
     static const unsigned char breakpoints[] = {0xcc, 0xcc};
     const int code = PROT_READ | PROT_EXEC;
@@ -110,6 +174,19 @@ int main(int count, char **arguments) {
     address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int descriptor = socket(AF_INET, SOCK_DGRAM, 0);
     const char *way = count > 1 ? arguments[1] : "";
+    if (count > 2 && strcmp(way, "posed") == 0) {
+        if (pose(arguments[2]) == 0) puts("posed");
+        fflush(stdout);
+        if (count > 3 && fork() != 0) {
+            wait(NULL);
+            return 0;
+        }
+        printf("process %d\n", getpid());
+        long result = call_from_memory(descriptor);
+        if (result == 0) puts("connected");
+        else printf("refused %d\n", errno);
+        return 0;
+    }
     /* Once as ever: what is told of a packed program's code is what it is at its first call. */
     if (count > 2 && calling(descriptor, &address, sizeof address) != 0) puts("the first call was refused");
     if (count > 2 && strcmp(arguments[2], "child") == 0) {

@@ -4,7 +4,8 @@
  *
  *   reach-stub FORM WAY PROCESS
  *
- * FORM is who makes the call: this program's image (image), or a stub in anonymous memory (memory). WAY is the call. PROCESS is a
+ * FORM is who makes the call: this program's image, through the library's syscall() (image) or its function of that name
+ * (function), or a stub in anonymous memory (memory). WAY is the call. PROCESS is a
  * number, or a child that is made for it (child). Prints what the call gave:
  *
  *   result R errno E
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
@@ -30,6 +32,19 @@ typedef long (*system_call)(long, long, long, long, long, long, long);
 
 static long by_image(long number, long a, long b, long c, long d, long e, long f) {
     long result = syscall(number, a, b, c, d, e, f);
+    return result < 0 ? -errno : result;
+}
+
+static long by_function(long number, long a, long b, long c, long d, long e, long f) {
+    long result;
+    switch (number) {
+    case SYS_ptrace: result = ptrace((int)a, (pid_t)b, (void *)c, (void *)d); break;
+    case SYS_process_vm_writev: result = process_vm_writev((pid_t)a, (void *)b, (unsigned long)c, (void *)d, (unsigned long)e, (unsigned long)f); break;
+    case SYS_open: result = open((void *)a, (int)b, (mode_t)c); break;
+    case SYS_creat: result = creat((void *)a, (mode_t)b); break;
+    case SYS_openat: result = openat((int)a, (void *)b, (int)c, (mode_t)d); break;
+    default: result = syscall(number, a, b, c, d, e, f);
+    }
     return result < 0 ? -errno : result;
 }
 
@@ -51,6 +66,14 @@ static long open_by_link(system_call call, const char *path) {
     return result;
 }
 
+/* Types a letter into a terminal of this process's own, as if somebody had. */
+static long type_letter(system_call call) {
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    if (terminal < 0 || grantpt(terminal) != 0 || unlockpt(terminal) != 0 || (setsid() < 0 && errno != EPERM)) exit(98);
+    int end = open(ptsname(terminal), O_RDWR);
+    return call(SYS_ioctl, end, TIOCSTI, (long)"x", 0, 0, 0);
+}
+
 static long reach(system_call call, const char *way, pid_t process) {
     char folder[64], path[80], task[96];
     snprintf(folder, sizeof folder, "/proc/%d", process);
@@ -67,6 +90,7 @@ static long reach(system_call call, const char *way, pid_t process) {
         long handle = syscall(SYS_pidfd_open, process, 0);
         return call(SYS_pidfd_getfd, handle, 0, 0, 0, 0, 0);
     }
+    if (strcmp(way, "type") == 0) return type_letter(call);
     if (strcmp(way, "open") == 0) return call(SYS_open, (long)path, O_RDWR, 0, 0, 0, 0);
     if (strcmp(way, "creat") == 0) return call(SYS_creat, (long)path, 0600, 0, 0, 0, 0);
     if (strcmp(way, "task") == 0) return call(SYS_openat, AT_FDCWD, (long)task, O_WRONLY, 0, 0, 0);
@@ -82,7 +106,7 @@ static long reach(system_call call, const char *way, pid_t process) {
 
 int main(int count, char **arguments) {
     if (count != 4) return 96;
-    system_call call = strcmp(arguments[1], "memory") == 0 ? by_memory() : by_image;
+    system_call call = strcmp(arguments[1], "memory") == 0 ? by_memory() : strcmp(arguments[1], "function") == 0 ? by_function : by_image;
     int is_child = strcmp(arguments[3], "child") == 0;
     pid_t process = is_child ? fork() : atoi(arguments[3]);
     if (is_child && process == 0) {

@@ -65,28 +65,23 @@ extension FuzzParser {
         let file = try FileDescriptor(path, O_RDONLY)
         guard let identity = MappedFileIdentity(file.number) else { throw Refusal("no-identity") }
         let base: UInt64 = 0x7f00_0000_0000
-        let size = UInt64(input.count) + MapEntry.pageSize & ~(MapEntry.pageSize - 1)
+        let page = Int(MapEntry.pageSize)
+        // What the file has, changed here and there, and a page of memory behind it.
+        var loaded = input + [UInt8](repeating: 0, count: page - input.count % page + page)
+        for place in stride(from: 0, to: loaded.count, by: 97) { loaded[place] ^= 0xcc }
         let entry = MapEntry(
-            start: base, end: base + max(size, MapEntry.pageSize), protection: [.read, .execute], offset: 0,
+            start: base, end: base + UInt64(loaded.count - page), protection: [.read, .execute], offset: 0,
             device: .init(major: identity.deviceMajor, minor: identity.deviceMinor), inode: identity.inode, name: path)
         let anonymous = MapEntry(
             start: entry.end, end: entry.end + MapEntry.pageSize, protection: [.read, .execute], offset: 0,
-            device: .init(major: 0, minor: 0),
-            inode: 0, name: "")
+            device: .init(major: 0, minor: 0), inode: 0, name: "")
+        let memory = FileBytes(loaded)
         let process = ImagePages.Process(
             id: getpid(),
-            memory: FileBytes { address, count in
-                guard address >= base, address - base < size + MapEntry.pageSize else { return nil }
-                // What the file has, changed here and there.
-                return (0..<count).map { index in
-                    let place = Int(address - base) + index
-                    let byte = place < input.count ? input[place] : 0
-                    return place % 97 == 0 ? byte ^ 0xcc : byte
-                }
-            },
+            memory: FileBytes { address, count in address >= base ? memory.read(address - base, count) : nil },
             mapping: { address in [entry, anonymous].first { $0.contains(address) } })
         let pages = ImagePages()
-        for place in stride(from: base + 2, to: entry.end, by: 1000) {
+        for place in stride(from: base + 2, to: entry.end, by: 2 * page) {
             guard let found = pages.comparison(ofInstructionEndingAt: place, in: entry, of: process) else { continue }
             if found.isImage != (found.firstUnexplained == nil) { broken("what is not explained has no place") }
             _ = found.description

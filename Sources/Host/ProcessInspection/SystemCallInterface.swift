@@ -76,6 +76,30 @@ public enum SystemCallInterface: CaseIterable, Sendable {
         }
     }
 
+    /// The number of `io_uring_setup`, the same in both interfaces. What is put into a ring is sent by calls that are too many to be
+    /// notified, or by none.
+    public static let ioUringSetup: UInt32 = 425
+
+    /// The call of a number that filters notify; `nil` for any other. Making a ring counts as the call that submits to it.
+    public func notifiedCall(number: UInt32) -> CriticalCall? {
+        criticalCall(number: number) ?? intrusion(number: number) ?? (number == Self.ioUringSetup ? .ioUringEnter : nil)
+    }
+
+    /// The number of `prctl`.
+    public var prctl: UInt32 { self == .x86_64 ? 157 : 172 }
+
+    /// The requests of `prctl` by which a process puts another file in the place of the one that it was executed from: its first
+    /// argument, PR_SET_MM, and the second, PR_SET_MM_EXE_FILE or PR_SET_MM_MAP (`linux/prctl.h`). An unprivileged process may,
+    /// in a user namespace of its own. Exclusions of a program, and packed programs, are told by that file.
+    public static let programReplacement: (option: UInt32, requests: [UInt32]) = (35, [13, 14])
+
+    /// The number of `ioctl`.
+    public var ioctl: UInt32 { self == .x86_64 ? 16 : 54 }
+
+    /// The requests of `ioctl` that put words into a terminal as if somebody typed them: TIOCSTI and TIOCLINUX
+    /// (`asm-generic/ioctls.h`). The shell that started the command would execute them, outside of it.
+    public static let typingRequests: [UInt32] = [0x5412, 0x541C]
+
     /// How a call opens a file.
     public enum Opening: Hashable, Sendable {
         /// `open`: path, flags.

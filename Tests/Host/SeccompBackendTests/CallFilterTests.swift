@@ -46,7 +46,7 @@ import Testing
     }
 
     @Test(arguments: SystemCallInterface.allCases) func `exactly the critical calls are notified`(_ interface: SystemCallInterface) {
-        let critical = Set(interface.numbers.map(\.number))
+        let critical = Set(interface.numbers.map(\.number) + [425])
         for number in UInt32(0)..<1000 where !(interface == .i386 && number == SystemCallInterface.socketcall) {
             let outcome = Self.run(architecture: interface.auditArchitecture, number: number)
             #expect(outcome == (critical.contains(number) ? 0x7FC0_0000 : 0x7FFF_0000), "number \(number)")
@@ -72,6 +72,34 @@ import Testing
         let critical = Set(SystemCallInterface.socketcalls.map { UInt64($0.number) })
         for subcall in UInt64(0)..<30 { #expect(isOther(0x4000_0003, 102, subcall) == !critical.contains(subcall)) }
         #expect(!isOther(0xC000_003E, 102, 1) && !isOther(0x4000_0003, 3, 1) && !isOther(0xC000_00B7, 102, 1))
+    }
+
+    @Test(arguments: SystemCallInterface.allCases) func `no process puts another file in the place of its program`(
+        _ interface: SystemCallInterface
+    ) {
+        for filter in [CallFilter.criticalCalls, .guardedCalls] {
+            for option in UInt32(0)..<80 {
+                for request in UInt32(0)..<20 {
+                    let outcome = Self.run(
+                        filter.instructions, architecture: interface.auditArchitecture, number: interface == .x86_64 ? 157 : 172,
+                        arguments: [option, request])
+                    let isReplacement = option == 35 && (request == 13 || request == 14)
+                    #expect(outcome == (isReplacement ? 0x0005_0001 : 0x7FFF_0000), "option \(option), request \(request)")
+                }
+            }
+        }
+    }
+
+    /// What it would type, the shell would execute that started the command.
+    @Test(arguments: SystemCallInterface.allCases) func `a command does not type into its terminal`(_ interface: SystemCallInterface) {
+        let number: UInt32 = interface == .x86_64 ? 16 : 54
+        for request in [UInt32(0x5412), 0x541C, 0x5413, 0x5401, 0x5411, 0] {
+            func outcome(_ filter: CallFilter) -> UInt32? {
+                Self.run(filter.instructions, architecture: interface.auditArchitecture, number: number, arguments: [1, request])
+            }
+            #expect(outcome(.guardedCalls) == (request == 0x5412 || request == 0x541C ? 0x0005_0001 : 0x7FFF_0000))
+            #expect(outcome(.criticalCalls) == 0x7FFF_0000)
+        }
     }
 
     @Test func `x 32 calls and unknown interfaces fail as missing calls`() {

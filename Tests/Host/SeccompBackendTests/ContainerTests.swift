@@ -260,6 +260,14 @@ import Testing
                 }
             }
         }
+        for (interface, number) in [(SystemCallInterface.x86_64, UInt32(157)), (.i386, 172)] {
+            for request in UInt32(0)..<20 {
+                let outcomes = [filter, CallFilter.criticalCalls.instructions].map {
+                    CallFilterTests.run($0, architecture: interface.auditArchitecture, number: number, arguments: [35, request])
+                }
+                #expect(outcomes[0] == outcomes[1], "\(interface), prctl of PR_SET_MM \(request)")
+            }
+        }
         // Where ours has other interfaces fail, libseccomp ends the process or thread: neither goes on.
         for (architecture, number) in [(UInt32(0xC000_003E), UInt32(0x4000_0000 | 520)), (0xC000_00B7, 59)] {
             let outcome = try #require(CallFilterTests.run(filter, architecture: architecture, number: number))

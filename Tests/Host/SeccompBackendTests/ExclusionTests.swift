@@ -35,6 +35,17 @@ import Testing
         #expect(receiver.arrivals(datagrams: true) == 0)
     }
 
+    /// Who poses as an excluded program is excluded from nothing.
+    @Test func `a process can't put another file in the place of its program`() async throws {
+        let program = try await OwnCodeProgram()
+        let alone = try await Command.run(program.path, ["posed", "/bin/true"])
+        try #require(alone.output.hasPrefix("posed\n"), "this kernel lets nobody pose: \(alone.output)\(alone.errors)")
+        #expect(alone.output.hasSuffix("connected\n"))
+        let run = try await ProtectedRun.command(program.path, ["posed", "/bin/true"])
+        #expect(!run.output.contains("posed") && run.output.hasSuffix("refused \(EPERM)\n"), "\(run.output)")
+        #expect(run.detections.first?.evidence.first?.kind == .libraryCall)
+    }
+
     @Test func `a running process shows what evidence could come from`() async throws {
         let page = try #require(mmap(nil, 8192, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))
         defer { munmap(page, 8192) }
@@ -57,5 +68,6 @@ import Testing
     @Test func `a process that is not there is said to be`() {
         let error = #expect(throws: EpitopeError.self) { try LiveInspection(of: 99_999_999) }
         #expect(error?.code == .processNotInspectable)
+        #expect(error?.message == "there is no process 99999999")
     }
 }

@@ -64,12 +64,31 @@ import Testing
         #expect(!run.errors.contains("denied") && !run.errors.contains("blocked"), "\(run.errors)")
     }
 
+    /// As programs make these calls: strace, debuggers, and compilers that write their code so.
+    @Test(arguments: users, ways) func `a library's function is judged by whom it reaches into, too`(
+        _ user: String, _ way: Way
+    ) async throws {
+        let outside = try await run(user, "function", way.name, into: "outside")
+        #expect(outside.errno == EPERM, "\(outside.run.output)\(outside.run.errors)")
+        #expect(outside.run.errors.contains("was denied: it is no process of the command"), "\(outside.run.errors)")
+        let child = try await run(user, "function", way.name, into: "child")
+        #expect(child.errno == 0, "\(child.run.output)\(child.run.errors)")
+        #expect(!child.run.errors.contains("denied") && !child.run.errors.contains("blocked"), "\(child.run.errors)")
+    }
+
     @Test(arguments: users, ways) func `unbacked code reaches into nobody, be it the command's own child`(
         _ user: String, _ way: Way
     ) async throws {
         let (errno, run) = try await run(user, "memory", way.name, into: "child")
         #expect(errno == EPERM, "\(run.output)\(run.errors)")
         #expect(run.errors.contains("blocked \(way.call) "), "\(run.errors)")
+    }
+
+    /// The shell that started the command would execute what is typed, outside of it.
+    @Test func `a command can't type into a terminal`() async throws {
+        let (errno, run) = try await run(Self.users[0], "image", "type", into: "child")
+        #expect(errno == EPERM, "\(run.output)\(run.errors)")
+        #expect(SystemCallInterface.typingRequests.contains(UInt32(TIOCSTI)))
     }
 
     @Test func `a policy that only watches lets the call go on and says so`() async throws {

@@ -46,6 +46,27 @@ import Testing
         Self.expectArguments(of: test, detection, port: receiver.port)
     }
 
+    /// What is put into a ring is sent by calls that nobody is notified of, or by the kernel itself: unbacked code makes none.
+    @Test(arguments: StubCase.forms) func `ring that unbacked code makes`(_ form: String) async throws {
+        let test = StubCase(form: form, place: "anonymous", call: "ring-setup")
+        let receiver = Receiver(datagrams: true)
+        let run = try await ProtectedRun.fixture("call-stub", test.arguments(port: receiver.port))
+        let detection = try #require(run.detections.first, "no report; output: \(run.output)")
+        #expect(detection.call == .ioUringEnter && detection.evidence.first?.kind == test.kind && detection.action == .blocked)
+        #expect(detection.callersAddress == run.announcement.callersAddress)
+        #expect(detection.arguments == CallArguments())
+        #expect(run.announcement.errno == EPERM)
+        #expect(receiver.arrivals(datagrams: true) == 0)
+    }
+
+    /// A ring of the program's own goes on: what unbacked code puts into it is not seen.
+    @Test func `ring that the program makes`() async throws {
+        let receiver = Receiver(datagrams: true)
+        let run = try await ProtectedRun.fixture("call-stub", ["direct", "anonymous", "ring", String(receiver.port)])
+        #expect(run.detections.isEmpty)
+        #expect(receiver.arrivals(datagrams: true) == 1, "as the documentation says")
+    }
+
     private static func expectArguments(of test: StubCase, _ detection: Detection, port: UInt16) {
         let peer = SocketEndpoint(address: "127.0.0.1", port: port)
         switch test.call {

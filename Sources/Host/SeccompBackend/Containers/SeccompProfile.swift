@@ -11,6 +11,20 @@ public struct SeccompProfile: Hashable, Sendable, Encodable {
     public struct Rule: Hashable, Sendable, Encodable {
         public var names: [String]
         public var action: String
+        /// The error of a call that is refused.
+        public var errnoRet: Int32?
+        /// All of which must hold.
+        public var args: [Condition]?
+    }
+
+    /// That the lower half of an argument, which is what the kernel takes of one that is an `int`, has a value.
+    public struct Condition: Hashable, Sendable, Encodable {
+        public var index: Int
+        /// The bits that are compared.
+        public var value: UInt64 = 0xFFFF_FFFF
+        /// What they must be.
+        public var valueTwo: UInt64
+        public var op = "SCMP_CMP_MASKED_EQ"
     }
 
     /// Values of `flags`.
@@ -32,6 +46,7 @@ public struct SeccompProfile: Hashable, Sendable, Encodable {
     enum Action {
         static let allow = "SCMP_ACT_ALLOW"
         static let notify = "SCMP_ACT_NOTIFY"
+        static let refuse = "SCMP_ACT_ERRNO"
     }
 
     public var defaultAction = SeccompProfile.Action.allow
@@ -41,7 +56,7 @@ public struct SeccompProfile: Hashable, Sendable, Encodable {
     public var flags: [Flag]?
     public var listenerPath: String
     public var listenerMetadata = SeccompProfile.metadata
-    public var syscalls = [Rule(names: SeccompProfile.criticalCalls, action: SeccompProfile.Action.notify)]
+    public var syscalls = [Rule(names: SeccompProfile.criticalCalls, action: SeccompProfile.Action.notify)] + SeccompProfile.refusals
 
     /// - Parameters:
     ///   - listenerPath: the agent's socket.
@@ -51,12 +66,22 @@ public struct SeccompProfile: Hashable, Sendable, Encodable {
         self.flags = flags.isEmpty ? nil : flags
     }
 
-    /// The calls' names. libseccomp knows which of them 32-bit programs can also make through `socketcall`; `send` can only
+    /// The calls' names, and that of the one that makes a ring (io_uring). libseccomp knows which of them 32-bit programs can also make through `socketcall`; `send` can only
     /// be made through it.
     public static let criticalCalls: [String] = {
         let calls = SystemCallInterface.allCases.flatMap { $0.numbers.map(\.call) } + SystemCallInterface.socketcalls.map(\.call)
-        return Set(calls.map(\.rawValue) + ["send"]).sorted()
+        return Set(calls.map(\.rawValue) + ["send", "io_uring_setup"]).sorted()
     }()
+
+    /// `prctl` that replaces the process's program (``SystemCallInterface/programReplacement``) fails with EPERM.
+    static let refusals = SystemCallInterface.programReplacement.requests.map { request in
+        Rule(
+            names: ["prctl"], action: Action.refuse, errnoRet: 1,
+            args: [
+                Condition(index: 0, valueTwo: UInt64(SystemCallInterface.programReplacement.option)),
+                Condition(index: 1, valueTwo: UInt64(request)),
+            ])
+    }
 
     /// The profile as JSON, for a container's configuration.
     ///

@@ -13,6 +13,9 @@ extension SeccompProfile {
     /// rule for all of it, and refuses two with different actions (engines' profiles have such rules for `socket`). The
     /// supervisor lets the calls that aren't critical continue.
     ///
+    /// Where everything is allowed that isn't named, ``refusals`` are added. A profile that names what is allowed doesn't let a
+    /// process make a user namespace, without which it can't replace its program.
+    ///
     /// - Parameter base: JSON, as docker, podman and Kubernetes take it.
     /// - Throws: `seccomp-profile-unusable` if it isn't a profile, if it has another agent already, or if it allows a critical
     ///   call only under a condition, which a notification can't express.
@@ -56,6 +59,9 @@ extension SeccompProfile {
             case .refuses: refused.formUnion(rule.critical)
             }
             if let rest = rule.withoutAllowedCritical { rules.append(rest) }
+        }
+        if profile["defaultAction"]?.string == Action.allow {
+            rules += try Self.refusals.map { rule throws(EpitopeError) in try JSONValue(encoding: rule) }
         }
         let notified = allowed.subtracting(refused)
         guard !notified.isEmpty else { return rules }

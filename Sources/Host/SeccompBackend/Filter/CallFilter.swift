@@ -27,6 +27,8 @@ struct CallFilter: Equatable, Sendable {
     enum Outcome {
         static let allow: UInt32 = 0x7FFF_0000
         static let notify: UInt32 = 0x7FC0_0000
+        /// The call fails with EPERM (1).
+        static let notPermitted: UInt32 = 0x0005_0000 | 1
         /// The call fails with ENOSYS (38).
         static let noSuchCall: UInt32 = 0x0005_0000 | 38
     }
@@ -53,12 +55,14 @@ struct CallFilter: Equatable, Sendable {
 
     var instructions: [Instruction]
 
-    /// Critical calls are notified, x32 calls and calls of an unknown interface fail with ENOSYS, all others pass.
+    /// Critical calls are notified, and `io_uring_setup`; x32 calls and calls of an unknown interface fail with ENOSYS, `prctl` that replaces the
+    /// process's program (``SystemCallInterface/programReplacement``) with EPERM, all others pass.
     /// The kernel (5.11 and later) caches which numbers always pass, and doesn't run the program for them.
     static let criticalCalls = CallFilter(seesIntrusions: false)
 
     /// The same, and calls that reach into other processes are notified (``CriticalCall/Family/intrude``): of those that open
-    /// files, the ones that open for writing; of `ptrace`, the requests that attach.
+    /// files, the ones that open for writing; of `ptrace`, the requests that attach. `ioctl` that types into a terminal
+    /// (``SystemCallInterface/typingRequests``) fails with EPERM.
     static let guardedCalls = CallFilter(seesIntrusions: true)
 
     private init(seesIntrusions: Bool) {
@@ -82,13 +86,33 @@ struct CallFilter: Equatable, Sendable {
         } else {
             filter.jump(Opcode.jumpIfEqual, SystemCallInterface.socketcall, to: .subcall)
         }
-        for (_, number) in interface.numbers { filter.jump(Opcode.jumpIfEqual, number, to: .notify) }
+        for number in interface.numbers.map(\.number) + [SystemCallInterface.ioUringSetup] {
+            filter.jump(Opcode.jumpIfEqual, number, to: .notify)
+        }
         if seesIntrusions {
             for (call, number) in interface.intrusions {
                 filter.jump(Opcode.jumpIfEqual, number, to: place(ofIntrusion: call, interface.opening(number: number)))
             }
         }
+        if seesIntrusions { filter.jump(Opcode.jumpIfEqual, interface.ioctl, to: .deviceControl) }
+        filter.jump(Opcode.jumpIfEqual, interface.prctl, to: .processControl)
         filter.return(Outcome.allow)
+        if seesIntrusions {
+            filter.place(.deviceControl)
+            filter.load(Field.secondArgument)
+            for request in SystemCallInterface.typingRequests { filter.jump(Opcode.jumpIfEqual, request, to: .notPermitted) }
+            filter.return(Outcome.allow)
+        }
+        filter.place(.processControl)
+        filter.load(Field.firstArgument)
+        filter.jump(Opcode.jumpIfEqual, SystemCallInterface.programReplacement.option, to: .memoryMap)
+        filter.return(Outcome.allow)
+        filter.place(.memoryMap)
+        filter.load(Field.secondArgument)
+        for request in SystemCallInterface.programReplacement.requests { filter.jump(Opcode.jumpIfEqual, request, to: .notPermitted) }
+        filter.return(Outcome.allow)
+        filter.place(.notPermitted)
+        filter.return(Outcome.notPermitted)
         if seesIntrusions {
             filter.place(.traceRequest)
             filter.load(Field.firstArgument)

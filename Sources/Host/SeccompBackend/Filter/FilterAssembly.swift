@@ -4,7 +4,8 @@
 struct FilterAssembly {
     /// A place that instructions jump to.
     enum Label: Hashable {
-        case allow, notify, noSuchCall, ownArchitecture, otherArchitecture, subcall, traceRequest, secondArgument, thirdArgument
+        case allow, notify, noSuchCall, ownArchitecture, otherArchitecture, subcall, traceRequest, secondArgument, thirdArgument,
+            processControl, memoryMap, deviceControl, notPermitted
     }
 
     private enum Line {

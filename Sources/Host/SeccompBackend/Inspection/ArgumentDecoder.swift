@@ -20,7 +20,9 @@ struct ArgumentDecoder {
     let memory: ProcessMemory
 
     func decode() -> CallArguments {
-        switch call.kind.family {
+        // A ring that is made has no socket yet.
+        if call.kind == .ioUringEnter { return CallArguments() }
+        return switch call.kind.family {
         case .exec: execArguments()
         case .connect, .send, .serve: socketArguments()
         // The process's number differs from call to call, and says nothing to a center.

@@ -116,7 +116,7 @@ final class CodeImage {
             bytes[2] == 0xB8 || (bytes[0] == 0x48 && bytes[1] == 0xC7 && bytes[2] == 0xC0)
         {
             let number = bytes[3..<7].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-            found = .call(SystemCallInterface.x86_64.criticalCall(number: number))
+            found = .call(SystemCallInterface.x86_64.notifiedCall(number: number))
         }
         if requests.count >= Self.maxSites { requests.removeAll(keepingCapacity: true) }
         requests[place] = found

@@ -35,7 +35,7 @@ struct PendingCall: Sendable {
             arguments = []
             indirectArguments = (UInt64(UInt32(truncatingIfNeeded: values[1])), subcall.argumentCount)
         } else {
-            guard let kind = interface.criticalCall(number: number) ?? interface.intrusion(number: number) else { return nil }
+            guard let kind = interface.notifiedCall(number: number) else { return nil }
             self.kind = kind
             arguments = values
         }
