@@ -32,6 +32,7 @@ public struct Workload: Sendable, CustomStringConvertible {
         Workload("node"), Workload("java"), Workload("erlang"), Workload("go"), Workload("git"), Workload("curl"),
         Workload("nginx"), Workload("redis-server"), Workload("postgres"), Workload("sshd"), Workload("qemu-user"),
         Workload("namespaces"), Workload("runc"), Workload("apt"), Workload("firefox"), Workload("chromium"), Workload("guile"),
+        Workload("tracers"),
         // Code that these make at run time calls the C library itself, as injected code does.
         Workload("luajit", alarms: [Alarm(program: "luajit", kind: .libraryCall)]),
         Workload("sbcl", alarms: [Alarm(program: "sbcl", kind: .libraryCall)]),

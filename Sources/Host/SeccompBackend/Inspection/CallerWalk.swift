@@ -72,7 +72,10 @@ struct CallerWalk {
                 let next: Frame
                 switch step(frame, size, words) {
                 case .success(let found): next = found
-                case .failure(let problem): return .noReturnAddress(problem.reason)
+                case .failure(let problem):
+                    // Where a thread began there is nothing to return to, whatever the tables say of its parent.
+                    if depth > 0, let image = frame.image, isStartOfThread(frame, image) { return .unknown(frame, entered: nil) }
+                    return .noReturnAddress(problem.reason)
                 }
                 frame = next
                 guard let image = frame.image else { return .caller(frame) }
@@ -142,6 +145,19 @@ struct CallerWalk {
     /// Whether a library's function is one that others call by its name, alone or through another.
     private func isCallback(_ entered: EntryCheck.Entered) -> Bool {
         entered.image.isNamedEntry(entered.range)
+    }
+
+    /// How close behind its system call a function that clones a thread calls the thread's first function, in bytes.
+    private static let startOfThread = 24
+    private static let systemCall: [UInt8] = [0x0F, 0x05]
+
+    /// Whether the call before an address is the first one of a thread: a call through a register right behind a system call, as in the
+    /// functions of sanitizers and of C libraries that clone.
+    private func isStartOfThread(_ frame: Frame, _ image: CodeImage) -> Bool {
+        guard let end = image.headers?.address(ofFileOffset: frame.span.offset &+ (frame.address - frame.span.start)) else { return false }
+        let before = image.bytes(endingAt: end, count: Self.startOfThread)
+        guard CallForm.readings(of: before, endingAt: end).contains(.indirect) else { return false }
+        return zip(before, before.dropFirst()).contains { [$0, $1] == Self.systemCall }
     }
 
     /// `mov $15, %rax; syscall`: what a signal's handler returns to (rt_sigreturn).
