@@ -29,11 +29,9 @@ struct CodeOrigins {
 
     /// - Parameter address: of the caller in the event's region.
     func finding(_ event: KernelEvent, at address: UInt64, _ mappings: ProcessMappings) -> Finding {
-        guard let process = mappings.processID, address > 0, let mapping = mappings.entry(at: address - 1),
-            let file = try? FileDescriptor("/proc/\(process)/mem", O_RDONLY)
-        else { return Finding() }
-        let memory = FileBytes(file)
-        let seen = ImagePages.Process(id: process, memory: memory, mapping: { mappings.entry(at: $0) })
+        guard let process = mappings.processID, address > 0, let mapping = mappings.entry(at: address - 1) else { return Finding() }
+        let memory = Self.memory(of: process, event)
+        let seen = ImagePages.Process(id: process, memory: memory, mapping: { mappings.entry(at: $0) }, isWritten: mappings.isWritten)
         switch UInt32(event.region.backing) {
         case EPITOPE_BACKING_WRITTEN_IMAGE.rawValue, EPITOPE_BACKING_IMAGE.rawValue:
             let found = images.comparison(ofInstructionEndingAt: address, in: mapping, of: seen)
@@ -49,6 +47,16 @@ struct CodeOrigins {
         default:
             return Finding()
         }
+    }
+
+    /// A process's memory. Where nobody may read it (`kernel.yama.ptrace_scope=3`), the code that the kernel program copied: of a large
+    /// region, the page of the caller's instruction and what is near.
+    private static func memory(of process: pid_t, _ event: KernelEvent) -> FileBytes {
+        guard let file = try? FileDescriptor("/proc/\(process)/mem", O_RDONLY) else {
+            let code = FileBytes(event.code.bytes)
+            return FileBytes { address, count in address < event.code.start ? nil : code.read(address - event.code.start, count) }
+        }
+        return FileBytes(file)
     }
 
     /// Whether the code is a copy of an image's, in the image's place.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FileAccess
+import Glibc
 
 /// Whether the kernel program can tell by itself which pages of an image were written. It reads the page tables, and finds them by two
 /// variables of the kernel.
@@ -13,19 +14,33 @@ public enum WrittenPages: Hashable, Sendable, CustomStringConvertible {
 
     private static let variables = ["page_offset_base", "vmemmap_base"]
 
-    /// - Parameter symbols: the content of `/proc/kallsyms`; `nil` where it can't be read.
-    public init(symbols: String?) {
-        let lines = (symbols ?? "").split(separator: "\n").map { $0.split(separator: " ", maxSplits: 3) }
-        let addresses = Self.variables.map { name in lines.first { $0.count >= 3 && $0[2] == name }?.first }
-        if addresses.contains(where: { $0 == nil }) {
+    /// - Parameter symbols: the content of `/proc/kallsyms`, a line a symbol (address, type, name), several megabytes of them; `nil` where
+    ///   it can't be read.
+    public init(symbols: [UInt8]?) {
+        let text = (symbols ?? []) + [0]
+        let addresses = Self.variables.compactMap { Self.address(of: $0, in: text) }
+        if addresses.count < Self.variables.count {
             self = .notNamed
         } else {
-            self = addresses.contains { $0?.allSatisfy { $0 == "0" } ?? true } ? .addressesHidden : .toldByKernel
+            self = addresses.contains { $0.allSatisfy { $0 == UInt8(ascii: "0") } } ? .addressesHidden : .toldByKernel
         }
     }
 
+    /// The digits of a symbol's address. A symbol of a module is another: the module's name stands behind it.
+    ///
+    /// - Parameter symbols: with a zero at the end. They are sought by the C library: to split them takes seconds.
+    private static func address(of name: String, in symbols: [UInt8]) -> ArraySlice<UInt8>? {
+        let place: Int? = symbols.withUnsafeBytes { all in
+            guard let start = all.bindMemory(to: CChar.self).baseAddress, let found = strstr(start, " \(name)\n") else { return nil }
+            return UnsafePointer(found) - start
+        }
+        guard let place else { return nil }
+        let line = symbols[..<place].lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        return symbols[line..<place].prefix { $0 != UInt8(ascii: " ") }
+    }
+
     /// On this machine, for this process.
-    static var current: WrittenPages { WrittenPages(symbols: ProcFS.text("/proc/kallsyms")) }
+    package static var current: WrittenPages { WrittenPages(symbols: ProcFS.bytes("/proc/kallsyms")) }
 
     public var description: String {
         switch self {

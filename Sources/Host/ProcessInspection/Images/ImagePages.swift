@@ -18,11 +18,16 @@ public final class ImagePages {
         public var memory: FileBytes
         /// The mapping at an address.
         public var mapping: (UInt64) -> MapEntry?
+        /// Whether the page at an address of a file's private mapping was written. One that was not is the file's, and isn't read.
+        public var isWritten: (UInt64) -> Bool
 
-        public init(id: pid_t, memory: FileBytes, mapping: @escaping (UInt64) -> MapEntry?) {
+        public init(
+            id: pid_t, memory: FileBytes, mapping: @escaping (UInt64) -> MapEntry?, isWritten: @escaping (UInt64) -> Bool = { _ in true }
+        ) {
             self.id = id
             self.memory = memory
             self.mapping = mapping
+            self.isWritten = isWritten
         }
     }
 
@@ -56,7 +61,7 @@ public final class ImagePages {
         let page = (address - 1) & ~(MapEntry.pageSize - 1)
         let first = max(mapping.start, (address - UInt64(CallInstruction.maxLength)) & ~(MapEntry.pageSize - 1))
         var result: PageComparison?
-        for start in first == page ? [page] : [first, page] {
+        for start in first == page || !process.isWritten(first) ? [page] : [first, page] {
             guard let found = comparison(ofPage: start, callersAddress: address, mapping, code, process) else { return nil }
             result = result.map { $0 + found } ?? found
         }
