@@ -363,6 +363,7 @@ let package = Package(
                 tests("FileAccessTests", ["FileAccess"]),
                 tests("SchedulingTests", ["Scheduling"]),
                 tests("SQLiteStoreTests", ["EpitopeModel", "Scheduling", "SQLiteStore", grdb]),
+                tests("TestSupportTests", []),
             ]),
 
         group(

@@ -2,6 +2,7 @@
 
 import EpitopeModel
 import Foundation
+import TestSupport
 import Testing
 
 @testable import AgentLifeCycle
@@ -40,7 +41,7 @@ import Testing
         // The test's own process has many.
         let failure = #expect(throws: EpitopeError.self) { try PrivilegeDrop.apply() }
         #expect(failure?.code == .privilegesNotDropped)
-        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+        let status = try KernelFile.text("/proc/self/status")
         #expect(PrivilegeDrop.Rights(status: status)?.canGainRights == true)
     }
 }

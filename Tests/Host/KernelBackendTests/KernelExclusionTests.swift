@@ -111,7 +111,7 @@ import Testing
     }
 
     static let groupRoot: String? = {
-        let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
+        let mounts = (try? KernelFile.text("/proc/self/mounts")) ?? ""
         let unified = mounts.split(separator: "\n").first { $0.contains(" cgroup2 ") }
         return unified?.split(separator: " ").dropFirst().first.map(String.init)
     }()

@@ -3,6 +3,7 @@
 import Crypto
 import EpitopeModel
 import Foundation
+import TestSupport
 import Testing
 
 @testable import ProcessContext
@@ -43,7 +44,7 @@ import Testing
             #expect(process.executable?.sha256 == Hex.encode(SHA256.hash(data: content)))
             #expect(system.hostID == "host-1")
             #expect(
-                system.kernelRelease == (try String(contentsOfFile: "/proc/sys/kernel/osrelease", encoding: .utf8)).dropLast().description)
+                system.kernelRelease == (try KernelFile.text("/proc/sys/kernel/osrelease")).dropLast().description)
             if let release = try? String(contentsOfFile: "/usr/lib/os-release", encoding: .utf8), release.contains("ID=debian\n") {
                 #expect(system.distribution == "debian")
                 #expect(process.executable?.package == "coreutils")

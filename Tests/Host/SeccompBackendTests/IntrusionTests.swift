@@ -37,7 +37,7 @@ import Testing
         let outsider = try RunningProcess(Self.words(user, ["/bin/sleep", "1000"]))
         // setpriv executes it in its own place.
         try await eventually("the process outside") {
-            FileManager.default.contents(atPath: "/proc/\(outsider.identifier)/comm") == Data("sleep\n".utf8)
+            (try? KernelFile.text("/proc/\(outsider.identifier)/comm")) == "sleep\n"
         }
         let words = Self.words(
             user,

@@ -188,7 +188,7 @@ private func dump(_ bytes: [UInt8]) throws -> CoreDump { try CoreDump(size: UInt
 
 /// A dump that this machine's kernel writes.
 @Suite("Core dumps of this kernel") struct KernelCoreTests {
-    private static let pattern = (try? String(contentsOfFile: "/proc/sys/kernel/core_pattern", encoding: .utf8)) ?? "|"
+    private static let pattern = (try? KernelFile.text("/proc/sys/kernel/core_pattern")) ?? "|"
 
     @Test(
         .enabled(if: pattern.hasPrefix("core"), "core dumps of this machine go elsewhere (kernel.core_pattern)"),
@@ -203,7 +203,7 @@ private func dump(_ bytes: [UInt8]) throws -> CoreDump { try CoreDump(size: UInt
         try await stub.line(with: "expected")
         // pause(2) has this number (asm/unistd_64.h).
         try await eventually("the stub in its call") {
-            (try? String(contentsOfFile: "/proc/\(stub.identifier)/syscall", encoding: .utf8))?.hasPrefix("34 ") == true
+            (try? KernelFile.text("/proc/\(stub.identifier)/syscall"))?.hasPrefix("34 ") == true
         }
         #expect(try await stub.end(SIGABRT) == 128 + SIGABRT)
         let name = try #require(try FileManager.default.contentsOfDirectory(atPath: folder.path).first { $0.hasPrefix("core") })

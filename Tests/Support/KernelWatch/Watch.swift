@@ -96,9 +96,6 @@ extension KernelBackend {
 /// Whether this kernel can load the program, and why tests that need it are skipped.
 package enum Kernel {
     package static let canLoad = geteuid() == 0 && access("/sys/kernel/btf/vmlinux", R_OK) == 0
-    package static let readsPageTables: Bool = {
-        guard let symbols = try? String(contentsOfFile: "/proc/kallsyms", encoding: .utf8) else { return false }
-        return symbols.contains(" page_offset_base\n")
-    }()
+    package static let readsPageTables = WrittenPages.current == .toldByKernel
     package static let why: Comment = "needs root and a kernel with type information (/sys/kernel/btf/vmlinux)"
 }

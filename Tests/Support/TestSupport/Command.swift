@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import Foundation
+import Foundation
 
 /// A program that a test runs to its end, with what it printed.
 public struct Command: Sendable {
@@ -92,34 +92,5 @@ public struct Command: Sendable {
     public static func built(_ name: String) throws -> String {
         let tests = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
         return URL(fileURLWithPath: tests).deletingLastPathComponent().appendingPathComponent(name).path
-    }
-}
-
-/// A folder of a test's own that is gone when the value is.
-public final class TemporaryFolder: Sendable {
-    public let path: String
-
-    public init() throws {
-        path = NSTemporaryDirectory() + "epitope-test-" + UUID().uuidString
-        try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: path)
-    }
-
-    public func makeFile(_ name: String) throws -> FileHandle {
-        _ = FileManager.default.createFile(atPath: "\(path)/\(name)", contents: nil)
-        return try FileHandle(forWritingTo: URL(fileURLWithPath: "\(path)/\(name)"))
-    }
-
-    public func read(_ name: String) throws -> String {
-        String(decoding: try Data(contentsOf: URL(fileURLWithPath: "\(path)/\(name)")), as: UTF8.self)
-    }
-
-    public func makeFolder(_ name: String) throws -> String {
-        try FileManager.default.createDirectory(atPath: "\(path)/\(name)", withIntermediateDirectories: true)
-        return "\(path)/\(name)"
     }
 }

@@ -67,7 +67,7 @@ import Testing
         let stub = try RunningProcess([Fixtures.path("call-stub"), "library", "anonymous", "pause", "9"])
         try await stub.line(with: "expected")
         try await eventually("the stub in its call") {
-            (try? String(contentsOfFile: "/proc/\(stub.identifier)/syscall", encoding: .utf8))?.hasPrefix("34 ") == true
+            (try? KernelFile.text("/proc/\(stub.identifier)/syscall"))?.hasPrefix("34 ") == true
         }
         try prepare(running: Announcement(stub.output).code)
         let page = try String(contentsOfFile: "\(PackageFolder.path)/Documentation/Cookbook.md", encoding: .utf8)

@@ -231,11 +231,11 @@ import Testing
         for _ in 0..<20 {
             let search = try RunningProcess([Command.built("epitope"), "verify", rules, "--in", tree, "-o", "json"])
             while !search.hasEnded {
-                guard (try? String(contentsOfFile: "/proc/\(search.identifier)/maps", encoding: .utf8))?.contains(path) == true else {
+                guard (try? KernelFile.text("/proc/\(search.identifier)/maps"))?.contains(path) == true else {
                     continue
                 }
                 kill(search.identifier, SIGSTOP)
-                let maps = try String(contentsOfFile: "/proc/\(search.identifier)/maps", encoding: .utf8)
+                let maps = try KernelFile.text("/proc/\(search.identifier)/maps")
                 if maps.contains(path) { return search }
                 kill(search.identifier, SIGCONT)
             }

@@ -16,7 +16,7 @@ import Testing
     static let ofInit: Set<String> = {
         let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/1/task")) ?? []
         return Set(
-            threads.compactMap { try? String(contentsOfFile: "/proc/1/task/\($0)/comm", encoding: .utf8) }.map { String($0.dropLast()) })
+            threads.compactMap { try? KernelFile.text("/proc/1/task/\($0)/comm") }.map { String($0.dropLast()) })
     }()
 
     @Test(arguments: Workload.all) func `ordinary work under the agent raises no alarm but the known ones`(_ workload: Workload)
