@@ -50,7 +50,7 @@ public struct DetectionNarrator: Sendable {
             let about = event.packet.map { made.removeValue(forKey: $0) } ?? (event.event == .givenUp ? nil : detection)
             guard let about else { return nil }
             return (about, text(about, outcome: event))
-        case .sent, .refused, .unreachable, .stopped, .uninspectable, .otherProcess, .suppressed, .lost, .toldCounts,
+        case .packageFound, .sent, .refused, .unreachable, .stopped, .uninspectable, .otherProcess, .suppressed, .lost, .toldCounts,
             .renewed, .renewalFailed, .identityChanged, .impaired:
             return nil
         }

@@ -8,15 +8,27 @@ extension EpitopeError.Code {
     public static let eventUnknown = EpitopeError.Code("event-unknown")
 }
 
-/// The events that are still in a host's log, oldest first.
+/// The events that are still in a host's log, oldest first. A packet's event names its program's package, also where that was found
+/// later.
 public struct EventHistory: Sendable {
     public let events: [HostEvent]
     /// Lines that are no events of this version.
     public let unreadable: Int
 
     public init(_ events: [HostEvent], unreadable: Int = 0) {
-        self.events = events
+        self.events = Self.withPackages(events)
         self.unreadable = unreadable
+    }
+
+    private static func withPackages(_ events: [HostEvent]) -> [HostEvent] {
+        var found: [String: HostEvent] = [:]
+        for event in events where event.event == .packageFound { if let packet = event.packet { found[packet] = event } }
+        return events.map { event in
+            guard event.event == .packetMade, let late = event.packet.flatMap({ found[$0] }) else { return event }
+            var event = event
+            (event.package, event.packageVersion) = (late.package, late.packageVersion)
+            return event
+        }
     }
 
     /// Reads the log of a state folder; empty where there is none.

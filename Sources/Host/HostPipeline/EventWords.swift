@@ -55,6 +55,7 @@ extension HostEvent {
         switch event {
         case .blocked, .watched: return "\(answerInWords): \(callInWords) by \(programInWords): \(evidenceInWords)"
         case .packetMade: return "\(name) made of the code that called \(callInWords) in \(programInWords)"
+        case .packageFound: return "\(name): its program is \(programInWords)"
         case .duplicate: return "\(name) not kept: it is the same as packet \((of ?? "before").printable)"
         case .overQuota: return "\(name): the quota of packets is used up" + (why.isEmpty ? "" : ": \(why)")
         case .givenUp:

@@ -82,7 +82,8 @@ public enum ExclusionProposal {
             }
             return .container(container)
         case .user:
-            guard let user = event.user ?? event.userID.map(String.init) else {
+            // A container's name for a user may be another user's on the machine, for whom policy would take it.
+            guard let user = (event.container == nil ? event.user : nil) ?? event.userID.map(String.init) else {
                 throw refusal("the event names no user", "bind the exclusion to something else: --by hash, path, package or container")
             }
             return .user(user)

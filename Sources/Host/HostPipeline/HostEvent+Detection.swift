@@ -35,6 +35,16 @@ extension HostEvent {
         self.packet = packet
     }
 
+    /// The event of a package that was found after the packet of its program was made.
+    init(package: String, version: String?, of process: ProcessParameters, packet: String, time: EventTime) {
+        self.init(.packageFound, time: time, packet: packet)
+        processID = process.processID
+        processName = process.name
+        executable = process.executable?.path
+        self.package = package
+        packageVersion = version
+    }
+
     /// The event of an error.
     init(_ event: Name, _ error: EpitopeError, time: EventTime, packet: String? = nil) {
         self.init(event, time: time, packet: packet)

@@ -9,6 +9,8 @@ public struct HostEvent: Hashable, Sendable, Codable {
         /// A critical call gave enough evidence for a report, and was allowed.
         case watched
         case packetMade = "packet-made"
+        /// The package of a packet's program was found after the packet was made; `packet-made` names none.
+        case packageFound = "package-found"
         case duplicate
         /// The packet is beyond the day's quota and waits for it; `untilTime` says when that allows one like it.
         case overQuota = "over-quota"
@@ -61,9 +63,9 @@ public struct HostEvent: Hashable, Sendable, Codable {
     /// The process's name, at most 15 bytes: whoever controls the process can set it.
     public var processName: String?
     public var executable: String?
-    /// The executable's SHA-256, 64 hexadecimal digits (of `packet-made`; so are the next two).
+    /// The executable's SHA-256, 64 hexadecimal digits (of `packet-made`).
     public var sha256: String?
-    /// The package that the executable belongs to.
+    /// The package that the executable belongs to (of `packet-made` or `package-found`; so is the next).
     public var package: String?
     public var packageVersion: String?
     public var userID: UInt32?

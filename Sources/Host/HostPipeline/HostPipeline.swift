@@ -17,7 +17,7 @@ public struct HostPipelineSettings: Hashable, Sendable {
     /// The pause between attempts to reach a center that doesn't answer: from 200 ms up to a minute.
     public static let usualBackoff = Backoff(initial: .milliseconds(200), maximum: .seconds(60))
     /// How long a packet waits for the name of the program's package, once the other facts of its process are there. A
-    /// system's lists take longer to search than a packet should wait; what comes later is in the next packet.
+    /// system's lists take longer to search than a packet should wait; what comes later is an event of its own, and in the next packet.
     public var maxPackageWait: Duration = .milliseconds(5)
     /// How long the pipeline may take to send packets after the calls have ended. The others stay in the spool.
     public var drainTime: Duration
@@ -51,6 +51,7 @@ public final class HostPipeline: Sendable {
     private let wakeUps: [Destination: SenderSignals]
     private let tallies = TallyBook()
     private let backlog = Mutex(PacketBacklog())
+    private let packageNames = PackageNames()
     private let storeNews = Mutex(FailureNews())
     private let unreportedSeen = Mutex(UnreportedCounts())
 
@@ -119,7 +120,11 @@ public final class HostPipeline: Sendable {
                 await self.tellCounts()
                 return .partEnded
             }
-            await finish(&group, parts: wakeUps.count + 1)
+            group.addTask {
+                await self.packageNames.allCame()
+                return .partEnded
+            }
+            await finish(&group, parts: wakeUps.count + 2)
         }
     }
 
@@ -160,10 +165,12 @@ extension HostPipeline {
         log.append(HostEvent(detection, time: EventLog.now()))
         let packet: ExtractedPacket
         do throws(EpitopeError) {
-            let (process, system) = await parameters.enrich(
+            let enriched = await parameters.enrich(
                 detection.process, maxPackageSeconds: settings.maxPackageWait / .seconds(1))
-            packet = try ExtractedPacket(detection, process: process, system: system, asSignature: settings.extractsSignature)
-            log.append(HostEvent(packet: packet.id, of: detection, process: process, time: EventLog.now()))
+            packet = try ExtractedPacket(
+                detection, process: enriched.process, system: enriched.system, asSignature: settings.extractsSignature)
+            log.append(HostEvent(packet: packet.id, of: detection, process: enriched.process, time: EventLog.now()))
+            if let late = enriched.latePackage { packageNames.add(late, of: enriched.process, packet: packet.id, to: log) }
         } catch {
             note(error, of: nil)
             return false

@@ -23,7 +23,7 @@ struct Enrichment: Sendable {
     mutating func addFacts(of files: ProcessFileHandles, packages: PackageOwners) -> PackageOwners.Lookup? {
         var lookup: PackageOwners.Lookup?
         if let file = files.executable, let path = process.executable?.path {
-            if let root = files.root, !files.isDeleted { lookup = packages.lookUp(path, in: root) }
+            if let root = files.root, !files.isDeleted { lookup = packages.lookUp(files.pathInRoot(path), in: root) }
             process.executable?.sha256 = cache.hash(file)
         }
         if let root = files.root {

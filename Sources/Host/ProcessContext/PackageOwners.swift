@@ -39,18 +39,24 @@ final class PackageOwners: Sendable {
     final class Lookup: Sendable {
         private let found = Mutex<Owner?>(nil)
         private let done = DispatchSemaphore(value: 0)
+        private let answered = WakeUpSignal()
 
         fileprivate func complete(_ owner: Owner?) {
             found.withLock { $0 = owner }
             done.signal()
+            answered.send()
         }
 
-        /// Waits for the answer, so long at most. The caller's thread waits.
-        ///
-        /// - Returns: `nil` where no package is known to own the file, or not yet.
-        func owner(withinSeconds seconds: Double) -> Owner? {
-            guard done.wait(timeout: .now() + seconds) == .success else { return nil }
-            return found.withLock { $0 }
+        /// Whether the answer is there, after so long a wait at most. The caller's thread waits.
+        func isAnswered(withinSeconds seconds: Double) -> Bool { done.wait(timeout: .now() + seconds) == .success }
+
+        /// `nil` where no package is known to own the file, or not yet.
+        var owner: Owner? { found.withLock { $0 } }
+
+        /// Waits for the answer, or until the task is cancelled.
+        func answer() async -> Owner? {
+            await answered.wait(after: 0)
+            return owner
         }
     }
 

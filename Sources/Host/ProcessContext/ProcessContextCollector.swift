@@ -71,13 +71,34 @@ public final class ProcessContextCollector: ProcessContextProviding {
     }
 
     /// Adds the facts that don't change from call to call. Facts that can't be read, or not in time, stay absent.
+    public func enrich(_ process: ProcessParameters) async -> (process: ProcessParameters, system: SystemParameters) {
+        let enriched = await enrich(process, maxPackageSeconds: nil)
+        return (enriched.process, enriched.system)
+    }
+
+    /// What is known of a process and its system.
+    public struct Enriched: Sendable {
+        public var process: ProcessParameters
+        public var system: SystemParameters
+        /// Where the program's package is still being looked up.
+        public var latePackage: LatePackage?
+    }
+
+    /// A package that is still being looked up. Once it is found, it is known for the next call of the program, too.
+    public struct LatePackage: Sendable {
+        fileprivate let lookup: PackageOwners.Lookup
+
+        /// Waits for the answer, or until the task is cancelled.
+        ///
+        /// - Returns: `nil` where no package is known to own the program.
+        public func owner() async -> (package: String, version: String?)? { await lookup.answer() }
+    }
+
+    /// As ``enrich(_:)``, without a long wait for the package.
     ///
     /// - Parameter maxPackageSeconds: how long the program's package is waited for, once the other facts are there, if the program
-    ///   lies where packages have theirs; `nil`: wherever it lies, as long as the others may take. A package that comes later is
-    ///   known for the next packet.
-    public func enrich(
-        _ process: ProcessParameters, maxPackageSeconds: Double? = nil
-    ) async -> (process: ProcessParameters, system: SystemParameters) {
+    ///   lies where packages have theirs; `nil`: wherever it lies, as long as the others may take.
+    public func enrich(_ process: ProcessParameters, maxPackageSeconds: Double?) async -> Enriched {
         await queue.run {
             let files = self.files.withLock { $0.take(for: process) }
             var seconds = maxPackageSeconds ?? self.maxSeconds.enrichment
@@ -97,7 +118,7 @@ public final class ProcessContextCollector: ProcessContextProviding {
 
     private func enrichNow(
         _ process: ProcessParameters, _ files: ProcessFileHandles?, maxPackageSeconds: Double
-    ) -> (process: ProcessParameters, system: SystemParameters) {
+    ) -> Enriched {
         var system = SystemParameters(hostName: nil, hostID: hostID.withLock(\.self))
         (system.hostName, system.kernelRelease) = Self.uname()
         // A copy of the cache: work that never comes back must not hold it. The queue runs one at a time.
@@ -110,13 +131,16 @@ public final class ProcessContextCollector: ProcessContextProviding {
             let lookup = files.flatMap { enrichment.addFacts(of: $0, packages: packages) }
             return (enrichment: enrichment, lookup: lookup)
         }
-        guard var enriched = done?.enrichment else { return (process, system) }
-        cache.withLock { $0 = enriched.cache }
-        if let owner = done?.lookup?.owner(withinSeconds: maxPackageSeconds) {
+        guard let done else { return Enriched(process: process, system: system) }
+        cache.withLock { $0 = done.enrichment.cache }
+        var enriched = Enriched(process: done.enrichment.process, system: done.enrichment.system)
+        guard let lookup = done.lookup else { return enriched }
+        if !lookup.isAnswered(withinSeconds: maxPackageSeconds) { enriched.latePackage = LatePackage(lookup: lookup) }
+        if let owner = lookup.owner {
             enriched.process.executable?.package = owner.package
             enriched.process.executable?.packageVersion = owner.version
         }
-        return (enriched.process, enriched.system)
+        return enriched
     }
 
     private static func uname() -> (hostName: String?, kernelRelease: String?) {

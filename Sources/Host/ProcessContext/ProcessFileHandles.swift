@@ -9,6 +9,8 @@ struct ProcessFileHandles: Sendable {
     var executable: FileDescriptor?
     /// The process's root folder.
     var root: RootFolder?
+    /// Where that is, as this machine's paths have it; `nil` where it is `/`, or in mounts that only the process sees.
+    private var rootPath: String?
     /// The program's file was deleted.
     var isDeleted: Bool
     /// `/proc/PID/maps` as it was; parsed only once the process need not be held any more.
@@ -21,6 +23,7 @@ struct ProcessFileHandles: Sendable {
     init(folder: String) {
         executable = try? FileDescriptor(folder + "/exe", O_RDONLY | O_NONBLOCK)
         root = RootFolder(folder + "/root")
+        rootPath = ProcFS.link(folder + "/root").flatMap { $0 == "/" ? nil : $0 }
         isDeleted = executable.map { (try? $0.status().links) ?? 0 == 0 } ?? false
         maps = ProcFS.bytes(folder + "/maps", maxBytes: Self.maxMapsSize) ?? []
     }
@@ -28,9 +31,16 @@ struct ProcessFileHandles: Sendable {
     /// The C library that the process has mapped, from its own root.
     var libc: (file: FileDescriptor, library: LibcVersion.Library)? {
         guard let root, let (path, library) = LibcVersion.library(in: maps),
-            let file = root.file(path)
+            let file = root.file(pathInRoot(path))
         else { return nil }
         return (file, library)
+    }
+
+    /// The path that the process has for a file. What `/proc` says of one that only changed its root, as chroot(2) does, has the way to
+    /// that root before it.
+    func pathInRoot(_ path: String) -> String {
+        guard let rootPath, path.hasPrefix(rootPath + "/") else { return path }
+        return String(path.dropFirst(rootPath.count))
     }
 
     /// The files of a process that was inspected elsewhere; `nil` if the number is no longer of the same program.

@@ -4,7 +4,7 @@ public import EpitopeModel
 import FileAccess
 import Foundation
 
-/// Reads what must be read of a process while its call is held. It reads only `/proc` and the process's own passwd file,
+/// Reads what must be read of a process while its call is held. It reads only `/proc` and a passwd file,
 /// and takes a millisecond or less for a common process.
 public struct ProcessInspector: Sendable {
     /// How many ancestors are reported.
@@ -29,7 +29,7 @@ public struct ProcessInspector: Sendable {
             processID: processID, threadID: threadID, name: name(folder),
             executable: ProcFS.link(folder + "/exe").map { Executable(path: $0) },
             parents: parents(of: status?.parentID), userID: status?.userID,
-            userName: status?.userID.flatMap { userName($0, root: folder + "/root") },
+            userName: status?.userID.flatMap { userName($0, root: passwdRoot(folder)) },
             containerID: ContainerID.find(in: cgroup),
             container: PodID.find(in: cgroup).map { ContainerParameters(pod: .init(uid: $0)) },
             listening: sockets.listening, connected: sockets.connected)
@@ -53,7 +53,14 @@ public struct ProcessInspector: Sendable {
         return parents
     }
 
-    /// The user's name in the process's own root. Names that only a directory service knows are absent: a query could take
+    /// Whose passwd file names the process's user: that of the process's own root, in which its numbers mean what they mean here. In
+    /// another user namespace they don't: the number that is known of it is one of this machine.
+    private func passwdRoot(_ folder: String) -> String {
+        let (own, its) = (ProcFS.link("\(proc)/self/ns/user"), ProcFS.link(folder + "/ns/user"))
+        return own == nil || its == nil || own == its ? folder + "/root" : "\(proc)/self/root"
+    }
+
+    /// The user's name in a root folder. Names that only a directory service knows are absent: a query could take
     /// seconds, and the call is held.
     private func userName(_ id: UInt32, root: String) -> String? {
         guard let passwd = RootFolder(root)?.read("/etc/passwd", maxBytes: Self.maxPasswdSize) else { return nil }

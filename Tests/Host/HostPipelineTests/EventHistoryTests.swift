@@ -46,6 +46,9 @@ import Testing
         #expect(try Self.propose(event, by: .path).map(\.subject) == [.executable(path: "/usr/sbin/sample-service", sha256: nil)])
         #expect(try Self.propose(event, by: .package).map(\.subject) == [.package("sample")])
         #expect(try Self.propose(event, by: .user).map(\.subject) == [.user("www-data")])
+        // In a container a name may be another user's than on the machine.
+        let contained = Self.made("aa") { ($0.user, $0.userID, $0.container) = ("root", 100_000, String(repeating: "0", count: 64)) }
+        #expect(try Self.propose(contained, by: .user).map(\.subject) == [.user("100000")])
         for subject in ExclusionProposal.Subject.allCases {
             let bare = Self.made("aa") {
                 ($0.executable, $0.sha256, $0.package, $0.user, $0.userID, $0.container) = (nil, nil, nil, nil, nil, nil)
@@ -75,6 +78,16 @@ import Testing
         #expect(history.hidden(by: byHash, reportAt: 10).compactMap(\.packet) == ["01"])
         let byUser = try Self.propose(Self.made("01"), by: .user)
         #expect(history.hidden(by: byUser, reportAt: 40).compactMap(\.packet) == ["01", "03", "04"])
+    }
+
+    @Test func `a package that was found late is its packet's`() throws {
+        var late = HostEvent(.packageFound, time: EventTime(milliseconds: 0), packet: "01")
+        (late.package, late.packageVersion) = ("sample", "1.2")
+        let nameless = ["01", "02"].map { Self.made($0) { ($0.package, $0.packageVersion) = (nil, nil) } }
+        let history = EventHistory(nameless + [late])
+        #expect(try history.detection("01").packageVersion == "1.2")
+        #expect(try Self.propose(history.detection("01"), by: .package).map(\.subject) == [.package("sample")])
+        #expect(try history.detection("02").package == nil)
     }
 
     @Test func `a refusal is known until something was sent`() {

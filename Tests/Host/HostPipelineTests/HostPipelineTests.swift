@@ -30,6 +30,39 @@ private func refusal(_ code: String) -> EpitopeError {
         #expect(try await host.store.waiting(for: .local) == 0)
     }
 
+    /// The packet is not kept waiting for it.
+    @Test func `The package of a packet's program is in the log, however late it is found`() async throws {
+        let host = try TestHost()
+        let jail = host.directory + "/jail"
+        for (name, text) in [
+            ("usr/bin/thing", "a program"), ("var/lib/dpkg/status", "Package: thing\nStatus: install ok installed\nVersion: 1.2\n"),
+            ("var/lib/dpkg/info/thing.list", "/usr/bin/thing\n"),
+        ] {
+            let path = "\(jail)/\(name)"
+            try FileManager.default.createDirectory(
+                atPath: String(path.prefix(upTo: path.lastIndex(of: "/") ?? path.endIndex)), withIntermediateDirectories: true)
+            try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        }
+        var call = TestHost.call(1)
+        call.process.executable = Executable(path: jail + "/usr/bin/thing")
+        let process = "\(host.directory)/\(call.process.processID)"
+        try FileManager.default.createDirectory(atPath: process, withIntermediateDirectories: false)
+        #expect(symlink(jail, process + "/root") == 0 && symlink(jail + "/usr/bin/thing", process + "/exe") == 0)
+        var settings = HostPipelineSettings()
+        settings.maxPackageWait = .zero
+        let (calls, coming) = AsyncStream<DetectionReport>.makeStream()
+        coming.yield(DetectionReport(call))
+        coming.finish()
+        let center = FakeCenter()
+        await host.pipeline(center, settings).run(calls)
+        let packet = try #require(center.received.first)
+        let events = try host.events()
+        #expect(try EventHistory(events).detection(packet.id).package == "thing")
+        let late = events.filter { $0.event == .packageFound }
+        #expect(late.count == (packet.parameters.process.executable?.package == nil ? 1 : 0))
+        #expect(late.allSatisfy { $0.packet == packet.id && $0.packageVersion == "1.2" && $0.executable == jail + "/usr/bin/thing" })
+    }
+
     /// It would be for nothing otherwise.
     @Test func `The packet of the rehearsal can be made, and is neither stored, sent nor logged`() async throws {
         #expect(Rehearsal.packet() != nil)

@@ -81,6 +81,38 @@ import Testing
         #expect(seen.listening.isEmpty)
     }
 
+    /// The kernel tells this machine's number of a user. In another user namespace it is another's there.
+    @Test(arguments: [("user:[1]", "of-the-container"), ("user:[2]", "of-the-machine")])
+    func `A user is named by the root that has its number`(namespace: String, name: String) throws {
+        try folder.write("7/status", "PPid:\t0\nUid:\t34\t34\t34\t34\n")
+        try folder.write("7/root/etc/passwd", "of-the-container:x:34:34::/:\n")
+        try folder.write("self/root/etc/passwd", "of-the-machine:x:34:34::/:\n")
+        try folder.link("self/ns/user", to: "user:[1]")
+        try folder.link("7/ns/user", to: namespace)
+        #expect(ProcessInspector(proc: folder.path).inspect(processID: 7, threadID: 7).userName == name)
+    }
+
+    /// What only changed its root has the way to it before its paths, as this machine sees them.
+    @Test func `The package of a program in a changed root is the one that owns it there`() async throws {
+        let jail = folder.path + "/srv/jail"
+        try folder.write("srv/jail/usr/bin/thing", "a program")
+        try folder.write("srv/jail/var/lib/dpkg/status", "Package: thing\nStatus: install ok installed\nVersion: 1.2\n")
+        try folder.write("srv/jail/var/lib/dpkg/info/thing.list", "/usr/bin/thing\n")
+        try folder.write("7/status", "PPid:\t0\n")
+        try folder.link("7/root", to: jail)
+        try folder.link("7/exe", to: jail + "/usr/bin/thing")
+        let host = ProcessContextCollector(hostID: nil, proc: folder.path)
+        let seen = host.context(ofProcess: 7, thread: 7)
+        #expect(seen.executable?.path == jail + "/usr/bin/thing")
+        #expect(await host.enrich(seen).process.executable?.package == "thing")
+        // Another time without a wait: it is there, or comes.
+        let another = ProcessContextCollector(hostID: nil, proc: folder.path)
+        let brief = await another.enrich(another.context(ofProcess: 7, thread: 7), maxPackageSeconds: 0)
+        #expect((brief.process.executable?.package == nil) == (brief.latePackage != nil))
+        let late = await brief.latePackage?.owner()
+        #expect(brief.process.executable?.packageVersion ?? late?.version == "1.2")
+    }
+
     @Test func `A deleted program is hashed no more, nor looked up`() async throws {
         try folder.write("7/status", "PPid:\t0\n")
         try folder.link("7/exe", to: "/gone/program (deleted)")
@@ -146,7 +178,7 @@ import Testing
     }
 
     /// More files than are searched for one by one: then by an index.
-    @Test func `A package is known, whenever it is asked for, and a new one once it is installed`() throws {
+    @Test func `A package is known, whenever it is asked for, and a new one once it is installed`() async throws {
         let names = (0..<12).map { "tool\($0)" }
         try folder.write(
             "var/lib/dpkg/status", names.map { "Package: \($0)\nStatus: install ok installed\nVersion: 1\n" }.joined(separator: "\n"))
@@ -154,12 +186,12 @@ import Testing
         let root = try #require(RootFolder(folder.path))
         let owners = PackageOwners(maxSeconds: 30)
         for name in names + names {
-            #expect(owners.lookUp("/usr/bin/\(name)", in: root).owner(withinSeconds: 30)?.package == name)
-            #expect(owners.lookUp("/usr/bin/no-\(name)", in: root).owner(withinSeconds: 30) == nil)
+            #expect(await owners.lookUp("/usr/bin/\(name)", in: root).answer()?.package == name)
+            #expect(await owners.lookUp("/usr/bin/no-\(name)", in: root).answer() == nil)
         }
         try folder.write("var/lib/dpkg/info/new.list", "/usr/bin/no-tool3\n")
         try folder.write("var/lib/dpkg/status", "Package: new\nStatus: install ok installed\nVersion: 2\n")
-        #expect(owners.lookUp("/usr/bin/no-tool3", in: root).owner(withinSeconds: 30)?.version == "2")
+        #expect(await owners.lookUp("/usr/bin/no-tool3", in: root).answer()?.version == "2")
     }
 
     @Test func `The distribution is read with Debian's point release`() throws {

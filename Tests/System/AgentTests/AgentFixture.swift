@@ -68,6 +68,7 @@ final class AgentFixture: Sendable {
     struct Event: Decodable {
         var event: String
         var processID: Int32?
+        var package: String?
         var callersAddress: String?
         var packet: String?
         var of: String?
@@ -83,6 +84,9 @@ final class AgentFixture: Sendable {
     func reported(of process: pid_t) -> [String] {
         events.filter { ["blocked", "watched"].contains($0.event) && $0.processID == process }.compactMap(\.callersAddress)
     }
+
+    /// The package of a process's program, in the packet's event or in one of its own.
+    func package(of process: pid_t) -> String? { events.last { $0.processID == process && $0.package != nil }?.package }
 
     /// The packet of a process, from the spool.
     func packet(of process: pid_t) async throws -> ExtractedPacket {
