@@ -8,22 +8,26 @@ import Testing
 /// matrix from every kind of memory, with the right caller, the right code, and nothing at the receiver. One machine after the other: each
 /// takes a processor.
 @Suite(.serialized) struct MachineTests {
-    /// The kernels: of the release that this machine runs (Debian 12: Linux 6.1).
-    static let suites = [nil] as [String?]
+    /// The whole on the kernel of the release that this machine runs (Debian 12: Linux 6.1), a slice of it on that of Debian 13 (Linux
+    /// 6.12): under emulation the whole takes minutes. `Tests/Support/KernelMatrix` says what the slice leaves out.
+    static let kernels: [(suite: String?, part: [String], result: String)] = [
+        (nil, [], "RESULT ok=726 failed=0"), ("trixie", ["slice"], "RESULT ok=287 failed=0"),
+    ]
 
     static let canRun = access("/usr/bin/qemu-system-x86_64", X_OK) == 0 && access("/bin/busybox", X_OK) == 0
 
-    @Test(.enabled(if: canRun, "needs qemu-system-x86_64 and busybox: Scripts/install-dependencies test"), arguments: suites)
-    func `security hooks deny the whole matrix`(suite: String?) async throws {
+    @Test(.enabled(if: canRun, "needs qemu-system-x86_64 and busybox: Scripts/install-dependencies test"), arguments: kernels)
+    func `security hooks deny every call of the matrix`(_ kernel: (suite: String?, part: [String], result: String)) async throws {
         let program = try await Program32Bit()
         let programs = [
             Fixtures.path("kernel-matrix"), Fixtures.path("call-stub"), Fixtures.path("return-stub"), Fixtures.path("inject-stub"),
             program.path,
         ]
-        let machine = try await Machine.boot("run-in-machine", seconds: 900, [programs.joined(separator: ",")], suite: suite)
+        let machine = try await Machine.boot(
+            "run-in-machine", seconds: 900, [programs.joined(separator: ",")] + kernel.part, suite: kernel.suite)
         for line in machine.failures { Issue.record("\(line)") }
         #expect(machine.lines.contains { $0.hasPrefix("level hooks") }, "the console said: \(machine.lastWords)")
-        #expect(machine.lines.contains("RESULT ok=726 failed=0"), "the console said: \(machine.lastWords)")
+        #expect(machine.lines.contains { $0 == kernel.result }, "the console said: \(machine.lastWords)")
         #expect(machine.status == 0)
     }
 }

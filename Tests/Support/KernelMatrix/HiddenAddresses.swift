@@ -11,6 +11,25 @@ import TestSupport
 enum HiddenAddresses {
     static let cases = StubCase.all(places: ["written-page"], calls: ["send", "connect", "exec"])
 
+    static func run(at level: ProtectionLevel) async throws {
+        let backend = try KernelBackend(level: level)
+        let reports = Mutex<[Detection]>([])
+        let collecting = Task {
+            for await report in backend.reports {
+                reports.withLock { $0.append(report.detection) }
+                report.acknowledge()
+            }
+        }
+        for test in cases {
+            let receiver = Receiver(datagrams: test.sendsDatagrams)
+            let run = try await Fixtures.run("call-stub", test.arguments(port: receiver.port))
+            let problems = try await problems(test, run, receiver, reports)
+            KernelMatrix.say("\(KernelMatrix.count(problems.isEmpty)) \(level.rawValue) \(test) \(problems.joined(separator: "; "))")
+        }
+        backend.stop()
+        collecting.cancel()
+    }
+
     /// The problems of a run: nothing may arrive, and the call is reported as what it is.
     static func problems(
         _ test: StubCase, _ run: Command, _ receiver: Receiver, _ reports: borrowing Mutex<[Detection]>

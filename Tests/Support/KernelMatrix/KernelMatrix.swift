@@ -11,14 +11,17 @@ import TestSupport
 /// where security hooks run. Prints a line for each case and ends with `RESULT ok=N failed=N`.
 ///
 ///     kernel-matrix [PLACE...]
+///     kernel-matrix slice               at the best level alone: there each call from anonymous memory, and a send and an exec from
+///                                       each other place; all else as in the whole
 ///     kernel-matrix hidden-addresses    where the kernel hides its addresses: only what that changes
 @main enum KernelMatrix {
-    /// At the second level the same programs are attached differently: not all combinations again.
-    static func cases(_ level: ProtectionLevel) -> [StubCase] {
+    /// - Parameter combinesAll: each call from each place. At the second level the same programs are attached differently, and on a
+    ///   second kernel they are the same: not all combinations again.
+    static func cases(combinesAll: Bool) -> [StubCase] {
         let matrix = StubCase.all(
             places: StubCase.places + ["written-by-device"], calls: StubCase.calls + ["write", "writev", "sendfile", "splice", "ring"])
         let others = ["pwritev2", "submit", "sendmsg-copy", "sendmmsg-copy", "sendmmsg-self"] + StubCase.rings.filter { $0 != "ring" }
-        return matrix.filter { level == .hooks || $0.place == "anonymous" || $0.call == "send" || $0.call == "exec" }
+        return matrix.filter { combinesAll || $0.place == "anonymous" || $0.call == "send" || $0.call == "exec" }
             + StubCase.all(places: StubCase.rarePlaces, calls: ["send"])
             + StubCase.all(places: StubCase.writtenFiles, calls: ["send", "exec"])
             + StubCase.all(places: ["anonymous"], calls: others)
@@ -30,25 +33,32 @@ import TestSupport
     static func main() async throws {
         let support = KernelSupport.current
         say("level \(support.level.rawValue): \(support.reason)")
-        if CommandLine.arguments.dropFirst().first == "hidden-addresses" {
-            try await runWithHiddenAddresses(at: support.level)
-            return say("RESULT ok=\(ok.load(ordering: .relaxed)) failed=\(failed.load(ordering: .relaxed))")
+        switch CommandLine.arguments.dropFirst().first {
+        case "hidden-addresses":
+            try await HiddenAddresses.run(at: support.level)
+        case "slice":
+            try await run(at: support.level, combinesAll: false)
+            try await fullTables()
+        default:
+            // The best level, then the one that needs no security module.
+            for level in [support.level, .fmodRet] {
+                try await run(at: level, combinesAll: level == .hooks, places: Array(CommandLine.arguments.dropFirst()))
+            }
+            try await fullTables()
         }
-        // The best level, then the one that needs no security module.
-        for level in [support.level, .fmodRet] { try await run(at: level) }
-        try await fullTables()
         say("RESULT ok=\(ok.load(ordering: .relaxed)) failed=\(failed.load(ordering: .relaxed))")
     }
 
     private static let ok = Atomic(0)
     private static let failed = Atomic(0)
 
-    private static func count(_ isRight: Bool) -> String {
+    static func count(_ isRight: Bool) -> String {
         if isRight { ok.add(1, ordering: .relaxed) } else { failed.add(1, ordering: .relaxed) }
         return isRight ? "ok" : "FAILED"
     }
 
-    private static func run(at level: ProtectionLevel) async throws {
+    /// - Parameter places: those that are asked for; none: all.
+    private static func run(at level: ProtectionLevel, combinesAll: Bool, places: [String] = []) async throws {
         let backend = try KernelBackend(level: level)
         let reports = Mutex<[Detection]>([])
         let collecting = Task {
@@ -58,8 +68,7 @@ import TestSupport
             }
         }
         let notices = Task { for await notice in backend.notices { say("notice \(notice)") } }
-        let asked = Array(CommandLine.arguments.dropFirst())
-        for test in cases(level) where asked.isEmpty || asked.contains(test.place) {
+        for test in cases(combinesAll: combinesAll) where places.isEmpty || places.contains(test.place) {
             let receiver = Receiver(datagrams: test.sendsDatagrams)
             let run = try await Fixtures.run("call-stub", test.arguments(port: receiver.port))
             let problems = try await problems(test, run, receiver, reports)
@@ -95,25 +104,6 @@ import TestSupport
         backend.stop()
         collecting.cancel()
         notices.cancel()
-    }
-
-    private static func runWithHiddenAddresses(at level: ProtectionLevel) async throws {
-        let backend = try KernelBackend(level: level)
-        let reports = Mutex<[Detection]>([])
-        let collecting = Task {
-            for await report in backend.reports {
-                reports.withLock { $0.append(report.detection) }
-                report.acknowledge()
-            }
-        }
-        for test in HiddenAddresses.cases {
-            let receiver = Receiver(datagrams: test.sendsDatagrams)
-            let run = try await Fixtures.run("call-stub", test.arguments(port: receiver.port))
-            let problems = try await HiddenAddresses.problems(test, run, receiver, reports)
-            say("\(count(problems.isEmpty)) \(level.rawValue) \(test) \(problems.joined(separator: "; "))")
-        }
-        backend.stop()
-        collecting.cancel()
     }
 
     /// The problems of a run: of its report, its result, and what arrived.
@@ -287,7 +277,7 @@ import TestSupport
         )
     }
 
-    private static func say(_ text: String) {
+    static func say(_ text: String) {
         FileHandle.standardOutput.write(Data("\(text)\n".utf8))
     }
 }
