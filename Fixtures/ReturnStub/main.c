@@ -3,9 +3,10 @@
 /* Enters one function of the C library from an anonymous page, in one of many ways, so that tests can see what behaviour
  * blocking holds of it. Inert: the function is one call to loopback, or starts /bin/true.
  *
- *   return-stub WAY CALL PORT
+ *   return-stub WAY CALL PORT [BENIGN]
  *
- * CALL: connect, sendto, sendmsg, write, execve.
+ * CALL: connect, sendto, sendmsg, write, execve. BENIGN: how many such calls this program's image makes before, directly by
+ * the function's name; they reach nobody.
  *
  * WAY, where the return address lies in the page:
  *   call, jump, return         the page calls the function; pushes a return address and jumps; pushes both and returns
@@ -86,6 +87,15 @@ static long run(const uint8_t *stub, const uint8_t *back, struct order *order) {
 
 static int starts(const char *text, const char *beginning) { return strncmp(text, beginning, strlen(beginning)) == 0; }
 
+/* By what relay_directly knows a call. */
+static char name_of(const char *call) {
+    static const char names[] = "ctmwe";
+    static const char *const calls[] = {"connect", "sendto", "sendmsg", "write", "execve"};
+    for (int index = 0; index < 5; index++)
+        if (strcmp(call, calls[index]) == 0) return names[index];
+    return 0;
+}
+
 static const uint8_t *system_call_of_getppid(void) {
     const uint8_t *code = (const uint8_t *)(uintptr_t)getppid;
     for (int index = 0; index < 64; index++)
@@ -122,7 +132,7 @@ static void *show_another(void *unused) {
 }
 
 int main(int count, char **words) {
-    if (count != 4) return 97;
+    if (count < 4 || count > 5) return 97;
     const char *way = words[1], *call = words[2];
     uint16_t port = (uint16_t)atoi(words[3]);
     size_t length = (size_t)(stubs_end - stubs_start);
@@ -161,6 +171,13 @@ int main(int count, char **words) {
         return 98;
     }
 
+    for (int benign = count == 5 ? atoi(words[4]) : 0; benign > 0; benign--) {
+        /* No such descriptor, or no such program. */
+        struct order refused = order;
+        refused.arguments[0] = strcmp(call, "execve") == 0 ? (long)"" : -1;
+        relay_directly(&refused, name_of(call));
+    }
+
     const char *manner = way;
     if (starts(way, "moved-")) {
         order.stack = (uint8_t *)map(STACK, PROT_READ | PROT_WRITE) + STACK / 2;
@@ -192,11 +209,8 @@ int main(int count, char **words) {
         a[0] = order.number;
         result = run(call_stub, call_back, &order);
     } else if (strcmp(way, "relay") == 0 || strcmp(way, "relay-directly") == 0) {
-        static const char names[] = "ctmwe";
-        static const char *const calls[] = {"connect", "sendto", "sendmsg", "write", "execve"};
-        struct order outer = {.function = way[5] ? (void *)relay_directly : (void *)relay, .arguments = {(long)&order}};
-        for (int index = 0; index < 5; index++)
-            if (strcmp(call, calls[index]) == 0) outer.arguments[1] = names[index];
+        struct order outer = {
+            .function = way[5] ? (void *)relay_directly : (void *)relay, .arguments = {(long)&order, name_of(call)}};
         result = run(call_stub, call_back, &outer);
     } else if (starts(way, "plant-") || strcmp(way, "middle-planted") == 0 || strcmp(way, "nowhere") == 0) {
         const char *what = way + 6;

@@ -46,6 +46,24 @@ int epitope_read_registers(pid_t thread, struct epitope_registers *registers) {
     return result;
 }
 
+/* Reads "0x" and hexadecimal digits after a space, as the kernel writes them, without strtoull's locale and error: every benign
+ * call has eight of them. The end of what was read; NULL where there is no number. */
+static const char *read_word(const char *text, uint64_t *word) {
+    if (text[0] != ' ' || text[1] != '0' || text[2] != 'x') return NULL;
+    text += 3;
+    const char *first = text;
+    uint64_t value = 0;
+    for (;; text++) {
+        unsigned int digit = (unsigned char)*text;
+        if (digit - '0' < 10) digit -= '0';
+        else if (digit - 'a' < 6) digit -= 'a' - 10;
+        else break;
+        value = value << 4 | digit;
+    }
+    *word = value;
+    return text > first ? text : NULL;
+}
+
 int epitope_read_registers_from(int descriptor, struct epitope_registers *registers) {
     char text[256];
     ssize_t length = pread(descriptor, text, sizeof text - 1, 0);
@@ -53,18 +71,13 @@ int epitope_read_registers_from(int descriptor, struct epitope_registers *regist
     text[length] = 0;
     if (strncmp(text, "running", 7) == 0) return -EBUSY;
 
-    char *rest = text, *end;
-    registers->number = strtoll(rest, &end, 10);
-    if (end == rest) return -EPROTO;
-    rest = end;
+    char *end;
+    registers->number = strtoll(text, &end, 10);
+    if (end == text) return -EPROTO;
     uint64_t values[8];
     int count = 0;
-    while (count < 8) {
-        values[count] = strtoull(rest, &end, 16);
-        if (end == rest) break;
-        rest = end;
-        count++;
-    }
+    const char *rest = end;
+    while (count < 8 && (rest = read_word(rest, &values[count]))) count++;
     /* In a call: six arguments, stack pointer, program counter. Blocked outside of a call: only the last two. */
     memset(registers->arguments, 0, sizeof registers->arguments);
     if (count == 8) {
@@ -86,6 +99,15 @@ ssize_t epitope_read_memory(pid_t process, uint64_t address, void *bytes, size_t
     struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = length};
     ssize_t count = process_vm_readv(process, &local, 1, &remote, 1, 0);
     return count >= 0 ? count : -errno;
+}
+
+_Static_assert(sizeof(struct epitope_range) == sizeof(struct iovec), "same layout");
+
+ssize_t epitope_read_ranges(pid_t process, const struct epitope_range *ranges, size_t count, void *bytes) {
+    struct iovec local = {.iov_base = bytes, .iov_len = 0};
+    for (size_t index = 0; index < count; index++) local.iov_len += ranges[index].length;
+    ssize_t read = process_vm_readv(process, &local, 1, (const struct iovec *)ranges, count, 0);
+    return read >= 0 ? read : -errno;
 }
 
 ssize_t epitope_write_memory(pid_t process, uint64_t address, const void *bytes, size_t length) {

@@ -120,7 +120,8 @@ import Testing
 final class Child {
     let pid: pid_t
 
-    init(_ arguments: [String]) throws {
+    /// - Parameter sleeps: whether the program sleeps, and is waited for until it does.
+    init(_ arguments: [String], sleeps: Bool = true) throws {
         var pid = pid_t()
         var pointers: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
         defer { for pointer in pointers { free(pointer) } }
@@ -128,7 +129,7 @@ final class Child {
         try #require(status == 0)
         self.pid = pid
         // Its mappings stand once the program sleeps.
-        for _ in 0..<2000 {
+        for _ in 0..<(sleeps ? 2000 : 0) {
             if ProcFS.text(of: pid, "wchan")?.contains("nanosleep") == true
                 || ProcFS.text(of: pid, "syscall")?.hasPrefix("230 ") == true
             {

@@ -3,17 +3,29 @@
 import BehaviourBlocking
 import EpitopeModel
 import Glibc
-import SeccompBackend
 import TestSupport
 import Testing
+
+@testable import SeccompBackend
 
 /// Every way of entering the library with a return address of one's choice, with each call: what is held of it, and that
 /// nothing of a blocked one gets out. One at a time: there are many, and other suites of this target wait for threads.
 @Suite(.serialized) struct ReturnMatrixTests {
     @Test(arguments: ReturnCase.all(calls: ["connect", "sendto", "sendmsg", "execve"]))
     func `call with a return address of the caller's choice`(_ test: ReturnCase) async throws {
+        try await check(test, benignCalls: 0)
+    }
+
+    /// The same of a program whose image has made the call often: its path is known by then.
+    @Test(arguments: ReturnCase.all(calls: ["connect", "sendto", "sendmsg"]).filter { $0.call != "execve" && $0.call != "listen" })
+    func `call after benign ones with a return address of the caller's choice`(_ test: ReturnCase) async throws {
+        try await check(test, benignCalls: KnownPaths.firstKept + 5)
+    }
+
+    private func check(_ test: ReturnCase, benignCalls: Int) async throws {
         let receiver = Receiver(datagrams: test.sendsDatagrams)
-        let run = try await ProtectedRun.fixture("return-stub", test.arguments(port: receiver.port))
+        let run = try await ProtectedRun.fixture(
+            "return-stub", test.arguments(port: receiver.port) + (benignCalls > 0 ? [String(benignCalls)] : []))
         let announced = run.announcement
         let about = Comment(rawValue: "output: \(run.output), found: \(run.detections.map { "\($0.call) \($0.evidence)" })")
 

@@ -125,6 +125,13 @@ int epitope_read_registers_from(int descriptor, struct epitope_registers *regist
 int epitope_open_process_file(pid_t process, const char *name, int flags);
 /* Reads memory from `address` on. Returns the number of bytes read, which may be fewer than requested. */
 ssize_t epitope_read_memory(pid_t process, uint64_t address, void *bytes, size_t length);
+/* So many bytes from an address on. */
+struct epitope_range {
+    uint64_t address, length;
+};
+/* Reads ranges of memory into one buffer, one after the other. Returns the number of bytes read, which is less than all of
+ * them where one can't be read. */
+ssize_t epitope_read_ranges(pid_t process, const struct epitope_range *ranges, size_t count, void *bytes);
 /* Writes memory regardless of the page's protection, as a debugger does. Returns the number of bytes written. */
 ssize_t epitope_write_memory(pid_t process, uint64_t address, const void *bytes, size_t length);
 

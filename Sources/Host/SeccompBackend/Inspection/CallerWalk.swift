@@ -56,7 +56,9 @@ struct CallerWalk {
     }
 
     /// Walks from a frame out of its image.
-    func caller(of first: Frame, isInCall: Bool) -> Outcome {
+    ///
+    /// - Parameter pass: called with each frame that the walk comes to, the caller's included.
+    func caller(of first: Frame, isInCall: Bool, passing pass: (Frame) -> Void = { _ in }) -> Outcome {
         let (stackPointer, library) = (first.stackPointer, first.span)
         return withUnsafeTemporaryAllocation(byteCount: Self.firstRead, alignment: 8) { buffer in
             let count = max(0, epitope_read_memory(view.memory.thread, stackPointer, buffer.baseAddress, buffer.count))
@@ -78,6 +80,7 @@ struct CallerWalk {
                     return .noReturnAddress(problem.reason)
                 }
                 frame = next
+                pass(frame)
                 guard let image = frame.image else { return .caller(frame) }
                 let isInLibrary = frame.span.isSameImage(as: library)
                 switch check(frame, image, entered) {

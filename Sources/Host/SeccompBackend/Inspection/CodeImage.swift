@@ -12,6 +12,8 @@ import UnwindTables
 final class CodeImage {
     /// How many call sites are remembered.
     static let maxSites = 1024
+    /// How many pages are kept of it, for the paths that need them.
+    private static let maxPages = 64
     /// How much of relocations is read at once, and of all, in bytes.
     private static let relocationsAtOnce = DynamicTables.relocationSize << 15
     private static let maxRelocations: UInt64 = 256 << 20
@@ -50,6 +52,7 @@ final class CodeImage {
     private var symbols: DynamicSymbols??
     private var namedEntries: [UInt64: Bool] = [:]
     private var slots: [UInt64: DynamicTables.SlotContent?] = [:]
+    private var pages: [UInt64: CodePage] = [:]
 
     init(_ key: ImageTables.Key, _ file: FileDescriptor, _ status: FileStatus, isLoader: Bool) {
         self.key = key
@@ -70,6 +73,20 @@ final class CodeImage {
     }
 
     var isUnchanged: Bool { FileIdentity(file.number) == identity }
+
+    /// A page of the file; `nil` where it can't be read, or isn't what it was.
+    ///
+    /// - Parameter place: in the file, where the page begins.
+    func page(at place: UInt64) -> CodePage? {
+        if let known = pages[place] { return known }
+        guard let start = Int(exactly: place), let content = try? DescriptorIO.bytes(file.number, at: start, count: CodePage.size),
+            !content.isEmpty, isUnchanged
+        else { return nil }
+        let page = CodePage(content)
+        if pages.count >= Self.maxPages { pages.removeAll(keepingCapacity: true) }
+        pages[place] = page
+        return page
+    }
 
     private func loadTable() -> UnwindTable? {
         guard let header = try? DescriptorIO.bytes(file.number, at: 0, count: UnwindTable.maxHeaderSize),

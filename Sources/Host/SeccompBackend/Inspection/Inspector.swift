@@ -13,8 +13,9 @@ final class Inspector {
     /// Whether to look for return addresses beyond the caller even if the caller is backed.
     var wantsDeeper: Bool
     let source: AddressSpace.Source
-    private var threads: ThreadFilesCache
+    private(set) var threads: ThreadFilesCache
     private let shared: ProcessView.Shared
+    private let room = KnownPath.Room()
 
     /// - Parameter since: when the processes that are inspected began.
     init(
@@ -31,6 +32,11 @@ final class Inspector {
     /// send buffer and the caller's code.
     func observe(_ call: PendingCall) throws(InspectionFailure) -> Observation? {
         let (files, registers) = try threads.files(of: call.thread, executes: call.kind.family == .exec)
+        if !wantsDeeper, call.interface == .x86_64,
+            files.paths.contain(call, stackPointer: registers.stack_pointer, room, hasOneThread: files.hasOneThread)
+        {
+            return nil
+        }
         let view = ProcessView(
             memory: ProcessMemory(thread: call.thread), space: AddressSpace(files, source: source),
             pages: PageTable(files), shared: shared, stackPointer: registers.stack_pointer)
@@ -49,14 +55,19 @@ final class Inspector {
         let walk = CallerWalk(view: view, startsProgram: call.kind.family == .exec)
         let own = CallerWalk.Frame(
             address: call.instructionPointer, span: span, image: library, stackPointer: view.stackPointer)
-        guard case .caller(let caller) = walk.caller(of: own, isInCall: true),
+        var frames = [own]
+        guard case .caller(let caller) = walk.caller(of: own, isInCall: true, passing: { frames.append($0) }),
             caller.check == .possible, let image = caller.image, !image.isLoader,
             view.isPlainImage(caller.span, image, at: caller.address)
         else { return false }
+        let finder = ReturnAddressFinder(scan: ReturnAddressScan(view: view, wordSize: 8, wantsDeeper: false), call: call)
         // Other threads can change the stack while it is read.
-        if files.hasOneThread || !view.hasUnbackedCode() { return true }
-        let scan = ReturnAddressScan(view: view, wordSize: 8, wantsDeeper: false)
-        return ReturnAddressFinder(scan: scan, call: call).disagreement(beyondCallerAt: caller.address) == nil
+        let hasOneThread = files.hasOneThread
+        guard hasOneThread || !view.hasUnbackedCode() || finder.disagreement(beyondCallerAt: caller.address) == nil else { return false }
+        files.paths.keep(call, stackPointer: view.stackPointer, room) {
+            KnownPath(of: call, frames, finder, isOfOneThread: hasOneThread)
+        }
+        return true
     }
 
     /// Whether the code before a system call asks for that call. Code that jumps to the instruction itself, in a function for

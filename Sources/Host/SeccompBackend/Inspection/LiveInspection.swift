@@ -97,7 +97,7 @@ public struct LiveInspection: Sendable {
 extension PendingCall {
     /// The critical call that a thread is in now, by `/proc/TID/syscall`: the number, six arguments, the stack pointer and
     /// the instruction pointer. `nil` for a thread that runs, or is in another call. 32-bit calls can't be recognised there.
-    fileprivate init?(waitingIn thread: Int32) {
+    init?(waitingIn thread: Int32) {
         guard let text = ProcFS.text(of: thread, "syscall") else { return nil }
         let fields = text.split(whereSeparator: \.isWhitespace)
         guard fields.count == 9, let number = Int32(fields[0]),

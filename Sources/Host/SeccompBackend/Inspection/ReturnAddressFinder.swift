@@ -220,9 +220,11 @@ struct ReturnAddressFinder {
     /// Whether the frames beyond the caller agree with it. Another thread of a process with unbacked code can put the address
     /// behind a true call in the place of the real return address; it then has to make up the frames behind it as well.
     ///
-    /// - Parameter address: the caller's.
+    /// - Parameters:
+    ///   - address: the caller's.
+    ///   - pass: called with each frame beyond the caller.
     /// - Returns: what doesn't agree; `nil` as far as the tables tell.
-    func disagreement(beyondCallerAt address: UInt64) -> String? {
+    func disagreement(beyondCallerAt address: UInt64, passing pass: (CallerWalk.Frame) -> Void = { _ in }) -> String? {
         var frame: CallerWalk.Frame
         switch walk.caller(from: call.instructionPointer, stackPointer: view.stackPointer) {
         case .caller(let found) where found.address == address: frame = found
@@ -230,7 +232,7 @@ struct ReturnAddressFinder {
         case .caller, .noReturnAddress: return "it changed while it was read"
         }
         for _ in 0..<Self.maxFramesBeyond {
-            switch walk.caller(of: frame, isInCall: false) {
+            switch walk.caller(of: frame, isInCall: false, passing: pass) {
             case .unknown: return nil
             case .noReturnAddress(let reason): return "the frame behind it doesn't fit: \(reason)"
             case .caller(let next):

@@ -15,6 +15,10 @@ final class ThreadFiles {
     let pagemap: Int32
     /// The process's threads; negative where it can't be had.
     private let threads: Int32
+    /// By which its calls came, in the memory that it had when the files were opened.
+    var paths = KnownPaths()
+    /// By the clock of the cache that it is in.
+    fileprivate var lastUse: UInt64 = 0
 
     init(of thread: pid_t) throws(InspectionFailure) {
         let registers = epitope_open_process_file(thread, "syscall", O_RDONLY)
@@ -60,7 +64,7 @@ struct ThreadFilesCache {
     private static let maxYields = 50
     private static let retryMicroseconds: useconds_t = 50
 
-    private var cached: [pid_t: (files: ThreadFiles, lastUse: UInt64)] = [:]
+    private var cached: [pid_t: ThreadFiles] = [:]
     private var uncacheable: Set<pid_t> = []
     private var isOff = false
     private var clock: UInt64 = 0
@@ -70,14 +74,17 @@ struct ThreadFilesCache {
         self.capacity = capacity
     }
 
+    /// What is kept of a thread.
+    subscript(thread: pid_t) -> ThreadFiles? { cached[thread] }
+
     /// The thread's files with its registers, read now.
     mutating func files(of thread: pid_t, executes: Bool) throws(InspectionFailure) -> (ThreadFiles, epitope_registers) {
         if executes { dropForExec(of: thread) }
-        if let files = cached[thread]?.files {
+        if let files = cached[thread] {
             do {
                 let registers = try Self.registers(files)
                 clock += 1
-                cached[thread]?.lastUse = clock
+                files.lastUse = clock
                 return (files, registers)
             } catch {
                 cached[thread] = nil
@@ -101,7 +108,8 @@ struct ThreadFilesCache {
             cached[oldest.key] = nil
         }
         clock += 1
-        cached[thread] = (files, clock)
+        files.lastUse = clock
+        cached[thread] = files
     }
 
     private mutating func dropForExec(of thread: pid_t) {
