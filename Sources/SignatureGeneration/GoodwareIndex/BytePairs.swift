@@ -8,8 +8,8 @@ public struct BytePairs: Hashable, Sendable {
     public static let pairCount = 65536
     /// ``pairCount`` counts: the index of a pair is 256 times its first byte plus its second.
     public private(set) var counts: [UInt64]
-    /// In bytes: pairs are counted in the first 4 KiB of each 16 KiB, which is enough for frequencies.
-    static let countedBytes = 4096
+    /// In bytes: pairs are counted in the first KiB of each 16 KiB, which is enough for frequencies.
+    static let countedBytes = 1024
     static let periodBytes = 16384
 
     public init() {

@@ -27,6 +27,9 @@ public struct FuseShape: Hashable, Sendable {
 
     /// In bits: the largest segment that the paper's formula gives is 2^18 slots.
     static let maxSegmentBits: UInt32 = 18
+    /// In bits: as long as the segments of a filter are made, so that those of a key stay near the processor. The paper's formula
+    /// gives longer ones from some five million keys on; that these are enough was found by trying.
+    private static let mostSegmentBits = 13
     /// A bound for files that state any number: filters of 2^26 segments and more are never built.
     static let maxSegments: UInt32 = 1 << 26
     /// From this many keys on, less room than the paper's formula gives is enough. Found by trying it on the goodware of
@@ -42,7 +45,7 @@ public struct FuseShape: Hashable, Sendable {
             return
         }
         let logarithm = log2(Double(max(keys, 2)))
-        let bits = min(Int(Self.maxSegmentBits), max(2, Int(logarithm / log2(2.91) - 0.5)))
+        let bits = min(Self.mostSegmentBits, max(2, Int(logarithm / log2(2.91) - 0.5)))
         let factor = keys < Self.manyKeys ? max(1.075, 0.77 + 0.305 * log2(600_000) / logarithm) : Self.roomForManyKeys
         let all = (Int(Double(max(keys, 2)) * factor) >> bits) + 1
         self.init(seed: 0, segments: UInt32(max(1, all - 3)), segmentBits: UInt32(bits))

@@ -34,8 +34,8 @@ private struct PeelingTable {
     private let hashes: UnsafeMutablePointer<UInt64>
     /// For each slot, the number of its keys. One byte, so that the slots in use stay near the processor; see ``isCrowded``.
     private let tallies: UnsafeMutablePointer<UInt8>
-    /// A slot got more keys than a tally can count: with four slots for each key, and about as many slots as keys, that only
-    /// happens to keys that were chosen for it. Nothing is placed then, and another seed is taken.
+    /// A slot got more keys than a tally can count, as the sum of all tallies tells: with four slots for each key, and about as
+    /// many slots as keys, that only happens to keys that were chosen for it. Nothing is placed then, and another seed is taken.
     private var isCrowded = false
     /// A stack of slots that had a single key when they were pushed.
     private let singles: UnsafeMutablePointer<UInt32>
@@ -44,6 +44,9 @@ private struct PeelingTable {
     private let order: UnsafeMutablePointer<UInt64>
     private let taken: UnsafeMutablePointer<UInt32>
     private var placedCount = 0
+    /// How many slots are taken from the stack at once: the next of them can be looked at before the last has been worked off. Few,
+    /// so that slots which lie near each other are worked off together.
+    private static let batch = 64
 
     init(shape: FuseShape, keys: UnsafeBufferPointer<UInt64>, _ room: FilterWorkspace.Peeling) {
         self.shape = shape
@@ -54,6 +57,9 @@ private struct PeelingTable {
         hashes.initialize(repeating: 0, count: count)
         tallies.initialize(repeating: 0, count: count)
         for key in keys { add(shape.spread(key)) }
+        var sum = 0
+        for slot in 0..<count { sum &+= Int(tallies[slot]) }
+        isCrowded = sum != 4 * keyCount
         for slot in 0..<count { pushIfSingle(slot) }
     }
 
@@ -62,14 +68,22 @@ private struct PeelingTable {
     /// - Returns: whether every key was placed.
     mutating func peel() -> Bool {
         guard !isCrowded else { return false }
-        while singleCount > 0 {
-            singleCount -= 1
-            let slot = Int(singles[singleCount])
-            guard tallies[slot] == 1 else { continue }
-            order[placedCount] = hashes[slot]
-            taken[placedCount] = UInt32(truncatingIfNeeded: slot)
-            placedCount += 1
-            remove(hashes[slot])
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: Self.batch) { batch in
+            guard let batch = batch.baseAddress else { return }
+            while singleCount > 0 {
+                let count = min(Self.batch, singleCount)
+                singleCount &-= count
+                batch.update(from: singles + singleCount, count: count)
+                for index in 0..<count {
+                    let slot = Int(batch[index])
+                    guard tallies[slot] == 1 else { continue }
+                    let hash = hashes[slot]
+                    order[placedCount] = hash
+                    taken[placedCount] = UInt32(truncatingIfNeeded: slot)
+                    placedCount &+= 1
+                    remove(hash)
+                }
+            }
         }
         return placedCount == keyCount
     }
@@ -109,7 +123,6 @@ private struct PeelingTable {
     private mutating func count(_ slot: Int, _ hash: UInt64) {
         hashes[slot] ^= hash
         tallies[slot] &+= 1
-        isCrowded = isCrowded || tallies[slot] == 0
     }
 
     @inline(__always)

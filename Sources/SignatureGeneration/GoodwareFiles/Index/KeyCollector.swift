@@ -15,7 +15,7 @@ final class KeyCollector {
     /// left out here need not be written and sorted. 0 stands for none: that key is always written.
     private let recent: UnsafeMutablePointer<UInt64>
     /// In bits: so many keys stay near the processor.
-    private static let recentBits = 14
+    private static let recentBits = 16
     private var selected = [UInt64](repeating: 0, count: GoodwareBuilder.chunkBytes)
 
     init(_ keyFile: PartitionedKeyFile) {
@@ -35,16 +35,18 @@ final class KeyCollector {
 
     func add(_ bytes: UnsafeRawBufferPointer) throws {
         pairs.count(bytes)
+        let (buffers, fills, recent, capacity) = (buffers, fills, recent, capacity)
         try selected.withUnsafeMutableBufferPointer { selected in
-            for index in 0..<GramSelection.keys(of: bytes, into: selected) {
-                let key = selected[index]
+            let count = GramSelection.keys(of: bytes, into: selected)
+            for key in UnsafeMutableBufferPointer(rebasing: selected[..<count]) {
                 let place = Int(truncatingIfNeeded: key >> UInt64(64 - Self.recentBits))
                 if recent[place] == key, key != 0 { continue }
                 recent[place] = key
                 let part = Int(truncatingIfNeeded: key >> UInt64(64 - PartitionedKeyFile.partitionBits))
-                buffers[part * capacity + fills[part]] = key
-                fills[part] += 1
-                if fills[part] == capacity { try flush(part) }
+                let fill = fills[part]
+                buffers[part &* capacity &+ fill] = key
+                fills[part] = fill &+ 1
+                if fill &+ 1 == capacity { try flush(part) }
             }
         }
     }
