@@ -31,6 +31,10 @@ public final class CenterStore: Sendable {
         groupCommit = GroupCommit(database: database, clock: clock)
     }
 
+    /// For a server: has the room for the store's log written ahead, so that a commit needn't wait for the file to grow. What can't
+    /// be done is left.
+    public func prepare() async { await database.reserveLog() }
+
     /// Reads from one state of the store, whatever is written meanwhile. A write in it fails with `store-failed`.
     ///
     /// - Throws: `store-failed`, `store-unusable`, or what the body throws.

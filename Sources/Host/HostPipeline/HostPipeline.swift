@@ -100,7 +100,8 @@ public final class HostPipeline: Sendable {
                 }
             }
             let upkeep = Task { await self.upkeep(unreported) }
-            let warming = Task { [parameters] in
+            let warming = Task { [parameters, store] in
+                await store.prepare()
                 Rehearsal.run()
                 if let processID { await parameters.warmUp(forProcess: processID) }
             }

@@ -49,6 +49,13 @@ public final class HostStore: Sendable {
         _ = try file.opened()
     }
 
+    /// Makes the first packets as quick to store as later ones: opens the store, and has the room for its log written ahead. What
+    /// can't be done is left.
+    public func prepare() async {
+        guard let database = try? file.opened() else { return }
+        await database.reserveLog()
+    }
+
     /// Admits a packet: if it is new and within the quota, puts it in the spool of each destination, in one transaction. The
     /// packet is encoded here, once; these bytes are sent.
     ///

@@ -118,6 +118,33 @@ import Testing
         #expect(await code { try await waiting.write { try $0.execute(sql: "INSERT INTO notes VALUES ('late')") } } == nil)
     }
 
+    @Test func `room for the log is written ahead once, and nothing of the log is lost`() async throws {
+        let store = try open()
+        try await store.write { try $0.execute(sql: "INSERT INTO notes VALUES ('before')") }
+        await store.reserveLog()
+        let reserved = try length(path + "-wal")
+        let pages = try #require(try await store.read { try Int.fetchOne($0, sql: "PRAGMA wal_autocheckpoint") })
+        #expect(reserved > pages * 4096)
+        await store.reserveLog()
+        let other = try open()
+        try await other.write { try $0.execute(sql: "INSERT INTO notes VALUES ('after')") }
+        #expect(try length(path + "-wal") == reserved, "a commit takes of the room")
+        #expect(try await store.read { try String.fetchAll($0, sql: "SELECT text FROM notes") } == ["before", "after"])
+
+        // As a crash leaves the files.
+        let copy = folder.path + "/copy.sqlite"
+        for end in ["", "-wal"] { try FileManager.default.copyItem(atPath: path + end, toPath: copy + end) }
+        let recovered = try DatabasePool(path: copy)
+        #expect(try await recovered.read { try String.fetchAll($0, sql: "SELECT text FROM notes") } == ["before", "after"])
+        #expect(try await recovered.read { try String.fetchOne($0, sql: "PRAGMA integrity_check") } == "ok")
+    }
+
+    private func length(_ path: String) throws -> Int {
+        var status = stat()
+        try #require(stat(path, &status) == 0)
+        return Int(status.st_size)
+    }
+
     /// The code of what was thrown.
     private func code(_ work: () async throws -> Void) async -> String? {
         do {

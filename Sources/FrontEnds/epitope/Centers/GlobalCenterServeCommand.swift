@@ -19,6 +19,7 @@ struct GlobalCenterServeCommand: AsyncParsableCommand {
         let configuration = try config.map(GlobalCenterConfiguration.load(path:)) ?? GlobalCenterConfiguration()
         let logger = CenterProcess.logger("global-center")
         let store = try stateOptions.openStore()
+        await store.prepare()
         let provers = try CenterProcess.provers(configuration.proving, logger: logger)
         try await CenterProcess.run(
             stateOptions, listen: listenOptions,

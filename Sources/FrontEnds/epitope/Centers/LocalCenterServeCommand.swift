@@ -35,6 +35,7 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
         let configuration = try config.map(LocalCenterConfiguration.load(path:)) ?? LocalCenterConfiguration()
         let logger = CenterProcess.logger("local-center")
         let store = try stateOptions.openStore()
+        await store.prepare()
         let provers = try CenterProcess.provers(configuration.proving, logger: logger)
         let delivery = delivery(configuration, logger: logger)
         let link = try link(configuration, logger: logger)
