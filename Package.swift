@@ -324,6 +324,7 @@ let package = Package(
             "Bench",
             [
                 .executableTarget(name: "call-cost", path: "Bench/Host/CallCost", cSettings: strictC),
+                .executableTarget(name: "call-floor", path: "Bench/Host/CallFloor", cSettings: strictC),
                 .target(name: "ProgramMeasure", dependencies: ["CBpf"], path: "Bench/Host/ProgramMeasure", cSettings: strictC),
                 .target(name: "ProgramTrace", path: "Bench/Host/ProgramTrace", swiftSettings: strict),
                 .executableTarget(

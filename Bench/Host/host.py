@@ -110,10 +110,11 @@ def epitope(build, *words):
 
 
 class Latency:
-    """Of one kind of blocked call, in milliseconds: to its packet stored at the center, and to its rule live."""
+    """Of one kind of blocked call, in milliseconds: to its packet made, on the host's disk, stored at the center, and to its
+    rule live."""
 
     def __init__(self):
-        self.stored, self.live = [], []
+        self.made, self.spooled, self.stored, self.live = [], [], [], []
 
 
 # How many fresh processes make one blocked call each, as soon as they run.
@@ -130,6 +131,10 @@ def series(build, host, count, target, packets_a_day):
     results = [line.split() for line in out.splitlines()]
     if len(results) != count or any(error != "1" for _, error in results):
         raise SystemExit(f"not every call was blocked with EPERM: {results}")
+
+
+def milliseconds(time):
+    return datetime.datetime.fromisoformat(time).timestamp() * 1000
 
 
 def chain(build, folder, runs):
@@ -172,13 +177,16 @@ def chain(build, folder, runs):
         control = SuricataSocket(str(ids / "command.socket"))
         reloads = [control.reload_ms() for _ in range(runs)]
         events = json.loads(epitope(build, "local-center", "events", "--state", site, "--json", "--limit", "100000"))
-    blocked, is_first = {}, {}
+    blocked, is_first, made, spooled = {}, {}, {}, {}
     for line in (host / "events.jsonl").read_text().splitlines():
         event = json.loads(line)
         if event["event"] == "packet-made":
             # The fresh processes' packets came first, then that of the series' first call.
             is_first[event["packet"]] = len(blocked) <= FRESH_RUNS
-            blocked[event["packet"]] = datetime.datetime.fromisoformat(event["stalledTime"]).timestamp() * 1000
+            blocked[event["packet"]] = milliseconds(event["stalledTime"])
+            made[event["packet"]] = milliseconds(event["time"])
+        elif event["event"] == "spooled":
+            spooled.setdefault(event["packet"], milliseconds(event["time"]))
     stored, live = {}, {}
     signature_of = {}
     for event in events:
@@ -191,6 +199,9 @@ def chain(build, folder, runs):
     first, later = Latency(), Latency()
     for packet, time_blocked in blocked.items():
         kind = first if is_first[packet] else later
+        kind.made.append(made[packet] - time_blocked)
+        if packet in spooled:
+            kind.spooled.append(spooled[packet] - time_blocked)
         if packet in stored:
             kind.stored.append(stored[packet] - time_blocked)
         if signature_of.get(packet) in live:
@@ -206,7 +217,10 @@ def show_chain(first, later, reloads):
     print(f"\nFrom the blocked call: milliseconds; {len(first.stored)} first calls of fresh processes, {len(later.stored)} later ones")
     print(f"{'':36}{'median':>10}{'worst':>10}")
     rows = [
-        ("first call, to the packet stored", first.stored), ("later call, to the packet stored", later.stored),
+        ("first call, to the packet made", first.made), ("first call, to it on the host's disk", first.spooled),
+        ("first call, to the packet stored", first.stored),
+        ("later call, to the packet made", later.made), ("later call, to it on the host's disk", later.spooled),
+        ("later call, to the packet stored", later.stored),
         ("first call, to the rule live", first.live), ("later call, to the rule live", later.live),
         ("Suricata's bare reload", reloads)]
     for name, values in rows:
@@ -239,7 +253,8 @@ def main():
         if options.only != "chain":
             costs = host_cost.measure(options.build, folder, options.calls, options.rounds, say)
             program = host_cost.program_cost(options.build, options.calls) if "agent" in costs else None
-            keys.append(host_cost.keys(costs, program))
+            floor = host_cost.call_floor(options.build, options.calls, options.rounds)
+            keys.append(host_cost.keys(costs, floor, program))
         if options.only != "calls":
             first, later, reloads = chain(options.build, folder, options.runs)
     except BaseException:
@@ -251,6 +266,7 @@ def main():
 
     if options.only != "chain":
         host_cost.show(costs, options.rounds, options.calls)
+        host_cost.show_floor(costs, floor)
         if program:
             host_cost.show_program(program)
     if options.only != "calls":

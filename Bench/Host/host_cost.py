@@ -200,6 +200,28 @@ def measure_forms(build, folder, calls, rounds, say):
                    for what, numbers in row.items()} for name, row in values.items()}
 
 
+def call_floor(build, calls, rounds):
+    """{step: nanoseconds over bare}: the kernel's own part of a notified call, with each step that its inspection can't do
+    without and all before it, as call-floor prints them; the median of the rounds' own differences."""
+    over = {}
+    for _ in range(rounds):
+        out = run([build / "call-floor", calls], check=True).stdout
+        row = {step: float(cost) for step, cost in (line.split() for line in out.splitlines())}
+        bare = row.pop("bare")
+        for step, cost in row.items():
+            over.setdefault(step, []).append(cost - bare)
+    return {step: statistics.median(costs) for step, costs in over.items()}
+
+
+def show_floor(costs, floor):
+    print("\nOf a sendto under epitope run, in microseconds over bare: the kernel's own part, by a program that does nothing else")
+    for step, text in (("notification", "a notification that is answered at once"),
+                       ("stack-pointer", "and the caller's registers read (/proc/TID/syscall)"),
+                       ("memory", "and its stack and two pages of code read (process_vm_readv)")):
+        print(f"{text:72}{floor[step] / 1000:8.1f}")
+    print(f"{'epitope run':72}{costs['run']['sendto'][2] / 1000:8.1f}")
+
+
 def program_cost(build, calls):
     """What the kernel program costs critical calls of a process without unbacked executable memory, as program-cost prints
     it. What it costs to begin a process, whose mappings are looked at, is in the rows of execve and spawn."""
@@ -244,7 +266,7 @@ def show_program(program):
     print(f"Instructions are those executed; the whole program has {program['all-instructions']:.0f}.")
 
 
-def keys(costs, program):
+def keys(costs, floor, program):
     """What a script reads; a form that could not be had is left out."""
     parts = []
     if program:
@@ -253,7 +275,7 @@ def keys(costs, program):
                      f" call_instructions_unmarked={program['tracepoint-instructions']:.0f}"
                      f" hook_instructions_unmarked={program['hook-instructions']:.0f}")
     parts.append(f"call_ns_bare={costs['unprotected']['sendto'][0]:.0f} call_ns_seccomp={costs['run']['sendto'][0]:.0f}"
-                 f" call_us_run_over_bare={costs['run']['sendto'][2] / 1000:.1f}")
+                 f" call_us_run_over_bare={costs['run']['sendto'][2] / 1000:.1f} call_us_run_floor={floor['memory'] / 1000:.1f}")
     for name, prefix in (("agent", ""), ("tracepoint", "tracepoint_"), ("run", "run_"), ("auditd", "auditd_")):
         if name in costs:
             if name == "agent":
