@@ -48,6 +48,7 @@ enum epitope_syscall_class {
     EPITOPE_CLASS_WRITE_OTHER,         /* process_vm_writev */
     EPITOPE_CLASS_SEEK,                /* lseek: /proc/PID/mem is positioned at an address before it is written */
     EPITOPE_CLASS_WRITE_AT,            /* a write at a position: the same */
+    EPITOPE_CLASS_CONTROL,             /* prctl: it can put another file in the place of the process's program */
     EPITOPE_CLASS_IPC,                 /* 32-bit: the first argument names the call */
 };
 

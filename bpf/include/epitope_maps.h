@@ -96,10 +96,12 @@ struct epitope_mark {
     epitope_u64 time;                  /* nanoseconds of CLOCK_MONOTONIC */
 };
 
-/* What there was no room to record about an address space. Its calls are then held to be uninspectable where it matters. */
+/* What isn't known of an address space: what there was no room to record, so that its calls are held to be uninspectable where it
+ * matters; and its program. */
 enum epitope_lost {
     EPITOPE_LOST_SUBMITTER = 1 << 0,
     EPITOPE_LOST_STARTER = 1 << 1,
+    EPITOPE_LOST_PROGRAM = 1 << 2,     /* another file may have taken its program's place: no exclusion of a program covers it */
 };
 
 /* Why an address space is marked. */
@@ -115,6 +117,7 @@ enum epitope_reason {
     EPITOPE_REASON_WRITTEN_BY_SELF,    /* through /proc/self/mem */
     EPITOPE_REASON_PROGRAM,            /* its program, or the loader that starts it, is not an image */
     EPITOPE_REASON_EXECUTED,           /* the program itself is a memory file, or its code can be written */
+    EPITOPE_REASON_REPLACED,           /* another file may have taken its program's place */
 };
 
 /* Identifies a report, so that it is made once. */

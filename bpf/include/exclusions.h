@@ -3,6 +3,7 @@
 #pragma once
 
 #include "inode_times.h"
+#include "marks.h"
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);
@@ -34,7 +35,7 @@ __attribute__((noinline)) __u32 excluded_kinds(void)
     __u32 kinds = 0, user = bpf_get_current_uid_gid();
     struct epitope_exclusion *exclusion =
         exclusion_for(BPF_CORE_READ(program, i_ino), BPF_CORE_READ(program, i_sb, s_dev), EPITOPE_SUBJECT_EXECUTABLE);
-    if (exclusion && is_unchanged(program, exclusion)) kinds |= exclusion->kinds;
+    if (exclusion && is_unchanged(program, exclusion) && !has_lost((__u64)task->mm, EPITOPE_LOST_PROGRAM)) kinds |= exclusion->kinds;
     for (int level = 1; level <= MAX_CGROUP_LEVEL; level++) {
         __u64 group = bpf_get_current_ancestor_cgroup_id(level);
         if (!group) break;

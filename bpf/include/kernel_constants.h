@@ -29,6 +29,11 @@
 #define PTRACE_POKETEXT 4u
 #define PTRACE_POKEDATA 5u
 
+/* prctl. */
+#define PR_SET_MM 35u
+#define PR_SET_MM_EXE_FILE 13u
+#define PR_SET_MM_MAP 14u
+
 /* Files and file systems. */
 #define S_IFMT 0170000
 #define S_IFSOCK 0140000

@@ -38,6 +38,13 @@ __attribute__((noinline)) int mark_protection(__u64 start, __u64 length, __u64 p
     return 0;
 }
 
+/* prctl: a process may put another file in the place of its program, an unprivileged one in a user namespace of its own. */
+static __always_inline void on_process_control(__u64 option, __u64 request)
+{
+    if (option == PR_SET_MM && (request == PR_SET_MM_EXE_FILE || request == PR_SET_MM_MAP))
+        set_program_replaced((__u64)bpf_get_current_task_btf()->mm);
+}
+
 /* A new personality: with READ_IMPLIES_EXEC all that is readable is executable. 0xffffffff only asks for the current one. */
 static __always_inline int on_personality(__u32 personality)
 {

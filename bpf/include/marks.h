@@ -119,6 +119,14 @@ static __always_inline int has_lost(__u64 space, __u16 what)
     return filter && filter->slots[filter_index(space)] >= SLOT_OVERFLOWED;
 }
 
+/* Another file may have taken the place of the program of an address space, which the kernel then names as its program. */
+static __always_inline void set_program_replaced(__u64 space)
+{
+    set_mark(space, EPITOPE_REASON_REPLACED);
+    struct epitope_mark *mark = bpf_map_lookup_elem(&marks, &space);
+    if (mark) mark->lost |= EPITOPE_LOST_PROGRAM;
+}
+
 #define RECENT_WRITE (10 * NSEC_PER_SEC)
 
 /* For a new address space at this address: unmarked, unless its parent is marked. Another process can reach it a moment before this

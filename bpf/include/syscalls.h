@@ -19,6 +19,7 @@ enum {
     NR64_EXECVE = 59,
     NR64_PTRACE = 101,
     NR64_PERSONALITY = 135,
+    NR64_PRCTL = 157,
     NR64_IO_SUBMIT = 209,
     NR64_RESTART_SYSCALL = 219,
     NR64_SPLICE = 275,
@@ -42,6 +43,7 @@ enum {
     NR32_PERSONALITY = 136,
     NR32_LLSEEK = 140,                   /* _llseek: the offset is in two arguments */
     NR32_WRITEV = 146,
+    NR32_PRCTL = 172,
     NR32_PWRITE64 = 181,
     NR32_SENDFILE = 187,
     NR32_MMAP2 = 192,

@@ -25,6 +25,14 @@ int BPF_PROG(with_hooks_personality, struct pt_regs *registers) { return on_pers
 SEC("fentry/__ia32_sys_personality")
 int BPF_PROG(with_hooks_personality_32bit, struct pt_regs *registers) { return on_personality(registers->bx); }
 
+/* Not as a hook: that would have to say what prctl returns. */
+SEC("fentry/security_task_prctl")
+int BPF_PROG(with_hooks_task_prctl, int option, unsigned long request)
+{
+    on_process_control((__u32)option, request);
+    return 0;
+}
+
 /* A process that may attach to another may write its code: a debugger, /proc/PID/mem, process_vm_writev. */
 static __always_inline int on_ptrace_access(struct task_struct *child, unsigned int mode)
 {

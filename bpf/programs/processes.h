@@ -15,6 +15,7 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
         return 0;
     }
     reset_mark(to, is_marked(from), EPITOPE_REASON_INHERITED);
+    if (is_marked(from) && has_lost(from, EPITOPE_LOST_PROGRAM)) set_program_replaced(to);
     return 0;
 }
 

@@ -35,6 +35,9 @@ static __always_inline __u32 mark_by_call(struct task_struct *task, struct pt_re
     case EPITOPE_CLASS_PERSONALITY:
         on_personality(first);
         break;
+    case EPITOPE_CLASS_CONTROL:
+        on_process_control((__u32)first, second);
+        break;
     case EPITOPE_CLASS_TRACE:
         if (first == PTRACE_POKETEXT || first == PTRACE_POKEDATA) mark_written(task, space_of_process(second));
         break;

@@ -63,6 +63,17 @@ import Testing
         #expect(try await excluded.calls("library", "connect", wait: 3000).first?.evidence.map(\.kind) == [.libraryCall])
     }
 
+    /// An exclusion is told by the file that the kernel names as a process's program, and a process can have another one named.
+    @Test(arguments: [[], ["child"]]) func `who poses as an excluded program is excluded from nothing`(_ more: [String]) async throws {
+        let excluded = try await Excluded(.libraryCall)
+        let other = try await OwnCodeProgram()
+        let run = try await Command.run(other.path, ["posed", excluded.program] + more)
+        try #require(run.output.hasPrefix("posed\n"), "this kernel lets nobody pose: \(run.output)\(run.errors)")
+        let process = try #require(run.output.firstMatch(of: /process (\d+)/).flatMap { Int32($0.1) })
+        #expect(await excluded.watch.calls(of: process).first?.evidence.first?.kind == .libraryCall)
+        try excluded.watch.backend.setExclusions(ExclusionTable())
+    }
+
     @Test(arguments: [("datagram", "send"), ("direct", "send-copy")])
     func `code that sends itself is not excluded with the call`(_ form: String, _ call: String) async throws {
         let excluded = try await Excluded(.directCall)

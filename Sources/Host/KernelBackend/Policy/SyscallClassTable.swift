@@ -23,12 +23,14 @@ enum SyscallClassTable {
         interface == .x86_64 ? NR64_IO_SUBMIT : NR32_IO_SUBMIT
     }
 
-    /// Calls that can make unbacked executable memory, or write an image's page, in the caller's address space or another's. Of `pwritev2`,
+    /// Calls that can make unbacked executable memory, or write an image's page, in the caller's address space or another's; and the
+    /// one that can put another file in the place of the process's program. Of `pwritev2`,
     /// this class takes precedence over the write.
     private static let marking: [SystemCallInterface: [(class: epitope_syscall_class, numbers: [Int])]] = [
         .x86_64: [
             (EPITOPE_CLASS_MAP, [NR64_MMAP]), (EPITOPE_CLASS_PROTECT, [NR64_MPROTECT, NR64_PKEY_MPROTECT]),
             (EPITOPE_CLASS_ATTACH, [NR64_SHMAT]), (EPITOPE_CLASS_PERSONALITY, [NR64_PERSONALITY]), (EPITOPE_CLASS_TRACE, [NR64_PTRACE]),
+            (EPITOPE_CLASS_CONTROL, [NR64_PRCTL]),
             (EPITOPE_CLASS_WRITE_OTHER, [NR64_PROCESS_VM_WRITEV]), (EPITOPE_CLASS_SEEK, [NR64_LSEEK]),
             (EPITOPE_CLASS_WRITE_AT, [NR64_PWRITE64, NR64_PWRITEV, NR64_PWRITEV2]),
         ],
@@ -36,7 +38,7 @@ enum SyscallClassTable {
             (EPITOPE_CLASS_MAP, [NR32_MMAP, NR32_MMAP2]), (EPITOPE_CLASS_PROTECT, [NR32_MPROTECT, NR32_PKEY_MPROTECT]),
             (EPITOPE_CLASS_ATTACH, [NR32_SHMAT]), (EPITOPE_CLASS_IPC, [NR32_IPC]), (EPITOPE_CLASS_PERSONALITY, [NR32_PERSONALITY]),
             (EPITOPE_CLASS_TRACE, [NR32_PTRACE]), (EPITOPE_CLASS_WRITE_OTHER, [NR32_PROCESS_VM_WRITEV]),
-            (EPITOPE_CLASS_SEEK, [NR32_LSEEK, NR32_LLSEEK]),
+            (EPITOPE_CLASS_SEEK, [NR32_LSEEK, NR32_LLSEEK]), (EPITOPE_CLASS_CONTROL, [NR32_PRCTL]),
             (EPITOPE_CLASS_WRITE_AT, [NR32_PWRITE64, NR32_PWRITEV, NR32_PWRITEV2]),
         ],
     ]
