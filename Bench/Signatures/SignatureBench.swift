@@ -13,6 +13,7 @@ struct SignatureBench: AsyncParsableCommand {
         subcommands: [
             PolymorphicExperiment.self,
             VariationExperiment.self,
+            HeadsExperiment.self,
             GoodwareExperiment.self,
             SpeedExperiment.self,
             ReassemblyExperiment.self,

@@ -53,7 +53,7 @@ public final class SuricataDelivery: Sendable {
             var refused: [DeliveryOutcome.Refused] = []
             for numbered in updates.sorted(by: { $0.sid < $1.sid }) {
                 do throws(EpitopeError) {
-                    let rule = try SuricataRule(RuleInput(numbered), action: self.settings.action)
+                    let rule = try SuricataRule(RuleInput(numbered), action: self.settings.action(for: numbered.update))
                     rules.append(try RuleSyntax.check(rule.text))
                 } catch {
                     refused.append(.init(sid: numbered.sid, error: error))

@@ -2,6 +2,7 @@
 
 public import Rendering
 public import SettingsFiles
+import Signatures
 
 /// Where the site's Suricata is, and how the center talks to it. The defaults are those of Debian's package.
 public struct SuricataSettings: Hashable, Sendable, SettingsGroup {
@@ -36,6 +37,9 @@ public struct SuricataSettings: Hashable, Sendable, SettingsGroup {
 
     /// All defaults.
     public init() { self.init(action: .alert) }
+
+    /// What the rule of an update does: never more than the update's proof allows.
+    func action(for update: SignatureUpdate) -> SuricataRule.Action { update.mayDrop ? action : .alert }
 
     public mutating func visit(_ visitor: inout some SettingsVisitor) throws {
         try visitor.setting("socket", &socketPath)

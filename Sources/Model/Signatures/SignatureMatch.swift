@@ -57,6 +57,11 @@ extension Signature {
 }
 
 extension Signature.Token {
+    /// The offsets at which the token matches, ascending, at most so many.
+    public func places(in data: [UInt8], limit: Int) -> [Int] {
+        Array(data.withUnsafeBytes { occurrences(in: $0, from: 0, isFirstEnough: false) }.prefix(limit))
+    }
+
     /// The offsets at which the token matches, ascending. Looks for its longest fixed run, then compares the rest.
     func occurrences(in data: UnsafeRawBufferPointer, from earliest: Int, isFirstEnough: Bool) -> [Int] {
         guard !bytes.isEmpty, data.count - earliest >= bytes.count else { return [] }

@@ -23,7 +23,7 @@ public struct SignatureCost: Hashable, Sendable {
     public var fastPatternBits: Double
     /// How many contents a rule needs: one for each fixed run of each token.
     public var contents: Int
-    /// Whether the fast pattern is long and rare enough.
+    /// Whether the fast pattern is long and rare enough, and no text.
     public var isCheap: Bool
 
     public init(of signature: Signature, rarity: PatternSpecificity = .distinctBytes) {
@@ -33,7 +33,7 @@ public struct SignatureCost: Hashable, Sendable {
         fastPatternBits = best.isEmpty ? 0 : rarity.bits(best)
         contents = runs.count
         isCheap =
-            best.count >= Self.minFastPatternBytes && fastPatternBits >= Self.minFastPatternBits
+            best.count >= Self.minFastPatternBytes && fastPatternBits >= Self.minFastPatternBits && !TextBytes.isMostlyText(best)
             && !Self.commonPatterns.contains { common in
                 best.count <= common.count && (0...common.count - best.count).contains { common[$0..<$0 + best.count].elementsEqual(best) }
             }

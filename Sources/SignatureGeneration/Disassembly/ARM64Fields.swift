@@ -12,6 +12,24 @@ enum ARM64Fields {
         return .other
     }
 
+    /// In bits: about half of all words are instructions, and all words of code.
+    static let codeBits = 1
+
+    /// In bytes: how far a branch or call with an immediate leads; `nil` for other instructions.
+    static func branchDistance(of word: UInt32) -> Int? {
+        let distance: Int64? =
+            if word & 0x7c00_0000 == 0x1400_0000 {
+                signed(word, from: 0, bits: 26)
+            } else if word & 0xff00_0010 == 0x5400_0000 || word & 0x7e00_0000 == 0x3400_0000 {
+                signed(word, from: 5, bits: 19)
+            } else if word & 0x7e00_0000 == 0x3600_0000 {
+                signed(word, from: 5, bits: 14)
+            } else {
+                nil
+            }
+        return distance.map { Int($0) * 4 }
+    }
+
     static func fields(of word: UInt32, at offset: Int, address: UInt64, addresses: AddressRange) -> [VariableField] {
         func field(_ bytes: Int, _ distance: Int64, _ kind: VariableField.Kind) -> [VariableField] {
             addresses.holds(address &+ UInt64(bitPattern: distance)) ? [] : [VariableField(range: offset..<offset + bytes, kind: kind)]

@@ -20,6 +20,10 @@ public struct Instruction: Hashable, Sendable {
     public var text: String
     /// The parts that vary with the load address or the victim.
     public var variable: [VariableField]
+    /// How much more likely its bytes are code than data, in bits; below 0 if less.
+    public var codeBits: Int
+    /// The offset in the code that a relative branch or call leads to, which may be outside of it; `nil` for other instructions.
+    public var branchTarget: Int?
 
     /// Whether execution returns to the address after it.
     public var isCall: Bool { kind == .systemCall || kind == .functionCall }

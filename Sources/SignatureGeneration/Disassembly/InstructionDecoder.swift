@@ -5,6 +5,9 @@ import EpitopeModel
 
 /// Decodes one piece of code with Capstone, from a copy in memory of its own, and never beyond its end.
 struct InstructionDecoder: ~Copyable {
+    /// In bytes: the longest instruction of x86.
+    static let maxLength = 15
+
     private let handle: csh
     private let instruction: UnsafeMutablePointer<cs_insn>
     private let code: ExtractedCode
@@ -60,10 +63,18 @@ struct InstructionDecoder: ~Copyable {
         case .arm64:
             let word = code.bytes[range].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
             let variable = ARM64Fields.fields(of: word, at: offset, address: code.base &+ UInt64(offset), addresses: addresses)
-            return Instruction(range: range, kind: ARM64Fields.kind(of: word), text: text, variable: variable)
+            return Instruction(
+                range: range, kind: ARM64Fields.kind(of: word), text: text, variable: variable, codeBits: ARM64Fields.codeBits,
+                branchTarget: ARM64Fields.branchDistance(of: word).map { offset + $0 })
         case .x86_32, .x86_64:
             let x86 = X86Fields(instruction, handle: handle, addresses: addresses)
-            return Instruction(range: range, kind: x86.kind, text: text, variable: x86.fields(at: offset))
+            let likelihood = X86Likelihood(
+                x86: instruction.pointee.detail.pointee.x86, id: x86_insn(instruction.pointee.id),
+                isPrivileged: cs_insn_group(handle, instruction, UInt32(X86_GRP_PRIVILEGE.rawValue)),
+                is32Bit: architecture == .x86_32, bytes: code.bytes[range])
+            return Instruction(
+                range: range, kind: x86.kind, text: text, variable: x86.fields(at: offset), codeBits: likelihood.bits,
+                branchTarget: x86.branchTarget.map { Int(truncatingIfNeeded: $0 &- code.base) })
         }
     }
 
@@ -97,7 +108,7 @@ struct InstructionDecoder: ~Copyable {
         stride(from: range.lowerBound, to: range.upperBound, by: 8).map { start in
             let row = start..<min(start + 8, range.upperBound)
             let text = withText ? ".byte " + code.bytes[row].map { "0x" + Hex.encode([$0]) }.joined(separator: ", ") : ""
-            return Instruction(range: row, kind: .data, text: text, variable: [])
+            return Instruction(range: row, kind: .data, text: text, variable: [], codeBits: OpcodeBits.ofData * row.count)
         }
     }
 

@@ -29,6 +29,12 @@ struct X86Fields {
         }
     }
 
+    /// The address that a relative branch or call leads to.
+    var branchTarget: UInt64? {
+        guard isRelativeBranch, x86.op_count > 0, x86.operands.0.type == X86_OP_IMM else { return nil }
+        return target(x86.operands.0.imm)
+    }
+
     /// The fields as offsets in the code.
     func fields(at offset: Int) -> [VariableField] {
         var result: [VariableField] = []

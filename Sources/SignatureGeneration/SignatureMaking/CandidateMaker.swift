@@ -31,6 +31,8 @@ struct CandidateMaker {
     /// One for each window of the reference sample's code; empty without goodware.
     let absent: [Bool]
     private(set) var map: CodeMap
+    /// By sample: which of its bytes are the attack's code. Candidates are made of nothing else.
+    private var code: CodeExtents
 
     /// `nil` if no sample holds its caller's address.
     init?(samples: [Sample], rarity: GoodwareRarity?) {
@@ -44,6 +46,7 @@ struct CandidateMaker {
         alignment = Alignment(self.samples, callers: callers)
         absent = rarity?.absentWindows(self.samples[alignment.reference].code.bytes) ?? []
         map = CodeMap(self.samples[alignment.reference], caller: callers[alignment.reference])
+        code = CodeExtents(self.samples, callers: callers)
     }
 
     var reference: Sample { samples[alignment.reference] }
@@ -63,12 +66,13 @@ struct CandidateMaker {
     }
 
     /// The caller window with everything masked that varies, and extended until it has ``GoodwareIndex/windowLength``
-    /// fixed bytes in a row.
+    /// fixed bytes in a row, as far as every aligned sample has code there.
     mutating func maskedWindow() -> Candidate? {
         let members = alignment.members
-        let back = min(members.map { callers[$0] }.min() ?? 0, Alignment.reach)
-        let ahead = min(
-            members.map { samples[$0].code.bytes.count - callers[$0] }.min() ?? 0, max(0, CallerWindow.length - back))
+        let around = members.map { code.around($0) }
+        let back = min(zip(members, around).map { callers[$0] - $1.lowerBound }.min() ?? 0, Alignment.reach)
+        let ahead = min(zip(members, around).map { $1.upperBound - callers[$0] }.min() ?? 0, max(0, CallerWindow.length - back))
+        guard back > 0 else { return nil }
         let whole = caller - back..<caller + ahead
         var why: [String: Int] = [:]
         var masked = Set<Int>()
@@ -123,21 +127,25 @@ struct CandidateMaker {
     /// A region full of masked or monotonous windows is not searched to its end.
     private static let maxWindowsTried = 4096
 
-    /// Windows elsewhere whose bytes the index proves absent, nearest to the caller's address first.
+    /// Windows elsewhere in the code whose bytes the index proves absent, nearest to the caller's address first.
     mutating func rareWindows(limit: Int) -> [Candidate] {
+        guard absent.contains(true) else { return [] }
         let length = GoodwareIndex.windowLength
         let bytes = reference.code.bytes
         let spans = (reference.onWire ?? []).isEmpty ? [bytes.indices] : reference.onWire ?? []
-        let starts = absent.indices.filter { start in
-            absent[start] && spans.contains { $0.lowerBound <= start && start + length <= $0.upperBound }
+        let stretches = code.all(alignment.reference)
+        func lies(_ start: Int, in ranges: [Range<Int>]) -> Bool {
+            ranges.contains { $0.lowerBound <= start && start + length <= $0.upperBound }
         }
+        let starts = absent.indices.filter { absent[$0] && lies($0, in: stretches) && lies($0, in: spans) }
         // The window that ends at the caller's address is the caller window already.
         let nearest = starts.sorted { abs(caller - $0 - length) < abs(caller - $1 - length) }
         var chosen: [Candidate] = []
         for start in nearest.prefix(Self.maxWindowsTried) where chosen.count < limit {
             let place = start..<start + length
             guard place.upperBound != caller, !chosen.contains(where: { $0.place?.overlaps(place) ?? false }),
-                Set(bytes[place]).count >= Signature.minDistinctBytes, isShared(place), map.variable(in: place).isEmpty
+                Set(bytes[place]).count >= Signature.minDistinctBytes, isShared(place), !TextBytes.isMostlyText(Array(bytes[place])),
+                map.variable(in: place).isEmpty
             else { continue }
             let distance = abs(caller - place.upperBound)
             let side = place.upperBound < caller ? "before" : "behind"
@@ -162,34 +170,39 @@ struct CandidateMaker {
 
     /// The tokens that several samples have in common: of the code that crossed the network, or if none did, of the
     /// streams that carried it.
-    func sequences(benign: BenignPool, noiseShare: Double, common: Common) -> [Candidate] {
+    mutating func sequences(benign: BenignPool, noiseShare: Double, common: Common) -> [Candidate] {
         guard samples.count > 1 else { return [] }
         let isCodeOnWire = samples.contains { !($0.onWire ?? []).isEmpty }
-        let carriers = samples.compactMap(\.carriers.first)
+        let carriers = samples.filter { !$0.carriers.isEmpty }
         let isOfCarriers = !isCodeOnWire && carriers.count > 1
-        let texts =
-            isOfCarriers
-            ? carriers
-            : samples.map { sample in
-                guard let spans = sample.onWire, !spans.isEmpty else { return sample.code.bytes }
-                // From the first to the last byte seen: what lies between may have been decoded from the same stream.
-                let seen = (spans.map(\.lowerBound).min() ?? 0)..<(spans.map(\.upperBound).max() ?? 0)
-                return Array(sample.code.bytes[seen.clamped(to: sample.code.bytes.indices)])
-            }
+        let texts = isOfCarriers ? carriers.map(CodeText.init(ofCarrierOf:)) : samples.indices.map(codeText)
+        let kept = CodeText.withoutCopies(texts)
+        guard kept.count > 1 else { return [] }
         let rarity = rarity
         let isGoodware: (([UInt8]) -> Bool)? = rarity.map { rarity in
             { $0.count >= GoodwareIndex.windowLength && !rarity.absentWindows($0).contains(true) }
         }
-        let found = common(texts, noiseShare, benign, isGoodware)
-        return found.enumerated().map { index, sequence in
+        let found = common(kept, noiseShare, benign, isGoodware)
+        return found.compactMap { sequence in
             var reasons = [
-                "common to \(sequence.covered.count) of \(texts.count) \(isOfCarriers ? "streams that carried the attack" : "samples")"
+                "common to \(sequence.covered.count) of \(kept.count) \(isOfCarriers ? "streams that carried the attack" : "samples")"
             ]
             if found.count > 1 { reasons.append("one of \(found.count) alternatives that share no token: each alone is a signature") }
+            let signature = Signature(tokens: sequence.tokens, arrangement: sequence.arrangement, context: .any)
+            guard !TextBytes.isPart(of: signature) else { return nil }
             return Candidate(
                 tokens: sequence.tokens, arrangement: sequence.arrangement,
                 strategy: sequence.arrangement == .conjunction ? .conjunction : .tokenSequence,
                 reasons: reasons + sequence.reasons, isOfCarriers: isOfCarriers)
         }
+    }
+
+    /// The code of a sample: all of it, or from the first to the last byte that was seen on the wire. What lies between may
+    /// have been decoded from the same stream.
+    private mutating func codeText(of index: Int) -> CodeText {
+        let bytes = samples[index].code.bytes
+        let spans = samples[index].onWire ?? []
+        let part = (spans.map(\.lowerBound).min() ?? 0)..<(spans.map(\.upperBound).max() ?? bytes.count)
+        return CodeText(bytes, code: code.all(index), part: part.clamped(to: bytes.indices))
     }
 }

@@ -4,8 +4,9 @@ public import Signatures
 
 /// What "proven" means: the checks of a signature in the order of the report.
 ///
-/// A signature is proven when none of them failed. The first four need only the signature and the packets of its
-/// cluster. The others are more expensive, and are made only of signatures that passed the first four.
+/// A signature is proven when none of them failed. Those before ``absentFromGoodware`` need only the signature and the
+/// packets of its cluster. The others are more expensive, and are made only of signatures that passed these. Two more names
+/// are defined where rules get their action: `Proof.Check.Name.atTheCall` and `noBenignFlow`.
 extension Proof.Check.Name {
     /// The evidence of some packet says that its code is malicious, and not an image's or a program's own. Made only where it
     /// fails: then nothing else is checked.
@@ -19,12 +20,14 @@ extension Proof.Check.Name {
     public static let longEnough = Proof.Check.Name(rawValue: "long-enough")
     /// The tokens have at least `Signature.minDistinctBytes` distinct byte values.
     public static let notFill = Proof.Check.Name(rawValue: "not-fill")
+    /// No token's longest run of fixed bytes is text (`TextBytes`).
+    public static let notText = Proof.Check.Name(rawValue: "not-text")
+    /// Its bytes are the attack's code (`CodeExtent`), and not what lies beside it in the packets. Only where there are packets.
+    public static let ofTheCode = Proof.Check.Name(rawValue: "of-the-code")
     /// No goodware contains it. If it does, the report ends here.
     public static let absentFromGoodware = Proof.Check.Name(rawValue: "absent-from-goodware")
     /// A captured flow that carried the code contains it.
     public static let onTheWire = Proof.Check.Name(rawValue: "on-the-wire")
-    /// No captured flow of benign traffic contains it.
-    public static let noBenignFlow = Proof.Check.Name(rawValue: "no-benign-flow")
     /// It can be written as a Suricata rule. Suricata itself reads the rule when it is delivered.
     public static let engineSuricata = Proof.Check.Name(rawValue: "engine-suricata")
     /// Searching for it costs an engine little enough (`SignatureCost`).
@@ -34,7 +37,7 @@ extension Proof.Check.Name {
 
     /// All of the above, in the same order.
     public static let inOrder: [Self] = [
-        .ofMaliciousCode, .wellFormed, .matchesSamples, .longEnough, .notFill, .absentFromGoodware, .onTheWire, .noBenignFlow,
-        .engineSuricata, .cost, .provenByGlobalCenter,
+        .ofMaliciousCode, .wellFormed, .matchesSamples, .longEnough, .notFill, .notText, .ofTheCode, .atTheCall, .absentFromGoodware, .onTheWire,
+        .noBenignFlow, .engineSuricata, .cost, .provenByGlobalCenter,
     ]
 }

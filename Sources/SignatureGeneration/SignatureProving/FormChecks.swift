@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import SignatureMaking
 import Signatures
 
 /// The checks that need nothing but the signature, or the packets of its cluster.
@@ -8,7 +9,7 @@ enum FormChecks {
     static func checks(of signature: Signature) -> [Proof.Check] {
         let wellFormed = wellFormed(signature)
         guard wellFormed.outcome == .passed else { return [wellFormed] }
-        return [wellFormed, longEnough(signature), notFill(signature)]
+        return [wellFormed, longEnough(signature), notFill(signature), notText(signature)]
     }
 
     /// What is said of a cluster none of whose packets holds malicious code.
@@ -39,6 +40,36 @@ enum FormChecks {
             "\(distinct) distinct byte values, at least \(Signature.minDistinctBytes) needed")
     }
 
+    private static func notText(_ signature: Signature) -> Proof.Check {
+        let isText = TextBytes.isPart(of: signature)
+        return Proof.Check(
+            .notText, passed: !isText,
+            isText ? "most of a token is text, which anybody's traffic may hold" : "no token is text")
+    }
+
+    /// Whether a signature's bytes are the attack's code, and whether they are at the call.
+    ///
+    /// - Parameter places: in packets that it matches.
+    static func ofTheCode(_ places: [Sample.Place]) -> [Proof.Check] {
+        guard !places.isEmpty else {
+            return [Proof.Check(.ofTheCode, .notChecked, "no packet holds its bytes as they are")]
+        }
+        let beside = places.count { $0 == .beside }
+        let isOfCode = 2 * beside < places.count
+        let isAtCall = places.allSatisfy { $0 == .atCall }
+        return [
+            Proof.Check(
+                .ofTheCode, passed: isOfCode,
+                isOfCode
+                    ? "its bytes are of the code around the call, or of other code of the packet"
+                    : "in \(beside) of \(places.count) packets its bytes lie beside the code: a head, padding, or other people's data"),
+            isAtCall
+                ? Proof.Check(.atTheCall, .passed, "its bytes end at the call, or go on behind it")
+                : Proof.Check(
+                    .atTheCall, .notChecked, "its bytes lie elsewhere in the code: without captures of benign traffic its rule only alerts"),
+        ]
+    }
+
     /// How many packets of its cluster a signature matches.
     ///
     /// - Parameter remark: what else there is to say, with its punctuation.
@@ -51,5 +82,10 @@ extension Proof {
     /// Adds `Proof.Check.Name.matchesSamples` at its place in the order of the report.
     mutating func insert(matchesSamples check: Check) {
         checks.insert(check, at: min(1, checks.count))
+    }
+
+    /// Adds `Proof.Check.Name.atTheCall` at its place in the order of the report.
+    mutating func insert(atTheCall check: Check) {
+        checks.insert(check, at: checks.firstIndex { $0.name == .absentFromGoodware } ?? checks.count)
     }
 }

@@ -11,6 +11,9 @@ public struct SignatureProver: Sendable {
     /// The most signatures that together identify one cluster.
     public static let maxSignatures = 4
 
+    /// In how many of its packets a signature's bytes are looked for. The others were found to be like these.
+    private static let maxPlacedSamples = 8
+
     public let material: ProverMaterial
     /// When the proof that is being made reads captures no further.
     private var deadline: ContinuousClock.Instant?
@@ -80,6 +83,8 @@ public struct SignatureProver: Sendable {
     public func proof(of update: SignatureUpdate) -> Proof {
         var proof = proof(of: update.signature)
         let isProvenThere = update.proof.passed
+        // The packets that show it did not come along.
+        if let atTheCall = update.proof.check(.atTheCall) { proof.insert(atTheCall: atTheCall) }
         proof.checks.append(
             Proof.Check(
                 .provenByGlobalCenter, passed: isProvenThere,
@@ -105,6 +110,10 @@ public struct SignatureProver: Sendable {
         var proof = Proof(checks: FormChecks.checks(of: candidate))
         if proof.check(.wellFormed)?.outcome == .passed, !samples.contains(where: { $0.isMatched(by: candidate) }) {
             proof.insert(matchesSamples: FormChecks.matchesSamples(0, of: samples.count, passed: false))
+        }
+        if proof.passed {
+            let places = samples.lazy.compactMap { $0.place(of: candidate) }.prefix(Self.maxPlacedSamples)
+            proof.checks += FormChecks.ofTheCode(Array(places))
         }
         // The expensive checks only for what passed so far.
         if proof.passed { proof.checks += independentChecks(of: candidate, wire: wire) }

@@ -23,7 +23,7 @@ public enum TokenSequences {
     /// In bytes: how much of a sample is used.
     public static let maxSampleBytes = 16384
     /// How many copies of one sample count, so that sending the same bytes again and again outvotes nothing.
-    static let maxCopies = 2
+    public static let maxCopies = 2
     /// How often the samples that are left over are processed.
     static let maxRounds = 3
     /// The fewest samples that a later round needs.

@@ -10,21 +10,21 @@ import TokenSequences
 @testable import SignatureMaking
 
 @Suite struct CandidateTests {
-    /// Inert bytes without repetition, so that every window is its own.
+    /// Inert bytes in the shape of code.
+    private func code(_ count: Int, seed: UInt64) -> [UInt8] { InertInstructions.bytes(count, seed: seed) }
+
+    /// Inert bytes of no shape.
     private func noise(_ count: Int, seed: UInt64) -> [UInt8] {
-        var state = seed
-        return (0..<count).map { _ in
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return UInt8(truncatingIfNeeded: state >> 40)
-        }
+        var random = SeededGenerator(seed: seed)
+        return (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
     }
 
     private func sample(
-        _ bytes: [UInt8], caller: Int? = nil, base: UInt64 = 0x40_0000, onWire: [Range<Int>]? = nil, carriers: [[UInt8]] = []
+        _ bytes: [UInt8], caller: Int? = nil, architecture: Architecture = .x86_64, base: UInt64 = 0x40_0000, onWire: [Range<Int>]? = nil, carriers: [[UInt8]] = []
     ) -> Sample {
         Sample(
             code: ExtractedCode(base: base, bytes: bytes, isWholeRegion: true), callersAddress: base + UInt64(caller ?? bytes.count),
-            architecture: .x86_32, context: .any, onWire: onWire, carriers: carriers)
+            architecture: architecture, context: .any, onWire: onWire, carriers: carriers)
     }
 
     /// An index of goodware without false answers.
@@ -61,7 +61,7 @@ import TokenSequences
     @Test func `addresses are masked and the window grows back`() throws {
         // Fixed bytes, a call out of the code, and a system call.
         let bytes = (0..<20).flatMap { [0x83, 0xc0, UInt8($0)] } + Hex.decode("e800100000" + "31c0" + "cd80")!
-        let candidates = ranked([sample(bytes)])
+        let candidates = ranked([sample(bytes, architecture: .x86_32)])
         let masked = try #require(candidates.first)
         #expect(masked.signature.provenance?.strategy == .maskedWindow)
         #expect(masked.signature.tokens[0].fixedRuns.first?.count == 32)
@@ -73,9 +73,9 @@ import TokenSequences
     }
 
     @Test func `bytes that differ between samples are masked`() throws {
-        let common = noise(64, seed: 1)
+        let common = Array(code(60, seed: 1) + [0x48, 0xc7, 0xc0, 1, 2, 0, 0] + code(21, seed: 2))
         var other = common
-        for position in 50..<54 { other[position] ^= 0xff }
+        for position in 63..<65 { other[position] ^= 0xff }
         let first = try #require(ranked([sample(common), sample(noise(7, seed: 3) + other)]).first)
         #expect(first.signature.provenance?.strategy == .maskedWindow)
         #expect(first.score.matchesAll)
@@ -85,7 +85,7 @@ import TokenSequences
     }
 
     @Test func `an unrelated sample does not change the window`() throws {
-        let common = noise(64, seed: 5)
+        let common = code(64, seed: 5)
         let candidates = ranked([sample(noise(64, seed: 6)), sample(common), sample(common)])
         let window = try #require(candidates.first { $0.signature.provenance?.strategy == .callerWindow })
         #expect(window.signature.matches(common))
@@ -93,7 +93,7 @@ import TokenSequences
     }
 
     @Test func `a rare window comes before a caller window that goodware contains`() throws {
-        let code = noise(200, seed: 7)
+        let code = code(200, seed: 7)
         let first = try #require(ranked([sample(code)], goodware: [Array(code.suffix(40))]).first)
         #expect(first.signature.provenance?.strategy == .rareWindow || first.signature.provenance?.strategy == .maskedWindow)
         #expect(first.score.isAbsent == true)
@@ -104,7 +104,7 @@ import TokenSequences
     }
 
     @Test func `bytes of goodware are never proven absent`() {
-        let code = noise(200, seed: 8)
+        let code = code(200, seed: 8)
         let candidates = ranked([sample(code)], goodware: [noise(50, seed: 9) + code])
         #expect(!candidates.isEmpty)
         #expect(candidates.filter { $0.score.isAbsent != false }.isEmpty)
@@ -121,7 +121,7 @@ import TokenSequences
     }
 
     @Test func `rare windows are taken from the code that was on the wire`() throws {
-        let code = noise(300, seed: 10)
+        let code = code(300, seed: 10)
         let wire = Array(code[40..<120])
         let candidates = ranked([sample(code, onWire: [40..<120], carriers: [noise(30, seed: 11) + wire])], goodware: [])
         let first = try #require(candidates.first)
@@ -133,11 +133,14 @@ import TokenSequences
     }
 
     @Test func `sequences are made of the carriers if no code was on the wire`() throws {
-        let shared = noise(40, seed: 12)
+        let shared = code(40, seed: 12)
         let carriers = [noise(20, seed: 13) + shared, noise(9, seed: 14) + shared]
         let samples = carriers.enumerated().map { sample(noise(80, seed: 20 + UInt64($0.offset)), onWire: [], carriers: [$0.element]) }
         let candidates = ranked(samples) { texts, _, _, _ in
-            #expect(texts == carriers)
+            // What is code in the streams is as it was; the rest is noise that no two have in common.
+            #expect(texts.map(\.count) == carriers.map(\.count))
+            #expect(texts.allSatisfy { Signature(tokens: [.init(bytes: Array(shared.prefix(34)))], context: .any).matches($0) })
+            #expect(zip(texts, carriers).allSatisfy { $0.prefix(8) != $1.prefix(8) })
             return [TokenSequence(tokens: [.init(bytes: shared)], arrangement: .sequence, covered: [0, 1], reasons: ["longest run"])]
         }
         let first = try #require(candidates.first)
@@ -147,7 +150,7 @@ import TokenSequences
     }
 
     @Test func `the reasons of alternatives say that they are alternatives`() {
-        let samples = [sample(noise(80, seed: 30)), sample(noise(80, seed: 31))]
+        let samples = [sample(code(80, seed: 30)), sample(code(80, seed: 31))]
         let candidates = ranked(samples) { texts, _, _, _ in
             texts.enumerated().map {
                 TokenSequence(tokens: [.init(bytes: Array($0.element[10..<40]))], arrangement: .sequence, covered: [$0.offset], reasons: [])
@@ -157,6 +160,77 @@ import TokenSequences
         #expect(sequences.count == 2)
         let reasons = sequences.flatMap { $0.signature.provenance?.reasons ?? [] }
         #expect(reasons.filter { $0.contains("one of 2 alternatives") }.count == 2)
+    }
+
+    /// Three samples of one attack: a benign client's head, then code that differs in every byte.
+    private func polymorphic(_ head: ProtocolHead, _ body: (UInt64) -> [UInt8]) -> [Sample] {
+        (0..<3).map { sample(head.bytes + body(100 + $0)) }
+    }
+
+    @Test(arguments: ProtocolHead.all) func `the head of a request makes no candidate`(head: ProtocolHead) throws {
+        for body in [{ self.code(160, seed: $0) }, { self.noise(160, seed: $0) }] {
+            let samples = polymorphic(head, body)
+            let candidates = SignatureCandidates.ranked(for: samples, rarity: rarity(of: []), benign: BenignPool(streams: []))
+            #expect(!candidates.isEmpty)
+            for candidate in candidates {
+                let signature = candidate.signature
+                #expect(!signature.matches(head.bytes), "\(head): \(signature)")
+                for token in signature.tokens where token.fixedRuns.contains(where: { $0.count >= 4 }) {
+                    let alone = Signature(tokens: [token], context: .any)
+                    #expect(!alone.matches(head.bytes), "\(head): \(alone)")
+                }
+            }
+        }
+    }
+
+    @Test(arguments: ProtocolHead.all) func `a decoder behind the head of a request is found`(head: ProtocolHead) throws {
+        let decoder = code(40, seed: 77)
+        let samples = (0..<4).map { sample(head.bytes + decoder + noise(200, seed: 50 + $0) + [0x0f, 0x05]) }
+        let candidates = SignatureCandidates.ranked(for: samples, rarity: nil, benign: BenignPool(streams: []))
+        let best = try #require(candidates.first { $0.signature.provenance?.strategy == .tokenSequence })
+        #expect(best.score.matchesAll)
+        #expect(best.signature.matches(noise(20, seed: 1) + decoder + noise(20, seed: 2)))
+        #expect(!best.signature.matches(head.bytes))
+    }
+
+    @Test func `text in code makes no candidate in any coding`() {
+        let text = "User-Agent: sample/1.0 (nothing in particular)\r\nAccept: */*\r\n"
+        for (index, form) in TextForms.all(of: text).enumerated() {
+            let samples = (0..<4).map { number in
+                let seed = UInt64(index * 10 + number)
+                return sample(code(60, seed: 200 + seed) + form + code(60, seed: 900 + seed))
+            }
+            let candidates = SignatureCandidates.ranked(for: samples, rarity: rarity(of: []), benign: BenignPool(streams: []))
+            #expect(candidates.allSatisfy { !TextBytes.isPart(of: $0.signature) })
+            #expect(candidates.allSatisfy { !$0.signature.matches(form) })
+        }
+    }
+
+    @Test func `copies of one sample outvote nothing`() throws {
+        let decoder = code(40, seed: 77)
+        let different = (0..<3).map { sample(noise(30, seed: 60 + $0) + decoder + noise(200, seed: 50 + $0) + [0x0f, 0x05]) }
+        let copied = [different[0], different[0], different[0], different[0]]
+        for samples in [different + copied, copied] {
+            for candidate in SignatureCandidates.ranked(for: samples, rarity: nil, benign: BenignPool(streams: [])) {
+                #expect(candidate.score.covered > 0, "\(candidate.signature)")
+            }
+        }
+    }
+
+    @Test func `where a signature's bytes lie to the call`() {
+        let head = ProtocolHead.all[5].bytes
+        let own = sample(head + code(90, seed: 3), caller: head.count + 70)
+        func place(_ range: Range<Int>, masked: [Int] = []) -> Sample.Place? {
+            own.place(of: Signature(tokens: [.init(bytes: Array(own.code.bytes[range]), masked: masked)], context: .any))
+        }
+        let caller = head.count + 70
+        #expect(place(caller - 32..<caller) == .atCall)
+        #expect(place(caller - 60..<caller, masked: [50, 55]) == .atCall)
+        #expect(place(caller - 10..<caller + 22) == .atCall)
+        #expect(place(caller - 60..<caller - 28) == .inCode)
+        #expect(place(10..<42) == .beside)
+        #expect(place(40..<caller, masked: Array(head.count - 40..<caller - 42)) == .beside, "the call alone does not excuse a head")
+        #expect(own.place(of: Signature(tokens: [.init(bytes: noise(32, seed: 1))], context: .any)) == nil)
     }
 
     @Test func `samples without their call have no candidates`() {

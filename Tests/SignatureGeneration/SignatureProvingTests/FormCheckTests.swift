@@ -28,14 +28,14 @@ struct FormCheckTests {
 
     @Test func `the checks of a proof are in the order of the list`() {
         let checks = prover.proof(of: signature([.init(bytes: Samples.callerWindow)])).checks.map(\.name)
-        #expect(checks.starts(with: [.wellFormed, .longEnough, .notFill]))
+        #expect(checks.starts(with: [.wellFormed, .longEnough, .notFill, .notText]))
         #expect(checks == Proof.Check.Name.inOrder.filter(checks.contains))
         #expect(Set(Proof.Check.Name.inOrder).count == Proof.Check.Name.inOrder.count)
     }
 
     @Test func `a caller window passes without its packets`() {
         let checks = FormChecks.checks(of: signature([.init(bytes: Samples.callerWindow)]))
-        #expect(checks.map(\.name) == [.wellFormed, .longEnough, .notFill])
+        #expect(checks.map(\.name) == [.wellFormed, .longEnough, .notFill, .notText])
         #expect(checks.allSatisfy { $0.outcome == .passed })
     }
 
@@ -49,6 +49,13 @@ struct FormCheckTests {
         for fill: [UInt8] in [[0], [0x90], [0xcc], [1, 2, 3, 4, 5, 6, 7]] {
             let bytes = (0..<32).map { fill[$0 % fill.count] }
             #expect(failed(signature([.init(bytes: bytes)])) == [.notFill])
+        }
+    }
+
+    @Test func `text is never proven`() {
+        for form in TextForms.all(of: "Accept-Language: de,en-US;q=0.7,en;q=0.3\r\n") {
+            #expect(failed(signature([.init(bytes: Array(form.prefix(60)))])).contains(.notText))
+            #expect(failed(signature([.init(bytes: Samples.callerWindow), .init(bytes: Array(form.prefix(40)))])) == [.notText])
         }
     }
 
@@ -72,5 +79,16 @@ struct FormCheckTests {
         let proof = prover.proof(of: update)
         #expect(proof.checks.last?.name == .provenByGlobalCenter)
         #expect(proof.passed == passedThere)
+    }
+
+    @Test func `an update of the global center keeps what its packets showed there`() {
+        func proof(_ checks: [Proof.Check]) -> Proof {
+            prover.proof(
+                of: SignatureUpdate(
+                    signature: signature([.init(bytes: Samples.callerWindow)]), revision: 1, origin: .global(sequence: 1),
+                    createdMilliseconds: 0, lifetimeDays: 1, proof: Proof(checks: checks)))
+        }
+        #expect(proof([Proof.Check(.cost, .passed, ""), Proof.Check(.atTheCall, .passed, "")]).check(.atTheCall)?.outcome == .passed)
+        #expect(proof([Proof.Check(.cost, .passed, "")]).check(.atTheCall) == nil)
     }
 }

@@ -12,13 +12,7 @@ import Testing
 struct SignatureProverTests {
     private let prover = SignatureProver(ProverMaterial(goodware: nil, isGoodwareRequired: false))
 
-    private func code(_ seed: UInt8) -> [UInt8] {
-        var state = UInt32(seed) &* 2_654_435_761 &+ 12345
-        return (0..<96).map { _ in
-            state = state &* 1_664_525 &+ 1_013_904_223
-            return UInt8(truncatingIfNeeded: state >> 24)
-        }
-    }
+    private func code(_ seed: UInt64) -> [UInt8] { InertInstructions.bytes(96, seed: seed) }
 
     private func sample(_ bytes: [UInt8]) -> Sample {
         Sample(
@@ -38,8 +32,8 @@ struct SignatureProverTests {
         #expect(proven.proof.passed)
         #expect(
             proven.proof.checks.map(\.name) == [
-                .wellFormed, .matchesSamples, .longEnough, .notFill, .absentFromGoodware, .onTheWire, .noBenignFlow,
-                .engineSuricata, .cost,
+                .wellFormed, .matchesSamples, .longEnough, .notFill, .notText, .ofTheCode, .atTheCall, .absentFromGoodware, .onTheWire,
+                .noBenignFlow, .engineSuricata, .cost,
             ])
     }
 
@@ -123,6 +117,31 @@ struct SignatureProverTests {
         #expect(outcome.proven.isEmpty)
         let failed = outcome.failed?.proof.checks.filter { $0.outcome == .failed }.map(\.name)
         #expect(failed == [.absentFromGoodware])
+    }
+
+    /// A reporter, or a site that forwards, names bytes of the request's head as the signature.
+    @Test(arguments: ProtocolHead.all) func `a given signature of the head is not proven`(head: ProtocolHead) throws {
+        let bytes = head.bytes + code(1)
+        let sample = Sample(
+            code: ExtractedCode(base: 0x1000, bytes: bytes, isWholeRegion: true), callersAddress: 0x1000 + UInt64(bytes.count - 32),
+            architecture: .x86_64, context: .any)
+        let middle = head.bytes.count / 2
+        let given = Signature(tokens: [.init(bytes: Array(head.bytes[middle - 16..<middle + 16]))], context: .any)
+        let outcome = prover.prove([sample], given: given)
+        #expect(!outcome.proven.contains { $0.signature.matches(head.bytes) })
+        #expect(!outcome.proven.isEmpty)
+        let failed = try #require(outcome.failed).proof.checks.filter { $0.outcome == .failed }.map(\.name)
+        #expect(failed == [.notText] || failed == [.ofTheCode])
+    }
+
+    @Test func `bytes away from the call are told from those at it`() throws {
+        let near = try #require(prover.prove([sample(code(1))], given: window(code(1))).proven.first)
+        #expect(near.proof.check(.atTheCall)?.outcome == .passed)
+        let far = Signature(tokens: [.init(bytes: Array(code(1)[0..<32]))], context: .any)
+        let away = try #require(prover.prove([sample(code(1))], given: far).proven.first)
+        #expect(away.signature == far)
+        #expect(away.proof.check(.ofTheCode)?.outcome == .passed)
+        #expect(away.proof.check(.atTheCall)?.outcome == .notChecked)
     }
 
     @Test func `if the call is in goodware the signature is made of other code`() throws {

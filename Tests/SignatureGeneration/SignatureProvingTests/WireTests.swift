@@ -10,7 +10,7 @@ import Signatures
 import TestSupport
 import Testing
 
-/// What captures and the goodware's own files say of a signature. All bytes are random data.
+/// What captures and the goodware's own files say of a signature. All bytes are data that is never run.
 @Suite("Proofs by captures and corpora") struct WireTests {
     private let folder: TemporaryFolder
 
@@ -22,6 +22,9 @@ import Testing
         var random = SeededGenerator(seed: seed)
         return (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
     }
+
+    /// In the shape of code.
+    private func instructions(_ count: Int, seed: UInt64) -> [UInt8] { InertInstructions.bytes(count, seed: seed) }
 
     /// Code whose call lies near its end, sent to a web server.
     private func sample(_ code: [UInt8]) -> Sample {
@@ -55,7 +58,7 @@ import Testing
     }
 
     @Test func `the signature of encoded code is made of its decoder`() throws {
-        let code = bytes(400, seed: 1)
+        let code = instructions(400, seed: 1)
         let stream = bytes(100, seed: 2) + code[..<120] + code[120...].map { $0 ^ 0x5a }
         let captureSet = try capture("log.pcap", [(80, bytes(300, seed: 3)), (80, stream)])
         let proven = try #require(prover(captures: [captureSet]).prove([sample(code)], given: window(code)).proven.first)
@@ -65,7 +68,7 @@ import Testing
     }
 
     @Test func `a flow that carries several samples counts once`() throws {
-        let code = bytes(400, seed: 1)
+        let code = instructions(400, seed: 1)
         let captureSet = try capture("log.pcap", [(80, code), (80, code)])
         let proof = prover(captures: [captureSet]).prove([sample(code), sample(code), sample(code)], given: window(code)).proven.first?
             .proof
@@ -73,7 +76,7 @@ import Testing
     }
 
     @Test func `nothing is proven by an index that is cut short while it is in use`() throws {
-        let code = bytes(400, seed: 1)
+        let code = instructions(400, seed: 1)
         let (corpus, path) = (try folder.makeFolder("corpus"), folder.path + "/index")
         try Data(bytes(3000, seed: 9)).write(to: URL(fileURLWithPath: corpus + "/file"))
         _ = try GoodwareBuilder.build(sources: [corpus], output: path)
@@ -86,7 +89,7 @@ import Testing
     }
 
     @Test func `a stream that the rule does not apply to is not evidence`() throws {
-        let code = bytes(400, seed: 1)
+        let code = instructions(400, seed: 1)
         let captureSet = try capture("log.pcap", [(8080, code)])
         let proven = try #require(prover(captures: [captureSet]).prove([sample(code)], given: window(code)).proven.first)
         #expect(proven.signature.id == window(code).id)
@@ -94,7 +97,7 @@ import Testing
     }
 
     @Test func `a capture that grows is read again`() throws {
-        let code = bytes(400, seed: 1)
+        let code = instructions(400, seed: 1)
         let captureSet = try capture("log.pcap", [(80, bytes(300, seed: 3))])
         let prover = prover(captures: [captureSet])
         for _ in 0..<2 {
@@ -107,20 +110,20 @@ import Testing
     }
 
     @Test func `a signature that matches a benign flow is not proven`() throws {
-        let code = bytes(60, seed: 4)
+        let code = instructions(60, seed: 4)
         let benign = try capture("benign.pcap", [(25, bytes(50, seed: 5) + code)])
         let outcome = prover(benign: [benign]).prove([sample(code)], given: window(code))
         #expect(outcome.proven.isEmpty)
         #expect(outcome.failed?.proof.check(.noBenignFlow)?.outcome == .failed)
         // Only a part of it is benign: the rest still speaks.
-        let longer = bytes(400, seed: 6)
+        let longer = instructions(400, seed: 6)
         let part = try capture("part.pcap", [(25, Array(longer[350...]))])
         let proven = try #require(prover(benign: [part]).prove([sample(longer)], given: window(longer)).proven.first)
         #expect(!proven.signature.matches(Array(longer[350...])))
     }
 
     @Test func `nothing is proven if benign traffic cannot be read`() {
-        let code = bytes(200, seed: 4)
+        let code = instructions(200, seed: 4)
         let outcome = prover(benign: [folder.path + "/none"]).prove([sample(code)], given: window(code))
         #expect(outcome.proven.isEmpty)
         #expect(outcome.failed?.proof.check(.noBenignFlow)?.outcome == .failed)
@@ -129,7 +132,7 @@ import Testing
     /// Variants of one attack, with nothing in common but tokens shorter than the index's windows.
     private func variants(_ tokens: [[UInt8]], _ count: Int) -> [Sample] {
         (0..<count).map { index in
-            let fill = bytes(600, seed: UInt64(100 + index))
+            let fill = instructions(600, seed: UInt64(100 + index))
             return sample(
                 tokens.enumerated().reduce([]) { $0 + fill[($1.offset * 150)..<($1.offset * 150 + 90 + index)] + $1.element } + fill[450...]
             )
@@ -144,7 +147,7 @@ import Testing
         try Data(bytes(5000, seed: 7)).write(to: URL(fileURLWithPath: corpus + "/first"))
         _ = try GoodwareBuilder.build(sources: [corpus], output: folder.path + "/index")
         let goodware = try GoodwareFile(path: folder.path + "/index")
-        let tokens = lengths.enumerated().map { bytes($1, seed: UInt64(8 + $0)) }
+        let tokens = lengths.enumerated().map { instructions($1, seed: UInt64(8 + $0)) }
         let samples = variants(tokens, 6)
         let prover = SignatureProver(ProverMaterial(goodware: goodware))
         let proven = try #require(prover.prove(samples, given: window(samples[0].code.bytes)).proven.first)
@@ -158,7 +161,7 @@ import Testing
     }
 
     @Test func `a cluster of two attacks gets a signature for each`() throws {
-        let (one, other) = (bytes(300, seed: 20), bytes(300, seed: 21))
+        let (one, other) = (instructions(300, seed: 20), instructions(300, seed: 21))
         let samples = [one, one, other, one, other, other].map(sample)
         let proven = prover().prove(samples, given: window(one)).proven
         #expect(proven.count == 2)

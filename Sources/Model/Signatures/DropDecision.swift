@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// The checks of a proof that allow a rule to drop traffic.
+extension Proof.Check.Name {
+    /// Its bytes end at the call or go on behind it, in a row: the caller window or a masked window. Never fails: what lies
+    /// elsewhere in the code is `not-checked`.
+    public static let atTheCall = Proof.Check.Name(rawValue: "at-the-call")
+    /// No captured flow of benign traffic contains it.
+    public static let noBenignFlow = Proof.Check.Name(rawValue: "no-benign-flow")
+}
+
+extension SignatureUpdate {
+    /// Whether a rule of it may drop what it matches: it was made of the bytes at the call, which nothing but the attack
+    /// brings, or it was compared with benign traffic. All others may only alert.
+    public var mayDrop: Bool {
+        [Proof.Check.Name.atTheCall, .noBenignFlow].contains { proof.check($0)?.outcome == .passed }
+    }
+}

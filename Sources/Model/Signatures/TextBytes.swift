@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// Recognises text: protocols, documents and people's data are full of it, so that no signature is made of it.
+///
+/// The usual codings are covered: ASCII and what is written in it (base64, hexadecimal, URL encoding, quoted-printable, header
+/// lines, JSON), UTF-8, UTF-16 and UTF-32 of either byte order, and strings behind a length or an end mark of one byte, as
+/// the names in DNS, TLS and SMB messages. Machine code is taken for text in 3 of 1,000 windows of 32 bytes of Debian's
+/// programs; code that consists of printable characters always is.
+public enum TextBytes {
+    /// In characters: shorter runs of characters of one byte say nothing. Six printable bytes in a row are found in 0.3 % of
+    /// random data.
+    static let minCharacters = 6
+    /// In characters of two or four bytes, whose zeros are improbable enough.
+    static let minWideCharacters = 4
+
+    /// Whether at least half of the bytes are text.
+    public static func isMostlyText(_ bytes: [UInt8]) -> Bool {
+        !bytes.isEmpty && 2 * ranges(in: bytes).reduce(0) { $0 + $1.count } >= bytes.count
+    }
+
+    /// Whether the longest run of fixed bytes of one of a signature's tokens is mostly text.
+    public static func isPart(of signature: Signature) -> Bool {
+        signature.tokens.contains { token in
+            let longest = token.fixedRuns.max { $0.count < $1.count }
+            return longest.map { $0.count >= minCharacters && isMostlyText(Array(token.bytes[$0])) } ?? false
+        }
+    }
+
+    /// The runs of text, ascending, without overlaps.
+    public static func ranges(in bytes: [UInt8]) -> [Range<Int>] {
+        var isText = [Bool](repeating: false, count: bytes.count)
+        mark(narrowRuns(in: bytes), in: &isText)
+        for width in [2, 4] {
+            for phase in 0..<width {
+                for isBigEndian in [false, true] {
+                    mark(wideRuns(in: bytes, from: phase, width: width, isBigEndian: isBigEndian), in: &isText)
+                }
+            }
+        }
+        var ranges: [Range<Int>] = []
+        for position in isText.indices where isText[position] {
+            if let last = ranges.last, last.upperBound == position {
+                ranges[ranges.count - 1] = last.lowerBound..<position + 1
+            } else {
+                ranges.append(position..<position + 1)
+            }
+        }
+        return ranges
+    }
+
+    private static func mark(_ runs: [Range<Int>], in isText: inout [Bool]) {
+        for run in runs { for position in run { isText[position] = true } }
+    }
+
+    private static func isPrintable(_ byte: UInt8) -> Bool { (0x20..<0x7f).contains(byte) || byte == 9 || byte == 10 || byte == 13 }
+
+    /// Characters of one byte, and of UTF-8.
+    private static func narrowRuns(in bytes: [UInt8]) -> [Range<Int>] {
+        var runs: [Range<Int>] = []
+        var (start, characters, position) = (0, 0, 0)
+        while position <= bytes.count {
+            let length = position < bytes.count ? characterLength(in: bytes, at: position) : 0
+            if length > 0 {
+                characters += 1
+            } else {
+                if characters >= minCharacters { runs.append(start..<position) }
+                (start, characters) = (position + 1, 0)
+            }
+            position += max(1, length)
+        }
+        return runs
+    }
+
+    /// In bytes: the length of the character at a position; 0 if none is there.
+    private static func characterLength(in bytes: [UInt8], at position: Int) -> Int {
+        func follows(_ distance: Int) -> Bool {
+            position + distance < bytes.count && (0x80...0xbf).contains(bytes[position + distance])
+        }
+        func isPrintable(at place: Int) -> Bool { bytes.indices.contains(place) && Self.isPrintable(bytes[place]) }
+        switch bytes[position] {
+        case let byte where Self.isPrintable(byte): return 1
+        // Letters of two and three bytes, from U+00C0 and U+1000 on.
+        case 0xc3...0xdf where follows(1): return 2
+        case 0xe1...0xef where follows(1) && follows(2): return 3
+        // A length or an end mark between two strings.
+        case 0..<0x20 where [-2, -1, 1, 2].allSatisfy { isPrintable(at: position + $0) }: return 1
+        default: return 0
+        }
+    }
+
+    /// Printable ASCII in UTF-16 or UTF-32.
+    private static func wideRuns(in bytes: [UInt8], from phase: Int, width: Int, isBigEndian: Bool) -> [Range<Int>] {
+        var runs: [Range<Int>] = []
+        var start: Int?
+        func isCharacter(at place: Int) -> Bool {
+            guard place + width <= bytes.count else { return false }
+            let character = place + (isBigEndian ? width - 1 : 0)
+            return isPrintable(bytes[character]) && (place..<place + width).allSatisfy { $0 == character || bytes[$0] == 0 }
+        }
+        for place in stride(from: phase, through: bytes.count, by: width) {
+            if isCharacter(at: place) {
+                start = start ?? place
+            } else if let first = start {
+                if place - first >= minWideCharacters * width { runs.append(first..<place) }
+                start = nil
+            }
+        }
+        return runs
+    }
+}

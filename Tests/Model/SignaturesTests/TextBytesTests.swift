@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Signatures
+import TestSupport
+import Testing
+
+@Suite("Text is recognised in any usual coding")
+struct TextBytesTests {
+    private let text = "GET /shop HTTP/1.1\r\nHost: www.example.com\r\nCookie: a=b; c=d\r\n\r\n"
+
+    @Test func `every window of a text is text`() {
+        for bytes in TextForms.all(of: text) {
+            for start in 0...bytes.count - 32 { #expect(TextBytes.isMostlyText(Array(bytes[start..<start + 32]))) }
+        }
+    }
+
+    @Test func `letters of other alphabets, and strings behind lengths or end marks, are text`() {
+        #expect(TextBytes.isMostlyText(Array("Привет, как дела".utf8)))
+        #expect(TextBytes.isMostlyText(Array("日本語の文章です".utf8)))
+        #expect(TextBytes.isMostlyText(Array("\u{3}www\u{e}static-content\u{7}example\u{3}com\u{0}".utf8)))
+        #expect(TextBytes.isMostlyText(Array("LANMAN1.0\u{0}\u{2}NT LM 0.12\u{0}".utf8)))
+    }
+
+    @Test func `code and random bytes are not text`() {
+        for seed in 0..<200 as Range<UInt64> { #expect(!TextBytes.isMostlyText(InertInstructions.bytes(32, seed: seed))) }
+        #expect(!TextBytes.isMostlyText(Samples.callerWindow))
+        var random = SeededGenerator(seed: 5)
+        let drawn = (0..<500).count { _ in
+            TextBytes.isMostlyText((0..<32).map { _ in UInt8.random(in: 0...255, using: &random) })
+        }
+        #expect(drawn <= 5)
+        #expect(!TextBytes.isMostlyText([]))
+    }
+
+    @Test func `a name pushed by code makes no text of it`() {
+        // push, mov and a name in between.
+        let code: [UInt8] = [0x48, 0x31, 0xd2, 0x52, 0x48, 0xbb] + Array("//usr/in".utf8) + [0x53, 0x48, 0x89, 0xe7, 0x50, 0x57]
+        #expect(!TextBytes.isMostlyText(code))
+        #expect(TextBytes.ranges(in: code).contains { $0.count >= 8 })
+    }
+
+    @Test func `a signature is text by the longest run of any token`() {
+        func signature(_ tokens: [[UInt8]]) -> Signature { Signature(tokens: tokens.map { .init(bytes: $0) }, context: .any) }
+        #expect(TextBytes.isPart(of: signature([Array(text.utf8.prefix(20))])))
+        #expect(TextBytes.isPart(of: signature([Samples.callerWindow, Array("Cookie: session".utf8)])))
+        #expect(!TextBytes.isPart(of: signature([Samples.callerWindow, [0x47, 0x45, 0x54]])))
+        // Behind a mask, too.
+        let masked = Signature.Token(bytes: Array("Accept: text/html".utf8) + [0, 0x90, 0xc3], masked: [17])
+        #expect(TextBytes.isPart(of: Signature(tokens: [masked], context: .any)))
+    }
+}
