@@ -295,6 +295,7 @@ let package = Package(
                 .executableTarget(name: "inject-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/InjectStub", cSettings: strictC),
                 .executableTarget(name: "reach-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/ReachStub", cSettings: strictC),
                 .executableTarget(name: "call-series", dependencies: ["EpitopeStubs"], path: "Fixtures/CallSeries", cSettings: strictC),
+                .executableTarget(name: "served-stub", dependencies: ["EpitopeStubs"], path: "Fixtures/ServedStub", cSettings: strictC),
                 .target(name: "SampleNet", path: "Fixtures/SampleNet", cSettings: strictC),
                 .executableTarget(
                     name: "sample-service", dependencies: ["EpitopeStubs", "SampleNet"], path: "Fixtures/SampleService", cSettings: strictC),
@@ -471,7 +472,7 @@ let package = Package(
                     "EndToEndTests",
                     [
                         "EpitopeModel", "Signatures", "PacketCoding", "CSeccomp", "Rendering", "epitope", "epitope-agent", "call-series",
-                        "call-stub", "reach-stub", "sample-sender", "sample-service", grdb,
+                        "call-stub", "reach-stub", "sample-sender", "sample-service", "served-stub", grdb,
                     ]),
             ]),
     ].flatMap { $0 }

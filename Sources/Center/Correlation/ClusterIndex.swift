@@ -20,7 +20,7 @@ public struct ClusterIndex: Sendable {
     /// Clusters whose signature has no fixed run as long as the key; they are few, and tried one by one.
     private var unfiled: [Int64] = []
     private var signatures: [Int64: [Signature]] = [:]
-    /// The clusters of each context but the empty one, newest last.
+    /// The clusters of each part of a context but the empty one, newest last.
     private var ofContext: [SignatureContext: [Int64]] = [:]
 
     public init() {}
@@ -29,8 +29,8 @@ public struct ClusterIndex: Sendable {
     /// matching: filler bytes would draw unrelated packets together.
     public mutating func add(cluster: Int64, signature: Signature) {
         exact[signature.id] = min(exact[signature.id] ?? cluster, cluster)
-        if signature.context != .any, ofContext[signature.context]?.contains(cluster) != true {
-            ofContext[signature.context, default: []].append(cluster)
+        for part in signature.context.parts where part != .any && ofContext[part]?.contains(cluster) != true {
+            ofContext[part, default: []].append(cluster)
         }
         guard signature.isWellFormed, signature.isSubstantial else { return }
         signatures[cluster, default: []].append(signature)
@@ -50,9 +50,11 @@ public struct ClusterIndex: Sendable {
         exact[signature.id] ?? nearest(to: sample)
     }
 
-    /// The newest clusters of packets that came in the same way, newest first; none for an empty context.
+    /// The newest clusters of packets that came in one of the same ways, newest first; none for an empty context.
     public func newest(of context: SignatureContext, limit: Int) -> [Int64] {
-        (ofContext[context] ?? []).suffix(limit).reversed()
+        let found = context.parts.reduce(into: Set<Int64>()) { $0.formUnion((ofContext[$1] ?? []).suffix(limit)) }
+        // Clusters are numbered in their order.
+        return found.sorted(by: >).prefix(limit).map(\.self)
     }
 
     private func nearest(to sample: [UInt8]) -> Int64? {

@@ -35,7 +35,9 @@ final class RuleShapeCache: Sendable {
         guard !unknown.isEmpty else { return [:] }
         var refusals: [UInt32: String] = [:]
         if try test.complaint(about: unknown.map(\.text)) != nil {
-            for rule in unknown { refusals[rule.sid] = try test.complaint(about: [rule.text]) }
+            for rule in unknown {
+                if let complaint = try test.complaint(about: [rule.text]) { refusals[rule.sid] = complaint }
+            }
         }
         let shapes = Set(unknown.filter { refusals[$0.sid] == nil }.map { RuleShape($0) })
         accepted.withLock { $0.shapes.formUnion(shapes) }

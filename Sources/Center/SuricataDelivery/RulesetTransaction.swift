@@ -79,7 +79,7 @@ struct RulesetTransaction {
                 return DeliveryOutcome(
                     liveSinceMilliseconds: Self.nowMilliseconds(), reloadMilliseconds: reload,
                     totalMilliseconds: Self.milliseconds(since: begin), rulesLoaded: rulesLoaded,
-                    live: lines.map(\.sid).sorted(), refused: refused)
+                    live: Set(lines.map(\.sid)).sorted(), refused: refused)
             }
             for line in failed { refused.append(.init(sid: line.sid, error: try reason(for: line, files))) }
             lines = Self.replacing(failed, in: lines, by: baseline.rules)
@@ -97,11 +97,13 @@ struct RulesetTransaction {
             rulesLoaded: try control.statistics().loaded, reloadTime: try control.reloadTime())
     }
 
-    /// The lines without those that failed, and with other revisions of these from the last good rules. A line that failed
-    /// and is itself the last good revision has no replacement.
+    /// The lines without those of signatures of which one failed, and with other revisions of these from the last good rules. Lines
+    /// of which one failed and that are themselves the last good revision have no replacement.
     private static func replacing(_ failed: [RuleLine], in lines: [RuleLine], by lastGood: [RuleLine]) -> [RuleLine] {
-        let replacements = lastGood.filter { old in failed.contains { $0.sid == old.sid && $0.text != old.text } }
-        return (lines.filter { !failed.contains($0) } + replacements).sorted { $0.sid < $1.sid }
+        let sids = Set(failed.map(\.sid))
+        let failedAgain = Set(lastGood.filter(failed.contains).map(\.sid))
+        let replacements = lastGood.filter { sids.contains($0.sid) && !failedAgain.contains($0.sid) }
+        return (lines.filter { !sids.contains($0.sid) } + replacements).sorted { $0.sid < $1.sid }
     }
 
     /// Makes sure that the lines are in force, by the reload's time and the number of rules.

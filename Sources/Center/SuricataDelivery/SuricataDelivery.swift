@@ -53,8 +53,13 @@ public final class SuricataDelivery: Sendable {
             var refused: [DeliveryOutcome.Refused] = []
             for numbered in updates.sorted(by: { $0.sid < $1.sid }) {
                 do throws(EpitopeError) {
-                    let rule = try SuricataRule(RuleInput(numbered), action: self.settings.action(for: numbered.update))
-                    rules.append(try RuleSyntax.check(rule.text))
+                    // All of a signature's rules, or none.
+                    let action = self.settings.action(for: numbered.update)
+                    var checked: [SuricataRule] = []
+                    for rule in try SuricataRule.rules(RuleInput(numbered), action: action) {
+                        checked.append(try RuleSyntax.check(rule.text))
+                    }
+                    rules += checked
                 } catch {
                     refused.append(.init(sid: numbered.sid, error: error))
                 }

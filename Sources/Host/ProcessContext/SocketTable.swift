@@ -85,6 +85,7 @@ struct ProcessSockets {
         } else {
             readTables(process, inodes)
         }
+        ServedPorts(process: process).mark(&connected, listening: listening)
         sort()
     }
 

@@ -90,11 +90,16 @@ public struct ProcessParameters: Hashable, Sendable, Codable {
         public var transport: TransportProtocol
         public var local: SocketEndpoint
         public var peer: SocketEndpoint
+        /// Whether the connection was made to a service at this end: some process listens on its local port, or the port is
+        /// below those that the machine gives to connections of its own, and the peer's is one of those. `false`: this end made
+        /// the connection; `nil`: the host didn't say.
+        public var wasAccepted: Bool?
 
-        public init(transport: TransportProtocol, local: SocketEndpoint, peer: SocketEndpoint) {
+        public init(transport: TransportProtocol, local: SocketEndpoint, peer: SocketEndpoint, wasAccepted: Bool? = nil) {
             self.transport = transport
             self.local = local
             self.peer = peer
+            self.wasAccepted = wasAccepted
         }
     }
 }

@@ -32,6 +32,7 @@ enum Bounds {
     static let tokens = 256
     static let tokenBytes = Signature.maxBytes
     static let ports = SignatureContext.maxPorts
+    static let contextParts = SignatureContext.maxParts
     static let checks = 64
     static let reasons = 16
     /// The last millisecond of the year 9999, the last that ISO 8601 writes with four digits.

@@ -27,7 +27,8 @@ extension ProcessParameters {
                 ConnectedSocket(
                     transport: try Wire.known(TransportProtocol(socket.transport), "process.connected.transport"),
                     local: try SocketEndpoint(socket.local, "process.connected.local"),
-                    peer: try SocketEndpoint(socket.peer, "process.connected.peer")))
+                    peer: try SocketEndpoint(socket.peer, "process.connected.peer"),
+                    wasAccepted: socket.hasAccepted ? socket.accepted : nil))
         }
     }
 
@@ -53,6 +54,7 @@ extension ProcessParameters {
             wire.transport = socket.transport.wire
             wire.local = socket.local.wire
             wire.peer = socket.peer.wire
+            if let wasAccepted = socket.wasAccepted { wire.accepted = wasAccepted }
             return wire
         }
         return wire

@@ -98,6 +98,24 @@ extension Provenance {
 
 extension SignatureContext {
     init(_ wire: Epitope_V1_SignatureContext) throws(EpitopeError) {
+        guard !wire.further.isEmpty else {
+            self = try Self.part(wire)
+            return
+        }
+        try Wire.count(wire.further.count, "signature.context.further", max: Bounds.contextParts - 1)
+        var parts = [try Self.part(wire)]
+        for part in wire.further {
+            guard part.further.isEmpty else { throw .malformed("signature.context.further", "is nested") }
+            parts.append(try Self.part(part))
+        }
+        guard parts.allSatisfy({ $0.transport != nil && $0.transport != .other }) else {
+            throw .malformed("signature.context.further", "is beside traffic of any protocol")
+        }
+        self.init(uniting: parts)
+        guard self.parts == parts else { throw .malformed("signature.context.further", "is not in order, or repeats itself") }
+    }
+
+    private static func part(_ wire: Epitope_V1_SignatureContext) throws(EpitopeError) -> SignatureContext {
         try Wire.count(wire.ports.count, "signature.context.ports", max: Bounds.ports)
         var ports: [UInt16] = []
         for value in wire.ports {
@@ -107,12 +125,20 @@ extension SignatureContext {
             }
             ports.append(port)
         }
-        self.init(
+        return SignatureContext(
             transport: try TransportProtocol.optional(wire.transport, "signature.context.transport"), ports: ports,
             direction: try Wire.known(Direction(wire.direction), "signature.context.direction"))
     }
 
     var wire: Epitope_V1_SignatureContext {
+        let parts = parts.map(\.partWire)
+        var wire = parts[0]
+        wire.further = Array(parts.dropFirst())
+        return wire
+    }
+
+    /// Without further traffic.
+    private var partWire: Epitope_V1_SignatureContext {
         var wire = Epitope_V1_SignatureContext()
         if let transport { wire.transport = transport.wire }
         wire.ports = ports.map(UInt32.init)

@@ -55,7 +55,8 @@ extension ProcessParameters {
         }
         process.listening = listening.prefix(Bounds.sockets).map { BoundSocket(transport: $0.transport, local: $0.local.withinBounds) }
         process.connected = connected.prefix(Bounds.sockets).map {
-            ConnectedSocket(transport: $0.transport, local: $0.local.withinBounds, peer: $0.peer.withinBounds)
+            ConnectedSocket(
+                transport: $0.transport, local: $0.local.withinBounds, peer: $0.peer.withinBounds, wasAccepted: $0.wasAccepted)
         }
         return process
     }

@@ -27,9 +27,14 @@ extension Signature {
 }
 
 extension SignatureContext {
-    /// Whether there are at most ``maxPorts`` ports, and a protocol that has ports if there are any.
+    /// Whether each part has at most ``maxPorts`` ports, and a protocol that has ports if there are any; and if there are several
+    /// parts, at most ``maxParts``, each with a protocol.
     fileprivate var isWellFormed: Bool {
-        ports.count <= Self.maxPorts && (ports.isEmpty || (transport != nil && transport != .other))
+        let parts = parts
+        return parts.allSatisfy { part in
+            part.ports.count <= Self.maxPorts && (part.ports.isEmpty || (part.transport != nil && part.transport != .other))
+                && (parts.count == 1 || part.transport != nil && part.transport != .other) && part.further.isEmpty
+        } && parts.count <= Self.maxParts
     }
 }
 

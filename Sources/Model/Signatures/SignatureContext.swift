@@ -2,11 +2,12 @@
 
 public import EpitopeModel
 
-/// The traffic that a signature is searched in: the protocol, ports and direction by which the attack came.
-public struct SignatureContext: Hashable, Sendable, Codable {
+/// The traffic that a signature is searched in: the protocol, ports and direction by which the attack came. A process that
+/// takes part in several kinds of traffic has several: one rule is made for each.
+public struct SignatureContext: Hashable, Sendable {
     /// Which side of a flow the attack came from.
     public enum Direction: String, Hashable, Sendable, Codable {
-        /// Towards the ports that the attacked process listened on.
+        /// Towards the ports that the attacked process served.
         case toService = "to-service"
         /// From the ports that the attacked process was connected to.
         case fromPeer = "from-peer"
@@ -19,6 +20,8 @@ public struct SignatureContext: Hashable, Sendable, Codable {
     /// Sorted, without repetition, at most ``maxPorts``; empty for any port.
     public var ports: [UInt16]
     public var direction: Direction
+    /// Other traffic that is searched as well, each with a transport and without further traffic of its own.
+    public private(set) var further: [SignatureContext] = []
 
     public init(transport: TransportProtocol?, ports: [UInt16], direction: Direction) {
         self.transport = transport
@@ -29,53 +32,101 @@ public struct SignatureContext: Hashable, Sendable, Codable {
     /// All traffic: it is not known how the attack came.
     public static let any = SignatureContext(transport: nil, ports: [], direction: .any)
 
-    /// The narrowest context for a packet's parameters: the sockets that the attacked process listened on, or if there were
-    /// none, those it was connected to. ``any`` for a process that used both protocols, or more than ``maxPorts`` ports.
-    public init(_ process: ProcessParameters) {
-        let reachable = process.listening.filter { $0.transport != .other && $0.local.port != 0 }
-        if !reachable.isEmpty {
-            self.init(transports: reachable.map(\.transport), ports: reachable.map(\.local.port), direction: .toService)
-            return
-        }
-        let peers = process.connected.filter { $0.transport != .other && $0.peer.port != 0 }
-        if !peers.isEmpty {
-            self.init(transports: peers.map(\.transport), ports: peers.map(\.peer.port), direction: .fromPeer)
-            return
-        }
-        self = .any
-    }
-
-    private init(transports: [TransportProtocol], ports: [UInt16], direction: Direction) {
-        let protocols = Set(transports)
-        let distinct = Set(ports).sorted()
-        // A rule can name ports only for a single protocol.
-        guard protocols.count == 1, let transport = protocols.first, distinct.count <= Self.maxPorts else {
-            self = .any
-            return
-        }
-        self.init(transport: transport, ports: distinct, direction: direction)
+    /// The parts, each with one transport, direction and list of ports: a rule is made for each.
+    public var parts: [SignatureContext] {
+        [SignatureContext(transport: transport, ports: ports, direction: direction)] + further
     }
 }
 
 extension SignatureContext {
-    /// The maximum number of ports of a context.
+    /// The maximum number of ports of one part.
     public static let maxPorts = 16
+    /// The maximum number of parts.
+    public static let maxParts = 8
 
-    /// The narrowest context for two packets of one cluster: the union of their ports if transport and direction agree,
-    /// otherwise ``any``. More than ``maxPorts`` ports become any port.
-    public func merged(with other: SignatureContext) -> SignatureContext {
-        guard let transport, transport == other.transport, direction == other.direction else { return .any }
-        // No ports means any port: the union with any is any.
-        guard !ports.isEmpty, !other.ports.isEmpty else {
-            return SignatureContext(transport: transport, ports: [], direction: direction)
+    /// The traffic of all of these contexts, in as few parts as it takes, in a fixed order.
+    ///
+    /// If any of them is ``any``, that is the result; it is, too, where there are none. Where more than ``maxParts`` parts
+    /// would be needed, the transport and direction with the most ports become any port of that transport and direction.
+    public init(uniting contexts: [SignatureContext]) {
+        let parts = contexts.flatMap(\.parts)
+        guard !parts.isEmpty, parts.allSatisfy({ $0.transport != nil }) else {
+            self = .any
+            return
         }
-        let union = Set(ports).union(other.ports).sorted()
-        return SignatureContext(
-            transport: transport, ports: union.count <= Self.maxPorts ? union : [], direction: direction)
+        var united = Dictionary(grouping: parts, by: Kind.init).map { kind, parts in
+            // No ports means any port: the union with any is any.
+            let ports = parts.contains { $0.ports.isEmpty } ? [] : Set(parts.flatMap(\.ports)).sorted()
+            return (kind: kind, ports: ports)
+        }.sorted { $0.kind < $1.kind }
+        // What applies to both directions and all ports leaves nothing over.
+        let whole = Set(united.filter { $0.kind.direction == .any && $0.ports.isEmpty }.map(\.kind.transport))
+        united.removeAll { $0.kind.direction != .any && whole.contains($0.kind.transport) }
+        func count(_ ports: [UInt16]) -> Int { max(1, (ports.count + Self.maxPorts - 1) / Self.maxPorts) }
+        while united.reduce(0, { $0 + count($1.ports) }) > Self.maxParts,
+            let most = united.indices.max(by: { united[$0].ports.count < united[$1].ports.count }), !united[most].ports.isEmpty
+        {
+            united[most].ports = []
+        }
+        let result = united.flatMap { item in
+            (0..<count(item.ports)).map { number in
+                let ports = Array(item.ports.dropFirst(number * Self.maxPorts).prefix(Self.maxPorts))
+                return SignatureContext(transport: item.kind.transport, ports: ports, direction: item.kind.direction)
+            }
+        }
+        self = result[0]
+        further = Array(result.dropFirst())
+    }
+
+    /// What one part is about, ports aside.
+    private struct Kind: Hashable, Comparable {
+        var transport: TransportProtocol?
+        var direction: Direction
+
+        init(_ part: SignatureContext) { (transport, direction) = (part.transport, part.direction) }
+
+        static func < (one: Self, two: Self) -> Bool {
+            (one.transport?.rawValue ?? "", one.rank) < (two.transport?.rawValue ?? "", two.rank)
+        }
+
+        private var rank: Int {
+            switch direction {
+            case .toService: 0
+            case .fromPeer: 1
+            case .any: 2
+            }
+        }
+    }
+
+    /// The narrowest context for two packets of one cluster.
+    public func merged(with other: SignatureContext) -> SignatureContext {
+        SignatureContext(uniting: [self, other])
     }
 
     /// Whether a rule in this context applies to all traffic that a rule in the other context applies to.
     public func covers(_ other: SignatureContext) -> Bool {
-        merged(with: other) == self
+        merged(with: other) == SignatureContext(uniting: [self])
+    }
+}
+
+extension SignatureContext: Codable {
+    private enum CodingKeys: String, CodingKey {
+        case transport, ports, direction, further
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let values = try decoder.container(keyedBy: CodingKeys.self)
+        transport = try values.decodeIfPresent(TransportProtocol.self, forKey: .transport)
+        ports = try values.decode([UInt16].self, forKey: .ports)
+        direction = try values.decode(Direction.self, forKey: .direction)
+        further = try values.decodeIfPresent([SignatureContext].self, forKey: .further) ?? []
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var values = encoder.container(keyedBy: CodingKeys.self)
+        try values.encodeIfPresent(transport, forKey: .transport)
+        try values.encode(ports, forKey: .ports)
+        try values.encode(direction, forKey: .direction)
+        if !further.isEmpty { try values.encode(further, forKey: .further) }
     }
 }

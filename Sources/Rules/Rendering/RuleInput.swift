@@ -10,6 +10,9 @@ public struct RuleInput: Hashable, Sendable {
     public var sid: UInt32
     /// The numbers that the rule may have: a center's, unless it is made without one.
     public var sids: ClosedRange<UInt32>
+    /// Which of the rules of one signature it is: a signature has one for each part of its context. Counts from 1, and is the rule's
+    /// generator id (`gid`), by which an engine tells it from others of the same sid.
+    public private(set) var generator = 1
     /// Counts from 1.
     public var revision: Int
     /// Any text; every language makes it printable and escapes it.
@@ -41,6 +44,16 @@ public struct RuleInput: Hashable, Sendable {
         self.init(
             signature: update.signature, sid: assignment.sid, revision: update.revision, message: message,
             createdMilliseconds: update.createdMilliseconds, lifetimeDays: update.lifetimeDays, origin: update.origin)
+    }
+
+    /// One input for each part of the signature's context, with the same sid and generators of their own.
+    public var parts: [RuleInput] {
+        signature.context.parts.enumerated().map { index, part in
+            var input = self
+            input.signature.context = part
+            input.generator = index + 1
+            return input
+        }
     }
 
     /// A hundred years.

@@ -10,15 +10,21 @@ public enum RuleMessage {
 
     /// The default message of a signature's rule.
     public static func standard(for signature: Signature) -> String {
-        let context = signature.context
-        let ports = context.ports.map(String.init).joined(separator: ",")
-        let service =
-            switch (context.transport, context.direction) {
-            case (.tcp?, .toService), (.udp?, .toService): " at service \(context.transport?.rawValue ?? "") \(ports)"
-            case (.tcp?, .fromPeer), (.udp?, .fromPeer): " from peer \(context.transport?.rawValue ?? "") \(ports)"
-            default: ""
-            }
-        return "Epitope malicious code\(service), signature \(signature.id)"
+        // The id first where there is much traffic to name: long messages are cut off.
+        let traffic = signature.context.parts.map(traffic).filter { !$0.isEmpty }
+        let text = traffic.joined(separator: " or")
+        return text.utf8.count <= maxLength / 2
+            ? "Epitope malicious code\(text), signature \(signature.id)" : "Epitope malicious code, signature \(signature.id),\(text)"
+    }
+
+    /// Such as " at service tcp 80,443".
+    private static func traffic(_ part: SignatureContext) -> String {
+        let ports = part.ports.map(String.init).joined(separator: ",")
+        return switch (part.transport, part.direction) {
+        case (.tcp?, .toService), (.udp?, .toService): " at service \(part.transport?.rawValue ?? "") \(ports)"
+        case (.tcp?, .fromPeer), (.udp?, .fromPeer): " from peer \(part.transport?.rawValue ?? "") \(ports)"
+        default: ""
+        }
     }
 
     /// Printable ASCII, truncated to ``maxLength``: control characters become spaces, other characters question marks.

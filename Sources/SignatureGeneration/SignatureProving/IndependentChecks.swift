@@ -27,11 +27,13 @@ extension SignatureProver {
     /// milliseconds, for an answer that the delivery gives as well.
     private func engineSuricata(_ signature: Signature) -> Proof.Check {
         do {
-            let rule = try SuricataRule(
+            let rules = try SuricataRule.rules(
                 RuleInput(signature: signature, sid: SIDRange.all.lowerBound, message: "", createdMilliseconds: 0, lifetimeDays: 1))
+            let bytes = rules.reduce(0) { $0 + $1.text.utf8.count }
             return Proof.Check(
                 .engineSuricata, .notChecked,
-                "a rule of \(rule.text.utf8.count) bytes; its delivery proves the rule's form and reads Suricata's answer")
+                "\(rules.count == 1 ? "a rule" : "\(rules.count) rules") of \(bytes) bytes; the delivery proves the form and reads Suricata's answer"
+            )
         } catch {
             return Proof.Check(.engineSuricata, .failed, error.message)
         }

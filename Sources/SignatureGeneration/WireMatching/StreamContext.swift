@@ -18,6 +18,10 @@ extension SignatureContext {
     /// Decides which streams may have carried an attack, and which `epitope verify` searches: a stream that the rule would
     /// not see is not evidence for it.
     public func admits(_ stream: CapturedStream) -> Bool {
+        parts.contains { $0.partAdmits(stream) }
+    }
+
+    private func partAdmits(_ stream: CapturedStream) -> Bool {
         guard let transport, transport != .other else { return true }
         guard transport == stream.transport else { return false }
         switch direction {

@@ -92,6 +92,25 @@ private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).
         #expect(outcome.live == [3_900_001] && outcome.rulesLoaded == 2)
     }
 
+    @Test func `A signature about several kinds of traffic goes live as several rules`() async throws {
+        let suricata = try RunningSuricata()
+        try suricata.start()
+        var both = update(3_900_001, [.init(bytes: Samples.callerWindow)])
+        both.update.signature.context = SignatureContext(uniting: [
+            SignatureContext(transport: .udp, ports: [1434], direction: .toService),
+            SignatureContext(transport: .udp, ports: [1435], direction: .fromPeer),
+            SignatureContext(transport: .tcp, ports: [1434], direction: .toService),
+        ])
+        let outcome = try await SuricataDelivery(suricata.settings).deliver([both])
+        // The other one is the rule of a file beside ours.
+        #expect(outcome.live == [3_900_001] && outcome.rulesLoaded == 4 && outcome.refused.isEmpty)
+        for (port, count) in [(UInt16(1434), 1), (1435, 0)] {
+            try? FileManager.default.removeItem(atPath: "\(suricata.folder)/eve.json")
+            let alerts = try suricata.alerts(in: CaptureFile.udp([Samples.code.bytes], destinationPort: port))
+            #expect(alerts.count { $0.contains("3900001") } == count)
+        }
+    }
+
     @Test func `A rule fires on the sample and not on a near miss`() async throws {
         let suricata = try RunningSuricata()
         let gapped = [

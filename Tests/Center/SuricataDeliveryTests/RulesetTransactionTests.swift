@@ -23,6 +23,34 @@ struct RulesetTransactionTests {
         return RuleLine(sid: sid, text: rule.text)
     }
 
+    /// The rules of a signature about a service of both protocols.
+    private func lines(_ sid: UInt32, revision: Int) throws -> [RuleLine] {
+        var both = update(sid, [.init(bytes: Samples.callerWindow)], revision: revision)
+        both.update.signature.context = SignatureContext(uniting: [
+            SignatureContext(transport: .tcp, ports: [53], direction: .toService),
+            SignatureContext(transport: .udp, ports: [53], direction: .toService),
+        ])
+        return try SuricataRule.rules(RuleInput(both)).map { RuleLine(sid: sid, text: $0.text) }
+    }
+
+    @Test func `a signature's rules stand or fall together`() throws {
+        let (old, new) = (try lines(3_900_001, revision: 1), try lines(3_900_001, revision: 2))
+        let other = try line(3_900_002, revision: 1)
+        #expect(new.count == 2)
+        // The second of the new rules is refused: both of the old ones come back.
+        let outcome = try run(
+            new + [other], good: old,
+            answers: baseline(2) + stage(failing: [new[1]]) + stage(failing: []) + confirmed(3))
+        #expect(outcome.live == [3_900_001, 3_900_002])
+        #expect(outcome.refused.map(\.sid) == [3_900_001])
+        let text = try #require(RulesFile(path: rulesFile).read())
+        #expect(RulesFileText.rules(in: text).map(\.text) == old.map(\.text) + [other.text])
+        // Those that were good are refused as well: none of them stays.
+        let none = try run(
+            old + [other], good: old, answers: baseline(2) + stage(failing: [old[0]]) + stage(failing: []) + confirmed(1))
+        #expect(none.live == [3_900_002])
+    }
+
     private func json(_ message: some Encodable) throws -> String {
         "{\"message\":\(String(decoding: try JSONEncoder().encode(message), as: UTF8.self)),\"return\":\"OK\"}"
     }

@@ -98,6 +98,13 @@ import Testing
             context: .any,
             provenance: Provenance(strategy: .conjunction, samples: 7, reasons: ["every sample has them", "in no stable order"]))
         #expect(try Signature(encoded: conjunction.encoded()) == conjunction)
+        var several = signature
+        several.context = SignatureContext(uniting: [
+            signature.context, SignatureContext(transport: .tcp, ports: [53], direction: .toService),
+            SignatureContext(transport: .tcp, ports: [5432], direction: .fromPeer),
+        ])
+        #expect(several.context.parts.count == 3)
+        #expect(try Signature(encoded: several.encoded()) == several)
         let forward = ForwardedPacket(packet: Samples.packet(), reporter: "host-1", signature: signature)
         #expect(try ForwardedPacket(encoded: forward.encoded()) == forward)
         let own = SignatureUpdate(
@@ -118,5 +125,16 @@ import Testing
         #expect(try SequencedUpdates(encoded: []).updates.isEmpty)
         let error = EpitopeError(.packetTooLarge, "it is too large", remedy: "make it smaller")
         #expect(try EpitopeError(encoded: error.encoded()) == error)
+    }
+
+    @Test(arguments: [true, false, nil]) func `Which end of a connection is the service reads back as it was`(wasAccepted: Bool?) throws {
+        var packet = Samples.packet()
+        packet.parameters.process.connected = [
+            .init(
+                transport: .tcp, local: SocketEndpoint(address: "192.0.2.2", port: 22),
+                peer: SocketEndpoint(address: "192.0.2.1", port: 40_000), wasAccepted: wasAccepted)
+        ]
+        #expect(try ExtractedPacket(encoded: packet.encoded()) == packet)
+        #expect(try ExtractedPacket(json: packet.json(pretty: true)) == packet)
     }
 }

@@ -46,31 +46,67 @@ import Testing
 }
 
 @Suite struct SignatureContextTests {
-    private func process(_ sockets: [(TransportProtocol, UInt16)], peers: [(TransportProtocol, UInt16)] = []) -> ProcessParameters {
-        let any = SocketEndpoint(address: "0.0.0.0", port: 4000)
-        return ProcessParameters(
+    /// - Parameter connected: transport, local and remote port, and what the host says of it.
+    private func process(
+        _ listening: [(TransportProtocol, UInt16)], connected: [(TransportProtocol, UInt16, UInt16, Bool?)] = []
+    ) -> ProcessParameters {
+        ProcessParameters(
             processID: 1, threadID: 1,
-            listening: sockets.map { .init(transport: $0.0, local: SocketEndpoint(address: "0.0.0.0", port: $0.1)) },
-            connected: peers.map {
-                .init(transport: $0.0, local: any, peer: SocketEndpoint(address: "192.0.2.1", port: $0.1))
+            listening: listening.map { .init(transport: $0.0, local: SocketEndpoint(address: "0.0.0.0", port: $0.1)) },
+            connected: connected.map {
+                .init(
+                    transport: $0.0, local: SocketEndpoint(address: "192.0.2.2", port: $0.1),
+                    peer: SocketEndpoint(address: "192.0.2.1", port: $0.2), wasAccepted: $0.3)
             })
     }
 
+    private func service(_ transport: TransportProtocol, _ ports: [UInt16]) -> SignatureContext {
+        SignatureContext(transport: transport, ports: ports, direction: .toService)
+    }
+
+    private func peer(_ transport: TransportProtocol, _ ports: [UInt16]) -> SignatureContext {
+        SignatureContext(transport: transport, ports: ports, direction: .fromPeer)
+    }
+
     @Test func `a service is reached at its ports`() {
-        #expect(
-            SignatureContext(process([(.tcp, 443), (.tcp, 80), (.tcp, 443)], peers: [(.tcp, 5432)]))
-                == SignatureContext(transport: .tcp, ports: [80, 443], direction: .toService))
+        #expect(SignatureContext(process([(.tcp, 443), (.tcp, 80), (.tcp, 443)])) == service(.tcp, [80, 443]))
+        // Connections that came in at its ports say nothing new.
+        #expect(SignatureContext(process([(.tcp, 80)], connected: [(.tcp, 80, 40_000, nil)])) == service(.tcp, [80]))
     }
 
     @Test func `a client is reached from its peers`() {
-        #expect(
-            SignatureContext(process([(.other, 0)], peers: [(.udp, 53)]))
-                == SignatureContext(transport: .udp, ports: [53], direction: .fromPeer))
+        #expect(SignatureContext(process([(.other, 0)], connected: [(.udp, 40_000, 53, nil)])) == peer(.udp, [53]))
+        #expect(SignatureContext(process([], connected: [(.tcp, 40_000, 41_000, false)])) == peer(.tcp, [41_000]))
     }
 
-    @Test func `a context is not narrower than the parameters of the process`() {
+    @Test func `a connection that another process took is to the service`() {
+        #expect(SignatureContext(process([], connected: [(.tcp, 26_010, 33_938, true)])) == service(.tcp, [26_010]))
+        #expect(SignatureContext(process([], connected: [(.tcp, 48_000, 33_938, true)])) == service(.tcp, [48_000]))
+        // A host that doesn't say: by the ports.
+        #expect(SignatureContext(process([], connected: [(.tcp, 22, 33_938, nil)])) == service(.tcp, [22]))
+        #expect(SignatureContext(process([], connected: [(.tcp, 40_000, 33_938, nil)])) == peer(.tcp, [33_938]))
+        #expect(SignatureContext(process([], connected: [(.tcp, 700, 2049, nil)])) == peer(.tcp, [2049]))
+    }
+
+    @Test func `a server with a connection of its own is reached both ways`() {
+        let context = SignatureContext(process([(.tcp, 80)], connected: [(.tcp, 40_000, 5432, false), (.tcp, 80, 51_000, true)]))
+        #expect(context.parts == [service(.tcp, [80]), peer(.tcp, [5432])])
+    }
+
+    @Test func `a server of both protocols, or of many ports, has several parts`() {
+        #expect(SignatureContext(process([(.tcp, 53), (.udp, 53)])).parts == [service(.tcp, [53]), service(.udp, [53])])
+        #expect(
+            SignatureContext(process((1...20).map { (.tcp, $0) })).parts
+                == [service(.tcp, Array(1...16)), service(.tcp, Array(17...20))])
+    }
+
+    @Test func `whatever sockets a process has, its rules name a protocol`() {
+        let sockets = (1...200).map { (TransportProtocol.tcp, UInt16($0)) } + (1...200).map { (.udp, UInt16($0)) }
+        let connected = (1...200).map { (TransportProtocol.tcp, UInt16(40_000 + $0), UInt16(1000 + $0), Bool?.some(false)) }
+        let context = SignatureContext(process(sockets, connected: connected))
+        #expect(context.parts.count <= SignatureContext.maxParts)
+        #expect(context.parts.allSatisfy { $0.transport != nil && $0.direction != .any })
+        #expect(Signature(tokens: [.init(bytes: Samples.callerWindow)], context: context).isWellFormed)
         #expect(SignatureContext(process([])) == .any)
-        #expect(SignatureContext(process([(.tcp, 80), (.udp, 80)])) == .any)
-        #expect(SignatureContext(process((1...17).map { (.tcp, $0) })) == .any)
     }
 }

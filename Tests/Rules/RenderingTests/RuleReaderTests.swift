@@ -38,6 +38,38 @@ import Testing
         try expectBack(Signature(tokens: [.init(bytes: Samples.callerWindow)], context: context), RuleLanguage.allCases)
     }
 
+    @Test func `a signature about several kinds of traffic has a rule for each`() throws {
+        let context = SignatureContext(uniting: Self.contexts.filter { $0.transport != nil })
+        let signature = Signature(tokens: [.init(bytes: Samples.callerWindow), .init(bytes: [1, 2, 3, 4])], context: context)
+        #expect(context.parts.count == 3)
+        let input = RuleInput(signature: signature, sid: 3_900_001, createdMilliseconds: 0)
+        let text = try SuricataRendering.render(input)
+        let read = RuleReader.rules(in: text)
+        #expect(read.refusals == [] && read.rules.map(\.signature.context) == context.parts)
+        #expect(read.rules.allSatisfy { $0.signature.id == signature.id && $0.isWhatItNames })
+        #expect(text.split(separator: "\n").map { $0.contains(" gid:") } == [false, true, true])
+        #expect(try SuricataRule.rules(input).map(\.generator) == [1, 2, 3])
+        // One pattern, of an observation for each.
+        try expectBack(signature, [.stix])
+        for snort in [RuleLanguage.snort2, .snort3] {
+            let error = #expect(throws: EpitopeError.self) { try snort.rendering.render(input) }
+            #expect(error?.code == .signatureUnrenderable)
+            for part in input.parts { #expect(try !snort.rendering.render(part).isEmpty) }
+        }
+    }
+
+    @Test func `a generator that no rule of Epitope has is refused`() throws {
+        let rule = try SuricataRendering.render(
+            RuleInput(signature: Signature(tokens: [.init(bytes: Samples.callerWindow)], context: .any), sid: 3_900_001, createdMilliseconds: 0))
+        for generator in ["gid:1; ", "gid:0; ", "gid:02; ", "gid:9; ", "gid:x; "] {
+            let error = #expect(throws: EpitopeError.self) {
+                try RuleSyntax.check(rule.replacing("classtype:", with: generator + "classtype:"))
+            }
+            #expect(error?.code == .ruleMalformed)
+        }
+        #expect(try RuleSyntax.check(rule.replacing("classtype:", with: "gid:2; classtype:")).generator == 2)
+    }
+
     @Test(arguments: contexts) func `masked tokens and gaps are read back from every language`(_ context: SignatureContext) throws {
         let tokens = [
             try token("0102030405??0607", 3...9), try token("08090a0b????0c0d0e0f", 0...5), try token("1011121314", 70...70),

@@ -24,6 +24,10 @@ struct epitope_socket {
 /* Reads the state of a process's socket through a duplicate of its descriptor; 0, or negative errno. */
 int epitope_read_socket(pid_t process, int descriptor, struct epitope_socket *result);
 
+/* Whether some socket of the caller's network namespace waits for connections (IPPROTO_TCP) or datagrams (IPPROTO_UDP) at a
+ * port: 1, 0, or negative errno where the kernel doesn't tell (sock_diag(7)). */
+int epitope_is_served(int protocol, uint16_t port);
+
 struct epitope_file_facts {
     uint64_t inode, size;
     uint64_t mount;                     /* its ID in mountinfo; 0: unknown (before Linux 5.8) */

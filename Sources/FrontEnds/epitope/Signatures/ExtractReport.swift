@@ -111,13 +111,19 @@ struct ExtractReport {
         guard !outcome.proven.isEmpty else { throw Self.unproven }
         var inputs: [RuleInput] = []
         for item in outcome.proven {
-            var number = sid.map { $0 &+ UInt32(inputs.count) } ?? SIDRange.number(ofSignature: item.signature.id)
-            // Of two with the same one, the second takes the next.
-            while inputs.contains(where: { $0.sid == number }) { number &+= 1 }
-            inputs.append(
-                RuleInput(
-                    signature: item.signature, sid: number, sids: SIDRange.possible, createdMilliseconds: createdMilliseconds,
-                    lifetimeDays: RuleInput.maxLifetimeDays))
+            // Rules have numbers, and a signature about several kinds of traffic several rules: each gets a number of its own.
+            let parts = language.hasNumbers ? item.signature.context.parts : [item.signature.context]
+            for part in parts {
+                var signature = item.signature
+                signature.context = part
+                var number = sid.map { $0 &+ UInt32(inputs.count) } ?? SIDRange.number(ofSignature: signature.id)
+                // Of two with the same one, the second takes the next.
+                while inputs.contains(where: { $0.sid == number }) { number &+= 1 }
+                inputs.append(
+                    RuleInput(
+                        signature: signature, sid: number, sids: SIDRange.possible, createdMilliseconds: createdMilliseconds,
+                        lifetimeDays: RuleInput.maxLifetimeDays))
+            }
         }
         return try language.file(of: inputs)
     }

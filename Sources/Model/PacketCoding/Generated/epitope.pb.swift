@@ -1116,12 +1116,23 @@ nonisolated struct Epitope_V1_ConnectedSocket: Sendable {
   /// Clears the value of `peer`. Subsequent reads from it will return its default value.
   mutating func clearPeer() {self._peer = nil}
 
+  /// Whether the connection was made to a service at this end; false: this end made it. Absent: unknown.
+  var accepted: Bool {
+    get {_accepted ?? false}
+    set {_accepted = newValue}
+  }
+  /// Returns true if `accepted` has been explicitly set.
+  var hasAccepted: Bool {self._accepted != nil}
+  /// Clears the value of `accepted`. Subsequent reads from it will return its default value.
+  mutating func clearAccepted() {self._accepted = nil}
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
 
   fileprivate var _local: Epitope_V1_SocketEndpoint? = nil
   fileprivate var _peer: Epitope_V1_SocketEndpoint? = nil
+  fileprivate var _accepted: Bool? = nil
 }
 
 nonisolated struct Epitope_V1_SystemParameters: Sendable {
@@ -1359,6 +1370,9 @@ nonisolated struct Epitope_V1_SignatureContext: Sendable {
   var ports: [UInt32] = []
 
   var direction: Epitope_V1_Direction = .unspecified
+
+  /// Other traffic that is searched as well, each with a transport and nothing further.
+  var further: [Epitope_V1_SignatureContext] = []
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -2398,7 +2412,7 @@ nonisolated extension Epitope_V1_BoundSocket: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Epitope_V1_ConnectedSocket: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ConnectedSocket"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}transport\0\u{1}local\0\u{1}peer\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}transport\0\u{1}local\0\u{1}peer\0\u{1}accepted\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2409,6 +2423,7 @@ nonisolated extension Epitope_V1_ConnectedSocket: SwiftProtobuf.Message, SwiftPr
       case 1: try { try decoder.decodeSingularEnumField(value: &self.transport) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._local) }()
       case 3: try { try decoder.decodeSingularMessageField(value: &self._peer) }()
+      case 4: try { try decoder.decodeSingularBoolField(value: &self._accepted) }()
       default: break
       }
     }
@@ -2428,6 +2443,9 @@ nonisolated extension Epitope_V1_ConnectedSocket: SwiftProtobuf.Message, SwiftPr
     try { if let v = self._peer {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
     } }()
+    try { if let v = self._accepted {
+      try visitor.visitSingularBoolField(value: v, fieldNumber: 4)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2435,6 +2453,7 @@ nonisolated extension Epitope_V1_ConnectedSocket: SwiftProtobuf.Message, SwiftPr
     if lhs.transport != rhs.transport {return false}
     if lhs._local != rhs._local {return false}
     if lhs._peer != rhs._peer {return false}
+    if lhs._accepted != rhs._accepted {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2793,7 +2812,7 @@ nonisolated extension Epitope_V1_Gap: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension Epitope_V1_SignatureContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".SignatureContext"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}transport\0\u{1}ports\0\u{1}direction\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}transport\0\u{1}ports\0\u{1}direction\0\u{1}further\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2804,6 +2823,7 @@ nonisolated extension Epitope_V1_SignatureContext: SwiftProtobuf.Message, SwiftP
       case 1: try { try decoder.decodeSingularEnumField(value: &self.transport) }()
       case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.ports) }()
       case 3: try { try decoder.decodeSingularEnumField(value: &self.direction) }()
+      case 4: try { try decoder.decodeRepeatedMessageField(value: &self.further) }()
       default: break
       }
     }
@@ -2819,6 +2839,9 @@ nonisolated extension Epitope_V1_SignatureContext: SwiftProtobuf.Message, SwiftP
     if self.direction != .unspecified {
       try visitor.visitSingularEnumField(value: self.direction, fieldNumber: 3)
     }
+    if !self.further.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.further, fieldNumber: 4)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2826,6 +2849,7 @@ nonisolated extension Epitope_V1_SignatureContext: SwiftProtobuf.Message, SwiftP
     if lhs.transport != rhs.transport {return false}
     if lhs.ports != rhs.ports {return false}
     if lhs.direction != rhs.direction {return false}
+    if lhs.further != rhs.further {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

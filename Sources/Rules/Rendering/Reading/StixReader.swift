@@ -41,8 +41,18 @@ enum StixReader {
         guard let id = object.name?.between(StixRendering.namePrefix, "") else {
             throw Unreadable("its name is not one that Epitope gives")
         }
-        guard let pattern = object.pattern?.between("[", "]") else { throw Unreadable("it has no pattern of one observation") }
-        return RuleReader.ReadRule(signature: try signature(pattern), language: .stix, namedID: id)
+        guard let pattern = object.pattern?.between("[", "]") else { throw Unreadable("it has no pattern of observations") }
+        // A bracket can't stand in an observation: its bytes are hexadecimal.
+        let observations = pattern.split(separator: "]\(StixRendering.observationSeparator)[").map(String.init)
+        guard (1...SignatureContext.maxParts).contains(observations.count) else {
+            throw Unreadable("it has \(observations.count) observations")
+        }
+        var signatures: [Signature] = []
+        for observation in observations { signatures.append(try signature(observation)) }
+        var whole = signatures[0]
+        guard signatures.allSatisfy({ $0.id == whole.id }) else { throw Unreadable("its observations are of different bytes") }
+        whole.context = SignatureContext(uniting: signatures.map(\.context))
+        return RuleReader.ReadRule(signature: whole, language: .stix, namedID: id)
     }
 
     private static func signature(_ pattern: String) throws(Unreadable) -> Signature {

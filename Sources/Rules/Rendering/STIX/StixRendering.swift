@@ -105,9 +105,18 @@ public enum StixRendering: SignatureRendering {
         return [0..<8, 8..<12, 12..<16, 16..<20, 20..<32].map { String(digits[$0]) }.joined(separator: "-")
     }
 
-    /// The observation: `[network-traffic:... AND ...]` or `[artifact:payload_bin MATCHES '...']`.
+    /// The observation: `[network-traffic:... AND ...]` or `[artifact:payload_bin MATCHES '...']`; one for each part of the
+    /// context, joined by OR.
     static func pattern(of signature: Signature) throws(EpitopeError) -> String {
-        let context = signature.context
+        var observations: [String] = []
+        for part in signature.context.parts { observations.append(try observation(of: signature, in: part)) }
+        return observations.joined(separator: observationSeparator)
+    }
+
+    /// Between observations that each suffice.
+    static let observationSeparator = " OR "
+
+    private static func observation(of signature: Signature, in context: SignatureContext) throws(EpitopeError) -> String {
         var terms: [String] = []
         var payload = "artifact:payload_bin"
         if let transport = context.transport, transport != .other, context.direction != .any {

@@ -4,6 +4,7 @@ public import EpitopeModel
 
 /// Snort 2.9: Suricata's language with smaller bounds.
 public enum Snort2Rendering: SignatureRendering {
+    public static let hasNumbers = true
     /// In bytes: the longest content that Snort 2.9 reads. Its parser's buffer has 2,048 bytes.
     static let maxContentBytes = 2047
 
@@ -15,6 +16,8 @@ public enum Snort2Rendering: SignatureRendering {
 
 /// Snort 3: modifiers follow their content, separated by commas.
 public enum Snort3Rendering: SignatureRendering {
+    public static let hasNumbers = true
+
     public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
         text(of: try SnortBounds.checked(subject, maxContentBytes: SnortBounds.maxDistance))
     }
@@ -40,7 +43,8 @@ public enum Snort3Rendering: SignatureRendering {
     }
 }
 
-/// The bounds of both versions of Snort that are smaller than Suricata's.
+/// The bounds of both versions of Snort that are smaller than Suricata's. A signature whose context has several parts needs a rule
+/// with a sid of its own for each: Snort reserves most generator ids.
 enum SnortBounds {
     /// The largest `offset`, `depth`, `distance` and `within` (Snort's manual, "Payload Detection Rule Options").
     static let maxDistance = 65535
@@ -48,6 +52,7 @@ enum SnortBounds {
     /// The rule, without bounds that no datagram and no stream segment can reach.
     static func checked(_ subject: RuleInput, maxContentBytes: Int) throws(EpitopeError) -> SuricataRule {
         var rule = try SuricataRule(subject)
+        rule.generator = 1
         for index in rule.contents.indices {
             let content = rule.contents[index]
             guard content.bytes.count <= maxContentBytes else {

@@ -35,12 +35,20 @@ struct RuleScanner {
             guard let content = content() else { return nil }
             contents.append(content)
         }
-        guard let metadata = metadata(), take("classtype:\(SuricataRule.classtype); sid:"),
+        guard let metadata = metadata() else { return nil }
+        var generator = 1
+        if take("gid:") {
+            // The default is not written.
+            guard let value = option(), value > 1 else { return nil }
+            generator = value
+        }
+        guard take("classtype:\(SuricataRule.classtype); sid:"),
             let sid = number().flatMap({ UInt32(exactly: $0) }), take("; rev:"), let revision = number(), take(";)")
         else { return nil }
         return SuricataRule(
             action: action, ruleProtocol: ruleProtocol, sourcePorts: source, destinationPorts: destination,
-            message: message, flow: flow, dsizeAbove: dsizeAbove, contents: contents, metadata: metadata, sid: sid, revision: revision)
+            message: message, flow: flow, dsizeAbove: dsizeAbove, contents: contents, metadata: metadata, sid: sid,
+            generator: generator, revision: revision)
     }
 
     private mutating func content() -> SuricataRule.Content? {

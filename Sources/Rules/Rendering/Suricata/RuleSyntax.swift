@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
+import Signatures
 
 /// Epitope's own check of a rule before Suricata reads it. It accepts exactly what ``SuricataRule`` writes, and nothing
 /// more of the rule language: a rule that was tampered with, or truncated on disk, is rejected.
@@ -51,6 +52,7 @@ public enum RuleSyntax {
     private static let checks = [
         Check("a rule has at most \(SuricataRule.maxLength) bytes") { $0.text.utf8.count <= SuricataRule.maxLength },
         Check("the revision counts from 1") { $0.revision >= 1 },
+        Check("a signature has at most \(SignatureContext.maxParts) rules") { (1...SignatureContext.maxParts).contains($0.generator) },
         Check("the message is printable") { $0.message == RuleMessage.printable($0.message) },
         Check("exactly one content is the fast pattern") { $0.contents.count(where: \.isFastPattern) == 1 },
         Check("every content has bytes") { $0.contents.allSatisfy { !$0.bytes.isEmpty } },

@@ -3,10 +3,13 @@
 public import EpitopeModel
 import Signatures
 
-/// Suricata 7, as ``SuricataRule`` with the action `alert`.
+/// Suricata 7, as ``SuricataRule`` with the action `alert`. A signature whose context has several parts becomes as many rules,
+/// one on each line.
 public enum SuricataRendering: SignatureRendering {
+    public static let hasNumbers = true
+
     public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
-        try SuricataRule(subject).text
+        try SuricataRule.rules(subject).map(\.text).joined(separator: "\n")
     }
 }
 
@@ -15,6 +18,15 @@ extension SuricataRule {
     static let maxDistance = 1_048_576
     /// The largest `offset` and `depth` that Suricata 7 accepts: 16 bits.
     static let maxOffset = 65535
+
+    /// Renders the rules of a signature, one for each part of its context.
+    ///
+    /// - Throws: as ``init(_:action:rarity:)``.
+    public static func rules(_ input: RuleInput, action: Action = .alert) throws(EpitopeError) -> [SuricataRule] {
+        var rules: [SuricataRule] = []
+        for part in input.parts { rules.append(try SuricataRule(part, action: action)) }
+        return rules
+    }
 
     /// Renders a rule.
     ///
@@ -31,7 +43,14 @@ extension SuricataRule {
                 remedy: "use a sid from \(input.sids.lowerBound) to \(input.sids.upperBound) and count revisions from 1")
         }
         let signature = input.signature
+        guard signature.context.further.isEmpty else {
+            throw EpitopeError(
+                .signatureUnrenderable,
+                "signature \(signature.id) is about \(signature.context.parts.count) kinds of traffic, and one rule is about one",
+                remedy: "render a rule for each")
+        }
         self.action = action
+        generator = input.generator
         message = RuleMessage.printable(input.message)
         sid = input.sid
         revision = input.revision

@@ -92,6 +92,8 @@ public struct SuricataRule: Hashable, Sendable {
     public var contents: [Content]
     public var metadata: Metadata
     public var sid: UInt32
+    /// Which of the rules with this sid it is (`gid`), from 1, which is the default and not written.
+    public var generator = 1
     public var revision: Int
 
     /// The rule as one line, without a line feed. All content is hexadecimal, so none of its bytes can end a string, a rule or
@@ -114,6 +116,7 @@ public struct SuricataRule: Hashable, Sendable {
             if content.isFastPattern { options.append("fast_pattern") }
         }
         options.append("metadata:\(metadata.text)")
+        if generator != 1 { options.append("gid:\(generator)") }
         options.append("classtype:\(Self.classtype)")
         options.append("sid:\(sid)")
         options.append("rev:\(revision)")
