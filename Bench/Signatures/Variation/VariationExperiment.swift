@@ -30,12 +30,14 @@ struct VariationExperiment: AsyncParsableCommand {
             Report.progress("template: \(template.name)")
             var random = SeededGenerator(seed: seed, "variation \(template.name)")
             let variants = (0..<unseen).map { _ in template.variant(&random).code.bytes }
-            for size in sizes {
+            // One or two samples may be lucky ones: as many draws as make an average.
+            for (size, draw) in sizes.flatMap({ size in (0..<(size <= 2 ? Self.draws : 1)).map { (size, $0) } }) {
                 let samples = (0..<size).map { _ in template.variant(&random) }
                 let candidates = SignatureCandidates.signatures(for: samples, goodware: nil, benign: benign)
                 let chosen = Self.disjunction(of: candidates, for: samples)
                 let matched = variants.filter { variant in chosen.contains { $0.matches(variant) } }.count
                 recalls[size, default: []].append(100 * Double(matched) / Double(unseen))
+                guard draw == 0 else { continue }
                 rows.append(
                     [template.name, "\(size)"]
                         + Provenance.Strategy.allCases.map { Self.recall(of: $0, among: candidates, on: variants) }
@@ -64,10 +66,48 @@ struct VariationExperiment: AsyncParsableCommand {
         Report.table(
             "Recall of the chosen signatures, averaged over the \(CodeTemplate.all.count) templates", ["seen", "recall %"],
             sizes.map { ["\($0)", average($0)] })
+        let families = CodeTemplate.all.map { template in
+            Report.progress("family: \(template.name)")
+            return Self.family(of: template, variants: quick ? 20 : 50, benign: benign, seed: seed)
+        }
+        Report.table(
+            "Rules of a family whose \(quick ? 20 : 50) variants come one by one; they are made again when none matches the newest",
+            ["template", "in force at the end", "made in all", "made again"],
+            zip(CodeTemplate.all, families).map { [$0.name, "\($1.inForce)", "\($1.made)", "\($1.revisions)"] })
+        func mean(_ values: [Int]) -> String { Report.decimal(Double(values.reduce(0, +)) / Double(max(1, values.count)), digits: 2) }
         Report.keys([
-            ("variation_recall", average(10)), ("variation_recall_5", average(5)), ("variation_recall_2", average(2)),
+            ("family_rules", mean(families.map(\.inForce))), ("family_rules_most", "\(families.map(\.inForce).max() ?? 0)"),
+            ("family_revisions", mean(families.map(\.revisions))), ("variation_recall", average(10)), ("variation_recall_5", average(5)),
+            ("variation_recall_2", average(2)),
             ("variation_recall_1", average(1)),
         ])
+    }
+
+    /// How often one and two samples are drawn. The table shows the first.
+    private static let draws = 10
+
+    /// The newest variants that signatures are made of.
+    private static let maxSamples = 16
+
+    /// What a center does with the variants of one code as they come: when no signature matches the newest, they are made again, of
+    /// it and those before.
+    private static func family(
+        of template: CodeTemplate, variants: Int, benign: BenignPool, seed: UInt64
+    ) -> (inForce: Int, made: Int, revisions: Int) {
+        var random = SeededGenerator(seed: seed, "family \(template.name)")
+        var seen: [Sample] = []
+        var inForce: [Signature] = []
+        var made = Set<String>()
+        var revisions = -1
+        for _ in 0..<variants {
+            let variant = template.variant(&random)
+            seen = seen.suffix(maxSamples - 1) + [variant]
+            guard !inForce.contains(where: { $0.matches(variant.code.bytes) }) else { continue }
+            inForce = disjunction(of: SignatureCandidates.signatures(for: seen, goodware: nil, benign: benign), for: seen)
+            made.formUnion(inForce.map(\.id))
+            revisions += 1
+        }
+        return (inForce.count, made.count, max(0, revisions))
     }
 
     /// In the order of rank, whatever matches a sample that none before it matched.

@@ -2,6 +2,7 @@
 
 import CProcessFiles
 import EpitopeModel
+import FileAccess
 import Foundation
 
 /// Which end of a connection is the service. A server's child that closed the listening socket (sshd, postgres), and a program
@@ -30,10 +31,14 @@ struct ServedPorts {
         let isHere = ProcFS.link(process + "/ns/net").map { $0 == ProcFS.link("/proc/self/ns/net") } ?? false
         self.init(temporary: Self.temporaryPorts(ProcFS.bytes("/proc/sys/net/ipv4/ip_local_port_range", maxBytes: 64) ?? [])) {
             transport, port in
-            guard isHere else { return nil }
-            let answer = epitope_is_served(transport == .udp ? Int32(IPPROTO_UDP.rawValue) : Int32(IPPROTO_TCP.rawValue), port)
-            return answer < 0 ? nil : answer == 1
+            isHere ? Self.isServed(transport, port) : nil
         }
+    }
+
+    /// What the kernel says of this process's own network namespace; `nil` if it doesn't.
+    static func isServed(_ transport: TransportProtocol, _ port: UInt16) -> Bool? {
+        let answer = epitope_is_served(transport == .udp ? Int32(IPPROTO_UDP) : Int32(IPPROTO_TCP), port)
+        return answer < 0 ? nil : answer == 1
     }
 
     /// `32768\t60999\n`; the kernel's default where it is unreadable (ip(7)).

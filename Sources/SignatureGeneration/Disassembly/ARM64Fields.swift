@@ -15,6 +15,16 @@ enum ARM64Fields {
     /// In bits: about half of all words are instructions, and all words of code.
     static let codeBits = 1
 
+    static let nop: UInt32 = 0xd503_201f
+
+    /// The bytes with bits of a constant that is moved into a register (imm16 in bits 5 to 20 of `movn`, `movz`, `movk`), or of the
+    /// distance of a branch or an address.
+    static func operands(of word: UInt32, at offset: Int) -> [Range<Int>] {
+        let isMove = word & 0x1f80_0000 == 0x1280_0000
+        let isAddress = word & 0x1f00_0000 == 0x1000_0000
+        return isMove || isAddress || branchDistance(of: word) != nil ? [offset..<offset + 3] : []
+    }
+
     /// In bytes: how far a branch or call with an immediate leads; `nil` for other instructions.
     static func branchDistance(of word: UInt32) -> Int? {
         let distance: Int64? =

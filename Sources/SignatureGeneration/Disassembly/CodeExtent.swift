@@ -55,9 +55,11 @@ public struct CodeExtent: Hashable, Sendable {
 
     private static func stretch(around caller: Int, in count: Int, _ decoder: borrowing InstructionDecoder) -> Range<Int> {
         guard (0...count).contains(caller) else { return 0..<0 }
-        let start = caller - length(upTo: min(caller, reach), decoder.alignment) { distance in
-            decoder.decode(at: caller - distance, limit: caller).map { (distance - $0.range.count, $0.codeBits) }
-        }
+        let start =
+            caller
+            - length(upTo: min(caller, reach), decoder.alignment) { distance in
+                decoder.decode(at: caller - distance, limit: caller).map { (distance - $0.range.count, $0.codeBits) }
+            }
         // Without code before the call, there is none behind it either: execution would have come from elsewhere.
         guard start < caller else { return caller..<caller }
         return start..<caller + forward(from: caller, upTo: min(count - caller, reach), decoder)

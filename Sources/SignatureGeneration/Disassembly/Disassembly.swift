@@ -36,7 +36,19 @@ public enum Disassembly {
             instructions = decoder.sweep(part)
         }
         if architecture == .arm64 { ARM64Fields.maskPairs(in: &instructions, of: code) }
+        markUndone(in: &instructions)
         return instructions
+    }
+
+    /// Two instructions of which the second undoes the first have no effect together.
+    private static func markUndone(in instructions: inout [Instruction]) {
+        for index in instructions.indices.dropFirst() {
+            guard let before = instructions[index - 1].undoing, let own = instructions[index].undoing, own.undoes(before),
+                instructions[index - 1].effect == .ordinary
+            else { continue }
+            instructions[index - 1].effect = .none
+            instructions[index].effect = .none
+        }
     }
 
     /// The stream that ends at the caller's address with the calling instruction.

@@ -20,10 +20,39 @@ public struct Instruction: Hashable, Sendable {
     public var text: String
     /// The parts that vary with the load address or the victim.
     public var variable: [VariableField]
+    /// Its immediates and displacements, as offsets in the code.
+    public var operands: [Range<Int>] = []
+    public var effect = Effect.ordinary
+    /// What an instruction next to it may undo.
+    var undoing: Undoing?
     /// How much more likely its bytes are code than data, in bits; below 0 if less.
     public var codeBits: Int
     /// The offset in the code that a relative branch or call leads to, which may be outside of it; `nil` for other instructions.
     public var branchTarget: Int?
+
+    /// What an instruction does, as far as it matters to those who look for what variants of a code have in common.
+    public enum Effect: Hashable, Sendable {
+        /// Nothing but time and flags, alone or with the instruction next to it: filler between others.
+        case none
+        /// It sets a register to zero, for which there are many ways.
+        case zeroing
+        case ordinary
+    }
+
+    /// What an instruction does that its neighbour may undo; registers by their numbers in Capstone.
+    enum Undoing: Hashable, Sendable {
+        case push(UInt32)
+        case pop(UInt32)
+        case exchange(UInt32, UInt32)
+
+        func undoes(_ before: Undoing) -> Bool {
+            switch (before, self) {
+            case (.push(let one), .pop(let other)): one == other
+            case (.exchange, .exchange): before == self
+            default: false
+            }
+        }
+    }
 
     /// Whether execution returns to the address after it.
     public var isCall: Bool { kind == .systemCall || kind == .functionCall }

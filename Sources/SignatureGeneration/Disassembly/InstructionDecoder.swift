@@ -63,18 +63,25 @@ struct InstructionDecoder: ~Copyable {
         case .arm64:
             let word = code.bytes[range].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
             let variable = ARM64Fields.fields(of: word, at: offset, address: code.base &+ UInt64(offset), addresses: addresses)
-            return Instruction(
+            var instruction = Instruction(
                 range: range, kind: ARM64Fields.kind(of: word), text: text, variable: variable, codeBits: ARM64Fields.codeBits,
                 branchTarget: ARM64Fields.branchDistance(of: word).map { offset + $0 })
+            instruction.operands = ARM64Fields.operands(of: word, at: offset)
+            instruction.effect = word == ARM64Fields.nop ? .none : .ordinary
+            return instruction
         case .x86_32, .x86_64:
             let x86 = X86Fields(instruction, handle: handle, addresses: addresses)
             let likelihood = X86Likelihood(
                 x86: instruction.pointee.detail.pointee.x86, id: x86_insn(instruction.pointee.id),
                 isPrivileged: cs_insn_group(handle, instruction, UInt32(X86_GRP_PRIVILEGE.rawValue)),
                 is32Bit: architecture == .x86_32, bytes: code.bytes[range])
-            return Instruction(
+            var decoded = Instruction(
                 range: range, kind: x86.kind, text: text, variable: x86.fields(at: offset), codeBits: likelihood.bits,
                 branchTarget: x86.branchTarget.map { Int(truncatingIfNeeded: $0 &- code.base) })
+            let effect = X86Effect(x86: instruction.pointee.detail.pointee.x86, id: x86_insn(instruction.pointee.id))
+            (decoded.effect, decoded.undoing) = (effect.effect, effect.undoing)
+            decoded.operands = effect.operands(length: length).map { $0.lowerBound + offset..<$0.upperBound + offset }
+            return decoded
         }
     }
 

@@ -8,12 +8,14 @@ import EpitopeModel
 /// Nearly all bytes decode as some instruction, text among them. What tells code from data is how often programs use an
 /// opcode (``OpcodeBits``), and forms that only data takes.
 struct X86Likelihood {
-    /// In bits: no single instruction counts for more.
+    /// In bits: no opcode counts for more.
     private static let most = 4
     /// Prefixes that code hardly has: of a segment that 64-bit code ignores, of the address size, `lock`.
     private static let (segment, addressSize, lock) = (-4, -3, -2)
-    /// Arithmetic on a byte of memory: what zeros and small numbers seem to be.
-    private static let byteOfMemory = -2
+    /// A prefix that the next one makes void, as no assembler writes it.
+    private static let voidPrefix = -4
+    /// Arithmetic on memory that a register points to, on a byte of it, and on more: what small numbers and digits seem to be.
+    private static let (byteOfMemory, memory) = (-2, -1)
 
     let x86: cs_x86
     let id: x86_insn
@@ -23,7 +25,7 @@ struct X86Likelihood {
 
     var bits: Int {
         guard !isPrivileged, !isZeros, !isOtherInterrupt else { return OpcodeBits.ofData }
-        return min(Self.most, max(OpcodeBits.ofData, bitsOfOpcode + bitsOfPrefixes))
+        return max(OpcodeBits.ofData, min(Self.most, bitsOfOpcode) + bitsOfPrefixes)
     }
 
     private var bitsOfOpcode: Int {
@@ -33,8 +35,9 @@ struct X86Likelihood {
         if is32Bit, (0x40...0x4f).contains(opcode) { return 1 }
         if is32Bit, opcode == 0x60 || opcode == 0x61 { return 0 }
         let bits = Int(OpcodeBits.oneByte[Int(opcode)])
-        let isByteArithmetic = opcode < 0x40 && (opcode & 7 == 0 || opcode & 7 == 2)
-        return isByteArithmetic && x86.modrm >> 6 != 3 ? min(bits, Self.byteOfMemory) : bits
+        guard opcode < 0x40, opcode & 7 < 4 else { return bits }
+        if opcode & 1 == 0, x86.modrm >> 6 != 3 { return min(bits, Self.byteOfMemory) }
+        return x86.modrm >> 6 == 0 ? min(bits, Self.memory) : bits
     }
 
     private var bitsOfPrefixes: Int {
@@ -43,8 +46,14 @@ struct X86Likelihood {
         if [0x26, 0x2e, 0x36, 0x3e].contains(x86.prefix.1) { bits += Self.segment }
         if x86.prefix.3 != 0 { bits += Self.addressSize }
         // Half of all instructions of 64-bit code have one, and one in sixteen bytes of data is one.
-        if x86.rex != 0 { bits += 1 }
+        if x86.rex != 0 { bits += hasVoidPrefix ? Self.voidPrefix : 1 }
         return bits
+    }
+
+    /// Whether another prefix follows that of 64-bit registers.
+    private var hasVoidPrefix: Bool {
+        guard let first = bytes.firstIndex(where: { (0x40...0x4f).contains($0) }), first + 1 < bytes.endIndex else { return false }
+        return (0x40...0x4f).contains(bytes[first + 1]) || [0x66, 0x67, 0xf2, 0xf3].contains(bytes[first + 1])
     }
 
     /// `add [rax], al`: two zeros.

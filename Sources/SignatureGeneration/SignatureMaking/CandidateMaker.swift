@@ -21,6 +21,8 @@ struct CandidateMaker {
         /// Whether it was made of the streams that carried the attack.
         var isOfCarriers = false
         var fragileBytes = 0
+        /// Whether it was made to hold for variants of few samples (``VariantPatterns``).
+        var isOfPatterns = false
     }
 
     let samples: [Sample]
@@ -62,8 +64,57 @@ struct CandidateMaker {
             reasons: [
                 "the \(window.count) bytes that end \(place.upperBound == caller ? "at" : "\(place.upperBound - caller) bytes behind") the caller's address"
             ],
-            place: place, fragileBytes: map.variable(in: place).count)
+            place: place, fragileBytes: fragile(in: place).count)
     }
+
+    /// The positions of the reference's code that another load address, victim or variant has differently, or that are no code.
+    private mutating func fragile(in place: Range<Int>) -> Set<Int> {
+        let around = code.around(alignment.reference)
+        let stretch = stretch(ofSample: alignment.reference, around)
+        return Set(map.variable(in: place)).union(place.filter { !around.contains($0) || stretch.fragile.contains($0) })
+    }
+
+    private func stretch(ofSample index: Int, _ range: Range<Int>) -> PatternStretch {
+        let sample = samples[index]
+        let instructions = Disassembly.instructions(
+            of: sample.code, callersAddress: sample.callersAddress, architecture: sample.architecture, part: range, withText: false)
+        return PatternStretch(instructions.filter { range.contains($0.range.lowerBound) }, code: sample.code.bytes)
+    }
+
+    /// More samples show what they have in common by themselves.
+    static let maxSamplesOfPatterns = TokenSequences.samplesForBounds - 1
+
+    /// What few samples have in common instruction by instruction (``VariantPatterns``): around the call, or if that is too
+    /// little, elsewhere.
+    mutating func patterns() -> [Candidate] {
+        guard samples.count <= Self.maxSamplesOfPatterns else { return [] }
+        let order = [alignment.reference] + samples.indices.filter { $0 != alignment.reference }
+        var around: [PatternStretch] = []
+        for index in order where !code.around(index).isEmpty {
+            around.append(stretch(ofSample: index, code.around(index)).near(callers[index]))
+        }
+        var found = around.count == order.count ? VariantPatterns.around(around, caller: caller) : nil
+        if found == nil {
+            var elsewhere: [[PatternStretch]] = []
+            for index in order {
+                let ranges = code.all(index).filter { $0 != code.around(index) }.sorted { $0.count > $1.count }
+                elsewhere.append(ranges.prefix(Self.maxStretches).map { stretch(ofSample: index, $0).near($0.lowerBound) })
+            }
+            found = VariantPatterns.elsewhere(elsewhere)
+        }
+        guard let tokens = found?.tokens, let place = found?.place else { return [] }
+        let isOne = tokens.count == 1
+        let count = samples.count == 1 ? "a sample" : "\(samples.count) samples"
+        return [
+            Candidate(
+                tokens: tokens, strategy: isOne ? .maskedWindow : .tokenSequence,
+                reasons: ["the instructions of \(count), without their operands and without those that do nothing"],
+                place: isOne ? place : nil, isOfPatterns: true)
+        ]
+    }
+
+    /// How many stretches of code away from the call are compared, the longest first.
+    private static let maxStretches = 8
 
     /// The caller window with everything masked that varies, and extended until it has ``GoodwareIndex/windowLength``
     /// fixed bytes in a row, as far as every aligned sample has code there.
@@ -102,7 +153,7 @@ struct CandidateMaker {
             tokens: [token], strategy: .maskedWindow,
             reasons: ["the \(place.count) bytes at the caller's address, of which \(inside.count) would change with addresses or victims"]
                 + reasons,
-            place: place)
+            place: place, fragileBytes: fragile(in: place).subtracting(inside).count)
     }
 
     /// The shortest window that ends where the caller window does and has 32 fixed bytes in a row; if there is none, the
@@ -175,7 +226,8 @@ struct CandidateMaker {
         let isCodeOnWire = samples.contains { !($0.onWire ?? []).isEmpty }
         let carriers = samples.filter { !$0.carriers.isEmpty }
         let isOfCarriers = !isCodeOnWire && carriers.count > 1
-        let texts = isOfCarriers ? carriers.map(CodeText.init(ofCarrierOf:)) : samples.indices.map(codeText)
+        var texts = isOfCarriers ? carriers.map(CodeText.init(ofCarrierOf:)) : []
+        if !isOfCarriers { for index in samples.indices.suffix(Self.maxTexts) { texts.append(codeText(of: index)) } }
         let kept = CodeText.withoutCopies(texts)
         guard kept.count > 1 else { return [] }
         let rarity = rarity
@@ -196,6 +248,9 @@ struct CandidateMaker {
                 reasons: reasons + sequence.reasons, isOfCarriers: isOfCarriers)
         }
     }
+
+    /// How many samples are compared, the newest: telling the code of one takes some milliseconds.
+    private static let maxTexts = 64
 
     /// The code of a sample: all of it, or from the first to the last byte that was seen on the wire. What lies between may
     /// have been decoded from the same stream.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Disassembly
+import EpitopeModel
 public import Signatures
 
 /// Which of a sample's bytes a signature matches.
@@ -23,7 +24,7 @@ extension Sample {
     /// Where the bytes lie that a signature matches; `nil` if it doesn't match, or the sample doesn't hold its call.
     public func place(of signature: Signature) -> Place? {
         guard let caller = code.offset(of: callersAddress), caller > 0, signature.matches(code.bytes) else { return nil }
-        let runs = signature.tokens.map { runs(of: $0) }
+        let runs = signature.tokens.map { places(ofLongestRunOf: $0) }
         func touchesCall(_ run: Range<Int>) -> Bool { run.contains(caller - 1) }
         if runs.count == 1, runs[0].contains(where: touchesCall) { return .atCall }
         let extent = CodeExtent(of: code, caller: caller, architecture: architecture)
@@ -44,7 +45,7 @@ extension Sample {
     }
 
     /// Where the longest run of fixed bytes of a token lies.
-    private func runs(of token: Signature.Token) -> [Range<Int>] {
+    private func places(ofLongestRunOf token: Signature.Token) -> [Range<Int>] {
         let longest = Self.longestRun(of: token)
         return token.places(in: code.bytes, limit: Self.maxPlaces).map { $0 + longest.lowerBound..<$0 + longest.upperBound }
     }

@@ -58,7 +58,8 @@ struct Ranking {
         return Score(
             isSubstantial: Signature.isSubstantial(fixed),
             covered: covered.count, samples: maker.samples.count, isOnWire: isOnWire(candidate, covered: covered),
-            isAbsent: isAbsent(candidate), fragileBytes: candidate.fragileBytes,
+            isAbsent: isAbsent(candidate), holdsForVariants: candidate.isOfPatterns && maker.samples.count > 1,
+            fragileBytes: candidate.fragileBytes,
             bits: maker.rarity.map { rarity in runs.reduce(0) { $0 + rarity.surprise($1) } } ?? Self.ownBits(fixed),
             maskedPositions: candidate.tokens.reduce(0) { $0 + $1.masked.count },
             distance: candidate.place.map { abs($0.upperBound - maker.caller) },

@@ -17,7 +17,9 @@ public struct Score: Hashable, Sendable {
     public var isOnWire: Bool?
     /// Whether the goodware index proves that no goodware matches; `nil` if there was no index.
     public var isAbsent: Bool?
-    /// How many of its fixed positions vary with the load address or the victim.
+    /// Whether it was made of what several samples do, rather than of their bytes.
+    public var holdsForVariants = false
+    /// How many of its fixed positions vary with the load address, the victim or the variant.
     public var fragileBytes: Int
     /// How specific its fixed bytes are, in bits: their surprise by the goodware's byte pairs, else by their own
     /// distribution.
@@ -33,7 +35,7 @@ public struct Score: Hashable, Sendable {
     /// The names of the properties, in the order in which they are compared.
     public static let order = [
         "substance", "matches all samples", "on the wire", "proven absent from goodware", "share of samples",
-        "address bytes", "specificity", "masked positions", "distance", "length",
+        "variants", "bytes that vary", "specificity", "masked positions", "distance", "length",
     ]
 
     /// The properties as numbers: the higher the better.
@@ -41,7 +43,7 @@ public struct Score: Hashable, Sendable {
         func tristate(_ value: Bool?) -> Double { value.map { $0 ? 2 : 0 } ?? 1 }
         return [
             isSubstantial ? 1 : 0, matchesAll ? 1 : 0, tristate(isOnWire), tristate(isAbsent),
-            Double(covered) / Double(max(samples, 1)), -Double(fragileBytes), min(bits, Self.enoughBits),
+            Double(covered) / Double(max(samples, 1)), holdsForVariants ? 1 : 0, -Double(fragileBytes), min(bits, Self.enoughBits),
             -Double(maskedPositions), -Double(distance ?? 1 << 20), -Double(length),
         ]
     }
@@ -61,7 +63,7 @@ public struct Score: Hashable, Sendable {
         if let isAbsent { result.append("goodware index: \(isAbsent ? "absent" : "not proven absent")") }
         if let isOnWire { result.append(isOnWire ? "seen on the wire" : "not seen on the wire as it is") }
         result.append("matches \(covered) of \(samples) \(samples == 1 ? "sample" : "samples")")
-        if fragileBytes > 0 { result.append("\(fragileBytes) of its bytes are part of addresses") }
+        if fragileBytes > 0 { result.append("\(fragileBytes) of its bytes may differ in the next variant") }
         return result
     }
 }

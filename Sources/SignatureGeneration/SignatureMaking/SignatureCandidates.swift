@@ -32,8 +32,14 @@ public enum SignatureCandidates {
     ) -> [RankedCandidate] {
         guard limit > 0, var maker = CandidateMaker(samples: samples, rarity: rarity) else { return [] }
         var candidates = [maker.callerWindow(), maker.maskedWindow()].compactMap { $0 }
+        candidates += maker.patterns()
         candidates += maker.rareWindows(limit: Self.maxRareWindows)
         candidates += maker.sequences(benign: benign, noiseShare: noiseShare, common: common)
+        // The bytes at the call are shown whatever they are, with the reason why they make no signature.
+        candidates.removeAll { candidate in
+            candidate.strategy != .callerWindow
+                && TextBytes.isPart(of: Signature(tokens: candidate.tokens, arrangement: candidate.arrangement, context: .any))
+        }
         return Ranking(maker: maker).rank(candidates, limit: limit)
     }
 

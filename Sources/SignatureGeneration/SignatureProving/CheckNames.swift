@@ -37,7 +37,8 @@ extension Proof.Check.Name {
 
     /// All of the above, in the same order.
     public static let inOrder: [Self] = [
-        .ofMaliciousCode, .wellFormed, .matchesSamples, .longEnough, .notFill, .notText, .ofTheCode, .atTheCall, .absentFromGoodware, .onTheWire,
+        .ofMaliciousCode, .wellFormed, .matchesSamples, .longEnough, .notFill, .notText, .ofTheCode, .atTheCall, .absentFromGoodware,
+        .onTheWire,
         .noBenignFlow, .engineSuricata, .cost, .provenByGlobalCenter,
     ]
 }

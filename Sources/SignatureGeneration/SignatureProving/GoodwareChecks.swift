@@ -33,7 +33,9 @@ extension SignatureProver {
     /// Only for signatures that were made of several packets: a single forged packet must not cause gigabytes to be
     /// read.
     func isBeyondIndex(_ signature: Signature) -> Bool {
-        material.goodware != nil && [.tokenSequence, .conjunction].contains(signature.provenance?.strategy)
+        let isOfSeveral = (signature.provenance?.samples ?? 0) > 1
+        return material.goodware != nil && isOfSeveral
+            && [.maskedWindow, .tokenSequence, .conjunction].contains(signature.provenance?.strategy)
             && !signature.tokens.contains { $0.fixedRuns.contains { $0.count >= GoodwareIndex.windowLength } }
     }
 

@@ -4,11 +4,16 @@ import Signatures
 
 /// Bounds on gaps, where the covered samples show one. A variant that breaks a bound is missed, so each bound needs
 /// enough samples.
+extension TokenSequences {
+    /// From this number of samples on, what they have in common is not a coincidence of the few.
+    public static let samplesForBounds = 5
+}
+
 extension TokenSelection {
     /// From this number of samples on, a distance that is the same in all of them counts as fixed, and one that varies gets
     /// an upper bound far above the largest. Of gaps drawn evenly up to some length, five are all below a quarter of it with
     /// a probability of 1/1000.
-    static let samplesForBounds = 5
+    static let samplesForBounds = TokenSequences.samplesForBounds
     static let timesLargestGap = 4
     /// In bytes, added to the bound.
     static let slack = 64

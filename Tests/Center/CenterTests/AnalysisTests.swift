@@ -168,14 +168,16 @@ struct AnalysisTests {
 }
 
 extension AnalysisTests {
-    /// Code of which no two variants have the same caller window: constants and filler between what never varies.
+    /// Bytes in the shape of code of which no two variants have the same caller window: constants between what never varies.
     private func variant(_ number: UInt8, port: UInt16 = 1434) -> ExtractedPacket {
         var random = SeededGenerator(seed: 1000 + UInt64(number))
         func filler(_ count: ClosedRange<Int>) -> [UInt8] {
             (0..<Int.random(in: count, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
         }
-        let constant = Fixture.code(attack: 77).bytes
-        let code = filler(100...200) + constant[0..<24] + filler(4...12) + constant[24..<44] + filler(4...9) + constant[44..<60]
+        func part(_ count: Int, _ seed: UInt64) -> [UInt8] { InertInstructions.bytes(count, seed: seed) }
+        // mov rdi and mov r11 with constants of eight bytes.
+        let code =
+            filler(100...200) + part(24, 77) + [0x48, 0xbf] + filler(8...8) + part(20, 78) + [0x49, 0xbb] + filler(8...8) + part(16, 79)
         var packet = Fixture.packet(attack: number, number: Int(number), host: "host-\(number)", port: port)
         packet.content = .code(ExtractedCode(base: 0x1000, bytes: code, isWholeRegion: true))
         packet.callersAddress = 0x1000 + UInt64(code.count)

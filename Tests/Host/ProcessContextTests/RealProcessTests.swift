@@ -87,7 +87,7 @@ import Testing
             ProcessSockets(process: "/proc/\(getpid())", processID: asked).connected.contains(
                 .init(
                     transport: .tcp, local: SocketEndpoint(address: "127.0.0.1", port: client.port),
-                    peer: SocketEndpoint(address: "127.0.0.1", port: tcp.port))))
+                    peer: SocketEndpoint(address: "127.0.0.1", port: tcp.port), wasAccepted: false)))
     }
 
     private func bound(_ type: __socket_type) throws -> (descriptor: Int32, port: UInt16, address: sockaddr_in) {

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CProcessFiles
 import EpitopeModel
 import Foundation
 import TestSupport
@@ -71,7 +70,9 @@ import Testing
             sin_zero: (0, 0, 0, 0, 0, 0, 0, 0))
         var size = socklen_t(MemoryLayout<sockaddr_in>.size)
         let status = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, size) == 0 ? getsockname(descriptor, $0, &size) : -1 }
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, size) == 0 ? getsockname(descriptor, $0, &size) : -1
+            }
         }
         try #require(status == 0)
         return (descriptor, UInt16(bigEndian: address.sin_port))
@@ -80,13 +81,13 @@ import Testing
     @Test func `the kernel knows which ports are served`() throws {
         let (stream, port) = try socket(SOCK_STREAM)
         defer { close(stream) }
-        #expect(epitope_is_served(Int32(IPPROTO_TCP.rawValue), port) == 0, "bound is not served")
+        #expect(ServedPorts.isServed(.tcp, port) == false, "bound is not served")
         #expect(listen(stream, 1) == 0)
-        #expect(epitope_is_served(Int32(IPPROTO_TCP.rawValue), port) == 1)
-        #expect(epitope_is_served(Int32(IPPROTO_UDP.rawValue), port) == 0)
+        #expect(ServedPorts.isServed(.tcp, port) == true)
+        #expect(ServedPorts.isServed(.udp, port) == false)
         let (datagrams, other) = try socket(SOCK_DGRAM)
         defer { close(datagrams) }
-        #expect(epitope_is_served(Int32(IPPROTO_UDP.rawValue), other) == 1)
-        #expect(epitope_is_served(Int32(IPPROTO_TCP.rawValue), other) == 0)
+        #expect(ServedPorts.isServed(.udp, other) == true)
+        #expect(ServedPorts.isServed(.tcp, other) == false)
     }
 }

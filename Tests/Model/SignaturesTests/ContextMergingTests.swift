@@ -17,7 +17,9 @@ struct ContextMergingTests {
     }
 
     private func parts(_ context: SignatureContext) -> [String] {
-        context.parts.map { "\($0.transport.map(\.rawValue) ?? "any") \($0.direction.rawValue) \($0.ports.count) from \($0.ports.first ?? 0)" }
+        context.parts.map { part in
+            "\(part.transport.map(\.rawValue) ?? "any") \(part.direction.rawValue) \(part.ports.count) from \(part.ports.first ?? 0)"
+        }
     }
 
     @Test func `another transport or direction is another part`() {

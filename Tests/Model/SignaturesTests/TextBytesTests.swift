@@ -34,7 +34,9 @@ struct TextBytesTests {
 
     @Test func `a name pushed by code makes no text of it`() {
         // push, mov and a name in between.
-        let code: [UInt8] = [0x48, 0x31, 0xd2, 0x52, 0x48, 0xbb] + Array("//usr/in".utf8) + [0x53, 0x48, 0x89, 0xe7, 0x50, 0x57]
+        let code: [UInt8] =
+            [0x48, 0x31, 0xd2, 0x52, 0x48, 0xbb] + Array("//usr/in".utf8) + [0x53, 0x48, 0x89, 0xe7, 0x50, 0x57]
+            + [0x48, 0x89, 0xe6, 0xb8, 0x3b, 0, 0, 0, 0x0f, 0x05]
         #expect(!TextBytes.isMostlyText(code))
         #expect(TextBytes.ranges(in: code).contains { $0.count >= 8 })
     }

@@ -60,7 +60,8 @@ import Testing
 
     @Test func `a generator that no rule of Epitope has is refused`() throws {
         let rule = try SuricataRendering.render(
-            RuleInput(signature: Signature(tokens: [.init(bytes: Samples.callerWindow)], context: .any), sid: 3_900_001, createdMilliseconds: 0))
+            RuleInput(
+                signature: Signature(tokens: [.init(bytes: Samples.callerWindow)], context: .any), sid: 3_900_001, createdMilliseconds: 0))
         for generator in ["gid:1; ", "gid:0; ", "gid:02; ", "gid:9; ", "gid:x; "] {
             let error = #expect(throws: EpitopeError.self) {
                 try RuleSyntax.check(rule.replacing("classtype:", with: generator + "classtype:"))

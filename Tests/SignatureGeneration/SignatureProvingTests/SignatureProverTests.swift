@@ -12,7 +12,10 @@ import Testing
 struct SignatureProverTests {
     private let prover = SignatureProver(ProverMaterial(goodware: nil, isGoodwareRequired: false))
 
-    private func code(_ seed: UInt64) -> [UInt8] { InertInstructions.bytes(96, seed: seed) }
+    /// A call's bytes end after 64.
+    private func code(_ seed: UInt64) -> [UInt8] {
+        InertInstructions.bytes(64, seed: seed) + InertInstructions.bytes(32, seed: seed + 1000)
+    }
 
     private func sample(_ bytes: [UInt8]) -> Sample {
         Sample(

@@ -24,6 +24,7 @@ public struct RuleShape: Hashable, Sendable, CustomStringConvertible {
         description =
             ([rule.action.rawValue, rule.ruleProtocol.rawValue, ports(rule.sourcePorts), ports(rule.destinationPorts)]
             + (rule.flow.map { ["flow \($0.rawValue)"] } ?? [])
-            + (rule.generator == 1 ? [] : ["gid"]) + (rule.dsizeAbove == nil ? [] : ["dsize"]) + shapes.prefix(1) + others).joined(separator: "; ")
+            + (rule.generator == 1 ? [] : ["gid"]) + (rule.dsizeAbove == nil ? [] : ["dsize"]) + shapes.prefix(1) + others).joined(
+                separator: "; ")
     }
 }
