@@ -16,7 +16,9 @@
  *   relay, relay-directly      calls this program's image, which calls the function: through a pointer, or by its name
  *   sort                       calls qsort with execv as its comparison (CALL is execve)
  *   long-path                  calls execvp, whose frame is as long as PATH (CALL is execve)
- *   two-threads                calls; a second thread keeps another return address in its place
+ *   two-threads, two-threads-framed
+ *                              calls; a second thread keeps another return address in its place, which follows a call of the
+ *                              same function; in the second, in a function whose frame nobody outside can measure
  * where it lies in an image:
  *   plant-none, plant-other, plant-import, plant-register, plant-memory, plant-framed, plant-same
  *                              jumps with a return address in this program: after no call, a call of another function by the
@@ -147,24 +149,24 @@ int main(int count, char **words) {
     char *arguments[] = {"true", NULL};
     struct order order = {0};
     long *a = order.arguments;
-    const uint8_t *same = NULL;
+    const uint8_t *same = NULL, *framed = NULL;
     int descriptor = socket(AF_INET, strcmp(call, "connect") == 0 ? SOCK_STREAM : SOCK_DGRAM, 0);
     a[0] = descriptor;
     if (strcmp(call, "connect") == 0) {
-        order.function = connect, order.number = SYS_connect, same = site_of_connect;
+        order.function = connect, order.number = SYS_connect, same = site_of_connect, framed = framed_site_of_connect;
         a[1] = (long)&address, a[2] = sizeof address;
     } else if (strcmp(call, "sendto") == 0) {
-        order.function = sendto, order.number = SYS_sendto, same = site_of_sendto;
+        order.function = sendto, order.number = SYS_sendto, same = site_of_sendto, framed = framed_site_of_sendto;
         a[1] = (long)"inert", a[2] = 5, a[4] = (long)&address, a[5] = sizeof address;
     } else if (strcmp(call, "sendmsg") == 0) {
-        order.function = sendmsg, order.number = SYS_sendmsg, same = site_of_sendmsg;
+        order.function = sendmsg, order.number = SYS_sendmsg, same = site_of_sendmsg, framed = framed_site_of_sendmsg;
         a[1] = (long)&message;
     } else if (strcmp(call, "write") == 0) {
         if (connect(descriptor, (void *)&address, sizeof address) != 0) fail("connect");
-        order.function = write, order.number = SYS_write, same = site_of_write;
+        order.function = write, order.number = SYS_write, same = site_of_write, framed = framed_site_of_write;
         a[1] = (long)"inert", a[2] = 5;
     } else if (strcmp(call, "execve") == 0) {
-        order.function = execve, order.number = SYS_execve, same = site_of_execve;
+        order.function = execve, order.number = SYS_execve, same = site_of_execve, framed = framed_site_of_execve;
         a[0] = (long)"/bin/true", a[1] = (long)arguments, a[2] = (long)environ;
     } else {
         fprintf(stderr, "unknown call %s\n", call);
@@ -228,12 +230,12 @@ int main(int count, char **words) {
         announce(order.planted);
         errno = 0;
         result = ((stub_function *)(uintptr_t)in_page(chained_stub))(&order);
-    } else if (strcmp(way, "two-threads") == 0) {
+    } else if (starts(way, "two-threads")) {
         pthread_t thread;
         uint8_t *stack = (uint8_t *)map(STACK, PROT_READ | PROT_WRITE) + STACK / 2;
         order.stack = stack;
         slot = (volatile uintptr_t *)(stack - 8);
-        shown = same;
+        shown = strcmp(way, "two-threads-framed") == 0 ? framed : same;
         if (pthread_create(&thread, NULL, show_another, NULL) != 0) fail("thread");
         announce(in_page(call_back));
         has_begun = 1;

@@ -27,6 +27,7 @@ extern const uint8_t call_back[], jump_back[], return_back[], planted_back[], ch
 /* Return addresses in this program's image: what stands before each is in sites.c. */
 extern const uint8_t site_without_call[], site_of_other_call[], site_of_other_import[], site_of_register_call[], site_of_memory_call[], site_of_framed_call[];
 extern const uint8_t site_of_connect[], site_of_sendto[], site_of_sendmsg[], site_of_execve[], site_of_write[];
+extern const uint8_t framed_site_of_connect[], framed_site_of_sendto[], framed_site_of_sendmsg[], framed_site_of_execve[], framed_site_of_write[];
 
 /* Enter a function from this program's image: through a pointer, and directly by its name. */
 long relay(const struct order *order);

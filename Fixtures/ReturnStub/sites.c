@@ -24,6 +24,11 @@ PLACE(site_of_sendto, "call sendto@plt");
 PLACE(site_of_sendmsg, "call sendmsg@plt");
 PLACE(site_of_execve, "call execve@plt");
 PLACE(site_of_write, "call write@plt");
+PLACE(framed_site_of_connect, ".cfi_def_cfa %rbp, 16; call connect@plt");
+PLACE(framed_site_of_sendto, ".cfi_def_cfa %rbp, 16; call sendto@plt");
+PLACE(framed_site_of_sendmsg, ".cfi_def_cfa %rbp, 16; call sendmsg@plt");
+PLACE(framed_site_of_execve, ".cfi_def_cfa %rbp, 16; call execve@plt");
+PLACE(framed_site_of_write, ".cfi_def_cfa %rbp, 16; call write@plt");
 __asm__(".pushsection .bss\n.balign 8\npointer_of_program: .skip 8\n.popsection\n");
 
 long relay(const struct order *order) {

@@ -52,7 +52,10 @@ extension Observation {
             return Evidence(kind: .impossibleReturn, detail: "\(found.place) \(problem) \(reason)")
         }
         guard hasUnbackedCode, let innermost = returnAddresses.first, innermost.check == .unchecked else { return nil }
-        return Evidence(kind: .uncheckedReturn, detail: "\(innermost.place) follows a call that can't be checked")
+        let problem =
+            innermost.region.backing == .kernel
+            ? "stands for the return address, which a return probe hides" : "follows a call that can't be checked"
+        return Evidence(kind: .uncheckedReturn, detail: "\(innermost.place) \(problem)")
     }
 
     /// A return address beyond the caller is in unbacked memory.

@@ -2,8 +2,10 @@
 
 import BehaviourBlocking
 import EpitopeModel
+import FileAccess
 import Foundation
 import Glibc
+import ProcessInspection
 import SeccompBackend
 import TestSupport
 import Testing
@@ -68,7 +70,7 @@ import Testing
 
     @Test func `text relocations of programs and libraries are no change of code`() async throws {
         let run = try await work("textrel")
-        #expect(run.output == "connected 20, 7\nconnected 20, 7\n")
+        #expect(run.output == String(repeating: "connected 20, 7\n", count: 3))
         #expect(run.detections == [])
     }
 
@@ -125,6 +127,86 @@ import Testing
     }
 }
 
+/// Return probes (uretprobes): the kernel's trampoline stands in the place of a return address, which only the kernel knows. On
+/// a copy of the C library, which nobody else uses.
+@Suite(.serialized, .enabled(if: Probes.isPossible, "needs root, and a kernel with uprobes")) struct ReturnProbeTests {
+    @Test(arguments: ["connect", "socket"]) func `program that connects while returns are probed works as ever`(_ function: String)
+        async throws
+    {
+        let (program, library) = (try await OwnCodeProgram(), try LibraryCopy())
+        let probes = try Probes()
+        try probes.set("r", library.path, at: try library.fileOffset(of: function))
+        let run = try await library.run([program.path, "plain"])
+        #expect(run.output == "connected\n")
+        #expect(run.detections == [])
+    }
+
+    @Test(arguments: ["execve", "vfork", "posix_spawn", "system"]) func `programs that start others while returns are probed do so`(
+        _ function: String
+    ) async throws {
+        let library = try LibraryCopy()
+        let probes = try Probes()
+        try probes.set("r", library.path, at: try library.fileOffset(of: function))
+        let script =
+            "import os, subprocess; os.system('echo shell'); subprocess.run(['echo', 'child']); os.execlp('echo', 'echo', 'itself')"
+        let run = try await library.run(["python3", "-c", script])
+        #expect(run.output == "shell\nchild\nitself\n")
+        #expect(run.detections == [])
+    }
+
+    /// Nothing tells who calls. It isn't silence, and no denial of ordinary work.
+    @Test(arguments: ["call", "jump"]) func `call of unbacked code whose return is probed is reported`(_ way: String) async throws {
+        let library = try LibraryCopy()
+        let probes = try Probes()
+        try probes.set("r", library.path, at: try library.fileOffset(of: "connect"))
+        let receiver = Receiver(datagrams: false)
+        let run = try await library.run([Fixtures.path("return-stub"), way, "connect", String(receiver.port)])
+        let detection = try #require(run.detections.first, "\(run.output)")
+        #expect(detection.evidence.first?.kind == .uncheckedReturn)
+        #expect(detection.evidence.first?.detail.contains("a return probe hides") == true, "\(detection.evidence)")
+        #expect(detection.action == .watched)
+    }
+
+    @Test func `return address that is nearly a probes is none`() {
+        var entry = MapEntry(
+            start: 0x7000, end: 0x8000, protection: [.read, .execute], offset: 0, device: .init(major: 0, minor: 0), inode: 0,
+            name: "[uprobes]")
+        #expect(entry.isReturnProbe(0x7000))
+        #expect(!entry.isReturnProbe(0x7001))
+        entry.name = "[anon:uprobes]"
+        #expect(!entry.isReturnProbe(0x7000))
+        (entry.name, entry.inode) = ("[uprobes]", 7)
+        #expect(!entry.isReturnProbe(0x7000))
+    }
+}
+
+/// A copy of this process's C library, for as long as the value lives.
+private final class LibraryCopy {
+    let path: String
+    private let folder: TemporaryFolder
+    private let original: MapEntry
+
+    init() throws {
+        let maps = MapEntry.entries(inMaps: try #require(ProcFS.text("/proc/self/maps", maxBytes: 1 << 20)))
+        original = try #require(maps.first { $0.name.hasSuffix("/libc.so.6") && $0.offset == 0 })
+        folder = try TemporaryFolder()
+        path = "\(folder.path)/libc.so.6"
+        try FileManager.default.copyItem(atPath: URL(fileURLWithPath: original.name).resolvingSymlinksInPath().path, toPath: path)
+    }
+
+    func fileOffset(of function: String) throws -> UInt64 {
+        let address = UInt64(UInt(bitPattern: try #require(dlsym(nil, function))))
+        let maps = MapEntry.entries(inMaps: try #require(ProcFS.text("/proc/self/maps", maxBytes: 1 << 20)))
+        let code = try #require(maps.first { $0.contains(address) && $0.inode == original.inode })
+        return address - code.start + code.offset
+    }
+
+    /// Runs a program with the copy.
+    func run(_ command: [String]) async throws -> ProtectedRun {
+        try await ProtectedRun.command("/usr/bin/env", ["PATH=/usr/bin:/bin", "LD_LIBRARY_PATH=\(folder.path)"] + command)
+    }
+}
+
 /// Probes in a trace file system mounted for as long as the value lives.
 private final class Probes {
     static let isPossible = geteuid() == 0 && access("/sys/kernel/tracing", F_OK) == 0
@@ -134,7 +216,7 @@ private final class Probes {
 
     init() throws {
         folder = try TemporaryFolder()
-        group = "epitope_test_\(getpid())"
+        group = "epitope_test_\(UInt64.random(in: 0...UInt64.max))"
         try #require(mount("nodev", folder.path, "tracefs", 0, nil) == 0, "tracefs can't be mounted: errno \(errno)")
     }
 

@@ -105,7 +105,7 @@ import Testing
             let file = FileBytes(bytes)
             let image = ElfImage(file)
             let text = image.flatMap { TextRelocations($0, file) }
-            #expect((text?.relocations.count ?? 0) <= 2 * TextRelocations.maxRelocations)
+            #expect((text?.relocations.count ?? 0) <= 3 * TextRelocations.maxRelocations)
             #expect(image.map { ElfSymbols($0, file).has(Array("connect".utf8), at: 1) } != true)
             #expect(PackedExecutable(file) == nil)
         }

@@ -94,6 +94,23 @@ import Testing
         #expect(image.requestedCall(endingAt: place + 1) == .unknown)
     }
 
+    /// Those that reach into other processes are critical, too.
+    @Test(
+        arguments: [
+            ("ptrace", CriticalCall.ptrace), ("process_vm_writev", .processVMWritev), ("open64", .openMemory), ("connect", .connect),
+            ("getppid", nil),
+        ] as [(String, CriticalCall?)])
+    func `a function makes the call that it asks for`(_ test: (function: String, call: CriticalCall?)) throws {
+        let (image, base) = try libc()
+        let start = try address(test.function, base)
+        let range = try #require(image.table?.function(at: start)?.range)
+        let code = image.bytes(at: start, count: range.count)
+        let calls = (2..<code.count).filter { code[$0 - 2] == 0x0F && code[$0 - 1] == 0x05 }.compactMap { index in
+            image.headers?.fileOffset(of: start + UInt64(index)).map { image.requestedCall(endingAt: $0) }
+        }
+        #expect(calls.contains(.call(test.call)), "\(calls)")
+    }
+
     @Test func `truncated and changed headers never trap`() throws {
         let image = try libc().image
         let header = try DescriptorIO.bytes(image.file.number, at: 0, count: UnwindTable.maxHeaderSize)

@@ -24,8 +24,9 @@ public struct ReturnCase: Sendable, CustomStringConvertible {
     ]
     /// Code of an image is a go-between that can't be checked, and unbacked code stands right behind it.
     public static let gadgets = ["plant-register"]
-    /// The same where nobody can see behind it: nothing but a guess tells it from ordinary work.
-    public static let uncheckable = ["plant-framed"]
+    /// The same where nobody can see behind it: nothing but a guess tells it from ordinary work. In the second, the call before
+    /// the address is a true one, and another thread put it there.
+    public static let uncheckable = ["plant-framed", "two-threads-framed"]
     /// Code of an image is a willing go-between.
     public static let unseen = ["plant-same", "relay-directly"]
     /// Functions of the library that call others, with programs that they start. The first two are called by unbacked code.
@@ -69,7 +70,10 @@ public struct ReturnCase: Sendable, CustomStringConvertible {
 
     /// Whether the kernel program's outcome is a fixed one: what another thread puts on the stack before the call can't be told from
     /// what was there, if it is in time.
-    public var isJudgedByKernel: Bool { !["two-threads", "silent-memory"].contains(way) }
+    public var isJudgedByKernel: Bool { !hasTwoThreads && way != "silent-memory" }
+
+    /// Whether another thread shows an address in the place of the return address. It may come too late: then the true one is seen.
+    public var hasTwoThreads: Bool { way.hasPrefix("two-threads") }
 
     /// What becomes of the call by the kernel program's own rules, which look at the process's memory instead of its files.
     public var outcomeInKernel: Outcome {

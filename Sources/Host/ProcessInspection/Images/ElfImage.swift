@@ -110,6 +110,11 @@ public struct ElfImage: Sendable {
         return nil
     }
 
+    /// Whether an address before relocation lies in code.
+    func isCode(_ address: UInt64) -> Bool {
+        segments.contains { $0.isLoadable && $0.isExecutable && address >= $0.address && address - $0.address < $0.fileSize }
+    }
+
     /// The address before relocation of a place in the file, by the segment that loads it.
     public func address(ofFileOffset offset: UInt64) -> UInt64? {
         for segment in segments where segment.isLoadable && offset >= segment.offset && offset - segment.offset < segment.fileSize {

@@ -50,9 +50,16 @@ public struct ElfSymbols {
         return Array(bytes[..<end])
     }
 
-    /// Whether a symbol of this name has this address before relocation, by the table that the dynamic loader itself searches
-    /// (DT_GNU_HASH). A name may have several addresses: one for each version.
+    /// Whether a symbol of this name has this address before relocation. A name may have several addresses: one for each version.
     public func has(_ wanted: [UInt8], at address: UInt64) -> Bool {
+        defines(wanted) { !$0.isChosenAtRunTime && $0.value == address }
+    }
+
+    /// Whether a function of this name is chosen at run time.
+    func hasChosenAtRunTime(_ wanted: [UInt8]) -> Bool { defines(wanted, where: \.isChosenAtRunTime) }
+
+    /// Whether some defined symbol of this name is as wanted, by the table that the dynamic loader itself searches (DT_GNU_HASH).
+    private func defines(_ wanted: [UInt8], where isWanted: (Symbol) -> Bool) -> Bool {
         guard let place = image.dynamic[Self.gnuHash].flatMap(image.fileOffset), let header = file.read(place, 16),
             let buckets = header.integer(UInt32.self, at: 0), let firstSymbol = header.integer(UInt32.self, at: 4),
             let filterWords = header.integer(UInt32.self, at: 8), buckets > 0
@@ -63,9 +70,7 @@ public struct ElfSymbols {
         let chains = table + 4 * UInt64(buckets)
         for _ in 0..<Self.maxChain {
             guard let entry = file.integer(UInt32.self, at: chains + 4 * UInt64(index - firstSymbol)) else { return false }
-            if entry | 1 == hash | 1, let symbol = symbol(index), symbol.isDefined, !symbol.isChosenAtRunTime, symbol.value == address,
-                name(of: symbol) == wanted
-            {
+            if entry | 1 == hash | 1, let symbol = symbol(index), symbol.isDefined, isWanted(symbol), name(of: symbol) == wanted {
                 return true
             }
             guard entry & 1 == 0, index < .max else { return false }

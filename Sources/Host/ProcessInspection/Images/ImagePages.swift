@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
-import FileAccess
+public import FileAccess
 public import Glibc
 
 /// Compares pages of code that were written with the files that they are private copies of.
@@ -146,12 +146,16 @@ public final class ImagePages {
             isProbeTrampoline: { process.mapping($0).map(\.isProbeTrampoline) ?? false })
     }
 
-    /// Whether the image at an address has a symbol of this name there.
+    /// Whether the image at an address has a symbol of this name there, or chooses the function of this name at run time. What it
+    /// chooses is one of its own, or one of the kernel's page.
     private func isSymbol(_ name: [UInt8], at address: UInt64, _ process: Process) -> Bool {
-        guard let mapping = process.mapping(address), mapping.inode != 0, let code = codeFile(of: mapping, process.id),
+        guard let mapping = process.mapping(address) else { return false }
+        if mapping.isKernelFunctions { return true }
+        guard mapping.inode != 0, let code = codeFile(of: mapping, process.id),
             let image = code.image, let linked = image.address(ofFileOffset: mapping.offset &+ (address - mapping.start))
         else { return false }
-        return ElfSymbols(image, FileBytes(code.file)).has(name, at: linked)
+        let symbols = ElfSymbols(image, FileBytes(code.file))
+        return symbols.has(name, at: linked) || (image.isCode(linked) && symbols.hasChosenAtRunTime(name))
     }
 
     private func codeFile(of mapping: MapEntry, _ process: pid_t) -> CodeFile? {
@@ -173,7 +177,7 @@ public final class ImagePages {
     }
 
     /// The file of a mapping; `nil` if it can't be opened, if its server may never answer, or if by its path another was opened.
-    static func open(_ mapping: MapEntry, _ process: pid_t) -> FileDescriptor? {
+    public static func open(_ mapping: MapEntry, _ process: pid_t) -> FileDescriptor? {
         guard !isServed(mapping.device, process) else { return nil }
         let link = "/proc/\(process)/map_files/\(String(mapping.start, radix: 16))-\(String(mapping.end, radix: 16))"
         let named = mapping.name.hasPrefix("/") ? "/proc/\(process)/root\(mapping.name)" : nil
@@ -215,4 +219,11 @@ extension MapEntry {
     public var isProbeMemory: Bool { inode == 0 && Self.probeMemory.contains(name) }
 
     var isProbeTrampoline: Bool { inode == 0 && name == "[uprobes-trampoline]" }
+
+    /// Whether the kernel has functions return to an address whose return is probed (uretprobes): it keeps their true return
+    /// addresses, and shows them to nobody. No process can write to such a mapping.
+    public func isReturnProbe(_ address: UInt64) -> Bool { inode == 0 && name == "[uprobes]" && start == address }
+
+    /// Whether it is the page of functions that the kernel gives each process (vDSO).
+    var isKernelFunctions: Bool { inode == 0 && name == "[vdso]" && !protection.contains(.write) }
 }

@@ -12,7 +12,8 @@ struct RelocatedPage {
         var loadAddress: UInt64
         /// The process's memory.
         var memory: FileBytes
-        /// Whether a symbol of this name has this address, in an image other than the page's own.
+        /// Whether a symbol of this name has this address, or may have it if it is a function that is chosen at run time, in an
+        /// image other than the page's own.
         var isSymbol: (_ name: [UInt8], _ address: UInt64) -> Bool
     }
 
@@ -45,14 +46,14 @@ struct RelocatedPage {
         let place = process.loadAddress &+ relocation.address
         guard let addend = relocation.addend ?? implicitAddend(of: relocation, size: kind.size, image, symbols) else { return nil }
         if kind.value == .relative { return process.loadAddress &+ addend }
-        guard let found = process.memory.read(place, kind.size)?.word(at: 0, size: kind.size),
-            let symbol = symbols.symbol(relocation.symbol)
-        else { return nil }
+        guard let found = process.memory.read(place, kind.size)?.word(at: 0, size: kind.size) else { return nil }
+        if kind.value == .chosen { return image.isCode(found &- process.loadAddress) ? found : nil }
+        guard let symbol = symbols.symbol(relocation.symbol) else { return nil }
         // A narrow value is widened by its sign, unless addresses are as narrow.
         let wide = kind.size == 4 && image.is64Bit ? UInt64(bitPattern: Int64(Int32(truncatingIfNeeded: found))) : found
         var address = wide &- addend &+ (kind.value == .toPlace ? place : 0)
         if !image.is64Bit { address &= 0xFFFF_FFFF }
-        guard isAddress(address, of: symbol, symbols, process) else { return nil }
+        guard isAddress(address, of: symbol, image, symbols, process) else { return nil }
         return found
     }
 
@@ -63,9 +64,13 @@ struct RelocatedPage {
         return symbols.file.read(offset, size)?.word(at: 0, size: size)
     }
 
-    private static func isAddress(_ address: UInt64, of symbol: ElfSymbols.Symbol, _ symbols: ElfSymbols, _ process: Process) -> Bool {
-        // A function that is chosen at run time could be any: what stands there explains nothing.
-        if symbol.isChosenAtRunTime { return false }
+    private static func isAddress(
+        _ address: UInt64, of symbol: ElfSymbols.Symbol, _ image: ElfImage, _ symbols: ElfSymbols, _ process: Process
+    ) -> Bool {
+        if symbol.isDefined, symbol.isChosenAtRunTime {
+            if image.isCode(address &- process.loadAddress) { return true }
+            return symbols.name(of: symbol).map { process.isSymbol($0, address) } ?? false
+        }
         // An undefined one may have a value, too: that of an entry of the program's which stands for a function elsewhere.
         if symbol.isDefined || symbol.value != 0, address == process.loadAddress &+ symbol.value { return true }
         if symbol.isWeak, !symbol.isDefined, address == 0 { return true }

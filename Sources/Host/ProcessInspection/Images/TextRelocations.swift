@@ -3,8 +3,9 @@
 /// The relocations of an image's code that its file asks the dynamic loader for (DT_TEXTREL): what the loader writes into
 /// pages of code, and what must stand there then.
 ///
-/// Only kinds whose value can be checked count: sums of the load address or of a symbol's address. A relocation of any other
-/// kind, or of a function that is chosen at run time, explains nothing: the page differs.
+/// Only kinds whose value can be checked count: sums of the load address or of a symbol's address, and the address of a function
+/// that is chosen at run time (STT_GNU_IFUNC), which is any in the code of the image that chooses. A relocation of any other kind
+/// explains nothing: the page differs.
 public struct TextRelocations: Sendable {
     struct Relocation: Hashable, Sendable {
         /// Before relocation.
@@ -23,14 +24,21 @@ public struct TextRelocations: Sendable {
         case absolute
         /// The same, less the address of the place.
         case toPlace
+        /// What the function at the load address plus the addend returns: one of the image's own functions.
+        case chosen
     }
 
     /// The most relocations that are read of a file.
     static let maxRelocations = 1 << 18
 
-    /// DT_RELA, DT_RELASZ, DT_REL, DT_RELSZ, DT_TEXTREL, DT_FLAGS, and DF_TEXTREL in the latter.
+    /// DT_RELA and DT_RELASZ, DT_REL and DT_RELSZ.
     private static let rela: (table: UInt64, size: UInt64) = (7, 8)
     private static let rel: (table: UInt64, size: UInt64) = (17, 18)
+    /// DT_RELR and DT_RELRSZ: addresses of relative relocations alone, packed.
+    private static let relr: (table: UInt64, size: UInt64) = (36, 35)
+    /// R_X86_64_RELATIVE and R_386_RELATIVE.
+    private static let relativeType: UInt32 = 8
+    /// DT_TEXTREL, DT_FLAGS, and DF_TEXTREL in the latter.
     private static let textRelocations: UInt64 = 22
     private static let flags: UInt64 = 30
     private static let textRelocationsFlag: UInt64 = 4
@@ -42,7 +50,6 @@ public struct TextRelocations: Sendable {
     public init?(_ image: ElfImage, _ file: FileBytes) {
         let isAskedFor = image.dynamic[Self.textRelocations] != nil || (image.dynamic[Self.flags] ?? 0) & Self.textRelocationsFlag != 0
         guard isAskedFor else { return nil }
-        let code = image.segments.filter { $0.isLoadable && $0.isExecutable }
         var found: [Relocation] = []
         for (tags, hasAddend) in [(Self.rela, true), (Self.rel, false)] {
             guard let table = image.dynamic[tags.table].flatMap(image.fileOffset), let size = image.dynamic[tags.size] else { continue }
@@ -51,12 +58,38 @@ public struct TextRelocations: Sendable {
             guard let bytes = file.read(table, count * entrySize) else { continue }
             for index in 0..<count {
                 guard let relocation = Self.relocation(bytes, at: index * entrySize, image, hasAddend: hasAddend),
-                    code.contains(where: { relocation.address >= $0.address && relocation.address - $0.address < $0.fileSize })
+                    image.isCode(relocation.address)
                 else { continue }
                 found.append(relocation)
             }
         }
+        found += Self.packedAddresses(image, file).filter(image.isCode).map {
+            Relocation(address: $0, type: Self.relativeType, symbol: 0, addend: nil)
+        }
         relocations = found.sorted { $0.address < $1.address }
+    }
+
+    /// The addresses of DT_RELR: an even entry is one, an odd entry is a bitmap of which of the words behind the last are
+    /// (gABI, "Relative Relocation Table").
+    private static func packedAddresses(_ image: ElfImage, _ file: FileBytes) -> [UInt64] {
+        guard let table = image.dynamic[relr.table].flatMap(image.fileOffset), let size = image.dynamic[relr.size] else { return [] }
+        let word = image.wordSize
+        let bitmap = UInt64(8 * word - 1)
+        let count = min(Int(clamping: size) / word, maxRelocations / Int(bitmap))
+        guard let bytes = file.read(table, count * word) else { return [] }
+        var found: [UInt64] = []
+        var next: UInt64 = 0
+        for index in 0..<count {
+            guard let entry = bytes.word(at: index * word, size: word) else { break }
+            if entry & 1 == 0 {
+                found.append(entry)
+                next = entry &+ UInt64(word)
+            } else {
+                found += (0..<bitmap).filter { entry >> ($0 + 1) & 1 != 0 }.map { next &+ $0 &* UInt64(word) }
+                next &+= bitmap &* UInt64(word)
+            }
+        }
+        return found
     }
 
     private static func relocation(_ bytes: [UInt8], at place: Int, _ image: ElfImage, hasAddend: Bool) -> Relocation? {
@@ -94,9 +127,11 @@ public struct TextRelocations: Sendable {
         case (true, 10), (true, 11): (.absolute, 4)  // R_X86_64_32, R_X86_64_32S
         case (true, 2): (.toPlace, 4)  // R_X86_64_PC32
         case (true, 24): (.toPlace, 8)  // R_X86_64_PC64
+        case (true, 37): (.chosen, 8)  // R_X86_64_IRELATIVE
         case (false, 8): (.relative, 4)  // R_386_RELATIVE
         case (false, 1): (.absolute, 4)  // R_386_32
         case (false, 2): (.toPlace, 4)  // R_386_PC32
+        case (false, 42): (.chosen, 4)  // R_386_IRELATIVE
         default: nil
         }
     }

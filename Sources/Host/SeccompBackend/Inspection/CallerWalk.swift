@@ -28,6 +28,8 @@ struct CallerWalk {
         var check = Observation.CallCheck.possible
         /// Whether it lies in the library itself, at a call that anybody can have any function called by.
         var isCallback = false
+        /// Whether it, or a frame before it on the same walk, was entered by a call that can be checked.
+        var isVouchedFor = false
     }
 
     enum Outcome {
@@ -35,6 +37,8 @@ struct CallerWalk {
         case caller(Frame)
         /// What stands where a return address must be is none; why.
         case noReturnAddress(String)
+        /// At this address the kernel's trampoline stands for a return address, which the kernel holds (uretprobe).
+        case returnProbe(UInt64)
         /// The tables don't tell beyond a frame.
         case unknown(Frame, entered: EntryCheck.Entered?)
     }
@@ -64,6 +68,7 @@ struct CallerWalk {
             let count = max(0, epitope_read_memory(view.memory.thread, stackPointer, buffer.baseAddress, buffer.count))
             let words = StackWords(memory: view.memory, start: stackPointer, bytes: UnsafeRawBufferPointer(rebasing: buffer[..<count]))
             var frame = first
+            frame.isVouchedFor = false
             for depth in 0..<Self.maxFrames {
                 guard let (function, entered) = function(of: frame, isAfterSystemCall: isInCall && depth == 0) else {
                     return .unknown(frame, entered: nil)
@@ -71,20 +76,22 @@ struct CallerWalk {
                 guard case .size(let size) = function.frame else {
                     return .unknown(frame, entered: function.frame == .otherRegister ? entered : nil)
                 }
-                let next: Frame
+                var next: Frame
                 switch step(frame, size, words) {
                 case .success(let found): next = found
-                case .failure(let problem):
+                case .failure(.returnProbe(let address)): return .returnProbe(address)
+                case .failure(.noReturnAddress(let reason)):
                     // Where a thread began there is nothing to return to, whatever the tables say of its parent.
                     if depth > 0, let image = frame.image, isStartOfThread(frame, image) { return .unknown(frame, entered: nil) }
-                    return .noReturnAddress(problem.reason)
+                    return .noReturnAddress(reason)
                 }
+                next.isVouchedFor = frame.isVouchedFor
                 frame = next
                 pass(frame)
                 guard let image = frame.image else { return .caller(frame) }
                 let isInLibrary = frame.span.isSameImage(as: library)
                 switch check(frame, image, entered) {
-                case .possible: break
+                case .possible: frame.isVouchedFor = true
                 case .impossible:
                     // A handler of a signal returns to code that ends the signal; its function was entered by the kernel.
                     if depth > 0 || !isInCall, isSignalReturn(frame, image) { return .unknown(frame, entered: nil) }
@@ -115,7 +122,10 @@ struct CallerWalk {
             ?? "the function at 0x\(String(entered.range.lowerBound, radix: 16)) of its image"
     }
 
-    private struct Problem: Error { var reason: String }
+    private enum Problem: Error {
+        case noReturnAddress(String)
+        case returnProbe(UInt64)
+    }
 
     /// The function that a frame's address lies in, and what was entered with it.
     private func function(
@@ -132,10 +142,11 @@ struct CallerWalk {
     private func step(_ frame: Frame, _ size: Int, _ words: StackWords) -> Result<Frame, Problem> {
         let (end, overflow) = frame.stackPointer.addingReportingOverflow(UInt64(size))
         guard !overflow, let word = words.word(at: end - 8) else {
-            return .failure(Problem(reason: "the stack ends before its return address"))
+            return .failure(.noReturnAddress("the stack ends before its return address"))
         }
+        if view.isReturnProbe(word) { return .failure(.returnProbe(word)) }
         guard AddressSpace.codeAddresses.contains(word), let span = view.space.span(at: word - 1), span.protection.contains(.execute) else {
-            return .failure(Problem(reason: "there is no code at 0x\(String(word, radix: 16)), to which it would return"))
+            return .failure(.noReturnAddress("there is no code at 0x\(String(word, radix: 16)), to which it would return"))
         }
         return .success(Frame(address: word, span: span, image: view.image(of: span), stackPointer: end))
     }

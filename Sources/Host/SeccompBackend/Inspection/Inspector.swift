@@ -63,7 +63,13 @@ final class Inspector {
         let finder = ReturnAddressFinder(scan: ReturnAddressScan(view: view, wordSize: 8, wantsDeeper: false), call: call)
         // Other threads can change the stack while it is read.
         let hasOneThread = files.hasOneThread
-        guard hasOneThread || !view.hasUnbackedCode() || finder.disagreement(beyondCallerAt: caller.address) == nil else { return false }
+        if !hasOneThread, view.hasUnbackedCode() {
+            switch finder.framesBeyond(callerAt: caller.address) {
+            case .fit: break
+            case .likely: return true
+            case .unfit, .unknown: return false
+            }
+        }
         files.paths.keep(call, stackPointer: view.stackPointer, room) {
             KnownPath(of: call, frames, finder, isOfOneThread: hasOneThread)
         }
@@ -127,8 +133,15 @@ final class Inspector {
         case .unchecked: observation.hasUnbackedCode = view.hasUnbackedCode()
         case .possible: break
         }
-        if !files.hasOneThread, view.hasUnbackedCode(), let problem = finder.disagreement(beyondCallerAt: first.address) {
+        guard !files.hasOneThread, view.hasUnbackedCode() else { return }
+        switch finder.framesBeyond(callerAt: first.address) {
+        case .fit, .likely: break
+        case .unfit(let problem):
             observation.returnAddresses.append(.init(address: first.address, region: first.region, check: .impossible(reason: problem)))
+        case .unknown:
+            // Another thread may have put it there.
+            observation.returnAddresses[0].check = .unchecked
+            observation.hasUnbackedCode = true
         }
     }
 

@@ -189,7 +189,9 @@ extension KnownPath {
         }
         var words = frames.dropFirst().map { Word($0, from: stackPointer) }
         var beyond: [CallerWalk.Frame] = []
-        let agrees = finder.disagreement(beyondCallerAt: caller.address, passing: { beyond.append($0) }) == nil
+        var agrees = false
+        // A likely one isn't told by these frames alone.
+        if case .fit = finder.framesBeyond(callerAt: caller.address, passing: { beyond.append($0) }) { agrees = true }
         // What stands in memory without a file may change.
         let isWhole =
             agrees && words.count + beyond.count <= Self.maxWords

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import BehaviourBlocking
 import CSeccomp
 import EpitopeModel
 import FileAccess
@@ -34,6 +35,16 @@ struct ProcessView {
     func region(of entry: MapEntry, at address: UInt64) -> MemoryRegion {
         MemoryRegion(
             start: entry.start, end: entry.end, protection: entry.protection, backing: backing(of: entry, at: address))
+    }
+
+    /// Whether the kernel's trampoline for return probes (uretprobes) begins at an address.
+    func isReturnProbe(_ address: UInt64) -> Bool {
+        address.isMultiple(of: MapEntry.pageSize) && space.entry(at: address)?.isReturnProbe(address) == true
+    }
+
+    /// The trampoline in the place of a return address, which can't be checked.
+    func returnProbe(at address: UInt64) -> Observation.ReturnAddress? {
+        space.entry(at: address).map { .init(address: address, region: region(of: $0, at: address), check: .unchecked) }
     }
 
     /// Whether a mapping is a program's image, unwritten at an address, as far as a few cheap queries tell: where

@@ -29,6 +29,11 @@ struct ReturnAddressFinder {
     private static let maxFramesBeyond = 8
     /// How many words a frame that can't be measured may have: programs keep buffers in theirs.
     private static let maxFrameWords = 4096
+    /// How far up the stack a frame pointer may lead, in bytes: a thread's whole default stack.
+    private static let maxFrameDistance: UInt64 = 8 << 20
+    /// How many return addresses are checked of a frame that can't be measured, beyond the caller: each ordinary call of a program
+    /// with frame pointers and unbacked code takes the time.
+    private static let maxChecksBeyond = 32
 
     private var view: ProcessView { scan.view }
     private var walk: CallerWalk { CallerWalk(view: view, startsProgram: call.kind.family == .exec) }
@@ -78,9 +83,7 @@ struct ReturnAddressFinder {
         switch outcome(on: stack) {
         case .caller(let frame):
             // posix_spawn has its child call exec through a pointer; whom it does so for stands on the parent's stack.
-            if frame.isCallback, stack.isOwn, call.kind.family == .exec, VforkParent.registers(ofParentOf: call.thread) != nil {
-                return []
-            }
+            if frame.isCallback, isVforkChild(stack) { return [] }
             guard var caller = returnAddress(frame) else { return try scan.returnAddresses(start) }
             if caller.check == .unchecked || frame.isCallback, view.hasUnbackedCode() {
                 switch origin(of: frame) {
@@ -96,11 +99,10 @@ struct ReturnAddressFinder {
             start.wantsCalls = true
             let further = (try? scan.returnAddresses(start)) ?? []
             return [caller] + further.prefix(ReturnAddressScan.maxFound - 1)
-        case .noReturnAddress(let reason):
-            return [
-                Observation.ReturnAddress(
-                    address: stack.instructionPointer, region: stack.region, check: .impossible(reason: reason))
-            ]
+        case .returnProbe(let address):
+            if isVforkChild(stack) { return [] }
+            return view.returnProbe(at: address).map { [$0] } ?? []
+        case .noReturnAddress(let reason): return [impossible(stack, reason)]
         case .unknown(let frame, let entered):
             start.stackPointer = frame.stackPointer
             start.entered = entered
@@ -109,15 +111,45 @@ struct ReturnAddressFinder {
             let isNamed = entered.map { $0.image.isNamedEntry($0.range) }
             start.wantsCalls = isNamed == false
             start.isWide = isNamed == true
-            let found = try scan.returnAddresses(start)
-            // Whoever entered the function left a return address: it was hidden.
+            let found: [Observation.ReturnAddress]
+            do {
+                found = try scan.returnAddresses(start)
+            } catch {
+                // The stack of a thread, or of a child of posix_spawn, may end right behind the frames that were found.
+                guard start.stackPointer != stack.stackPointer, isVforkChild(stack) || !view.hasUnbackedCode() else { throw error }
+                return []
+            }
             guard found.isEmpty, start.isWide, view.hasUnbackedCode() else { return found }
-            return [
-                Observation.ReturnAddress(
-                    address: stack.instructionPointer, region: stack.region,
-                    check: .impossible(reason: "no call on its stack can have entered it"))
-            ]
+            if isVforkChild(stack) { return [] }
+            if let entered, let caller = caller(throughLibraryInto: entered, from: frame.stackPointer) { return [caller] }
+            // Whoever entered the function left a return address: it was hidden.
+            return [impossible(stack, "no call on its stack can have entered it")]
         }
+    }
+
+    /// The caller of another function of the library, that called the one whose frame can't be measured (`execlp` calls `execvpe`).
+    private func caller(throughLibraryInto function: EntryCheck.Entered, from stackPointer: UInt64) -> Observation.ReturnAddress? {
+        var (entered, start) = (function, stackPointer)
+        for _ in 0..<Self.maxFramesBeyond {
+            guard let next = frameBehindCall(of: entered, from: start) else { return nil }
+            guard next.image === entered.image else { return returnAddress(next) }
+            switch walk.caller(of: next, isInCall: false) {
+            case .caller(let outer) where outer.check == .possible: return returnAddress(outer)
+            case .unknown(let inner, let further?): (entered, start) = (further, inner.stackPointer)
+            default: return nil
+            }
+        }
+        return nil
+    }
+
+    /// Whether a stack is that of a child which executes a program while its parent waits.
+    private func isVforkChild(_ stack: Stack) -> Bool {
+        stack.isOwn && call.kind.family == .exec && VforkParent.registers(ofParentOf: call.thread) != nil
+    }
+
+    /// That the call can't have come about as it seems.
+    private func impossible(_ stack: Stack, _ reason: String) -> Observation.ReturnAddress {
+        Observation.ReturnAddress(address: stack.instructionPointer, region: stack.region, check: .impossible(reason: reason))
     }
 
     /// The walk out of the library. Where a frame can't be measured of a function that only its own image calls, the walk
@@ -186,7 +218,7 @@ struct ReturnAddressFinder {
                 } else {
                     return unbackedCall(from: inner.stackPointer).map { .unbacked($0) } ?? (isVouchedFor ? .image : .unknown)
                 }
-            case .unknown(_, nil): return isVouchedFor ? .image : .unknown
+            case .unknown(_, nil), .returnProbe: return isVouchedFor ? .image : .unknown
             }
         }
         return isVouchedFor ? .image : .unknown
@@ -217,36 +249,87 @@ struct ReturnAddressFinder {
         return nil
     }
 
+    /// What the frames beyond a caller say of it.
+    enum Beyond {
+        /// They fit, as far as the tables tell.
+        case fit
+        /// The first of them can't be measured, and what lies on the stack further up looks as if it fits.
+        case likely
+        /// They don't; why.
+        case unfit(String)
+        /// Nothing behind the caller can be checked.
+        case unknown
+    }
+
     /// Whether the frames beyond the caller agree with it. Another thread of a process with unbacked code can put the address
     /// behind a true call in the place of the real return address; it then has to make up the frames behind it as well.
     ///
     /// - Parameters:
     ///   - address: the caller's.
     ///   - pass: called with each frame beyond the caller.
-    /// - Returns: what doesn't agree; `nil` as far as the tables tell.
-    func disagreement(beyondCallerAt address: UInt64, passing pass: (CallerWalk.Frame) -> Void = { _ in }) -> String? {
+    func framesBeyond(callerAt address: UInt64, passing pass: (CallerWalk.Frame) -> Void = { _ in }) -> Beyond {
         var frame: CallerWalk.Frame
         switch walk.caller(from: call.instructionPointer, stackPointer: view.stackPointer) {
         case .caller(let found) where found.address == address: frame = found
-        case .unknown: return nil
-        case .caller, .noReturnAddress: return "it changed while it was read"
+        case .unknown, .returnProbe: return .fit
+        case .caller, .noReturnAddress: return .unfit("it changed while it was read")
         }
+        // Whether some frame behind it was entered by a call that can be checked.
+        var isVouchedFor = false
         for _ in 0..<Self.maxFramesBeyond {
             switch walk.caller(of: frame, isInCall: false, passing: pass) {
-            case .unknown: return nil
-            case .noReturnAddress(let reason): return "the frame behind it doesn't fit: \(reason)"
+            case .unknown(let inner, let entered?):
+                if isVouchedFor || inner.isVouchedFor { return .fit }
+                let isLikely =
+                    hasFrame(enteringInto: entered, from: inner.stackPointer) || unbackedCall(from: inner.stackPointer) != nil
+                return isLikely ? .likely : .unknown
+            // The stack ends, or the image has no tables.
+            case .unknown(_, nil): return .fit
+            case .returnProbe: return isVouchedFor ? .fit : .unknown
+            case .noReturnAddress(let reason): return .unfit("the frame behind it doesn't fit: \(reason)")
             case .caller(let next):
                 if next.image == nil {
                     // Code made at run time calls, as all code does.
-                    if view.memory.hasCallInstruction(endingAt: next.address) { return nil }
-                    return "the frame behind it returns to unbacked memory, where no call stands"
+                    if view.memory.hasCallInstruction(endingAt: next.address) { return .fit }
+                    return .unfit("the frame behind it returns to unbacked memory, where no call stands")
                 }
                 if case .impossible(let reason) = next.check {
-                    return "the frame behind it, 0x\(String(next.address, radix: 16)), doesn't fit: \(reason)"
+                    return .unfit("the frame behind it, 0x\(String(next.address, radix: 16)), doesn't fit: \(reason)")
                 }
+                isVouchedFor = isVouchedFor || next.isVouchedFor
                 frame = next
             }
         }
-        return nil
+        return .fit
+    }
+
+    /// Whether a return address on the stack follows a call that surely entered a function; or one that may have, and the frame ends
+    /// as one does that is measured from the frame pointer: below its return address lies the next frame's pointer, which leads to
+    /// such a frame, too.
+    private func hasFrame(enteringInto entered: EntryCheck.Entered, from stackPointer: UInt64) -> Bool {
+        let words = view.memory.words(stackPointer, count: ReturnAddressScan.maxWords, size: 8)
+        var checks = 0
+        for (index, word) in words.enumerated() where checks < Self.maxChecksBeyond {
+            guard AddressSpace.codeAddresses.contains(word), let entry = view.space.executableEntry(at: word - 1),
+                let image = view.image(of: epitope_span(entry))
+            else { continue }
+            checks += 1
+            var check = EntryCheck(view, entered: entered)
+            switch check.check(returnAddress: word, in: epitope_span(entry), of: image) {
+            case .possible: return true
+            case .unchecked where index > 0:
+                if leadsToFrame(words[index - 1], from: stackPointer &+ UInt64(index) * 8) { return true }
+            case .unchecked, .impossible: break
+            }
+        }
+        return false
+    }
+
+    /// Whether a word is the pointer of a frame further up the stack: of the next one's pointer, or 0, and a return address.
+    private func leadsToFrame(_ pointer: UInt64, from stackPointer: UInt64) -> Bool {
+        guard pointer > stackPointer, pointer - stackPointer < Self.maxFrameDistance else { return false }
+        let frame = view.memory.words(pointer, count: 2, size: 8)
+        return frame.count == 2 && (frame[0] == 0 || frame[0] > pointer) && AddressSpace.codeAddresses.contains(frame[1])
+            && view.memory.hasCallInstruction(endingAt: frame[1])
     }
 }

@@ -9,7 +9,7 @@ import ProcessInspection
 /// Scans a stack for the code that a library will return to.
 ///
 /// A word in unbacked executable memory counts as a return address whatever stands before it: code that jumps into the
-/// library, or returns into it, leaves no call. A word in an image counts if it follows a call instruction that can have
+/// library, or returns into it, leaves no call; only where stacks are executable, one in writable memory must follow a call. A word in an image counts if it follows a call instruction that can have
 /// entered the library's function, as far as that is known. Words in the library's own image are its inner frames and are
 /// skipped, as are the dynamic loader's. The first one outside is the library's caller. A stale word in an unused slot of the
 /// library's frame may be mistaken for it, so this is only used where ``CallerWalk`` can't tell.
@@ -44,7 +44,8 @@ struct ReturnAddressScan {
     }
 
     func returnAddresses(_ start: Start) throws(InspectionFailure) -> [Observation.ReturnAddress] {
-        var search = Search(library: start.library)
+        let hasExecutableStack = view.space.entry(at: start.stackPointer)?.protection.contains(.execute) ?? false
+        var search = Search(library: start.library, hasExecutableStack: hasExecutableStack)
         var address = start.stackPointer
         var rest = start.maxWords
         var isExtended = false
@@ -67,21 +68,31 @@ struct ReturnAddressScan {
 
     private struct Search {
         var library: MapEntry?
+        let hasExecutableStack: Bool
         var found: [Observation.ReturnAddress] = []
-        /// The first word that follows a call which can't be checked.
+        /// The first word that follows a call which can't be checked, or that a return probe put there.
         var unchecked: Observation.ReturnAddress?
     }
 
     /// Looks at a word; whether the search is over.
     private func look(at word: UInt64, _ start: Start, _ search: inout Search) -> Bool {
+        if view.isReturnProbe(word) {
+            // It may be a stale word, too: what else is found counts more.
+            if search.unchecked == nil { search.unchecked = view.returnProbe(at: word) }
+            return false
+        }
         guard AddressSpace.codeAddresses.contains(word), let entry = view.space.executableEntry(at: word - 1) else { return false }
         if let library = search.library, entry.isSameImage(as: library) || Self.isLoader(entry) { return false }
         let region = view.region(of: entry, at: word)
         if region.backing == .kernel { return false }
         var found = Observation.ReturnAddress(address: word, region: region)
         if region.backing.isUnbacked {
-            // Further up, a word of a just-in-time compiler's is a frame of its own only after a call.
-            if start.wantsCalls || !search.found.isEmpty, !view.memory.hasCallInstruction(endingAt: word) { return false }
+            // Further up, a word of a just-in-time compiler's is a frame of its own only after a call. So is one in writable memory
+            // where stacks are executable: pointers into those lie all over them.
+            let isData = search.hasExecutableStack && entry.protection.contains(.write)
+            if start.wantsCalls || !search.found.isEmpty || isData, !view.memory.hasCallInstruction(endingAt: word) {
+                return false
+            }
         } else {
             guard view.memory.hasCallInstruction(endingAt: word) else { return false }
             if search.library == nil {
