@@ -150,7 +150,7 @@ let package = Package(
                     ["EpitopeModel", "CProcessFiles", "FileAccess", "Scheduling", "BehaviourBlocking", crypto]),
                 shell(
                     "HostPolicy",
-                    ["EpitopeModel", "FileAccess", "SettingsFiles", "BehaviourBlocking", "ProcessContext"]),
+                    ["EpitopeModel", "FileAccess", "SettingsFiles", "BehaviourBlocking", "ProcessInspection", "ProcessContext"]),
                 pure("Novelty", ["EpitopeModel", crypto]),
                 shell("HostStore", ["EpitopeModel", "PacketCoding", "FileAccess", "SQLiteStore", "Novelty", grdb]),
                 shell(
@@ -388,7 +388,7 @@ let package = Package(
                 tests(
                     "ProcessContextTests",
                     ["EpitopeModel", "FileAccess", "BehaviourBlocking", "ProcessContext", crypto]),
-                tests("HostPolicyTests", ["EpitopeModel", "BehaviourBlocking", "HostPolicy"]),
+                tests("HostPolicyTests", ["EpitopeModel", "FileAccess", "BehaviourBlocking", "ProcessInspection", "HostPolicy"]),
                 tests("NoveltyTests", ["EpitopeModel", "Novelty"]),
                 tests("HostStoreTests", ["EpitopeModel", "PacketCoding", "Novelty", "HostStore", grdb]),
                 tests(

@@ -27,6 +27,7 @@ FILES = [
 # What the keys of an exclusion are: they are read into one value, and have no property of their own with a comment.
 EXCLUSION = {
     "executable": ("the program at an absolute path of the host", "none"),
+    "library": ("with `executable`: only in processes that have mapped the file at this absolute path as code", "none"),
     "sha256": ("with `executable`: only as long as the file has this SHA-256, 64 hexadecimal digits", "none"),
     "package": ("the programs of an installed dpkg or rpm package", "none"),
     "unit": ("a systemd unit, such as `app.service`, with all its processes", "none"),

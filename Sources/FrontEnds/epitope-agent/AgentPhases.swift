@@ -96,7 +96,7 @@ extension EpitopeAgent {
     ) throws {
         let directories = preparation.directories
         let exclusions = configuration.watchExclusions()
-        try backend.setExclusions(exclusions.table)
+        try backend.setExclusions(exclusions.table, lookingUp: exclusions.evidenceExcludedByLibraries(ofProcess:))
         let listen = {
             try containerOptions.start(
                 policy: configuration.loaded.policy, keeper: exclusions, context: configuration.context,
@@ -151,7 +151,7 @@ extension EpitopeAgent {
             applyPolicy: { [withoutHooks] policy in
                 try backend.setPolicy(Self.adapted(policy, to: backend.level, withoutHooks))
                 containers?.set(policy)
-            }, applyExclusions: { try backend.setExclusions($0) })
+            }, applyExclusions: { try backend.setExclusions($0, lookingUp: exclusions.evidenceExcludedByLibraries(ofProcess:)) })
     }
 
     /// The policy with the action that is possible at a level.

@@ -11,6 +11,9 @@ public struct Exclusion: Hashable, Sendable {
     public enum Subject: Hashable, Sendable {
         /// The program at a path of the host; with a hash, only while the file has that hash.
         case executable(path: String, sha256: String?)
+        /// The program at a path of the host, in processes that have mapped a library as code: a compiler that programs of an
+        /// interpreter load.
+        case library(path: String, executable: String)
         /// The programs of an installed package.
         case package(String)
         /// A systemd unit of the machine, such as `app.service`, with all its processes.
@@ -51,6 +54,7 @@ extension Exclusion.Subject: CustomStringConvertible {
         switch self {
         case .executable(let path, nil): path
         case .executable(let path, let hash?): "\(path) (\(hash.prefix(12)))"
+        case .library(let path, let executable): "\(executable) with \(path)"
         case .package(let name): "package \(name)"
         case .unit(let name): "unit \(name)"
         case .container(let id): "container \(id.prefix(12))"

@@ -6,6 +6,9 @@ public import EpitopeModel
 public enum ExclusionTarget: Hashable, Sendable {
     /// A file in its present state: a file that is rewritten or replaced is a different target.
     case file(FileState)
+    /// The same, in a process that has mapped another file, in its present state, as code. The kernel program doesn't know which
+    /// files a process has mapped: whoever handles its reports does.
+    case library(FileState, program: FileState)
     /// A control group of the unified hierarchy, by its id, and all groups below it.
     case group(UInt64)
     case user(UInt32)
@@ -40,6 +43,14 @@ public struct ExclusionTable: Hashable, Sendable {
     /// Adds an exclusion for a target, which may have others.
     public mutating func add(_ exclusion: Exclusion, for target: ExclusionTarget) {
         exclusions[target, default: []].append(exclusion)
+    }
+
+    /// The libraries that decide whether an exclusion applies.
+    public var libraries: Set<ExclusionTarget.FileState> {
+        Set(
+            exclusions.keys.compactMap { target in
+                if case .library(let library, _) = target { library } else { nil }
+            })
     }
 
     /// The exclusions for a process that all of the targets match.

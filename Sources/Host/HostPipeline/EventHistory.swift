@@ -86,14 +86,15 @@ public struct EventHistory: Sendable {
 }
 
 extension HostEvent {
-    /// Whether an exclusion's subject is the program, user or container of a detection. A unit is in no event.
+    /// Whether an exclusion's subject is the program, user or container of a detection. A unit, and what a process has mapped, is
+    /// in no event.
     func matches(_ subject: Exclusion.Subject) -> Bool {
         switch subject {
         case .executable(let path, let hash): path == executable && (hash == nil || hash == sha256)
         case .package(let name): name == package
         case .user(let name): name == user || userID.map { name == String($0) } == true
         case .container(let id): container?.hasPrefix(id) == true
-        case .unit: false
+        case .unit, .library: false
         }
     }
 }

@@ -9,11 +9,19 @@ import EpitopeModel
 /// `"builtInExclusions": false` in the policy file turns them off.
 public enum BuiltInExclusions {
     /// In the order in which `epitope policy show` lists them.
-    public static let all: [Exclusion] = entries.compactMap { subject, evidence, reason in
+    public static let all: [Exclusion] = (entries + numba).compactMap { subject, evidence, reason in
         CalendarDay(until).map { Exclusion(subject: subject, evidence: evidence, reason: reason, until: $0) }
     }
 
     private static let until = "2027-12-31"
+
+    /// Debian's numba, in each release's Python.
+    private static let numba: [(Exclusion.Subject, EvidenceKind, String)] = ["3.11", "3.13"].map { version in
+        (
+            .library(path: "/usr/lib/python3/dist-packages/llvmlite/binding/libllvmlite.so", executable: "/usr/bin/python\(version)"),
+            .libraryCall, "numba: functions that it compiled call those of the C library that a program declares"
+        )
+    }
 
     private static let entries: [(Exclusion.Subject, EvidenceKind, String)] = [
         (.package("luajit"), .libraryCall, "LuaJIT's FFI: compiled code calls functions of the C library itself"),
@@ -29,6 +37,9 @@ public enum BuiltInExclusions {
         (.package("llvm-19-runtime"), .libraryCall, "lli compiles a program into memory and runs it there"),
         (.package("racket"), .libraryCall, "Racket's foreign functions: compiled code calls the C library itself"),
         (.package("chezscheme"), .libraryCall, "Chez Scheme's foreign procedures: compiled code calls the C library itself"),
+        (.package("rakudo"), .libraryCall, "Raku's NativeCall: compiled code calls functions of the C library itself"),
+        (.package("neovim"), .libraryCall, "Neovim's Lua is LuaJIT, with its FFI: compiled code calls the C library itself"),
+        (.package("valgrind"), .libraryCall, "Valgrind's tools have executable heaps, and pointers into them on their stacks"),
         (.package("pgloader"), .libraryCall, "pgloader is SBCL's heap: all its code calls the C library from there"),
     ]
 }

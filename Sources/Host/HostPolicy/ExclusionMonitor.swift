@@ -64,6 +64,18 @@ public final class ExclusionMonitor: ExclusionProviding {
         return Set(exclusions(forProcess: processID).compactMap(\.evidence))
     }
 
+    /// The kinds of evidence that don't count for a running process since it has mapped a library: what a kernel program can't
+    /// know. By the last refresh.
+    public func evidenceExcludedByLibraries(ofProcess processID: Int32) -> Set<EvidenceKind> {
+        let table = table
+        let libraries = table.libraries
+        guard !libraries.isEmpty else { return [] }
+        return Set(
+            table.exclusions(for: ProcessExclusionTargets.targets(ofProcess: processID, libraries: libraries)).compactMap { exclusion in
+                if case .library = exclusion.subject { exclusion.evidence } else { nil }
+            })
+    }
+
     /// Whether a running process is excluded although it can't be inspected. Refreshes first, as
     /// ``excludedEvidence(forProcess:)``.
     public func allowsUninspected(process processID: Int32) -> Bool {
@@ -74,7 +86,8 @@ public final class ExclusionMonitor: ExclusionProviding {
     /// The exclusions that apply to a running process, by the last refresh.
     public func exclusions(forProcess processID: Int32) -> [Exclusion] {
         let table = table
-        return table.isEmpty ? [] : table.exclusions(for: ProcessExclusionTargets.targets(ofProcess: processID))
+        return table.isEmpty
+            ? [] : table.exclusions(for: ProcessExclusionTargets.targets(ofProcess: processID, libraries: table.libraries))
     }
 }
 

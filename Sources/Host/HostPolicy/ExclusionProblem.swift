@@ -26,8 +26,8 @@ public enum ExclusionProblem: Error, Hashable, Sendable, CustomStringConvertible
         case .unreadable(let exclusion):
             "the exclusion for \(exclusion.subject) doesn't apply: the file can't be read"
         case .replaceable(let exclusion):
-            "the exclusion for \(exclusion.subject) doesn't apply: users other than root may replace the file; add its sha256, or "
-                + "correct its permissions"
+            "the exclusion for \(exclusion.subject) doesn't apply: users other than root may replace the file; "
+                + (exclusion.subject.canBePinned ? "add its sha256, or correct its permissions" : "correct the permissions")
         case .noGroups(let exclusion):
             "the exclusion for \(exclusion.subject) doesn't apply: it needs control groups version 2, mounted"
         case .tooMany(let exclusion):
@@ -39,5 +39,12 @@ public enum ExclusionProblem: Error, Hashable, Sendable, CustomStringConvertible
     /// Whether somebody should correct it. An exclusion for something that isn't installed, or doesn't run, is fine.
     public var isActionable: Bool {
         if case .absent = self { false } else { true }
+    }
+}
+
+extension Exclusion.Subject {
+    /// Whether it is told by a hash, too, if that is given.
+    fileprivate var canBePinned: Bool {
+        if case .executable = self { true } else { false }
     }
 }

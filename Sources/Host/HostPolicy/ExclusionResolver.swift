@@ -46,6 +46,7 @@ public struct ExclusionResolver {
     private mutating func targets(of exclusion: Exclusion, _ groups: ControlGroups?) throws(ExclusionProblem) -> [ExclusionTarget] {
         switch exclusion.subject {
         case .executable(let path, let hash): return try executableTargets(path, sha256: hash, exclusion)
+        case .library(let path, let executable): return try libraryTargets(path, executable, exclusion)
         case .package(let name): return packageTargets(name)
         case .unit(let name): return try groupTargets(groups, exclusion) { $0 == name }
         case .container(let id): return try groupTargets(groups, exclusion) { ContainerID.id($0)?.hasPrefix(id) ?? false }
@@ -64,6 +65,14 @@ public struct ExclusionResolver {
             throw .replaceable(exclusion)
         }
         return [.file(file)]
+    }
+
+    private mutating func libraryTargets(
+        _ path: String, _ executable: String, _ exclusion: Exclusion
+    ) throws(ExclusionProblem) -> [ExclusionTarget] {
+        guard let library = files.state(of: path), let program = files.state(of: executable) else { return [] }
+        guard ExclusionFiles.onlyRootMayReplace(path), ExclusionFiles.onlyRootMayReplace(executable) else { throw .replaceable(exclusion) }
+        return [.library(library, program: program)]
     }
 
     /// The package's programs that only root may replace.

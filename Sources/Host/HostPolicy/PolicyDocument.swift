@@ -73,7 +73,7 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
         var exclusion: Exclusion
 
         enum CodingKeys: String, CodingKey, CaseIterable {
-            case executable, sha256, package, unit, container, user, evidence, reason, until
+            case executable, library, sha256, package, unit, container, user, evidence, reason, until
         }
 
         init(from decoder: any Decoder) throws {
@@ -86,7 +86,12 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
             }
             let hash = try text(.sha256)
             var subjects: [Exclusion.Subject] = []
-            if let path = try text(.executable) { subjects.append(.executable(path: path, sha256: hash?.lowercased())) }
+            let library = try text(.library)
+            if let path = try text(.executable) {
+                subjects.append(library.map { .library(path: $0, executable: path) } ?? .executable(path: path, sha256: hash?.lowercased()))
+            } else if library != nil {
+                throw Self.invalid("an exclusion names a library without a program", "name the 'executable' that loads it, too")
+            }
             if let name = try text(.package) { subjects.append(.package(name)) }
             if let name = try text(.unit) { subjects.append(.unit(name)) }
             if let id = try text(.container) { subjects.append(.container(id.lowercased())) }
@@ -118,7 +123,7 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
         private static func check(_ subject: Exclusion.Subject, _ hash: String?) throws {
             if let hash {
                 guard case .executable = subject else {
-                    throw invalid("the exclusion for \(subject) has a sha256", "set sha256 for an executable only")
+                    throw invalid("the exclusion for \(subject) has a sha256", "set sha256 for an executable without a library only")
                 }
                 guard hash.utf8.count == 64, isHexadecimal(hash.lowercased()) else {
                     throw invalid("the sha256 of \(subject) isn't a SHA-256", "set it to 64 hexadecimal digits (sha256sum prints them)")
@@ -127,6 +132,8 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
             switch subject {
             case .executable(let path, _) where !path.hasPrefix("/"):
                 throw invalid("the executable '\(path)' isn't an absolute path", "begin it with /")
+            case .library(let path, let executable) where !path.hasPrefix("/") || !executable.hasPrefix("/"):
+                throw invalid("'\(executable)' or '\(path)' isn't an absolute path", "begin both with /")
             case .package(let name) where name.contains("/") || name.hasPrefix("-"), .unit(let name) where name.contains("/"):
                 throw invalid("'\(name)' isn't the name of a package or unit", "use the name alone")
             case .container(let id) where !(12...64).contains(id.utf8.count) || !isHexadecimal(id):

@@ -28,6 +28,7 @@ public enum PolicyText {
         var pairs: [(String, String)]
         switch exclusion.subject {
         case .executable(let path, let hash): pairs = [("executable", path)] + (hash.map { [("sha256", $0)] } ?? [])
+        case .library(let path, let executable): pairs = [("executable", executable), ("library", path)]
         case .package(let name): pairs = [("package", name)]
         case .unit(let name): pairs = [("unit", name)]
         case .container(let id): pairs = [("container", id)]

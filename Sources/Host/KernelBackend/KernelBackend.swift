@@ -148,8 +148,15 @@ public final class KernelBackend: BehaviourBlockingBackend {
 
     /// Replaces the exclusions one by one; those in both tables stay in force throughout.
     ///
+    /// Those for a program with a library are none of the kernel program's: by them `lookUp` tells which calls that passed aren't
+    /// reported, and which stopped processes go on. A call that was denied stays so.
+    ///
+    /// - Parameter lookUp: the kinds of evidence that don't count for a process.
     /// - Throws: `kernel-program-refused` when there is no room for an exclusion, which is then not in force; those before it are.
-    public func setExclusions(_ table: ExclusionTable) throws(EpitopeError) {
+    public func setExclusions(
+        _ table: ExclusionTable, lookingUp lookUp: (@Sendable (Int32) -> Set<EvidenceKind>)? = nil
+    ) throws(EpitopeError) {
+        handler.setFurtherExclusions(lookUp ?? { _ in [] })
         let wanted = ExclusionEntries(table)
         try exclusions.withLock { (current) throws(EpitopeError) in
             for (key, value) in wanted.steps(from: current) { try program.setExclusion(key.inKernel, value?.inKernel) }

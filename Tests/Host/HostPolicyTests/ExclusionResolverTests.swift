@@ -2,7 +2,9 @@
 
 import BehaviourBlocking
 import EpitopeModel
+import FileAccess
 import Foundation
+import ProcessInspection
 import TestSupport
 import Testing
 
@@ -40,6 +42,38 @@ import Testing
                 Self.exclusion(.executable(path: "/bin/sleep", sha256: nil))
             ])
         #expect(table.exclusions(for: ProcessExclusionTargets.targets(ofProcess: getpid())).isEmpty)
+    }
+
+    @Test func `a program with a library is excluded where it has mapped the library as code`() async throws {
+        let sleeping = try RunningProcess(["/bin/sleep", "20"])
+        // It maps the library a moment after it began.
+        var maps: [MapEntry] = []
+        for _ in 0..<500 where !maps.contains(where: { $0.name.contains("/libc.so") }) {
+            try await Task.sleep(for: .milliseconds(10))
+            maps = MapEntry.entries(inMaps: ProcFS.text("/proc/\(sleeping.identifier)/maps", maxBytes: 1 << 20) ?? "")
+        }
+        let mapped = try #require(maps.first { $0.name.contains("/libc.so") }?.name)
+        let program = try #require(maps.first?.name)
+        func found(_ library: String, _ executable: String) -> [Exclusion] {
+            let (table, problems) = Self.resolve(.library(path: library, executable: executable))
+            #expect(problems.isEmpty && table.libraries.count == 1)
+            return table.exclusions(
+                for: ProcessExclusionTargets.targets(ofProcess: sleeping.identifier, libraries: table.libraries))
+        }
+        #expect(found(mapped, program) == [Self.exclusion(.library(path: mapped, executable: program))])
+        #expect(found("/bin/ls", program) == [], "not mapped")
+        #expect(found(mapped, "/bin/ls") == [], "another program")
+        #expect(Self.resolve(.library(path: "/lib/none.so", executable: program)).1.map(\.isActionable) == [false])
+    }
+
+    @Test func `a library that other users may replace excludes nothing`() throws {
+        let (folder, path, _) = try Self.program()
+        defer { withExtendedLifetime(folder) {} }
+        for subject in [Exclusion.Subject.library(path: path, executable: "/bin/sleep"), .library(path: "/bin/sleep", executable: path)] {
+            let (table, problems) = Self.resolve(subject)
+            #expect(table.isEmpty && problems == [.replaceable(Self.exclusion(subject))])
+            #expect(problems.first.map { "\($0)".contains("sha256") } == false, "it can't have one")
+        }
     }
 
     /// Everybody may write to the temporary folder's parent.

@@ -31,6 +31,7 @@ import Testing
             {"action": "stop", "blockAt": 100, "reportAt": 10, "uninspectable": "allow", "otherProcesses": "allow", "builtInExclusions": false, "exclusions": [
               {"executable": "/usr/bin/a", "sha256": "\(hash.uppercased())", "evidence": "library-call-from-unbacked-memory", "reason": "r", "until": "2027-06-30"},
               {"executable": "/usr/bin/b", "evidence": "direct-call-from-unbacked-memory", "reason": "r", "until": "2027-06-30"},
+              {"executable": "/usr/bin/c", "library": "/usr/lib/d.so", "evidence": "direct-call-from-unbacked-memory", "reason": "r", "until": "2027-06-30"},
               {"package": "luajit", "evidence": "call-from-memory-file", "reason": "r", "until": "2027-06-30"},
               {"unit": "app.service", "evidence": "call-from-written-image-page", "reason": "r", "until": "2027-06-30"},
               {"container": "0123456789ab", "evidence": "unattributable-caller", "reason": "r", "until": "2027-06-30"},
@@ -41,15 +42,16 @@ import Testing
         #expect(policy.policy == Policy(action: .stop, blockAt: 100, reportAt: 10, uninspectable: .allow, otherProcesses: .allow))
         #expect(
             policy.exclusions.map(\.subject) == [
-                .executable(path: "/usr/bin/a", sha256: hash), .executable(path: "/usr/bin/b", sha256: nil), .package("luajit"),
+                .executable(path: "/usr/bin/a", sha256: hash), .executable(path: "/usr/bin/b", sha256: nil),
+                .library(path: "/usr/lib/d.so", executable: "/usr/bin/c"), .package("luajit"),
                 .unit("app.service"), .container("0123456789ab"), .user("keys"), .user("build"),
             ])
         #expect(
             policy.exclusions.map(\.evidence) == [
-                .libraryCall, .directCall, .memoryFile, .writtenImagePage, .unattributable, nil, .deeperInStack,
+                .libraryCall, .directCall, .directCall, .memoryFile, .writtenImagePage, .unattributable, nil, .deeperInStack,
             ])
-        #expect(policy.exclusions[6].reason == "the reason")
-        #expect(policy.exclusions[6].until == CalendarDay("2028-02-29"))
+        #expect(policy.exclusions[7].reason == "the reason")
+        #expect(policy.exclusions[7].until == CalendarDay("2028-02-29"))
     }
 
     @Test func `the command line overrides the policy file`() throws {

@@ -32,7 +32,7 @@ public struct Workload: Sendable, CustomStringConvertible {
         Workload("node"), Workload("java"), Workload("erlang"), Workload("go"), Workload("git"), Workload("curl"),
         Workload("nginx"), Workload("redis-server"), Workload("postgres"), Workload("sshd"), Workload("qemu-user"),
         Workload("namespaces"), Workload("runc"), Workload("apt"), Workload("firefox"), Workload("chromium"), Workload("guile"),
-        Workload("tracers"),
+        Workload("tracers"), Workload("own-children"), Workload("sanitizers"), Workload("execstack"), Workload("static"),
         // Code that these make at run time calls the C library itself, as injected code does.
         Workload("luajit", alarms: [Alarm(program: "luajit", kind: .libraryCall)]),
         Workload("sbcl", alarms: [Alarm(program: "sbcl", kind: .libraryCall)]),
@@ -43,6 +43,10 @@ public struct Workload: Sendable, CustomStringConvertible {
         Workload("lli", alarms: [Alarm(program: "lli", kind: .libraryCall)]),
         Workload("racket", alarms: [Alarm(program: "racket", kind: .libraryCall)]),
         Workload("chezscheme", alarms: [Alarm(program: "chezscheme", kind: .libraryCall)]),
+        Workload("raku", alarms: [Alarm(program: "raku", kind: .libraryCall)]),
+        Workload("nvim", alarms: [Alarm(program: "nvim", kind: .libraryCall)]),
+        Workload("numba", alarms: [Alarm(program: "python3", kind: .libraryCall)]),
+        Workload("valgrind", alarms: [Alarm(program: "memcheck-amd64-", kind: .libraryCall)]),
     ]
 
     public var script: String {

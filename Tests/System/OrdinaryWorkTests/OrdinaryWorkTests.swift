@@ -44,8 +44,8 @@ import Testing
         async throws
     {
         let watch = try #require(Watch.shared)
-        var resolver = ExclusionResolver()
-        try watch.backend.setExclusions(resolver.resolve(BuiltInExclusions.all, on: .today).table)
+        let exclusions = ExclusionMonitor(BuiltInExclusions.all)
+        try watch.backend.setExclusions(exclusions.table, lookingUp: exclusions.evidenceExcludedByLibraries(ofProcess:))
         let folder = try TemporaryFolder()
         let before = watch.all.count
         let run = try await workload.run(in: try folder.makeFolder("work"))

@@ -13,6 +13,7 @@ final class EventHandler: Sendable {
     let notices: AsyncStream<KernelBackend.Notice>
     private let noticeContinuation: AsyncStream<KernelBackend.Notice>.Continuation
     private let policyInForce: Mutex<Policy>
+    private let furtherExclusions = Mutex<@Sendable (Int32) -> Set<EvidenceKind>>({ _ in [] })
     private let copies = Mutex(SealedCopyCache())
     private let origins = Mutex(CodeOrigins())
     private let context: any ProcessContextProviding
@@ -27,6 +28,11 @@ final class EventHandler: Sendable {
     var policy: Policy {
         get { policyInForce.withLock { $0 } }
         set { policyInForce.withLock { $0 = newValue } }
+    }
+
+    /// What else is excluded for a process than the kernel program knows of.
+    func setFurtherExclusions(_ lookUp: @escaping @Sendable (Int32) -> Set<EvidenceKind>) {
+        furtherExclusions.withLock { $0 = lookUp }
     }
 
     func notify(_ notice: KernelBackend.Notice) { noticeContinuation.yield(notice) }
@@ -74,18 +80,24 @@ final class EventHandler: Sendable {
             if event.answer == .stopped { _ = process?.send(SIGCONT) }
             return nil
         }
-        guard let verdict = decide(event, observation) else { return nil }
+        guard let verdict = decide(event, observation, process) else { return nil }
         let detection = extract(interpretation, verdict, process)
         respond(event, verdict, process)
         return reports.report(detection)
     }
 
     /// The evidence by the same rules as the kernel's; the action is what the kernel did, and what the policy says about a stopped process.
-    private func decide(_ event: KernelEvent, _ observation: Observation) -> Verdict? {
+    private func decide(_ event: KernelEvent, _ observation: Observation, _ process: borrowing ProcessHandle?) -> Verdict? {
         let policy = policy
-        var verdict = policy.judge(observation, excluding: event.excluded)
+        // What the kernel acted upon is told in any case.
+        let isOpen = event.answer == .passed || event.answer == .stopped
+        let further = isOpen ? furtherExclusions.withLock { $0 }(event.processID) : []
+        var verdict = policy.judge(observation, excluding: event.excluded.union(further))
         // An excluded send was only reported to search its data for the caller's code, which isn't in it.
-        guard !verdict.evidence.isEmpty else { return nil }
+        guard !verdict.evidence.isEmpty else {
+            if event.answer == .stopped { _ = process?.send(SIGCONT) }
+            return nil
+        }
         verdict.action =
             switch event.answer {
             case .passed: .watched

@@ -43,6 +43,7 @@ struct ExclusionEntries: Equatable {
                     continue
                 }
                 values[key] = value
+            case .library: break
             case .group(let id): values[Key(first: id, second: 0, subject: EPITOPE_SUBJECT_CGROUP.rawValue)] = Value(kinds: bits)
             case .user(let id): values[Key(first: UInt64(id), second: 0, subject: EPITOPE_SUBJECT_USER.rawValue)] = Value(kinds: bits)
             }
