@@ -120,7 +120,8 @@ struct CorpusReader {
         let summary: CaptureReader.Summary
         do {
             summary = try CaptureReader.streams(in: path) { stream in
-                pieces.begin("\(path): stream \(stream.number)")
+                let part = stream.offset > 0 ? " from byte \(stream.offset) on" : ""
+                pieces.begin("\(path): stream \(stream.number)\(part)")
                 try stream.bytes.withUnsafeBytes { try pieces.append($0) }
                 try pieces.end()
                 bytesRead += UInt64(stream.bytes.count - stream.overlap)
