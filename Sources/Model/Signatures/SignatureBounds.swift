@@ -3,7 +3,7 @@
 import EpitopeModel
 
 /// Bounds on the form of a signature. A center refuses what breaks them: no center makes such a signature, and matching
-/// one takes a pass over the data for each token.
+/// one takes a pass over the data for each token, and at masked ones comparisons at each byte.
 extension Signature {
     /// More than any strategy makes: token sequences have at most 48.
     public static let maxTokens = 64
@@ -12,17 +12,23 @@ extension Signature {
     /// In bytes: the size of the largest datagram.
     public static let maxGap = 65_535
 
+    /// In bytes, of all tokens with masked positions together: they are compared byte by byte wherever their longest run is. The
+    /// masked windows that centers make have at most some 100.
+    public static let maxMaskedTokenBytes = 512
+
     /// Whether the signature keeps these bounds: tokens with at least one fixed byte, gaps that data can have, and a context that
     /// names ports only with a transport.
     public var isWellFormed: Bool {
         guard (1...Self.maxTokens).contains(tokens.count) else { return false }
         var bytes = 0
+        var maskedBytes = 0
         for token in tokens {
             guard token.masked.count < token.bytes.count, token.bytes.count <= Self.maxBytes else { return false }
             bytes += token.bytes.count
+            if !token.masked.isEmpty { maskedBytes += token.bytes.count }
             if let gap = token.gap, gap.lowerBound < 0 || gap.upperBound > Self.maxGap { return false }
         }
-        return bytes <= Self.maxBytes && context.isWellFormed
+        return bytes <= Self.maxBytes && maskedBytes <= Self.maxMaskedTokenBytes && context.isWellFormed
     }
 }
 

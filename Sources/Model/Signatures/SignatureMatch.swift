@@ -6,84 +6,67 @@ extension Signature {
         data.withUnsafeBytes { match(in: $0) != nil }
     }
 
-    /// The range of the match, from the first byte of the leftmost token to the end of the rightmost. Of several matches,
-    /// one with the earliest end; `nil` if there is none.
-    ///
-    /// Each token's occurrences are found in one pass. Two pointers over the occurrences of neighbouring tokens then decide
-    /// which can follow which. So the cost is one pass for each token, whatever the gaps.
+    /// The range of a match; as ``SignatureMatcher/match(in:)``.
     public func match(in data: UnsafeRawBufferPointer) -> Range<Int>? {
-        switch arrangement {
-        case .sequence: sequenceMatch(in: data)
-        case .conjunction: conjunctionMatch(in: data)
-        }
+        SignatureMatcher(self).match(in: data)
+    }
+}
+
+/// A signature, prepared for matching: worth keeping where one is matched against much data.
+///
+/// Costs one pass over the data for each token, whatever the gaps and however often a token occurs, and beyond that for each
+/// byte at most as many comparisons as tokens with masked positions are long (``Signature/maxMaskedTokenBytes``). The memory
+/// does not depend on the data: of the places of a token only two are kept.
+public struct SignatureMatcher: Sendable {
+    private let arrangement: Signature.Arrangement
+    private let tokens: [(search: TokenSearch, gap: ClosedRange<Int>?)]
+
+    public init(_ signature: Signature) {
+        arrangement = signature.arrangement
+        tokens = signature.tokens.map { (TokenSearch($0), $0.gap) }
     }
 
-    private func conjunctionMatch(in data: UnsafeRawBufferPointer) -> Range<Int>? {
+    /// Whether the data has a match.
+    public func matches(_ data: [UInt8]) -> Bool {
+        data.withUnsafeBytes { match(in: $0) != nil }
+    }
+
+    /// The range of a match, from the first byte of the leftmost token to the end of the rightmost. Of several matches, one
+    /// with the earliest end; `nil` if there is none.
+    public func match(in data: UnsafeRawBufferPointer) -> Range<Int>? {
+        matchCountingSteps(in: data).range
+    }
+
+    /// As ``match(in:)``, with what it took: the bytes that were passed, over all tokens, and the comparisons at masked tokens.
+    public func matchCountingSteps(in data: UnsafeRawBufferPointer) -> (range: Range<Int>?, steps: Int) {
+        var places = tokens.map { TokenPlaces(of: $0.search, in: data) }
+        let range =
+            switch arrangement {
+            case .sequence: SequenceWalk.match(&places, gaps: tokens.map(\.gap))
+            case .conjunction: Self.conjunction(&places)
+            }
+        return (range, places.reduce(0) { $0 + $1.steps })
+    }
+
+    private static func conjunction(_ places: inout [TokenPlaces]) -> Range<Int>? {
         var whole: Range<Int>?
-        for token in tokens {
-            guard let start = token.occurrences(in: data, from: 0, isFirstEnough: true).first else { return nil }
-            let end = start + token.bytes.count
+        for index in places.indices {
+            guard let start = places[index].next() else { return nil }
+            let end = start + places[index].length
             whole = whole.map { min($0.lowerBound, start)..<max($0.upperBound, end) } ?? start..<end
         }
         return whole
-    }
-
-    private func sequenceMatch(in data: UnsafeRawBufferPointer) -> Range<Int>? {
-        guard !tokens.isEmpty else { return nil }
-        // The ends of partial matches, ascending, each with its start.
-        var reached = [(end: 0, start: Int?.none)]
-        for (index, token) in tokens.enumerated() {
-            // After an open gap the earliest end leaves the most room, so only the first occurrence matters if no later gap
-            // is bounded either.
-            let isFirstEnough = tokens[index...].dropFirst().allSatisfy { $0.gap == nil }
-            let bounds = token.gap ?? 0...Int(UInt32.max)
-            let earliest = reached[0].end + bounds.lowerBound
-            guard earliest <= data.count else { return nil }
-            var next: [(end: Int, start: Int?)] = []
-            var pointer = 0
-            for place in token.occurrences(in: data, from: earliest, isFirstEnough: isFirstEnough && token.gap == nil) {
-                while pointer + 1 < reached.count, reached[pointer + 1].end + bounds.lowerBound <= place { pointer += 1 }
-                guard reached[pointer].end + bounds.lowerBound <= place, place - reached[pointer].end <= bounds.upperBound else {
-                    continue
-                }
-                next.append((place + token.bytes.count, reached[pointer].start ?? place))
-                if isFirstEnough { break }
-            }
-            guard !next.isEmpty else { return nil }
-            reached = next
-        }
-        return reached[0].start.map { $0..<reached[0].end }
     }
 }
 
 extension Signature.Token {
     /// The offsets at which the token matches, ascending, at most so many.
     public func places(in data: [UInt8], limit: Int) -> [Int] {
-        Array(data.withUnsafeBytes { occurrences(in: $0, from: 0, isFirstEnough: false) }.prefix(limit))
-    }
-
-    /// The offsets at which the token matches, ascending. Looks for its longest fixed run, then compares the rest.
-    func occurrences(in data: UnsafeRawBufferPointer, from earliest: Int, isFirstEnough: Bool) -> [Int] {
-        guard !bytes.isEmpty, data.count - earliest >= bytes.count else { return [] }
-        guard let anchor = fixedRuns.max(by: { $0.count < $1.count }) else {
-            return isFirstEnough ? [earliest] : Array(earliest...data.count - bytes.count)
+        data.withUnsafeBytes { data in
+            var places = TokenPlaces(of: TokenSearch(self), in: data)
+            var found: [Int] = []
+            while found.count < limit, let place = places.next() { found.append(place) }
+            return found
         }
-        let unmasked = bytes.indices.map { !masked.contains($0) }
-        var places: [Int] = []
-        bytes.withUnsafeBufferPointer { bytes in
-            unmasked.withUnsafeBufferPointer { unmasked in
-                let first = bytes[anchor.lowerBound]
-                let last = bytes[anchor.upperBound - 1]
-                let (near, far) = (anchor.lowerBound, anchor.upperBound - 1)
-                for start in earliest...data.count - bytes.count where data[start + near] == first && data[start + far] == last {
-                    var position = 0
-                    while position < bytes.count, !unmasked[position] || data[start + position] == bytes[position] { position += 1 }
-                    guard position == bytes.count else { continue }
-                    places.append(start)
-                    if isFirstEnough { return }
-                }
-            }
-        }
-        return places
     }
 }

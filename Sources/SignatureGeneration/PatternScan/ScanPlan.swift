@@ -5,7 +5,7 @@ import Signatures
 
 /// The literals to search for, and the signatures that each belongs to.
 struct ScanPlan: Sendable {
-    let signatures: [Signature]
+    let matchers: [SignatureMatcher]
     let searches: [SignatureSearch]
     /// Without repetition: signatures of one family often share a literal.
     let literals: [[UInt8]]
@@ -34,7 +34,7 @@ struct ScanPlan: Sendable {
                 members.append([index])
             }
         }
-        self.signatures = signatures
+        matchers = signatures.map { SignatureMatcher($0) }
         self.searches = searches
         self.literals = literals
         self.members = members

@@ -73,7 +73,7 @@ final class ScanRun {
     }
 
     private func match(_ signature: Int, in range: Range<Int>) -> Range<Int>? {
-        plan.signatures[signature].match(in: UnsafeRawBufferPointer(rebasing: data[range]))
+        plan.matchers[signature].match(in: UnsafeRawBufferPointer(rebasing: data[range]))
             .map { $0.lowerBound + range.lowerBound..<$0.upperBound + range.lowerBound }
     }
 

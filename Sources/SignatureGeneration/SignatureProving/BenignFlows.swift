@@ -13,11 +13,12 @@ extension SignatureProver {
         guard !material.benignCaptures.isEmpty else {
             return Proof.Check(.noBenignFlow, .notChecked, "no capture of benign traffic is at hand")
         }
+        let matcher = SignatureMatcher(signature)
         var flows = 0
         var hit: String?
         let reading = material.streams.each(of: material.benignCaptures, within: captureLimits) { stream, file in
             if !stream.isContinued { flows += 1 }
-            guard signature.matches(stream.bytes) else { return true }
+            guard matcher.matches(stream.bytes) else { return true }
             hit = "a benign flow to port \(stream.server.port) in \(file) matches"
             return false
         }

@@ -12,6 +12,7 @@ public struct BenignPool: Sendable {
 
     /// How many of the streams a signature matches.
     public func matches(of signature: Signature) -> Int {
-        streams.count { signature.matches($0) }
+        let matcher = SignatureMatcher(signature)
+        return streams.count { matcher.matches($0) }
     }
 }

@@ -59,4 +59,52 @@ struct MatchingTests {
             tokens: Array(repeating: .init(bytes: [1], gap: 0...65535), count: 32) + [.init(bytes: [2], gap: 0...9)], context: .any)
         #expect(!signature.matches(Array(repeating: 1, count: 8192)))
     }
+
+    /// Decoys of the first token, each with places for the next in reach: of none more than two places are kept.
+    @Test(
+        arguments: [
+            (["0000", "deadbeefcafebabe0102030405060708"], 0...60), (["0000", "000001"], 0...0), (["00", "0000", "000000", "0001"], 3...9),
+            (["00000000000000000000000001"], nil), (["00??00??00??01"], nil),
+        ] as [([String], ClosedRange<Int>?)])
+    func `the steps for a byte don't grow with the data`(patterns: [String], gap: ClosedRange<Int>?) throws {
+        let tokens = try patterns.enumerated().map { try #require(Signature.Token(pattern: $1, gap: $0 == 0 ? nil : gap)) }
+        let matcher = SignatureMatcher(Signature(tokens: tokens, context: .any))
+        let masked = tokens.filter { !$0.masked.isEmpty }.reduce(0) { $0 + $1.bytes.count }
+        for count in [1000, 64_000] {
+            let zeros = [UInt8](repeating: 0, count: count)
+            let (range, steps) = zeros.withUnsafeBytes { matcher.matchCountingSteps(in: $0) }
+            #expect(range == nil)
+            #expect(steps <= count * (tokens.count + masked), "\(steps) steps for \(count) bytes")
+        }
+    }
+
+    @Test func `all places of a run are found, overlapping ones too, and those before a place left out`() {
+        var random = RandomSignatures(seed: 3)
+        for _ in 0..<3000 {
+            let run = random.bytes(Int.random(in: 1...6, using: &random.generator), alphabet: 2)
+            let data = random.bytes(Int.random(in: 0...60, using: &random.generator), alphabet: 2)
+            let expected = data.indices.filter { $0 + run.count <= data.count && data[$0..<$0 + run.count].elementsEqual(run) }
+            let skipped = Int.random(in: 0...70, using: &random.generator)
+            let after = Int.random(in: 0...4, using: &random.generator)
+            data.withUnsafeBytes { data in
+                var places = RunPlaces(of: RunSearch(run), in: data)
+                var found: [Int] = []
+                while let place = places.next() {
+                    found.append(place)
+                    if found.count == after { places.skip(to: skipped) }
+                }
+                let kept = expected.enumerated().filter { $0.offset < after || after == 0 || $0.element >= skipped }.map(\.element)
+                #expect(found == kept, "\(run) in \(Array(data)), from \(skipped) on after \(after)")
+            }
+        }
+    }
+
+    @Test func `tokens with masked positions are short, others as long as code`() throws {
+        func isWellFormed(_ lengths: [Int], masked: Bool) -> Bool {
+            Signature(tokens: lengths.map { .init(bytes: Array(repeating: 1, count: $0), masked: masked ? [1] : []) }, context: .any)
+                .isWellFormed
+        }
+        #expect(isWellFormed([512], masked: true) && !isWellFormed([513], masked: true) && !isWellFormed([300, 213], masked: true))
+        #expect(isWellFormed([Signature.maxBytes], masked: false))
+    }
 }
