@@ -5,6 +5,9 @@ public import Signatures
 public import TokenSequences
 
 /// Makes the candidates for a cluster's signatures and ranks them.
+///
+/// Costs: windows at the call, a pass over the code of each sample; rare windows, a look-up for each byte of one sample and at most
+/// 4,096 comparisons of 32 bytes with each sample; sequences, as ``TokenSequences/TokenSequences`` says.
 public enum SignatureCandidates {
     /// The candidates, the best first. The provenance of each gives the reasons for its bytes and its rank. None is
     /// proven yet.

@@ -4,15 +4,23 @@
 struct CommonToken {
     /// Where it lies in the reference.
     var range: Range<Int>
-    var bytes: [UInt8]
     /// Indices of the samples that hold it, ascending.
     var holders: [Int]
+    /// All tokens of a reference share it: in fill, most of its places end a run as long as the fill.
+    fileprivate let reference: [UInt8]
+
+    var bytes: [UInt8] { Array(reference[range]) }
+
+    /// Whether it is the other one, a few bytes on: fill and other repetitions hold themselves.
+    func isShiftedCopy(of other: CommonToken) -> Bool {
+        range.count == other.range.count && range.overlaps(other.range) && reference[range] == other.reference[other.range]
+    }
 }
 
 /// The runs that a reference has in common with other samples, for any number of them.
 ///
 /// The cost is one pass over each sample, and the memory two bytes for each byte of the reference and sample: nothing
-/// is compared pair by pair.
+/// is compared pair by pair, and no run is copied, however many there are.
 struct CommonRuns {
     let reference: [UInt8]
     let samples: Int
@@ -61,7 +69,7 @@ struct CommonRuns {
             let range = end + 1 - shared[end]..<end + 1
             let row = end * samples
             let holders = (0..<samples).filter { Int(lengths[row + $0]) >= shared[end] }
-            tokens.append(CommonToken(range: range, bytes: Array(reference[range]), holders: holders))
+            tokens.append(CommonToken(range: range, holders: holders, reference: reference))
         }
         return tokens
     }

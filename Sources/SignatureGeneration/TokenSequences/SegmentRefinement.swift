@@ -36,11 +36,12 @@ extension TokenSelection {
 
     private static func tokens(of segments: [[UInt8]], reference: [UInt8], _ significance: Significance) -> [[UInt8]] {
         let others = Double(segments.dropFirst().reduce(0) { $0 + $1.count }) / Double(max(1, segments.count - 1))
+        let chances = significance.chances(in: reference)
         let common = CommonRuns(reference: reference, samples: segments, minHolders: segments.count).tokens(heldBy: segments.count).filter {
             significance.isSignificant(
-                $0.bytes, places: reference.count, others: others, heldBy: segments.count, of: segments.count)
+                chance: chances.of($0.range), places: reference.count, others: others, heldBy: segments.count, of: segments.count)
         }
-        return TokenSelection(common, in: segments, atLeast: segments.count, chance: { significance.chance(of: $0) })
+        return TokenSelection(common, in: segments, atLeast: segments.count, chance: { chances.of($0.range) })
             .flatMap { $0.arrangement == .sequence ? $0.tokens : nil } ?? []
     }
 }

@@ -28,12 +28,34 @@ struct Significance {
         run.reduce(0) { $0 + byteChance[Int($1)] }
     }
 
+    /// The natural logarithms of the probabilities of a text's runs, each at the cost of a subtraction.
+    struct RunChances {
+        private let sums: [Double]
+
+        fileprivate init(_ sums: [Double]) {
+            self.sums = sums
+        }
+
+        /// Rounded, so that equal runs are equally probable wherever they are.
+        func of(_ range: Range<Int>) -> Double {
+            ((sums[range.upperBound] - sums[range.lowerBound]) * 1e6).rounded() / 1e6
+        }
+    }
+
+    func chances(in text: [UInt8]) -> RunChances {
+        var sums = [0.0]
+        sums.reserveCapacity(text.count + 1)
+        for byte in text { sums.append(sums[sums.count - 1] + byteChance[Int(byte)]) }
+        return RunChances(sums)
+    }
+
     /// - Parameters:
+    ///   - chance: the natural logarithm of the run's probability at one position.
     ///   - places: the number of positions in the reference.
     ///   - others: the mean length of the other samples.
-    func isSignificant(_ run: [UInt8], places: Int, others: Double, heldBy count: Int, of samples: Int) -> Bool {
+    func isSignificant(chance: Double, places: Int, others: Double, heldBy count: Int, of samples: Int) -> Bool {
         guard count >= 2 else { return false }
-        let each = min(0, log(max(1, others)) + chance(of: run))
+        let each = min(0, log(max(1, others)) + chance)
         let choices = Self.logarithmOfChoices(count - 1, of: samples - 1)
         return log(Double(max(1, places))) + choices + Double(count - 1) * each < log(Self.maxExpected)
     }

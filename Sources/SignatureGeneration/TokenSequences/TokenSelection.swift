@@ -17,15 +17,13 @@ struct TokenSelection {
     /// Adds tokens one by one, the least probable first, as long as enough samples contain all of them.
     ///
     /// - Parameter chance: the logarithm of a token's probability at one position.
-    init?(_ tokens: [CommonToken], in samples: [[UInt8]], atLeast count: Int, chance: ([UInt8]) -> Double) {
-        let ranked = tokens.map { (token: $0, chance: chance($0.bytes)) }.sorted {
-            ($0.chance, $0.token.range.lowerBound) < ($1.chance, $1.token.range.lowerBound)
-        }.prefix(Self.maxTokens).map(\.token)
+    init?(_ tokens: [CommonToken], in samples: [[UInt8]], atLeast count: Int, chance: (CommonToken) -> Double) {
+        let ranked = Self.ranked(tokens, chance: chance)
         guard !ranked.isEmpty else { return nil }
         let occurrences = Occurrences(of: ranked.map(\.bytes), in: samples)
         let sequence = Self.sequence(ranked, occurrences, count)
         let together = Self.together(ranked, count)
-        func weight(_ chosen: [Int]) -> Double { chosen.reduce(0) { $0 - chance(ranked[$1].bytes) } }
+        func weight(_ chosen: [Int]) -> Double { chosen.reduce(0) { $0 - chance(ranked[$1]) } }
         // Order is evidence as well: it is given up only for half as much evidence again.
         if weight(together.chosen) > 1.5 * weight(sequence.chosen) {
             arrangement = .conjunction
@@ -39,6 +37,19 @@ struct TokenSelection {
             layouts = sequence.covered.compactMap { occurrences.layout(of: sequence.chosen, in: $0) }
         }
         guard !self.tokens.isEmpty else { return nil }
+    }
+
+    /// The least probable tokens, without those that are another one again, a few bytes on.
+    private static func ranked(_ tokens: [CommonToken], chance: (CommonToken) -> Double) -> [CommonToken] {
+        let sorted = tokens.map { (token: $0, chance: chance($0)) }.sorted {
+            ($0.chance, $0.token.range.lowerBound) < ($1.chance, $1.token.range.lowerBound)
+        }
+        var ranked: [CommonToken] = []
+        for (token, _) in sorted where !ranked.contains(where: { token.isShiftedCopy(of: $0) }) {
+            ranked.append(token)
+            if ranked.count == maxTokens { break }
+        }
+        return ranked
     }
 
     private static func sequence(_ tokens: [CommonToken], _ occurrences: Occurrences, _ count: Int) -> (chosen: [Int], covered: [Int]) {

@@ -17,6 +17,11 @@ import func Glibc.log
 /// 5. The smallest part of these tokens that is enough evidence and matches nothing benign (``CoreSelection``).
 /// 6. The same again with the samples that are not matched yet: an attacker who planted runs in many samples, to hide
 ///    what all variants have in common, leaves some samples without them.
+///
+/// Costs, for at most ``maxRounds`` rounds of at most ``maxReferences`` references: a pass over each sample, one for each level
+/// over the lengths of its common runs, and a pass over each sample and benign stream for at most 64 tokens at a time. The
+/// memory is two bytes for each byte of a reference and each sample, and at most 16 for each byte of a sample. Repetitions cost
+/// no more than other bytes (``TokenScanner``, ``Occurrences``).
 public enum TokenSequences {
     /// The largest accepted share of noise.
     public static let maxNoiseShare = 0.8
@@ -119,12 +124,13 @@ public enum TokenSequences {
         _ count: Int, of samples: [[UInt8]], reference: Int, _ runs: CommonRuns, _ significance: Significance
     ) -> TokenSelection? {
         let others = Double(samples.reduce(0) { $0 + $1.count }) / Double(samples.count)
+        let chances = significance.chances(in: runs.reference)
         let tokens = runs.tokens(heldBy: count).filter {
             $0.holders.contains(reference)
                 && significance.isSignificant(
-                    $0.bytes, places: runs.reference.count, others: others, heldBy: count, of: samples.count)
+                    chance: chances.of($0.range), places: runs.reference.count, others: others, heldBy: count, of: samples.count)
         }
-        return TokenSelection(tokens, in: samples, atLeast: count, chance: { significance.chance(of: $0) })?
+        return TokenSelection(tokens, in: samples, atLeast: count, chance: { chances.of($0.range) })?
             .refined(in: samples, significance: significance).limited
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Signatures
 import TestSupport
 import Testing
 
@@ -54,10 +55,10 @@ struct CommonRunsTests {
 
     @Test func `only short runs of few samples are explained by chance`() {
         let significance = Significance(samples: [[]])
-        #expect(!significance.isSignificant([1, 2], places: 1000, others: 1000, heldBy: 2, of: 2))
-        #expect(significance.isSignificant([1, 2, 3, 4], places: 500, others: 500, heldBy: 3, of: 3))
-        #expect(significance.isSignificant([1, 2], places: 1000, others: 1000, heldBy: 10, of: 10))
-        #expect(!significance.isSignificant([1, 2, 3, 4], places: 8192, others: 8192, heldBy: 1, of: 2))
+        #expect(!significance.isSignificant(chance: significance.chance(of: [1, 2]), places: 1000, others: 1000, heldBy: 2, of: 2))
+        #expect(significance.isSignificant(chance: significance.chance(of: [1, 2, 3, 4]), places: 500, others: 500, heldBy: 3, of: 3))
+        #expect(significance.isSignificant(chance: significance.chance(of: [1, 2]), places: 1000, others: 1000, heldBy: 10, of: 10))
+        #expect(!significance.isSignificant(chance: significance.chance(of: [1, 2, 3, 4]), places: 8192, others: 8192, heldBy: 1, of: 2))
     }
 
     @Test func `the levels of coverage end at the noise share`() {
@@ -89,6 +90,42 @@ struct CommonRunsTests {
             return false
         }
         #expect(first == found.map { Array($0.prefix(1)) })
+    }
+
+    /// A sled and variants of it, sought in a sled: each place of the text begins like all of them.
+    @Test func `tokens of fill cost a few comparisons for each byte, and are all found`() {
+        let text = [UInt8](repeating: 0x90, count: 8000) + [1] + [UInt8](repeating: 0x90, count: 8000) + [2]
+        let tokens = (0..<16).map { [UInt8](repeating: 0x90, count: 7000 + $0) + [UInt8($0 % 3)] } + [[UInt8](repeating: 0x90, count: 7990)]
+        var found = tokens.map { _ in [Int]() }
+        let compared = TokenScanner(tokens).scan(text) { token, place in
+            found[token].append(place)
+            return true
+        }
+        // A token's own length is compared once more before it is sought alone.
+        #expect(compared <= tokens.count * (text.count * (TokenScanner.comparisonsPerByte + 1) + 8000))
+        for (index, token) in tokens.enumerated() {
+            let ends = token.last == 0x90 ? [] : text.indices.filter { text[$0] == token.last && $0 + 1 >= token.count }
+            let expected = token.last == 0x90 ? Array(0...10) + Array(8001...8011) : ends.map { $0 + 1 - token.count }
+            #expect(found[index] == expected, "token \(index)")
+        }
+    }
+
+    @Test func `places are found again, few or many`() {
+        var random = SeededGenerator(seed: 5)
+        for count in [0, 3, 40, 2000] {
+            let places = Set((0..<count).map { _ in Int.random(in: 0..<3000, using: &random) }).sorted()
+            var kept = Places(below: 3000)
+            for place in places { kept.append(place) }
+            for least in stride(from: 0, through: 3100, by: 7) { #expect(kept.first(from: least) == places.first { $0 >= least }) }
+        }
+    }
+
+    @Test func `a run in fill is one token, and leaves room for others`() throws {
+        let fill = [UInt8](repeating: 0x90, count: 3000)
+        let code = (0..<64).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ 11) }
+        let samples = (0..<4).map { Array(repeating: UInt8($0), count: 9) + fill + [UInt8](repeating: UInt8(100 + $0), count: 5) + code }
+        let found = TokenSequences.make(of: [samples[0] + fill] + samples, noiseShare: 0.2, benign: BenignPool(streams: []))
+        #expect(found.contains { $0.tokens.contains { $0.bytes.starts(with: code[..<32]) } })
     }
 
     @Test func `copies of a sample count at most twice`() {
