@@ -428,7 +428,7 @@ let package = Package(
                 tests("WireMatchingTests", ["WireMatching"]),
                 tests("GoodwareIndexTests", ["EpitopeModel", "Signatures", "GoodwareIndex"]),
                 tests("PatternScanTests", ["EpitopeModel", "Signatures", "PatternScan"]),
-                tests("GoodwareFilesTests", ["EpitopeModel", "Signatures", "GoodwareIndex", "GoodwareFiles"]),
+                tests("GoodwareFilesTests", ["EpitopeModel", "Signatures", "FileAccess", "GoodwareIndex", "GoodwareFiles"]),
                 tests("TokenSequencesTests", ["Signatures", "TokenSequences"]),
                 tests("SignatureMakingTests", ["EpitopeModel", "Signatures", "Disassembly", "TokenSequences", "SignatureMaking"]),
                 tests(

@@ -79,7 +79,7 @@ int64_t epitope_map_cut(int number) { return atomic_load(&maps[number].cut); }
 
 void epitope_map_release(int number) { atomic_store(&maps[number].start, 0); }
 
-int64_t epitope_file_system_type(const char *path) {
+int64_t epitope_file_system_type(int file) {
     struct statfs status;
-    return statfs(path, &status) == 0 ? (int64_t)(uint32_t)status.f_type : -errno;
+    return fstatfs(file, &status) == 0 ? (int64_t)(uint32_t)status.f_type : -errno;
 }

@@ -67,7 +67,7 @@ public struct GoodwareIndex: Sendable {
                     for index in 0..<windows {
                         if out[index] != last {
                             last = out[index]
-                            isAbsent = !contains(GramSelection.key(last))
+                            isAbsent = !mayContain(GramSelection.key(last))
                         }
                         absent[index] = isAbsent
                     }
@@ -90,7 +90,8 @@ public struct GoodwareIndex: Sendable {
     /// bytes of -log2 of the byte's share among those that follow the one before it.
     public func surprise(of run: some Collection<UInt8>) -> Double { surprise.of(run) }
 
-    private func contains(_ key: UInt64) -> Bool {
+    /// Whether a selected gram's key is in the index. A wrong yes is possible, a wrong no is not.
+    public func mayContain(_ key: UInt64) -> Bool {
         for segment in segments where segment.contains(key) { return true }
         return false
     }

@@ -5,17 +5,13 @@ import GoodwareFiles
 import GoodwareIndex
 import Signatures
 
-/// Whether goodware contains a signature: by the index in memory, or where that can't decide, by a scan of the corpus.
+/// Whether goodware contains a signature: by the index in memory, or where that can't decide, by a scan of the corpus. What of the
+/// goodware was not read is said; if it is too much, nothing is shown.
 extension SignatureProver {
     func absentFromGoodware(_ signature: Signature) -> Proof.Check {
         guard let index = material.index else {
-            return material.isGoodwareRequired
-                ? Proof.Check(
-                    .absentFromGoodware, .failed,
-                    "no goodware index is at hand; build one with `epitope goodware build` and name it in the settings")
-                : Proof.Check(.absentFromGoodware, .notChecked, "no goodware index is at hand, and none is required")
+            return unproven("no goodware index is at hand; build one with `epitope goodware build` and name it in the settings")
         }
-        let size = "\(index.corpusBytes) bytes of goodware"
         let isAbsent = index.provesAbsence(of: signature)
         do {
             // Asked afterwards: an index that was cut short while it was read says "absent" of everything.
@@ -23,20 +19,26 @@ extension SignatureProver {
         } catch {
             return Proof.Check(.absentFromGoodware, .failed, error.message)
         }
-        return isAbsent
-            ? Proof.Check(.absentFromGoodware, .passed, "a window of \(GoodwareIndex.windowLength) of its bytes is nowhere in \(size)")
-            : Proof.Check(.absentFromGoodware, .failed, "the index can't show that it is absent from \(size)")
+        let size = "\(index.corpusBytes) bytes of goodware"
+        guard isAbsent else { return Proof.Check(.absentFromGoodware, .failed, "the index can't show that it is absent from \(size)") }
+        return absent(
+            "a window of \(GoodwareIndex.windowLength) of its bytes is nowhere in \(size)", unread: material.goodware?.unread ?? .none,
+            files: material.goodware?.fileCount ?? 0)
     }
 
-    /// Whether no token is as long as the windows that the index knows, and the corpus itself can be read.
+    /// In bytes: the shortest run of a signature that the corpus is searched for. Shorter ones are everywhere.
+    static let minScannedRun = 4
+
+    /// Whether no token is as long as the windows that the index knows, and the corpus may be read for it.
     ///
-    /// Only for signatures that were made of several packets: a single forged packet must not cause gigabytes to be
-    /// read.
-    func isBeyondIndex(_ signature: Signature) -> Bool {
-        let isOfSeveral = (signature.provenance?.samples ?? 0) > 1
-        return material.goodware != nil && isOfSeveral
-            && [.maskedWindow, .tokenSequence, .conjunction].contains(signature.provenance?.strategy)
-            && !signature.tokens.contains { $0.fixedRuns.contains { $0.count >= GoodwareIndex.windowLength } }
+    /// Reading it takes seconds for gigabytes, so a single forged packet must not cause it: several packets match, or it came without
+    /// packets from a center that may forward some. What a signature says of its own making counts for nothing.
+    ///
+    /// - Parameter packets: how many packets it matches; `nil` for a signature that came without them.
+    func isBeyondIndex(_ signature: Signature, packets: Int?) -> Bool {
+        let longest = signature.tokens.flatMap(\.fixedRuns).map(\.count).max() ?? 0
+        return material.goodware != nil && packets ?? .max > 1
+            && (Self.minScannedRun..<GoodwareIndex.windowLength).contains(longest)
     }
 
     func absentFromCorpus(_ signature: Signature) -> Proof.Check {
@@ -46,11 +48,25 @@ extension SignatureProver {
             if case .found(let unit, let offset) = summary.findings.first {
                 return Proof.Check(.absentFromGoodware, .failed, "\(unit) holds it at byte \(offset)")
             }
-            return Proof.Check(
-                .absentFromGoodware, .passed,
-                "its tokens are too short for the index; a search of the corpus found it nowhere in \(summary.bytes) bytes of goodware")
+            return absent(
+                "its tokens are too short for the index; a search of the corpus found it nowhere in \(summary.bytes) bytes of goodware",
+                unread: summary.unread, files: summary.files)
         } catch {
             return Proof.Check(.absentFromGoodware, .failed, "its tokens are too short for the index, and \(error.message)")
         }
+    }
+
+    /// Shown for what was read. The proof names one file that was not: the index has more.
+    private func absent(_ what: String, unread: UnreadFiles, files: Int) -> Proof.Check {
+        guard let first = unread.named.first else { return Proof.Check(.absentFromGoodware, .passed, what) }
+        let missing = "\(unread.count) of \(UInt64(files) + unread.count) files were not read, such as \(first.path): \(first.reason)"
+        guard unread.isTooMany(beside: files) else { return Proof.Check(.absentFromGoodware, .passed, "\(what); \(missing)") }
+        return unproven("too much of the goodware is unknown: \(missing); see `epitope goodware info`")
+    }
+
+    private func unproven(_ why: String) -> Proof.Check {
+        material.isGoodwareRequired
+            ? Proof.Check(.absentFromGoodware, .failed, why)
+            : Proof.Check(.absentFromGoodware, .notChecked, "\(why); none is required")
     }
 }

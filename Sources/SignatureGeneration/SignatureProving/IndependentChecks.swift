@@ -8,10 +8,12 @@ import Signatures
 extension SignatureProver {
     /// Checks goodware, wire, benign flows, engines and cost, in this order.
     ///
-    /// - Parameter wire: `nil` for a signature that came without its packets.
-    func independentChecks(of signature: Signature, wire: WireEvidence?) -> [Proof.Check] {
+    /// - Parameters:
+    ///   - wire: `nil` for a signature that came without its packets.
+    ///   - packets: how many of its cluster's packets it matches; `nil` for one that came without.
+    func independentChecks(of signature: Signature, wire: WireEvidence?, packets: Int?) -> [Proof.Check] {
         let goodware = absentFromGoodware(signature)
-        let isUndecided = goodware.outcome == .failed && isBeyondIndex(signature)
+        let isUndecided = goodware.outcome == .failed && isBeyondIndex(signature, packets: packets)
         // A signature that matches goodware needs no further reason, and reading captures is expensive.
         guard goodware.outcome != .failed || isUndecided else { return [goodware] }
         let others = [

@@ -75,7 +75,7 @@ public struct SignatureProver: Sendable {
     /// Proves a signature that came without its packets, as far as that goes.
     public func proof(of signature: Signature) -> Proof {
         var proof = Proof(checks: FormChecks.checks(of: signature))
-        if proof.passed { proof.checks += timed.independentChecks(of: signature, wire: nil) }
+        if proof.passed { proof.checks += timed.independentChecks(of: signature, wire: nil, packets: nil) }
         return proof
     }
 
@@ -116,7 +116,10 @@ public struct SignatureProver: Sendable {
             proof.checks += FormChecks.ofTheCode(Array(places))
         }
         // The expensive checks only for what passed so far.
-        if proof.passed { proof.checks += independentChecks(of: candidate, wire: wire) }
+        if proof.passed {
+            let packets = samples.count { $0.isMatched(by: candidate) }
+            proof.checks += independentChecks(of: candidate, wire: wire, packets: packets)
+        }
         return proof
     }
 

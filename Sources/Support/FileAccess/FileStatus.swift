@@ -43,6 +43,13 @@ public struct FileStatus: Hashable, Sendable {
         try self.init(name, in: folder, followLinks: false)
     }
 
+    /// The status of an entry of a folder whose name may be of any bytes; a symbolic link's own.
+    public init(name: [UInt8], in folder: PathHandle) throws(FileError) {
+        var status = stat()
+        guard fstatat(folder.descriptor, RawPath.terminated(name), &status, AT_SYMLINK_NOFOLLOW) == 0 else { throw .last }
+        self.init(status)
+    }
+
     private init(_ path: String, in folder: Int32, followLinks: Bool) throws(FileError) {
         var status = stat()
         guard fstatat(folder, path, &status, followLinks ? 0 : AT_SYMLINK_NOFOLLOW) == 0 else { throw .last }

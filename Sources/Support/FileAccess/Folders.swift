@@ -19,6 +19,33 @@ public enum Folders {
         return names
     }
 
+    /// Calls the body with each name in a folder, as the kernel has it, in no order, without "." and "..", until it returns
+    /// `false`. Costs one pass over the folder, and the memory of one name.
+    ///
+    /// - Throws: also where the folder can be read in part only: a listing that ends too soon would pass for a whole one.
+    public static func eachName(in folder: PathHandle, _ body: ([UInt8]) -> Bool) throws(FileError) {
+        let opened = try FileDescriptor(RawPath("."), O_RDONLY | O_DIRECTORY, in: folder)
+        // The stream closes its descriptor.
+        let number = dup(opened.number)
+        guard number >= 0 else { throw .last }
+        guard let stream = fdopendir(number) else {
+            let failure = FileError.last
+            close(number)
+            throw failure
+        }
+        defer { closedir(stream) }
+        while true {
+            errno = 0
+            guard let entry = readdir(stream) else {
+                guard errno == 0 else { throw .last }
+                return
+            }
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { Array($0.prefix { $0 != 0 }) }
+            if name == [0x2e] || name == [0x2e, 0x2e] { continue }
+            guard body(name) else { return }
+        }
+    }
+
     /// Makes a folder, and those above it, where they are missing. Those that are there stay as they are.
     ///
     /// - Parameter mode: the rights of each that is made, less those that the umask takes away.

@@ -27,8 +27,8 @@ public enum KernelFileSystem: Int, CaseIterable, Sendable {
     case rpcPipefs = 0x6759_6969
     case nsfs = 0x6e73_6673
 
-    /// The kernel's file system that a path leads to; `nil` for any other, and where it can't be asked.
-    public init?(ofPath path: String) {
-        self.init(rawValue: Int(epitope_file_system_type(path)))
+    /// The kernel's file system that a file or folder is on; `nil` for any other, and where it can't be asked.
+    public init?(of handle: PathHandle) {
+        self.init(rawValue: Int(epitope_file_system_type(handle.descriptor)))
     }
 }

@@ -39,6 +39,11 @@ public final class PathHandle: Sendable {
         try self.init(taking: epitope_find_within(root.descriptor, path, followLinks ? 1 : 0))
     }
 
+    /// - Parameter part: a path, or a part of one, that a single call can take.
+    convenience init(part: [UInt8], in folder: PathHandle?, flags: Int32) throws(FileError) {
+        try self.init(taking: epitope_open_path(folder?.descriptor ?? AT_FDCWD, RawPath.terminated(part), flags))
+    }
+
     private init(taking descriptor: Int32) throws(FileError) {
         guard descriptor >= 0 else { throw .system(-descriptor) }
         self.descriptor = descriptor

@@ -17,7 +17,7 @@ import Testing
         marker = (0..<64).map { _ in UInt8.random(in: 0...255, using: &random) }
     }
 
-    private func build(_ capture: [UInt8]) throws -> (index: GoodwareIndex, skipped: [GoodwareBuilder.SkippedFile]) {
+    private func build(_ capture: [UInt8]) throws -> (index: GoodwareIndex, skipped: [SkippedFile]) {
         let path = folder.path + "/a.pcap"
         try Data(capture).write(to: URL(fileURLWithPath: path))
         let corpus = try folder.makeFolder("corpus")

@@ -34,7 +34,7 @@ import Testing
         let summary = try CorpusSearch.run([near, far], corpus: try index())
         #expect(summary.findings == [.absent, .absent])
         #expect(summary.bytes == 5015)
-        #expect(summary.skipped.isEmpty)
+        #expect(summary.unread == .none)
     }
 
     @Test func `files that are newer than the index are searched`() throws {
@@ -51,8 +51,9 @@ import Testing
     @Test func `members of archives are searched`() async throws {
         try write([0] + [1, 2, 3, 0, 4, 5, 6], "member")
         _ = try await Command.run("/bin/sh", ["-ec", "cd \(corpus); tar czf packed.tar.gz member; rm member"])
+        // The archive's own bytes, unpacked, hold the member's: behind a header of 512.
         let findings = try CorpusSearch.run([near], corpus: try index()).findings
-        #expect(findings == [.found(unit: corpus + "/packed.tar.gz: member", offset: 1)])
+        #expect(findings == [.found(unit: corpus + "/packed.tar.gz (unpacked)", offset: 513)])
     }
 
     @Test func `streams of captures are searched`() throws {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import FileAccess
 import Foundation
 import GoodwareFiles
 import GoodwareIndex
@@ -79,7 +80,27 @@ import Testing
             let packed = try Data(contentsOf: URL(fileURLWithPath: folder + "/corpus/text.gz"))
             try write(Array(packed.prefix(packed.count / 2)), folder + "/corpus/text.gz")
             let summary = try GoodwareBuilder.build(sources: [folder + "/corpus"], output: folder + "/index")
-            #expect(summary.skipped.map(\.path) == [folder + "/corpus/text.gz"])
+            #expect(summary.skipped.map(\.path.description) == [folder + "/corpus/text.gz"])
+        }
+    }
+
+    /// Some eight million windows, those across the borders of chunks, of layers and of holes among them.
+    @Test func `no window of what was read is absent, across any border`() async throws {
+        try await inFolder { folder in
+            let mebibyte = 1 << 20
+            let contents = [
+                bytes(3 * mebibyte + 17, seed: 21), bytes(2 * mebibyte - 1, seed: 22).map { $0 & 1 },
+                bytes(mebibyte + 1, seed: 23).map { $0 & 7 }, bytes(mebibyte, seed: 24).map { $0 == 0 ? 1 : 0 },
+            ]
+            for (number, content) in contents.enumerated() { try write(content, folder + "/corpus/file-\(number)") }
+            let packing = "gzip file-1; tar czf a.tgz file-2 file-3; rm file-2 file-3; truncate -s 9M file-0"
+            _ = try await Command.run("/bin/sh", ["-ec", "cd \(folder)/corpus; \(packing)"])
+            let summary = try GoodwareBuilder.build(sources: [folder + "/corpus"], output: folder + "/index")
+            #expect(summary.skipped.isEmpty)
+            let index = try GoodwareFile(path: folder + "/index").index
+            for content in contents + [Array(contents[0].suffix(40)) + [UInt8](repeating: 0, count: 100)] {
+                #expect(!index.absentWindows(in: content).contains(true))
+            }
         }
     }
 

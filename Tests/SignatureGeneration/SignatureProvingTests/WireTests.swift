@@ -165,6 +165,64 @@ import Testing
         }
     }
 
+    /// An index of random bytes, and files that are not read beside it.
+    private func goodware(unread: Int, of files: Int) throws -> GoodwareFile {
+        let corpus = try folder.makeFolder("corpus-\(unread)")
+        for number in 0..<files {
+            let content = number < unread ? Array("hsqs".utf8) : bytes(500, seed: UInt64(1000 + number))
+            try Data(content).write(to: URL(fileURLWithPath: "\(corpus)/\(100 + number)"))
+        }
+        _ = try GoodwareBuilder.build(sources: [corpus], output: folder.path + "/index")
+        return try GoodwareFile(path: folder.path + "/index")
+    }
+
+    @Test func `a proof says what of the goodware was not read, and too much of it is none`() throws {
+        let code = bytes(400, seed: 1)
+        func check(unread: Int, isRequired: Bool = true) throws -> Proof.Check? {
+            let material = ProverMaterial(goodware: try goodware(unread: unread, of: 40), isGoodwareRequired: isRequired)
+            return SignatureProver(material).proof(of: window(code)).check(.absentFromGoodware)
+        }
+        #expect(try check(unread: 0)?.detail == "a window of 32 of its bytes is nowhere in 20000 bytes of goodware")
+        let one = try #require(try check(unread: 2))
+        #expect(one.outcome == .passed)
+        #expect(one.detail.hasSuffix("which is not read: unpack it and add the folder"))
+        #expect(one.detail.contains("; 2 of 40 files were not read, such as \(folder.path)/corpus-2/100: it is a SquashFS image"))
+        #expect(try check(unread: 3)?.outcome == .failed)
+        #expect(try check(unread: 3, isRequired: false)?.outcome == .notChecked)
+    }
+
+    @Test func `the search of the corpus for short tokens heeds what it could not read`() throws {
+        let samples = variants([bytes(12, seed: 8), bytes(11, seed: 9), bytes(13, seed: 10)], 6)
+        func proof(unread: Int) throws -> Proof? {
+            let prover = SignatureProver(ProverMaterial(goodware: try goodware(unread: unread, of: 40)))
+            let result = prover.prove(samples, given: window(samples[0].code.bytes))
+            return (result.proven.first ?? result.failed)?.proof
+        }
+        #expect(try proof(unread: 1)?.check(.absentFromGoodware)?.detail.contains("; 1 of 40 files were not read") == true)
+        #expect(try proof(unread: 9)?.passed == false)
+    }
+
+    @Test func `what a signature says of its own making opens no search of the corpus`() throws {
+        let goodware = try goodware(unread: 0, of: 2)
+        let prover = SignatureProver(ProverMaterial(goodware: goodware))
+        let code = bytes(400, seed: 1)
+        let tokens = [Signature.Token(bytes: Array(code[360..<376])), Signature.Token(bytes: Array(code[380..<392]), gap: 4...4)]
+        let claimed = Signature(
+            tokens: tokens, context: .any,
+            provenance: Provenance(strategy: .tokenSequence, samples: 100, reasons: []))
+        // One packet: reported as it is, it is not searched for.
+        let alone = prover.prove([sample(code)], given: claimed)
+        for item in alone.proven + [alone.failed].compactMap({ $0 }) where item.signature.id == claimed.id {
+            #expect(item.proof.check(.absentFromGoodware)?.outcome == .failed)
+        }
+        #expect(!alone.proven.contains { $0.signature.id == claimed.id })
+        // It came from a center, which may forward signatures alone.
+        #expect(prover.proof(of: claimed).check(.absentFromGoodware)?.outcome == .passed)
+        // Runs of three bytes are everywhere: they are not searched for, whoever asks.
+        let short = Signature(tokens: (0..<6).map { .init(bytes: Array(code[$0 * 4..<$0 * 4 + 3])) }, context: .any)
+        #expect(prover.proof(of: short).check(.absentFromGoodware)?.outcome == .failed)
+    }
+
     @Test func `a cluster of two attacks gets a signature for each`() throws {
         let (one, other) = (instructions(300, seed: 20), instructions(300, seed: 21))
         let samples = [one, one, other, one, other, other].map(sample)

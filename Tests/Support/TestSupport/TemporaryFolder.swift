@@ -15,6 +15,12 @@ public final class TemporaryFolder: Sendable {
 
     deinit {
         try? FileManager.default.removeItem(atPath: path)
+        guard FileManager.default.fileExists(atPath: path) else { return }
+        // Paths that are longer than the kernel takes at once.
+        let removal = Process()
+        removal.executableURL = URL(fileURLWithPath: "/bin/rm")
+        removal.arguments = ["-rf", path]
+        if (try? removal.run()) != nil { removal.waitUntilExit() }
     }
 
     private static let place = NSTemporaryDirectory()

@@ -109,11 +109,11 @@ import Testing
         }
     }
 
-    @Test func `file systems of the kernel are told wherever they are`() {
-        #expect(KernelFileSystem(ofPath: "/proc") == .proc)
-        #expect(KernelFileSystem(ofPath: "/proc/self/status") == .proc)
-        #expect(KernelFileSystem(ofPath: "/sys") == .sysfs)
-        #expect(KernelFileSystem(ofPath: "/") == nil && KernelFileSystem(ofPath: folder.path) == nil)
-        #expect(KernelFileSystem(ofPath: "/nonexistent") == nil)
+    @Test func `file systems of the kernel are told wherever they are`() throws {
+        #expect(KernelFileSystem(of: try PathHandle("/proc")) == .proc)
+        #expect(KernelFileSystem(of: try PathHandle("/proc/self/status")) == .proc)
+        #expect(KernelFileSystem(of: try PathHandle("/sys")) == .sysfs)
+        #expect(KernelFileSystem(of: try PathHandle("/")) == nil)
+        #expect(KernelFileSystem(of: try PathHandle(folder.path)) == nil)
     }
 }

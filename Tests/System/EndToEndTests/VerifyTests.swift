@@ -206,6 +206,15 @@ import Testing
         #expect(status == 2 && report.files == 0 && report.skippedCount == 1)
     }
 
+    @Test func `files are searched whatever bytes their names have`() async throws {
+        try write(bytes, "tree/plain")
+        let shell = try await Command.run("/bin/sh", ["-ec", "cd '\(tree)'; mv plain \"$(printf 'caf\\351')\""])
+        #expect(shell.status == 0, "\(shell.errors)")
+        let (status, report) = try await report(rules, "--in", tree)
+        #expect(status == 1 && report.files == 1 && report.skippedCount == 0)
+        #expect(report.hits.map(\.source) == ["\(tree)/caf\\xE9"])
+    }
+
     @Test func `a file that is cut short while it is searched does not end the search`() async throws {
         try write([], "tree/app.log")
         let path = tree + "/app.log"

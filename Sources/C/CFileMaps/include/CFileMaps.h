@@ -18,6 +18,6 @@ int64_t epitope_map_cut(int number);
 /* Ends the guard, before the mapping is removed. */
 void epitope_map_release(int number);
 
-/* The type of the file system that a path leads to, a number of linux/magic.h (statfs(2), which Swift doesn't import); negative
- * errno. */
-int64_t epitope_file_system_type(const char *path);
+/* The type of the file system that an open file, or a handle on one (O_PATH), is on: a number of linux/magic.h (fstatfs(2), which
+ * Swift doesn't import); negative errno. */
+int64_t epitope_file_system_type(int file);

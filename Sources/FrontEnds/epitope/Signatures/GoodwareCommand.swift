@@ -19,8 +19,9 @@ struct GoodwareCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Build an index of all files in folders and all streams in captures.",
             discussion: """
-                Holes of sparse files are passed over, as are the kernel's file systems (proc, sysfs and the like). Files that can't \
-                be read are named and counted, and the index is written without them.
+                Archives, compressed files and programs' compressed sections are unpacked, in one another too. Holes of sparse files \
+                are passed over, as are the kernel's file systems (proc, sysfs and the like). What can't be read is named and counted, \
+                here, in the index and in what is proven with it; if that is more than 5 % of the files, nothing is proven.
                 """)
 
         @Argument(help: "Folders (or files) of goodware.") var sources: [String]
@@ -83,6 +84,9 @@ struct GoodwareCommand: AsyncParsableCommand {
             if check { try file.check() }
             Console.print(GoodwareReporter.table(of: file))
             for source in file.sources { Console.print("source  \(source)") }
+            for skipped in file.unread.named { Console.print("not read  \(skipped.path): \(skipped.reason)") }
+            let more = file.unread.count - UInt64(file.unread.named.count)
+            if more > 0 { Console.print("not read  \(more) more") }
             if check { Console.print("all checksums are right") }
         }
     }
@@ -108,6 +112,9 @@ struct GoodwareCommand: AsyncParsableCommand {
             let count = absent.filter { $0 }.count
             Console.print("\(count) of \(absent.count) windows are proven absent")
             Console.print(String(format: "%.3f us a window", time / Double(absent.count)))
+            if goodware.unread.count > 0 {
+                Console.print("\(goodware.unread.count) files of the goodware were not read: see epitope goodware info \(index)")
+            }
         }
 
         /// In bytes: the longest file that is asked about.

@@ -37,7 +37,8 @@ struct GoodwareReporter: Sendable {
         let slots = segments.reduce(0) { $0 + $1.slotBytes }
         let cost = distinct == 0 ? "-" : String(format: "%.2f", Double(slots) * 32 / Double(distinct))
         return Console.table([
-            ["files and captures", "\(file.fileCount)"], ["segments", "\(segments.count)"],
+            ["files and captures", "\(file.fileCount)"], ["not read, or not as a whole", "\(file.unread.count)"],
+            ["segments", "\(segments.count)"],
             ["corpus bytes", "\(file.index.corpusBytes)"], ["distinct bytes (estimate)", "\(distinct)"],
             ["grams", "\(segments.reduce(0) { $0 + $1.contents.keys })"], ["index bytes", "\(file.size)"],
             ["bytes per 32 distinct", cost],

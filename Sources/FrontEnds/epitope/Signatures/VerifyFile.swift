@@ -4,10 +4,13 @@ import FileAccess
 import Glibc
 
 /// A file's bytes for one look at them.
-struct VerifyFile: ~Copyable {
-    /// Why a file was not searched, or not all of it: the system's words.
-    struct Unreadable: Error {
+final class VerifyFile {
+    /// Why a file was not searched, or not all of it.
+    struct Unreadable: Error, Equatable {
         var reason: String
+
+        /// It may have been read half before and half after.
+        static let written = Unreadable(reason: "it was written while it was searched")
     }
 
     /// In bytes: up to this a file is read, beyond it is mapped.
@@ -19,17 +22,20 @@ struct VerifyFile: ~Copyable {
     }
 
     private let contents: Contents
+    private let file: FileDescriptor
+    private let identity: FileIdentity
     /// Its holes are shortened.
     let bytes: UnsafeRawBufferPointer
 
     /// - Parameter maxHole: in bytes: longer holes are searched as if they had this length.
     /// - Throws: ``Unreadable``.
-    init(_ path: String, maxHole: Int) throws(Unreadable) {
+    init(_ path: RawPath, maxHole: Int) throws(Unreadable) {
         do throws(FileError) {
             // A pipe that took the file's name meanwhile must not stop the search.
-            let file = try FileDescriptor(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
+            file = try FileDescriptor(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK)
             let status = try file.status()
             guard status.kind == .regular else { throw .notRegular }
+            identity = status.identity
             let size = Int(status.identity.size)
             guard size <= Self.maxReadBytes else {
                 let map = try SparseMap(file.number, size: size, maxHole: maxHole)
@@ -67,7 +73,16 @@ struct VerifyFile: ~Copyable {
 
     /// Asked after the search: why not all of it was of the file; `nil` if it was.
     var unreadable: Unreadable? {
-        guard case .mapped(let map) = contents, let cut = map.cutAt else { return nil }
-        return Unreadable(reason: "it was cut short, or could not be read, from byte \(cut) on while it was searched")
+        switch contents {
+        case .mapped(let map):
+            if let cut = map.cutAt {
+                return Unreadable(reason: "it was cut short, or could not be read, from byte \(cut) on while it was searched")
+            }
+        case .read:
+            if bytes.count < identity.size {
+                return Unreadable(reason: "it was cut short at byte \(bytes.count) while it was searched")
+            }
+        }
+        return FileIdentity(file.number).map { $0.hasContent(of: identity) } == true ? nil : .written
     }
 }

@@ -3,6 +3,7 @@
 import Captures
 import Dispatch
 import EpitopeModel
+import FileAccess
 import Foundation
 import InputFiles
 import PatternScan
@@ -51,23 +52,33 @@ final class VerifySearch: Sendable {
                     try search(tree.files[number], of: tree.files.count)
                 } catch let error as EpitopeError {
                     failure.withLock { $0 = error }
-                } catch let error as VerifyFile.Unreadable {
-                    tally.withLock { $0.skip(.init(path: tree.files[number], reason: error.reason)) }
                 } catch {
-                    tally.withLock { $0.skip(.init(path: tree.files[number], reason: "\(error)")) }
+                    let reason = (error as? VerifyFile.Unreadable)?.reason ?? "\(error)"
+                    tally.withLock { $0.skip(.init(path: tree.files[number].description, reason: reason)) }
                 }
             }
         }
         if let error = failure.withLock({ $0 }) { throw error }
     }
 
-    private func search(_ path: String, of total: Int) throws {
-        let file = try VerifyFile(path, maxHole: maxHole)
-        let hits = try scanner.matches(in: file.bytes).map { match in
-            VerifyReport.Hit(
-                signature: scanner.signatures[match.signature].id, source: path, place: match.place, data: file.bytes,
-                offset: file.offset(of: match.place.lowerBound))
+    /// How often a file is searched that is written meanwhile.
+    private static let maxAttempts = 3
+
+    private func search(_ path: RawPath, of total: Int) throws {
+        for attempt in 1...Self.maxAttempts {
+            let file = try VerifyFile(path, maxHole: maxHole)
+            let hits = try scanner.matches(in: file.bytes).map { match in
+                VerifyReport.Hit(
+                    signature: scanner.signatures[match.signature].id, source: path.description, place: match.place, data: file.bytes,
+                    offset: file.offset(of: match.place.lowerBound))
+            }
+            // What was cut short is gone; what was written may be read again.
+            if attempt < Self.maxAttempts, file.unreadable == .written { continue }
+            return add(file, hits, path.description, of: total)
         }
+    }
+
+    private func add(_ file: VerifyFile, _ hits: [VerifyReport.Hit], _ path: String, of total: Int) {
         let isCapture = [.pcap, .pcapng].contains(FileKind(head: file.bytes.prefix(Self.magicBytes)))
         let (bytes, holes, failure) = (file.bytes.count, file.skippedBytes, file.unreadable)
         tally.withLock {

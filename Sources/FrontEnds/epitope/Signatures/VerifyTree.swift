@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import FileAccess
 import Foundation
 import GoodwareFiles
 
 /// The regular files below folders, each once.
 struct VerifyTree {
-    private(set) var files: [String] = []
+    private(set) var files: [RawPath] = []
     /// Folders that can't be read, with the reason.
     private(set) var skipped: [VerifyReport.Skipped] = []
 
@@ -21,6 +22,6 @@ struct VerifyTree {
             }
             paths.append(path)
         }
-        files = FileTree.files(below: paths) { skipped.append(.init(path: $0, reason: $1)) }
+        files = FileTree.files(below: paths) { skipped.append(.init(path: $0.description, reason: $1)) }
     }
 }

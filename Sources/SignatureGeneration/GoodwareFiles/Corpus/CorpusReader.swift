@@ -6,23 +6,31 @@ import FileAccess
 import Glibc
 import StreamReassembly
 
-/// Reads goodware: files as a whole, compressed sections of programs, the contents of archives and compressed files, and
-/// streams of captures.
+/// Reads goodware: files as a whole, what is packed in them (``Unpacker``), and streams of captures.
 struct CorpusReader {
     /// A file was not read, or not as a whole.
     struct Skipped: Error {
         var reason: String
     }
 
-    let pieces: OverlappingChunker
+    private let units: ChunkerStack
     private var chunk = [UInt8](repeating: 0, count: 256 << 10)
-    /// The bytes of all units so far.
-    private(set) var bytesRead: UInt64 = 0
 
-    init(_ pieces: OverlappingChunker) {
-        self.pieces = pieces
+    init(_ units: ChunkerStack) {
+        self.units = units
     }
 
+    /// The bytes of streams that the part before has, too.
+    private var repeatedBytes: UInt64 = 0
+
+    /// The bytes of all units so far.
+    var bytesRead: UInt64 { units.bytes - repeatedBytes }
+
+    /// How often a file is read that is written meanwhile.
+    static let maxAttempts = 3
+
+    /// Reads a file and what is packed in it, again if it was written meanwhile.
+    ///
     /// - Throws: ``Skipped`` if a part of the file could not be read (the rest was), or errors of the chunker's body.
     mutating func read(_ file: CorpusFile) throws {
         let opened: FileDescriptor
@@ -31,12 +39,23 @@ struct CorpusReader {
         } catch {
             throw Skipped(reason: error.description)
         }
-        var head: [UInt8] = []
-        var position = 0
-        pieces.begin(file.path)
+        for _ in 0..<Self.maxAttempts {
+            let before = FileIdentity(opened.number)
+            let fault = try readOnce(opened, name: file.path.description)
+            guard let before, let after = FileIdentity(opened.number), after.hasContent(of: before) else { continue }
+            if let fault { throw Skipped(reason: fault) }
+            return
+        }
+        throw Skipped(reason: "it was written each time it was read")
+    }
+
+    /// - Returns: why a part of it was not read.
+    private mutating func readOnce(_ opened: FileDescriptor, name: String) throws -> String? {
+        let unit = units.begin(name, depth: 0)
         let (extents, size) = extents(of: opened)
+        var position = 0
         for extent in extents {
-            try skipHole(from: position, to: extent.lowerBound)
+            try skipHole(unit, from: position, to: extent.lowerBound)
             position = extent.lowerBound
             while position < extent.upperBound {
                 let count: Int
@@ -46,24 +65,29 @@ struct CorpusReader {
                         try DescriptorIO.read(opened.number, into: UnsafeMutableRawBufferPointer(rebasing: $0[..<wanted]), at: position)
                     }
                 } catch {
-                    try pieces.end()
-                    throw Skipped(reason: "\(error)")
+                    try unit.end()
+                    return "\(error)"
                 }
                 if count == 0 { break }
-                if position == 0 { head = Array(chunk[..<min(count, 512)]) }
-                try chunk.withUnsafeBytes { try pieces.append(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
+                try chunk.withUnsafeBytes { try unit.append(UnsafeRawBufferPointer(rebasing: $0[..<count])) }
                 position += count
-                bytesRead += UInt64(count)
             }
         }
-        try skipHole(from: position, to: size)
-        try pieces.end()
-        if ElfSections.isELF(head) { try readSections(of: opened.number, name: file.path, size: UInt64(position)) }
-        if ArchiveReader.isArchive(head) {
-            var archive = ArchiveReader(pieces: pieces)
-            defer { bytesRead += archive.bytesRead }
-            try archive.read(opened.number, name: file.path)
-        }
+        try skipHole(unit, from: position, to: size)
+        try unit.end()
+        // Holes are no reason to unpack more.
+        let stored = extents.reduce(0) { $0 + min($1.upperBound, position) - min($1.lowerBound, position) }
+        let unpacker = Unpacker(size: UInt64(stored), units: units)
+        try unpacker.read(opened.number, 0..<max(position, size), name: name, endsAsZip: endsAsZip(opened, size: position))
+        guard let first = unpacker.firstFault else { return nil }
+        return unpacker.faults == 1 ? first : "\(first); and \(unpacker.faults - 1) more"
+    }
+
+    /// Whether a file's last bytes are the end record of a zip archive without a comment (APPNOTE.TXT, 4.3.16): programs that
+    /// unpack themselves, and archives behind a script, begin with something else.
+    private func endsAsZip(_ opened: FileDescriptor, size: Int) -> Bool {
+        let end = try? DescriptorIO.bytes(opened.number, at: max(0, size - 22), count: 22)
+        return end?.count == 22 && end?.starts(with: [0x50, 0x4b, 5, 6]) == true && end?.suffix(2) == [0, 0]
     }
 
     /// In bytes: how much is read of a hole. No gap of a signature reaches across (``Signatures/Signature/maxGap``).
@@ -79,37 +103,9 @@ struct CorpusReader {
         return (extents.isEmpty && size == 0 ? [0..<Int.max] : extents, size)
     }
 
-    private func skipHole(from start: Int, to end: Int) throws {
+    private func skipHole(_ unit: OverlappingChunker, from start: Int, to end: Int) throws {
         guard end > start else { return }
-        try Self.zeros.withUnsafeBytes { try pieces.skip(hole: UInt64(end - start), zeros: $0) }
-    }
-
-    /// In bytes: longer compressed sections are skipped.
-    private static let maxSectionBytes: UInt64 = 1 << 30
-
-    /// Reads the compressed sections of an ELF file, each as its own unit.
-    private mutating func readSections(of descriptor: Int32, name: String, size: UInt64) throws {
-        func bytes(at offset: UInt64, _ count: Int) -> [UInt8]? {
-            guard let offset = Int(exactly: offset), let bytes = try? DescriptorIO.bytes(descriptor, at: offset, count: count) else {
-                return nil
-            }
-            return bytes.count == count ? bytes : nil
-        }
-        var failure: Skipped?
-        for section in ElfSections.compressed(size: size, read: bytes) {
-            do {
-                guard section.range.count <= Self.maxSectionBytes, let packed = bytes(at: section.range.lowerBound, section.range.count)
-                else {
-                    throw Skipped(reason: "its section \(section.number) can't be read as a whole")
-                }
-                var archive = ArchiveReader(pieces: pieces)
-                defer { bytesRead += archive.bytesRead }
-                try archive.read(section: packed, section.compression, name: "\(name): section \(section.number)")
-            } catch let error as Skipped {
-                failure = failure ?? error
-            }
-        }
-        if let failure { throw failure }
+        try Self.zeros.withUnsafeBytes { try unit.skip(hole: UInt64(end - start), zeros: $0) }
     }
 
     /// Reads the streams of a capture, each part of one side of a flow as its own unit: parts overlap by more than a window. What
@@ -121,10 +117,10 @@ struct CorpusReader {
         do {
             summary = try CaptureReader.streams(in: path) { stream in
                 let part = stream.offset > 0 ? " from byte \(stream.offset) on" : ""
-                pieces.begin("\(path): stream \(stream.number)\(part)")
-                try stream.bytes.withUnsafeBytes { try pieces.append($0) }
-                try pieces.end()
-                bytesRead += UInt64(stream.bytes.count - stream.overlap)
+                let unit = units.begin("\(path): stream \(stream.number)\(part)", depth: 0)
+                try stream.bytes.withUnsafeBytes { try unit.append($0) }
+                try unit.end()
+                repeatedBytes += UInt64(stream.overlap)
                 return true
             }
         } catch let error as EpitopeError where error.code == .captureEmpty {

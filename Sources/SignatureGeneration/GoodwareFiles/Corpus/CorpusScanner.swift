@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import FileAccess
 import Foundation
 import GoodwareIndex
 import Synchronization
 
 /// Reads the files and captures of a corpus on all cores, chunk by chunk.
+///
+/// Costs one pass over the corpus and what is packed in it (``UnpackingBudget``), and on each core the memory of a chunk for each
+/// layer of the file that is read.
 struct CorpusScanner {
     /// A failure that ends the scan. After any other failure only the rest of one file is skipped.
     struct Abort: Error {
@@ -32,7 +36,7 @@ struct CorpusScanner {
         var next = 0
         var done = 0
         var bytes: UInt64 = 0
-        var skipped: [GoodwareBuilder.SkippedFile] = []
+        var skipped: [SkippedFile] = []
         var failure: (any Error)?
         var reported = ContinuousClock.now
     }
@@ -41,12 +45,12 @@ struct CorpusScanner {
     /// - Throws: the cause of the failure that ended the scan.
     func run(
         progress: @Sendable (GoodwareBuilder.Progress) -> Void, worker: @Sendable () -> Worker
-    ) throws -> (bytes: UInt64, skipped: [GoodwareBuilder.SkippedFile]) {
+    ) throws -> (bytes: UInt64, skipped: [SkippedFile]) {
         let state = Mutex(State())
         let all = files.count + captures.count
         DispatchQueue.concurrentPerform(iterations: max(1, ProcessInfo.processInfo.activeProcessorCount)) { _ in
             let worker = worker()
-            var reader = CorpusReader(OverlappingChunker(size: chunkBytes, overlap: overlap, worker.process))
+            var reader = CorpusReader(ChunkerStack(size: chunkBytes, overlap: overlap, worker.process))
             do {
                 while let task = state.withLock({ state -> Int? in
                     guard state.next < all, state.failure == nil else { return nil }
@@ -78,10 +82,10 @@ struct CorpusScanner {
     }
 
     /// - Returns: why the file was skipped, if it was.
-    private func read(_ task: Int, _ reader: inout CorpusReader) throws -> GoodwareBuilder.SkippedFile? {
-        let path = task < files.count ? files[task].path : captures[task - files.count]
+    private func read(_ task: Int, _ reader: inout CorpusReader) throws -> SkippedFile? {
+        let path = task < files.count ? files[task].path : RawPath(captures[task - files.count])
         do {
-            if task < files.count { try reader.read(files[task]) } else { try reader.read(capture: path) }
+            if task < files.count { try reader.read(files[task]) } else { try reader.read(capture: captures[task - files.count]) }
             return nil
         } catch let abort as Abort {
             throw abort

@@ -22,16 +22,21 @@ public enum CorpusSearch {
         public var findings: [Finding]
         /// The bytes that were read until every signature was decided.
         public var bytes: UInt64
-        /// Files that could not be read, or not as a whole.
-        public var skipped: [GoodwareBuilder.SkippedFile]
+        /// The files and captures that were read.
+        public var files: Int
+        /// What could not be read, or not as a whole: "absent" says nothing of it. Empty where every signature was found.
+        public var unread: UnreadFiles
     }
 
-    /// In bytes: a longer unit is searched in parts. A match that crosses two of them is found if it is no longer than
-    /// ``overlap``.
-    static let maxPartBytes = 256 << 20
-    static let overlap = 1 << 20
+    /// In bytes: a longer unit is searched in parts of this size, one on each core and for each layer of what is packed: the
+    /// memory of a search.
+    static let maxPartBytes = 24 << 20
+    /// In bytes: a match that crosses two parts is found if it is no longer than this, as all are whose gaps have bounds
+    /// (`Signature.maxTokens` times `Signature.maxGap`, and their tokens).
+    static let overlap = Signature.maxTokens * Signature.maxGap + Signature.maxBytes
 
-    /// Reads the index's folders and captures as they are now, until all is read or every signature was found.
+    /// Reads the index's folders and captures as they are now, until all is read or every signature was found. Costs one pass over
+    /// the corpus and over what is packed in it.
     ///
     /// - Throws: `goodware-missing` if a source no longer exists, `scanner-unbuildable`, `scan-failed`. Nothing is decided
     ///   then.
@@ -44,8 +49,8 @@ public enum CorpusSearch {
                 remedy: "build the index again without it")
         }
         let matcher = try SignatureScanner(signatures)
-        var unreadable: [GoodwareBuilder.SkippedFile] = []
-        let files = CorpusFile.below(corpus.folders) { unreadable.append(.init(path: $0, reason: $1)) }
+        var unreadable: [SkippedFile] = []
+        let files = CorpusTree(below: corpus.folders) { unreadable.append(.init(path: $0, reason: $1)) }.files
         let scanner = CorpusScanner(files: files, captures: corpus.captures, chunkBytes: maxPartBytes, overlap: overlap)
         let state = Mutex(State(findings: Array(repeating: .absent, count: signatures.count)))
         var skipped = unreadable
@@ -66,7 +71,8 @@ public enum CorpusSearch {
         } catch {
             throw EpitopeError(.scanFailed, "the corpus can't be searched: \(error)", remedy: "try again")
         }
-        return state.withLock { Summary(findings: $0.findings, bytes: $0.bytes, skipped: skipped) }
+        let read = files.count + corpus.captures.count - (skipped.count - unreadable.count)
+        return state.withLock { Summary(findings: $0.findings, bytes: $0.bytes, files: read, unread: UnreadFiles(skipped)) }
     }
 
     /// Ends the scan: every signature is decided.

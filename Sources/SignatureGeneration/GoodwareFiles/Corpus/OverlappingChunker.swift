@@ -3,9 +3,13 @@
 /// Collects the bytes of one unit (a file, an archive's member, a stream) into overlapping chunks, so that no match is
 /// cut at a border if it is no longer than the overlap.
 final class OverlappingChunker {
+    typealias Body = (_ unit: String, _ offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws -> Void
+
     private let buffer: UnsafeMutableRawBufferPointer
     private let overlap: Int
-    private let body: (_ unit: String, _ offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws -> Void
+    private let body: Body
+    /// The bytes of all units so far.
+    private(set) var bytes: UInt64 = 0
     private var filled = 0
     private var kept = 0
     private var offset: UInt64 = 0
@@ -14,10 +18,7 @@ final class OverlappingChunker {
     /// - Parameters:
     ///   - size: of a chunk, in bytes; more than the overlap.
     ///   - body: called with each chunk, its unit's name, and its offset in the unit.
-    init(
-        size: Int, overlap: Int,
-        _ body: @escaping (_ unit: String, _ offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws -> Void
-    ) {
+    init(size: Int, overlap: Int, _ body: @escaping Body) {
         buffer = .allocate(byteCount: size, alignment: 16)
         self.overlap = overlap
         self.body = body
@@ -33,6 +34,7 @@ final class OverlappingChunker {
     }
 
     func append(_ bytes: UnsafeRawBufferPointer) throws {
+        self.bytes += UInt64(bytes.count)
         var rest = bytes[...]
         while !rest.isEmpty {
             let taken = rest.prefix(buffer.count - filled)

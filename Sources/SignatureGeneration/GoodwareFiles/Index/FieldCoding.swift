@@ -23,12 +23,17 @@ struct FieldWriter {
         bytes += value.utf8
     }
 
-    /// Writes a text without the beginning that it has in common with another.
-    mutating func text(_ value: String, after other: String) {
-        let shared = zip(value.utf8, other.utf8).prefix { $0 == $1 }.count
+    /// Writes bytes after their number.
+    mutating func counted(_ value: [UInt8]) {
+        short(UInt64(value.count))
+        bytes += value
+    }
+
+    /// Writes bytes without the beginning that they have in common with others.
+    mutating func counted(_ value: [UInt8], after other: [UInt8]) {
+        let shared = zip(value, other).prefix { $0 == $1 }.count
         short(UInt64(shared))
-        short(UInt64(value.utf8.count - shared))
-        bytes += value.utf8.dropFirst(shared)
+        counted(Array(value.dropFirst(shared)))
     }
 }
 
@@ -59,10 +64,15 @@ struct FieldReader {
         throw CutOff()
     }
 
-    mutating func text(after other: String) throws -> String {
-        let (shared, more) = (try short(), try short())
-        guard shared <= UInt64(other.utf8.count), let count = Int(exactly: more) else { throw CutOff() }
-        return String(decoding: Array(other.utf8.prefix(Int(shared))) + Array(try take(count)), as: UTF8.self)
+    mutating func counted() throws -> [UInt8] {
+        guard let count = Int(exactly: try short()) else { throw CutOff() }
+        return Array(try take(count))
+    }
+
+    mutating func counted(after other: [UInt8]) throws -> [UInt8] {
+        let shared = try short()
+        guard shared <= UInt64(other.count) else { throw CutOff() }
+        return Array(other.prefix(Int(shared))) + (try counted())
     }
 
     mutating func take(_ count: Int) throws -> UnsafeRawBufferPointer {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
+import FileAccess
 import Foundation
 import GoodwareIndex
 import Synchronization
@@ -14,12 +15,6 @@ public enum GoodwareBuilder {
         public var ofFiles: Int
         /// The bytes of the corpus that have been read.
         public var bytes: UInt64
-    }
-
-    /// A file that was not read, or not as a whole.
-    public struct SkippedFile: Hashable, Sendable {
-        public var path: String
-        public var reason: String
     }
 
     /// What a build or update did.
@@ -37,8 +32,8 @@ public enum GoodwareBuilder {
     static let chunkBytes = 1 << 20
 
     /// Builds an index of all regular files below the sources, of the contents of compressed files and archives, and of
-    /// the streams of the captures. It is written to a temporary file and renamed. The build needs 8 bytes of disk for
-    /// each 9 bytes of the corpus.
+    /// the streams of the captures. It is written to a temporary file and renamed, and says what was not read
+    /// (``GoodwareFile/unread``). The build needs 8 bytes of disk for each 9 bytes of the corpus.
     ///
     /// - Parameter isCancelled: asked for every chunk; the build then ends, and leaves nothing behind.
     /// - Throws: `goodware-missing` for a source that does not exist, `goodware-unwritable`, `goodware-stopped`.
@@ -66,6 +61,7 @@ public enum GoodwareBuilder {
             request.pairs = old.index.pairs
             request.known = Set(old.files)
             request.extended = old
+            request.unread = old.unread
         }
         return try request.run(progress)
     }
@@ -85,6 +81,8 @@ private struct BuildRequest {
     var known: Set<CorpusFile> = []
     /// The index that the segments are mapped from.
     var extended: GoodwareFile?
+    /// What the index doesn't know so far.
+    var unread = UnreadFiles.none
     /// Whether the user asked to stop.
     var isCancelled: @Sendable () -> Bool = { false }
 
@@ -94,7 +92,7 @@ private struct BuildRequest {
     private struct Corpus {
         var files: [CorpusFile]
         var captures: [CorpusFile]
-        var unreadable: [GoodwareBuilder.SkippedFile]
+        var unreadable: [SkippedFile]
 
         /// Without those that are known.
         func changed(since known: Set<CorpusFile>) -> (files: [CorpusFile], captures: [CorpusFile]) {
@@ -105,7 +103,8 @@ private struct BuildRequest {
     func run(_ progress: @Sendable (GoodwareBuilder.Progress) -> Void) throws(EpitopeError) -> Summary {
         let corpus = try findCorpus()
         let changed = corpus.changed(since: known)
-        if !known.isEmpty, changed.files.isEmpty, changed.captures.isEmpty {
+        // A file that was not read is not known, and so has changed.
+        if !known.isEmpty, changed.files.isEmpty, changed.captures.isEmpty, unread == UnreadFiles(corpus.unreadable) {
             return Summary(files: 0, bytes: 0, skipped: corpus.unreadable)
         }
         do {
@@ -113,10 +112,11 @@ private struct BuildRequest {
             let keyFile = try PartitionedKeyFile(in: writer.folder)
             let pairs = Mutex(self.pairs)
             let scanner = CorpusScanner(
-                files: changed.files, captures: changed.captures.map(\.path), chunkBytes: GoodwareBuilder.chunkBytes,
+                files: changed.files, captures: changed.captures.map { String(decoding: $0.path.bytes, as: UTF8.self) },
+                chunkBytes: GoodwareBuilder.chunkBytes,
                 overlap: GoodwareIndex.windowLength - 1)
             let read = try scanner.run(progress: progress) {
-                let collector = KeyCollector(keyFile)
+                let collector = KeyCollector(keyFile, known: extended?.index)
                 return CorpusScanner.Worker(
                     process: { [isCancelled, output] _, _, bytes in
                         guard !isCancelled() else { throw CorpusScanner.Abort(cause: Self.stopped(output)) }
@@ -130,12 +130,13 @@ private struct BuildRequest {
             guard !isCancelled() else { throw Self.stopped(output) }
             for segment in segments { try writer.copy(segment) }
             try extended?.requireUnchanged()
-            try writer.add(keyFile, corpusBytes: read.bytes)
+            if segments.isEmpty || keyFile.count > 0 { try writer.add(keyFile, corpusBytes: read.bytes) }
             // Files that were skipped are not listed in the index, so that the next update tries them again.
-            let unread = Set(read.skipped.map(\.path))
+            let skipped = Set(read.skipped.map(\.path))
             try writer.finish(
                 pairs: pairs.withLock { $0 }, folders: sources, captures: captures,
-                files: (corpus.files + corpus.captures).filter { !unread.contains($0.path) })
+                files: (corpus.files + corpus.captures).filter { !skipped.contains($0.path) },
+                unread: UnreadFiles(corpus.unreadable + read.skipped))
             return Summary(
                 files: changed.files.count + changed.captures.count, bytes: read.bytes, skipped: corpus.unreadable + read.skipped)
         } catch let error as EpitopeError {
@@ -157,8 +158,8 @@ private struct BuildRequest {
                 .goodwareMissing, "the goodware source \(source) cannot be read: \(String(cString: strerror(errno)))",
                 remedy: "name a folder or capture that exists and that this user may read")
         }
-        var unreadable: [GoodwareBuilder.SkippedFile] = []
-        let files = CorpusFile.below(sources) { unreadable.append(GoodwareBuilder.SkippedFile(path: $0, reason: $1)) }
+        var unreadable: [SkippedFile] = []
+        let files = CorpusTree(below: sources) { unreadable.append(SkippedFile(path: $0, reason: $1)) }.files
         return Corpus(files: files, captures: captures.compactMap { CorpusFile($0) }, unreadable: unreadable)
     }
 }

@@ -31,13 +31,17 @@ struct GoodwareDescription: Sendable {
     var folders: [String]
     var captures: [String]
     var files: [CorpusFile]
+    var unread: UnreadFiles
 
-    init(segments: [Segment], pairs: BytePairs, folders: [String], captures: [String], files: [CorpusFile]) {
+    init(
+        segments: [Segment], pairs: BytePairs, folders: [String], captures: [String], files: [CorpusFile], unread: UnreadFiles
+    ) {
         self.segments = segments
         self.pairs = pairs
         self.folders = folders
         self.captures = captures
         self.files = files
+        self.unread = unread
     }
 
     init(_ bytes: UnsafeRawBufferPointer) throws {
@@ -69,9 +73,17 @@ struct GoodwareDescription: Sendable {
         for _ in 0..<(try reader.number(UInt32.self)) {
             files.append(
                 CorpusFile(
-                    path: try reader.text(after: files.last?.path ?? ""), size: try reader.short(), modified: try reader.number(),
+                    path: RawPath(bytes: try reader.counted(after: files.last?.path.bytes ?? [])), size: try reader.short(),
+                    modified: try reader.number(),
                     device: try reader.short(), inode: try reader.short()))
         }
+        let unreadCount = try reader.short()
+        var named: [SkippedFile] = []
+        for _ in 0..<min(unreadCount, UInt64(UnreadFiles.maxNamed)) {
+            let path = RawPath(bytes: try reader.counted())
+            named.append(SkippedFile(path: path, reason: String(decoding: try reader.counted(), as: UTF8.self)))
+        }
+        unread = UnreadFiles(count: unreadCount, named: named)
     }
 
     var encoded: [UInt8] {
@@ -95,14 +107,19 @@ struct GoodwareDescription: Sendable {
             for entry in list { writer.text(entry) }
         }
         writer.number(UInt32(files.count))
-        var last = ""
+        var last: [UInt8] = []
         for file in files {
-            writer.text(file.path, after: last)
+            writer.counted(file.path.bytes, after: last)
             writer.short(file.size)
             writer.number(file.modified)
             writer.short(file.device)
             writer.short(file.inode)
-            last = file.path
+            last = file.path.bytes
+        }
+        writer.short(unread.count)
+        for file in unread.named {
+            writer.counted(file.path.bytes)
+            writer.counted(Array(file.reason.utf8))
         }
         return writer.bytes
     }

@@ -9,11 +9,11 @@ public import GoodwareIndex
 /// A goodware index on disk, mapped into memory.
 ///
 /// The file has a header of 64 bytes (magic, version, position and length of the description, SHA-256 of the header's
-/// first 32 bytes and the description), the filters' slots, and the description (segments, byte pairs, sources, files).
+/// first 32 bytes and the description), the filters' slots, and the description (segments, byte pairs, sources, files, what was not read).
 /// Numbers are little endian. Opening checks everything except the slots; ``check()`` also reads those.
 public final class GoodwareFile: Sendable {
     static let magic = Array("EPITGOOD".utf8)
-    static let version: UInt32 = 2
+    static let version: UInt32 = 3
     static let headerLength = 64
 
     public let path: String
@@ -82,6 +82,9 @@ public final class GoodwareFile: Sendable {
 
     /// The number of files and captures that it was built from.
     public var fileCount: Int { description.files.count }
+
+    /// What it was to be built from and was not, or not as a whole: "absent" says nothing of it.
+    public var unread: UnreadFiles { description.unread }
 
     /// The files and captures that it was built from, to find those that changed since.
     var files: [CorpusFile] { description.files }

@@ -77,9 +77,9 @@ final class GoodwareWriter {
         return try built.withLock { built in try partitions.compactMap { try built[$0]?.get() } }
     }
 
-    func finish(pairs: BytePairs, folders: [String], captures: [String], files: [CorpusFile]) throws {
+    func finish(pairs: BytePairs, folders: [String], captures: [String], files: [CorpusFile], unread: UnreadFiles) throws {
         let description = GoodwareDescription(
-            segments: segments, pairs: pairs, folders: folders, captures: captures, files: files
+            segments: segments, pairs: pairs, folders: folders, captures: captures, files: files, unread: unread
         ).encoded
         var header = FieldWriter()
         header.bytes = GoodwareFile.magic

@@ -7,6 +7,8 @@ import GoodwareIndex
 final class KeyCollector {
     private(set) var pairs = BytePairs()
     private let keyFile: PartitionedKeyFile
+    /// The index that is extended: its keys are not added again.
+    private let known: GoodwareIndex?
     /// In keys, of the buffer of each partition.
     private let capacity = 4096
     private let buffers: UnsafeMutablePointer<UInt64>
@@ -18,8 +20,9 @@ final class KeyCollector {
     private static let recentBits = 16
     private var selected = [UInt64](repeating: 0, count: GoodwareBuilder.chunkBytes)
 
-    init(_ keyFile: PartitionedKeyFile) {
+    init(_ keyFile: PartitionedKeyFile, known: GoodwareIndex? = nil) {
         self.keyFile = keyFile
+        self.known = known
         buffers = .allocate(capacity: capacity << PartitionedKeyFile.partitionBits)
         fills = .allocate(capacity: 1 << PartitionedKeyFile.partitionBits)
         fills.initialize(repeating: 0, count: 1 << PartitionedKeyFile.partitionBits)
@@ -56,7 +59,16 @@ final class KeyCollector {
     }
 
     private func flush(_ part: Int) throws {
-        let keys = UnsafeBufferPointer(start: buffers + part * capacity, count: fills[part])
+        var count = fills[part]
+        if let known {
+            // What an older segment may hold, rightly or not, is never called absent: it need not be added.
+            count = 0
+            for index in 0..<fills[part] where !known.mayContain(buffers[part * capacity + index]) {
+                buffers[part * capacity + count] = buffers[part * capacity + index]
+                count += 1
+            }
+        }
+        let keys = UnsafeBufferPointer(start: buffers + part * capacity, count: count)
         try keyFile.append(UnsafeRawBufferPointer(keys), part: part)
         fills[part] = 0
     }
