@@ -7,5 +7,6 @@ import ArgumentParser
 struct EpitopeFuzz: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "epitope-fuzz", abstract: "Try every parser of what others send or store on mutated inputs.",
-        subcommands: [FuzzExperiment.self, FuzzWorker.self], defaultSubcommand: FuzzExperiment.self)
+        subcommands: [FuzzExperiment.self, FuzzWorker.self, WorstCaseExperiment.self, WorstCaseWorker.self],
+        defaultSubcommand: FuzzExperiment.self)
 }
