@@ -415,7 +415,7 @@ let package = Package(
             "Tests/Rules",
             [
                 tests("RenderingTests", ["EpitopeModel", "Signatures", "Rendering"], exclude: ["Snapshots"]),
-                tests("EngineAcceptanceTests", ["EpitopeModel", "Signatures", "Rendering", "EngineAcceptance"]),
+                tests("EngineAcceptanceTests", ["EpitopeModel", "Signatures", "Rendering", "PatternScan", "TokenSequences", "EngineAcceptance"]),
             ]),
 
         group(

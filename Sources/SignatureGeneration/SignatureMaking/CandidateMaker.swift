@@ -8,8 +8,8 @@ import TokenSequences
 
 /// Makes the candidates of one cluster, strategy by strategy.
 struct CandidateMaker {
-    /// Finds what several texts have in common, as ``TokenSequences/make(of:noiseShare:benign:isGoodware:)`` finds it.
-    typealias Common = ([[UInt8]], Double, BenignPool, (([UInt8]) -> Bool)?) -> [TokenSequence]
+    /// Finds what several texts have in common, as ``TokenSequences/make(of:noiseShare:benign:reach:isGoodware:)`` finds it.
+    typealias Common = ([[UInt8]], Double, BenignPool, Int?, (([UInt8]) -> Bool)?) -> [TokenSequence]
 
     struct Candidate {
         var tokens: [Signature.Token]
@@ -234,7 +234,8 @@ struct CandidateMaker {
         let isGoodware: (([UInt8]) -> Bool)? = rarity.map { rarity in
             { $0.count >= GoodwareIndex.windowLength && !rarity.absentWindows($0).contains(true) }
         }
-        let found = common(kept, noiseShare, benign, isGoodware)
+        let reach = samples.allSatisfy { $0.context.transport == .udp } ? nil : EngineReach.streamSpan
+        let found = common(kept, noiseShare, benign, reach, isGoodware)
         return found.compactMap { sequence in
             var reasons = [
                 "common to \(sequence.covered.count) of \(kept.count) \(isOfCarriers ? "streams that carried the attack" : "samples")"

@@ -31,7 +31,7 @@ public enum SignatureCandidates {
 
     static func ranked(
         for samples: [Sample], rarity: GoodwareRarity?, benign: BenignPool, noiseShare: Double = 0.5, limit: Int = 16,
-        common: CandidateMaker.Common = { TokenSequences.make(of: $0, noiseShare: $1, benign: $2, isGoodware: $3) }
+        common: CandidateMaker.Common = { TokenSequences.make(of: $0, noiseShare: $1, benign: $2, reach: $3, isGoodware: $4) }
     ) -> [RankedCandidate] {
         guard limit > 0, var maker = CandidateMaker(samples: samples, rarity: rarity) else { return [] }
         var candidates = [maker.callerWindow(), maker.maskedWindow()].compactMap { $0 }

@@ -3,6 +3,7 @@
 import EpitopeModel
 import Rendering
 import Signatures
+import TokenSequences
 
 /// The checks that don't depend on the cluster that a signature comes from.
 extension SignatureProver {
@@ -28,6 +29,12 @@ extension SignatureProver {
     /// A signature without a rule can't be delivered. Starting Suricata here would delay the live rule by tens of
     /// milliseconds, for an answer that the delivery gives as well.
     private func engineSuricata(_ signature: Signature) -> Proof.Check {
+        // An engine looks at each datagram as a whole.
+        guard signature.context.transport == .udp || signature.minSpan <= EngineReach.streamSpan else {
+            return Proof.Check(
+                .engineSuricata, .failed,
+                "its tokens lie over at least \(signature.minSpan) bytes of a stream, of which an engine sees \(EngineReach.streamSpan) at once")
+        }
         do {
             let rules = try SuricataRule.rules(
                 RuleInput(signature: signature, sid: SIDRange.all.lowerBound, message: "", createdMilliseconds: 0, lifetimeDays: 1))
@@ -35,7 +42,7 @@ extension SignatureProver {
             return Proof.Check(
                 .engineSuricata, .notChecked,
                 "\(rules.count == 1 ? "a rule" : "\(rules.count) rules") of \(bytes) bytes; the delivery proves the form and reads Suricata's answer"
-            )
+                    + (rules.contains(where: \.canBeOverrun) ? "; a datagram with thousands of copies of a token gets past it" : ""))
         } catch {
             return Proof.Check(.engineSuricata, .failed, error.message)
         }

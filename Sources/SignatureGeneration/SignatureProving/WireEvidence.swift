@@ -4,6 +4,7 @@ import EpitopeModel
 import SignatureMaking
 import Signatures
 import StreamReassembly
+import TokenSequences
 import WireMatching
 
 /// What the captures show of a cluster's packets: which parts of the code crossed the network, in which flows.
@@ -13,7 +14,7 @@ struct WireEvidence: Sendable {
     /// Why the captures show nothing; `nil` if they show something.
     private(set) var reasonForNone: String?
     /// The streams that carried any of the samples, by their file and number: one may carry several, and come in several parts.
-    private var carriers: [String: [[UInt8]]] = [:]
+    private var carriers: [String: [CapturedStream]] = [:]
     /// How much of the captures was read.
     private var reading = CaptureReading()
 
@@ -48,15 +49,20 @@ struct WireEvidence: Sendable {
         guard spans.contains(where: { $0.code.count >= Self.minCarriedBytes }) else { return }
         samples[index].carriers.append(stream.bytes)
         let key = "\(file) \(stream.number)"
-        if carriers[key]?.last != stream.bytes { carriers[key, default: []].append(stream.bytes) }
+        if carriers[key]?.last?.bytes != stream.bytes { carriers[key, default: []].append(stream) }
         samples[index].onWire = (samples[index].onWire ?? []) + spans.map(\.code)
     }
 
-    /// Whether a flow that carried the code contains a signature.
+    /// Whether a flow that carried the code contains a signature, so that an engine sees it.
     func check(_ signature: Signature) -> Proof.Check {
         if let reasonForNone { return Proof.Check(.onTheWire, .notChecked, reasonForNone) }
-        let found = carriers.values.count { parts in parts.contains { signature.matches($0) } }
+        let found = carriers.values.count { parts in
+            parts.contains { signature.matchesWithinEngineReach($0.bytes, isDatagram: $0.transport == .udp) }
+        }
+        let missed = found > 0 ? 0 : carriers.values.count { parts in parts.contains { signature.matches($0.bytes) } }
         return Proof.Check(
-            .onTheWire, passed: found > 0, "in \(found) of \(carriers.count) captured flows that carried the code\(reading.text)")
+            .onTheWire, passed: found > 0,
+            "in \(found) of \(carriers.count) captured flows that carried the code"
+                + (missed > 0 ? "; in \(missed) with tokens further apart than an engine sees at once" : "") + reading.text)
     }
 }

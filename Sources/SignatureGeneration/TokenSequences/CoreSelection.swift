@@ -30,12 +30,16 @@ struct CoreSelection {
     /// For each token, the streams that contain it.
     private let holding: [TokenPresence.Streams]
     private let benign: BenignPool
+    /// In bytes: how long a match may be; `nil` for any length.
+    private let reach: Int?
     var benignCount: Int { benign.streams.count }
 
     init(
-        _ selection: TokenSelection, presence: inout TokenPresence, significance: Significance, isGoodware: (([UInt8]) -> Bool)?
+        _ selection: TokenSelection, presence: inout TokenPresence, significance: Significance, reach: Int? = nil,
+        isGoodware: (([UInt8]) -> Bool)?
     ) {
         self.selection = selection
+        self.reach = reach
         let benign = presence.pool
         self.benign = benign
         holding = presence.streams(holding: selection.tokens)
@@ -70,7 +74,7 @@ struct CoreSelection {
         if !cores.isEmpty, let weakest = core(of: left.reversed()) { cores.append(weakest) }
         guard cores.isEmpty, benign.streams.count >= Self.largePool else { return cores }
         let all = Core(indices: Array(selection.tokens.indices), needsBounds: selection.hasBounds)
-        return isSufficient(all, minBits: Self.fewBits) ? [all] : []
+        return isNear(all.indices) && isSufficient(all, minBits: Self.fewBits) ? [all] : []
     }
 
     /// The tokens of a signature with the gaps that it requires.
@@ -83,11 +87,28 @@ struct CoreSelection {
     }
 
     /// The first tokens of an order that are enough evidence and match nothing benign, in the order of the attack; if there
-    /// are enough of them, so many that they are substantial (`Signature.isSubstantial`).
+    /// are enough of them, so many that they are substantial (`Signature.isSubstantial`). If those near to the first one
+    /// are not enough, those near to the next one.
     private func core(of order: [Int]) -> Core? {
+        for start in order.indices {
+            let near = order[start...].filter { isNear([order[start], $0]) }
+            if let core = nearCore(of: near) { return core }
+            // Without tokens that are too far away, another beginning only leaves some out.
+            if near.count == order.count - start { return nil }
+        }
+        return nil
+    }
+
+    /// Whether a match of these tokens is short enough in every covered sample.
+    private func isNear(_ indices: [Int]) -> Bool {
+        guard let reach, let first = indices.min(), let last = indices.max() else { return true }
+        return selection.layouts.allSatisfy { $0[last] + selection.tokens[last].count - $0[first] <= reach }
+    }
+
+    private func nearCore(of order: [Int]) -> Core? {
         var chosen: [Int] = []
         var least: Core?
-        for index in order {
+        for index in order where isNear(chosen + [index]) {
             chosen.append(index)
             let core = Core(indices: chosen.sorted(), needsBounds: selection.hasBounds && evidence(of: chosen) < Self.strongBits)
             guard isSufficient(core, minBits: Self.enoughBits) else { continue }

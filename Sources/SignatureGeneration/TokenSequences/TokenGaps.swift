@@ -17,6 +17,8 @@ extension TokenSelection {
     static let timesLargestGap = 4
     /// In bytes, added to the bound.
     static let slack = 64
+    /// In bytes: tokens that are never further apart are parts of one.
+    static let maxTie = 16
 
     var hasBounds: Bool { arrangement == .sequence && covered.count >= Self.samplesForBounds }
 
@@ -27,7 +29,9 @@ extension TokenSelection {
         guard hasBounds else { return nil }
         let distances = layouts.map { $0[second] - $0[first] - tokens[first].count }
         guard let least = distances.min(), let most = distances.max(), least >= 0 else { return nil }
-        if least == most { return least...least }
+        // Where the tokens alone are enough, a distance only helps who changes it: by filler, or by so many copies of the first
+        // token that an engine tries no further (Suricata's inspection-recursion-limit).
+        if least == most, isBounded || least <= Self.maxTie { return least...least }
         return isBounded ? 0...(Self.timesLargestGap * most + Self.slack) : nil
     }
 }

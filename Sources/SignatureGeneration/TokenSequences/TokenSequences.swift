@@ -51,9 +51,11 @@ public enum TokenSequences {
     ///   - noiseShare: the largest share of samples, 0 to ``maxNoiseShare``, that may have nothing to do with the
     ///     attack.
     ///   - benign: streams that no result matches.
+    ///   - reach: in bytes, from the first token to the end of the last: how long a match may be in the samples that it
+    ///     covers. `nil` for any length. Tokens in no order are not held to it.
     ///   - isGoodware: whether a token occurs in goodware, and so is not evidence.
     public static func make(
-        of samples: [[UInt8]], noiseShare: Double, benign: BenignPool, isGoodware: (([UInt8]) -> Bool)? = nil
+        of samples: [[UInt8]], noiseShare: Double, benign: BenignPool, reach: Int? = nil, isGoodware: (([UInt8]) -> Bool)? = nil
     ) -> [TokenSequence] {
         let samples = samples.map { Array($0.prefix(maxSampleBytes)) }
         let noise = min(max(noiseShare, 0), maxNoiseShare)
@@ -61,7 +63,8 @@ public enum TokenSequences {
         var left = withoutCopies(samples)
         var found: [TokenSequence] = []
         for round in 0..<maxRounds where left.count >= (round == 0 ? 2 : minSamplesOfLaterRound) {
-            let cluster = cluster(in: left, noise: noise, minSamples: round == 0 ? 2 : minSamplesOfLaterRound, &presence, isGoodware)
+            let cluster = cluster(
+                in: left, noise: noise, minSamples: round == 0 ? 2 : minSamplesOfLaterRound, &presence, reach, isGoodware)
             guard !cluster.isEmpty else { break }
             let signatures = cluster.map { Signature(tokens: $0.tokens, arrangement: $0.arrangement, context: .any) }
             for (var sequence, signature) in zip(cluster, signatures) {
@@ -84,7 +87,8 @@ public enum TokenSequences {
 
     /// The tokens of most of the samples that are distinguishable from noise.
     private static func cluster(
-        in samples: [[UInt8]], noise: Double, minSamples: Int, _ presence: inout TokenPresence, _ isGoodware: (([UInt8]) -> Bool)?
+        in samples: [[UInt8]], noise: Double, minSamples: Int, _ presence: inout TokenPresence, _ reach: Int?,
+        _ isGoodware: (([UInt8]) -> Bool)?
     ) -> [TokenSequence] {
         let significance = Significance(samples: samples)
         let levels = levels(of: samples.count, noise: noise, minSamples: minSamples)
@@ -97,7 +101,8 @@ public enum TokenSequences {
                 guard let selection, selection.tokens != last?.tokens else { continue }
                 last = selection
                 let level = Level(
-                    core: CoreSelection(selection, presence: &presence, significance: significance, isGoodware: isGoodware))
+                    core: CoreSelection(
+                        selection, presence: &presence, significance: significance, reach: reach, isGoodware: isGoodware))
                 guard level.score > best?.level.score ?? 0 else { continue }
                 let cores = level.core.cores()
                 if !cores.isEmpty { best = (level, cores) }

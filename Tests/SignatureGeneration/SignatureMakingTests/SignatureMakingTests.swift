@@ -40,7 +40,7 @@ import TokenSequences
             surprise: { Double($0.count) * 6 })
     }
 
-    private func ranked(_ samples: [Sample], goodware: [[UInt8]]? = nil, common: @escaping CandidateMaker.Common = { _, _, _, _ in [] })
+    private func ranked(_ samples: [Sample], goodware: [[UInt8]]? = nil, common: @escaping CandidateMaker.Common = { _, _, _, _, _ in [] })
         -> [RankedCandidate]
     {
         SignatureCandidates.ranked(
@@ -138,7 +138,7 @@ import TokenSequences
         let shared = code(40, seed: 12)
         let carriers = [noise(20, seed: 13) + shared, noise(9, seed: 14) + shared]
         let samples = carriers.enumerated().map { sample(noise(80, seed: 20 + UInt64($0.offset)), onWire: [], carriers: [$0.element]) }
-        let candidates = ranked(samples) { texts, _, _, _ in
+        let candidates = ranked(samples) { texts, _, _, _, _ in
             // What is code in the streams is as it was; the rest is noise that no two have in common.
             #expect(texts.map(\.count) == carriers.map(\.count))
             #expect(texts.allSatisfy { Signature(tokens: [.init(bytes: Array(shared.prefix(34)))], context: .any).matches($0) })
@@ -153,7 +153,7 @@ import TokenSequences
 
     @Test func `the reasons of alternatives say that they are alternatives`() {
         let samples = [sample(code(80, seed: 30)), sample(code(80, seed: 31))]
-        let candidates = ranked(samples) { texts, _, _, _ in
+        let candidates = ranked(samples) { texts, _, _, _, _ in
             texts.enumerated().map {
                 TokenSequence(tokens: [.init(bytes: Array($0.element[10..<40]))], arrangement: .sequence, covered: [$0.offset], reasons: [])
             }

@@ -77,6 +77,47 @@ import Testing
         #expect(proof?.check(.onTheWire)?.detail == "in 2 of 2 captured flows that carried the code")
     }
 
+    /// Three short tokens, each in all samples at places of its own, with more between two of them than an engine sees at once.
+    private func spread(_ count: Int) -> [Sample] {
+        (0..<count).map { index in
+            var code = bytes(6000, seed: UInt64(300 + index))
+            for (token, place) in [(1, 400 + 8 * index), (2, 4000 + 24 * index), (3, 4200 + 40 * index)] {
+                code.replaceSubrange(place..<place + 10, with: bytes(10, seed: UInt64(token)))
+            }
+            return sample(code)
+        }
+    }
+
+    private func proverWithoutGoodware(_ captures: [String]) -> SignatureProver {
+        SignatureProver(ProverMaterial(goodware: nil, isGoodwareRequired: false, captures: captures))
+    }
+
+    @Test func `a signature is made of tokens that an engine sees at once, and proven by flows where it does`() throws {
+        let samples = spread(6)
+        let captureSet = try capture("log.pcap", samples.map { (80, $0.code.bytes) })
+        let proven = proverWithoutGoodware([captureSet]).prove(samples, given: window(samples[0].code.bytes)).proven
+        let signature = try #require(proven.first?.signature)
+        #expect(signature.tokens.map(\.bytes) == [bytes(10, seed: 2), bytes(10, seed: 3)])
+        #expect(proven[0].proof.check(.onTheWire)?.outcome == .passed)
+    }
+
+    @Test func `tokens too far apart for an engine are no proof, whatever the matcher finds`() throws {
+        let code = spread(1)[0].code.bytes
+        let context = SignatureContext(transport: .tcp, ports: [80], direction: .toService)
+        let near = [1, 2].map { Signature.Token(bytes: bytes(10, seed: $0)) }
+        let prover = proverWithoutGoodware([try capture("log.pcap", [(80, code)])])
+        let open = Signature(tokens: near, context: context)
+        let result = prover.prove([sample(code)], given: open)
+        #expect(open.matches(code) && !result.proven.contains { $0.signature.id == open.id })
+        #expect(result.failed?.proof.check(.onTheWire)?.detail.contains("further apart than an engine sees") == true)
+        let far = [near[0], Signature.Token(bytes: near[1].bytes, gap: 3500...3600)]
+        let check = prover.proof(of: Signature(tokens: far, context: context)).check(.engineSuricata)
+        #expect(check?.outcome == .failed && check?.detail.contains("3520 bytes") == true)
+        // A datagram is looked at as a whole.
+        let datagram = SignatureContext(transport: .udp, ports: [53], direction: .toService)
+        #expect(prover.proof(of: Signature(tokens: far, context: datagram)).check(.engineSuricata)?.outcome != .failed)
+    }
+
     @Test func `nothing is proven by an index that is cut short while it is in use`() throws {
         let code = instructions(400, seed: 1)
         let (corpus, path) = (try folder.makeFolder("corpus"), folder.path + "/index")

@@ -24,14 +24,18 @@ public enum NetworkFrame {
     }
 
     /// A whole connection: opened, what the client sends in segments, closed by both.
+    ///
+    /// - Parameter isAcknowledged: whether the server acknowledges each segment, and not only the last.
     public static func connection(
-        from client: (host: UInt8, port: UInt16), to server: (host: UInt8, port: UInt16), _ bytes: [UInt8], segment: Int
+        from client: (host: UInt8, port: UInt16), to server: (host: UInt8, port: UInt16), _ bytes: [UInt8], segment: Int,
+        isAcknowledged: Bool = false
     ) -> [[UInt8]] {
         let end = UInt32(1 + bytes.count)
-        let data = stride(from: 0, to: bytes.count, by: segment).map { start in
-            tcp(
-                from: client, to: server, sequence: UInt32(1 + start), acknowledged: 1,
-                Array(bytes[start..<min(bytes.count, start + segment)]))
+        let data = stride(from: 0, to: bytes.count, by: segment).flatMap { start -> [[UInt8]] in
+            let part = Array(bytes[start..<min(bytes.count, start + segment)])
+            let sent = tcp(from: client, to: server, sequence: UInt32(1 + start), acknowledged: 1, part)
+            let answer = tcp(from: server, to: client, sequence: 1, acknowledged: UInt32(1 + start + part.count))
+            return isAcknowledged ? [sent, answer] : [sent]
         }
         return [
             tcp(from: client, to: server, sequence: 0, flags: .syn),

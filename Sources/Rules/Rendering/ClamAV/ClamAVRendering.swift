@@ -58,6 +58,9 @@ struct ClamAVBody {
     /// ClamAV anchors every part of a signature between gaps at two fixed bytes in a row.
     static let minAnchorBytes = 2
 
+    /// How many places of a part ClamAV remembers until it finds the next one (AC_DEFAULT_TRACKLEN).
+    static let maxPlaces = 8
+
     /// ClamAV tells the language of a file by the end of its name alone.
     static func file(_ rules: [String], ending: String) -> String {
         (["# Save this in a file whose name ends in .\(ending): ClamAV tells by that how to read it."] + rules).joined(separator: "\n")
@@ -70,6 +73,7 @@ struct ClamAVBody {
     static func bodies(of signature: Signature) throws(EpitopeError) -> [ClamAVBody] {
         var bodies: [ClamAVBody] = []
         var anchor = 0
+        var part: [UInt8?] = []
         func close() throws(EpitopeError) {
             guard anchor >= minAnchorBytes else {
                 throw RenderedRun.unrenderable(signature, "ClamAV needs \(minAnchorBytes) fixed bytes in a row in every token")
@@ -81,18 +85,34 @@ struct ClamAVBody {
             case .anywhere, .fromStart:
                 if !bodies.isEmpty { try close() }
                 anchor = run.bytes.count
+                part = run.bytes
                 bodies.append(ClamAVBody(offset: try offset(run.place, signature), text: text))
             case .after(let gap?) where gap.lowerBound == gap.upperBound && gap.lowerBound <= RenderedRun.maxTie:
                 anchor = max(anchor, run.bytes.count)
+                part += [UInt8?](repeating: nil, count: gap.lowerBound) + run.bytes
                 bodies[bodies.count - 1].text += String(repeating: "??", count: gap.lowerBound) + text
             case .after(let gap):
                 try close()
+                // Whoever puts copies of a part behind the right one makes ClamAV forget that one.
+                guard (gap?.lowerBound ?? 0) / leastShift(part) < maxPlaces else {
+                    throw RenderedRun.unrenderable(
+                        signature,
+                        "ClamAV remembers \(maxPlaces) places of a token, and more fit into the \(gap?.lowerBound ?? 0) bytes behind one")
+                }
                 anchor = run.bytes.count
+                part = run.bytes
                 bodies[bodies.count - 1].text += jump(gap) + text
             }
         }
         try close()
         return bodies
+    }
+
+    /// In bytes: how near to one another two places of a part can be. `nil` stands for any byte.
+    private static func leastShift(_ part: [UInt8?]) -> Int {
+        (1..<max(part.count, 2)).first { shift in
+            zip(part.dropFirst(shift), part).allSatisfy { $0 == nil || $1 == nil || $0 == $1 }
+        } ?? part.count
     }
 
     private static func jump(_ gap: ClosedRange<Int>?) -> String {

@@ -18,8 +18,13 @@ enum YaraReader {
             guard let body = line.between("$t\(index) = { ", " }") else { throw Unreadable("not one of Epitope's strings: \(line)") }
             groups.append(try runs(body))
         }
-        let isConjunction = groups.count > 1
         let words = lines[condition + 1]
+        if words.hasPrefix("for any ") {
+            return RuleReader.ReadRule(
+                signature: try RunReader.signature(of: try YaraPositionsReader.placed(groups, words), context: .any), language: .yara,
+                namedID: id)
+        }
+        let isConjunction = groups.count > 1
         if isConjunction, words != "all of them" { throw Unreadable("its condition is not 'all of them'") }
         if !isConjunction, !groups.isEmpty { groups[0][0].place = try place(words) }
         return RuleReader.ReadRule(

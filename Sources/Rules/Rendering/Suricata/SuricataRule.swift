@@ -123,6 +123,16 @@ public struct SuricataRule: Hashable, Sendable {
         return "\(header) (\(options.joined(separator: "; "));)"
     }
 
+    /// Whether a packet can hold so many copies of a content that Suricata tries no further before it comes to the right one
+    /// (`inspection-recursion-limit`, 3,000 tries by default): where a content must lie at a bounded distance from the one
+    /// before, each copy of that is a try. What Suricata sees of a stream at once is too short for it.
+    public var canBeOverrun: Bool {
+        ruleProtocol != .tcp
+            && contents.contains {
+                if case .relative(_, .some) = $0.placement { true } else { false }
+            }
+    }
+
     /// The part before the options.
     var header: String {
         "\(action.rawValue) \(ruleProtocol.rawValue) any \(Self.ports(sourcePorts)) -> any \(Self.ports(destinationPorts))"

@@ -3,7 +3,8 @@
 public import EpitopeModel
 import Signatures
 
-/// YARA 4: one hexadecimal string with jumps for a sequence, one string for each token of a conjunction.
+/// YARA 4: one hexadecimal string with jumps for a sequence, one string for each token of a conjunction. A sequence of several
+/// distances that vary is several strings, and the condition compares their positions (``YaraPositions``).
 public enum YaraRendering: SignatureRendering {
     /// YARA splits a string at longer jumps into parts that it searches for one by one (STRING_CHAINING_THRESHOLD).
     static let maxInnerJump = 200
@@ -11,38 +12,60 @@ public enum YaraRendering: SignatureRendering {
     static let maxPartBytes = 4096
     /// In bytes: YARA finds a part by an atom, four of its bytes in a row (YR_MAX_ATOM_LENGTH).
     static let atomLength = 4
-
     public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
         let runs = try RenderedRun.runs(of: subject.signature)
+        guard !needsPositions(runs) else {
+            let positions = try YaraPositions(runs, subject.signature)
+            return text(subject, positions.strings, positions.condition)
+        }
+        try check(parts(of: runs), subject.signature)
         var strings: [String] = []
-        var parts: [YaraPart] = []
         var place: RenderedRun.Place = .anywhere
         for (index, run) in runs.enumerated() {
             let digits = Hex.encode(run.bytes)
             if case .after(let gap) = run.place {
-                if YaraPart.isInner(gap), let gap {
-                    parts[parts.count - 1].append(run.bytes, after: gap)
-                } else {
-                    // YARA remembers only one end of a part, so the part must have a single length.
-                    if let gap, gap.upperBound < RenderedRun.endless, parts[parts.count - 1].isVariable {
-                        throw RenderedRun.unrenderable(
-                            subject.signature, "YARA can't bound a long gap behind a token sequence of several lengths")
-                    }
-                    parts.append(YaraPart(run.bytes))
-                }
                 strings[strings.count - 1] += " \(YaraPart.jump(gap)) \(digits)"
             } else {
                 if index == 0 { place = run.place }
-                parts.append(YaraPart(run.bytes))
                 strings.append(digits)
             }
         }
+        return text(subject, strings, condition(place, strings.count))
+    }
+
+    /// Whether YARA would miss matches of the runs as one string: YARA before 4.5 does where two distances vary
+    /// (VirusTotal/yara#2065), and every version remembers only one end of what it has found before a long jump.
+    private static func needsPositions(_ runs: [RenderedRun]) -> Bool {
+        var varying = 0
+        for run in runs {
+            guard case .after(let gap?) = run.place, gap.upperBound < RenderedRun.endless else { continue }
+            if varying > 0, !YaraPart.isInner(gap) || gap.lowerBound != gap.upperBound { return true }
+            if gap.lowerBound != gap.upperBound { varying += 1 }
+        }
+        return false
+    }
+
+    /// The parts that YARA splits the strings into.
+    private static func parts(of runs: [RenderedRun]) -> [YaraPart] {
+        var parts: [YaraPart] = []
+        for run in runs {
+            if case .after(let gap?) = run.place, YaraPart.isInner(gap), !parts.isEmpty {
+                parts[parts.count - 1].append(run.bytes, after: gap)
+            } else {
+                parts.append(YaraPart(run.bytes))
+            }
+        }
+        return parts
+    }
+
+    /// - Throws: ``EpitopeError/Code/signatureUnrenderable`` if YARA would search for one of the parts byte by byte, or not to
+    ///   its end.
+    static func check(_ parts: [YaraPart], _ signature: Signature) throws(EpitopeError) {
         guard parts.allSatisfy({ $0.hasGoodAtom && $0.longest <= maxPartBytes }) else {
             throw RenderedRun.unrenderable(
-                subject.signature,
+                signature,
                 "YARA needs \(atomLength) fixed bytes in a row, not all alike, in every token, and at most \(maxPartBytes) bytes")
         }
-        return text(subject, strings, condition(place, strings.count))
     }
 
     private static func condition(_ place: RenderedRun.Place, _ count: Int) -> String {
@@ -75,8 +98,8 @@ public enum YaraRendering: SignatureRendering {
 
 /// A part of a string that YARA searches for as one: runs with jumps of at most ``YaraRendering/maxInnerJump``.
 struct YaraPart {
-    private(set) var isVariable = false
     private(set) var hasGoodAtom: Bool
+    /// In bytes, of the longest match.
     private(set) var longest: Int
 
     init(_ run: [UInt8]) {
@@ -85,7 +108,6 @@ struct YaraPart {
     }
 
     mutating func append(_ run: [UInt8], after gap: ClosedRange<Int>) {
-        isVariable = isVariable || gap.lowerBound != gap.upperBound
         hasGoodAtom = hasGoodAtom || Self.hasGoodAtom(run)
         longest += gap.upperBound + run.count
     }
