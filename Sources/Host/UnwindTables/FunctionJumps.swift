@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Where a function's code can jump to outside of itself: the tail calls by which one function passes its caller on to another.
-///
-/// Every byte is read as if an instruction began there, so no jump is missed; a few that are found are no jumps. That errs on
-/// the side of a call that can have been made.
+/// Where a function's code can jump to outside of itself (``JumpScan``): the tail calls by which one function passes its caller
+/// on to another.
 public struct FunctionJumps: Hashable, Sendable {
     /// Addresses (before relocation) outside of the function, by jumps with a 32-bit displacement.
     public var far: [UInt64] = []
@@ -20,34 +18,15 @@ public struct FunctionJumps: Hashable, Sendable {
     ///   - range: the function's addresses.
     public init(in code: [UInt8], at address: UInt64, of range: Range<UInt64>) {
         code.withUnsafeBytes { raw in
-            for index in raw.indices { read(raw, index, address, range) }
-        }
-    }
-
-    private mutating func read(_ raw: UnsafeRawBufferPointer, _ index: Int, _ address: UInt64, _ range: Range<UInt64>) {
-        func target(displacementAt place: Int, size: Int) -> UInt64? {
-            guard place + size <= raw.count else { return nil }
-            let value =
-                size == 1
-                ? Int64(raw.loadUnaligned(fromByteOffset: place, as: Int8.self))
-                : Int64(Int32(littleEndian: raw.loadUnaligned(fromByteOffset: place, as: Int32.self)))
-            return address &+ UInt64(place + size) &+ UInt64(bitPattern: value)
-        }
-        func leaving(_ target: UInt64?) -> UInt64? { target.flatMap { range.contains($0) ? nil : $0 } }
-        let next = index + 1 < raw.count ? raw[index + 1] : 0
-        switch raw[index] {
-        case 0xE9: if let found = leaving(target(displacementAt: index + 1, size: 4)) { far.append(found) }
-        case 0x0F where next & 0xF0 == 0x80: if let found = leaving(target(displacementAt: index + 2, size: 4)) { far.append(found) }
-        case 0xEB, 0x70...0x7F: if let found = leaving(target(displacementAt: index + 1, size: 1)) { near.append(found) }
-        case 0xFF where next == 0x25: if let slot = target(displacementAt: index + 2, size: 4) { slots.append(slot) }
-        // FF /4: jump through a register or memory.
-        case 0xFF where next >> 3 & 7 == 4: isIndirect = true
-        // mov REGISTER, (%rsp); ret: what thunks against speculation make of an indirect jump.
-        case 0x48, 0x4C:
-            if index + 4 < raw.count, next == 0x89, raw[index + 2] & 0xC7 == 0x04, raw[index + 3] == 0x24, raw[index + 4] == 0xC3 {
-                isIndirect = true
+            JumpScan.read(raw, raw.indices, startingAt: address) { found in
+                switch found {
+                case .jump(let target): if !range.contains(target) { far.append(target) }
+                case .shortJump(let target): if !range.contains(target) { near.append(target) }
+                case .slot(let slot): slots.append(slot)
+                case .indirect: isIndirect = true
+                case .call, .address: break
+                }
             }
-        default: break
         }
     }
 

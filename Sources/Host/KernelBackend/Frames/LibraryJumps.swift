@@ -3,10 +3,7 @@
 import UnwindTables
 
 /// Which functions of a C library may hand their caller on to another one, by jumps alone (`execv` to `execve`, or to its own
-/// seldom part): the other one then returns to where the first one was called.
-///
-/// Every byte is read as if an instruction began there, so that no jump is missed; a few that are found are no jumps. That errs on the
-/// side of a call that can have been made.
+/// seldom part): the other one then returns to where the first one was called. By ``JumpScan``.
 struct LibraryJumps {
     /// A function's entry, and a function that may return to its caller, as offsets in the file.
     struct Jump: Hashable {
@@ -103,27 +100,31 @@ private struct JumpReader {
         return low > 0 && ranges[low - 1].contains(place) ? low - 1 : nil
     }
 
+    /// - Parameter raw: the library's file, whose offsets stand for addresses: calls and jumps stay in its code.
     mutating func read(_ raw: UnsafeRawBufferPointer, function index: Int) {
         let range = ranges[index]
-        for place in range {
-            switch raw[place] {
-            case 0xE8: call(raw, displacementAt: place + 1)
-            case 0xE9: jump(raw, displacementAt: place + 1, from: index)
-            case 0x0F where place + 1 < range.upperBound && raw[place + 1] & 0xF0 == 0x80:
-                jump(raw, displacementAt: place + 2, from: index)
-            case 0xEB: nearJump(raw, displacementAt: place + 1, from: index)
-            // FF /4, but for a `switch`, whose table's entry is added to its address right before: add %r, %r; jmp *%r.
-            case 0xFF where place + 1 < range.upperBound && raw[place + 1] >> 3 & 7 == 4:
-                let isSwitch = place >= range.lowerBound + 3 && raw[place - 3] & 0xF0 == 0x40 && [0x01, 0x03].contains(raw[place - 2])
-                if !isSwitch { found[index].isIndirect = true }
-            // lea slot(%rip), %r
-            case 0x8D where place + 1 < range.upperBound && raw[place + 1] & 0xC7 == 0x05:
-                if let target = target(raw, displacementAt: place + 2), let other = function(at: target),
-                    ranges[other].lowerBound == target
-                {
-                    pointedAt.insert(other)
+        JumpScan.read(raw, range, startingAt: 0) { reference in
+            switch reference {
+            case .call(let target):
+                guard let target = Int(exactly: target), let other = function(at: target), ranges[other].lowerBound != target else {
+                    return
                 }
-            default: break
+                entries[other, default: []].insert(target)
+            case .jump(let target):
+                guard let target = Int(exactly: target), !range.contains(target), let other = function(at: target) else { return }
+                found[index].next.insert(other)
+            case .shortJump(let target):
+                guard let target = Int(exactly: target), !range.contains(target), let other = function(at: target),
+                    ranges[other].lowerBound == target
+                else { return }
+                found[index].next.insert(other)
+            case .slot: found[index].isIndirect = true
+            case .indirect(let isSwitch): if !isSwitch { found[index].isIndirect = true }
+            case .address(let target):
+                guard let target = Int(exactly: target), let other = function(at: target), ranges[other].lowerBound == target else {
+                    return
+                }
+                pointedAt.insert(other)
             }
         }
     }
@@ -144,29 +145,5 @@ private struct JumpReader {
             if before == Self.relative || data.contains(place), let index = indices[word] { pointedAt.insert(index) }
             before = word
         }
-    }
-
-    private func target(_ raw: UnsafeRawBufferPointer, displacementAt place: Int) -> Int? {
-        guard place + 4 <= raw.count else { return nil }
-        return place + 4 + Int(Int32(littleEndian: raw.loadUnaligned(fromByteOffset: place, as: Int32.self)))
-    }
-
-    private mutating func call(_ raw: UnsafeRawBufferPointer, displacementAt place: Int) {
-        guard let target = target(raw, displacementAt: place), let other = function(at: target), ranges[other].lowerBound != target
-        else { return }
-        entries[other, default: []].insert(target)
-    }
-
-    private mutating func jump(_ raw: UnsafeRawBufferPointer, displacementAt place: Int, from index: Int) {
-        guard let target = target(raw, displacementAt: place), !ranges[index].contains(target), let other = function(at: target)
-        else { return }
-        found[index].next.insert(other)
-    }
-
-    private mutating func nearJump(_ raw: UnsafeRawBufferPointer, displacementAt place: Int, from index: Int) {
-        guard place < raw.count else { return }
-        let target = place + 1 + Int(Int8(bitPattern: raw[place]))
-        guard !ranges[index].contains(target), let other = function(at: target), ranges[other].lowerBound == target else { return }
-        found[index].next.insert(other)
     }
 }
