@@ -3,21 +3,28 @@
 /* A program that changes its own code, or runs other code, in one of several ways, and then connects a datagram socket to
  * loopback, which sends nothing. Compiled by the tests that need it.
  *
- * usage: own-code WAY        prints "connected" or "refused" and the errno
+ * usage: own-code WAY [first|child|linger]   prints "connected" or "refused" and the errno
  *        own-code posed FILE [child]
  *                             puts another file in the place of its program, in a user namespace, and calls from anonymous
- *                             memory through the library, itself or by a child; prints "posed" where that was possible */
+ *                             memory through the library, itself or by a child; prints "posed" where that was possible
+ *
+ * WAY "traced": a parent traces the program as a debugger does, with a breakpoint in the instruction that calls; it prints
+ * which signals the program was sent, but for those of the breakpoint.
+ * A second word: connects before the change, too; "child": the change and the call are a child's; "linger": stays. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,6 +64,10 @@ __asm__(".section .text.page,\"ax\",@progbits\n"
         "waiting:\n"
         "  .byte 0x0f, 0x1f, 0x44, 0x00, 0x00\n" /* where a probe may call */
         "  ret\n"
+#ifdef TEXT_RELOCATION
+        ".balign 8\n"
+        "  .quad data\n"
+#endif
         ".balign 4096\n"
         ".previous\n");
 extern call calling;
@@ -170,6 +181,36 @@ static call *change(const char *way) {
     return calling;
 }
 
+enum { CALL_IN_CALLING = 4 };
+
+/* Traces a child that waits for it, and steps over the breakpoint each time, as debuggers do: the breakpoint is in its place again when
+ * the function is entered. */
+static int trace(pid_t child) {
+    unsigned char *place = (unsigned char *)calling + CALL_IN_CALLING;
+    int status = 0, signal = 0;
+    waitpid(child, &status, 0);
+    long word = ptrace(PTRACE_PEEKTEXT, child, place, 0), trapping = (word & ~0xffL) | 0xcc;
+    if (ptrace(PTRACE_POKETEXT, child, place, trapping) != 0) perror("ptrace");
+    for (;;) {
+        ptrace(PTRACE_CONT, child, 0, signal);
+        if (waitpid(child, &status, 0) != child || !WIFSTOPPED(status)) return WEXITSTATUS(status);
+        signal = WSTOPSIG(status);
+        if (signal != SIGTRAP) {
+            if (signal != SIGURG) printf("signal %d\n", signal);
+            continue;
+        }
+        struct user_regs_struct registers;
+        ptrace(PTRACE_GETREGS, child, 0, &registers);
+        registers.rip = (unsigned long)place;
+        ptrace(PTRACE_SETREGS, child, 0, &registers);
+        ptrace(PTRACE_POKETEXT, child, place, word);
+        ptrace(PTRACE_SINGLESTEP, child, 0, 0);
+        waitpid(child, &status, 0);
+        ptrace(PTRACE_POKETEXT, child, place, trapping);
+        signal = 0;
+    }
+}
+
 int main(int count, char **arguments) {
     address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons(9), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     int descriptor = socket(AF_INET, SOCK_DGRAM, 0);
@@ -187,6 +228,12 @@ int main(int count, char **arguments) {
         else printf("refused %d\n", errno);
         return 0;
     }
+    if (strcmp(way, "traced") == 0) {
+        pid_t child = fork();
+        if (child != 0) return trace(child);
+        ptrace(PTRACE_TRACEME, 0, 0, 0);
+        raise(SIGSTOP);
+    }
     /* Once as ever: what is told of a packed program's code is what it is at its first call. */
     if (count > 2 && calling(descriptor, &address, sizeof address) != 0) puts("the first call was refused");
     if (count > 2 && strcmp(arguments[2], "child") == 0) {
@@ -202,5 +249,7 @@ int main(int count, char **arguments) {
     long result = function(descriptor, &address, sizeof address);
     if (result == 0) puts("connected");
     else printf("refused %d\n", result < -1 ? (int)-result : errno);
+    fflush(stdout);
+    if (count > 2 && strcmp(arguments[2], "linger") == 0) pause();
     return 0;
 }

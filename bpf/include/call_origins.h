@@ -40,6 +40,7 @@ static __always_inline int apply_origin(struct scratch *scratch, const struct or
 {
     if (!origin || origin->start_time != start_time) return 0;
     scratch->walk.caller = origin->caller;
+    scratch->walk.is_recorded = 1;
     scratch->walk.defect = origin->defect;
     scratch->mappings[CALLER_MAPPING] = origin->mapping;
     scratch->event.instruction_pointer = origin->instruction_pointer;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "mapping_lookup.h"
+#include "questions.h"
 #include "return_check.h"
 
 /* The frame at each site of the C libraries; the agent fills it. A site that is missing has a frame of another kind, or isn't known. */
@@ -52,7 +53,7 @@ __attribute__((noinline)) int decide_by_file(__u32 slot, __u32 index)
     struct mapping *mapping = &scratch->mappings[index & (MAPPING_COUNT - 1)];
     struct inode *inode = (struct inode *)mapping->stack_pointer_or_inode;
     /* A copy that was sealed is a memory file whose descriptor may still be open for writing. */
-    if (!is_changeable(inode) || is_memory_file(inode)) return 0;
+    if (!inode || !is_changeable(inode) || is_memory_file(inode)) return 0;
     __u32 origin = origin_of_file(inode, mapping->is_nameless);
     mapping->generation = BPF_CORE_READ(inode, i_generation);
     if (!is_open_for_writing(inode) && origin != FILE_WITHOUT_NAME) return origin;
@@ -70,6 +71,7 @@ __attribute__((noinline)) int look_up_address(__u64 address, __u32 slot, __u32 i
     if (find_mapping(bpf_get_current_task_btf(), address, scratch->walk.stack_pointer, &lookup)) return -EBUSY;
     if (lookup.mapping.protection & VM_EXEC) resolve_written(address + 1, &lookup.mapping);
     scratch->mappings[index & (MAPPING_COUNT - 1)] = lookup.mapping;
+    if (is_comparable(&lookup.mapping, address)) apply_answer(address + 1, slot, index);
     return 0;
 }
 
@@ -117,7 +119,13 @@ static __always_inline void set_library(struct walk *walk, const struct mapping 
 static __always_inline int is_return_address(const struct walk *walk, const struct mapping *mapping, __u64 word)
 {
     if (is_unbacked(mapping) && !walk->found_caller && (walk->is_32bit || !walk->has_code)) return 1;
-    return can_be_caller(mapping) && follows_call(word, mapping->start);
+    return can_be_caller(mapping) && follows_call(word, mapping->start, mapping->is_explained);
+}
+
+/* Whether what the caller returns to counts, too. What a packed program unpacked may be a library of its own, which other code calls. */
+static __always_inline int looks_deeper(const struct walk *walk)
+{
+    return walk->wants_deeper || walk->is_unpacked;
 }
 
 /* Checks one word of the stack. 1 ends the walk. */
@@ -148,8 +156,9 @@ static long check_stack_word(__u32 index, void *context)
     if (!walk->found_caller) {
         walk->found_caller = 1;
         walk->caller = word;
+        walk->is_unpacked |= mapping->is_unpacked;
         scratch->mappings[CALLER_MAPPING] = *mapping;
-        return !walk->wants_deeper || is_unbacked(mapping);
+        return !looks_deeper(walk) || is_unbacked(mapping);
     }
     if (!is_unbacked(mapping)) {
         /* The first one that shows where the image's function was called, so that the call that can't be checked is its own. A call of
@@ -162,7 +171,7 @@ static long check_stack_word(__u32 index, void *context)
         }
         if (walk->passes_on && index < MAX_PASSING_WORDS) return 0;
         walk->passes_on = 0;
-        return !walk->wants_deeper;
+        return !looks_deeper(walk);
     }
     if (walk->passes_on) {
         walk->caller = word;
@@ -173,6 +182,14 @@ static long check_stack_word(__u32 index, void *context)
     }
     scratch->mappings[CALLER_MAPPING] = *mapping;
     return 1;
+}
+
+/* Where a frame ends; 0 where that makes no sense. */
+static __always_inline __u64 end_of(const struct epitope_frame *frame, const struct walk *walk, __u64 from)
+{
+    if (frame->is_from_frame_pointer && !walk->frame_pointer) return 0;
+    __u64 end = (frame->is_from_frame_pointer ? walk->frame_pointer : from) + frame->size;
+    return end <= from || end - from > MAX_FRAME_BYTES ? 0 : end;
 }
 
 /* Where the frame ends at a site of the library; 0 where that isn't known. Keeps which function it is of, and the caller's frame
@@ -190,9 +207,8 @@ __attribute__((noinline)) __u64 end_of_frame(__u32 slot, __u64 site_offset, __u6
         __u8 next = 0;
         return is_innermost && !bpf_probe_read_user(&next, 1, (void *)pointer) && next == 0xc3 ? from + 8 : 0;
     }
-    if (frame->is_from_frame_pointer && !walk->frame_pointer) return 0;
-    __u64 end = (frame->is_from_frame_pointer ? walk->frame_pointer : from) + frame->size;
-    if (end <= from || end - from > MAX_FRAME_BYTES) return 0;
+    __u64 end = end_of(frame, walk, from);
+    if (!end) return 0;
     walk->function = frame->function;
     /* Code that jumps to the instruction itself may bring a number of its own. */
     if (is_innermost && frame->call_number != EPITOPE_ANY_CALL && frame->call_number != walk->call_number &&
@@ -210,6 +226,7 @@ static __always_inline int found_caller(struct walk *walk, struct scratch *scrat
     walk->found_caller = 1;
     walk->caller = word;
     if (!is_impossible(walk->defect)) walk->defect = defect;
+    walk->is_unpacked |= scratch->mappings[WORD_MAPPING].is_unpacked;
     scratch->mappings[CALLER_MAPPING] = scratch->mappings[WORD_MAPPING];
     return 1;
 }
@@ -237,7 +254,7 @@ static __always_inline int walk_frames(struct walk *walk, struct scratch *scratc
         if (is_user_address(word) && inspect_address(scratch, word - 1, slot, WORD_MAPPING)) return -EBUSY;
         if (!(mapping->protection & VM_EXEC)) return found_caller(walk, scratch, word, EPITOPE_DEFECT_NO_CODE);
         if (is_unbacked(mapping)) return found_caller(walk, scratch, word, EPITOPE_DEFECT_NONE);
-        __u32 defect = defect_of_return(slot, word, mapping->start);
+        __u32 defect = defect_of_return(slot, word, mapping->start, mapping->is_explained);
         int is_inner = mapping->inode == walk->library_inode && mapping->device == walk->library_device;
         if (defect == EPITOPE_DEFECT_NO_CALL || (!is_inner && can_be_caller(mapping))) return found_caller(walk, scratch, word, defect);
         if (!is_inner) return 0;
@@ -247,6 +264,42 @@ static __always_inline int walk_frames(struct walk *walk, struct scratch *scratc
         offset = mapping->offset;
     }
     return 0;
+}
+
+/* What the image's function returns to that made a call which can't be checked; 0 where that isn't known, since the agent hasn't said how
+ * far its frame reaches (questions.h). Keeps where that stands. */
+__attribute__((noinline)) __u64 word_behind_caller(__u32 slot, __u64 from)
+{
+    struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+    if (!scratch || !scratch->mappings[CALLER_MAPPING].stack_pointer_or_inode) return 0;
+    struct epitope_site site = site_of_caller(scratch);
+    struct epitope_frame *frame = bpf_map_lookup_elem(&frames, &site);
+    __u64 word = 0, end = frame ? end_of(frame, &scratch->walk, from) : 0;
+    scratch->walk.knows_frame = frame != 0;
+    if (!end || bpf_probe_read_user(&word, 8, (void *)(end - 8)) || !is_user_address(word)) return 0;
+    scratch->walk.slot_behind = end - 8;
+    return word;
+}
+
+/* Whether that word, whose mapping is in the scratch space, is the caller's address, or shows that the call is the image's own. */
+__attribute__((noinline)) int is_settled_behind_caller(__u32 slot, __u64 word)
+{
+    struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+    if (!scratch) return 0;
+    struct walk *walk = &scratch->walk;
+    struct mapping *mapping = &scratch->mappings[WORD_MAPPING];
+    if (!(mapping->protection & VM_EXEC)) return 0;
+    if (!is_unbacked(mapping)) {
+        if (!can_be_caller(mapping) || may_enter_function(slot, word, walk->caller) <= 0) return 0;
+        walk->defect = EPITOPE_DEFECT_NONE;
+        return 1;
+    }
+    walk->defect = EPITOPE_DEFECT_NONE;
+    walk->slot = walk->slot_behind;
+    walk->caller = word;
+    walk->is_unpacked |= mapping->is_unpacked;
+    scratch->mappings[CALLER_MAPPING] = *mapping;
+    return 1;
 }
 
 /* Walks the stack at `walk.stack_pointer`, past the frames of the library in LIBRARY_MAPPING, which contains `pointer`. 0, or negative
@@ -266,7 +319,12 @@ __attribute__((noinline)) int walk_stack(__u32 slot, __u64 pointer)
         if (found < 0) return found;
         /* Where a call through a register can't be checked, what the image returns to counts, too: the image may only pass on. */
         int passes_on = walk->defect == EPITOPE_DEFECT_INDIRECT;
-        if (found && (is_unbacked(&scratch->mappings[CALLER_MAPPING]) || (!walk->wants_deeper && !passes_on))) return 0;
+        if (found && (passes_on || walk->defect == EPITOPE_DEFECT_OTHER_IMAGE)) {
+            __u64 word = word_behind_caller(slot, from);
+            if (word && inspect_address(scratch, word - 1, slot, WORD_MAPPING)) return -EBUSY;
+            if (word && is_settled_behind_caller(slot, word)) passes_on = 0;
+        }
+        if (found && (is_unbacked(&scratch->mappings[CALLER_MAPPING]) || (!looks_deeper(walk) && !passes_on))) return 0;
         if (!found) walk->slot = 0;
         walk->passes_on = found ? passes_on : 0;
     }

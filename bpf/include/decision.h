@@ -26,6 +26,7 @@ static __always_inline __u32 kind_of(__u32 finding, const struct mapping *mappin
     case EPITOPE_FINDING_UNCHECKED: return EPITOPE_KIND_UNCHECKED_RETURN;
     case EPITOPE_FINDING_DIRECT:
     case EPITOPE_FINDING_LIBRARY:
+        if (mapping->is_unpacked) return EPITOPE_KIND_PACKED_PROGRAM;
         if (mapping->backing == EPITOPE_BACKING_WRITTEN_FILE) return EPITOPE_KIND_WRITTEN_FILE;
         if (mapping->backing == EPITOPE_BACKING_MEMORY_FILE) return EPITOPE_KIND_MEMORY_FILE;
         if (mapping->may_be_written || mapping->backing == EPITOPE_BACKING_WRITTEN_IMAGE) return EPITOPE_KIND_WRITTEN_IMAGE;
@@ -119,6 +120,38 @@ static __always_inline struct decision decide(struct scratch *scratch, __u32 slo
     return decision;
 }
 
+/* Whether a call can be made again from its start: not one of several that a ring or io_submit takes at a time, and only while there is
+ * somebody to answer. */
+static __always_inline int can_be_held(const struct scratch *scratch, const struct epitope_agent *agent, const struct task_struct *task,
+                                       const int is_hook)
+{
+    const struct epitope_event *event = &scratch->event;
+    __u32 number = event->call_number;
+    if (!is_hook || scratch->is_io_uring || !agent_can_settle(agent, task)) return 0;
+    return number >= EPITOPE_SYSCALLS || constants.classes[event->is_32bit_call & 1][number] != EPITOPE_CLASS_IO_SUBMIT;
+}
+
+enum { AGENT_KNOWS_NO_MORE, AGENT_EXPLAINED, AGENT_IS_ASKED };
+
+/* What the agent can say of a caller beyond what the kernel knows, or has said since it was recorded (call_origins.h). */
+__attribute__((noinline)) int ask_agent(__u32 slot, __u32 finding)
+{
+    struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+    if (!scratch) return AGENT_KNOWS_NO_MORE;
+    if (finding == EPITOPE_FINDING_UNCHECKED) {
+        if (scratch->walk.knows_frame || !make_frame_question(slot)) return AGENT_KNOWS_NO_MORE;
+    } else {
+        struct mapping *caller = &scratch->mappings[CALLER_MAPPING];
+        __u64 address = finding == EPITOPE_FINDING_DEEPER ? scratch->event.deeper_address : scratch->event.callers_address;
+        if (finding > EPITOPE_FINDING_DEEPER || !is_comparable(caller, address - 1)) return AGENT_KNOWS_NO_MORE;
+        apply_answer(address, slot, CALLER_MAPPING);
+        /* The answer came just now: the call is inspected again by it, since what stands behind this caller may count, too. */
+        if (caller->is_explained) return scratch->walk.is_recorded ? AGENT_EXPLAINED : AGENT_IS_ASKED;
+        if (!caller->is_unanswered) return AGENT_KNOWS_NO_MORE;
+    }
+    return is_waiting_for_answer(slot) ? AGENT_IS_ASKED : AGENT_KNOWS_NO_MORE;
+}
+
 /* Handles a critical call of a marked process in a scratch space. Returns enum epitope_answer. */
 static __always_inline int handle_call_in(struct scratch *scratch, __u32 slot, __u32 call_class, const int is_hook,
                                           struct hook_arguments hook_arguments, const struct epitope_policy *policy,
@@ -130,6 +163,12 @@ static __always_inline int handle_call_in(struct scratch *scratch, __u32 slot, _
     scratch->walk.wants_deeper = (policy->report_on & EPITOPE_KIND_DEEPER) != 0;
     __u32 finding = inspect(scratch, slot, task, is_hook);
     struct decision decision = decide(scratch, slot, finding, policy, agent, task, is_hook);
+    int is_serious = decision.answer || (decision.kind == EPITOPE_KIND_UNCHECKED_RETURN && policy->answer);
+    if (is_serious && can_be_held(scratch, agent, task, is_hook)) {
+        int outcome = ask_agent(slot, finding);
+        if (outcome == AGENT_EXPLAINED) return EPITOPE_ANSWER_PASSED;
+        if (outcome == AGENT_IS_ASKED) return EPITOPE_ANSWER_HELD;
+    }
     if (decision.is_reported) {
         struct epitope_event *event = &scratch->event;
         event->finding = finding;
@@ -182,9 +221,26 @@ static __always_inline int handle_call(__u32 call_class, const int sleepable, co
     return answer;
 }
 
+/* Has the current call made again from its start. The kernel does that on its way back to user space if the call's result asks for it and
+ * a signal was pending, also where none is any more. SIGCONT takes the stop back before anybody sees it, and no process is told of a
+ * SIGCONT that it neither handles nor blocks. A debugger is told of every signal; of SIGURG it makes nothing. Returns the call's result. */
+static __always_inline int make_again(void)
+{
+    struct task_struct *task = bpf_get_current_task_btf();
+    long failure;
+    if (task->ptrace && !(task->blocked.sig[0] & 1ul << (SIGURG - 1))) {
+        failure = bpf_send_signal_thread(SIGURG);
+    } else {
+        failure = bpf_send_signal_thread(SIGSTOP);
+        bpf_send_signal_thread(SIGCONT);
+    }
+    return failure ? -EPERM : -ERESTARTNOINTR;
+}
+
 /* Responds: sends the signal of an answer. Returns the result that a hook denies the call by. */
 static __always_inline int respond(int answer)
 {
+    if (answer == EPITOPE_ANSWER_HELD) return make_again();
     if (answer == EPITOPE_ANSWER_KILLED) bpf_send_signal(SIGKILL);
     else if (answer == EPITOPE_ANSWER_STOPPED) bpf_send_signal(SIGSTOP);
     return answer == EPITOPE_ANSWER_PASSED ? 0 : -EPERM;

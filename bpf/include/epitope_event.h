@@ -75,6 +75,7 @@ enum epitope_finding {
     EPITOPE_FINDING_PROGRAM = 6,       /* no call: a program started whose image is a memory file (`region`) */
     EPITOPE_FINDING_IMPOSSIBLE = 7,    /* the library returns to an address that the call before it can't have left: see `defect` */
     EPITOPE_FINDING_UNCHECKED = 8,     /* the call before the address that the library returns to can't be checked */
+    EPITOPE_FINDING_QUESTION = 9,      /* no call yet: the agent is asked about the caller's code (`question`), and the call is held */
 };
 
 /* Why a return address is impossible, or can't be checked. */
@@ -95,6 +96,7 @@ enum epitope_answer {
     EPITOPE_ANSWER_DENIED = 1,
     EPITOPE_ANSWER_STOPPED = 2,        /* SIGSTOP was sent to the process; at a tracepoint its call is carried out first */
     EPITOPE_ANSWER_KILLED = 3,
+    EPITOPE_ANSWER_HELD = 4,           /* it is made again from its start, without the process's doing, and judged then */
 };
 
 /* Kinds of evidence that policy can exclude, as bits. */
@@ -121,7 +123,29 @@ struct epitope_region {
     epitope_u8 backing;                /* enum epitope_backing */
     epitope_u8 may_be_written;         /* a private image mapping some page of which was written */
     epitope_u8 is_loader;              /* the dynamic loader */
-    epitope_u32 generation, unused;    /* of a memory file's inode, whose number may be reused */
+    epitope_u32 generation;            /* of a memory file's inode, whose number may be reused */
+    epitope_u32 is_unpacked;           /* what a packed program unpacked, as the agent said of it */
+};
+
+enum epitope_question_kind {
+    /* Whether a caller's code in memory is a file's all the same. The answer holds for these bytes, at this place of this program. */
+    EPITOPE_QUESTION_CODE = 1,
+    /* How far the frame reaches of an image's function that made a call through a register. The answer is an epitope_frame, and holds for
+     * the place in the file. */
+    EPITOPE_QUESTION_FRAME,
+};
+
+/* What the agent is asked. A question is answered once: members that don't matter for its kind are 0. */
+struct epitope_question {
+    epitope_u64 callers_address;
+    epitope_u64 content;               /* a keyed hash of the pages that the instruction before it lies in */
+    epitope_u64 start_time;            /* of the process */
+    epitope_u64 executions;            /* of programs, by the process and those that it descends from */
+    epitope_u64 inode, offset;         /* of the mapping: its file, and the place in that of the last page, or of the call's last byte */
+    epitope_u32 process, device;
+    epitope_u32 length;                /* of the pages, the last of which the instruction ends in */
+    epitope_u32 generation;            /* of a frame's file */
+    epitope_u32 kind, unused;          /* enum epitope_question_kind */
 };
 
 struct epitope_socket_state {          /* of the descriptor that the call names; family 0: none, or not an IP socket */
@@ -161,6 +185,7 @@ struct epitope_event {
     epitope_u32 defect, unused;        /* enum epitope_defect, of EPITOPE_FINDING_IMPOSSIBLE and _UNCHECKED */
     struct epitope_region region;      /* of the caller's address */
     struct epitope_region library;     /* of the instruction pointer */
+    struct epitope_question question;  /* of EPITOPE_FINDING_QUESTION */
     struct epitope_socket_state socket;
     char command[16];
     epitope_u8 address[EPITOPE_ADDRESS_BYTES];

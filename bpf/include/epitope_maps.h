@@ -15,6 +15,9 @@ enum {
     EPITOPE_MAX_MARKS = 65536,         /* marked address spaces at a time */
     EPITOPE_MAX_SUBMITTERS = 4096,     /* address spaces whose rings unbacked code submits to */
     EPITOPE_MAX_STARTERS = 8192,       /* threads that unbacked code started */
+    EPITOPE_MAX_QUESTIONS = 8192,      /* processes that wait for an answer of the agent's at a time */
+    EPITOPE_MAX_ANSWERS = 16384,
+    EPITOPE_CONTENT_WORDS = 2048,      /* 32-bit words of the two pages that an instruction may lie in */
 };
 
 /* The policy in force, one value that is replaced as a whole. */
@@ -31,6 +34,8 @@ struct epitope_policy {
 struct epitope_constants {
     epitope_u8 classes[2][EPITOPE_SYSCALLS]; /* enum epitope_syscall_class by number: 64-bit, 32-bit */
     epitope_u32 generation;            /* of one agent's programs; the next agent's have a higher one */
+    epitope_u32 unused;
+    epitope_u64 content_keys[EPITOPE_CONTENT_WORDS]; /* random, and nobody else knows them (questions.h) */
 };
 
 /* The agent that reads the events and settles what becomes of stopped processes: one value, which the programs of an agent and of the
@@ -68,7 +73,8 @@ struct epitope_file {
 /* A place in a library's image right after a call or a system call instruction, whose frame size is known. */
 struct epitope_site {
     epitope_u64 inode, offset;         /* offset: in the file, of the instruction's last byte */
-    epitope_u32 device, unused;
+    epitope_u32 device;
+    epitope_u32 generation;            /* of the file's inode, whose number may be reused; 0 for C libraries */
 };
 
 /* The frame at a site, by the library's unwind tables. */
@@ -87,6 +93,21 @@ struct epitope_jump {
     epitope_u64 inode;
     epitope_u32 from, to;              /* offsets in the file; `to` 0: it jumps through a register or memory, so anywhere */
     epitope_u32 device, unused;
+};
+
+/* What the agent says of the code that an epitope_question is about. */
+enum epitope_code_origin {
+    EPITOPE_CODE_OF_IMAGE = 1,         /* it is what the image's file has there, but for what debuggers, tracers and the loader write */
+    EPITOPE_CODE_UNPACKED,             /* a packed program unpacked it, as its own */
+    EPITOPE_CODE_OTHER,                /* it is neither */
+    EPITOPE_FRAME_UNKNOWN,             /* of a frame: the image's unwind tables don't tell */
+};
+
+/* A question that a process waits for the answer of, at most one at a time. */
+struct epitope_asked {
+    struct epitope_question question;
+    epitope_u64 start_time;            /* of the process */
+    epitope_u64 time;                  /* nanoseconds of CLOCK_BOOTTIME */
 };
 
 struct epitope_mark {
@@ -142,5 +163,7 @@ enum epitope_counter {
     EPITOPE_COUNT_UNMARKED,            /* marks that were removed when their address space ended */
     EPITOPE_COUNT_MARKS_RECOVERED,     /* slots of the filter that the agent cleared when there was room again */
     EPITOPE_COUNT_NO_ORIGIN,           /* callers for which there was no room, of a ring's requests or of a new thread */
+    EPITOPE_COUNT_HELD,                /* calls that were held back until the agent had compared their caller's code with its file */
+    EPITOPE_COUNT_UNANSWERED,          /* calls that were judged without that comparison: it didn't come in time, or there was no room */
     EPITOPE_COUNTERS,
 };

@@ -102,6 +102,26 @@ static __always_inline int finding_of_walk(const struct walk *walk, const struct
     return walk->deeper ? EPITOPE_FINDING_DEEPER : 0;
 }
 
+/* The finding where code that a packed program unpacked is the caller, or made the call itself: other code that stands behind it is the
+ * caller. */
+__attribute__((noinline)) int finding_of_unpacked(__u32 slot, int finding)
+{
+    struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
+    if (!scratch) return EPITOPE_FINDING_UNINSPECTABLE;
+    struct walk *walk = &scratch->walk;
+    struct mapping *caller = &scratch->mappings[CALLER_MAPPING], *library = &scratch->mappings[LIBRARY_MAPPING];
+    if (finding == EPITOPE_FINDING_LIBRARY) return finding;
+    if (walk->deeper) {
+        walk->caller = walk->deeper;
+        walk->deeper = 0;
+        return EPITOPE_FINDING_LIBRARY;
+    }
+    if (!library->is_unpacked) return EPITOPE_FINDING_LIBRARY;
+    walk->caller = scratch->event.instruction_pointer;
+    *caller = *library;
+    return EPITOPE_FINDING_DIRECT;
+}
+
 /* Finds the code that made the call: enum epitope_finding, with the caller's address in the walk and its mapping in CALLER_MAPPING. 0: no
  * code in unbacked memory was found. */
 __attribute__((noinline)) int find_caller(__u32 slot)
@@ -116,6 +136,7 @@ __attribute__((noinline)) int find_caller(__u32 slot)
     *caller = *library;
     if (library->backing == EPITOPE_BACKING_NONE) return EPITOPE_FINDING_UNINSPECTABLE;
     if (is_unbacked(library)) return EPITOPE_FINDING_DIRECT;
+    walk->is_unpacked = library->is_unpacked;
     int library_written = library->may_be_written;
     copy_region(&event->library, library);
     int result = walk_stack(slot, event->instruction_pointer);
@@ -131,6 +152,7 @@ __attribute__((noinline)) int find_caller(__u32 slot)
         if (origin) return origin;
     }
     int finding = finding_of_walk(walk, caller);
+    if (walk->is_unpacked && !is_impossible(walk->defect)) return finding_of_unpacked(slot, finding);
     if (finding || !library_written) return finding;
     walk->caller = event->instruction_pointer;
     if (inspect_address(scratch, event->instruction_pointer - 1, slot, CALLER_MAPPING)) return EPITOPE_FINDING_UNINSPECTABLE;

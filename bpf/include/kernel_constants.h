@@ -5,7 +5,10 @@
 #define EPERM 1
 #define EBUSY 16
 #define SIGKILL 9
+#define SIGCONT 18
 #define SIGSTOP 19
+#define SIGURG 23
+#define ERESTARTNOINTR 513               /* linux/errno.h: a call is made again on the way back to user space */
 #define NSEC_PER_SEC 1000000000ull
 #define PAGE_SIZE 4096ul
 

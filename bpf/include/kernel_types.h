@@ -35,6 +35,9 @@ struct socket { short type; struct sock *sk; };
 struct anon_vma { int unused; } __attribute__((aligned(8)));
 
 typedef struct { void *vdso; } mm_context_t;
+/* Where the kernel puts single instructions of probed programs (uprobes). */
+struct xol_area { unsigned long vaddr; };
+struct uprobes_state { struct xol_area *xol_area; };
 struct page { unsigned long compound_head; void *mapping; };
 /* The tree of mappings (Linux 6.1 and later) and its two kinds of nodes: ranges, and ranges with gaps. */
 struct maple_tree { void *ma_root; };
@@ -46,6 +49,7 @@ struct mm_struct {
     struct file *exe_file;
     unsigned long start_code, end_code, start_stack, start_brk, brk;
     mm_context_t context;
+    struct uprobes_state uprobes_state;
 };
 
 struct vm_area_struct {
@@ -63,6 +67,7 @@ struct thread_info { __u32 status; };
 typedef struct { __u32 val; } kuid_t;
 struct cred { kuid_t euid; };
 struct signal_struct { atomic_t live; };
+typedef struct { unsigned long sig[1]; } sigset_t;
 
 /* A process ID in each namespace, and the process that has it. */
 struct hlist_node { struct hlist_node *next; };
@@ -91,7 +96,8 @@ struct task_struct {
     struct pid *thread_pid;
     struct hlist_node pid_links[4];
     struct completion *vfork_done;
-    __u64 start_boottime;
+    __u64 start_boottime, self_exec_id;
+    sigset_t blocked;
 };
 
 /* An io_uring request, and the ring's files that requests name by index: `files` before Linux 6.13, `data` since then. */

@@ -10,6 +10,9 @@ struct mapping {
     __u32 device, generation;
     __u8 protection, backing, may_be_written, is_loader;
     __u8 is_nameless;                    /* its file was opened without a name */
+    /* By the agent's answer about the code at one address of it (questions.h): */
+    __u8 is_unanswered;                  /* there is none yet */
+    __u8 is_explained, is_unpacked;      /* it is what a file has, and counts as that image; a packed program's, as the agent saw it */
     /* Input: the stack pointer, an anonymous mapping around which is a stack. Output: the address of an image's inode, else 0. */
     __u64 stack_pointer_or_inode;
 };
@@ -48,6 +51,12 @@ static __always_inline void describe_mapping_without_file(struct vm_area_struct 
     if (mapping->start == (__u64)BPF_CORE_READ(space, context.vdso) && BPF_CORE_READ(vma, vm_ops)) {
         mapping->backing = EPITOPE_BACKING_KERNEL;
         mapping->may_be_written = BPF_CORE_READ(vma, anon_vma) != 0;
+        return;
+    }
+    /* So can the place for probes' instructions, which nobody but the kernel writes to. */
+    struct xol_area *area = bpf_core_field_exists(space->uprobes_state) ? BPF_CORE_READ(space, uprobes_state.xol_area) : 0;
+    if (area && mapping->start == BPF_CORE_READ(area, vaddr) && BPF_CORE_READ(vma, vm_ops)) {
+        mapping->backing = EPITOPE_BACKING_KERNEL;
         return;
     }
     __u64 stack = BPF_CORE_READ(space, start_stack), heap = BPF_CORE_READ(space, start_brk);

@@ -42,21 +42,32 @@ static __always_inline int call_forms(const __u8 *bytes)
     return forms;
 }
 
-/* Reads the bytes before a return address, and the forms of call among them. */
-static __always_inline int read_call(__u8 *bytes, __u64 address, __u64 start)
+/* The same where a breakpoint may stand in the place of the instruction's first byte: an opcode E8 can only be the one of five bytes. */
+static __always_inline int forms_behind_breakpoint(__u8 *bytes)
 {
-    if (!bpf_probe_read_user(bytes, 8, (void *)(address - 8))) return call_forms(bytes);
-    /* The mapping may begin less than eight bytes before. */
-    if (address >= start + 5 && !bpf_probe_read_user(bytes + 3, 5, (void *)(address - 5))) return call_forms(bytes);
-    bytes[3] = 0;
-    if (address >= start + 2 && !bpf_probe_read_user(bytes + 6, 2, (void *)(address - 2))) return call_forms(bytes);
-    return 0;
+    for (int index = 1; index < 7; index++)
+        if (bytes[index] == 0xcc) bytes[index] = index == 3 ? 0xe8 : 0xff;
+    return call_forms(bytes);
 }
 
-__attribute__((noinline)) int follows_call(__u64 address, __u64 start)
+/* Reads the bytes before a return address, and the forms of call among them. */
+static __always_inline int read_call(__u8 *bytes, __u64 address, __u64 start, int has_breakpoints)
+{
+    if (bpf_probe_read_user(bytes, 8, (void *)(address - 8))) {
+        /* The mapping may begin less than eight bytes before. */
+        if (address < start + 5 || bpf_probe_read_user(bytes + 3, 5, (void *)(address - 5))) {
+            bytes[3] = 0;
+            if (address < start + 2 || bpf_probe_read_user(bytes + 6, 2, (void *)(address - 2))) return 0;
+        }
+    }
+    int forms = call_forms(bytes);
+    return forms || !has_breakpoints ? forms : forms_behind_breakpoint(bytes);
+}
+
+__attribute__((noinline)) int follows_call(__u64 address, __u64 start, int has_breakpoints)
 {
     __u8 bytes[8] = {};
-    return read_call(bytes, address, start) != 0;
+    return read_call(bytes, address, start, has_breakpoints) != 0;
 }
 
 static __always_inline __u64 after_displacement(__u64 next, const __u8 *bytes)
@@ -162,12 +173,12 @@ static __always_inline __u32 defect_of_call(struct scratch *scratch, __u32 slot,
 }
 
 /* What is wrong with an address in an image as the one that the library's function returns to: enum epitope_defect. */
-__attribute__((noinline)) __u32 defect_of_return(__u32 slot, __u64 address, __u64 start)
+__attribute__((noinline)) __u32 defect_of_return(__u32 slot, __u64 address, __u64 start, int has_breakpoints)
 {
     struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
     __u8 bytes[8] = {};
     if (!scratch) return EPITOPE_DEFECT_INDIRECT;
-    int forms = read_call(bytes, address, start);
+    int forms = read_call(bytes, address, start, has_breakpoints);
     __u32 defect = forms ? EPITOPE_DEFECT_OTHER_FUNCTION : EPITOPE_DEFECT_NO_CALL;
     if (forms & CALL_RELATIVE) defect = defect_of_call(scratch, slot, after_displacement(address, bytes + 4));
     if (defect && forms & CALL_SLOT) defect = defect_of_call(scratch, slot, read_slot(after_displacement(address, bytes + 4)));
@@ -184,7 +195,7 @@ __attribute__((noinline)) int may_enter_function(__u32 slot, __u64 address, __u6
     __u8 bytes[8] = {};
     if (!scratch) return 0;
     const struct mapping *mapping = &scratch->mappings[CALLER_MAPPING];
-    int forms = read_call(bytes, address, 0);
+    int forms = read_call(bytes, address, 0, mapping->is_explained);
     __u64 target = after_displacement(address, bytes + 4);
     if (!(forms & CALL_RELATIVE)) target = forms & CALL_SLOT ? read_slot(target) : 0;
     __u64 imported = target ? function_of_stub(target) : 0;

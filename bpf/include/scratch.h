@@ -12,6 +12,7 @@ struct walk {
     __u64 stack_pointer, frame_pointer;  /* frame_pointer: 0 where it isn't known */
     __u64 library_inode, library_start, caller, deeper;
     __u64 slot;                          /* where the caller's address stands on the stack; 0: not known exactly */
+    __u64 slot_behind;                   /* the same of the address that the caller returns to */
     __u64 target;                        /* the function whose jumps are looked at */
     __u32 library_device, has_library, words, is_32bit, wants_deeper, busy, found_caller;
     __u32 function;                      /* the library's function that returns, as an offset in its file; 0: not known */
@@ -22,6 +23,9 @@ struct walk {
     __u32 has_code;                      /* a word was seen that lies in executable memory */
     __u32 jumps;                         /* the target jumps to the library's function */
     __u32 call_number;                   /* of the system call */
+    __u32 knows_frame;                   /* of the image's function that made a call which can't be checked, as far as it can be */
+    __u32 is_recorded;                   /* the caller was recorded when it started the thread, or submitted the request */
+    __u32 is_unpacked;                   /* code that a packed program unpacked is the caller, or made the call itself */
 };
 
 /* The position in the messages that a call sends (send_buffer.h), kept between the turns of a loop. */
@@ -45,6 +49,7 @@ struct scratch {
     __u64 code_hash, code_hash_near_caller; /* of the code that was extracted (reports.h) */
     __u32 has_32bit_layout, missing_count; /* structures that the call's arguments point to; pages of `missing` */
     __u64 missing[MAX_MISSING];          /* addresses that were to be copied, and whose pages weren't in memory */
+    struct epitope_asked asked;
     struct hook_arguments hook_arguments;
     struct message_cursor message_cursor;
     struct walk walk;
@@ -95,4 +100,5 @@ static __always_inline void copy_region(struct epitope_region *region, const str
     region->may_be_written = mapping->may_be_written;
     region->is_loader = mapping->is_loader;
     region->generation = mapping->generation;
+    region->is_unpacked = mapping->is_unpacked;
 }

@@ -68,6 +68,7 @@ int BPF_PROG(on_exit, struct task_struct *task)
 {
     __u32 thread = task->pid;
     clear_agent_on_exit(task);
+    forget_question_on_exit(task);
     bpf_map_delete_elem(&starters, &thread);
     return 0;
 }

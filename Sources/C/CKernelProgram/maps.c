@@ -34,6 +34,13 @@ int epitope_program_set_jump(struct epitope_program *program, const struct epito
     return bpf_map_update_elem(program->jumps, jump, &present, BPF_ANY) ? -errno : 0;
 }
 
+int epitope_program_answer(struct epitope_program *program, uint32_t process, const struct epitope_question *question, uint32_t origin) {
+    int result = origin && bpf_map_update_elem(program->answers, question, &origin, BPF_ANY) ? -errno : 0;
+    /* From now on the process may ask something else. */
+    if (bpf_map_delete_elem(program->questions, &process) && errno != ENOENT && !result) result = -errno;
+    return result;
+}
+
 bool epitope_program_has_room_for_marks(struct epitope_program *program) {
     /* No address space has this address. */
     uint64_t nowhere = 0;

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 static int map_named(const struct epitope_program *program, const char *name) {
@@ -60,6 +61,15 @@ static int choose_generation(struct epitope_program *program, const struct bpf_m
     return result;
 }
 
+static int fill_randomly(void *bytes, size_t length) {
+    for (size_t done = 0; done < length;) {
+        ssize_t count = getrandom((char *)bytes + done, length - done, 0);
+        if (count < 0 && errno != EINTR) return -errno;
+        if (count > 0) done += (size_t)count;
+    }
+    return 0;
+}
+
 /* Fills in the constants that the program is compiled against. */
 static int set_constants(struct epitope_program *program, const uint8_t *classes_64bit, const uint8_t *classes_32bit) {
     struct bpf_map *map;
@@ -72,8 +82,11 @@ static int set_constants(struct epitope_program *program, const uint8_t *classes
         memcpy(constants->classes[0], classes_64bit, EPITOPE_SYSCALLS);
         memcpy(constants->classes[1], classes_32bit, EPITOPE_SYSCALLS);
         constants->generation = program->generation;
+        /* Of this program alone: answers that an earlier agent left don't apply, and are asked for again. */
+        int result = fill_randomly(constants->content_keys, sizeof constants->content_keys);
+        if (result) return result;
         /* It is not mapped to user space: without the flag it is in the kernel's direct mapping (see EPITOPE_FILTER_SLOTS). */
-        int result = bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~(uint32_t)BPF_F_MMAPABLE);
+        result = bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~(uint32_t)BPF_F_MMAPABLE);
         if (result) return result;
     }
     return 0;
@@ -150,6 +163,8 @@ static int load(struct epitope_program *program, const void *bytes, size_t lengt
     program->copies = map_named(program, "copies");
     program->agents = map_named(program, "agents");
     program->events = map_named(program, "events");
+    program->answers = map_named(program, "answers");
+    program->questions = map_named(program, "questions");
     result = epitope_program_set_policy(program, policy);
     return result ? result : attach(program);
 }

@@ -21,7 +21,7 @@ struct epitope_program {
     int link_count;
     struct bpf_link *scans[MAX_SCANS];
     int scan_count;
-    int policies, exclusions, counters, frames, jumps, marks, copies, agents, events;
+    int policies, exclusions, counters, frames, jumps, marks, copies, agents, events, answers, questions;
     uint32_t generation;
     char *folder;                  /* NULL: not pinned */
 };

@@ -63,6 +63,7 @@ extension KernelBackend.Statistics {
             "inspected": inspected, "reported": reported, "repeated": repeated, "dropped": dropped, "acted-upon": actedUpon,
             "uninspectable": uninspectable, "unattributable": unattributable, "excluded": excluded, "marked": marked,
             "marks-without-room": marksWithoutRoom, "origins-without-room": originsWithoutRoom,
+            "held": held, "unanswered": unanswered,
         ]
     }
 }

@@ -22,6 +22,7 @@ import Synchronization
 /// | --- | --- | --- |
 /// | decode | inspection.h, `decode` | `KernelEvent` |
 /// | inspect | inspection.h, `inspect`: stacks, mappings, pages | `EventInterpretation`: names, pages that the kernel couldn't check |
+/// | ask | decision.h, `ask_agent`: holds the call until the answer is there | `QuestionAnswer`: what only files tell |
 /// | decide | decision.h, `decide`: by the policy's map | `EventHandler.decide`: the evidence; the action is the kernel's |
 /// | extract | extraction.h, `extract`: code, data, arguments | `EventHandler.extract`: the process's parameters |
 /// | respond | decision.h, `respond`: denial, SIGSTOP, SIGKILL | `EventHandler.respond`: kills or continues a stopped process |
@@ -198,9 +199,13 @@ public final class KernelBackend: BehaviourBlockingBackend {
         reader.withLock { reader in
             var upkeep = ProgramUpkeep()
             while stopMode == nil {
-                reader.readOnce()
-                // Before the wait: the program may deny a call of a copy that it doesn't know yet.
-                for file in handler.takeNewCopies() { program.addCopy(file) }
+                // At once: the program may deny a call of a copy that it doesn't know yet, and holds others until they are answered.
+                reader.readOnce {
+                    for file in handler.takeNewCopies() { program.addCopy(file) }
+                    for event in handler.takeQuestions() {
+                        program.answer(event.processID, event.question, handler.answer(event))
+                    }
+                }
                 for notice in upkeep.work(on: program, policy: { epitope_policy(self.policy, level: level) }) { handler.notify(notice) }
                 reader.waitForMore()
                 readCount.add(1, ordering: .relaxed)

@@ -29,6 +29,10 @@ extension KernelBackend {
         /// Callers that could not be recorded for lack of room, of an io_uring's requests or of a new thread. Calls that depend on them
         /// can't be inspected.
         public var originsWithoutRoom: UInt64 = 0
+        /// Calls that were held back until their caller's code was compared with its file.
+        public var held: UInt64 = 0
+        /// Calls that were judged without that comparison, since it didn't come in time, or there was no room to ask for it.
+        public var unanswered: UInt64 = 0
     }
 }
 
@@ -42,6 +46,7 @@ extension KernelBackend.Statistics {
             uninspectable: value(EPITOPE_COUNT_BUSY) + value(EPITOPE_COUNT_NO_ROOM),
             unattributable: value(EPITOPE_COUNT_UNATTRIBUTABLE), excluded: value(EPITOPE_COUNT_EXCLUDED),
             marked: value(EPITOPE_COUNT_MARKED), marksWithoutRoom: value(EPITOPE_COUNT_MARKS_FULL),
-            originsWithoutRoom: value(EPITOPE_COUNT_NO_ORIGIN))
+            originsWithoutRoom: value(EPITOPE_COUNT_NO_ORIGIN), held: value(EPITOPE_COUNT_HELD),
+            unanswered: value(EPITOPE_COUNT_UNANSWERED))
     }
 }

@@ -30,4 +30,27 @@ import Testing
         #expect(machine.lines.contains { $0 == kernel.result }, "the console said: \(machine.lastWords)")
         #expect(machine.status == 0)
     }
+
+    /// Hooks hold a call from such a page until the agent has compared it.
+    @Test(
+        .enabled(
+            if: canRun && OwnCodeProgram.canPack, "needs qemu-system-x86_64, busybox and upx-ucl: Scripts/install-dependencies test"))
+    func `written code that is a file's all the same passes security hooks, and nothing else does`() async throws {
+        let plain = try await OwnCodeProgram()
+        let relocated = try await OwnCodeProgram.relocated(name: "own-code-relocated")
+        let packed = try await OwnCodeProgram.packed(name: "own-code-packed")
+        let folder = try TemporaryFolder()
+        var symbols = ""
+        for symbol in ["main", "calling", "unused"] { symbols += "\(symbol) \(try #require(try await plain.fileOffset(of: symbol)))\n" }
+        let places = "\(folder.path)/own-code.symbols"
+        try symbols.write(toFile: places, atomically: true, encoding: .utf8)
+        let programs = [
+            Fixtures.path("kernel-matrix"), Fixtures.path("call-stub"), plain.path, relocated.path, packed.path, places,
+        ]
+        let machine = try await Machine.boot("run-in-machine", seconds: 600, [programs.joined(separator: ","), "own-code"])
+        for line in machine.failures { Issue.record("\(line)") }
+        #expect(machine.lines.contains { $0.hasPrefix("level hooks") }, "the console said: \(machine.lastWords)")
+        #expect(machine.lines.contains("RESULT ok=56 failed=0"), "the console said: \(machine.lastWords)")
+        #expect(machine.status == 0)
+    }
 }

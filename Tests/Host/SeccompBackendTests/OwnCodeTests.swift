@@ -13,7 +13,8 @@ import Testing
 /// Code of a program's own in memory that the kernel calls written, or anonymous: what equals a file is that file, and what
 /// a packed program unpacked is its own. Changes that look alike, and are somebody else's, are still told.
 @Suite struct OwnCodeTests {
-    @Test(arguments: ["plain", "breakpoint", "restored", "copied"]) func `page that is explained is an image`(_ way: String) async throws {
+    @Test(arguments: ["plain", "breakpoint", "restored", "copied", "traced"])
+    func `page that is explained is an image`(_ way: String) async throws {
         let program = try await OwnCodeProgram()
         let run = try await ProtectedRun.command(program.path, [way])
         #expect(run.output == "connected\n")
@@ -99,7 +100,7 @@ import Testing
 }
 
 /// Probes of the kernel in programs (uprobes), as bpftrace and perf set them: on a file of the test's own.
-@Suite(.serialized, .enabled(if: Probes.isPossible, "needs root, and a kernel with uprobes")) struct ProbedProgramTests {
+@Suite(.serialized, .enabled(if: KernelProbes.isPossible, "needs root, and a kernel with uprobes")) struct ProbedProgramTests {
     @Test(
         arguments: [
             ("p", "main", 0), ("p", "calling", 0), ("p", "calling", 4), ("p", "unused", 0), ("r", "calling", 0), ("p", "waiting", 0),
@@ -107,7 +108,7 @@ import Testing
     func `probed program works as ever`(_ probe: (kind: String, symbol: String, distance: UInt64), _ options: [String]) async throws {
         let program = try await OwnCodeProgram(options)
         let offset = try #require(try await program.fileOffset(of: probe.symbol)) + probe.distance
-        let probes = try Probes()
+        let probes = try KernelProbes()
         try probes.set(probe.kind, program.path, at: offset)
         let run = try await ProtectedRun.command(program.path, ["plain"])
         #expect(run.output == "connected\n")
@@ -118,7 +119,7 @@ import Testing
     @Test func `probed program whose code was changed is told`() async throws {
         let program = try await OwnCodeProgram()
         let offset = try #require(try await program.fileOffset(of: "calling"))
-        let probes = try Probes()
+        let probes = try KernelProbes()
         try probes.set("p", program.path, at: offset)
         let run = try await ProtectedRun.command(program.path, ["over-code"])
         #expect(run.output.hasPrefix("refused"))
@@ -129,12 +130,12 @@ import Testing
 
 /// Return probes (uretprobes): the kernel's trampoline stands in the place of a return address, which only the kernel knows. On
 /// a copy of the C library, which nobody else uses.
-@Suite(.serialized, .enabled(if: Probes.isPossible, "needs root, and a kernel with uprobes")) struct ReturnProbeTests {
+@Suite(.serialized, .enabled(if: KernelProbes.isPossible, "needs root, and a kernel with uprobes")) struct ReturnProbeTests {
     @Test(arguments: ["connect", "socket"]) func `program that connects while returns are probed works as ever`(_ function: String)
         async throws
     {
         let (program, library) = (try await OwnCodeProgram(), try LibraryCopy())
-        let probes = try Probes()
+        let probes = try KernelProbes()
         try probes.set("r", library.path, at: try library.fileOffset(of: function))
         let run = try await library.run([program.path, "plain"])
         #expect(run.output == "connected\n")
@@ -145,7 +146,7 @@ import Testing
         _ function: String
     ) async throws {
         let library = try LibraryCopy()
-        let probes = try Probes()
+        let probes = try KernelProbes()
         try probes.set("r", library.path, at: try library.fileOffset(of: function))
         let script =
             "import os, subprocess; os.system('echo shell'); subprocess.run(['echo', 'child']); os.execlp('echo', 'echo', 'itself')"
@@ -157,7 +158,7 @@ import Testing
     /// Nothing tells who calls. It isn't silence, and no denial of ordinary work.
     @Test(arguments: ["call", "jump"]) func `call of unbacked code whose return is probed is reported`(_ way: String) async throws {
         let library = try LibraryCopy()
-        let probes = try Probes()
+        let probes = try KernelProbes()
         try probes.set("r", library.path, at: try library.fileOffset(of: "connect"))
         let receiver = Receiver(datagrams: false)
         let run = try await library.run([Fixtures.path("return-stub"), way, "connect", String(receiver.port)])
@@ -204,36 +205,5 @@ private final class LibraryCopy {
     /// Runs a program with the copy.
     func run(_ command: [String]) async throws -> ProtectedRun {
         try await ProtectedRun.command("/usr/bin/env", ["PATH=/usr/bin:/bin", "LD_LIBRARY_PATH=\(folder.path)"] + command)
-    }
-}
-
-/// Probes in a trace file system mounted for as long as the value lives.
-private final class Probes {
-    static let isPossible = geteuid() == 0 && access("/sys/kernel/tracing", F_OK) == 0
-
-    private let folder: TemporaryFolder
-    private let group: String
-
-    init() throws {
-        folder = try TemporaryFolder()
-        group = "epitope_test_\(UInt64.random(in: 0...UInt64.max))"
-        try #require(mount("nodev", folder.path, "tracefs", 0, nil) == 0, "tracefs can't be mounted: errno \(errno)")
-    }
-
-    func set(_ kind: String, _ path: String, at offset: UInt64) throws {
-        try write("\(kind):\(group)/probe \(path):0x\(String(offset, radix: 16))\n", to: "uprobe_events")
-        try write("1", to: "events/\(group)/probe/enable")
-    }
-
-    private func write(_ text: String, to name: String) throws {
-        let file = open("\(folder.path)/\(name)", O_WRONLY | O_APPEND)
-        defer { close(file) }
-        try #require(Glibc.write(file, text, text.utf8.count) == text.utf8.count, "\(name): errno \(errno)")
-    }
-
-    deinit {
-        try? write("0", to: "events/\(group)/probe/enable")
-        try? write("-:\(group)/probe\n", to: "uprobe_events")
-        umount2(folder.path, Int32(MNT_DETACH))
     }
 }

@@ -14,6 +14,8 @@ import TestSupport
 ///     kernel-matrix slice               at the best level alone: there each call from anonymous memory, and a send and an exec from
 ///                                       each other place; all else as in the whole
 ///     kernel-matrix hidden-addresses    where the kernel hides its addresses: only what that changes
+///     kernel-matrix own-code            only code that the kernel calls written, and that is a file's all the same
+///     kernel-matrix stand-in            an agent for others to stop: denies until it is killed
 @main enum KernelMatrix {
     /// - Parameter combinesAll: each call from each place. At the second level the same programs are attached differently, and on a
     ///   second kernel they are the same: not all combinations again.
@@ -39,6 +41,13 @@ import TestSupport
         case "slice":
             try await run(at: support.level, combinesAll: false)
             try await fullTables()
+        case "own-code":
+            for level in [support.level, .fmodRet] { try await ownCode(at: level) }
+            try await silentAgent()
+        case "stand-in":
+            let backend = try KernelBackend(level: support.level)
+            say("ready")
+            for await report in backend.reports { report.acknowledge() }
         default:
             // The best level, then the one that needs no security module.
             for level in [support.level, .fmodRet] {
@@ -106,6 +115,43 @@ import TestSupport
         notices.cancel()
     }
 
+    /// Code of a program's own: held until the agent has compared it, and then as `epitope run` has it.
+    private static func ownCode(at level: ProtectionLevel) async throws {
+        let backend = try KernelBackend(level: level)
+        let reports = Mutex<[Detection]>([])
+        let collecting = Task {
+            for await report in backend.reports {
+                reports.withLock { $0.append(report.detection) }
+                report.acknowledge()
+            }
+        }
+        for test in OwnCode.cases {
+            let before = reports.withLock { $0.count }
+            let run = try await test.run()
+            let found = try await reportsBeforeMark(reports, since: before)
+            let problems = test.problems(run, found)
+            say("\(count(problems.isEmpty)) \(level.rawValue) own code: \(test) \(problems.joined(separator: "; "))")
+        }
+        let isRight = backend.statistics.held > 0 && backend.statistics.unanswered == 0
+        say("\(count(isRight)) \(level.rawValue) own code: \(backend.statistics)")
+        backend.stop()
+        collecting.cancel()
+    }
+
+    /// An agent that is there and doesn't answer: the call isn't held for ever, and doesn't pass. Once it answers again, all is as before.
+    private static func silentAgent() async throws {
+        let agent = try RunningProcess([Fixtures.path("kernel-matrix"), "stand-in"])
+        _ = try await agent.line(with: "ready", seconds: 120)
+        agent.send(SIGSTOP)
+        let silent = try await Command.run(Fixtures.path("own-code"), ["breakpoint"], environment: Fixtures.environment)
+        say("\(count(silent.output.hasPrefix("refused "))) own code, agent stopped: \(silent.output)")
+        agent.send(SIGCONT)
+        let answered = try await Command.run(Fixtures.path("own-code"), ["breakpoint"], environment: Fixtures.environment)
+        say("\(count(answered.output == "connected\n")) own code, agent continued: \(answered.output)")
+        agent.send(SIGKILL)
+        try await agent.end()
+    }
+
     /// The problems of a run: of its report, its result, and what arrived.
     static func problems(
         _ test: StubCase, _ run: Command, _ receiver: Receiver, _ reports: borrowing Mutex<[Detection]>
@@ -163,7 +209,7 @@ import TestSupport
             // What a function of the library starts has its result in a child, or in a handler.
             let hasResult = ReturnCase.unbacked.contains(test.way) || test.way.hasPrefix("plant") || test.way.hasPrefix("middle")
             var problems: [String] = []
-            switch test.outcomeInKernel {
+            switch test.outcomeByHooks {
             case .blocked(let kind):
                 if found.first?.evidence.first?.kind != kind { problems.append("evidence \(found.map(\.evidence))") }
                 if found.first?.action != .blocked { problems.append("action \(String(describing: found.first?.action))") }

@@ -7,10 +7,12 @@ public final class OwnCodeProgram: Sendable {
     public let path: String
     private let folder: TemporaryFolder
 
-    /// - Parameter options: of the compiler.
-    public init(_ options: [String] = []) async throws {
+    /// - Parameters:
+    ///   - options: of the compiler.
+    ///   - name: of the program.
+    public init(_ options: [String] = [], name: String = "own-code") async throws {
         folder = try TemporaryFolder()
-        path = "\(folder.path)/own-code"
+        path = "\(folder.path)/\(name)"
         let built = try await Command.run(
             "/usr/bin/env", ["clang", "-O1"] + options + ["-o", path, "\(PackageFolder.path)/Fixtures/OwnCode/main.c"])
         guard built.status == 0 else { throw ProgramBuildError(text: built.errors) }
@@ -20,11 +22,16 @@ public final class OwnCodeProgram: Sendable {
     public static let canPack = ["/usr/bin/upx-ucl", "/usr/bin/upx"].contains { FileManager.default.isExecutableFile(atPath: $0) }
 
     /// The same program as a packer packs it: linked statically, so that all of its code unpacks itself.
-    public static func packed() async throws -> OwnCodeProgram {
-        let program = try await OwnCodeProgram(["-static"])
+    public static func packed(name: String = "own-code") async throws -> OwnCodeProgram {
+        let program = try await OwnCodeProgram(["-static"], name: name)
         let packed = try await Command.run("/usr/bin/env", ["upx-ucl", "-q", "-q", "-1", program.path])
         guard packed.status == 0 else { throw ProgramBuildError(text: packed.errors) }
         return program
+    }
+
+    /// The same program with an address in the page of code that calls, which the dynamic loader writes there (DT_TEXTREL).
+    public static func relocated(name: String = "own-code") async throws -> OwnCodeProgram {
+        try await OwnCodeProgram(["-fPIE", "-pie", "-DTEXT_RELOCATION", "-Wl,-z,notext"], name: name)
     }
 
     /// The place of a function in the file, where probes are set.

@@ -75,6 +75,12 @@ public struct ReturnCase: Sendable, CustomStringConvertible {
     /// Whether another thread shows an address in the place of the return address. It may come too late: then the true one is seen.
     public var hasTwoThreads: Bool { way.hasPrefix("two-threads") }
 
+    /// What becomes of the call by security hooks, which hold it until the agent has said how far the frame of an image's function
+    /// reaches.
+    public var outcomeByHooks: Outcome {
+        ["plant-register", "plant-memory"].contains(way) ? .blocked(.libraryCall) : outcomeInKernel
+    }
+
     /// What becomes of the call by the kernel program's own rules, which look at the process's memory instead of its files.
     public var outcomeInKernel: Outcome {
         switch way {

@@ -77,6 +77,8 @@ int epitope_program_add_copy(struct epitope_program *program, const struct epito
 /* Sets the frame at a site, and a jump from one function to another. -E2BIG: the map is full. */
 int epitope_program_set_frame(struct epitope_program *program, const struct epitope_site *site, const struct epitope_frame *frame);
 int epitope_program_set_jump(struct epitope_program *program, const struct epitope_jump *jump);
+/* Answers the question of a process: enum epitope_code_origin; 0: the answer is a frame that was set. */
+int epitope_program_answer(struct epitope_program *program, uint32_t process, const struct epitope_question *question, uint32_t origin);
 /* Whether there is room for another mark. */
 bool epitope_program_has_room_for_marks(struct epitope_program *program);
 /* The counters, EPITOPE_COUNTERS of them, summed over processors. */

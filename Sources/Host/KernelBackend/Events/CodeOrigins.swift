@@ -29,17 +29,49 @@ struct CodeOrigins {
 
     /// - Parameter address: of the caller in the event's region.
     func finding(_ event: KernelEvent, at address: UInt64, _ mappings: ProcessMappings) -> Finding {
+        // The kernel asked before it let the call pass.
+        if event.region.isUnpacked { return Finding(packedProgram: programPath(mappings) ?? event.command) }
         guard let process = mappings.processID, address > 0, let mapping = mappings.entry(at: address - 1) else { return Finding() }
         let memory = Self.memory(of: process, event)
         let seen = ImagePages.Process(id: process, memory: memory, mapping: { mappings.entry(at: $0) }, isWritten: mappings.isWritten)
+        let found = finding(event, at: address, mapping, seen)
+        guard found.packedProgram != nil else { return found }
+        let program = programs.program(of: event.processID, memory: memory)
+        return program.map { isAlone($0, event, mappings, memory) } ?? false ? found : Finding()
+    }
+
+    /// Answers the kernel's question about code.
+    func answer(_ event: KernelEvent, _ mappings: ProcessMappings) -> QuestionAnswer {
+        let address = event.question.callers_address
+        guard let process = mappings.processID, address > 0, let mapping = mappings.entry(at: address - 1) else { return .none }
+        let memory = Self.memory(of: process, event)
+        // The answer is for the bytes that the kernel copied, and for no others: another thread may change the memory meanwhile.
+        let (start, code) = event.code
+        let end = start &+ UInt64(code.count)
+        let copied = FileBytes { place, count in
+            guard place >= start, place < end, UInt64(count) <= end - place else { return memory.read(place, count) }
+            return Array(code[Int(place - start)..<Int(place - start) + count])
+        }
+        let seen = ImagePages.Process(
+            id: process, memory: copied, mapping: { mappings.entry(at: $0) },
+            isWritten: { $0 >= start && $0 < end || mappings.isWritten($0) })
+        let found = finding(event, at: address, mapping, seen)
+        if found.isImage { return .code(EPITOPE_CODE_OF_IMAGE) }
+        return .code(found.packedProgram == nil ? EPITOPE_CODE_OTHER : EPITOPE_CODE_UNPACKED)
+    }
+
+    private func programPath(_ mappings: ProcessMappings) -> String? { mappings.processID.flatMap { ProcFS.link("/proc/\($0)/exe") } }
+
+    /// What the bytes before an address are, in a mapping that counts as a written image, or as code without a file.
+    private func finding(_ event: KernelEvent, at address: UInt64, _ mapping: MapEntry, _ seen: ImagePages.Process) -> Finding {
         switch UInt32(event.region.backing) {
         case EPITOPE_BACKING_WRITTEN_IMAGE.rawValue, EPITOPE_BACKING_IMAGE.rawValue:
             let found = images.comparison(ofInstructionEndingAt: address, in: mapping, of: seen)
             return Finding(isImage: found?.isImage ?? false, difference: found?.description)
         case EPITOPE_BACKING_ANONYMOUS.rawValue:
             if mapping.isProbeMemory || isCopy(mapping, address, seen) { return Finding(isImage: true) }
-            guard let program = programs.program(of: event.processID, memory: memory), program.unpacked(mapping),
-                program.isUnchanged(at: address - 1, memory: memory), isAlone(program, event, mappings, memory)
+            guard let program = programs.program(of: event.processID, memory: seen.memory), program.unpacked(mapping),
+                program.isUnchanged(at: address - 1, memory: seen.memory)
             else { return Finding() }
             return Finding(packedProgram: program.path)
         case EPITOPE_BACKING_MEMORY_FILE.rawValue:

@@ -16,6 +16,7 @@ final class EventHandler: Sendable {
     private let furtherExclusions = Mutex<@Sendable (Int32) -> Set<EvidenceKind>>({ _ in [] })
     private let copies = Mutex(SealedCopyCache())
     private let origins = Mutex(CodeOrigins())
+    private let questions = Mutex<[KernelEvent]>([])
     private let context: any ProcessContextProviding
 
     init(policy: Policy, context: any ProcessContextProviding) {
@@ -46,6 +47,25 @@ final class EventHandler: Sendable {
     /// The sealed copies that were found since this was called last, for the kernel program.
     func takeNewCopies() -> [KernelFile] { copies.withLock { $0.takeNew() } }
 
+    /// The questions that were asked since this was called last.
+    func takeQuestions() -> [KernelEvent] {
+        questions.withLock { questions in
+            defer { questions = [] }
+            return questions
+        }
+    }
+
+    /// The answer to a question.
+    func answer(_ event: KernelEvent) -> QuestionAnswer {
+        guard let process = ProcessHandle(event.processID, startTime: event.startTime) else { return .none }
+        let mappings = ProcessMappings(event.threadID)
+        let answer =
+            event.question.kind == EPITOPE_QUESTION_FRAME.rawValue
+            ? CallersFrame(event, mappings).answer : origins.withLock { $0.answer(event, mappings) }
+        // Else another process may have been looked at.
+        return process.isAlive() ? answer : .none
+    }
+
     /// Handles an event. Returns the number of its report; `nil` if it is not reported.
     func handle(_ event: KernelEvent) -> Int? {
         let wasDenied = event.answer != .passed
@@ -56,6 +76,8 @@ final class EventHandler: Sendable {
             notify(.unattributable(call: event.call, processID: event.processID, name: event.command, wasDenied: wasDenied))
         case .program:
             _ = isSealedCopy(event)
+        case .question:
+            questions.withLock { $0.append(event) }
         case .direct, .library, .deeper, .impossible, .unchecked:
             // The kernel may have judged the call before it knew the copy.
             if event.region.backing == EPITOPE_BACKING_MEMORY_FILE.rawValue, event.answer == .passed, isSealedCopy(event) { return nil }
@@ -100,7 +122,7 @@ final class EventHandler: Sendable {
         }
         verdict.action =
             switch event.answer {
-            case .passed: .watched
+            case .passed, .held: .watched
             case .denied: .blocked
             case .killed: .killed
             // Stopped for a look, which found nothing to act upon.

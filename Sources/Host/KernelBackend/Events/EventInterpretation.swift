@@ -19,14 +19,6 @@ struct EventInterpretation {
         code = origins.finding(event, at: event.finding == .deeper ? event.deeperAddress : event.callersAddress, mappings)
     }
 
-    /// The caller's memory as the image that a packed program's code is, if it is that.
-    private func packed(_ region: MemoryRegion) -> MemoryRegion {
-        guard let path = code.packedProgram else { return region }
-        var region = region
-        region.backing = .image(path: path)
-        return region
-    }
-
     /// The observation; `nil` where it turns out not to be evidence: a page of an image that was not written.
     func observation() -> Observation? {
         let architecture: Architecture = event.is32BitCode ? .x86_32 : .x86_64
@@ -34,13 +26,13 @@ struct EventInterpretation {
         case .direct:
             guard let region = region(event.region, at: event.callersAddress) else { return nil }
             return Observation(
-                architecture: architecture, call: event.call, instructionPointer: event.callersAddress, region: packed(region),
+                architecture: architecture, call: event.call, instructionPointer: event.callersAddress, region: region,
                 packedProgram: code.packedProgram, pageDifference: code.difference, sendBuffer: sendBuffer, callersCode: callersCode)
         case .library:
             guard let caller = region(event.region, at: event.callersAddress) else { return nil }
             return Observation(
                 architecture: architecture, call: event.call, instructionPointer: event.instructionPointer, region: library,
-                returnAddresses: [.init(address: event.callersAddress, region: packed(caller))], packedProgram: code.packedProgram,
+                returnAddresses: [.init(address: event.callersAddress, region: caller)], packedProgram: code.packedProgram,
                 pageDifference: code.difference, sendBuffer: sendBuffer, callersCode: callersCode)
         case .deeper:
             guard let deeper = region(event.region, at: event.deeperAddress), code.packedProgram == nil else { return nil }
@@ -56,7 +48,7 @@ struct EventInterpretation {
                 returnAddresses: [.init(address: event.deeperAddress, region: returnRegion, check: check)],
                 // The kernel program looks at processes that have it, or had it.
                 hasUnbackedCode: true, sendBuffer: sendBuffer)
-        case .unattributable, .uninspectable, .program:
+        case .unattributable, .uninspectable, .program, .question:
             return nil
         }
     }
@@ -91,12 +83,13 @@ struct EventInterpretation {
         }
     }
 
-    /// `nil`: an image's page that was not written, or is the file's all the same.
+    /// `nil`: an image's page that was not written, or is the file's all the same. What a packed program unpacked is that image's.
     private func region(_ region: KernelEvent.Region, at address: UInt64) -> MemoryRegion? {
         if code.isImage { return nil }
-        let backing = backing(region, at: address)
-        switch backing {
-        case .image, .kernel: return nil
+        var backing = backing(region, at: address)
+        switch (code.packedProgram, backing) {
+        case (let path?, _): backing = .image(path: path)
+        case (nil, .image), (nil, .kernel): return nil
         default: break
         }
         guard region.start < region.end else { return nil }

@@ -26,6 +26,8 @@ struct KernelEvent: Sendable {
     var deeperAddress: UInt64
     var region: Region
     var library: Region
+    /// Of ``Finding/question``.
+    var question: epitope_question
     var defect: Defect
     var arguments: [UInt64]
     var address: [UInt8]
@@ -51,6 +53,8 @@ struct KernelEvent: Sendable {
         case impossible
         /// The call before that address can't be checked.
         case unchecked
+        /// Not a call yet: it is held until ``KernelEvent/question`` is answered.
+        case question
     }
 
     /// Why a return address is impossible, or can't be checked.
@@ -70,6 +74,7 @@ struct KernelEvent: Sendable {
         case denied
         case stopped
         case killed
+        case held
     }
 
     struct Region: Hashable, Sendable {
@@ -80,6 +85,8 @@ struct KernelEvent: Sendable {
         /// A page of this private mapping of an image was written.
         var mayBeWritten: Bool
         var file: KernelFile
+        /// What a packed program unpacked, as ``CodeOrigins`` said of it.
+        var isUnpacked: Bool
     }
 
     init?(_ pointer: UnsafePointer<epitope_event>) {
@@ -103,6 +110,7 @@ struct KernelEvent: Sendable {
         deeperAddress = event.deeper_address
         region = Region(event.region)
         library = Region(event.library)
+        question = event.question
         defect = Defect(rawValue: event.defect) ?? .none
         arguments = withUnsafeBytes(of: event.arguments) { Array($0.bindMemory(to: UInt64.self)) }
         address = withUnsafeBytes(of: event.address) { Array($0.prefix(Int(event.address_length))) }
@@ -185,5 +193,6 @@ extension KernelEvent.Region {
         backing = region.backing
         mayBeWritten = region.may_be_written != 0
         file = KernelFile(inode: region.inode, device: region.device, generation: region.generation)
+        isUnpacked = region.is_unpacked != 0
     }
 }

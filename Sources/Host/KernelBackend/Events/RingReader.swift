@@ -22,8 +22,10 @@ struct RingReader: ~Copyable {
     mutating func rewind() { ring.rewind() }
 
     /// Reads the events that are there, and releases what can be.
-    mutating func readOnce() {
-        readAll()
+    ///
+    /// - Parameter settle: called behind each event.
+    mutating func readOnce(_ settle: () -> Void) {
+        readAll(settle)
         release()
     }
 
@@ -31,9 +33,10 @@ struct RingReader: ~Copyable {
     func waitForMore() { ring.wait(milliseconds: Self.waitMilliseconds) }
 
     /// Reads and handles the events that are there.
-    mutating func readAll() {
+    mutating func readAll(_ settle: () -> Void = {}) {
         while let (event, position) = ring.next() {
             pending.add(position, report: event.flatMap(handler.handle))
+            settle()
         }
     }
 

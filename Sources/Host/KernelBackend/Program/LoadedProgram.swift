@@ -112,6 +112,27 @@ final class LoadedProgram: Sendable {
         _ = handle.withLock { epitope_program_add_copy($0.pointer, &file) }
     }
 
+    /// Answers the question of a process. If the kernel can't take the answer, the call is judged without it once its time is over.
+    func answer(_ process: Int32, _ question: epitope_question, _ answer: QuestionAnswer) {
+        if answer == .none { return }
+        var question = question
+        var origin: UInt32 = 0
+        handle.withLock { handle in
+            switch answer {
+            case .code(let found): origin = found.rawValue
+            case .frame(let frame):
+                var site = epitope_site(
+                    inode: question.inode, offset: question.offset, device: question.device, generation: question.generation)
+                var value = epitope_frame(frame, knowsJumps: false)
+                // Without room it isn't known.
+                if epitope_program_set_frame(handle.pointer, &site, &value) != 0 { origin = EPITOPE_FRAME_UNKNOWN.rawValue }
+            case .noFrame: origin = EPITOPE_FRAME_UNKNOWN.rawValue
+            case .none: break
+            }
+            _ = epitope_program_answer(handle.pointer, UInt32(bitPattern: process), &question, origin)
+        }
+    }
+
     /// Sets the frames of a library. Whether there was room for all of them.
     func setFrames(_ library: LibraryFrames) -> Bool {
         handle.withLock { handle in
@@ -121,7 +142,7 @@ final class LoadedProgram: Sendable {
                 return epitope_program_set_jump(handle.pointer, &jump) == 0
             }
             return library.frames.allSatisfy { offset, frame in
-                var site = epitope_site(inode: library.inode, offset: offset, device: library.device, unused: 0)
+                var site = epitope_site(inode: library.inode, offset: offset, device: library.device, generation: 0)
                 var value = epitope_frame(frame, knowsJumps: hasJumps)
                 return epitope_program_set_frame(handle.pointer, &site, &value) == 0
             }
