@@ -415,7 +415,9 @@ let package = Package(
             "Tests/Rules",
             [
                 tests("RenderingTests", ["EpitopeModel", "Signatures", "Rendering"], exclude: ["Snapshots"]),
-                tests("EngineAcceptanceTests", ["EpitopeModel", "Signatures", "Rendering", "PatternScan", "TokenSequences", "EngineAcceptance"]),
+                tests(
+                    "EngineAcceptanceTests",
+                    ["EpitopeModel", "Signatures", "Rendering", "PatternScan", "TokenSequences", "EngineAcceptance"]),
             ]),
 
         group(

@@ -33,7 +33,8 @@ extension SignatureProver {
         guard signature.context.transport == .udp || signature.minSpan <= EngineReach.streamSpan else {
             return Proof.Check(
                 .engineSuricata, .failed,
-                "its tokens lie over at least \(signature.minSpan) bytes of a stream, of which an engine sees \(EngineReach.streamSpan) at once")
+                "its tokens lie over at least \(signature.minSpan) bytes of a stream, of which an engine sees \(EngineReach.streamSpan) at once"
+            )
         }
         do {
             let rules = try SuricataRule.rules(

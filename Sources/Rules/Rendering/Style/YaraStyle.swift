@@ -72,7 +72,8 @@ struct YaraStyle {
 
     private mutating func checkCondition(_ condition: String, strings: [String]) {
         if condition.isEmpty || condition == "}" || condition == "false" { add("condition", "no condition that can be met") }
-        for name in strings.map({ $0.prefix { $0 != " " } }) where condition != "all of them" && !condition.contains(name)
+        for name in strings.map({ $0.prefix { $0 != " " } })
+        where condition != "all of them" && !condition.contains(name)
             && !condition.contains("#\(name.dropFirst())")
         {
             add("condition", "\(name) is not in the condition")
