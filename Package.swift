@@ -344,7 +344,8 @@ let package = Package(
                     dependencies: [
                         "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "BehaviourBlocking", "UnwindTables",
                         "ProcessInspection", "HostPolicy", "HostPipeline", "Rendering", "Disassembly", "InputFiles", "StreamReassembly",
-                        "Captures", "GoodwareIndex", "PatternScan", "GoodwareFiles", "TokenSequences", "SignatureMaking", "TestSupport",
+                        "Captures", "WireMatching", "GoodwareIndex", "PatternScan", "GoodwareFiles", "TokenSequences", "SignatureMaking",
+                        "TestSupport",
                         "BenchSupport",
                         argumentParser, crypto,
                     ], path: "Fuzz", exclude: ["fuzz"], swiftSettings: strict),

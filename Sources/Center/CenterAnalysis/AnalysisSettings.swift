@@ -26,6 +26,10 @@ public struct AnalysisSettings: Hashable, Sendable {
     public var requireGoodware = true
     /// Captures of traffic that is known to be benign: each a file, a folder, or a path with `*` in its last part.
     public var benignCaptures: [String] = []
+    /// For how many seconds captures are read for one proof, 1 to 86400. What is not read by then counts against the proof.
+    public var proofSeconds = 300
+    /// For how many seconds one capture is read, 1 to 86400.
+    public var captureSeconds = 60
     /// The maximum share of a cluster's packets that its signatures may miss, 0 to 0.8.
     public var noiseShare = ProverMaterial.defaultNoiseShare
 
@@ -41,6 +45,8 @@ public struct AnalysisSettings: Hashable, Sendable {
         try visitor.setting("goodware", &goodware)
         try visitor.setting("requireGoodware", &requireGoodware)
         try visitor.setting("benignCaptures", &benignCaptures)
+        try visitor.setting("proofSeconds", &proofSeconds, in: 1...86400)
+        try visitor.setting("captureSeconds", &captureSeconds, in: 1...86400)
         try visitor.setting("noiseShare", &noiseShare)
     }
 
@@ -57,7 +63,7 @@ public struct AnalysisSettings: Hashable, Sendable {
     public func proving(captures: [String] = []) -> ProverSettings {
         ProverSettings(
             goodware: goodware, requireGoodware: requireGoodware, captures: captures, benignCaptures: benignCaptures,
-            noiseShare: noiseShare)
+            noiseShare: noiseShare, proofTime: .seconds(proofSeconds), captureTime: .seconds(captureSeconds))
     }
 }
 

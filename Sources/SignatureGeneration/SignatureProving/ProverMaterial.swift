@@ -8,6 +8,10 @@ import TokenSequences
 public struct ProverMaterial: Sendable {
     /// The default of ``noiseShare``: half of a cluster's packets.
     public static let defaultNoiseShare = 0.5
+    /// The default of ``proofTime``.
+    public static let defaultProofTime = Duration.seconds(300)
+    /// The default of ``captureTime``.
+    public static let defaultCaptureTime = Duration.seconds(60)
     /// The largest noise share that can be set.
     public static let maxNoiseShare = TokenSequences.maxNoiseShare
 
@@ -26,8 +30,8 @@ public struct ProverMaterial: Sendable {
     /// The streams of the captures, cached.
     public var streams: CaptureStreams
     /// How long captures are read for one proof, and one of them. What is not read then counts against the proof.
-    public var proofTime: Duration = .seconds(300)
-    public var captureTime: Duration = .seconds(60)
+    public var proofTime = Self.defaultProofTime
+    public var captureTime = Self.defaultCaptureTime
 
     public init(
         goodware: GoodwareFile?, isGoodwareRequired: Bool = true, captures: [String] = [], benignCaptures: [String] = [],

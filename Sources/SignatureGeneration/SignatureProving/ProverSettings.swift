@@ -13,15 +13,22 @@ public struct ProverSettings: Hashable, Sendable {
     /// The largest share of a cluster's packets that its signatures may miss, 0 to ``ProverMaterial/maxNoiseShare``.
     public var noiseShare: Double
 
+    /// How long captures are read for one proof, and one of them. What is not read then counts against the proof.
+    public var proofTime: Duration
+    public var captureTime: Duration
+
     public init(
         goodware: String? = nil, requireGoodware: Bool = true, captures: [String] = [], benignCaptures: [String] = [],
-        noiseShare: Double = ProverMaterial.defaultNoiseShare
+        noiseShare: Double = ProverMaterial.defaultNoiseShare, proofTime: Duration = ProverMaterial.defaultProofTime,
+        captureTime: Duration = ProverMaterial.defaultCaptureTime
     ) {
         self.goodware = goodware
         self.requireGoodware = requireGoodware
         self.captures = captures
         self.benignCaptures = benignCaptures
         self.noiseShare = noiseShare
+        self.proofTime = proofTime
+        self.captureTime = captureTime
     }
 
     /// Whether every value is within its bounds.

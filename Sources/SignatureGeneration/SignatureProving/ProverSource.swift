@@ -39,9 +39,10 @@ public final class ProverSource: Sendable {
             Self.refresh(&index, path: settings.goodware)
             return (index.file, index.identity)
         }
-        let material = ProverMaterial(
+        var material = ProverMaterial(
             goodware: file, isGoodwareRequired: settings.requireGoodware, captures: settings.captures,
             benignCaptures: settings.benignCaptures, noiseShare: settings.noiseShare, streams: streams)
+        (material.proofTime, material.captureTime) = (settings.proofTime, settings.captureTime)
         return (SignatureProver(material), "\(identity.map(\.description) ?? "none") \(settings.requireGoodware) \(settings.noiseShare)")
     }
 

@@ -45,8 +45,12 @@ struct ConfigurationTests {
     }
 
     @Test func `the settings that signatures are proven with are read`() throws {
-        let json = #"{"goodware": "/g", "requireGoodware": false, "benignCaptures": ["/b/*"], "noiseShare": 0.8}"#
-        var expected = ProverSettings(goodware: "/g", requireGoodware: false, benignCaptures: ["/b/*"], noiseShare: 0.8)
+        let json =
+            #"{"goodware": "/g", "requireGoodware": false, "benignCaptures": ["/b/*"], "noiseShare": 0.8, "#
+            + #""captureSeconds": 7, "proofSeconds": 70}"#
+        var expected = ProverSettings(
+            goodware: "/g", requireGoodware: false, benignCaptures: ["/b/*"], noiseShare: 0.8, proofTime: .seconds(70),
+            captureTime: .seconds(7))
         #expect(try GlobalCenterConfiguration.load(path: file(json)).proving == expected)
         expected.captures = ["/c"]
         #expect(try LocalCenterConfiguration.load(path: file(String(json.dropLast()) + #", "captures": ["/c"]}"#)).proving == expected)
@@ -70,7 +74,8 @@ struct ConfigurationTests {
     @Test(arguments: [
         #"{"forwading": false}"#, #"{"thresholdPoints": 0}"#, #"{"updatesTo": "moon"}"#, #"{"lifetimeDays": 9999}"#, "{", "[]",
         #"{"suricata": {"sockt": "/run/s"}}"#, #"{"maxPointsPerReporter": -1}"#, #"{"mostPointsOfReporter": 100}"#,
-        #"{"noiseShare": 0.9}"#, #"{"goodware": ""}"#, #"{"captures": [""]}"#, #"{"requireGoodware": 1}"#,
+        #"{"captureSeconds": 0}"#, #"{"proofSeconds": 86401}"#, #"{"noiseShare": 0.9}"#, #"{"goodware": ""}"#,
+        #"{"captures": [""]}"#, #"{"requireGoodware": 1}"#,
     ])
     func `a wrong setting is refused with the file's path`(json: String) throws {
         let path = try file(json)
