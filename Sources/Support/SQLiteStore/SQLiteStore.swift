@@ -55,10 +55,26 @@ public struct SQLiteStore: Sendable {
                     _ = try Int64.fetchOne(db, sql: "PRAGMA max_page_count = \(max(1, maxBytes / pageSize))")
                 }
             }
-            try migrator.migrate(pool)
+            try Self.migrate(pool, migrator)
         } catch {
             throw Self.error(error, path, describe)
         }
+    }
+
+    /// How often a step that another program made meanwhile is looked at again.
+    private static let maxMigrations = 8
+
+    /// Brings the schema up to date. A step fails where another program that opened the file at the same time has made it: it is
+    /// there now, and the next look finds it.
+    private static func migrate(_ pool: DatabasePool, _ migrator: DatabaseMigrator) throws {
+        for _ in 1..<maxMigrations {
+            do {
+                return try migrator.migrate(pool)
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_ERROR || error.resultCode == .SQLITE_CONSTRAINT {
+                continue
+            }
+        }
+        try migrator.migrate(pool)
     }
 
     private static func configuration(_ settings: Settings) -> Configuration {

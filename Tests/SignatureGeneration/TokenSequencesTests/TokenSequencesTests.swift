@@ -58,6 +58,26 @@ struct TokenSequencesTests {
         for stream in attack.streams(200) { #expect(signature(best).matches(stream)) }
     }
 
+    /// Three tokens in every sample, one of them further away than an engine sees.
+    @Test func `tokens lie within reach of one another`() throws {
+        var random = SeededGenerator(seed: 41)
+        func bytes(_ count: Int) -> [UInt8] { (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) } }
+        let tokens = (0..<3).map { _ in bytes(10) }
+        let samples = (0..<6).map { index in
+            var sample = bytes(6000)
+            for (token, place) in zip(tokens, [400 + 8 * index, 4000 + 24 * index, 4200 + 40 * index]) {
+                sample.replaceSubrange(place..<place + token.count, with: token)
+            }
+            return sample
+        }
+        func made(reach: Int?) -> [[[UInt8]]] {
+            TokenSequences.make(of: samples, noiseShare: 0, benign: BenignPool(streams: []), reach: reach).map { $0.tokens.map(\.bytes) }
+        }
+        #expect(made(reach: nil).contains { $0.contains(tokens[0]) && $0.count > 1 })
+        #expect(made(reach: EngineReach.streamSpan).contains([tokens[1], tokens[2]]))
+        #expect(!made(reach: EngineReach.streamSpan).contains { $0.contains(tokens[0]) && $0.count > 1 })
+    }
+
     @Test func `the tokens of crafted noise are not used`() throws {
         // Each stream of noise shares a run of its own with one stream of the attack (Perdisci and others 2006).
         var attack = attack(8)

@@ -81,10 +81,10 @@ struct CallerWalk {
                 case .success(let found): next = found
                 case .failure(.returnProbe(let address)): return .returnProbe(address)
                 case .failure(.noReturnAddress(let reason)):
-                    // Where a thread began there is nothing to return to, whatever the tables say of its parent.
-                    if depth > 0, let image = frame.image, isStartOfThread(frame, image) { return .unknown(frame, entered: nil) }
+                    if depth > 0, isStartOfThread(frame) { return .unknown(frame, entered: nil) }
                     return .noReturnAddress(reason)
                 }
+                let previous = frame
                 next.isVouchedFor = frame.isVouchedFor
                 frame = next
                 pass(frame)
@@ -95,6 +95,7 @@ struct CallerWalk {
                 case .impossible:
                     // A handler of a signal returns to code that ends the signal; its function was entered by the kernel.
                     if depth > 0 || !isInCall, isSignalReturn(frame, image) { return .unknown(frame, entered: nil) }
+                    if depth > 0, isStartOfThread(previous) { return .unknown(previous, entered: nil) }
                     frame.check = .impossible(reason: "the call before it can't enter \(name(of: entered))")
                     return .caller(frame)
                 case .unchecked:
@@ -166,9 +167,12 @@ struct CallerWalk {
     private static let systemCall: [UInt8] = [0x0F, 0x05]
 
     /// Whether the call before an address is the first one of a thread: a call through a register right behind a system call, as in the
-    /// functions of sanitizers and of C libraries that clone.
-    private func isStartOfThread(_ frame: Frame, _ image: CodeImage) -> Bool {
-        guard let end = image.headers?.address(ofFileOffset: frame.span.offset &+ (frame.address - frame.span.start)) else { return false }
+    /// functions of sanitizers and of C libraries that clone. There is nothing to return to there, whatever the tables say of its
+    /// parent and whatever stands on its stack.
+    private func isStartOfThread(_ frame: Frame) -> Bool {
+        guard let image = frame.image,
+            let end = image.headers?.address(ofFileOffset: frame.span.offset &+ (frame.address - frame.span.start))
+        else { return false }
         let before = image.bytes(endingAt: end, count: Self.startOfThread)
         guard CallForm.readings(of: before, endingAt: end).contains(.indirect) else { return false }
         return zip(before, before.dropFirst()).contains { [$0, $1] == Self.systemCall }
