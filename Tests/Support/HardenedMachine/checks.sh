@@ -134,10 +134,18 @@ for kind in pid user; do
     kill -9 "$(number)"
     until_true [ -e /status ]
 done
-# Here the agent ends the process, since the kernel program can't tell the page.
-kills_inside() {
+# Hooks hold the call until the agent has compared the page, which the kernel program can't tell.
+denies_page_inside() {
     in_namespace "" "/programs/call-stub direct written-page send 9555"
-    grep '^137$' /status && has_bystanders_number && ! grep result /output
+    has_bystanders_number && grep 'result -1 errno 1$' /output
+}
+says_denied() { last; last | grep '"action":"blocked"' | grep call-from-written-image-page && [ "$(number)" != $bystander ]; }
+say "pid namespace: a call from a page with other code is denied" denies_page_inside
+say "pid namespace: and reported with the machine's number" until_true says_denied
+# A library's caller in such a page: the agent ends the process.
+kills_inside() {
+    in_namespace "" "/programs/own-code code"
+    grep '^137$' /status && ! grep connected /output
 }
 says_killed() { last; last | grep '"action":"killed"' && [ "$(number)" != $bystander ]; }
 say "pid namespace: the process that called is ended" kills_inside
