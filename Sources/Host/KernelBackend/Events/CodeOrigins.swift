@@ -40,6 +40,18 @@ struct CodeOrigins {
         return program.map { isAlone($0, event, mappings, memory) } ?? false ? found : Finding()
     }
 
+    /// Whether the written page of an image that an event's return address lies in is the file's all the same.
+    func findingOfReturn(_ event: KernelEvent, _ mappings: ProcessMappings) -> Finding {
+        let address = event.deeperAddress
+        guard let process = mappings.processID, address > 0, let mapping = mappings.entry(at: address - 1), mapping.inode != 0,
+            mappings.isInstructionWritten(endingAt: address)
+        else { return Finding() }
+        let seen = ImagePages.Process(
+            id: process, memory: Self.memory(of: process, event), mapping: { mappings.entry(at: $0) }, isWritten: mappings.isWritten)
+        let found = images.comparison(ofInstructionEndingAt: address, in: mapping, of: seen)
+        return Finding(isImage: found?.isImage ?? false, difference: found?.description)
+    }
+
     /// Answers the kernel's question about code.
     func answer(_ event: KernelEvent, _ mappings: ProcessMappings) -> QuestionAnswer {
         let address = event.question.callers_address

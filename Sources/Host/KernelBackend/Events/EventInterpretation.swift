@@ -12,11 +12,14 @@ struct EventInterpretation {
     let mappings: ProcessMappings
     /// What is known of the code at the caller beyond what the kernel told.
     let code: CodeOrigins.Finding
+    /// The same of the code before a return address that the kernel holds for impossible or can't check.
+    let returnCode: CodeOrigins.Finding
 
     init(event: KernelEvent, mappings: ProcessMappings, origins: CodeOrigins) {
         self.event = event
         self.mappings = mappings
         code = origins.finding(event, at: event.finding == .deeper ? event.deeperAddress : event.callersAddress, mappings)
+        returnCode = [.impossible, .unchecked].contains(event.finding) ? origins.findingOfReturn(event, mappings) : .init()
     }
 
     /// The observation; `nil` where it turns out not to be evidence: a page of an image that was not written.
@@ -65,7 +68,7 @@ struct EventInterpretation {
         let region = event.region
         // Memory that can't be executed isn't the caller's, whatever stands behind it.
         let backing: MemoryBacking =
-            event.defect == .noCode
+            event.defect == .noCode || returnCode.isImage
             ? .image(path: mappings.name(of: region.start) ?? "memory that holds no code") : backing(region, at: event.deeperAddress)
         guard region.start < region.end else {
             return MemoryRegion(start: event.deeperAddress, end: event.deeperAddress &+ 1, protection: [], backing: backing)
@@ -75,6 +78,8 @@ struct EventInterpretation {
 
     private var check: Observation.CallCheck {
         switch event.defect {
+        // The kernel program read a breakpoint or a probe where the file has the call.
+        case .noCall where returnCode.isImage: .unchecked
         case .noCode: .impossible(reason: "no code is mapped there")
         case .noCall: .impossible(reason: "no call stands before it")
         case .otherFunction: .impossible(reason: "the call before it reaches another function")
