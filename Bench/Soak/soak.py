@@ -116,7 +116,10 @@ def stub_cases(build):
 
 
 def names_of(alarms, started):
-    return sorted({(event.get("call"), event.get("processID")) for event in alarms if event["processID"] not in started})
+    """What the alarms say whose processes are none of ours, each once."""
+    return sorted({
+        (event.get("call", "?"), event["processID"], event.get("executable") or event.get("processName", "?"),
+         ",".join(event.get("evidence", []))) for event in alarms if event["processID"] not in started})
 
 
 def main():
@@ -172,8 +175,8 @@ def main():
             print(f"{lost} of {stubs} stubs have no report")
         for case in missed:
             print(f"missed: {case}")
-        for call, process in others:
-            print(f"alarm for something else: {call} of process {process}")
+        for call, process, program, evidence in others:
+            print(f"alarm for something else: {call} of process {process}, {program}: {evidence}")
         for line in notices[:20]:
             print(line)
         for name, reason in sorted(load.left_out.items()):
