@@ -15,6 +15,8 @@ public struct UnwindTable: Sendable {
     public let layout: Layout
     /// The file's bytes with the index and `.eh_frame`.
     let bytes: [UInt8]
+    /// How many bytes it keeps.
+    public var byteCount: Int { bytes.count }
     /// Where the index begins in them.
     let index: Int
     /// The number of the index's entries, and where they begin.
@@ -52,6 +54,17 @@ public struct UnwindTable: Sendable {
             let fromIndex = Int64(distance) + 4
             return fromIndex < 0 ? UInt64(-fromIndex) : nil
         }
+    }
+
+    /// Reads the table of an image out of its file, and nothing else of it; `nil` where it has none.
+    ///
+    /// - Parameter read: so many bytes at an offset in the file, fewer at its end; `nil` if they can't be read.
+    public static func read(by read: (_ offset: Int, _ count: Int) -> [UInt8]?) -> UnwindTable? {
+        guard let header = read(0, maxHeaderSize), let layout = layout(ofImage: header), let index = Int(exactly: layout.index.offset),
+            let head = read(index, indexHeadSize), let range = range(of: layout, index: head), let start = Int(exactly: range.offset),
+            let bytes = read(start, range.count)
+        else { return nil }
+        return UnwindTable(layout, bytes, at: range.offset)
     }
 
     /// `nil` if the bytes aren't an index of the usual form: with a count of 4 bytes, and a sorted table of pairs of 4 bytes

@@ -19,6 +19,20 @@ struct CodeOrigins {
         var difference: String?
         /// The packed executable that unpacked the code.
         var packedProgram: String?
+
+        init(packedProgram: String? = nil) {
+            self.packedProgram = packedProgram
+        }
+
+        /// - Parameter comparison: `nil` where the page can't be compared: nothing is explained.
+        init(_ comparison: PageComparison?) {
+            isImage = comparison?.isImage ?? false
+            difference = comparison?.description
+        }
+
+        init(isImage: Bool) {
+            self.isImage = isImage
+        }
     }
 
     /// How many words of a stack are looked at for other code's return addresses.
@@ -33,7 +47,7 @@ struct CodeOrigins {
         if event.region.isUnpacked { return Finding(packedProgram: programPath(mappings) ?? event.command) }
         guard let process = mappings.processID, address > 0, let mapping = mappings.entry(at: address - 1) else { return Finding() }
         let memory = Self.memory(of: process, event)
-        let seen = ImagePages.Process(id: process, memory: memory, mapping: { mappings.entry(at: $0) }, isWritten: mappings.isWritten)
+        let seen = Self.seen(process, memory, mappings)
         let found = finding(event, at: address, mapping, seen)
         guard found.packedProgram != nil else { return found }
         let program = programs.program(of: event.processID, memory: memory)
@@ -46,10 +60,8 @@ struct CodeOrigins {
         guard let process = mappings.processID, address > 0, let mapping = mappings.entry(at: address - 1), mapping.inode != 0,
             mappings.isInstructionWritten(endingAt: address)
         else { return Finding() }
-        let seen = ImagePages.Process(
-            id: process, memory: Self.memory(of: process, event), mapping: { mappings.entry(at: $0) }, isWritten: mappings.isWritten)
-        let found = images.comparison(ofInstructionEndingAt: address, in: mapping, of: seen)
-        return Finding(isImage: found?.isImage ?? false, difference: found?.description)
+        let seen = Self.seen(process, Self.memory(of: process, event), mappings)
+        return Finding(images.comparison(ofInstructionEndingAt: address, in: mapping, of: seen))
     }
 
     /// Answers the kernel's question about code.
@@ -64,12 +76,16 @@ struct CodeOrigins {
             guard place >= start, place < end, UInt64(count) <= end - place else { return memory.read(place, count) }
             return Array(code[Int(place - start)..<Int(place - start) + count])
         }
-        let seen = ImagePages.Process(
-            id: process, memory: copied, mapping: { mappings.entry(at: $0) },
-            isWritten: { $0 >= start && $0 < end || mappings.isWritten($0) })
+        var seen = Self.seen(process, copied, mappings)
+        seen.isWritten = { $0 >= start && $0 < end || mappings.isWritten($0) }
         let found = finding(event, at: address, mapping, seen)
         if found.isImage { return .code(EPITOPE_CODE_OF_IMAGE) }
         return .code(found.packedProgram == nil ? EPITOPE_CODE_OTHER : EPITOPE_CODE_UNPACKED)
+    }
+
+    /// A process as the comparisons see it.
+    private static func seen(_ process: pid_t, _ memory: FileBytes, _ mappings: ProcessMappings) -> ImagePages.Process {
+        ImagePages.Process(id: process, memory: memory, mapping: { mappings.entry(at: $0) }, isWritten: mappings.isWritten)
     }
 
     private func programPath(_ mappings: ProcessMappings) -> String? { mappings.processID.flatMap { ProcFS.link("/proc/\($0)/exe") } }
@@ -78,8 +94,7 @@ struct CodeOrigins {
     private func finding(_ event: KernelEvent, at address: UInt64, _ mapping: MapEntry, _ seen: ImagePages.Process) -> Finding {
         switch UInt32(event.region.backing) {
         case EPITOPE_BACKING_WRITTEN_IMAGE.rawValue, EPITOPE_BACKING_IMAGE.rawValue:
-            let found = images.comparison(ofInstructionEndingAt: address, in: mapping, of: seen)
-            return Finding(isImage: found?.isImage ?? false, difference: found?.description)
+            return Finding(images.comparison(ofInstructionEndingAt: address, in: mapping, of: seen))
         case EPITOPE_BACKING_ANONYMOUS.rawValue:
             if mapping.isProbeMemory || isCopy(mapping, address, seen) { return Finding(isImage: true) }
             guard let program = programs.program(of: event.processID, memory: seen.memory), program.unpacked(mapping),

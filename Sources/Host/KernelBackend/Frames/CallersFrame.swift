@@ -14,23 +14,14 @@ struct CallersFrame {
         // What can be changed is no answer for the next process.
         guard let process = mappings.processID, event.callersAddressInImage > 0,
             let mapping = mappings.entry(at: event.callersAddressInImage - 1), mapping.inode == question.inode,
-            let file = ImagePages.open(mapping, process), let table = Self.table(file),
+            let file = ImagePages.open(mapping, process),
+            let table = UnwindTable.read(by: { try? DescriptorIO.bytes(file.number, at: $0, count: $1) }),
             let address = table.layout.address(ofFileOffset: question.offset), let end = table.frameEnd(at: address)
         else {
             answer = .noFrame
             return
         }
         answer = .frame(LibraryFrames.Frame(end: end, function: 0, isPointedAt: true, callNumber: nil))
-    }
-
-    private static func table(_ file: FileDescriptor) -> UnwindTable? {
-        guard let header = try? DescriptorIO.bytes(file.number, at: 0, count: UnwindTable.maxHeaderSize),
-            let layout = UnwindTable.layout(ofImage: header), let place = Int(exactly: layout.index.offset),
-            let head = try? DescriptorIO.bytes(file.number, at: place, count: UnwindTable.indexHeadSize),
-            let range = UnwindTable.range(of: layout, index: head), let start = Int(exactly: range.offset),
-            let bytes = try? DescriptorIO.bytes(file.number, at: start, count: range.count)
-        else { return nil }
-        return UnwindTable(layout, bytes, at: range.offset)
     }
 }
 

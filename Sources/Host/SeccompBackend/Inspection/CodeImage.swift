@@ -89,14 +89,9 @@ final class CodeImage {
     }
 
     private func loadTable() -> UnwindTable? {
-        guard let header = try? DescriptorIO.bytes(file.number, at: 0, count: UnwindTable.maxHeaderSize),
-            let layout = UnwindTable.layout(ofImage: header), let index = Int(exactly: layout.index.offset),
-            let head = try? DescriptorIO.bytes(file.number, at: index, count: UnwindTable.indexHeadSize),
-            let range = UnwindTable.range(of: layout, index: head), let offset = Int(exactly: range.offset),
-            let tables = try? DescriptorIO.bytes(file.number, at: offset, count: range.count)
-        else { return nil }
-        size += tables.count
-        return UnwindTable(layout, tables, at: range.offset)
+        let table = UnwindTable.read { try? DescriptorIO.bytes(file.number, at: $0, count: $1) }
+        size += table?.byteCount ?? 0
+        return table
     }
 
     /// The function whose instruction ends at a place in the file.

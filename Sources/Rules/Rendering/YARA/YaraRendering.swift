@@ -12,6 +12,7 @@ public enum YaraRendering: SignatureRendering {
     static let maxPartBytes = 4096
     /// In bytes: YARA finds a part by an atom, four of its bytes in a row (YR_MAX_ATOM_LENGTH).
     static let atomLength = 4
+
     public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
         let runs = try RenderedRun.runs(of: subject.signature)
         guard !needsPositions(runs) else {
