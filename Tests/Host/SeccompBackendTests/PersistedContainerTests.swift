@@ -134,6 +134,8 @@ struct PersistedContainerTests {
         #expect(epitope_wait(process) == 0)
         #expect(output.text == "denied 3\n")
         #expect(receiver.arrivals(datagrams: true) == 0)
+        // The process goes on at its answer, before the answer is counted.
+        try await eventually("its supervisor ends") { second.statistics.supervised == 0 }
         #expect(second.statistics.calls.denied == (wasRecorded ? 3 : 2), "one that isn't known is nobody's to judge")
         #expect(await notices(second) == (wasRecorded ? [] : [.deniedUnjudged(containerID: "one")]))
         var reports = 0
