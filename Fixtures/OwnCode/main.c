@@ -3,14 +3,15 @@
 /* A program that changes its own code, or runs other code, in one of several ways, and then connects a datagram socket to
  * loopback, which sends nothing. Compiled by the tests that need it.
  *
- * usage: own-code WAY [first|child|linger]   prints "connected" or "refused" and the errno
+ * usage: own-code WAY [first|child|linger|exec]   prints "connected" or "refused" and the errno
  *        own-code posed FILE [child]
  *                             puts another file in the place of its program, in a user namespace, and calls from anonymous
  *                             memory through the library, itself or by a child; prints "posed" where that was possible
  *
  * WAY "traced": a parent traces the program as a debugger does, with a breakpoint in the instruction that calls; it prints
  * which signals the program was sent, but for those of the breakpoint.
- * A second word: connects before the change, too; "child": the change and the call are a child's; "linger": stays. */
+ * A second word: connects before the change, too; "child": the change and the call are a child's; "linger": stays;
+ * "exec": runs another program then, which stays. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -178,6 +179,15 @@ static call *change(const char *way) {
         overwrite(page, connecting, sizeof connecting, code);
         return (call *)page;
     }
+    if (strcmp(way, "behind") == 0) {
+        /* The program's own function, called by other code: sub $8, %rsp; mov $calling, %rax; call *%rax; add $8, %rsp; ret */
+        static unsigned char behind[] = {0x48, 0x83, 0xec, 0x08, 0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xd0, 0x48, 0x83, 0xc4, 0x08, 0xc3};
+        call *called = calling;
+        memcpy(behind + 6, &called, sizeof called);
+        unsigned char *page = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        overwrite(page, behind, sizeof behind, code);
+        return (call *)page;
+    }
     return calling;
 }
 
@@ -251,5 +261,6 @@ int main(int count, char **arguments) {
     else printf("refused %d\n", result < -1 ? (int)-result : errno);
     fflush(stdout);
     if (count > 2 && strcmp(arguments[2], "linger") == 0) pause();
+    if (count > 2 && strcmp(arguments[2], "exec") == 0) execl("/bin/sleep", "sleep", "60", (char *)0);
     return 0;
 }

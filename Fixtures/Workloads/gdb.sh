@@ -29,6 +29,7 @@ call=$(objdump -d work | sed -n 's/^ *\([0-9a-f]*\):.*call.*<connect@plt>.*/\1/p
     printf 'set pagination off\nset confirm off\nset style enabled off\nset breakpoint pending on\nset debuginfod enabled off\nbreak main\nrun\n'
     printf 'break answer\nbreak 14\ntbreak 15\n'
     printf 'break *((char *)main - (char *)0x%s + 0x%s)\nignore 5 1000\nignore 3 1000\n' "$(nm work | sed -n 's/ T main$//p')" "$call"
-    printf 'break getpid\ncontinue\ncontinue\ncontinue\ncontinue\n'
+    # As often as it stops: one command more than that would fail.
+    printf 'break getpid\nwhile $_isvoid($_exitcode)\ncontinue\nend\n'
 } >commands
 gdb -q -nx -batch -x commands ./work 2>/dev/null | grep -a '^connected'

@@ -6,6 +6,8 @@
 #include "exclusions.h"
 #include "inspection.h"
 #include "reports.h"
+#include "running_program.h"
+#include "stack_code.h"
 
 /* Beside enum epitope_answer: the call is to be inspected again once its pages are in memory. */
 enum { ANSWER_AFTER_WAITING = 255 };
@@ -152,6 +154,18 @@ __attribute__((noinline)) int ask_agent(__u32 slot, __u32 finding)
     return is_waiting_for_answer(slot) ? AGENT_IS_ASKED : AGENT_KNOWS_NO_MORE;
 }
 
+/* Reports a call, if that is new, with what only a report needs. Whether a report was made. */
+static __always_inline int report_call(struct scratch *scratch, __u32 slot)
+{
+    if (!is_new_report(scratch, slot)) {
+        count(EPITOPE_COUNT_REPEATED);
+        return 0;
+    }
+    describe_program(slot);
+    find_stack_code(slot);
+    return send_report(scratch);
+}
+
 /* Handles a critical call of a marked process in a scratch space. Returns enum epitope_answer. */
 static __always_inline int handle_call_in(struct scratch *scratch, __u32 slot, __u32 call_class, const int is_hook,
                                           struct hook_arguments hook_arguments, const struct epitope_policy *policy,
@@ -178,7 +192,7 @@ static __always_inline int handle_call_in(struct scratch *scratch, __u32 slot, _
         extract(slot);
         if (can_wait && scratch->missing_count) return ANSWER_AFTER_WAITING;
         /* Without a report the agent can't settle a stop. */
-        if (!send_report(scratch, slot) && decision.answer == EPITOPE_ANSWER_STOPPED)
+        if (!report_call(scratch, slot) && decision.answer == EPITOPE_ANSWER_STOPPED)
             decision.answer = answer_without_agent(decision.kind, policy, &scratch->mappings[CALLER_MAPPING]);
     }
     if (decision.answer) count(EPITOPE_COUNT_ACTED);

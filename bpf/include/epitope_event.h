@@ -161,6 +161,25 @@ struct epitope_piece {
     epitope_u32 message, unused;       /* index among the call's messages */
 };
 
+/* The program that a process ran when it made a call. With the process it identifies the time between two execs: a program's stack
+ * begins elsewhere each time that it is started. */
+struct epitope_running_program {
+    epitope_u64 inode;                 /* of its file; 0: not known */
+    epitope_i64 changed_seconds;       /* the file's last change (ctime) by then */
+    epitope_u64 start_code, start_stack;
+    epitope_u32 changed_nanoseconds;
+    epitope_u32 device, generation, links;
+    epitope_u32 path_length;           /* of `program_path`; 0: not known, or longer than that */
+    epitope_u32 may_be_replaced;       /* another file may stand in its place (PR_SET_MM) */
+};
+
+/* The executable unbacked memory that words of the caller's stack point to, as one range from the first such mapping's start to the
+ * last one's end: empty where there is none. */
+struct epitope_stack_code {
+    epitope_u64 start, end;
+    epitope_u32 is_known, unused;      /* known only where each such mapping is like the caller's: anonymous, private, not writable */
+};
+
 struct epitope_event {
     epitope_u64 time;                  /* nanoseconds of CLOCK_BOOTTIME */
     epitope_u64 start_time;            /* of the process, the same clock: with the process ID it identifies the process */
@@ -186,10 +205,13 @@ struct epitope_event {
     struct epitope_region region;      /* of the caller's address */
     struct epitope_region library;     /* of the instruction pointer */
     struct epitope_question question;  /* of EPITOPE_FINDING_QUESTION */
+    struct epitope_running_program program;
+    struct epitope_stack_code stack_code; /* of EPITOPE_FINDING_DIRECT and _LIBRARY where the program may have unpacked the caller */
     struct epitope_socket_state socket;
     char command[16];
     epitope_u8 address[EPITOPE_ADDRESS_BYTES];
     char path[EPITOPE_PATH_BYTES];     /* of an exec-like call */
+    char program_path[EPITOPE_PATH_BYTES]; /* the parts of the program's path, the last one first, each with a 0 behind it */
     struct epitope_piece pieces[EPITOPE_MAX_PIECES];
     epitope_u64 stack[EPITOPE_EVENT_STACK_WORDS];
     epitope_u8 code[EPITOPE_CODE_BYTES];

@@ -12,6 +12,8 @@ static __always_inline void decode(struct scratch *scratch, struct task_struct *
     struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
     struct epitope_event *event = &scratch->event;
     __builtin_memset(event, 0, __builtin_offsetof(struct epitope_event, region));
+    __builtin_memset(&event->program, 0, sizeof event->program);
+    __builtin_memset(&event->stack_code, 0, sizeof event->stack_code);
     __builtin_memset(&event->socket, 0, sizeof event->socket);
     __builtin_memset(event->address, 0, sizeof event->address);
     __builtin_memset(event->path, 0, sizeof event->path);

@@ -9,8 +9,10 @@ struct pt_regs {
 };
 
 struct qstr { const unsigned char *name; };
-struct dentry { struct qstr d_name; };
-struct path { struct dentry *dentry; };
+struct dentry { struct dentry *d_parent; struct qstr d_name; };
+struct vfsmount { struct dentry *mnt_root; };
+struct mount { struct mount *mnt_parent; struct dentry *mnt_mountpoint; struct vfsmount mnt; };
+struct path { struct vfsmount *mnt; struct dentry *dentry; };
 struct super_block { __u32 s_dev; unsigned long s_magic; };
 typedef struct { int counter; } atomic_t;
 struct inode {

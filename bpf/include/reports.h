@@ -84,13 +84,9 @@ static __always_inline void remember_report(const struct scratch *scratch)
 
 /* Whether a report was made. Only the used part of the payload is sent: most calls send little, and the room for unread reports is
  * bounded. */
-static __always_inline int send_report(struct scratch *scratch, __u32 slot)
+static __always_inline int send_report(struct scratch *scratch)
 {
     struct epitope_event *event = &scratch->event;
-    if (!is_new_report(scratch, slot)) {
-        count(EPITOPE_COUNT_REPEATED);
-        return 0;
-    }
     __u64 size = EVENT_BYTES_WITHOUT_PAYLOAD + scratch->message_cursor.used;
     barrier_var(size);
     if (size > sizeof *event) size = sizeof *event;
@@ -119,6 +115,7 @@ static __always_inline void report_program(struct task_struct *task, __u32 slot,
     event->finding = EPITOPE_FINDING_PROGRAM;
     event->call_class = EPITOPE_CLASS_EXEC;
     event->call_number = NR64_EXECVE;
+    __builtin_memset(&event->program, 0, sizeof event->program);
     fill_event(slot);
     if (bpf_ringbuf_output(&events, event, EVENT_BYTES_WITHOUT_PAYLOAD, 0)) count(EPITOPE_COUNT_DROPPED);
 }

@@ -39,6 +39,12 @@ struct hook_arguments {
     __u64 socket, address, address_length;
 };
 
+/* The position on the way from a file up to the root of its mounts (running_program.h). */
+struct path_cursor {
+    __u64 dentry, mount;
+    __u32 used, is_whole;
+};
+
 /* Pages that an inspection notes as missing: the code's, and the first ones of the data. */
 enum { MAX_MISSING = 8 };
 
@@ -52,6 +58,7 @@ struct scratch {
     struct epitope_asked asked;
     struct hook_arguments hook_arguments;
     struct message_cursor message_cursor;
+    struct path_cursor path_cursor;
     struct walk walk;
     struct mapping mappings[MAPPING_COUNT];
     __u64 words[EPITOPE_STACK_WORDS];

@@ -13,6 +13,54 @@ public protocol ProcessContextProviding: Sendable {
     func context(
         ofProcess processID: Int32, thread threadID: Int32, in container: ContainerReference?
     ) -> ProcessParameters
+
+    /// Describes a process by the program that made its call, where it has ended or runs another program since.
+    ///
+    /// - Parameters:
+    ///   - process: what was read of it; of the program that it runs now, if any.
+    ///   - program: the program that made the call.
+    func context(of process: ProcessParameters, atCall program: ProgramAtCall) -> ProcessParameters
+}
+
+extension ProcessContextProviding {
+    public func context(of process: ProcessParameters, atCall program: ProgramAtCall) -> ProcessParameters { program.described(process) }
+}
+
+/// The program that a process ran when it made a call.
+public struct ProgramAtCall: Sendable {
+    /// Its file, as it was then.
+    public struct File: Sendable {
+        /// Open for reading for as long as the file is passed on.
+        public var descriptor: Int32
+        /// The root folder that the program's path begins at.
+        public var root: String
+
+        public init(descriptor: Int32, root: String) {
+            self.descriptor = descriptor
+            self.root = root
+        }
+    }
+
+    /// The thread's name.
+    public var name: String
+    /// `nil` where it isn't known.
+    public var path: String?
+    /// `nil` where it can't be found any more, or has changed since.
+    public var file: File?
+
+    public init(name: String, path: String?, file: File? = nil) {
+        self.name = name
+        self.path = path
+        self.file = file
+    }
+
+    /// The process with this program.
+    public func described(_ process: ProcessParameters) -> ProcessParameters {
+        var process = process
+        process.name = name
+        process.executable = path.map { Executable(path: $0) }
+        return process
+    }
 }
 
 /// A container as its runtime names it.

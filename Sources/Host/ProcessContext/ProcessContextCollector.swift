@@ -63,6 +63,16 @@ public final class ProcessContextCollector: ProcessContextProviding {
         return process
     }
 
+    /// Keeps the program's file open, so that ``enrich(_:)`` can read the rest.
+    public func context(of process: ProcessParameters, atCall program: ProgramAtCall) -> ProcessParameters {
+        let process = program.described(process)
+        files.withLock { files in
+            files.remove(process.processID)
+            if let file = program.file.flatMap({ ProcessFileHandles(program: $0) }) { files.insert(file, for: process) }
+        }
+        return process
+    }
+
     private func inspect(_ processID: Int32, _ threadID: Int32) -> (process: ProcessParameters, files: ProcessFileHandles)? {
         let (inspector, folder) = (inspector, "\(proc)/\(processID)")
         return bounded.run(withinSeconds: maxSeconds.inspection) {

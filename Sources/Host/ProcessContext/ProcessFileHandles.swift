@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import BehaviourBlocking
 import EpitopeModel
 import FileAccess
 import Glibc
@@ -26,6 +27,15 @@ struct ProcessFileHandles: Sendable {
         rootPath = ProcFS.link(folder + "/root").flatMap { $0 == "/" ? nil : $0 }
         isDeleted = executable.map { (try? $0.status().links) ?? 0 == 0 } ?? false
         maps = ProcFS.bytes(folder + "/maps", maxBytes: Self.maxMapsSize) ?? []
+    }
+
+    /// The file of a program that its process runs no more; `nil` where it can't be opened once more.
+    init?(program: ProgramAtCall.File) {
+        guard let file = try? FileDescriptor("/proc/self/fd/\(program.descriptor)", O_RDONLY | O_NONBLOCK) else { return nil }
+        executable = file
+        root = RootFolder(program.root)
+        isDeleted = ((try? file.status().links) ?? 0) == 0
+        maps = []
     }
 
     /// The C library that the process has mapped, from its own root.
@@ -57,9 +67,13 @@ struct ProcessFileCache: Sendable {
     private var entries: [(process: ProcessParameters, files: ProcessFileHandles)] = []
 
     mutating func insert(_ files: ProcessFileHandles, for process: ProcessParameters) {
-        entries.removeAll { $0.process.processID == process.processID }
+        remove(process.processID)
         entries.append((process, files))
         if entries.count > Self.maxProcesses { entries.removeFirst() }
+    }
+
+    mutating func remove(_ processID: Int32) {
+        entries.removeAll { $0.process.processID == processID }
     }
 
     /// Removes the files and returns them: kept open, they would keep a container's root busy. The number may be another

@@ -52,6 +52,11 @@ import Testing
         #expect(!found.isEmpty && found.allSatisfy { $0.evidence.map(\.kind) == [.packedProgram] }, "\(found.map(\.evidence))")
     }
 
+    @Test(.enabled(if: OwnCodeProgram.canPack, "needs upx-ucl")) func `other code behind a packed program's is told`() async throws {
+        let found = try await reports(try await OwnCodeProgram.packed(), "behind", atLeast: 2)
+        #expect(found.last?.evidence.first?.kind == .directCall, "\(found.map(\.evidence))")
+    }
+
     /// Elsewhere than where the program unpacks itself: there its code is what it is when the agent looks, and it goes on meanwhile.
     @Test(.enabled(if: OwnCodeProgram.canPack, "needs upx-ucl")) func `other code in a packed program is told`() async throws {
         let found = try await reports(try await OwnCodeProgram.packed(), "anonymous", atLeast: 2)

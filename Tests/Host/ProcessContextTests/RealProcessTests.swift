@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import BehaviourBlocking
 import Crypto
 import EpitopeModel
 import Foundation
@@ -27,6 +28,28 @@ import Testing
             try await Task.sleep(for: .milliseconds(1))
         }
         try await body(child)
+    }
+
+    @Test func `A process that runs another program is described by the one that called`() async throws {
+        try await waiting { child in
+            let host = ProcessContextCollector(hostID: nil)
+            let path = try #require(realpath("/usr/bin/env", nil).map { String(cString: $0) })
+            let file = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+            let read = host.context(ofProcess: child.processIdentifier, thread: child.processIdentifier)
+            let described = host.context(
+                of: read,
+                atCall: ProgramAtCall(name: "caller", path: path, file: .init(descriptor: file.fileDescriptor, root: "/")))
+            try file.close()
+            #expect(described.name == "caller" && described.executable?.path == path)
+            #expect(described.parents == read.parents && described.userID == read.userID)
+            let process = await host.enrich(described).process
+            let content = try Data(contentsOf: URL(fileURLWithPath: path))
+            #expect(process.executable?.sha256 == Hex.encode(SHA256.hash(data: content)))
+            // Without the file nothing is said of it but its path: not what the process runs now.
+            let unknown = host.context(of: read, atCall: ProgramAtCall(name: "caller", path: path))
+            let enriched = await host.enrich(unknown).process
+            #expect(enriched.executable?.path == path && enriched.executable?.sha256 == nil)
+        }
     }
 
     @Test func `A child is described with its program, ancestors and user`() async throws {

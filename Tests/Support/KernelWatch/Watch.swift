@@ -78,7 +78,9 @@ package final class Watch: Sendable {
 
 extension KernelBackend {
     /// A second backend, loaded on a thread of its own: loading would block one of the few threads that tests share.
-    package static func another(_ policy: Policy, places: Places = Places()) async throws -> KernelBackend {
+    package static func another(
+        _ policy: Policy, places: Places = Places(), context: any ProcessContextProviding = NumbersOnly()
+    ) async throws -> KernelBackend {
         try await withCheckedThrowingContinuation { continuation in
             Thread {
                 continuation.resume(
@@ -86,7 +88,7 @@ extension KernelBackend {
                         try KernelBackend(
                             policy: policy, exclusions: ExclusionTable(), level: .tracepoints, places: places, pinnedAt: nil,
                             beginsAtOnce: true,
-                            context: NumbersOnly())
+                            context: context)
                     })
             }.start()
         }

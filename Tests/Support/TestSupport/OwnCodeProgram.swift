@@ -22,8 +22,10 @@ public final class OwnCodeProgram: Sendable {
     public static let canPack = ["/usr/bin/upx-ucl", "/usr/bin/upx"].contains { FileManager.default.isExecutableFile(atPath: $0) }
 
     /// The same program as a packer packs it: linked statically, so that all of its code unpacks itself.
-    public static func packed(name: String = "own-code") async throws -> OwnCodeProgram {
-        let program = try await OwnCodeProgram(["-static"], name: name)
+    ///
+    /// - Parameter linking: how the compiler links it.
+    public static func packed(name: String = "own-code", linking: [String] = ["-static"]) async throws -> OwnCodeProgram {
+        let program = try await OwnCodeProgram(linking, name: name)
         let packed = try await Command.run("/usr/bin/env", ["upx-ucl", "-q", "-q", "-1", program.path])
         guard packed.status == 0 else { throw ProgramBuildError(text: packed.errors) }
         return program

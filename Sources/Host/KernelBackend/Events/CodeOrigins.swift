@@ -9,7 +9,8 @@ import ProcessInspection
 /// What the kernel program doesn't look at, since it takes the file: whether a written page of an image is the file's all the
 /// same, and whether code without a file is what a packed program unpacked.
 ///
-/// The process may have gone on since its event. Then nothing is explained: the evidence stands as the kernel saw it.
+/// The process may have gone on since its event. Then nothing is explained but what a packed program unpacked: the evidence stands as the
+/// kernel saw it.
 struct CodeOrigins {
     /// What was found of the code at an event's caller.
     struct Finding: Sendable {
@@ -40,12 +41,17 @@ struct CodeOrigins {
 
     private let images = ImagePages()
     private let programs = PackedPrograms()
+    private let shortLived = ShortLivedPrograms()
 
     /// - Parameter address: of the caller in the event's region.
     func finding(_ event: KernelEvent, at address: UInt64, _ mappings: ProcessMappings) -> Finding {
         // The kernel asked before it let the call pass.
-        if event.region.isUnpacked { return Finding(packedProgram: programPath(mappings) ?? event.command) }
-        guard let process = mappings.processID, address > 0, let mapping = mappings.entry(at: address - 1) else { return Finding() }
+        if event.region.isUnpacked { return Finding(packedProgram: event.program.path ?? programPath(mappings) ?? event.command) }
+        guard let process = mappings.processID else {
+            return Finding(packedProgram: shortLived.packedProgram(event, nil))
+        }
+        guard address > 0, let mapping = mappings.entry(at: address - 1) else { return Finding() }
+        shortLived.remember(event, process)
         let memory = Self.memory(of: process, event)
         let seen = Self.seen(process, memory, mappings)
         let found = finding(event, at: address, mapping, seen)

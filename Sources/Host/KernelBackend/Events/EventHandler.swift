@@ -96,7 +96,11 @@ final class EventHandler: Sendable {
         // The event may be old: its process may have ended, and the process ID been reused.
         let process = ProcessHandle(event.processID, startTime: event.startTime)
         let mappings = ProcessMappings(process == nil ? nil : event.threadID)
-        let interpretation = origins.withLock { EventInterpretation(event: event, mappings: mappings, origins: $0) }
+        var interpretation = origins.withLock { EventInterpretation(event: event, mappings: mappings, origins: $0) }
+        // What was read may be of another program, which the process runs since.
+        if mappings.processID != nil, !event.isProgramRunning {
+            interpretation = origins.withLock { EventInterpretation(event: event, mappings: ProcessMappings(nil), origins: $0) }
+        }
         guard let observation = interpretation.observation() else {
             // Stopped for a check of one page, which is unchanged.
             if event.answer == .stopped { _ = process?.send(SIGCONT) }
@@ -113,7 +117,9 @@ final class EventHandler: Sendable {
         let policy = policy
         // What the kernel acted upon is told in any case.
         let isOpen = event.answer == .passed || event.answer == .stopped
-        let further = isOpen ? furtherExclusions.withLock { $0 }(event.processID) : []
+        // Of the program that the process runs: for another one's call they are none.
+        let excluded = isOpen ? furtherExclusions.withLock { $0 }(event.processID) : []
+        let further = excluded.isEmpty || !event.isProgramRunning ? [] : excluded
         var verdict = policy.judge(observation, excluding: event.excluded.union(further))
         // An excluded send was only reported to search its data for the caller's code, which isn't in it.
         guard !verdict.evidence.isEmpty else {
@@ -149,11 +155,25 @@ final class EventHandler: Sendable {
             let read = context.context(ofProcess: event.processID, thread: event.threadID, in: nil)
             // Else the process may have ended while it was read, and the process ID been reused.
             if process.isAlive() { parameters = read }
-        case .none: break
+            if event.isProgramRunning {
+                parameters.name = parameters.name ?? event.command
+                return parameters
+            }
+            return withProgram(of: event, parameters, process.isAlive() ? event.processID : nil)
+        case .none: return withProgram(of: event, parameters, nil)
         }
-        // If the process has ended, there is still the name that the kernel copied.
-        parameters.name = parameters.name ?? event.command
-        return parameters
+    }
+
+    /// The parameters of a process that has ended, or runs another program by now, with the program that made the call.
+    private func withProgram(of event: KernelEvent, _ parameters: ProcessParameters, _ process: Int32?) -> ProcessParameters {
+        let path = event.program.path.map { event.program.isDeleted ? "\($0) (deleted)" : $0 }
+        guard let (file, root) = event.program.open(process) else {
+            return context.context(of: parameters, atCall: ProgramAtCall(name: event.command, path: path))
+        }
+        return withExtendedLifetime(file) {
+            context.context(
+                of: parameters, atCall: ProgramAtCall(name: event.command, path: path, file: .init(descriptor: file.number, root: root)))
+        }
     }
 
     /// Kills a process that the kernel only stopped, so that its parameters could be read.

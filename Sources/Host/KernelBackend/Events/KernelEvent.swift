@@ -26,6 +26,11 @@ struct KernelEvent: Sendable {
     var deeperAddress: UInt64
     var region: Region
     var library: Region
+    /// The program that the process ran.
+    var program: RunningProgram
+    /// The executable unbacked memory that the caller's stack points to, as one range; empty where there is none. `nil`: not looked
+    /// for, or not all of it is like the caller's.
+    var stackCode: Range<UInt64>?
     /// Of ``Finding/question``.
     var question: epitope_question
     var defect: Defect
@@ -110,6 +115,9 @@ struct KernelEvent: Sendable {
         deeperAddress = event.deeper_address
         region = Region(event.region)
         library = Region(event.library)
+        program = withUnsafeBytes(of: event.program_path) { RunningProgram(event.program, path: $0) }
+        let code = event.stack_code
+        stackCode = code.is_known != 0 && code.start <= code.end ? code.start..<code.end : nil
         question = event.question
         defect = Defect(rawValue: event.defect) ?? .none
         arguments = withUnsafeBytes(of: event.arguments) { Array($0.bindMemory(to: UInt64.self)) }
@@ -119,12 +127,15 @@ struct KernelEvent: Sendable {
         command = Self.text(event.command)
         excluded = epitope_policy.kinds(of: event.excluded)
         let length = min(Int(event.code_length), Int(EPITOPE_CODE_BYTES))
-        code = (event.code_start, Array(UnsafeBufferPointer(start: epitope_event_code(pointer), count: length)))
+        self.code = (event.code_start, Array(UnsafeBufferPointer(start: epitope_event_code(pointer), count: length)))
         let payload = UnsafeBufferPointer(start: epitope_event_payload(pointer), count: Int(EPITOPE_PAYLOAD_BYTES))
         let pieces = withUnsafeBytes(of: event.pieces) { Array($0.bindMemory(to: epitope_piece.self).prefix(Int(event.piece_count))) }
         sendBuffer = SendBuffer(pieces, payload: payload)
         payloadLength = event.payload_length
     }
+
+    /// Whether the process runs the program still that made the call. If so, what was read of the process before is of this program.
+    var isProgramRunning: Bool { program.isStillRun(by: threadID) || program.isStillRun(by: processID) }
 
     private static func call(ofClass value: UInt32) -> CriticalCall {
         switch value {

@@ -34,12 +34,15 @@ struct ProcessHandle: ~Copyable {
     /// Whether the process still exists. If so, everything read by its process ID since this was created is about it.
     func isAlive() -> Bool { epitope_pidfd_signal(descriptor, 0) == 0 }
 
-    /// The 22nd field of `/proc/PID/stat`; the second, a name in parentheses, may hold anything.
+    /// The 22nd field of `/proc/PID/stat`.
     private static func startTicks(_ processID: Int32) -> UInt64? {
-        guard let text = ProcFS.text("/proc/\(processID)/stat"),
-            let name = text.lastIndex(of: ")")
-        else { return nil }
-        let fields = text[text.index(after: name)...].split(separator: " ")
-        return fields.count > 19 ? UInt64(fields[19]) : nil
+        guard let fields = statistics(processID), fields.count > 19 else { return nil }
+        return UInt64(fields[19])
+    }
+
+    /// The fields of `/proc/PID/stat` from the third on; the second, a name in parentheses, may hold anything.
+    static func statistics(_ processID: Int32) -> [Substring]? {
+        guard let text = ProcFS.text("/proc/\(processID)/stat"), let name = text.lastIndex(of: ")") else { return nil }
+        return text[text.index(after: name)...].split(separator: " ")
     }
 }

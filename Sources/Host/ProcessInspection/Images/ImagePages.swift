@@ -190,11 +190,7 @@ public final class ImagePages {
 
     /// Whether a program serves a device's files (FUSE), which may never answer; also where no mount of the process says.
     static func isServed(_ device: MapEntry.Device, _ process: pid_t) -> Bool {
-        guard device.major == 0 else { return false }
-        guard let mounts = ProcFS.text("/proc/\(process)/mountinfo", maxBytes: 1 << 20),
-            let type = MountInfo.fileSystem(of: device, in: mounts)
-        else { return true }
-        return type.hasPrefix("fuse")
+        device.major == 0 && ServedFiles(of: process).isServed(device)
     }
 }
 

@@ -13,6 +13,8 @@ public struct PackedExecutable: Hashable, Sendable {
     public var reserved: Range<UInt64>
     /// Where execution of the file begins, before relocation.
     public var entry: UInt64
+    /// Where the first of its segments of code begins, before relocation.
+    public var startCode: UInt64
 
     /// The size of the pieces whose density is measured, and how many are looked at.
     static let pieceSize = 4096
@@ -37,6 +39,7 @@ public struct PackedExecutable: Hashable, Sendable {
         guard looked.count >= Self.minPieces, Double(dense) >= Self.minShare * Double(looked.count) else { return nil }
         self.reserved = reserved
         entry = image.entry
+        startCode = code.map(\.address).min() ?? image.entry
     }
 
     /// The places in the file of the pieces that are looked at, spread evenly over its code; none where there are too few. However
@@ -65,7 +68,15 @@ public struct PackedExecutable: Hashable, Sendable {
     ///
     /// - Parameter processEntry: where the kernel began to execute the file (AT_ENTRY).
     public func unpacks(into region: Range<UInt64>, processEntry: UInt64) -> Bool {
-        let loaded = processEntry &- entry
+        unpacks(into: region, relocatedBy: processEntry &- entry)
+    }
+
+    /// The same by where the process's code begins (`mm_struct.start_code`).
+    public func unpacks(into region: Range<UInt64>, processStartCode: UInt64) -> Bool {
+        unpacks(into: region, relocatedBy: processStartCode &- startCode)
+    }
+
+    private func unpacks(into region: Range<UInt64>, relocatedBy loaded: UInt64) -> Bool {
         let (start, overflow) = reserved.lowerBound.addingReportingOverflow(loaded)
         let end = reserved.upperBound &+ loaded
         return !overflow && end > start && region.lowerBound >= start && region.upperBound <= end
