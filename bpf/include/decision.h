@@ -157,12 +157,12 @@ __attribute__((noinline)) int ask_agent(__u32 slot, __u32 finding)
 /* Reports a call, if that is new, with what only a report needs. Whether a report was made. */
 static __always_inline int report_call(struct scratch *scratch, __u32 slot)
 {
+    find_stack_code(slot);
     if (!is_new_report(scratch, slot)) {
         count(EPITOPE_COUNT_REPEATED);
         return 0;
     }
     describe_program(slot);
-    find_stack_code(slot);
     return send_report(scratch);
 }
 

@@ -174,10 +174,11 @@ struct epitope_running_program {
 };
 
 /* The executable unbacked memory that words of the caller's stack point to, as one range from the first such mapping's start to the
- * last one's end: empty where there is none. */
+ * last one's end: empty where there is none, everything where one is not like the caller's (anonymous, private, not writable) or can't
+ * be looked at. */
 struct epitope_stack_code {
     epitope_u64 start, end;
-    epitope_u32 is_known, unused;      /* known only where each such mapping is like the caller's: anonymous, private, not writable */
+    epitope_u32 is_searched, unused;
 };
 
 struct epitope_event {

@@ -37,7 +37,9 @@ enum { MAX_CALL_BYTES = 8 };                 /* of an instruction that calls */
 static __always_inline int is_in_place_of_program(__u64 address)
 {
     struct mm_struct *space = bpf_get_current_task_btf()->mm;
-    __u64 start = BPF_CORE_READ(space, start_code), end = BPF_CORE_READ(space, start_brk);
+    __u64 start = BPF_CORE_READ(space, start_code), end = BPF_CORE_READ(space, start_brk), end_code = BPF_CORE_READ(space, end_code);
+    /* A program that no loader loads, at no fixed place, has its heap far below. */
+    if (end < end_code) end = end_code;
     return address < end && address + MAX_PACKED_BYTES >= start;
 }
 

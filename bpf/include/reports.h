@@ -49,8 +49,10 @@ static long hash_word(__u32 index, void *context)
 
 static __always_inline void hash_code(struct scratch *scratch, __u32 slot)
 {
+    const struct epitope_event *event = &scratch->event;
     scratch->code_hash = HASH_OFFSET;
-    scratch->code_hash_near_caller = hashed(HASH_OFFSET, scratch->event.deeper_address);
+    /* What a packed program unpacked is called by other code with other evidence. */
+    scratch->code_hash_near_caller = hashed(hashed(hashed(HASH_OFFSET, event->deeper_address), event->stack_code.start), event->stack_code.end);
     bpf_loop(scratch->event.code_length / 8, hash_word, &slot, 0);
 }
 

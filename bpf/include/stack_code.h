@@ -24,7 +24,8 @@ static long find_code_of_word(__u32 index, void *context)
     const struct mapping *mapping = &scratch->mappings[WORD_MAPPING];
     if (!is_busy && (!(mapping->protection & VM_EXEC) || !is_unbacked(mapping))) return 0;
     if (is_busy || !can_be_unpacked(mapping)) {
-        code->is_known = 0;
+        code->start = 0;
+        code->end = USER_ADDRESS_END;
         return 1;
     }
     if (code->start == code->end || mapping->start < code->start) code->start = mapping->start;
@@ -50,7 +51,7 @@ __attribute__((noinline)) int find_stack_code(__u32 slot)
         if (bytes > PAGE_SIZE || bpf_probe_read_user(scratch->words, bytes, (void *)from)) return 0;
     }
     walk->words = bytes / 8;
-    event->stack_code.is_known = 1;
+    event->stack_code.is_searched = 1;
     bpf_loop(walk->words, find_code_of_word, &slot, 0);
     return 0;
 }

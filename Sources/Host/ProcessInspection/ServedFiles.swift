@@ -24,7 +24,9 @@ public struct ServedFiles {
     public func handle(_ path: String, from start: PathHandle) -> PathHandle? {
         var handle = start
         for part in path.split(separator: "/") {
-            guard part != "..", !isServed(handle), let next = try? PathHandle(String(part), in: handle, followLinks: false) else { return nil }
+            guard part != "..", !isServed(handle), let next = try? PathHandle(String(part), in: handle, followLinks: false) else {
+                return nil
+            }
             handle = next
         }
         return isServed(handle) ? nil : handle

@@ -61,7 +61,9 @@ import Testing
     }
 
     /// A file that was changed meanwhile, even if only by another right, proves nothing.
-    @Test(.enabled(if: OwnCodeProgram.canPack, "needs upx-ucl")) func `packed program whose file was changed is not explained`() async throws {
+    @Test(.enabled(if: OwnCodeProgram.canPack, "needs upx-ucl")) func `packed program whose file was changed is not explained`()
+        async throws
+    {
         let program = try await OwnCodeProgram.packed()
         let late = try await LateReader()
         let run = try await Command.run(program.path, ["plain"])

@@ -51,11 +51,13 @@ struct CodeOrigins {
             return Finding(packedProgram: shortLived.packedProgram(event, nil))
         }
         guard address > 0, let mapping = mappings.entry(at: address - 1) else { return Finding() }
-        shortLived.remember(event, process)
+        // Its stack may have changed since the call.
+        let hasOtherCode = shortLived.hasOtherCode(event, process)
         let memory = Self.memory(of: process, event)
         let seen = Self.seen(process, memory, mappings)
         let found = finding(event, at: address, mapping, seen)
         guard found.packedProgram != nil else { return found }
+        guard !hasOtherCode else { return Finding() }
         let program = programs.program(of: event.processID, memory: memory)
         return program.map { isAlone($0, event, mappings, memory) } ?? false ? found : Finding()
     }

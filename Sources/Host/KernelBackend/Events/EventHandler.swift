@@ -3,6 +3,7 @@
 import BehaviourBlocking
 import CKernelProgram
 import EpitopeModel
+import FileAccess
 import Foundation
 import Synchronization
 

@@ -28,8 +28,8 @@ struct KernelEvent: Sendable {
     var library: Region
     /// The program that the process ran.
     var program: RunningProgram
-    /// The executable unbacked memory that the caller's stack points to, as one range; empty where there is none. `nil`: not looked
-    /// for, or not all of it is like the caller's.
+    /// The executable unbacked memory that the caller's stack points to, as one range: empty where there is none, everything where one
+    /// mapping is not like the caller's. `nil`: not looked for.
     var stackCode: Range<UInt64>?
     /// Of ``Finding/question``.
     var question: epitope_question
@@ -117,7 +117,7 @@ struct KernelEvent: Sendable {
         library = Region(event.library)
         program = withUnsafeBytes(of: event.program_path) { RunningProgram(event.program, path: $0) }
         let code = event.stack_code
-        stackCode = code.is_known != 0 && code.start <= code.end ? code.start..<code.end : nil
+        stackCode = code.is_searched != 0 && code.start <= code.end ? code.start..<code.end : nil
         question = event.question
         defect = Defect(rawValue: event.defect) ?? .none
         arguments = withUnsafeBytes(of: event.arguments) { Array($0.bindMemory(to: UInt64.self)) }

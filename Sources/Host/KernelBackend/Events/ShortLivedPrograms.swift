@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CKernelProgram
 import FileAccess
 import ProcessInspection
 
@@ -31,9 +30,10 @@ final class ShortLivedPrograms {
         return event.program.path ?? event.command
     }
 
-    /// Looks at the file of a process that lives, for when it has ended.
-    func remember(_ event: KernelEvent, _ process: Int32) {
-        if event.stackCode != nil { _ = executable(of: event.program, process) }
+    /// Whether other code than what the program unpacked stood on the stack, as far as the kernel program looked. Of a process that lives:
+    /// its file is remembered for when it has ended.
+    func hasOtherCode(_ event: KernelEvent, _ process: Int32) -> Bool {
+        event.stackCode != nil && packedProgram(event, process) == nil
     }
 
     private func executable(of program: RunningProgram, _ process: Int32?) -> PackedExecutable? {
