@@ -28,5 +28,7 @@ C
 for way in -static -static-pie; do
     clang -O1 $way -fuse-ld=bfd -o "work$way" work.c
     upx-ucl -q -q -1 "work$way" >/dev/null
+done
+for way in -static -static-pie; do
     "./work$way"
 done

@@ -51,13 +51,11 @@ struct CodeOrigins {
             return Finding(packedProgram: shortLived.packedProgram(event, nil))
         }
         guard address > 0, let mapping = mappings.entry(at: address - 1) else { return Finding() }
-        // Its stack may have changed since the call.
-        let hasOtherCode = shortLived.hasOtherCode(event, process)
+        shortLived.remember(event, process)
         let memory = Self.memory(of: process, event)
         let seen = Self.seen(process, memory, mappings)
         let found = finding(event, at: address, mapping, seen)
         guard found.packedProgram != nil else { return found }
-        guard !hasOtherCode else { return Finding() }
         let program = programs.program(of: event.processID, memory: memory)
         return program.map { isAlone($0, event, mappings, memory) } ?? false ? found : Finding()
     }
@@ -133,6 +131,10 @@ struct CodeOrigins {
 
     /// Whether no other code without a file, and none that was written over the program's, is on the stack.
     private func isAlone(_ program: PackedProgram, _ event: KernelEvent, _ mappings: ProcessMappings, _ memory: FileBytes) -> Bool {
+        // What the kernel saw at the call; the stack may have changed since.
+        if let code = event.stackCode, !code.isEmpty, !program.unpacked(code.lowerBound) || !program.unpacked(code.upperBound - 1) {
+            return false
+        }
         guard let bytes = (1...Self.maxWords).reversed().lazy.compactMap({ memory.read(event.stackPointer, 8 * $0) }).first else {
             return false
         }

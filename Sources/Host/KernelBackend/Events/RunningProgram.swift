@@ -14,6 +14,21 @@ struct RunningProgram: Hashable, Sendable {
         var id: KernelFile
         /// When it changed last (ctime).
         var changed: FileIdentity.Time
+
+        /// Whether a change since a call can't have had the same time: the kernel stamps files at the ticks of its clock.
+        ///
+        /// - Parameter time: of the call (``BootClock``).
+        func isUnmistakable(at time: UInt64) -> Bool {
+            var tick = timespec()
+            guard clock_getres(CLOCK_REALTIME_COARSE, &tick) == 0, (0..<Self.maxSeconds).contains(changed.seconds) else { return false }
+            let stamp = UInt64(changed.seconds) * 1_000_000_000 + UInt64(changed.nanoseconds)
+            return stamp + UInt64(tick.tv_nsec) + Self.clockError < BootClock.start() + time
+        }
+
+        /// As nanoseconds, still far from what 64 bits hold: file systems can state any time.
+        private static let maxSeconds: Int64 = 1 << 33
+        /// What comes of reading two clocks one after the other, in nanoseconds.
+        private static let clockError: UInt64 = 1_000_000
     }
 
     /// `nil` where the kernel program couldn't tell.

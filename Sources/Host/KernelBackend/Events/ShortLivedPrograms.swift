@@ -22,7 +22,7 @@ final class ShortLivedPrograms {
         let region = event.region
         // Where the kernel program has looked for other code, it found this one to be anonymous, private and not writable.
         guard let stackCode = event.stackCode, region.start < region.end, !event.program.mayBeReplaced,
-            let executable = executable(of: event.program, process)
+            let executable = executable(of: event, process)
         else { return nil }
         for code in [region.start..<region.end, stackCode] where !code.isEmpty {
             guard executable.unpacks(into: code, processStartCode: event.program.startCode) else { return nil }
@@ -30,16 +30,15 @@ final class ShortLivedPrograms {
         return event.program.path ?? event.command
     }
 
-    /// Whether other code than what the program unpacked stood on the stack, as far as the kernel program looked. Of a process that lives:
-    /// its file is remembered for when it has ended.
-    func hasOtherCode(_ event: KernelEvent, _ process: Int32) -> Bool {
-        event.stackCode != nil && packedProgram(event, process) == nil
+    /// Looks at the file of a process that lives, for when it has ended and the file was removed.
+    func remember(_ event: KernelEvent, _ process: Int32) {
+        if event.stackCode != nil { _ = executable(of: event, process) }
     }
 
-    private func executable(of program: RunningProgram, _ process: Int32?) -> PackedExecutable? {
-        guard let file = program.file else { return nil }
+    private func executable(of event: KernelEvent, _ process: Int32?) -> PackedExecutable? {
+        guard let file = event.program.file, file.isUnmistakable(at: event.time) else { return nil }
         if let known = files[file] { return known }
-        guard let (opened, _) = program.open(process) else { return nil }
+        guard let (opened, _) = event.program.open(process) else { return nil }
         let executable = PackedExecutable(FileBytes(opened))
         if files.count >= Self.maxFiles { files.removeAll() }
         files[file] = .some(executable)
