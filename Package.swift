@@ -108,6 +108,7 @@ let package = Package(
                 library("CBpf", pkgConfig: "libbpf", package: "libbpf-dev"),
                 library("CCapstone", pkgConfig: "capstone", package: "libcapstone-dev"),
                 library("CHyperscan", pkgConfig: "libhs", package: "libhyperscan-dev"),
+                .systemLibrary(name: "CPrefetch"),
                 .target(name: "CFileMaps", cSettings: strictC),
                 .target(name: "CKernelProgram", dependencies: ["CBpf"], cSettings: strictC),
                 .target(name: "CPrivileges", cSettings: strictC),
@@ -192,12 +193,12 @@ let package = Package(
                 pure("StreamReassembly", ["EpitopeModel"]),
                 shell("Captures", ["EpitopeModel", "FileAccess", "StreamReassembly"]),
                 pure("WireMatching", ["EpitopeModel", "Signatures", "StreamReassembly"]),
-                pure("GoodwareIndex", ["Signatures"]),
+                pure("GoodwareIndex", ["Signatures", "CPrefetch"]),
                 shell("PatternScan", ["EpitopeModel", "Signatures", "CHyperscan"]),
                 shell(
                     "GoodwareFiles",
                     [
-                        "EpitopeModel", "Signatures", "CArchive", "FileAccess", "InputFiles", "StreamReassembly", "Captures",
+                        "EpitopeModel", "Signatures", "CArchive", "CPrefetch", "FileAccess", "InputFiles", "StreamReassembly", "Captures",
                         "GoodwareIndex", "PatternScan", crypto,
                     ]),
                 pure("TokenSequences", ["Signatures"]),

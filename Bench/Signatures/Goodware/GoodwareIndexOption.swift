@@ -18,7 +18,10 @@ struct GoodwareIndexOption: ParsableArguments {
     struct Built {
         var bytes: UInt64
         var seconds: Double
+        /// The processor time of all its threads, in the program and in the kernel: whatever else the machine does.
+        var processorSeconds: Double
         var megabytesPerSecond: Double { Double(bytes) / 1e6 / seconds }
+        var megabytesPerProcessorSecond: Double { Double(bytes) / 1e6 / processorSeconds }
     }
 
     func open(isAlwaysBuilt: Bool = false) throws -> (file: GoodwareFile, built: Built?) {
@@ -28,9 +31,20 @@ struct GoodwareIndexOption: ParsableArguments {
         Report.progress("building the goodware index of \(tree)")
         let clock = ContinuousClock()
         let started = clock.now
+        let used = Self.processorSeconds
         let summary = try GoodwareBuilder.build(sources: [tree], output: path)
         let seconds = started.duration(to: clock.now).milliseconds / 1000
-        return (try GoodwareFile(path: path), Built(bytes: summary.bytes, seconds: seconds))
+        let processorSeconds = Self.processorSeconds - used
+        return (
+            try GoodwareFile(path: path), Built(bytes: summary.bytes, seconds: seconds, processorSeconds: processorSeconds)
+        )
+    }
+
+    /// Of this program so far.
+    private static var processorSeconds: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 }
 

@@ -81,14 +81,20 @@ public struct FuseShape: Hashable, Sendable {
     /// The slots of a hash, in four segments that follow each other.
     @inline(__always)
     func slots(_ hash: UInt64) -> Slots {
-        let length = 1 << Int(segmentBits)
+        let length = 1 &<< Int(segmentBits)
         let mask = length - 1
-        let first = Int(hash.multipliedFullWidth(by: UInt64(segments) << UInt64(segmentBits)).high)
+        let first = Int(truncatingIfNeeded: hash.multipliedFullWidth(by: UInt64(segments) &<< UInt64(segmentBits)).high)
         let other = Int(truncatingIfNeeded: ((hash ^ (hash >> 32)) &* 0xd6e8_feb8_6659_fd93) >> 10)
         // Each segment takes bits of its own, as many as the largest has.
         return Slots(
-            first: first, second: (first + length) ^ (other & mask), third: (first + 2 * length) ^ ((other >> 18) & mask),
-            fourth: (first + 3 * length) ^ ((other >> 36) & mask))
+            first: first, second: (first &+ length) ^ (other & mask), third: (first &+ 2 &* length) ^ ((other >> 18) & mask),
+            fourth: (first &+ 3 &* length) ^ ((other >> 36) & mask))
+    }
+
+    /// The end of the segments that the slots of a key are in: the later its first slot, the later, and at most ``slotCount``.
+    @inline(__always)
+    func end(behind slots: Slots) -> Int {
+        ((slots.first &>> Int(segmentBits)) &+ 4) &<< Int(segmentBits)
     }
 
     /// The exclusive or of a hash's four slots.

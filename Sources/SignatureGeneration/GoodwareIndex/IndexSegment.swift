@@ -109,12 +109,6 @@ public struct IndexSegment: Sendable {
         key << UInt64(bits) | key >> UInt64(64 - bits)
     }
 
-    /// The key that ``within(_:bits:)`` was given.
-    @inline(__always)
-    private static func whole(_ key: UInt64, bits: Int) -> UInt64 {
-        key >> UInt64(bits) | key << UInt64(64 - bits)
-    }
-
     /// Makes the filter of one partition.
     ///
     /// - Parameters:
@@ -125,11 +119,13 @@ public struct IndexSegment: Sendable {
         of keys: UnsafeMutableBufferPointer<UInt64>, partitionBits bits: Int, in workspace: FilterWorkspace
     ) -> (shape: FuseShape, slots: [UInt8], keys: Int, sampled: Int) {
         defer { withExtendedLifetime(workspace) {} }
-        // What all of them share goes to their end first: they are sorted by what they differ in.
-        for index in keys.indices { keys[index] = within(keys[index], bits: bits) }
-        let count = KeySort.sortAndUnique(keys, with: workspace.sorting(keys.count))
         var sampled = 0
-        for index in 0..<count { sampled += GramSelection.isSampled(whole(keys[index], bits: bits)) ? 1 : 0 }
+        let count = KeySort.sortAndUnique(keys, with: workspace.sorting(keys.count), sharedBits: bits) { part in
+            for index in part.indices {
+                sampled &+= GramSelection.isSampled(part[index]) ? 1 : 0
+                part[index] = within(part[index], bits: bits)
+            }
+        }
         let (shape, slots) = FuseShape.build(UnsafeBufferPointer(rebasing: keys[..<count]), in: workspace)
         return (shape, slots, count, sampled)
     }

@@ -78,4 +78,43 @@ import Testing
         }
         #expect(missing.isEmpty)
     }
+
+    /// Keys are cleared room for as they come: also where they come in no order.
+    @Test(arguments: [1, 100, 200_000])
+    func `a filter does not depend on the order of its keys`(count: Int) {
+        var numbers = SeededGenerator(seed: UInt64(count))
+        let keys = (0..<count).map { _ in UInt64.random(in: 0...UInt64.max, using: &numbers) }
+        let workspace = FilterWorkspace()
+        func built(_ keys: [UInt64]) -> (shape: FuseShape, slots: [UInt8]) {
+            keys.withUnsafeBufferPointer { FuseShape.build($0, in: workspace) }
+        }
+        let (sorted, reversed, mixed) = (built(keys.sorted()), built(keys.sorted().reversed()), built(keys))
+        #expect(sorted.slots.count == sorted.shape.slotCount)
+        #expect(sorted == reversed)
+        #expect(sorted == mixed)
+    }
+
+    /// A part's keys are sorted by what they differ in, and are finished in order, each once.
+    @Test(arguments: [0, 1, 5, 8])
+    func `keys with first bits in common are sorted by the others`(sharedBits: Int) {
+        var numbers = SeededGenerator(seed: UInt64(sharedBits))
+        let shared: UInt64 = sharedBits == 0 ? 0 : ~0 << UInt64(64 - sharedBits)
+        var keys = (0..<70_000).map { _ in UInt64.random(in: 0...UInt64.max, using: &numbers) | shared }
+        keys += keys[..<20_000]
+        let expected = Set(keys).sorted()
+        var finished: [UInt64] = []
+        var room = keys
+        let count = keys.withUnsafeMutableBufferPointer { keys in
+            room.withUnsafeMutableBufferPointer { room in
+                room.baseAddress.map {
+                    KeySort.sortAndUnique(keys, with: $0, sharedBits: sharedBits) { part in
+                        finished += part
+                        for index in part.indices { part[index] = ~part[index] }
+                    }
+                } ?? 0
+            }
+        }
+        #expect(finished == expected)
+        #expect(keys[..<count].elementsEqual(expected.map { ~$0 }))
+    }
 }

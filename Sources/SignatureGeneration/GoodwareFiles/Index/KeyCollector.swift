@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CPrefetch
 import Foundation
 import GoodwareIndex
 
@@ -18,7 +19,11 @@ final class KeyCollector {
     private let recent: UnsafeMutablePointer<UInt64>
     /// In bits: so many keys stay near the processor.
     private static let recentBits = 16
-    private var selected = [UInt64](repeating: 0, count: GoodwareBuilder.chunkBytes)
+    /// In bytes: so much is looked at before its keys are collected; they stay near the processor meanwhile.
+    private static let pieceBytes = 32 << 10
+    /// So many keys ahead what is known of a key is fetched.
+    private static let fetchDistance = 24
+    private let selected: UnsafeMutableBufferPointer<UInt64>
 
     init(_ keyFile: PartitionedKeyFile, known: GoodwareIndex? = nil) {
         self.keyFile = keyFile
@@ -28,31 +33,49 @@ final class KeyCollector {
         fills.initialize(repeating: 0, count: 1 << PartitionedKeyFile.partitionBits)
         recent = .allocate(capacity: 1 << Self.recentBits)
         recent.initialize(repeating: 0, count: 1 << Self.recentBits)
+        selected = .allocate(capacity: Self.pieceBytes + GoodwareIndex.windowLength + Self.fetchDistance)
+        selected.initialize(repeating: 0)
     }
 
     deinit {
         buffers.deallocate()
         fills.deallocate()
         recent.deallocate()
+        selected.deallocate()
     }
 
     func add(_ bytes: UnsafeRawBufferPointer) throws {
         pairs.count(bytes)
-        let (buffers, fills, recent, capacity) = (buffers, fills, recent, capacity)
-        try selected.withUnsafeMutableBufferPointer { selected in
-            let count = GramSelection.keys(of: bytes, into: selected)
-            for key in UnsafeMutableBufferPointer(rebasing: selected[..<count]) {
-                let place = Int(truncatingIfNeeded: key >> UInt64(64 - Self.recentBits))
-                if recent[place] == key, key != 0 { continue }
-                recent[place] = key
-                let part = Int(truncatingIfNeeded: key >> UInt64(64 - PartitionedKeyFile.partitionBits))
-                let fill = fills[part]
-                buffers[part &* capacity &+ fill] = key
-                fills[part] = fill &+ 1
-                if fill &+ 1 == capacity { try flush(part) }
-            }
+        let overlap = GoodwareIndex.windowLength - 1
+        for start in stride(from: 0, to: bytes.count - overlap, by: Self.pieceBytes) {
+            try collect(UnsafeRawBufferPointer(rebasing: bytes[start..<min(start + Self.pieceBytes + overlap, bytes.count)]))
         }
     }
+
+    /// Collects the keys of a piece, each window of which is in no other.
+    private func collect(_ piece: UnsafeRawBufferPointer) throws {
+        let (buffers, fills, recent, capacity) = (buffers, fills, recent, capacity)
+        let count = GramSelection.keys(of: piece, into: selected)
+        guard let keys = selected.baseAddress else { return }
+        for index in 0..<count {
+            let key = keys[index]
+            // Behind the last key there is an earlier one or none: it is fetched for nothing.
+            epitope_prefetch(recent + Self.place(of: keys[index &+ Self.fetchDistance]))
+            let place = Self.place(of: key)
+            // Without a branch: which keys are repeated can't be foreseen.
+            let new = recent[place] != key || key == 0 ? 1 : 0
+            recent[place] = key
+            let part = Int(truncatingIfNeeded: key >> UInt64(64 - PartitionedKeyFile.partitionBits))
+            let fill = fills[part]
+            buffers[part &* capacity &+ fill] = key
+            fills[part] = fill &+ new
+            if fill &+ new == capacity { try flush(part) }
+        }
+    }
+
+    /// A key's place among those that were collected lately.
+    @inline(__always)
+    private static func place(of key: UInt64) -> Int { Int(truncatingIfNeeded: key &>> UInt64(64 - recentBits)) }
 
     func finish() throws {
         for part in 0..<(1 << PartitionedKeyFile.partitionBits) where fills[part] > 0 { try flush(part) }
