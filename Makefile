@@ -6,7 +6,7 @@
 CONFIGURATION ?= debug
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check bench-host bench-signatures fuzz soak clean
+.PHONY: help build demo test check bench-host bench-signatures bench-center faults fuzz soak clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,6 +29,12 @@ bench-host: ## measure what blocking costs a call, and the time from a blocked c
 
 bench-signatures: ## measure missed variants, false alarms and speed (QUICK=1: small sizes; SCRATCH=FOLDER keeps captures)
 	@Bench/Signatures/bench-signatures $(if $(QUICK),--quick) $(if $(SCRATCH),--scratch "$(SCRATCH)")
+
+bench-center: ## measure a local center: packets a second, empty and full, an outbreak of 50,000 hosts; CrowdSec beside it (QUICK=1: 2 minutes; KEEP=FOLDER)
+	@Bench/Center/bench-center $(if $(QUICK),--quick) $(if $(KEEP),--keep "$(KEEP)")
+
+faults: ## kill a center at random moments, fill its disk, step its clock, hang its Suricata: what is lost or stuck (KILLS=200; SHORT=1: seconds; KEEP=FOLDER)
+	@Bench/Faults/faults $(if $(SHORT),--short) $(if $(KILLS),--kills "$(KILLS)") $(if $(KEEP),--keep "$(KEEP)")
 
 fuzz: ## feed mutated input to every parser (SECONDS_EACH=20; QUICK=1: 3 seconds each; KEEP=FOLDER keeps what crashes)
 	@Fuzz/fuzz $(if $(QUICK),--quick) $(if $(SECONDS_EACH),--seconds "$(SECONDS_EACH)") $(if $(KEEP),--keep "$(KEEP)")

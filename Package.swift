@@ -56,6 +56,7 @@ let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-protobuf")
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -340,6 +341,12 @@ let package = Package(
                         "GoodwareFiles", "TokenSequences", "SignatureMaking", "SignatureProving", "TestSupport", "BenchSupport",
                         argumentParser,
                     ], path: "Bench/Signatures", exclude: ["bench-signatures", "benign-traffic"], swiftSettings: strict),
+                .executableTarget(
+                    name: "center-load",
+                    dependencies: [
+                        "EpitopeModel", "Signatures", "PacketCoding", "SecureChannel", "Correlation", "CenterStore", "TestSupport",
+                        argumentParser, crypto, nioCore, nioPosix, nioSSL, nioTLS, swiftASN1, x509,
+                    ], path: "Bench/Center/CenterLoad", swiftSettings: strict),
                 .executableTarget(
                     name: "epitope-fuzz",
                     dependencies: [

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import NIOCore
+import Synchronization
+
+/// `center-load packets`: packets of some hosts for some seconds, each connection one at a time, as fast as the center
+/// acknowledges them or at a rate.
+struct PacketsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "packets", abstract: "Sends packets for some seconds.")
+
+    @OptionGroup var options: CenterOptions
+    @Option(help: "How long, in seconds.") var seconds = 10.0
+    @Option(help: "Connections at a time.") var connections = 64
+    @Option(help: "Hosts, which the connections are in turn of.") var hosts = 64
+    @Option(help: "Bytes of code a packet.") var codeBytes = 8000
+    @Option(help: "How many different codes; 0: each packet has its own.") var codes = 0
+    @Option(help: "Packets a second at most, over all connections; 0: as many as can be.") var rate = 0.0
+    @Option(help: "Sends a packet again, with its id, until it is acknowledged: as a host's spool does.") var retry = 0
+    @Option(help: "A number that ids and codes are drawn from.") var run: UInt64 = 1
+    @Option(help: "The prefix of the hosts' names.") var prefix = "load"
+    @Option(help: "A file for the ids of acknowledged packets.") var journal: String?
+
+    func run() async throws {
+        raiseFileLimit()
+        let identities = try await HostIdentities(count: hosts, prefix: prefix, authorityIn: options.state)
+        let contexts = try (0..<hosts).map { try identities.tls(of: $0) }
+        let tally = Tally(journal: journal)
+        let source = PacketSource(
+            template: PacketTemplate(codeBytes: codeBytes), run: self.run, codes: codes, rate: rate,
+            until: ContinuousClock.now + .seconds(seconds))
+        let network = Connections(to: options.target!)
+        let again = retry > 0
+        tally.begin()
+        await Connections.inParallel(connections) { number in
+            let pending = PendingPacket()
+            while source.isOpen || (again && pending.isWaiting && source.mayRetry) {
+                do {
+                    try await network.run(
+                        { SteadyScript(source: source, tally: tally, pending: pending, retries: again) },
+                        tls: contexts[number % contexts.count])
+                } catch {
+                    tally.failed("\(error)")
+                }
+                try? await Task.sleep(for: .milliseconds(200))
+            }
+        }
+        try Tally.printLine(tally.summary())
+    }
+}
+
+/// The packet of a connection that was not acknowledged yet.
+final class PendingPacket: Sendable {
+    let number = Mutex<UInt64?>(nil)
+    var isWaiting: Bool { number.withLock { $0 != nil } }
+}
+
+/// Gives out packets by number, until a time and at a rate.
+final class PacketSource: Sendable {
+    private let template: PacketTemplate
+    private let run: UInt64
+    private let codes: Int
+    private let rate: Double
+    private let start = ContinuousClock.now
+    private let until: ContinuousClock.Instant
+    private let next = Mutex<UInt64>(0)
+    /// How long after the end packets are sent again that were not acknowledged.
+    private static let grace = Duration.seconds(30)
+
+    init(template: PacketTemplate, run: UInt64, codes: Int, rate: Double, until: ContinuousClock.Instant) {
+        self.template = template
+        self.run = run
+        self.codes = codes
+        self.rate = rate
+        self.until = until
+    }
+
+    var isOpen: Bool { .now < until }
+    var mayRetry: Bool { .now < until + Self.grace }
+
+    /// The next number, and how long to wait with it.
+    func take() -> (number: UInt64, wait: Duration)? {
+        guard isOpen else { return nil }
+        let number = next.withLock { next in
+            defer { next += 1 }
+            return next
+        }
+        guard rate > 0 else { return (number, .zero) }
+        return (number, max(.zero, start + .seconds(Double(number) / rate) - .now))
+    }
+
+    func id(_ number: UInt64) -> [UInt8] { PacketTemplate.id(run: run, number: number) }
+
+    func request(_ number: UInt64, allocator: ByteBufferAllocator) -> ByteBuffer {
+        let code = codes == 0 ? run &* 1_000_003 &+ number : run &* 1_000_003 &+ number % UInt64(codes)
+        return template.request(id: id(number), code: code, allocator: allocator)
+    }
+}
+
+/// One packet after the other.
+final class SteadyScript: ConnectionScript {
+    private let source: PacketSource
+    private let tally: Tally
+    private let pending: PendingPacket
+    private let retries: Bool
+    private var number: UInt64?
+    /// Between two attempts at one packet on one connection.
+    private static let pause = Duration.milliseconds(100)
+
+    init(source: PacketSource, tally: Tally, pending: PendingPacket, retries: Bool) {
+        self.source = source
+        self.tally = tally
+        self.pending = pending
+        self.retries = retries
+    }
+
+    private(set) var wait = Duration.zero
+
+    func next(allocator: ByteBufferAllocator) -> ByteBuffer? {
+        if retries, let waiting = pending.number.withLock({ $0 }) {
+            (number, wait) = (waiting, number == waiting ? Self.pause : .zero)
+        } else {
+            guard let (taken, wait) = source.take() else { return nil }
+            (number, self.wait) = (taken, wait)
+            if retries { pending.number.withLock { $0 = taken } }
+        }
+        return number.map { source.request($0, allocator: allocator) }
+    }
+
+    func answered(_ answer: Answer, after duration: Duration) {
+        tally.answered(answer, id: number.map(source.id), after: duration)
+        if retries, answer.status == 200 { pending.number.withLock { $0 = nil } }
+    }
+
+    func failed(_ reason: String) { tally.failed(reason) }
+}

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Centers and Suricatas of a benchmark's or a fault trial's own: started, watched, and ended by their ids."""
+import contextlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+
+SURICATA = """%YAML 1.1
+---
+vars: {{address-groups: {{HOME_NET: "any", EXTERNAL_NET: "any"}}}}
+default-log-dir: {folder}
+default-rule-path: {folder}
+rule-files: [epitope.rules]
+unix-command: {{enabled: yes, filename: {folder}/command.socket}}
+outputs: [{{eve-log: {{enabled: yes, filetype: regular, filename: eve.json, types: [alert]}}}}]
+pcap: [{{interface: idle0}}]
+classification-file: /etc/suricata/classification.config
+reference-config-file: /etc/suricata/reference.config
+"""
+
+
+def say(text):
+    print(text, file=sys.stderr, flush=True)
+
+
+def free_port():
+    """A port below those that connections get: who connects again and again to a port that nobody listens on may get that very
+    port for its own end, and be connected to itself."""
+    while True:
+        port = random.randrange(10_000, 30_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+def eventually(seconds, ready, pause=0.05):
+    """Whether something came to hold within so many seconds."""
+    end = time.monotonic() + seconds
+    while True:
+        if ready():
+            return True
+        if time.monotonic() >= end:
+            return False
+        time.sleep(pause)
+
+
+class Program:
+    """A process of ours."""
+
+    def __init__(self, words, log, **options):
+        self.log = pathlib.Path(log)
+        with open(log, "ab") as out:
+            self.process = subprocess.Popen([str(word) for word in words], stdout=out, stderr=subprocess.STDOUT, **options)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def runs(self):
+        return self.process.poll() is None
+
+    def kill(self):
+        if self.runs:
+            self.process.kill()
+        self.process.wait()
+
+    def end(self, seconds=20):
+        """Whether it ended by SIGTERM; else it is killed."""
+        if self.runs:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            self.process.wait(seconds)
+            return True
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return False
+
+    def cpu_seconds(self):
+        fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def memory_mb(self):
+        """The most memory that it had so far."""
+        for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) / 1024
+        return 0.0
+
+
+class Center:
+    """A local (or global) center with a state folder of its own on loopback."""
+
+    def __init__(self, build, folder, kind="local-center", settings=None, name="site", suricata=None, log=None):
+        self.build, self.folder, self.kind, self.suricata = pathlib.Path(build), pathlib.Path(folder), kind, suricata
+        self.state = self.folder / "state"
+        self.port = free_port()
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # Not on a disk that a trial fills.
+        self.log = pathlib.Path(log or self.folder / "serve.log")
+        self.config = self.log.with_name(f"{self.log.stem}-settings.json")
+        self.config.write_text(json.dumps({"requireGoodware": False, **(settings or {})}))
+        self.command("init", "--name", name, "--address", "127.0.0.1")
+        self.program = None
+
+    @property
+    def address(self):
+        return f"127.0.0.1:{self.port}"
+
+    def words(self, *words):
+        return [self.build / "epitope", self.kind, *words, "--state", self.state]
+
+    def command(self, *words, check=True):
+        done = subprocess.run(self.words(*words), capture_output=True, text=True, timeout=120)
+        if check and done.returncode != 0:
+            raise SystemExit(f"epitope {self.kind} {' '.join(map(str, words))}: {done.stderr}")
+        return done.stdout
+
+    def start(self, seconds=60, before=(), **options):
+        """Whether it listens within so many seconds."""
+        words = self.words("serve", "--listen", self.address, "--config", self.config)
+        if self.suricata:
+            words += ["--suricata-socket", self.suricata.socket, "--suricata-rules", self.suricata.rules]
+        said = self.log.stat().st_size if self.log.exists() else 0
+        self.program = Program([*before, *words], self.log, **options)
+
+        def listens():
+            with open(self.log, "rb") as log:
+                log.seek(said)
+                return b"listening on" in log.read() or not self.program.runs
+
+        return eventually(seconds, listens) and self.program.runs
+
+    def rows(self, sql, *arguments):
+        """Rows of its store, read beside it. The only place that knows the store's tables."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.state}/center.sqlite?mode=ro", uri=True, timeout=20)) as store:
+            return store.execute(sql, arguments).fetchall()
+
+    def waiting(self):
+        """How many packets wait for their analysis, and for how many seconds the oldest has."""
+        count, oldest = self.rows(
+            "SELECT (SELECT count(*) FROM reports WHERE state = 'stored'),"
+            " (SELECT received_ms FROM reports WHERE state = 'stored' ORDER BY seq LIMIT 1)")[0]
+        return count, max(0.0, time.time() - oldest / 1000) if oldest else 0.0
+
+    def stored_ids(self):
+        return [row[0] for row in self.rows("SELECT id FROM reports")]
+
+    def first_event(self, step):
+        """When the first event of a step was, in seconds since 1970; None: there is none."""
+        return (self.rows("SELECT min(time_ms) FROM events WHERE step = ?", step)[0][0] or 0) / 1000 or None
+
+    def updates_in_force(self):
+        """The proven updates' signatures."""
+        return [row[0] for row in self.rows("SELECT signature_id FROM updates WHERE state = 'proven'")]
+
+    def delivered(self):
+        """How many rules the center holds for delivered to the IDS."""
+        return self.rows("SELECT count(*) FROM deliveries WHERE target = 'ids' AND state = 'delivered'")[0][0]
+
+    def delivered_in_force(self):
+        """How many of the rules that were delivered are in force."""
+        return self.rows(
+            "SELECT count(*) FROM deliveries d JOIN updates u ON u.id = d.update_id"
+            " WHERE d.target = 'ids' AND d.state = 'delivered' AND u.state = 'proven'")[0][0]
+
+    def end(self, seconds=20):
+        return self.program is None or self.program.end(seconds)
+
+
+class Suricata:
+    """A Suricata that holds Epitope's rules alone and captures an interface on which nothing is sent."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.rules, self.socket = self.folder / "epitope.rules", self.folder / "command.socket"
+        self.rules.touch()
+        (self.folder / "suricata.yaml").write_text(SURICATA.format(folder=self.folder))
+        if subprocess.run(["ip", "link", "show", "idle0"], capture_output=True).returncode != 0:
+            subprocess.run(["ip", "link", "add", "idle0", "type", "veth", "peer", "name", "idle1"], check=True)
+            for end in ("idle0", "idle1"):
+                subprocess.run(["ip", "link", "set", end, "up"], check=True)
+        self.program = None
+
+    @staticmethod
+    def is_here():
+        return shutil.which("suricata") is not None
+
+    def start(self):
+        self.socket.unlink(missing_ok=True)
+        self.program = Program(
+            ["suricata", "-c", self.folder / "suricata.yaml", "--pcap=idle0", "-l", self.folder], self.folder / "out.log")
+        return eventually(60, lambda: self.ask("uptime") is not None)
+
+    def ask(self, command):
+        """The answer's message; None: there is none."""
+        try:
+            with socket.socket(socket.AF_UNIX) as control:
+                control.settimeout(20)
+                control.connect(str(self.socket))
+                for message in ({"version": "0.2"}, {"command": command}):
+                    control.sendall(json.dumps(message).encode() + b"\n")
+                    answer = b""
+                    while not answer.endswith(b"\n"):
+                        piece = control.recv(65536)
+                        if not piece:
+                            return None
+                        answer += piece
+                return json.loads(answer)["message"]
+        except (OSError, ValueError):
+            return None
+
+    def loaded(self):
+        """How many rules it has; None: it doesn't answer."""
+        stats = self.ask("ruleset-stats")
+        return stats[0]["rules_loaded"] if stats else None
+
+    def end(self):
+        if self.program:
+            self.program.end(10)
+
+
+class Load:
+    """A run of `center-load` in the background."""
+
+    def __init__(self, build, center, command, *words):
+        self.process = subprocess.Popen(
+            [str(word) for word in [pathlib.Path(build) / "center-load", command, "--center", center.address,
+                                    "--state", center.state, *words]],
+            stdout=subprocess.PIPE, text=True)
+
+    def result(self, seconds=900):
+        try:
+            out, _ = self.process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise SystemExit("center-load did not end")
+        if self.process.returncode != 0:
+            raise SystemExit(f"center-load failed with status {self.process.returncode}")
+        return json.loads(out.splitlines()[-1])
+
+
+class Watch:
+    """How far the analysis is behind, looked at once a second while a load runs."""
+
+    def __init__(self, center):
+        self.center, self.worst, self.most, self.stopped = center, 0.0, 0, threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while not self.stopped.wait(1):
+            try:
+                count, seconds = self.center.waiting()
+            except sqlite3.Error:
+                continue
+            self.most, self.worst = max(self.most, count), max(self.worst, seconds)
+
+    def end(self):
+        self.stopped.set()
+        self.thread.join()
