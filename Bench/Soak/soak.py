@@ -48,10 +48,13 @@ SETTLING = 300
 FLAT = 8 << 10
 # A workload's exit status where what it needs isn't to be had (Fixtures/Workloads/common.sh).
 LEFT_OUT = 77
-# The evidence that a workload's own programs give, which is stated and reported, and never denied.
+# The evidence that a workload's own programs give by tracepoints, and that is stated.
 KNOWN = {
     ("upx", "packed-program"): "it unpacks itself; no signature is made of it (Fixtures/Workloads/EXCLUSIONS.md)",
     ("gdb", "unchecked-return-address"): "a breakpoint on the very call, by tracepoints (Documentation/ThreatModel.md, False alarms)",
+} | {
+    (workload, "call-from-written-image-page"): f"{what}; the process ended before the agent looked (Documentation/ThreatModel.md, False alarms)"
+    for workload, what in [("gdb", "a debugger's breakpoint in the page"), ("textrel", "text relocations in the page")]
 }
 # How far the time of a call may lie outside of its process's life, by two clocks of which one may be set meanwhile.
 CLOCKS = datetime.timedelta(seconds=2)
