@@ -106,9 +106,8 @@ public final class HostPipeline: Sendable {
                 if let processID { await parameters.warmUp(forProcess: processID) }
             }
             for await report in reports {
-                let isSpooled = await spool(report.detection)
+                await spool(report.detection)
                 report.acknowledge()
-                if isSpooled { wake() }
             }
             await warming.value
             upkeep.cancel()
@@ -158,41 +157,61 @@ public final class HostPipeline: Sendable {
 
 /// From a detection to the spool.
 extension HostPipeline {
-    /// Makes a detection's packet and spools it.
-    ///
-    /// - Returns: whether a packet was admitted and waits in the spool.
-    private func spool(_ detection: Detection) async -> Bool {
+    /// Makes a detection's packet and spools it. What the log and its reader are told of it is written beside that: a packet waits
+    /// for none of it.
+    private func spool(_ detection: Detection) async {
         tallies.update { $0.reports += 1 }
-        log.append(HostEvent(detection, time: EventLog.now()))
-        let packet: ExtractedPacket
+        let made: MadePacket
         do throws(EpitopeError) {
-            let enriched = await parameters.enrich(
-                detection.process, maxPackageSeconds: settings.maxPackageWait / .seconds(1))
-            packet = try ExtractedPacket(
-                detection, process: enriched.process, system: enriched.system, asSignature: settings.extractsSignature)
-            log.append(HostEvent(packet: packet.id, of: detection, process: enriched.process, time: EventLog.now()))
-            if let late = enriched.latePackage { packageNames.add(late, of: enriched.process, packet: packet.id, to: log) }
+            made = try await make(detection)
         } catch {
-            note(error, of: nil)
-            return false
+            return note(error, of: nil)
         }
+        let packet = made.packet
+        async let isLogged: Void = log.append(made.event)
+        let round: Result<QuotaRound, EpitopeError>
         do throws(EpitopeError) {
-            let isSpooled = try await admit(packet)
+            round = .success(try await admit(packet))
+        } catch {
+            round = .failure(error)
+        }
+        await isLogged
+        if let late = made.latePackage { packageNames.add(late, of: made.process, packet: packet.id, to: log) }
+        do throws(EpitopeError) {
+            record(try round.get(), of: packet.id)
             // There is room again.
-            return await storeBacklog() || isSpooled
+            await storeBacklog()
         } catch {
             note(error, of: packet.id)
             if backlog.withLock({ $0.add(packet) }) { await noteLost(1) }
-            return false
         }
     }
 
-    private func admit(_ packet: ExtractedPacket) async throws(EpitopeError) -> Bool {
+    /// A detection's packet.
+    private struct MadePacket {
+        var packet: ExtractedPacket
+        var process: ProcessParameters
+        var event: HostEvent
+        var latePackage: ProcessContextCollector.LatePackage?
+    }
+
+    private func make(_ detection: Detection) async throws(EpitopeError) -> MadePacket {
+        async let isLogged: Void = log.append(HostEvent(detection, time: EventLog.now()))
+        let enriched = await parameters.enrich(detection.process, maxPackageSeconds: settings.maxPackageWait / .seconds(1))
+        await isLogged
+        let packet = try ExtractedPacket(
+            detection, process: enriched.process, system: enriched.system, asSignature: settings.extractsSignature)
+        let event = HostEvent(packet: packet.id, of: detection, process: enriched.process, time: EventLog.now())
+        return MadePacket(packet: packet, process: enriched.process, event: event, latePackage: enriched.latePackage)
+    }
+
+    /// Admits a packet. Those that are in the spool now are sent from here on.
+    private func admit(_ packet: ExtractedPacket) async throws(EpitopeError) -> QuotaRound {
         let round = try await store.round(
             admitting: packet, to: settings.destinations, nowMilliseconds: EventLog.now().milliseconds)
+        if round.admission == .accepted || !round.released.isEmpty { wake() }
         storeWorks()
-        record(round, of: packet.id)
-        return round.admission == .accepted || !round.released.isEmpty
+        return round
     }
 
     private func note(_ error: EpitopeError, of id: String?) {
@@ -277,18 +296,17 @@ extension HostPipeline {
 
     private func lookAfter(_ unreported: @Sendable () -> UnreportedCounts) async {
         await countUnreported(unreported())
-        let isStored = await storeBacklog()
+        await storeBacklog()
         do throws(EpitopeError) {
             let round = try await store.release(nowMilliseconds: EventLog.now().milliseconds)
+            if !round.released.isEmpty { wake() }
             storeWorks()
             recordReleased(round)
-            if isStored || !round.released.isEmpty { wake() }
         } catch {
             tallies.update { $0.storeFailure = error }
             if storeNews.withLock({ $0.isNews(error, nowMilliseconds: EventLog.now().milliseconds) }) {
                 logger.error("the host's store can't be used, calls are answered all the same: \(error)")
             }
-            if isStored { wake() }
         }
     }
 
@@ -319,19 +337,15 @@ extension HostPipeline {
     }
 
     /// Stores the packets that could not be stored before.
-    ///
-    /// - Returns: whether one was admitted to the spool.
-    private func storeBacklog() async -> Bool {
-        var isSpooled = false
+    private func storeBacklog() async {
         for packet in backlog.withLock({ $0.takeAll() }) {
             do throws(EpitopeError) {
-                if try await admit(packet) { isSpooled = true }
+                record(try await admit(packet), of: packet.id)
             } catch {
                 tallies.update { $0.storeFailure = error }
                 if backlog.withLock({ $0.add(packet) }) { await noteLost(1) }
             }
         }
-        return isSpooled
     }
 
     /// What could not be stored until the end is lost.

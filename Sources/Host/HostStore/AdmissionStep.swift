@@ -28,7 +28,7 @@ struct AdmissionStep {
             return round
         }
         if let first = try duplicate(of: offer.fingerprint, id: offer.packet.id) {
-            try db.execute(sql: "UPDATE seen SET last_ms = max(last_ms, ?) WHERE packet_id = ?", arguments: [nowMilliseconds, first])
+            try db.executeCached(sql: "UPDATE seen SET last_ms = max(last_ms, ?) WHERE packet_id = ?", arguments: [nowMilliseconds, first])
             try placeWaiting(&round)
             // A packet that waited and is offered again is that packet, not a duplicate of it.
             guard first == offer.packet.id, round.released.contains(first) else {
@@ -40,23 +40,25 @@ struct AdmissionStep {
             round.admission = .accepted
             return round
         }
-        let bytes = offer.packet.bytes.count
-        if try quota.place(for: offer.claim, uses: uses(), nowMilliseconds: nowMilliseconds) != nil,
-            let waiting = try waitingWhereFull(offer.destinations, bytes: bytes)
+        let uses = try uses()
+        if quota.place(for: offer.claim, uses: uses, nowMilliseconds: nowMilliseconds) != nil,
+            let waiting = try waitingWhereFull(offer.destinations, bytes: offer.packet.bytes.count)
         {
             round.admission = .spoolFull(waiting: waiting)
             try count("spool-full")
             return round
         }
-        try hold(offer)
-        try placeWaiting(&round)
+        try remember(offer.packet.id, offer.fingerprint)
+        // It is weighed against those that waited before, and waits itself only where it gets no place.
+        try placeWaiting(&round, uses: uses, with: offer)
         if round.released.contains(offer.packet.id) {
             round.released.removeAll { $0 == offer.packet.id }
             round.admission = .accepted
             return round
         }
+        try hold(offer)
         try count("over-quota")
-        let next = try quota.nextAllowed(for: offer.claim, uses: uses(), nowMilliseconds: nowMilliseconds)
+        let next = try quota.nextAllowed(for: offer.claim, uses: usesAsStored(), nowMilliseconds: nowMilliseconds)
         let displaced = try displace()
         let isKept = !displaced.contains(offer.packet.id)
         round.displaced = displaced.count - (isKept ? 0 : 1)
@@ -73,10 +75,11 @@ struct AdmissionStep {
         switch settings.novelty.matching {
         case .exact:
             rows = try Row.fetchCursor(
-                db, sql: "SELECT * FROM seen WHERE code_key = ? OR parameters_key = ? OR packet_id = ? ORDER BY last_ms",
+                db.cachedStatement(
+                    sql: "SELECT * FROM seen WHERE code_key = ? OR parameters_key = ? OR packet_id = ? ORDER BY last_ms"),
                 arguments: [Data(fingerprint.codeKey), Data(fingerprint.parametersKey), id])
         case .near:
-            rows = try Row.fetchCursor(db, sql: "SELECT * FROM seen ORDER BY last_ms")
+            rows = try Row.fetchCursor(db.cachedStatement(sql: "SELECT * FROM seen ORDER BY last_ms"))
         }
         while let row = try rows.next() {
             let seenID: String = row["packet_id"]
@@ -89,7 +92,7 @@ struct AdmissionStep {
     }
 
     private func remember(_ id: String, _ fingerprint: PacketFingerprint) throws {
-        try db.execute(
+        try db.executeCached(
             sql: """
                 INSERT INTO seen (packet_id, last_ms, is_signature, code_key, sketch, parameters_key, fields)
                 VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -98,9 +101,9 @@ struct AdmissionStep {
                 id, nowMilliseconds, fingerprint.isSignature, Data(fingerprint.codeKey), Data(fingerprint.codeSketch.stored),
                 Data(fingerprint.parametersKey), Data(fingerprint.storedFields),
             ])
-        let excess = (try Int.fetchOne(db, sql: "SELECT count(*) FROM seen") ?? 0) - settings.maxRememberedPackets
+        let excess = (try Int.fetchOne(db.cachedStatement(sql: "SELECT count(*) FROM seen")) ?? 0) - settings.maxRememberedPackets
         guard excess > 0 else { return }
-        try db.execute(
+        try db.executeCached(
             sql: "DELETE FROM seen WHERE packet_id IN (SELECT packet_id FROM seen WHERE packet_id <> ? ORDER BY last_ms LIMIT ?)",
             arguments: [id, excess])
     }
@@ -108,20 +111,18 @@ struct AdmissionStep {
     /// Counts an outcome of the day.
     func count(_ name: String, _ number: Int = 1) throws {
         let day = nowMilliseconds / DailyQuota.windowMilliseconds
-        try db.execute(
+        try db.executeCached(
             sql: "INSERT INTO outcome (day, name, count) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
             arguments: [day, name, number])
         // Counts are kept for a year.
-        try db.execute(sql: "DELETE FROM outcome WHERE day < ?", arguments: [day - 366])
+        try db.executeCached(sql: "DELETE FROM outcome WHERE day < ?", arguments: [day - 366])
     }
 }
 
 /// Packets that wait for the quota.
 extension AdmissionStep {
-    /// Every packet waits, if only for a moment: so it is weighed against those that waited before.
     private func hold(_ offer: Offer) throws {
-        try remember(offer.packet.id, offer.fingerprint)
-        try db.execute(
+        try db.executeCached(
             sql: """
                 INSERT INTO held (packet_id, time_ms, points, program, owner, destinations, encoded, quota_limit)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -134,18 +135,28 @@ extension AdmissionStep {
     }
 
     /// Moves what has a place in the quota to the spool, what weighs most first.
-    private func placeWaiting(_ round: inout QuotaRound) throws {
-        let waiting = try waiting()
+    ///
+    /// - Parameters:
+    ///   - used: the uses that count, where they are known.
+    ///   - offer: a packet that is weighed with those that wait, and is not among them yet.
+    private func placeWaiting(_ round: inout QuotaRound, uses used: [WeighedQuota.Use]? = nil, with offer: Offer? = nil) throws {
+        var waiting = try waiting()
+        if let offer {
+            waiting.append(
+                WeighedQuota.Waiting(id: offer.packet.id, timeMilliseconds: nowMilliseconds, claim: offer.claim))
+        }
         guard !waiting.isEmpty else { return }
-        var uses = try uses()
+        var uses = try used ?? self.uses()
         var stays: [WeighedQuota.Waiting] = []
         for each in quota.inOrder(waiting, uses: uses, nowMilliseconds: nowMilliseconds) {
-            guard let place = quota.place(for: each.claim, uses: uses, nowMilliseconds: nowMilliseconds), try spool(each.id) else {
+            guard let place = quota.place(for: each.claim, uses: uses, nowMilliseconds: nowMilliseconds),
+                try offer.flatMap({ $0.packet.id == each.id ? try spool($0) : nil }) ?? spoolHeld(each.id)
+            else {
                 stays.append(each)
                 continue
             }
             let use = WeighedQuota.Use(timeMilliseconds: nowMilliseconds, claim: each.claim, isReserve: place == .reserve)
-            try db.execute(
+            try db.executeCached(
                 sql: "INSERT INTO quota_use (time_ms, points, program, owner, is_reserve) VALUES (?, ?, ?, ?, ?)",
                 arguments: [
                     use.timeMilliseconds, use.claim.points, Int64(bitPattern: use.claim.program), Int64(bitPattern: use.claim.owner),
@@ -156,25 +167,37 @@ extension AdmissionStep {
             try count("accepted")
         }
         // Programs with other quotas may share the store: it is the last one that looked at it whose quota is waited for.
-        try db.execute(
+        try db.executeCached(
             sql: "UPDATE held SET quota_limit = ? WHERE quota_limit IS NOT ?", arguments: [settings.quota.limit, settings.quota.limit])
         round.nextMilliseconds = stays.compactMap { quota.nextAllowed(for: $0.claim, uses: uses, nowMilliseconds: nowMilliseconds) }.min()
     }
 
     /// Moves a packet from those that wait to the spool. `false`: the spool is full.
-    private func spool(_ id: String) throws -> Bool {
-        guard let row = try Row.fetchOne(db, sql: "SELECT destinations, encoded FROM held WHERE packet_id = ?", arguments: [id]),
+    private func spoolHeld(_ id: String) throws -> Bool {
+        guard
+            let row = try Row.fetchOne(
+                db.cachedStatement(sql: "SELECT destinations, encoded FROM held WHERE packet_id = ?"), arguments: [id]),
             let encoded: Data = row["encoded"]
         else { return false }
         let names: String = row["destinations"]
         let destinations = names.split(separator: " ").compactMap { Destination(rawValue: String($0)) }
+        guard try spool(id, encoded, to: destinations) else { return false }
+        try db.executeCached(sql: "DELETE FROM held WHERE packet_id = ?", arguments: [id])
+        return true
+    }
+
+    /// Puts a packet that never waited into the spool. `false`: the spool is full.
+    private func spool(_ offer: Offer) throws -> Bool {
+        try spool(offer.packet.id, Data(offer.packet.bytes), to: offer.destinations)
+    }
+
+    private func spool(_ id: String, _ encoded: Data, to destinations: [Destination]) throws -> Bool {
         guard try waitingWhereFull(destinations, bytes: encoded.count) == nil else { return false }
         for destination in destinations {
-            try db.execute(
+            try db.executeCached(
                 sql: "INSERT INTO spool (packet_id, destination, encoded) VALUES (?, ?, ?)",
                 arguments: [id, destination.rawValue, encoded])
         }
-        try db.execute(sql: "DELETE FROM held WHERE packet_id = ?", arguments: [id])
         return true
     }
 
@@ -182,16 +205,17 @@ extension AdmissionStep {
     ///
     /// - Returns: the ids.
     private func displace() throws -> [String] {
-        var count = try Int.fetchOne(db, sql: "SELECT count(*) FROM held") ?? 0
-        var bytes = try Int.fetchOne(db, sql: "SELECT sum(length(encoded)) FROM held") ?? 0
+        var count = try Int.fetchOne(db.cachedStatement(sql: "SELECT count(*) FROM held")) ?? 0
+        var bytes = try Int.fetchOne(db.cachedStatement(sql: "SELECT sum(length(encoded)) FROM held")) ?? 0
         guard count > settings.maxHeldPackets || bytes > settings.maxHeldBytes else { return [] }
         var displaced: [String] = []
         for each in try quota.inOrder(waiting(), uses: uses(), nowMilliseconds: nowMilliseconds).reversed() {
             guard count > settings.maxHeldPackets || bytes > settings.maxHeldBytes else { break }
-            bytes -= try Int.fetchOne(db, sql: "SELECT length(encoded) FROM held WHERE packet_id = ?", arguments: [each.id]) ?? 0
+            bytes -=
+                try Int.fetchOne(db.cachedStatement(sql: "SELECT length(encoded) FROM held WHERE packet_id = ?"), arguments: [each.id]) ?? 0
             count -= 1
-            try db.execute(sql: "DELETE FROM held WHERE packet_id = ?", arguments: [each.id])
-            try db.execute(sql: "DELETE FROM seen WHERE packet_id = ?", arguments: [each.id])
+            try db.executeCached(sql: "DELETE FROM held WHERE packet_id = ?", arguments: [each.id])
+            try db.executeCached(sql: "DELETE FROM seen WHERE packet_id = ?", arguments: [each.id])
             displaced.append(each.id)
         }
         try self.count(HostStore.givenUp, displaced.count)
@@ -201,7 +225,7 @@ extension AdmissionStep {
     /// When the quota that they wait for allows the next of the packets that wait; only reads.
     func nextRelease() throws -> Int64? {
         let uses = try usesAsStored()
-        let rows = try Row.fetchAll(db, sql: "SELECT DISTINCT points, program, owner, quota_limit FROM held")
+        let rows = try Row.fetchAll(db.cachedStatement(sql: "SELECT DISTINCT points, program, owner, quota_limit FROM held"))
         return rows.compactMap { row in
             // A packet that an earlier version kept doesn't say.
             let limit: Int = row["quota_limit"] ?? settings.quota.limit
@@ -211,7 +235,7 @@ extension AdmissionStep {
     }
 
     private func waiting() throws -> [WeighedQuota.Waiting] {
-        try Row.fetchAll(db, sql: "SELECT packet_id, time_ms, points, program, owner FROM held").map { row in
+        try Row.fetchAll(db.cachedStatement(sql: "SELECT packet_id, time_ms, points, program, owner FROM held")).map { row in
             WeighedQuota.Waiting(id: row["packet_id"], timeMilliseconds: row["time_ms"], claim: QuotaClaim(row))
         }
     }
@@ -219,23 +243,24 @@ extension AdmissionStep {
     private func uses() throws -> [WeighedQuota.Use] {
         // Uses a day from now on either side can never count again (DailyQuota).
         let window = DailyQuota.windowMilliseconds
-        try db.execute(
+        try db.executeCached(
             sql: "DELETE FROM quota_use WHERE time_ms NOT BETWEEN ? AND ?", arguments: [nowMilliseconds - window, nowMilliseconds + window])
         return try usesAsStored()
     }
 
     private func usesAsStored() throws -> [WeighedQuota.Use] {
-        try Row.fetchAll(db, sql: "SELECT time_ms, points, program, owner, is_reserve FROM quota_use").map { row in
+        try Row.fetchAll(db.cachedStatement(sql: "SELECT time_ms, points, program, owner, is_reserve FROM quota_use")).map { row in
             WeighedQuota.Use(timeMilliseconds: row["time_ms"], claim: QuotaClaim(row), isReserve: row["is_reserve"])
         }
     }
 
     /// How many packets wait for the first destination that has no room for one more; `nil`: all have.
     private func waitingWhereFull(_ destinations: [Destination], bytes: Int) throws -> Int? {
-        let waitingBytes = try Int.fetchOne(db, sql: "SELECT sum(length(encoded)) FROM spool") ?? 0
+        let waitingBytes = try Int.fetchOne(db.cachedStatement(sql: "SELECT sum(length(encoded)) FROM spool")) ?? 0
         for destination in destinations {
             let waiting =
-                try Int.fetchOne(db, sql: "SELECT count(*) FROM spool WHERE destination = ?", arguments: [destination.rawValue]) ?? 0
+                try Int.fetchOne(
+                    db.cachedStatement(sql: "SELECT count(*) FROM spool WHERE destination = ?"), arguments: [destination.rawValue]) ?? 0
             guard waiting < settings.maxSpooledPackets, waitingBytes + bytes * destinations.count <= settings.maxSpooledBytes else {
                 return waiting
             }

@@ -11,7 +11,8 @@ extension HostStore {
     public func nextPacket(for destination: Destination) async throws(EpitopeError) -> SpooledPacket? {
         try await read { db in
             let row = try Row.fetchOne(
-                db, sql: "SELECT * FROM spool WHERE destination = ? ORDER BY sequence LIMIT 1", arguments: [destination.rawValue])
+                db.cachedStatement(sql: "SELECT * FROM spool WHERE destination = ? ORDER BY sequence LIMIT 1"),
+                arguments: [destination.rawValue])
             guard let row, let encoded: Data = row["encoded"] else { return nil }
             return SpooledPacket(
                 sequence: row["sequence"], destination: destination,
@@ -22,7 +23,7 @@ extension HostStore {
     /// Removes a packet for which its center gave a receipt. Removing it again has no effect.
     public func remove(_ packet: SpooledPacket, nowMilliseconds: Int64) async throws(EpitopeError) {
         try await write { [settings] db in
-            try db.execute(sql: "DELETE FROM spool WHERE sequence = ?", arguments: [packet.sequence])
+            try db.executeCached(sql: "DELETE FROM spool WHERE sequence = ?", arguments: [packet.sequence])
             guard db.changesCount > 0 else { return }
             try AdmissionStep(db: db, settings: settings, nowMilliseconds: nowMilliseconds).count("sent")
         }
