@@ -76,11 +76,11 @@ class Trial:
         self.run += 1
         begun = time.monotonic()
         before = self.center.delivered() if self.suricata else 0
-        result = Load(self.build, self.center, "packets", "--seconds", 0.4, "--rate", 2, "--connections", 1, "--hosts", 1, "--codes", 1,
-                      "--code-bytes", 512, "--retry", 1, "--run", self.run, "--prefix", f"fresh-{self.run}", "--journal", self.journal,
+        result = Load(self.build, self.center, "packets", "--seconds", acknowledged_s, "--count", 2, "--connections", 1, "--hosts", 1,
+                      "--codes", 1, "--code-bytes", 512, "--retry", 1, "--run", self.run, "--prefix", f"fresh-{self.run}", "--journal", self.journal,
                       ).result()
         took = time.monotonic() - begun
-        if not result["acknowledged"] or took > acknowledged_s + 1:
+        if not result["acknowledged"] or took > acknowledged_s + 2:
             return self.note("wedged", f"{what} was not acknowledged in {acknowledged_s} s: {result['failures'] or result['refusals']}")
         if not eventually(ANALYSED_S, lambda: self.center.waiting()[0] == 0):
             return self.note("wedged", f"{what} was not analysed in {ANALYSED_S} s: {self.said()}")
@@ -368,7 +368,7 @@ def stuck_reload(trial):
         return
     trial.attack()
     before = trial.suricata.rules.stat().st_mtime_ns
-    load = trial.load(seconds=1, codes=1, rate=2, connections=1)
+    load = trial.load(seconds=5, codes=1, rate=2, connections=1)
     trial.fault()
     # The file is written just before the reload.
     eventually(10, lambda: trial.suricata.rules.stat().st_mtime_ns != before, pause=0.0005)
@@ -469,7 +469,7 @@ def half_open(trial):
 def few_descriptors(trial):
     """more silent connections than the center has descriptors (soft limit 256)"""
     center = trial.make_center()
-    if not trial.start(before=["prlimit", "--nofile=256:524288"]):
+    if not trial.start(before=["bash", "-c", 'ulimit -S -n 256; exec "$@"', "bash"]):
         return
     held = connected(center, 300)
     trial.fault()
@@ -581,8 +581,8 @@ def rules_file_of_another(trial):
     trial.fault()
     mine, trial.center = trial.center, other
     trial.run += 1
-    Load(trial.build, other, "packets", "--seconds", 0.4, "--rate", 2, "--connections", 1, "--hosts", 1, "--codes", 1, "--code-bytes", 512,
-         "--run", trial.run).result()
+    Load(trial.build, other, "packets", "--seconds", 30, "--count", 2, "--connections", 1, "--hosts", 1, "--codes", 1, "--code-bytes",
+         512, "--run", trial.run).result()
     time.sleep(5)
     trial.center = mine
     loaded = trial.suricata.rules.read_text().count("\nalert ") + trial.suricata.rules.read_text().startswith("alert ")

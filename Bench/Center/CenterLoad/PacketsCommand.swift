@@ -15,6 +15,7 @@ struct PacketsCommand: AsyncParsableCommand {
     @Option(help: "Hosts, which the connections are in turn of.") var hosts = 64
     @Option(help: "Bytes of code a packet.") var codeBytes = 8000
     @Option(help: "How many different codes; 0: each packet has its own.") var codes = 0
+    @Option(help: "Packets at most; 0: as many as there is time for.") var count = 0
     @Option(help: "Packets a second at most, over all connections; 0: as many as can be.") var rate = 0.0
     @Option(help: "Sends a packet again, with its id, until it is acknowledged: as a host's spool does.") var retry = 0
     @Option(help: "A number that ids and codes are drawn from.") var run: UInt64 = 1
@@ -27,7 +28,7 @@ struct PacketsCommand: AsyncParsableCommand {
         let contexts = try (0..<hosts).map { try identities.tls(of: $0) }
         let tally = Tally(journal: journal)
         let source = PacketSource(
-            template: PacketTemplate(codeBytes: codeBytes), run: self.run, codes: codes, rate: rate,
+            template: PacketTemplate(codeBytes: codeBytes), run: self.run, codes: codes, count: count, rate: rate,
             until: ContinuousClock.now + .seconds(seconds))
         let network = Connections(to: options.target!)
         let again = retry > 0
@@ -60,6 +61,7 @@ final class PacketSource: Sendable {
     private let template: PacketTemplate
     private let run: UInt64
     private let codes: Int
+    private let count: Int
     private let rate: Double
     private let start = ContinuousClock.now
     private let until: ContinuousClock.Instant
@@ -67,24 +69,27 @@ final class PacketSource: Sendable {
     /// How long after the end packets are sent again that were not acknowledged.
     private static let grace = Duration.seconds(30)
 
-    init(template: PacketTemplate, run: UInt64, codes: Int, rate: Double, until: ContinuousClock.Instant) {
+    init(template: PacketTemplate, run: UInt64, codes: Int, count: Int, rate: Double, until: ContinuousClock.Instant) {
         self.template = template
         self.run = run
         self.codes = codes
+        self.count = count
         self.rate = rate
         self.until = until
     }
 
-    var isOpen: Bool { .now < until }
+    var isOpen: Bool { .now < until && (count == 0 || next.withLock { $0 } < UInt64(count)) }
     var mayRetry: Bool { .now < until + Self.grace }
 
     /// The next number, and how long to wait with it.
     func take() -> (number: UInt64, wait: Duration)? {
-        guard isOpen else { return nil }
-        let number = next.withLock { next in
+        guard .now < until else { return nil }
+        let number: UInt64? = next.withLock { next in
+            guard count == 0 || next < UInt64(count) else { return nil }
             defer { next += 1 }
             return next
         }
+        guard let number else { return nil }
         guard rate > 0 else { return (number, .zero) }
         return (number, max(.zero, start + .seconds(Double(number) / rate) - .now))
     }
