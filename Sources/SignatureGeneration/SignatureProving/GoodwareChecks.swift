@@ -10,7 +10,9 @@ import Signatures
 extension SignatureProver {
     func absentFromGoodware(_ signature: Signature) -> Proof.Check {
         guard let index = material.index else {
-            return unproven("no goodware index is at hand; build one with `epitope goodware build` and name it in the settings")
+            return unproven(
+                "no goodware index is at hand; build one with `epitope goodware build`, and name it by --goodware or in a center's settings"
+            )
         }
         let isAbsent = index.provesAbsence(of: signature)
         do {

@@ -19,9 +19,12 @@ public struct ProverResult: Hashable, Sendable {
     public var proven: [ProvenSignature]
     /// The best signature that failed, with the reasons; `nil` if none did.
     public var failed: ProvenSignature?
+    /// Captures that the code was to be looked for in and that were not read, or not to their end: the first few, with the reason.
+    public var unreadCaptures: [String]
 
-    public init(proven: [ProvenSignature], failed: ProvenSignature?) {
+    public init(proven: [ProvenSignature], failed: ProvenSignature?, unreadCaptures: [String] = []) {
         self.proven = proven
         self.failed = failed
+        self.unreadCaptures = unreadCaptures
     }
 }

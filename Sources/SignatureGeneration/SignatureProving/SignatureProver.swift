@@ -69,7 +69,9 @@ public struct SignatureProver: Sendable {
             proven.append(best)
             rest = rest.filter { !$0.isMatched(by: best.signature) }
         }
-        return conclude(proven, failed: failed, of: wire.samples, missed: rest.count)
+        var result = conclude(proven, failed: failed, of: wire.samples, missed: rest.count)
+        result.unreadCaptures = wire.unreadCaptures
+        return result
     }
 
     /// Proves a signature that came without its packets, as far as that goes.

@@ -17,6 +17,8 @@ struct WireEvidence: Sendable {
     private var carriers: [String: [CapturedStream]] = [:]
     /// How much of the captures was read.
     private var reading = CaptureReading()
+    /// The captures that were not read, or not to their end: the first few, with the reason.
+    var unreadCaptures: [String] { reading.unread }
 
     /// The most streams that are stored for one sample: a flood of repetitions shows no more than a few do.
     private static let maxCarriers = 8

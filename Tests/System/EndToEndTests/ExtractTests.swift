@@ -110,6 +110,23 @@ import Testing
         #expect(code.status == 0 && code.errors.contains("begins like a program of another system"), "\(code.errors)")
     }
 
+    @Test func `a capture that is not read is named and in the exit status`() async throws {
+        let folder = try TemporaryFolder()
+        let region = "\(folder.path)/region.bin"
+        try write([UInt8](repeating: 0, count: 64) + Self.shellCode, region)
+        try write(Array("no capture\n".utf8), "\(folder.path)/junk.pcap")
+        let made = try await epitope(["extract", region, "--capture", "\(folder.path)/junk.pcap", "-o", "suricata"])
+        #expect(made.status == 2 && made.output.hasPrefix("alert "), "\(made.errors)")
+        #expect(made.errors.contains("not searched: ") && made.errors.contains("junk.pcap"), "\(made.errors)")
+        for option in ["--capture", "--benign"] {
+            let missing = try await epitope(["extract", region, option, "\(folder.path)/none.pcap"])
+            #expect(missing.status == 1 && missing.errors.contains("[capture-unreadable]"), "\(missing.errors)")
+        }
+        // Padding before the code is one line of the listing.
+        let text = try await epitope(["extract", region])
+        #expect(text.output.contains("bytes of zeros") && !text.output.contains("add byte ptr [rax], al"), "\(text.output)")
+    }
+
     @Test func `a folder's other files are skipped named and counted`() async throws {
         let folder = try TemporaryFolder()
         let samples = try folder.makeFolder("samples")
@@ -121,9 +138,14 @@ import Testing
         let made = try await epitope(["extract", samples, "-o", "json"])
         #expect(made.status == 0, "\(made.errors)")
         for name in ["README.md", "thumbs.db", "package.json"] {
-            #expect(made.errors.contains("skipped \(samples)/\(name): "), "\(made.errors)")
+            #expect(made.errors.contains("skipped \(samples)/\(name): it "), "\(made.errors)")
         }
         #expect(made.output.contains("\"samples\" : 2"), "\(made.output)")
+        // The same packet in another form is no second sample.
+        try write(Array(Samples.packet().json().utf8), "\(samples)/one.json")
+        let twice = try await epitope(["extract", samples, "-o", "json"])
+        #expect(twice.output.contains("\"samples\" : 2"), "\(twice.output)")
+        #expect(twice.status == 0 && twice.errors.contains("one.json: it is the same packet as \(samples)/one"), "\(twice.errors)")
         // A packet that is damaged is a sample that was not read.
         try write(Array(Samples.packet().encoded().dropLast(40)), "\(samples)/damaged")
         let partly = try await epitope(["extract", samples, "-o", "suricata"])

@@ -75,7 +75,7 @@ import Testing
         #expect(report.hits.map(\.offset) == [3])
         let table = try await epitope(["verify", rules, "--in", tree])
         #expect(table.status == 1)
-        #expect(table.output.contains("\(tree)/deeper/file") && table.output.contains("1 signatures in 2 files"), "\(table.output)")
+        #expect(table.output.contains("\(tree)/deeper/file") && table.output.contains("1 signature in 2 files"), "\(table.output)")
     }
 
     @Test func `verify searches captures where the rule looks`() async throws {
@@ -146,6 +146,13 @@ import Testing
         #expect(status == 2 && report.refusedRuleCount == 1)
         let table = try await epitope(["verify", mixed, "--in", tree])
         #expect(table.output.contains("\(mixed), line 2"), "\(table.output)")
+        // So is a whole file of them, beside one that can be searched for.
+        try write(Array("alert tcp any any -> any any (msg:\"theirs\"; sid:1;)\n".utf8), "theirs.rules")
+        let theirs = folder.path + "/theirs.rules"
+        let (beside, besideReport) = try await self.report(theirs, mixed, "--in", tree)
+        #expect(beside == 2 && besideReport.refusedRuleCount == 2)
+        let alone = try await epitope(["verify", theirs, "--in", tree])
+        #expect(alone.status == 2 && alone.errors.contains("nothing to search for") && alone.errors.contains("[rules-malformed]"))
         // What is found counts more.
         try write(bytes, "tree/file")
         #expect(try await self.report(mixed, "--in", tree).status == 1)

@@ -42,15 +42,25 @@ struct PacketShowCommand: AsyncParsableCommand {
         }
     }
 
+    private static let remedy = "name a packet: JSON as a center's show prints it, or the wire format as this command writes it with --wire"
+
     private static func packet(in file: InputFile) throws(EpitopeError) -> ExtractedPacket {
         switch file.kind {
         case .json:
             let bytes = try file.bytes(maxBytes: ExtractInput.maxJSONBytes)
             if let what = JSONContent(bytes).description {
-                throw .unusable(file, asA: "a packet: it holds \(what)", remedy: "name a packet, as a center's show prints it")
+                throw .unusable(file, asA: "a packet: it holds \(what)", remedy: remedy)
             }
             return try ExtractedPacket(json: String(decoding: bytes, as: UTF8.self))
-        case .packet, .other: return try ExtractedPacket(encoded: try file.bytes(maxBytes: ExtractInput.maxCodeBytes))
+        case .packet, .other:
+            let bytes = try file.bytes(maxBytes: ExtractInput.maxCodeBytes)
+            do throws(EpitopeError) {
+                return try ExtractedPacket(encoded: bytes)
+            } catch {
+                // The reader has a file, not a program that sends.
+                throw EpitopeError(error.code, error.message, remedy: remedy)
+            }
+        case .empty, .text, .document: throw .unusable(file, asA: "a packet", remedy: remedy)
         default: throw .unusable(file, asA: "a packet")
         }
     }

@@ -83,6 +83,8 @@ struct CallerListing {
         }
         if !callers.isEmpty {
             parts.append("calls that may be meant, the likeliest first\n" + table(callerRows, all: all))
+        } else if isCore, !regions.isEmpty, regions.allSatisfy({ $0.stored == 0 }) {
+            parts.append("The dump holds none of this memory: make a whole one (gcore -o core PID), or see /proc/PID/coredump_filter")
         } else if !isCore || !regions.isEmpty {
             parts.append("there is no call in it" + (isCore ? "" : ": if it is of another architecture, give --architecture"))
         }

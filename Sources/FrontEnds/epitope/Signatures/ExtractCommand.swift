@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import ArgumentParser
+import Captures
 public import EpitopeModel
 import Foundation
 import GoodwareFiles
@@ -24,7 +25,7 @@ struct ExtractCommand: AsyncParsableCommand {
             was, what its stack returns to, the call that ends the code. Else the calls that may be meant are listed.
 
             Exit status: 0 if a signature was proven and every sample was read, 1 for input that can't be used, 2 if nothing was \
-            proven, a caller has to be chosen, or a sample of a folder could not be read.
+            proven, a caller has to be chosen, or a sample of a folder or a capture could not be read.
             """)
 
     /// The output formats.
@@ -108,7 +109,10 @@ struct ExtractCommand: AsyncParsableCommand {
         for note in found.notes { Console.log(note) }
         logSkipped(found.skipped)
         if let listing = found.listing { try refer(to: listing) }
+        // A mistyped name is said before the work, not among the reasons of a check.
+        for captureSet in capture + benign { _ = try CaptureReader.files(of: captureSet) }
         let report = try report(of: found)
+        for reason in report.outcome.unreadCaptures { Console.log("not searched: \(reason)") }
         if let sid, SIDRange.all.contains(sid) {
             Console.log("\(sid) is a number that a center gives its own rules: don't load this rule beside them")
         }
@@ -117,7 +121,8 @@ struct ExtractCommand: AsyncParsableCommand {
             throw ExitCode(2)
         }
         try printResult(report)
-        if report.outcome.proven.isEmpty || found.skipped.contains(where: \.isUnread) { throw ExitCode(2) }
+        let isComplete = report.outcome.unreadCaptures.isEmpty && !found.skipped.contains(where: \.isUnread)
+        if report.outcome.proven.isEmpty || !isComplete { throw ExitCode(2) }
     }
 
     /// The user has to choose: prints what from.

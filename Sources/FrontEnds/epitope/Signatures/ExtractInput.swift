@@ -15,6 +15,8 @@ struct ExtractInput {
         var sample: Sample
         /// When the code was caught: a packet's time; else when the file was written. In milliseconds since 1970.
         var timeMilliseconds: Int64
+        /// Of a packet.
+        var packetID: String?
     }
 
     /// A file of a folder that is not among the samples.
@@ -33,6 +35,18 @@ struct ExtractInput {
         var notes: [String] = []
         /// Instead of samples: what the user must choose from.
         var listing: CallerListing?
+        /// The file of each packet, by the packet's id.
+        var packets: [String: String] = [:]
+
+        /// Adds what a file of a folder holds.
+        ///
+        /// - Returns: the file that has the same packet, which counts once: two would pass for two attacks.
+        fileprivate mutating func add(_ one: Found, of path: String) -> String? {
+            if let id = one.samples.first?.packetID, let known = packets.updateValue(path, forKey: id) { return known }
+            notes += one.notes
+            samples += one.samples
+            return nil
+        }
     }
 
     /// In bytes: the largest file that is read as code.
@@ -97,14 +111,17 @@ struct ExtractInput {
                 return found.skipped.append(Skipped(path: path, reason: reason, isUnread: false))
             }
             let one = try sample(input)
-            found.notes += one.notes
-            found.samples += one.samples
+            if let known = found.add(one, of: path) {
+                return found.skipped.append(Skipped(path: path, reason: "it is the same packet as \(known)", isUnread: false))
+            }
             if let listing = one.listing {
                 let reason = "\(listing.callers.count) calls may be meant: epitope extract \(path.quotedForShell) lists them"
                 found.skipped.append(Skipped(path: path, reason: reason, isUnread: true))
             }
         } catch {
-            found.skipped.append(Skipped(path: path, reason: error.message, isUnread: ![.inputUnusable, .codeEmpty].contains(error.code)))
+            // The path stands before the reason already.
+            let reason = error.message.hasPrefix(path + " ") ? "it" + error.message.dropFirst(path.count) : error.message
+            found.skipped.append(Skipped(path: path, reason: reason, isUnread: ![.inputUnusable, .codeEmpty].contains(error.code)))
         }
     }
 
@@ -140,7 +157,11 @@ struct ExtractInput {
     ) throws(EpitopeError) -> Found {
         do throws(EpitopeError) {
             let packet = try decode(try file.bytes(maxBytes: Self.maxJSONBytes))
-            return Found(samples: [Named(name: file.path, sample: Sample(packet), timeMilliseconds: packet.parameters.timeMilliseconds)])
+            return Found(samples: [
+                Named(
+                    name: file.path, sample: Sample(packet), timeMilliseconds: packet.parameters.timeMilliseconds,
+                    packetID: packet.id)
+            ])
         } catch {
             throw error.about(file.path)
         }

@@ -19,6 +19,8 @@ struct ExtractReport {
 
     /// How many instructions are shown before and after the caller's address or the chosen bytes.
     private static let surroundings = 24
+    /// So many instructions of nothing but zeros, which is what padding looks like, are shown as one line.
+    private static let minFill = 3
 
     var text: String {
         var parts = [disassembly, candidates]
@@ -66,7 +68,16 @@ struct ExtractReport {
         let masked = Set((ranked.first?.signature.tokens.first?.masked ?? []).map { $0 + (place?.lowerBound ?? 0) })
         let caller = sample.code.offset(of: sample.callersAddress) ?? 0
         var rows = [["", "address", "bytes", "instruction", ""]]
-        for instruction in shownInstructions {
+        var rest = shownInstructions
+        while let instruction = rest.first {
+            let fill = rest.prefix { isFill($0, of: sample.code.bytes, place: place, caller: caller) }
+            if fill.count >= Self.minFill, let last = fill.last {
+                let address = "0x" + String(sample.code.base &+ UInt64(instruction.range.lowerBound), radix: 16)
+                rows.append([" ", address, "00 ...", "\(last.range.upperBound - instruction.range.lowerBound) bytes of zeros", ""])
+                rest = rest.dropFirst(fill.count)
+                continue
+            }
+            rest = rest.dropFirst()
             let bytes = instruction.range.map { masked.contains($0) && place != nil ? "??" : Hex.encode([sample.code.bytes[$0]]) }
             let address = sample.code.base &+ UInt64(instruction.range.lowerBound)
             var notes = Set(instruction.variable.map(\.kind.rawValue)).sorted()
@@ -77,6 +88,12 @@ struct ExtractReport {
             ])
         }
         return "\(shown.name), \(sample.architecture.rawValue), > marks the best candidate's bytes\n" + Console.table(rows)
+    }
+
+    /// Whether an instruction is nothing but zeros, and neither the call nor of the best candidate's bytes.
+    private func isFill(_ instruction: Instruction, of bytes: [UInt8], place: Range<Int>?, caller: Int) -> Bool {
+        bytes[instruction.range].allSatisfy { $0 == 0 } && instruction.range.upperBound != caller
+            && !(place.map(instruction.range.overlaps) ?? false)
     }
 
     private var candidates: String {

@@ -33,7 +33,9 @@ struct VerifyCommand: AsyncParsableCommand {
         help: ArgumentHelp("Captures to search: a file, a folder, or a path with * in its last part.", valueName: "path"))
     var captures: [String] = []
 
-    @Option(name: .customLong("most"), help: "How many hits and how many skipped files to list at most. All are counted.")
+    @Option(
+        name: .customLong("most"), parsing: .unconditional,
+        help: "How many hits and how many skipped files to list at most. All are counted.")
     var maxListed = 50
 
     @Option(name: [.customShort("o"), .customLong("output")], help: "The output format: table or json.")

@@ -107,9 +107,11 @@ struct VerifyReport: Encodable, Sendable {
         }
         lines += leftOut
         if holeBytes > 0 { lines.append("\(holeBytes) bytes of holes were passed over") }
-        let rate = String(format: "%.3f GB in %.2f s, %.0f MB/s", Double(bytes) / 1e9, seconds, Double(bytes) / 1e6 / max(seconds, 1e-9))
+        func count(_ number: Int, _ noun: String) -> String { "\(number) \(noun)\(number == 1 ? "" : "s")" }
+        let rate = String(format: "%.1f MB in %.2f s", Double(bytes) / 1e6, seconds)
         lines.append(
-            "\(signatures) signatures in \(files) files and \(streams) streams: \(hitCount) hits; \(rate); \(skippedCount) not searched")
+            "\(count(signatures, "signature")) in \(count(files, "file")) and \(count(streams, "stream")): \(count(hitCount, "hit")); "
+                + "\(rate); \(skippedCount) not searched")
         return lines.joined(separator: "\n")
     }
 }

@@ -28,9 +28,13 @@ struct VerifyRules {
     static let maxBytes = 256 << 20
 
     /// - Parameter paths: `-` is standard input.
-    /// - Throws: `rules-unreadable`; `rules-malformed` for a file in which nothing can be read.
+    /// - Throws: `rules-unreadable`; `rules-malformed` for a file that is none of rules or signatures, and where none of the files
+    ///   has one that can be searched for.
     init(_ paths: [String]) throws(EpitopeError) {
         for path in paths { try add(path) }
+        guard signatures.isEmpty, let first = refusals.first else { return }
+        throw EpitopeError(
+            .rulesMalformed, "there is nothing to search for: \(first.rule): \(first.reason)", remedy: Self.remedy)
     }
 
     private mutating func add(_ path: String) throws(EpitopeError) {
@@ -38,7 +42,10 @@ struct VerifyRules {
         let kind = FileKind(head: bytes)
         switch kind {
         case .json: try addJSON(bytes, path)
-        case .rules, .text: try add(RuleReader.rules(in: String(decoding: bytes, as: UTF8.self)), path)
+        case .rules, .text:
+            let contents = RuleReader.rules(in: String(decoding: bytes, as: UTF8.self))
+            if kind == .text, contents.rules.isEmpty { throw Self.malformed(path, "it is text without rules") }
+            try add(contents, path)
         default:
             let hint = kind == .pcap || kind == .pcapng ? "; it is searched with --capture" : ""
             throw Self.malformed(path, "it is \(kind.description)\(hint)")
@@ -58,10 +65,7 @@ struct VerifyRules {
     }
 
     private mutating func add(_ contents: RuleReader.Contents, _ path: String) throws(EpitopeError) {
-        guard !contents.rules.isEmpty else {
-            let first = contents.refusals.first.map { "\($0.place): \($0.reason)" }
-            throw Self.malformed(path, first ?? "it contains none")
-        }
+        guard !contents.rules.isEmpty || !contents.refusals.isEmpty else { throw Self.malformed(path, "it contains none") }
         for rule in contents.rules {
             add(rule.signature)
             guard !rule.isWhatItNames else { continue }
@@ -120,7 +124,9 @@ struct VerifyRules {
 
     private static func malformed(_ path: String, _ why: String) -> EpitopeError {
         EpitopeError(
-            .rulesMalformed, "\(path) is not a file of signatures: \(why)",
-            remedy: "give signatures as JSON (epitope extract -o json), or rules that Epitope wrote: Suricata, Snort, YARA, ClamAV, STIX")
+            .rulesMalformed, "\(path) is not a file of signatures: \(why)", remedy: remedy)
     }
+
+    private static let remedy =
+        "give signatures as JSON (epitope extract -o json), or rules that Epitope wrote: Suricata, Snort, YARA, ClamAV, STIX"
 }
