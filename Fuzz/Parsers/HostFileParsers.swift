@@ -102,7 +102,7 @@ extension FuzzParser {
         made.userID = 33
         made.user = "www-data"
         made.evidence = [EvidenceKind.directCall.rawValue, EvidenceKind.sendsItself.rawValue]
-        made.detail = "0x7f057c9da03f in rwxp anonymous memory made the call"
+        made.detail = "0x7f057c9da03f in anonymous memory (rwxp) made the call"
         var blocked = made
         blocked.event = .blocked
         blocked.packet = nil

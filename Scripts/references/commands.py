@@ -13,6 +13,9 @@ HEAD = """# Command line
 <!-- Made by Scripts/generate-references from Tests/FrontEnds/CommandLineTests/Help; edits are lost. -->
 
 Two programs: `epitope`, and `epitope-agent`, which lies beside it and which `epitope agent` starts. Every command has `--help`.
+
+Where a command's help says nothing else, its exit status is 0 when it did what it was asked, 1 after an error, which is printed with its
+[code](ErrorCodes.md), and 64 for wrong usage.
 """
 
 

@@ -42,11 +42,17 @@ package struct HostReporter: Sendable {
     ) {
         let context = context ?? Self.contextCollector(stateOptions, options)
         var centers: [String: String] = [:]
+        var notEnrolled: [String] = []
         for destination in options.sendTo.destinations {
-            let identity = try? StoredIdentity.loadIfEnrolled(from: stateOptions.identityDirectory(destination.rawValue))
-            centers[destination.rawValue] = identity?.center.description
+            do throws(EpitopeError) {
+                let identity = try StoredIdentity.loadIfEnrolled(from: stateOptions.identityDirectory(destination.rawValue))
+                centers[destination.rawValue] = identity?.center.description
+                if identity == nil { notEnrolled.append(destination.rawValue) }
+            } catch {
+                // It may well be enrolled: the client tells of an identity that can't be used.
+            }
         }
-        notEnrolled = options.sendTo.destinations.map(\.rawValue).filter { centers[$0] == nil }
+        self.notEnrolled = notEnrolled
         let log = EventLog(directory: stateOptions.directory, observer: makeObserver(centers))
         let store = HostStore(mending: stateOptions.directory, settings: options.storeSettings) { moved in
             let error = EpitopeError(

@@ -28,7 +28,7 @@ package struct PacketOptions: ParsableArguments {
     @Flag(help: "Send the 32 bytes that end at the caller's address instead of the code.")
     package var signatureOnHost = false
 
-    @Option(help: "How many packets this host sends in 24 hours.")
+    @Option(parsing: .unconditional, help: "How many packets this host sends in 24 hours.")
     package var packetsPerDay = DailyQuota.defaultLimit
 
     @Option(help: "What must match an earlier packet for a duplicate: both (code and parameters), parameters, code or either.")
@@ -37,10 +37,10 @@ package struct PacketOptions: ParsableArguments {
     @Option(help: "How it must match: exact or near.")
     package var matching: NoveltyPolicy.Matching = .exact
 
-    @Option(help: "With near: the maximum distance of code, from 0 (the same) to 1.")
+    @Option(parsing: .unconditional, help: "With near: the maximum distance of code, from 0 (the same) to 1.")
     package var codeDistance = NoveltyPolicy.defaultCodeDistance
 
-    @Option(help: "With near: how many parameters may differ.")
+    @Option(parsing: .unconditional, help: "With near: how many parameters may differ.")
     package var parameterDistance = NoveltyPolicy.defaultParameterDistance
 
     package init() {}

@@ -14,8 +14,13 @@ package enum StateDirectory {
         if let option { return option }
         if getuid() == 0 { return "/var/lib/epitope/\(part)" }
         let environment = ProcessInfo.processInfo.environment
-        let base = environment["XDG_STATE_HOME"] ?? "\(environment["HOME"] ?? "/tmp")/.local/state"
-        return "\(base)/epitope/\(part)"
+        return "\(base(environment))/epitope/\(part)"
+    }
+
+    /// As the XDG Base Directory Specification has it, an empty or relative value counts as none.
+    package static func base(_ environment: [String: String]) -> String {
+        if let base = environment["XDG_STATE_HOME"], base.hasPrefix("/") { return base }
+        return "\(environment["HOME"] ?? "/tmp")/.local/state"
     }
 }
 
@@ -36,8 +41,15 @@ package struct HostStateOptions: ParsableArguments {
     /// Where the identity for a center is stored.
     package func identityDirectory(_ destination: String) -> String { "\(directory)/\(destination)" }
 
-    /// - Throws: `host-state-missing` where there is no such folder: a command that only looks makes none.
+    /// - Throws: `host-state-missing` where there is no such folder: a command that only looks makes none. `host-state-unreadable`
+    ///   where this user may not look into it: what can't be read must not look like a host on which nothing happened.
     package func requireDirectory() throws(EpitopeError) {
+        let isReadable = access(directory, R_OK | X_OK) == 0
+        guard isReadable || errno != EACCES else {
+            throw EpitopeError(
+                .hostStateUnreadable, "this user can't look into the state folder \(directory)",
+                remedy: "run the command as the folder's owner, or as root; or name another folder with --state")
+        }
         guard (try? FileStatus(path: directory))?.kind == .folder else {
             throw EpitopeError(
                 .hostStateMissing, "no such folder: \(directory)",
@@ -65,4 +77,6 @@ package struct HostStateOptions: ParsableArguments {
 extension EpitopeError.Code {
     /// The host's state folder isn't there.
     package static let hostStateMissing = EpitopeError.Code("host-state-missing")
+    /// The host's state folder is there, and this user may not look into it.
+    package static let hostStateUnreadable = EpitopeError.Code("host-state-unreadable")
 }

@@ -19,7 +19,7 @@ struct AgentDirectories {
         let (wanted, note) = LifeCycleOptions.folder(pins: options.pins, state: stateOptions.state, canPin: PinnedProgram.canPin)
         // From now on, the folder by the path that was checked.
         stateOptions.state = folder.path
-        if let note { Console.log(note) }
+        if let note, !options.release { Console.log(note) }
         lock = try AgentLock(in: folder)
         replaces = options.replace
         // Two agents that start with --replace would replace each other.

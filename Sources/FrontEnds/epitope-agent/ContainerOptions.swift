@@ -20,7 +20,7 @@ struct ContainerOptions: ParsableArguments {
             valueName: "path"))
     var seccompListener: String?
 
-    @Option(help: "The largest number of processes started by runtimes that are supervised at once.")
+    @Option(parsing: .unconditional, help: "The largest number of processes started by runtimes that are supervised at once.")
     var maxContainers = 512
 
     @Flag(help: "Protect only those containers: no eBPF program is loaded.")
@@ -55,8 +55,11 @@ struct ContainerOptions: ParsableArguments {
         let profile = SeccompProfile(
             listenerPath: seccompListener ?? Self.defaultPath, flags: waitKillable ? [.waitKillable] : [])
         guard let into else { return try profile.json }
-        guard let file = FileHandle(forReadingAtPath: into), let base = try file.read(upToCount: Self.maxProfileBytes) else {
+        guard let file = FileHandle(forReadingAtPath: into), let base = try? file.read(upToCount: Self.maxProfileBytes + 1) else {
             throw EpitopeError(.profileUnusable, "\(into) can't be read", remedy: "name a file with a seccomp profile")
+        }
+        guard base.count <= Self.maxProfileBytes else {
+            throw EpitopeError(.profileUnusable, "\(into) is longer than 1 MiB", remedy: "name a file with a seccomp profile")
         }
         return try profile.merged(into: Array(base))
     }

@@ -13,10 +13,12 @@ public final class AgentLock: Sendable {
     public static let startingFileName = "agent.starting"
 
     private let descriptor: Int32
+    private let isOfStart: Bool
 
     /// - Throws: `folder-unusable`.
     public init(in folder: PrivateFolder, named name: String = fileName) throws(EpitopeError) {
         let path = folder.path + "/" + name
+        isOfStart = name == Self.startingFileName
         descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else {
             throw EpitopeError(
@@ -75,6 +77,11 @@ public final class AgentLock: Sendable {
     public func acquireOrThrow() throws(EpitopeError) {
         guard !acquire() else { return }
         let holderName = holder.map { "process \($0)" } ?? "another process"
+        if isOfStart {
+            throw EpitopeError(
+                .agentRunning, "an agent is starting already: \(holderName) uses this state folder",
+                remedy: "wait until it protects, which epitope status shows, and start this one again if it is still wanted")
+        }
         throw EpitopeError(
             .agentRunning, "an agent is already running: \(holderName) uses this state folder",
             remedy: "see epitope status; --replace replaces it without a gap")

@@ -81,6 +81,6 @@ extension Observation.ReturnAddress {
             case .image(let path): path
             case .kernel: "the kernel's page"
             }
-        return "0x\(String(address, radix: 16)) in \(region.protection) \(memory)"
+        return "0x\(String(address, radix: 16)) in \(memory) (\(region.protection))"
     }
 }

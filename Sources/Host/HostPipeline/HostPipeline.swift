@@ -353,7 +353,7 @@ extension HostPipeline {
         let lost = backlog.withLock { $0.takeAll() }.count
         guard lost > 0 else { return }
         await noteLost(lost)
-        logger.error("\(lost) packets could not be stored and are lost")
+        logger.error("\(lost) packet\(lost == 1 ? "" : "s") could not be stored, and \(lost == 1 ? "is" : "are") lost")
     }
 
     /// Tells each center what was withheld, if that has changed.

@@ -190,6 +190,7 @@ import Testing
         for (options, text) in [
             (["--containers-only"], "--seccomp-listener"), (["--into", "/x"], "--print-seccomp-profile"),
             (["--print-seccomp-profile", "--into", "/no/such/profile"], "seccomp-profile-unusable"),
+            (["--print-seccomp-profile", "--into", "/usr"], "seccomp-profile-unusable"),
             (["--containers-only", "--seccomp-listener", "/tmp/x.sock", "--state", state], "socket-path-unsafe"),
         ] {
             let run = try await Command.run(Command.built("epitope-agent"), options)

@@ -132,6 +132,25 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: empty) == [])
     }
 
+    @Test func `another user's state folder is refused, and doesn't look like a host on which nothing happened`() async throws {
+        let host = try Host()
+        _ = try await run(host)
+        let isRoot = getuid() == 0
+        if !isRoot { chmod(host.state, 0) }
+        defer { if !isRoot { chmod(host.state, 0o700) } }
+        func ask(_ words: [String], _ settings: [String] = []) async throws -> Command {
+            let user = isRoot ? ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : []
+            return try await Command.run("/usr/bin/env", settings + user + [Command.built("epitope")] + words)
+        }
+        for words in [["host", "status"], ["host", "events"], ["policy", "exclude", "last"]] {
+            expectFailure(try await ask(words + ["--state", host.state]), "host-state-unreadable")
+        }
+        // An empty XDG_STATE_HOME counts as none.
+        let other = try await ask(["host", "status"], ["XDG_STATE_HOME=", "HOME=/nonexistent"])
+        #expect(other.errors.contains("no such folder: /nonexistent/.local/state/epitope/host"), "\(other.errors)")
+        expectFailure(other, "host-state-missing")
+    }
+
     @Test func `the status says that the host was revoked, and that its folder is open`() async throws {
         let (center, host) = try await makeSite()
         #expect(try await center.command("revoke", "--host", host.name).status == 0)

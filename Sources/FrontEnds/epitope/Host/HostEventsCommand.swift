@@ -18,7 +18,7 @@ struct HostEventsCommand: AsyncParsableCommand {
     @Flag(help: "Print JSON, an object a line, as in the log.")
     var json = false
 
-    @Option(help: "How many of the last events to show.")
+    @Option(parsing: .unconditional, help: "How many of the last events to show.")
     var limit = 100
 
     func validate() throws {

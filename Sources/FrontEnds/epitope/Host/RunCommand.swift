@@ -79,7 +79,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     private func runToTheEnd() async throws -> ExitStatus {
-        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        LoggingSystem.bootstrap { _ in ConsoleLogHandler() }
         var logger = Logger(label: "epitope")
         // The output is the protected program's: by default only detections and errors are added to it.
         logger.logLevel = verbose ? .info : .error
@@ -173,7 +173,8 @@ struct RunCommand: AsyncParsableCommand {
         let state = stateOptions.state.map { ["--state", $0] } ?? []
         let policy = policyOptions.policy.map { ["--policy", $0] } ?? []
         return .init(
-            centers: centers, destinations: packetOptions.sendTo.destinations.map(\.rawValue), options: state + policy,
+            centers: centers, destinations: packetOptions.sendTo.destinations.map(\.rawValue),
+            options: (state + policy).map(\.quotedForShell),
             directory: stateOptions.directory)
     }
 }

@@ -61,6 +61,11 @@ final class LoadedProgram: Sendable {
     /// - Parameter output: what libbpf and the verifier printed.
     private static func loadingError(_ failure: Int32, _ output: String, _ level: ProtectionLevel) -> EpitopeError {
         let reason = String(cString: strerror(failure))
+        if geteuid() == 0, failure == EPERM, level.canDeny {
+            return EpitopeError(
+                .kernelProgramNotAllowed, "the kernel doesn't permit the program at level \(level.rawValue) (\(reason))",
+                remedy: "see which level this kernel offers, and why: epitope agent --check; without --level the best one is taken")
+        }
         if failure == EPERM || (failure == EACCES && geteuid() != 0) {
             return EpitopeError(
                 .kernelProgramNotAllowed, "the kernel doesn't permit loading the program (\(reason))",
