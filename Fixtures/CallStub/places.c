@@ -151,8 +151,8 @@ static uint8_t *in_segment(const uint8_t *code, size_t length) {
     return page;
 }
 
-/* Where the kernel's page was: it can't be split, so the whole of it goes. */
-static uint8_t *over_vdso(void) {
+/* In the place of the kernel's page, or written into the page itself: it can't be split, so the whole of it goes. */
+static uint8_t *in_vdso(const uint8_t *code, size_t length) {
     unsigned long start = 0, end = 0;
     char line[256];
     FILE *mappings = fopen("/proc/self/maps", "r");
@@ -160,7 +160,11 @@ static uint8_t *over_vdso(void) {
         if (strstr(line, "[vdso]")) sscanf(line, "%lx-%lx", &start, &end);
     if (!start) fail("/proc/self/maps");
     fclose(mappings);
-    return checked(mmap((void *)start, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+    if (!code) return checked(mmap((void *)start, end - start, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0));
+    if (mprotect((void *)start, end - start, PROT_READ | PROT_WRITE | PROT_EXEC) != 0) fail("mprotect");
+    memcpy((void *)start, code, length);
+    if (mprotect((void *)start, end - start, PROT_READ | PROT_EXEC) != 0) fail("mprotect");
+    return (uint8_t *)start;
 }
 
 uint8_t *put(const char *place, const uint8_t *code, size_t length, uint8_t *stack) {
@@ -177,6 +181,7 @@ uint8_t *put(const char *place, const uint8_t *code, size_t length, uint8_t *sta
     if (strcmp(place, "filled") == 0) return filled(code, length);
     if (strcmp(place, "written-by-child") == 0) return written_by_child(code, length);
     if (strcmp(place, "segment") == 0) return in_segment(code, length);
+    if (strcmp(place, "written-vdso") == 0) return in_vdso(code, length);
     if (strcmp(place, "written-by-device") == 0) {
         /* The spare page through /proc/self/mem: no right of the mapping is changed. */
         int memory = open("/proc/self/mem", O_RDWR);
@@ -215,7 +220,7 @@ uint8_t *put(const char *place, const uint8_t *code, size_t length, uint8_t *sta
     } else if (strcmp(place, "over-image") == 0) {
         page = checked(mmap(spare_text_page, PAGE, both, anonymous | MAP_FIXED, -1, 0));
     } else if (strcmp(place, "over-vdso") == 0) {
-        page = over_vdso();
+        page = in_vdso(NULL, 0);
     } else if (strcmp(place, "written-page") == 0) {
         page = allow(spare_text_page, both);
     } else {

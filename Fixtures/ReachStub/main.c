@@ -9,6 +9,8 @@
  * number, or a child that is made for it (child). Prints what the call gave:
  *
  *   result R errno E
+ *
+ * reach-stub traced: asks its parent to trace it, is stopped by a signal that means nothing, and killed by a child.
  */
 #define _GNU_SOURCE
 #include "EpitopeStubs.h"
@@ -104,7 +106,18 @@ static long reach(system_call call, const char *way, pid_t process) {
     exit(97);
 }
 
+static int have_traced(void) {
+    pid_t process = getpid();
+    if (fork() == 0) {
+        usleep(300 * 1000);
+        kill(process, SIGKILL);
+        _exit(0);
+    }
+    return ptrace(PTRACE_TRACEME, 0, 0, 0) == 0 && raise(SIGWINCH) == 0 ? 94 : 95;
+}
+
 int main(int count, char **arguments) {
+    if (count == 2 && strcmp(arguments[1], "traced") == 0) return have_traced();
     if (count != 4) return 96;
     system_call call = strcmp(arguments[1], "memory") == 0 ? by_memory() : strcmp(arguments[1], "function") == 0 ? by_function : by_image;
     int is_child = strcmp(arguments[3], "child") == 0;

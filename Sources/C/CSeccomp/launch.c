@@ -99,7 +99,19 @@ static int move_descriptor(int from, int to) {
 enum { MAX_INHERITED = 1024 };
 static unsigned char is_inherited[MAX_INHERITED];
 
+/* The signals of output that is lost, and whether this program was started with them ignored. */
+static const int output_signals[] = {SIGPIPE, SIGXFSZ};
+enum { OUTPUT_SIGNALS = sizeof output_signals / sizeof *output_signals };
+static unsigned char was_ignored[OUTPUT_SIGNALS];
+
 __attribute__((constructor)) static void note_inherited(void) {
+    /* A standard stream that is closed would become the next file's number, and what is printed would go into that file. */
+    for (int number = 0; number < 3; number++)
+        if (fcntl(number, F_GETFD) < 0) (void)open("/dev/null", O_RDWR);
+    for (int index = 0; index < OUTPUT_SIGNALS; index++) {
+        struct sigaction now;
+        was_ignored[index] = sigaction(output_signals[index], NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+    }
     for (int number = 3; number < MAX_INHERITED; number++) {
         int flags = fcntl(number, F_GETFD);
         is_inherited[number] = flags >= 0 && !(flags & FD_CLOEXEC);
@@ -131,13 +143,25 @@ static int keep_own_descriptors(void) {
     return close_on_exec(first, ~0u);
 }
 
+void epitope_outlive_output(void) {
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    for (int index = 0; index < OUTPUT_SIGNALS; index++) (void)sigaction(output_signals[index], &ignore, NULL);
+}
+
+/* Whether the command is to ignore a signal that is ignored here: if it was so before this program's own choice. */
+static int stays_ignored(int number) {
+    for (int index = 0; index < OUTPUT_SIGNALS; index++)
+        if (output_signals[index] == number) return was_ignored[index];
+    return 1;
+}
+
 /* Runs in the child. The parent has many threads, any of which may have held any lock: system calls only. */
 static _Noreturn void child(const struct epitope_command *command, int progress, char **shell_arguments) {
     for (int number = 1; number < NSIG; number++) {
         struct sigaction old;
         if (sigaction(number, NULL, &old) != 0) continue;
-        /* The parent's handlers must not run here. SIGPIPE is ignored by server runtimes, not by the user's choice. */
-        if (old.sa_handler == SIG_IGN && number != SIGPIPE) continue;
+        /* The parent's handlers must not run here. */
+        if (old.sa_handler == SIG_IGN && stays_ignored(number)) continue;
         struct sigaction initial = {.sa_handler = SIG_DFL};
         sigaction(number, &initial, NULL);
     }
@@ -263,19 +287,24 @@ char *const *epitope_environment(void) {
     return environ;
 }
 
+/* A child that asks to be traced (PTRACE_TRACEME) makes its parent the tracer, and each of its stops an event that nobody asked for. */
 pid_t epitope_ended_child(void) {
-    siginfo_t ended = {.si_pid = 0};
-    int result;
-    do result = waitid(P_ALL, 0, &ended, WEXITED | WNOWAIT);
-    while (result < 0 && errno == EINTR);
-    return result == 0 ? ended.si_pid : -errno;
+    for (;;) {
+        siginfo_t event = {.si_pid = 0};
+        if (waitid(P_ALL, 0, &event, WEXITED | WNOWAIT) == 0) {
+            if (event.si_code != CLD_STOPPED && event.si_code != CLD_TRAPPED) return event.si_pid;
+            (void)waitid(P_PID, (id_t)event.si_pid, &event, WSTOPPED | WNOHANG);
+        } else if (errno != EINTR) {
+            return -errno;
+        }
+    }
 }
 
 int epitope_wait(pid_t pid) {
     int status;
     pid_t ended;
     do ended = waitpid(pid, &status, 0);
-    while (ended < 0 && errno == EINTR);
+    while (ended < 0 ? errno == EINTR : WIFSTOPPED(status));
     if (ended < 0) return -errno;
     return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
 }

@@ -2,22 +2,66 @@
 
 package import EpitopeModel
 import Foundation
+import Glibc
 
 /// The output of commands.
+///
+/// Whoever has the other end of a standard stream can close it, fill it, or make it non-blocking (a protected command shares it): that
+/// ends no program that protects.
 package enum Console {
-    /// Prints a line on standard output, unbuffered: the process that started a server waits for it.
-    package static func print(_ line: String) {
-        FileHandle.standardOutput.write(Data((line + "\n").utf8))
+    /// The exit status of a command whose output can't be written (EX_IOERR of sysexits.h).
+    static let outputFailed: Int32 = 74
+    /// How long a line for a person waits for room, in milliseconds.
+    private static let patienceMilliseconds: Int32 = 1000
+    /// So much is written to a pipe at once that has room (PIPE_BUF).
+    private static let maxPiece = 4096
+
+    /// Prints a line on standard output, unbuffered: the process that started a server waits for it. A command whose output can't be
+    /// written ends.
+    package static func print(_ line: String) { printBytes((line + "\n").utf8) }
+
+    /// Prints bytes on standard output. A command whose output can't be written ends.
+    package static func printBytes(_ bytes: some Sequence<UInt8>) {
+        let error = write(Array(bytes), to: STDOUT_FILENO, patienceMilliseconds: -1)
+        guard error != 0 else { return }
+        log("the output could not be written: \(String(cString: strerror(error)))")
+        exit(outputFailed)
     }
 
-    /// Prints a line on standard error, after the name of the program.
-    package static func log(_ line: String) {
-        FileHandle.standardError.write(Data("epitope: \(line)\n".utf8))
-    }
+    /// Prints a line on standard error, after the name of the program. One that finds no room is lost.
+    package static func log(_ line: String) { say("epitope: \(line)\n") }
 
     /// Prints an error on standard error, as swift-argument-parser does.
-    package static func error(_ error: EpitopeError) {
-        FileHandle.standardError.write(Data("Error: \(error)\n".utf8))
+    package static func error(_ error: EpitopeError) { say("Error: \(error)\n") }
+
+    /// Prints a text on standard error as it is. One that finds no room is lost.
+    package static func say(_ text: String) {
+        _ = write(Array(text.utf8), to: STDERR_FILENO, patienceMilliseconds: patienceMilliseconds)
+    }
+
+    /// Writes all bytes, or as many as there is room for.
+    ///
+    /// - Parameter patienceMilliseconds: how long each piece waits for room; -1: for ever.
+    /// - Returns: 0, or the errno of what failed (ETIMEDOUT: there was no room).
+    static func write(_ bytes: [UInt8], to descriptor: Int32, patienceMilliseconds: Int32) -> Int32 {
+        var done = 0
+        while done < bytes.count {
+            var room = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+            let ready = poll(&room, 1, patienceMilliseconds)
+            if ready == 0 { return ETIMEDOUT }
+            if ready < 0 {
+                if errno == EINTR { continue }
+                return errno
+            }
+            let piece = bytes[done..<min(bytes.count, done + maxPiece)]
+            let count = piece.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            if count >= 0 {
+                done += count
+            } else if errno != EINTR && errno != EAGAIN {
+                return errno
+            }
+        }
+        return 0
     }
 
     /// A value as indented JSON with sorted keys.

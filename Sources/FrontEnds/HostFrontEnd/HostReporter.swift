@@ -53,7 +53,12 @@ package struct HostReporter: Sendable {
             }
         }
         self.notEnrolled = notEnrolled
-        let log = EventLog(directory: stateOptions.directory, observer: makeObserver(centers))
+        let log = EventLog(directory: stateOptions.directory, observer: makeObserver(centers)) { [directory = stateOptions.directory] in
+            let error = EpitopeError(
+                .logUnwritable, "the event log \(directory)/\(EventLog.fileName) can't be written; calls are answered all the same",
+                remedy: "see that it is a regular file of this user's, and that its disk has room")
+            logger.error("\(error)")
+        }
         let store = HostStore(mending: stateOptions.directory, settings: options.storeSettings) { moved in
             let error = EpitopeError(
                 .hostStoreDamaged, "the host's store was damaged and is now \(moved); a new one was begun",

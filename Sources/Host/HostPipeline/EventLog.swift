@@ -31,18 +31,26 @@ public final class EventLog: Sendable {
     private let maxBytes: Int
     private let state = Mutex(State())
     private let observer: @Sendable (HostEvent) -> Void
+    private let onLoss: @Sendable () -> Void
 
     /// - Parameters:
     ///   - directory: the state folder; where there is none or it can't be written, all lines are dropped.
     ///   - observer: is told of each event, also of one that is dropped, in the order in which they are appended.
-    public convenience init(directory: String, observer: @escaping @Sendable (HostEvent) -> Void = { _ in }) {
-        self.init(directory: directory, maxBytes: Self.maxBytes, observer: observer)
+    ///   - onLoss: is told of the first line that can't be written, and of the first one after others could be.
+    public convenience init(
+        directory: String, observer: @escaping @Sendable (HostEvent) -> Void = { _ in }, onLoss: @escaping @Sendable () -> Void = {}
+    ) {
+        self.init(directory: directory, maxBytes: Self.maxBytes, observer: observer, onLoss: onLoss)
     }
 
-    init(directory: String, maxBytes: Int, observer: @escaping @Sendable (HostEvent) -> Void = { _ in }) {
+    init(
+        directory: String, maxBytes: Int, observer: @escaping @Sendable (HostEvent) -> Void = { _ in },
+        onLoss: @escaping @Sendable () -> Void = {}
+    ) {
         path = directory + "/" + Self.fileName
         self.maxBytes = maxBytes
         self.observer = observer
+        self.onLoss = onLoss
         // A reader that follows the log finds it from the start on.
         state.withLock { _ = descriptor(&$0) }
     }
@@ -57,7 +65,7 @@ public final class EventLog: Sendable {
     /// Writes a line; one that can not be written is dropped and counted.
     public func append(_ event: HostEvent) {
         defer { observer(event) }
-        state.withLock { state in
+        let isFirstLoss = state.withLock { state in
             var event = event
             // The first line that can be written again says how many could not.
             if state.untold > 0 { event.linesLost = state.untold }
@@ -67,7 +75,9 @@ public final class EventLog: Sendable {
                 state.dropped += 1
                 state.untold += 1
             }
+            return state.untold == 1
         }
+        if isFirstLoss { onLoss() }
     }
 
     private func write(_ event: HostEvent, _ state: inout State) -> Bool {

@@ -30,10 +30,14 @@ public struct MappedFile: Hashable, Sendable {
     /// Whether it is the program that the process executes: the kernel lets nobody write to it.
     public var isProgram = false
 
+    /// Whether it is a device or the like: what a process maps of `/dev/zero` is anonymous memory.
+    public var isDevice = false
+
     public init(path: String) { self.path = path }
 
     /// What stands behind the code.
     public var backing: MemoryBacking {
+        if isDevice { return .anonymous }
         if isShared, isWritable || isOpenForWriting { return .writtenFile(path: path) }
         // Nothing happened to it since: whoever has it open for writing has not used that.
         guard isChanged || wasNeverNamed else { return .image(path: path) }

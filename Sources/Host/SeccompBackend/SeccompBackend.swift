@@ -110,6 +110,10 @@ public final class SeccompBackend: BehaviourBlockingBackend {
     /// Whether the kernel itself can keep a command from reaching into processes outside of it (``Configuration/guardsOthers``).
     public static var canConfine: Bool { epitope_can_confine() }
 
+    /// Has this process live on when its output is lost, since the command would lose its protection, and its calls, with it. It is
+    /// process-wide: for a program whose purpose is one command.
+    public static func outliveOutput() { epitope_outlive_output() }
+
     private static func guardSelf() throws(EpitopeError) {
         let error = epitope_guard_self()
         guard error == 0 else {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Foundation
+import Synchronization
 import TestSupport
 import Testing
 
@@ -53,9 +54,11 @@ import Testing
     }
 
     @Test func `a log that can't be written counts its lines, and says so once it can`() throws {
-        let log = EventLog(directory: folder.path + "/missing")
+        let losses = Mutex(0)
+        let log = EventLog(directory: folder.path + "/missing", onLoss: { losses.withLock { $0 += 1 } })
         for line in 1...3 { log.append(event(line)) }
         #expect(log.droppedLines == 3)
+        #expect(losses.withLock { $0 } == 1, "told once")
         try FileManager.default.createDirectory(atPath: folder.path + "/missing", withIntermediateDirectories: true)
         log.append(event(4))
         log.append(event(5))

@@ -30,6 +30,12 @@ import Testing
         #expect(run.detections == [])
     }
 
+    /// It makes the supervisor its tracer, which hears of its stops: they are no ends.
+    @Test func `command that has itself traced ends when it ends`() async throws {
+        let run = try await ProtectedRun.fixture("reach-stub", ["traced"])
+        #expect(run.status == .signalled(SIGKILL))
+    }
+
     @Test func `arguments and environment reach the command`() async throws {
         let run = try await ProtectedRun.command("sh", ["-c", "echo \"$1|$0|$SWIFT_BACKTRACE\"", "zero", "a  b"])
         #expect(run.output == "a  b|zero|enable=no\n")

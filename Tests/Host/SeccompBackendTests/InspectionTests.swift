@@ -95,6 +95,10 @@ import Testing
             start: 0x1000, end: 0x2000, protection: [.read, .execute], offset: 0, device: .init(major: 0, minor: 0),
             inode: 0, name: "[anon:/lib/libc.so.6]")
         #expect(classifier.backing(of: named, thread: getpid()) == .anonymous)
+        let large = MapEntry(
+            start: 0x1000, end: 0x2000, protection: [.read, .execute], offset: 0, device: .init(major: 0, minor: 17),
+            inode: 5, name: "/anon_hugepage (deleted)")
+        #expect(classifier.backing(of: large, thread: getpid()) == .anonymous)
     }
 }
 

@@ -46,6 +46,20 @@ import Testing
         Self.expectArguments(of: test, detection, port: receiver.port)
     }
 
+    @Test(arguments: StubCase.forms, StubCase.rarePlaces) func `memory that is easily overlooked`(_ form: String, _ place: String)
+        async throws
+    {
+        let test = StubCase(form: form, place: place, call: "send")
+        let receiver = Receiver(datagrams: true)
+        let run = try await ProtectedRun.fixture("call-stub", test.arguments(port: receiver.port))
+        let detection = try #require(run.detections.first, "no report; output: \(run.output)")
+        // A page that was filled in lies in a file that is new and raw.
+        #expect(detection.evidence.first?.kind == (place == "filled" ? .writtenFile : test.kind))
+        #expect(detection.callersAddress == run.announcement.callersAddress)
+        #expect(detection.action == (test.isMemoryFile ? .watched : .blocked))
+        #expect(receiver.arrivals(datagrams: true) == (test.isMemoryFile ? 1 : 0))
+    }
+
     /// What is put into a ring is sent by calls that nobody is notified of, or by the kernel itself: unbacked code makes none.
     @Test(arguments: StubCase.forms) func `ring that unbacked code makes`(_ form: String) async throws {
         let test = StubCase(form: form, place: "anonymous", call: "ring-setup")

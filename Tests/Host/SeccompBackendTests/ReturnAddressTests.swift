@@ -155,6 +155,11 @@ import Testing
         #expect(backing { ($0.isNamed, $0.wasNeverNamed, $0.isImage) = (false, true, false) } == .writtenFile(path: "/x"))
     }
 
+    @Test func `what is mapped of a device is anonymous memory`() {
+        #expect(backing { $0.isDevice = true } == .anonymous)
+        #expect(backing { ($0.isDevice, $0.isShared, $0.isWritable) = (true, true, true) } == .anonymous)
+    }
+
     @Test func `what loaders make of an unpacked library is a file in memory`() {
         #expect(backing { ($0.isNamed, $0.isChanged, $0.isWritten) = (false, true, true) } == .memoryFile(name: "/x"))
         #expect(backing { ($0.isNamed, $0.wasNeverNamed) = (false, true) } == .memoryFile(name: "/x"))

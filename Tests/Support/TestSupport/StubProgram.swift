@@ -38,7 +38,7 @@ public struct StubCase: Sendable, CustomStringConvertible {
     /// Memory that is come by in a way that is easily overlooked, or that changes what it is afterwards.
     public static let rarePlaces = [
         "pkey", "segment", "implied", "implied-heap", "device", "written-by-child", "late-unlink", "moved", "over-image", "over-vdso",
-        "filled", "remapped",
+        "written-vdso", "filled", "remapped",
     ]
     /// Files on a disk that only seem to stand behind the code: the program writes them itself. The last is what loaders make
     /// of a library that was unpacked: a file like another, reported only.
@@ -82,7 +82,7 @@ public struct StubCase: Sendable, CustomStringConvertible {
 
     public var isMemoryFile: Bool { ["memory-file", "unlinked-tmpfs", "late-unlink", "remapped", "unpacked-library"].contains(place) }
     public var isWrittenFile: Bool { Self.writtenFiles.contains(place) && !isMemoryFile }
-    public var isWrittenPage: Bool { ["written-page", "written-by-device", "filled"].contains(place) }
+    public var isWrittenPage: Bool { ["written-page", "written-by-device", "written-vdso", "filled"].contains(place) }
     public var kind: EvidenceKind {
         if isMemoryFile { return .memoryFile }
         if isWrittenFile { return .writtenFile }

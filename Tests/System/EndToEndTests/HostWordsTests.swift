@@ -46,6 +46,39 @@ import Testing
         #expect(host.events("watched").count == 1 && host.events("blocked").isEmpty)
     }
 
+    /// A protected program shares these streams, and whoever reads them may end.
+    @Test(arguments: ["2>&-", "<&- >&- 2>&-", "2>/dev/full", "2>&1 | true", "2> >(sleep 5)"])
+    func `calls are denied and stored whatever becomes of the standard streams`(_ streams: String) async throws {
+        let folder = try TemporaryFolder()
+        let (state, result) = ("\(folder.path)/host", "\(folder.path)/result")
+        let stub = try Command.built("call-stub")
+        // The reader has ended, or the pipe is full, before the stub runs.
+        let fill = """
+            import fcntl, os
+            fcntl.fcntl(2, fcntl.F_SETFL, fcntl.fcntl(2, fcntl.F_GETFL) | os.O_NONBLOCK)
+            while True: os.write(2, b"x")
+            """
+        let filling = streams.contains("sleep") ? "python3 -c '\(fill)'" : "sleep 0.3"
+        let command = "\(filling); \(stub) direct anonymous connect 9 > \(result); exit 3"
+        let script = """
+            "$1" run --state \(state) -- sh -c "$2" \(streams)
+            echo "${PIPESTATUS[0]}" > \(folder.path)/status
+            """
+        _ = try await Command.run("/bin/bash", ["-c", script, "bash", Command.built("epitope"), command])
+        #expect(try String(contentsOfFile: "\(folder.path)/status", encoding: .utf8) == "3\n")
+        #expect(try String(contentsOfFile: result, encoding: .utf8).contains("result -1 errno 1\n"))
+        let shown = try await epitope(["host", "events", "--state", state])
+        #expect(shown.output.contains(" denied: connect to 127.0.0.1:9 by \(stub)"), "\(shown.output)")
+    }
+
+    @Test func `a command whose output can't be written says so`() async throws {
+        let host = try Host()
+        _ = try await run(host)
+        let script = "\"$1\" host events --state \(host.state) > /dev/full"
+        let failed = try await Command.run("/bin/bash", ["-c", script, "bash", Command.built("epitope")])
+        #expect(failed.status == 74 && failed.errors.contains("could not be written: No space left on device"), "\(failed)")
+    }
+
     @Test func `many denied calls are summed up`() async throws {
         let host = try Host()
         let told = try await host.attacks(40, options: ["--packets-per-day", "100"])

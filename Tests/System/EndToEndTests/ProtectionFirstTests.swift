@@ -7,7 +7,7 @@ import Testing
 /// `epitope run` with damaged or missing parts: the command runs, its attacks are denied, and what is wrong is said.
 @Suite(.serialized) struct ProtectionFirstTests {
     enum Damage: String, CaseIterable {
-        case store, identity, policy, missingPolicy, folderIsAFile, everything
+        case store, identity, policy, missingPolicy, folderIsAFile, log, everything
     }
 
     @Test(arguments: Damage.allCases) func `attacks are denied whatever is damaged`(damage: Damage) async throws {
@@ -28,6 +28,7 @@ import Testing
         if damage == .policy || damage == .everything {
             options = ["--policy", try PolicyTests.policy(#"{"actoin": "watch"}"#, in: policy)]
         }
+        if damage == .log { mkfifo(host.state + "/events.jsonl", 0o600) }
         if damage == .missingPolicy { options = ["--policy", policy.path + "/nothing"] }
         let run = try await host.attack(options: options)
         switch damage {
@@ -35,6 +36,7 @@ import Testing
         case .missingPolicy: #expect(run.errors.contains("[policy-missing]"), "\(run.errors)")
         case .identity: #expect(run.errors.contains("[identity-malformed]"), "\(run.errors)")
         case .store: #expect(run.errors.contains("[host-store-damaged]"), "\(run.errors)")
+        case .log: #expect(run.errors.contains("[log-unwritable]"), "\(run.errors)")
         case .folderIsAFile: #expect(run.errors.contains("[host-store-unusable]"), "\(run.errors)")
         }
         if damage == .store || damage == .everything {

@@ -68,6 +68,10 @@ bool epitope_can_confine(void);
  * started can be told by descent. 0, or negative errno. */
 int epitope_guard_self(void);
 
+/* Has this process live on when its output is lost: by a pipe that nobody reads any more (SIGPIPE), or a file that has reached the
+ * limit on its size (SIGXFSZ). Commands get these signals as this process was started with them. */
+void epitope_outlive_output(void);
+
 /* This process's environment, NULL-terminated. */
 char *const *epitope_environment(void);
 

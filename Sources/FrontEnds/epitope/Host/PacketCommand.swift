@@ -36,7 +36,7 @@ struct PacketShowCommand: AsyncParsableCommand {
             throw error.about(file)
         }
         if wire {
-            FileHandle.standardOutput.write(Data(packet.encoded()))
+            Console.printBytes(packet.encoded())
         } else {
             Console.print(packet.json(pretty: true))
         }

@@ -83,7 +83,7 @@ struct PolicyExcludeCommand: AsyncParsableCommand {
     private func statedReason() throws(EpitopeError) -> String {
         var text = reason
         if text == nil, isatty(0) == 1 {
-            FileHandle.standardError.write(Data("why is this legitimate? ".utf8))
+            Console.say("why is this legitimate? ")
             text = readLine()
         }
         guard let text = text?.trimmingCharacters(in: .whitespacesAndNewlines), !text.isEmpty else {

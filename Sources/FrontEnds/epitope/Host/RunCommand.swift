@@ -61,6 +61,7 @@ struct RunCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
+        SeccompBackend.outliveOutput()
         do {
             Glibc.exit(try await runToTheEnd().shellCode)
         } catch let error as EpitopeError {

@@ -2,6 +2,7 @@
 
 import Captures
 import Foundation
+import HostFrontEnd
 import StreamReassembly
 
 /// The results of a search so far, and its progress line.
@@ -64,11 +65,11 @@ struct VerifyTally: Sendable {
         let rate = String(format: "%.2f GB, %.0f MB/s", Double(bytes) / 1e9, Double(bytes) / 1e6 / max(seconds, 1e-9))
         let line = "\(files)\(share) files, \(streams) streams, \(rate), \(hitCount) hits"
         isLineOpen = isTerminal
-        FileHandle.standardError.write(Data((isTerminal ? "\r\(line)\u{1B}[K" : "epitope: \(line)\n").utf8))
+        Console.say(isTerminal ? "\r\(line)\u{1B}[K" : "epitope: \(line)\n")
     }
 
     mutating func endProgress() {
-        if isLineOpen { FileHandle.standardError.write(Data("\r\u{1B}[K".utf8)) }
+        if isLineOpen { Console.say("\r\u{1B}[K") }
         isLineOpen = false
     }
 

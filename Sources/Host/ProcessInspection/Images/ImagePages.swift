@@ -150,7 +150,7 @@ public final class ImagePages {
     /// chooses is one of its own, or one of the kernel's page.
     private func isSymbol(_ name: [UInt8], at address: UInt64, _ process: Process) -> Bool {
         guard let mapping = process.mapping(address) else { return false }
-        if mapping.isKernelFunctions { return true }
+        if mapping.isKernelsFunctions, !mapping.protection.contains(.write) { return true }
         guard mapping.inode != 0, let code = codeFile(of: mapping, process.id),
             let image = code.image, let linked = image.address(ofFileOffset: mapping.offset &+ (address - mapping.start))
         else { return false }
@@ -220,6 +220,6 @@ extension MapEntry {
     /// addresses, and shows them to nobody. No process can write to such a mapping.
     public func isReturnProbe(_ address: UInt64) -> Bool { inode == 0 && name == "[uprobes]" && start == address }
 
-    /// Whether it is the page of functions that the kernel gives each process (vDSO).
-    var isKernelFunctions: Bool { inode == 0 && name == "[vdso]" && !protection.contains(.write) }
+    /// Whether it is the pages of functions that the kernel gives each process (vDSO). The process may write to its copy of them.
+    public var isKernelsFunctions: Bool { inode == 0 && name == "[vdso]" }
 }

@@ -43,6 +43,8 @@ struct BackingClassifier: Sendable {
         }
         // Only a file without a block device can be one that was never on a disk.
         guard entry.device.major == 0, entry.name.hasSuffix(" (deleted)") else { return .image(path: entry.name) }
+        // Anonymous memory of large pages is a file of a file system in memory. Who gives a file of another one this name gains nothing.
+        if entry.name == "/anon_hugepage (deleted)" { return .anonymous }
         switch fileSystem(of: entry.device, thread: thread) {
         case "tmpfs", "ramfs", "hugetlbfs", "devtmpfs", nil: return .memoryFile(name: entry.name)
         default: return .image(path: entry.name)

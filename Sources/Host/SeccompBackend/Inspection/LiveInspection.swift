@@ -72,6 +72,11 @@ public struct LiveInspection: Sendable {
         let text = ProcFS.text(of: processID, "maps") ?? ""
         for entry in MapEntry.entries(inMaps: text) where entry.protection.contains(.execute) {
             var region = view.region(of: entry, at: entry.start + 1)
+            if region.backing == .kernel, entry.isKernelsFunctions,
+                stride(from: entry.start, to: entry.end, by: Int(MapEntry.pageSize)).contains(where: view.pages.isWritten)
+            {
+                region.backing = .writtenImagePage(path: entry.name)
+            }
             switch region.backing {
             case .kernel: continue
             // A packed program's code, or a copy of an image's: of interest to whoever looks at the process.

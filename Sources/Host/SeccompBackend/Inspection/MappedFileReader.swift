@@ -24,6 +24,7 @@ struct MappedFileReader {
         file.wasNeverNamed = !file.isNamed && entry.name.hasSuffix("/#\(entry.inode)\(Self.deleted)")
         if file.isShared { file.isWritable = entry.protection.contains(.write) || canBecomeWritable(entry) }
         guard let image else {
+            file.isDevice = isDevice(entry)
             // Only an unprivileged supervisor can't open it, and only once it is unlinked.
             file.isChanged = !file.isNamed
             file.isWritten = !file.isNamed
@@ -52,6 +53,12 @@ struct MappedFileReader {
         return [root + (inner ?? name), name].contains { path in
             (try? FileStatus(path: path))?.kind == .regular
         }
+    }
+
+    /// Whether a mapping's name leads to its file, as the process sees it, and that is none that could hold an image.
+    private func isDevice(_ entry: MapEntry) -> Bool {
+        guard entry.name.hasPrefix("/"), let status = try? FileStatus(path: "/proc/\(thread)/root\(entry.name)") else { return false }
+        return status.identity.inode == entry.inode && status.kind != .regular
     }
 
     private func isWritten(_ image: CodeImage) -> Bool {

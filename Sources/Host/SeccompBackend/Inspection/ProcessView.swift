@@ -70,6 +70,9 @@ struct ProcessView {
             return .stack
         case .anonymous:
             return (copiedImage(of: entry, at: address) ?? packedProgram(unpacking: entry, at: address)).map { .image(path: $0) } ?? backing
+        case .kernel where entry.isKernelsFunctions:
+            // A process may write to its own copy of the page.
+            return pages.isInstructionWritten(endingAt: address) ? .writtenImagePage(path: entry.name) : backing
         case .memoryFile where !entry.protection.contains(.shared):
             return copiedImage(of: entry, at: address).map { .image(path: $0) } ?? backing
         case .image(let path) where !entry.protection.contains(.shared):
