@@ -53,6 +53,21 @@ extension Signature {
     /// calls have many more.
     public static let minDistinctBytes = 8
 
+    /// In bytes: the shortest run of fixed bytes that engines, and searches of goodware, look for. Shorter ones are everywhere.
+    public static let minScannedRun = 4
+    /// The fewest distinct values of such a run.
+    public static let minScannedValues = 3
+
+    /// Whether there is a run of fixed bytes that data can be searched for.
+    public var hasScannableRun: Bool {
+        tokens.contains { token in token.fixedRuns.contains { Self.isScannable(token.bytes[$0]) } }
+    }
+
+    /// Whether data can be searched for a run of fixed bytes.
+    public static func isScannable(_ run: some Collection<UInt8>) -> Bool {
+        run.count >= minScannedRun && Set(run).count >= minScannedValues
+    }
+
     /// The bytes at the fixed positions of all tokens, in order.
     public var fixedValues: [UInt8] {
         tokens.flatMap { token in token.fixedRuns.flatMap { token.bytes[$0] } }

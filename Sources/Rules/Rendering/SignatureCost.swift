@@ -6,7 +6,7 @@ public import Signatures
 /// pattern), and evaluates the rest of the rule only where it finds that.
 public struct SignatureCost: Hashable, Sendable {
     /// The fewest bytes of a fast pattern with a bounded cost: engines index up to four.
-    public static let minFastPatternBytes = 4
+    public static let minFastPatternBytes = Signature.minScannedRun
     /// The fewest bits of a fast pattern that is not found everywhere: three distinct values by the default measure,
     /// ``PatternSpecificity/distinctBytes``.
     public static let minFastPatternBits = 24.0

@@ -28,9 +28,6 @@ extension SignatureProver {
             files: material.goodware?.fileCount ?? 0)
     }
 
-    /// In bytes: the shortest run of a signature that the corpus is searched for. Shorter ones are everywhere.
-    static let minScannedRun = 4
-
     /// Whether no token is as long as the windows that the index knows, and the corpus may be read for it.
     ///
     /// Reading it takes seconds for gigabytes, so a single forged packet must not cause it: several packets match, or it came without
@@ -40,7 +37,7 @@ extension SignatureProver {
     func isBeyondIndex(_ signature: Signature, packets: Int?) -> Bool {
         let longest = signature.tokens.flatMap(\.fixedRuns).map(\.count).max() ?? 0
         return material.goodware != nil && packets ?? .max > 1
-            && (Self.minScannedRun..<GoodwareIndex.windowLength).contains(longest)
+            && (Signature.minScannedRun..<GoodwareIndex.windowLength).contains(longest)
     }
 
     func absentFromCorpus(_ signature: Signature) -> Proof.Check {

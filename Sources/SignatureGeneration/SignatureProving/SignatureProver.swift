@@ -136,6 +136,9 @@ public struct SignatureProver: Sendable {
             if missed > 0 {
                 remark += "; \(missed) missed, \(isEnough ? "within" : "beyond") the noise share of \(material.noiseShare)"
             }
+            if samples.count == 1, material.goodware != nil {
+                remark += "; what its variants would have in common is sought in goodware when a second packet comes"
+            }
             var result = item
             let matched = samples.count { $0.isMatched(by: item.signature) }
             result.proof.insert(

@@ -123,4 +123,59 @@ import TokenSequences
         #expect(loose.tokens.map(\.pattern) == ["4889c7", "0f05"])
         #expect(loose.place == 10..<32)
     }
+
+    // MARK: Limits
+
+    /// Moves between registers, of three bytes each, with what does nothing between them.
+    private static let moves: [Piece] = [0xd8, 0xf3, 0xc1, 0xd6, 0xc7, 0xde, 0xf8, 0xca, 0xfb, 0xd1].flatMap {
+        [.filler, .fixed([0x48, 0x89, $0])]
+    }
+
+    private func candidates(_ pieces: [Piece], from count: Int, seed: UInt64) -> [Signature] {
+        let samples = (0..<count).map { variant(pieces, seed: seed * 100 + UInt64($0)) }
+        return SignatureCandidates.signatures(for: samples, goodware: nil, benign: BenignPool(streams: []))
+    }
+
+    @Test(arguments: [1, 2]) func `what engines search for is taken from beside a pattern that has nothing of it`(count: Int) throws {
+        // lea rsi, [rsp + 16]: four bytes in a row, further from the call than the chosen ones.
+        let pieces = [.filler, .fixed([0x48, 0x8d, 0x74, 0x24, 0x10])] + Self.moves
+        var matched = 0
+        for seed in 1...5 as ClosedRange<UInt64> {
+            let all = candidates(pieces, from: count, seed: seed)
+            #expect(all.allSatisfy { $0.isWellFormed && $0.hasScannableRun })
+            let unseen = (0..<40).map { variant(pieces, seed: 1_000_000 + seed * 1000 + UInt64($0)).code.bytes }
+            matched += all.map { signature in unseen.count { signature.matches($0) } }.max() ?? 0
+        }
+        #expect(matched >= 190, "\(matched) of 200")
+    }
+
+    @Test(arguments: [1, 2]) func `a pattern without such bytes ties two instructions, or is no candidate`(count: Int) {
+        for seed in 1...20 as ClosedRange<UInt64> {
+            for signature in candidates(Self.moves, from: count, seed: seed) {
+                #expect(signature.isWellFormed && signature.hasScannableRun, "\(signature)")
+            }
+        }
+    }
+
+    @Test func `two instructions that are tied are one token`() throws {
+        func pattern(_ bytes: [UInt8?], _ start: Int) -> InstructionPattern {
+            InstructionPattern(bytes: bytes, place: start..<start + bytes.count, codeBits: 4)
+        }
+        let patterns = [pattern([0x48, 0x89, 0xc7], 0), pattern([0x48, 0x89, 0xd8], 3), pattern([0x48, 0x89, 0xf3], 6)]
+        let tokens = PatternTokens(patterns, distances: [[0, 0], [0, 0]], mayGrow: true, tied: 1).tokens
+        #expect(tokens.map(\.pattern) == ["4889c74889d8", "4889f3"])
+    }
+
+    @Test(arguments: [1, 2]) func `wide operands and long codes keep the bounds of a signature`(count: Int) throws {
+        // mov r64, imm64: two fixed bytes of ten. An instruction that is more certainly code stands far from the call.
+        let wide = (0..<90).flatMap { [Piece.fixed([0x48, UInt8(0xb8 + $0 % 8)]), .operand(8)] }
+        let filled = (0..<90).flatMap { [Piece.fixed([0x48, 0x8d, UInt8(0x40 + $0 % 4), 0x10]), .filler] }
+        for pieces in [wide, filled, [Self.setUp] + wide, wide + filled, filled + wide] {
+            for seed in 1...3 as ClosedRange<UInt64> {
+                for signature in candidates(pieces, from: count, seed: seed) {
+                    #expect(signature.isWellFormed, "\(signature.tokens.count) tokens of \(signature.tokens.map(\.bytes.count))")
+                }
+            }
+        }
+    }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Disassembly
+import Signatures
 
 /// An instruction as variants of a code have it in common: without its immediates and displacements.
 struct InstructionPattern: Hashable {
@@ -12,6 +13,9 @@ struct InstructionPattern: Hashable {
     var codeBits: Int
 
     var fixedBytes: Int { bytes.count { $0 != nil } }
+
+    /// Whether data can be searched for a run of its fixed bytes.
+    var isScannable: Bool { bytes.split(separator: nil).contains { Signature.isScannable($0.compactMap(\.self)) } }
 
     /// Whether both may be the same step of two variants.
     func isAlike(_ other: InstructionPattern) -> Bool { bytes == other.bytes }

@@ -23,7 +23,8 @@ struct PatternTokens {
     ///   - patterns: of the reference sample.
     ///   - distances: for each pattern but the first, the bytes between it and the one before, in each sample.
     ///   - mayGrow: whether a variant may have instructions between any two, that do nothing.
-    init(_ patterns: [InstructionPattern], distances: [[Int]], mayGrow: Bool) {
+    ///   - tied: a pattern that is right behind the one before it all the same.
+    init(_ patterns: [InstructionPattern], distances: [[Int]], mayGrow: Bool, tied: Int? = nil) {
         var runs: [Run] = []
         for (index, pattern) in patterns.enumerated() {
             guard index > 0, let last = runs.indices.last else {
@@ -31,7 +32,7 @@ struct PatternTokens {
                 continue
             }
             let most = distances[index - 1].max() ?? 0
-            if most == 0, !mayGrow {
+            if most == 0, !mayGrow || index == tied {
                 runs[last].bytes += pattern.bytes
                 runs[last].place = runs[last].place.lowerBound..<pattern.place.upperBound
             } else {

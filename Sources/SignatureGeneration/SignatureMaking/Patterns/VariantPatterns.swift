@@ -30,11 +30,17 @@ struct VariantPatterns {
                 patterns: indices.map { patterns[$0] }, places: places.map { places in indices.map { places[$0] } }, hasFiller: hasFiller)
         }
 
-        var tokens: PatternTokens {
-            let distances = patterns.indices.dropFirst().map { index in
-                places.map { max(0, $0[index].lowerBound - $0[index - 1].upperBound) }
-            }
-            return PatternTokens(patterns, distances: distances, mayGrow: hasFiller)
+        /// For each pattern but the first, the bytes between it and the one before, in each sample.
+        private var distances: [[Int]] {
+            patterns.indices.dropFirst().map { index in places.map { max(0, $0[index].lowerBound - $0[index - 1].upperBound) } }
+        }
+
+        /// The patterns that are right behind the one before them in every sample.
+        var adjacent: [Int] { distances.indices.filter { distances[$0].max() == 0 }.map { $0 + 1 } }
+
+        /// - Parameter tied: a pattern that is taken to be so in every variant.
+        func tokens(tied: Int? = nil) -> PatternTokens {
+            PatternTokens(patterns, distances: distances, mayGrow: hasFiller, tied: tied)
         }
     }
 
@@ -46,7 +52,7 @@ struct VariantPatterns {
     static func around(_ stretches: [PatternStretch], caller: Int) -> PatternTokens? {
         guard let common = common(stretches) else { return nil }
         let split = common.patterns.firstIndex { $0.place.lowerBound >= caller } ?? common.patterns.count
-        return substantial(common.part(stretches.count == 1 ? window(common, over: split) : nearest(common, split)))
+        return tokens(common, stretches.count == 1 ? window(common, over: split) : nearest(common, split))
     }
 
     /// The tokens of other code, such as a decoder.
@@ -61,17 +67,33 @@ struct VariantPatterns {
                 if let alike { chosen.append(alike.0) }
             }
             guard chosen.count == stretches.count, let common = common(chosen),
-                let tokens = substantial(common.part(densest(common))), tokens.fixedBytes > best?.fixedBytes ?? 0
+                let tokens = tokens(common, densest(common)), tokens.fixedBytes > best?.fixedBytes ?? 0
             else { continue }
             best = tokens
         }
         return best
     }
 
-    private static func substantial(_ common: Common) -> PatternTokens? {
-        let tokens = common.tokens
+    /// How far beside the chosen patterns one is taken whose bytes can be searched for, in patterns.
+    private static let maxBeside = 16
+
+    /// The tokens of chosen patterns. Where none of them has bytes that engines can search for, that of the nearest one that has,
+    /// too; else two that follow one another in every sample are taken to do so in every variant.
+    private static func tokens(_ common: Common, _ chosen: [Int]) -> PatternTokens? {
+        guard let first = chosen.first, let last = chosen.last else { return nil }
+        let part = common.part(chosen)
+        if let tokens = substantial(part.tokens()) { return tokens }
+        func distance(_ index: Int) -> Int { max(first - index, index - last, 0) }
+        let beside = common.patterns.indices.filter { distance($0) <= maxBeside && !chosen.contains($0) && common.patterns[$0].isScannable }
+            .min { distance($0) < distance($1) }
+        if let beside, let tokens = substantial(common.part((chosen + [beside]).sorted()).tokens()) { return tokens }
+        return part.adjacent.lazy.compactMap { substantial(part.tokens(tied: $0)) }.first
+    }
+
+    /// `nil` where no engine could search for them, or they identify nothing, or are too many.
+    private static func substantial(_ tokens: PatternTokens) -> PatternTokens? {
         let signature = Signature(tokens: tokens.tokens, context: .any)
-        return !tokens.tokens.isEmpty && signature.isSubstantial ? tokens : nil
+        return signature.isWellFormed && signature.isSubstantial && signature.hasScannableRun ? tokens : nil
     }
 }
 
@@ -186,7 +208,7 @@ extension VariantPatterns {
         Double(window.reduce(0) { $0 + common.patterns[$1].codeBits }) / Double(window.count)
     }
 
-    /// The best of the shortest windows with enough fixed bytes; all patterns if there is none.
+    /// The best of the shortest windows with enough fixed bytes that keep the bounds of a signature; all patterns if there is none.
     private static func bestWindow(
         _ common: Common, isMeant: (Range<Int>) -> Bool, measure: (Range<Int>) -> Double
     ) -> [Int] {
@@ -198,7 +220,9 @@ extension VariantPatterns {
                 sum += fixed[end]
                 end += 1
             }
-            guard sum >= wantedFixedBytes, isMeant(start..<end) else { continue }
+            let bytes = common.patterns[start..<end].reduce(0) { $0 + $1.bytes.count }
+            guard sum >= wantedFixedBytes, isMeant(start..<end), end - start <= Signature.maxTokens, bytes <= Signature.maxMaskedTokenBytes
+            else { continue }
             let value = measure(start..<end)
             if value > best?.measure ?? -.infinity { best = (start..<end, value) }
         }
