@@ -51,13 +51,15 @@ enum EngineVerdicts {
         return found
     }
 
-    static func yara(_ signatures: [Signature], in samples: [[UInt8]]) async throws -> [String: Set<Int>] {
-        let program = try #require(EngineCommand.path(of: "yara"), "yara is not installed")
+    static func yara(
+        _ signatures: [Signature], in samples: [[UInt8]], by program: YaraProgram = .own
+    ) async throws -> [String: Set<Int>] {
         let folder = try written(samples)
         let (rules, rendered) = rendered(signatures, in: [.yara])
         var found = rendered
         try Data((rules[.yara] ?? []).joined(separator: "\n").utf8).write(to: URL(fileURLWithPath: "\(folder.path)/rules"))
-        let run = try await Command.run(program, ["-w", "-r", "\(folder.path)/rules", "\(folder.path)/samples"])
+        let command = program.command(rules: "\(folder.path)/rules", samples: "\(folder.path)/samples")
+        let run = try await Command.run(command.program, command.arguments)
         #expect(run.status == 0 && run.errors.isEmpty, "\(run.errors)")
         for line in run.output.split(separator: "\n") {
             let words = line.split(separator: " ")

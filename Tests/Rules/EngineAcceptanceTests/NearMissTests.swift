@@ -158,8 +158,15 @@ import Testing
         compare(found, "suricata", minRules: 150)
     }
 
-    @Test func `YARA decides as the matcher does`() async throws {
-        compare(try await EngineVerdicts.yara(Self.corpus.signatures, in: Self.corpus.samples), "yara", minRules: 120)
+    @Test(arguments: YaraProgram.present)
+    func `YARA decides as the matcher does`(program: YaraProgram) async throws {
+        let found = try await EngineVerdicts.yara(Self.corpus.signatures, in: Self.corpus.samples, by: program)
+        compare(found, program.rawValue, minRules: 120)
+    }
+
+    @Test(.enabled(if: YaraProgram.remark.isEmpty, Comment(rawValue: YaraProgram.remark)))
+    func `every YARA is compared`() {
+        #expect(YaraProgram.present == YaraProgram.allCases)
     }
 
     @Test func `ClamAV decides as the matcher does`() async throws {
