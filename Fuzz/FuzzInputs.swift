@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import BenchSupport
 import TestSupport
 
 /// The inputs of one parser. Each depends only on its number and the seed, so that it can be made again.

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import BenchSupport
 import TestSupport
 
 /// Mutates an input in the ways that find most bugs of parsers: single bits, lengths and bounds at the limits of their

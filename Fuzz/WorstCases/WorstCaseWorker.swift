@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
-import BenchSupport
 import FileAccess
 import Foundation
+import TestSupport
 
 /// The process that reads one input of a worst case, so that its memory and time are its own. `worst` starts it.
 struct WorstCaseWorker: ParsableCommand {

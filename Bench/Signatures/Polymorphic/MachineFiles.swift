@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import BenchSupport
 import EpitopeModel
 import Foundation
 import PatternScan

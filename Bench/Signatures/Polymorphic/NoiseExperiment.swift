@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BenchSupport
+import TestSupport
 import TokenSequences
 
 /// False negatives and false positives with noise in the suspicious pool.

@@ -4,6 +4,7 @@ import ArgumentParser
 import BenchSupport
 import EpitopeModel
 import GoodwareIndex
+import Rendering
 import SignatureMaking
 import Signatures
 import TestSupport
@@ -29,11 +30,11 @@ struct VariationExperiment: AsyncParsableCommand {
         for template in CodeTemplate.all {
             Report.progress("template: \(template.name)")
             var random = SeededGenerator(seed: seed, "variation \(template.name)")
-            let variants = (0..<unseen).map { _ in template.variant(&random).code.bytes }
+            let variants = (0..<unseen).map { _ in template.sample(&random).code.bytes }
             // One or two samples may be lucky ones: as many draws as make an average.
             for (size, draw) in sizes.flatMap({ size in (0..<(size <= 2 ? Self.draws : 1)).map { (size, $0) } }) {
-                let samples = (0..<size).map { _ in template.variant(&random) }
-                let candidates = SignatureCandidates.signatures(for: samples, goodware: nil, benign: benign)
+                let samples = (0..<size).map { _ in template.sample(&random) }
+                let candidates = Self.candidates(for: samples, benign: benign)
                 let chosen = Self.disjunction(of: candidates, for: samples)
                 let matched = variants.filter { variant in chosen.contains { $0.matches(variant) } }.count
                 recalls[size, default: []].append(100 * Double(matched) / Double(unseen))
@@ -100,14 +101,20 @@ struct VariationExperiment: AsyncParsableCommand {
         var made = Set<String>()
         var revisions = -1
         for _ in 0..<variants {
-            let variant = template.variant(&random)
+            let variant = template.sample(&random)
             seen = seen.suffix(maxSamples - 1) + [variant]
             guard !inForce.contains(where: { $0.matches(variant.code.bytes) }) else { continue }
-            inForce = disjunction(of: SignatureCandidates.signatures(for: seen, goodware: nil, benign: benign), for: seen)
+            inForce = disjunction(of: candidates(for: seen, benign: benign), for: seen)
             made.formUnion(inForce.map(\.id))
             revisions += 1
         }
         return (inForce.count, made.count, max(0, revisions))
+    }
+
+    /// Those that a rule can be made of at a bounded cost, as a proof demands.
+    private static func candidates(for samples: [Sample], benign: BenignPool) -> [Signature] {
+        SignatureCandidates.signatures(for: samples, goodware: nil, benign: benign)
+            .filter { $0.isWellFormed && $0.isSubstantial && SignatureCost(of: $0).isCheap }
     }
 
     /// In the order of rank, whatever matches a sample that none before it matched.
@@ -131,5 +138,15 @@ struct VariationExperiment: AsyncParsableCommand {
     private static func names(_ signatures: [Signature]) -> String {
         let counts = Dictionary(grouping: signatures) { $0.provenance?.strategy.rawValue ?? "?" }.mapValues(\.count)
         return counts.sorted { $0.key < $1.key }.map { $0.value == 1 ? $0.key : "\($0.key) \($0.value)" }.joined(separator: ", ")
+    }
+}
+
+extension CodeTemplate {
+    /// A variant that came to a service.
+    func sample(_ random: inout SeededGenerator) -> Sample {
+        let variant = variant(&random)
+        return Sample(
+            code: variant.code, callersAddress: variant.callersAddress, architecture: variant.architecture,
+            context: SignatureContext(transport: .tcp, ports: [8080], direction: .toService))
     }
 }

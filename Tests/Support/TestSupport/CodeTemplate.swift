@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import BenchSupport
-import EpitopeModel
-import SignatureMaking
-import Signatures
-import TestSupport
+public import EpitopeModel
 
 /// Bytes in the shape of instructions, of which variants differ as recompiled or mutated code does. They are data: made
 /// up, put together from pieces, matched, and never run.
-struct CodeTemplate: Sendable {
-    indirect enum Piece: Sendable {
+public struct CodeTemplate: Sendable {
+    public indirect enum Piece: Sendable {
         /// The same in every variant.
         case fixed([UInt8])
         /// An operand or constant: so many random bytes.
@@ -26,14 +22,20 @@ struct CodeTemplate: Sendable {
         case call([UInt8])
     }
 
-    var name: String
-    /// What differs between the variants, for the table.
-    var varies: String
+    /// A variant as a center would get it: the region whole, between random bytes.
+    public struct Variant: Sendable {
+        public var code: ExtractedCode
+        public var callersAddress: UInt64
+        public var architecture: Architecture
+    }
+
+    public var name: String
+    /// What differs between the variants, for a table.
+    public var varies: String
     var architecture: Architecture
     var pieces: [Piece]
 
-    /// A variant as a center would get it: the region whole, between random bytes.
-    func variant(_ random: inout SeededGenerator) -> Sample {
+    public func variant(_ random: inout SeededGenerator) -> Variant {
         var bytes = random.bytes(0...96)
         if architecture == .arm64 { bytes.removeLast(bytes.count % 4) }
         var caller = bytes.count
@@ -43,9 +45,9 @@ struct CodeTemplate: Sendable {
         }
         bytes += random.bytes(16...160)
         let base: UInt64 = 0x7f00_0000_0000 + UInt64(Int.random(in: 0...0xffff, using: &random)) << 12
-        return Sample(
+        return Variant(
             code: ExtractedCode(base: base, bytes: bytes, isWholeRegion: true), callersAddress: base + UInt64(caller),
-            architecture: architecture, context: SignatureContext(transport: .tcp, ports: [8080], direction: .toService))
+            architecture: architecture)
     }
 
     private func render(_ piece: Piece, _ random: inout SeededGenerator) -> [UInt8] {

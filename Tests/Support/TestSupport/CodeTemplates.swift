@@ -4,7 +4,7 @@ import EpitopeModel
 
 extension CodeTemplate {
     /// What code of one origin differs in from victim to victim, one kind a template, then together.
-    static let all: [CodeTemplate] = [
+    public static let all: [CodeTemplate] = [
         operands, constants, filler, order, registers, together, constantPrefix, keyedPrefix, earlyCall, x86_32, arm64,
     ]
 
