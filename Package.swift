@@ -333,7 +333,7 @@ let package = Package(
                 .executableTarget(
                     name: "program-cost", dependencies: ["BehaviourBlocking", "KernelBackend", "ProgramMeasure", "ProgramTrace"],
                     path: "Bench/Host/ProgramCost", swiftSettings: strict, plugins: ["KernelProgram"]),
-                .target(name: "BenchSupport", dependencies: ["TestSupport"], path: "Bench/Support", swiftSettings: strict),
+                .target(name: "BenchSupport", path: "Bench/Support", swiftSettings: strict),
                 .executableTarget(
                     name: "signature-bench",
                     dependencies: [

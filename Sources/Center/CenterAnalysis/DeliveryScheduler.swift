@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CenterStore
+import Correlation
 import SignatureProving
 import Signatures
 
@@ -14,29 +15,48 @@ struct DeliveryScheduler {
     }
 
     /// Run again on the same outcome this adds nothing.
-    func schedule(_ outcome: ProverResult, of cluster: Cluster) throws {
+    func schedule(_ completed: CompletedVerification, of cluster: Cluster) throws {
         guard !policy.targets.isEmpty, try !transaction.isWithdrawn(cluster) else { return }
-        for item in outcome.proven {
-            let latest = try transaction.latestUpdate(of: item.signature.id)?.latest(nowMilliseconds: transaction.nowMilliseconds)
-            guard let update = builder.update(of: item, in: cluster, after: latest) else { continue }
-            try schedule(update, of: cluster)
+        let standing = try transaction.latestUpdates(of: cluster).filter { $0.state == .proven }
+        for (item, revised) in zip(completed.outcome.proven, completed.revised) {
+            // Read again: they may have ended since.
+            try schedule(item, of: cluster, revising: standing.filter { revised.contains($0.id) })
         }
-        if outcome.proven.isEmpty, let failed = outcome.failed { try storeUnproven(failed, of: cluster) }
+        if completed.outcome.proven.isEmpty, let failed = completed.outcome.failed { try storeUnproven(failed, of: cluster) }
     }
 
-    private func schedule(_ built: SignatureUpdate, of cluster: Cluster) throws {
-        let update = policy.targets.contains(.feed) ? try transaction.publish(built) : built
-        let signatureID = update.signature.id
+    private func schedule(_ item: ProvenSignature, of cluster: Cluster, revising older: [StoredUpdate]) throws {
+        let latest = try transaction.latestUpdate(of: item.signature.id)
+        let known = latest?.latest(nowMilliseconds: transaction.nowMilliseconds)
+        if let update = builder.update(of: item, in: cluster, after: known, revising: older.map(\.update)) {
+            try schedule(update, of: cluster, after: latest, revising: older)
+        } else if let latest, known?.state == .standing, !older.isEmpty {
+            try transaction.replace(older, by: latest.id)
+            try transaction.supersede(by: latest.id)
+        }
+    }
+
+    private func schedule(
+        _ built: SignatureUpdate, of cluster: Cluster, after latest: StoredUpdate?, revising older: [StoredUpdate]
+    ) throws {
+        let signatureID = built.signature.id
+        let rule = try transaction.rule(of: signatureID, after: latest, revising: older)
+        var update = built
+        update.revision = max(update.revision, try transaction.nextRevision(of: signatureID, in: rule))
+        if policy.targets.contains(.feed) { update = try transaction.publish(update, revising: older) }
         // Without a rule number there is no rule; the update is kept with the reason.
-        let refusal = policy.targets.contains(.ids) ? try transaction.assignSID(to: signatureID) : nil
-        let id = try transaction.add(update, of: cluster.id, state: refusal == nil ? .proven : .unproven, reason: refusal)
+        let refusal = policy.targets.contains(.ids) ? try transaction.assignSID(toRule: rule) : nil
+        let id = try transaction.add(
+            update, of: cluster.id, rule: rule, state: refusal == nil ? .proven : .unproven, reason: refusal)
         let name = "revision \(update.revision)"
         if let refusal { return try transaction.record(.unproven, signatureID, "\(name): \(refusal)") }
-        try transaction.record(.proven, signatureID, "\(name): \(update.proof.summary)")
-        try transaction.supersede(signatureID, before: id)
+        let revised = older.isEmpty ? "" : ", in place of \(older.map(\.update.signature.id).joined(separator: " and "))"
+        try transaction.record(.proven, signatureID, "\(name)\(revised): \(update.proof.summary)")
+        try transaction.replace(older, by: id)
         for target in policy.targets.sorted(by: { $0.rawValue < $1.rawValue }) {
             try transaction.addDelivery(of: id, to: target, state: target == .feed ? .delivered : .pending)
         }
+        try transaction.supersede(by: id)
     }
 
     /// Stores why no update is delivered. An update in force stays in force.
@@ -50,8 +70,20 @@ struct DeliveryScheduler {
             try transaction.replace(latest.id, with: update, reason: reason)
             guard latest.update.proof.failures != reason else { return }
         } else {
-            _ = try transaction.add(update, of: cluster.id, state: .unproven, reason: reason)
+            let rule = try transaction.rule(for: update.signature.id)
+            _ = try transaction.add(update, of: cluster.id, rule: rule, state: .unproven, reason: reason)
         }
         try transaction.record(.unproven, update.signature.id, "revision \(update.revision): \(reason)")
+    }
+}
+
+extension StoreTransaction {
+    /// The rule that a signature's next update is a revision of: its own while that is in force; else that of the oldest update
+    /// whose place it takes; else one of its own.
+    ///
+    /// - Parameter latest: the latest update of the signature.
+    func rule(of signatureID: String, after latest: StoredUpdate?, revising older: [StoredUpdate]) throws -> Int64 {
+        if let latest, latest.state == .proven { return latest.rule }
+        return try older.min { $0.id < $1.id }?.rule ?? rule(for: signatureID)
     }
 }

@@ -40,17 +40,23 @@ public struct FeedReceiver: Sendable {
         let id = update.signature.id
         let name = "sequence \(entry.sequence), revision \(update.revision)"
         try transaction.record(.received, id, name)
+        // Only updates of the global center have such a number: it takes no place of the site's own.
+        let revised = try transaction.updates(ofSequences: entry.revises)
+        for item in revised { try transaction.withdrawRevision(id, of: item.update.signature.id) }
         let decision = FeedDecision(
             on: update, withdrawal: try transaction.withdrawalReason(of: id), atIDS: try transaction.updatesAtIDS(of: id).map(\.update),
             nowMilliseconds: transaction.nowMilliseconds)
         guard case .deliver = decision else { return try store(update, decision, name: name, in: transaction) }
-        if let refusal = try transaction.assignSID(to: id) {
+        let older = revised.filter { $0.state == .proven && RevisionDecision.isAllowed(update.signature, proof, over: $0.update) }
+        let rule = try transaction.rule(of: id, after: try transaction.latestUpdate(of: id), revising: older)
+        if let refusal = try transaction.assignSID(toRule: rule) {
             return try store(update, .unproven(refusal), name: name, in: transaction)
         }
-        let row = try transaction.add(update, of: nil, state: .proven, reason: nil)
+        let row = try transaction.add(update, of: nil, rule: rule, state: .proven, reason: nil)
         try transaction.record(.proven, id, proof.summary)
-        try transaction.supersede(id, before: row)
+        try transaction.replace(older, by: row)
         try transaction.addDelivery(of: row, to: .ids)
+        try transaction.supersede(by: row)
     }
 
     /// Stores an update that is not delivered, with the reason.
@@ -65,7 +71,8 @@ public struct FeedReceiver: Sendable {
             case .withdrawn(let reason): (.withdrawn, .withdrawn, reason)
             case .covered(let revision): (.covered, .covered, "revision \(revision) of the signature is in force here")
             }
-        _ = try transaction.add(update, of: nil, state: state, reason: reason)
+        let rule = try transaction.rule(for: update.signature.id)
+        _ = try transaction.add(update, of: nil, rule: rule, state: state, reason: reason)
         try transaction.record(step, update.signature.id, reason)
     }
 }

@@ -12,20 +12,44 @@ struct VerificationTask: Sendable {
     var cluster: Cluster
     /// Oldest first; empty if only a site's update came.
     var samples: [Sample]
-    /// All packets that the cluster held when this was read, also beyond ``samples``.
+    /// The oldest packets, where the cluster holds more than ``samples``.
+    var oldest: [Sample]
+    /// All packets that the cluster held when this was read.
     var packets: Int
+    /// The updates made of the cluster's packets that are in force or on their way.
+    var standing: [StoredUpdate]
 }
 
 /// A task with its outcome.
 struct CompletedVerification: Sendable {
     var task: VerificationTask
     var outcome: ProverResult
+    /// For each proven signature, the numbers of the updates whose place it takes.
+    var revised: [[Int64]]
+
+    init(task: VerificationTask, outcome: ProverResult) {
+        self.task = task
+        self.outcome = outcome
+        let builder = UpdateBuilder(lifetimeDays: 1, nowMilliseconds: 0)
+        let proven = outcome.proven.map { item in
+            var signature = item.signature
+            signature.context = builder.context(in: task.cluster, revising: task.standing.map(\.update))
+            return (signature: signature, proof: item.proof)
+        }
+        revised = RevisionDecision.revised(
+            by: proven, standing: task.standing.map(\.update), packets: (task.oldest + task.samples).map(\.code.bytes)
+        ).map { $0.map { task.standing[$0].id } }
+    }
 }
 
 /// The requested proofs, as the store has them.
 struct ProofQueue: Sendable {
     /// The number of a cluster's packets that its signatures are made of, the newest.
     private static let maxSamples = 256
+    /// The number of a cluster's oldest packets that a signature must match, too, before it takes another one's place.
+    private static let maxOldest = 32
+    /// The number of a cluster's updates that new ones may take the place of, the oldest.
+    private static let maxStanding = FeedEntry.maxRevised
 
     let store: CenterStore
     let policy: AnalysisPolicy
@@ -43,11 +67,15 @@ struct ProofQueue: Sendable {
     /// - Returns: `nil` when the cluster was pruned.
     func task(for id: Int64) async throws(EpitopeError) -> VerificationTask? {
         let samples = samples
-        return try await store.snapshot { transaction in
+        return try await store.snapshot { transaction -> VerificationTask? in
             guard let cluster = try transaction.cluster(id) else { return nil }
+            let packets = try transaction.countPackets(of: id)
+            let more = max(0, min(packets - Self.maxSamples, Self.maxOldest))
+            let standing = try transaction.latestUpdates(of: cluster).filter { $0.state == .proven && $0.cluster == id }
             return VerificationTask(
                 cluster: cluster, samples: try samples.newest(Self.maxSamples, of: id, in: transaction).reversed(),
-                packets: try transaction.countPackets(of: id))
+                oldest: more > 0 ? try samples.oldest(more, of: id, in: transaction) : [], packets: packets,
+                standing: Array(standing.prefix(Self.maxStanding)))
         }
     }
 
@@ -58,7 +86,7 @@ struct ProofQueue: Sendable {
             for item in completed {
                 // Read again: the context may have widened since.
                 guard let cluster = try transaction.cluster(item.task.cluster.id) else { continue }
-                try DeliveryScheduler(transaction: transaction, policy: policy).schedule(item.outcome, of: cluster)
+                try DeliveryScheduler(transaction: transaction, policy: policy).schedule(item, of: cluster)
                 try transaction.completeProof(
                     of: cluster.id, packets: item.task.packets, material: material,
                     isDueAgain: try Self.missesNewer(than: item.task, samples: samples, in: transaction))

@@ -39,4 +39,9 @@ final class SampleCache: Sendable {
             return sample
         }
     }
+
+    /// A cluster's oldest packets, oldest first. They are not kept in memory.
+    func oldest(_ limit: Int, of cluster: Int64, in transaction: StoreTransaction) throws -> [Sample] {
+        try transaction.oldestPackets(of: cluster, limit: limit).map { Sample(try transaction.packet(sequence: $0)) }
+    }
 }

@@ -10,17 +10,24 @@ struct UpdateBuilder {
     var lifetimeDays: Int
     var nowMilliseconds: Int64
 
-    /// - Parameter latest: the latest update of the same signature; `nil`: there is none.
+    /// - Parameters:
+    ///   - latest: the latest update of the same signature; `nil`: there is none.
+    ///   - older: the updates of other signatures whose place it takes.
     /// - Returns: `nil` when the latest update still serves.
-    func update(of proven: ProvenSignature, in cluster: Cluster, after latest: UpdateDecision.Latest?) -> SignatureUpdate? {
-        // Every packet of the cluster counts for the context, also those that this proof was not made with.
-        var context = cluster.signature.context
-        guard let revision = revision(after: latest, context: context) else { return nil }
-        if let latest, latest.state == .standing {
-            // A later revision never looks for an attack in fewer places than the one it replaces.
-            context = context.merged(with: latest.update.signature.context)
-        }
-        return update(of: proven, context: context, revision: revision)
+    func update(
+        of proven: ProvenSignature, in cluster: Cluster, after latest: UpdateDecision.Latest?, revising older: [SignatureUpdate] = []
+    ) -> SignatureUpdate? {
+        let standing = latest.flatMap { $0.state == .standing ? [$0.update] : nil } ?? []
+        // An update in force has to look wherever those looked whose place it takes.
+        let needed = context(in: cluster, revising: older)
+        guard let revision = revision(after: latest, context: needed) else { return nil }
+        return update(of: proven, context: context(in: cluster, revising: standing + older), revision: revision)
+    }
+
+    /// The context of an update: that of every packet of the cluster, also those that this proof was not made with, and of the
+    /// updates in force whose place it takes. A later revision never looks for an attack in fewer places.
+    func context(in cluster: Cluster, revising older: [SignatureUpdate]) -> SignatureContext {
+        older.reduce(cluster.signature.context) { $0.merged(with: $1.signature.context) }
     }
 
     /// The record of a signature that failed its proof.

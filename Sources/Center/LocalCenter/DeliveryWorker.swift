@@ -37,28 +37,37 @@ actor DeliveryWorker {
         try await store.expireUpdates()
         let reopens = try await store.reserveQuota(for: .ids, limits: schedule.limits, yieldingTo: schedule.yieldingTo)
         let set = try await store.ruleSet()
-        if !set.pending.isEmpty || !set.isConfirmed { try await deploy(set) }
+        var isComplete = true
+        if !set.pending.isEmpty || !set.isConfirmed { isComplete = try await deploy(set) }
         await schedule.attemptEnded()
+        guard isComplete else { return .zero }
         return backoff.remaining ?? store.clock.delay(until: reopens)
     }
 
-    private func deploy(_ set: RuleSet) async throws {
+    /// - Returns: whether the IDS has what it should have; if not, the next rule set has what is missing.
+    private func deploy(_ set: RuleSet) async throws -> Bool {
         let result: InstallationResult
         do {
             result = try await installer.install(set.rules(adding: set.pending))
         } catch {
             backoff.failed()
             onFailure(error)
-            return try await store.recordAttempt(set.pending, reason: error.description)
+            try await store.recordAttempt(set.pending, reason: error.description)
+            return true
         }
         backoff.succeeded()
         let added = set.pending.filter { result.refused[$0.rule.sid] == nil }
-        // A rule that the IDS had before and refuses now counts as confirmed: it would be refused again.
-        try await store.confirm(set.rules(adding: added), added: added, detail: result.detail)
-        for item in set.pending {
+        let refused = set.pending.filter { result.refused[$0.rule.sid] != nil }
+        // A rule that the IDS had before and refuses now counts as confirmed: it would be refused again. Rules of other numbers
+        // whose place a refused one should have taken are missing.
+        let missing = Set(refused.flatMap(\.replaced))
+        let rules = set.rules(adding: added).filter { !missing.contains($0.sid) }
+        try await store.confirm(rules, added: added, detail: result.detail)
+        for item in refused {
             guard let error = result.refused[item.rule.sid] else { continue }
             onFailure(error)
             try await store.refuse(item, reason: error.description)
         }
+        return missing.isEmpty
     }
 }

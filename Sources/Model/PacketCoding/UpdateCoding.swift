@@ -100,7 +100,11 @@ public struct SequencedUpdates: Hashable, Sendable {
         for element in wire.updates {
             guard element.sequence > last else { throw .malformed("updates.sequence", "is not ascending from 1") }
             last = element.sequence
-            updates.append(FeedEntry(sequence: element.sequence, update: try SignatureUpdate(element.update)))
+            try Wire.count(element.revises.count, "updates.revises", max: FeedEntry.maxRevised)
+            guard zip(element.revises, element.revises.dropFirst()).allSatisfy(<), element.revises.allSatisfy({ (1..<last).contains($0) })
+            else { throw .malformed("updates.revises", "is not ascending from 1 and below the update's own number") }
+            updates.append(
+                FeedEntry(sequence: element.sequence, update: try SignatureUpdate(element.update), revises: element.revises))
         }
     }
 
@@ -111,6 +115,7 @@ public struct SequencedUpdates: Hashable, Sendable {
             var wire = Epitope_V1_FeedEntry()
             wire.sequence = element.sequence
             wire.update = element.update.wire
+            wire.revises = Array(element.revises.prefix(FeedEntry.maxRevised))
             return wire
         }
         return Wire.encode(wire)

@@ -9,10 +9,15 @@ extension Proof.Check.Name {
     public static let noBenignFlow = Proof.Check.Name(rawValue: "no-benign-flow")
 }
 
-extension SignatureUpdate {
-    /// Whether a rule of it may drop what it matches: it was made of the bytes at the call, which nothing but the attack
-    /// brings, or it was compared with benign traffic. All others may only alert.
-    public var mayDrop: Bool {
-        [Proof.Check.Name.atTheCall, .noBenignFlow].contains { proof.check($0)?.outcome == .passed }
+extension Proof {
+    /// Whether a rule of the signature may drop what it matches: it was made of the bytes at the call, which nothing but the
+    /// attack brings, or it was compared with benign traffic. All others may only alert.
+    public var allowsDropping: Bool {
+        [Check.Name.atTheCall, .noBenignFlow].contains { check($0)?.outcome == .passed }
     }
+}
+
+extension SignatureUpdate {
+    /// Whether a rule of it may drop what it matches (``Proof/allowsDropping``).
+    public var mayDrop: Bool { proof.allowsDropping }
 }

@@ -13,7 +13,8 @@ public struct SignatureUpdate: Hashable, Sendable, Codable {
     }
 
     public var signature: Signature
-    /// Counts from 1. A later revision of the same signature replaces earlier ones.
+    /// Counts from 1, by rule: a later revision takes the place of the earlier ones, of the same signature or of one that it
+    /// makes needless.
     public var revision: Int
     public var origin: Origin
     /// When the update was made, in milliseconds since 1970-01-01T00:00:00Z.

@@ -4,6 +4,7 @@ import EpitopeModel
 import Foundation
 import GRDB
 import LocalCenter
+import Signatures
 import TestSupport
 import Testing
 
@@ -50,6 +51,40 @@ struct MigrationTests {
             try transaction.reserve(.updates, for: .delivery(8), limits: QuotaLimits(updates: 1))
         }
         #expect(third == .exhausted)
+    }
+
+    @Test func `rules keep the numbers that their signatures had`() async throws {
+        let update = Fixture.update(attack: 1)
+        let other = Fixture.update(attack: 2)
+        try makeStore(upTo: "4 what hosts withheld") { db in
+            let encoder = JSONEncoder()
+            for (update, revision, state) in [(update, 1, "superseded"), (other, 1, "unproven"), (update, 2, "proven")] {
+                try db.execute(
+                    sql: """
+                        INSERT INTO updates (signature_id, revision, origin, body, state, created_ms, expires_ms)
+                        VALUES (?, ?, 'site', ?, ?, ?, ?)
+                        """,
+                    arguments: [
+                        update.signature.id, revision, String(decoding: try encoder.encode(update), as: UTF8.self), state,
+                        update.createdMilliseconds, Int64.max,
+                    ])
+            }
+            try db.execute(
+                sql: "INSERT INTO sids VALUES (?, 3900007), ('gone', 3900009)", arguments: [update.signature.id])
+        }
+        let store = try CenterStore(path: path, clock: clock.clock)
+        let status = try await store.status()
+        #expect(status.latestUpdates.map(\.signatureID) == [update, other, update].map(\.signature.id))
+        #expect(status.latestUpdates.map(\.sid) == [3_900_007, nil, 3_900_007])
+        try await store.transaction { transaction in
+            let rule = try transaction.rule(for: update.signature.id)
+            #expect(try transaction.rule(for: update.signature.id) == rule)
+            let second = try transaction.rule(for: other.signature.id)
+            #expect(second != rule)
+            #expect(try transaction.assignSID(toRule: second) == nil)
+            let sid = try Int.fetchOne(transaction.db, sql: "SELECT sid FROM rules WHERE id = ?", arguments: [second])
+            #expect(sid == 3_900_010, "no number is given twice")
+        }
     }
 
     /// The words of the migrations are literals; everywhere else they come from the enums.

@@ -77,7 +77,7 @@ struct RestartTests {
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
         #expect(try await ReportAnalyst(store: store, policy: policy, provers: Fixture.provers).analyse() == 1)
         try await DatabaseQueue(path: path).write { db in
-            try db.execute(sql: "DELETE FROM updates; DELETE FROM sids; UPDATE proofs SET state = 'pending', samples = 0")
+            try db.execute(sql: "DELETE FROM updates; DELETE FROM rules; UPDATE proofs SET state = 'pending', samples = 0")
         }
         try copyStore()
         try await expectCompletion()

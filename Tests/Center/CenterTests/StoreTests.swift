@@ -132,7 +132,7 @@ struct StoreTests {
     @Test func `without a rule number an update is kept with the reason`() async throws {
         let store = try CenterStore(path: path, clock: TestClock().clock)
         try await store.transaction { transaction in
-            try transaction.db.execute(sql: "INSERT INTO sids (signature_id, sid) VALUES ('x', 3999999)")
+            try transaction.db.execute(sql: "INSERT INTO rules (sid) VALUES (3999999)")
         }
         let analyst = ReportAnalyst(
             store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90),

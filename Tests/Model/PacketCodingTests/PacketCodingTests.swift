@@ -120,9 +120,18 @@ import Testing
         published.signature.context = .any
         #expect(try SignatureUpdate(encoded: own.encoded()) == own)
         #expect(try SignatureUpdate(encoded: published.encoded()) == published)
-        let list = SequencedUpdates(updates: [.init(sequence: 3, update: own), .init(sequence: 7, update: published)])
+        let list = SequencedUpdates(updates: [.init(sequence: 3, update: own), .init(sequence: 7, update: published, revises: [2, 3])])
         #expect(try SequencedUpdates(encoded: list.encoded()) == list)
         #expect(try SequencedUpdates(encoded: []).updates.isEmpty)
+        for revises in [[3, 2], [2, 2], [0, 1], [7], [8], Array(1...33)] as [[Int64]] {
+            let list = SequencedUpdates(updates: [.init(sequence: revises.count > 32 ? 40 : 7, update: published, revises: revises)])
+            // No more than a list may hold are written.
+            guard revises.count <= FeedEntry.maxRevised else {
+                #expect(try SequencedUpdates(encoded: list.encoded()).updates[0].revises == Array(revises.prefix(32)))
+                continue
+            }
+            #expect(throws: EpitopeError.self) { try SequencedUpdates(encoded: list.encoded()) }
+        }
         let error = EpitopeError(.packetTooLarge, "it is too large", remedy: "make it smaller")
         #expect(try EpitopeError(encoded: error.encoded()) == error)
     }

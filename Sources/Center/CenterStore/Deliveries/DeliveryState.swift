@@ -26,8 +26,9 @@ public enum DeliveryState: String, Hashable, Sendable, Codable, CaseIterable, St
 }
 
 extension StoreTransaction {
-    /// Schedules the delivery of an update to a target.
+    /// Schedules the delivery of an update to a target, in the place that an update which it replaces has in the queue.
     public func addDelivery(of update: Int64, to target: DeliveryTarget, state: DeliveryState = .pending) throws {
+        if state == .pending, try takeOverDelivery(to: target, by: update) { return }
         try db.execute(
             sql: "INSERT INTO deliveries (update_id, target, state, changed_ms) VALUES (?, ?, ?, ?)",
             arguments: [update, target.rawValue, state.rawValue, nowMilliseconds])

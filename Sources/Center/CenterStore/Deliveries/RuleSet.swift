@@ -10,6 +10,8 @@ public struct RuleSet: Hashable, Sendable {
         /// The number of its delivery in the store.
         public var delivery: Int64
         public var rule: RuleAssignment
+        /// The numbers of other rules in force whose place it takes.
+        public var replaced: Set<UInt32> = []
     }
 
     /// The rules that the IDS has confirmed, without those that expired or were withdrawn since; sorted by sid.
@@ -19,9 +21,9 @@ public struct RuleSet: Hashable, Sendable {
     /// Whether the IDS has confirmed exactly ``inForce``.
     public var isConfirmed: Bool
 
-    /// The rules in force and some of the pending ones, which replace those of the same sid; sorted by sid.
+    /// The rules in force and some of the pending ones, which replace those of the same sid, and others; sorted by sid.
     public func rules(adding added: [Pending]) -> [RuleAssignment] {
-        let replaced = Set(added.map(\.rule.sid))
+        let replaced = Set(added.map(\.rule.sid)).union(added.flatMap(\.replaced))
         return (inForce.filter { !replaced.contains($0.sid) } + added.map(\.rule)).sorted { $0.sid < $1.sid }
     }
 

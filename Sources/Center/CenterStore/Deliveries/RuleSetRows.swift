@@ -10,8 +10,9 @@ extension CenterStore {
     public func ruleSet() async throws(EpitopeError) -> RuleSet {
         try await snapshot { transaction in
             let inForce = try transaction.rules("d.state = \(DeliveryState.delivered.sql)").map(\.rule)
-            let pending = try transaction.rules(
+            var pending = try transaction.rules(
                 "d.state = \(DeliveryState.pending.sql) AND \(QuotaItem.hasQuota(.delivery, id: "d.id"))")
+            for index in pending.indices { pending[index].replaced = try transaction.numbersReplaced(by: pending[index].delivery) }
             let confirmed = try transaction.mark(.confirmedRules) ?? RuleSet.digest([])
             let ordered = inForce.sorted { $0.sid < $1.sid }
             return RuleSet(
@@ -20,23 +21,17 @@ extension CenterStore {
         }
     }
 
-    /// Records that the IDS confirmed the rule set with these pending rules in it: each is delivered, and replaces
-    /// its earlier revisions.
+    /// Records that the IDS confirmed the rule set with these pending rules in it: each is delivered, and takes the place of
+    /// those that it replaces. One that ended meanwhile leaves with the next rule set.
     public func confirm(_ rules: [RuleAssignment], added: [RuleSet.Pending], detail: String) async throws(EpitopeError) {
         try await transaction { transaction in
             try transaction.setMark(.confirmedRules, RuleSet.digest(rules))
             for item in added {
                 let update = item.rule.update
-                try transaction.setDelivery(item.delivery, to: .delivered, reason: nil)
-                try transaction.db.execute(
-                    sql: """
-                        UPDATE updates SET state = \(UpdateState.superseded.sql)
-                        WHERE state = \(UpdateState.proven.sql) AND signature_id = ?
-                          AND id < (SELECT update_id FROM deliveries WHERE id = ?)
-                        """,
-                    arguments: [update.signature.id, item.delivery])
+                guard let id = try transaction.confirmDelivery(item.delivery) else { continue }
                 try transaction.record(
                     .delivered, update.signature.id, "sid \(item.rule.sid), revision \(update.revision): \(detail)")
+                try transaction.supersede(by: id)
             }
         }
     }
@@ -64,14 +59,50 @@ extension CenterStore {
 }
 
 extension StoreTransaction {
+    /// Marks a delivery that the IDS confirmed.
+    ///
+    /// An update whose place a later one took while the IDS was reading it is in force all the same, until the IDS has the
+    /// later one: it gets back its state, and the quota that it used.
+    ///
+    /// - Returns: the update's number; `nil` when it was withdrawn or expired meanwhile.
+    fileprivate func confirmDelivery(_ delivery: Int64) throws -> Int64? {
+        let select = "SELECT u.id, u.state, u.origin FROM deliveries d JOIN updates u ON u.id = d.update_id WHERE d.id = ?"
+        guard let row = try Row.fetchOne(db, sql: select, arguments: [delivery]), let state = UpdateState(rawValue: row["state"]),
+            state == .proven || state == .superseded
+        else { return nil }
+        let id: Int64 = row["id"]
+        if state == .superseded {
+            let quota = QuotaKind(target: .ids, isGlobalUpdate: (row["origin"] as String) == UpdateOrigin.global.rawValue)
+            try db.execute(sql: "UPDATE updates SET state = \(UpdateState.proven.sql) WHERE id = ?", arguments: [id])
+            try use(quota, for: .delivery(delivery))
+        }
+        try setDelivery(delivery, to: .delivered, reason: nil)
+        return id
+    }
+
+    /// The numbers of the rules in force that leave when a pending delivery goes live, its own number aside.
+    fileprivate func numbersReplaced(by delivery: Int64) throws -> Set<UInt32> {
+        Set(
+            try UInt32.fetchAll(
+                db,
+                sql: """
+                    SELECT r.sid FROM deliveries d JOIN updates n ON n.id = d.update_id
+                    JOIN updates v ON v.rule_id = n.rule_id AND v.id <= n.id
+                    JOIN updates o ON o.replaced_by = v.id AND o.state = \(UpdateState.proven.sql)
+                    JOIN rules r ON r.id = o.rule_id AND r.id <> n.rule_id
+                    WHERE d.id = ? AND r.sid IS NOT NULL
+                    """,
+                arguments: [delivery]))
+    }
+
     /// The rules for the IDS whose delivery meets a condition.
     fileprivate func rules(_ condition: String) throws -> [RuleSet.Pending] {
         try Row.fetchAll(
             db,
             sql: """
-                SELECT d.id AS delivery, s.sid, u.body FROM deliveries d
-                JOIN updates u ON u.id = d.update_id JOIN sids s ON s.signature_id = u.signature_id
-                WHERE d.target = \(DeliveryTarget.ids.sql) AND u.state = \(UpdateState.proven.sql)
+                SELECT d.id AS delivery, r.sid, u.body FROM deliveries d
+                JOIN updates u ON u.id = d.update_id JOIN rules r ON r.id = u.rule_id
+                WHERE r.sid IS NOT NULL AND d.target = \(DeliveryTarget.ids.sql) AND u.state = \(UpdateState.proven.sql)
                   AND u.expires_ms > ? AND \(condition)
                 """,
             arguments: [nowMilliseconds]

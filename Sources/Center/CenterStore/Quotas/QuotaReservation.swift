@@ -47,10 +47,15 @@ extension StoreTransaction {
             arguments: [quota.rawValue, item.kind.rawValue, item.id])
         if isReserved == true { return .existing }
         guard try use(of: quota, limits: limits).left > 0 else { return .exhausted }
-        try db.execute(
-            sql: "INSERT INTO quota_uses (quota, item_kind, item, time_ms) VALUES (?, ?, ?, ?)",
-            arguments: [quota.rawValue, item.kind.rawValue, item.id, nowMilliseconds])
+        try use(quota, for: item)
         return .new
+    }
+
+    /// Counts a use of a quota for an item, whatever is left of it.
+    func use(_ quota: QuotaKind, for item: QuotaItem) throws {
+        try db.execute(
+            sql: "INSERT OR IGNORE INTO quota_uses (quota, item_kind, item, time_ms) VALUES (?, ?, ?, ?)",
+            arguments: [quota.rawValue, item.kind.rawValue, item.id, nowMilliseconds])
     }
 
     /// Releases the use of an item that was refused before it took effect.

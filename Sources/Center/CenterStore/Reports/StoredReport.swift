@@ -98,6 +98,17 @@ extension StoreTransaction {
         return try Int64.fetchAll(select, arguments: [cluster, limit])
     }
 
+    /// The sequence numbers of a cluster's oldest packets, oldest first.
+    public func oldestPackets(of cluster: Int64, limit: Int) throws -> [Int64] {
+        try Int64.fetchAll(
+            db,
+            sql: """
+                SELECT seq FROM reports
+                WHERE cluster_id = ? AND state = \(ReportState.analysed.sql) AND packet IS NOT NULL ORDER BY seq LIMIT ?
+                """,
+            arguments: [cluster, limit])
+    }
+
     /// How many packets a cluster holds.
     public func countPackets(of cluster: Int64) throws -> Int {
         let count = try db.cachedStatement(

@@ -24,6 +24,9 @@ enum Schema {
         migrator.registerMigration("4 what hosts withheld") { db in
             try db.execute(sql: withheld)
         }
+        migrator.registerMigration("5 rules of several signatures") { db in
+            try db.execute(sql: rules)
+        }
         return migrator
     }
 
@@ -187,6 +190,28 @@ enum Schema {
           time_ms INTEGER NOT NULL,
           event_ms INTEGER
         ) STRICT;
+        """
+
+    /// A rule keeps its number over the signatures that revise it, one after the other. Before, each signature had a number of
+    /// its own. `replaced_by`: an update of another signature that takes this one's place once it is in force. `because_of`: the
+    /// signature that a person withdrew, where this one is a revision of it.
+    private static let rules = """
+        CREATE TABLE rules (
+          id INTEGER PRIMARY KEY AUTOINCREMENT,
+          sid INTEGER UNIQUE
+        ) STRICT;
+        INSERT INTO rules (id, sid)
+          SELECT min(u.id), s.sid FROM updates u LEFT JOIN sids s ON s.signature_id = u.signature_id GROUP BY u.signature_id;
+        INSERT INTO rules (sid)
+          SELECT sid FROM sids WHERE sid NOT IN (SELECT sid FROM rules WHERE sid IS NOT NULL) ORDER BY sid;
+        DROP TABLE sids;
+        ALTER TABLE updates ADD COLUMN rule_id INTEGER REFERENCES rules(id);
+        UPDATE updates SET rule_id = (SELECT min(v.id) FROM updates v WHERE v.signature_id = updates.signature_id);
+        ALTER TABLE updates ADD COLUMN replaced_by INTEGER REFERENCES updates(id);
+        CREATE INDEX updates_of_rule ON updates(rule_id, id);
+        CREATE INDEX updates_replaced ON updates(replaced_by) WHERE replaced_by IS NOT NULL;
+        ALTER TABLE feed ADD COLUMN revises TEXT NOT NULL DEFAULT '';
+        ALTER TABLE withdrawals ADD COLUMN because_of TEXT;
         """
 
     private static let enrolment = """

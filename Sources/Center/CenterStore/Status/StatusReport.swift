@@ -71,7 +71,7 @@ extension CenterStore {
         let rows = try Row.fetchAll(
             db,
             sql: """
-                SELECT u.*, s.sid FROM updates u LEFT JOIN sids s ON s.signature_id = u.signature_id
+                SELECT u.*, r.sid FROM updates u LEFT JOIN rules r ON r.id = u.rule_id
                 ORDER BY u.id DESC LIMIT 100
                 """)
         return try rows.map { row in

@@ -12,14 +12,15 @@ extension CenterStore {
             try Row.fetchAll(
                 transaction.db,
                 sql: """
-                    SELECT f.sequence, f.body FROM feed f JOIN updates u ON u.sequence = f.sequence
+                    SELECT f.sequence, f.body, f.revises FROM feed f JOIN updates u ON u.sequence = f.sequence
                     WHERE f.sequence > ? AND u.state IN \([UpdateState.proven, .superseded].sql) AND u.expires_ms > ?
                     ORDER BY f.sequence LIMIT ?
                     """,
                 arguments: [sequence, transaction.nowMilliseconds, limit]
             ).map { row in
                 FeedEntry(
-                    sequence: row["sequence"], update: try RowCoding.value(SignatureUpdate.self, row["body"]))
+                    sequence: row["sequence"], update: try RowCoding.value(SignatureUpdate.self, row["body"]),
+                    revises: (row["revises"] as String).split(separator: ",").compactMap { Int64($0) })
             }
         }
     }

@@ -8,6 +8,10 @@ public import Signatures
 /// An update with its state in the store.
 public struct StoredUpdate: Sendable {
     public var id: Int64
+    /// The rule that it is a revision of.
+    public var rule: Int64
+    /// The cluster whose packets it was made of; `nil` for an update of the global center, and where the cluster was pruned.
+    public var cluster: Int64?
     public var state: UpdateState
     public var update: SignatureUpdate
     /// Whether the IDS refused its rule.
@@ -15,6 +19,8 @@ public struct StoredUpdate: Sendable {
 
     init(_ row: Row) throws {
         id = row["id"]
+        rule = row["rule_id"]
+        cluster = row["cluster_id"]
         update = try RowCoding.value(SignatureUpdate.self, row["body"])
         isRefused = row["refused"]
         guard let state = UpdateState(rawValue: row["state"]) else {
@@ -44,7 +50,7 @@ extension StoreTransaction {
     private static let isCurrent = "state NOT IN \([UpdateState.superseded, .covered].sql)"
 
     private static let columns = """
-        u.id, u.state, u.body, EXISTS (SELECT 1 FROM deliveries d WHERE d.update_id = u.id
+        u.id, u.rule_id, u.cluster_id, u.state, u.body, EXISTS (SELECT 1 FROM deliveries d WHERE d.update_id = u.id
           AND d.target = \(DeliveryTarget.ids.sql) AND d.state = \(DeliveryState.refused.sql)) AS refused
         """
 
@@ -68,6 +74,14 @@ extension StoreTransaction {
                 """,
             arguments: [cluster.signature.id, cluster.id]
         ).map(StoredUpdate.init)
+    }
+
+    /// The updates that the global center published under these numbers, as far as this site has them.
+    public func updates(ofSequences sequences: [Int64]) throws -> [StoredUpdate] {
+        try sequences.compactMap { sequence in
+            try Row.fetchOne(db, sql: "SELECT \(Self.columns) FROM updates u WHERE sequence = ?", arguments: [sequence]).map(
+                StoredUpdate.init)
+        }
     }
 
     /// The updates of a signature whose rule the IDS has, or gets next. One that waits for its quota is not among them.

@@ -10,9 +10,12 @@ extension StoreTransaction {
     ///
     /// - Parameters:
     ///   - cluster: whose packets it was made of; `nil` for an update of the global center.
+    ///   - rule: the rule that it is a revision of.
     ///   - reason: why it is in that state, for a person.
     /// - Returns: its number in the store.
-    public func add(_ update: SignatureUpdate, of cluster: Int64?, state: UpdateState, reason: String?) throws -> Int64 {
+    public func add(
+        _ update: SignatureUpdate, of cluster: Int64?, rule: Int64, state: UpdateState, reason: String?
+    ) throws -> Int64 {
         let (origin, sequence): (String, Int64?) =
             switch update.origin {
             case .site: (UpdateOrigin.site.rawValue, nil)
@@ -21,11 +24,11 @@ extension StoreTransaction {
         try db.execute(
             sql: """
                 INSERT INTO updates
-                  (signature_id, revision, origin, sequence, cluster_id, body, state, reason, created_ms, expires_ms)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                  (signature_id, revision, origin, sequence, cluster_id, rule_id, body, state, reason, created_ms, expires_ms)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
-                update.signature.id, update.revision, origin, sequence, cluster, try RowCoding.json(update),
+                update.signature.id, update.revision, origin, sequence, cluster, rule, try RowCoding.json(update),
                 state.rawValue, reason, update.createdMilliseconds, update.expiresMilliseconds,
             ])
         return db.lastInsertedRowID
@@ -40,14 +43,22 @@ extension StoreTransaction {
 
     /// Adds an update to the feed of this (global) center.
     ///
+    /// - Parameter older: the updates of other signatures whose place it takes.
     /// - Returns: the update with the sequence number that it got.
-    public func publish(_ update: SignatureUpdate) throws -> SignatureUpdate {
+    public func publish(_ update: SignatureUpdate, revising older: [StoredUpdate]) throws -> SignatureUpdate {
         try db.execute(sql: "INSERT INTO feed (body) VALUES ('')")
         let sequence = db.lastInsertedRowID
         var published = update
         published.origin = .global(sequence: sequence)
+        let revised = older.compactMap { older -> Int64? in
+            if case .global(let number) = older.update.origin { number } else { nil }
+        }
         try db.execute(
-            sql: "UPDATE feed SET body = ? WHERE sequence = ?", arguments: [try RowCoding.json(published), sequence])
+            sql: "UPDATE feed SET body = ?, revises = ? WHERE sequence = ?",
+            arguments: [
+                try RowCoding.json(published), revised.sorted().suffix(FeedEntry.maxRevised).map(String.init).joined(separator: ","),
+                sequence,
+            ])
         try record(.published, update.signature.id, "sequence \(sequence), revision \(update.revision)")
         return published
     }
@@ -57,20 +68,6 @@ extension StoreTransaction {
         try cancelDeliveries(of: "SELECT ?", arguments: [update], reason: reason)
         try db.execute(
             sql: "UPDATE updates SET state = ?, reason = ? WHERE id = ?", arguments: [state.rawValue, reason, update])
-    }
-
-    /// Cancels the deliveries of a signature's earlier updates that are under way, and releases their quota. An
-    /// earlier update that the IDS has stays in force until it has the later one.
-    public func supersede(_ signatureID: String, before update: Int64) throws {
-        let earlier = "SELECT id FROM updates WHERE signature_id = ? AND id < ? AND state = \(UpdateState.proven.sql)"
-        try cancelDeliveries(of: earlier, arguments: [signatureID, update], reason: nil)
-        try db.execute(
-            sql: """
-                UPDATE updates SET state = \(UpdateState.superseded.sql) WHERE id IN (\(earlier)) AND NOT EXISTS (
-                  SELECT 1 FROM deliveries WHERE update_id = updates.id
-                    AND target = \(DeliveryTarget.ids.sql) AND state = \(DeliveryState.delivered.sql))
-                """,
-            arguments: [signatureID, update])
     }
 }
 

@@ -1534,6 +1534,9 @@ nonisolated struct Epitope_V1_FeedEntry: Sendable {
   /// Clears the value of `update`. Subsequent reads from it will return its default value.
   mutating func clearUpdate() {self._update = nil}
 
+  /// The sequence numbers of entries of other signatures whose place the update takes; ascending, at most 32.
+  var revises: [Int64] = []
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -3025,7 +3028,7 @@ nonisolated extension Epitope_V1_SequencedUpdates: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension Epitope_V1_FeedEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".FeedEntry"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}update\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}update\0\u{1}revises\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3035,6 +3038,7 @@ nonisolated extension Epitope_V1_FeedEntry: SwiftProtobuf.Message, SwiftProtobuf
       switch fieldNumber {
       case 1: try { try decoder.decodeSingularInt64Field(value: &self.sequence) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._update) }()
+      case 3: try { try decoder.decodeRepeatedInt64Field(value: &self.revises) }()
       default: break
       }
     }
@@ -3051,12 +3055,16 @@ nonisolated extension Epitope_V1_FeedEntry: SwiftProtobuf.Message, SwiftProtobuf
     try { if let v = self._update {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
     } }()
+    if !self.revises.isEmpty {
+      try visitor.visitPackedInt64Field(value: self.revises, fieldNumber: 3)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: Epitope_V1_FeedEntry, rhs: Epitope_V1_FeedEntry) -> Bool {
     if lhs.sequence != rhs.sequence {return false}
     if lhs._update != rhs._update {return false}
+    if lhs.revises != rhs.revises {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
