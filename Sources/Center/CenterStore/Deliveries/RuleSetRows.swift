@@ -87,8 +87,8 @@ extension StoreTransaction {
                 db,
                 sql: """
                     SELECT r.sid FROM deliveries d JOIN updates n ON n.id = d.update_id
-                    JOIN updates v ON v.rule_id = n.rule_id AND v.id <= n.id
-                    JOIN updates o ON o.replaced_by = v.id AND o.state = \(UpdateState.proven.sql)
+                    CROSS JOIN updates v ON v.rule_id = n.rule_id AND v.id <= n.id
+                    CROSS JOIN updates o ON o.replaced_by = v.id AND o.state = \(UpdateState.proven.sql)
                     JOIN rules r ON r.id = o.rule_id AND r.id <> n.rule_id
                     WHERE d.id = ? AND r.sid IS NOT NULL
                     """,
