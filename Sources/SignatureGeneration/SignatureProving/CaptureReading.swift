@@ -42,6 +42,9 @@ struct CaptureReading {
         if summary.frames > 0, tally.skippedFrames == summary.frames {
             add(unread: "\(file): none of its \(summary.frames) frames holds TCP or UDP (\(tally.skippedKinds))")
         }
+        if tally.cutPackets > 0 {
+            add(unread: "\(file): of \(tally.cutPackets) packets it has only the beginning (a snapshot length)")
+        }
         if tally.endedEarly > 0 {
             add(remark: "\(file): \(tally.endedEarly) connections were ended early, to keep to the bounds of memory")
         }

@@ -15,6 +15,7 @@ enum EtherType {
     static let providerBackbone = 0x88e7
     static let vnTag = 0x8926
     static let erspan = 0x88be
+    static let nsh = 0x894f
 }
 
 /// What a flow is told apart by beside its endpoints: the VLANs, as Suricata does by default, and the depth of tunnels.
@@ -83,7 +84,20 @@ enum Layer {
             // Type II: a header of 8 bytes (draft-foschiano-erspan).
             guard bytes.count > 8, bytes.byte(at: 0) >> 4 == 1 else { throw Unread(kind: "ERSPAN of another type than II") }
             return .ethernet(bytes.dropFirst(8))
+        case EtherType.nsh: return try insideNSH(bytes)
         default: throw Unread(kind: "EtherType 0x" + hexadecimal(type))
+        }
+    }
+
+    /// RFC 8300, section 2.2: the length of the header in words, and the number of what follows.
+    private static func insideNSH(_ bytes: ArraySlice<UInt8>) throws(Unread) -> Layer {
+        guard bytes.count > 8, case let header = (bytes.word(at: 0) & 0x3f) * 4, header >= 8, bytes.count > header else { throw .malformed }
+        let inside = bytes.dropFirst(header)
+        switch bytes.byte(at: 3) {
+        case 1, 2: return .ip(inside)
+        case 3: return .ethernet(inside)
+        case 5: return try insideMPLS(inside)
+        default: throw Unread(kind: "NSH without IP")
         }
     }
 

@@ -6,7 +6,10 @@ public struct ReassemblyTally: Hashable, Sendable {
     public private(set) var skipped: [String: Int] = [:]
     /// All of them.
     public private(set) var skippedFrames = 0
-    /// Segments that no receiver takes: with a wrong checksum, or outside of the receiver's window; and resets like these.
+    /// Packets of which the capture has only the beginning (a snapshot length): what was cut off is in no stream.
+    public internal(set) var cutPackets = 0
+    /// Segments that no receiver takes: with a wrong checksum, outside of the receiver's window, without an acknowledgement, or
+    /// with one of what was never sent; and resets like these.
     public internal(set) var ignoredSegments = 0
     /// Places at which bytes of a stream are missing: they were not captured, or came after too many others.
     public internal(set) var gaps = 0
@@ -29,6 +32,7 @@ public struct ReassemblyTally: Hashable, Sendable {
     /// Adds what was left out of another capture.
     public mutating func add(_ other: ReassemblyTally) {
         for (kind, count) in other.skipped { skip(kind, count) }
+        cutPackets += other.cutPackets
         ignoredSegments += other.ignoredSegments
         gaps += other.gaps
         endedEarly += other.endedEarly

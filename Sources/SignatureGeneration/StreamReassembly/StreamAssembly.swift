@@ -125,6 +125,13 @@ struct StreamAssembly {
         if ahead.cost > Self.maxAhead { skipGaps() }
     }
 
+    /// Adds bytes that may not have been taken: they are searched alone, and change nothing.
+    mutating func addAlone(_ payload: ArraySlice<UInt8>, sequence: UInt32) {
+        guard !payload.isEmpty, let position = position(of: sequence) else { return }
+        ownWork += payload.count
+        emit(segment: payload, at: position)
+    }
+
     /// Ends the stream: bytes that are missing now are left out.
     mutating func end() {
         skipGaps()

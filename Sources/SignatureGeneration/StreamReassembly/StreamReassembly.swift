@@ -84,12 +84,26 @@ public struct StreamReassembly {
         do throws(Unread) {
             let bytes = try layer.packet(tags: &tags)
             guard let part = NetworkPacket(bytes, isCut: isCut) else { throw .malformed }
-            for packet in fragments.add(part, tags: tags, milliseconds: milliseconds) {
-                try read(packet, tags, milliseconds)
-            }
+            if part.isCut { counts.cutPackets += 1 }
+            try read(fragments.add(part, tags: tags, milliseconds: milliseconds), tags, milliseconds)
         } catch {
             counts.skip(error.kind)
         }
+    }
+
+    /// Reads a packet, or the ways in which fragments make one: where they disagree, some may be malformed.
+    private mutating func read(_ ways: [NetworkPacket], _ tags: FrameTags, _ milliseconds: Int64) throws(Unread) {
+        var unread: Unread?
+        var isRead = false
+        for way in ways {
+            do throws(Unread) {
+                try read(way, tags, milliseconds)
+                isRead = true
+            } catch {
+                unread = error
+            }
+        }
+        if let unread, !isRead { throw unread }
     }
 
     private mutating func read(_ packet: NetworkPacket, _ tags: FrameTags, _ milliseconds: Int64) throws(Unread) {
@@ -184,7 +198,7 @@ public struct StreamReassembly {
     /// A segment that belongs to no connection with data.
     private mutating func open(_ key: FlowKey, _ segment: TCPSegment, _ side: Side, _ milliseconds: Int64) {
         var opening = openings.remove(key) ?? TCPOpening()
-        guard opening.trust[side].takes(segment) else {
+        guard opening.trust[side].takes(segment), segment.isTaken else {
             openings.insert(opening, for: key)
             counts.ignoredSegments += 1
             return

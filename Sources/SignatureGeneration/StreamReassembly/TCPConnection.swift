@@ -20,6 +20,9 @@ struct TCPConnection {
     private(set) var streams: Both<StreamAssembly>
     /// The position in each side's stream that its peer's windows reach up to; `nil` before the first.
     private var edges = Both<Int?>(one: nil, two: nil)
+    /// Up to where each side has sent, as far as its own segments show; `nil` before the first.
+    private var furthest = Both<UInt32?>(one: nil, two: nil)
+    private var doubtful: Both<DoubtfulSegments>
     /// A new connection that may begin: a SYN is believed when it is answered, or when data follow that can't belong to the old.
     private var pending: TCPOpening?
     private var pendingSide = Side.one
@@ -32,6 +35,8 @@ struct TCPConnection {
         self.key = key
         self.opening = opening
         trust = opening.trust
+        doubtful = Both(one: DoubtfulSegments(), two: DoubtfulSegments())
+        furthest = Both(one: opening.next(of: .one), two: opening.next(of: .two))
         // If the beginning was not captured, the side with the higher port is assumed to be the client.
         client = opening.client ?? (key[side].port >= key[side.other].port ? side : side.other)
         streams = Both(one: StreamAssembly(bounds: bounds), two: StreamAssembly(bounds: bounds))
@@ -39,13 +44,13 @@ struct TCPConnection {
     }
 
     /// In bytes of memory, about.
-    var heldBytes: Int { streams.one.heldBytes + streams.two.heldBytes }
+    var heldBytes: Int { streams.one.heldBytes + streams.two.heldBytes + doubtful.one.heldBytes + doubtful.two.heldBytes }
     /// In bytes: how much was looked at or copied.
     var work: Int { streams.one.work + streams.two.work }
     var gaps: Int { streams.one.gaps + streams.two.gaps }
 
     mutating func add(_ segment: TCPSegment, from side: Side, milliseconds: Int64) -> Outcome {
-        guard trust[side].takes(segment) else { return .ignored }
+        guard trust[side].takes(segment), segment.isTaken else { return .ignored }
         if let opening = replacement(for: segment, from: side, milliseconds: milliseconds) { return .isReplaced(by: opening) }
         if segment.isReset { return isInPlace(segment, from: side) ? .ends : .ignored }
         // A SYN that may open another connection.
@@ -53,11 +58,36 @@ struct TCPConnection {
         if !segment.payload.isEmpty || segment.isFinal, !begin(side, dataAt: segment.start), segment.payload.isEmpty {
             streams[side].begin(at: segment.start, milliseconds: milliseconds)
         }
-        guard isInWindow(segment, from: side) else { return .ignored }
+        guard !isDoubtful(segment, from: side) else {
+            for segment in doubtful[side].add(segment, milliseconds: milliseconds) { alone(segment, from: side) }
+            return .ignored
+        }
+        guard accept(segment, from: side, milliseconds: milliseconds) else { return .ignored }
+        // What was sent meanwhile may be what the other side acknowledged.
+        let explained = doubtful[side.other].take { !isDoubtful($0, from: side.other) }
+        for waiting in explained { _ = accept(waiting.segment, from: side.other, milliseconds: waiting.milliseconds) }
+        return streams.one.isFinished && streams.two.isFinished ? .ends : .continues
+    }
+
+    /// - Returns: whether its receiver takes it.
+    private mutating func accept(_ segment: TCPSegment, from side: Side, milliseconds: Int64) -> Bool {
+        guard isInWindow(segment, from: side) else { return false }
         streams[side].add(segment.payload, sequence: segment.start, milliseconds: milliseconds)
         acknowledge(segment, from: side)
         if segment.isFinal { streams[side].finish(at: segment.start &+ UInt32(truncatingIfNeeded: segment.payload.count)) }
-        return streams.one.isFinished && streams.two.isFinished ? .ends : .continues
+        if furthest[side].map({ Int32(bitPattern: segment.end &- $0) > 0 }) ?? true { furthest[side] = segment.end }
+        return true
+    }
+
+    /// Whether data come with an acknowledgement of what the other side has not sent: receivers drop them (RFC 5961, section 5.2),
+    /// but what was sent may be captured late.
+    private func isDoubtful(_ segment: TCPSegment, from side: Side) -> Bool {
+        guard !segment.payload.isEmpty, segment.isAcknowledging, let sent = furthest[side.other] else { return false }
+        return Int32(bitPattern: segment.acknowledgement &- sent) > 0
+    }
+
+    private mutating func alone(_ doubtful: DoubtfulSegments.Waiting, from side: Side) {
+        streams[side].addAlone(doubtful.segment.payload, sequence: doubtful.segment.start)
     }
 
     /// The connection's streams that are done, client first.
@@ -66,6 +96,9 @@ struct TCPConnection {
     }
 
     mutating func end() {
+        for side in [Side.one, .two] {
+            for segment in doubtful[side].take(where: { _ in true }) { alone(segment, from: side) }
+        }
         streams.one.end()
         streams.two.end()
     }

@@ -36,6 +36,9 @@ struct TCPOpening {
         return known.contains(sequence) ? sequence : known.first { sequence &- $0 < UInt32(StreamAssembly.maxAhead) }
     }
 
+    /// The first sequence number behind a side's SYN; `nil` where that was not captured.
+    func next(of side: Side) -> UInt32? { stated[side].map { $0 &+ 1 } }
+
     /// Whether a side states that it begins at this sequence number.
     func states(_ sequence: UInt32, by side: Side) -> Bool { stated[side] == sequence }
 }

@@ -17,8 +17,12 @@ struct TCPSegment {
     var isSynchronising: Bool { flags & 2 != 0 }
     var isReset: Bool { flags & 4 != 0 }
     var isAcknowledging: Bool { flags & 16 != 0 }
+    /// Whether receivers look at it: once a connection is open they drop what acknowledges nothing (RFC 9293, section 3.10.7.4).
+    var isTaken: Bool { isAcknowledging || isSynchronising || isReset }
     /// Of the first byte of its payload.
     var start: UInt32 { isSynchronising ? sequence &+ 1 : sequence }
+    /// Behind the last byte of its payload, and its end.
+    var end: UInt32 { start &+ UInt32(truncatingIfNeeded: payload.count) &+ (isFinal ? 1 : 0) }
 
     /// `nil` if it is truncated or malformed.
     init?(_ packet: NetworkPacket) {

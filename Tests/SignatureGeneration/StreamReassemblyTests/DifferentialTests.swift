@@ -32,7 +32,7 @@ import Testing
         let (found, work) = found(in: traffic)
         #expect(
             traffic.shapes(of: Set(traffic.flows.indices).subtracting(found)) == [
-                "a reset in place, within the token", "a byte is missing within the token",
+                "a reset in place, within the token", "a byte is missing within the token", "an urgent byte more within the token",
                 "the token only in a segment with a wrong checksum",
             ])
         #expect(work < 10 * traffic.frames.reduce(0) { $0 + $1.count })

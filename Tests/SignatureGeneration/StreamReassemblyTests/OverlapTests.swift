@@ -58,6 +58,36 @@ import Testing
         #expect(Set(found.map(\.bytes)) == [ones + ones, twos + ones])
     }
 
+    @Test func `fragments whose first version is malformed hide no other one`() {
+        func fragment(_ field: Int, _ bytes: [UInt8]) -> [UInt8] { NetworkFrame.ipv4(1, 2, inside: 6, bytes, fragment: (field, 7)) }
+        let packet = Array(NetworkFrame.tcp(from: (1, 4000), to: (2, 80), sequence: 1, Array("0123456789abcdef".utf8)).dropFirst(20))
+        let junk = [UInt8](repeating: 0x4a, count: 24)
+        let found = streams([fragment(0x2000, junk), fragment(0x2000, Array(packet[..<24])), fragment(3, Array(packet[24...]))])
+        #expect(found.map(text) == ["0123456789abcdef"])
+    }
+
+    @Test func `data that acknowledge what is captured later wait for it`() {
+        func answer(_ sequence: UInt32, _ text: String, _ flags: NetworkFrame.Flags = .ack) -> [UInt8] {
+            NetworkFrame.tcp(from: (2, 80), to: (1, 40000), sequence: sequence, acknowledged: 1, flags: flags, Array(text.utf8))
+        }
+        func request(_ sequence: UInt32, _ text: String, acknowledged: UInt32) -> [UInt8] {
+            NetworkFrame.tcp(from: (1, 40000), to: (2, 80), sequence: sequence, acknowledged: acknowledged, Array(text.utf8))
+        }
+        let opened = [sent(0, "", .syn), answer(500, "", [.syn, .ack])]
+        let late = streams(opened + [request(1, "abc", acknowledged: 506), request(4, "def", acknowledged: 506), answer(501, "hello")])
+        #expect(Set(late.map(text)) == ["abcdef", "hello"])
+        let never = streams(opened + [request(1, "XYZ", acknowledged: 9999), request(1, "abc", acknowledged: 501), answer(501, "hello")])
+        #expect(Set(never.map(text)) == ["abc", "XYZ", "hello"])
+        #expect(never.first { text($0) == "XYZ" }?.version == .segment)
+    }
+
+    @Test func `packets of which the capture has only the beginning are counted`() {
+        var reassembly = StreamReassembly()
+        let frame = sent(1, "abcdefghijkl")
+        _ = reassembly.add(Array(frame.dropLast(4)), link: .raw, milliseconds: 0, isCut: true)
+        #expect(reassembly.tally.cutPackets == 1)
+    }
+
     @Test func `a fragment behind the last one is not part of the packet`() {
         let datagram = NetworkFrame.udpDatagram(from: 1, to: 2, [UInt8](0..<16))
         let parts = [(5, 0..<8), (0x2009, 0..<8), (0x2001, 8..<16), (0x2000, 0..<8), (2, 16..<24)].map { field, range in

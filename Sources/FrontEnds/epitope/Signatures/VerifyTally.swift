@@ -51,6 +51,9 @@ struct VerifyTally: Sendable {
         if let failure = summary.failure {
             skip(.init(path: file, reason: "it was read up to frame \(summary.frames), then: \(failure)"))
         }
+        if summary.tally.cutPackets > 0 {
+            skip(.init(path: file, reason: "of \(summary.tally.cutPackets) packets it has only the beginning (a snapshot length)"))
+        }
         if summary.frames > 0, summary.skippedFrames == summary.frames {
             skip(.init(path: file, reason: "none of its \(summary.frames) frames holds TCP or UDP (\(summary.tally.skippedKinds))"))
         }

@@ -29,12 +29,12 @@ enum CheckedPacket {
     static let udp = 17
 
     static func segment(
-        _ ends: Ends, sequence: UInt32, acknowledged: UInt32, flags: Int, window: Int, options: [UInt8] = [], checksum: Checksum = .right,
-        _ payload: some Sequence<UInt8>
+        _ ends: Ends, sequence: UInt32, acknowledged: UInt32, flags: Int, window: Int, urgent: Int = 0, options: [UInt8] = [],
+        checksum: Checksum = .right, _ payload: some Sequence<UInt8>
     ) -> [UInt8] {
         let ports = big(ends.sourcePort, 2) + big(ends.destinationPort, 2)
         let header = ports + big(Int(sequence), 4) + big(Int(acknowledged), 4) + [UInt8((20 + options.count) / 4 * 16), UInt8(flags)]
-        return summed(header + big(window, 2) + [0, 0, 0, 0] + options + payload, at: 16, ends, tcp, checksum)
+        return summed(header + big(window, 2) + [0, 0] + big(urgent, 2) + options + payload, at: 16, ends, tcp, checksum)
     }
 
     static func datagram(_ ends: Ends, checksum: Checksum = .right, _ payload: [UInt8]) -> [UInt8] {

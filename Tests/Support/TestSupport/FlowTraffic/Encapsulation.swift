@@ -34,6 +34,7 @@ enum Encapsulation {
         ("MPLS", { ethernet(0x8847, [0, 1, 1, 64] + $0) }),
         ("MPLS, two labels", { ethernet(0x8847, [0, 1, 0, 64, 0, 2, 1, 64] + $0) }),
         ("PPPoE", { ethernet(0x8864, [0x11, 0, 0, 1] + CheckedPacket.big($0.count + 2, 2) + [0, $0[0] >> 4 == 6 ? 0x57 : 0x21] + $0) }),
+        ("NSH", { ethernet(0x894f, [0x0f, 0xc2, 2, $0[0] >> 4 == 6 ? 2 : 1, 0, 0, 0, 0xff] + $0) }),
         ("IP in IP", { tunnel($0[0] >> 4 == 6 ? 41 : 4, $0) }),
         ("GRE", { tunnel(47, [0, 0] + type($0) + $0) }),
         ("GRE with key", { tunnel(47, [0x20, 0] + type($0) + [0, 0, 0, 9] + $0) }),

@@ -19,7 +19,9 @@ struct FlowShape: Sendable {
     /// Writes the flow. `data` are the client's, with the token in them at `token`.
     let write: @Sendable (_ flow: inout FlowWriter, _ data: [UInt8], _ token: Range<Int>) -> Void
 
-    static let all = plain + order + overlaps + resets + checksums + windows + fragments + tunnels + reuse + incomplete + datagrams
+    static let all =
+        plain + order + urgent + overlaps + resets + checksums + acknowledgements + windows + fragments + tunnels + reuse + incomplete
+        + datagrams
 
     private static let plain = [
         FlowShape(name: "in order") { flow, data, _ in
@@ -89,6 +91,31 @@ struct FlowShape: Sendable {
             flow.inOrder(Array(data[..<middle]))
             flow.data([0], at: middle - 1)
             flow.acknowledge(middle)
+            flow.inOrder(Array(data[middle...]), from: middle)
+            flow.close(data.count)
+        },
+    ]
+
+    /// Suricata 7 leaves urgent bytes in the stream by default, where most receivers take them out.
+    private static let urgent = [
+        FlowShape(name: "the last byte of a segment within the token is urgent") { flow, data, token in
+            flow.open()
+            let middle = token.lowerBound + 7
+            flow.send(flow.segment(at: 0, flags: FlowWriter.ack | FlowWriter.urg, urgent: middle, data[..<middle]))
+            flow.inOrder(Array(data[middle...]), from: middle)
+            flow.close(data.count)
+        },
+        FlowShape(name: "an urgent byte more within the token") { flow, data, token in
+            flow.open()
+            let middle = token.lowerBound + 7
+            flow.send(flow.segment(at: 0, flags: FlowWriter.ack | FlowWriter.urg, urgent: middle + 1, data[..<middle] + [0]))
+            flow.inOrder(Array(data[middle...]), from: middle + 1)
+            flow.close(data.count + 1)
+        },
+        FlowShape(name: "an urgent pointer behind the segment") { flow, data, token in
+            flow.open()
+            let middle = token.lowerBound + 7
+            flow.send(flow.segment(at: 0, flags: FlowWriter.ack | FlowWriter.urg, urgent: middle + 100, data[..<middle]))
             flow.inOrder(Array(data[middle...]), from: middle)
             flow.close(data.count)
         },
@@ -225,6 +252,21 @@ struct FlowShape: Sendable {
             flow.send(flow.segment(at: 0, flags: FlowWriter.ack | FlowWriter.push, junk), isRight: false)
             flow.inOrder(data)
             flow.close(data.count)
+        },
+    ]
+
+    private static let acknowledgements = [
+        FlowShape(name: "other bytes without an acknowledgement around the right ones") { flow, data, token in
+            flow.open()
+            flow.around(data, token) { flow, place, count in
+                flow.send(flow.segment(at: place, flags: FlowWriter.push, flow.bytes(count)))
+            }
+        },
+        FlowShape(name: "other bytes that acknowledge what was never sent around the right ones") { flow, data, token in
+            flow.open()
+            flow.around(data, token) { flow, place, count in
+                flow.send(flow.segment(at: place, acknowledged: 0x3000_0000, flow.bytes(count)))
+            }
         },
     ]
 
@@ -397,6 +439,20 @@ extension FlowWriter {
         serverStart = serverStart &+ UInt32.random(in: 100_000_000...2_000_000_000, using: &random)
         open()
         inOrder(data)
+        close(data.count)
+    }
+
+    /// Both halves of the token, each with something in front of it and behind it.
+    mutating func around(_ data: [UInt8], _ token: Range<Int>, _ other: (inout FlowWriter, _ place: Int, _ count: Int) -> Void) {
+        inOrder(Array(data[..<token.lowerBound]))
+        let middle = token.lowerBound + 8
+        for range in [token.lowerBound..<middle, middle..<token.upperBound] {
+            other(&self, range.lowerBound, range.count)
+            self.data(data[range], at: range.lowerBound)
+            other(&self, range.lowerBound, range.count)
+            acknowledge(range.upperBound)
+        }
+        inOrder(Array(data[token.upperBound...]), from: token.upperBound)
         close(data.count)
     }
 

@@ -2,7 +2,7 @@
 
 /// Writes one flow to a server: what a shape of flow is made with.
 struct FlowWriter {
-    static let (fin, syn, rst, push, ack) = (1, 2, 4, 8, 16)
+    static let (fin, syn, rst, push, ack, urg) = (1, 2, 4, 8, 16, 32)
     static let mss = 1400
 
     var ends: CheckedPacket.Ends
@@ -31,13 +31,13 @@ struct FlowWriter {
     /// A segment of either side.
     func segment(
         fromServer: Bool = false, at offset: Int, flags: Int = FlowWriter.ack, options: [UInt8] = [], acknowledged: Int = 0,
-        checksum: CheckedPacket.Checksum? = nil, _ payload: some Sequence<UInt8>
+        urgent: Int = 0, checksum: CheckedPacket.Checksum? = nil, _ payload: some Sequence<UInt8>
     ) -> [UInt8] {
         let (own, other) = fromServer ? (serverStart, start) : (start, serverStart)
         return CheckedPacket.segment(
             fromServer ? ends.reversed : ends, sequence: own &+ UInt32(truncatingIfNeeded: offset),
             acknowledged: flags & Self.ack == 0 ? 0 : other &+ UInt32(truncatingIfNeeded: acknowledged), flags: flags, window: window,
-            options: options, checksum: checksum ?? self.checksum, payload)
+            urgent: urgent, options: options, checksum: checksum ?? self.checksum, payload)
     }
 
     mutating func send(_ segment: [UInt8], fromServer: Bool = false, isRight: Bool = true) {
