@@ -20,7 +20,19 @@ struct WireEvidence: Sendable {
     /// The captures that were not read, or not to their end: the first few, with the reason.
     var unreadCaptures: [String] { reading.unread }
 
-    /// The most streams that are stored for one sample: a flood of repetitions shows no more than a few do.
+    /// A stream that carried a part of a sample's code.
+    private struct Carrier {
+        var stream: CapturedStream
+        /// Of the flow: its file and number.
+        var key: String
+        var spans: [Range<Int>]
+
+        /// In bytes: how much of the code it carried.
+        var carriedBytes: Int { spans.reduce(0) { $0 + $1.count } }
+    }
+
+    /// The most streams that are stored for one sample, those that carried most of the code: a flood of repetitions shows no more
+    /// than a few do, and one of flows that each carry a little of it must not keep out the attack.
     private static let maxCarriers = 8
     /// How many of a cluster's packets are looked for. The newest: the captures still hold the flows that carried them.
     private static let maxSamples = 16
@@ -34,10 +46,14 @@ struct WireEvidence: Sendable {
             return
         }
         let matchers = samples.indices.suffix(Self.maxSamples).map { (index: $0, matcher: WireMatcher(of: samples[$0].code.bytes)) }
+        var found: [Int: [Carrier]] = [:]
         reading = streams.each(of: captures, within: limits) { stream, file in
-            for (index, matcher) in matchers { add(stream, of: file, toSampleAt: index, matchedBy: matcher) }
+            for (index, matcher) in matchers where samples[index].context.admits(stream) {
+                Self.add(stream, of: file, matchedBy: matcher, to: &found[index, default: []])
+            }
             return true
         }
+        for (index, _) in matchers { add(found[index] ?? [], toSampleAt: index) }
         if !self.samples.contains(where: { !$0.carriers.isEmpty }) {
             let none = "no flow of the captures carries any of the code: it came in another form, or before they begin"
             reasonForNone = none + reading.text
@@ -45,26 +61,39 @@ struct WireEvidence: Sendable {
     }
 
     /// Adds a stream to the carriers of a sample if it carried enough of the code.
-    private mutating func add(_ stream: CapturedStream, of file: String, toSampleAt index: Int, matchedBy matcher: WireMatcher) {
-        guard samples[index].carriers.count < Self.maxCarriers, samples[index].context.admits(stream) else { return }
-        let spans = matcher.spans(in: stream.bytes)
-        guard spans.contains(where: { $0.code.count >= Self.minCarriedBytes }) else { return }
-        samples[index].carriers.append(stream.bytes)
-        let key = "\(file) \(stream.number)"
-        if carriers[key]?.last?.bytes != stream.bytes { carriers[key, default: []].append(stream) }
-        samples[index].onWire = (samples[index].onWire ?? []) + spans.map(\.code)
+    private static func add(_ stream: CapturedStream, of file: String, matchedBy matcher: WireMatcher, to found: inout [Carrier]) {
+        let spans = matcher.spans(in: stream.bytes).map(\.code)
+        guard spans.contains(where: { $0.count >= minCarriedBytes }) else { return }
+        let carrier = Carrier(stream: stream, key: "\(file) \(stream.number)", spans: spans)
+        guard found.count >= maxCarriers else { return found.append(carrier) }
+        // Of those that carried as much, the first stay.
+        guard let least = found.indices.reversed().min(by: { found[$0].carriedBytes < found[$1].carriedBytes }),
+            found[least].carriedBytes < carrier.carriedBytes
+        else { return }
+        found.remove(at: least)
+        found.append(carrier)
+    }
+
+    private mutating func add(_ found: [Carrier], toSampleAt index: Int) {
+        for carrier in found {
+            samples[index].carriers.append(carrier.stream.bytes)
+            samples[index].onWire = (samples[index].onWire ?? []) + carrier.spans
+            if carriers[carrier.key]?.contains(where: { $0.bytes == carrier.stream.bytes }) != true {
+                carriers[carrier.key, default: []].append(carrier.stream)
+            }
+        }
     }
 
     /// Whether a flow that carried the code contains a signature, so that an engine sees it.
     func check(_ signature: Signature) -> Proof.Check {
         if let reasonForNone { return Proof.Check(.onTheWire, .notChecked, reasonForNone) }
         let found = carriers.values.count { parts in
-            parts.contains { signature.matchesWithinEngineReach($0.bytes, isDatagram: $0.transport == .udp) }
+            parts.contains { signature.matchesWithinEngineReach($0.bytes, isDatagram: $0.transport == .udp, offset: $0.offset) }
         }
         let missed = found > 0 ? 0 : carriers.values.count { parts in parts.contains { signature.matches($0.bytes) } }
         return Proof.Check(
             .onTheWire, passed: found > 0,
             "in \(found) of \(carriers.count) captured flows that carried the code"
-                + (missed > 0 ? "; in \(missed) with tokens further apart than an engine sees at once" : "") + reading.text)
+                + (missed > 0 ? "; in \(missed) with tokens further apart than an engine sees at once there" : "") + reading.text)
     }
 }

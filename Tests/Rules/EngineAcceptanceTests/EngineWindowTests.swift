@@ -59,6 +59,21 @@ import TokenSequences
         #expect((passive[64] ?? 0) >= Self.places.count * 3 / 4)
     }
 
+    @Test func `behind the depth of its reassembly an engine sees what lies in one segment`() {
+        func isSeen(_ span: Int, at place: Int) -> Bool {
+            let trial = Trial(span: span, place: 100)
+            return Self.signature.matchesWithinEngineReach(trial.bytes, isDatagram: false, offset: place)
+        }
+        #expect(isSeen(64, at: 0) && isSeen(EngineReach.streamSpan, at: 0))
+        #expect(isSeen(64, at: EngineReach.streamDepth) && isSeen(EngineReach.segmentSpan, at: 9 * EngineReach.streamDepth))
+        #expect(!isSeen(3 * EngineReach.segmentSpan, at: EngineReach.streamDepth))
+        // A place from the start of the data is none of a later part.
+        let anchored = Signature(tokens: [.init(bytes: Self.first, gap: 100...100)], context: Self.signature.context)
+        let bytes = Trial(span: 64, place: 100).bytes
+        #expect(anchored.matchesWithinEngineReach(bytes, isDatagram: false))
+        #expect(!anchored.matchesWithinEngineReach(bytes, isDatagram: false, offset: 1 << 19))
+    }
+
     @Test func `the matcher's reach is that of the engine`() {
         for trial in Self.trials {
             let isSeen = Self.signature.matchesWithinEngineReach(trial.bytes, isDatagram: false)

@@ -77,6 +77,15 @@ import Testing
         #expect(proof?.check(.onTheWire)?.detail == "in 2 of 2 captured flows that carried the code")
     }
 
+    @Test func `flows that carry a little of the code don't keep out the one that carries it`() throws {
+        let code = instructions(400, seed: 1)
+        let decoys = (0..<20).map { (port: UInt16(80), bytes: bytes(30, seed: UInt64($0)) + code[..<40]) }
+        let captureSet = try capture("log.pcap", decoys + [(80, code)])
+        let proven = prover(captures: [captureSet]).prove([sample(code)], given: window(code)).proven
+        #expect(proven.first?.signature.id == window(code).id)
+        #expect(proven.first?.proof.check(.onTheWire)?.outcome == .passed)
+    }
+
     private func proverWithoutGoodware(_ captures: [String]) -> SignatureProver {
         SignatureProver(ProverMaterial(goodware: nil, isGoodwareRequired: false, captures: captures))
     }
