@@ -29,6 +29,14 @@ import Testing
         return (tree.files.map(\.path), unreadable)
     }
 
+    @Test func `a source that is neither a file nor a folder is named`() {
+        let pipe = folder.path + "/pipe"
+        #expect(mkfifo(pipe, 0o600) == 0)
+        var unreadable: [String] = []
+        let tree = CorpusTree(below: [pipe]) { unreadable.append("\($0): \($1)") }
+        #expect(tree.files.isEmpty && unreadable == ["\(pipe): not a regular file or folder"])
+    }
+
     /// A chain of folders, each with one file.
     private func makeChain(_ count: Int, nameBytes: Int) throws {
         let name = [UInt8](repeating: UInt8(ascii: "d"), count: nameBytes)

@@ -48,9 +48,17 @@ import Testing
         // An initial file system of Linux: a plain archive, and a compressed one behind it.
         "echo x >early && bsdtar --format=newc -cf early.cpio early && bsdtar --format=newc --zstd -cf main.cpio.zst text"
             + " && cat early.cpio main.cpio.zst >initrd.img && rm text early *cpio*",
+        "echo x >early && tar cf a.tar early && gzip text && tar cf b.tar text.gz && cat a.tar b.tar >ab.tar && rm a.tar b.tar early text.gz",
         // Archives behind programs.
         "zip -q t.zip text && (echo '#!/bin/sh'; echo exit; cat t.zip) >run && rm t.zip text",
         "zip -q t.zip text && cat /bin/true t.zip >setup && rm t.zip text",
+        "zip -q t.zip text && echo a comment | zip -qz t.zip && (echo '#!/bin/sh'; echo exit; cat t.zip) >run && rm t.zip text",
+        // What is packed behind scripts and programs, also in packages of these.
+        "tar czf t.tgz text && (echo '#!/bin/sh'; echo exit; cat t.tgz) >run && rm t.tgz text",
+        "xz text && (echo '#!/bin/sh'; cat text.xz) >run && rm text.xz && tar cJf run.tar.xz run && rm run",
+        "gzip text && tar cf t.tar text.gz && (echo '#!/bin/sh'; cat t.tar) >run && rm t.tar text.gz",
+        "zstd -q --rm text && cat /bin/true text.zst >app && rm text.zst",
+        "zstd -q --rm text && (cat /bin/true; head -c 3000 /dev/zero; cat text.zst) >app && rm text.zst && tar czf app.tgz app && rm app",
     ])
     func `files are found in every kind of archive and compression`(command: String) async throws {
         let folder = try TemporaryFolder()

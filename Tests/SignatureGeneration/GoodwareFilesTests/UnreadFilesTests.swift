@@ -34,6 +34,8 @@ import Testing
         arguments: [
             ("a SquashFS image", Array("hsqs".utf8)), ("a QEMU disk image", [0x51, 0x46, 0x49, 0xfb]),
             ("an EROFS image", [UInt8](repeating: 0, count: 1024) + [0xe2, 0xe1, 0xf5, 0xe0]),
+            ("an ext2, ext3 or ext4 image", [UInt8](repeating: 0, count: 1080) + [0x53, 0xef, 1, 0, 1, 0]),
+            ("an XFS image", Array("XFSB\0\0".utf8)),
             ("an lzop file", [0x89, 0x4c, 0x5a, 0x4f, 0, 13, 10, 26, 10]),
             ("a VMware disk image", Array("KDMV".utf8)),
         ] as [(String, [UInt8])])
@@ -50,6 +52,12 @@ import Testing
         _ = try await Command.run("/bin/sh", ["-ec", "cd \(corpus); tar czf a.tgz image; rm image"])
         let reason = try build().unread.named.first?.reason
         #expect(reason == "\(corpus)/a.tgz: image: it is a SquashFS image, which is not read: unpack it and add the folder")
+    }
+
+    @Test func `an image behind a program is named`() async throws {
+        try write(Array("hsqs".utf8) + [UInt8](repeating: 7, count: 4000), "image")
+        _ = try await Command.run("/bin/sh", ["-ec", "cd \(corpus); cat /bin/true image >App; rm image"])
+        #expect(try build().unread.named.first?.reason.contains("behind its end: it is a SquashFS image, which is not read") == true)
     }
 
     @Test func `an encrypted member is named, and the others are read`() async throws {

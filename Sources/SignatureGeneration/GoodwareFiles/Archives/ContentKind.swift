@@ -4,8 +4,10 @@
 enum ContentKind: Equatable {
     /// Its bytes are all that it holds.
     case plain
-    /// A program, which may have compressed sections.
+    /// A program, which may have compressed sections, and something packed behind it.
     case elf
+    /// A program as text, which may have something packed behind it.
+    case script
     case compressed(Compression)
     case archive(ArchiveForm)
     /// Holds files in a form that is not read: its name, for people.
@@ -23,6 +25,8 @@ enum ContentKind: Equatable {
             self = .archive(form)
         } else if let name = Self.unreadables.first(where: { Self.holds(head, $0.magic, at: $0.place) })?.name {
             self = .unreadable(name)
+        } else if head.starts(with: [0x23, 0x21]) {
+            self = .script
         } else {
             self = .plain
         }
@@ -35,7 +39,10 @@ enum ContentKind: Equatable {
     /// Forms that hold files, and that nothing here reads.
     private static let unreadables: [(name: String, place: Int, magic: [UInt8])] = [
         ("a SquashFS image", 0, Array("hsqs".utf8)), ("a SquashFS image", 0, Array("sqsh".utf8)),
-        ("an EROFS image", 1024, [0xe2, 0xe1, 0xf5, 0xe0]), ("a cramfs image", 0, [0x45, 0x3d, 0xcd, 0x28]),
+        // The number of ext2, that it is clean, and what it does on errors.
+        ("an ext2, ext3 or ext4 image", 1080, [0x53, 0xef, 1, 0, 1, 0]), ("an ext2, ext3 or ext4 image", 1080, [0x53, 0xef, 1, 0, 2, 0]),
+        ("an XFS image", 0, Array("XFSB\0\0".utf8)), ("an EROFS image", 1024, [0xe2, 0xe1, 0xf5, 0xe0]),
+        ("a cramfs image", 0, [0x45, 0x3d, 0xcd, 0x28]),
         ("a QEMU disk image", 0, [0x51, 0x46, 0x49, 0xfb]), ("a VMware disk image", 0, Array("KDMV".utf8)),
         ("a Hyper-V disk image", 0, Array("vhdxfile".utf8)), ("a VirtualBox disk image", 64, [0x7f, 0x10, 0xda, 0xbe]),
         ("a Windows image", 0, Array("MSWIM\0\0\0".utf8)), ("an lzop file", 0, [0x89, 0x4c, 0x5a, 0x4f, 0, 0x0d, 0x0a, 0x1a, 0x0a]),

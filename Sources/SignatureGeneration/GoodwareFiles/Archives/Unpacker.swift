@@ -62,7 +62,7 @@ final class Unpacker {
             do {
                 if depth < UnpackingBudget.maxDepth {
                     try open(kind, source, name: name, depth: depth)
-                } else if kind != .plain, kind != .elf {
+                } else if ![.plain, .elf, .script].contains(kind) {
                     fault("\(name): it is nested more than \(UnpackingBudget.maxDepth) deep")
                 }
             } catch let skipped as CorpusReader.Skipped {
@@ -88,7 +88,8 @@ final class Unpacker {
             let opened = try OpenArchive(compression, source)
             _ = try opened.nextHeader()
             try layer(of: opened, name: name, unit: "\(name) (unpacked)", depth: depth, isRead: false)
-        case .elf: try sections(of: source, name: name, depth: depth)
+        case .elf: try program(source, name: name, depth: depth)
+        case .script: try script(source, name: name, depth: depth)
         case .archive(let form):
             guard form.needsSeeking, source.seekableSize == nil else { return try members(of: source, form, name: name, depth: depth) }
             guard let bytes = try source.gather(maxBytes: Self.maxGathered) else {
@@ -123,10 +124,11 @@ final class Unpacker {
             case .member: break
             }
         }
-        if form == .cpio { try rest(of: source, from: opened.consumed, name: name, depth: depth) }
+        if [.cpio, .tar].contains(form) { try rest(of: source, from: opened.consumed, name: name, depth: depth) }
     }
 
-    /// Reads what lies behind a cpio archive: an initial file system of Linux has a compressed one behind a plain one.
+    /// Reads what is packed behind the end of something else, behind zeros: an initial file system of Linux has a compressed
+    /// archive behind a plain one, an AppImage an image behind a program.
     private func rest(of source: ByteSource, from consumed: Int, name: String, depth: Int) throws {
         guard let size = source.seekableSize, consumed > 0, consumed < size else { return }
         source.seek(to: consumed)
@@ -137,27 +139,39 @@ final class Unpacker {
                 continue
             }
             source.seek(to: place + used)
-            let kind = ContentKind(try source.peek(ContentKind.headBytes))
-            switch kind {
-            case .compressed, .archive:
-                source.seek(to: place + used)
-                return try layer(
-                    BehindSource(source, from: place + used, budget), kind, name: "\(name): behind its end", depth: depth + 1, isRead: true)
-            default: return
-            }
+            return try behind(place + used, ContentKind(try source.peek(ContentKind.headBytes)), of: source, name: name, depth: depth)
         }
     }
 
+    private func behind(_ place: Int, _ kind: ContentKind, of source: ByteSource, name: String, depth: Int) throws {
+        guard ![.plain, .elf, .script].contains(kind) else { return }
+        source.seek(to: place)
+        try layer(BehindSource(source, from: place, budget), kind, name: "\(name): behind its end", depth: depth + 1, isRead: true)
+    }
+
+    /// Where something can be read from any place: the source, or all of it in memory.
+    private func anywhere(_ source: ByteSource) throws -> ByteSource {
+        if source.seekableSize != nil { return source }
+        if let bytes = try source.gather(maxBytes: Self.maxGathered) { return MemorySource(bytes, budget) }
+        throw CorpusReader.Skipped(reason: "what is packed in it is not looked at: it has more than \(Self.maxGathered >> 20) MiB")
+    }
+
+    private func script(_ source: ByteSource, name: String, depth: Int) throws {
+        let script = try anywhere(source)
+        let head = script.bytes(at: 0, count: min(script.seekableSize ?? 0, PackedBehindScript.searchedBytes)) ?? []
+        guard let (place, kind) = PackedBehindScript.first(in: head) else { return }
+        try behind(place, kind, of: script, name: name, depth: depth)
+    }
+
+    private func program(_ source: ByteSource, name: String, depth: Int) throws {
+        let program = try anywhere(source)
+        try sections(of: program, name: name, depth: depth)
+        let end = ElfSections.end(size: UInt64(program.seekableSize ?? 0), read: { program.bytes(at: $0, count: $1) })
+        try rest(of: program, from: Int(end), name: name, depth: depth)
+    }
+
     /// Reads the compressed sections of a program, each as a unit of its own.
-    private func sections(of source: ByteSource, name: String, depth: Int) throws {
-        let program: ByteSource
-        if source.seekableSize != nil {
-            program = source
-        } else if let bytes = try source.gather(maxBytes: Self.maxGathered) {
-            program = MemorySource(bytes, budget)
-        } else {
-            throw CorpusReader.Skipped(reason: "its sections are not looked at: it has more than \(Self.maxGathered >> 20) MiB")
-        }
+    private func sections(of program: ByteSource, name: String, depth: Int) throws {
         let size = program.seekableSize ?? 0
         for section in ElfSections.compressed(size: UInt64(size), read: { program.bytes(at: $0, count: $1) }) {
             let (lower, upper) = (Int(section.range.lowerBound), Int(section.range.upperBound))

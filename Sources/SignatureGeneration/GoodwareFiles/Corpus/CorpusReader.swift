@@ -83,11 +83,21 @@ struct CorpusReader {
         return unpacker.faults == 1 ? first : "\(first); and \(unpacker.faults - 1) more"
     }
 
-    /// Whether a file's last bytes are the end record of a zip archive without a comment (APPNOTE.TXT, 4.3.16): programs that
-    /// unpack themselves, and archives behind a script, begin with something else.
+    /// Whether a file ends with the end record of a zip archive (APPNOTE.TXT, 4.3.16): programs that unpack themselves, and archives
+    /// behind a script, begin with something else. Of these, a comment may follow the record.
     private func endsAsZip(_ opened: FileDescriptor, size: Int) -> Bool {
-        let end = try? DescriptorIO.bytes(opened.number, at: max(0, size - 22), count: 22)
-        return end?.count == 22 && end?.starts(with: [0x50, 0x4b, 5, 6]) == true && end?.suffix(2) == [0, 0]
+        let (record, maxComment) = (22, 65_535)
+        let head = (try? DescriptorIO.bytes(opened.number, at: 0, count: 4)) ?? []
+        let isProgram = head.starts(with: Array("MZ".utf8)) || head.starts(with: Array("#!".utf8)) || ElfSections.isELF(head)
+        let length = min(size, record + (isProgram ? maxComment : 0))
+        guard length >= record, let end = try? DescriptorIO.bytes(opened.number, at: size - length, count: length), end.count == length
+        else { return false }
+        return end.withUnsafeBytes { end in
+            (0...length - record).contains { place in
+                end[place] == 0x50 && end[place + 1] == 0x4b && end[place + 2] == 5 && end[place + 3] == 6
+                    && Int(end[place + 20]) | Int(end[place + 21]) << 8 == length - place - record
+            }
+        }
     }
 
     /// In bytes: how much is read of a hole. No gap of a signature reaches across (``Signatures/Signature/maxGap``).
@@ -127,6 +137,9 @@ struct CorpusReader {
             return
         }
         if summary.end == .failed { throw Skipped(reason: "from frame \(summary.frames + 1) on: \(summary.failure ?? "")") }
+        if summary.tally.cutPackets > 0 {
+            throw Skipped(reason: "of \(summary.tally.cutPackets) packets it has only the beginning (a snapshot length)")
+        }
         if summary.frames > 0, summary.skippedFrames == summary.frames {
             throw Skipped(reason: "none of its frames holds TCP or UDP (\(summary.tally.skippedKinds))")
         }

@@ -65,6 +65,7 @@ struct CorpusTree {
             let handle = try PathHandle(path)
             let status = try handle.status()
             guard !isKernels(status.identity.device, handle) else { return unreadable(path, "the kernel makes up what is in it") }
+            guard status.kind == .regular || status.kind == .folder else { return unreadable(path, "not a regular file or folder") }
             take(path, status, anchor: nil, unreadable)
         } catch {
             unreadable(path, error.description)
