@@ -14,6 +14,12 @@ struct TextBytesTests {
         }
     }
 
+    @Test func `texts of other alphabets are text in their usual codings`() {
+        for (coding, bytes) in TextForms.ofOtherAlphabets {
+            #expect(bytes.count >= 24 && TextBytes.isMostlyText(bytes), "\(coding): \(bytes)")
+        }
+    }
+
     @Test func `letters of other alphabets, and strings behind lengths or end marks, are text`() {
         #expect(TextBytes.isMostlyText(Array("Привет, как дела".utf8)))
         #expect(TextBytes.isMostlyText(Array("日本語の文章です".utf8)))

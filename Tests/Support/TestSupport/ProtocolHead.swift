@@ -16,11 +16,21 @@ public struct ProtocolHead: Sendable, CustomStringConvertible {
         (self.name, self.transport, self.port, self.bytes) = (name, transport, port, bytes)
     }
 
-    private init(_ name: String, _ transport: TransportProtocol, _ port: UInt16, _ text: String) {
+    /// - Parameter mixed: text, with hexadecimal digits in braces.
+    init(_ name: String, _ transport: TransportProtocol, _ port: UInt16, mixed: String) {
+        let bytes = mixed.split(separator: "{", omittingEmptySubsequences: false).enumerated().flatMap { number, part -> [UInt8] in
+            guard number > 0 else { return Array(part.utf8) }
+            let halves = part.split(separator: "}", maxSplits: 1, omittingEmptySubsequences: false)
+            return Self.hex(String(halves[0])) + (halves.count > 1 ? Array(halves[1].utf8) : [])
+        }
+        self.init(name, transport, port, bytes)
+    }
+
+    init(_ name: String, _ transport: TransportProtocol, _ port: UInt16, _ text: String) {
         self.init(name, transport, port, Array(text.utf8))
     }
 
-    public static let all = [http, httpJSON, smtp, sip, dns, tls, smb1, smb2]
+    public static let all = [http, httpJSON, smtp, sip, dns, tls, smb1, smb2] + others
 
     /// As Firefox and a shop's page send it.
     static let http = ProtocolHead(
