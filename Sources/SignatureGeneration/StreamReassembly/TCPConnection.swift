@@ -58,13 +58,14 @@ struct TCPConnection {
         if !segment.payload.isEmpty || segment.isFinal, !begin(side, dataAt: segment.start), segment.payload.isEmpty {
             streams[side].begin(at: segment.start, milliseconds: milliseconds)
         }
-        guard !isDoubtful(segment, from: side) else {
+        guard !Self.isDoubtful(segment, sent: furthest[side.other]) else {
             for segment in doubtful[side].add(segment, milliseconds: milliseconds) { alone(segment, from: side) }
             return .ignored
         }
         guard accept(segment, from: side, milliseconds: milliseconds) else { return .ignored }
         // What was sent meanwhile may be what the other side acknowledged.
-        let explained = doubtful[side.other].take { !isDoubtful($0, from: side.other) }
+        let sent = furthest[side]
+        let explained = doubtful[side.other].take { !Self.isDoubtful($0, sent: sent) }
         for waiting in explained { _ = accept(waiting.segment, from: side.other, milliseconds: waiting.milliseconds) }
         return streams.one.isFinished && streams.two.isFinished ? .ends : .continues
     }
@@ -79,10 +80,10 @@ struct TCPConnection {
         return true
     }
 
-    /// Whether data come with an acknowledgement of what the other side has not sent: receivers drop them (RFC 5961, section 5.2),
+    /// Whether data come with an acknowledgement of more than the other side has sent: receivers drop them (RFC 5961, section 5.2),
     /// but what was sent may be captured late.
-    private func isDoubtful(_ segment: TCPSegment, from side: Side) -> Bool {
-        guard !segment.payload.isEmpty, segment.isAcknowledging, let sent = furthest[side.other] else { return false }
+    private static func isDoubtful(_ segment: TCPSegment, sent: UInt32?) -> Bool {
+        guard !segment.payload.isEmpty, segment.isAcknowledging, let sent else { return false }
         return Int32(bitPattern: segment.acknowledgement &- sent) > 0
     }
 
