@@ -373,6 +373,7 @@ let package = Package(
             [
                 tests("FileAccessTests", ["FileAccess"]),
                 tests("SchedulingTests", ["Scheduling"]),
+                tests("ProgramRunsTests", ["ProgramRuns"]),
                 tests("SQLiteStoreTests", ["EpitopeModel", "Scheduling", "SQLiteStore", grdb]),
                 tests("TestSupportTests", []),
             ]),

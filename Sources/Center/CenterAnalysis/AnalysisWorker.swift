@@ -52,7 +52,7 @@ public struct AnalysisWorker: Sendable {
         while !Task.isCancelled {
             do {
                 try await analyst.store.expireUpdates()
-                if try await analyst.store.prune(olderThanDays: keepDays) > 0 { await analyst.reload() }
+                if try await analyst.store.prune(olderThanDays: keepDays).clusters > 0 { await analyst.reload() }
             } catch {
                 onFailure(error)
             }

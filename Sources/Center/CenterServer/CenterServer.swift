@@ -20,7 +20,8 @@ public struct CenterServer: Service {
         public var host: String
         /// 0 for any free port; ``CenterServer/port`` is the one that was chosen.
         public var port: Int
-        /// Connections at a time; more wait in the kernel's queue.
+        /// Connections at a time, a quarter of them at most of peers that nobody knows yet. Beyond it a new one takes the place of
+        /// one that is idle.
         public var maxConnections: Int
         /// Idle connections are closed after this time, in seconds. Hosts keep theirs warm with a request every 30.
         public var idleSeconds: Int64
@@ -33,7 +34,7 @@ public struct CenterServer: Service {
         public var authorityDirectory: String?
 
         public init(
-            host: String = "0.0.0.0", port: Int = Int(CenterAddress.defaultPort), maxConnections: Int = 4096,
+            host: String = "0.0.0.0", port: Int = Int(CenterAddress.defaultPort), maxConnections: Int = 16384,
             idleSeconds: Int64 = 180, validityDays: Int = CertificateAuthority.defaultValidityDays,
             renewalGraceDays: Int = CertificateAuthority.defaultValidityDays, authorityDirectory: String? = nil
         ) {
@@ -47,6 +48,8 @@ public struct CenterServer: Service {
         }
     }
 
+    private static let spareConnections = 256
+
     private let configuration: Configuration
     private let authority: CertificateAuthority
     private let certificate: ServerCertificate
@@ -54,15 +57,18 @@ public struct CenterServer: Service {
     private let requests: RequestHandler
     private let logger: Logger
     private let now: @Sendable () -> Int64
+    private let places: ConnectionPlaces
     /// The port that the server came to listen on, or why it didn't.
     private let boundPort = Completion<Result<Int, any Error>>()
 
-    /// - Parameter now: the clock by which certificates and tokens are judged, in milliseconds since 1970.
+    /// - Parameters:
+    ///   - now: the clock by which certificates and tokens are judged, and certificates issued, in milliseconds since 1970.
+    ///   - steadyNow: a clock that does not follow the machine's when that jumps: what is in force by it is not refused.
     /// - Throws: `certificate-malformed` when the server's key or certificate can't be used.
     public init(
         configuration: Configuration, authority: CertificateAuthority, certificate: ServerCertificate,
         ledger: any EnrolmentLedger, service: any CenterRequestHandling, logger: Logger,
-        now: @escaping @Sendable () -> Int64 = ChannelClock.system
+        now: @escaping @Sendable () -> Int64 = ChannelClock.system, steadyNow: (@Sendable () -> Int64)? = nil
     ) throws(EpitopeError) {
         self.configuration = configuration
         self.authority = authority
@@ -70,8 +76,11 @@ public struct CenterServer: Service {
         self.tls = try ServerTLS(certificate)
         self.logger = logger
         self.now = now
+        places = ConnectionPlaces(max: configuration.maxConnections)
         self.requests = RequestHandler(
-            authenticator: PeerAuthenticator(authority: authority, ledger: ledger, now: now), service: service,
+            places: places,
+            authenticator: PeerAuthenticator(
+                authority: authority, ledger: ledger, places: places, clocks: [now] + (steadyNow.map { [$0] } ?? [])), service: service,
             enrolment: Enrolment(
                 authority: authority, ledger: ledger, validityDays: configuration.validityDays,
                 renewalGraceMilliseconds: Duration.days(configuration.renewalGraceDays).inMilliseconds, now: now))
@@ -89,7 +98,7 @@ public struct CenterServer: Service {
     /// - Throws: `listening-failed`.
     public func run() async throws {
         let requests = requests
-        let tls = tls
+        let (tls, places) = (tls, places)
         let boundPort = boundPort
         let http = HTTP1Channel.Configuration(
             idleTimeout: .seconds(configuration.idleSeconds),
@@ -101,11 +110,12 @@ public struct CenterServer: Service {
                 await requests.respond(to: request, on: connection)
             },
             server: HTTPServerBuilder { responder in
-                MutualTLSChannel(HTTP1Channel(responder: responder, configuration: http), tls: tls)
+                MutualTLSChannel(HTTP1Channel(responder: responder, configuration: http), tls: tls, places: places)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 1024,
-                availableConnectionsDelegate: MaximumAvailableConnections(configuration.maxConnections)),
+                // Whoever connects beyond the limit is let in for as long as it takes to close another.
+                availableConnectionsDelegate: MaximumAvailableConnections(configuration.maxConnections + Self.spareConnections)),
             services: renewal,
             onServerRunning: { channel in boundPort.complete(.success(channel.localAddress?.port ?? 0)) },
             logger: logger)

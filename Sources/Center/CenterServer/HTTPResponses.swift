@@ -24,7 +24,9 @@ enum HTTPResponses {
 
     static func refusal(_ error: EpitopeError) -> Response {
         // Three strings always encode. If they did not, the status alone would still refuse.
-        (try? json(Refusal(error), status: status(of: error.code))) ?? Response(status: .internalServerError)
+        var response = (try? json(Refusal(error), status: status(of: error.code))) ?? Response(status: .internalServerError)
+        if response.status == .serviceUnavailable { response.headers[.retryAfter] = "5" }
+        return response
     }
 
     /// The status is for proxies and for people with curl; programs use the error's code.
@@ -35,6 +37,8 @@ enum HTTPResponses {
         case .packetTooLarge, .requestTooLarge: .contentTooLarge
         case .notServedHere: .notFound
         case .internalFailure: .internalServerError
+        // The center can't take the message now: proxies and other clients keep it.
+        case .storeBusy, .storeFailed, .diskFull: .serviceUnavailable
         default: .badRequest
         }
     }

@@ -53,14 +53,17 @@ final class ServerTLS: Sendable {
 struct MutualTLSChannel: ServerChildChannel {
     private let base: HTTP1Channel
     private let tls: ServerTLS
+    private let places: ConnectionPlaces
 
-    init(_ base: HTTP1Channel, tls: ServerTLS) {
+    init(_ base: HTTP1Channel, tls: ServerTLS, places: ConnectionPlaces) {
         self.base = base
         self.tls = tls
+        self.places = places
     }
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
         channel.eventLoop.makeCompletedFuture {
+            places.opened(channel)
             try channel.pipeline.syncOperations.addHandler(
                 NIOSSLServerHandler(
                     context: tls.current,

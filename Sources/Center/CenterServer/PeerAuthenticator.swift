@@ -11,18 +11,22 @@ import Synchronization
 final class PeerAuthenticator: Sendable {
     private let authority: CertificateAuthority
     private let ledger: any EnrolmentLedger
-    private let now: @Sendable () -> Int64
+    private let places: ConnectionPlaces
+    private let clocks: [@Sendable () -> Int64]
 
     /// Certificates whose chain has been verified, by their DER, so that the chain is verified once and not for each
     /// request. Dates and revocation are checked every time.
-    private let verified = Mutex<[[UInt8]: PeerCertificate]>([:])
-    /// Beyond it the cache starts again from nothing: it holds some 1 KiB a certificate.
-    private static let maxVerified = 4096
+    private let verified = Mutex(VerifiedCertificates())
 
-    init(authority: CertificateAuthority, ledger: any EnrolmentLedger, now: @escaping @Sendable () -> Int64) {
+    /// - Parameter clocks: by which certificates are judged; one that is in force by any of them is. There is more than one where the
+    ///   machine's clock may have jumped.
+    init(
+        authority: CertificateAuthority, ledger: any EnrolmentLedger, places: ConnectionPlaces, clocks: [@Sendable () -> Int64]
+    ) {
         self.authority = authority
         self.ledger = ledger
-        self.now = now
+        self.places = places
+        self.clocks = clocks
     }
 
     /// - Throws: `certificate-required`, `certificate-malformed`, `certificate-foreign`, `certificate-expired`,
@@ -38,23 +42,34 @@ final class PeerAuthenticator: Sendable {
     func identifyIfShown(_ channel: any Channel, graceMilliseconds: Int64 = 0) async throws -> Identity? {
         guard let certificate = try await channel.nioSSL_peerCertificate().get() else { return nil }
         let der = try certificate.toDERBytes()
-        let nowMilliseconds = now()
-        let peer: PeerCertificate
-        if let known = verified.withLock({ $0[der] }) {
-            try known.requireInForce(nowMilliseconds: nowMilliseconds, graceMilliseconds: graceMilliseconds)
-            peer = known
-        } else {
-            peer = try await authority.verify(
-                certificateDER: der, nowMilliseconds: nowMilliseconds, graceMilliseconds: graceMilliseconds)
-            verified.withLock { verified in
-                if verified.count >= Self.maxVerified { verified.removeAll() }
-                verified[der] = peer
-            }
-        }
+        let peer = try await peer(showing: der, graceMilliseconds: graceMilliseconds)
         guard try await !ledger.isRevoked(peer.identity, issuedMilliseconds: peer.issuedMilliseconds) else {
             throw ServerErrors.revoked(peer.identity)
         }
+        places.identified(channel)
         return peer.identity
+    }
+
+    private func peer(showing der: [UInt8], graceMilliseconds: Int64) async throws -> PeerCertificate {
+        let known = verified.withLock { $0.find(der) }
+        var refusal = ServerErrors.certificateRequired
+        for (number, clock) in clocks.enumerated() {
+            do {
+                let nowMilliseconds = clock()
+                if let known {
+                    try known.requireInForce(nowMilliseconds: nowMilliseconds, graceMilliseconds: graceMilliseconds)
+                    return known
+                }
+                let peer = try await authority.verify(
+                    certificateDER: der, nowMilliseconds: nowMilliseconds, graceMilliseconds: graceMilliseconds)
+                verified.withLock { $0.add(peer, der) }
+                return peer
+            } catch  where [.certificateExpired, .certificateNotYetValid].contains(error.code) {
+                // The first clock's refusal is the machine's own, which the peer's user can compare.
+                if number == 0 { refusal = error }
+            }
+        }
+        throw refusal
     }
 
     /// As ``identify(_:)``, for a peer that asks for a new certificate. One that was away when its own ended still gets it.
@@ -67,5 +82,29 @@ final class PeerAuthenticator: Sendable {
         let roles: Set<Identity.Role> = [.host, .localCenter]
         guard roles.contains(identity.role) else { throw ServerErrors.roleNotAllowed(identity) }
         return identity
+    }
+}
+
+/// Verified certificates by their DER, those that were of use lately: some 1 KiB each.
+struct VerifiedCertificates {
+    /// When so many came since the last time, those that were not of use since then are forgotten.
+    private let max: Int
+    private var recent: [[UInt8]: PeerCertificate] = [:]
+    private var earlier: [[UInt8]: PeerCertificate] = [:]
+
+    init(max: Int = 32_768) { self.max = max }
+
+    var count: Int { recent.count + earlier.count }
+
+    mutating func find(_ der: [UInt8]) -> PeerCertificate? {
+        if let known = recent[der] { return known }
+        guard let known = earlier.removeValue(forKey: der) else { return nil }
+        add(known, der)
+        return known
+    }
+
+    mutating func add(_ peer: PeerCertificate, _ der: [UInt8]) {
+        if recent.count >= max { (recent, earlier) = ([:], recent) }
+        recent[der] = peer
     }
 }

@@ -16,6 +16,7 @@ import Signatures
 ///
 /// Nothing reaches the service unchecked, and no receipt is sent before the service has returned.
 struct RequestHandler: Sendable {
+    let places: ConnectionPlaces
     let authenticator: PeerAuthenticator
     let service: any CenterRequestHandling
     let enrolment: Enrolment
@@ -25,7 +26,12 @@ struct RequestHandler: Sendable {
     /// Of one count of what a host withheld in a day: calls can't be more.
     private static let maxWithheld = 1 << 40
 
+    /// How long the body of a request may take to come in.
+    private static let bodyTime = TimeAmount.seconds(30)
+
     func respond(to request: Request, on connection: Connection) async -> Response {
+        places.requestBegan(connection.channel)
+        defer { places.requestEnded(connection.channel) }
         do {
             return try await route(request, on: connection)
         } catch let error as EpitopeError {
@@ -46,34 +52,34 @@ struct RequestHandler: Sendable {
         switch (request.method, request.uri.path) {
         case (.post, ChannelPath.packets):
             let sender = try await authorize(connection, for: .packets)
-            let packet = try ReceivedPacket(encoded: try await messageBody(request, max: ExtractedPacket.maxEncodedBytes))
+            let packet = try ReceivedPacket(encoded: try await messageBody(request, on: connection, max: ExtractedPacket.maxEncodedBytes))
             try requireOwner(of: packet.value, toBe: sender.name)
             return HTTPResponses.protobuf(try await service.receive(packet, from: sender).encoded())
         case (.post, ChannelPath.withheld):
             let sender = try await authorize(connection, for: .packets)
-            guard let counts = try? ChannelJSON.decode(WithheldCounts.self, from: try await jsonBody(request)),
+            guard let counts = try? ChannelJSON.decode(WithheldCounts.self, from: try await jsonBody(request, on: connection)),
                 counts.isWithin(max: Self.maxWithheld)
             else { throw ServerErrors.malformed("it is not a count of what a host withheld") }
             try await service.receive(counts, from: sender)
             return try HTTPResponses.json(["status": "noted"])
         case (.post, ChannelPath.forwards):
             let sender = try await authorize(connection, for: .forwards)
-            let forward = try ForwardedPacket(encoded: try await messageBody(request, max: Self.maxMessageBytes))
+            let forward = try ForwardedPacket(encoded: try await messageBody(request, on: connection, max: Self.maxMessageBytes))
             // A site vouches for its hosts, but one packet has one reporter.
             try requireOwner(of: forward.packet, toBe: forward.reporter)
             return HTTPResponses.protobuf(try await service.receive(forward, from: sender).encoded())
         case (.post, ChannelPath.updates):
             let sender = try await authorize(connection, for: .publishing)
-            let update = try SignatureUpdate(encoded: try await messageBody(request, max: Self.maxMessageBytes))
+            let update = try SignatureUpdate(encoded: try await messageBody(request, on: connection, max: Self.maxMessageBytes))
             return HTTPResponses.protobuf(try await service.receive(update, from: sender).encoded())
         case (.get, ChannelPath.updates):
             let subscriber = try await authorize(connection, for: .subscriptions)
             return HTTPResponses.protobuf(WireCoding.encode(try await updates(request, for: subscriber)))
         case (.post, ChannelPath.enroll):
-            return try HTTPResponses.json(try await enrolment.enroll(try await jsonBody(request)))
+            return try HTTPResponses.json(try await enrolment.enroll(try await jsonBody(request, on: connection)))
         case (.post, ChannelPath.renew):
             // The body first: who is revoked while it trickles in gets nothing.
-            let body = try await jsonBody(request)
+            let body = try await jsonBody(request, on: connection)
             let holder = try await authenticator.identifyForRenewal(
                 connection.channel, graceMilliseconds: enrolment.renewalGraceMilliseconds)
             return try HTTPResponses.json(try enrolment.renew(body, for: holder))
@@ -115,21 +121,25 @@ struct RequestHandler: Sendable {
         }
     }
 
-    private func messageBody(_ request: Request, max: Int) async throws -> [UInt8] {
+    private func messageBody(_ request: Request, on connection: Connection, max: Int) async throws -> [UInt8] {
         try await body(
-            request, max: max,
+            request, on: connection, max: max,
             tooLarge: EpitopeError(
                 .packetTooLarge, "the message is larger than \(max) bytes",
                 remedy: "send code of at most 8 KiB, with parameters within the bounds of the schema"))
     }
 
-    private func jsonBody(_ request: Request) async throws -> [UInt8] {
-        try await body(request, max: ChannelJSON.maxBytes, tooLarge: ServerErrors.tooLarge(max: ChannelJSON.maxBytes))
+    private func jsonBody(_ request: Request, on connection: Connection) async throws -> [UInt8] {
+        try await body(request, on: connection, max: ChannelJSON.maxBytes, tooLarge: ServerErrors.tooLarge(max: ChannelJSON.maxBytes))
     }
 
-    /// Reads a body up to its bound. One whose header already gives a larger length is not read at all.
-    private func body(_ request: Request, max: Int, tooLarge: EpitopeError) async throws -> [UInt8] {
+    /// Reads a body up to its bound, within its time: the connection of a peer that is slower is closed. One whose header already
+    /// gives a larger length is not read at all.
+    private func body(_ request: Request, on connection: Connection, max: Int, tooLarge: EpitopeError) async throws -> [UInt8] {
         if let length = request.headers[.contentLength].flatMap({ Int($0) }), length > max { throw tooLarge }
+        let channel = connection.channel
+        let deadline = channel.eventLoop.scheduleTask(in: Self.bodyTime) { channel.close(promise: nil) }
+        defer { deadline.cancel() }
         do {
             return Array(buffer: try await request.body.collect(upTo: max))
         } catch is NIOTooManyBytesError {

@@ -2,14 +2,11 @@
 
 public import EpitopeModel
 import SQLiteStore
+import SecureChannel
 
 extension EpitopeError.Code {
-    /// The store could not read or write; the operation did not happen.
-    public static let storeFailed = EpitopeError.Code("store-failed")
     /// The store's file is damaged, or not a store.
     public static let storeUnusable = EpitopeError.Code("store-unusable")
-    /// Too many messages are waiting to be stored.
-    public static let storeBusy = EpitopeError.Code("store-busy")
     /// Every sid of the store's range is in use.
     public static let sidsExhausted = EpitopeError.Code("sids-exhausted")
     /// No update of that signature is known here.

@@ -15,11 +15,18 @@ actor DeliveryWorker {
     private let schedule: TargetSchedule
     private let onFailure: @Sendable (any Error) -> Void
     private var backoff = RetryState(.center)
+    /// When the rules in the IDS were last looked at; `nil`: not since the start.
+    private var looked: ContinuousClock.Instant?
+    /// Between two looks.
+    private let lookInterval: Duration
 
+    /// - Parameter lookInterval: how often the rules in the IDS are compared with those that it confirmed.
     init(
-        store: CenterStore, installer: any RuleInstalling, schedule: TargetSchedule, onFailure: @escaping @Sendable (any Error) -> Void
+        store: CenterStore, installer: any RuleInstalling, schedule: TargetSchedule, lookInterval: Duration = .seconds(60),
+        onFailure: @escaping @Sendable (any Error) -> Void
     ) {
         self.store = store
+        self.lookInterval = lookInterval
         self.installer = installer
         self.schedule = schedule
         self.onFailure = onFailure
@@ -38,10 +45,22 @@ actor DeliveryWorker {
         let reopens = try await store.reserveQuota(for: .ids, limits: schedule.limits, yieldingTo: schedule.yieldingTo)
         let set = try await store.ruleSet()
         var isComplete = true
-        if !set.pending.isEmpty || !set.isConfirmed { isComplete = try await deploy(set) }
+        if !set.pending.isEmpty || !set.isConfirmed {
+            isComplete = try await deploy(set)
+        } else if let difference = await difference(from: set) {
+            try await store.recordDifference(difference)
+            isComplete = try await deploy(set)
+        }
         await schedule.attemptEnded()
         guard isComplete else { return .zero }
         return backoff.remaining ?? store.clock.delay(until: reopens)
+    }
+
+    /// What somebody else changed in the IDS; looked at now and then.
+    private func difference(from set: RuleSet) async -> String? {
+        if let looked, ContinuousClock.now - looked < lookInterval { return nil }
+        looked = .now
+        return await installer.difference(from: set.inForce)
     }
 
     /// - Returns: whether the IDS has what it should have; if not, the next rule set has what is missing.
@@ -51,6 +70,8 @@ actor DeliveryWorker {
             result = try await installer.install(set.rules(adding: set.pending))
         } catch {
             backoff.failed()
+            // What was to be put back is looked at again with the next attempt.
+            looked = nil
             onFailure(error)
             try await store.recordAttempt(set.pending, reason: error.description)
             return true

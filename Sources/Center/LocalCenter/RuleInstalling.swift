@@ -15,6 +15,12 @@ public protocol RuleInstalling: Sendable {
     /// - Throws: when the IDS is stopped, busy or out of reach. The rules that were in force stay so, and the
     ///   installation is tried again.
     func install(_ rules: [RuleAssignment]) async throws(EpitopeError) -> InstallationResult
+
+    /// What is no longer as the last installation left it, for a person: others can change an IDS's rules, too. `nil`: nothing, or
+    /// that can't be seen now.
+    ///
+    /// - Parameter rules: what should be in force.
+    func difference(from rules: [RuleAssignment]) async -> String?
 }
 
 /// What an IDS confirmed.

@@ -11,7 +11,14 @@ final class CommandSocket {
     /// A list of 30,000 failed rules is some 10 MiB; more than this is not Suricata.
     private static let maxReplyBytes = 64 << 20
 
-    init(path: String) throws(EpitopeError) {
+    /// How long to wait before asking again for a place in the queue of a program that accepts nobody.
+    private static let connectPause: UInt32 = 50_000
+
+    /// Connects. A program that hangs accepts nobody, and its queue is full after a few: that wait has an end, too.
+    ///
+    /// - Throws: `suricata-absent`, `suricata-stopped`, `suricata-timeout`, `suricata-refused`.
+    init(path: String, within seconds: Double) throws(EpitopeError) {
+        let deadline = ContinuousClock.now + .seconds(seconds)
         self.path = path
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -22,15 +29,20 @@ final class CommandSocket {
                 remedy: "name a shorter path as unix-command filename in suricata.yaml, and in the center's settings")
         }
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
-        descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        let connected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+        descriptor = socket(
+            AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue), 0)
+        while true {
+            let connected = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                }
             }
+            if connected == 0 { return }
+            // All is initialised here, so throwing runs the deinitialiser, which closes the descriptor.
+            guard errno == EAGAIN || errno == EINTR else { throw Self.connectError(errno, path) }
+            guard ContinuousClock.now < deadline else { throw Self.noAnswer(path) }
+            usleep(Self.connectPause)
         }
-        guard connected != 0 else { return }
-        // All is initialised here, so throwing runs the deinitialiser, which closes the descriptor.
-        throw Self.connectError(errno, path)
     }
 
     deinit {
@@ -61,7 +73,7 @@ final class CommandSocket {
         while !rest.isEmpty {
             try wait(for: Int16(POLLOUT), until: deadline)
             let count = rest.withUnsafeBytes { send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
-            if count > 0 { rest = rest.dropFirst(count) } else if count == 0 || errno != EINTR { throw connectionClosed() }
+            if count > 0 { rest = rest.dropFirst(count) } else if count == 0 || !Self.isPassing(errno) { throw connectionClosed() }
         }
         while true {
             if let end = received.firstIndex(of: UInt8(ascii: "\n")) {
@@ -72,7 +84,7 @@ final class CommandSocket {
             try wait(for: Int16(POLLIN), until: deadline)
             var piece = [UInt8](repeating: 0, count: 65536)
             let count = piece.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
-            if count > 0 { received += piece[..<count] } else if count == 0 || errno != EINTR { throw connectionClosed() }
+            if count > 0 { received += piece[..<count] } else if count == 0 || !Self.isPassing(errno) { throw connectionClosed() }
         }
     }
 
@@ -83,12 +95,19 @@ final class CommandSocket {
             let milliseconds = seconds * 1000 + attoseconds / 1_000_000_000_000_000 + 1
             var entry = pollfd(fd: descriptor, events: events, revents: 0)
             guard left > .zero else {
-                throw EpitopeError(
-                    .suricataTimeout, "Suricata did not answer on \(path) in time",
-                    remedy: "check whether Suricata is busy or hangs; a large rule set may need a longer reload timeout")
+                throw Self.noAnswer(path)
             }
             if poll(&entry, 1, Int32(min(milliseconds, 60_000))) > 0 { return }
         }
+    }
+
+    /// Whether a call is to be made again.
+    private static func isPassing(_ error: Int32) -> Bool { error == EINTR || error == EAGAIN }
+
+    private static func noAnswer(_ path: String) -> EpitopeError {
+        EpitopeError(
+            .suricataTimeout, "Suricata did not answer on \(path) in time",
+            remedy: "check whether Suricata is busy or hangs; a large rule set may need a longer reload timeout")
     }
 
     private func connectionClosed() -> EpitopeError {

@@ -65,17 +65,21 @@ struct RulesetTransaction {
     /// - Throws: as ``SuricataDelivery/deliver(_:)``.
     mutating func run(_ wanted: [RuleLine], refused early: [DeliveryOutcome.Refused]) throws(EpitopeError) -> DeliveryOutcome {
         let begin = ContinuousClock.now
-        let rules = RulesFileText.rules(in: file.read() ?? "").map { RuleLine(sid: $0.sid, text: $0.text) }
+        let text = file.read() ?? ""
+        try requireOwn(text)
+        let rules = RulesFileText.rules(in: text).map { RuleLine(sid: $0.sid, text: $0.text) }
         let control = try connect(orLeave: wanted)
         let baseline = try baseline(of: rules, control)
         var (stage, lines, refused) = (Stage.wanted, wanted, early)
         while stage != .rolledBack {
             let reload = try write(lines, andReload: control)
             let files = try RuleFileList(control)
-            guard files.contains(settings.rulesFile) else { throw notLoaded("it is not among rule-files in suricata.yaml") }
+            // Suricata may see the file under another path (in a container): then its own answers must show that it reads it.
+            let isListed = files.contains(settings.rulesFile)
+            if !isListed, lines.isEmpty { throw notLoaded(Self.unlisted) }
             let failed = try failedRules(among: lines, control)
             if failed.isEmpty {
-                let rulesLoaded = try confirm(lines, since: baseline, control)
+                let rulesLoaded = try confirm(lines, isListed: isListed, since: baseline, control)
                 return DeliveryOutcome(
                     liveSinceMilliseconds: Self.nowMilliseconds(), reloadMilliseconds: reload,
                     totalMilliseconds: Self.milliseconds(since: begin), rulesLoaded: rulesLoaded,
@@ -89,6 +93,23 @@ struct RulesetTransaction {
         throw EpitopeError(
             .suricataRefused, "Suricata refused rules repeatedly; \(settings.rulesFile) has the last good rules again",
             remedy: refused.last?.error.message ?? "see Suricata's log")
+    }
+
+    private func text(_ lines: [String]) -> String { RulesFileOwner.text(lines, owner: settings.owner) }
+
+    /// Makes sure that the file is nobody's, or this center's.
+    private func requireOwn(_ text: String) throws(EpitopeError) {
+        let found: String
+        switch RulesFileOwner(of: text) {
+        case .nobody: return
+        case .center(let name):
+            guard let name, let owner = settings.owner, name != owner else { return }
+            found = "the rules of another center (\(name.prefix(80)))"
+        case .others: found = "rules that Epitope did not write"
+        }
+        throw EpitopeError(
+            .rulesFileForeign, "\(settings.rulesFile) holds \(found), and is not overwritten",
+            remedy: "name another file as rulesFile in the center's settings, and under rule-files in suricata.yaml; or move that one away")
     }
 
     private func baseline(of rules: [RuleLine], _ control: SuricataControl) throws(EpitopeError) -> Baseline {
@@ -110,13 +131,13 @@ struct RulesetTransaction {
     ///
     /// - Returns: all rules that Suricata has loaded, other files' too.
     private mutating func confirm(
-        _ lines: [RuleLine], since baseline: Baseline, _ control: SuricataControl
+        _ lines: [RuleLine], isListed: Bool, since baseline: Baseline, _ control: SuricataControl
     ) throws(EpitopeError) -> Int {
         let rulesLoaded = try control.statistics().loaded
         guard try control.reloadTime() != baseline.reloadTime else { throw unconfirmed("its reload time did not change") }
         let expected = lines.count - baseline.rulesInForce
         let isShown = rulesLoaded - baseline.rulesLoaded == expected && (expected != 0 || isFileProven)
-        if !lines.isEmpty, !isShown { try probe(lines, control) }
+        if !lines.isEmpty, !isShown { try probe(lines, isListed: isListed, control) }
         isFileProven = isFileProven || !lines.isEmpty
         return rulesLoaded
     }
@@ -127,14 +148,14 @@ struct RulesetTransaction {
             return try SuricataControl(settings)
         } catch {
             if error.code == .suricataStopped || error.code == .suricataAbsent {
-                try file.write(RulesFileText.render(lines: wanted.map(\.text)))
+                try file.write(text(wanted.map(\.text)))
             }
             throw error
         }
     }
 
     private func write(_ lines: [RuleLine], andReload control: SuricataControl) throws(EpitopeError) -> Double {
-        try file.write(RulesFileText.render(lines: lines.map(\.text)))
+        try file.write(text(lines.map(\.text)))
         let begin = ContinuousClock.now
         try control.reload()
         return Self.milliseconds(since: begin)
@@ -148,15 +169,17 @@ struct RulesetTransaction {
 
     /// Shows that Suricata reads the file where the number of rules doesn't show it (other files changed too, or as many
     /// rules came as went): a line that is not a valid rule must turn up among the failed ones.
-    private func probe(_ lines: [RuleLine], _ control: SuricataControl) throws(EpitopeError) {
+    private func probe(_ lines: [RuleLine], isListed: Bool, _ control: SuricataControl) throws(EpitopeError) {
         let line =
             "alert epitope any any -> any any (msg:\"Epitope asks whether this file is loaded\"; sid:\(SIDRange.all.upperBound); rev:1;)"
-        try file.write(RulesFileText.render(lines: lines.map(\.text) + [line]))
+        try file.write(text(lines.map(\.text) + [line]))
         try control.reload()
         let wasRead = try control.failedRules().contains { $0.rule == line }
         _ = try write(lines, andReload: control)
-        guard wasRead else { throw notLoaded("Suricata can't read it") }
+        guard wasRead else { throw notLoaded(isListed ? "Suricata can't read it" : Self.unlisted) }
     }
+
+    private static let unlisted = "it is not among rule-files in suricata.yaml"
 
     /// Why Suricata refused a rule. The socket gives no reasons, so the rule is tested alone by `suricata -T`.
     private func reason(for line: RuleLine, _ files: RuleFileList) throws(EpitopeError) -> EpitopeError {

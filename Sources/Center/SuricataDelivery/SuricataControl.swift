@@ -21,7 +21,7 @@ struct SuricataControl {
     /// Connects and agrees on version 0.2 of the protocol: JSON, one line each way.
     init(_ settings: SuricataSettings) throws(EpitopeError) {
         self.settings = settings
-        socket = try CommandSocket(path: settings.socketPath)
+        socket = try CommandSocket(path: settings.socketPath, within: settings.commandTimeout)
         let _: String? = try ask(#"{"version": "0.2"}"#, "handshake", within: settings.commandTimeout)
     }
 

@@ -15,6 +15,8 @@ public final class SuricataDelivery: Sendable {
     private let queue = BlockingQueue(label: "epitope.suricata-delivery")
     private let shapes: RuleShapeCache
     private let isFileProven = Mutex(false)
+    /// What the last delivery left; `nil`: there was none since the center started.
+    private let installed = Mutex<InstalledRules?>(nil)
 
     public init(_ settings: SuricataSettings) {
         self.settings = settings
@@ -45,33 +47,77 @@ public final class SuricataDelivery: Sendable {
     ///
     /// - Parameter updates: all that are in force, each with a number of its own.
     /// - Throws: `suricata-absent`, `suricata-stopped`, `suricata-refused`, `suricata-reload-refused`,
-    ///   `suricata-timeout`, `suricata-rules-file-not-loaded`, `rules-folder-unwritable` or `disk-full`.
+    ///   `suricata-timeout`, `suricata-rules-file-not-loaded`, `rules-file-foreign`, `rules-folder-unwritable` or `disk-full`.
+    ///
+    /// When the caller's task is cancelled this throws at once, and what was begun goes on by itself: a Suricata that hangs must not
+    /// keep a center from ending.
     public func deliver(_ updates: [RuleAssignment]) async throws(EpitopeError) -> DeliveryOutcome {
-        try await queue.run { () throws(EpitopeError) in
-            let begin = ContinuousClock.now
-            var rules: [SuricataRule] = []
-            var refused: [DeliveryOutcome.Refused] = []
-            for numbered in updates.sorted(by: { $0.sid < $1.sid }) {
-                do throws(EpitopeError) {
-                    // All of a signature's rules, or none.
-                    let action = self.settings.action(for: numbered.update)
-                    var checked: [SuricataRule] = []
-                    for rule in try SuricataRule.rules(RuleInput(numbered), action: action) {
-                        checked.append(try RuleSyntax.check(rule.text))
-                    }
-                    rules += checked
-                } catch {
-                    refused.append(.init(sid: numbered.sid, error: error))
-                }
-            }
-            for (sid, complaint) in try self.shapes.refusals(of: rules) {
-                refused.append(.init(sid: sid, error: RulesetTransaction.refusal(of: sid, complaint)))
-            }
-            let sound = rules.filter { rule in !refused.contains { $0.sid == rule.sid } }
-            var outcome = try self.commit(sound.map { RuleLine(sid: $0.sid, text: $0.text) }, refused: refused)
-            outcome.totalMilliseconds = RulesetTransaction.milliseconds(since: begin)
-            return outcome
+        let outcome: Result<DeliveryOutcome, EpitopeError> = await run(abandoned: { .failure(Self.abandoned) }) {
+            Result { () throws(EpitopeError) in try self.deliverNow(updates) }
         }
+        return try outcome.get()
+    }
+
+    /// What is no longer as the last delivery left it in the rules file or in Suricata, for a person; `nil`: nothing, or Suricata
+    /// doesn't answer and the file is right.
+    ///
+    /// - Parameter updates: what should be in force.
+    public func difference(from updates: [RuleAssignment]) async -> String? {
+        await run(abandoned: { nil }) {
+            let expected = self.installed.withLock { $0 } ?? InstalledRules(lines: Set(self.render(updates).rules.map(\.text)))
+            return expected.difference(
+                file: RulesFile(path: self.settings.rulesFile).read(),
+                loaded: try? SuricataControl(self.settings).statistics().loaded)
+        }
+    }
+
+    /// Runs work on the queue for a caller that may end first: when its task is cancelled it no longer waits, and gets the value of
+    /// `abandoned` instead. The work goes on by itself, and the next piece waits for it.
+    private func run<Value: Sendable>(
+        abandoned: @escaping @Sendable () -> Value, _ work: @escaping @Sendable () -> Value
+    ) async -> Value {
+        let (queue, answer) = (queue, Completion<Value>())
+        return await withTaskCancellationHandler {
+            Task { answer.complete(await queue.run(work)) }
+            return await answer.value()
+        } onCancel: {
+            answer.complete(abandoned())
+        }
+    }
+
+    private static let abandoned = EpitopeError(
+        .suricataTimeout, "the delivery of rules was given up because the center ends",
+        remedy: "start the center again: it delivers them then")
+
+    private func deliverNow(_ updates: [RuleAssignment]) throws(EpitopeError) -> DeliveryOutcome {
+        let begin = ContinuousClock.now
+        var (rules, refused) = render(updates)
+        for (sid, complaint) in try shapes.refusals(of: rules) {
+            refused.append(.init(sid: sid, error: RulesetTransaction.refusal(of: sid, complaint)))
+        }
+        rules = rules.filter { rule in !refused.contains { $0.sid == rule.sid } }
+        var outcome = try commit(rules.map { RuleLine(sid: $0.sid, text: $0.text) }, refused: refused)
+        outcome.totalMilliseconds = RulesetTransaction.milliseconds(since: begin)
+        return outcome
+    }
+
+    /// The rules of updates in the order of their numbers, and those that can't be written.
+    private func render(_ updates: [RuleAssignment]) -> (rules: [SuricataRule], refused: [DeliveryOutcome.Refused]) {
+        var (rules, refused): ([SuricataRule], [DeliveryOutcome.Refused]) = ([], [])
+        for numbered in updates.sorted(by: { $0.sid < $1.sid }) {
+            do throws(EpitopeError) {
+                // All of a signature's rules, or none.
+                let action = settings.action(for: numbered.update)
+                var checked: [SuricataRule] = []
+                for rule in try SuricataRule.rules(RuleInput(numbered), action: action) {
+                    checked.append(try RuleSyntax.check(rule.text))
+                }
+                rules += checked
+            } catch {
+                refused.append(.init(sid: numbered.sid, error: error))
+            }
+        }
+        return (rules, refused)
     }
 
     /// Delivers lines as they are. Tests use it to deliver a rule that Epitope would not write.
@@ -83,6 +129,9 @@ public final class SuricataDelivery: Sendable {
         var transaction = RulesetTransaction(settings: settings, isFileProven: isFileProven.withLock { $0 })
         let outcome = try transaction.run(lines, refused: refused)
         isFileProven.withLock { $0 = transaction.isFileProven }
+        let text = RulesFile(path: settings.rulesFile).read() ?? ""
+        let left = InstalledRules(lines: Set(RulesFileText.rules(in: text).map(\.text)), rulesLoaded: outcome.rulesLoaded)
+        installed.withLock { $0 = left }
         return outcome
     }
 }

@@ -17,4 +17,6 @@ extension EpitopeError.Code {
     public static let suricataRulesFileNotLoaded = EpitopeError.Code("suricata-rules-file-not-loaded")
     /// The folder of the rules file is missing, or can't be written to.
     public static let rulesFolderUnwritable = EpitopeError.Code("rules-folder-unwritable")
+    /// The rules file is another program's, or another center's: it is not overwritten.
+    public static let rulesFileForeign = EpitopeError.Code("rules-file-foreign")
 }

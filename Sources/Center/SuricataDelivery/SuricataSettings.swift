@@ -20,6 +20,8 @@ public struct SuricataSettings: Hashable, Sendable, SettingsGroup {
     public var commandTimeout: Double
     /// How long a reload may take, one that is already in progress included, in seconds. 30,000 rules take 11 s.
     public var reloadTimeout: Double
+    /// Names the center in the rules file, so that no other writes over it; not a setting. `nil`: it isn't named.
+    public var owner: String?
 
     public init(
         socketPath: String = "/run/suricata-command.socket", rulesFile: String = "/etc/suricata/rules/epitope.rules",

@@ -27,6 +27,12 @@ extension EpitopeError.Code {
     /// The center's certificates don't hold the authority that the token pins.
     public static let authorityMismatch = EpitopeError.Code("authority-mismatch")
 
+    // A center's store, as far as it decides what a request is answered with.
+    /// The store could not read or write; the operation did not happen.
+    public static let storeFailed = EpitopeError.Code("store-failed")
+    /// Too many messages are waiting to be stored.
+    public static let storeBusy = EpitopeError.Code("store-busy")
+
     // Connections.
     /// Another server answers at the center's address: its name or its authority differs.
     public static let centerWrong = EpitopeError.Code("center-wrong")

@@ -46,6 +46,9 @@ public enum ProgramRun {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        // Not every library opens its descriptors close-on-exec: a program that had a server's listening socket would keep its port
+        // from the next server after a crash, and its connections open.
+        for descriptor in openDescriptors() where descriptor > 2 { posix_spawn_file_actions_addclose(&actions, descriptor) }
         // A thread of a dispatch queue has most signals blocked; the program must not inherit that.
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -60,5 +63,19 @@ public enum ProgramRun {
         let spawned = posix_spawn(&process, arguments[0], &actions, &attributes, &words, environ)
         guard spawned == 0 else { throw Unstartable(reason: String(cString: strerror(spawned))) }
         return process
+    }
+
+    /// What is open in this process now. One that is closed meanwhile is no error when it is closed for the program, too.
+    private static func openDescriptors() -> [Int32] {
+        guard let folder = opendir("/proc/self/fd") else { return [] }
+        defer { closedir(folder) }
+        var descriptors: [Int32] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            if let number = Int32(name) { descriptors.append(number) }
+        }
+        return descriptors
     }
 }

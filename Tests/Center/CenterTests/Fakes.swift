@@ -29,6 +29,7 @@ actor FakeIDS: RuleInstalling {
     private let journal: Journal
     private(set) var behaviour: Behaviour
     private(set) var deliveries: [[RuleAssignment]] = []
+    private var isEmptied = false
 
     init(_ behaviour: Behaviour = .confirms, journal: Journal = Journal()) {
         self.behaviour = behaviour
@@ -41,8 +42,14 @@ actor FakeIDS: RuleInstalling {
         self.behaviour = behaviour
     }
 
+    /// Somebody else empties the IDS.
+    func lose() { isEmptied = true }
+
+    func difference(from rules: [RuleAssignment]) -> String? { isEmptied && !rules.isEmpty ? "no rule is loaded" : nil }
+
     func install(_ rules: [RuleAssignment]) async throws(EpitopeError) -> InstallationResult {
         deliveries.append(rules)
+        isEmptied = false
         await journal.add("ids")
         let error = EpitopeError(.init("fake-ids"), "the IDS said no", remedy: "none")
         switch behaviour {

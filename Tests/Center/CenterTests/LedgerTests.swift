@@ -56,4 +56,19 @@ struct LedgerTests {
         try await store.revoke(Fixture.host, nowMilliseconds: 3)
         #expect(try await store.isRevoked(Fixture.host, issuedMilliseconds: 10), "an earlier date takes nothing back")
     }
+
+    @Test func `a revocation takes the tokens with it that nobody has redeemed, and the events say who came and went`() async throws {
+        try await store.addToken(secretHash: secret, grant: grant)
+        _ = try await store.redeemToken(secretHash: secret, nowMilliseconds: 1)
+        try await store.addToken(secretHash: [7], grant: grant)
+        #expect(try await store.hasEnrolled(Fixture.host))
+        #expect(try await !store.hasEnrolled(Fixture.site))
+        try await store.revoke(Fixture.host, nowMilliseconds: 10)
+        #expect(await refusal([7], now: 20) == .tokenUnknown)
+        #expect(await refusal(secret, now: 20) == .tokenUsed)
+        let events = try await store.events()
+        #expect(events.map(\.step) == [.tokenMade, .enrolled, .tokenMade, .revoked])
+        #expect(events.allSatisfy { $0.subject == "host-1" })
+        #expect(events.last?.detail == "certificates of the host, and tokens not redeemed: 1")
+    }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CenterAnalysis
-import CenterStore
 import Correlation
 import EpitopeModel
 import Foundation
@@ -10,6 +9,8 @@ import LocalCenter
 import PacketCoding
 import TestSupport
 import Testing
+
+@testable import CenterStore
 
 /// The store is copied as it lies on the disk while the center works, and another center is started on the copy: what
 /// a machine finds after it was killed at that point.
@@ -130,5 +131,72 @@ struct RestartTests {
         try await expectCompletion(ids: ids, global: global)
         #expect(await ids.deliveries.isEmpty)
         #expect(await global.forwards.isEmpty)
+    }
+
+    @Test func `rules that somebody took out of the IDS while the center was away are put back when it starts`() async throws {
+        let ids = FakeIDS()
+        let first = try RunningCenter(folder: folder, clock: clock, ids: ids)
+        try await first.receive(Samples.packet())
+        try await first.awaitDeliveries(["ids delivered": 1])
+        await first.kill()
+        let before = await ids.deliveries.count
+        await ids.lose()
+        let second = try RunningCenter(folder: folder, clock: clock, ids: ids)
+        try await eventually("the rules are put back") { await ids.deliveries.count > before }
+        #expect(await ids.rules.map(\.sid) == [3_900_000])
+        try await eventually("an event says so") {
+            try await second.status().events.contains { $0.step == .restored && $0.detail == "no rule is loaded: they are put back" }
+        }
+        await second.kill()
+    }
+
+    @Test func `a cluster and an update that can't be read hold up nobody else`() async throws {
+        let ids = FakeIDS()
+        let first = try RunningCenter(folder: folder, clock: clock, ids: ids)
+        try await first.receive(Samples.packet())
+        try await first.awaitDeliveries(["ids delivered": 1])
+        await first.kill()
+        try await first.store.transaction { transaction in
+            try transaction.db.execute(sql: "UPDATE clusters SET signature = '{'")
+            try transaction.db.execute(sql: "UPDATE updates SET body = '{'")
+        }
+        let second = try RunningCenter(folder: folder, clock: clock, ids: ids)
+        try await second.receive(Fixture.packet(attack: 2))
+        try await eventually("the other attack's rule is delivered") { await ids.rules.map(\.sid) == [3_900_001] }
+        await second.kill()
+    }
+
+    @Test func `a message that fails again and again goes behind the others on the way to the global center`() async throws {
+        let global = FakeGlobalCenter(.isOutOfReach)
+        let center = try RunningCenter(folder: folder, clock: clock, ids: nil, global: global) { $0.updatesTo = .global }
+        for attack in 1...2 as ClosedRange<UInt8> { try await center.receive(Fixture.packet(attack: attack)) }
+        try await center.awaitForwards(["pending": 2])
+        try await center.awaitDeliveries(["global pending": 2])
+        await center.kill()
+        let before = try await center.store.outboundMessages()
+        let first = try #require(before.first)
+        for _ in 0..<OutboundMessage.maxAttemptsInFront {
+            try await center.store.recordOutcome(of: first, as: .pending, detail: "internal")
+        }
+        let after = try await center.store.outboundMessages()
+        #expect(after.map(\.subject) == before.dropFirst().map(\.subject) + [first.subject])
+    }
+
+    @Test func `clusters that were pruned alone are forgotten in memory, too, and their attack is analysed when it comes back`()
+        async throws
+    {
+        let center = try RunningCenter(folder: folder, clock: clock, ids: FakeIDS()) { $0.analysis.keepDays = 1 }
+        try await center.receive(Fixture.packet(attack: 1))
+        try await center.awaitDeliveries(["ids delivered": 1])
+        // Its packets and evidence went earlier, while its rule was in force; now that has ended.
+        try await center.store.transaction { transaction in
+            for sql in ["DELETE FROM reports", "DELETE FROM evidence", "UPDATE updates SET state = 'expired'"] {
+                try transaction.db.execute(sql: sql)
+            }
+        }
+        clock.advance(milliseconds: 2 * TestClock.day)
+        let pruned = try await center.store.prune(olderThanDays: 1)
+        #expect(pruned.packets == 0 && pruned.clusters == 1, "so the analysis has to read its clusters again")
+        await center.kill()
     }
 }

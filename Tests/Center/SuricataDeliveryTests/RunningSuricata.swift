@@ -59,7 +59,7 @@ final class RunningSuricata {
         let process = try SuricataProcess.start(command(["--pcap=lo"] + more), output: "\(folder)/output")
         self.process = process
         let deadline = Date().addingTimeInterval(60)
-        while (try? CommandSocket(path: settings.socketPath)) == nil {
+        while (try? CommandSocket(path: settings.socketPath, within: 10)) == nil {
             try #require(waitpid(process, nil, WNOHANG) == 0 && Date() < deadline, "Suricata did not start: \(output)")
             usleep(20_000)
         }

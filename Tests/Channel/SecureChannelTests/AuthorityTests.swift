@@ -133,6 +133,46 @@ struct AuthorityTests {
             #expect(loaded.names == first.names)
         }
     }
+
+    @Test
+    func `A center that was off beyond its certificate's end, or in another time, issues itself a new one when it starts`() async throws {
+        try await made { directory, authority in
+            let now = ChannelClock.system()
+            let first = try ServerCertificate.load(from: directory, authority: authority)
+            let same = try ServerCertificate.loadOrRenew(from: directory, authority: authority)
+            #expect(same.chainPEM == first.chainPEM)
+            // Off for a hundred days; then two thirds over; then set back by a year.
+            for later in [100 * Self.day, 170 * Self.day, -365 * Self.day + 170 * Self.day] {
+                let before = try ServerCertificate.loadOrRenew(from: directory, authority: authority, nowMilliseconds: now + 1)
+                let next = try? ServerCertificate.loadOrRenew(from: directory, authority: authority, nowMilliseconds: now + later)
+                guard later > 0 else {
+                    #expect(next == nil, "the authority's own time has not come")
+                    continue
+                }
+                #expect(next?.chainPEM != before.chainPEM)
+                #expect(next?.names == first.names)
+                let loaded = try ServerCertificate.load(from: directory, authority: authority, nowMilliseconds: now + later)
+                #expect(loaded.chainPEM == next?.chainPEM)
+            }
+        }
+    }
+
+    @Test
+    func `A center gets a certificate for other addresses, by the same authority`() async throws {
+        try await made { directory, authority in
+            let names = ["10.0.0.7", "center.example"]
+            _ = try ServerCertificate.reissue(in: directory, by: authority, names: names)
+            let others = try ServerCertificate.load(from: directory, authority: authority)
+            #expect(others.names.sorted() == names)
+            _ = try ServerCertificate.reissue(in: directory, by: authority, names: nil)
+            let again = try ServerCertificate.load(from: directory, authority: authority)
+            #expect(again.names.sorted() == names && again.chainPEM != others.chainPEM)
+            let error = #expect(throws: EpitopeError.self) {
+                try ServerCertificate.reissue(in: directory, by: authority, names: ["no such name"])
+            }
+            #expect(error?.code == .nameInvalid)
+        }
+    }
 }
 
 struct CertificateIdentityTests {

@@ -104,6 +104,18 @@ struct RefusalTests {
     }
 
     @Test
+    func `While the center's clock is off, and it knows that, certificates in force by its steady clock are not refused`() async throws {
+        try await TestCenter.run(steadyClock: TestClock()) { center in
+            let identity = try center.identity()
+            for days in [0, 100, -100] as [Int64] {
+                center.clock.advance(days: days)
+                try await center.client(identity) { client in try await client.warmUp() }
+                center.clock.advance(days: -days)
+            }
+        }
+    }
+
+    @Test
     func `A certificate that has ended may be renewed for a time, unless it is revoked, and does nothing else`() async throws {
         try await TestCenter.run { center in
             let directory = center.directory

@@ -26,7 +26,8 @@ struct TestCenter: Sendable {
     /// Runs a center for as long as the test's body runs, then stops it and removes its folder.
     static func run<Value: Sendable>(
         accepts: Set<CenterEndpoint> = Set(CenterEndpoint.allCases), names: [String] = ["127.0.0.1", "center.example"],
-        madeDaysAgo: Int64 = 0, _ body: @Sendable (TestCenter) async throws -> Value
+        madeDaysAgo: Int64 = 0, maxConnections: Int = 1024, steadyClock: TestClock? = nil,
+        _ body: @Sendable (TestCenter) async throws -> Value
     ) async throws -> Value {
         try await withFolder { directory in
             let authorityDirectory = "\(directory)/authority"
@@ -39,9 +40,10 @@ struct TestCenter: Sendable {
             let service = RecordingService(accepts: accepts)
             let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let server = try CenterServer(
-                configuration: .init(host: "127.0.0.1", port: 0, authorityDirectory: authorityDirectory),
+                configuration: .init(
+                    host: "127.0.0.1", port: 0, maxConnections: maxConnections, authorityDirectory: authorityDirectory),
                 authority: authority, certificate: certificate,
-                ledger: ledger, service: service, logger: quiet, now: clock.now)
+                ledger: ledger, service: service, logger: quiet, now: clock.now, steadyNow: steadyClock?.now)
             let group = ServiceGroup(configuration: .init(services: [server], logger: quiet))
             async let running: Void = group.run()
             do {

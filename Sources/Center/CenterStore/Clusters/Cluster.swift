@@ -38,10 +38,12 @@ extension StoreTransaction {
             arguments: [try RowCoding.json(cluster.signature), cluster.id])
     }
 
-    /// Every cluster with each signature that packets join it by: its own, and those of its proven updates.
+    /// Every cluster with each signature that packets join it by: its own, and those of its proven updates. One that can't be read
+    /// is left out: packets no longer join by it, and those of all others do.
     public func clusterSignatures() throws -> [Cluster] {
-        let own = try Row.fetchAll(db, sql: "SELECT id, signature FROM clusters ORDER BY id").map { row in
-            Cluster(id: row["id"], signature: try RowCoding.value(Signature.self, row["signature"]))
+        let own = try Row.fetchAll(db, sql: "SELECT id, signature FROM clusters ORDER BY id").compactMap { row -> Cluster? in
+            guard let signature = try? RowCoding.value(Signature.self, row["signature"]) else { return nil }
+            return Cluster(id: row["id"], signature: signature)
         }
         let proven = try Row.fetchAll(
             db,
@@ -49,8 +51,9 @@ extension StoreTransaction {
                 SELECT cluster_id, body FROM updates
                 WHERE state = \(UpdateState.proven.sql) AND cluster_id IS NOT NULL ORDER BY id
                 """
-        ).map { row in
-            Cluster(id: row["cluster_id"], signature: try RowCoding.value(SignatureUpdate.self, row["body"]).signature)
+        ).compactMap { row -> Cluster? in
+            guard let update = try? RowCoding.value(SignatureUpdate.self, row["body"]) else { return nil }
+            return Cluster(id: row["cluster_id"], signature: update.signature)
         }
         return own + proven
     }

@@ -16,6 +16,12 @@ public struct OutboundMessage: Hashable, Sendable {
     /// The forward's or delivery's number in the store.
     public var number: Int64
     public var body: Body
+    /// How often it was sent in vain, or held up.
+    var attempts: Int
+
+    /// A message that failed so often goes behind those that did not: it may be one that the other side can never answer.
+    static let maxAttemptsInFront = 5
+    fileprivate var isInFront: Bool { attempts < Self.maxAttemptsInFront }
 
     /// The subject of its events.
     public var subject: String {
@@ -34,10 +40,12 @@ public struct OutboundMessage: Hashable, Sendable {
 }
 
 extension CenterStore {
-    /// The messages that are to go to the global center now, oldest first: packets, then updates.
+    /// The messages that are to go to the global center now, oldest first: packets, then updates; those that failed again and again
+    /// last.
     public func outboundMessages(limit: Int = 32) async throws(EpitopeError) -> [OutboundMessage] {
         try await snapshot { transaction in
-            try transaction.outboundForwards(limit: limit) + transaction.outboundUpdates(limit: limit)
+            let messages = try transaction.outboundForwards(limit: limit) + transaction.outboundUpdates(limit: limit)
+            return messages.filter(\.isInFront) + messages.filter { !$0.isInFront }
         }
     }
 
@@ -71,10 +79,10 @@ extension StoreTransaction {
         try Row.fetchAll(
             db,
             sql: """
-                SELECT f.id, r.name, r.packet, c.signature FROM forwards f
+                SELECT f.id, f.attempts, r.name, r.packet, c.signature FROM forwards f
                 JOIN reports r ON r.seq = f.report_seq JOIN clusters c ON c.id = f.cluster_id
                 WHERE f.state = \(DeliveryState.pending.sql) AND \(QuotaItem.hasQuota(.forward, id: "f.id"))
-                ORDER BY f.id LIMIT ?
+                ORDER BY f.attempts >= \(OutboundMessage.maxAttemptsInFront), f.id LIMIT ?
                 """,
             arguments: [limit]
         ).map { row in
@@ -84,7 +92,7 @@ extension StoreTransaction {
                 body: .forward(
                     ForwardedPacket(
                         packet: try RowCoding.decode(packet), reporter: row["name"],
-                        signature: try RowCoding.value(Signature.self, row["signature"]))))
+                        signature: try RowCoding.value(Signature.self, row["signature"]))), attempts: row["attempts"])
         }
     }
 
@@ -92,14 +100,15 @@ extension StoreTransaction {
         try Row.fetchAll(
             db,
             sql: """
-                SELECT d.id, u.body FROM deliveries d JOIN updates u ON u.id = d.update_id
+                SELECT d.id, d.attempts, u.body FROM deliveries d JOIN updates u ON u.id = d.update_id
                 WHERE d.target = \(DeliveryTarget.global.sql) AND d.state = \(DeliveryState.pending.sql)
                   AND u.state = \(UpdateState.proven.sql) AND \(QuotaItem.hasQuota(.delivery, id: "d.id"))
-                ORDER BY d.id LIMIT ?
+                ORDER BY d.attempts >= \(OutboundMessage.maxAttemptsInFront), d.id LIMIT ?
                 """,
             arguments: [limit]
         ).map { row in
-            OutboundMessage(number: row["id"], body: .update(try RowCoding.value(SignatureUpdate.self, row["body"])))
+            OutboundMessage(
+                number: row["id"], body: .update(try RowCoding.value(SignatureUpdate.self, row["body"])), attempts: row["attempts"])
         }
     }
 }

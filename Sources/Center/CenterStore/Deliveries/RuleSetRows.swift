@@ -36,6 +36,11 @@ extension CenterStore {
         }
     }
 
+    /// Records that the rules in the IDS are no longer those that it confirmed, and are put back.
+    public func recordDifference(_ difference: String) async throws(EpitopeError) {
+        try await transaction { try $0.record(.restored, "rules", "\(difference): they are put back") }
+    }
+
     /// Records that the IDS refused a rule permanently, and releases its quota.
     public func refuse(_ item: RuleSet.Pending, reason: String) async throws(EpitopeError) {
         try await transaction { transaction in
@@ -95,7 +100,8 @@ extension StoreTransaction {
                 arguments: [delivery]))
     }
 
-    /// The rules for the IDS whose delivery meets a condition.
+    /// The rules for the IDS whose delivery meets a condition. An update that can't be read has none: it must not keep those of all
+    /// others from the IDS.
     fileprivate func rules(_ condition: String) throws -> [RuleSet.Pending] {
         try Row.fetchAll(
             db,
@@ -106,10 +112,9 @@ extension StoreTransaction {
                   AND u.expires_ms > ? AND \(condition)
                 """,
             arguments: [nowMilliseconds]
-        ).map { row in
-            RuleSet.Pending(
-                delivery: row["delivery"],
-                rule: RuleAssignment(sid: row["sid"], update: try RowCoding.value(SignatureUpdate.self, row["body"])))
+        ).compactMap { row -> RuleSet.Pending? in
+            guard let update = try? RowCoding.value(SignatureUpdate.self, row["body"]) else { return nil }
+            return RuleSet.Pending(delivery: row["delivery"], rule: RuleAssignment(sid: row["sid"], update: update))
         }
     }
 }

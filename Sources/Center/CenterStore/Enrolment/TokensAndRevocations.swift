@@ -13,19 +13,24 @@ extension CenterStore: EnrolmentLedger {
             try db.execute(
                 sql: "INSERT INTO tokens (secret_hash, role, name, expires_ms) VALUES (?, ?, ?, ?)",
                 arguments: [Data(secretHash), grant.identity.role.rawValue, grant.identity.name, grant.expiresMilliseconds])
+            try transaction.record(.tokenMade, grant.identity.name, "for a \(grant.identity.role.rawValue)")
         }
     }
 
     public func redeemToken(secretHash: [UInt8], nowMilliseconds: Int64) async throws -> EnrolmentGrant {
-        try await transaction { transaction in
+        // A made-up token costs a look, and not the one writer that packets need.
+        let isKnown = try await snapshot { transaction in
+            try Bool.fetchOne(
+                transaction.db, sql: "SELECT EXISTS (SELECT 1 FROM tokens WHERE secret_hash = ?)", arguments: [Data(secretHash)]) ?? false
+        }
+        guard isKnown else { throw Self.tokenUnknown }
+        return try await transaction { transaction in
             let db = transaction.db
             let row = try Row.fetchOne(
                 db, sql: "SELECT role, name, expires_ms, used_ms FROM tokens WHERE secret_hash = ?",
                 arguments: [Data(secretHash)])
             guard let row, let role = Identity.Role(rawValue: row["role"]) else {
-                throw EpitopeError(
-                    .tokenUnknown, "the enrolment token was not issued by this center",
-                    remedy: "create a token at the center that you enrol at, and copy all of it")
+                throw Self.tokenUnknown
             }
             let grant = EnrolmentGrant(identity: Identity(role: role, name: row["name"]), expiresMilliseconds: row["expires_ms"])
             if let used = row["used_ms"] as Int64? {
@@ -41,10 +46,17 @@ extension CenterStore: EnrolmentLedger {
             }
             try db.execute(
                 sql: "UPDATE tokens SET used_ms = ? WHERE secret_hash = ?", arguments: [nowMilliseconds, Data(secretHash)])
+            try transaction.record(.enrolled, grant.identity.name, "as a \(grant.identity.role.rawValue), by a token")
             return grant
         }
     }
 
+    private static let tokenUnknown = EpitopeError(
+        .tokenUnknown, "the enrolment token was not issued by this center",
+        remedy: "create a token at the center that you enrol at, and copy all of it")
+
+    /// Revokes the peer's certificates, and the tokens that were made for it and not redeemed: nobody gets in again by one that
+    /// lies about.
     public func revoke(_ identity: Identity, nowMilliseconds: Int64) async throws {
         try await transaction { transaction in
             let db = transaction.db
@@ -54,6 +66,22 @@ extension CenterStore: EnrolmentLedger {
                     ON CONFLICT DO UPDATE SET time_ms = max(time_ms, excluded.time_ms)
                     """,
                 arguments: [identity.role.rawValue, identity.name, nowMilliseconds])
+            try db.execute(
+                sql: "DELETE FROM tokens WHERE role = ? AND name = ? AND used_ms IS NULL",
+                arguments: [identity.role.rawValue, identity.name])
+            let tokens = db.changesCount
+            try transaction.record(
+                .revoked, identity.name,
+                "certificates of the \(identity.role.rawValue)" + (tokens > 0 ? ", and tokens not redeemed: \(tokens)" : ""))
+        }
+    }
+
+    /// Whether a token was ever redeemed for that identity here: a name that was mistyped has none.
+    public func hasEnrolled(_ identity: Identity) async throws(EpitopeError) -> Bool {
+        try await snapshot { transaction in
+            try Bool.fetchOne(
+                transaction.db, sql: "SELECT EXISTS (SELECT 1 FROM tokens WHERE role = ? AND name = ? AND used_ms IS NOT NULL)",
+                arguments: [identity.role.rawValue, identity.name]) ?? false
         }
     }
 

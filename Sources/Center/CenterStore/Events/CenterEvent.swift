@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import EpitopeModel
 import GRDB
 
 /// One step that a report, a signature or an update went through: the audit trail that people, the demonstration and
@@ -18,6 +19,8 @@ public struct CenterEvent: Hashable, Sendable, Codable {
         case quotaExceeded = "quota-exceeded"
         case delivering
         case delivered
+        /// Somebody else changed the rules in the IDS; they are put back.
+        case restored
         case refused
         case retried
         case superseded
@@ -31,6 +34,12 @@ public struct CenterEvent: Hashable, Sendable, Codable {
         case pruned
         /// A host noticed attacks and did not report all of them.
         case withheld
+        /// An enrolment token was made.
+        case tokenMade = "token-made"
+        /// A token was redeemed.
+        case enrolled
+        /// A peer's certificates were revoked.
+        case revoked
     }
 
     /// Counts up; never used twice.
@@ -47,6 +56,16 @@ extension CenterStore {
     /// The latest events, oldest first; with a subject, only its own.
     public func events(subject: String? = nil, after sequence: Int64 = 0, limit: Int = 1000) async throws -> [CenterEvent] {
         try await snapshot { try $0.events(subject: subject, after: sequence, limit: limit) }
+    }
+}
+
+extension CenterStore {
+    /// When the latest event was, in milliseconds since 1970; `nil`: there is none.
+    public func lastEventMilliseconds() async throws(EpitopeError) -> Int64? {
+        try await snapshot { transaction in
+            let last = try Double.fetchOne(transaction.db, sql: "SELECT time_ms FROM events ORDER BY seq DESC LIMIT 1")
+            return last.map { Int64($0) }
+        }
     }
 }
 

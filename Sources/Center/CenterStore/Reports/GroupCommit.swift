@@ -4,6 +4,7 @@ import EpitopeModel
 import FoundationEssentials
 import GRDB
 import SQLiteStore
+import SecureChannel
 
 /// Stores reports that arrive at the same time in one transaction, so that they share its wait for the disk: the rate
 /// is the disk's syncs per second times the reports that arrive during one.

@@ -11,16 +11,27 @@ extension CenterStore {
     ///
     /// A packet that is sent again after that counts as new: ids are remembered as long as packets are.
     ///
-    /// - Returns: how many packets were removed.
     @discardableResult
-    public func prune(olderThanDays days: Int) async throws(EpitopeError) -> Int {
+    public func prune(olderThanDays days: Int) async throws(EpitopeError) -> Pruned {
         try await transaction { transaction in
             let cutoff = transaction.nowMilliseconds - Int64(max(1, min(days, 36500))) * DailyQuota.windowMilliseconds
             let pruned = try transaction.pruneReports(before: cutoff)
-            try transaction.pruneClusters(before: cutoff)
+            let clusters = try transaction.pruneClusters(before: cutoff)
             try transaction.pruneQuotaUses(before: transaction.nowMilliseconds - 2 * DailyQuota.windowMilliseconds)
             if pruned > 0 { try transaction.record(.pruned, "packets", "\(pruned) older than \(days) days") }
-            return pruned
+            return Pruned(packets: pruned, clusters: clusters)
+        }
+    }
+
+    /// What was removed.
+    public struct Pruned: Hashable, Sendable {
+        public var packets: Int
+        /// Whoever has clusters in memory must read them again.
+        public var clusters: Int
+
+        init(packets: Int, clusters: Int) {
+            self.packets = packets
+            self.clusters = clusters
         }
     }
 }
@@ -38,7 +49,7 @@ extension StoreTransaction {
         return pruned
     }
 
-    fileprivate func pruneClusters(before cutoff: Int64) throws {
+    fileprivate func pruneClusters(before cutoff: Int64) throws -> Int {
         try db.execute(sql: "DELETE FROM evidence WHERE time_ms < ?", arguments: [cutoff])
         try db.execute(
             sql: """
@@ -48,6 +59,7 @@ extension StoreTransaction {
                   AND NOT EXISTS (SELECT 1 FROM updates WHERE cluster_id = clusters.id AND state = \(UpdateState.proven.sql))
                 """,
             arguments: [cutoff])
+        return db.changesCount
     }
 
     /// Keeps the uses of items that are still pending: they go out with the quota that they have.

@@ -36,6 +36,49 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
     public static func load(
         from directory: String, authority: CertificateAuthority, nowMilliseconds: Int64 = ChannelClock.system()
     ) throws(EpitopeError) -> ServerCertificate {
+        try read(from: directory, authority: authority) { certificate, path throws(EpitopeError) in
+            try CertificateAuthority.requireInForce(
+                certificate, called: "the center's certificate in \(path)", nowMilliseconds: nowMilliseconds)
+        }
+    }
+
+    /// Loads the server certificate, and replaces it by a new one of the same names when two thirds of its time are over, or all of
+    /// it, or it has not come: a center that was off for long starts by itself, since its authority lies beside it.
+    ///
+    /// - Throws: `authority-missing`, `certificate-malformed`, `certificate-foreign`, `certificate-expired` when the authority's own
+    ///   time is over, `key-malformed`, `state-unwritable`.
+    public static func loadOrRenew(
+        from directory: String, authority: CertificateAuthority, nowMilliseconds: Int64 = ChannelClock.system()
+    ) throws(EpitopeError) -> ServerCertificate {
+        let stored = try read(from: directory, authority: authority) { _, _ throws(EpitopeError) in }
+        let isInForce = (stored.issuedMilliseconds...stored.expiresMilliseconds).contains(nowMilliseconds)
+        guard !isInForce || stored.isDueForRenewal(nowMilliseconds: nowMilliseconds) else { return stored }
+        do throws(EpitopeError) {
+            return try stored.renewed(by: authority, in: directory, nowMilliseconds: nowMilliseconds)
+        } catch {
+            // A disk that is full now: what is in force is good for some weeks yet.
+            guard isInForce else { throw error }
+            return stored
+        }
+    }
+
+    /// Issues the center a new certificate, whether the one that it has is in force or not, and replaces its file.
+    ///
+    /// - Parameter names: DNS names and IP addresses that hosts reach the center by, 1 to 64; `nil`: those that it has.
+    /// - Throws: as ``loadOrRenew(from:authority:nowMilliseconds:)``, and `name-invalid`.
+    public static func reissue(
+        in directory: String, by authority: CertificateAuthority, names: [String]?, nowMilliseconds: Int64 = ChannelClock.system()
+    ) throws(EpitopeError) -> ServerCertificate {
+        let stored = try read(from: directory, authority: authority) { _, _ throws(EpitopeError) in }
+        let next = try authority.issueServerCertificate(
+            center: stored.identity.name, names: names ?? stored.names, nowMilliseconds: nowMilliseconds)
+        try next.save(in: directory)
+        return next
+    }
+
+    private static func read(
+        from directory: String, authority: CertificateAuthority, check: (Certificate, String) throws(EpitopeError) -> Void
+    ) throws(EpitopeError) -> ServerCertificate {
         let path = "\(directory)/\(file)"
         guard let text = try PrivateFiles.load(path) else {
             throw EpitopeError(
@@ -55,8 +98,7 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
                 .certificateForeign, "the certificate in \(path) is not from this center's authority",
                 remedy: "restore it from a backup, or have the authority issue a new one")
         }
-        try CertificateAuthority.requireInForce(
-            certificate, called: "the center's certificate in \(path)", nowMilliseconds: nowMilliseconds)
+        try check(certificate, path)
         return try ServerCertificate(key: key, certificate: certificate, authorityPEM: authority.certificatePEM)
     }
 

@@ -11,7 +11,7 @@ struct LocalCenterCommand: AsyncParsableCommand {
             CenterInitCommand<LocalKind>.self, CenterTokenCommand<LocalKind>.self, LocalCenterServeCommand.self,
             LocalCenterLinkCommand.self, CenterStatusCommand<LocalKind>.self, CenterEventsCommand<LocalKind>.self,
             CenterShowCommand<LocalKind>.self, CenterWithdrawCommand<LocalKind>.self,
-            CenterReinstateCommand<LocalKind>.self, CenterRevokeCommand<LocalKind>.self,
+            CenterReinstateCommand<LocalKind>.self, CenterRevokeCommand<LocalKind>.self, CenterRenewCommand<LocalKind>.self,
         ])
 }
 
@@ -24,6 +24,6 @@ struct GlobalCenterCommand: AsyncParsableCommand {
             CenterInitCommand<GlobalKind>.self, CenterTokenCommand<GlobalKind>.self, GlobalCenterServeCommand.self,
             CenterStatusCommand<GlobalKind>.self, CenterEventsCommand<GlobalKind>.self,
             CenterShowCommand<GlobalKind>.self, CenterWithdrawCommand<GlobalKind>.self,
-            CenterReinstateCommand<GlobalKind>.self, CenterRevokeCommand<GlobalKind>.self,
+            CenterReinstateCommand<GlobalKind>.self, CenterRevokeCommand<GlobalKind>.self, CenterRenewCommand<GlobalKind>.self,
         ])
 }

@@ -67,6 +67,29 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
     }
 }
 
+/// `renew`: issues the center a certificate of its own anew, for other addresses too.
+struct CenterRenewCommand<Kind: CenterKind>: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "renew", abstract: "Issue the center's own certificate anew, for the same addresses or for others.",
+            discussion: "A center that serves uses it after a restart. Hosts keep theirs: they know the authority.")
+    }
+
+    @OptionGroup var stateOptions: CenterStateOptions<Kind>
+
+    @Option(
+        help: ArgumentHelp(
+            "A DNS name or IP address of the center; may be repeated. Without any: those that it has.", valueName: "address"))
+    var address: [String] = []
+
+    func run() async throws {
+        let authority = try stateOptions.loadAuthority()
+        let next = try ServerCertificate.reissue(
+            in: stateOptions.authorityDirectory, by: authority, names: address.isEmpty ? nil : address)
+        Console.print("the certificate of \(next) is valid until \(ChannelClock.text(next.expiresMilliseconds))")
+    }
+}
+
 /// `revoke`: revokes a host's or a site's certificates.
 struct CenterRevokeCommand<Kind: CenterKind>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
@@ -79,7 +102,10 @@ struct CenterRevokeCommand<Kind: CenterKind>: AsyncParsableCommand {
     @OptionGroup var peer: PeerOptions<Kind>
 
     func run() async throws {
-        try await stateOptions.openStore().revoke(peer.identity, nowMilliseconds: ChannelClock.system())
+        let store = try stateOptions.openStore()
+        try await store.revoke(peer.identity, nowMilliseconds: ChannelClock.system())
         Console.print("revoked \(peer.identity.role.rawValue) \(peer.identity.name)")
+        guard try await !store.hasEnrolled(peer.identity) else { return }
+        Console.log("note: no \(peer.identity.role.rawValue) has enrolled as \(peer.identity.name) here: check the name")
     }
 }

@@ -4,6 +4,7 @@ import ArgumentParser
 import CenterStore
 import EpitopeModel
 import HostFrontEnd
+import Logging
 import SecureChannel
 
 /// The differences between the commands of the local and the global center.
@@ -43,6 +44,22 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
     func openStore() throws -> CenterStore {
         _ = try loadAuthority()
         return try CenterStore(path: storePath)
+    }
+
+    /// Keeps the folder for this process.
+    ///
+    /// - Throws: `authority-missing` where `init` has made no center, `center-running`, `state-of-another-kind`.
+    func lockForServing() throws -> StateFolderLock {
+        _ = try loadAuthority()
+        return try StateFolderLock(in: directory, kind: Kind.name)
+    }
+
+    /// Opens the store with a clock that does not follow the machine's when that jumps.
+    func openStoreForServing(logger: Logger) async throws -> CenterStore {
+        let clock = SteadyClock(onDisbelief: { logger.warning("\($0)") })
+        let store = try CenterStore(path: storePath, clock: clock.clock)
+        if let last = try await store.lastEventMilliseconds() { clock.follow(last: last) }
+        return store
     }
 
     /// What is wrong with the dates of this center's certificate at the global center; `nil` when nothing is, or it has none.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CenterServer
+import CenterStore
 import EpitopeModel
+import Glibc
 import HostFrontEnd
 import Logging
 import SecureChannel
@@ -28,12 +30,25 @@ enum CenterProcess {
         return provers
     }
 
+    /// How long what is under way may take after SIGTERM, before it is cut short.
+    private static let maxShutdown = Duration.seconds(8)
+
+    /// Raises the limit of open files to what this process may have: a shell's and systemd's is 1,024, which the connections of a
+    /// thousand hosts use up.
+    static func raiseFileLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        // What can't be had is done without.
+        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
     /// Serves until SIGTERM or SIGINT.
     ///
     /// - Throws: `listening-failed`, `center-failed`, or why the center's identity can't be used.
     static func run<Kind: CenterKind>(
         _ state: CenterStateOptions<Kind>, listen: ListenOptions, service: any CenterRequestHandling & Service,
-        ledger: any EnrolmentLedger, logger: Logger
+        ledger: any EnrolmentLedger, clock: CenterClock, logger: Logger
     ) async throws {
         let authority = try state.loadAuthority()
         let endpoint = listen.endpoint ?? ("0.0.0.0", Int(CenterAddress.defaultPort))
@@ -46,8 +61,8 @@ enum CenterProcess {
         serverLogger.logLevel = .notice
         let server = try CenterServer(
             configuration: configuration, authority: authority,
-            certificate: ServerCertificate.load(from: state.authorityDirectory, authority: authority),
-            ledger: ledger, service: service, logger: serverLogger)
+            certificate: ServerCertificate.loadOrRenew(from: state.authorityDirectory, authority: authority),
+            ledger: ledger, service: service, logger: serverLogger, steadyNow: { clock.nowMilliseconds })
         let announcement = Task {
             let port = try await server.port
             let host = endpoint.host.contains(":") ? "[\(endpoint.host)]" : endpoint.host
@@ -56,9 +71,13 @@ enum CenterProcess {
         defer { announcement.cancel() }
         // Services end in reverse order: first no more messages are received, then the work ends.
         do {
-            try await ServiceGroup(
-                services: [service, server], gracefulShutdownSignals: [.sigterm, .sigint], logger: serverLogger
-            ).run()
+            var group = ServiceGroupConfiguration(
+                services: [service, server], gracefulShutdownSignals: [.sigterm, .sigint], logger: serverLogger)
+            group.maximumGracefulShutdownDuration = maxShutdown
+            try await ServiceGroup(configuration: group).run()
+        } catch is CancellationError {
+            // A peer that is slow does not hold up the end: what wasn't acknowledged is sent again.
+            logger.notice("what was under way took too long and was cut short")
         } catch let error where !(error is EpitopeError) {
             logger.error("stopped by an error", metadata: ["error": "\(error)"])
             throw EpitopeError(

@@ -18,12 +18,15 @@ struct GlobalCenterServeCommand: AsyncParsableCommand {
     func run() async throws {
         let configuration = try config.map(GlobalCenterConfiguration.load(path:)) ?? GlobalCenterConfiguration()
         let logger = CenterProcess.logger("global-center")
-        let store = try stateOptions.openStore()
+        CenterProcess.raiseFileLimit()
+        let lock = try stateOptions.lockForServing()
+        defer { withExtendedLifetime(lock) {} }
+        let store = try await stateOptions.openStoreForServing(logger: logger)
         await store.prepare()
         let provers = try CenterProcess.provers(configuration.proving, logger: logger)
         try await CenterProcess.run(
             stateOptions, listen: listenOptions,
             service: GlobalCenterService(configuration: configuration, store: store, provers: provers, logger: logger), ledger: store,
-            logger: logger)
+            clock: store.clock, logger: logger)
     }
 }

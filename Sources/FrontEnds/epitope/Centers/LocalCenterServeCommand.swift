@@ -34,10 +34,13 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
     func run() async throws {
         let configuration = try config.map(LocalCenterConfiguration.load(path:)) ?? LocalCenterConfiguration()
         let logger = CenterProcess.logger("local-center")
-        let store = try stateOptions.openStore()
+        CenterProcess.raiseFileLimit()
+        let lock = try stateOptions.lockForServing()
+        defer { withExtendedLifetime(lock) {} }
+        let store = try await stateOptions.openStoreForServing(logger: logger)
         await store.prepare()
         let provers = try CenterProcess.provers(configuration.proving, logger: logger)
-        let delivery = delivery(configuration, logger: logger)
+        let delivery = try delivery(configuration, logger: logger)
         let link = try link(configuration, logger: logger)
         let linkUpkeep = Task { await link?.maintain() }
         defer { linkUpkeep.cancel() }
@@ -52,12 +55,12 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
         }
         defer { preparation.cancel() }
         try await CenterProcess.run(
-            stateOptions, listen: listenOptions, service: service, ledger: store, logger: logger)
+            stateOptions, listen: listenOptions, service: service, ledger: store, clock: store.clock, logger: logger)
         await link?.shutdown()
     }
 
     /// The IDS; `nil` if neither settings nor options name one.
-    private func delivery(_ configuration: LocalCenterConfiguration, logger: Logger) -> SuricataDelivery? {
+    private func delivery(_ configuration: LocalCenterConfiguration, logger: Logger) throws -> SuricataDelivery? {
         guard configuration.suricata != nil || suricataSocket != nil || suricataRules != nil else {
             logger.warning("no Suricata is configured: updates wait in the store (--suricata-socket and --suricata-rules)")
             return nil
@@ -66,6 +69,8 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
         if let suricataSocket { settings.socketPath = suricataSocket }
         if let suricataRules { settings.rulesFile = suricataRules }
         if let action { settings.action = action }
+        // Two centers on one machine must not take turns with one file.
+        settings.owner = "authority \(Hex.encode(try stateOptions.loadAuthority().fingerprint))"
         return SuricataDelivery(settings)
     }
 
@@ -108,13 +113,12 @@ struct LocalCenterLinkCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The global center, such as https://center.example:7443.", valueName: "url"))
     var center: String
 
-    @Option(help: "The one-time token.")
-    var token: String
+    @OptionGroup var tokenOptions: TokenOptions
 
     func run() async throws {
         _ = try stateOptions.loadAuthority()
         let identity = try await EnrolmentClient.enroll(
-            at: CenterAddress(center), token: token, storingIn: stateOptions.globalDirectory)
+            at: CenterAddress(center), token: try tokenOptions.read(), storingIn: stateOptions.globalDirectory)
         Console.print("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.center)")
     }
 }

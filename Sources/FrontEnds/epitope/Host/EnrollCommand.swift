@@ -2,7 +2,6 @@
 
 import ArgumentParser
 import EpitopeModel
-import FileAccess
 import Foundation
 import HostFrontEnd
 import HostStore
@@ -27,22 +26,14 @@ struct EnrollCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The center, such as https://center.example:7443.", valueName: "url"))
     var center: String
 
-    @Option(help: "The one-time token that the center's operator created for this host; - reads it from standard input.")
-    var token: String?
-
-    @Option(help: ArgumentHelp("A file that has the token; - is standard input.", valueName: "file"))
-    var tokenFile: String?
+    @OptionGroup var tokenOptions: TokenOptions
 
     @Flag(help: "The center is a global one. With `run --send-to global` or `both`, packets are sent to it directly.")
     var global = false
 
-    func validate() throws {
-        guard (token == nil) != (tokenFile == nil) else { throw ValidationError("give the token by one of --token-file and --token") }
-    }
-
     func run() async throws {
         let identity = try await EnrolmentClient.enroll(
-            at: CenterAddress(center), token: try readToken(),
+            at: CenterAddress(center), token: try tokenOptions.read(),
             storingIn: stateOptions.identityDirectory(global ? "global" : "local"))
         Console.print("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.center)")
         do {
@@ -50,20 +41,6 @@ struct EnrollCommand: AsyncParsableCommand {
         } catch {
             // This host is enrolled: what runs under Epitope sends them.
             Console.log("packets that wait could not be sent now: \(error)")
-        }
-    }
-
-    /// - Throws: `token-unreadable`.
-    private func readToken() throws(EpitopeError) -> String {
-        if let token, token != "-" { return token }
-        guard let path = tokenFile, path != "-" else { return readLine() ?? "" }
-        do throws(FileError) {
-            // A token has fewer than 100 characters.
-            return String(decoding: try FileContents.bytes(path, maxBytes: 4096), as: UTF8.self)
-        } catch {
-            throw EpitopeError(
-                .tokenUnreadable, "the token file \(path) can't be read: \(error)",
-                remedy: "name a file that exists, that this user may read, and that holds the token alone")
         }
     }
 
@@ -81,9 +58,4 @@ struct EnrollCommand: AsyncParsableCommand {
         await HostReporter(stateOptions, options, logger: Logger(label: "epitope")).report(none)
         Console.print("\(before - (try await waiting())) of \(before) packets that waited are sent")
     }
-}
-
-extension EpitopeError.Code {
-    /// The file with the enrolment token can't be read.
-    static let tokenUnreadable = EpitopeError.Code("token-unreadable")
 }

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import FileAccess
+import Glibc
+
+/// Keeps a center's state folder for one process that serves, of one kind: two would each have clusters in memory of their own,
+/// and take turns with the rules of one IDS. Commands beside it (`status`, `withdraw`) need no lock.
+///
+/// The lock ends with the process, however that ends.
+final class StateFolderLock: Sendable {
+    private let descriptor: Int32
+    static let file = "serve.lock"
+
+    /// - Parameter kind: the center's kind, which the folder is for from its first start on.
+    /// - Throws: `center-running`, `state-of-another-kind`. Where no lock can be had (a file system that has none, a disk that is
+    ///   full or read-only) the center starts without.
+    init(in directory: String, kind: String) throws(EpitopeError) {
+        let path = "\(directory)/\(Self.file)"
+        descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else { return }
+        if flock(descriptor, LOCK_EX | LOCK_NB) != 0, errno == EWOULDBLOCK {
+            throw EpitopeError(
+                .centerRunning, "another process serves from \(directory) already",
+                remedy: "end that one first, or give this one a state folder of its own (--state)")
+        }
+        var found = [UInt8](repeating: 0, count: 64)
+        let count = found.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, $0.count, 0) }
+        let name = String(decoding: found.prefix(max(0, count)), as: UTF8.self).filter { !$0.isWhitespace }
+        guard name.isEmpty || name == kind else {
+            throw EpitopeError(
+                .stateOfAnotherKind, "\(directory) is the state folder of a \(name)",
+                remedy: "start `epitope \(name) serve` there, or make a folder for this center with `epitope \(kind) init`")
+        }
+        guard name.isEmpty else { return }
+        let bytes = Array((kind + "\n").utf8)
+        _ = bytes.withUnsafeBytes { pwrite(descriptor, $0.baseAddress, $0.count, 0) }
+    }
+
+    deinit {
+        if descriptor >= 0 { close(descriptor) }
+    }
+}
+
+extension EpitopeError.Code {
+    /// Another process serves from the same state folder.
+    static let centerRunning = EpitopeError.Code("center-running")
+    /// The state folder is that of a center of the other kind.
+    static let stateOfAnotherKind = EpitopeError.Code("state-of-another-kind")
+}

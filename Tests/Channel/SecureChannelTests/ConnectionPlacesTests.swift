@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+import Glibc
+import NIOCore
+import NIOPosix
+import TestSupport
+import Testing
+
+@testable import CenterServer
+@testable import SecureChannel
+
+/// Connections that say nothing, or no longer anything, keep nobody out.
+@Suite(.timeLimit(.minutes(2)))
+struct ConnectionPlacesTests {
+    /// A connection that says nothing.
+    private static func silent(_ center: TestCenter) async throws -> any Channel {
+        try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .connect(host: "127.0.0.1", port: Int(center.address.port)).get()
+    }
+
+    @Test
+    func `Silent connections give way to newer ones, and a host is let in beside any number of them`() async throws {
+        try await TestCenter.run(maxConnections: 16) { center in
+            var silent: [any Channel] = []
+            for _ in 0..<200 { silent.append(try await Self.silent(center)) }
+            try await center.client { client in
+                let receipt = try await client.send(Samples.packet())
+                #expect(!receipt.wasKnown)
+            }
+            for channel in silent { try? await channel.close() }
+        }
+    }
+
+    @Test
+    func `Of hosts beyond the limit the one that was idle for the longest goes, and gets in again when it has something to say`()
+        async throws
+    {
+        try await TestCenter.run(maxConnections: 8) { center in
+            var clients: [CenterClient] = []
+            for number in 0..<24 {
+                let client = try CenterClient(try center.identity(.host, "host-\(number)"))
+                clients.append(client)
+                try await client.warmUp()
+            }
+            for client in clients { try await client.warmUp() }
+            for client in clients { await client.shutdown() }
+        }
+    }
+
+    @Test
+    func `A connection with a request under way keeps its place`() async throws {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let server = try await ServerBootstrap(group: group).bind(host: "127.0.0.1", port: 0).get()
+        let address = try #require(server.localAddress)
+        func channel() async throws -> any Channel { try await ClientBootstrap(group: group).connect(to: address).get() }
+        let places = ConnectionPlaces(max: 4)
+        let busy = try await channel()
+        places.opened(busy)
+        places.identified(busy)
+        places.requestBegan(busy)
+        var idle: [any Channel] = []
+        for _ in 0..<8 {
+            let next = try await channel()
+            places.opened(next)
+            places.identified(next)
+            idle.append(next)
+        }
+        for channel in idle.prefix(5) { try await channel.closeFuture.get() }
+        #expect(busy.isActive && idle.suffix(3).allSatisfy(\.isActive))
+        for _ in 0..<1000 where places.count > 4 { try await Task.sleep(for: .milliseconds(5)) }
+        #expect(places.count == 4)
+        for channel in idle.suffix(3) + [busy] { try await channel.close() }
+        try await server.close()
+    }
+
+    @Test
+    func `Verified certificates that are of use stay, and the others are forgotten`() throws {
+        let peer = PeerCertificate(
+            identity: Identity(role: .host, name: "a"), issuedMilliseconds: 0, beginsMilliseconds: 0, expiresMilliseconds: 1)
+        var verified = VerifiedCertificates(max: 4)
+        for number in 0..<100 as Range<UInt8> {
+            verified.add(peer, [number])
+            #expect(verified.find([0]) == peer, "of use again and again")
+            #expect(verified.count <= 9)
+        }
+        #expect(verified.find([1]) == nil && verified.find([99]) == peer)
+    }
+}
