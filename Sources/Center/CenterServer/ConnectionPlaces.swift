@@ -23,9 +23,18 @@ final class ConnectionPlaces: Sendable {
         var unidentified = 0
         var turn: UInt64 = 0
 
-        /// The place that is given up: of those without a request under way the one that was of use the longest ago.
-        func victim(identified: Bool) -> Place? {
-            places.values.filter { $0.isIdentified == identified && (!identified || $0.requests == 0) }.min { $0.turn < $1.turn }
+        /// Takes the place that is given up: of those without a request under way the one that was of use the longest ago.
+        mutating func takeVictim(identified: Bool) -> Place? {
+            let victim = places.filter { _, place in place.isIdentified == identified && (!identified || place.requests == 0) }
+                .min { $0.value.turn < $1.value.turn }
+            return victim.flatMap { remove($0.key) }
+        }
+
+        @discardableResult
+        mutating func remove(_ id: ObjectIdentifier) -> Place? {
+            guard let place = places.removeValue(forKey: id) else { return nil }
+            if !place.isIdentified { unidentified -= 1 }
+            return place
         }
     }
 
@@ -45,8 +54,8 @@ final class ConnectionPlaces: Sendable {
             state.turn += 1
             state.places[id] = Place(channel: channel, turn: state.turn)
             state.unidentified += 1
-            if state.unidentified > Swift.max(1, max / Self.unidentifiedShare) { return state.victim(identified: false) }
-            return state.places.count > max ? state.victim(identified: true) ?? state.victim(identified: false) : nil
+            if state.unidentified > Swift.max(1, max / Self.unidentifiedShare) { return state.takeVictim(identified: false) }
+            return state.places.count > max ? state.takeVictim(identified: true) ?? state.takeVictim(identified: false) : nil
         }
         victim?.channel.close(promise: nil)
         let time = channel.eventLoop.scheduleTask(in: Self.unidentifiedTime) { [self] in
@@ -55,10 +64,7 @@ final class ConnectionPlaces: Sendable {
         }
         channel.closeFuture.whenComplete { [self] _ in
             time.cancel()
-            state.withLock { state in
-                guard let place = state.places.removeValue(forKey: id) else { return }
-                if !place.isIdentified { state.unidentified -= 1 }
-            }
+            state.withLock { _ = $0.remove(id) }
         }
     }
 

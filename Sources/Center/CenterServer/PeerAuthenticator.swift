@@ -51,25 +51,33 @@ final class PeerAuthenticator: Sendable {
     }
 
     private func peer(showing der: [UInt8], graceMilliseconds: Int64) async throws -> PeerCertificate {
-        let known = verified.withLock { $0.find(der) }
-        var refusal = ServerErrors.certificateRequired
-        for (number, clock) in clocks.enumerated() {
+        var refusal: (any Error)?
+        for clock in clocks {
             do {
-                let nowMilliseconds = clock()
-                if let known {
-                    try known.requireInForce(nowMilliseconds: nowMilliseconds, graceMilliseconds: graceMilliseconds)
-                    return known
-                }
-                let peer = try await authority.verify(
-                    certificateDER: der, nowMilliseconds: nowMilliseconds, graceMilliseconds: graceMilliseconds)
-                verified.withLock { $0.add(peer, der) }
-                return peer
-            } catch  where [.certificateExpired, .certificateNotYetValid].contains(error.code) {
-                // The first clock's refusal is the machine's own, which the peer's user can compare.
-                if number == 0 { refusal = error }
+                return try await peer(showing: der, at: clock(), graceMilliseconds: graceMilliseconds)
+            } catch {
+                guard Self.isOfDates(error) else { throw error }
+                // The first clock is the machine's own, which a person can compare.
+                if refusal == nil { refusal = error }
             }
         }
-        throw refusal
+        throw refusal ?? ServerErrors.certificateRequired
+    }
+
+    private static func isOfDates(_ error: any Error) -> Bool {
+        let code = (error as? EpitopeError)?.code
+        return code == .certificateExpired || code == .certificateNotYetValid
+    }
+
+    private func peer(showing der: [UInt8], at nowMilliseconds: Int64, graceMilliseconds: Int64) async throws -> PeerCertificate {
+        if let known = verified.withLock({ $0.find(der) }) {
+            try known.requireInForce(nowMilliseconds: nowMilliseconds, graceMilliseconds: graceMilliseconds)
+            return known
+        }
+        let peer = try await authority.verify(
+            certificateDER: der, nowMilliseconds: nowMilliseconds, graceMilliseconds: graceMilliseconds)
+        verified.withLock { $0.add(peer, der) }
+        return peer
     }
 
     /// As ``identify(_:)``, for a peer that asks for a new certificate. One that was away when its own ended still gets it.

@@ -6,7 +6,7 @@ import FileAccess
 
 /// A one-time token, on the command line or, where other users can't see it, in a file or on standard input.
 struct TokenOptions: ParsableArguments {
-    @Option(help: "The one-time token that the center's operator created; - reads it from standard input.")
+    @Option(help: "The one-time token that the center's operator created for this host; - reads it from standard input.")
     var token: String?
 
     @Option(help: ArgumentHelp("A file that has the token; - is standard input.", valueName: "file"))

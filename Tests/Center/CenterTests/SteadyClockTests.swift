@@ -15,6 +15,10 @@ struct SteadyClockTests {
     private static let hour = 3_600_000.0
     private static let day = 24 * hour
 
+    private final class Ahead: Sendable {
+        let milliseconds = Mutex(0.0)
+    }
+
     @Test func `a clock that goes, and one that is set by less than an hour, is followed at once`() {
         var belief = ClockBelief(time: 1000, elapsed: 0)
         #expect(belief.time(wall: 2000, elapsed: 1000) == 2000)
@@ -58,20 +62,20 @@ struct SteadyClockTests {
         async throws
     {
         let folder = try TemporaryFolder()
-        let ahead = Mutex(0.0)
+        let ahead = Ahead()
         let start = 1_700_000_000_000.0
-        let clock = SteadyClock(wall: { ahead.withLock { start + $0 } }, onDisbelief: { _ in })
+        let clock = SteadyClock(wall: { ahead.milliseconds.withLock { start + $0 } }, onDisbelief: { _ in })
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
         let analyst = ReportAnalyst(
             store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90),
             provers: Fixture.provers)
         _ = try await store.add(Report(sender: Fixture.host, body: .packet(ReceivedPacket(Fixture.packet(attack: 1)))))
         #expect(try await analyst.analyse() == 1)
-        ahead.withLock { $0 = 100 * Self.day }
+        ahead.milliseconds.withLock { $0 = 100 * Self.day }
         #expect(try await store.expireUpdates() == 0)
         #expect(try await store.prune(olderThanDays: 30).packets == 0)
         #expect(try await store.status().updates == ["proven": 1])
-        ahead.withLock { $0 = 0 }
+        ahead.milliseconds.withLock { $0 = 0 }
         #expect(try await store.status().reports == ["analysed": 1])
     }
 }

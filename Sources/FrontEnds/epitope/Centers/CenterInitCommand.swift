@@ -71,15 +71,14 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
 struct CenterRenewCommand<Kind: CenterKind>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
-            commandName: "renew", abstract: "Issue the center's own certificate anew, for the same addresses or for others.",
-            discussion: "A center that serves uses it after a restart. Hosts keep theirs: they know the authority.")
+            commandName: "renew", abstract: "Issue the center's own certificate anew; it is used after a restart.")
     }
 
     @OptionGroup var stateOptions: CenterStateOptions<Kind>
 
     @Option(
         help: ArgumentHelp(
-            "A DNS name or IP address of the center; may be repeated. Without any: those that it has.", valueName: "address"))
+            "A DNS name or IP address of the center; may be repeated.", valueName: "address"))
     var address: [String] = []
 
     func run() async throws {
