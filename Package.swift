@@ -110,6 +110,7 @@ let package = Package(
                 library("CCapstone", pkgConfig: "capstone", package: "libcapstone-dev"),
                 library("CHyperscan", pkgConfig: "libhs", package: "libhyperscan-dev"),
                 .systemLibrary(name: "CPrefetch"),
+                library("CZlib", pkgConfig: "zlib", package: "zlib1g-dev"),
                 .target(name: "CFileMaps", cSettings: strictC),
                 .target(name: "CKernelProgram", dependencies: ["CBpf"], cSettings: strictC),
                 .target(name: "CPrivileges", cSettings: strictC),
@@ -193,6 +194,7 @@ let package = Package(
                 pure("InputFiles", ["EpitopeModel", "Disassembly"]),
                 pure("StreamReassembly", ["EpitopeModel"]),
                 shell("Captures", ["EpitopeModel", "FileAccess", "StreamReassembly"]),
+                pure("ProtocolBuffers", ["EpitopeModel", "Signatures", "CZlib", "StreamReassembly"]),
                 pure("WireMatching", ["EpitopeModel", "Signatures", "StreamReassembly"]),
                 pure("GoodwareIndex", ["Signatures", "CPrefetch"]),
                 shell("PatternScan", ["EpitopeModel", "Signatures", "CHyperscan"]),
@@ -207,7 +209,8 @@ let package = Package(
                 shell(
                     "SignatureProving",
                     [
-                        "EpitopeModel", "Signatures", "FileAccess", "Rendering", "StreamReassembly", "Captures", "WireMatching",
+                        "EpitopeModel", "Signatures", "FileAccess", "Rendering", "StreamReassembly", "Captures", "ProtocolBuffers",
+                        "WireMatching",
                         "GoodwareIndex", "GoodwareFiles", "TokenSequences", "SignatureMaking",
                     ]),
             ]),
@@ -229,7 +232,7 @@ let package = Package(
                 shell(
                     "CenterAnalysis",
                     [
-                        "EpitopeModel", "Signatures", "Scheduling", "SettingsFiles", "TokenSequences", "SignatureMaking",
+                        "EpitopeModel", "Signatures", "Scheduling", "SettingsFiles", "Captures", "TokenSequences", "SignatureMaking",
                         "SignatureProving",
                         "Correlation", "CenterStore",
                     ]),
@@ -244,7 +247,7 @@ let package = Package(
                     "LocalCenter",
                     [
                         "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SettingsFiles", "SecureChannel", "Rendering",
-                        "SignatureProving",
+                        "Captures", "SignatureProving",
                         "Correlation", "SuricataDelivery", "CenterStore", "CenterAnalysis", "CenterServer", logging, serviceLifecycle,
                     ]),
                 shell(
@@ -279,7 +282,7 @@ let package = Package(
                         "ProcessInspection", "ProcessContext", "HostPolicy", "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel",
                         "Rendering", "Disassembly", "InputFiles", "StreamReassembly", "Captures", "WireMatching", "GoodwareIndex",
                         "PatternScan",
-                        "GoodwareFiles", "SignatureMaking",
+                        "ProtocolBuffers", "GoodwareFiles", "SignatureMaking",
                         "SignatureProving", "SuricataDelivery", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter",
                         "HostFrontEnd", argumentParser, logging, serviceLifecycle, unixSignals,
                     ], swiftSettings: strict),
@@ -352,8 +355,8 @@ let package = Package(
                     dependencies: [
                         "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "BehaviourBlocking", "UnwindTables",
                         "ProcessInspection", "HostPolicy", "HostPipeline", "Rendering", "Disassembly", "InputFiles", "StreamReassembly",
-                        "Captures", "WireMatching", "GoodwareIndex", "PatternScan", "GoodwareFiles", "TokenSequences", "SignatureMaking",
-                        "TestSupport",
+                        "Captures", "ProtocolBuffers", "WireMatching", "GoodwareIndex", "PatternScan", "GoodwareFiles", "TokenSequences",
+                        "SignatureMaking", "TestSupport",
                         "BenchSupport",
                         argumentParser, crypto,
                     ], path: "Fuzz", exclude: ["fuzz"], swiftSettings: strict),
@@ -427,7 +430,10 @@ let package = Package(
                 tests("RenderingTests", ["EpitopeModel", "Signatures", "Rendering"], exclude: ["Snapshots"]),
                 tests(
                     "EngineAcceptanceTests",
-                    ["EpitopeModel", "Signatures", "Rendering", "PatternScan", "TokenSequences", "EngineAcceptance"]),
+                    [
+                        "EpitopeModel", "Signatures", "Rendering", "PatternScan", "TokenSequences", "SignatureMaking", "SignatureProving",
+                        "EngineAcceptance",
+                    ]),
             ]),
 
         group(
@@ -437,6 +443,7 @@ let package = Package(
                 tests("InputFilesTests", ["EpitopeModel", "Disassembly", "InputFiles", "call-stub"]),
                 tests("StreamReassemblyTests", ["EpitopeModel", "StreamReassembly"]),
                 tests("CapturesTests", ["EpitopeModel", "StreamReassembly", "Captures"]),
+                tests("ProtocolBuffersTests", ["EpitopeModel", "Signatures", "StreamReassembly", "ProtocolBuffers"]),
                 tests("WireMatchingTests", ["WireMatching"]),
                 tests("GoodwareIndexTests", ["EpitopeModel", "Signatures", "GoodwareIndex"]),
                 tests("PatternScanTests", ["EpitopeModel", "Signatures", "PatternScan"]),
@@ -457,7 +464,7 @@ let package = Package(
                     "CenterTests",
                     [
                         "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SQLiteStore", "SettingsFiles", "SecureChannel",
-                        "Rendering", "SignatureProving",
+                        "Rendering", "Captures", "SignatureProving",
                         "Correlation", "SuricataDelivery", "CenterStore", "CenterAnalysis", "CenterServer", "LocalCenter", "GlobalCenter",
                         grdb, logging, serviceLifecycle,
                     ]),

@@ -5,7 +5,7 @@ import ArgumentParser
 /// All parsers that are fuzzed, in the order of the table.
 enum FuzzParsers {
     static let all: [FuzzParser] = [
-        .captures, .frames, .programs, .goodwareIndex, .goodwareDescription, .packet, .packetJSON, .signature, .signatureJSON,
+        .captures, .frames, .buffers, .programs, .goodwareIndex, .goodwareDescription, .packet, .packetJSON, .signature, .signatureJSON,
         .updates, .updatesJSON, .rules, .ruleFiles, .stix, .machineCode, .coreDump, .images, .unwindTables, .policy, .eventLog,
     ]
 

@@ -18,6 +18,8 @@ struct VerificationTask: Sendable {
     var packets: Int
     /// The updates made of the cluster's packets that are in force or on their way.
     var standing: [StoredUpdate]
+    /// What Suricata said of the cluster's signatures.
+    var answers: [EngineQuestion: Proof.Check] = [:]
 }
 
 /// A task with its outcome.
@@ -33,7 +35,8 @@ struct CompletedVerification: Sendable {
         let builder = UpdateBuilder(lifetimeDays: 1, nowMilliseconds: 0)
         let proven = outcome.proven.map { item in
             var signature = item.signature
-            signature.context = builder.context(in: task.cluster, revising: task.standing.map(\.update))
+            signature.context = builder.context(
+                in: task.cluster, searchedIn: item.signature.context.buffers, revising: task.standing.map(\.update))
             return (signature: signature, proof: item.proof)
         }
         revised = RevisionDecision.revised(
@@ -75,8 +78,17 @@ struct ProofQueue: Sendable {
             return VerificationTask(
                 cluster: cluster, samples: try samples.newest(Self.maxSamples, of: id, in: transaction).reversed(),
                 oldest: more > 0 ? try samples.oldest(more, of: id, in: transaction) : [], packets: packets,
-                standing: Array(standing.prefix(Self.maxStanding)))
+                standing: Array(standing.prefix(Self.maxStanding)), answers: try Self.answers(of: cluster, in: transaction))
         }
+    }
+
+    private static func answers(of cluster: Cluster, in transaction: StoreTransaction) throws -> [EngineQuestion: Proof.Check] {
+        var answers: [EngineQuestion: Proof.Check] = [:]
+        for stored in try transaction.latestUpdates(of: cluster) {
+            guard let check = stored.update.proof.check(.engineFires), check.outcome != .notChecked else { continue }
+            answers[EngineQuestion(stored.update.signature)] = check
+        }
+        return answers
     }
 
     /// Stores outcomes with their updates in one transaction, and marks the proofs as made.

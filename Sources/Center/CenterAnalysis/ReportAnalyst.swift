@@ -23,14 +23,17 @@ public actor ReportAnalyst {
     private let provers: ProverSource
     private let samples = SampleCache()
     private let proofs: ProofQueue
+    private let engineChecks: EngineCheckQueue?
     private var index: ClusterIndex?
     /// Names what the clusters without a proven signature were last tried with.
     private var material: String?
 
-    public init(store: CenterStore, policy: AnalysisPolicy, provers: ProverSource) {
+    /// - Parameter engineChecks: takes the signatures over whose carriers an engine is to run; `nil`: there is none.
+    public init(store: CenterStore, policy: AnalysisPolicy, provers: ProverSource, engineChecks: EngineCheckQueue? = nil) {
         self.store = store
         self.policy = policy
         self.provers = provers
+        self.engineChecks = engineChecks
         proofs = ProofQueue(store: store, policy: policy, samples: samples)
     }
 
@@ -83,7 +86,9 @@ extension ReportAnalyst {
         for cluster in pending {
             try Task.checkCancellation()
             guard let task = try await proofs.task(for: cluster) else { continue }
-            completed.append(CompletedVerification(task: task, outcome: prover.prove(task.samples, given: task.cluster.signature)))
+            completed.append(
+                CompletedVerification(task: task, outcome: prover.prove(task.samples, given: task.cluster.signature, answers: task.answers))
+            )
             // Quick ones share a transaction; none waits for a slow one.
             guard ContinuousClock.now - since > Self.maxHold else { continue }
             try await complete(completed, material: material)
@@ -97,7 +102,10 @@ extension ReportAnalyst {
     private func complete(_ completed: [CompletedVerification], material: String) async throws {
         try await proofs.complete(completed, material: material)
         for item in completed {
-            for proven in item.outcome.proven { index?.add(cluster: item.task.cluster.id, signature: proven.signature) }
+            for proven in item.outcome.proven {
+                index?.add(cluster: item.task.cluster.id, signature: proven.signature)
+                engineChecks?.add(proven, of: item.task.cluster.id)
+            }
         }
     }
 }

@@ -19,15 +19,28 @@ struct UpdateBuilder {
     ) -> SignatureUpdate? {
         let standing = latest.flatMap { $0.state == .standing ? [$0.update] : nil } ?? []
         // An update in force has to look wherever those looked whose place it takes.
-        let needed = context(in: cluster, revising: older)
+        let places = places(of: proven, after: latest)
+        let needed = context(in: cluster, searchedIn: places, revising: older)
         guard let revision = revision(after: latest, context: needed) else { return nil }
-        return update(of: proven, context: context(in: cluster, revising: standing + older), revision: revision)
+        return update(of: proven, context: context(in: cluster, searchedIn: places, revising: standing + older), revision: revision)
     }
 
     /// The context of an update: that of every packet of the cluster, also those that this proof was not made with, and of the
     /// updates in force whose place it takes. A later revision never looks for an attack in fewer places.
-    func context(in cluster: Cluster, revising older: [SignatureUpdate]) -> SignatureContext {
-        older.reduce(cluster.signature.context) { $0.merged(with: $1.signature.context) }
+    ///
+    /// - Parameter places: where within the cluster's traffic an engine sees the signature.
+    func context(
+        in cluster: Cluster, searchedIn places: Set<ProtocolBuffer?>, revising older: [SignatureUpdate]
+    ) -> SignatureContext {
+        older.reduce(cluster.signature.context.searched(in: places)) { $0.merged(with: $1.signature.context) }
+    }
+
+    /// Where an engine sees the signature. Where no capture shows that, it is searched where it was before.
+    private func places(of proven: ProvenSignature, after latest: UpdateDecision.Latest?) -> Set<ProtocolBuffer?> {
+        guard let latest, latest.state == .standing, proven.proof.check(.onTheWire)?.outcome != .passed else {
+            return proven.signature.context.buffers
+        }
+        return latest.update.signature.context.buffers
     }
 
     /// The record of a signature that failed its proof.

@@ -76,6 +76,9 @@ public enum ProofDecision: Hashable, Sendable {
 
 extension UpdateDecision {
     fileprivate static func isDue(after latest: Latest, context: SignatureContext, nowMilliseconds: Int64) -> Bool {
-        if case .make = UpdateDecision(latest: latest, context: context, nowMilliseconds: nowMilliseconds) { true } else { false }
+        // Where within its traffic a signature is searched, the next proof finds out.
+        var latest = latest
+        latest.update.signature.context = latest.update.signature.context.withoutBuffers
+        return if case .make = UpdateDecision(latest: latest, context: context, nowMilliseconds: nowMilliseconds) { true } else { false }
     }
 }

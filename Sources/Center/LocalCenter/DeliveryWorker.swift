@@ -43,7 +43,7 @@ actor DeliveryWorker {
         }
         try await store.expireUpdates()
         let reopens = try await store.reserveQuota(for: .ids, limits: schedule.limits, yieldingTo: schedule.yieldingTo)
-        let set = try await store.ruleSet()
+        let set = try await store.ruleSet(isDropping: installer.isDropping)
         var isComplete = true
         if !set.pending.isEmpty || !set.isConfirmed {
             isComplete = try await deploy(set)
@@ -83,7 +83,7 @@ actor DeliveryWorker {
         // whose place a refused one should have taken are missing.
         let missing = Set(refused.flatMap(\.replaced))
         let rules = set.rules(adding: added).filter { !missing.contains($0.sid) }
-        try await store.confirm(rules, added: added, detail: result.detail)
+        try await store.confirm(rules, added: added, isDropping: installer.isDropping, detail: result.detail)
         for item in refused {
             guard let error = result.refused[item.rule.sid] else { continue }
             onFailure(error)

@@ -88,6 +88,15 @@ extension LocalCenterConfiguration {
     /// What signatures are proven with.
     public var proving: ProverSettings { analysis.proving(captures: captures) }
 
+    /// What signatures are proven with.
+    ///
+    /// - Parameter isEngineAsked: whether Suricata runs over flows that carried an attack.
+    public func proving(isEngineAsked: Bool) -> ProverSettings {
+        var settings = proving
+        settings.isEngineAsked = isEngineAsked
+        return settings
+    }
+
     /// What is done with reports. Without a global center nothing waits for one.
     func policy(hasGlobalCenter: Bool) -> AnalysisPolicy {
         var targets: Set<DeliveryTarget> = []

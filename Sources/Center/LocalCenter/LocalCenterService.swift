@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CenterAnalysis
+public import CenterAnalysis
 public import CenterServer
 public import CenterStore
 public import EpitopeModel
@@ -24,18 +24,20 @@ public final class LocalCenterService: CenterRequestHandling, Service {
     /// - Parameters:
     ///   - provers: what signatures are proven with; `nil`: as the configuration says.
     ///   - installer: the IDS; `nil`: updates for it wait in the store.
+    ///   - engine: runs over captured flows that carried an attack; `nil`: no proof asks for it.
     ///   - link: the global center; `nil`: this site has none.
     public init(
         configuration: LocalCenterConfiguration, store: CenterStore, provers: ProverSource? = nil, installer: (any RuleInstalling)?,
-        link: (any GlobalCenterLink)?, logger: Logger
+        engine: (any EngineChecking)? = nil, link: (any GlobalCenterLink)?, logger: Logger
     ) {
         self.configuration = configuration
         self.store = store
         self.logger = logger
         workers = LocalCenterWorkers(
             LocalCenterContext(
-                configuration: configuration, store: store, provers: provers ?? ProverSource(configuration.proving),
-                installer: installer, link: link, logger: logger))
+                configuration: configuration, store: store,
+                provers: provers ?? ProverSource(configuration.proving(isEngineAsked: engine != nil)), installer: installer,
+                engine: engine, link: link, logger: logger))
         receiver = ReportReceiver(store: store, analysisSignal: workers.analysis.signal)
     }
 

@@ -14,6 +14,8 @@ struct LocalCenterContext: Sendable {
     var provers: ProverSource
     /// `nil`: there is no IDS, and updates for it wait.
     var installer: (any RuleInstalling)?
+    /// `nil`: no engine runs over captured flows.
+    var engine: (any EngineChecking)?
     /// `nil`: this site has no global center.
     var link: (any GlobalCenterLink)?
     var logger: Logger
@@ -23,6 +25,7 @@ struct LocalCenterContext: Sendable {
 /// subscription. They wait for each other only where the configuration orders them.
 struct LocalCenterWorkers: Sendable {
     let analysis: AnalysisWorker
+    private let engineChecks: EngineCheckWorker?
     private let ids: DeliveryWorker?
     private let forwarding: ForwardingWorker?
     private let subscription: SubscriptionWorker?
@@ -35,8 +38,10 @@ struct LocalCenterWorkers: Sendable {
         let onFailure: @Sendable (any Error) -> Void = { error in
             logger.error("a step failed and will be tried again: \(error)")
         }
+        let engineQueue = context.engine.map { _ in EngineCheckQueue() }
         let analyst = ReportAnalyst(
-            store: store, policy: configuration.policy(hasGlobalCenter: link != nil), provers: context.provers)
+            store: store, policy: configuration.policy(hasGlobalCenter: link != nil), provers: context.provers,
+            engineChecks: engineQueue)
         analysis = AnalysisWorker(
             analyst: analyst, keepDays: configuration.analysis.keepDays,
             onProgress: {
@@ -44,6 +49,18 @@ struct LocalCenterWorkers: Sendable {
                 globalSignal.send()
             },
             onFailure: onFailure)
+        let analysisSignal = analysis.signal
+        engineChecks = context.engine.flatMap { engine in
+            engineQueue.map { queue in
+                EngineCheckWorker(
+                    store: store, engine: engine, queue: queue,
+                    onProgress: {
+                        analysisSignal.send()
+                        idsSignal.send()
+                        globalSignal.send()
+                    }, onFailure: onFailure)
+            }
+        }
         ids = context.installer.map { installer in
             let schedule = TargetSchedule(
                 limits: configuration.quotaLimits, yieldingTo: configuration.first == .forward && link != nil ? .forward : nil,
@@ -70,6 +87,7 @@ struct LocalCenterWorkers: Sendable {
     func run() async {
         await withTaskGroup { group in
             group.addTask { await analysis.run() }
+            if let engineChecks { group.addTask { await engineChecks.run() } }
             if let ids { group.addTask { await ids.run() } }
             if let forwarding { group.addTask { await forwarding.run() } }
             if let subscription { group.addTask { await subscription.run() } }

@@ -21,6 +21,13 @@ public protocol RuleInstalling: Sendable {
     ///
     /// - Parameter rules: what should be in force.
     func difference(from rules: [RuleAssignment]) async -> String?
+
+    /// Whether rules drop that may. Otherwise none has to be installed again when it is allowed to.
+    var isDropping: Bool { get }
+}
+
+extension RuleInstalling {
+    public var isDropping: Bool { false }
 }
 
 /// What an IDS confirmed.

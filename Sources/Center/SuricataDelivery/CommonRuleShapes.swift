@@ -43,6 +43,15 @@ enum CommonRuleShapes {
                 contexts.append(SignatureContext(transport: transport, ports: [53, 1434], direction: direction))
             }
         }
+        for buffer in ProtocolBuffer.allCases {
+            for transport in buffer.transports {
+                for ports in [[], [53, 80]] as [[UInt16]] {
+                    contexts.append(
+                        SignatureContext(
+                            transport: transport, ports: ports, direction: buffer.isOfResponse ? .fromPeer : .toService, buffer: buffer))
+                }
+            }
+        }
         return contexts
     }()
 

@@ -22,8 +22,12 @@ struct RulesFile: Sendable {
     ///
     /// The file gets mode 0644: Suricata may run as another user, and rules are not secret.
     func write(_ content: String) throws(EpitopeError) {
+        try write(bytes: Array(content.utf8))
+    }
+
+    func write(bytes: [UInt8]) throws(EpitopeError) {
         do throws(FileError) {
-            try AtomicFile.write(content.utf8, to: path, mode: 0o644)
+            try AtomicFile.write(bytes, to: path, mode: 0o644)
         } catch {
             throw failure(error)
         }

@@ -2,7 +2,6 @@
 
 import EpitopeModel
 import FileAccess
-import Glibc
 import Rendering
 
 /// Suricata's own test of rules (`suricata -T`), in a process and a folder of its own, before rules are delivered.
@@ -21,43 +20,25 @@ struct RulesetTest: Sendable {
     ///
     /// - Returns: `nil` when Suricata accepts them all, else its first complaint.
     func complaint(about rules: [String]) throws(EpitopeError) -> String? {
-        let folder = try Self.scratchFolder()
-        defer { Self.remove(folder) }
-        try RulesFile(path: "\(folder)/test.rules").write(RulesFileText.render(lines: rules))
+        let folder = try ScratchFolder()
+        try RulesFile(path: folder.path("test.rules")).write(RulesFileText.render(lines: rules))
         var configuration = settings.configurationFile
         if configuration == nil {
-            let minimal = "\(folder)/test.yaml"
+            let minimal = folder.path("test.yaml")
             try RulesFile(path: minimal).write("%YAML 1.1\n---\nstats:\n  enabled: no\n")
             configuration = minimal
         }
         let status = try SuricataProcess.run(
             [
-                settings.binaryPath, "-T", "-c", configuration ?? "", "-S", "\(folder)/test.rules", "-l", folder,
-            ], output: "\(folder)/output", within: settings.commandTimeout)
+                settings.binaryPath, "-T", "-c", configuration ?? "", "-S", folder.path("test.rules"), "-l", folder.path,
+            ], output: folder.path("output"), within: settings.commandTimeout)
         guard status != 0 else { return nil }
-        let output = RulesFile(path: "\(folder)/output").read() ?? ""
+        let output = RulesFile(path: folder.path("output")).read() ?? ""
         return Self.complaint(in: output) ?? "suricata -T ended with status \(status)"
     }
 
     /// The first complaint in the output of `suricata -T`.
     static func complaint(in output: String) -> String? {
         output.split(separator: "\n").first { $0.hasPrefix(complaintPrefix) }.map { String($0.dropFirst(complaintPrefix.count)) }
-    }
-
-    private static func scratchFolder() throws(EpitopeError) -> String {
-        let parent = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
-        var template = Array("\(parent)/epitope-test-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw EpitopeError(
-                .diskFull, "cannot create a temporary folder in \(parent): \(String(cString: strerror(errno)))",
-                remedy: "make room in \(parent), or name another folder in TMPDIR")
-        }
-        return String(decoding: template.dropLast().map(UInt8.init(bitPattern:)), as: UTF8.self)
-    }
-
-    /// Removes the folder and the files in it (Suricata's logs among them).
-    private static func remove(_ folder: String) {
-        for name in (try? Folders.names(folder)) ?? [] { unlink("\(folder)/\(name)") }
-        rmdir(folder)
     }
 }

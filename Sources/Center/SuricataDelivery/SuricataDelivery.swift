@@ -23,6 +23,9 @@ public final class SuricataDelivery: Sendable {
         shapes = RuleShapeCache(RulesetTest(settings: settings))
     }
 
+    /// Whether rules drop that may.
+    public var isDropping: Bool { settings.action == .drop }
+
     /// Lets Suricata test the common shapes of rules once, so that no delivery has to. Call it at start, in the background;
     /// a delivery that comes first tests its own rules.
     ///

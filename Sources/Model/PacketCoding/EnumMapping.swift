@@ -132,6 +132,25 @@ extension SignatureContext.Direction {
     }
 }
 
+extension ProtocolBuffer {
+    /// `nil` for the traffic as it is. A buffer of a later version is malformed: elsewhere the signature may match what it
+    /// is not about.
+    static func optional(_ wire: Epitope_V1_ProtocolBuffer, _ field: String) throws(EpitopeError) -> ProtocolBuffer? {
+        if wire == .unspecified { return nil }
+        return try Wire.known(modelValue(wire, allCases.map { ($0, $0.wire) }), field)
+    }
+
+    var wire: Epitope_V1_ProtocolBuffer {
+        switch self {
+        case .httpURI: .httpUri
+        case .httpRequestBody: .httpRequestBody
+        case .httpFormBody: .httpFormBody
+        case .httpResponseBody: .httpResponseBody
+        case .dnsQuery: .dnsQuery
+        }
+    }
+}
+
 extension Signature.Arrangement {
     /// A signature that says nothing is a sequence.
     init?(_ wire: Epitope_V1_Arrangement) {

@@ -127,7 +127,8 @@ extension SignatureContext {
         }
         return SignatureContext(
             transport: try TransportProtocol.optional(wire.transport, "signature.context.transport"), ports: ports,
-            direction: try Wire.known(Direction(wire.direction), "signature.context.direction"))
+            direction: try Wire.known(Direction(wire.direction), "signature.context.direction"),
+            buffer: try ProtocolBuffer.optional(wire.buffer, "signature.context.buffer"))
     }
 
     var wire: Epitope_V1_SignatureContext {
@@ -143,6 +144,7 @@ extension SignatureContext {
         if let transport { wire.transport = transport.wire }
         wire.ports = ports.map(UInt32.init)
         wire.direction = direction.wire
+        if let buffer { wire.buffer = buffer.wire }
         return wire
     }
 }

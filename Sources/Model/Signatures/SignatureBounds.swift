@@ -34,13 +34,20 @@ extension Signature {
 
 extension SignatureContext {
     /// Whether each part has at most ``maxPorts`` ports, and a protocol that has ports if there are any; and if there are several
-    /// parts, at most ``maxParts``, each with a protocol.
+    /// parts, at most ``maxParts``, each with a protocol. A buffer is one that its traffic brings.
     fileprivate var isWellFormed: Bool {
         let parts = parts
         return parts.allSatisfy { part in
             part.ports.count <= Self.maxPorts && (part.ports.isEmpty || (part.transport != nil && part.transport != .other))
                 && (parts.count == 1 || part.transport != nil && part.transport != .other) && part.further.isEmpty
+                && part.isSearchable
         } && parts.count <= Self.maxParts
+    }
+
+    /// Whether the traffic of a part brings its buffer.
+    private var isSearchable: Bool {
+        guard let buffer else { return true }
+        return buffer.transports.contains { $0 == transport } && (direction == .any || (direction == .fromPeer) == buffer.isOfResponse)
     }
 }
 

@@ -20,21 +20,24 @@ public struct SignatureContext: Hashable, Sendable {
     /// Sorted, without repetition, at most ``maxPorts``; empty for any port.
     public var ports: [UInt16]
     public var direction: Direction
+    /// The part of a protocol's messages that is searched; `nil` for the stream or datagram as it is.
+    public var buffer: ProtocolBuffer?
     /// Other traffic that is searched as well, each with a transport and without further traffic of its own.
     public private(set) var further: [SignatureContext] = []
 
-    public init(transport: TransportProtocol?, ports: [UInt16], direction: Direction) {
+    public init(transport: TransportProtocol?, ports: [UInt16], direction: Direction, buffer: ProtocolBuffer? = nil) {
         self.transport = transport
         self.ports = ports
         self.direction = direction
+        self.buffer = buffer
     }
 
     /// All traffic: it is not known how the attack came.
     public static let any = SignatureContext(transport: nil, ports: [], direction: .any)
 
-    /// The parts, each with one transport, direction and list of ports: a rule is made for each.
+    /// The parts, each with one transport, direction, buffer and list of ports: a rule is made for each.
     public var parts: [SignatureContext] {
-        [SignatureContext(transport: transport, ports: ports, direction: direction)] + further
+        [SignatureContext(transport: transport, ports: ports, direction: direction, buffer: buffer)] + further
     }
 }
 
@@ -47,7 +50,8 @@ extension SignatureContext {
     /// The traffic of all of these contexts, in as few parts as it takes, in a fixed order.
     ///
     /// If any of them is ``any``, that is the result; it is, too, where there are none. Where more than ``maxParts`` parts
-    /// would be needed, the transport and direction with the most ports become any port of that transport and direction.
+    /// would be needed, the transport and direction with the most ports become any port of that transport and direction. Traffic that is
+    /// searched in a buffer is apart from that which is searched as it is.
     public init(uniting contexts: [SignatureContext]) {
         let parts = contexts.flatMap(\.parts)
         guard !parts.isEmpty, parts.allSatisfy({ $0.transport != nil }) else {
@@ -60,8 +64,8 @@ extension SignatureContext {
             return (kind: kind, ports: ports)
         }.sorted { $0.kind < $1.kind }
         // What applies to both directions and all ports leaves nothing over.
-        let whole = Set(united.filter { $0.kind.direction == .any && $0.ports.isEmpty }.map(\.kind.transport))
-        united.removeAll { $0.kind.direction != .any && whole.contains($0.kind.transport) }
+        let whole = Set(united.filter { $0.kind.direction == .any && $0.ports.isEmpty }.map(\.kind))
+        united.removeAll { $0.kind.direction != .any && whole.contains($0.kind.inBothDirections) }
         func count(_ ports: [UInt16]) -> Int { max(1, (ports.count + Self.maxPorts - 1) / Self.maxPorts) }
         while united.reduce(0, { $0 + count($1.ports) }) > Self.maxParts,
             let most = united.indices.max(by: { united[$0].ports.count < united[$1].ports.count }), !united[most].ports.isEmpty
@@ -71,7 +75,8 @@ extension SignatureContext {
         let result = united.flatMap { item in
             (0..<count(item.ports)).map { number in
                 let ports = Array(item.ports.dropFirst(number * Self.maxPorts).prefix(Self.maxPorts))
-                return SignatureContext(transport: item.kind.transport, ports: ports, direction: item.kind.direction)
+                return SignatureContext(
+                    transport: item.kind.transport, ports: ports, direction: item.kind.direction, buffer: item.kind.buffer)
             }
         }
         self = result[0]
@@ -82,11 +87,19 @@ extension SignatureContext {
     private struct Kind: Hashable, Comparable {
         var transport: TransportProtocol?
         var direction: Direction
+        var buffer: ProtocolBuffer?
 
-        init(_ part: SignatureContext) { (transport, direction) = (part.transport, part.direction) }
+        init(_ part: SignatureContext) { (transport, direction, buffer) = (part.transport, part.direction, part.buffer) }
+
+        var inBothDirections: Kind {
+            var kind = self
+            kind.direction = .any
+            return kind
+        }
 
         static func < (one: Self, two: Self) -> Bool {
-            (one.transport?.rawValue ?? "", one.rank) < (two.transport?.rawValue ?? "", two.rank)
+            (one.transport?.rawValue ?? "", one.rank, one.buffer?.rawValue ?? "")
+                < (two.transport?.rawValue ?? "", two.rank, two.buffer?.rawValue ?? "")
         }
 
         private var rank: Int {
@@ -111,7 +124,7 @@ extension SignatureContext {
 
 extension SignatureContext: Codable {
     private enum CodingKeys: String, CodingKey {
-        case transport, ports, direction, further
+        case transport, ports, direction, buffer, further
     }
 
     public init(from decoder: any Decoder) throws {
@@ -119,6 +132,7 @@ extension SignatureContext: Codable {
         transport = try values.decodeIfPresent(TransportProtocol.self, forKey: .transport)
         ports = try values.decode([UInt16].self, forKey: .ports)
         direction = try values.decode(Direction.self, forKey: .direction)
+        buffer = try values.decodeIfPresent(ProtocolBuffer.self, forKey: .buffer)
         further = try values.decodeIfPresent([SignatureContext].self, forKey: .further) ?? []
     }
 
@@ -127,6 +141,7 @@ extension SignatureContext: Codable {
         try values.encodeIfPresent(transport, forKey: .transport)
         try values.encode(ports, forKey: .ports)
         try values.encode(direction, forKey: .direction)
+        try values.encodeIfPresent(buffer, forKey: .buffer)
         if !further.isEmpty { try values.encode(further, forKey: .further) }
     }
 }

@@ -20,10 +20,11 @@ public enum RuleMessage {
     /// Such as " at service tcp 80,443".
     private static func traffic(_ part: SignatureContext) -> String {
         let ports = part.ports.map(String.init).joined(separator: ",")
+        let place = part.buffer.map { " in \($0.rawValue)" } ?? ""
         return switch (part.transport, part.direction) {
-        case (.tcp?, .toService), (.udp?, .toService): " at service \(part.transport?.rawValue ?? "") \(ports)"
-        case (.tcp?, .fromPeer), (.udp?, .fromPeer): " from peer \(part.transport?.rawValue ?? "") \(ports)"
-        default: ""
+        case (.tcp?, .toService), (.udp?, .toService): " at service \(part.transport?.rawValue ?? "") \(ports)\(place)"
+        case (.tcp?, .fromPeer), (.udp?, .fromPeer): " from peer \(part.transport?.rawValue ?? "") \(ports)\(place)"
+        default: place
         }
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import ProtocolBuffers
 import Signatures
 import StreamReassembly
 import TokenSequences
@@ -18,7 +19,7 @@ extension SignatureProver {
         var hit: String?
         let reading = material.streams.each(of: material.benignCaptures, within: captureLimits) { stream, file in
             if !stream.isContinued { flows += 1 }
-            guard matcher.matches(stream.bytes) else { return true }
+            guard matcher.matches(stream.bytes) || isInBuffer(signature, matcher, of: stream) else { return true }
             hit = "a benign flow to port \(stream.server.port) in \(file) matches"
             return false
         }
@@ -30,6 +31,18 @@ extension SignatureProver {
             return Proof.Check(.noBenignFlow, .notChecked, "the captures of benign traffic hold no flow yet\(reading.text)")
         }
         return Proof.Check(.noBenignFlow, .passed, "none of \(flows) benign flows matches\(reading.text)")
+    }
+
+    /// Whether one of the buffers that the signature's rule searches holds it.
+    private func isInBuffer(_ signature: Signature, _ matcher: SignatureMatcher, of stream: CapturedStream) -> Bool {
+        let searched = signature.context.buffers
+        guard searched != [nil] else { return false }
+        var isFound = false
+        stream.eachBuffer { buffered in
+            isFound = searched.contains(buffered.buffer) && matcher.matches(buffered.bytes)
+            return !isFound
+        }
+        return isFound
     }
 
     /// In bytes: how much benign traffic the rarity of tokens is counted in. The check reads all of it.

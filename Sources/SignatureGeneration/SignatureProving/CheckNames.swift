@@ -5,8 +5,8 @@ public import Signatures
 /// What "proven" means: the checks of a signature in the order of the report.
 ///
 /// A signature is proven when none of them failed. Those before ``absentFromGoodware`` need only the signature and the
-/// packets of its cluster. The others are more expensive, and are made only of signatures that passed these. Two more names
-/// are defined where rules get their action: `Proof.Check.Name.atTheCall` and `noBenignFlow`.
+/// packets of its cluster. The others are more expensive, and are made only of signatures that passed these. Three more names
+/// are defined where rules get their action: `Proof.Check.Name.atTheCall`, `noBenignFlow` and `engineFires`.
 extension Proof.Check.Name {
     /// The evidence of some packet says that its code is malicious, and not an image's or a program's own. Made only where it
     /// fails: then nothing else is checked.
@@ -26,7 +26,7 @@ extension Proof.Check.Name {
     public static let ofTheCode = Proof.Check.Name(rawValue: "of-the-code")
     /// No goodware contains it. If it does, the report ends here.
     public static let absentFromGoodware = Proof.Check.Name(rawValue: "absent-from-goodware")
-    /// A captured flow that carried the code contains it.
+    /// A captured flow that carried the code contains it where an engine sees it: in the stream, or in a buffer of HTTP or DNS.
     public static let onTheWire = Proof.Check.Name(rawValue: "on-the-wire")
     /// It can be written as a Suricata rule. Suricata itself reads the rule when it is delivered.
     public static let engineSuricata = Proof.Check.Name(rawValue: "engine-suricata")
@@ -39,6 +39,6 @@ extension Proof.Check.Name {
     public static let inOrder: [Self] = [
         .ofMaliciousCode, .wellFormed, .matchesSamples, .longEnough, .notFill, .notText, .ofTheCode, .atTheCall, .absentFromGoodware,
         .onTheWire,
-        .noBenignFlow, .engineSuricata, .cost, .provenByGlobalCenter,
+        .noBenignFlow, .engineSuricata, .engineFires, .cost, .provenByGlobalCenter,
     ]
 }

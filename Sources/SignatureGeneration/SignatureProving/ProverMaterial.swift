@@ -33,6 +33,9 @@ public struct ProverMaterial: Sendable {
     public var proofTime = Self.defaultProofTime
     public var captureTime = Self.defaultCaptureTime
 
+    /// Whether Suricata will run over flows that carried an attack, so that its answer is a part of proofs.
+    public var isEngineAsked = false
+
     public init(
         goodware: GoodwareFile?, isGoodwareRequired: Bool = true, captures: [String] = [], benignCaptures: [String] = [],
         noiseShare: Double = Self.defaultNoiseShare, streams: CaptureStreams = CaptureStreams()

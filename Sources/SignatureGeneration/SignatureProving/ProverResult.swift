@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import Captures
 public import Signatures
 
 /// A signature with its proof, which may have failed.
 public struct ProvenSignature: Hashable, Sendable {
     public var signature: Signature
     public var proof: Proof
+    /// Captured flows that carried the attack, and in which an engine should see the signature.
+    public var carriers: [CapturedFlow]
 
-    public init(signature: Signature, proof: Proof) {
+    public init(signature: Signature, proof: Proof, carriers: [CapturedFlow] = []) {
         self.signature = signature
         self.proof = proof
+        self.carriers = carriers
     }
 }
 

@@ -13,6 +13,8 @@ public struct ProverSettings: Hashable, Sendable {
     /// The largest share of a cluster's packets that its signatures may miss, 0 to ``ProverMaterial/maxNoiseShare``.
     public var noiseShare: Double
 
+    /// Whether Suricata will run over flows that carried an attack (``ProverMaterial/isEngineAsked``).
+    public var isEngineAsked = false
     /// How long captures are read for one proof, and one of them. What is not read then counts against the proof.
     public var proofTime: Duration
     public var captureTime: Duration

@@ -43,6 +43,7 @@ public final class ProverSource: Sendable {
             goodware: file, isGoodwareRequired: settings.requireGoodware, captures: settings.captures,
             benignCaptures: settings.benignCaptures, noiseShare: settings.noiseShare, streams: streams)
         (material.proofTime, material.captureTime) = (settings.proofTime, settings.captureTime)
+        material.isEngineAsked = settings.isEngineAsked
         return (SignatureProver(material), "\(identity.map(\.description) ?? "none") \(settings.requireGoodware) \(settings.noiseShare)")
     }
 

@@ -17,6 +17,8 @@ public struct SignatureProver: Sendable {
     public let material: ProverMaterial
     /// When the proof that is being made reads captures no further.
     private var deadline: ContinuousClock.Instant?
+    /// What Suricata said before.
+    private(set) var answers: [EngineQuestion: Proof.Check] = [:]
 
     public init(_ material: ProverMaterial) {
         self.material = material
@@ -43,8 +45,11 @@ public struct SignatureProver: Sendable {
     ///   - samples: the cluster's packets, the oldest first. Empty where only a signature came: that is then proven as
     ///     far as that goes without its packets.
     ///   - given: the signature that the cluster goes by, which is tried first.
-    public func prove(_ samples: [Sample], given: Signature) -> ProverResult {
-        timed.proveInTime(samples, given: given)
+    ///   - answers: what Suricata said before of signatures of the cluster, over flows that carried the attack.
+    public func prove(_ samples: [Sample], given: Signature, answers: [EngineQuestion: Proof.Check] = [:]) -> ProverResult {
+        var prover = timed
+        prover.answers = answers
+        return prover.proveInTime(samples, given: given)
     }
 
     private func proveInTime(_ samples: [Sample], given: Signature) -> ProverResult {
@@ -77,7 +82,7 @@ public struct SignatureProver: Sendable {
     /// Proves a signature that came without its packets, as far as that goes.
     public func proof(of signature: Signature) -> Proof {
         var proof = Proof(checks: FormChecks.checks(of: signature))
-        if proof.passed { proof.checks += timed.independentChecks(of: signature, wire: nil, packets: nil) }
+        if proof.passed { proof.checks += timed.independentChecks(of: signature, wire: nil, packets: nil).checks }
         return proof
     }
 
@@ -99,7 +104,7 @@ public struct SignatureProver: Sendable {
     ) -> (best: ProvenSignature?, failed: ProvenSignature?) {
         var failed: ProvenSignature?
         for candidate in candidates(for: samples, given: given) {
-            let result = ProvenSignature(signature: candidate, proof: proof(of: candidate, samples: samples, wire: wire))
+            let result = proven(candidate, samples: samples, wire: wire)
             if result.proof.passed { return (result, failed) }
             failed = failed ?? result
         }
@@ -108,7 +113,7 @@ public struct SignatureProver: Sendable {
 
     /// Proves one candidate. The check of its cluster's packets is complete only in
     /// ``conclude(_:failed:of:missed:)``: here, a candidate that matches none of them fails.
-    private func proof(of candidate: Signature, samples: [Sample], wire: WireEvidence) -> Proof {
+    private func proven(_ candidate: Signature, samples: [Sample], wire: WireEvidence) -> ProvenSignature {
         var proof = Proof(checks: FormChecks.checks(of: candidate))
         if proof.check(.wellFormed)?.outcome == .passed, !samples.contains(where: { $0.isMatched(by: candidate) }) {
             proof.insert(matchesSamples: FormChecks.matchesSamples(0, of: samples.count, passed: false))
@@ -118,11 +123,11 @@ public struct SignatureProver: Sendable {
             proof.checks += FormChecks.ofTheCode(Array(places))
         }
         // The expensive checks only for what passed so far.
-        if proof.passed {
-            let packets = samples.count { $0.isMatched(by: candidate) }
-            proof.checks += independentChecks(of: candidate, wire: wire, packets: packets)
-        }
-        return proof
+        guard proof.passed else { return ProvenSignature(signature: candidate, proof: proof) }
+        let packets = samples.count { $0.isMatched(by: candidate) }
+        let found = independentChecks(of: candidate, wire: wire, packets: packets)
+        proof.checks += found.checks
+        return ProvenSignature(signature: found.signature, proof: proof, carriers: found.carriers)
     }
 
     /// Adds to each signature how much of the cluster it matches, and all of them together.

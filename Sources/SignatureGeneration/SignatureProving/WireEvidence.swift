@@ -1,32 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Captures
 import EpitopeModel
+import ProtocolBuffers
 import SignatureMaking
 import Signatures
 import StreamReassembly
 import TokenSequences
 import WireMatching
 
-/// What the captures show of a cluster's packets: which parts of the code crossed the network, in which flows.
+/// What the captures show of a cluster's packets: which parts of the code crossed the network, in which flows, and whether as they
+/// are or in what an engine makes of a protocol's messages.
 struct WireEvidence: Sendable {
     /// The samples, with the parts of their code that were seen on the wire.
     private(set) var samples: [Sample]
     /// Why the captures show nothing; `nil` if they show something.
     private(set) var reasonForNone: String?
     /// The streams that carried any of the samples, by their file and number: one may carry several, and come in several parts.
-    private var carriers: [String: [CapturedStream]] = [:]
+    private var flows: [String: Flow] = [:]
     /// How much of the captures was read.
     private var reading = CaptureReading()
     /// The captures that were not read, or not to their end: the first few, with the reason.
     var unreadCaptures: [String] { reading.unread }
 
+    /// A flow that carried a part of the code of any sample.
+    fileprivate struct Flow {
+        var place: CapturedFlow
+        /// Those that have it as it is.
+        var parts: [CapturedStream] = []
+        /// The buffers in which it is in a row that the stream has in pieces, or packed.
+        var buffers: [BufferedBytes] = []
+    }
+
     /// A stream that carried a part of a sample's code.
     private struct Carrier {
         var stream: CapturedStream
-        /// Of the flow: its file and number.
-        var key: String
+        var file: String
+        /// The buffer that has it; `nil` for the stream as it is.
+        var buffer: BufferedBytes?
         var spans: [Range<Int>]
 
+        /// Of the flow: its file and number.
+        var key: String { "\(file) \(stream.number)" }
+        var bytes: [UInt8] { buffer?.bytes ?? stream.bytes }
         /// In bytes: how much of the code it carried.
         var carriedBytes: Int { spans.reduce(0) { $0 + $1.count } }
     }
@@ -48,8 +64,17 @@ struct WireEvidence: Sendable {
         let matchers = samples.indices.suffix(Self.maxSamples).map { (index: $0, matcher: WireMatcher(of: samples[$0].code.bytes)) }
         var found: [Int: [Carrier]] = [:]
         reading = streams.each(of: captures, within: limits) { stream, file in
-            for (index, matcher) in matchers where samples[index].context.admits(stream) {
-                Self.add(stream, of: file, matchedBy: matcher, to: &found[index, default: []])
+            let admitted = matchers.filter { samples[$0.index].context.admits(stream) }
+            for (index, matcher) in admitted {
+                Self.add(stream, nil, of: file, matchedBy: matcher, to: &found[index, default: []])
+            }
+            guard !admitted.isEmpty else { return true }
+            stream.eachBuffer { buffered in
+                // What the stream has in a row is seen there.
+                for (index, matcher) in admitted where buffered.isTransformed {
+                    Self.add(stream, buffered, of: file, matchedBy: matcher, to: &found[index, default: []])
+                }
+                return true
             }
             return true
         }
@@ -61,10 +86,14 @@ struct WireEvidence: Sendable {
     }
 
     /// Adds a stream to the carriers of a sample if it carried enough of the code.
-    private static func add(_ stream: CapturedStream, of file: String, matchedBy matcher: WireMatcher, to found: inout [Carrier]) {
-        let spans = matcher.spans(in: stream.bytes).map(\.code)
+    ///
+    /// - Parameter buffer: what an engine has of it; `nil` for the stream as it is.
+    private static func add(
+        _ stream: CapturedStream, _ buffer: BufferedBytes?, of file: String, matchedBy matcher: WireMatcher, to found: inout [Carrier]
+    ) {
+        let spans = matcher.spans(in: buffer?.bytes ?? stream.bytes).map(\.code)
         guard spans.contains(where: { $0.count >= minCarriedBytes }) else { return }
-        let carrier = Carrier(stream: stream, key: "\(file) \(stream.number)", spans: spans)
+        let carrier = Carrier(stream: stream, file: file, buffer: buffer, spans: spans)
         guard found.count >= maxCarriers else { return found.append(carrier) }
         // Of those that carried as much, the first stay.
         guard let least = found.indices.reversed().min(by: { found[$0].carriedBytes < found[$1].carriedBytes }),
@@ -76,24 +105,77 @@ struct WireEvidence: Sendable {
 
     private mutating func add(_ found: [Carrier], toSampleAt index: Int) {
         for carrier in found {
-            samples[index].carriers.append(carrier.stream.bytes)
+            samples[index].carriers.append(carrier.bytes)
             samples[index].onWire = (samples[index].onWire ?? []) + carrier.spans
-            if carriers[carrier.key]?.contains(where: { $0.bytes == carrier.stream.bytes }) != true {
-                carriers[carrier.key, default: []].append(carrier.stream)
+            let stream = carrier.stream
+            var flow =
+                flows[carrier.key]
+                ?? Flow(
+                    place: CapturedFlow(
+                        file: carrier.file, transport: stream.transport, client: stream.client, server: stream.server,
+                        lastMilliseconds: stream.lastMilliseconds))
+            flow.place.lastMilliseconds = max(flow.place.lastMilliseconds, stream.lastMilliseconds)
+            if let buffer = carrier.buffer {
+                if !flow.buffers.contains(buffer) { flow.buffers.append(buffer) }
+            } else if !flow.parts.contains(where: { $0.bytes == stream.bytes }) {
+                flow.parts.append(stream)
             }
+            flows[carrier.key] = flow
         }
     }
+}
 
-    /// Whether a flow that carried the code contains a signature, so that an engine sees it.
-    func check(_ signature: Signature) -> Proof.Check {
-        if let reasonForNone { return Proof.Check(.onTheWire, .notChecked, reasonForNone) }
-        let found = carriers.values.count { parts in
-            parts.contains { signature.matchesWithinEngineReach($0.bytes, isDatagram: $0.transport == .udp, offset: $0.offset) }
+extension WireEvidence {
+    /// Where an engine sees a signature, of the flows that carried the code.
+    struct Findings {
+        var check: Proof.Check
+        /// `nil` for the stream or datagram as it is. Empty if it was not found.
+        var places: Set<ProtocolBuffer?> = []
+        /// The flows that hold it there.
+        var flows: [CapturedFlow] = []
+    }
+
+    /// Whether a flow that carried the code contains a signature, so that an engine sees it: as it is, or else in a buffer that
+    /// the signature's rule can name.
+    func find(_ signature: Signature) -> Findings {
+        if let reasonForNone { return Findings(check: Proof.Check(.onTheWire, .notChecked, reasonForNone)) }
+        var findings = Findings(check: Proof.Check(.onTheWire, .failed, ""))
+        var missed = 0
+        var buffered: [ProtocolBuffer: Int] = [:]
+        for flow in flows.sorted(by: { $0.key < $1.key }).map(\.value) {
+            if flow.parts.contains(where: {
+                signature.matchesWithinEngineReach($0.bytes, isDatagram: $0.transport == .udp, offset: $0.offset)
+            }) {
+                findings.places.insert(nil)
+            } else if let buffer = flow.buffer(of: signature) {
+                findings.places.insert(buffer)
+                buffered[buffer, default: 0] += 1
+            } else {
+                let bytes = flow.parts.map(\.bytes) + flow.buffers.map(\.bytes)
+                if bytes.contains(where: signature.matches) { missed += 1 }
+                continue
+            }
+            findings.flows.append(flow.place)
         }
-        let missed = found > 0 ? 0 : carriers.values.count { parts in parts.contains { signature.matches($0.bytes) } }
-        return Proof.Check(
-            .onTheWire, passed: found > 0,
-            "in \(found) of \(carriers.count) captured flows that carried the code"
-                + (missed > 0 ? "; in \(missed) with tokens further apart than an engine sees at once there" : "") + reading.text)
+        let found = findings.flows.count
+        var detail = "in \(found) of \(flows.count) captured flows that carried the code"
+        for (buffer, count) in buffered.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
+            detail += "; in \(count) only in the engine's buffer \(buffer.rawValue), since it came in pieces, packed or encoded"
+        }
+        if found == 0, missed > 0 { detail += "; in \(missed) with tokens further apart than an engine sees at once there" }
+        findings.check = Proof.Check(.onTheWire, passed: found > 0, detail + reading.text)
+        return findings
+    }
+}
+
+extension WireEvidence.Flow {
+    /// The buffer in which an engine sees a signature. One that needs no further decoding goes first.
+    fileprivate func buffer(of signature: Signature) -> ProtocolBuffer? {
+        let found = buffers.filter { buffered in
+            buffered.decides(on: signature)
+                && signature.matchesWithinEngineReach(buffered.bytes, isDatagram: buffered.buffer == .dnsQuery)
+        }
+        return ProtocolBuffer.allCases.first { buffer in buffer != .httpFormBody && found.contains { $0.buffer == buffer } }
+            ?? found.first?.buffer
     }
 }

@@ -17,8 +17,10 @@ extension SignatureContext {
     ///
     /// Decides which streams may have carried an attack, and which `epitope verify` searches: a stream that the rule would
     /// not see is not evidence for it.
-    public func admits(_ stream: CapturedStream) -> Bool {
-        parts.contains { $0.partAdmits(stream) }
+    ///
+    /// - Parameter buffer: asks for rules that search that buffer; `nil`: for those that search the stream as it is.
+    public func admits(_ stream: CapturedStream, in buffer: ProtocolBuffer? = nil) -> Bool {
+        parts.contains { $0.buffer == buffer && $0.partAdmits(stream) }
     }
 
     private func partAdmits(_ stream: CapturedStream) -> Bool {

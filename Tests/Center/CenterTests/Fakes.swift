@@ -31,9 +31,12 @@ actor FakeIDS: RuleInstalling {
     private(set) var deliveries: [[RuleAssignment]] = []
     private var isEmptied = false
 
-    init(_ behaviour: Behaviour = .confirms, journal: Journal = Journal()) {
+    nonisolated let isDropping: Bool
+
+    init(_ behaviour: Behaviour = .confirms, journal: Journal = Journal(), isDropping: Bool = false) {
         self.behaviour = behaviour
         self.journal = journal
+        self.isDropping = isDropping
     }
 
     var rules: [RuleAssignment] { deliveries.last ?? [] }

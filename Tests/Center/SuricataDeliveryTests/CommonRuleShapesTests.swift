@@ -19,6 +19,10 @@ struct CommonRuleShapesTests {
                 SignatureContext(transport: transport, ports: [53, 1434], direction: .fromPeer),
             ]
         }
+        + ProtocolBuffer.allCases.map { buffer in
+            SignatureContext(
+                transport: .tcp, ports: [80], direction: buffer.isOfResponse ? .fromPeer : .toService, buffer: buffer)
+        }
 
     @Test(arguments: services)
     func `The common shapes include every kind of signature`(_ context: SignatureContext) throws {

@@ -102,6 +102,7 @@ import Testing
         several.context = SignatureContext(uniting: [
             signature.context, SignatureContext(transport: .tcp, ports: [53], direction: .toService),
             SignatureContext(transport: .tcp, ports: [5432], direction: .fromPeer),
+            SignatureContext(transport: .tcp, ports: [80], direction: .toService, buffer: .httpRequestBody),
         ])
         #expect(several.context.parts.count == 3)
         #expect(try Signature(encoded: several.encoded()) == several)

@@ -22,9 +22,10 @@ enum EngineVerdicts {
     ///
     /// - Parameters:
     ///   - isInline: whether it looks at streams as it does where it can drop packets.
+    ///   - hasLimits: whether it looks at as much of bodies as by the settings that come with it, and not at 4 KiB only.
     ///   - number: tells the sample of an alert, by Suricata's record of it.
     static func suricata(
-        _ signatures: [Signature], in capture: [UInt8], isInline: Bool, number: ([String: Any]) -> Int?
+        _ signatures: [Signature], in capture: [UInt8], isInline: Bool, hasLimits: Bool = false, number: ([String: Any]) -> Int?
     ) async throws -> [String: Set<Int>] {
         let program = try #require(EngineCommand.path(of: "suricata"), "suricata is not installed")
         let folder = try TemporaryFolder()
@@ -32,6 +33,7 @@ enum EngineVerdicts {
         try Data(RulesFileText.render(lines: rules).utf8).write(to: URL(fileURLWithPath: "\(folder.path)/rules"))
         let yaml =
             "%YAML 1.1\n---\nstats:\n  enabled: no\noutputs:\n  - eve-log:\n      enabled: yes\n      filename: eve.json\n      types: [alert]\npacket-alert-max: 255\n"
+            + (hasLimits ? bodyLimits : "")
         try Data(yaml.utf8).write(to: URL(fileURLWithPath: "\(folder.path)/suricata.yaml"))
         try Data(capture).write(to: URL(fileURLWithPath: "\(folder.path)/capture"))
         let run = try await Command.run(
@@ -50,6 +52,19 @@ enum EngineVerdicts {
         }
         return found
     }
+
+    private static let bodyLimits = """
+        app-layer:
+          protocols:
+            http:
+              enabled: yes
+              libhtp:
+                default-config:
+                  personality: IDS
+                  request-body-limit: 100kb
+                  response-body-limit: 100kb
+
+        """
 
     static func yara(
         _ signatures: [Signature], in samples: [[UInt8]], by program: YaraProgram = .own

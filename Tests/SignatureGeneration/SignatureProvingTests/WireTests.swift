@@ -154,6 +154,37 @@ import Testing
         #expect(!proven.signature.matches(Array(longer[350...])))
     }
 
+    @Test func `a signature that is sought in bodies is compared with benign bodies`() throws {
+        let code = instructions(200, seed: 4)
+        let carrier = try capture("log.pcap", [(80, HTTPText.chunkedRequest(body: code, chunk: 184))])
+        let proven = try #require(prover(captures: [carrier]).prove([sample(code)], given: window(code)).proven.first)
+        #expect(proven.signature.id == window(code).id && proven.signature.context.buffers == [.httpRequestBody])
+        #expect(proven.carriers.count == 1)
+        let benign = try capture("benign.pcap", [(8080, HTTPText.chunkedRequest(body: code, chunk: 184))])
+        let failed = prover(captures: [carrier], benign: [benign]).prove([sample(code)], given: window(code))
+        #expect(!failed.proven.contains { $0.signature.id == window(code).id })
+        #expect(failed.failed?.proof.check(.noBenignFlow)?.outcome == .failed)
+    }
+
+    @Test func `what Suricata said before is a part of the proof, and what it did not fire by fails`() throws {
+        let code = instructions(400, seed: 4)
+        var material = ProverMaterial(
+            index: GoodwareIndex(of: [bytes(3000, seed: 99)]), captures: [try capture("log.pcap", [(80, code)])])
+        #expect(SignatureProver(material).prove([sample(code)], given: window(code)).proven.first?.proof.check(.engineFires) == nil)
+        material.isEngineAsked = true
+        let prover = SignatureProver(material)
+        let first = try #require(prover.prove([sample(code)], given: window(code)).proven.first)
+        #expect(first.signature.id == window(code).id && first.proof.check(.engineFires)?.outcome == .notChecked)
+        func answered(_ outcome: Proof.Check.Outcome) -> ProverResult {
+            prover.prove(
+                [sample(code)], given: window(code),
+                answers: [EngineQuestion(first.signature): Proof.Check(.engineFires, outcome, "as it said")])
+        }
+        #expect(answered(.passed).proven.first?.proof.check(.engineFires)?.outcome == .passed)
+        let other = try #require(answered(.failed).proven.first)
+        #expect(other.signature.id != first.signature.id && other.proof.check(.engineFires)?.outcome == .notChecked)
+    }
+
     @Test func `nothing is proven if benign traffic cannot be read`() {
         let code = instructions(200, seed: 4)
         let outcome = prover(benign: [folder.path + "/none"]).prove([sample(code)], given: window(code))

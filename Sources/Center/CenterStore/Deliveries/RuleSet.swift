@@ -28,8 +28,13 @@ public struct RuleSet: Hashable, Sendable {
     }
 
     /// Identifies a list of rules: equal digests, equal rules.
-    static func digest(_ rules: [RuleAssignment]) -> String {
-        rules.map { "\($0.sid):\($0.update.signature.id):\($0.update.revision):\($0.update.createdMilliseconds)" }
-            .joined(separator: " ")
+    ///
+    /// - Parameter isDropping: whether rules drop that may: an update can be allowed to later than it was made.
+    static func digest(_ rules: [RuleAssignment], isDropping: Bool) -> String {
+        rules.map { rule in
+            let update = rule.update
+            return "\(rule.sid):\(update.signature.id):\(update.revision):\(update.createdMilliseconds)"
+                + (isDropping && update.mayDrop ? ":drop" : "")
+        }.joined(separator: " ")
     }
 }

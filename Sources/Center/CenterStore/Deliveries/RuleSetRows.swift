@@ -7,25 +7,31 @@ import Signatures
 
 extension CenterStore {
     /// The rule set for the IDS; new rules are in it as far as they have their quota.
-    public func ruleSet() async throws(EpitopeError) -> RuleSet {
+    ///
+    /// - Parameter isDropping: whether rules drop that may.
+    public func ruleSet(isDropping: Bool = false) async throws(EpitopeError) -> RuleSet {
         try await snapshot { transaction in
             let inForce = try transaction.rules("d.state = \(DeliveryState.delivered.sql)").map(\.rule)
             var pending = try transaction.rules(
                 "d.state = \(DeliveryState.pending.sql) AND \(QuotaItem.hasQuota(.delivery, id: "d.id"))")
             for index in pending.indices { pending[index].replaced = try transaction.numbersReplaced(by: pending[index].delivery) }
-            let confirmed = try transaction.mark(.confirmedRules) ?? RuleSet.digest([])
+            let confirmed = try transaction.mark(.confirmedRules) ?? RuleSet.digest([], isDropping: isDropping)
             let ordered = inForce.sorted { $0.sid < $1.sid }
             return RuleSet(
                 inForce: ordered, pending: pending.sorted { $0.delivery < $1.delivery },
-                isConfirmed: confirmed == RuleSet.digest(ordered))
+                isConfirmed: confirmed == RuleSet.digest(ordered, isDropping: isDropping))
         }
     }
 
     /// Records that the IDS confirmed the rule set with these pending rules in it: each is delivered, and takes the place of
     /// those that it replaces. One that ended meanwhile leaves with the next rule set.
-    public func confirm(_ rules: [RuleAssignment], added: [RuleSet.Pending], detail: String) async throws(EpitopeError) {
+    ///
+    /// - Parameter isDropping: whether rules drop that may.
+    public func confirm(
+        _ rules: [RuleAssignment], added: [RuleSet.Pending], isDropping: Bool = false, detail: String
+    ) async throws(EpitopeError) {
         try await transaction { transaction in
-            try transaction.setMark(.confirmedRules, RuleSet.digest(rules))
+            try transaction.setMark(.confirmedRules, RuleSet.digest(rules, isDropping: isDropping))
             for item in added {
                 let update = item.rule.update
                 guard let id = try transaction.confirmDelivery(item.delivery) else { continue }

@@ -41,6 +41,29 @@ extension StoreTransaction {
             arguments: [try RowCoding.json(update), reason, id])
     }
 
+    /// Adds to the proof of an update in force what was found out later. The update itself stays as it is.
+    public func replaceProof(of id: Int64, with update: SignatureUpdate) throws {
+        try db.execute(sql: "UPDATE updates SET body = ? WHERE id = ?", arguments: [try RowCoding.json(update), id])
+    }
+
+    /// Takes an update out of force whose proof failed later than it was made; its rule leaves the IDS with the next rule set.
+    public func refute(_ id: Int64, with update: SignatureUpdate, reason: String) throws {
+        try replaceProof(of: id, with: update)
+        try end(id, as: .unproven, reason: reason)
+    }
+
+    /// The clusters whose updates in force have a proof with a check that was not made.
+    public func clusters(withUnmade check: Proof.Check.Name) throws -> [Int64] {
+        let rows = try Row.fetchAll(
+            db,
+            sql: "SELECT cluster_id, body FROM updates WHERE state = \(UpdateState.proven.sql) AND cluster_id NOT NULL AND body LIKE ?",
+            arguments: ["%\(check.rawValue)%"])
+        return try Set(
+            rows.filter { try RowCoding.value(SignatureUpdate.self, $0["body"]).proof.check(check)?.outcome == .notChecked }
+                .map { $0["cluster_id"] as Int64 }
+        ).sorted()
+    }
+
     /// Adds an update to the feed of this (global) center.
     ///
     /// - Parameter older: the updates of other signatures whose place it takes.

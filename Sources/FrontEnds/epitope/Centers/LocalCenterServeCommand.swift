@@ -9,6 +9,7 @@ import LocalCenter
 import Logging
 public import Rendering
 import SecureChannel
+import SignatureProving
 import SuricataDelivery
 
 /// `epitope local-center serve`.
@@ -39,13 +40,19 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
         defer { withExtendedLifetime(lock) {} }
         let store = try await stateOptions.openStoreForServing(logger: logger)
         await store.prepare()
-        let provers = try CenterProcess.provers(configuration.proving, logger: logger)
-        let delivery = try delivery(configuration, logger: logger)
+        let suricata = try suricataSettings(configuration, logger: logger)
+        let delivery = suricata.map { SuricataDelivery($0) }
+        // Without captures no flow is at hand that carried an attack.
+        let engine =
+            configuration.captures.isEmpty
+            ? nil : suricata.map { SuricataEngineCheck($0, readingTime: configuration.proving.captureTime) }
+        let provers = try CenterProcess.provers(configuration.proving(isEngineAsked: engine != nil), logger: logger)
         let link = try link(configuration, logger: logger)
         let linkUpkeep = Task { await link?.maintain() }
         defer { linkUpkeep.cancel() }
         let service = LocalCenterService(
-            configuration: configuration, store: store, provers: provers, installer: delivery, link: link, logger: logger)
+            configuration: configuration, store: store, provers: provers, installer: delivery, engine: engine, link: link,
+            logger: logger)
         let preparation = Task {
             do {
                 try await delivery?.prepare()
@@ -59,8 +66,8 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
         await link?.shutdown()
     }
 
-    /// The IDS; `nil` if neither settings nor options name one.
-    private func delivery(_ configuration: LocalCenterConfiguration, logger: Logger) throws -> SuricataDelivery? {
+    /// Where the IDS is; `nil` if neither settings nor options name one.
+    private func suricataSettings(_ configuration: LocalCenterConfiguration, logger: Logger) throws -> SuricataSettings? {
         guard configuration.suricata != nil || suricataSocket != nil || suricataRules != nil else {
             logger.warning("no Suricata is configured: updates wait in the store (--suricata-socket and --suricata-rules)")
             return nil
@@ -71,7 +78,7 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
         if let action { settings.action = action }
         // Two centers on one machine must not take turns with one file.
         settings.owner = "authority \(Hex.encode(try stateOptions.loadAuthority().fingerprint))"
-        return SuricataDelivery(settings)
+        return settings
     }
 
     /// The link to the global center; `nil` where this site has none. An identity that can't be used is told, and read again

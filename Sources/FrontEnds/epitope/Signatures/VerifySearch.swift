@@ -7,6 +7,7 @@ import FileAccess
 import Foundation
 import InputFiles
 import PatternScan
+import ProtocolBuffers
 import Signatures
 import StreamReassembly
 import Synchronization
@@ -29,12 +30,15 @@ final class VerifySearch: Sendable {
     private let tally: Mutex<VerifyTally>
     /// In bytes: longer holes are shortened to this. No bounded gap of the signatures reaches across.
     private let maxHole: Int
+    /// Whether the rule of any signature names a buffer.
+    private let isAnyBuffered: Bool
 
     init(_ scanner: SignatureScanner, maxListed: Int) {
         self.scanner = scanner
         let gaps = scanner.signatures.flatMap { $0.tokens.compactMap(\.gap) }
         let bounds = gaps.flatMap { [$0.lowerBound] + ($0.upperBound < Int(UInt32.max) ? [$0.upperBound] : []) }
         maxHole = max(Self.minHole, (bounds.max() ?? 0) + 1)
+        isAnyBuffered = scanner.signatures.contains { $0.context.buffers != [nil] }
         tally = Mutex(VerifyTally(maxListed: maxListed))
     }
 
@@ -132,6 +136,32 @@ final class VerifySearch: Sendable {
                 if !stream.isContinued { $0.streams += 1 }
                 $0.add(bytes: data.count - stream.overlap, hits: hits)
                 $0.showProgress(of: nil)
+            }
+        }
+        if isAnyBuffered { try searchBuffers(of: stream, in: file, &known) }
+    }
+
+    /// Searches what an engine has in its buffers of HTTP and DNS, for the signatures whose rules name them.
+    private func searchBuffers(of stream: CapturedStream, in file: String, _ known: inout Set<StreamHit>) throws {
+        var buffers: [BufferedBytes] = []
+        stream.eachBuffer { buffered in
+            buffers.append(buffered)
+            return true
+        }
+        for buffered in buffers {
+            try buffered.bytes.withUnsafeBytes { data in
+                var hits: [VerifyReport.Hit] = []
+                for match in try scanner.matches(in: data) {
+                    let signature = scanner.signatures[match.signature]
+                    guard signature.context.admits(stream, in: buffered.buffer), buffered.decides(on: signature),
+                        known.insert(StreamHit(stream: stream.number, signature: match.signature)).inserted
+                    else { continue }
+                    hits.append(
+                        VerifyReport.Hit(
+                            signature: signature.id, source: "\(file): \(stream.flow) \(buffered.buffer.rawValue)", place: match.place,
+                            data: data, offset: match.place.lowerBound))
+                }
+                tally.withLock { $0.add(bytes: 0, hits: hits) }
             }
         }
     }

@@ -542,6 +542,57 @@ nonisolated enum Epitope_V1_Direction: SwiftProtobuf.Enum, Swift.CaseIterable {
 
 }
 
+/// The part of a protocol's messages that is searched, without chunks, compression and percent signs.
+nonisolated enum Epitope_V1_ProtocolBuffer: SwiftProtobuf.Enum, Swift.CaseIterable {
+  typealias RawValue = Int
+  case unspecified // = 0
+  case httpUri // = 1
+  case httpRequestBody // = 2
+  case httpFormBody // = 3
+  case httpResponseBody // = 4
+  case dnsQuery // = 5
+  case UNRECOGNIZED(Int)
+
+  init() {
+    self = .unspecified
+  }
+
+  init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .httpUri
+    case 2: self = .httpRequestBody
+    case 3: self = .httpFormBody
+    case 4: self = .httpResponseBody
+    case 5: self = .dnsQuery
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .httpUri: return 1
+    case .httpRequestBody: return 2
+    case .httpFormBody: return 3
+    case .httpResponseBody: return 4
+    case .dnsQuery: return 5
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  static let allCases: [Epitope_V1_ProtocolBuffer] = [
+    .unspecified,
+    .httpUri,
+    .httpRequestBody,
+    .httpFormBody,
+    .httpResponseBody,
+    .dnsQuery,
+  ]
+
+}
+
 /// A host's report of one critical call: the malicious code (or its signature) with the parameters of the call.
 nonisolated struct Epitope_V1_ExtractedPacket: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
@@ -1374,6 +1425,9 @@ nonisolated struct Epitope_V1_SignatureContext: Sendable {
   /// Other traffic that is searched as well, each with a transport and nothing further.
   var further: [Epitope_V1_SignatureContext] = []
 
+  /// Unspecified: the stream or datagram as it is.
+  var buffer: Epitope_V1_ProtocolBuffer = .unspecified
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -1600,6 +1654,10 @@ nonisolated extension Epitope_V1_Strategy: SwiftProtobuf._ProtoNameProviding {
 
 nonisolated extension Epitope_V1_Direction: SwiftProtobuf._ProtoNameProviding {
   static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0DIRECTION_UNSPECIFIED\0\u{1}DIRECTION_TO_SERVICE\0\u{1}DIRECTION_FROM_PEER\0\u{1}DIRECTION_ANY\0")
+}
+
+nonisolated extension Epitope_V1_ProtocolBuffer: SwiftProtobuf._ProtoNameProviding {
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0PROTOCOL_BUFFER_UNSPECIFIED\0\u{1}PROTOCOL_BUFFER_HTTP_URI\0\u{1}PROTOCOL_BUFFER_HTTP_REQUEST_BODY\0\u{1}PROTOCOL_BUFFER_HTTP_FORM_BODY\0\u{1}PROTOCOL_BUFFER_HTTP_RESPONSE_BODY\0\u{1}PROTOCOL_BUFFER_DNS_QUERY\0")
 }
 
 nonisolated extension Epitope_V1_ExtractedPacket: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
@@ -2815,7 +2873,7 @@ nonisolated extension Epitope_V1_Gap: SwiftProtobuf.Message, SwiftProtobuf._Mess
 
 nonisolated extension Epitope_V1_SignatureContext: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".SignatureContext"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}transport\0\u{1}ports\0\u{1}direction\0\u{1}further\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}transport\0\u{1}ports\0\u{1}direction\0\u{1}further\0\u{1}buffer\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2827,6 +2885,7 @@ nonisolated extension Epitope_V1_SignatureContext: SwiftProtobuf.Message, SwiftP
       case 2: try { try decoder.decodeRepeatedUInt32Field(value: &self.ports) }()
       case 3: try { try decoder.decodeSingularEnumField(value: &self.direction) }()
       case 4: try { try decoder.decodeRepeatedMessageField(value: &self.further) }()
+      case 5: try { try decoder.decodeSingularEnumField(value: &self.buffer) }()
       default: break
       }
     }
@@ -2845,6 +2904,9 @@ nonisolated extension Epitope_V1_SignatureContext: SwiftProtobuf.Message, SwiftP
     if !self.further.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.further, fieldNumber: 4)
     }
+    if self.buffer != .unspecified {
+      try visitor.visitSingularEnumField(value: self.buffer, fieldNumber: 5)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2853,6 +2915,7 @@ nonisolated extension Epitope_V1_SignatureContext: SwiftProtobuf.Message, SwiftP
     if lhs.ports != rhs.ports {return false}
     if lhs.direction != rhs.direction {return false}
     if lhs.further != rhs.further {return false}
+    if lhs.buffer != rhs.buffer {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

@@ -70,14 +70,17 @@ public enum RuleReader {
     private static func networkRule(_ text: String) throws(Unreadable) -> ReadRule {
         // Snort 3 has a comma where the others have a semicolon. A rule without modifiers is the same in all.
         let isSnort3 = text.contains("|\",")
+        // Only the names of buffers tell Snort 2's rules from Suricata's.
+        let isSnort2 = !isSnort3 && ["; http_uri;", "; http_client_body;", "; file_data;"].contains(where: text.contains)
         let rule: SuricataRule
         do throws(EpitopeError) {
-            rule = try RuleSyntax.check(text, isSnort3 ? .snort3 : .suricata, sids: SIDRange.possible)
+            rule = try RuleSyntax.check(text, isSnort3 ? .snort3 : isSnort2 ? .snort2 : .suricata, sids: SIDRange.possible)
         } catch {
             throw Unreadable(error.message)
         }
         return ReadRule(
-            signature: try RunReader.signature(of: rule), language: isSnort3 ? .snort3 : .suricata, namedID: rule.metadata.signatureID)
+            signature: try RunReader.signature(of: rule), language: isSnort3 ? .snort3 : isSnort2 ? .snort2 : .suricata,
+            namedID: rule.metadata.signatureID)
     }
 }
 

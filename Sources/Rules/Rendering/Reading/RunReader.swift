@@ -73,10 +73,12 @@ enum RunReader {
         case .udp: transport = .udp
         }
         if rule.flow == .toClient || !rule.sourcePorts.isEmpty {
-            return SignatureContext(transport: transport, ports: rule.sourcePorts, direction: .fromPeer)
+            return SignatureContext(transport: transport, ports: rule.sourcePorts, direction: .fromPeer, buffer: rule.buffer)
         }
         let isToService = rule.flow == .toServer || !rule.destinationPorts.isEmpty
-        return SignatureContext(transport: transport, ports: rule.destinationPorts, direction: isToService ? .toService : .any)
+        return SignatureContext(
+            transport: transport, ports: rule.destinationPorts, direction: isToService ? .toService : .any,
+            buffer: rule.buffer)
     }
 }
 

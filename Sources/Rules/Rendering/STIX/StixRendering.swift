@@ -117,6 +117,9 @@ public enum StixRendering: SignatureRendering {
     static let observationSeparator = " OR "
 
     private static func observation(of signature: Signature, in context: SignatureContext) throws(EpitopeError) -> String {
+        if let buffer = context.buffer {
+            throw RenderedRun.unrenderable(signature, "it is searched in \(buffer.title), and a payload of STIX is the traffic as it is")
+        }
         var terms: [String] = []
         var payload = "artifact:payload_bin"
         if let transport = context.transport, transport != .other, context.direction != .any {

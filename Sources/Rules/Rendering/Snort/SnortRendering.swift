@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
+import Signatures
 
 /// Snort 2.9: Suricata's language with smaller bounds.
 public enum Snort2Rendering: SignatureRendering {
@@ -10,7 +11,15 @@ public enum Snort2Rendering: SignatureRendering {
 
     public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
         let rule = try SnortBounds.checked(subject, maxContentBytes: maxContentBytes)
-        return rule.text
+        if let buffer = rule.buffer, buffer.snort2Modifier == nil, buffer.snort2Keyword == nil {
+            throw SnortBounds.noBuffer(buffer, of: subject.signature)
+        }
+        return text(of: rule)
+    }
+
+    /// As Suricata's, but for the names of buffers.
+    static func text(of rule: SuricataRule) -> String {
+        rule.text(keyword: rule.buffer?.snort2Keyword, modifier: rule.buffer?.snort2Modifier)
     }
 }
 
@@ -19,13 +28,16 @@ public enum Snort3Rendering: SignatureRendering {
     public static let hasNumbers = true
 
     public static func render(_ subject: RuleInput) throws(EpitopeError) -> String {
-        text(of: try SnortBounds.checked(subject, maxContentBytes: SnortBounds.maxDistance))
+        let rule = try SnortBounds.checked(subject, maxContentBytes: SnortBounds.maxDistance)
+        if let buffer = rule.buffer, buffer.snort3Keyword == nil { throw SnortBounds.noBuffer(buffer, of: subject.signature) }
+        return text(of: rule)
     }
 
     static func text(of rule: SuricataRule) -> String {
         var options = ["msg:\"\(RuleMessage.escape(rule.message))\""]
         if let flow = rule.flow { options.append("flow:\(flow.rawValue)") }
         if let dsize = rule.dsizeAbove { options.append("dsize:>\(dsize)") }
+        if let keyword = rule.buffer?.snort3Keyword { options.append(keyword) }
         for content in rule.contents {
             var words = ["content:\"|\(SuricataRule.hexadecimal(content.bytes))|\""]
             switch content.placement {
@@ -48,6 +60,10 @@ public enum Snort3Rendering: SignatureRendering {
 enum SnortBounds {
     /// The largest `offset`, `depth`, `distance` and `within` (Snort's manual, "Payload Detection Rule Options").
     static let maxDistance = 65535
+
+    static func noBuffer(_ buffer: ProtocolBuffer, of signature: Signature) -> EpitopeError {
+        RenderedRun.unrenderable(signature, "it is searched in \(buffer.title), of which Snort has no buffer")
+    }
 
     /// The rule, without bounds that no datagram and no stream segment can reach.
     static func checked(_ subject: RuleInput, maxContentBytes: Int) throws(EpitopeError) -> SuricataRule {

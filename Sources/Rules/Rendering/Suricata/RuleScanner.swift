@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import Signatures
 
 /// Parses a rule from left to right. Every method returns `nil` if the text doesn't match.
 struct RuleScanner {
@@ -30,9 +31,10 @@ struct RuleScanner {
             dsizeAbove = option()
             guard dsizeAbove != nil else { return nil }
         }
+        var buffer = buffer()
         var contents: [SuricataRule.Content] = []
         while take("content:\"|") {
-            guard let content = content() else { return nil }
+            guard let content = content(in: &buffer) else { return nil }
             contents.append(content)
         }
         guard let metadata = metadata() else { return nil }
@@ -47,11 +49,19 @@ struct RuleScanner {
         else { return nil }
         return SuricataRule(
             action: action, ruleProtocol: ruleProtocol, sourcePorts: source, destinationPorts: destination,
-            message: message, flow: flow, dsizeAbove: dsizeAbove, contents: contents, metadata: metadata, sid: sid,
+            message: message, flow: flow, dsizeAbove: dsizeAbove, buffer: buffer, contents: contents, metadata: metadata, sid: sid,
             generator: generator, revision: revision)
     }
 
-    private mutating func content() -> SuricataRule.Content? {
+    /// What is named before the contents.
+    private mutating func buffer() -> ProtocolBuffer? {
+        // The longer ones first: some begin as others.
+        let names = ProtocolBuffer.allCases.compactMap { buffer in form.keyword(of: buffer).map { (buffer, $0) } }
+        return names.sorted { $0.1.utf8.count > $1.1.utf8.count }.first { take("\($0.1); ") }?.0
+    }
+
+    /// - Parameter buffer: gets the one that is named behind the content.
+    private mutating func content(in buffer: inout ProtocolBuffer?) -> SuricataRule.Content? {
         var run: [UInt8] = []
         for pair in upTo("|").split(separator: " ", omittingEmptySubsequences: false) {
             guard pair.utf8.count == 2, let byte = Hex.decode(pair)?.first else { return nil }
@@ -65,6 +75,9 @@ struct RuleScanner {
             placement = .relative(distance: distance, within: modifier("within"))
         }
         let isFastPattern = take(form == .snort3 ? ",fast_pattern" : "; fast_pattern")
+        if form == .snort2, let named = ProtocolBuffer.allCases.first(where: { $0.snort2Modifier.map { take("; \($0)") } ?? false }) {
+            buffer = named
+        }
         return take("; ") ? SuricataRule.Content(bytes: run, isFastPattern: isFastPattern, placement: placement) : nil
     }
 
@@ -133,5 +146,16 @@ struct RuleScanner {
         guard bytes[position...].starts(with: text.utf8) else { return false }
         position += text.utf8.count
         return true
+    }
+}
+
+extension RuleSyntax.Form {
+    /// What stands before the contents that are sought in a buffer.
+    fileprivate func keyword(of buffer: ProtocolBuffer) -> String? {
+        switch self {
+        case .suricata: buffer.suricataKeywords
+        case .snort2: buffer.snort2Keyword
+        case .snort3: buffer.snort3Keyword
+        }
     }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Signatures
+
 /// A rule without its bytes, numbers and texts: the part that decides whether Suricata accepts it.
 ///
 /// Suricata's own test (`suricata -T`) needs a process and tens of milliseconds. So each shape is tested once, the common
@@ -24,7 +26,8 @@ public struct RuleShape: Hashable, Sendable, CustomStringConvertible {
         description =
             ([rule.action.rawValue, rule.ruleProtocol.rawValue, ports(rule.sourcePorts), ports(rule.destinationPorts)]
             + (rule.flow.map { ["flow \($0.rawValue)"] } ?? [])
-            + (rule.generator == 1 ? [] : ["gid"]) + (rule.dsizeAbove == nil ? [] : ["dsize"]) + shapes.prefix(1) + others).joined(
+            + (rule.generator == 1 ? [] : ["gid"]) + (rule.dsizeAbove == nil ? [] : ["dsize"])
+            + (rule.buffer.map { [$0.rawValue] } ?? []) + shapes.prefix(1) + others).joined(
                 separator: "; ")
     }
 }

@@ -8,8 +8,10 @@ import Signatures
 public enum RuleSyntax {
     /// How a content's modifiers are written.
     public enum Form: Hashable, Sendable {
-        /// As options of their own: Suricata and Snort 2.
+        /// As options of their own: Suricata, and Snort 2 where no buffer is searched.
         case suricata
+        /// As options of their own, buffers too.
+        case snort2
         /// Behind their content, after commas.
         case snort3
     }
@@ -23,7 +25,7 @@ public enum RuleSyntax {
     ) throws(EpitopeError) -> SuricataRule {
         var scanner = RuleScanner(text, form)
         // What the scanner reads loosely (leading zeros, an order of parts) fails this comparison.
-        guard let rule = scanner.rule(), scanner.isAtEnd, (form == .snort3 ? Snort3Rendering.text(of: rule) : rule.text) == text else {
+        guard let rule = scanner.rule(), scanner.isAtEnd, form.text(of: rule) == text else {
             throw malformed(text, "it is not one of Epitope's forms of rules")
         }
         guard sids.contains(rule.sid) else { throw malformed(text, "the sid is not from \(sids.lowerBound) to \(sids.upperBound)") }
@@ -63,6 +65,10 @@ public enum RuleSyntax {
         Check("only rules about UDP have dsize, within its bounds") { rule in
             rule.dsizeAbove.map { rule.ruleProtocol == .udp && (0..<SuricataRule.maxOffset).contains($0) } ?? true
         },
+        Check("a buffer is one that the protocol brings, and has no dsize") { rule in
+            guard let buffer = rule.buffer else { return true }
+            return buffer.transports.contains { $0.rawValue == rule.ruleProtocol.rawValue } && rule.dsizeAbove == nil
+        },
         Check("ports need TCP or UDP") { $0.ruleProtocol != .ip || $0.sourcePorts.isEmpty && $0.destinationPorts.isEmpty },
         Check("ports are those of one side") { $0.sourcePorts.isEmpty || $0.destinationPorts.isEmpty },
         Check("the signature's id is 32 hexadecimal digits") {
@@ -78,6 +84,16 @@ public enum RuleSyntax {
             isFirst && (0...SuricataRule.maxOffset).contains(offset) && isRoom(depth, upTo: SuricataRule.maxOffset)
         case .relative(let distance, let within):
             !isFirst && (0...SuricataRule.maxDistance).contains(distance) && isRoom(within, upTo: SuricataRule.maxDistance)
+        }
+    }
+}
+
+extension RuleSyntax.Form {
+    fileprivate func text(of rule: SuricataRule) -> String {
+        switch self {
+        case .suricata: rule.text
+        case .snort2: Snort2Rendering.text(of: rule)
+        case .snort3: Snort3Rendering.text(of: rule)
         }
     }
 }

@@ -49,6 +49,9 @@ extension SuricataRule {
                 "signature \(signature.id) is about \(signature.context.parts.count) kinds of traffic, and one rule is about one",
                 remedy: "render a rule for each")
         }
+        if let buffer = signature.context.buffer, signature.context.transport.map(buffer.transports.contains) != true {
+            throw RenderedRun.unrenderable(signature, "its traffic has no \(buffer.rawValue)")
+        }
         self.action = action
         generator = input.generator
         message = RuleMessage.printable(input.message)
@@ -59,7 +62,8 @@ extension SuricataRule {
             expires: CalendarDay(ofMilliseconds: input.expiresMilliseconds), origin: input.originName)
         (ruleProtocol, sourcePorts, destinationPorts, flow) = Self.header(signature.context)
         let runs = try RenderedRun.runs(of: signature)
-        dsizeAbove = Self.dsize(ruleProtocol, runs)
+        buffer = signature.context.buffer
+        dsizeAbove = buffer == nil ? Self.dsize(ruleProtocol, runs) : nil
         contents = try Self.contents(of: runs, signature, rarity)
         let length = text.utf8.count
         guard length <= Self.maxLength else {

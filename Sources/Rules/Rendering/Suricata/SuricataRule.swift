@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
+public import Signatures
 
 /// A Suricata rule of the kind that Epitope writes, in its parts. ``text`` is what goes into the rules file.
 ///
@@ -89,6 +90,8 @@ public struct SuricataRule: Hashable, Sendable {
     public var flow: Flow?
     /// UDP only: the payload must have more bytes than this (`dsize:>N`); `nil` for any size.
     public var dsizeAbove: Int?
+    /// What the contents are sought in; `nil` for the payload or stream.
+    public var buffer: ProtocolBuffer?
     public var contents: [Content]
     public var metadata: Metadata
     public var sid: UInt32
@@ -98,10 +101,16 @@ public struct SuricataRule: Hashable, Sendable {
 
     /// The rule as one line, without a line feed. All content is hexadecimal, so none of its bytes can end a string, a rule or
     /// a line.
-    public var text: String {
+    public var text: String { text(keyword: buffer?.suricataKeywords, modifier: nil) }
+
+    /// - Parameters:
+    ///   - keyword: names the buffer before the contents.
+    ///   - modifier: names it behind each of them.
+    func text(keyword: String?, modifier: String?) -> String {
         var options = ["msg:\"\(RuleMessage.escape(message))\""]
         if let flow { options.append("flow:\(flow.rawValue)") }
         if let dsizeAbove { options.append("dsize:>\(dsizeAbove)") }
+        if let keyword { options.append(keyword) }
         for content in contents {
             options.append("content:\"|\(Self.hexadecimal(content.bytes))|\"")
             switch content.placement {
@@ -114,6 +123,7 @@ public struct SuricataRule: Hashable, Sendable {
                 if let within { options.append("within:\(within)") }
             }
             if content.isFastPattern { options.append("fast_pattern") }
+            if let modifier { options.append(modifier) }
         }
         options.append("metadata:\(metadata.text)")
         if generator != 1 { options.append("gid:\(generator)") }
@@ -125,9 +135,9 @@ public struct SuricataRule: Hashable, Sendable {
 
     /// Whether a packet can hold so many copies of a content that Suricata tries no further before it comes to the right one
     /// (`inspection-recursion-limit`, 3,000 tries by default): where a content must lie at a bounded distance from the one
-    /// before, each copy of that is a try. What Suricata sees of a stream at once is too short for it.
+    /// before, each copy of that is a try. What Suricata sees of a stream at once is too short for it, a body is not.
     public var canBeOverrun: Bool {
-        ruleProtocol != .tcp
+        (ruleProtocol != .tcp || buffer != nil)
             && contents.contains {
                 if case .relative(_, .some) = $0.placement { true } else { false }
             }

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Captures
+import CenterAnalysis
+import CenterStore
+import EpitopeModel
+import Foundation
+import LocalCenter
+import Logging
+import PacketCoding
+import Rendering
+import SignatureProving
+import Signatures
+import SuricataDelivery
+import Synchronization
+import TestSupport
+import Testing
+
+/// An engine that answers as it is told, or not yet.
+private final class FakeEngine: EngineChecking {
+    enum Answer: Sendable {
+        case outcome(Proof.Check.Outcome)
+        case none
+    }
+
+    private let state: Mutex<(answers: [String: Answer], asked: [String])>
+    private let other: Answer
+
+    /// - Parameter answers: by signature; another one for all others.
+    init(_ answers: [String: Answer] = [:], else other: Answer) {
+        state = Mutex((answers, []))
+        self.other = other
+    }
+
+    var asked: [String] { state.withLock { $0.asked } }
+
+    func set(_ id: String, _ answer: Answer) { state.withLock { $0.answers[id] = answer } }
+
+    func check(_ signature: Signature, over flows: [CapturedFlow]) async -> Proof.Check {
+        state.withLock { $0.asked.append(signature.id) }
+        while !Task.isCancelled {
+            if case .outcome(let outcome) = state.withLock({ $0.answers[signature.id] }) ?? other {
+                return Proof.Check(.engineFires, outcome, "over \(flows.count) flows")
+            }
+            try? await Task.sleep(for: .milliseconds(5))
+        }
+        return Proof.Check(.engineFires, .notChecked, "ended")
+    }
+}
+
+@Suite("Suricata's answer over the flow that carried an attack") struct EngineCheckTests {
+    private let folder: TemporaryFolder
+    /// The caller's address lies behind 64 of these bytes.
+    private let code = InertInstructions.bytes(64, seed: 21) + InertInstructions.bytes(136, seed: 22)
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    private var packet: ExtractedPacket {
+        var packet = Fixture.packet(attack: 1, port: 80)
+        packet.content = .code(ExtractedCode(base: 0x1000, bytes: code, isWholeRegion: true))
+        packet.architecture = .x86_64
+        packet.parameters.process.listening = [.init(transport: .tcp, local: SocketEndpoint(address: "0.0.0.0", port: 80))]
+        return packet
+    }
+
+    private var window: Signature { Signature(tokens: [.init(bytes: Array(code[32..<64]))], context: .any) }
+
+    private func writeCapture(_ request: [UInt8]) throws {
+        let conversation = Conversation(isVersion6: false, clientPort: 40000, serverPort: 80)
+        let frames = conversation.connection(request: request, response: [])
+        try Data(NetworkFrame.capture(frames, link: 101)).write(to: URL(fileURLWithPath: folder.path + "/site.pcap"))
+    }
+
+    private func withCenter(
+        _ engine: any EngineChecking, ids: FakeIDS, _ body: (CenterStore, LocalCenterService) async throws -> Void
+    ) async throws {
+        var configuration = LocalCenterConfiguration()
+        configuration.analysis.requireGoodware = false
+        configuration.captures = [folder.path + "/site.pcap"]
+        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: TestClock().clock)
+        var logger = Logger(label: "test")
+        logger.logLevel = .critical
+        let service = LocalCenterService(
+            configuration: configuration, store: store, installer: ids, engine: engine, link: nil, logger: logger)
+        let task = Task { try await service.run() }
+        let result: Result<Void, any Error>
+        do { result = .success(try await body(store, service)) } catch { result = .failure(error) }
+        task.cancel()
+        _ = await task.result
+        try result.get()
+    }
+
+    private func check(_ ids: FakeIDS) async -> Proof.Check? { await ids.rules.last?.update.proof.check(.engineFires) }
+
+    @Test func `a rule goes out before the engine has run, alerts until then, and may drop when the engine fires`() async throws {
+        try writeCapture(HTTPText.request(body: code))
+        let (engine, ids) = (FakeEngine(else: .none), FakeIDS(isDropping: true))
+        try await withCenter(engine, ids: ids) { store, service in
+            _ = try await service.receive(ReceivedPacket(packet), from: Fixture.host)
+            try await eventually("delivered") { try await store.status(events: 10).deliveries == ["ids delivered": 1] }
+            #expect(await check(ids)?.outcome == .notChecked)
+            #expect(await ids.rules.map(\.update.mayDrop) == [false])
+            engine.set(window.id, .outcome(.passed))
+            try await eventually("delivered again") { await check(ids)?.outcome == .passed }
+            #expect(await ids.rules.map(\.update.mayDrop) == [true])
+            #expect(await ids.rules.map(\.update.revision) == [1])
+            #expect(engine.asked == [window.id])
+        }
+        // The quota counts the update once, and a center that starts again asks nothing.
+        try await withCenter(engine, ids: ids) { store, service in
+            await service.wake()
+            try await Task.sleep(for: .milliseconds(300))
+            #expect(engine.asked == [window.id])
+            #expect(try await store.status(events: 10).deliveries == ["ids delivered": 1])
+        }
+    }
+
+    @Test func `where rules only alert none is installed again`() async throws {
+        try writeCapture(HTTPText.request(body: code))
+        let (engine, ids) = (FakeEngine(else: .outcome(.passed)), FakeIDS())
+        try await withCenter(engine, ids: ids) { store, service in
+            _ = try await service.receive(ReceivedPacket(packet), from: Fixture.host)
+            try await eventually("answered") {
+                try await store.status(events: 100).events.contains { $0.detail.contains("engine-fires: over 1 flows") }
+            }
+            try await eventually("delivered") { try await store.status(events: 10).deliveries == ["ids delivered": 1] }
+            await service.wake()
+            try await Task.sleep(for: .milliseconds(200))
+            #expect(await ids.deliveries.count == 1)
+        }
+    }
+
+    @Test func `a rule by which the engine does not fire leaves the IDS, and another one takes its place`() async throws {
+        try writeCapture(HTTPText.request(body: code))
+        let (engine, ids) = (FakeEngine([window.id: .outcome(.failed)], else: .outcome(.passed)), FakeIDS(isDropping: true))
+        try await withCenter(engine, ids: ids) { store, service in
+            _ = try await service.receive(ReceivedPacket(packet), from: Fixture.host)
+            try await eventually("another rule") {
+                let rules = await ids.rules
+                return rules.count == 1 && rules[0].update.signature.id != window.id
+                    && rules[0].update.proof.check(.engineFires)?.outcome == .passed
+            }
+            let refuted = try await store.status(events: 100).latestUpdates.first { $0.signatureID == window.id }
+            #expect(refuted?.state == .unproven)
+            #expect(engine.asked.count == 2)
+        }
+    }
+
+    @Test func `without an answer the rule alerts, and the reason is kept`() async throws {
+        try writeCapture(HTTPText.request(body: code))
+        let (engine, ids) = (FakeEngine(else: .outcome(.notChecked)), FakeIDS(isDropping: true))
+        try await withCenter(engine, ids: ids) { store, service in
+            _ = try await service.receive(ReceivedPacket(packet), from: Fixture.host)
+            try await eventually("answered") {
+                try await store.status(events: 100).events.contains { $0.detail.contains("engine-fires: not checked: over 1 flows") }
+            }
+            try await eventually("delivered") { try await store.status(events: 10).deliveries == ["ids delivered": 1] }
+            #expect(await ids.rules.map(\.update.mayDrop) == [false])
+        }
+        // Asked again by a center that starts.
+        engine.set(window.id, .outcome(.passed))
+        try await withCenter(engine, ids: ids) { _, _ in
+            try await eventually("delivered again") { await ids.rules.map(\.update.mayDrop) == [true] }
+        }
+    }
+
+    @Test func `without a carrier nothing waits for the engine`() async throws {
+        try writeCapture(HTTPText.request(body: Array("nothing of it".utf8)))
+        let (engine, ids) = (FakeEngine(else: .none), FakeIDS(isDropping: true))
+        try await withCenter(engine, ids: ids) { store, service in
+            _ = try await service.receive(ReceivedPacket(packet), from: Fixture.host)
+            try await eventually("delivered") { try await store.status(events: 10).deliveries == ["ids delivered": 1] }
+            #expect(await check(ids) == nil)
+            #expect(await ids.rules.map(\.update.mayDrop) == [true])
+            #expect(engine.asked.isEmpty)
+        }
+    }
+
+    /// The real Suricata over a chunked body whose chunks cut the code: the rule names the buffer.
+    @Test func `Suricata fires over a chunked body by a rule for the body`() async throws {
+        try writeCapture(HTTPText.chunkedRequest(body: code, chunk: 48))
+        let ids = FakeIDS(isDropping: true)
+        let engine = SuricataEngineCheck(SuricataSettings(action: .drop), readingTime: .seconds(20))
+        try await withCenter(engine, ids: ids) { store, service in
+            let began = ContinuousClock.now
+            _ = try await service.receive(ReceivedPacket(packet), from: Fixture.host)
+            try await eventually("delivered") { try await store.status(events: 10).deliveries == ["ids delivered": 1] }
+            let live = ContinuousClock.now
+            try await eventually("may drop") { await ids.rules.map(\.update.mayDrop) == [true] }
+            print(
+                "rule delivered \((live - began) / .milliseconds(1)) ms after the packet, allowed to drop after \((ContinuousClock.now - began) / .milliseconds(1)) ms"
+            )
+            let update = try #require(await ids.rules.last?.update)
+            #expect(
+                update.signature.context == SignatureContext(transport: .tcp, ports: [80], direction: .toService, buffer: .httpRequestBody))
+            #expect(update.signature.id == window.id)
+            #expect(update.proof.check(.onTheWire)?.detail.contains("http-request-body") == true)
+            #expect(update.proof.check(.engineFires)?.detail.contains("fires inline and fires where it listens") == true)
+            #expect(try SuricataRendering.render(RuleInput(#require(await ids.rules.last))).contains("; http.request_body; content:"))
+        }
+        // The same attack again renews nothing: the traffic is the same.
+        try await withCenter(engine, ids: ids) { store, service in
+            var again = packet
+            again.id = String(packet.id.reversed())
+            _ = try await service.receive(ReceivedPacket(again), from: Fixture.host)
+            try await eventually("analysed") { try await store.status(events: 10).reports == ["analysed": 2] }
+            #expect(try await store.status(events: 10).deliveries == ["ids delivered": 1])
+        }
+    }
+}
