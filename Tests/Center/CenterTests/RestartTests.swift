@@ -7,6 +7,7 @@ import Foundation
 import GRDB
 import LocalCenter
 import PacketCoding
+import Rendering
 import TestSupport
 import Testing
 
