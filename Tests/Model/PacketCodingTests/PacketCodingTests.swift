@@ -104,7 +104,7 @@ import Testing
             SignatureContext(transport: .tcp, ports: [5432], direction: .fromPeer),
             SignatureContext(transport: .tcp, ports: [80], direction: .toService, buffer: .httpRequestBody),
         ])
-        #expect(several.context.parts.count == 3)
+        #expect(several.context.parts.count == 4)
         #expect(try Signature(encoded: several.encoded()) == several)
         let forward = ForwardedPacket(packet: Samples.packet(), reporter: "host-1", signature: signature)
         #expect(try ForwardedPacket(encoded: forward.encoded()) == forward)
