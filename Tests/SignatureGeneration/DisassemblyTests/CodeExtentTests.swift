@@ -37,7 +37,9 @@ import Testing
             let found = extent(whole, caller: whole.count)
             // A few characters may pass for instructions.
             #expect(found.around.lowerBound >= bytes.count - 16, "\(String(decoding: bytes.prefix(20), as: UTF8.self))")
-            #expect(found.elsewhere.isEmpty)
+            // Capitals are pushes and pops: what is made of them alone (base32) is told as text, not here.
+            let isOfCapitals = bytes.allSatisfy { !(0x61...0x7a).contains($0) }
+            #expect(found.elsewhere.isEmpty || isOfCapitals)
         }
     }
 

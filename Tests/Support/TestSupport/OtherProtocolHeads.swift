@@ -72,8 +72,8 @@ extension ProtocolHead {
         ProtocolHead(
             "MySQL", .tcp, 3306,
             mixed:
-                "{b60000018da6ff19000000012d00000000000000000000000000000000000000000000}shop\0{205a5a5a5a5a5a5a5a5a5a5a5a5a5"
-                + "a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a}orders\0caching_sha2_password\0{3401000003}INSERT INTO items VALUES "),
+                "{b60000018da6ff1900000001 2d00000000000000000000000000000000000000000000}shop\0{00}orders\0caching_sha2_password\0{3401000003}"
+                + "INSERT INTO items VALUES "),
         /// [MS-TDS] 2.2.6.7: SQL text in UTF-16.
         ProtocolHead(
             "TDS", .tcp, 1433,
