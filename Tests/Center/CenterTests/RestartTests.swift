@@ -174,6 +174,9 @@ struct RestartTests {
         try await center.awaitForwards(["pending": 2])
         try await center.awaitDeliveries(["global pending": 2])
         await center.kill()
+        // It may have been killed before it had their quota.
+        _ = try await center.store.reserveForwardQuota(limits: QuotaLimits(), yieldingTo: nil)
+        _ = try await center.store.reserveQuota(for: .global, limits: QuotaLimits(), yieldingTo: nil)
         let before = try await center.store.outboundMessages()
         let first = try #require(before.first)
         for _ in 0..<OutboundMessage.maxAttemptsInFront {
