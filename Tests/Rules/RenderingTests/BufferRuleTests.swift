@@ -73,7 +73,7 @@ import Testing
     }
 
     @Test func `languages about files search for the bytes, and STIX has no word for a buffer`() throws {
-        #expect(try YaraRendering.render(input(.httpURI)).contains("01 02 03 04"))
+        #expect(try YaraRendering.render(input(.httpURI)).contains("0102030405060708"))
         let error = #expect(throws: EpitopeError.self) { try StixRendering.render(input(.httpURI)) }
         #expect(error?.code == .signatureUnrenderable)
     }

