@@ -123,7 +123,8 @@ struct SignatureProverTests {
     }
 
     /// A reporter, or a site that forwards, names bytes of the request's head as the signature.
-    @Test(arguments: ProtocolHead.all.filter { $0.bytes.count >= 32 }) func `a given signature of the head is not proven`(head: ProtocolHead) throws {
+    @Test(arguments: ProtocolHead.all.filter { $0.bytes.count >= 32 })
+    func `a given signature of the head is not proven`(head: ProtocolHead) throws {
         let bytes = head.bytes + code(1)
         let sample = Sample(
             code: ExtractedCode(base: 0x1000, bytes: bytes, isWholeRegion: true), callersAddress: 0x1000 + UInt64(bytes.count - 32),
