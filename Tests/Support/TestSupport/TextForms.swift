@@ -24,26 +24,33 @@ public enum TextForms {
         ]
     }
 
-    /// Texts of other alphabets in their usual codings. Foundation doesn't write all of them on every system.
-    public static let ofOtherAlphabets: [(coding: String, bytes: [UInt8])] =
-        [
-            // Größe über alles, schöne Grüße für Müller
-            ("ISO 8859-1", "4772f6df6520fc62657220616c6c65732c20736368f66e65204772fcdf652066fc72204dfc6c6c6572"),
-            // Příliš žluťoučký kůň úpěl ódy
-            ("ISO 8859-2", "50f8ed6c69b920be6c75bb6f75e86bfd206bf9f220fa70ec6c20f36479"),
-            // Привет, как дела сегодня у вас
-            ("Windows-1251", "cff0e8e2e5f22c20eae0ea20e4e5ebe020f1e5e3eee4edff20f320e2e0f1"),
-            // Привет, как дела сегодня у вас
-            ("KOI8-R", "f0d2c9d7c5d42c20cbc1cb20c4c5ccc120d3c5c7cfc4ced120d520d7c1d3"),
-            // Καλημέρα κόσμε, τι κάνετε
-            ("Windows-1253", "cae1ebe7ecddf1e120eafcf3ece52c20f4e920eadcede5f4e5"),
-            // 日本語の文章です日本語の文章です
-            ("EUC-JP", "c6fccbdcb8eca4cecab8becfa4c7a4b9c6fccbdcb8eca4cecab8becfa4c7a4b9"),
-        ].map { coding, digits in (coding, Hex.decode(digits) ?? []) } + [
-            ("UTF-16LE", "Привет, как дела".utf16.flatMap { [UInt8($0 & 0xff), UInt8($0 >> 8)] }),
-            ("UTF-16BE", "Καλημέρα, τι κάνετε".utf16.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xff)] }),
-            ("UTF-8", Array("😀😁😂🤣😃😄😅😆".utf8)), ("UTF-8", Array("Привет, как дела".utf8)), ("UTF-8", Array("日本語の文章です".utf8)),
-        ]
+    /// Texts of other alphabets in their usual codings.
+    public static var ofOtherAlphabets: [(coding: String, bytes: [UInt8])] {
+        singleBytes.map { ($0.coding, Hex.decode($0.digits) ?? []) } + unicode
+    }
+
+    /// In hexadecimal digits: Foundation doesn't write all of these on every system.
+    private static let singleBytes: [(coding: String, digits: String)] = [
+        // Größe über alles, schöne Grüße für Müller
+        ("ISO 8859-1", "4772f6df6520fc62657220616c6c65732c20736368f66e65204772fcdf652066fc72204dfc6c6c6572"),
+        // Příliš žluťoučký kůň úpěl ódy
+        ("ISO 8859-2", "50f8ed6c69b920be6c75bb6f75e86bfd206bf9f220fa70ec6c20f36479"),
+        // Привет, как дела сегодня у вас
+        ("Windows-1251", "cff0e8e2e5f22c20eae0ea20e4e5ebe020f1e5e3eee4edff20f320e2e0f1"),
+        // Привет, как дела сегодня у вас
+        ("KOI8-R", "f0d2c9d7c5d42c20cbc1cb20c4c5ccc120d3c5c7cfc4ced120d520d7c1d3"),
+        // Καλημέρα κόσμε, τι κάνετε
+        ("Windows-1253", "cae1ebe7ecddf1e120eafcf3ece52c20f4e920eadcede5f4e5"),
+        // 日本語の文章です日本語の文章です
+        ("EUC-JP", "c6fccbdcb8eca4cecab8becfa4c7a4b9c6fccbdcb8eca4cecab8becfa4c7a4b9"),
+    ]
+
+    private static var unicode: [(coding: String, bytes: [UInt8])] {
+        let little: [UInt8] = "Привет, как дела".utf16.flatMap { [UInt8($0 & 0xff), UInt8($0 >> 8)] }
+        let big: [UInt8] = "Καλημέρα, τι κάνετε".utf16.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xff)] }
+        let texts = ["😀😁😂🤣😃😄😅😆", "Привет, как дела", "日本語の文章です"]
+        return [("UTF-16LE", little), ("UTF-16BE", big)] + texts.map { ("UTF-8", Array($0.utf8)) }
+    }
 
     /// RFC 4648, section 6.
     private static func base32(_ bytes: [UInt8]) -> [UInt8] {
