@@ -3,6 +3,7 @@
 import CenterStore
 import EpitopeModel
 import SignatureMaking
+import Signatures
 import TokenSequences
 
 /// Whether a packet with an unknown caller window is a variant of an attack in one of the newest clusters.
@@ -17,9 +18,20 @@ enum CodeSimilarity {
     /// The number of clusters that one packet is compared with, the newest of its context.
     static let maxClusters = 4
 
+    /// In bytes: a run of code as long as that is enough by itself, such as a decoder before a body that is encoded anew for each
+    /// victim. A head of the protocol that both came behind is as long, and no code.
+    static let minSharedCode = 24
+
     static func isVariant(_ sample: Sample, of other: Sample) -> Bool {
-        sample.architecture == other.architecture
-            && TokenSequences.sharedBits(of: surroundings(of: sample), and: surroundings(of: other)) >= minSharedBits
+        guard sample.architecture == other.architecture else { return false }
+        let shared = TokenSequences.shared(of: surroundings(of: sample), and: surroundings(of: other))
+        if shared.bits >= minSharedBits { return true }
+        guard shared.longestRun.count >= minSharedCode, Signature.isSubstantial(shared.longestRun) else { return false }
+        let run = Signature(tokens: [.init(bytes: shared.longestRun)], context: .any)
+        return [sample, other].allSatisfy { sample in
+            let place = sample.place(of: run)
+            return place == .inCode || place == .atCall
+        }
     }
 
     /// The code around the call.
