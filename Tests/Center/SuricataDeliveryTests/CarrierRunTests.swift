@@ -88,6 +88,6 @@ import Testing
         #expect(refusal(SuricataSettings(binaryPath: "/nonexistent/suricata"), capture) == .suricataAbsent)
         #expect(refusal(SuricataSettings(configurationFile: "/nonexistent/suricata.yaml"), capture) == .suricataRefused)
         #expect(refusal(SuricataSettings(commandTimeout: 0.001), capture) == .suricataTimeout)
-        #expect(refusal(SuricataSettings(), Array("no capture at all".utf8)) == .suricataRefused)
+        #expect(refusal(SuricataSettings(commandTimeout: 60), Array("no capture at all".utf8)) == .suricataRefused)
     }
 }
