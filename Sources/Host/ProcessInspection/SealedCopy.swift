@@ -51,20 +51,13 @@ public struct SealedCopy: Hashable, Sendable {
     /// Paths to compare, each with the mountinfo file of the mounts that it leads through.
     private static func candidates(for process: pid_t) -> [(path: String, mounts: String)] {
         var found: [(String, String)] = []
-        var parent = ProcFS.text("/proc/\(process)/stat", maxBytes: 4096).flatMap(parentID(inStat:))
+        var parent = ProcessStatistics(of: process)?.parent
         while let id = parent, id > 0, found.count < maxAncestors {
             found.append(("/proc/\(id)/exe", "/proc/\(id)/mountinfo"))
-            parent = ProcFS.text("/proc/\(id)/stat", maxBytes: 4096).flatMap(parentID(inStat:))
+            parent = ProcessStatistics(of: id)?.parent
         }
         guard let name = ProcFS.text("/proc/\(process)/cmdline", maxBytes: 4096).flatMap(programName(inCommandLine:)) else { return found }
         return found + folders.map { ("\($0)/\(name)", "/proc/self/mountinfo") }
-    }
-
-    /// The fourth field of `/proc/PID/stat`. The second, a name in parentheses, may contain anything.
-    static func parentID(inStat text: String) -> pid_t? {
-        guard let name = text.lastIndex(of: ")") else { return nil }
-        let fields = text[text.index(after: name)...].split(separator: " ")
-        return fields.count > 1 ? pid_t(fields[1]) : nil
     }
 
     /// The last part of the first word of `/proc/PID/cmdline`.

@@ -53,8 +53,8 @@ import Testing
     }
 
     @Test func `reads what states a process`() {
-        #expect(SealedCopy.parentID(inStat: "12 (a) b) (c) S 34 12 12 0") == 34)
-        #expect(SealedCopy.parentID(inStat: "12 (a") == nil)
+        #expect(ProcessStatistics("12 (a) b) (c) S 34 12 12 0")?.parent == 34)
+        #expect(ProcessStatistics("12 (a")?.parent == nil)
         #expect(SealedCopy.programName(inCommandLine: "/usr/sbin/runc\0init\0") == "runc")
         #expect(SealedCopy.programName(inCommandLine: "crun") == "crun")
         for bad in ["", "\0init", "/", "/usr/..", "a/.", String(repeating: "a", count: 65)] {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CProcessFiles
-import FileAccess
 import Foundation
+import ProcessInspection
 
 /// A handle (pidfd) of an event's process, if it still exists: process IDs are reused.
 struct ProcessHandle: ~Copyable {
@@ -13,7 +13,7 @@ struct ProcessHandle: ~Copyable {
         // Opened before the start time is read: from then on the handle refers to one process.
         descriptor = epitope_process_handle(processID)
         guard descriptor >= 0 else { return nil }
-        guard let started = Self.startTicks(processID) else {
+        guard let started = ProcessStatistics(of: processID)?.startTicks else {
             close(descriptor)
             return nil
         }
@@ -33,16 +33,4 @@ struct ProcessHandle: ~Copyable {
 
     /// Whether the process still exists. If so, everything read by its process ID since this was created is about it.
     func isAlive() -> Bool { epitope_pidfd_signal(descriptor, 0) == 0 }
-
-    /// The 22nd field of `/proc/PID/stat`.
-    private static func startTicks(_ processID: Int32) -> UInt64? {
-        guard let fields = statistics(processID), fields.count > 19 else { return nil }
-        return UInt64(fields[19])
-    }
-
-    /// The fields of `/proc/PID/stat` from the third on; the second, a name in parentheses, may hold anything.
-    static func statistics(_ processID: Int32) -> [Substring]? {
-        guard let text = ProcFS.text("/proc/\(processID)/stat"), let name = text.lastIndex(of: ")") else { return nil }
-        return text[text.index(after: name)...].split(separator: " ")
-    }
 }

@@ -60,9 +60,8 @@ struct RunningProgram: Hashable, Sendable {
     /// By where its code and its stack begin: the latter is random, with more than 20 bits, each time that a program is started. A process
     /// that had its own addresses not be random (ADDR_NO_RANDOMIZE) and starts the same file again isn't told.
     func isStillRun(by process: pid_t) -> Bool {
-        // Fields 26 and 28.
-        guard file != nil, let fields = ProcessHandle.statistics(process), fields.count > 25,
-            UInt64(fields[23]) == startCode, UInt64(fields[25]) == startStack,
+        guard file != nil, let statistics = ProcessStatistics(of: process), statistics.startCode == startCode,
+            statistics.startStack == startStack,
             let handle = try? PathHandle("/proc/\(process)/exe")
         else { return false }
         return isFile(handle)

@@ -139,11 +139,11 @@ public final class PackedPrograms {
         return (identity, executable)
     }
 
-    /// When a process was started, and its parent: fields 22 and 4 of `/proc/PID/stat`, behind the name in parentheses.
+    /// When a process was started, and its parent.
     private static func origin(of process: pid_t) -> (start: UInt64, parent: pid_t)? {
-        guard let text = ProcFS.text("/proc/\(process)/stat", maxBytes: 4096), let name = text.lastIndex(of: ")") else { return nil }
-        let fields = text[text.index(after: name)...].split(separator: " ")
-        guard fields.count > 19, let parent = pid_t(fields[1]), let start = UInt64(fields[19]) else { return nil }
+        guard let statistics = ProcessStatistics(of: process), let parent = statistics.parent, let start = statistics.startTicks else {
+            return nil
+        }
         return (start, parent)
     }
 }

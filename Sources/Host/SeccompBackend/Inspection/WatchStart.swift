@@ -12,8 +12,6 @@ struct WatchStart: Sendable {
     private static let nanosecondsPerSecond: Int64 = 1_000_000_000
     /// USER_HZ, in which /proc/PID/stat states when a process began.
     private static let ticksPerSecond: Int64 = 100
-    /// The number of that field, counted from the one after the name in parentheses.
-    private static let startField = 19
 
     /// Nanoseconds since the machine was started.
     private let sinceBoot: Int64
@@ -27,10 +25,7 @@ struct WatchStart: Sendable {
     }
 
     private static func start(of process: pid_t) -> Int64? {
-        guard let text = ProcFS.text(of: process, "stat"), let name = text.lastIndex(of: ")") else { return nil }
-        let fields = text[text.index(after: name)...].split(separator: " ")
-        guard fields.count > startField else { return nil }
-        return Int64(fields[startField]).map { $0 * (nanosecondsPerSecond / ticksPerSecond) }
+        ProcessStatistics(of: process)?.startTicks.map { Int64($0) * (nanosecondsPerSecond / ticksPerSecond) }
     }
 
     /// Whether a moment, as a file system states it, lies after the start.

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import FileAccess
+public import Glibc
+
+/// What `/proc/PID/stat` says of a process (proc_pid_stat(5)). `nil` for what isn't there.
+public struct ProcessStatistics: Sendable {
+    /// In bytes; the file doesn't come near.
+    private static let maxBytes = 4096
+    /// From the third field on.
+    private let fields: [Substring]
+
+    /// - Returns: `nil` if there is no such process.
+    public init?(of process: pid_t) {
+        guard let text = ProcFS.text("/proc/\(process)/stat", maxBytes: Self.maxBytes) else { return nil }
+        self.init(text)
+    }
+
+    /// The second field, a name in parentheses, may hold anything.
+    init?(_ text: String) {
+        guard let name = text.lastIndex(of: ")") else { return nil }
+        fields = text[text.index(after: name)...].split(separator: " ")
+    }
+
+    /// The process ID of its parent.
+    public var parent: pid_t? { field(4) }
+    /// When the process was started, in the kernel's ticks since boot.
+    public var startTicks: UInt64? { field(22) }
+    /// Where its program's code begins.
+    public var startCode: UInt64? { field(26) }
+    /// Where its stack begins.
+    public var startStack: UInt64? { field(28) }
+
+    private func field<Number: FixedWidthInteger>(_ number: Int) -> Number? {
+        fields.count > number - 3 ? Number(fields[number - 3]) : nil
+    }
+}
