@@ -22,7 +22,9 @@ import tempfile
 import time
 
 from crowdsec import CrowdSec
-from running import Center, Load, Suricata, Watch, eventually, say
+from running import Center, Load, Suricata, Watch
+# Running knows where it is.
+from bench_support import eventually, say
 
 PHASES = ["empty", "enrol", "connect", "full", "outbreak", "crowdsec"]
 
@@ -88,7 +90,7 @@ class Bench:
         try:
             result, watch, journal = self.packets(center, "empty store")
             settled = self.settle(center)
-            say(f"    the analysis caught up " + (f"after {settled:.1f} s" if settled is not None else "not in time")
+            say("    the analysis caught up " + (f"after {settled:.1f} s" if settled is not None else "not in time")
                 + f"; the oldest packet waited {watch.worst:.1f} s at most")
             self.keys.update(
                 packets_per_s=round(result["per_s"]), p50_ms=round(result["p50_ms"], 1), p99_ms=round(result["p99_ms"], 1),

@@ -7,10 +7,11 @@ import os
 import pathlib
 import ssl
 import subprocess
-import time
 import urllib.request
 
-from running import Program, eventually, free_port
+from running import Program
+# Running knows where it is.
+from bench_support import eventually, free_port
 
 CONFIG = """
 common: {{daemonize: false, log_media: stdout, log_level: error, working_dir: {folder}}}

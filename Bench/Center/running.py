@@ -5,7 +5,6 @@ import contextlib
 import json
 import os
 import pathlib
-import random
 import shutil
 import signal
 import socket
@@ -15,43 +14,8 @@ import sys
 import threading
 import time
 
-SURICATA = """%YAML 1.1
----
-vars: {{address-groups: {{HOME_NET: "any", EXTERNAL_NET: "any"}}}}
-default-log-dir: {folder}
-default-rule-path: {folder}
-rule-files: [epitope.rules]
-unix-command: {{enabled: yes, filename: {folder}/command.socket}}
-outputs: [{{eve-log: {{enabled: yes, filetype: regular, filename: eve.json, types: [alert]}}}}]
-pcap: [{{interface: idle0}}]
-classification-file: /etc/suricata/classification.config
-reference-config-file: /etc/suricata/reference.config
-"""
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
-
-
-def free_port():
-    """A port below those that connections get: who connects again and again to a port that nobody listens on may get that very
-    port for its own end, and be connected to itself."""
-    while True:
-        port = random.randrange(10_000, 30_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
-def eventually(seconds, ready, pause=0.05):
-    """Whether something came to hold within so many seconds."""
-    end = time.monotonic() + seconds
-    while True:
-        if ready():
-            return True
-        if time.monotonic() >= end:
-            return False
-        time.sleep(pause)
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Support"))
+from bench_support import eventually, free_port, suricata_settings  # noqa: E402
 
 
 class Program:
@@ -186,7 +150,7 @@ class Suricata:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.rules, self.socket = self.folder / "epitope.rules", self.folder / "command.socket"
         self.rules.touch()
-        (self.folder / "suricata.yaml").write_text(SURICATA.format(folder=self.folder))
+        (self.folder / "suricata.yaml").write_text(suricata_settings(self.folder, "idle0"))
         if subprocess.run(["ip", "link", "show", "idle0"], capture_output=True).returncode != 0:
             subprocess.run(["ip", "link", "add", "idle0", "type", "veth", "peer", "name", "idle1"], check=True)
             for end in ("idle0", "idle1"):

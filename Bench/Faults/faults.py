@@ -27,7 +27,8 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Center"))
-from running import Center, Load, Program, Suricata, eventually, say  # noqa: E402
+from running import Center, Load, Program, Suricata  # noqa: E402
+from bench_support import eventually, say  # noqa: E402
 
 # How long a center may take for a new attack: to acknowledge, to analyse, and to have its rule live.
 ACKNOWLEDGED_S, ANALYSED_S, LIVE_S = 15, 20, 45

@@ -25,31 +25,13 @@ import time
 
 import host_cost
 
-SURICATA = """%YAML 1.1
----
-vars: {{address-groups: {{HOME_NET: "any", EXTERNAL_NET: "any"}}}}
-default-log-dir: {folder}
-default-rule-path: {folder}
-rule-files: [epitope.rules]
-unix-command: {{enabled: yes, filename: {folder}/command.socket}}
-outputs: [{{eve-log: {{enabled: yes, filetype: regular, filename: eve.json, types: [alert]}}}}]
-pcap: [{{interface: lo}}]
-classification-file: /etc/suricata/classification.config
-reference-config-file: /etc/suricata/reference.config
-"""
-
-
-def say(text):
-    print(text, file=sys.stderr, flush=True)
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Support"))
+from bench_support import eventually, free_port, say, suricata_settings  # noqa: E402
 
 
 def wait_until(what, seconds, ready):
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if ready():
-            return
-        time.sleep(0.05)
-    raise SystemExit(f"{what} took more than {seconds} seconds")
+    if not eventually(seconds, ready):
+        raise SystemExit(f"{what} took more than {seconds} seconds")
 
 
 class SuricataSocket:
@@ -96,12 +78,6 @@ def started(words, log, **options):
                 process.wait()
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def epitope(build, *words):
     done = subprocess.run([build / "epitope", *words], capture_output=True, text=True)
     if done.returncode != 0:
@@ -146,7 +122,7 @@ def chain(build, folder, runs):
     site, host, ids = folder / "site", folder / "host", folder / "suricata"
     ids.mkdir()
     (ids / "epitope.rules").write_text("")
-    (ids / "suricata.yaml").write_text(SURICATA.format(folder=ids))
+    (ids / "suricata.yaml").write_text(suricata_settings(ids, "lo"))
     port, target = free_port(), free_port()
     configuration = folder / "center.json"
     goodware = folder / "goodware.index"
