@@ -124,7 +124,7 @@ struct epitope_region {
     epitope_u8 may_be_written;         /* a private image mapping some page of which was written */
     epitope_u8 is_loader;              /* the dynamic loader */
     epitope_u32 generation;            /* of a memory file's inode, whose number may be reused */
-    epitope_u32 is_unpacked;           /* what a packed program unpacked, as the agent said of it */
+    epitope_u32 origin;                /* enum epitope_code_origin, as the agent said of the caller's code; 0: it wasn't asked */
 };
 
 enum epitope_question_kind {

@@ -141,9 +141,8 @@ __attribute__((noinline)) int apply_answer(__u64 address, __u32 slot, __u32 inde
     __u32 *origin = bpf_map_lookup_elem(&answers, &scratch->asked.question);
     mapping->is_unanswered = !origin;
     if (!origin) return 0;
-    mapping->is_explained = *origin == EPITOPE_CODE_OF_IMAGE || *origin == EPITOPE_CODE_UNPACKED;
-    mapping->is_unpacked = *origin == EPITOPE_CODE_UNPACKED;
-    if (mapping->is_explained) mapping->backing = EPITOPE_BACKING_IMAGE;
+    mapping->origin = *origin;
+    if (is_explained(mapping)) mapping->backing = EPITOPE_BACKING_IMAGE;
     else if (mapping->backing == EPITOPE_BACKING_IMAGE) mapping->backing = EPITOPE_BACKING_WRITTEN_IMAGE;
     mapping->may_be_written = 0;
     return 0;

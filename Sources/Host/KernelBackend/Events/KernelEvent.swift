@@ -90,8 +90,9 @@ struct KernelEvent: Sendable {
         /// A page of this private mapping of an image was written.
         var mayBeWritten: Bool
         var file: KernelFile
-        /// What a packed program unpacked, as ``CodeOrigins`` said of it.
-        var isUnpacked: Bool
+        /// What ``CodeOrigins`` answered of the caller's code before the call was judged; `nil`: the kernel didn't ask, or had no answer
+        /// in time.
+        var origin: epitope_code_origin?
     }
 
     init?(_ pointer: UnsafePointer<epitope_event>) {
@@ -204,6 +205,6 @@ extension KernelEvent.Region {
         backing = region.backing
         mayBeWritten = region.may_be_written != 0
         file = KernelFile(inode: region.inode, device: region.device, generation: region.generation)
-        isUnpacked = region.is_unpacked != 0
+        origin = region.origin == 0 ? nil : epitope_code_origin(region.origin)
     }
 }
