@@ -19,28 +19,6 @@ public struct CarrierRun: Sendable {
         self.settings = settings
     }
 
-    /// The settings that come with Suricata, as far as they decide what a rule sees: without them it looks at 4 KiB of a body.
-    private static let configuration = """
-        %YAML 1.1
-        ---
-        app-layer:
-          protocols:
-            http:
-              enabled: yes
-              libhtp:
-                default-config:
-                  personality: IDS
-                  request-body-limit: 100kb
-                  response-body-limit: 100kb
-                  request-body-minimal-inspect-size: 32kb
-                  request-body-inspect-window: 4kb
-                  response-body-minimal-inspect-size: 40kb
-                  response-body-inspect-window: 16kb
-            dns:
-              enabled: yes
-
-        """
-
     /// Behind everything else, so that it takes the place of a site's own outputs.
     private static let outputs = """
         outputs:
@@ -66,7 +44,7 @@ public struct CarrierRun: Sendable {
             lines.append(try RuleSyntax.check(rule.text).text)
         }
         try RulesFile(path: folder.path("carrier.rules")).write(RulesFileText.render(lines: lines))
-        let base = settings.configurationFile.map { "%YAML 1.1\n---\ninclude: \($0)\n" } ?? Self.configuration
+        let base = settings.configurationFile.map { "%YAML 1.1\n---\ninclude: \($0)\n" } ?? SuricataDefaults.configuration
         try RulesFile(path: folder.path("carrier.yaml")).write(base + Self.outputs)
         try RulesFile(path: folder.path("carrier.pcap")).write(bytes: capture)
         return Outcome(

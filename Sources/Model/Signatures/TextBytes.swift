@@ -18,6 +18,10 @@ public enum TextBytes {
     /// In letters of one byte that are not ASCII, or ideographs of two such bytes: twelve in a row begin at one in 170,000 places of
     /// random data.
     static let minHighBytes = 12
+    /// How many of these are unlike: fewer are fill, or a table, and not words.
+    static let minHighLetters = 4
+    /// No word has a letter so often in a row; fill has.
+    static let maxRepeats = 3
 
     /// Whether at least half of the bytes are text.
     public static func isMostlyText(_ bytes: [UInt8]) -> Bool {
@@ -118,19 +122,33 @@ public enum TextBytes {
 
     /// Words of letters of one byte, or ideographs of two.
     private static func highRuns(in bytes: [UInt8]) -> [Range<Int>] {
+        let isFill = isRepeated(bytes)
         var runs: [Range<Int>] = []
         var (start, letters) = (0, 0)
         for position in 0...bytes.count {
             let byte = position < bytes.count ? bytes[position] : 0
-            if isHigh(byte) {
+            if isHigh(byte), !isFill[position] {
                 if letters == 0 { start = position }
                 letters += 1
             } else if letters == 0 || !(isInWords(byte) && byte < 0x40 || byte == 0x0a || byte == 0x0d) {
-                if letters >= minHighBytes { runs.append(start..<position) }
+                if letters >= minHighBytes, Set(bytes[start..<position].filter(isHigh)).count >= minHighLetters {
+                    runs.append(start..<position)
+                }
                 letters = 0
             }
         }
         return runs
+    }
+
+    /// By position: whether the byte stands there more often in a row than a letter does.
+    private static func isRepeated(_ bytes: [UInt8]) -> [Bool] {
+        var isRepeated = [Bool](repeating: false, count: bytes.count)
+        var start = 0
+        for position in 0...bytes.count where position == bytes.count || bytes[position] != bytes[start] {
+            if position - start > maxRepeats { for place in start..<position { isRepeated[place] = true } }
+            start = position
+        }
+        return isRepeated
     }
 
     /// Greek, Cyrillic, Hebrew and Arabic letters with ASCII between them, in UTF-16.

@@ -27,6 +27,20 @@ struct TextBytesTests {
         #expect(TextBytes.isMostlyText(Array("LANMAN1.0\u{0}\u{2}NT LM 0.12\u{0}".utf8)))
     }
 
+    /// Bytes of letters in code pages, without words.
+    @Test(arguments: [[0xcc], [0xcc, 0xc3], [0xff, 0xfe, 0xfd], [0xf8, 0xf8, 0xf8, 0xf8, 0xfc]] as [[UInt8]])
+    func `fill of letters' bytes is not text`(fill: [UInt8]) {
+        let filled = (0..<64).map { fill[$0 % fill.count] }
+        #expect(TextBytes.ranges(in: filled).isEmpty)
+        #expect(TextBytes.ranges(in: InertInstructions.bytes(40, seed: 3) + filled + [0xc3]).allSatisfy { $0.upperBound < 40 })
+        // Beside text it ends the text, and hides none of it.
+        for (coding, text) in TextForms.ofOtherAlphabets {
+            let place = filled.count + 1..<filled.count + 1 + text.count
+            let found = TextBytes.ranges(in: filled + [0x90] + text).reduce(0) { $0 + $1.clamped(to: place).count }
+            #expect(2 * found >= text.count, "\(coding)")
+        }
+    }
+
     @Test func `code and random bytes are not text`() {
         for seed in 0..<200 as Range<UInt64> { #expect(!TextBytes.isMostlyText(InertInstructions.bytes(32, seed: seed))) }
         #expect(!TextBytes.isMostlyText(Samples.callerWindow))

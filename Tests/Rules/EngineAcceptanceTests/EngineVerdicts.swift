@@ -32,8 +32,8 @@ enum EngineVerdicts {
         let rules = try signatures.enumerated().map { try SuricataRendering.render(input($1, $0)) }
         try Data(RulesFileText.render(lines: rules).utf8).write(to: URL(fileURLWithPath: "\(folder.path)/rules"))
         let yaml =
-            "%YAML 1.1\n---\nstats:\n  enabled: no\noutputs:\n  - eve-log:\n      enabled: yes\n      filename: eve.json\n      types: [alert]\npacket-alert-max: 255\n"
-            + (hasLimits ? bodyLimits : "")
+            (hasLimits ? SuricataDefaults.configuration : "%YAML 1.1\n---\n")
+            + "stats:\n  enabled: no\noutputs:\n  - eve-log:\n      enabled: yes\n      filename: eve.json\n      types: [alert]\npacket-alert-max: 255\n"
         try Data(yaml.utf8).write(to: URL(fileURLWithPath: "\(folder.path)/suricata.yaml"))
         try Data(capture).write(to: URL(fileURLWithPath: "\(folder.path)/capture"))
         let run = try await Command.run(
@@ -52,19 +52,6 @@ enum EngineVerdicts {
         }
         return found
     }
-
-    private static let bodyLimits = """
-        app-layer:
-          protocols:
-            http:
-              enabled: yes
-              libhtp:
-                default-config:
-                  personality: IDS
-                  request-body-limit: 100kb
-                  response-body-limit: 100kb
-
-        """
 
     static func yara(
         _ signatures: [Signature], in samples: [[UInt8]], by program: YaraProgram = .own
