@@ -340,8 +340,8 @@ let package = Package(
                 .executableTarget(
                     name: "signature-bench",
                     dependencies: [
-                        "EpitopeModel", "Signatures", "Rendering", "StreamReassembly", "Captures", "GoodwareIndex", "PatternScan",
-                        "GoodwareFiles", "TokenSequences", "SignatureMaking", "SignatureProving", "TestSupport", "BenchSupport",
+                        "EpitopeModel", "Signatures", "FileAccess", "Rendering", "StreamReassembly", "Captures", "GoodwareIndex",
+                        "PatternScan", "GoodwareFiles", "TokenSequences", "SignatureMaking", "SignatureProving", "TestSupport", "BenchSupport",
                         argumentParser,
                     ], path: "Bench/Signatures", exclude: ["bench-signatures", "benign-traffic"], swiftSettings: strict),
                 .executableTarget(

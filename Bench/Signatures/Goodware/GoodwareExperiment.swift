@@ -42,6 +42,10 @@ struct GoodwareExperiment: AsyncParsableCommand {
                     built.map { Report.decimal($0.megabytesPerSecond, digits: 0) } ?? "was there",
                 ]
             ])
+        let known = try KnownWindows(quick ? 2_000_000 : 50_000_000, of: option.tree, in: file, seed: seed)
+        Report.table(
+            "Windows of files of \(option.tree), asked of its index", ["windows", "called absent", "the first of these"],
+            [["\(known.asked)", "\(known.absent)", known.places.joined(separator: "; ")]])
         let (signatures, planted) = try InertPackets.signatures(count, prover, seed: seed)
         let witnesses = try Witnesses(signatures: signatures, planted: planted)
         let hits = try witnesses.seek(in: option.tree, clamscanTree: quick ? "/usr/sbin" : clamscanTree ?? option.tree)
@@ -54,8 +58,10 @@ struct GoodwareExperiment: AsyncParsableCommand {
         let total = hits.reduce(unproven) { $0 + ($1.hits ?? 0) }
         Report.keys([
             ("goodware_hits", "\(total)"), ("goodware_signatures", "\(signatures.count)"), ("allergy_delivered", "\(delivered)"),
+            ("false_absent", "\(known.absent)"), ("false_absent_windows", "\(known.asked)"),
             ("goodware_gb", Report.decimal(Double(file.index.corpusBytes) / 1e9, digits: 2)),
         ])
+        if known.absent > 0 { throw ExitCode.failure }
     }
 
     /// Regions of goodware, sent in as if a call had come from them.
