@@ -467,7 +467,7 @@ let package = Package(
                         "Rendering", "Captures", "SignatureProving",
                         "Correlation", "SuricataDelivery", "CenterStore", "CenterAnalysis", "CenterServer", "LocalCenter", "GlobalCenter",
                         grdb, logging, serviceLifecycle,
-                    ]),
+                    ], exclude: ["Snapshots"]),
             ]),
 
         group(
