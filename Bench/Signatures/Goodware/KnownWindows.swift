@@ -4,6 +4,7 @@ import BenchSupport
 import FileAccess
 import Foundation
 import GoodwareFiles
+import GoodwareIndex
 import TestSupport
 
 /// Windows of the goodware's own files. An index may call none of them absent: that it never does is what every proof by it rests
