@@ -340,9 +340,9 @@ let package = Package(
                 .executableTarget(
                     name: "signature-bench",
                     dependencies: [
-                        "EpitopeModel", "Signatures", "FileAccess", "Rendering", "StreamReassembly", "Captures", "GoodwareIndex",
-                        "PatternScan", "GoodwareFiles", "TokenSequences", "SignatureMaking", "SignatureProving", "TestSupport", "BenchSupport",
-                        argumentParser,
+                        "EpitopeModel", "Signatures", "FileAccess", "ProcessContext", "Rendering", "StreamReassembly", "Captures",
+                        "GoodwareIndex", "PatternScan", "GoodwareFiles", "TokenSequences", "SignatureMaking", "SignatureProving",
+                        "TestSupport", "BenchSupport", argumentParser,
                     ], path: "Bench/Signatures", exclude: ["bench-signatures", "benign-traffic"], swiftSettings: strict),
                 .executableTarget(
                     name: "center-load",

@@ -17,5 +17,7 @@ struct SignatureBench: AsyncParsableCommand {
             GoodwareExperiment.self,
             SpeedExperiment.self,
             ReassemblyExperiment.self,
+            ServicesExperiment.self,
+            WindowsExperiment.self,
         ])
 }
