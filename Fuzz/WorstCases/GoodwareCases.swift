@@ -73,7 +73,8 @@ extension WorstCases {
         try Data(bytes).write(to: URL(fileURLWithPath: path))
     }
 
-    private static func shell(_ command: String) throws {
+    /// Runs what makes an input.
+    static func shell(_ command: String) throws {
         let shell = Process()
         shell.executableURL = URL(fileURLWithPath: "/bin/sh")
         shell.arguments = ["-ec", command]

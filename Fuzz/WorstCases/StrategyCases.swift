@@ -57,7 +57,50 @@ extension WorstCases {
                     return nil
                 }
             }),
+        candidates("candidates-alike", "four samples of the same instructions in other orders") { size, random in
+            (0..<size / 8).flatMap { _ in alike[Int.random(in: alike.indices, using: &random)] }
+        },
+        candidates("candidates-stretches", "four samples of many stretches of code in noise") { size, random in
+            (0..<size / 96).flatMap { _ in random.bytes(32...32) + InertInstructions.bytes(64, &random) }
+        },
+        candidates("candidates-prefixes", "four samples of nothing but prefixes") { size, _ in
+            (0..<size).map { [0x66, 0x48, 0xf2, 0x2e][$0 % 4] }
+        },
+        candidates("candidates-text", "four samples of text and code in turn") { size, random in
+            (0..<size / 48).flatMap { _ in Array("Cookie: id=1\r\nа".utf8) + InertInstructions.bytes(32, &random) }
+        },
+        candidates("candidates-loops", "four samples of branches that lead everywhere") { size, random in
+            (0..<size / 2).flatMap { _ in [0x74, UInt8.random(in: 0...255, using: &random)] }
+        },
     ]
+
+    /// Instructions of several lengths that programs have everywhere.
+    private static let alike: [[UInt8]] = [
+        [0x48, 0x89, 0xc3], [0x48, 0x8b, 0x45, 0xf8], [0x31, 0xc0], [0x48, 0xc7, 0xc0, 1, 2, 0, 0], [0x48, 0x83, 0xc4, 8], [0x50],
+    ]
+
+    /// Few samples, which are compared in every way that there is: by windows, instructions, and sequences.
+    private static func candidates(
+        _ name: String, _ what: String, _ make: @escaping @Sendable (Int, inout SeededGenerator) -> [UInt8]
+    ) -> WorstCase {
+        WorstCase(
+            name: name, what: "\(what), up to the call: SignatureCandidates", sizes: [4 * 8192, 4 * ExtractedPacket.maxCodeBytes],
+            maxMemory: 1200, fixedMemory: 64 << 20, maxNanoseconds: 200_000,
+            make: { size, _ in
+                var random = SeededGenerator(seed: 1)
+                let index = GoodwareIndex(of: [])
+                let samples = (0..<4).map { _ in
+                    let code = Array(make(size / 4 - 2, &random).prefix(size / 4 - 2)) + [0x0f, 0x05]
+                    return Sample(
+                        code: ExtractedCode(base: 0x1000, bytes: code, isWholeRegion: true),
+                        callersAddress: 0x1000 + UInt64(code.count), architecture: .x86_64, context: .any)
+                }
+                return WorstCase.Input(bytes: samples.reduce(0) { $0 + $1.code.bytes.count }) {
+                    _ = SignatureCandidates.ranked(for: samples, goodware: index, benign: BenignPool(streams: []), noiseShare: 0.5)
+                    return nil
+                }
+            })
+    }
 
     private static func sled(_ byte: UInt8, _ count: Int) -> [UInt8] { [UInt8](repeating: byte, count: count) }
 

@@ -4,7 +4,7 @@ import ArgumentParser
 
 /// All worst cases, in the order of the table.
 enum WorstCases {
-    static let all: [WorstCase] = matching + strategies + goodware + captures
+    static let all: [WorstCase] = matching + strategies + goodware + captures + buffers + messages
 
     /// - Throws: `ValidationError` for an unknown name.
     static func named(_ name: String) throws -> WorstCase {
