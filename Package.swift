@@ -227,7 +227,7 @@ let package = Package(
                     "CenterStore",
                     [
                         "EpitopeModel", "Signatures", "PacketCoding", "SQLiteStore", "Novelty", "SecureChannel", "Rendering", "Correlation",
-                        grdb,
+                        crypto, grdb,
                     ]),
                 shell(
                     "CenterAnalysis",

@@ -113,8 +113,8 @@ class Center:
     def waiting(self):
         """How many packets wait for their analysis, and for how many seconds the oldest has."""
         count, oldest = self.rows(
-            "SELECT (SELECT count(*) FROM reports WHERE state = 'stored'),"
-            " (SELECT received_ms FROM reports WHERE state = 'stored' ORDER BY seq LIMIT 1)")[0]
+            "SELECT (SELECT count(*) FROM waiting_reports),"
+            " (SELECT r.received_ms FROM waiting_reports w JOIN reports r ON r.seq = w.report_seq ORDER BY w.report_seq LIMIT 1)")[0]
         return count, max(0.0, time.time() - oldest / 1000) if oldest else 0.0
 
     def stored_ids(self):

@@ -537,6 +537,7 @@ def damaged_packet(trial):
         store.execute(
             "INSERT INTO reports (id, kind, role, name, received_ms, packet) VALUES ('x', 'packet', 'host', 'h', ?, ?)",
             (int(time.time() * 1000), os.urandom(200)))
+        store.execute("INSERT INTO waiting_reports (report_seq) SELECT seq FROM reports WHERE id = 'x'")
     trial.fault()
     if trial.start():
         trial.attack(what="a new attack behind a packet that can't be decoded")

@@ -25,9 +25,13 @@ enum HTTPResponses {
     static func refusal(_ error: EpitopeError) -> Response {
         // Three strings always encode. If they did not, the status alone would still refuse.
         var response = (try? json(Refusal(error), status: status(of: error.code))) ?? Response(status: .internalServerError)
-        if response.status == .serviceUnavailable { response.headers[.retryAfter] = "5" }
+        if response.status == .serviceUnavailable || response.status == .tooManyRequests {
+            response.headers[.retryAfter] = "\(error.retryAfterSeconds ?? defaultRetryAfterSeconds)"
+        }
         return response
     }
+
+    private static let defaultRetryAfterSeconds = 5
 
     /// The status is for proxies and for people with curl; programs use the error's code.
     private static func status(of code: EpitopeError.Code) -> HTTPResponse.Status {
@@ -39,6 +43,7 @@ enum HTTPResponses {
         case .internalFailure: .internalServerError
         // The center can't take the message now: proxies and other clients keep it.
         case .storeBusy, .storeFailed, .diskFull: .serviceUnavailable
+        case .senderBusy: .tooManyRequests
         default: .badRequest
         }
     }

@@ -11,10 +11,6 @@ enum RowCoding {
         Data(packet.encoded())
     }
 
-    static func decode(_ data: Data) throws(EpitopeError) -> ExtractedPacket {
-        try ExtractedPacket(encoded: [UInt8](data))
-    }
-
     static func json(_ value: some Encodable) throws(EpitopeError) -> String {
         do {
             let encoder = JSONEncoder()

@@ -32,6 +32,8 @@ extension EpitopeError.Code {
     public static let storeFailed = EpitopeError.Code("store-failed")
     /// Too many messages are waiting to be stored.
     public static let storeBusy = EpitopeError.Code("store-busy")
+    /// Too many messages of one sender are waiting to be stored.
+    public static let senderBusy = EpitopeError.Code("sender-busy")
 
     // Connections.
     /// Another server answers at the center's address: its name or its authority differs.

@@ -23,11 +23,14 @@ public struct EpitopeError: Error, Hashable, Sendable, CustomStringConvertible {
     public let message: String
     /// What the user can do about it.
     public let remedy: String
+    /// When to try again at the earliest, where the other side says so.
+    public var retryAfterSeconds: Int?
 
-    public init(_ code: Code, _ message: String, remedy: String) {
+    public init(_ code: Code, _ message: String, remedy: String, retryAfterSeconds: Int? = nil) {
         self.code = code
         self.message = message
         self.remedy = remedy
+        self.retryAfterSeconds = retryAfterSeconds
     }
 
     public var description: String {

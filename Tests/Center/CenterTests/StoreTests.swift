@@ -122,9 +122,9 @@ struct StoreTests {
 
     @Test func `beyond the queue's bound senders get store-busy`() async throws {
         let store = try CenterStore(path: path)
-        let full = GroupCommit(database: store.database, clock: store.clock, maxWaiting: 0)
+        let full = GroupCommit(database: store.database, clock: store.clock, bounds: FairQueueBounds(rows: 0))
         let error = await #expect(throws: EpitopeError.self) {
-            try await full.store(GroupCommit.Row(id: "1", kind: "packet", sender: Fixture.host))
+            try await full.store(ArrivingReport(id: "1", kind: "packet", sender: Fixture.host))
         }
         #expect(error?.code == .storeBusy)
     }
@@ -157,8 +157,10 @@ struct StoreTests {
         let bytes = Samples.packet().encoded() + [0x7A, 0x01, 0x41]
         let packet = try ReceivedPacket(encoded: bytes)
         _ = try await store.add(Report(sender: Fixture.host, body: .packet(packet)))
-        let stored = try await DatabaseQueue(path: path).read { try Data.fetchOne($0, sql: "SELECT packet FROM reports") }
-        #expect(stored.map(Array.init) == bytes)
+        let stored = try await DatabaseQueue(path: path).read { db in
+            try Row.fetchOne(db, sql: "SELECT \(PacketRows.columns) FROM reports r \(PacketRows.body)").flatMap(PacketRows.bytes)
+        }
+        #expect(stored == bytes)
         #expect(try await store.packet(id: packet.value.id) == Samples.packet())
     }
 

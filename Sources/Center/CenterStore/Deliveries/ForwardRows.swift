@@ -23,10 +23,10 @@ extension StoreTransaction {
         try Row.fetchAll(
             db,
             sql: """
-                SELECT seq, kinds FROM reports
-                WHERE cluster_id = ? AND received_ms > ? AND packet IS NOT NULL
-                  AND NOT EXISTS (SELECT 1 FROM forwards WHERE report_seq = reports.seq)
-                ORDER BY seq DESC LIMIT ?
+                SELECT a.report_seq AS seq, a.kinds FROM analyses a JOIN reports r ON r.seq = a.report_seq
+                WHERE a.cluster_id = ? AND a.is_packet = 1 AND r.received_ms > ?
+                  AND NOT EXISTS (SELECT 1 FROM forwards WHERE report_seq = a.report_seq)
+                ORDER BY a.report_seq DESC LIMIT ?
                 """,
             arguments: [cluster, start, limit]
         ).reversed().map { row in

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-import FoundationEssentials
 import GRDB
+import PacketCoding
 public import Signatures
 
 /// A message that is to go to the global center now, and has its quota.
@@ -79,19 +79,19 @@ extension StoreTransaction {
         try Row.fetchAll(
             db,
             sql: """
-                SELECT f.id, f.attempts, r.name, r.packet, c.signature FROM forwards f
-                JOIN reports r ON r.seq = f.report_seq JOIN clusters c ON c.id = f.cluster_id
+                SELECT f.id, f.attempts, r.name, \(PacketRows.columns), c.signature FROM forwards f
+                JOIN reports r ON r.seq = f.report_seq JOIN clusters c ON c.id = f.cluster_id \(PacketRows.body)
                 WHERE f.state = \(DeliveryState.pending.sql) AND \(QuotaItem.hasQuota(.forward, id: "f.id"))
                 ORDER BY f.attempts >= \(OutboundMessage.maxAttemptsInFront), f.id LIMIT ?
                 """,
             arguments: [limit]
-        ).map { row in
-            let packet: Data = row["packet"]
+        ).compactMap { row in
+            guard let packet = try PacketRows.bytes(row) else { return nil }
             return OutboundMessage(
                 number: row["id"],
                 body: .forward(
                     ForwardedPacket(
-                        packet: try RowCoding.decode(packet), reporter: row["name"],
+                        packet: try ExtractedPacket(encoded: packet), reporter: row["name"],
                         signature: try RowCoding.value(Signature.self, row["signature"]))), attempts: row["attempts"])
         }
     }

@@ -1,48 +1,40 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
-import FoundationEssentials
-import GRDB
 import SQLiteStore
 import SecureChannel
 
 /// Stores reports that arrive at the same time in one transaction, so that they share its wait for the disk: the rate
 /// is the disk's syncs per second times the reports that arrive during one.
+///
+/// What waits for its transaction is bounded, in all and for each reporter, and reporters take turns: who sends more than
+/// there is time for delays itself.
 actor GroupCommit {
-    struct Row: Sendable {
-        var id: String
-        var kind: String
-        var sender: Identity
-        var host: String?
-        var packet: Data?
-        var signature: String?
+    private struct Member {
+        var report: ArrivingReport
+        var answer: CheckedContinuation<Result<Receipt, EpitopeError>, Never>
     }
 
-    /// Reports per transaction: 256 packets of 8 KiB are 2 MiB, which a disk takes in one write.
-    private static let maxGroupSize = 256
-    /// Reports that may wait for their transaction; beyond it senders get `store-busy` and keep theirs.
-    static let maxWaiting = 8192
+    /// Of a transaction: a disk takes 2 MiB in one write, and whoever waits behind it waits for no more than that.
+    private static let maxGroup = (rows: 256, bytes: 2 << 20)
 
     private let database: SQLiteStore
     private let clock: CenterClock
-    private let maxWaiting: Int
-    private var waiting: [(row: Row, answer: CheckedContinuation<Result<Receipt, EpitopeError>, Never>)] = []
+    private var waiting: FairQueue<Member>
     private var isWriting = false
 
-    init(database: SQLiteStore, clock: CenterClock, maxWaiting: Int = GroupCommit.maxWaiting) {
+    init(database: SQLiteStore, clock: CenterClock, bounds: FairQueueBounds = FairQueueBounds()) {
         self.database = database
         self.clock = clock
-        self.maxWaiting = maxWaiting
+        waiting = FairQueue(bounds)
     }
 
-    func store(_ row: Row) async throws(EpitopeError) -> Receipt {
-        guard waiting.count < maxWaiting else {
-            throw EpitopeError(
-                .storeBusy, "\(waiting.count) messages are waiting to be stored",
-                remedy: "send again in a moment; if this persists, the disk is too slow for the rate of messages")
+    func store(_ report: ArrivingReport) async throws(EpitopeError) -> Receipt {
+        if let refusal = waiting.refusal(of: report.sender.reporter, bytes: report.bytes) {
+            throw Self.error(refusal, waiting: waiting.count, report.sender)
         }
         let result = await withCheckedContinuation { answer in
-            waiting.append((row, answer))
+            waiting.add(Member(report: report, answer: answer), of: report.sender.reporter, bytes: report.bytes)
             if !isWriting {
                 isWriting = true
                 Task { await self.writeAll() }
@@ -53,13 +45,13 @@ actor GroupCommit {
 
     private func writeAll() async {
         while !waiting.isEmpty {
-            let group = Array(waiting.prefix(Self.maxGroupSize))
-            waiting.removeFirst(group.count)
-            let rows = group.map(\.row)
+            let group = waiting.take(maxRows: Self.maxGroup.rows, maxBytes: Self.maxGroup.bytes)
+            let reports = group.map(\.report)
             do throws(EpitopeError) {
                 let clock = clock
                 let receipts = try await database.write { db in
-                    try rows.map { try Self.insert($0, db: db, clock: clock) }
+                    let transaction = StoreTransaction(db: db, clock: clock)
+                    return try reports.map(transaction.insert)
                 }
                 for (member, receipt) in zip(group, receipts) { member.answer.resume(returning: .success(receipt)) }
             } catch {
@@ -69,21 +61,16 @@ actor GroupCommit {
         isWriting = false
     }
 
-    private static func insert(_ row: Row, db: Database, clock: CenterClock) throws -> Receipt {
-        let now = clock.nowMilliseconds
-        let insert = try db.cachedStatement(
-            sql: """
-                INSERT INTO reports (id, kind, role, name, host, received_ms, packet, signature)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING
-                """)
-        try insert.execute(arguments: [
-            row.id, row.kind, row.sender.role.rawValue, row.sender.name, row.host, now, row.packet, row.signature,
-        ])
-        guard db.changesCount > 0 else {
-            let known = try Int64.fetchOne(db, sql: "SELECT received_ms FROM reports WHERE id = ?", arguments: [row.id])
-            return Receipt(id: row.id, storedMilliseconds: known ?? now, wasKnown: true)
+    private static func error(_ refusal: FairQueueRefusal, waiting: Int, _ sender: Identity) -> EpitopeError {
+        switch refusal {
+        case .full:
+            EpitopeError(
+                .storeBusy, "\(waiting) messages are waiting to be stored",
+                remedy: "send again in a moment; if this persists, the disk is too slow for the rate of messages", retryAfterSeconds: 2)
+        case .shareUsed:
+            EpitopeError(
+                .senderBusy, "too many messages of \(sender.name) are waiting to be stored",
+                remedy: "send again in a moment, and fewer at a time: others are waiting, too", retryAfterSeconds: 2)
         }
-        try StoreTransaction(db: db, clock: clock).record(.stored, row.id, "\(row.kind) from \(row.sender.reporter)")
-        return Receipt(id: row.id, storedMilliseconds: now, wasKnown: false)
     }
 }

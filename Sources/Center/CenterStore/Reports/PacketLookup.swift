@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-import FoundationEssentials
 import GRDB
+import PacketCoding
 public import Signatures
 
 extension CenterStore {
@@ -10,12 +10,13 @@ extension CenterStore {
     ///
     /// - Throws: `packet-not-found` when the store has no packet of that id, or no longer.
     public func packet(id: String) async throws(EpitopeError) -> ExtractedPacket {
-        let data = try await snapshot { transaction in
-            try Data.fetchOne(
-                transaction.db, sql: "SELECT packet FROM reports WHERE id = ? AND packet IS NOT NULL", arguments: [id])
+        let bytes = try await snapshot { transaction in
+            try Row.fetchOne(
+                transaction.db, sql: "SELECT \(PacketRows.columns) FROM reports r \(PacketRows.body) WHERE r.id = ?", arguments: [id]
+            ).flatMap(PacketRows.bytes)
         }
-        guard let data else { throw .packetNotFound(id) }
-        return try RowCoding.decode(data)
+        guard let bytes else { throw .packetNotFound(id) }
+        return try ExtractedPacket(encoded: bytes)
     }
 
     /// The updates that were made of a packet's cluster, each with its proof, oldest first; empty below the
@@ -27,7 +28,10 @@ extension CenterStore {
         return try await snapshot { transaction in
             try String.fetchAll(
                 transaction.db,
-                sql: "SELECT body FROM updates WHERE cluster_id = (SELECT cluster_id FROM reports WHERE id = ?) ORDER BY id",
+                sql: """
+                    SELECT body FROM updates WHERE cluster_id = (
+                      SELECT a.cluster_id FROM reports r JOIN analyses a ON a.report_seq = r.seq WHERE r.id = ?) ORDER BY id
+                    """,
                 arguments: [id]
             ).map { try RowCoding.value(SignatureUpdate.self, $0) }
         }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Crypto
 public import EpitopeModel
 import FoundationEssentials
+import GRDB
 import PacketCoding
 import Signatures
 
@@ -9,24 +11,88 @@ extension CenterStore {
     /// Stores a report. When this returns, the report is on the disk; a report that the store has already is
     /// acknowledged again and not stored twice.
     ///
-    /// - Throws: `disk-full`, `store-busy`, `store-failed`, `store-unusable`. After an error the sender must keep the
-    ///   report.
+    /// - Throws: `disk-full`, `store-busy`, `sender-busy`, `store-failed`, `store-unusable`. After an error the sender must keep
+    ///   the report.
     public func add(_ report: Report) async throws(EpitopeError) -> Receipt {
-        try await groupCommit.store(Self.row(of: report))
+        try await groupCommit.store(ArrivingReport(report))
     }
+}
 
-    private static func row(of report: Report) throws(EpitopeError) -> GroupCommit.Row {
+/// A report as the rows that it becomes, made before its turn to be written comes.
+struct ArrivingReport: Sendable {
+    var id: String
+    var kind: String
+    var sender: Identity
+    var host: String?
+    /// A packet's wire form, without the code where that is shared.
+    var packet: Data?
+    var code: SharedBody?
+    var signature: String?
+
+    /// What it takes of memory while it waits, and about what of the disk.
+    var bytes: Int { 256 + (packet?.count ?? 0) + (code?.bytes.count ?? 0) + (signature?.utf8.count ?? 0) }
+}
+
+extension ArrivingReport {
+    init(_ report: Report) throws(EpitopeError) {
         switch report.body {
         case .packet(let packet):
-            GroupCommit.Row(
-                id: report.id, kind: "packet", sender: report.sender, packet: Data(packet.bytes))
+            self.init(id: report.id, kind: "packet", sender: report.sender)
+            setPacket(packet.bytes)
         case .forward(let forward):
-            GroupCommit.Row(
+            self.init(
                 id: report.id, kind: "forward", sender: report.sender, host: forward.reporter,
-                packet: RowCoding.encode(forward.packet), signature: try RowCoding.json(forward.signature))
+                signature: try RowCoding.json(forward.signature))
+            setPacket(forward.packet.encoded())
         case .update(let update):
-            GroupCommit.Row(
-                id: report.id, kind: "update", sender: report.sender, signature: try RowCoding.json(update.signature))
+            self.init(id: report.id, kind: "update", sender: report.sender, signature: try RowCoding.json(update.signature))
         }
     }
+
+    private mutating func setPacket(_ bytes: [UInt8]) {
+        guard let divided = DividedPacket(bytes) else { return packet = Data(bytes) }
+        packet = Data(divided.frame)
+        code = SharedBody(hash: Data(SHA256.hash(data: divided.code)), bytes: Data(divided.code), place: divided.place)
+    }
+}
+
+extension StoreTransaction {
+    /// Adds a report's rows, unless the store has the report.
+    func insert(_ report: ArrivingReport) throws -> Receipt {
+        let now = nowMilliseconds
+        let select = try db.cachedStatement(sql: ArrivingReport.selectKnown)
+        if let known = try Int64.fetchOne(select, arguments: [report.id]) {
+            return Receipt(id: report.id, storedMilliseconds: known, wasKnown: true)
+        }
+        let insert = try db.cachedStatement(
+            sql: """
+                INSERT INTO reports (id, kind, role, name, host, received_ms, packet, body_id, body_at, signature)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                """)
+        try insert.execute(arguments: [
+            report.id, report.kind, report.sender.role.rawValue, report.sender.name, report.host, now, report.packet,
+            try report.code.map(bodyID), report.code?.place, report.signature,
+        ])
+        let queue = try db.cachedStatement(sql: "INSERT INTO waiting_reports (report_seq) VALUES (?)")
+        try queue.execute(arguments: [db.lastInsertedRowID])
+        try record(.stored, report.id, "\(report.kind) from \(report.sender.reporter)")
+        return Receipt(id: report.id, storedMilliseconds: now, wasKnown: false)
+    }
+
+    /// The number of a body, which is added where the store does not have it.
+    private func bodyID(_ body: SharedBody) throws -> Int64 {
+        let select = try db.cachedStatement(sql: SharedBody.selectID)
+        if let known = try Int64.fetchOne(select, arguments: [body.hash]) { return known }
+        let insert = try db.cachedStatement(sql: "INSERT INTO bodies (hash, bytes) VALUES (?, ?)")
+        try insert.execute(arguments: [body.hash, body.bytes])
+        return db.lastInsertedRowID
+    }
+}
+
+extension ArrivingReport {
+    static let selectKnown = "SELECT received_ms FROM reports WHERE id = ?"
+}
+
+extension SharedBody {
+    static let selectID = "SELECT id FROM bodies WHERE hash = ?"
 }

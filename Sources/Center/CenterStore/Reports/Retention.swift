@@ -11,15 +11,29 @@ extension CenterStore {
     ///
     /// A packet that is sent again after that counts as new: ids are remembered as long as packets are.
     ///
+    /// It goes in small steps, each a transaction of its own, so that no packet that comes in waits for all of it.
     @discardableResult
     public func prune(olderThanDays days: Int) async throws(EpitopeError) -> Pruned {
-        try await transaction { transaction in
-            let cutoff = transaction.nowMilliseconds - Int64(max(1, min(days, 36500))) * DailyQuota.windowMilliseconds
-            let pruned = try transaction.pruneReports(before: cutoff)
+        let cutoff = clock.nowMilliseconds - Int64(max(1, min(days, 36500))) * DailyQuota.windowMilliseconds
+        let packets = try await inSteps { try $0.pruneReports(before: cutoff, limit: $1) }
+        _ = try await inSteps { try $0.pruneEvents(before: cutoff, limit: $1) }
+        return try await transaction { transaction in
             let clusters = try transaction.pruneClusters(before: cutoff)
             try transaction.pruneQuotaUses(before: transaction.nowMilliseconds - 2 * DailyQuota.windowMilliseconds)
-            if pruned > 0 { try transaction.record(.pruned, "packets", "\(pruned) older than \(days) days") }
-            return Pruned(packets: pruned, clusters: clusters)
+            if packets > 0 { try transaction.record(.pruned, "packets", "\(packets) older than \(days) days") }
+            return Pruned(packets: packets, clusters: clusters)
+        }
+    }
+
+    /// Rows a transaction.
+    private static let pruneStep = 1000
+
+    private func inSteps(_ step: @escaping @Sendable (StoreTransaction, _ limit: Int) throws -> Int) async throws(EpitopeError) -> Int {
+        var all = 0
+        while true {
+            let removed = try await transaction { try step($0, Self.pruneStep) }
+            all += removed
+            if removed < Self.pruneStep { return all }
         }
     }
 
@@ -37,16 +51,32 @@ extension CenterStore {
 }
 
 extension StoreTransaction {
-    fileprivate func pruneReports(before cutoff: Int64) throws -> Int {
-        try db.execute(
+    /// Removes the oldest reports, and the code that none that is left has.
+    fileprivate func pruneReports(before cutoff: Int64, limit: Int) throws -> Int {
+        let bodies = try Optional<Int64>.fetchAll(
+            db,
             sql: """
-                DELETE FROM reports WHERE received_ms < ? AND state <> \(ReportState.stored.sql) AND NOT EXISTS (
-                  SELECT 1 FROM forwards WHERE report_seq = reports.seq AND state IN \(DeliveryState.underWay.sql))
+                DELETE FROM reports WHERE seq IN (
+                  SELECT r.seq FROM reports r WHERE r.received_ms < ?
+                    AND NOT EXISTS (SELECT 1 FROM waiting_reports WHERE report_seq = r.seq)
+                    AND NOT EXISTS (
+                      SELECT 1 FROM forwards WHERE report_seq = r.seq AND state IN \(DeliveryState.underWay.sql))
+                  ORDER BY r.received_ms LIMIT ?)
+                RETURNING body_id
                 """,
-            arguments: [cutoff])
-        let pruned = db.changesCount
-        try db.execute(sql: "DELETE FROM events WHERE time_ms < ?", arguments: [cutoff])
-        return pruned
+            arguments: [cutoff, limit])
+        for body in Set(bodies.compactMap(\.self)) {
+            try db.execute(
+                sql: "DELETE FROM bodies WHERE id = ? AND NOT EXISTS (SELECT 1 FROM reports WHERE body_id = bodies.id)", arguments: [body])
+        }
+        return bodies.count
+    }
+
+    fileprivate func pruneEvents(before cutoff: Int64, limit: Int) throws -> Int {
+        try db.execute(
+            sql: "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time_ms < ? ORDER BY time_ms LIMIT ?)",
+            arguments: [cutoff, limit])
+        return db.changesCount
     }
 
     fileprivate func pruneClusters(before cutoff: Int64) throws -> Int {
@@ -54,7 +84,7 @@ extension StoreTransaction {
         try db.execute(
             sql: """
                 DELETE FROM clusters WHERE created_ms < ?
-                  AND NOT EXISTS (SELECT 1 FROM reports WHERE cluster_id = clusters.id)
+                  AND NOT EXISTS (SELECT 1 FROM analyses WHERE cluster_id = clusters.id)
                   AND NOT EXISTS (SELECT 1 FROM evidence WHERE cluster_id = clusters.id)
                   AND NOT EXISTS (SELECT 1 FROM updates WHERE cluster_id = clusters.id AND state = \(UpdateState.proven.sql))
                 """,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
-import FoundationEssentials
 import GRDB
+import PacketCoding
 public import Signatures
 
 /// How far a report has come.
@@ -37,20 +37,25 @@ public struct StoredReport: Sendable {
 }
 
 extension StoredReport {
+    static let selectWaiting = """
+        SELECT r.seq, r.id, r.role, r.name, r.received_ms, r.signature, \(PacketRows.columns)
+        FROM waiting_reports w CROSS JOIN reports r ON r.seq = w.report_seq \(PacketRows.body) ORDER BY w.report_seq LIMIT ?
+        """
+
     fileprivate init(_ row: Row) {
         let (role, name): (String, String) = (row["role"], row["name"])
-        let (packet, signature): (Data?, String?) = (row["packet"], row["signature"])
+        let signature: String? = row["signature"]
         self.init(
             sequence: row["seq"], id: row["id"], reporter: "\(role):\(name)", receivedMilliseconds: row["received_ms"],
-            content: Result { () throws(EpitopeError) in try Content(packet: packet, signature: signature) })
+            content: Result { () throws(EpitopeError) in try Content(packet: try PacketRows.bytes(row), signature: signature) })
     }
 }
 
 extension StoredReport.Content {
-    fileprivate init(packet: Data?, signature: String?) throws(EpitopeError) {
+    fileprivate init(packet: [UInt8]?, signature: String?) throws(EpitopeError) {
         let signature = try signature.map { json throws(EpitopeError) in try RowCoding.value(Signature.self, json) }
         if let packet {
-            self = .packet(try RowCoding.decode(packet), signature: signature)
+            self = .packet(try ExtractedPacket(encoded: packet), signature: signature)
         } else if let signature {
             self = .signature(signature)
         } else {
@@ -62,57 +67,57 @@ extension StoredReport.Content {
 extension StoreTransaction {
     /// The reports that were not analysed yet, in the order in which they came in.
     public func waitingReports(limit: Int) throws -> [StoredReport] {
-        try Row.fetchAll(
-            db,
-            sql: """
-                SELECT seq, id, role, name, received_ms, packet, signature FROM reports
-                WHERE state = \(ReportState.stored.sql) ORDER BY seq LIMIT ?
-                """,
-            arguments: [limit]
-        ).map(StoredReport.init)
+        let select = try db.cachedStatement(sql: StoredReport.selectWaiting)
+        return try Row.fetchAll(select, arguments: [limit]).map(StoredReport.init)
     }
 
     /// Marks a report as part of a cluster.
     ///
     /// - Parameter kinds: the kinds of evidence that it brought.
     public func markAnalysed(_ report: StoredReport, in cluster: Int64, kinds: Set<String>) throws {
-        try db.execute(
-            sql: "UPDATE reports SET state = \(ReportState.analysed.sql), cluster_id = ?, kinds = ? WHERE seq = ?",
-            arguments: [cluster, kinds.sorted().joined(separator: ","), report.sequence])
+        let isPacket = if case .success(.packet) = report.content { true } else { false }
+        try conclude(
+            report, as: .analysed,
+            arguments: ["reason": nil, "kinds": kinds.sorted().joined(separator: ","), "cluster": cluster, "packet": isPacket])
     }
 
     /// Marks a report as one that nothing can be made of.
     public func markUnusable(_ report: StoredReport, reason: String) throws {
-        try db.execute(
-            sql: "UPDATE reports SET state = \(ReportState.unusable.sql), reason = ? WHERE seq = ?",
-            arguments: [reason, report.sequence])
+        try conclude(report, as: .unusable, arguments: ["reason": reason, "kinds": "", "cluster": nil, "packet": false])
+    }
+
+    private func conclude(_ report: StoredReport, as state: ReportState, arguments: StatementArguments) throws {
+        let insert = try db.cachedStatement(
+            sql: """
+                INSERT INTO analyses (report_seq, state, reason, kinds, cluster_id, is_packet)
+                VALUES (:report, :state, :reason, :kinds, :cluster, :packet)
+                ON CONFLICT DO UPDATE SET state = excluded.state, reason = excluded.reason, kinds = excluded.kinds,
+                  cluster_id = excluded.cluster_id, is_packet = excluded.is_packet
+                """)
+        try insert.execute(arguments: arguments &+ ["report": report.sequence, "state": state.rawValue])
+        let delete = try db.cachedStatement(sql: "DELETE FROM waiting_reports WHERE report_seq = ?")
+        try delete.execute(arguments: [report.sequence])
     }
 
     /// The sequence numbers of a cluster's newest packets, newest first.
     public func newestPackets(of cluster: Int64, limit: Int) throws -> [Int64] {
-        let select = try db.cachedStatement(
-            sql: """
-                SELECT seq FROM reports
-                WHERE cluster_id = ? AND state = \(ReportState.analysed.sql) AND packet IS NOT NULL ORDER BY seq DESC LIMIT ?
-                """)
-        return try Int64.fetchAll(select, arguments: [cluster, limit])
+        try packets(of: cluster, order: "DESC", limit: limit)
     }
 
     /// The sequence numbers of a cluster's oldest packets, oldest first.
     public func oldestPackets(of cluster: Int64, limit: Int) throws -> [Int64] {
-        try Int64.fetchAll(
-            db,
-            sql: """
-                SELECT seq FROM reports
-                WHERE cluster_id = ? AND state = \(ReportState.analysed.sql) AND packet IS NOT NULL ORDER BY seq LIMIT ?
-                """,
-            arguments: [cluster, limit])
+        try packets(of: cluster, order: "ASC", limit: limit)
+    }
+
+    private func packets(of cluster: Int64, order: String, limit: Int) throws -> [Int64] {
+        let select = try db.cachedStatement(
+            sql: "SELECT report_seq FROM analyses WHERE cluster_id = ? AND is_packet = 1 ORDER BY report_seq \(order) LIMIT ?")
+        return try Int64.fetchAll(select, arguments: [cluster, limit])
     }
 
     /// How many packets a cluster holds.
     public func countPackets(of cluster: Int64) throws -> Int {
-        let count = try db.cachedStatement(
-            sql: "SELECT count(*) FROM reports WHERE cluster_id = ? AND packet IS NOT NULL")
+        let count = try db.cachedStatement(sql: "SELECT count(*) FROM analyses WHERE cluster_id = ? AND is_packet = 1")
         return try Int.fetchOne(count, arguments: [cluster]) ?? 0
     }
 
@@ -120,10 +125,10 @@ extension StoreTransaction {
     ///
     /// - Throws: `packet-not-found` when it was pruned.
     public func packet(sequence: Int64) throws -> ExtractedPacket {
-        let select = try db.cachedStatement(sql: "SELECT packet FROM reports WHERE seq = ? AND packet IS NOT NULL")
-        guard let data = try Data.fetchOne(select, arguments: [sequence]) else {
+        let select = try db.cachedStatement(sql: "SELECT \(PacketRows.columns) FROM reports r \(PacketRows.body) WHERE r.seq = ?")
+        guard let bytes = try Row.fetchOne(select, arguments: [sequence]).flatMap(PacketRows.bytes) else {
             throw EpitopeError.packetNotFound("number \(sequence)")
         }
-        return try RowCoding.decode(data)
+        return try ExtractedPacket(encoded: bytes)
     }
 }

@@ -27,6 +27,9 @@ enum Schema {
         migrator.registerMigration("5 rules of several signatures") { db in
             try db.execute(sql: rules)
         }
+        migrator.registerMigration("6 code once, arrivals apart from their analysis") { db in
+            try db.execute(sql: arrivals)
+        }
         return migrator
     }
 
@@ -212,6 +215,53 @@ enum Schema {
         CREATE INDEX updates_replaced ON updates(replaced_by) WHERE replaced_by IS NOT NULL;
         ALTER TABLE feed ADD COLUMN revises TEXT NOT NULL DEFAULT '';
         ALTER TABLE withdrawals ADD COLUMN because_of TEXT;
+        """
+
+    /// An arrival is one small row that never changes; what the analysis makes of it stands in `analyses`, and until then its
+    /// number in `waiting_reports`. `bodies`: code by its SHA-256, once however many report it. `packet`: the packet as it came
+    /// in; with a `body_id` without the code's bytes, which belong at `body_at`. Rows of before have their packets whole.
+    private static let arrivals = """
+        CREATE TABLE bodies (
+          id INTEGER PRIMARY KEY,
+          hash BLOB NOT NULL UNIQUE,
+          bytes BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE analyses (
+          report_seq INTEGER PRIMARY KEY REFERENCES reports(seq) ON DELETE CASCADE,
+          state TEXT NOT NULL,
+          reason TEXT,
+          kinds TEXT NOT NULL DEFAULT '',
+          cluster_id INTEGER REFERENCES clusters(id) ON DELETE SET NULL,
+          is_packet INTEGER NOT NULL
+        ) STRICT;
+        INSERT INTO analyses (report_seq, state, reason, kinds, cluster_id, is_packet)
+          SELECT seq, state, reason, kinds, cluster_id, packet IS NOT NULL FROM reports WHERE state <> 'stored';
+        CREATE TABLE waiting_reports (
+          report_seq INTEGER PRIMARY KEY REFERENCES reports(seq) ON DELETE CASCADE
+        ) STRICT;
+        INSERT INTO waiting_reports (report_seq) SELECT seq FROM reports WHERE state = 'stored';
+        CREATE TABLE arrivals (
+          seq INTEGER PRIMARY KEY AUTOINCREMENT,
+          id TEXT NOT NULL UNIQUE,
+          kind TEXT NOT NULL,
+          role TEXT NOT NULL,
+          name TEXT NOT NULL,
+          host TEXT,
+          received_ms INTEGER NOT NULL,
+          packet BLOB,
+          body_id INTEGER REFERENCES bodies(id),
+          body_at INTEGER,
+          signature TEXT
+        ) STRICT;
+        INSERT INTO arrivals (seq, id, kind, role, name, host, received_ms, packet, signature)
+          SELECT seq, id, kind, role, name, host, received_ms, packet, signature FROM reports ORDER BY seq;
+        DELETE FROM sqlite_sequence WHERE name = 'arrivals';
+        INSERT INTO sqlite_sequence (name, seq) SELECT 'arrivals', seq FROM sqlite_sequence WHERE name = 'reports';
+        DROP TABLE reports;
+        ALTER TABLE arrivals RENAME TO reports;
+        CREATE INDEX reports_by_age ON reports(received_ms);
+        CREATE INDEX reports_of_body ON reports(body_id) WHERE body_id IS NOT NULL;
+        CREATE INDEX analyses_of_cluster ON analyses(cluster_id, is_packet, report_seq);
         """
 
     private static let enrolment = """

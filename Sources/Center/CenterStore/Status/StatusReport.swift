@@ -48,7 +48,12 @@ extension CenterStore {
         try await snapshot { transaction in
             let db = transaction.db
             return StatusReport(
-                reports: try Self.counts(db, "SELECT state, count(*) AS n FROM reports GROUP BY state"),
+                reports: try Self.counts(
+                    db,
+                    """
+                    SELECT \(ReportState.stored.sql) AS state, count(*) AS n FROM waiting_reports GROUP BY 1
+                    UNION ALL SELECT state, count(*) FROM analyses GROUP BY state
+                    """),
                 clusters: try Int.fetchOne(db, sql: "SELECT count(*) FROM clusters") ?? 0,
                 updates: try Self.counts(db, "SELECT state, count(*) AS n FROM updates GROUP BY state"),
                 deliveries: try Self.counts(
