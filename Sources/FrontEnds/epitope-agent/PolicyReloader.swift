@@ -19,9 +19,6 @@ struct PolicyReloader: Sendable {
     /// The policy's name among the problems.
     static let part = "policy"
 
-    /// How often the subjects of exclusions are looked up: until then a new container, or a replaced file, is not excluded.
-    static let interval = Duration.seconds(1)
-
     /// Runs until the task is cancelled.
     func run() async {
         await withTaskGroup(of: Void.self) { group in
@@ -30,7 +27,7 @@ struct PolicyReloader: Sendable {
             }
             group.addTask {
                 while !Task.isCancelled {
-                    try? await Task.sleep(for: Self.interval)
+                    try? await Task.sleep(for: ExclusionMonitor.interval)
                     apply(monitor.refresh())
                 }
             }

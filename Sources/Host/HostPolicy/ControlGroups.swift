@@ -48,20 +48,25 @@ struct ControlGroups {
         return found
     }
 
-    /// The ids of a process's group and of all groups above it.
+    /// A group, and when it changed last; after it was made, at the earliest.
+    struct Group {
+        var id: UInt64
+        var changed: FileIdentity.Time
+    }
+
+    /// A process's group and all groups above it.
     ///
     /// - Parameter text: the content of `/proc/PID/cgroup`.
-    func groups(ofProcess text: String) -> [UInt64] {
+    func groups(ofProcess text: String) -> [Group] {
         guard let line = text.split(separator: "\n").first(where: { $0.hasPrefix("0::/") }) else { return [] }
         var path = root
-        var found: [UInt64] = []
+        var found: [Group] = []
         for name in line.dropFirst(4).split(separator: "/") {
             // The group is outside of the subtree that this process can see.
             guard name != ".." else { return [] }
             path += "/\(name)"
-            var status = stat()
-            guard lstat(path, &status) == 0 else { return found }
-            found.append(UInt64(status.st_ino))
+            guard let status = try? FileStatus(path: path, followLinks: false) else { return found }
+            found.append(Group(id: status.identity.inode, changed: status.identity.changed))
         }
         return found
     }

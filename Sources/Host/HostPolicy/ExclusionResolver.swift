@@ -9,13 +9,13 @@ import ProcessContext
 /// Finds the targets of exclusions on this machine now: files, control groups, users. A subject that doesn't exist, or isn't
 /// as the exclusion says, excludes nothing.
 ///
-/// It is called again and again, so it caches the hashes of unchanged files, and reads a package's lists only when packages
-/// changed.
+/// It is called again and again, so it caches what it found of unchanged files and of the ways to them, and reads a package's
+/// lists only when packages changed.
 public struct ExclusionResolver {
     /// How many files, groups and users may be excluded: the kernel program's room for them.
     public static let maxTargets = 4096
 
-    private var files = ExclusionFiles()
+    private(set) var files = ExclusionFiles()
     private var packages: [String: [String]] = [:]
     private var packagesState: FileIdentity?
 
@@ -26,7 +26,8 @@ public struct ExclusionResolver {
         _ exclusions: [Exclusion], on day: CalendarDay
     ) -> (table: ExclusionTable, problems: [ExclusionProblem]) {
         forgetChangedPackages()
-        let groups = ControlGroups()
+        files.lookAgain()
+        let groups = exclusions.contains { $0.subject.isControlGroup } ? ControlGroups() : nil
         var table = ExclusionTable()
         var problems: [ExclusionProblem] = []
         for exclusion in exclusions {
@@ -61,7 +62,7 @@ public struct ExclusionResolver {
         if let sha256 {
             guard let found = files.hash(of: path, expected: file) else { throw .unreadable(exclusion) }
             guard found == sha256 else { throw .otherHash(exclusion, found: found) }
-        } else if !ExclusionFiles.onlyRootMayReplace(path) {
+        } else if !files.onlyRootMayReplace(path) {
             throw .replaceable(exclusion)
         }
         return [.file(file)]
@@ -71,14 +72,14 @@ public struct ExclusionResolver {
         _ path: String, _ executable: String, _ exclusion: Exclusion
     ) throws(ExclusionProblem) -> [ExclusionTarget] {
         guard let library = files.state(of: path), let program = files.state(of: executable) else { return [] }
-        guard ExclusionFiles.onlyRootMayReplace(path), ExclusionFiles.onlyRootMayReplace(executable) else { throw .replaceable(exclusion) }
+        guard files.onlyRootMayReplace(path), files.onlyRootMayReplace(executable) else { throw .replaceable(exclusion) }
         return [.library(library, program: program)]
     }
 
     /// The package's programs that only root may replace.
     private mutating func packageTargets(_ name: String) -> [ExclusionTarget] {
         var targets: [ExclusionTarget] = []
-        for path in programs(of: name) where ExclusionFiles.onlyRootMayReplace(path) {
+        for path in programs(of: name) where files.onlyRootMayReplace(path) {
             if let file = files.state(of: path) { targets.append(.file(file)) }
         }
         return targets
@@ -108,5 +109,15 @@ public struct ExclusionResolver {
         guard let state = FileIdentity(path: PackageFiles.status), state != packagesState else { return }
         packages = [:]
         packagesState = state
+    }
+}
+
+extension Exclusion.Subject {
+    /// Whether it is looked up among the control groups.
+    fileprivate var isControlGroup: Bool {
+        switch self {
+        case .unit, .container: true
+        case .executable, .library, .package, .user: false
+        }
     }
 }

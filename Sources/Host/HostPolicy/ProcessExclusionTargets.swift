@@ -12,20 +12,31 @@ public enum ProcessExclusionTargets {
     ///
     /// - Parameter libraries: the libraries that matter (``ExclusionTable/libraries``).
     public static func targets(ofProcess processID: Int32, libraries: Set<ExclusionTarget.FileState> = []) -> [ExclusionTarget] {
+        dated(ofProcess: processID, libraries: libraries).targets
+    }
+
+    /// The targets, and when the file or group among them that changed last did so.
+    static func dated(
+        ofProcess processID: Int32, libraries: Set<ExclusionTarget.FileState>
+    ) -> (targets: [ExclusionTarget], changed: FileIdentity.Time?) {
         var targets: [ExclusionTarget] = []
+        var changes: [FileIdentity.Time] = []
         let folder = "/proc/\(processID)"
         // The link opens the file itself, even if it was renamed or lies in another root.
         if let file = try? FileDescriptor(folder + "/exe", O_RDONLY | O_NONBLOCK), let state = ExclusionTarget.FileState(file) {
             targets.append(.file(state))
             targets += mapped(libraries, by: processID).map { .library($0, program: state) }
+            changes.append(.init(seconds: state.changedSeconds, nanoseconds: state.changedNanoseconds))
         }
         if let text = ProcFS.text(folder + "/cgroup") {
-            targets += (ControlGroups()?.groups(ofProcess: text) ?? []).map { .group($0) }
+            let groups = ControlGroups()?.groups(ofProcess: text) ?? []
+            targets += groups.map { .group($0.id) }
+            changes += groups.map(\.changed)
         }
         if let status = ProcFS.text(folder + "/status"), let user = user(status) {
             targets.append(.user(user))
         }
-        return targets
+        return (targets, changes.max())
     }
 
     /// The longest list of mappings that is read, in bytes.

@@ -78,7 +78,7 @@ public struct FileStatus: Hashable, Sendable {
 /// Which file it is, in which state: a file that was replaced, written or renamed has another identity.
 public struct FileIdentity: Hashable, Sendable, CustomStringConvertible {
     /// A moment as the file system keeps it.
-    public struct Time: Hashable, Sendable {
+    public struct Time: Hashable, Comparable, Sendable {
         /// Since 1970.
         public var seconds: Int64
         public var nanoseconds: Int64
@@ -86,6 +86,17 @@ public struct FileIdentity: Hashable, Sendable, CustomStringConvertible {
         public init(seconds: Int64, nanoseconds: Int64) {
             self.seconds = seconds
             self.nanoseconds = nanoseconds
+        }
+
+        /// The time that the kernel gives to what changes now: the system's clock as of its last tick.
+        public static var now: Time {
+            var time = timespec()
+            clock_gettime(CLOCK_REALTIME_COARSE, &time)
+            return Time(seconds: Int64(time.tv_sec), nanoseconds: Int64(time.tv_nsec))
+        }
+
+        public static func < (one: Time, other: Time) -> Bool {
+            (one.seconds, one.nanoseconds) < (other.seconds, other.nanoseconds)
         }
     }
 

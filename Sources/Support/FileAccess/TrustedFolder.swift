@@ -25,8 +25,19 @@ public struct TrustedFolder: Sendable {
 
 /// A file that nobody but the owners that a ``PathTrust`` names can write, or put another in the place of.
 public struct TrustedFile: Sendable {
+    /// A folder, a link, or the file itself, as it was when it was checked.
+    public struct Step: Hashable, Sendable {
+        /// Without symbolic links above it, "." and "..".
+        public var path: String
+        /// A link's own.
+        public var identity: FileIdentity
+    }
+
     /// Without symbolic links, "." and "..".
     public let path: String
+    /// All that was checked, the file last. As long as each step has its identity, the path leads to this file, in this state, and
+    /// it is trusted.
+    public let way: [Step]
 
     /// Checks the file and all folders on the way to it, those of links included. The file itself is not opened.
     ///
@@ -37,6 +48,7 @@ public struct TrustedFile: Sendable {
             throw .init(path: path, reason: .unusable(.open, .system(EISDIR)))
         }
         self.path = file
+        way = walk.steps
     }
 }
 
@@ -48,6 +60,8 @@ private struct TrustWalk {
     private let trust: PathTrust
     private var folders: [(handle: PathHandle, name: String)] = []
     private var linksFollowed = 0
+    /// All that was checked so far, in this order.
+    private(set) var steps: [TrustedFile.Step] = []
 
     init(_ trust: PathTrust) throws(PathTrust.Fault) {
         self.trust = trust
@@ -85,11 +99,12 @@ private struct TrustWalk {
         return nil
     }
 
-    private func checkFile(_ name: String, _ status: FileStatus) throws(PathTrust.Fault) -> String {
+    private mutating func checkFile(_ name: String, _ status: FileStatus) throws(PathTrust.Fault) -> String {
         let file = path + "/" + name
         if let reason = trust.fault(owner: status.owner, permissions: status.permissions, isLast: true) {
             throw .init(path: file, reason: reason)
         }
+        steps.append(.init(path: file, identity: status.identity))
         return file
     }
 
@@ -125,12 +140,13 @@ private struct TrustWalk {
         do throws(FileError) { return try FileStatus(name, in: folder.descriptor) } catch { throw fault(name, .inspect, error) }
     }
 
-    private func target(of name: String, _ link: FileStatus) throws(PathTrust.Fault) -> String {
+    private mutating func target(of name: String, _ link: FileStatus) throws(PathTrust.Fault) -> String {
         guard trust.followsLinks else { throw .init(path: path + "/" + name, isLink: true, reason: .isLink) }
         // Only who may write in this folder can have made it, but in a sticky one that is everybody.
         guard trust.isTrusted(link.owner) else {
             throw .init(path: path + "/" + name, isLink: true, reason: .foreignOwner(link.owner))
         }
+        steps.append(.init(path: path + "/" + name, identity: link.identity))
         do throws(FileError) { return try readLink(name, in: folder.descriptor) } catch { throw fault(name, .follow, error) }
     }
 
@@ -147,13 +163,14 @@ private struct TrustWalk {
     }
 
     /// Checks the folder that was reached.
-    func check(isLast: Bool) throws(PathTrust.Fault) {
+    mutating func check(isLast: Bool) throws(PathTrust.Fault) {
         let here = path.isEmpty ? "/" : path
         let status: FileStatus
         do throws(FileError) { status = try folder.status() } catch { throw .init(path: here, reason: .unusable(.inspect, error)) }
         if let reason = trust.fault(owner: status.owner, permissions: status.permissions, isLast: isLast) {
             throw .init(path: here, reason: reason)
         }
+        steps.append(.init(path: here, identity: status.identity))
     }
 
     private func fault(_ name: String, _ step: PathTrust.Fault.Step, _ error: FileError) -> PathTrust.Fault {

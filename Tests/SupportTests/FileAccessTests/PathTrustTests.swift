@@ -133,6 +133,17 @@ enum TrustUse: String, CaseIterable, Sendable {
         expect(link, .isLink, .tooManyLinks, .tooManyLinks, "a link to itself")
     }
 
+    @Test func `the way to a file names all that was checked, links included`() throws {
+        #expect(symlink("above", base.path + "/link") == 0)
+        let file = try TrustedFile(base.path + "/link/last/file", TrustUse.program.trust)
+        let below = ["", "/link", "/above", "/above/last", "/above/last/file"].map { base.path + $0 }
+        #expect(file.way.map(\.path) == ["/", "/run"] + below)
+        for step in file.way {
+            #expect(step.identity == (try FileStatus(path: step.path, followLinks: false)).identity, "\(step.path)")
+        }
+        #expect(file.path == below.last)
+    }
+
     @Test func `what is missing is made where it may be`() throws {
         umask(0o022)
         let fresh = base.path + "/above/fresh"
