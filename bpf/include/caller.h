@@ -119,7 +119,7 @@ static __always_inline void set_library(struct walk *walk, const struct mapping 
 static __always_inline int is_return_address(const struct walk *walk, const struct mapping *mapping, __u64 word)
 {
     if (is_unbacked(mapping) && !walk->found_caller && (walk->is_32bit || !walk->has_code)) return 1;
-    return can_be_caller(mapping) && follows_call(word, mapping->start, is_explained(mapping));
+    return can_be_caller(mapping) && follows_call(word, mapping->start, mapping->is_explained);
 }
 
 /* Whether what the caller returns to counts, too. What a packed program unpacked may be a library of its own, which other code calls. */
@@ -156,7 +156,7 @@ static long check_stack_word(__u32 index, void *context)
     if (!walk->found_caller) {
         walk->found_caller = 1;
         walk->caller = word;
-        walk->is_unpacked |= is_unpacked(mapping);
+        walk->is_unpacked |= mapping->is_unpacked;
         scratch->mappings[CALLER_MAPPING] = *mapping;
         return !looks_deeper(walk) || is_unbacked(mapping);
     }
@@ -226,7 +226,7 @@ static __always_inline int found_caller(struct walk *walk, struct scratch *scrat
     walk->found_caller = 1;
     walk->caller = word;
     if (!is_impossible(walk->defect)) walk->defect = defect;
-    walk->is_unpacked |= is_unpacked(&scratch->mappings[WORD_MAPPING]);
+    walk->is_unpacked |= scratch->mappings[WORD_MAPPING].is_unpacked;
     scratch->mappings[CALLER_MAPPING] = scratch->mappings[WORD_MAPPING];
     return 1;
 }
@@ -254,7 +254,7 @@ static __always_inline int walk_frames(struct walk *walk, struct scratch *scratc
         if (is_user_address(word) && inspect_address(scratch, word - 1, slot, WORD_MAPPING)) return -EBUSY;
         if (!(mapping->protection & VM_EXEC)) return found_caller(walk, scratch, word, EPITOPE_DEFECT_NO_CODE);
         if (is_unbacked(mapping)) return found_caller(walk, scratch, word, EPITOPE_DEFECT_NONE);
-        __u32 defect = defect_of_return(slot, word, mapping->start, is_explained(mapping));
+        __u32 defect = defect_of_return(slot, word, mapping->start, mapping->is_explained);
         int is_inner = mapping->inode == walk->library_inode && mapping->device == walk->library_device;
         if (defect == EPITOPE_DEFECT_NO_CALL || (!is_inner && can_be_caller(mapping))) return found_caller(walk, scratch, word, defect);
         if (!is_inner) return 0;
@@ -297,7 +297,7 @@ __attribute__((noinline)) int is_settled_behind_caller(__u32 slot, __u64 word)
     walk->defect = EPITOPE_DEFECT_NONE;
     walk->slot = walk->slot_behind;
     walk->caller = word;
-    walk->is_unpacked |= is_unpacked(mapping);
+    walk->is_unpacked |= mapping->is_unpacked;
     scratch->mappings[CALLER_MAPPING] = *mapping;
     return 1;
 }

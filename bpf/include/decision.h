@@ -28,7 +28,7 @@ static __always_inline __u32 kind_of(__u32 finding, const struct mapping *mappin
     case EPITOPE_FINDING_UNCHECKED: return EPITOPE_KIND_UNCHECKED_RETURN;
     case EPITOPE_FINDING_DIRECT:
     case EPITOPE_FINDING_LIBRARY:
-        if (is_unpacked(mapping)) return EPITOPE_KIND_PACKED_PROGRAM;
+        if (mapping->is_unpacked) return EPITOPE_KIND_PACKED_PROGRAM;
         if (mapping->backing == EPITOPE_BACKING_WRITTEN_FILE) return EPITOPE_KIND_WRITTEN_FILE;
         if (mapping->backing == EPITOPE_BACKING_MEMORY_FILE) return EPITOPE_KIND_MEMORY_FILE;
         if (mapping->may_be_written || mapping->backing == EPITOPE_BACKING_WRITTEN_IMAGE) return EPITOPE_KIND_WRITTEN_IMAGE;
@@ -148,8 +148,8 @@ __attribute__((noinline)) int ask_agent(__u32 slot, __u32 finding)
         if (finding > EPITOPE_FINDING_DEEPER || !is_comparable(caller, address - 1)) return AGENT_KNOWS_NO_MORE;
         apply_answer(address, slot, CALLER_MAPPING);
         /* The answer came just now: the call is inspected again by it, since what stands behind this caller may count, too. */
-        if (is_explained(caller)) return scratch->walk.is_recorded ? AGENT_EXPLAINED : AGENT_IS_ASKED;
-        if (!caller->is_unanswered) return AGENT_KNOWS_NO_MORE;
+        if (caller->is_explained) return scratch->walk.is_recorded ? AGENT_EXPLAINED : AGENT_IS_ASKED;
+        if (caller->answer != EPITOPE_CODE_UNANSWERED) return AGENT_KNOWS_NO_MORE;
     }
     return is_waiting_for_answer(slot) ? AGENT_IS_ASKED : AGENT_KNOWS_NO_MORE;
 }

@@ -115,6 +115,13 @@ enum epitope_kind {
     EPITOPE_KIND_PACKED_PROGRAM = 1 << 11,
 };
 
+/* Whether the agent has said what a caller's code is (epitope_question). */
+enum epitope_code_answer {
+    EPITOPE_CODE_NOT_ASKED = 0,
+    EPITOPE_CODE_UNANSWERED,
+    EPITOPE_CODE_ANSWERED,
+};
+
 struct epitope_region {
     epitope_u64 start, end;
     epitope_u64 inode;
@@ -124,7 +131,9 @@ struct epitope_region {
     epitope_u8 may_be_written;         /* a private image mapping some page of which was written */
     epitope_u8 is_loader;              /* the dynamic loader */
     epitope_u32 generation;            /* of a memory file's inode, whose number may be reused */
-    epitope_u32 origin;                /* enum epitope_code_origin, as the agent said of the caller's code; 0: it wasn't asked */
+    epitope_u8 is_unpacked;            /* what a packed program unpacked, as the agent said of it */
+    epitope_u8 answer;                 /* enum epitope_code_answer: about the caller's code, before the call was judged */
+    epitope_u8 unused[2];
 };
 
 enum epitope_question_kind {

@@ -118,7 +118,7 @@ __attribute__((noinline)) int finding_of_unpacked(__u32 slot, int finding)
         walk->deeper = 0;
         return EPITOPE_FINDING_LIBRARY;
     }
-    if (!is_unpacked(library)) return EPITOPE_FINDING_LIBRARY;
+    if (!library->is_unpacked) return EPITOPE_FINDING_LIBRARY;
     walk->caller = scratch->event.instruction_pointer;
     *caller = *library;
     return EPITOPE_FINDING_DIRECT;
@@ -138,7 +138,7 @@ __attribute__((noinline)) int find_caller(__u32 slot)
     *caller = *library;
     if (library->backing == EPITOPE_BACKING_NONE) return EPITOPE_FINDING_UNINSPECTABLE;
     if (is_unbacked(library)) return EPITOPE_FINDING_DIRECT;
-    walk->is_unpacked = is_unpacked(library);
+    walk->is_unpacked = library->is_unpacked;
     int library_written = library->may_be_written;
     copy_region(&event->library, library);
     int result = walk_stack(slot, event->instruction_pointer);

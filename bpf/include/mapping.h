@@ -11,23 +11,11 @@ struct mapping {
     __u8 protection, backing, may_be_written, is_loader;
     __u8 is_nameless;                    /* its file was opened without a name */
     /* By the agent's answer about the code at one address of it (questions.h): */
-    __u8 is_unanswered;                  /* there is none yet */
-    __u8 origin;                         /* enum epitope_code_origin; 0: there is no answer */
+    __u8 answer;                         /* enum epitope_code_answer */
+    __u8 is_explained, is_unpacked;      /* it is what a file has, and counts as that image; a packed program's, as the agent saw it */
     /* Input: the stack pointer, an anonymous mapping around which is a stack. Output: the address of an image's inode, else 0. */
     __u64 stack_pointer_or_inode;
 };
-
-/* Whether the agent has said that it is what a file has, so that it counts as that image. */
-static __always_inline int is_explained(const struct mapping *mapping)
-{
-    return mapping->origin == EPITOPE_CODE_OF_IMAGE || mapping->origin == EPITOPE_CODE_UNPACKED;
-}
-
-/* Whether the agent has said that it is what a packed program unpacked. */
-static __always_inline int is_unpacked(const struct mapping *mapping)
-{
-    return mapping->origin == EPITOPE_CODE_UNPACKED;
-}
 
 /* Memory files that the agent found to be sealed copies of images: they can't be written any more and have an image's content, so
  * they count as images. Container runtimes run from such a copy of themselves. */

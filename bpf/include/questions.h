@@ -136,13 +136,14 @@ __attribute__((noinline)) int apply_answer(__u64 address, __u32 slot, __u32 inde
     struct scratch *scratch = bpf_map_lookup_elem(&scratches, &slot);
     if (!scratch) return 0;
     struct mapping *mapping = &scratch->mappings[index & (MAPPING_COUNT - 1)];
-    mapping->is_unanswered = 0;
+    mapping->answer = EPITOPE_CODE_NOT_ASKED;
     if (!make_question(scratch, slot, address, mapping)) return 0;
     __u32 *origin = bpf_map_lookup_elem(&answers, &scratch->asked.question);
-    mapping->is_unanswered = !origin;
+    mapping->answer = origin ? EPITOPE_CODE_ANSWERED : EPITOPE_CODE_UNANSWERED;
     if (!origin) return 0;
-    mapping->origin = *origin;
-    if (is_explained(mapping)) mapping->backing = EPITOPE_BACKING_IMAGE;
+    mapping->is_explained = *origin == EPITOPE_CODE_OF_IMAGE || *origin == EPITOPE_CODE_UNPACKED;
+    mapping->is_unpacked = *origin == EPITOPE_CODE_UNPACKED;
+    if (mapping->is_explained) mapping->backing = EPITOPE_BACKING_IMAGE;
     else if (mapping->backing == EPITOPE_BACKING_IMAGE) mapping->backing = EPITOPE_BACKING_WRITTEN_IMAGE;
     mapping->may_be_written = 0;
     return 0;

@@ -195,7 +195,7 @@ __attribute__((noinline)) int may_enter_function(__u32 slot, __u64 address, __u6
     __u8 bytes[8] = {};
     if (!scratch) return 0;
     const struct mapping *mapping = &scratch->mappings[CALLER_MAPPING];
-    int forms = read_call(bytes, address, 0, is_explained(mapping));
+    int forms = read_call(bytes, address, 0, mapping->is_explained);
     __u64 target = after_displacement(address, bytes + 4);
     if (!(forms & CALL_RELATIVE)) target = forms & CALL_SLOT ? read_slot(target) : 0;
     __u64 imported = target ? function_of_stub(target) : 0;

@@ -107,5 +107,6 @@ static __always_inline void copy_region(struct epitope_region *region, const str
     region->may_be_written = mapping->may_be_written;
     region->is_loader = mapping->is_loader;
     region->generation = mapping->generation;
-    region->origin = mapping->origin;
+    region->is_unpacked = mapping->is_unpacked;
+    region->answer = mapping->answer;
 }

@@ -34,7 +34,7 @@ static const struct {
     MEMBER(epitope_socket_state, peer),
     MEMBER(epitope_region, start), MEMBER(epitope_region, end), MEMBER(epitope_region, inode), MEMBER(epitope_region, device),
     MEMBER(epitope_region, protection), MEMBER(epitope_region, backing), MEMBER(epitope_region, may_be_written),
-    MEMBER(epitope_region, is_loader), MEMBER(epitope_region, generation), MEMBER(epitope_region, origin),
+    MEMBER(epitope_region, is_loader), MEMBER(epitope_region, generation), MEMBER(epitope_region, is_unpacked), MEMBER(epitope_region, answer),
     MEMBER(epitope_event, question), MEMBER(epitope_question, callers_address), MEMBER(epitope_question, content),
     MEMBER(epitope_question, start_time), MEMBER(epitope_question, executions), MEMBER(epitope_question, inode),
     MEMBER(epitope_question, offset), MEMBER(epitope_question, process), MEMBER(epitope_question, device),

@@ -46,10 +46,10 @@ struct CodeOrigins {
     /// - Parameter address: of the caller in the event's region.
     func finding(_ event: KernelEvent, at address: UInt64, _ mappings: ProcessMappings) -> Finding {
         // The kernel asked before it let the call pass.
-        if event.region.origin == EPITOPE_CODE_UNPACKED { return Finding(packedProgram: event.program.path ?? programPath(mappings) ?? event.command) }
+        if event.region.isUnpacked { return Finding(packedProgram: event.program.path ?? programPath(mappings) ?? event.command) }
         guard let process = mappings.processID else {
             // Less is known of it now than when the kernel asked.
-            guard event.region.origin == nil else { return Finding() }
+            guard !event.region.isAnswered else { return Finding() }
             return Finding(packedProgram: shortLived.packedProgram(event, nil))
         }
         guard address > 0, let mapping = mappings.entry(at: address - 1) else { return Finding() }

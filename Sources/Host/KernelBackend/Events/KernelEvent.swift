@@ -90,9 +90,10 @@ struct KernelEvent: Sendable {
         /// A page of this private mapping of an image was written.
         var mayBeWritten: Bool
         var file: KernelFile
-        /// What ``CodeOrigins`` answered of the caller's code before the call was judged; `nil`: the kernel didn't ask, or had no answer
-        /// in time.
-        var origin: epitope_code_origin?
+        /// What a packed program unpacked, as ``CodeOrigins`` said of it.
+        var isUnpacked: Bool
+        /// ``CodeOrigins`` has said what the caller's code is, before the call was judged.
+        var isAnswered: Bool
     }
 
     init?(_ pointer: UnsafePointer<epitope_event>) {
@@ -205,6 +206,7 @@ extension KernelEvent.Region {
         backing = region.backing
         mayBeWritten = region.may_be_written != 0
         file = KernelFile(inode: region.inode, device: region.device, generation: region.generation)
-        origin = region.origin == 0 ? nil : epitope_code_origin(region.origin)
+        isUnpacked = region.is_unpacked != 0
+        isAnswered = UInt32(region.answer) == EPITOPE_CODE_ANSWERED.rawValue
     }
 }
