@@ -70,6 +70,21 @@ import Testing
         #expect(try isKnown(text, in: folder))
     }
 
+    /// Installers that unpack themselves.
+    @Test(arguments: ["bsdtar --format=7zip -cf packed text", "gzip -c text >packed", "zip -q packed.zip text && mv packed.zip packed"])
+    func `what is packed behind a program of Windows is read`(command: String) async throws {
+        let folder = try TemporaryFolder()
+        let corpus = try folder.makeFolder("corpus")
+        let text = text(8)
+        try write(text, folder.path + "/text")
+        _ = try await Command.run("/bin/sh", ["-ec", "cd \(folder.path); \(command)"])
+        let packed = [UInt8](try Data(contentsOf: URL(fileURLWithPath: folder.path + "/packed")))
+        try write(WindowsFile.program + packed, corpus + "/setup.exe")
+        #expect(try isKnown(text, in: folder))
+        _ = try await Command.run("/bin/sh", ["-ec", "cd \(corpus); tar czf a.tgz setup.exe; rm setup.exe"])
+        #expect(try isKnown(text, in: folder))
+    }
+
     @Test func `a package's payload is found behind its headers`() async throws {
         let folder = try TemporaryFolder()
         let corpus = try folder.makeFolder("corpus")

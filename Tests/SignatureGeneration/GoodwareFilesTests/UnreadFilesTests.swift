@@ -38,6 +38,21 @@ import Testing
             ("an XFS image", Array("XFSB\0\0".utf8)),
             ("an lzop file", [0x89, 0x4c, 0x5a, 0x4f, 0, 13, 10, 26, 10]),
             ("a VMware disk image", Array("KDMV".utf8)),
+            ("a FAT image", [0xeb, 0x3c, 0x90] + [UInt8](repeating: 0, count: 51) + Array("FAT16   ".utf8)),
+            ("an NTFS image", [0xeb, 0x52, 0x90] + Array("NTFS    ".utf8)),
+            ("an encrypted volume (LUKS)", Array("LUKS".utf8) + [0xba, 0xbe]),
+            ("a JFFS2 image", [0x85, 0x19, 3, 0x20]), ("a UBI image", Array("UBI#".utf8)),
+            ("an Android sparse image", [0x3a, 0xff, 0x26, 0xed]),
+            ("a disk image with partitions", [UInt8](repeating: 0, count: 512) + Array("EFI PART".utf8)),
+            (
+                "a disk image with partitions",
+                [UInt8](repeating: 0, count: 446) + [0x80, 0, 0, 0, 0x83, 0, 0, 0, 0, 8, 0, 0, 0, 0, 1, 0]
+                    + [UInt8](repeating: 0, count: 48)
+                    + [0x55, 0xaa]
+            ),
+            ("a btrfs image", [UInt8](repeating: 0, count: 0x10040) + Array("_BHRfS_M".utf8)),
+            ("an lrzip file", Array("LRZI".utf8)), ("a Snappy file", [0xff, 6, 0, 0] + Array("sNaPpY".utf8)),
+            ("a pack of Git", Array("PACK\0\0\0\u{2}".utf8)), ("a compound file", [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]),
         ] as [(String, [UInt8])])
     func `what is in a form that is not read is named with it`(form: String, magic: [UInt8]) throws {
         try write(magic + [UInt8](repeating: 7, count: 4000), "image")
@@ -52,6 +67,40 @@ import Testing
         _ = try await Command.run("/bin/sh", ["-ec", "cd \(corpus); tar czf a.tgz image; rm image"])
         let reason = try build().unread.named.first?.reason
         #expect(reason == "\(corpus)/a.tgz: image: it is a SquashFS image, which is not read: unpack it and add the folder")
+    }
+
+    /// By their last sector: the rest is compressed.
+    @Test(arguments: [("koly", "an Apple disk image"), ("conectix", "a Virtual PC disk image")])
+    func `disk images that are told by their end are named, in archives too`(magic: String, form: String) async throws {
+        let image = [UInt8](repeating: 7, count: 300_000) + Array(magic.utf8) + [UInt8](repeating: 0, count: 512 - magic.utf8.count)
+        try write(image, "disk")
+        #expect(try build().unread.named.first?.reason == "it is \(form), which is not read: unpack it and add the folder")
+        _ = try await Command.run("/bin/sh", ["-ec", "cd \(corpus); zip -qm a.zip disk"])
+        let named = try build().unread.named
+        #expect(named.count == 1 && named[0].reason.contains("disk: it is \(form), which is not read"), "\(named)")
+        // Elsewhere in a file these bytes say nothing.
+        try FileManager.default.removeItem(atPath: corpus + "/a.zip")
+        try write(image + [1], "disk")
+        #expect(try build().unread == .none)
+    }
+
+    @Test func `what begins a disk without partitions is no image`() throws {
+        // The code that starts a machine, as boot loaders ship it.
+        try write([0xeb, 0x63, 0x90] + [UInt8](repeating: 7, count: 443) + [UInt8](repeating: 0, count: 64) + [0x55, 0xaa], "boot.img")
+        try write([UInt8](repeating: 7, count: 510) + [0x55, 0xaa] + [UInt8](repeating: 7, count: 600), "noise")
+        #expect(try build().unread == .none)
+    }
+
+    @Test func `what an installer of Windows has in a form of its own is named`() throws {
+        let nsis: [UInt8] = [0, 0, 0, 0, 0xef, 0xbe, 0xad, 0xde] + Array("NullsoftInst".utf8)
+        for archive in [nsis, Array(";!@Install@!UTF-8!\n".utf8)] {
+            try write(WindowsFile.program + archive + [UInt8](repeating: 7, count: 4000), "setup.exe")
+            let reason = try build().unread.named.first?.reason
+            #expect(reason?.contains("behind its end: it is an installer's archive") == true, "\(reason ?? "nothing")")
+        }
+        try write(WindowsFile.program, "plain.exe")
+        try FileManager.default.removeItem(atPath: corpus + "/setup.exe")
+        #expect(try build().unread == .none)
     }
 
     @Test func `an image behind a program is named`() async throws {

@@ -6,6 +6,8 @@ enum ContentKind: Equatable {
     case plain
     /// A program, which may have compressed sections, and something packed behind it.
     case elf
+    /// A program of Windows, which may have something packed behind it.
+    case windows
     /// A program as text, which may have something packed behind it.
     case script
     case compressed(Compression)
@@ -19,11 +21,13 @@ enum ContentKind: Equatable {
     init(_ head: [UInt8]) {
         if head.starts(with: [0x7f, 0x45, 0x4c, 0x46]) {
             self = .elf
+        } else if WindowsProgram.begins(head) {
+            self = .windows
         } else if let compression = Compression(head) {
             self = .compressed(compression)
         } else if let form = ArchiveForm(head) {
             self = .archive(form)
-        } else if let name = Self.unreadables.first(where: { Self.holds(head, $0.magic, at: $0.place) })?.name {
+        } else if let name = UnreadableForm.name(head) {
             self = .unreadable(name)
         } else if head.starts(with: [0x23, 0x21]) {
             self = .script
@@ -32,23 +36,12 @@ enum ContentKind: Equatable {
         }
     }
 
+    /// Whether nothing is packed in it, or at most behind it or in its sections.
+    var isItself: Bool { [.plain, .elf, .windows, .script].contains(self) }
+
     static func holds(_ head: [UInt8], _ magic: [UInt8], at place: Int = 0) -> Bool {
         head.count >= place + magic.count && head[place..<place + magic.count].elementsEqual(magic)
     }
-
-    /// Forms that hold files, and that nothing here reads.
-    private static let unreadables: [(name: String, place: Int, magic: [UInt8])] = [
-        ("a SquashFS image", 0, Array("hsqs".utf8)), ("a SquashFS image", 0, Array("sqsh".utf8)),
-        // The number of ext2, that it is clean, and what it does on errors.
-        ("an ext2, ext3 or ext4 image", 1080, [0x53, 0xef, 1, 0, 1, 0]), ("an ext2, ext3 or ext4 image", 1080, [0x53, 0xef, 1, 0, 2, 0]),
-        ("an XFS image", 0, Array("XFSB\0\0".utf8)), ("an EROFS image", 1024, [0xe2, 0xe1, 0xf5, 0xe0]),
-        ("a cramfs image", 0, [0x45, 0x3d, 0xcd, 0x28]),
-        ("a QEMU disk image", 0, [0x51, 0x46, 0x49, 0xfb]), ("a VMware disk image", 0, Array("KDMV".utf8)),
-        ("a Hyper-V disk image", 0, Array("vhdxfile".utf8)), ("a VirtualBox disk image", 64, [0x7f, 0x10, 0xda, 0xbe]),
-        ("a Windows image", 0, Array("MSWIM\0\0\0".utf8)), ("an lzop file", 0, [0x89, 0x4c, 0x5a, 0x4f, 0, 0x0d, 0x0a, 0x1a, 0x0a]),
-        ("an lrzip file", 0, Array("LRZI".utf8)), ("an ARJ archive", 0, [0x60, 0xea]), ("an ACE archive", 7, Array("**ACE**".utf8)),
-        ("a StuffIt archive", 0, Array("StuffIt ".utf8)), ("a zchunk file", 0, [0, 0x5a, 0x43, 0x4b, 0x31]),
-    ]
 }
 
 /// How bytes are packed as a whole: what libarchive calls a filter.

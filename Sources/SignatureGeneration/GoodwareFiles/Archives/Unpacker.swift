@@ -31,7 +31,8 @@ final class Unpacker {
     func read(_ descriptor: Int32, _ range: Range<Int>, name: String, endsAsZip: Bool) throws {
         do {
             let source = FileSource(descriptor, range, budget)
-            let kind = ContentKind(try source.peek(ContentKind.headBytes))
+            let form = FarBytes.form(of: source)
+            let kind = try form.map { .unreadable($0) } ?? ContentKind(source.peek(ContentKind.headBytes))
             try layer(source, kind, name: name, depth: 0, isRead: true)
             if endsAsZip, kind != .archive(.zip) {
                 try layer(FileSource(descriptor, range, budget), .archive(.zip), name: name, depth: 0, isRead: true)
@@ -56,13 +57,19 @@ final class Unpacker {
     ) throws {
         guard !isRead || kind != .plain else { return }
         let unit = isRead ? nil : units.begin(title ?? name, depth: depth)
-        if let unit { source.tee = { try unit.append($0) } }
+        let far = FarBytes()
+        if let unit {
+            source.tee = {
+                far.add($0)
+                try unit.append($0)
+            }
+        }
         defer { source.tee = nil }
         do {
             do {
                 if depth < UnpackingBudget.maxDepth {
                     try open(kind, source, name: name, depth: depth)
-                } else if ![.plain, .elf, .script].contains(kind) {
+                } else if !kind.isItself {
                     fault("\(name): it is nested more than \(UnpackingBudget.maxDepth) deep")
                 }
             } catch let skipped as CorpusReader.Skipped {
@@ -70,6 +77,7 @@ final class Unpacker {
             }
             // What a reader left: behind an archive's end, or behind a fault.
             if unit != nil { try source.drain() }
+            if let form = far.form { fault("\(name): \(Self.reason(form))") }
         } catch let skipped as CorpusReader.Skipped {
             if faults == 0 { fault("\(name): \(skipped.reason)") }
         } catch {
@@ -79,16 +87,19 @@ final class Unpacker {
         try unit?.end()
     }
 
+    private static func reason(_ form: String) -> String { "it is \(form), which is not read: unpack it and add the folder" }
+
     private func open(_ kind: ContentKind, _ source: ByteSource, name: String, depth: Int) throws {
         switch kind {
         case .plain: break
         case .unreadable(let form):
-            throw CorpusReader.Skipped(reason: "it is \(form), which is not read: unpack it and add the folder")
+            throw CorpusReader.Skipped(reason: Self.reason(form))
         case .compressed(let compression):
             let opened = try OpenArchive(compression, source)
             _ = try opened.nextHeader()
             try layer(of: opened, name: name, unit: "\(name) (unpacked)", depth: depth, isRead: false)
         case .elf: try program(source, name: name, depth: depth)
+        case .windows: try windowsProgram(source, name: name, depth: depth)
         case .script: try script(source, name: name, depth: depth)
         case .archive(let form):
             guard form.needsSeeking, source.seekableSize == nil else { return try members(of: source, form, name: name, depth: depth) }
@@ -144,7 +155,7 @@ final class Unpacker {
     }
 
     private func behind(_ place: Int, _ kind: ContentKind, of source: ByteSource, name: String, depth: Int) throws {
-        guard ![.plain, .elf, .script].contains(kind) else { return }
+        guard !kind.isItself else { return }
         source.seek(to: place)
         try layer(BehindSource(source, from: place, budget), kind, name: "\(name): behind its end", depth: depth + 1, isRead: true)
     }
@@ -167,6 +178,12 @@ final class Unpacker {
         let program = try anywhere(source)
         try sections(of: program, name: name, depth: depth)
         let end = ElfSections.end(size: UInt64(program.seekableSize ?? 0), read: { program.bytes(at: $0, count: $1) })
+        try rest(of: program, from: Int(end), name: name, depth: depth)
+    }
+
+    private func windowsProgram(_ source: ByteSource, name: String, depth: Int) throws {
+        let program = try anywhere(source)
+        let end = WindowsProgram.end(size: UInt64(program.seekableSize ?? 0), read: { program.bytes(at: $0, count: $1) })
         try rest(of: program, from: Int(end), name: name, depth: depth)
     }
 
