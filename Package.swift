@@ -313,7 +313,7 @@ let package = Package(
             "Tests/Support",
             [
                 shell("TestSupport", ["EpitopeModel"]),
-                shell("KernelWatch", ["EpitopeModel", "BehaviourBlocking", "KernelBackend"]),
+                shell("KernelWatch", ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "TestSupport"]),
                 shell("EngineAcceptance", ["EpitopeModel", "Signatures", "ProgramRuns", "Rendering"]),
                 .executableTarget(name: "filter-dump", path: "Tests/Support/FilterDump", cSettings: strictC),
                 .executableTarget(
@@ -486,7 +486,9 @@ let package = Package(
                         "call-series", "call-stub",
                     ]),
                 tests("AgentServiceTests", ["epitope-agent", "call-stub", "kernel-matrix", "protect"]),
-                tests("OrdinaryWorkTests", ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "HostPolicy", "KernelWatch", "epitope"]),
+                tests(
+                    "OrdinaryWorkTests",
+                    ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "HostPolicy", "KernelWatch", "epitope", "call-stub"]),
                 tests(
                     "EndToEndTests",
                     [

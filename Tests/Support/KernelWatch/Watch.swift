@@ -5,6 +5,7 @@ package import EpitopeModel
 import Foundation
 package import KernelBackend
 import Synchronization
+import TestSupport
 package import Testing
 
 /// A kernel backend that watches this machine, shared by all tests of one process.
@@ -39,6 +40,14 @@ package final class Watch: Sendable {
             try? await Task.sleep(for: .milliseconds(10))
         }
         return calls.withLock { $0.filter { $0.process.processID == process } }
+    }
+
+    /// The reports of all calls that were made until now, but for the first ones. They come in the order of the calls: it makes one itself,
+    /// and waits for that.
+    package func reports(after count: Int) async throws -> [Detection] {
+        let mark = try await Fixtures.run("call-stub", ["direct", "anonymous", "send", "9"])
+        try #require(await !calls(of: mark.processID, milliseconds: 60_000).isEmpty, "the agent does not look at calls any more")
+        return all.dropFirst(count).filter { $0.process.processID != mark.processID }
     }
 
     /// The calls that could not be inspected, with their programs' names.

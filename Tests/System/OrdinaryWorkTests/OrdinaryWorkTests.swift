@@ -29,8 +29,7 @@ import Testing
         if workload.isLeftOut(run) { return }
         #expect(run.status == 0, "\(run.errors)")
         #expect(!run.output.isEmpty)
-        try await Task.sleep(for: .milliseconds(200))
-        let alarms = watch.all.dropFirst(before.0)
+        let alarms = try await watch.reports(after: before.0)
         let seen = Set(alarms.map { Workload.Alarm(program: $0.process.name ?? "?", kind: $0.evidence[0].kind) })
         #expect(
             seen == workload.alarms,
@@ -49,11 +48,10 @@ import Testing
         let folder = try TemporaryFolder()
         let before = watch.all.count
         let run = try await workload.run(in: try folder.makeFolder("work"))
-        try await Task.sleep(for: .milliseconds(200))
+        let alarms = try await watch.reports(after: before)
         try watch.backend.setExclusions(ExclusionTable())
         if workload.isLeftOut(run) { return }
         #expect(run.status == 0, "\(run.errors)")
-        let alarms = watch.all.dropFirst(before)
         #expect(alarms.isEmpty, "\(alarms.map { "\($0.call) of \($0.process.name ?? "?"): \($0.evidence)" })")
     }
 }
