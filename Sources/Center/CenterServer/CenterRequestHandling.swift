@@ -11,6 +11,9 @@ public import Signatures
 /// An ``EpitopeError`` that a method throws is sent to the sender as it is. Of any other error the sender gets only an id,
 /// under which the center's log has the details.
 public protocol CenterRequestHandling: Sendable {
+    /// The kind of center that this is.
+    var scope: CenterScope { get }
+
     /// The endpoints that this center serves; requests to others are answered with `not-served-here`.
     var accepts: Set<CenterEndpoint> { get }
 

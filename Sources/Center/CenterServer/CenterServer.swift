@@ -82,7 +82,8 @@ public struct CenterServer: Service {
             authenticator: PeerAuthenticator(
                 authority: authority, ledger: ledger, places: places, clocks: [now] + (steadyNow.map { [$0] } ?? [])), service: service,
             enrolment: Enrolment(
-                authority: authority, ledger: ledger, validityDays: configuration.validityDays,
+                scope: service.scope, accepts: service.accepts, authority: authority, ledger: ledger,
+                validityDays: configuration.validityDays,
                 renewalGraceMilliseconds: Duration.days(configuration.renewalGraceDays).inMilliseconds, now: now))
     }
 

@@ -5,6 +5,8 @@ import SecureChannel
 
 /// Issues certificates: in exchange for a token, and new ones to holders of a valid certificate.
 struct Enrolment: Sendable {
+    let scope: CenterScope
+    let accepts: Set<CenterEndpoint>
     let authority: CertificateAuthority
     let ledger: any EnrolmentLedger
     let validityDays: Int
@@ -14,18 +16,28 @@ struct Enrolment: Sendable {
 
     /// Redeems a token. The certificate is for the identity that the token was made for, whatever the request says.
     ///
-    /// - Throws: `token-malformed`, `token-unknown`, `token-used`, `token-expired`, `request-malformed`.
+    /// - Throws: `token-malformed`, `token-unknown`, `token-used`, `token-expired`, `token-of-another-role`,
+    ///   `center-of-another-kind`, `not-served-here`, `request-malformed`.
     func enroll(_ body: [UInt8]) async throws -> IssuedCertificate {
         guard let request = try? ChannelJSON.decode(EnrolmentRequest.self, from: body) else {
             throw ServerErrors.malformed("it is not an enrolment request")
         }
         let token = try EnrolmentToken(request.token)
-        // The token is redeemed last, so that a malformed request does not use it up.
+        // The token is redeemed last, so that a malformed request, or one that was meant for another center, does not use it up.
         try CertificateAuthority.checkRequest(request.request)
+        try checkPurpose(of: request)
         let nowMilliseconds = now()
-        let grant = try await ledger.redeemToken(secretHash: token.secretHash, nowMilliseconds: nowMilliseconds)
+        let grant = try await ledger.redeemToken(
+            secretHash: token.secretHash, as: request.role, nowMilliseconds: nowMilliseconds)
         let from = try await issuingTime(of: grant.identity, nowMilliseconds: nowMilliseconds)
         return try issue(to: grant.identity, request: request.request, nowMilliseconds: from)
+    }
+
+    /// Checks that this is the center that the sender means, and that it has something to do here.
+    private func checkPurpose(of request: EnrolmentRequest) throws(EpitopeError) {
+        if let center = request.center, center != scope { throw ServerErrors.anotherKind(scope, meant: center, request.role) }
+        guard let role = request.role, !accepts.contains(where: { $0.roles.contains(role) }) else { return }
+        throw ServerErrors.notServedHere
     }
 
     /// A certificate of the very millisecond of a revocation counts as issued before it: it is issued as of the next.

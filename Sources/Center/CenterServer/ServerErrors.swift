@@ -18,6 +18,17 @@ enum ServerErrors {
         .notServedHere, "this center does not offer that service",
         remedy: "check the address: local centers accept packets; the global center also accepts forwards and updates")
 
+    static func anotherKind(_ scope: CenterScope, meant: CenterScope, _ role: Identity.Role?) -> EpitopeError {
+        let remedy =
+            switch (meant, role) {
+            case (.global, .localCenter?): "link the site at a global center, with a token from there"
+            case (.global, _): "leave --global out to enrol here, or give a global center's address, and a token from there"
+            case (.local, _): "add --global to enrol here, or give a local center's address, and a token from there"
+            }
+        return EpitopeError(
+            .centerOfAnotherKind, "this is a \(scope), and not a \(meant); the token was not used up", remedy: remedy)
+    }
+
     static func roleNotAllowed(_ identity: Identity) -> EpitopeError {
         EpitopeError(
             .roleNotAllowed, "a \(identity.role.rawValue) may not use this service",

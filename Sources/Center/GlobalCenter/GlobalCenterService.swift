@@ -39,6 +39,8 @@ public final class GlobalCenterService: CenterRequestHandling, Service {
         receiver = ReportReceiver(store: store, analysisSignal: analysis.signal)
     }
 
+    public var scope: CenterScope { .global }
+
     public var accepts: Set<CenterEndpoint> {
         configuration.acceptsHosts
             ? [.packets, .forwards, .publishing, .subscriptions] : [.forwards, .publishing, .subscriptions]

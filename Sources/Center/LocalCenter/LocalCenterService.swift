@@ -41,6 +41,8 @@ public final class LocalCenterService: CenterRequestHandling, Service {
         receiver = ReportReceiver(store: store, analysisSignal: workers.analysis.signal)
     }
 
+    public var scope: CenterScope { .local }
+
     public var accepts: Set<CenterEndpoint> { [.packets] }
 
     public func receive(_ packet: ReceivedPacket, from sender: Identity) async throws -> Receipt {

@@ -24,6 +24,10 @@ extension EpitopeError.Code {
     public static let tokenUsed = EpitopeError.Code("token-used")
     /// The token was not redeemed in time.
     public static let tokenExpired = EpitopeError.Code("token-expired")
+    /// The token was made for a host, and a local center uses it, or the other way round. It is not used up.
+    public static let tokenOfAnotherRole = EpitopeError.Code("token-of-another-role")
+    /// A host or a site enrols at a local center as at a global one, or the other way round. The token is not used up.
+    public static let centerOfAnotherKind = EpitopeError.Code("center-of-another-kind")
     /// The center's certificates don't hold the authority that the token pins.
     public static let authorityMismatch = EpitopeError.Code("authority-mismatch")
 

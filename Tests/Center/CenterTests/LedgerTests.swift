@@ -20,13 +20,13 @@ struct LedgerTests {
 
     private func refusal(_ secret: [UInt8], now: Int64) async -> EpitopeError.Code? {
         await #expect(throws: EpitopeError.self) {
-            try await store.redeemToken(secretHash: secret, nowMilliseconds: now)
+            try await store.redeemToken(secretHash: secret, as: nil, nowMilliseconds: now)
         }?.code
     }
 
     @Test func `a token is good once`() async throws {
         try await store.addToken(secretHash: secret, grant: grant)
-        #expect(try await store.redeemToken(secretHash: secret, nowMilliseconds: 999) == grant)
+        #expect(try await store.redeemToken(secretHash: secret, as: nil, nowMilliseconds: 999) == grant)
         #expect(await refusal(secret, now: 999) == .tokenUsed)
     }
 
@@ -34,11 +34,21 @@ struct LedgerTests {
         try await store.addToken(secretHash: secret, grant: grant)
         let granted = await withTaskGroup(of: Bool.self) { group in
             for _ in 0..<20 {
-                group.addTask { (try? await store.redeemToken(secretHash: secret, nowMilliseconds: 1)) != nil }
+                group.addTask { (try? await store.redeemToken(secretHash: secret, as: nil, nowMilliseconds: 1)) != nil }
             }
             return await group.reduce(0) { $0 + ($1 ? 1 : 0) }
         }
         #expect(granted == 1)
+    }
+
+    @Test func `a token for another role is refused, and stays good`() async throws {
+        try await store.addToken(secretHash: secret, grant: grant)
+        let error = await #expect(throws: EpitopeError.self) {
+            try await store.redeemToken(secretHash: secret, as: .localCenter, nowMilliseconds: 1)
+        }
+        #expect(error?.code == .tokenOfAnotherRole)
+        #expect(error?.message.contains("is for host host-1, and was to enrol a local-center; it can still be used") == true)
+        #expect(try await store.redeemToken(secretHash: secret, as: .host, nowMilliseconds: 1) == grant)
     }
 
     @Test func `an expired or unknown token is refused`() async throws {
@@ -59,7 +69,7 @@ struct LedgerTests {
 
     @Test func `a revocation takes the tokens with it that nobody has redeemed, and the events say who came and went`() async throws {
         try await store.addToken(secretHash: secret, grant: grant)
-        _ = try await store.redeemToken(secretHash: secret, nowMilliseconds: 1)
+        _ = try await store.redeemToken(secretHash: secret, as: nil, nowMilliseconds: 1)
         try await store.addToken(secretHash: [7], grant: grant)
         #expect(try await store.hasEnrolled(Fixture.host))
         #expect(try await !store.hasEnrolled(Fixture.site))

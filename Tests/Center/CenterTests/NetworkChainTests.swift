@@ -25,13 +25,15 @@ struct NetworkChainTests {
         let store: CenterStore
         let authority: CertificateAuthority
         let address: CenterAddress
+        let scope: CenterScope
 
         /// Enrols somebody, as a person would: with a token, over the network.
         func enroll(_ identity: Identity, in folder: String) async throws -> CenterClient {
             let now = store.clock.nowMilliseconds
             let token = try await authority.makeToken(for: identity, in: store, nowMilliseconds: now)
             return try CenterClient(
-                try await EnrolmentClient.enroll(at: address, token: token.description, storingIn: folder))
+                try await EnrolmentClient.enroll(
+                    as: identity.role, at: address, scope: scope, token: token.description, storingIn: folder))
         }
     }
 
@@ -52,7 +54,7 @@ struct NetworkChainTests {
         let running = Task { try await group.run() }
         do {
             let address = try CenterAddress(host: "127.0.0.1", port: UInt16(try await server.port))
-            try await body(Center(store: store, authority: authority, address: address))
+            try await body(Center(store: store, authority: authority, address: address, scope: center.scope))
         } catch {
             await group.triggerGracefulShutdown()
             _ = await running.result

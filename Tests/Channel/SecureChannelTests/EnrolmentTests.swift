@@ -125,6 +125,59 @@ struct EnrolmentTests {
         }
     }
 
+    @Test(arguments: CenterScope.allCases)
+    func `Enrolment at a center of another kind does not use up its token`(_ scope: CenterScope) async throws {
+        try await TestCenter.run(scope: scope) { center in
+            let token = try await center.token()
+            func enroll(_ meant: CenterScope) async throws -> StoredIdentity {
+                try await EnrolmentClient.enroll(
+                    at: center.address, scope: meant, token: token, storingIn: "\(center.directory)/\(meant)")
+            }
+            let other: CenterScope = scope == .local ? .global : .local
+            let error = await #expect(throws: EpitopeError.self) { try await enroll(other) }
+            #expect(error?.code == .centerOfAnotherKind)
+            #expect(error?.message == "this is a \(scope), and not a \(other); the token was not used up")
+            #expect(error?.remedy.contains("--global") == true)
+            #expect(!FileManager.default.fileExists(atPath: "\(center.directory)/\(other)/identity.json"))
+            #expect(try await enroll(scope).subject.name == "host-1")
+        }
+    }
+
+    @Test
+    func `A token for another role is not used up, nor is one at a center that has nothing for the role`() async throws {
+        try await TestCenter.run(scope: .global, accepts: [.forwards, .publishing, .subscriptions]) { center in
+            func enroll(as role: Identity.Role, _ token: String) async throws -> StoredIdentity {
+                try await EnrolmentClient.enroll(
+                    as: role, at: center.address, scope: .global, token: token, storingIn: "\(center.directory)/peer")
+            }
+            let (host, site) = (try await center.token(), try await center.token(.localCenter, "site-2"))
+            #expect(await code { try await enroll(as: .localCenter, host) } == .tokenOfAnotherRole)
+            #expect(await code { try await enroll(as: .host, host) } == .notServedHere)
+            #expect(try await enroll(as: .localCenter, site).subject == Identity(role: .localCenter, name: "site-2"))
+        }
+        try await TestCenter.run(scope: .global) { center in
+            let site = try await center.token(.localCenter, "site-2")
+            #expect(
+                await code {
+                    try await EnrolmentClient.enroll(
+                        at: center.address, scope: .global, token: site, storingIn: "\(center.directory)/peer")
+                } == .tokenOfAnotherRole)
+        }
+    }
+
+    @Test
+    func `A sender that does not say what it means to be is enrolled by its token alone, as before`() async throws {
+        try await TestCenter.run(scope: .global) { center in
+            let (token, made) = (try await center.token(), try KeyWithRequest())
+            let answer = try await center.transport(credentials: nil) { transport in
+                try await transport.postJSON(
+                    ChannelPath.enroll, ["token": token, "request": made.requestPEM]) as IssuedCertificate
+            }
+            let certificate = try PEM.certificate(answer.certificate, from: "answer")
+            #expect(CertificateIdentity.read(from: certificate) == Identity(role: .host, name: "host-1"))
+        }
+    }
+
     @Test
     func `A missing and a damaged identity file are reported as such`() async throws {
         try await withFolder { folder in

@@ -13,7 +13,7 @@ actor MemoryLedger: EnrolmentLedger {
         grants[secretHash] = grant
     }
 
-    func redeemToken(secretHash: [UInt8], nowMilliseconds: Int64) throws -> EnrolmentGrant {
+    func redeemToken(secretHash: [UInt8], as role: Identity.Role?, nowMilliseconds: Int64) throws -> EnrolmentGrant {
         guard let grant = grants[secretHash] else {
             throw EpitopeError(.tokenUnknown, "the token is not known here", remedy: "get a token from this center")
         }
@@ -23,6 +23,7 @@ actor MemoryLedger: EnrolmentLedger {
         guard nowMilliseconds < grant.expiresMilliseconds else {
             throw EpitopeError(.tokenExpired, "the token has expired", remedy: "get a new token")
         }
+        try grant.check(is: role)
         used.insert(secretHash)
         return grant
     }

@@ -7,6 +7,7 @@ import Signatures
 
 /// A center's service for tests: it keeps the messages that it gets, and publishes the updates that a test gives it.
 actor RecordingService: CenterRequestHandling {
+    nonisolated let scope: CenterScope
     nonisolated let accepts: Set<CenterEndpoint>
     private(set) var received: [ReceivedPacket] = []
     private(set) var counts: [WithheldCounts] = []
@@ -22,7 +23,8 @@ actor RecordingService: CenterRequestHandling {
 
     static let storedMilliseconds: Int64 = 1_700_000_000_123
 
-    init(accepts: Set<CenterEndpoint> = Set(CenterEndpoint.allCases)) {
+    init(scope: CenterScope = .local, accepts: Set<CenterEndpoint> = Set(CenterEndpoint.allCases)) {
+        self.scope = scope
         self.accepts = accepts
     }
 

@@ -25,7 +25,8 @@ struct TestCenter: Sendable {
 
     /// Runs a center for as long as the test's body runs, then stops it and removes its folder.
     static func run<Value: Sendable>(
-        accepts: Set<CenterEndpoint> = Set(CenterEndpoint.allCases), names: [String] = ["127.0.0.1", "center.example"],
+        scope: CenterScope = .local, accepts: Set<CenterEndpoint> = Set(CenterEndpoint.allCases),
+        names: [String] = ["127.0.0.1", "center.example"],
         madeDaysAgo: Int64 = 0, maxConnections: Int = 1024, steadyClock: TestClock? = nil,
         _ body: @Sendable (TestCenter) async throws -> Value
     ) async throws -> Value {
@@ -37,7 +38,7 @@ struct TestCenter: Sendable {
                 nowMilliseconds: clock.now() - Duration.days(madeDaysAgo).inMilliseconds)
             let certificate = try ServerCertificate.load(from: authorityDirectory, authority: authority)
             let ledger = MemoryLedger()
-            let service = RecordingService(accepts: accepts)
+            let service = RecordingService(scope: scope, accepts: accepts)
             let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let server = try CenterServer(
                 configuration: .init(

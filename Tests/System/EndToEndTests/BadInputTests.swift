@@ -30,6 +30,22 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: "\(late.state)/local/identity.json"))
     }
 
+    @Test func `a token stays good where it was shown to the wrong kind of center, or for the wrong role`() async throws {
+        let (local, global) = (try await Center(), try await Center(.global))
+        try await local.serve()
+        try await global.serve()
+        let host = try Host()
+        for (center, wrong, right) in [(local, ["--global"], []), (global, [], ["--global"])] {
+            let token = try await center.token("host-1")
+            expectFailure(try await host.enroll(at: center.url, token: token, wrong), "center-of-another-kind")
+            if center.kind == .global {
+                expectFailure(
+                    try await local.command("link", "--center", center.url, "--token", token), "token-of-another-role")
+            }
+            #expect(try await host.enroll(at: center.url, token: token, right).status == 0)
+        }
+    }
+
     @Test func `an enrolled host whose run can't start says why`() async throws {
         let center = try await Center()
         try await center.serve()

@@ -17,7 +17,7 @@ extension CenterStore: EnrolmentLedger {
         }
     }
 
-    public func redeemToken(secretHash: [UInt8], nowMilliseconds: Int64) async throws -> EnrolmentGrant {
+    public func redeemToken(secretHash: [UInt8], as role: Identity.Role?, nowMilliseconds: Int64) async throws -> EnrolmentGrant {
         // A made-up token costs a look, and not the one writer that packets need.
         let isKnown = try await snapshot { transaction in
             try Bool.fetchOne(
@@ -29,10 +29,10 @@ extension CenterStore: EnrolmentLedger {
             let row = try Row.fetchOne(
                 db, sql: "SELECT role, name, expires_ms, used_ms FROM tokens WHERE secret_hash = ?",
                 arguments: [Data(secretHash)])
-            guard let row, let role = Identity.Role(rawValue: row["role"]) else {
+            guard let row, let granted = Identity.Role(rawValue: row["role"]) else {
                 throw Self.tokenUnknown
             }
-            let grant = EnrolmentGrant(identity: Identity(role: role, name: row["name"]), expiresMilliseconds: row["expires_ms"])
+            let grant = EnrolmentGrant(identity: Identity(role: granted, name: row["name"]), expiresMilliseconds: row["expires_ms"])
             if let used = row["used_ms"] as Int64? {
                 throw EpitopeError(
                     .tokenUsed,
@@ -44,6 +44,7 @@ extension CenterStore: EnrolmentLedger {
                     .tokenExpired, "the enrolment token for \(grant.identity.name) has expired",
                     remedy: "create a new token, and check the center's clock")
             }
+            try grant.check(is: role)
             try db.execute(
                 sql: "UPDATE tokens SET used_ms = ? WHERE secret_hash = ?", arguments: [nowMilliseconds, Data(secretHash)])
             try transaction.record(.enrolled, grant.identity.name, "as a \(grant.identity.role.rawValue), by a token")

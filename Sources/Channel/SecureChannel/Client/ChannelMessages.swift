@@ -15,15 +15,21 @@ package enum ChannelPath {
     package static let health = "/v1/health"
 }
 
-/// A host's request to enrol.
+/// A host's, or a site's, request to enrol.
 package struct EnrolmentRequest: Codable, Sendable {
     package var token: String
     /// The certificate signing request, as PEM.
     package var request: String
+    /// The center that is meant to be asked, and the role that the sender means to have: where either isn't so, the token stays
+    /// good. `nil` from senders of versions that did not say.
+    package var center: CenterScope?
+    package var role: Identity.Role?
 
-    package init(token: String, request: String) {
+    package init(token: String, request: String, center: CenterScope? = nil, role: Identity.Role? = nil) {
         self.token = token
         self.request = request
+        self.center = center
+        self.role = role
     }
 }
 

@@ -12,6 +12,19 @@ public struct EnrolmentGrant: Hashable, Sendable, Codable {
         self.identity = identity
         self.expiresMilliseconds = expiresMilliseconds
     }
+
+    /// Checks that the token was made for who means to use it.
+    ///
+    /// - Throws: `token-of-another-role`.
+    public func check(is role: Identity.Role?) throws(EpitopeError) {
+        guard let role, role != identity.role else { return }
+        throw EpitopeError(
+            .tokenOfAnotherRole,
+            "the enrolment token is for \(identity.role.rawValue) \(identity.name), and was to enrol a \(role.rawValue); it can still be used",
+            remedy: identity.role == .host
+                ? "enrol that host with it (`epitope enroll`); a site's token is made with `epitope global-center token --site NAME`"
+                : "link that site's local center with it (`epitope local-center link`); a host's token is made with `token --host NAME`")
+    }
 }
 
 /// A center's durable record of enrolment tokens and revocations.
@@ -21,8 +34,9 @@ public protocol EnrolmentLedger: Sendable {
 
     /// Redeems a token: marks it used, in one durable step, and returns its grant.
     ///
-    /// - Throws: `token-unknown`, `token-used` or `token-expired`.
-    func redeemToken(secretHash: [UInt8], nowMilliseconds: Int64) async throws -> EnrolmentGrant
+    /// - Parameter role: the role that the holder means to enrol as; `nil` where it did not say.
+    /// - Throws: `token-unknown`, `token-used`, `token-expired`, or `token-of-another-role`, by ``EnrolmentGrant/check(is:)``.
+    func redeemToken(secretHash: [UInt8], as role: Identity.Role?, nowMilliseconds: Int64) async throws -> EnrolmentGrant
 
     /// Revokes every certificate that was issued to the identity before now.
     func revoke(_ identity: Identity, nowMilliseconds: Int64) async throws

@@ -125,7 +125,8 @@ struct LocalCenterLinkCommand: AsyncParsableCommand {
     func run() async throws {
         _ = try stateOptions.loadAuthority()
         let identity = try await EnrolmentClient.enroll(
-            at: CenterAddress(center), token: try tokenOptions.read(), storingIn: stateOptions.globalDirectory)
+            as: .localCenter, at: CenterAddress(center), scope: .global, token: try tokenOptions.read(),
+            storingIn: stateOptions.globalDirectory)
         Console.print("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.center)")
     }
 }

@@ -33,7 +33,7 @@ struct EnrollCommand: AsyncParsableCommand {
 
     func run() async throws {
         let identity = try await EnrolmentClient.enroll(
-            at: CenterAddress(center), token: try tokenOptions.read(),
+            at: CenterAddress(center), scope: global ? .global : .local, token: try tokenOptions.read(),
             storingIn: stateOptions.identityDirectory(global ? "global" : "local"))
         Console.print("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.center)")
         do {
