@@ -396,7 +396,7 @@ let package = Package(
                     "KernelBackendTests",
                     [
                         "EpitopeModel", "CKernelProgram", "BehaviourBlocking", "ProcessInspection", "KernelBackend", "HostPolicy",
-                        "KernelWatch", "ProgramTrace", "call-stub", "inject-stub", "kernel-matrix", "memory-program", "return-stub",
+                        "KernelWatch", "ProgramTrace", "call-stub", "inject-stub", "memory-program", "return-stub",
                     ]),
                 tests(
                     "ProcessContextTests",
@@ -485,7 +485,7 @@ let package = Package(
                         "EpitopeModel", "PacketCoding", "HostStore", "AgentLifeCycle", "EpitopeStubs", "epitope", "epitope-agent",
                         "call-series", "call-stub",
                     ]),
-                tests("AgentServiceTests", ["epitope-agent", "call-stub", "kernel-matrix", "protect"]),
+                tests("MachineTests", ["epitope-agent", "call-stub", "inject-stub", "kernel-matrix", "protect", "return-stub"]),
                 tests(
                     "OrdinaryWorkTests",
                     ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "HostPolicy", "KernelWatch", "epitope", "call-stub"]),

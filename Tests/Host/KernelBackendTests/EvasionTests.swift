@@ -9,7 +9,7 @@ import TestSupport
 import Testing
 
 /// Evasion attempts: unusual ways to get executable memory, to make a call, and to start a process. The tracepoint reports them and
-/// lets them continue; `MachineTests` checks that they are denied.
+/// lets them continue; `DenyingLevelTests` checks that they are denied.
 @Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct EvasionTests {
     /// Runs a case and returns its report, compared with what the program prints about itself.
     private func report(_ test: StubCase, program: String = Fixtures.path("call-stub"), port: UInt16) async throws -> Detection {

@@ -7,7 +7,7 @@ import KernelWatch
 import TestSupport
 import Testing
 
-/// Tables that all processes share, when they are full. `MachineTests` has the same for what hooks need.
+/// Tables that all processes share, when they are full. `DenyingLevelTests` has the same for what hooks need.
 @Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct FullTableTests {
     /// The processes of the machine that have a mark anyway find room, too.
     private static let places: UInt32 = 128

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Code of a program's own in memory that the kernel calls written, or anonymous, by the tracepoint: the agent compares it with the file
-/// while the program goes on. `MachineTests` has the same by hooks, which hold the call meanwhile.
+/// while the program goes on. `DenyingLevelTests` has the same by hooks, which hold the call meanwhile.
 @Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct OwnCodeTests {
     /// The reports of a program that stays until the agent has compared.
     private func reports(

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// Ways of entering the C library with a return address of one's choice, reported by the tracepoint while the calls continue.
-/// `MachineTests` checks that hooks deny them.
+/// `DenyingLevelTests` checks that hooks deny them.
 @Suite(.serialized, .enabled(if: Kernel.canLoad, Kernel.why)) struct ReturnAddressTests {
     @Test(arguments: ReturnCase.all(calls: ["connect", "sendto", "sendmsg", "write", "execve"]).filter(\.isJudgedByKernel))
     func `a return address of ones choice`(_ test: ReturnCase) async throws {

@@ -15,7 +15,7 @@ import Testing
         let programs =
             ["\(PackageFolder.path)/Tests/Support/HardenedMachine/checks.sh", ownCode.path]
             + ["protect", "call-stub", "epitope-agent", "kernel-matrix"].map(Fixtures.path)
-        let machine = try await Machine.boot("run-in-machine", seconds: 600, [programs.joined(separator: ",")])
+        let machine = try await Machine.boot("run-in-machine", seconds: 1200, [programs.joined(separator: ",")])
         for line in machine.failures { Issue.record("\(line)") }
         #expect(
             machine.lines.contains { $0.hasPrefix("RESULT ok=") && $0.hasSuffix(" failed=0") }, "the console said: \(machine.lastWords)")

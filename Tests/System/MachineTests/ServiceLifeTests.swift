@@ -26,7 +26,7 @@ import Testing
         }
         chmod(state, 0o700)
         let machine = try await Machine.boot(
-            "boot-in-machine", seconds: 800,
+            "boot-in-machine", seconds: 1600,
             [
                 "\(PackageFolder.path)/Tests/Support/ServiceLife/life.sh",
                 Fixtures.path("epitope-agent") + "," + Fixtures.path("call-stub"),

@@ -7,7 +7,7 @@ import Testing
 /// The levels that deny calls, on Debian's kernels with BPF LSM, in a virtual machine (`Scripts/vm/run-in-machine`): every call of the
 /// matrix from every kind of memory, with the right caller, the right code, and nothing at the receiver. One machine after the other: each
 /// takes a processor.
-@Suite(.serialized) struct MachineTests {
+@Suite(.serialized) struct DenyingLevelTests {
     /// The whole on the kernel of the release that this machine runs (Debian 12: Linux 6.1), a slice of it on that of Debian 13 (Linux
     /// 6.12): under emulation the whole takes minutes. `Tests/Support/KernelMatrix` says what the slice leaves out.
     static let kernels: [(suite: String?, part: [String], result: String)] = [
@@ -24,7 +24,7 @@ import Testing
             program.path,
         ]
         let machine = try await Machine.boot(
-            "run-in-machine", seconds: 900, [programs.joined(separator: ",")] + kernel.part, suite: kernel.suite)
+            "run-in-machine", seconds: 1800, [programs.joined(separator: ",")] + kernel.part, suite: kernel.suite)
         for line in machine.failures { Issue.record("\(line)") }
         #expect(machine.lines.contains { $0.hasPrefix("level hooks") }, "the console said: \(machine.lastWords)")
         #expect(machine.lines.contains { $0 == kernel.result }, "the console said: \(machine.lastWords)")
@@ -47,7 +47,7 @@ import Testing
         let programs = [
             Fixtures.path("kernel-matrix"), Fixtures.path("call-stub"), plain.path, relocated.path, packed.path, places,
         ]
-        let machine = try await Machine.boot("run-in-machine", seconds: 600, [programs.joined(separator: ","), "own-code"])
+        let machine = try await Machine.boot("run-in-machine", seconds: 1200, [programs.joined(separator: ","), "own-code"])
         for line in machine.failures { Issue.record("\(line)") }
         #expect(machine.lines.contains { $0.hasPrefix("level hooks") }, "the console said: \(machine.lastWords)")
         #expect(machine.lines.contains("RESULT ok=56 failed=0"), "the console said: \(machine.lastWords)")
