@@ -13,7 +13,11 @@ extension FuzzParser {
         name: "updates", what: "updates, lists of them, forwards, receipts, error bodies on the wire",
         seeds: { _ in
             let updates = SignatureSeeds.updates
-            let list = SequencedUpdates(updates: updates.enumerated().map { .init(sequence: Int64($0) + 1, update: $1) })
+            let withdrawal = FeedEntry(
+                position: FeedPosition(sequence: 1000, mark: 7),
+                change: .withdrawal(.init(signatureID: SignatureSeeds.signatures[0].id, reason: "a false alarm")))
+            let list = SequencedUpdates(
+                FeedPage(entries: updates.enumerated().map { FeedEntry(sequence: Int64($0) + 1, update: $1) } + [withdrawal]))
             let forward = ForwardedPacket(packet: Samples.packet(), reporter: "host-1", signature: SignatureSeeds.signatures[0])
             let receipt = Receipt(id: Samples.packet().id, storedMilliseconds: 1_700_000_000_000, wasKnown: true)
             let error = EpitopeError(.packetMalformed, "the packet is malformed", remedy: "send another")
@@ -59,7 +63,7 @@ extension FuzzParser {
         run: { input, _ in
             let decoder = JSONDecoder()
             if let numbered = try? decoder.decode(FeedEntry.self, from: Data(input)) {
-                render(numbered.update)
+                if let update = numbered.update { render(update) }
             } else {
                 render(try decoder.decode(SignatureUpdate.self, from: Data(input)))
             }

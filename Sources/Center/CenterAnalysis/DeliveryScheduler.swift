@@ -43,9 +43,12 @@ struct DeliveryScheduler {
         let rule = try transaction.rule(of: signatureID, after: latest, revising: older)
         var update = built
         update.revision = max(update.revision, try transaction.nextRevision(of: signatureID, in: rule))
-        if policy.targets.contains(.feed) { update = try transaction.publish(update, revising: older) }
         // Without a rule number there is no rule; the update is kept with the reason.
-        let refusal = policy.targets.contains(.ids) ? try transaction.assignSID(toRule: rule) : nil
+        let isPublished = policy.targets.contains(.feed)
+        let refusal =
+            isPublished || policy.targets.contains(.ids)
+            ? try transaction.assignSID(toRule: rule, of: signatureID, isPublished: isPublished) : nil
+        if isPublished, refusal == nil { update = try transaction.publish(update, revising: older) }
         let id = try transaction.add(
             update, of: cluster.id, rule: rule, state: refusal == nil ? .proven : .unproven, reason: refusal)
         let name = "revision \(update.revision)"

@@ -16,40 +16,58 @@ public struct FeedReceiver: Sendable {
         self.provers = provers
     }
 
-    /// Stores updates, and moves the cursor past them in the same transaction, so that none is lost or taken twice.
+    /// Stores what a page of the feed says, and moves the position past it in the same transaction, so that nothing is lost or taken
+    /// twice.
     ///
-    /// Each is proven with this site's own goodware and captures, as far as that is possible without its packets.
+    /// Each update is proven with this site's own goodware and captures, as far as that is possible without its packets. A withdrawal
+    /// takes the signature's rules out of this site's IDS, whoever made them.
     ///
     /// - Throws: `disk-full`, `store-failed`, `store-unusable`.
-    public func accept(_ entries: [FeedEntry]) async throws(EpitopeError) {
+    public func accept(_ page: FeedPage) async throws(EpitopeError) {
         // Outside of the transaction: it may read captures of benign traffic.
         let prover = provers.current().prover
-        let proofs = entries.map { prover.proof(of: $0.update) }
+        let proofs = page.entries.map { $0.update.map { prover.proof(of: $0) } }
         try await store.transaction { transaction in
-            var cursor = try transaction.subscriptionCursor()
-            for (entry, proof) in zip(entries, proofs) where entry.sequence > cursor {
-                cursor = entry.sequence
-                try Self.schedule(entry, proof: proof, in: transaction)
+            if page.isFromStart { try transaction.beginFeedAnew() }
+            var position = try transaction.subscriptionPosition()
+            for (entry, proof) in zip(page.entries, proofs) where entry.sequence > position.sequence {
+                position = entry.position
+                switch entry.change {
+                case .withdrawal(let withdrawal): try transaction.withdraw(withdrawal, at: position)
+                case .update(let update):
+                    if let proof { try Self.schedule(update, of: entry, proof: proof, in: transaction) }
+                }
             }
-            try transaction.setSubscriptionCursor(cursor)
+            try transaction.setSubscriptionPosition(position)
         }
     }
 
-    private static func schedule(_ entry: FeedEntry, proof: Proof, in transaction: StoreTransaction) throws {
-        let update = entry.bounded(proof: proof, nowMilliseconds: transaction.nowMilliseconds)
+    private static func schedule(
+        _ published: SignatureUpdate, of entry: FeedEntry, proof: Proof, in transaction: StoreTransaction
+    ) throws {
+        let update = published.bounded(sequence: entry.sequence, proof: proof, nowMilliseconds: transaction.nowMilliseconds)
         let id = update.signature.id
+        guard try !transaction.adopt(update, sequence: entry.sequence) else { return }
         let name = "sequence \(entry.sequence), revision \(update.revision)"
         try transaction.record(.received, id, name)
+        // Only what is not withdrawn is published.
+        try transaction.liftGlobalWithdrawal(of: id)
         // Only updates of the global center have such a number: it takes no place of the site's own.
         let revised = try transaction.updates(ofSequences: entry.revises)
         for item in revised { try transaction.withdrawRevision(id, of: item.update.signature.id) }
         let decision = FeedDecision(
             on: update, withdrawal: try transaction.withdrawalReason(of: id), atIDS: try transaction.updatesAtIDS(of: id).map(\.update),
             nowMilliseconds: transaction.nowMilliseconds)
-        guard case .deliver = decision else { return try store(update, decision, name: name, in: transaction) }
+        guard case .deliver = decision else {
+            if case .covered = decision, let own = try transaction.updatesAtIDS(of: id).first {
+                // The site's own rule of the same signature has the number that it has everywhere.
+                _ = try transaction.assignSID(entry.ruleNumber, ofGlobalCenter: id, toRule: own.rule)
+            }
+            return try store(update, decision, name: name, in: transaction)
+        }
         let older = revised.filter { $0.state == .proven && RevisionDecision.isAllowed(update.signature, proof, over: $0.update) }
         let rule = try transaction.rule(of: id, after: try transaction.latestUpdate(of: id), revising: older)
-        if let refusal = try transaction.assignSID(toRule: rule) {
+        if let refusal = try transaction.assignSID(entry.ruleNumber, ofGlobalCenter: id, toRule: rule) {
             return try store(update, .unproven(refusal), name: name, in: transaction)
         }
         let row = try transaction.add(update, of: nil, rule: rule, state: .proven, reason: nil)
@@ -77,10 +95,10 @@ public struct FeedReceiver: Sendable {
     }
 }
 
-extension FeedEntry {
+extension SignatureUpdate {
     /// The update as this site stores it: with its own proof, and within bounds that the sender can't stretch.
-    fileprivate func bounded(proof: Proof, nowMilliseconds: Int64) -> SignatureUpdate {
-        var update = update
+    fileprivate func bounded(sequence: Int64, proof: Proof, nowMilliseconds: Int64) -> SignatureUpdate {
+        var update = self
         update.origin = .global(sequence: sequence)
         // A creation time in the future would extend the lifetime.
         update.createdMilliseconds = min(update.createdMilliseconds, nowMilliseconds)

@@ -29,9 +29,10 @@ public protocol CenterRequestHandling: Sendable {
     /// Stores an update that a local center made. The receipt is for the signature's id.
     func receive(_ update: SignatureUpdate, from sender: Identity) async throws -> Receipt
 
-    /// The updates after a sequence number, oldest first. When there are none, the method waits up to `waitSeconds`
-    /// (0 to 60) for one, then returns an empty list. It returns early when its task is cancelled.
-    func updates(after sequence: Int64, waitSeconds: Int, for subscriber: Identity) async throws -> [FeedEntry]
+    /// What was published after a position in the feed, oldest first. When there is nothing, the method waits up to `waitSeconds`
+    /// (0 to 60) for something, then returns an empty page. It returns early when its task is cancelled. A position that is not one
+    /// of this feed is answered at once with the feed's beginning.
+    func updates(after position: FeedPosition, waitSeconds: Int, for subscriber: Identity) async throws -> FeedPage
 }
 
 /// The endpoints of a center, each with the roles that may use it.
@@ -66,8 +67,8 @@ extension CenterRequestHandling {
     }
 
     public func updates(
-        after sequence: Int64, waitSeconds: Int, for subscriber: Identity
-    ) async throws -> [FeedEntry] {
+        after position: FeedPosition, waitSeconds: Int, for subscriber: Identity
+    ) async throws -> FeedPage {
         throw ServerErrors.notServedHere
     }
 }

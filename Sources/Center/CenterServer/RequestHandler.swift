@@ -105,19 +105,20 @@ struct RequestHandler: Sendable {
         guard claimed == name else { throw ServerErrors.identityMismatch(claimed: claimed, sender: name) }
     }
 
-    private func updates(_ request: Request, for subscriber: Identity) async throws -> [FeedEntry] {
+    private func updates(_ request: Request, for subscriber: Identity) async throws -> FeedPage {
         let query = request.uri.queryParameters
         guard let after = query["after"].flatMap({ Int64($0) }), after >= 0,
-            let wait = Int(query["wait"] ?? "0"), wait >= 0
-        else { throw ServerErrors.malformed("after and wait must be numbers from 0 up") }
+            let wait = Int(query["wait"] ?? "0"), wait >= 0, let mark = UInt64(query["mark"] ?? "0")
+        else { throw ServerErrors.malformed("after, mark and wait must be numbers from 0 up") }
         let seconds = min(wait, CenterClient.maxWaitSeconds)
         let service = service
         do {
             return try await cancelWhenGracefulShutdown {
-                try await service.updates(after: after, waitSeconds: seconds, for: subscriber)
+                try await service.updates(
+                    after: FeedPosition(sequence: after, mark: mark), waitSeconds: seconds, for: subscriber)
             }
         } catch is CancellationError where Task.isShuttingDownGracefully {
-            return []
+            return FeedPage()
         }
     }
 

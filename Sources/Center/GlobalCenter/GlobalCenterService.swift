@@ -21,20 +21,20 @@ public final class GlobalCenterService: CenterRequestHandling, Service {
     public let store: CenterStore
     private let analysis: AnalysisWorker
     private let receiver: ReportReceiver
-    private let feedSignal: WakeUpSignal
+    private let feed: FeedWatch
 
     /// - Parameter provers: what signatures are proven with; `nil`: as the configuration says.
     public init(
         configuration: GlobalCenterConfiguration, store: CenterStore, provers: ProverSource? = nil, logger: Logger
     ) {
-        let feedSignal = WakeUpSignal()
+        let feed = FeedWatch(store: store)
         self.configuration = configuration
         self.store = store
-        self.feedSignal = feedSignal
+        self.feed = feed
         let analyst = ReportAnalyst(
             store: store, policy: configuration.policy, provers: provers ?? ProverSource(configuration.proving))
         analysis = AnalysisWorker(
-            analyst: analyst, keepDays: configuration.analysis.keepDays, onProgress: { feedSignal.send() },
+            analyst: analyst, keepDays: configuration.analysis.keepDays, onProgress: { await feed.look() },
             onFailure: { error in logger.error("a step failed and will be tried again: \(error)") })
         receiver = ReportReceiver(store: store, analysisSignal: analysis.signal)
     }
@@ -65,24 +65,30 @@ public final class GlobalCenterService: CenterRequestHandling, Service {
     }
 
     public func updates(
-        after sequence: Int64, waitSeconds: Int, for subscriber: Identity
-    ) async throws -> [FeedEntry] {
+        after position: FeedPosition, waitSeconds: Int, for subscriber: Identity
+    ) async throws -> FeedPage {
         let deadline = ContinuousClock.now + .seconds(min(max(waitSeconds, 0), 60))
         while true {
-            let seen = feedSignal.count
+            let seen = feed.signal.count
             // The store answers a cancelled task with an error; a subscriber that left needs no answer.
-            if Task.isCancelled { return [] }
-            let found: [FeedEntry]
+            if Task.isCancelled { return FeedPage() }
+            let found: FeedPage
             do {
-                found = try await store.published(after: sequence)
+                found = try await store.feedPage(after: position)
             } catch {
-                if Task.isCancelled { return [] }
+                if Task.isCancelled { return FeedPage() }
                 throw error
             }
             let remaining = deadline - .now
-            guard found.isEmpty, remaining > .zero else { return found }
-            await feedSignal.wait(after: seen, atMost: remaining)
+            guard found.entries.isEmpty, !found.isFromStart, remaining > .zero else { return found }
+            await feed.signal.wait(after: seen, atMost: remaining)
         }
+    }
+
+    /// Looks for changes that did not come through this service, such as a person's withdrawal.
+    public func wake() async {
+        analysis.signal.send()
+        await feed.look()
     }
 
     /// Works until the task is cancelled or the service group shuts down.

@@ -10,8 +10,9 @@ public protocol GlobalCenterLink: Sendable {
     func forward(_ forward: ForwardedPacket) async throws(EpitopeError) -> Receipt
     /// Sends an update of this site. The receipt says that the global center has stored it.
     func publish(_ update: SignatureUpdate) async throws(EpitopeError) -> Receipt
-    /// The updates after a sequence number, oldest first; waits for one for at most `waitSeconds`, then returns none.
-    func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [FeedEntry]
+    /// What was published after a position in the feed, oldest first; waits for something for at most `waitSeconds`, then returns an
+    /// empty page. A position that the global center doesn't know is answered with the feed's beginning.
+    func updates(after position: FeedPosition, waitSeconds: Int) async throws(EpitopeError) -> FeedPage
 }
 
 /// The link through the secure channel.

@@ -6,7 +6,7 @@ import EpitopeModel
 import Scheduling
 import Signatures
 
-/// Subscribes to the global center's updates by long polls, and passes them on to be proven and stored.
+/// Subscribes to the global center's feed by long polls, and passes them on to be proven and stored.
 struct SubscriptionWorker: Sendable {
     /// Less than the 60 s that a center holds a long poll open.
     private static let waitSeconds = 55
@@ -25,11 +25,12 @@ struct SubscriptionWorker: Sendable {
         while !Task.isCancelled {
             let asked = ContinuousClock.now
             do {
-                let cursor = try await store.subscriptionCursor()
-                let updates = try await link.updates(after: cursor, waitSeconds: Self.waitSeconds)
+                let position = try await store.subscriptionPosition()
+                let page = try await link.updates(after: position, waitSeconds: Self.waitSeconds)
                 backoff.succeeded()
-                if updates.contains(where: { $0.sequence > cursor }) {
-                    try await receiver.accept(updates)
+                // A center that doesn't know the position may have nothing at all.
+                if page.isFromStart && position != .start || page.entries.contains(where: { $0.sequence > position.sequence }) {
+                    try await receiver.accept(page)
                     idsSignal.send()
                 } else {
                     try? await Task.sleep(until: asked + Self.minInterval)

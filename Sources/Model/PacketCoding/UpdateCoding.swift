@@ -76,16 +76,16 @@ extension Proof {
     }
 }
 
-/// Updates in the order of the sequence that the center which publishes them gave them.
+/// Updates and withdrawals in the order of the sequence that the center which publishes them gave them.
 public struct SequencedUpdates: Hashable, Sendable {
-    /// The most updates that one list may hold.
+    /// The most entries that one list may hold.
     public static let maxUpdates = Bounds.updates
 
-    /// Ascending by sequence, at most ``maxUpdates``.
-    public var updates: [FeedEntry]
+    /// Its entries ascend by sequence, at most ``maxUpdates``.
+    public var page: FeedPage
 
-    public init(updates: [FeedEntry]) {
-        self.updates = updates
+    public init(_ page: FeedPage) {
+        self.page = page
     }
 
     /// Reads a list of at most 16 MiB.
@@ -96,28 +96,63 @@ public struct SequencedUpdates: Hashable, Sendable {
             Epitope_V1_SequencedUpdates.self, encoded, name: "list of updates", max: Bounds.updatesEncoding)
         try Wire.count(wire.updates.count, "updates", max: Bounds.updates)
         var last: Int64 = 0
-        updates = []
+        var entries: [FeedEntry] = []
         for element in wire.updates {
             guard element.sequence > last else { throw .malformed("updates.sequence", "is not ascending from 1") }
             last = element.sequence
-            try Wire.count(element.revises.count, "updates.revises", max: FeedEntry.maxRevised)
-            guard zip(element.revises, element.revises.dropFirst()).allSatisfy(<), element.revises.allSatisfy({ (1..<last).contains($0) })
-            else { throw .malformed("updates.revises", "is not ascending from 1 and below the update's own number") }
-            updates.append(
-                FeedEntry(sequence: element.sequence, update: try SignatureUpdate(element.update), revises: element.revises))
+            entries.append(try FeedEntry(element))
         }
+        page = FeedPage(entries: entries, isFromStart: wire.fromStart)
     }
 
     /// As it goes over the wire.
     public func encoded() -> [UInt8] {
         var wire = Epitope_V1_SequencedUpdates()
-        wire.updates = updates.map { element in
-            var wire = Epitope_V1_FeedEntry()
-            wire.sequence = element.sequence
-            wire.update = element.update.wire
-            wire.revises = Array(element.revises.prefix(FeedEntry.maxRevised))
-            return wire
-        }
+        wire.updates = page.entries.map(\.wire)
+        wire.fromStart = page.isFromStart
         return Wire.encode(wire)
+    }
+}
+
+extension FeedEntry {
+    fileprivate init(_ wire: Epitope_V1_FeedEntry) throws(EpitopeError) {
+        try Wire.count(wire.revises.count, "updates.revises", max: FeedEntry.maxRevised)
+        guard zip(wire.revises, wire.revises.dropFirst()).allSatisfy(<), wire.revises.allSatisfy({ (1..<wire.sequence).contains($0) })
+        else { throw .malformed("updates.revises", "is not ascending from 1 and below the update's own number") }
+        guard !wire.hasUpdate || !wire.hasWithdrawal else { throw .malformed("updates", "is an update and a withdrawal at once") }
+        self.init(
+            position: FeedPosition(sequence: wire.sequence, mark: wire.mark),
+            change: wire.hasWithdrawal ? .withdrawal(try Withdrawal(wire.withdrawal)) : .update(try SignatureUpdate(wire.update)),
+            revises: wire.revises, ruleNumber: wire.ruleNumber == 0 ? nil : wire.ruleNumber)
+    }
+
+    fileprivate var wire: Epitope_V1_FeedEntry {
+        var wire = Epitope_V1_FeedEntry()
+        wire.sequence = sequence
+        wire.mark = position.mark
+        switch change {
+        case .update(let update): wire.update = update.wire
+        case .withdrawal(let withdrawal): wire.withdrawal = withdrawal.wire
+        }
+        wire.revises = Array(revises.prefix(FeedEntry.maxRevised))
+        wire.ruleNumber = ruleNumber ?? 0
+        return wire
+    }
+}
+
+extension FeedEntry.Withdrawal {
+    fileprivate init(_ wire: Epitope_V1_Withdrawal) throws(EpitopeError) {
+        let id = wire.signatureID
+        guard id.utf8.count == 32, id.utf8.allSatisfy({ (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }) else {
+            throw .malformed("updates.withdrawal.signature_id", "is not 32 hexadecimal digits in lower case")
+        }
+        self.init(signatureID: id, reason: try Wire.text(wire.reason, "updates.withdrawal.reason", max: Bounds.detail))
+    }
+
+    fileprivate var wire: Epitope_V1_Withdrawal {
+        var wire = Epitope_V1_Withdrawal()
+        wire.signatureID = signatureID
+        wire.reason = reason.clipped(to: Bounds.detail)
+        return wire
     }
 }

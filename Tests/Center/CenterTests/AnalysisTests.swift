@@ -161,9 +161,14 @@ struct AnalysisTests {
         }
     }
 
-    @Test func `sids are of their own range and never given twice`() async throws {
+    @Test func `sids are of the site's range, the same in every store, and never given twice`() async throws {
         let status = try await analyse((1...5).map { Fixture.packet(attack: UInt8($0)) })
-        #expect(status.latestUpdates.compactMap(\.sid).sorted() == [3_900_000, 3_900_001, 3_900_002, 3_900_003, 3_900_004])
+        let numbers = Dictionary(uniqueKeysWithValues: status.latestUpdates.map { ($0.signatureID, $0.sid) })
+        #expect(Set(numbers.values).count == 5)
+        for attack in UInt8(1)...5 {
+            #expect(numbers[Fixture.signature(attack: attack).id] == Fixture.number(attack: attack))
+            #expect(SIDRange.ofSite.contains(Fixture.number(attack: attack)))
+        }
     }
 }
 

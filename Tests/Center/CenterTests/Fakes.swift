@@ -83,6 +83,7 @@ actor FakeGlobalCenter: GlobalCenterLink {
     private(set) var forwards: [ForwardedPacket] = []
     private(set) var published: [SignatureUpdate] = []
     private(set) var feed: [FeedEntry] = []
+    private var generation: UInt64 = 1
     private let signal = WakeUpSignal()
 
     init(_ behaviour: Behaviour = .receives, journal: Journal = Journal()) {
@@ -94,8 +95,26 @@ actor FakeGlobalCenter: GlobalCenterLink {
         self.behaviour = behaviour
     }
 
-    func offer(_ update: SignatureUpdate) async {
-        feed.append(FeedEntry(sequence: Int64(feed.count) + 1, update: update))
+    func offer(_ update: SignatureUpdate, number: UInt32? = nil) {
+        append(.update(update), number: number)
+    }
+
+    func withdraw(_ signatureID: String, reason: String = "false alarm") {
+        append(.withdrawal(.init(signatureID: signatureID, reason: reason)))
+    }
+
+    /// Becomes a center that counts from 1 again, with other marks.
+    func forget() {
+        feed = []
+        generation += 1
+        signal.send()
+    }
+
+    private func append(_ change: FeedEntry.Change, number: UInt32? = nil) {
+        let sequence = Int64(feed.count) + 1
+        feed.append(
+            FeedEntry(
+                position: FeedPosition(sequence: sequence, mark: generation << 32 | UInt64(sequence)), change: change, ruleNumber: number))
         signal.send()
     }
 
@@ -114,12 +133,17 @@ actor FakeGlobalCenter: GlobalCenterLink {
         return Receipt(id: update.signature.id, storedMilliseconds: 1, wasKnown: false)
     }
 
-    func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [FeedEntry] {
+    func updates(after position: FeedPosition, waitSeconds: Int) async throws(EpitopeError) -> FeedPage {
         let seen = signal.count
-        let found = feed.filter { $0.sequence > sequence }
-        guard found.isEmpty else { return found }
+        let found = page(after: position)
+        guard found.entries.isEmpty, !found.isFromStart else { return found }
         await signal.wait(after: seen, atMost: .seconds(waitSeconds))
-        return feed.filter { $0.sequence > sequence }
+        return page(after: position)
+    }
+
+    private func page(after position: FeedPosition) -> FeedPage {
+        let isKnown = position == .start || feed.contains { $0.position == position }
+        return FeedPage(entries: feed.filter { !isKnown || $0.sequence > position.sequence }, isFromStart: !isKnown)
     }
 
     private func answer() async throws(EpitopeError) {

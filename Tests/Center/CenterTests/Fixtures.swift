@@ -5,6 +5,7 @@ import EpitopeModel
 import Foundation
 import LocalCenter
 import PacketCoding
+import Rendering
 import SignatureProving
 import Signatures
 import Synchronization
@@ -63,6 +64,11 @@ enum Fixture {
             tokens: [.init(bytes: Array(code(attack: attack).bytes[32..<64]))],
             context: SignatureContext(transport: .udp, ports: [1434], direction: .toService))
     }
+
+    /// The number of the rule that a site makes of a signature, where no other rule has it.
+    static func number(of signature: Signature) -> UInt32 { SIDRange.number(ofSignature: signature.id, in: SIDRange.ofSite) }
+
+    static func number(attack: UInt8) -> UInt32 { number(of: signature(attack: attack)) }
 
     static func update(attack: UInt8, revision: Int = 1, created: Int64 = 1_700_000_000_000) -> SignatureUpdate {
         let signature = signature(attack: attack)

@@ -2,15 +2,18 @@
 
 import CenterAnalysis
 import CenterServer
-import CenterStore
 import EpitopeModel
-import GlobalCenter
+import GRDB
 import LocalCenter
 import Logging
 import PacketCoding
+import Scheduling
 import Signatures
 import TestSupport
 import Testing
+
+@testable import CenterStore
+@testable import GlobalCenter
 
 @Suite("The global center correlates over sites and publishes")
 struct GlobalCenterTests {
@@ -56,12 +59,13 @@ struct GlobalCenterTests {
         try await withCenter { center in
             let receipt = try await center.receive(forward(attack: 1), from: site("a"))
             #expect(receipt.id == forward(attack: 1).id)
-            let updates = try await center.updates(after: 0, waitSeconds: 60, for: site("b"))
+            let updates = try await center.updates(after: .start, waitSeconds: 60, for: site("b")).entries
             #expect(updates.map(\.sequence) == [1])
-            #expect(updates.first?.update.signature == Fixture.signature(attack: 1))
-            #expect(updates.first?.update.origin == .global(sequence: 1))
-            #expect(updates.first?.update.proof.passed == true)
-            #expect(try await center.updates(after: 1, waitSeconds: 0, for: site("b")).isEmpty)
+            #expect(updates.first?.update?.signature == Fixture.signature(attack: 1))
+            #expect(updates.first?.update?.origin == .global(sequence: 1))
+            #expect(updates.first?.update?.proof.passed == true)
+            let last = try #require(updates.first).position
+            #expect(try await center.updates(after: last, waitSeconds: 0, for: site("b")) == FeedPage())
         }
     }
 
@@ -73,9 +77,9 @@ struct GlobalCenterTests {
             try await eventually("all are analysed") {
                 try await store.status().reports == ["analysed": 3]
             }
-            #expect(try await store.published(after: 0).isEmpty)
+            #expect(try await store.feedPage(after: .start).entries.isEmpty)
             _ = try await center.receive(forward(attack: 1, number: 9), from: site("b"))
-            #expect(try await center.updates(after: 0, waitSeconds: 60, for: site("a")).count == 1)
+            #expect(try await center.updates(after: .start, waitSeconds: 60, for: site("a")).entries.count == 1)
         }
     }
 
@@ -83,7 +87,7 @@ struct GlobalCenterTests {
         try await withCenter(threshold: 200) { center in
             _ = try await center.receive(forward(attack: 1), from: site("host-1"))
             _ = try await center.receive(ReceivedPacket(Fixture.packet(attack: 1, number: 5)), from: Fixture.host)
-            #expect(try await center.updates(after: 0, waitSeconds: 60, for: site("a")).count == 1)
+            #expect(try await center.updates(after: .start, waitSeconds: 60, for: site("a")).entries.count == 1)
         }
     }
 
@@ -99,8 +103,8 @@ struct GlobalCenterTests {
             let update = Fixture.update(attack: 1)
             let receipt = try await center.receive(update, from: site("a"))
             #expect(receipt.id == update.signature.id)
-            let published = try await center.updates(after: 0, waitSeconds: 60, for: site("b"))
-            #expect(published.first?.update.signature == update.signature)
+            let published = try await center.updates(after: .start, waitSeconds: 60, for: site("b")).entries
+            #expect(published.first?.update?.signature == update.signature)
         }
     }
 
@@ -108,8 +112,8 @@ struct GlobalCenterTests {
         try await withCenter { center in
             let foreign = forward(attack: 1, signature: Fixture.signature(attack: 2))
             _ = try await center.receive(foreign, from: site("a"))
-            let updates = try await center.updates(after: 0, waitSeconds: 60, for: site("b"))
-            #expect(updates.first?.update.signature.tokens == Fixture.signature(attack: 1).tokens)
+            let updates = try await center.updates(after: .start, waitSeconds: 60, for: site("b")).entries
+            #expect(updates.first?.update?.signature.tokens == Fixture.signature(attack: 1).tokens)
         }
     }
 
@@ -123,28 +127,77 @@ struct GlobalCenterTests {
 
     @Test func `a waiting subscriber is woken by the publication`() async throws {
         try await withCenter { center in
-            async let waiting = center.updates(after: 0, waitSeconds: 60, for: site("b"))
+            async let waiting = center.updates(after: .start, waitSeconds: 60, for: site("b"))
             _ = try await center.receive(forward(attack: 1), from: site("a"))
-            #expect(try await waiting.count == 1)
+            #expect(try await waiting.entries.count == 1)
         }
     }
 
     @Test func `a subscriber that leaves gets an empty answer`() async throws {
         try await withCenter { center in
-            let waiting = Task { try await center.updates(after: 0, waitSeconds: 60, for: site("b")) }
+            let waiting = Task { try await center.updates(after: .start, waitSeconds: 60, for: site("b")) }
             waiting.cancel()
             let found = try await waiting.value
-            #expect(found.isEmpty)
+            #expect(found == FeedPage())
         }
     }
 
-    @Test func `a withdrawn update is no longer published`() async throws {
+    @Test func `a withdrawn update is no longer published, and its withdrawal is`() async throws {
+        try await withCenter { center in
+            let id = Fixture.signature(attack: 1).id
+            _ = try await center.receive(forward(attack: 1), from: site("a"))
+            let first = try #require(try await center.updates(after: .start, waitSeconds: 60, for: site("b")).entries.first)
+            async let waiting = center.updates(after: first.position, waitSeconds: 60, for: site("b"))
+            try await store.withdraw(signatureID: id, reason: "false alarm")
+            await center.wake()
+            let withdrawal = FeedEntry.Change.withdrawal(.init(signatureID: id, reason: "false alarm"))
+            #expect(try await waiting.entries.map(\.change) == [withdrawal])
+            let all = try await center.updates(after: .start, waitSeconds: 0, for: site("b")).entries
+            #expect(all.map(\.change) == [withdrawal] && all.map(\.sequence) == [2])
+            try await store.withdraw(signatureID: id, reason: "as I said")
+            #expect(try await store.feedEnd() == 2, "it is sent once")
+
+            try await store.reinstate(signatureID: id)
+            let again = try await center.updates(after: all[0].position, waitSeconds: 0, for: site("b")).entries
+            #expect(again.map(\.update?.signature) == [Fixture.signature(attack: 1)])
+            #expect(again.map(\.update?.revision) == [2] && again.map(\.update?.origin) == [.global(sequence: 3)])
+        }
+    }
+
+    @Test func `a position of another feed is answered with the beginning`() async throws {
         try await withCenter { center in
             _ = try await center.receive(forward(attack: 1), from: site("a"))
-            _ = try await center.updates(after: 0, waitSeconds: 60, for: site("b"))
-            try await store.withdraw(signatureID: Fixture.signature(attack: 1).id, reason: "false alarm")
-            #expect(try await center.updates(after: 0, waitSeconds: 0, for: site("b")).isEmpty)
+            let first = try #require(try await center.updates(after: .start, waitSeconds: 60, for: site("b")).entries.first)
+            #expect(first.position.mark != 0)
+            // Of another center; of this one before it was put back; of a site that kept no marks.
+            for position in [
+                FeedPosition(sequence: 1, mark: first.position.mark ^ 1), FeedPosition(sequence: 7, mark: first.position.mark),
+                FeedPosition(sequence: 1),
+            ] {
+                let page = try await center.updates(after: position, waitSeconds: 60, for: site("b"))
+                #expect(page == FeedPage(entries: [first], isFromStart: true))
+            }
         }
+    }
+
+    @Test func `a report that publishes nothing wakes no subscriber`() async throws {
+        let watch = FeedWatch(store: store)
+        await watch.look()
+        let count = watch.signal.count
+        await watch.look()
+        #expect(watch.signal.count == count)
+        try await store.transaction { _ = try $0.publish(Fixture.update(attack: 1), revising: []) }
+        await watch.look()
+        #expect(watch.signal.count == count + 1)
+    }
+
+    @Test func `who asks for the end of the feed goes along it`() async throws {
+        let plan = try await store.snapshot { transaction in
+            try Row.fetchAll(transaction.db, sql: "EXPLAIN QUERY PLAN " + StoreTransaction.published, arguments: [1, 1, 1])
+                .map { $0["detail"] as String }
+        }
+        #expect(plan.first == "SEARCH f USING INTEGER PRIMARY KEY (rowid>?)")
+        #expect(!plan.contains { $0.contains("TEMP B-TREE") || $0.hasPrefix("SCAN") }, "\(plan)")
     }
 
     @Test func `hosts can be excluded`() throws {

@@ -42,7 +42,7 @@ struct LocalCenterTests {
             try await center.awaitForwards(["delivered": 1])
             try await center.awaitDeliveries(["ids delivered": 1])
             #expect(await journal.entries == ["ids", "forward"])
-            #expect(await ids.rules.map(\.sid) == [3_900_000])
+            #expect(await ids.rules.map { SIDRange.ofSite.contains($0.sid) } == [true])
             #expect(await ids.rules.first?.update.signature.tokens == [.init(bytes: Samples.callerWindow)])
             let forward = await global.forwards.first
             #expect(forward?.packet == Samples.packet())
@@ -159,7 +159,7 @@ struct LocalCenterTests {
             await center.service.wake()
             try await center.awaitDeliveries(["ids delivered": 4])
             try await eventually("the fourth forward") { await global.forwards.count >= 4 }
-            #expect(await ids.rules.map(\.sid) == [3_900_000, 3_900_001, 3_900_002, 3_900_003])
+            #expect(await ids.rules.map(\.sid) == (1...4).map { Fixture.number(attack: $0) }.sorted())
         }
     }
 
@@ -228,13 +228,71 @@ struct LocalCenterTests {
             try await center.store.withdraw(signatureID: undone, reason: "false alarm")
             await center.service.wake()
             try await eventually("the rule is gone") { await ids.rules.map(\.update.signature.id) == [Fixture.signature(attack: 2).id] }
+            try await eventually("the status says so") {
+                try await center.status().latestUpdates.contains { $0.signatureID == undone && $0.deliveries["ids"] == "removed" }
+            }
+            let left = try await center.store.events(subject: undone).filter { $0.step == .removed }
+            #expect(left.map(\.detail) == ["sid \(Fixture.number(attack: 1)), revision 1: 1 rules live"])
             try await center.receive(Fixture.packet(attack: 1, number: 5))
             try await center.awaitAnalysed(3)
             #expect(try await center.status().updates == ["proven": 1, "withdrawn": 1])
             try await center.store.reinstate(signatureID: undone)
-            try await center.receive(Fixture.packet(attack: 1, number: 6))
-            try await eventually("the rule is back") { await ids.rules.count == 2 }
-            #expect(await ids.rules.first?.update.revision == 2)
+            await center.service.wake()
+            try await eventually("the rule is back, from what the center holds") { await ids.rules.count == 2 }
+            let back = await ids.rules.first { $0.update.signature.id == undone }
+            #expect(back?.update.revision == 2 && back?.sid == Fixture.number(attack: 1))
+        }
+    }
+
+    @Test func `what is reinstated does not wait for the day's quota`() async throws {
+        try await withCenter({ $0.updatesADay = 1 }) { center in
+            try await center.receive(Fixture.packet(attack: 1))
+            try await center.awaitDeliveries(["ids delivered": 1])
+            try await center.store.withdraw(signatureID: Fixture.signature(attack: 1).id, reason: "false alarm")
+            try await center.store.reinstate(signatureID: Fixture.signature(attack: 1).id)
+            await center.service.wake()
+            try await eventually("the rule is back") { await ids.rules.map(\.update.revision) == [2] }
+        }
+    }
+
+    @Test func `a reinstated signature whose update has expired is made anew from the packets that the center holds`() async throws {
+        let clock = TestClock()
+        try await withCenter(clock: clock, { $0.analysis.lifetimeDays = 2 }) { center in
+            try await center.receive(Fixture.packet(attack: 1))
+            try await center.awaitDeliveries(["ids delivered": 1])
+            try await center.store.withdraw(signatureID: Fixture.signature(attack: 1).id, reason: "false alarm")
+            clock.advance(milliseconds: 3 * TestClock.day)
+            try await center.store.reinstate(signatureID: Fixture.signature(attack: 1).id)
+            await center.service.wake()
+            try await eventually("the rule is back") { await ids.rules.map(\.update.revision) == [2] }
+        }
+    }
+
+    @Test func `a withdrawal while the IDS is away is queued, told, and done when it is back`() async throws {
+        try await withCenter { center in
+            try await center.receive(Fixture.packet(attack: 1))
+            try await center.awaitDeliveries(["ids delivered": 1])
+            await ids.become(.isOutOfReach)
+            try await center.store.withdraw(signatureID: Fixture.signature(attack: 1).id, reason: "false alarm")
+            await center.service.wake()
+            try await eventually("the status says why it is there still") {
+                try await center.status().latestUpdates.first?.deliveries["ids"]?.hasPrefix("leaving: the IDS said no") == true
+            }
+            await ids.become(.confirms)
+            try await eventually("it is gone") { try await center.status().latestUpdates.first?.deliveries["ids"] == "removed" }
+            #expect(await ids.rules.isEmpty)
+        }
+    }
+
+    @Test func `a second withdrawal says what the first one said`() async throws {
+        try await withCenter { center in
+            try await center.receive(Fixture.packet(attack: 1))
+            try await center.awaitDeliveries(["ids delivered": 1])
+            let id = Fixture.signature(attack: 1).id
+            try await center.store.withdraw(signatureID: id, reason: "false alarm", by: "ada")
+            try await center.store.withdraw(signatureID: id, reason: "too wide")
+            let told = try await center.store.events(subject: id).filter { $0.step == .withdrawn }.map(\.detail)
+            #expect(told == ["false alarm (by ada)", "too wide; before: false alarm"])
         }
     }
 

@@ -83,9 +83,12 @@ struct MigrationTests {
             #expect(try transaction.rule(for: update.signature.id) == rule)
             let second = try transaction.rule(for: other.signature.id)
             #expect(second != rule)
-            #expect(try transaction.assignSID(toRule: second) == nil)
+            #expect(try transaction.assignSID(toRule: second, of: other.signature.id) == nil)
             let sid = try Int.fetchOne(transaction.db, sql: "SELECT sid FROM rules WHERE id = ?", arguments: [second])
-            #expect(sid == 3_900_010, "no number is given twice")
+            #expect(sid == Int(Fixture.number(of: other.signature)))
+            #expect(try transaction.assignSID(toRule: rule, of: update.signature.id) == nil)
+            let old = try Int.fetchOne(transaction.db, sql: "SELECT sid FROM rules WHERE id = ?", arguments: [rule])
+            #expect(old == 3_900_007, "a rule keeps the number that it has")
         }
     }
 

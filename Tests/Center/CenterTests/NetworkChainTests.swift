@@ -92,10 +92,10 @@ struct NetworkChainTests {
                     #expect(receipt.id == Samples.packet().id)
                     try await eventually("the rule is live at site b") { await idsB.rules.count == 1 }
                     try await eventually("its own update came back to site a") {
-                        try await siteA.store.subscriptionCursor() == 1
+                        try await siteA.store.subscriptionPosition().sequence == 1
                     }
                     await host.shutdown()
-                    #expect(try await siteB.store.subscriptionCursor() == 1)
+                    #expect(try await siteB.store.subscriptionPosition().sequence == 1)
                 }
             }
             await linkA.shutdown()

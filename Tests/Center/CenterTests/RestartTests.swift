@@ -8,6 +8,7 @@ import GRDB
 import LocalCenter
 import PacketCoding
 import Rendering
+import Signatures
 import TestSupport
 import Testing
 
@@ -33,6 +34,12 @@ struct RestartTests {
         }
     }
 
+    /// Of the rule of ``Samples/packet(id:hostID:)``.
+    private static let number: UInt32 = {
+        Fixture.number(
+            of: Signature(tokens: [.init(bytes: Samples.callerWindow)], context: SignatureContext(Samples.packet().parameters.process)))
+    }()
+
     /// Starts a center on the copy, and expects the chain to end as if nothing had happened.
     private func expectCompletion(ids: FakeIDS = FakeIDS(), global: FakeGlobalCenter = FakeGlobalCenter()) async throws {
         let center = try RunningCenter(folder: after, clock: clock, ids: ids, global: global)
@@ -43,7 +50,7 @@ struct RestartTests {
             #expect(status.reports == ["analysed": 1])
             #expect(status.clusters == 1)
             #expect(status.updates == ["proven": 1])
-            #expect(status.latestUpdates.map(\.sid) == [3_900_000])
+            #expect(status.latestUpdates.map(\.sid) == [Self.number])
             #expect(status.latestUpdates.map(\.revision) == [1])
             #expect(status.quotas["updates"]?.left == 2)
             #expect(status.quotas["forwards"]?.left == 2)
@@ -144,7 +151,7 @@ struct RestartTests {
         await ids.lose()
         let second = try RunningCenter(folder: folder, clock: clock, ids: ids)
         try await eventually("the rules are put back") { await ids.deliveries.count > before }
-        #expect(await ids.rules.map(\.sid) == [3_900_000])
+        #expect(await ids.rules.map(\.sid) == [Self.number])
         try await eventually("an event says so") {
             try await second.status().events.contains { $0.step == .restored && $0.detail == "no rule is loaded: they are put back" }
         }
@@ -163,7 +170,7 @@ struct RestartTests {
         }
         let second = try RunningCenter(folder: folder, clock: clock, ids: ids)
         try await second.receive(Fixture.packet(attack: 2))
-        try await eventually("the other attack's rule is delivered") { await ids.rules.map(\.sid) == [3_900_001] }
+        try await eventually("the other attack's rule is delivered") { await ids.rules.map(\.sid) == [Fixture.number(attack: 2)] }
         await second.kill()
     }
 

@@ -6,6 +6,7 @@ import EpitopeModel
 import Foundation
 import GRDB
 import PacketCoding
+import Rendering
 import SQLiteStore
 import Scheduling
 import SecureChannel
@@ -131,19 +132,59 @@ struct StoreTests {
 
     @Test func `without a rule number an update is kept with the reason`() async throws {
         let store = try CenterStore(path: path, clock: TestClock().clock)
-        try await store.transaction { transaction in
-            try transaction.db.execute(sql: "INSERT INTO rules (sid) VALUES (3999999)")
-        }
+        try await giveOutNumbers(in: store)
         let analyst = ReportAnalyst(
             store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90),
             provers: Fixture.provers)
         _ = try await store.add(report(Fixture.packet(attack: 1)))
         #expect(try await analyst.analyse() == 1)
         try await FeedReceiver(store: store, provers: Fixture.provers).accept(
-            [FeedEntry(sequence: 1, update: Fixture.update(attack: 2))])
+            FeedPage(entries: [FeedEntry(sequence: 1, update: Fixture.update(attack: 2))]))
         let status = try await store.status()
-        #expect(status.updates == ["unproven": 2])
-        #expect(status.latestUpdates.allSatisfy { $0.reason?.contains("[sids-exhausted]") == true })
+        #expect(status.updates["unproven"] == 2)
+        #expect(status.latestUpdates.prefix(2).allSatisfy { $0.reason?.contains("[sids-exhausted]") == true })
+    }
+
+    /// Gives every number to a rule in force.
+    private func giveOutNumbers(in store: CenterStore) async throws {
+        try await store.transaction { transaction in
+            try transaction.db.execute(
+                sql: """
+                    WITH RECURSIVE n(sid) AS (SELECT 3900000 UNION ALL SELECT sid + 1 FROM n WHERE sid < 3999999)
+                    INSERT INTO rules (sid) SELECT sid FROM n;
+                    INSERT INTO updates (signature_id, revision, origin, body, state, created_ms, expires_ms, rule_id)
+                      SELECT 'signature ' || sid, 1, 'site', '{}', 'proven', 0, 9000000000000, id FROM rules;
+                    """)
+        }
+    }
+
+    @Test func `a number that was given out is given again only when none is left, and not while its rule is in force`() async throws {
+        let store = try CenterStore(path: path, clock: TestClock().clock)
+        let update = Fixture.update(attack: 1)
+        let free: UInt32 = 3_912_345
+        try await giveOutNumbers(in: store)
+        try await store.transaction { transaction in
+            try transaction.db.execute(sql: "UPDATE updates SET state = 'expired' WHERE signature_id = ?", arguments: ["signature \(free)"])
+            let rule = try transaction.rule(for: update.signature.id)
+            #expect(try transaction.assignSID(toRule: rule, of: update.signature.id) == nil)
+            let sid = try UInt32.fetchOne(transaction.db, sql: "SELECT sid FROM rules WHERE id = ?", arguments: [rule])
+            #expect(sid == free)
+        }
+    }
+
+    @Test func `of two rules with one number the later gets the next that is free`() async throws {
+        let store = try CenterStore(path: path, clock: TestClock().clock)
+        let id = Fixture.signature(attack: 1).id
+        let number = Fixture.number(attack: 1)
+        try await store.transaction { transaction in
+            for taken in [number, number + 1, SIDRange.ofSite.upperBound] {
+                try transaction.db.execute(sql: "INSERT INTO rules (sid) VALUES (?)", arguments: [taken])
+            }
+            let rule = try transaction.rule(for: id)
+            #expect(try transaction.assignSID(toRule: rule, of: id) == nil)
+            let sid = try UInt32.fetchOne(transaction.db, sql: "SELECT sid FROM rules WHERE id = ?", arguments: [rule])
+            #expect(sid == number + 2)
+        }
     }
 
     @Test func `a folder that can't be written is reported`() throws {

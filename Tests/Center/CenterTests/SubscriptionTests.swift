@@ -91,6 +91,109 @@ struct SubscriptionTests {
         }
     }
 
+    @Test func `what the global center withdraws leaves the site's IDS`() async throws {
+        let id = Fixture.signature(attack: 1).id
+        try await withCenter { center in
+            await global.offer(Fixture.update(attack: 1))
+            await global.offer(Fixture.update(attack: 2))
+            try await center.awaitDeliveries(["ids delivered": 2])
+            await global.withdraw(id)
+            try await eventually("the rule is gone") { await ids.rules.map(\.update.signature) == [Fixture.signature(attack: 2)] }
+            try await eventually("the status says so") { try await center.status().deliveries == ["ids delivered": 1, "ids removed": 1] }
+            let told = try await center.store.events(subject: id).filter { $0.step == .withdrawn }.map(\.detail)
+            #expect(told == ["withdrawn by the global center: false alarm"])
+        }
+    }
+
+    @Test func `a withdrawal reaches a site that was away`() async throws {
+        try await withCenter { center in
+            await global.offer(Fixture.update(attack: 1))
+            try await center.awaitDeliveries(["ids delivered": 1])
+        }
+        await global.withdraw(Fixture.signature(attack: 1).id)
+        try await withCenter { center in
+            try await eventually("the rule is gone") { await ids.rules.isEmpty }
+            #expect(try await center.status().updates == ["withdrawn": 1])
+        }
+    }
+
+    @Test func `what the global center withdraws leaves with the site's own rule, and comes back with it`() async throws {
+        let id = Fixture.signature(attack: 1).id
+        try await withCenter { center in
+            try await center.receive(Fixture.packet(attack: 1))
+            try await center.awaitDeliveries(["ids delivered": 1])
+            await global.withdraw(id)
+            try await eventually("the rule is gone") { await ids.rules.isEmpty }
+            try await center.receive(Fixture.packet(attack: 1, number: 7))
+            try await center.awaitAnalysed(2)
+            #expect(await ids.rules.isEmpty, "no report brings it back")
+            await global.offer(Fixture.update(attack: 1, revision: 2))
+            try await eventually("the rule is back") { await ids.rules.map(\.update.signature.id) == [id] }
+        }
+    }
+
+    @Test func `a person at the site has the last word on a withdrawal`() async throws {
+        let (first, second) = (Fixture.signature(attack: 1).id, Fixture.signature(attack: 2).id)
+        try await withCenter { center in
+            await global.offer(Fixture.update(attack: 1))
+            await global.offer(Fixture.update(attack: 2))
+            try await center.awaitDeliveries(["ids delivered": 2])
+            await global.withdraw(first)
+            try await eventually("the rule is gone") { await ids.rules.count == 1 }
+            try await center.store.reinstate(signatureID: first, by: "ada")
+            await center.service.wake()
+            try await eventually("the rule is back") { await ids.rules.count == 2 }
+            // Read anew, the feed withdraws it no more.
+            try await center.store.transaction { try $0.beginFeedAnew() }
+            await global.offer(Fixture.update(attack: 3))
+            try await eventually("the feed was read") { await ids.rules.count == 3 }
+            #expect(try await center.store.snapshot { try $0.withdrawalReason(of: first) } == nil)
+
+            try await center.store.withdraw(signatureID: second, reason: "not here")
+            await global.withdraw(second)
+            await global.offer(Fixture.update(attack: 2, revision: 2))
+            try await eventually("the feed was read") { try await center.status().subscriptionCursor == 6 }
+            #expect(try await center.store.snapshot { try $0.withdrawalReason(of: second) } == "not here")
+            await center.service.wake()
+            try await eventually("the rule is gone") { await ids.rules.count == 2 }
+        }
+    }
+
+    @Test func `a feed that begins anew is read from its beginning, and nothing is taken twice`() async throws {
+        try await withCenter { center in
+            for attack in UInt8(1)...3 { await global.offer(Fixture.update(attack: attack)) }
+            try await center.awaitDeliveries(["ids delivered": 3])
+            // Put back from a backup: what came last is not in it, and others get the numbers anew.
+            await global.forget()
+            for attack in [1, 2, 4, 5, 6] as [UInt8] { await global.offer(Fixture.update(attack: attack)) }
+            try await center.awaitDeliveries(["ids delivered": 6])
+            let status = try await center.status()
+            #expect(status.subscriptionCursor == 5)
+            #expect(status.updates == ["proven": 6])
+            #expect(status.events.contains { $0.step == .received && $0.subject == "feed" })
+            #expect(await ids.rules.count == 6, "what the site has stays in force")
+        }
+    }
+
+    @Test func `a rule has the number that the global center gives it`() async throws {
+        let number: UInt32 = 3_950_017
+        try await withCenter { center in
+            try await center.receive(Fixture.packet(attack: 1))
+            try await center.awaitDeliveries(["ids delivered": 1])
+            await global.offer(Fixture.update(attack: 1), number: number)
+            try await eventually("the site's own rule has the number, too") { await ids.rules.map(\.sid) == [number] }
+            #expect(await ids.rules.map(\.update.origin) == [.site])
+            await global.offer(Fixture.update(attack: 2), number: number + 1)
+            // Not a number of a global center's: the site gives one.
+            await global.offer(Fixture.update(attack: 3), number: 3_900_001)
+            try await eventually("three rules") { await ids.rules.count == 3 }
+            let sids = await Dictionary(uniqueKeysWithValues: ids.rules.map { ($0.update.signature.id, $0.sid) })
+            #expect(sids[Fixture.signature(attack: 2).id] == number + 1)
+            let third = Fixture.signature(attack: 3).id
+            #expect(sids[third] == SIDRange.number(ofSignature: third, in: SIDRange.ofGlobalCenter))
+        }
+    }
+
     @Test func `the quota for the global center's updates is respected`() async throws {
         try await withCenter({ $0.globalUpdatesADay = 1 }) { center in
             await global.offer(Fixture.update(attack: 1))

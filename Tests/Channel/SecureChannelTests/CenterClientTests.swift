@@ -54,14 +54,19 @@ struct CenterClientTests {
             try await center.client(try center.identity(.localCenter, "site-2")) { client in
                 #expect(try await client.forward(forward).id == forward.id)
                 #expect(try await client.publish(Self.update()).id == Self.update().signature.id)
-                #expect(try await client.updates(after: 0, waitSeconds: 0).isEmpty)
+                #expect(try await client.updates(after: .start, waitSeconds: 0) == FeedPage())
                 for sequence in 1...3 {
                     await center.service.publish(
                         FeedEntry(sequence: Int64(sequence), update: Self.update(revision: sequence)))
                 }
-                let news = try await client.updates(after: 1, waitSeconds: 0)
-                #expect(news.map(\.sequence) == [2, 3])
-                #expect(news.map(\.update.revision) == [2, 3])
+                let position = FeedPosition(sequence: 1, mark: .max)
+                let news = try await client.updates(after: position, waitSeconds: 0)
+                #expect(news.entries.map(\.sequence) == [2, 3])
+                #expect(news.entries.map(\.update?.revision) == [2, 3])
+                #expect(!news.isFromStart)
+                #expect(await center.service.asked == [.start, position])
+                await center.service.beginAnew()
+                #expect(try await client.updates(after: position, waitSeconds: 0).isFromStart)
             }
             #expect(await center.service.forwards == [forward])
             #expect(await center.service.published == [Self.update()])
@@ -73,12 +78,12 @@ struct CenterClientTests {
     func `A client that waits for updates gets one as soon as it is published`() async throws {
         try await TestCenter.run { center in
             let news = try await center.client(try center.identity(.localCenter, "site-2")) { client in
-                async let waiting = client.updates(after: 7, waitSeconds: 60)
+                async let waiting = client.updates(after: FeedPosition(sequence: 7), waitSeconds: 60)
                 while await center.service.waitingSubscribers == 0 { try await Task.sleep(for: .milliseconds(5)) }
                 await center.service.publish(FeedEntry(sequence: 8, update: Self.update()))
                 return try await waiting
             }
-            #expect(news == [FeedEntry(sequence: 8, update: Self.update())])
+            #expect(news.entries == [FeedEntry(sequence: 8, update: Self.update())])
         }
     }
 
@@ -86,12 +91,12 @@ struct CenterClientTests {
     func `A client that waits for updates is answered at once when the center shuts down`() async throws {
         try await TestCenter.run { center in
             let news = try await center.client(try center.identity(.localCenter, "site-2")) { client in
-                async let waiting = client.updates(after: 0, waitSeconds: 60)
+                async let waiting = client.updates(after: .start, waitSeconds: 60)
                 while await center.service.waitingSubscribers == 0 { try await Task.sleep(for: .milliseconds(5)) }
                 await center.group.triggerGracefulShutdown()
                 return try await waiting
             }
-            #expect(news.isEmpty)
+            #expect(news == FeedPage())
         }
     }
 

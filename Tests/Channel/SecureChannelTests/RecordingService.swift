@@ -15,6 +15,9 @@ actor RecordingService: CenterRequestHandling {
     private(set) var published: [SignatureUpdate] = []
     private(set) var senders: [Identity] = []
     private(set) var waitingSubscribers = 0
+    /// The positions that subscribers gave.
+    private(set) var asked: [FeedPosition] = []
+    private var isFromStart = false
     private var feed: [FeedEntry] = []
     private var failure: (any Error)?
     private var receiptID: String?
@@ -35,6 +38,11 @@ actor RecordingService: CenterRequestHandling {
     /// Gives receipts for another message from now on.
     func giveReceipts(for id: String) {
         receiptID = id
+    }
+
+    /// Answers as a center does that doesn't know a subscriber's position.
+    func beginAnew() {
+        isFromStart = true
     }
 
     func publish(_ update: FeedEntry) {
@@ -62,13 +70,14 @@ actor RecordingService: CenterRequestHandling {
         return receipt(update.signature.id, from: sender)
     }
 
-    func updates(after sequence: Int64, waitSeconds: Int, for subscriber: Identity) async throws -> [FeedEntry] {
+    func updates(after position: FeedPosition, waitSeconds: Int, for subscriber: Identity) async throws -> FeedPage {
+        asked.append(position)
         waitingSubscribers += 1
         defer { waitingSubscribers -= 1 }
         let end = ContinuousClock.now + .seconds(waitSeconds)
         while true {
-            let news = feed.filter { $0.sequence > sequence }
-            if !news.isEmpty || ContinuousClock.now >= end { return news }
+            let news = feed.filter { $0.sequence > position.sequence }
+            if !news.isEmpty || ContinuousClock.now >= end { return FeedPage(entries: news, isFromStart: isFromStart) }
             try await Task.sleep(for: .milliseconds(5))
         }
     }

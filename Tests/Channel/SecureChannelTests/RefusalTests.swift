@@ -148,7 +148,7 @@ struct RefusalTests {
                     packet: Samples.packet(), reporter: "host-1", signature: CenterClientTests.update().signature)
                 #expect(await code { try await host.forward(forward) } == .roleNotAllowed)
                 #expect(await code { try await host.publish(CenterClientTests.update()) } == .roleNotAllowed)
-                #expect(await code { try await host.updates(after: 0, waitSeconds: 0) } == .roleNotAllowed)
+                #expect(await code { try await host.updates(after: .start, waitSeconds: 0) } == .roleNotAllowed)
             }
             #expect(await center.service.senders.isEmpty)
         }
@@ -208,7 +208,7 @@ struct RefusalTests {
         try await TestCenter.run(accepts: [.packets]) { center in
             try await center.client(try center.identity(.localCenter, "site-2")) { client in
                 #expect(await code { try await client.publish(CenterClientTests.update()) } == .notServedHere)
-                #expect(await code { try await client.updates(after: 0, waitSeconds: 0) } == .notServedHere)
+                #expect(await code { try await client.updates(after: .start, waitSeconds: 0) } == .notServedHere)
             }
             try await center.transport(credentials: nil) { transport in
                 #expect(await code { try await transport.get("/v1/nothing", waitSeconds: 0) } == .notServedHere)

@@ -121,14 +121,30 @@ import Testing
         published.signature.context = .any
         #expect(try SignatureUpdate(encoded: own.encoded()) == own)
         #expect(try SignatureUpdate(encoded: published.encoded()) == published)
-        let list = SequencedUpdates(updates: [.init(sequence: 3, update: own), .init(sequence: 7, update: published, revises: [2, 3])])
-        #expect(try SequencedUpdates(encoded: list.encoded()) == list)
-        #expect(try SequencedUpdates(encoded: []).updates.isEmpty)
+        let numbered = FeedEntry(
+            position: FeedPosition(sequence: 7, mark: .max), change: .update(published), revises: [2, 3], ruleNumber: 3_950_001)
+        let withdrawal = FeedEntry.Withdrawal(signatureID: signature.id, reason: "a false alarm")
+        for isFromStart in [false, true] {
+            let list = SequencedUpdates(
+                FeedPage(
+                    entries: [
+                        FeedEntry(sequence: 3, update: own), numbered,
+                        FeedEntry(position: FeedPosition(sequence: 9, mark: 1), change: .withdrawal(withdrawal)),
+                    ], isFromStart: isFromStart))
+            #expect(try SequencedUpdates(encoded: list.encoded()) == list)
+        }
+        #expect(try SequencedUpdates(encoded: []).page == FeedPage())
+        for id in ["", "00", signature.id.uppercased() + "0", String(repeating: "g", count: 32)] {
+            let entry = FeedEntry(
+                position: FeedPosition(sequence: 1), change: .withdrawal(.init(signatureID: id, reason: "")))
+            #expect(throws: EpitopeError.self) { try SequencedUpdates(encoded: SequencedUpdates(FeedPage(entries: [entry])).encoded()) }
+        }
         for revises in [[3, 2], [2, 2], [0, 1], [7], [8], Array(1...33)] as [[Int64]] {
-            let list = SequencedUpdates(updates: [.init(sequence: revises.count > 32 ? 40 : 7, update: published, revises: revises)])
+            let entry = FeedEntry(sequence: revises.count > 32 ? 40 : 7, update: published, revises: revises)
+            let list = SequencedUpdates(FeedPage(entries: [entry]))
             // No more than a list may hold are written.
             guard revises.count <= FeedEntry.maxRevised else {
-                #expect(try SequencedUpdates(encoded: list.encoded()).updates[0].revises == Array(revises.prefix(32)))
+                #expect(try SequencedUpdates(encoded: list.encoded()).page.entries[0].revises == Array(revises.prefix(32)))
                 continue
             }
             #expect(throws: EpitopeError.self) { try SequencedUpdates(encoded: list.encoded()) }

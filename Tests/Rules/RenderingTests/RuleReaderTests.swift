@@ -182,6 +182,14 @@ import Testing
 }
 
 @Suite("Numbers of rules") struct SIDRangeTests {
+    @Test func `a site's own numbers, the global center's and those without a center are none of each other's`() {
+        #expect(!SIDRange.ofSite.overlaps(SIDRange.ofGlobalCenter))
+        for range in [SIDRange.ofSite, SIDRange.ofGlobalCenter] {
+            #expect(range.clamped(to: SIDRange.all) == range && !range.overlaps(SIDRange.withoutCenter))
+            #expect(!range.contains(SIDRange.all.upperBound), "it is the number of a question to Suricata")
+        }
+    }
+
     @Test func `a number without a center is the signature's own and never a center's`() throws {
         var generator = SeededGenerator(seed: 9)
         var numbers: Set<UInt32> = []

@@ -20,6 +20,10 @@ public enum DeliveryState: String, Hashable, Sendable, Codable, CaseIterable, St
     case delivered
     case refused
     case superseded
+    /// The update ended; its rule is to leave the IDS with the next rule set.
+    case leaving
+    /// The IDS has confirmed a rule set without it.
+    case removed
 
     /// The states before an outcome.
     static let underWay: [DeliveryState] = [.pending, .waitingQuota]

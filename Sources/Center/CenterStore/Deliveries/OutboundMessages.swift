@@ -56,7 +56,7 @@ extension CenterStore {
             switch state {
             case .delivered: .forwarded
             case .refused: .refused
-            case .pending, .waitingQuota, .superseded: .retried
+            case .pending, .waitingQuota, .superseded, .leaving, .removed: .retried
             }
         try await transaction { transaction in
             if state == .refused { try transaction.release(message.quotaItem) }

@@ -39,6 +39,7 @@ extension CenterStore {
                     .delivered, update.signature.id, "sid \(item.rule.sid), revision \(update.revision): \(detail)")
                 try transaction.supersede(by: id)
             }
+            try transaction.confirmRemovals(from: rules, detail: detail)
         }
     }
 
@@ -64,6 +65,9 @@ extension CenterStore {
                     sql: "UPDATE deliveries SET attempts = attempts + 1, reason = ? WHERE id = ?",
                     arguments: [reason, item.delivery])
             }
+            try transaction.db.execute(
+                sql: "UPDATE deliveries SET attempts = attempts + 1, reason = ? WHERE state = \(DeliveryState.leaving.sql)",
+                arguments: [reason])
             try transaction.record(.retried, items.first?.rule.update.signature.id ?? "rules", reason)
         }
     }
@@ -78,9 +82,13 @@ extension StoreTransaction {
     /// - Returns: the update's number; `nil` when it was withdrawn or expired meanwhile.
     fileprivate func confirmDelivery(_ delivery: Int64) throws -> Int64? {
         let select = "SELECT u.id, u.state, u.origin FROM deliveries d JOIN updates u ON u.id = d.update_id WHERE d.id = ?"
-        guard let row = try Row.fetchOne(db, sql: select, arguments: [delivery]), let state = UpdateState(rawValue: row["state"]),
-            state == .proven || state == .superseded
-        else { return nil }
+        guard let row = try Row.fetchOne(db, sql: select, arguments: [delivery]), let state = UpdateState(rawValue: row["state"]) else {
+            return nil
+        }
+        guard state == .proven || state == .superseded else {
+            try setDelivery(delivery, to: .leaving, reason: nil)
+            return nil
+        }
         let id: Int64 = row["id"]
         if state == .superseded {
             let quota = QuotaKind(target: .ids, isGlobalUpdate: (row["origin"] as String) == UpdateOrigin.global.rawValue)
@@ -89,6 +97,26 @@ extension StoreTransaction {
         }
         try setDelivery(delivery, to: .delivered, reason: nil)
         return id
+    }
+
+    /// Marks the deliveries whose rules have left the IDS.
+    ///
+    /// - Parameter rules: those that the IDS confirmed.
+    fileprivate func confirmRemovals(from rules: [RuleAssignment], detail: String) throws {
+        let leaving = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT d.id, u.signature_id, u.revision, r.sid FROM deliveries d
+                JOIN updates u ON u.id = d.update_id LEFT JOIN rules r ON r.id = u.rule_id
+                WHERE d.target = \(DeliveryTarget.ids.sql) AND d.state = \(DeliveryState.leaving.sql)
+                """)
+        for row in leaving {
+            let (id, signature, revision, sid): (Int64, String, Int, UInt32?) = (row["id"], row["signature_id"], row["revision"], row["sid"])
+            // A rule set that was made before the update ended may have it still.
+            guard !rules.contains(where: { $0.update.signature.id == signature && $0.update.revision == revision }) else { continue }
+            try setDelivery(id, to: .removed, reason: nil)
+            try record(.removed, signature, "sid \(sid.map(String.init) ?? "-"), revision \(revision): \(detail)")
+        }
     }
 
     /// The numbers of the rules in force that leave when a pending delivery goes live, its own number aside.

@@ -21,6 +21,8 @@ public struct CenterEvent: Hashable, Sendable, Codable {
         case delivered
         /// Somebody else changed the rules in the IDS; they are put back.
         case restored
+        /// A rule left the IDS.
+        case removed
         case refused
         case retried
         case superseded

@@ -20,6 +20,8 @@ extension StoreTransaction {
         return state == ProofState.pending.rawValue ? .pending : .made(packets: packets)
     }
 
+    func isProofPending(of cluster: Int64) throws -> Bool { try proofProgress(of: cluster) == .pending }
+
     /// Requests a proof of a cluster's signatures. A second request before it is made changes nothing.
     public func requestProof(of cluster: Int64) throws {
         let pending = ProofState.pending.sql

@@ -30,6 +30,7 @@ enum Schema {
         migrator.registerMigration("6 code once, arrivals apart from their analysis") { db in
             try db.execute(sql: arrivals)
         }
+        registerFeed(in: &migrator)
         return migrator
     }
 

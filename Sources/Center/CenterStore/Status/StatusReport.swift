@@ -2,6 +2,7 @@
 
 public import EpitopeModel
 import GRDB
+import Signatures
 
 /// A center's state for a person: counts, the latest updates and events, and what is left of the day's quotas.
 public struct StatusReport: Hashable, Sendable, Codable {
@@ -61,7 +62,7 @@ extension CenterStore {
                 forwards: try Self.counts(db, "SELECT state, count(*) AS n FROM forwards GROUP BY state"),
                 quotas: Dictionary(
                     uniqueKeysWithValues: (try transaction.quotaUses() ?? [:]).map { ($0.rawValue, $1) }),
-                subscriptionCursor: try transaction.subscriptionCursor(),
+                subscriptionCursor: try transaction.subscriptionPosition().sequence,
                 publishedSequence: try Int64.fetchOne(db, sql: "SELECT max(sequence) FROM feed") ?? 0,
                 latestUpdates: try Self.latestUpdates(db), withheld: try Self.withheld(db, limit: 100),
                 events: try transaction.events(subject: nil, after: 0, limit: events))

@@ -4,41 +4,100 @@ public import EpitopeModel
 import GRDB
 public import Signatures
 
+/// The feed of this (global) center.
 extension CenterStore {
-    /// The updates that this (global) center published after a sequence number, in order, without those that were
-    /// withdrawn or expired.
-    public func published(after sequence: Int64, limit: Int = 256) async throws(EpitopeError) -> [FeedEntry] {
+    /// What was published after a position: updates, without those that were withdrawn or expired since, and withdrawals.
+    ///
+    /// A position that is not one of this feed (another center's, or one from before this store was put back from a backup) gets
+    /// the feed's beginning.
+    public func feedPage(after position: FeedPosition, limit: Int = 100) async throws(EpitopeError) -> FeedPage {
         try await snapshot { transaction in
-            try Row.fetchAll(
-                transaction.db,
-                sql: """
-                    SELECT f.sequence, f.body, f.revises FROM feed f JOIN updates u ON u.sequence = f.sequence
-                    WHERE f.sequence > ? AND u.state IN \([UpdateState.proven, .superseded].sql) AND u.expires_ms > ?
-                    ORDER BY f.sequence LIMIT ?
-                    """,
-                arguments: [sequence, transaction.nowMilliseconds, limit]
-            ).map { row in
-                FeedEntry(
-                    sequence: row["sequence"], update: try RowCoding.value(SignatureUpdate.self, row["body"]),
-                    revises: (row["revises"] as String).split(separator: ",").compactMap { Int64($0) })
-            }
+            let isKnown = try transaction.isInFeed(position)
+            let entries = try Row.fetchAll(
+                transaction.db, sql: StoreTransaction.published,
+                arguments: [isKnown ? position.sequence : 0, transaction.nowMilliseconds, limit]
+            ).map(FeedEntry.init)
+            return FeedPage(entries: entries, isFromStart: !isKnown)
         }
     }
 
-    /// The sequence number of the last update of the global center that this store has.
-    public func subscriptionCursor() async throws(EpitopeError) -> Int64 {
-        try await snapshot { try $0.subscriptionCursor() }
+    /// The number of the feed's last entry; 0: it has none.
+    public func feedEnd() async throws(EpitopeError) -> Int64 {
+        try await snapshot { transaction in
+            try Int64.fetchOne(transaction.db, sql: "SELECT max(sequence) FROM feed") ?? 0
+        }
     }
 }
 
 extension StoreTransaction {
-    /// The sequence number of the last update of the global center that this store has.
-    public func subscriptionCursor() throws -> Int64 {
-        Int64(try mark(.subscriptionCursor) ?? "0") ?? 0
+    /// Arguments: the number after which, now, and how many. It goes along the feed: what is asked for is mostly at its end.
+    static let published = """
+        SELECT f.sequence, f.mark, f.body, f.revises, f.withdraws, f.reason, r.sid
+        FROM feed f LEFT JOIN updates u ON u.sequence = f.sequence LEFT JOIN rules r ON r.id = u.rule_id
+        WHERE f.sequence > ? AND (f.withdraws IS NOT NULL
+          OR u.state IN \([UpdateState.proven, .superseded].sql) AND u.expires_ms > ?)
+        ORDER BY f.sequence LIMIT ?
+        """
+
+    fileprivate func isInFeed(_ position: FeedPosition) throws -> Bool {
+        guard position.sequence > 0 else { return true }
+        return try Bool.fetchOne(
+            db, sql: "SELECT EXISTS (SELECT 1 FROM feed WHERE sequence = ? AND mark = ?)",
+            arguments: [position.sequence, Int64(bitPattern: position.mark)]) ?? false
     }
 
-    /// Moves the cursor past an update of the global center.
-    public func setSubscriptionCursor(_ sequence: Int64) throws {
-        try setMark(.subscriptionCursor, "\(sequence)")
+    /// Adds an update to the feed of this (global) center.
+    ///
+    /// - Parameter older: the updates of other signatures whose place it takes.
+    /// - Returns: the update with the sequence number that it got.
+    public func publish(_ update: SignatureUpdate, revising older: [StoredUpdate]) throws -> SignatureUpdate {
+        let sequence = try addFeedEntry()
+        var published = update
+        published.origin = .global(sequence: sequence)
+        let revised = older.compactMap { older -> Int64? in
+            if case .global(let number) = older.update.origin { number } else { nil }
+        }
+        try db.execute(
+            sql: "UPDATE feed SET body = ?, revises = ? WHERE sequence = ?",
+            arguments: [
+                try RowCoding.json(published), revised.sorted().suffix(FeedEntry.maxRevised).map(String.init).joined(separator: ","),
+                sequence,
+            ])
+        try record(.published, update.signature.id, "sequence \(sequence), revision \(update.revision)")
+        return published
+    }
+
+    /// Adds the withdrawal of a signature to the feed of this (global) center, if that has published it.
+    func publishWithdrawal(of signatureID: String, reason: String) throws {
+        let isPublished = try Bool.fetchOne(
+            db,
+            sql: "SELECT EXISTS (SELECT 1 FROM updates u JOIN feed f ON f.sequence = u.sequence WHERE u.signature_id = ?)",
+            arguments: [signatureID])
+        guard isPublished == true else { return }
+        let sequence = try addFeedEntry()
+        try db.execute(
+            sql: "UPDATE feed SET withdraws = ?, reason = ? WHERE sequence = ?", arguments: [signatureID, reason, sequence])
+        try record(.published, signatureID, "sequence \(sequence), withdrawal")
+    }
+
+    private func addFeedEntry() throws -> Int64 {
+        try db.execute(
+            sql: "INSERT INTO feed (body, mark) VALUES ('', ?)",
+            arguments: [Int64(bitPattern: UInt64.random(in: 1...UInt64.max))])
+        return db.lastInsertedRowID
+    }
+}
+
+extension FeedEntry {
+    fileprivate init(_ row: Row) throws {
+        let change: Change =
+            if let signature: String = row["withdraws"] {
+                .withdrawal(Withdrawal(signatureID: signature, reason: row["reason"] ?? ""))
+            } else {
+                .update(try RowCoding.value(SignatureUpdate.self, row["body"]))
+            }
+        self.init(
+            position: FeedPosition(sequence: row["sequence"], mark: UInt64(bitPattern: row["mark"] as Int64)), change: change,
+            revises: (row["revises"] as String).split(separator: ",").compactMap { Int64($0) }, ruleNumber: row["sid"])
     }
 }

@@ -34,28 +34,69 @@ extension StoreTransaction {
         return (latest ?? 0) + 1
     }
 
-    /// Assigns a rule its number (sid) if it has none yet. A number is never given to another rule.
+    /// Assigns a rule its number (sid) if it has none yet: that of its first signature in the range, or the next one that is free.
     ///
+    /// - Parameter isPublished: whether the rule is one of this global center, for its subscribers.
     /// - Returns: why it can't have one: without a number there is no rule; `nil`: it has one.
-    public func assignSID(toRule rule: Int64) throws -> String? {
-        do {
-            try allocateSID(for: rule)
-            return nil
-        } catch let error as EpitopeError {
-            return error.description
-        }
-    }
-
-    private func allocateSID(for rule: Int64) throws {
+    public func assignSID(toRule rule: Int64, of signatureID: String, isPublished: Bool = false) throws -> String? {
+        let range = isPublished ? SIDRange.ofGlobalCenter : SIDRange.ofSite
         let isNumbered = try Bool.fetchOne(
             db, sql: "SELECT EXISTS (SELECT 1 FROM rules WHERE id = ? AND sid IS NOT NULL)", arguments: [rule])
-        if isNumbered == true { return }
-        let next = try UInt32.fetchOne(db, sql: "SELECT max(sid) + 1 FROM rules") ?? SIDRange.all.lowerBound
-        guard SIDRange.all.contains(next) else {
-            throw EpitopeError(
-                .sidsExhausted, "all \(SIDRange.all.count) rule numbers of the store are in use",
-                remedy: "start a new store for this center, and keep the old one for reading")
+        if isNumbered == true { return nil }
+        guard let free = try freeNumber(from: SIDRange.number(ofSignature: signatureID, in: range), in: range) else {
+            return EpitopeError(
+                .sidsExhausted, "all \(range.count) rule numbers are in use by rules in force",
+                remedy: "withdraw rules that are not needed, or shorten the lifetime of updates"
+            ).description
         }
-        try db.execute(sql: "UPDATE rules SET sid = ? WHERE id = ?", arguments: [next, rule])
+        try db.execute(sql: "UPDATE rules SET sid = NULL WHERE sid = ?", arguments: [free])
+        try db.execute(sql: "UPDATE rules SET sid = ? WHERE id = ?", arguments: [free, rule])
+        return nil
+    }
+
+    /// Gives a rule the number that the global center has for it, so that it is the same at every site. A rule of this site that has
+    /// that number gets another one.
+    ///
+    /// - Returns: why it can't have one.
+    public func assignSID(_ number: UInt32?, ofGlobalCenter signatureID: String, toRule rule: Int64) throws -> String? {
+        guard let number, SIDRange.ofGlobalCenter.contains(number) else {
+            return try assignSID(toRule: rule, of: signatureID, isPublished: true)
+        }
+        let holder = try Int64.fetchOne(db, sql: "SELECT id FROM rules WHERE sid = ?", arguments: [number])
+        guard holder != rule else { return nil }
+        if let holder { try db.execute(sql: "UPDATE rules SET sid = NULL WHERE id = ?", arguments: [holder]) }
+        try db.execute(sql: "UPDATE rules SET sid = ? WHERE id = ?", arguments: [number, rule])
+        guard let holder, let other = try firstSignature(ofRule: holder) else { return nil }
+        return try assignSID(toRule: holder, of: other)
+    }
+
+    private func firstSignature(ofRule rule: Int64) throws -> String? {
+        try String.fetchOne(db, sql: "SELECT signature_id FROM updates WHERE rule_id = ? ORDER BY id LIMIT 1", arguments: [rule])
+    }
+
+    /// The first number from a place in a range on that no rule has; where every number was given once, one whose rule is no longer in
+    /// force: nothing that a host sends uses them up for good.
+    private func freeNumber(from start: UInt32, in range: ClosedRange<UInt32>) throws -> UInt32? {
+        for part in [start...range.upperBound, range.lowerBound...start] {
+            // The first number whose successor is free, or the part's own beginning.
+            let isTaken = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM rules WHERE sid = ?)", arguments: [part.lowerBound])
+            if isTaken != true { return part.lowerBound }
+            let next = try UInt32.fetchOne(
+                db,
+                sql: """
+                    SELECT sid + 1 FROM rules r WHERE sid >= ?1 AND sid < ?2 AND NOT EXISTS (SELECT 1 FROM rules n WHERE n.sid = r.sid + 1)
+                    ORDER BY sid LIMIT 1
+                    """,
+                arguments: [part.lowerBound, part.upperBound])
+            if let next { return next }
+        }
+        return try UInt32.fetchOne(
+            db,
+            sql: """
+                SELECT sid FROM rules r WHERE sid BETWEEN ? AND ? AND NOT EXISTS (
+                  SELECT 1 FROM updates u WHERE u.rule_id = r.id AND u.state = \(UpdateState.proven.sql))
+                ORDER BY id LIMIT 1
+                """,
+            arguments: [range.lowerBound, range.upperBound])
     }
 }

@@ -64,33 +64,22 @@ extension StoreTransaction {
         ).sorted()
     }
 
-    /// Adds an update to the feed of this (global) center.
-    ///
-    /// - Parameter older: the updates of other signatures whose place it takes.
-    /// - Returns: the update with the sequence number that it got.
-    public func publish(_ update: SignatureUpdate, revising older: [StoredUpdate]) throws -> SignatureUpdate {
-        try db.execute(sql: "INSERT INTO feed (body) VALUES ('')")
-        let sequence = db.lastInsertedRowID
-        var published = update
-        published.origin = .global(sequence: sequence)
-        let revised = older.compactMap { older -> Int64? in
-            if case .global(let number) = older.update.origin { number } else { nil }
-        }
-        try db.execute(
-            sql: "UPDATE feed SET body = ?, revises = ? WHERE sequence = ?",
-            arguments: [
-                try RowCoding.json(published), revised.sorted().suffix(FeedEntry.maxRevised).map(String.init).joined(separator: ","),
-                sequence,
-            ])
-        try record(.published, update.signature.id, "sequence \(sequence), revision \(update.revision)")
-        return published
-    }
-
-    /// Takes an update out of force, and cancels its deliveries that are under way.
+    /// Takes an update out of force, and cancels its deliveries that are under way. A rule that the IDS has is to leave it.
     func end(_ update: Int64, as state: UpdateState, reason: String) throws {
         try cancelDeliveries(of: "SELECT ?", arguments: [update], reason: reason)
         try db.execute(
-            sql: "UPDATE updates SET state = ?, reason = ? WHERE id = ?", arguments: [state.rawValue, reason, update])
+            sql: """
+                UPDATE deliveries SET state = \(DeliveryState.leaving.sql), reason = NULL, changed_ms = ?
+                WHERE update_id = ? AND target = \(DeliveryTarget.ids.sql) AND state = \(DeliveryState.delivered.sql)
+                  AND EXISTS (SELECT 1 FROM updates u WHERE u.id = update_id AND u.state = \(UpdateState.proven.sql))
+                """,
+            arguments: [nowMilliseconds, update])
+        try db.execute(
+            sql: """
+                UPDATE updates SET withdrawn_from = CASE WHEN ?1 <> \(UpdateState.withdrawn.sql) THEN NULL
+                  WHEN state = \(UpdateState.withdrawn.sql) THEN withdrawn_from ELSE state END, state = ?1, reason = ?2 WHERE id = ?3
+                """,
+            arguments: [state.rawValue, reason, update])
     }
 }
 

@@ -2,74 +2,89 @@
 
 public import EpitopeModel
 import GRDB
-import Signatures
+public import Signatures
+
+/// Who withdrew a signature.
+public enum WithdrawalAuthority: Hashable, Sendable {
+    /// A person at this center.
+    case person
+    /// The global center, by the entry of its feed with this mark.
+    case globalCenter(mark: UInt64)
+
+    var feedMark: Int64? {
+        if case .globalCenter(let mark) = self { Int64(bitPattern: mark) } else { nil }
+    }
+
+    fileprivate func named(_ reason: String) -> String {
+        self == .person ? reason : "withdrawn by the global center: \(reason)"
+    }
+}
 
 extension CenterStore {
-    /// Withdraws a signature's updates on behalf of a person: its rules leave the IDS with the next rule set,
-    /// subscribers no longer get it, and no update of it is made or taken until ``reinstate(signatureID:)``. The same holds for
-    /// the signatures that took its place, or are to: a withdrawn rule doesn't come back as a revision.
+    /// Withdraws a signature's updates on behalf of a person: its rules leave the IDS with the next rule set, every subscriber's as
+    /// well, and no update of it is made or taken until ``reinstate(signatureID:by:)``. The same holds for the signatures that took
+    /// its place, or are to: a withdrawn rule doesn't come back as a revision.
     ///
+    /// - Parameter person: who does it, for the audit trail.
     /// - Throws: `signature-unknown` when no update of that signature was ever made or received here.
-    public func withdraw(signatureID: String, reason: String) async throws(EpitopeError) {
+    public func withdraw(signatureID: String, reason: String, by person: String? = nil) async throws(EpitopeError) {
         try await transaction { transaction in
             guard try transaction.isKnown(signatureID) else {
                 throw Self.unknown("no update of signature \(signatureID) was made or received here")
             }
-            try transaction.withdraw(signatureID, reason: reason, becauseOf: nil)
-            for revision in try transaction.revisions(of: signatureID) {
-                try transaction.withdrawRevision(revision, of: signatureID)
-            }
+            try transaction.withdraw(signatureID, reason: reason, by: .person, name: person)
         }
     }
 
-    /// Undoes a withdrawal, with those of the signature's revisions that came of it: the next report of the attack makes a new
-    /// revision.
-    ///
-    /// - Throws: `signature-unknown` when the signature is not withdrawn.
-    public func reinstate(signatureID: String) async throws(EpitopeError) {
-        try await transaction { transaction in
-            guard try transaction.withdrawalReason(of: signatureID) != nil else {
-                throw Self.unknown("signature \(signatureID) is not withdrawn here")
-            }
-            let reinstated = try String.fetchAll(
-                transaction.db, sql: "DELETE FROM withdrawals WHERE signature_id = ? OR because_of = ? RETURNING signature_id",
-                arguments: [signatureID, signatureID])
-            for signature in reinstated {
-                try transaction.db.execute(
-                    sql: """
-                        UPDATE updates SET state = \(UpdateState.expired.sql)
-                        WHERE signature_id = ? AND state = \(UpdateState.withdrawn.sql)
-                        """,
-                    arguments: [signature])
-                try transaction.record(.reinstated, signature, "updates of it are made again")
-            }
-        }
-    }
-
-    private static func unknown(_ problem: String) -> EpitopeError {
+    static func unknown(_ problem: String) -> EpitopeError {
         EpitopeError(.signatureUnknown, problem, remedy: "look up the signature's id and state in the center's status")
     }
 }
 
 extension StoreTransaction {
+    /// Withdraws a signature, and those that took its place or are to. What a person here withdrew stays so, whatever the global
+    /// center says.
+    ///
+    /// - Parameter name: the person, for the audit trail.
+    public func withdraw(_ signatureID: String, reason: String, by authority: WithdrawalAuthority, name: String? = nil) throws {
+        try withdraw(signatureID, reason: reason, by: authority, becauseOf: nil, name: name)
+        for revision in try revisions(of: signatureID) { try withdrawRevision(revision, of: signatureID) }
+    }
+
+    /// Withdraws a signature as an entry of the global center's feed says, unless a person here overruled that very entry.
+    public func withdraw(_ withdrawal: FeedEntry.Withdrawal, at position: FeedPosition) throws {
+        let isOverruled = try Bool.fetchOne(
+            db, sql: "SELECT EXISTS (SELECT 1 FROM overruled WHERE mark = ?)", arguments: [Int64(bitPattern: position.mark)])
+        guard isOverruled != true else { return }
+        try withdraw(withdrawal.signatureID, reason: withdrawal.reason, by: .globalCenter(mark: position.mark))
+    }
+
     fileprivate func isKnown(_ signatureID: String) throws -> Bool {
         try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM updates WHERE signature_id = ?)", arguments: [signatureID]) ?? false
     }
 
     /// Takes a signature's updates out of force.
     ///
-    /// - Parameter cause: the signature that a person withdrew, where this one is a revision of it.
-    fileprivate func withdraw(_ signatureID: String, reason: String, becauseOf cause: String?) throws {
+    /// - Parameter cause: the signature that was withdrawn, where this one is a revision of it.
+    private func withdraw(
+        _ signatureID: String, reason: String, by authority: WithdrawalAuthority, becauseOf cause: String?, name: String? = nil
+    ) throws {
+        let before = try withdrawalReason(of: signatureID)
         try db.execute(
             sql: """
-                INSERT INTO withdrawals (signature_id, reason, time_ms, because_of) VALUES (?, ?, ?, ?)
-                ON CONFLICT DO UPDATE SET reason = excluded.reason, because_of = excluded.because_of
+                INSERT INTO withdrawals (signature_id, reason, time_ms, because_of, feed_mark) VALUES (?, ?, ?, ?, ?)
+                ON CONFLICT DO UPDATE SET reason = excluded.reason, because_of = excluded.because_of, feed_mark = excluded.feed_mark
+                WHERE withdrawals.feed_mark IS NOT NULL OR excluded.feed_mark IS NULL
                 """,
-            arguments: [signatureID, reason, nowMilliseconds, cause])
+            arguments: [signatureID, reason, nowMilliseconds, cause, authority.feedMark])
+        guard authority == .person || before == nil else { return }
+        let told = authority.named(reason)
         for update in try Int64.fetchAll(db, sql: "SELECT id FROM updates WHERE signature_id = ?", arguments: [signatureID]) {
-            try end(update, as: .withdrawn, reason: reason)
+            try end(update, as: .withdrawn, reason: told)
         }
-        try record(.withdrawn, signatureID, reason)
+        let person = name.map { " (by \($0))" } ?? ""
+        try record(.withdrawn, signatureID, told + person + (before.map { "; before: \($0)" } ?? ""))
+        if before == nil { try publishWithdrawal(of: signatureID, reason: reason) }
     }
 
     /// The other signatures that took a signature's place, or are to, one after the other.
@@ -89,28 +104,31 @@ extension StoreTransaction {
             arguments: ["id": signatureID])
     }
 
-    /// Why a person withdrew a signature; `nil`: it is not withdrawn.
+    /// Why a signature was withdrawn; `nil`: it is not withdrawn.
     public func withdrawalReason(of signatureID: String) throws -> String? {
         try String.fetchOne(db, sql: "SELECT reason FROM withdrawals WHERE signature_id = ?", arguments: [signatureID])
     }
 
-    /// Withdraws a signature that is to take the place of another one, if a person withdrew that.
+    /// Withdraws a signature that is to take the place of another one, if that is withdrawn, by whom that was.
     public func withdrawRevision(_ signatureID: String, of older: String) throws {
         guard
             let row = try Row.fetchOne(
-                db, sql: "SELECT coalesce(because_of, signature_id) AS cause, reason FROM withdrawals WHERE signature_id = ?",
+                db, sql: "SELECT coalesce(because_of, signature_id) AS cause, reason, feed_mark FROM withdrawals WHERE signature_id = ?",
                 arguments: [older]),
             try withdrawalReason(of: signatureID) == nil
         else { return }
         let (cause, reason): (String, String) = (row["cause"], row["reason"])
-        try withdraw(signatureID, reason: cause == older ? Self.revisionReason(of: older, reason) : reason, becauseOf: cause)
+        let mark: Int64? = row["feed_mark"]
+        try withdraw(
+            signatureID, reason: cause == older ? Self.revisionReason(of: older, reason) : reason,
+            by: mark.map { .globalCenter(mark: UInt64(bitPattern: $0)) } ?? .person, becauseOf: cause)
     }
 
     private static func revisionReason(of signatureID: String, _ reason: String) -> String {
         "it is a revision of \(signatureID): \(reason)"
     }
 
-    /// Whether a person withdrew any signature of a cluster: then none is made of it.
+    /// Whether any signature of a cluster is withdrawn: then none is made of it.
     public func isWithdrawn(_ cluster: Cluster) throws -> Bool {
         try Bool.fetchOne(
             db,

@@ -50,12 +50,13 @@ public final class CenterClient: Sendable {
         try await deliver(update.encoded(), to: ChannelPath.updates, id: update.signature.id)
     }
 
-    /// The updates that the center published after a sequence number, oldest first. When there are none, the center
-    /// holds the answer back until there is one or `waitSeconds` (at most 60) are over; then it is empty.
-    public func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [FeedEntry] {
+    /// What the center published after a position in its feed, oldest first. When there is nothing, the center holds the answer
+    /// back until there is something or `waitSeconds` (at most 60) are over; then it is empty. A center that doesn't know the
+    /// position answers with the feed's beginning.
+    public func updates(after position: FeedPosition, waitSeconds: Int) async throws(EpitopeError) -> FeedPage {
         let wait = min(max(waitSeconds, 0), Self.maxWaitSeconds)
         let bytes = try await transport.get(
-            "\(ChannelPath.updates)?after=\(sequence)&wait=\(wait)", waitSeconds: wait)
+            "\(ChannelPath.updates)?after=\(position.sequence)&mark=\(position.mark)&wait=\(wait)", waitSeconds: wait)
         do {
             return try WireCoding.updates(bytes)
         } catch {

@@ -80,8 +80,8 @@ public actor EnrolledClient {
     }
 
     /// As ``CenterClient/updates(after:waitSeconds:)``.
-    public func updates(after sequence: Int64, waitSeconds: Int) async throws(EpitopeError) -> [FeedEntry] {
-        try await use { (client) async throws(EpitopeError) in try await client.updates(after: sequence, waitSeconds: waitSeconds) }
+    public func updates(after position: FeedPosition, waitSeconds: Int) async throws(EpitopeError) -> FeedPage {
+        try await use { (client) async throws(EpitopeError) in try await client.updates(after: position, waitSeconds: waitSeconds) }
     }
 
     /// Tells the center what this host held back; as ``CenterClient/report(_:)``.

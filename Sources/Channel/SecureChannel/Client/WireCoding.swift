@@ -10,11 +10,13 @@ package enum WireCoding {
     /// those after the last.
     package static let maxUpdates = 100
 
-    package static func encode(_ updates: [FeedEntry]) -> [UInt8] {
-        SequencedUpdates(updates: Array(updates.prefix(maxUpdates))).encoded()
+    package static func encode(_ page: FeedPage) -> [UInt8] {
+        var page = page
+        page.entries = Array(page.entries.prefix(maxUpdates))
+        return SequencedUpdates(page).encoded()
     }
 
-    package static func updates(_ bytes: [UInt8]) throws -> [FeedEntry] {
-        try SequencedUpdates(encoded: bytes).updates
+    package static func updates(_ bytes: [UInt8]) throws -> FeedPage {
+        try SequencedUpdates(encoded: bytes).page
     }
 }

@@ -1558,7 +1558,7 @@ nonisolated struct Epitope_V1_Proof: Sendable {
   init() {}
 }
 
-/// Updates in the order of the sequence that their center gave them.
+/// Updates and withdrawals in the order of the sequence that their center gave them.
 nonisolated struct Epitope_V1_SequencedUpdates: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1566,11 +1566,15 @@ nonisolated struct Epitope_V1_SequencedUpdates: Sendable {
 
   var updates: [Epitope_V1_FeedEntry] = []
 
+  /// The center doesn't know the position that the subscriber gave: these are the first entries of its feed.
+  var fromStart: Bool = false
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
 }
 
+/// An update, or else a withdrawal.
 nonisolated struct Epitope_V1_FeedEntry: Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1591,11 +1595,43 @@ nonisolated struct Epitope_V1_FeedEntry: Sendable {
   /// The sequence numbers of entries of other signatures whose place the update takes; ascending, at most 32.
   var revises: [Int64] = []
 
+  /// Random, chosen when the entry was made: a position is known by both numbers.
+  var mark: UInt64 = 0
+
+  var withdrawal: Epitope_V1_Withdrawal {
+    get {_withdrawal ?? Epitope_V1_Withdrawal()}
+    set {_withdrawal = newValue}
+  }
+  /// Returns true if `withdrawal` has been explicitly set.
+  var hasWithdrawal: Bool {self._withdrawal != nil}
+  /// Clears the value of `withdrawal`. Subsequent reads from it will return its default value.
+  mutating func clearWithdrawal() {self._withdrawal = nil}
+
+  /// The number (sid) of the update's rule; 0: each subscriber gives it one of its own.
+  var ruleNumber: UInt32 = 0
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
 
   fileprivate var _update: Epitope_V1_SignatureUpdate? = nil
+  fileprivate var _withdrawal: Epitope_V1_Withdrawal? = nil
+}
+
+/// A signature whose rules are to leave every subscriber's IDS.
+nonisolated struct Epitope_V1_Withdrawal: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// 32 hexadecimal digits in lower case.
+  var signatureID: String = String()
+
+  var reason: String = String()
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
 }
 
 /// The body of every answer that is not a success.
@@ -3061,7 +3097,7 @@ nonisolated extension Epitope_V1_Proof.Check: SwiftProtobuf.Message, SwiftProtob
 
 nonisolated extension Epitope_V1_SequencedUpdates: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".SequencedUpdates"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}updates\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}updates\0\u{3}from_start\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3070,6 +3106,7 @@ nonisolated extension Epitope_V1_SequencedUpdates: SwiftProtobuf.Message, SwiftP
       // enabled. https://github.com/apple/swift-protobuf/issues/1034
       switch fieldNumber {
       case 1: try { try decoder.decodeRepeatedMessageField(value: &self.updates) }()
+      case 2: try { try decoder.decodeSingularBoolField(value: &self.fromStart) }()
       default: break
       }
     }
@@ -3079,11 +3116,15 @@ nonisolated extension Epitope_V1_SequencedUpdates: SwiftProtobuf.Message, SwiftP
     if !self.updates.isEmpty {
       try visitor.visitRepeatedMessageField(value: self.updates, fieldNumber: 1)
     }
+    if self.fromStart != false {
+      try visitor.visitSingularBoolField(value: self.fromStart, fieldNumber: 2)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: Epitope_V1_SequencedUpdates, rhs: Epitope_V1_SequencedUpdates) -> Bool {
     if lhs.updates != rhs.updates {return false}
+    if lhs.fromStart != rhs.fromStart {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -3091,7 +3132,7 @@ nonisolated extension Epitope_V1_SequencedUpdates: SwiftProtobuf.Message, SwiftP
 
 nonisolated extension Epitope_V1_FeedEntry: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".FeedEntry"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}update\0\u{1}revises\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}update\0\u{1}revises\0\u{1}mark\0\u{1}withdrawal\0\u{3}rule_number\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -3102,6 +3143,9 @@ nonisolated extension Epitope_V1_FeedEntry: SwiftProtobuf.Message, SwiftProtobuf
       case 1: try { try decoder.decodeSingularInt64Field(value: &self.sequence) }()
       case 2: try { try decoder.decodeSingularMessageField(value: &self._update) }()
       case 3: try { try decoder.decodeRepeatedInt64Field(value: &self.revises) }()
+      case 4: try { try decoder.decodeSingularFixed64Field(value: &self.mark) }()
+      case 5: try { try decoder.decodeSingularMessageField(value: &self._withdrawal) }()
+      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.ruleNumber) }()
       default: break
       }
     }
@@ -3121,6 +3165,15 @@ nonisolated extension Epitope_V1_FeedEntry: SwiftProtobuf.Message, SwiftProtobuf
     if !self.revises.isEmpty {
       try visitor.visitPackedInt64Field(value: self.revises, fieldNumber: 3)
     }
+    if self.mark != 0 {
+      try visitor.visitSingularFixed64Field(value: self.mark, fieldNumber: 4)
+    }
+    try { if let v = self._withdrawal {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+    } }()
+    if self.ruleNumber != 0 {
+      try visitor.visitSingularUInt32Field(value: self.ruleNumber, fieldNumber: 6)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -3128,6 +3181,44 @@ nonisolated extension Epitope_V1_FeedEntry: SwiftProtobuf.Message, SwiftProtobuf
     if lhs.sequence != rhs.sequence {return false}
     if lhs._update != rhs._update {return false}
     if lhs.revises != rhs.revises {return false}
+    if lhs.mark != rhs.mark {return false}
+    if lhs._withdrawal != rhs._withdrawal {return false}
+    if lhs.ruleNumber != rhs.ruleNumber {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Epitope_V1_Withdrawal: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".Withdrawal"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}signature_id\0\u{1}reason\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularStringField(value: &self.signatureID) }()
+      case 2: try { try decoder.decodeSingularStringField(value: &self.reason) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if !self.signatureID.isEmpty {
+      try visitor.visitSingularStringField(value: self.signatureID, fieldNumber: 1)
+    }
+    if !self.reason.isEmpty {
+      try visitor.visitSingularStringField(value: self.reason, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Epitope_V1_Withdrawal, rhs: Epitope_V1_Withdrawal) -> Bool {
+    if lhs.signatureID != rhs.signatureID {return false}
+    if lhs.reason != rhs.reason {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

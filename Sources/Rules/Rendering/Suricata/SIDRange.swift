@@ -12,6 +12,13 @@ public enum SIDRange {
     /// Enough for 100,000 signatures at a time.
     public static let all: ClosedRange<UInt32> = 3_900_000...3_999_999
 
+    /// For the rules that a site makes itself.
+    public static let ofSite: ClosedRange<UInt32> = 3_900_000...3_949_999
+
+    /// For the rules that a global center publishes. It gives the numbers and sends them along, so that a rule has the same one at
+    /// every site that takes it, and none that a site gives itself. (The last number of ``all`` is that of a question to Suricata.)
+    public static let ofGlobalCenter: ClosedRange<UInt32> = 3_950_000...3_999_998
+
     /// Every number that an engine takes.
     public static let possible: ClosedRange<UInt32> = 1...UInt32.max
 
@@ -19,11 +26,11 @@ public enum SIDRange {
     /// its beginning. None of them is ever the number of a center's rule.
     public static let withoutCenter: ClosedRange<UInt32> = 1_500_000...1_999_999
 
-    /// The number of a rule that is made without a center: the same for a signature wherever and whenever its rule is made.
-    /// Two of a hundred signatures have the same one in one of a hundred cases.
-    public static func number(ofSignature id: String) -> UInt32 {
+    /// The number that a signature has in a range: the same wherever and whenever its rule is made. Of those without a center, two of
+    /// a hundred signatures have the same one in one of a hundred cases; a center gives the later one the next that is free.
+    public static func number(ofSignature id: String, in range: ClosedRange<UInt32> = withoutCenter) -> UInt32 {
         // The id is the beginning of a hash, so that its digits are spread evenly.
         let hash = Hex.decode(id.prefix(16))?.reduce(UInt64(0)) { $0 << 8 | UInt64($1) } ?? 0
-        return withoutCenter.lowerBound + UInt32(hash % UInt64(withoutCenter.count))
+        return range.lowerBound + UInt32(hash % UInt64(range.count))
     }
 }

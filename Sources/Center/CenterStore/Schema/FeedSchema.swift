@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GRDB
+
+/// What withdrawals that travel, and positions that name a feed, need in the store.
+extension Schema {
+    static func registerFeed(in migrator: inout DatabaseMigrator) {
+        migrator.registerMigration("feed 1 withdrawals, marks and rule numbers") { db in
+            try db.execute(sql: feed)
+        }
+    }
+
+    /// `feed.mark`: random, with the number the name of an entry. `feed.withdraws`: the signature that an entry withdraws, which then
+    /// has no body. `updates.withdrawn_from`: the state before the withdrawal. `withdrawals.feed_mark`: the mark of the global center's
+    /// entry that withdrew the signature; none where a person here did. `overruled`: withdrawals of the global center that a person here
+    /// lifted.
+    private static let feed = """
+        ALTER TABLE feed ADD COLUMN mark INTEGER NOT NULL DEFAULT 0;
+        UPDATE feed SET mark = random();
+        ALTER TABLE feed ADD COLUMN withdraws TEXT;
+        ALTER TABLE feed ADD COLUMN reason TEXT;
+        ALTER TABLE updates ADD COLUMN withdrawn_from TEXT;
+        ALTER TABLE withdrawals ADD COLUMN feed_mark INTEGER;
+        CREATE TABLE overruled (
+          mark INTEGER PRIMARY KEY
+        ) STRICT;
+        """
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+import GRDB
+public import Signatures
+
+/// How far this site has read the global center's feed.
+extension CenterStore {
+    /// The last entry of the global center's feed that this store has.
+    public func subscriptionPosition() async throws(EpitopeError) -> FeedPosition {
+        try await snapshot { try $0.subscriptionPosition() }
+    }
+}
+
+extension StoreTransaction {
+    /// The last entry of the global center's feed that this store has.
+    public func subscriptionPosition() throws -> FeedPosition {
+        // Earlier versions kept the number alone.
+        let words = (try mark(.subscriptionCursor) ?? "").split(separator: " ")
+        guard let sequence = words.first.flatMap({ Int64($0) }) else { return .start }
+        return FeedPosition(sequence: sequence, mark: words.count > 1 ? UInt64(words[1]) ?? 0 : 0)
+    }
+
+    /// Moves on past an entry of the feed.
+    public func setSubscriptionPosition(_ position: FeedPosition) throws {
+        try setMark(.subscriptionCursor, "\(position.sequence) \(position.mark)")
+    }
+
+    /// Begins the feed anew: the numbers of what was read so far are those of another feed. The updates themselves stay.
+    public func beginFeedAnew() throws {
+        guard try subscriptionPosition() != .start else { return }
+        try db.execute(sql: "UPDATE updates SET sequence = NULL WHERE sequence IS NOT NULL")
+        try setSubscriptionPosition(.start)
+        try record(.received, "feed", "the global center's feed is another one, or was put back from a backup: it is read from its beginning")
+    }
+
+    /// Gives an update of the global center the number that it has in the feed now, if this store has it without one.
+    ///
+    /// - Returns: whether it has it.
+    public func adopt(_ update: SignatureUpdate, sequence: Int64) throws -> Bool {
+        let known = try Int64.fetchOne(
+            db,
+            sql: """
+                SELECT id FROM updates WHERE signature_id = ? AND revision = ? AND created_ms = ? AND sequence IS NULL
+                  AND origin = \(UpdateOrigin.global.sql) ORDER BY id DESC LIMIT 1
+                """,
+            arguments: [update.signature.id, update.revision, update.createdMilliseconds])
+        guard let known else { return false }
+        try db.execute(sql: "UPDATE updates SET sequence = ? WHERE id = ?", arguments: [sequence, known])
+        return true
+    }
+}
