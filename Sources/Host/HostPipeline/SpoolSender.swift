@@ -63,6 +63,12 @@ struct SpoolSender: Sendable {
                 // More packets change nothing about it.
                 await signals.identity.wait(after: identitySeen, atMost: delay)
                 if draining.isSet { return }
+            case .toldToWait(let least):
+                let delay = max(retry.failed(), least * Double.random(in: 1...1.5))
+                if draining.isSet { return }
+                // Neither a packet more nor its own impatience brings it back earlier: the center said when.
+                await signals.identity.wait(after: identitySeen, atMost: delay)
+                if draining.isSet { return }
             case .failed:
                 let delay = retry.failed()
                 // At the end an unreachable center is not waited for: the packets stay in the spool.
@@ -72,10 +78,12 @@ struct SpoolSender: Sendable {
         }
     }
 
-    private enum Outcome {
+    private enum Outcome: Equatable {
         case progress
         case nothingWaits
         case failed
+        /// The center is busy and said when to come back, at the earliest. The wait is spread: else all come back at once.
+        case toldToWait(Duration)
         case turnedAway
     }
 
@@ -121,7 +129,7 @@ struct SpoolSender: Sendable {
         switch failure {
         case .temporary:
             if isNews { logger.warning("a packet could not be sent and waits: \(reason)") }
-            return .failed
+            return reason.retryAfterSeconds.map { .toldToWait(.seconds($0)) } ?? .failed
         case .hostTurnedAway:
             if isNews {
                 // That this host is not enrolled was said at the start.

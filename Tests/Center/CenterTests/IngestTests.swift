@@ -108,6 +108,23 @@ struct IngestTests {
         #expect(throws: Never.self) { try reports[1].content.get() }
     }
 
+    @Test func `a report that can't be stored fails by itself`() async throws {
+        try await store.transaction { transaction in
+            try transaction.db.execute(
+                sql: """
+                    CREATE TRIGGER bad BEFORE INSERT ON reports WHEN new.name = 'bad' BEGIN SELECT RAISE(ABORT, 'test'); END
+                    """)
+        }
+        let stored = await withTaskGroup(of: Bool.self) { group in
+            for number in 0..<40 {
+                group.addTask { (try? await add(code: 3, number: number, host: number == 20 ? "bad" : "host-\(number)")) != nil }
+            }
+            return await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(stored.count { $0 } == 39)
+        #expect(try await number("SELECT count(*) FROM reports") == 39)
+    }
+
     /// No step of a packet's way in, nor of the look for what waits, takes longer in a store that holds more.
     @Test func `every statement of a packet's way in looks up by key`() async throws {
         _ = try await add(code: 3, number: 1)

@@ -221,6 +221,21 @@ struct RefusalTests {
         }
     }
 
+    private static let busy: [(String, Int?, Int?)] = [
+        ("store-busy", 7, 7), ("sender-busy", 2, 2), ("disk-full", nil, 5), ("store-busy", 86_400, 3600), ("packet-malformed", 9, nil),
+    ]
+
+    @Test(arguments: busy)
+    func `A center that is busy says when to come back`(code: String, says: Int?, expected: Int?) async throws {
+        try await TestCenter.run { center in
+            await center.service.fail(with: EpitopeError(.init(code), "busy", remedy: "wait", retryAfterSeconds: says))
+            try await center.client { client in
+                let error = await #expect(throws: EpitopeError.self) { try await client.send(Samples.packet()) }
+                #expect(error?.code.rawValue == code && error?.retryAfterSeconds == expected)
+            }
+        }
+    }
+
     @Test
     func `A center gives only an id of its own failures, and passes on the errors of its service`() async throws {
         struct Secret: Error { let detail = "disk /var/secret" }

@@ -171,6 +171,23 @@ private func refusal(_ code: String) -> EpitopeError {
         #expect(center.attempts == 4)
     }
 
+    @Test func `A center that said when to come back is left alone until then, whatever is spooled meanwhile`() async throws {
+        let host = try TestHost()
+        let center = FakeCenter { _, _ in
+            EpitopeError(.init("store-busy"), "test", remedy: "test", retryAfterSeconds: 3600)
+        }
+        let (calls, call) = AsyncStream<DetectionReport>.makeStream()
+        let pipeline = host.pipeline(center)
+        let running = Task { await pipeline.run(calls) }
+        call.yield(DetectionReport(TestHost.call(1)))
+        while pipeline.tally.sendingFailure == nil { await Task.yield() }
+        for number in 2...4 { call.yield(DetectionReport(TestHost.call(UInt8(number)))) }
+        while try await host.store.waiting(for: .local) < 4 { await Task.yield() }
+        call.finish()
+        await running.value
+        #expect(center.attempts == 1)
+    }
+
     @Test(arguments: ["packet-malformed", "identity-mismatch", "packet-too-large", "caller-outside-code"])
     func `A packet that is refused for good is set aside, and the next ones are sent`(code: String) async throws {
         let host = try TestHost()

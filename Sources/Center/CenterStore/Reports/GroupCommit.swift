@@ -46,19 +46,37 @@ actor GroupCommit {
     private func writeAll() async {
         while !waiting.isEmpty {
             let group = waiting.take(maxRows: Self.maxGroup.rows, maxBytes: Self.maxGroup.bytes)
-            let reports = group.map(\.report)
             do throws(EpitopeError) {
-                let clock = clock
-                let receipts = try await database.write { db in
-                    let transaction = StoreTransaction(db: db, clock: clock)
-                    return try reports.map(transaction.insert)
-                }
+                let receipts = try await write(group)
                 for (member, receipt) in zip(group, receipts) { member.answer.resume(returning: .success(receipt)) }
             } catch {
-                for member in group { member.answer.resume(returning: .failure(error)) }
+                // A disk that is full is so for all of them. Otherwise one of them may be the cause.
+                guard error.code == .storeFailed, group.count > 1 else {
+                    for member in group { member.answer.resume(returning: .failure(error)) }
+                    continue
+                }
+                await writeSingly(group)
             }
         }
         isWriting = false
+    }
+
+    private func writeSingly(_ group: [Member]) async {
+        for member in group {
+            do throws(EpitopeError) {
+                for receipt in try await write([member]) { member.answer.resume(returning: .success(receipt)) }
+            } catch {
+                member.answer.resume(returning: .failure(error))
+            }
+        }
+    }
+
+    private func write(_ group: [Member]) async throws(EpitopeError) -> [Receipt] {
+        let (clock, reports) = (clock, group.map(\.report))
+        return try await database.write { db in
+            let transaction = StoreTransaction(db: db, clock: clock)
+            return try reports.map(transaction.insert)
+        }
     }
 
     private static func error(_ refusal: FairQueueRefusal, waiting: Int, _ sender: Identity) -> EpitopeError {

@@ -92,16 +92,18 @@ struct CenterTransport: Sendable {
         if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
         let deadline = Self.answerTimeout + .seconds(Int64(waitSeconds))
         let status: HTTPResponseStatus
+        let retryAfter: String?
         let answer: [UInt8]
         do {
             let response = try await execute(request, deadline: deadline)
             status = response.status
+            retryAfter = response.headers.first(name: "retry-after")
             answer = Array(buffer: try await response.body.collect(upTo: Self.maxAnswerBytes))
         } catch {
             if ChannelFailure.isWrongPeer(error), let cause = await PresentedChain.clockError(of: center, authorityPEM) { throw cause }
             throw ChannelFailure.error(for: error, center: center)
         }
-        guard status == .ok else { throw ChannelFailure.refusal(answer, of: center) }
+        guard status == .ok else { throw ChannelFailure.refusal(answer, retryAfter: retryAfter, of: center) }
         return answer
     }
 

@@ -25,12 +25,15 @@ enum ChannelFailure {
     }
 
     /// Reads the body of an answer that is not a success.
-    static func refusal(_ body: [UInt8], of center: CenterAddress) -> EpitopeError {
-        guard let refusal = try? ChannelJSON.decode(Refusal.self, from: body) else {
-            return malformedAnswer(of: center)
-        }
-        return refusal.error
+    ///
+    /// - Parameter retryAfter: the header of that name. Only its form in seconds is used here; a longer time than an hour is cut.
+    static func refusal(_ body: [UInt8], retryAfter: String?, of center: CenterAddress) -> EpitopeError {
+        var error = (try? ChannelJSON.decode(Refusal.self, from: body))?.error ?? malformedAnswer(of: center)
+        error.retryAfterSeconds = retryAfter.flatMap { Int($0) }.flatMap { $0 > 0 ? min($0, maxRetryAfterSeconds) : nil }
+        return error
     }
+
+    private static let maxRetryAfterSeconds = 3600
 
     static func malformedAnswer(of center: CenterAddress) -> EpitopeError {
         EpitopeError(
