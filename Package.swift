@@ -226,8 +226,8 @@ let package = Package(
                 shell(
                     "CenterStore",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "SQLiteStore", "Novelty", "SecureChannel", "Rendering", "Correlation",
-                        crypto, grdb,
+                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "SQLiteStore", "Novelty", "SecureChannel", "Rendering",
+                        "Correlation", crypto, grdb,
                     ]),
                 shell(
                     "CenterAnalysis",

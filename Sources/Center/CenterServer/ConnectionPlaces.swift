@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import NIOCore
+import SecureChannel
 import Synchronization
 
 /// Who may stay connected when places run short.
@@ -13,7 +14,9 @@ final class ConnectionPlaces: Sendable {
         var channel: any Channel
         /// When it was last of use: counts up.
         var turn: UInt64
-        var isIdentified = false
+        /// Whose certificate it is; `nil`: nobody was identified yet.
+        var peer: PeerCertificate?
+        var isIdentified: Bool { peer != nil }
         /// Requests that are being answered.
         var requests = 0
     }
@@ -69,11 +72,17 @@ final class ConnectionPlaces: Sendable {
     }
 
     /// The peer has shown a certificate that is in force.
-    func identified(_ channel: any Channel) {
+    func identified(_ channel: any Channel, as peer: PeerCertificate) {
         change(channel) { place, state in
             if !place.isIdentified { state.unidentified -= 1 }
-            place.isIdentified = true
+            place.peer = peer
         }
+    }
+
+    /// Whom a connection was identified as: a connection keeps the certificate that it began with (TLS 1.3 has no renegotiation).
+    /// Whether that is still in force is another question.
+    func peer(of channel: any Channel) -> PeerCertificate? {
+        state.withLock { $0.places[ObjectIdentifier(channel)]?.peer }
     }
 
     func requestBegan(_ channel: any Channel) { change(channel) { place, _ in place.requests += 1 } }

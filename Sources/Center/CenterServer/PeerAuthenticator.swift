@@ -31,30 +31,48 @@ final class PeerAuthenticator: Sendable {
 
     /// - Throws: `certificate-required`, `certificate-malformed`, `certificate-foreign`, `certificate-expired`,
     ///   `certificate-not-yet-valid`, `revoked`, and what the ledger throws.
-    func identify(_ channel: any Channel) async throws -> Identity {
-        guard let identity = try await identifyIfShown(channel) else { throw ServerErrors.certificateRequired }
-        return identity
+    func identify(_ channel: any Channel) async throws -> PeerCertificate {
+        guard let peer = try await identifyIfShown(channel) else { throw ServerErrors.certificateRequired }
+        return peer
+    }
+
+    /// Checks again, before what a request asked for is done, that its sender was not revoked since: a request may take long.
+    ///
+    /// - Throws: `revoked`, and what the ledger throws.
+    func requireNotRevoked(_ peer: PeerCertificate) async throws {
+        guard try await !ledger.isRevoked(peer.identity, issuedMilliseconds: peer.issuedMilliseconds) else {
+            throw ServerErrors.revoked(peer.identity)
+        }
     }
 
     /// As ``identify(_:)``, but `nil` for a peer that shows no certificate.
     ///
     /// - Parameter graceMilliseconds: for how long after its end the certificate still counts.
-    func identifyIfShown(_ channel: any Channel, graceMilliseconds: Int64 = 0) async throws -> Identity? {
-        guard let certificate = try await channel.nioSSL_peerCertificate().get() else { return nil }
-        let der = try certificate.toDERBytes()
-        let peer = try await peer(showing: der, graceMilliseconds: graceMilliseconds)
-        guard try await !ledger.isRevoked(peer.identity, issuedMilliseconds: peer.issuedMilliseconds) else {
-            throw ServerErrors.revoked(peer.identity)
+    func identifyIfShown(_ channel: any Channel, graceMilliseconds: Int64 = 0) async throws -> PeerCertificate? {
+        let peer: PeerCertificate
+        if let known = places.peer(of: channel) {
+            peer = known
+            try await inForce { clock in
+                try known.requireInForce(nowMilliseconds: clock, graceMilliseconds: graceMilliseconds)
+            }
+        } else {
+            guard let certificate = try await channel.nioSSL_peerCertificate().get() else { return nil }
+            let der = try certificate.toDERBytes()
+            peer = try await inForce { clock in
+                try await self.peer(showing: der, at: clock, graceMilliseconds: graceMilliseconds)
+            }
         }
-        places.identified(channel)
-        return peer.identity
+        try await requireNotRevoked(peer)
+        places.identified(channel, as: peer)
+        return peer
     }
 
-    private func peer(showing der: [UInt8], graceMilliseconds: Int64) async throws -> PeerCertificate {
+    /// What a check by any of the clocks gives.
+    private func inForce<Value>(_ check: (_ nowMilliseconds: Int64) async throws -> Value) async throws -> Value {
         var refusal: (any Error)?
         for clock in clocks {
             do {
-                return try await peer(showing: der, at: clock(), graceMilliseconds: graceMilliseconds)
+                return try await check(clock())
             } catch {
                 guard Self.isOfDates(error) else { throw error }
                 // The first clock is the machine's own, which a person can compare.
@@ -84,12 +102,12 @@ final class PeerAuthenticator: Sendable {
     ///
     /// - Throws: `role-not-allowed` also.
     func identifyForRenewal(_ channel: any Channel, graceMilliseconds: Int64) async throws -> Identity {
-        guard let identity = try await identifyIfShown(channel, graceMilliseconds: graceMilliseconds) else {
+        guard let peer = try await identifyIfShown(channel, graceMilliseconds: graceMilliseconds) else {
             throw ServerErrors.certificateRequired
         }
         let roles: Set<Identity.Role> = [.host, .localCenter]
-        guard roles.contains(identity.role) else { throw ServerErrors.roleNotAllowed(identity) }
-        return identity
+        guard roles.contains(peer.identity.role) else { throw ServerErrors.roleNotAllowed(peer.identity) }
+        return peer.identity
     }
 }
 

@@ -51,30 +51,35 @@ struct RequestHandler: Sendable {
     private func route(_ request: Request, on connection: Connection) async throws -> Response {
         switch (request.method, request.uri.path) {
         case (.post, ChannelPath.packets):
-            let sender = try await authorize(connection, for: .packets)
-            let packet = try ReceivedPacket(encoded: try await messageBody(request, on: connection, max: ExtractedPacket.maxEncodedBytes))
+            let (sender, body) = try await message(request, on: connection, for: .packets, max: ExtractedPacket.maxEncodedBytes)
+            let packet = try ReceivedPacket(encoded: body)
             try requireOwner(of: packet.value, toBe: sender.name)
             return HTTPResponses.protobuf(try await service.receive(packet, from: sender).encoded())
         case (.post, ChannelPath.withheld):
-            let sender = try await authorize(connection, for: .packets)
-            guard let counts = try? ChannelJSON.decode(WithheldCounts.self, from: try await jsonBody(request, on: connection)),
+            let peer = try await authorize(connection, for: .packets)
+            let (sender, body) = (peer.identity, try await jsonBody(request, on: connection))
+            try await authenticator.requireNotRevoked(peer)
+            guard let counts = try? ChannelJSON.decode(WithheldCounts.self, from: body),
                 counts.isWithin(max: Self.maxWithheld)
             else { throw ServerErrors.malformed("it is not a count of what a host withheld") }
             try await service.receive(counts, from: sender)
             return try HTTPResponses.json(["status": "noted"])
         case (.post, ChannelPath.forwards):
-            let sender = try await authorize(connection, for: .forwards)
-            let forward = try ForwardedPacket(encoded: try await messageBody(request, on: connection, max: Self.maxMessageBytes))
+            let (sender, body) = try await message(request, on: connection, for: .forwards, max: Self.maxMessageBytes)
+            let forward = try ForwardedPacket(encoded: body)
             // A site vouches for its hosts, but one packet has one reporter.
             try requireOwner(of: forward.packet, toBe: forward.reporter)
             return HTTPResponses.protobuf(try await service.receive(forward, from: sender).encoded())
         case (.post, ChannelPath.updates):
-            let sender = try await authorize(connection, for: .publishing)
-            let update = try SignatureUpdate(encoded: try await messageBody(request, on: connection, max: Self.maxMessageBytes))
+            let (sender, body) = try await message(request, on: connection, for: .publishing, max: Self.maxMessageBytes)
+            let update = try SignatureUpdate(encoded: body)
             return HTTPResponses.protobuf(try await service.receive(update, from: sender).encoded())
         case (.get, ChannelPath.updates):
             let subscriber = try await authorize(connection, for: .subscriptions)
-            return HTTPResponses.protobuf(WireCoding.encode(try await updates(request, for: subscriber)))
+            let news = try await updates(request, for: subscriber.identity)
+            // Who is revoked while it waits for updates gets none.
+            try await authenticator.requireNotRevoked(subscriber)
+            return HTTPResponses.protobuf(WireCoding.encode(news))
         case (.post, ChannelPath.enroll):
             return try HTTPResponses.json(try await enrolment.enroll(try await jsonBody(request, on: connection)))
         case (.post, ChannelPath.renew):
@@ -92,11 +97,22 @@ struct RequestHandler: Sendable {
         }
     }
 
-    private func authorize(_ connection: Connection, for endpoint: CenterEndpoint) async throws -> Identity {
-        let identity = try await authenticator.identify(connection.channel)
+    private func authorize(_ connection: Connection, for endpoint: CenterEndpoint) async throws -> PeerCertificate {
+        let peer = try await authenticator.identify(connection.channel)
         guard service.accepts.contains(endpoint) else { throw ServerErrors.notServedHere }
-        guard endpoint.roles.contains(identity.role) else { throw ServerErrors.roleNotAllowed(identity) }
-        return identity
+        guard endpoint.roles.contains(peer.identity.role) else { throw ServerErrors.roleNotAllowed(peer.identity) }
+        return peer
+    }
+
+    /// A message and its sender, who may use the endpoint: before the body is read, and still once it is there. Who is revoked
+    /// while it trickles in has said nothing.
+    private func message(
+        _ request: Request, on connection: Connection, for endpoint: CenterEndpoint, max: Int
+    ) async throws -> (sender: Identity, body: [UInt8]) {
+        let peer = try await authorize(connection, for: endpoint)
+        let body = try await messageBody(request, on: connection, max: max)
+        try await authenticator.requireNotRevoked(peer)
+        return (peer.identity, body)
     }
 
     /// Checks that a packet names no other host than its sender. A packet without a host id belongs to its sender.

@@ -17,6 +17,7 @@ public final class CenterStore: Sendable {
     public let clock: CenterClock
     let database: SQLiteStore
     let groupCommit: GroupCommit
+    let knownRevocations: KnownRevocations
 
     /// Opens a store, or creates it with mode 0600, and its folder with 0700.
     ///
@@ -29,6 +30,7 @@ public final class CenterStore: Sendable {
         self.path = path
         self.clock = clock
         groupCommit = GroupCommit(database: database, clock: clock)
+        knownRevocations = KnownRevocations(store: path)
     }
 
     /// For a server: has the room for the store's log written ahead, so that a commit needn't wait for the file to grow. What can't

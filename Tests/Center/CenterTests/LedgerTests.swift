@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CenterStore
 import EpitopeModel
 import SecureChannel
+import Synchronization
 import TestSupport
 import Testing
+
+@testable import CenterStore
 
 @Suite("Enrolment is remembered")
 struct LedgerTests {
@@ -65,6 +67,50 @@ struct LedgerTests {
         #expect(try await !store.isRevoked(Identity(role: .localCenter, name: "host-1"), issuedMilliseconds: 5))
         try await store.revoke(Fixture.host, nowMilliseconds: 3)
         #expect(try await store.isRevoked(Fixture.host, issuedMilliseconds: 10), "an earlier date takes nothing back")
+    }
+
+    @Test func `a revocation by another program is known at the next request`() async throws {
+        #expect(try await !store.isRevoked(Fixture.host, issuedMilliseconds: 5))
+        let other = try CenterStore(path: folder.path + "/center.sqlite")
+        for (time, host) in [(10, Fixture.host), (20, Fixture.host), (30, Fixture.site)] as [(Int64, Identity)] {
+            #expect(try await !store.isRevoked(host, issuedMilliseconds: time))
+            try await other.revoke(host, nowMilliseconds: time)
+            #expect(try await store.isRevoked(host, issuedMilliseconds: time))
+        }
+    }
+
+    @Test func `requests between revocations read nothing`() async throws {
+        let known = KnownRevocations(store: folder.path + "/other.sqlite")
+        let reads = Mutex(0)
+        func time(of identity: Identity) async throws -> Int64? {
+            try await known.time(of: identity) { () async throws(EpitopeError) in
+                let count = reads.withLock { reads in
+                    reads += 1
+                    return reads
+                }
+                return count == 1 ? [:] : [Fixture.host: 7]
+            }
+        }
+        for _ in 0..<100 { #expect(try await time(of: Fixture.host) == nil) }
+        #expect(reads.withLock { $0 } == 1)
+        known.ring()
+        for _ in 0..<100 { #expect(try await time(of: Fixture.host) == 7) }
+        #expect(try await time(of: Fixture.site) == nil)
+        #expect(reads.withLock { $0 } == 2)
+        for _ in 0..<3 {
+            known.ring()
+            _ = try await time(of: Fixture.host)
+        }
+        #expect(reads.withLock { $0 } == 5)
+    }
+
+    @Test func `a store that can't be read lets nobody in that isn't known`() async throws {
+        let known = KnownRevocations(store: folder.path + "/other.sqlite")
+        await #expect(throws: EpitopeError.self) {
+            _ = try await known.time(of: Fixture.host) { () async throws(EpitopeError) in
+                throw EpitopeError(.storeFailed, "test", remedy: "test")
+            }
+        }
     }
 
     @Test func `a revocation takes the tokens with it that nobody has redeemed, and the events say who came and went`() async throws {

@@ -13,6 +13,9 @@ import Testing
 /// Connections that say nothing, or no longer anything, keep nobody out.
 @Suite(.timeLimit(.minutes(2)))
 struct ConnectionPlacesTests {
+    private static let peer = PeerCertificate(
+        identity: Identity(role: .host, name: "host-1"), issuedMilliseconds: 0, beginsMilliseconds: 0, expiresMilliseconds: .max)
+
     /// A connection that says nothing.
     private static func silent(_ center: TestCenter) async throws -> any Channel {
         try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
@@ -57,13 +60,13 @@ struct ConnectionPlacesTests {
         let places = ConnectionPlaces(max: 4)
         let busy = try await channel()
         places.opened(busy)
-        places.identified(busy)
+        places.identified(busy, as: Self.peer)
         places.requestBegan(busy)
         var idle: [any Channel] = []
         for _ in 0..<8 {
             let next = try await channel()
             places.opened(next)
-            places.identified(next)
+            places.identified(next, as: Self.peer)
             idle.append(next)
         }
         for channel in idle.prefix(5) { try await channel.closeFuture.get() }

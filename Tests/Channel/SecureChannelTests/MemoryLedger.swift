@@ -8,6 +8,8 @@ actor MemoryLedger: EnrolmentLedger {
     private var grants: [[UInt8]: EnrolmentGrant] = [:]
     private var used: Set<[UInt8]> = []
     private var revocations: [Identity: Int64] = [:]
+    /// How often somebody's revocation was asked for.
+    private(set) var checks = 0
 
     func addToken(secretHash: [UInt8], grant: EnrolmentGrant) {
         grants[secretHash] = grant
@@ -33,6 +35,7 @@ actor MemoryLedger: EnrolmentLedger {
     }
 
     func isRevoked(_ identity: Identity, issuedMilliseconds: Int64) -> Bool {
-        revocations[identity].map { issuedMilliseconds <= $0 } ?? false
+        checks += 1
+        return revocations[identity].map { issuedMilliseconds <= $0 } ?? false
     }
 }

@@ -75,6 +75,7 @@ extension CenterStore: EnrolmentLedger {
                 .revoked, identity.name,
                 "certificates of the \(identity.role.rawValue)" + (tokens > 0 ? ", and tokens not redeemed: \(tokens)" : ""))
         }
+        knownRevocations.ring()
     }
 
     /// Whether a token was ever redeemed for that identity here: a name that was mistyped has none.
@@ -88,10 +89,9 @@ extension CenterStore: EnrolmentLedger {
 
     /// A certificate of the very millisecond of the revocation counts as revoked.
     public func isRevoked(_ identity: Identity, issuedMilliseconds: Int64) async throws -> Bool {
-        try await snapshot { transaction in
-            try Bool.fetchOne(
-                transaction.db, sql: "SELECT EXISTS (SELECT 1 FROM revocations WHERE role = ? AND name = ? AND time_ms >= ?)",
-                arguments: [identity.role.rawValue, identity.name, issuedMilliseconds]) ?? false
+        let revoked = try await knownRevocations.time(of: identity) { () async throws(EpitopeError) in
+            try await snapshot { try $0.revocations() }
         }
+        return revoked.map { $0 >= issuedMilliseconds } ?? false
     }
 }
