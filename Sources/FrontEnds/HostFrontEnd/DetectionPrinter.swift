@@ -20,26 +20,33 @@ package final class DetectionPrinter: Sendable {
 
     /// Takes each event of the log, in its order.
     package func take(_ event: HostEvent) {
-        let text = state.withLock { state -> String? in
-            guard let told = state.narrator.paragraph(after: event) else { return nil }
-            return state.limiter.tells(told.detection, nowMilliseconds: event.time.milliseconds) ? told.text : nil
-        }
-        if let text { Console.log(text) }
+        print(atMilliseconds: event.time.milliseconds) { $0.paragraphs(after: event) }
     }
 
-    /// Prints sums of what was held back, until the task is cancelled.
-    package func printSums() async {
+    /// How often it looks for what is due.
+    private static let interval = Duration.seconds(1)
+
+    /// Prints what has waited long enough, until the task is cancelled.
+    package func printDue() async {
         while !Task.isCancelled {
-            try? await Task.sleep(for: .milliseconds(ParagraphLimiter.windowMilliseconds))
-            printSum()
+            try? await Task.sleep(for: Self.interval)
+            printWaiting()
         }
     }
 
-    /// Prints the sum of what was held back.
-    package func printSum(atEnd: Bool = false) {
+    /// Prints paragraphs that waited for what becomes of their packets, and the sum of what was held back.
+    package func printWaiting(atEnd: Bool = false) {
         let now = EventLog.now().milliseconds
+        print(atMilliseconds: now) { $0.paragraphs(nowMilliseconds: now, atEnd: atEnd) }
         if let sum = state.withLock({ $0.limiter.sum(nowMilliseconds: now, atEnd: atEnd) }) {
             Console.log("\(sum) (epitope host events shows each)")
         }
+    }
+
+    private func print(atMilliseconds now: Int64, _ paragraphs: (inout DetectionNarrator) -> [DetectionNarrator.Paragraph]) {
+        let texts = state.withLock { state in
+            paragraphs(&state.narrator).filter { state.limiter.tells($0.detection, nowMilliseconds: now) }.map(\.text)
+        }
+        for text in texts { Console.log(text) }
     }
 }

@@ -27,39 +27,96 @@ public struct DetectionNarrator: Sendable {
     /// How many packets are followed from `packet-made` to their outcome: the pipeline has one at a time.
     private static let maxFollowed = 64
 
+    /// For how long a paragraph waits to hear what became of its packet: a center that is there answers sooner.
+    public static let maxWaitMilliseconds: Int64 = 2000
+
+    /// A detection and what is told of it.
+    public typealias Paragraph = (detection: HostEvent, text: String)
+
+    /// A packet in the spool, and what is known of its way to each center.
+    private struct Spooled {
+        var detection: HostEvent
+        var packet: String
+        var sinceMilliseconds: Int64
+        var fates: [String: CenterReach.Fate]
+    }
+
     private let place: Place
     private var detection: HostEvent?
     private var made: [String: HostEvent] = [:]
+    private var reaches: [String: CenterReach]
+    /// In the order in which they were spooled.
+    private var spooled: [Spooled] = []
 
-    public init(_ place: Place) { self.place = place }
+    public init(_ place: Place) {
+        self.place = place
+        reaches = Dictionary(place.destinations.map { ($0, CenterReach(address: place.centers[$0])) }, uniquingKeysWith: { $1 })
+    }
 
     /// Takes the events of a log in their order.
     ///
-    /// - Returns: the paragraph, and the detection that it is about, once it is known what becomes of it.
-    public mutating func paragraph(after event: HostEvent) -> (detection: HostEvent, text: String)? {
+    /// - Returns: the paragraphs of the detections of which it is known now what becomes of them, each once.
+    public mutating func paragraphs(after event: HostEvent) -> [Paragraph] {
         switch event.event {
         case .blocked, .watched:
             detection = event
-            return nil
+            return []
         case .packetMade:
             if made.count >= Self.maxFollowed { made.removeAll() }
             if let packet = event.packet { made[packet] = event }
-            return nil
+            return []
         case .spooled, .duplicate, .overQuota, .givenUp, .spoolFull, .failed:
             // A packet that was made by another run, and had waited, is not told again.
             let about = event.packet.map { made.removeValue(forKey: $0) } ?? (event.event == .givenUp ? nil : detection)
-            guard let about else { return nil }
-            return (about, text(about, outcome: event))
-        case .packageFound, .sent, .refused, .unreachable, .stopped, .uninspectable, .otherProcess, .suppressed, .lost, .toldCounts,
-            .renewed, .renewalFailed, .identityChanged, .impaired:
-            return nil
+            guard let about else { return [] }
+            guard event.event == .spooled else { return [(about, text(about, fate: fate(event)))] }
+            let late = spooled.count >= Self.maxFollowed ? [tell(spooled.removeFirst())] : []
+            spooled.append(
+                Spooled(
+                    detection: about, packet: event.packet ?? "", sinceMilliseconds: event.time.milliseconds,
+                    fates: reaches.compactMapValues(\.obstacle)))
+            return late + tellDecided()
+        case .sent, .refused, .unreachable, .stopped, .renewed, .identityChanged:
+            follow(event)
+            return tellDecided()
+        case .packageFound, .uninspectable, .otherProcess, .suppressed, .lost, .toldCounts, .renewalFailed, .impaired:
+            return []
         }
     }
 
-    private func text(_ detection: HostEvent, outcome: HostEvent) -> String {
+    /// The paragraphs that have waited too long for what becomes of their packets; at the end, all.
+    public mutating func paragraphs(nowMilliseconds now: Int64, atEnd: Bool = false) -> [Paragraph] {
+        tellAll { atEnd || now < $0.sinceMilliseconds || now - $0.sinceMilliseconds >= Self.maxWaitMilliseconds }
+    }
+
+    private mutating func follow(_ event: HostEvent) {
+        guard let destination = event.destination, let fate = reaches[destination]?.take(event) else { return }
+        // A packet's own fate is that packet's alone; that the center is away holds for all.
+        let isOne = event.event == .sent || event.event == .refused
+        for index in spooled.indices where !isOne || spooled[index].packet == event.packet {
+            if isOne || spooled[index].fates[destination] != .sent { spooled[index].fates[destination] = fate }
+        }
+    }
+
+    private mutating func tellDecided() -> [Paragraph] {
+        let centers = reaches.count
+        return tellAll { $0.fates.count == centers }
+    }
+
+    private mutating func tellAll(where isDue: (Spooled) -> Bool) -> [Paragraph] {
+        let due = spooled.filter(isDue)
+        spooled.removeAll(where: isDue)
+        return due.map(tell)
+    }
+
+    private func tell(_ spooled: Spooled) -> Paragraph {
+        (spooled.detection, text(spooled.detection, fate: way(of: spooled)))
+    }
+
+    private func text(_ detection: HostEvent, fate: String) -> String {
         var sentences = ["\(answer(detection)): \(detection.callInWords), by \(detection.programInWords)."]
         sentences.append("Why: \(detection.evidenceInWords).")
-        sentences.append(fate(detection, outcome))
+        sentences.append(fate)
         if let packet = detection.packet {
             let command = (["epitope policy exclude", String(packet.printable.prefix(12))] + place.options).joined(separator: " ")
             sentences.append("If the program does this by design: \(command)")
@@ -72,23 +129,29 @@ public struct DetectionNarrator: Sendable {
         return detection.action == ProtectiveAction.watched.rawValue ? words : "\(words) (EPERM)"
     }
 
-    /// What became of the code.
-    private func fate(_ detection: HostEvent, _ outcome: HostEvent) -> String {
-        let code = detection.codeBytes.map { "its code (\($0) bytes)" } ?? "its code"
+    /// What became of a packet that was put into the spool.
+    private func way(of spooled: Spooled) -> String {
+        let code = spooled.detection.codeBytes.map { "its code (\($0) bytes)" } ?? "its code"
+        let packet = "Packet \(spooled.packet.printable) with \(code)"
+        if place.destinations.allSatisfy({ spooled.fates[$0] == .notEnrolled }) {
+            return "\(packet) waits in \(place.directory): this host is not enrolled (epitope enroll)."
+        }
+        let ways = place.destinations.map { destination in
+            let center = ["the \(destination) center", reaches[destination]?.address].compactMap(\.self).joined(separator: " ")
+            return spooled.fates[destination]?.words(center, directory: place.directory) ?? "is on its way to \(center)"
+        }
+        return "\(packet) \(ways.joined(separator: "; it "))."
+    }
+
+    /// Why a packet was not put into the spool.
+    private func fate(_ outcome: HostEvent) -> String {
         let message = (outcome.message ?? "").printable
-        switch outcome.event {
-        case .spooled:
-            let packet = "Packet \((outcome.packet ?? "").printable) with \(code)"
-            let enrolled = place.destinations.filter { place.centers[$0] != nil }
-            guard !enrolled.isEmpty else {
-                return "\(packet) waits in \(place.directory): this host is not enrolled (epitope enroll)."
-            }
-            return "\(packet) goes to " + enrolled.map { "the \($0) center \(place.centers[$0] ?? "")" }.joined(separator: " and ") + "."
-        case .duplicate: return "Nothing is sent: the same was reported before (packet \((outcome.of ?? "").printable))."
-        case .overQuota: return "Nothing is sent now: the quota of packets is used up\(message.isEmpty ? "" : ": \(message)")."
-        case .givenUp: return "Nothing is sent: the quota is used up, and the packets that wait for it weigh more."
-        case .spoolFull: return "Nothing is sent: \(message)."
-        default: return "Nothing is sent: \(message) [\((outcome.code ?? "").printable)]."
+        return switch outcome.event {
+        case .duplicate: "Nothing is sent: the same was reported before (packet \((outcome.of ?? "").printable))."
+        case .overQuota: "Nothing is sent now: the quota of packets is used up\(message.isEmpty ? "" : ": \(message)")."
+        case .givenUp: "Nothing is sent: the quota is used up, and the packets that wait for it weigh more."
+        case .spoolFull: "Nothing is sent: \(message)."
+        default: "Nothing is sent: \(message) [\((outcome.code ?? "").printable)]."
         }
     }
 }

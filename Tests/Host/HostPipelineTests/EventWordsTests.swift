@@ -2,6 +2,7 @@
 
 import BehaviourBlocking
 import EpitopeModel
+import Foundation
 import TestSupport
 import Testing
 
@@ -13,7 +14,8 @@ import Testing
 
     /// A detection, the packet that was made of it, and what became of the packet.
     static func events(
-        _ outcome: HostEvent.Name, action: ProtectiveAction = .blocked, _ change: (inout HostEvent) -> Void = { _ in }
+        _ outcome: HostEvent.Name, action: ProtectiveAction = .blocked, packet: String = packet,
+        _ change: (inout HostEvent) -> Void = { _ in }
     ) -> [HostEvent] {
         var detection = TestHost.call(0)
         detection.action = action
@@ -31,22 +33,92 @@ import Testing
 
     static func told(_ events: [HostEvent], _ place: DetectionNarrator.Place = place()) -> [String] {
         var narrator = DetectionNarrator(place)
-        return events.compactMap { narrator.paragraph(after: $0)?.text }
+        let told = events.flatMap { narrator.paragraphs(after: $0) }
+        return (told + narrator.paragraphs(nowMilliseconds: 0, atEnd: true)).map(\.text)
     }
 
     @Test func `one paragraph says what, who, why, where it went, and how to exclude it`() {
         #expect(
-            Self.told(Self.events(.spooled))
+            Self.told(Self.events(.spooled) + [Self.news(.sent, packet: Self.packet)])
                 == [
                     "denied (EPERM): sendto to 192.0.2.7:1434, by /usr/sbin/sample-service of sample 1.2-3 (process 4711, user www-data). "
                         + "Why: 0x176 lies in rwxp anonymous memory (direct-call-from-unbacked-memory, 100 points). "
-                        + "Packet \(Self.packet) with its code (54 bytes) goes to the local center https://center.example:7443. "
+                        + "Packet \(Self.packet) with its code (54 bytes) was sent to the local center https://center.example:7443. "
                         + "If the program does this by design: epitope policy exclude 001122334455 --state /x"
                 ])
     }
 
     @Test func `a host that is not enrolled hears where the packet waits`() {
         #expect(Self.told(Self.events(.spooled), Self.place([:]))[0].contains("waits in /x: this host is not enrolled (epitope enroll)."))
+    }
+
+    /// What is said of a packet that was spooled, after its name.
+    private static func fate(_ events: [HostEvent], _ place: DetectionNarrator.Place = place()) -> [String] {
+        told(events, place).map { text in
+            text.components(separatedBy: "(54 bytes) ").last?.components(separatedBy: " If the program").first ?? text
+        }
+    }
+
+    /// An event of a center.
+    private static func news(
+        _ event: HostEvent.Name, _ code: EpitopeError.Code? = nil, at destination: String = "local", packet: String? = nil
+    ) -> HostEvent {
+        var news = HostEvent(event, time: EventTime(milliseconds: 1_764_427_132_200), packet: packet)
+        (news.destination, news.code, news.message) = (destination, code?.rawValue, code.map { _ in "it says why" })
+        return news
+    }
+
+    @Test func `a center that is away, or turns the host away, is not said to get anything`() {
+        let spooled = Self.events(.spooled)
+        let center = "the local center https://center.example:7443"
+        let away = "waits in /x: \(center) can't be reached now [center-unreachable]."
+        #expect(Self.fate(spooled + [Self.news(.unreachable, .centerUnreachable, packet: Self.packet)]) == [away])
+        // What lasts is told once a day: of later packets there is no such event.
+        let before = [Self.news(.unreachable, .centerUnreachable, packet: "of another run")]
+        #expect(Self.fate(before + spooled) == [away])
+        #expect(Self.fate(before + [Self.news(.sent, packet: "of another run")] + spooled) == ["is on its way to \(center)."])
+        #expect(Self.fate(spooled + [Self.news(.stopped, .revoked)]) == ["waits in /x: \(center) turns this host away [revoked]."])
+        let refused = Self.news(.refused, .packetMalformed, packet: Self.packet)
+        #expect(Self.fate(spooled + [refused]) == ["was refused by \(center): it says why [packet-malformed]."])
+        #expect(Self.fate(spooled + [Self.news(.sent, packet: "another")]) == ["is on its way to \(center)."])
+    }
+
+    @Test func `each of two centers is told of by itself`() {
+        let place = DetectionNarrator.Place(
+            centers: ["local": "https://l:1"], destinations: ["local", "global"], options: [], directory: "/x")
+        let words =
+            "was sent to the local center https://l:1; it waits in /x: this host is not enrolled at the global center (epitope enroll)."
+        let stopped = Self.news(.stopped, .destinationUnknown, at: "global")
+        #expect(Self.fate(Self.events(.spooled) + [Self.news(.sent, packet: Self.packet)], place) == [words])
+        #expect(Self.fate([stopped] + Self.events(.spooled) + [Self.news(.sent, packet: Self.packet)], place) == [words])
+        // It was enrolled meanwhile, by another command.
+        let enrolled = [Self.news(.identityChanged, at: "global"), Self.news(.sent, at: "global", packet: Self.packet)]
+        #expect(
+            Self.fate(Self.events(.spooled) + [Self.news(.sent, packet: Self.packet)] + enrolled, place) == [words],
+            "it was told before that")
+        #expect(
+            Self.fate([enrolled[0]] + Self.events(.spooled) + [Self.news(.sent, packet: Self.packet), enrolled[1]], place) == [
+                "was sent to the local center https://l:1; it was sent to the global center."
+            ])
+    }
+
+    @Test func `a paragraph waits two seconds for its packet's fate, and each is told once`() {
+        var narrator = DetectionNarrator(Self.place())
+        let events = Self.events(.spooled)
+        let since = events[2].time.milliseconds
+        #expect(events.flatMap { narrator.paragraphs(after: $0) }.isEmpty)
+        #expect(narrator.paragraphs(nowMilliseconds: since + 1999).isEmpty)
+        #expect(narrator.paragraphs(nowMilliseconds: since + 2000).map(\.detection.packet) == [Self.packet])
+        #expect(narrator.paragraphs(nowMilliseconds: since + 4000, atEnd: true).isEmpty)
+        #expect(narrator.paragraphs(after: Self.news(.sent, packet: Self.packet)).isEmpty)
+    }
+
+    @Test func `packets that wait for a fate are bounded, and the oldest is told first`() {
+        var narrator = DetectionNarrator(Self.place())
+        let told = (0..<66).flatMap { number in
+            Self.events(.spooled, packet: "p\(number)").flatMap { narrator.paragraphs(after: $0) }
+        }
+        #expect(told.map(\.detection.packet) == ["p0", "p1"])
     }
 
     @Test func `what is not sent is said with its reason`() {

@@ -31,9 +31,18 @@ import Testing
 
     @Test func `an enrolled host is told where the packet went, and that nothing is sent twice`() async throws {
         let (center, host) = try await makeSite()
-        #expect(try await run(host).errors.contains(" goes to the local center \(center.url). "))
+        #expect(try await run(host).errors.contains(" was sent to the local center \(center.url). "))
         #expect(
             try await run(host, ["--duplicate-when", "code"]).errors.contains("Nothing is sent: the same was reported before (packet "))
+    }
+
+    @Test func `a host whose center is away is told that the packet waits, and where`() async throws {
+        let (center, host) = try await makeSite()
+        try await center.stop()
+        let told = try await run(host).errors
+        #expect(
+            told.contains(" waits in \(host.state): the local center \(center.url) can't be reached now [center-unreachable]. "), "\(told)")
+        #expect(!told.contains("was sent") && !told.contains("on its way"), "\(told)")
     }
 
     @Test func `watching says neither blocked nor denied`() async throws {

@@ -113,7 +113,7 @@ struct RunCommand: AsyncParsableCommand {
             throw error
         }
         let notices = Task { await tell(backend.notices, reporter) }
-        let sums = Task { [printer] in await printer?.printSums() }
+        let due = Task { [printer] in await printer?.printDue() }
         async let reported: Void = reporter.report(backend.reports, likely: backend.processID) {
             UnreportedCounts(suppressed: backend.statistics.suppressed, lost: backend.statistics.dropped)
         }
@@ -122,8 +122,8 @@ struct RunCommand: AsyncParsableCommand {
         await backend.allEnded()
         await reported
         await notices.value
-        sums.cancel()
-        printer?.printSum(atEnd: true)
+        due.cancel()
+        printer?.printWaiting(atEnd: true)
         conclude(backend.statistics)
         return status
     }
