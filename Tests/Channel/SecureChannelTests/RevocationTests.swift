@@ -38,11 +38,11 @@ struct RevocationTests {
         try await TestCenter.run { center in
             let site = try center.identity(.localCenter, "site-2")
             try await center.client(site) { client in
-                async let waiting = client.updates(after: FeedPosition(sequence: 0), waitSeconds: 60)
+                let waiting = Task { try await client.updates(after: FeedPosition(sequence: 0), waitSeconds: 60) }
                 while await center.service.waitingSubscribers == 0 { try await Task.sleep(for: .milliseconds(5)) }
                 await center.ledger.revoke(site.subject, nowMilliseconds: center.clock.now())
                 await center.service.publish(FeedEntry(sequence: 1, update: CenterClientTests.update()))
-                let error = await #expect(throws: EpitopeError.self) { try await waiting }
+                let error = await #expect(throws: EpitopeError.self) { try await waiting.value }
                 #expect(error?.code == .revoked)
             }
         }
