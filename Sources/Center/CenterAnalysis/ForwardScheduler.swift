@@ -19,7 +19,7 @@ struct ForwardScheduler {
         }
         let start = policy.threshold.windowStart(nowMilliseconds: transaction.nowMilliseconds)
         let forwarded = try transaction.forwardedKinds(of: cluster, after: start)
-        guard try !transaction.evidenceKinds(of: cluster, after: start).isSubset(of: forwarded) else { return }
+        guard try !transaction.evidenceKinds(of: cluster).isSubset(of: forwarded) else { return }
         let candidates = try transaction.forwardCandidates(of: cluster, after: start, limit: Self.maxCandidates)
         for chosen in ForwardDecision.choose(from: candidates, forwarded: forwarded) {
             try transaction.addForward(chosen, of: cluster)

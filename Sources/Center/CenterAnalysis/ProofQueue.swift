@@ -72,7 +72,7 @@ struct ProofQueue: Sendable {
         let samples = samples
         return try await store.snapshot { transaction -> VerificationTask? in
             guard let cluster = try transaction.cluster(id) else { return nil }
-            let packets = try transaction.countPackets(of: id)
+            let packets = try transaction.packetsSoFar(of: id)
             let more = max(0, min(packets - Self.maxSamples, Self.maxOldest))
             let standing = try transaction.latestUpdates(of: cluster).filter { $0.state == .proven && $0.cluster == id }
             return VerificationTask(
@@ -110,7 +110,7 @@ struct ProofQueue: Sendable {
     private static func missesNewer(
         than task: VerificationTask, samples: SampleCache, in transaction: StoreTransaction
     ) throws -> Bool {
-        let more = try transaction.countPackets(of: task.cluster.id) - task.packets
+        let more = try transaction.packetsSoFar(of: task.cluster.id) - task.packets
         guard more > 0 else { return false }
         let standing = try transaction.latestUpdates(of: task.cluster).filter { $0.state == .proven }
         guard !standing.isEmpty else { return false }

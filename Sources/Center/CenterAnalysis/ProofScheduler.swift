@@ -19,7 +19,7 @@ struct ProofScheduler {
         let decision = try ProofDecision(
             progress: progress, latest: try transaction.latestUpdates(of: cluster).map { $0.latest(nowMilliseconds: now) },
             context: cluster.signature.context, newest: newest, nowMilliseconds: now,
-            packets: { try transaction.countPackets(of: cluster.id) })
+            packets: { try transaction.packetsSoFar(of: cluster.id) })
         if case .due = decision { try transaction.requestProof(of: cluster.id) }
     }
 }

@@ -62,6 +62,7 @@ extension ReportAnalysis {
         let cluster = try existingCluster(for: assessment) ?? addCluster(of: assessment.signature)
         try transaction.record(.clustered, report.id, "cluster \(cluster.id) of signature \(cluster.signature.id)")
         try transaction.markAnalysed(report, in: cluster.id, kinds: Set(assessment.evidence.map(\.kind)))
+        if assessment.sample != nil { try transaction.countPacket(of: cluster.id) }
         return cluster
     }
 
@@ -105,11 +106,10 @@ extension ReportAnalysis {
     private func weigh(
         _ assessment: ReportAssessment, of report: StoredReport, in cluster: Cluster
     ) throws -> ThresholdDecision {
-        try transaction.add(assessment.evidence, to: cluster.id)
-        let (threshold, now) = (policy.threshold, transaction.nowMilliseconds)
-        let evidence = try transaction.evidence(
-            of: threshold.counter == .site ? nil : cluster.id, after: threshold.windowStart(nowMilliseconds: now))
-        let decision = threshold.decide(evidence, nowMilliseconds: now)
+        let threshold = policy.threshold
+        let ofCluster = try transaction.add(assessment.evidence, to: .cluster(cluster.id), by: threshold)
+        let sum = threshold.counter == .site ? try transaction.add(assessment.evidence, to: .site, by: threshold) : ofCluster
+        let decision = threshold.decide(sum)
         try transaction.record(
             .weighed, report.id,
             "\(decision.points) of \(threshold.points) points" + (decision.isReached ? ", threshold reached" : ""))

@@ -3,45 +3,83 @@
 public import Correlation
 import GRDB
 
+/// Where evidence adds up: a cluster, or the whole site.
+public enum EvidenceScope: Hashable, Sendable {
+    case cluster(Int64)
+    case site
+
+    /// The site has the number that no cluster has.
+    var number: Int64 {
+        switch self {
+        case .cluster(let id): id
+        case .site: 0
+        }
+    }
+}
+
+/// Evidence: a row a cluster (or the site), reporter and kind, of which only the latest is kept, since each kind counts once per
+/// reporter. A row is marked (`counted`) while its points are part of the sum.
 extension StoreTransaction {
-    /// Adds evidence to a cluster. Of each reporter and kind only the latest is kept, since each kind counts once per
-    /// reporter.
-    public func add(_ evidence: [WeighedEvidence], to cluster: Int64) throws {
+    /// Adds evidence, and brings the sum up to date: what became too old to count leaves it.
+    ///
+    /// Reads the rows of the reporters of the evidence, and those that leave the sum; each leaves once.
+    public func add(_ evidence: [WeighedEvidence], to scope: EvidenceScope, by threshold: AttackThreshold) throws -> EvidenceSum {
+        let start = threshold.windowStart(nowMilliseconds: nowMilliseconds)
+        var kept = try currentSum(of: scope, by: threshold, from: start)
         let upsert = try db.cachedStatement(
             sql: """
-                INSERT INTO evidence (cluster_id, reporter, kind, points, time_ms) VALUES (?, ?, ?, ?, ?)
-                ON CONFLICT DO UPDATE SET points = excluded.points, time_ms = max(time_ms, excluded.time_ms)
+                INSERT INTO evidence (cluster_id, reporter, kind, points, time_ms, counted) VALUES (?1, ?2, ?3, ?4, ?5, ?5 > ?6)
+                ON CONFLICT DO UPDATE SET points = excluded.points, time_ms = max(time_ms, excluded.time_ms),
+                  counted = max(time_ms, excluded.time_ms) > ?6
                 """)
-        for item in evidence {
-            try upsert.execute(arguments: [cluster, item.reporter, item.kind, item.points, item.timeMilliseconds])
+        for (reporter, items) in Dictionary(grouping: evidence, by: \.reporter) {
+            if try !isKnown(reporter, in: scope) { kept.knownReporters += 1 }
+            if kept.firstReporter == nil { kept.firstReporter = reporter }
+            let before = try countedPoints(of: reporter, in: scope)
+            for item in items {
+                try upsert.execute(arguments: [scope.number, reporter, item.kind, item.points, item.timeMilliseconds, start])
+                if item.timeMilliseconds > start { kept.oldestMilliseconds = min(kept.oldestMilliseconds, item.timeMilliseconds) }
+            }
+            kept.sum.replace(before, by: try countedPoints(of: reporter, in: scope), cappedAt: threshold)
         }
+        try save(kept, of: scope)
+        return kept.sum
     }
 
-    /// The evidence later than a time.
-    ///
-    /// - Parameter cluster: `nil`: of all clusters.
-    public func evidence(of cluster: Int64?, after start: Int64) throws -> [WeighedEvidence] {
-        try Row.fetchAll(
-            db,
-            sql: "SELECT reporter, kind, points, time_ms FROM evidence WHERE (? IS NULL OR cluster_id = ?) AND time_ms > ?",
-            arguments: [cluster, cluster, start]
-        ).map { row in
-            WeighedEvidence(
-                reporter: row["reporter"], kind: row["kind"], points: row["points"], timeMilliseconds: row["time_ms"])
-        }
+    private func isKnown(_ reporter: String, in scope: EvidenceScope) throws -> Bool {
+        let select = try db.cachedStatement(sql: "SELECT EXISTS (SELECT 1 FROM evidence WHERE cluster_id = ? AND reporter = ?)")
+        return try Bool.fetchOne(select, arguments: [scope.number, reporter]) ?? false
     }
 
-    /// The kinds of evidence that a cluster has later than a time.
-    public func evidenceKinds(of cluster: Int64, after start: Int64) throws -> Set<String> {
-        Set(
-            try String.fetchAll(
-                db, sql: "SELECT DISTINCT kind FROM evidence WHERE cluster_id = ? AND time_ms > ?", arguments: [cluster, start]))
+    /// The points of each kind of a reporter's evidence that is part of the sum.
+    func countedPoints(of reporter: String, in scope: EvidenceScope) throws -> [Int] {
+        // The plus keeps SQLite from the index of all counted rows.
+        let select = try db.cachedStatement(sql: "SELECT points FROM evidence WHERE cluster_id = ? AND reporter = ? AND +counted = 1")
+        return try Int.fetchAll(select, arguments: [scope.number, reporter])
+    }
+
+    /// The kinds of a cluster's evidence that is part of its sum.
+    public func evidenceKinds(of cluster: Int64) throws -> Set<String> { Set(try countedKinds(in: .cluster(cluster))) }
+
+    /// Skips from kind to kind: the cost goes with the number of kinds.
+    func countedKinds(in scope: EvidenceScope) throws -> [String] {
+        let select = try db.cachedStatement(
+            sql: """
+                WITH RECURSIVE kinds(kind) AS (
+                  SELECT (SELECT kind FROM evidence WHERE cluster_id = ?1 AND counted = 1 ORDER BY kind LIMIT 1)
+                  UNION ALL
+                  SELECT (SELECT e.kind FROM evidence e WHERE e.cluster_id = ?1 AND e.counted = 1 AND e.kind > kinds.kind
+                    ORDER BY e.kind LIMIT 1) FROM kinds WHERE kinds.kind IS NOT NULL
+                ) SELECT kind FROM kinds WHERE kind IS NOT NULL
+                """)
+        return try String.fetchAll(select, arguments: [scope.number])
     }
 
     /// The clusters with evidence later than a time.
     public func clustersWithEvidence(after start: Int64) throws -> [Cluster] {
         try Int64.fetchAll(
-            db, sql: "SELECT DISTINCT cluster_id FROM evidence WHERE time_ms > ? ORDER BY cluster_id", arguments: [start]
+            db, sql: "SELECT DISTINCT cluster_id FROM evidence WHERE time_ms > ? AND cluster_id <> ? ORDER BY cluster_id",
+            arguments: [start, EvidenceScope.site.number]
         ).compactMap { try cluster($0) }
     }
 }

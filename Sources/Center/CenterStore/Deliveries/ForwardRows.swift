@@ -18,17 +18,20 @@ extension StoreTransaction {
             ).flatMap(Self.kinds))
     }
 
-    /// A cluster's newest packets that came in later than a time and were not forwarded, oldest first.
+    /// Of a cluster's newest packets those that came in later than a time and were not forwarded, oldest first.
+    ///
+    /// - Parameter limit: how many packets are looked at.
     public func forwardCandidates(of cluster: Int64, after start: Int64, limit: Int) throws -> [ForwardDecision.Candidate] {
         try Row.fetchAll(
             db,
             sql: """
-                SELECT a.report_seq AS seq, a.kinds FROM analyses a JOIN reports r ON r.seq = a.report_seq
-                WHERE a.cluster_id = ? AND a.is_packet = 1 AND r.received_ms > ?
-                  AND NOT EXISTS (SELECT 1 FROM forwards WHERE report_seq = a.report_seq)
-                ORDER BY a.report_seq DESC LIMIT ?
+                SELECT a.report_seq AS seq, a.kinds FROM (
+                  SELECT report_seq, kinds FROM analyses WHERE cluster_id = ? AND is_packet = 1 ORDER BY report_seq DESC LIMIT ?
+                ) a JOIN reports r ON r.seq = a.report_seq
+                WHERE r.received_ms > ? AND NOT EXISTS (SELECT 1 FROM forwards WHERE report_seq = a.report_seq)
+                ORDER BY a.report_seq DESC
                 """,
-            arguments: [cluster, start, limit]
+            arguments: [cluster, limit, start]
         ).reversed().map { row in
             ForwardDecision.Candidate(report: row["seq"], kinds: Set(Self.kinds(row["kinds"])))
         }

@@ -115,12 +115,6 @@ extension StoreTransaction {
         return try Int64.fetchAll(select, arguments: [cluster, limit])
     }
 
-    /// How many packets a cluster holds.
-    public func countPackets(of cluster: Int64) throws -> Int {
-        let count = try db.cachedStatement(sql: "SELECT count(*) FROM analyses WHERE cluster_id = ? AND is_packet = 1")
-        return try Int.fetchOne(count, arguments: [cluster]) ?? 0
-    }
-
     /// The packet of a report.
     ///
     /// - Throws: `packet-not-found` when it was pruned.

@@ -31,6 +31,7 @@ enum Schema {
             try db.execute(sql: arrivals)
         }
         registerFeed(in: &migrator)
+        registerSums(in: &migrator)
         return migrator
     }
 

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Correlation
+import EpitopeModel
+import GRDB
+
+/// A row of `cluster_sums`: what the evidence of a cluster adds up to, with all that is needed to keep that true.
+struct KeptSum {
+    var sum: EvidenceSum
+    /// No counted evidence is older, by the center's clock.
+    var oldestMilliseconds: Int64
+    /// Evidence later than this was counted.
+    var startMilliseconds: Int64
+    /// The threshold's cap on a reporter's points, which the sum was made with.
+    var maxPointsPerReporter: Int
+    /// All who ever brought evidence, as far as it is kept.
+    var knownReporters: Int
+    var firstReporter: String?
+}
+
+extension StoreTransaction {
+    /// In milliseconds: so far the clock may go back without the evidence being added up anew.
+    private static let clockTolerance = Duration.seconds(60).inMilliseconds
+
+    /// The sum of the evidence later than a time. What is older leaves it.
+    ///
+    /// A sum that was made otherwise (with another cap, or a longer window; or evidence was removed meanwhile) is made anew of all
+    /// evidence.
+    func currentSum(of scope: EvidenceScope, by threshold: AttackThreshold, from start: Int64) throws -> KeptSum {
+        guard var kept = try keptSum(of: scope), kept.maxPointsPerReporter == threshold.maxPointsPerReporter,
+            start >= kept.startMilliseconds.subtractingReportingOverflow(Self.clockTolerance).partialValue
+        else { return try addedUp(scope, by: threshold, from: start) }
+        guard start > kept.startMilliseconds else { return kept }
+        kept.startMilliseconds = start
+        if kept.oldestMilliseconds <= start { try expire(from: &kept, of: scope, by: threshold) }
+        return kept
+    }
+
+    private func keptSum(of scope: EvidenceScope) throws -> KeptSum? {
+        let select = try db.cachedStatement(
+            sql: """
+                SELECT points, reporters, oldest_ms, start_ms, cap, known_reporters, first_reporter FROM cluster_sums WHERE cluster_id = ?
+                """)
+        return try Row.fetchOne(select, arguments: [scope.number]).map { row in
+            KeptSum(
+                sum: EvidenceSum(points: row["points"], reporters: row["reporters"]), oldestMilliseconds: row["oldest_ms"],
+                startMilliseconds: row["start_ms"], maxPointsPerReporter: row["cap"], knownReporters: row["known_reporters"],
+                firstReporter: row["first_reporter"])
+        }
+    }
+
+    func save(_ kept: KeptSum, of scope: EvidenceScope) throws {
+        let upsert = try db.cachedStatement(
+            sql: """
+                INSERT INTO cluster_sums (cluster_id, points, reporters, oldest_ms, start_ms, cap, known_reporters, first_reporter)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                ON CONFLICT DO UPDATE SET points = excluded.points, reporters = excluded.reporters, oldest_ms = excluded.oldest_ms,
+                  start_ms = excluded.start_ms, cap = excluded.cap, known_reporters = excluded.known_reporters,
+                  first_reporter = excluded.first_reporter
+                """)
+        try upsert.execute(arguments: [
+            scope.number, kept.sum.points, kept.sum.reporters, kept.oldestMilliseconds, kept.startMilliseconds,
+            kept.maxPointsPerReporter, kept.knownReporters, kept.firstReporter,
+        ])
+    }
+
+    /// Takes out of a sum what is no later than its start.
+    private func expire(from kept: inout KeptSum, of scope: EvidenceScope, by threshold: AttackThreshold) throws {
+        let due = try db.cachedStatement(
+            sql: "SELECT DISTINCT reporter FROM evidence WHERE cluster_id = ? AND counted = 1 AND kind = ? AND time_ms <= ?")
+        let uncount = try db.cachedStatement(
+            sql: "UPDATE evidence SET counted = 0 WHERE cluster_id = ? AND reporter = ? AND +counted = 1 AND time_ms <= ?")
+        let oldest = try db.cachedStatement(
+            sql: "SELECT time_ms FROM evidence WHERE cluster_id = ? AND counted = 1 AND kind = ? ORDER BY time_ms LIMIT 1")
+        for kind in try countedKinds(in: scope) {
+            for reporter in try String.fetchAll(due, arguments: [scope.number, kind, kept.startMilliseconds]) {
+                let before = try countedPoints(of: reporter, in: scope)
+                try uncount.execute(arguments: [scope.number, reporter, kept.startMilliseconds])
+                kept.sum.replace(before, by: try countedPoints(of: reporter, in: scope), cappedAt: threshold)
+            }
+        }
+        kept.oldestMilliseconds = .max
+        for kind in try countedKinds(in: scope) {
+            let time = try Int64.fetchOne(oldest, arguments: [scope.number, kind]) ?? .max
+            kept.oldestMilliseconds = min(kept.oldestMilliseconds, time)
+        }
+    }
+
+    /// Adds up all evidence: the sum of a store that had none, or after the settings changed.
+    private func addedUp(_ scope: EvidenceScope, by threshold: AttackThreshold, from start: Int64) throws -> KeptSum {
+        if scope == .site { try copyEvidenceToSite() }
+        try db.execute(
+            sql: "UPDATE evidence SET counted = time_ms > ?1 WHERE cluster_id = ?2 AND counted <> (time_ms > ?1)",
+            arguments: [start, scope.number])
+        var kept = KeptSum(
+            sum: .zero, oldestMilliseconds: .max, startMilliseconds: start, maxPointsPerReporter: threshold.maxPointsPerReporter,
+            knownReporters: 0, firstReporter: try keptSum(of: scope)?.firstReporter)
+        let rows = try Row.fetchAll(
+            db, sql: "SELECT reporter, points, time_ms, counted FROM evidence WHERE cluster_id = ?", arguments: [scope.number])
+        for (reporter, rows) in Dictionary(grouping: rows, by: { $0["reporter"] as String }) {
+            let counted = rows.filter { $0["counted"] }
+            kept.knownReporters += 1
+            kept.firstReporter = kept.firstReporter ?? reporter
+            kept.sum.replace([], by: counted.map { $0["points"] }, cappedAt: threshold)
+            kept.oldestMilliseconds = counted.reduce(kept.oldestMilliseconds) { min($0, $1["time_ms"]) }
+        }
+        return kept
+    }
+
+    /// The site's evidence is that of all clusters, each kind once a reporter.
+    private func copyEvidenceToSite() throws {
+        try db.execute(
+            sql: """
+                INSERT INTO evidence (cluster_id, reporter, kind, points, time_ms)
+                  SELECT ?1, reporter, kind, max(points), max(time_ms) FROM evidence WHERE cluster_id <> ?1 GROUP BY reporter, kind
+                ON CONFLICT DO UPDATE SET points = excluded.points, time_ms = excluded.time_ms
+                """,
+            arguments: [EvidenceScope.site.number])
+    }
+
+    /// Lets go of the site's sum, where evidence is no longer added to it.
+    public func forgetSiteSum() throws {
+        try db.execute(sql: "DELETE FROM cluster_sums WHERE cluster_id = ?", arguments: [EvidenceScope.site.number])
+        try db.execute(sql: "DELETE FROM evidence WHERE cluster_id = ?", arguments: [EvidenceScope.site.number])
+    }
+}
+
+extension StoreTransaction {
+    /// Counts a packet that became part of a cluster.
+    public func countPacket(of cluster: Int64) throws {
+        let count = try db.cachedStatement(
+            sql: "INSERT INTO cluster_sums (cluster_id, packets) VALUES (?, 1) ON CONFLICT DO UPDATE SET packets = packets + 1")
+        try count.execute(arguments: [cluster])
+    }
+
+    /// How many packets became part of a cluster, those that were pruned since among them.
+    public func packetsSoFar(of cluster: Int64) throws -> Int {
+        let select = try db.cachedStatement(sql: "SELECT packets FROM cluster_sums WHERE cluster_id = ?")
+        return try Int.fetchOne(select, arguments: [cluster]) ?? 0
+    }
+}

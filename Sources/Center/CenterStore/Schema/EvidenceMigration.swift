@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GRDB
+
+extension Schema {
+    static func registerSums(in migrator: inout DatabaseMigrator) {
+        migrator.registerMigration("8 evidence with its sums") { db in try db.execute(sql: sums) }
+    }
+
+    /// Evidence also of the whole site, as cluster 0; `counted`: its points are part of the sum. A row of `cluster_sums` is what a
+    /// cluster's evidence adds up to that is later than `start_ms`, and none of it is older than `oldest_ms`; `cap`: the most points
+    /// of a reporter. A `start_ms` that no time reaches says that the sum is to be made anew.
+    private static let sums = """
+        CREATE TABLE summed_evidence (
+          cluster_id INTEGER NOT NULL,
+          reporter TEXT NOT NULL,
+          kind TEXT NOT NULL,
+          points INTEGER NOT NULL,
+          time_ms INTEGER NOT NULL,
+          counted INTEGER NOT NULL DEFAULT 0,
+          PRIMARY KEY (cluster_id, reporter, kind)
+        ) STRICT, WITHOUT ROWID;
+        INSERT INTO summed_evidence (cluster_id, reporter, kind, points, time_ms)
+          SELECT cluster_id, reporter, kind, points, time_ms FROM evidence;
+        DROP TABLE evidence;
+        ALTER TABLE summed_evidence RENAME TO evidence;
+        CREATE INDEX evidence_by_age ON evidence(time_ms);
+        CREATE INDEX evidence_counted ON evidence(cluster_id, kind, time_ms) WHERE counted = 1;
+        CREATE TABLE cluster_sums (
+          cluster_id INTEGER PRIMARY KEY,
+          points INTEGER NOT NULL DEFAULT 0,
+          reporters INTEGER NOT NULL DEFAULT 0,
+          oldest_ms INTEGER NOT NULL DEFAULT 0,
+          start_ms INTEGER NOT NULL DEFAULT 9223372036854775807,
+          cap INTEGER NOT NULL DEFAULT 0,
+          known_reporters INTEGER NOT NULL DEFAULT 0,
+          first_reporter TEXT,
+          packets INTEGER NOT NULL DEFAULT 0
+        ) STRICT;
+        INSERT INTO cluster_sums (cluster_id, known_reporters, first_reporter, packets)
+          SELECT id, (SELECT count(DISTINCT reporter) FROM evidence WHERE cluster_id = clusters.id),
+            (SELECT reporter FROM evidence WHERE cluster_id = clusters.id ORDER BY time_ms LIMIT 1),
+            (SELECT count(*) FROM analyses WHERE cluster_id = clusters.id AND is_packet = 1) FROM clusters;
+        CREATE TRIGGER evidence_removed AFTER DELETE ON evidence WHEN old.counted = 1
+          BEGIN UPDATE cluster_sums SET start_ms = 9223372036854775807 WHERE cluster_id = old.cluster_id; END;
+        CREATE TRIGGER cluster_removed AFTER DELETE ON clusters
+          BEGIN DELETE FROM cluster_sums WHERE cluster_id = old.id; END;
+        """
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CenterAnalysis
+import Correlation
+import EpitopeModel
+import Foundation
+import GRDB
+import PacketCoding
+import Synchronization
+import TestSupport
+import Testing
+
+@testable import CenterStore
+
+/// Counts what SQLite does, in steps of its virtual machine: a row that a statement looks at is some steps, whatever it finds.
+private final class StepCounter: Sendable {
+    private typealias Callback = @convention(c) (UnsafeMutableRawPointer?) -> CInt
+    private typealias SetHandler = @convention(c) (OpaquePointer?, CInt, Callback?, UnsafeMutableRawPointer?) -> Void
+
+    private let steps = Atomic<Int>(0)
+
+    var count: Int { steps.load(ordering: .relaxed) }
+
+    /// Counts on the store's one writing connection from now on; the counter must outlive the store.
+    func attach(to store: CenterStore) async throws {
+        // The handler is SQLite's own, which GRDB doesn't offer.
+        let symbol = try #require(dlsym(nil, "sqlite3_progress_handler"))
+        let setHandler = unsafeBitCast(symbol, to: SetHandler.self)
+        try await store.transaction { transaction in
+            setHandler(
+                transaction.db.sqliteConnection, 1,
+                { counter in
+                    Unmanaged<StepCounter>.fromOpaque(counter!).takeUnretainedValue().steps.add(1, ordering: .relaxed)
+                    return 0
+                }, Unmanaged.passUnretained(self).toOpaque())
+        }
+    }
+}
+
+@Suite("The work for a packet does not grow with the store")
+struct ConstantWorkTests {
+    /// A store in which one cluster has that many packets and reporters, and there are as many other clusters.
+    private func steps(rows: Int, counter: AttackThreshold.Counter) async throws -> (known: Int, new: Int) {
+        let folder = try TemporaryFolder()
+        let clock = TestClock()
+        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        let analyst = ReportAnalyst(
+            store: store,
+            policy: AnalysisPolicy(
+                threshold: AttackThreshold(points: 1_000_000_000, counter: counter), targets: [.ids], forwards: .all, lifetimeDays: 90),
+            provers: Fixture.provers)
+        func analyse(_ packet: ExtractedPacket) async throws {
+            let sender = Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1")
+            _ = try await store.add(Report(sender: sender, body: .packet(ReceivedPacket(packet))))
+            while try await analyst.analyse() > 0 {}
+        }
+        try await analyse(Fixture.packet(attack: 1, host: "first"))
+        let now = clock.clock.nowMilliseconds
+        try await store.transaction { transaction in
+            let all = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(rows)) "
+            try transaction.db.execute(
+                sql: """
+                    INSERT INTO reports (id, kind, role, name, received_ms, packet)
+                      \(all) SELECT 'r' || i, 'packet', 'host', 'h' || i, \(now), (SELECT packet FROM reports WHERE seq = 1) FROM n;
+                    INSERT INTO analyses (report_seq, state, kinds, cluster_id, is_packet)
+                      SELECT seq, 'analysed', 'direct-call-from-unbacked-memory', 1, 1 FROM reports WHERE seq > 1;
+                    INSERT INTO clusters (signature_id, signature, created_ms)
+                      \(all) SELECT 's' || i, (SELECT signature FROM clusters WHERE id = 1), \(now) FROM n;
+                    """)
+            for number in 1...rows {
+                for scope in [EvidenceScope.cluster(1), .site] where counter == .site || scope != .site {
+                    let item = WeighedEvidence(
+                        reporter: "host:h\(number)", evidence: Evidence(kind: .directCall, detail: ""), timeMilliseconds: now)
+                    _ = try transaction.add([item], to: scope, by: AttackThreshold())
+                }
+            }
+        }
+        // What only the first packet after the start costs.
+        try await analyse(Fixture.packet(attack: 1, number: 1, host: "second"))
+        let steps = StepCounter()
+        try await steps.attach(to: store)
+        let start = steps.count
+        try await analyse(Fixture.packet(attack: 1, number: 2, host: "third"))
+        let middle = steps.count
+        try await analyse(Fixture.packet(attack: 2, number: 3, host: "fourth"))
+        defer { withExtendedLifetime(steps) {} }
+        return (middle - start, steps.count - middle)
+    }
+
+    @Test(arguments: AttackThreshold.Counter.allCases)
+    func `of one more packet`(counter: AttackThreshold.Counter) async throws {
+        let (few, many) = (try await steps(rows: 50, counter: counter), try await steps(rows: 5000, counter: counter))
+        #expect(few.known > 100 && few.new > 100)
+        #expect(many.known < few.known * 5 / 4, "\(few) steps, then \(many)")
+        #expect(many.new < few.new * 5 / 4, "\(few) steps, then \(many)")
+    }
+}
