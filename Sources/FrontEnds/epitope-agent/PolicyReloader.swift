@@ -56,6 +56,7 @@ struct PolicyReloader: Sendable {
     }
 
     private func apply(_ change: ExclusionMonitor.Change) {
+        problems.set("exclusions", ExclusionProblem.summary(of: monitor.actionableProblems))
         for problem in change.actionableProblems { Console.log("\(problem)") }
         guard let table = change.table else { return }
         do {

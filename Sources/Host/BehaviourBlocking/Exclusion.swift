@@ -3,6 +3,8 @@
 public import EpitopeModel
 
 /// A rule of the policy that one kind of evidence doesn't count for a subject, with the reason and the last day.
+/// Those that come with Epitope have none: they go when a later version leaves them out, and no installed one begins to deny an
+/// ordinary program's calls on some day by itself.
 ///
 /// It never covers more than one kind, so that an exclusion for a just-in-time compiler's calls through a library leaves its
 /// direct calls blocked.
@@ -29,13 +31,13 @@ public struct Exclusion: Hashable, Sendable {
     /// (``Policy/uninspectable``).
     public var evidence: EvidenceKind?
     public var reason: String
-    /// The last day on which the exclusion applies, in UTC.
-    public var until: CalendarDay
+    /// The last day on which the exclusion applies, in UTC; `nil`: as long as the version of Epitope that it comes with is installed.
+    public var until: CalendarDay?
 
     /// What an exclusion without a kind of evidence is called in a policy file.
     public static let uninspectable = "uninspectable"
 
-    public init(subject: Subject, evidence: EvidenceKind?, reason: String, until: CalendarDay) {
+    public init(subject: Subject, evidence: EvidenceKind?, reason: String, until: CalendarDay?) {
         self.subject = subject
         self.evidence = evidence
         self.reason = reason
@@ -46,7 +48,19 @@ public struct Exclusion: Hashable, Sendable {
     public var matter: String { evidence?.rawValue ?? Self.uninspectable }
 
     /// Whether the exclusion applies on a day.
-    public func holds(on day: CalendarDay) -> Bool { day <= until }
+    public func holds(on day: CalendarDay) -> Bool { until.map { day <= $0 } ?? true }
+
+    /// In how many days an exclusion that applies on a day ends, where that is soon: two weeks before.
+    public func daysLeft(on day: CalendarDay) -> Int? {
+        guard let until, holds(on: day) else { return nil }
+        let days = Int(until.daysSince1970 - day.daysSince1970)
+        return days <= Self.warningDays ? days : nil
+    }
+
+    private static let warningDays = 14
+
+    /// Until when it applies, after "is excluded".
+    public var term: String { until.map { "until \($0)" } ?? "as long as this version of Epitope is installed" }
 }
 
 extension Exclusion.Subject: CustomStringConvertible {

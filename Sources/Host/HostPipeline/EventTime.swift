@@ -52,19 +52,10 @@ extension EventTime: CustomStringConvertible {
             seconds < 61,
             let fraction = Int64(String(digits.prefix(6)).padded(to: 6))
         else { return nil }
-        self.init(microseconds: Self.days(until: day) * Self.perDay + (hours * 3600 + minutes * 60 + seconds) * 1_000_000 + fraction)
+        self.init(microseconds: day.daysSince1970 * Self.perDay + (hours * 3600 + minutes * 60 + seconds) * 1_000_000 + fraction)
     }
 
     private static func areDigits(_ text: some StringProtocol) -> Bool { text.utf8.allSatisfy { (48...57).contains($0) } }
-
-    /// The days from 1970-01-01 to a day: the inverse of ``CalendarDay/init(ofMilliseconds:)``, by the same eras of 400 years.
-    private static func days(until day: CalendarDay) -> Int64 {
-        let year = Int64(day.month <= 2 ? day.year - 1 : day.year)
-        let era = (year >= 0 ? year : year - 399) / 400
-        let yearOfEra = year - era * 400
-        let dayOfYear = (153 * Int64(day.month > 2 ? day.month - 3 : day.month + 9) + 2) / 5 + Int64(day.day) - 1
-        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
-    }
 }
 
 extension EventTime: Codable {

@@ -4,16 +4,14 @@ public import BehaviourBlocking
 import EpitopeModel
 
 /// Exclusions for just-in-time compilers and similar programs of Debian's packages, whose normal behaviour no general rule
-/// distinguishes from injected code. Each ends on a fixed day, and is renewed or dropped in a later version of Epitope.
+/// distinguishes from injected code. They have no end: a later version of Epitope may drop one.
 ///
 /// `"builtInExclusions": false` in the policy file turns them off.
 public enum BuiltInExclusions {
     /// In the order in which `epitope policy show` lists them.
-    public static let all: [Exclusion] = (entries + numba).compactMap { subject, evidence, reason in
-        CalendarDay(until).map { Exclusion(subject: subject, evidence: evidence, reason: reason, until: $0) }
+    public static let all: [Exclusion] = (entries + numba).map { subject, evidence, reason in
+        Exclusion(subject: subject, evidence: evidence, reason: reason, until: nil)
     }
-
-    private static let until = "2027-12-31"
 
     /// Debian's numba, in each release's Python.
     private static let numba: [(Exclusion.Subject, EvidenceKind, String)] = ["3.11", "3.13"].map { version in

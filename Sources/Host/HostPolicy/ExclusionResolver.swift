@@ -21,7 +21,7 @@ public struct ExclusionResolver {
 
     public init() {}
 
-    /// The targets that exclusions apply to now, and the exclusions that apply to nothing.
+    /// The targets that exclusions apply to now, and what is wrong with those that apply to nothing, or soon will.
     public mutating func resolve(
         _ exclusions: [Exclusion], on day: CalendarDay
     ) -> (table: ExclusionTable, problems: [ExclusionProblem]) {
@@ -37,6 +37,7 @@ public struct ExclusionResolver {
                 if targets.isEmpty { throw .absent(exclusion) }
                 guard table.exclusions.count + targets.count <= Self.maxTargets else { throw .tooMany(exclusion) }
                 for target in targets { table.add(exclusion, for: target) }
+                if let days = exclusion.daysLeft(on: day) { throw .endsSoon(exclusion, days: days) }
             } catch {
                 problems.append(error)
             }

@@ -34,7 +34,8 @@ public enum PolicyText {
         case .container(let id): pairs = [("container", id)]
         case .user(let name): pairs = [("user", name)]
         }
-        pairs += [("evidence", exclusion.matter), ("reason", exclusion.reason), ("until", exclusion.until.description)]
+        pairs += [("evidence", exclusion.matter), ("reason", exclusion.reason)]
+        if let until = exclusion.until { pairs.append(("until", until.description)) }
         return "{ " + pairs.map { "\(quoted($0.0)): \(quoted($0.1))" }.joined(separator: ", ") + " }"
     }
 

@@ -41,6 +41,15 @@ public struct CalendarDay: Hashable, Sendable, Comparable, Codable, CustomString
         year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
     }
 
+    /// The days from 1970-01-01 to this one: the inverse of ``init(ofMilliseconds:)``, by the same eras of 400 years.
+    public var daysSince1970: Int64 {
+        let shifted = Int64(month <= 2 ? year - 1 : year)
+        let era = (shifted >= 0 ? shifted : shifted - 399) / 400
+        let yearOfEra = shifted - era * 400
+        let dayOfYear = (153 * Int64(month > 2 ? month - 3 : month + 9) + 2) / 5 + Int64(day) - 1
+        return era * 146_097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719_468
+    }
+
     /// 0000-01-01T00:00:00Z, in milliseconds since 1970.
     public static let firstMilliseconds: Int64 = -62_167_219_200_000
     /// The end of 9999-12-31, in milliseconds since 1970.

@@ -183,6 +183,36 @@ import Testing
         #expect(resolver.resolve([exclusion], on: Self.later).table.isEmpty)
     }
 
+    @Test func `an exclusion that ends within two weeks is told, and applies until then`() {
+        func problems(inDays days: Int64) -> [ExclusionProblem] {
+            let until = CalendarDay(ofMilliseconds: 1_800_000_000_000 + days * 86_400_000)
+            var resolver = ExclusionResolver()
+            let (table, problems) = resolver.resolve([Self.exclusion(.user("nobody"), until: until)], on: Self.day)
+            #expect(!table.isEmpty)
+            #expect(problems.allSatisfy { $0.isActionable && "\($0)".contains("ends on \(until), ") })
+            return problems
+        }
+        #expect(problems(inDays: 15).isEmpty)
+        #expect(problems(inDays: 14).first?.description.contains("in 14 days: give it another \"until\"") == true)
+        #expect(problems(inDays: 1).first?.description.contains(", tomorrow: ") == true)
+        #expect(problems(inDays: 0).first?.description.contains(", today: ") == true)
+        let summary = ExclusionProblem.summary(of: problems(inDays: 3) + problems(inDays: 4))
+        #expect(summary?.code == .exclusionNeedsCare)
+        #expect(summary?.message.hasSuffix("or such calls are denied again; 1 more need care") == true, "\(summary?.message ?? "")")
+        #expect(ExclusionProblem.summary(of: []) == nil)
+    }
+
+    /// No installed version begins to deny an ordinary program's calls on some day.
+    @Test func `the built-in exclusions never end, and nobody is asked to care for them`() throws {
+        let last = try #require(CalendarDay("9999-12-31"))
+        #expect(BuiltInExclusions.all.count > 15)
+        var resolver = ExclusionResolver()
+        let (table, problems) = resolver.resolve(BuiltInExclusions.all, on: last)
+        #expect(problems.allSatisfy { !$0.isActionable }, "\(problems)")
+        #expect(table == resolver.resolve(BuiltInExclusions.all, on: Self.day).table)
+        #expect(BuiltInExclusions.all.first?.term == "as long as this version of Epitope is installed")
+    }
+
     @Test func `a refresh returns only what changed`() {
         let monitor = ExclusionMonitor([Self.exclusion(.user("nobody"))])
         #expect(!monitor.table.isEmpty)

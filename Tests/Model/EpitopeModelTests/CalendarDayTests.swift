@@ -44,4 +44,11 @@ import Testing
         let days = try ["2026-12-31", "2027-01-01", "2027-01-02", "2027-02-01"].map { try #require(CalendarDay($0)) }
         #expect(days == days.shuffled().sorted())
     }
+
+    @Test(arguments: ["1970-01-01", "1999-12-31", "2000-02-29", "2024-03-01", "9999-12-31", "1969-12-31", "0000-01-01"])
+    func `Days are counted from 1970 on, there and back`(_ text: String) throws {
+        let day = try #require(CalendarDay(text, earliestYear: 0))
+        #expect(CalendarDay(ofMilliseconds: day.daysSince1970 * 86_400_000) == day)
+        #expect(try #require(CalendarDay("2026-11-30")).daysSince1970 == 20_787)
+    }
 }

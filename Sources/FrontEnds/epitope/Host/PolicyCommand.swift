@@ -33,7 +33,7 @@ struct PolicyShowCommand: AsyncParsableCommand {
         for exclusion in loaded.exclusions {
             let count = targets[exclusion] ?? 0
             rows.append([
-                exclusion.subject.description, exclusion.matter, exclusion.until.description,
+                exclusion.subject.description, exclusion.matter, exclusion.until?.description ?? "no end",
                 count == 0 ? "nothing now\(Self.absence(exclusion.subject))" : count == 1 ? "1 target" : "\(count) targets",
                 exclusion.reason,
             ])

@@ -48,7 +48,7 @@ struct PolicyReport {
                 if let exclusion = exclusions.first(where: { $0.evidence == kind }) {
                     return [
                         kind.rawValue, "\(points)", "is allowed",
-                        "\(exclusion.subject) is excluded until \(exclusion.until): \(exclusion.reason)",
+                        "\(exclusion.subject) is excluded \(exclusion.term): \(exclusion.reason)",
                     ]
                 }
                 if points >= policy.blockAt {
