@@ -52,9 +52,6 @@ LEFT_OUT = 77
 KNOWN = {
     ("upx", "packed-program"): "it unpacks itself; no signature is made of it (Fixtures/Workloads/EXCLUSIONS.md)",
     ("gdb", "unchecked-return-address"): "a breakpoint on the very call, by tracepoints (Documentation/ThreatModel.md, False alarms)",
-} | {
-    (workload, "call-from-written-image-page"): f"{what}; the process ended before the agent looked (Documentation/ThreatModel.md, False alarms)"
-    for workload, what in [("gdb", "a debugger's breakpoint in the page"), ("textrel", "text relocations in the page")]
 }
 # How far the time of a call may lie outside of its process's life, by two clocks of which one may be set meanwhile.
 CLOCKS = datetime.timedelta(seconds=2)

@@ -68,10 +68,30 @@ __asm__(".section .text.page,\"ax\",@progbits\n"
 #ifdef TEXT_RELOCATION
         ".balign 8\n"
         "  .quad data\n"
+        "  .quad connect\n"
 #endif
+        ".balign 64\n"
+        "landing:\n"
+        "  ret\n"
         ".balign 4096\n"
         ".previous\n");
-extern call calling;
+/* The library returns to an address that no call stands before, in the page or elsewhere. */
+__asm__(".text\n"
+        ".globl planting\n"
+        "planting:\n"
+        "  lea landing(%rip), %rax\n"
+        "  push %rax\n"
+        "  jmp connect@PLT\n"
+        ".globl planting_beside\n"
+        "planting_beside:\n"
+        "  lea landing_beside(%rip), %rax\n"
+        "  push %rax\n"
+        "  jmp connect@PLT\n"
+        ".balign 64\n"
+        "landing_beside:\n"
+        "  ret\n"
+        ".previous\n");
+extern call calling, planting, planting_beside;
 extern unsigned char unused[];
 void waiting(void);
 
@@ -169,6 +189,10 @@ static call *change(const char *way) {
     if (strcmp(way, "over-code") == 0) {
         overwrite(unused, connecting, sizeof connecting, code);
         return (call *)unused;
+    }
+    if (strcmp(way, "planted") == 0 || strcmp(way, "planted-beside") == 0) {
+        overwrite(unused, returning, sizeof returning, code);
+        return way[7] ? planting_beside : planting;
     }
     if (strcmp(way, "data") == 0) {
         overwrite(data, connecting, sizeof connecting, code);

@@ -31,7 +31,7 @@ static __always_inline __u32 kind_of(__u32 finding, const struct mapping *mappin
         if (mapping->is_unpacked) return EPITOPE_KIND_PACKED_PROGRAM;
         if (mapping->backing == EPITOPE_BACKING_WRITTEN_FILE) return EPITOPE_KIND_WRITTEN_FILE;
         if (mapping->backing == EPITOPE_BACKING_MEMORY_FILE) return EPITOPE_KIND_MEMORY_FILE;
-        if (mapping->may_be_written || mapping->backing == EPITOPE_BACKING_WRITTEN_IMAGE) return EPITOPE_KIND_WRITTEN_IMAGE;
+        if (may_differ_from_file(mapping)) return EPITOPE_KIND_WRITTEN_IMAGE;
         return finding == EPITOPE_FINDING_DIRECT ? EPITOPE_KIND_DIRECT : EPITOPE_KIND_LIBRARY;
     case EPITOPE_FINDING_DEEPER: return EPITOPE_KIND_DEEPER;
     case EPITOPE_FINDING_UNATTRIBUTABLE: return EPITOPE_KIND_UNATTRIBUTABLE;
@@ -163,6 +163,7 @@ static __always_inline int report_call(struct scratch *scratch, __u32 slot)
         return 0;
     }
     describe_program(slot);
+    describe_region_file(slot);
     return send_report(scratch);
 }
 

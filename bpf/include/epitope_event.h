@@ -182,6 +182,14 @@ struct epitope_running_program {
     epitope_u32 may_be_replaced;       /* another file may stand in its place (PR_SET_MM) */
 };
 
+/* The state of the file that `region` names, where it is an image that may have been written, and not the program. */
+struct epitope_region_file {
+    epitope_u64 offset;                /* of the region's start, in the file; of any image */
+    epitope_i64 changed_seconds;       /* its last change (ctime) by then */
+    epitope_u32 changed_nanoseconds;
+    epitope_u32 path_length;           /* of `region_path`; 0: not looked for, not known, or longer than that */
+};
+
 /* The executable unbacked memory that words of the caller's stack point to, as one range from the first such mapping's start to the
  * last one's end: empty where there is none, everything where one is not like the caller's (anonymous, private, not writable) or can't
  * be looked at. */
@@ -216,12 +224,14 @@ struct epitope_event {
     struct epitope_region library;     /* of the instruction pointer */
     struct epitope_question question;  /* of EPITOPE_FINDING_QUESTION */
     struct epitope_running_program program;
+    struct epitope_region_file region_file;
     struct epitope_stack_code stack_code; /* of EPITOPE_FINDING_DIRECT and _LIBRARY where the program may have unpacked the caller */
     struct epitope_socket_state socket;
     char command[16];
     epitope_u8 address[EPITOPE_ADDRESS_BYTES];
     char path[EPITOPE_PATH_BYTES];     /* of an exec-like call */
     char program_path[EPITOPE_PATH_BYTES]; /* the parts of the program's path, the last one first, each with a 0 behind it */
+    char region_path[EPITOPE_PATH_BYTES];
     struct epitope_piece pieces[EPITOPE_MAX_PIECES];
     epitope_u64 stack[EPITOPE_EVENT_STACK_WORDS];
     epitope_u8 code[EPITOPE_CODE_BYTES];

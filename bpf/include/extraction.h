@@ -4,22 +4,36 @@
 
 #include "call_arguments.h"
 
+enum { MAX_CALL_BYTES = 8 };             /* of an instruction that calls */
+
 /* Whether a finding is about what stands on the stack, and not about the code that called: the caller's address is the library's then. */
 static __always_inline int is_of_stack(__u32 finding)
 {
     return finding == EPITOPE_FINDING_DEEPER || finding == EPITOPE_FINDING_IMPOSSIBLE || finding == EPITOPE_FINDING_UNCHECKED;
 }
 
-/* Copies the region whole, or what surrounds the caller's address. */
+/* Whether the return address of such a finding lies where the page may have been written. If it was, its code is the caller's; if not,
+ * the agent can read the library's. */
+static __always_inline int is_return_copied(const struct scratch *scratch)
+{
+    const struct epitope_event *event = &scratch->event;
+    const struct mapping *mapping = &scratch->mappings[CALLER_MAPPING];
+    if (event->finding != EPITOPE_FINDING_IMPOSSIBLE && event->finding != EPITOPE_FINDING_UNCHECKED) return 0;
+    return may_differ_from_file(mapping) && mapping->start < event->deeper_address && event->deeper_address <= mapping->end;
+}
+
+/* Copies the region whole, or what surrounds an address that code is called from. */
 static __always_inline void copy_code(struct scratch *scratch, const struct mapping *mapping)
 {
     struct epitope_event *event = &scratch->event;
-    __u64 caller = event->callers_address, start = mapping->start, end = mapping->end;
+    __u64 caller = scratch->code_place, start = mapping->start, end = mapping->end;
     event->code_start = start;
     event->code_length = 0;
     if (!end) return; /* nothing is mapped there */
     if (end - start > EPITOPE_CODE_BYTES) {
         if (caller - start > EPITOPE_SIDE_BYTES) start = caller - EPITOPE_SIDE_BYTES;
+        /* Both pages of an instruction that lies across two are copied whole. */
+        if ((start & (PAGE_SIZE - 1)) < MAX_CALL_BYTES) start &= ~(PAGE_SIZE - 1);
         if (end - caller > EPITOPE_SIDE_BYTES) end = caller + EPITOPE_SIDE_BYTES;
     }
     event->code_start = start;
@@ -64,6 +78,7 @@ __attribute__((noinline)) int fill_event(__u32 slot)
     event->user = bpf_get_current_uid_gid();
     bpf_get_current_comm(event->command, sizeof event->command);
     copy_region(&event->region, &scratch->mappings[CALLER_MAPPING]);
+    event->region_file.offset = scratch->mappings[CALLER_MAPPING].offset;
     copy_registers(event, (struct pt_regs *)bpf_task_pt_regs(task));
     return 0;
 }
@@ -82,6 +97,11 @@ __attribute__((noinline)) int extract(__u32 slot)
         (class != EPITOPE_CLASS_EXEC && class != EPITOPE_CLASS_IO_URING && class != EPITOPE_CLASS_IO_SUBMIT))
         copy_socket_state(scratch, bpf_get_current_task_btf());
     __u32 finding = scratch->event.finding, code = is_of_stack(finding) ? LIBRARY_MAPPING : CALLER_MAPPING;
+    scratch->code_place = scratch->event.callers_address;
+    if (is_return_copied(scratch)) {
+        scratch->code_place = scratch->event.deeper_address;
+        code = CALLER_MAPPING;
+    }
     if (finding != EPITOPE_FINDING_UNATTRIBUTABLE) copy_code(scratch, &scratch->mappings[code]);
     return 0;
 }

@@ -13,6 +13,7 @@ static __always_inline void decode(struct scratch *scratch, struct task_struct *
     struct epitope_event *event = &scratch->event;
     __builtin_memset(event, 0, __builtin_offsetof(struct epitope_event, region));
     __builtin_memset(&event->program, 0, sizeof event->program);
+    __builtin_memset(&event->region_file, 0, sizeof event->region_file);
     __builtin_memset(&event->stack_code, 0, sizeof event->stack_code);
     __builtin_memset(&event->socket, 0, sizeof event->socket);
     __builtin_memset(event->address, 0, sizeof event->address);

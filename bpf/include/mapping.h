@@ -44,6 +44,12 @@ static __always_inline int is_vdso(const struct mapping *mapping)
     return mapping->backing == EPITOPE_BACKING_KERNEL && !mapping->may_be_written;
 }
 
+/* Whether it is an image whose page was written, or may have been. */
+static __always_inline int may_differ_from_file(const struct mapping *mapping)
+{
+    return mapping->may_be_written || mapping->backing == EPITOPE_BACKING_WRITTEN_IMAGE;
+}
+
 static __always_inline void describe_mapping_without_file(struct vm_area_struct *vma, unsigned long flags, __u64 stack_pointer, struct mapping *mapping)
 {
     struct mm_struct *space = BPF_CORE_READ(vma, vm_mm);

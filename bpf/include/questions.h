@@ -29,7 +29,6 @@ struct {
     __type(value, struct epitope_asked);
 } questions SEC(".maps");
 
-enum { MAX_CALL_BYTES = 8 };                 /* of an instruction that calls */
 #define MAX_ANSWER_TIME (2 * NSEC_PER_SEC)
 #define MAX_PACKED_BYTES (64ul << 20)        /* that a packed program unpacks, below its own code */
 

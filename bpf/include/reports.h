@@ -42,7 +42,7 @@ static long hash_word(__u32 index, void *context)
     struct epitope_event *event = &scratch->event;
     __u64 word = ((const __u64 *)event->code)[index], address = event->code_start + 8 * index;
     scratch->code_hash = hashed(scratch->code_hash, word);
-    if (address + NEAR_CODE_BYTES >= event->callers_address && address < event->callers_address + NEAR_CODE_BYTES)
+    if (address + NEAR_CODE_BYTES >= scratch->code_place && address < scratch->code_place + NEAR_CODE_BYTES)
         scratch->code_hash_near_caller = hashed(scratch->code_hash_near_caller, word);
     return 0;
 }
@@ -118,6 +118,7 @@ static __always_inline void report_program(struct task_struct *task, __u32 slot,
     event->call_class = EPITOPE_CLASS_EXEC;
     event->call_number = NR64_EXECVE;
     __builtin_memset(&event->program, 0, sizeof event->program);
+    __builtin_memset(&event->region_file, 0, sizeof event->region_file);
     fill_event(slot);
     if (bpf_ringbuf_output(&events, event, EVENT_BYTES_WITHOUT_PAYLOAD, 0)) count(EPITOPE_COUNT_DROPPED);
 }

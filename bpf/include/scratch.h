@@ -42,7 +42,7 @@ struct hook_arguments {
 /* The position on the way from a file up to the root of its mounts (running_program.h). */
 struct path_cursor {
     __u64 dentry, mount;
-    __u32 used, is_whole;
+    __u32 used, is_whole, is_of_region, unused;
 };
 
 /* Pages that an inspection notes as missing: the code's, and the first ones of the data. */
@@ -52,7 +52,8 @@ enum { MAX_MISSING = 8 };
  * be waited for is waited for between two inspections (decision.h, `handle_call`). */
 struct scratch {
     __u32 taken, is_io_uring;            /* is_io_uring: an io_uring request, not the thread's own system call */
-    __u64 code_hash, code_hash_near_caller; /* of the code that was extracted (reports.h) */
+    __u64 code_place;                    /* the address that code was extracted around */
+    __u64 code_hash, code_hash_near_caller; /* of that code (reports.h) */
     __u32 has_32bit_layout, missing_count; /* structures that the call's arguments point to; pages of `missing` */
     __u64 missing[MAX_MISSING];          /* addresses that were to be copied, and whose pages weren't in memory */
     struct epitope_asked asked;

@@ -45,6 +45,8 @@ static const struct {
     MEMBER(epitope_running_program, changed_nanoseconds), MEMBER(epitope_running_program, device),
     MEMBER(epitope_running_program, generation), MEMBER(epitope_running_program, links),
     MEMBER(epitope_running_program, path_length), MEMBER(epitope_running_program, may_be_replaced),
+    MEMBER(epitope_event, region_file), MEMBER(epitope_event, region_path), MEMBER(epitope_region_file, offset),
+    MEMBER(epitope_region_file, changed_seconds), MEMBER(epitope_region_file, changed_nanoseconds), MEMBER(epitope_region_file, path_length),
     MEMBER(epitope_stack_code, start), MEMBER(epitope_stack_code, end), MEMBER(epitope_stack_code, is_searched),
     MEMBER(epitope_site, generation), MEMBER(epitope_asked, start_time), MEMBER(epitope_asked, question), MEMBER(epitope_asked, time),
     MEMBER(epitope_file, inode), MEMBER(epitope_file, device), MEMBER(epitope_file, generation),

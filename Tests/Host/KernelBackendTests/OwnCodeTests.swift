@@ -47,6 +47,21 @@ import Testing
         #expect(found.isEmpty, "\(found.map(\.evidence))")
     }
 
+    /// Where the page was written, its code is the caller's; else the library is, whose code the kernel didn't copy.
+    @Test(arguments: [("planted", .writtenImagePage), ("planted-beside", .impossibleReturn)] as [(String, EvidenceKind)])
+    func `impossible return address has its caller's code`(_ test: (way: String, kind: EvidenceKind)) async throws {
+        let program = try await OwnCodeProgram()
+        let call = try #require(try await reports(program, test.way, atLeast: 1).last)
+        #expect(call.evidence.first?.kind == test.kind, "\(call.evidence)")
+        let offset = try #require(call.code.offset(of: call.callersAddress), "\(call.code.base) \(call.callersAddress)")
+        switch test.kind {
+        // The function's `ret`, in the program.
+        case .writtenImagePage: #expect(call.code.bytes[offset] == 0xC3)
+        // Behind the library's `syscall`.
+        default: #expect(call.code.bytes[..<offset].suffix(2) == [0x0F, 0x05])
+        }
+    }
+
     @Test(.enabled(if: OwnCodeProgram.canPack, "needs upx-ucl")) func `packed program is reported as such`() async throws {
         let found = try await reports(try await OwnCodeProgram.packed(), "plain", atLeast: 1)
         #expect(!found.isEmpty && found.allSatisfy { $0.evidence.map(\.kind) == [.packedProgram] }, "\(found.map(\.evidence))")

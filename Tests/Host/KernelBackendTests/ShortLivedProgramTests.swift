@@ -77,6 +77,61 @@ import Testing
         try expect(try await reports([program.path, "data"]), .directCall, by: program.path)
     }
 
+    /// Whose code the copy of the kernel program's is compared with: the program's own, or a library's; with text relocations or without.
+    enum Kind: CaseIterable {
+        case program, relocated, library, relocatedLibrary
+
+        func program() async throws -> OwnCodeProgram {
+            switch self {
+            case .program: try await OwnCodeProgram()
+            case .relocated: try await OwnCodeProgram.relocated()
+            case .library: try await OwnCodeProgram(asLibrary: "libown.so", isRelocated: false)
+            case .relocatedLibrary: try await OwnCodeProgram(asLibrary: "libown.so", isRelocated: true)
+            }
+        }
+    }
+
+    @Test(arguments: Kind.allCases) func `written page that is explained is an image when its program ended`(_ kind: Kind) async throws {
+        let program = try await kind.program()
+        for way in ["plain", "breakpoint", "restored"] {
+            let found = try await reports([program.path, way])
+            #expect(found.isEmpty, "\(way): \(found.map(\.evidence))")
+        }
+    }
+
+    @Test func `written page that is explained is an image when its process runs another program`() async throws {
+        let program = try await OwnCodeProgram.relocated()
+        let found = try await reports([program.path, "breakpoint", "exec"], isOver: Self.isSleeping)
+        #expect(found.isEmpty, "\(found.map(\.evidence))")
+    }
+
+    @Test(arguments: Kind.allCases) func `written page that is not explained is told when its program ended`(_ kind: Kind) async throws {
+        let program = try await kind.program()
+        for way in ["over-code", "code", "adjacent", "writable"] {
+            try expect(try await reports([program.path, way]), .writtenImagePage, by: program.path)
+        }
+    }
+
+    @Test func `page of a file that was changed meanwhile is not explained`() async throws {
+        let program = try await OwnCodeProgram()
+        let late = try await LateReader()
+        let run = try await Command.run(program.path, ["breakpoint"])
+        #expect(chmod(program.path, 0o700) == 0)
+        try expect(try await late.reports(of: run.processID), .writtenImagePage, by: program.path)
+    }
+
+    /// The page that the library returns to, or another one of its mapping, was written over: what of both the kernel copied can be
+    /// made a packet of.
+    @Test(arguments: [("planted", .writtenImagePage), ("planted-beside", .impossibleReturn)] as [(String, EvidenceKind)])
+    func `impossible return address has its code when its program ended`(_ test: (way: String, kind: EvidenceKind)) async throws {
+        let program = try await OwnCodeProgram()
+        let found = try await reports([program.path, test.way])
+        try expect(found, test.kind, by: program.path)
+        let call = try #require(found.last)
+        #expect(call.code.offset(of: call.callersAddress) != nil, "\(call.code.base) \(call.callersAddress)")
+        #expect(call.region.contains(call.callersAddress))
+    }
+
     @Test func `event names the program that called, and not the one that runs since`() async throws {
         let program = try await OwnCodeProgram()
         try expect(try await reports([program.path, "anonymous", "exec"], isOver: Self.isSleeping), .directCall, by: program.path)

@@ -67,6 +67,23 @@ import Testing
         #expect(!compare(moved, trampoline: target + 0x100).isImage)
     }
 
+    /// Of a process that ended no other mapping is known: what may be an address counts as one, but for where the call itself leads.
+    @Test func `address of another image's symbol in a process that ended`() {
+        let mapping = MapEntry(
+            start: Self.address, end: Self.address + 0x1000, protection: [.read, .execute], offset: 0, device: .init(major: 8, minor: 1),
+            inode: 7, name: "/program")
+        let process = ImagePages.Process(
+            ended: mapping, copied: FileBytes(Self.page), callersAddress: Self.address + 0x105, library: 0x7000_0000..<0x7000_1000,
+            changed: .init(seconds: 1, nanoseconds: 0), open: { nil })
+        let operand = Self.address + 0x101..<Self.address + 0x105
+        let elsewhere = Self.address + 0x300..<Self.address + 0x308
+        #expect(process.mayBeSymbol(0x6000_0000, elsewhere) && process.mayBeSymbol(0x7000_0000, elsewhere))
+        #expect(process.mayBeSymbol(0x7000_0800, operand) && !process.mayBeSymbol(0x6000_0000, operand))
+        for code: UInt64 in [0, 0xFFFF, 0x7FFF_FFFF_F000, 0x8000_0000_0000, 0x9090_9090_9090_9090] {
+            #expect(!process.mayBeSymbol(code, elsewhere))
+        }
+    }
+
     @Test func `page of another length is different`() {
         let short = PageComparison(memory: [0x90], expected: Self.page, at: Self.address, callersAddress: Self.address)
         #expect(!short.isImage && short.unexplained == 4096)

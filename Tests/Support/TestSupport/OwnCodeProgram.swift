@@ -7,14 +7,36 @@ public final class OwnCodeProgram: Sendable {
     public let path: String
     private let folder: TemporaryFolder
 
+    private static let source = "\(PackageFolder.path)/Fixtures/OwnCode/main.c"
+    /// What has the dynamic loader write an address of the program's own, and one of the C library's, into the page of code that calls.
+    private static let textRelocations = ["-DTEXT_RELOCATION", "-Wl,-z,notext"]
+
     /// - Parameters:
     ///   - options: of the compiler.
     ///   - name: of the program.
     public init(_ options: [String] = [], name: String = "own-code") async throws {
         folder = try TemporaryFolder()
         path = "\(folder.path)/\(name)"
-        let built = try await Command.run(
-            "/usr/bin/env", ["clang", "-O1"] + options + ["-o", path, "\(PackageFolder.path)/Fixtures/OwnCode/main.c"])
+        try await compile(options + ["-o", path, Self.source])
+    }
+
+    /// The same program as a library, and a program that begins with it.
+    ///
+    /// - Parameter isRelocated: as of ``relocated(name:)``.
+    public init(asLibrary name: String, isRelocated: Bool) async throws {
+        folder = try TemporaryFolder()
+        path = "\(folder.path)/own-code"
+        let library = "\(folder.path)/\(name)"
+        let main = "\(folder.path)/main.c"
+        try Data("int work(int, char **); int main(int count, char **arguments) { return work(count, arguments); }\n".utf8)
+            .write(to: URL(fileURLWithPath: main))
+        let options = isRelocated ? Self.textRelocations : []
+        try await compile(["-fPIC", "-shared", "-Dmain=work"] + options + ["-o", library, Self.source])
+        try await compile(["-o", path, main, library])
+    }
+
+    private func compile(_ options: [String]) async throws {
+        let built = try await Command.run("/usr/bin/env", ["clang", "-O1"] + options)
         guard built.status == 0 else { throw ProgramBuildError(text: built.errors) }
     }
 
@@ -31,9 +53,9 @@ public final class OwnCodeProgram: Sendable {
         return program
     }
 
-    /// The same program with an address in the page of code that calls, which the dynamic loader writes there (DT_TEXTREL).
+    /// The same program with addresses in the page of code that calls, which the dynamic loader writes there (DT_TEXTREL).
     public static func relocated(name: String = "own-code") async throws -> OwnCodeProgram {
-        try await OwnCodeProgram(["-fPIE", "-pie", "-DTEXT_RELOCATION", "-Wl,-z,notext"], name: name)
+        try await OwnCodeProgram(["-fPIE", "-pie"] + textRelocations, name: name)
     }
 
     /// The place of a function in the file, where probes are set.

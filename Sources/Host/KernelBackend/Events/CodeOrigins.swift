@@ -9,8 +9,8 @@ import ProcessInspection
 /// What the kernel program doesn't look at, since it takes the file: whether a written page of an image is the file's all the
 /// same, and whether code without a file is what a packed program unpacked.
 ///
-/// The process may have gone on since its event. Then nothing is explained but what a packed program unpacked: the evidence stands as the
-/// kernel saw it.
+/// The process may have gone on since its event. Then the code that the kernel copied is compared with the file that it named, and what
+/// a packed program unpacked is told by that program's file; else the evidence stands as the kernel saw it.
 struct CodeOrigins {
     /// What was found of the code at an event's caller.
     struct Finding: Sendable {
@@ -50,6 +50,7 @@ struct CodeOrigins {
         guard let process = mappings.processID else {
             // Less is known of it now than when the kernel asked.
             guard !event.region.isAnswered else { return Finding() }
+            if let compared = comparison(ofEnded: event, at: address) { return Finding(compared) }
             return Finding(packedProgram: shortLived.packedProgram(event, nil))
         }
         guard address > 0, let mapping = mappings.entry(at: address - 1) else { return Finding() }
@@ -65,11 +66,31 @@ struct CodeOrigins {
     /// Whether the written page of an image that an event's return address lies in is the file's all the same.
     func findingOfReturn(_ event: KernelEvent, _ mappings: ProcessMappings) -> Finding {
         let address = event.deeperAddress
-        guard let process = mappings.processID, address > 0, let mapping = mappings.entry(at: address - 1), mapping.inode != 0,
+        guard let process = mappings.processID else {
+            return event.region.isAnswered ? Finding() : Finding(comparison(ofEnded: event, at: address))
+        }
+        guard address > 0, let mapping = mappings.entry(at: address - 1), mapping.inode != 0,
             mappings.isInstructionWritten(endingAt: address)
         else { return Finding() }
         let seen = Self.seen(process, Self.memory(of: process, event), mappings)
         return Finding(images.comparison(ofInstructionEndingAt: address, in: mapping, of: seen))
+    }
+
+    /// How the page of an image that the kernel copied differs from its file; `nil` where it copied none, or where the file can't be had as
+    /// it was.
+    private func comparison(ofEnded event: KernelEvent, at address: UInt64) -> PageComparison? {
+        let region = event.region
+        guard [EPITOPE_BACKING_WRITTEN_IMAGE, EPITOPE_BACKING_IMAGE].contains(epitope_backing(UInt32(region.backing))), address > 0,
+            let (path, file) = event.regionFile, file.isUnmistakable(at: event.time)
+        else { return nil }
+        let mapping = MapEntry(
+            start: region.start, end: region.end, protection: region.protection, offset: event.regionOffset, device: file.device,
+            inode: file.id.inode, name: path)
+        let process = ImagePages.Process(
+            ended: mapping, copied: event.copiedCode, callersAddress: address,
+            library: event.library.start..<max(event.library.start, event.library.end), changed: file.changed,
+            open: { file.open(path, from: "/", getpid()) })
+        return images.comparison(ofInstructionEndingAt: address, in: mapping, of: process)
     }
 
     /// Answers the kernel's question about code.
@@ -119,10 +140,7 @@ struct CodeOrigins {
     /// A process's memory. Where nobody may read it (`kernel.yama.ptrace_scope=3`), the code that the kernel program copied: of a large
     /// region, the page of the caller's instruction and what is near.
     private static func memory(of process: pid_t, _ event: KernelEvent) -> FileBytes {
-        guard let file = try? FileDescriptor("/proc/\(process)/mem", O_RDONLY) else {
-            let code = FileBytes(event.code.bytes)
-            return FileBytes { address, count in address < event.code.start ? nil : code.read(address - event.code.start, count) }
-        }
+        guard let file = try? FileDescriptor("/proc/\(process)/mem", O_RDONLY) else { return event.copiedCode }
         return FileBytes(file)
     }
 

@@ -141,10 +141,11 @@ final class EventHandler: Sendable {
 
     private func extract(_ interpretation: EventInterpretation, _ verdict: Verdict, _ process: borrowing ProcessHandle?) -> Detection {
         let event = interpretation.event
+        let extraction = interpretation.extraction(verdict)
         return Detection(
-            architecture: verdict.architecture, callersAddress: verdict.callersAddress, region: verdict.region,
+            architecture: verdict.architecture, callersAddress: extraction.callersAddress, region: extraction.region,
             call: event.call, arguments: interpretation.arguments, evidence: verdict.evidence,
-            code: interpretation.extractedCode, action: verdict.action,
+            code: extraction.code, action: verdict.action,
             process: parameters(of: event, process), timeMilliseconds: BootClock.wallClockMilliseconds(event.time))
     }
 

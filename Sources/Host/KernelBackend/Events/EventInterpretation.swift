@@ -3,6 +3,8 @@
 import BehaviourBlocking
 import CKernelProgram
 import EpitopeModel
+import FileAccess
+import Glibc
 import ProcessInspection
 
 /// What an event says, completed by the process's own files: the observation, and what is reported of it.
@@ -127,12 +129,42 @@ struct EventInterpretation {
         CallerCode.pieces(of: event.code.bytes, startingAt: event.code.start, callersAddress: event.callersAddress)
     }
 
-    /// The code that the kernel copied before the call was answered.
-    var extractedCode: ExtractedCode {
-        let region = [.deeper, .impossible, .unchecked].contains(event.finding) ? event.library : event.region
-        return ExtractedCode(
-            base: event.code.start, bytes: event.code.bytes,
-            isWholeRegion: event.code.start == region.start && UInt64(event.code.bytes.count) == region.end - region.start)
+    /// What is taken out of the process for a report.
+    struct Extraction {
+        var callersAddress: UInt64
+        var region: MemoryRegion
+        var code: ExtractedCode
+    }
+
+    /// The code at a verdict's caller: what the kernel copied before the call was answered.
+    ///
+    /// Of a return address in an image it copied the code there, for the case that the page was written. Where it wasn't, the caller is the
+    /// library, whose code is read from the process. When that has ended, what was copied stands for it.
+    func extraction(_ verdict: Verdict) -> Extraction {
+        let copied = ExtractedCode(base: event.code.start, bytes: event.code.bytes, isWholeRegion: false)
+        if copied.offset(of: verdict.callersAddress) == nil, [.impossible, .unchecked].contains(event.finding) {
+            if let read = codeInMemory(verdict) {
+                return Extraction(callersAddress: verdict.callersAddress, region: verdict.region, code: read)
+            }
+            if copied.offset(of: event.deeperAddress) != nil {
+                return Extraction(callersAddress: event.deeperAddress, region: returnRegion, code: whole(copied, returnRegion))
+            }
+        }
+        return Extraction(callersAddress: verdict.callersAddress, region: verdict.region, code: whole(copied, verdict.region))
+    }
+
+    private func whole(_ code: ExtractedCode, _ region: MemoryRegion) -> ExtractedCode {
+        var code = code
+        code.isWholeRegion = code.base == region.start && UInt64(code.bytes.count) == region.end - region.start
+        return code
+    }
+
+    private func codeInMemory(_ verdict: Verdict) -> ExtractedCode? {
+        guard let process = mappings.processID, let range = ExtractionRange(of: verdict.region, callersAddress: verdict.callersAddress),
+            let file = try? FileDescriptor("/proc/\(process)/mem", O_RDONLY), let bytes = FileBytes(file).read(range.start, range.count),
+            event.isProgramRunning
+        else { return nil }
+        return range.code(read: bytes)
     }
 
     /// The call's arguments, as far as the kernel copied them.

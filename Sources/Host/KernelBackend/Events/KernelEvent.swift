@@ -3,6 +3,7 @@
 import BehaviourBlocking
 import CKernelProgram
 import EpitopeModel
+import FileAccess
 import Glibc
 import ProcessInspection
 
@@ -28,6 +29,11 @@ struct KernelEvent: Sendable {
     var library: Region
     /// The program that the process ran.
     var program: RunningProgram
+    /// Where ``region`` starts in its file.
+    var regionOffset: UInt64
+    /// The path of ``region``'s file, and when that changed last by then; `nil` where it isn't known, or wasn't looked for: only of an image
+    /// whose page may have been written.
+    var regionFile: (path: String, file: FileAtCall)?
     /// The executable unbacked memory that the caller's stack points to, as one range: empty where there is none, everything where one
     /// mapping is not like the caller's. `nil`: not looked for.
     var stackCode: Range<UInt64>?
@@ -118,6 +124,8 @@ struct KernelEvent: Sendable {
         region = Region(event.region)
         library = Region(event.library)
         program = withUnsafeBytes(of: event.program_path) { RunningProgram(event.program, path: $0) }
+        regionOffset = event.region_file.offset
+        regionFile = Self.regionFile(event, region, program)
         let code = event.stack_code
         stackCode = code.is_searched != 0 && code.start <= code.end ? code.start..<code.end : nil
         question = event.question
@@ -136,8 +144,26 @@ struct KernelEvent: Sendable {
         payloadLength = event.payload_length
     }
 
+    /// The code that the kernel copied, by address.
+    var copiedCode: FileBytes {
+        let code = FileBytes(self.code.bytes)
+        return FileBytes { [start = self.code.start] address, count in address < start ? nil : code.read(address - start, count) }
+    }
+
     /// Whether the process runs the program still that made the call. If so, what was read of the process before is of this program.
     var isProgramRunning: Bool { program.isStillRun(by: threadID) || program.isStillRun(by: processID) }
+
+    private static func regionFile(
+        _ event: epitope_event, _ region: Region, _ program: RunningProgram
+    ) -> (path: String, file: FileAtCall)? {
+        if let path = program.path, let file = program.file, (file.id.inode, file.id.device) == (region.file.inode, region.file.device) {
+            return (path, file)
+        }
+        let state = event.region_file
+        let changed = FileIdentity.Time(seconds: state.changed_seconds, nanoseconds: Int64(state.changed_nanoseconds))
+        let path = withUnsafeBytes(of: event.region_path) { FileAtCall.path($0, length: state.path_length) }
+        return path.map { ($0, FileAtCall(id: region.file, changed: changed)) }
+    }
 
     private static func call(ofClass value: UInt32) -> CriticalCall {
         switch value {

@@ -9,30 +9,8 @@ import ProcessInspection
 ///
 /// When the agent looks, the process may have ended, or run another program since: what `/proc` says is that one's then.
 struct RunningProgram: Hashable, Sendable {
-    /// Its file, in its state by then.
-    struct File: Hashable, Sendable {
-        var id: KernelFile
-        /// When it changed last (ctime).
-        var changed: FileIdentity.Time
-
-        /// Whether a change since a call can't have had the same time: the kernel stamps files at the ticks of its clock.
-        ///
-        /// - Parameter time: of the call (``BootClock``).
-        func isUnmistakable(at time: UInt64) -> Bool {
-            var tick = timespec()
-            guard clock_getres(CLOCK_REALTIME_COARSE, &tick) == 0, (0..<Self.maxSeconds).contains(changed.seconds) else { return false }
-            let stamp = UInt64(changed.seconds) * 1_000_000_000 + UInt64(changed.nanoseconds)
-            return stamp + UInt64(tick.tv_nsec) + Self.clockError < BootClock.start() + time
-        }
-
-        /// As nanoseconds, still far from what 64 bits hold: file systems can state any time.
-        private static let maxSeconds: Int64 = 1 << 33
-        /// What comes of reading two clocks one after the other, in nanoseconds.
-        private static let clockError: UInt64 = 1_000_000
-    }
-
-    /// `nil` where the kernel program couldn't tell.
-    var file: File?
+    /// Its file; `nil` where the kernel program couldn't tell.
+    var file: FileAtCall?
     /// From the root of the mounts that the process saw; `nil` where the kernel program couldn't tell.
     var path: String?
     /// Whether the file had no name any more.
@@ -46,9 +24,8 @@ struct RunningProgram: Hashable, Sendable {
     init(_ program: epitope_running_program, path bytes: UnsafeRawBufferPointer) {
         let changed = FileIdentity.Time(seconds: program.changed_seconds, nanoseconds: Int64(program.changed_nanoseconds))
         let id = KernelFile(inode: program.inode, device: program.device, generation: program.generation)
-        file = program.inode == 0 ? nil : File(id: id, changed: changed)
-        let parts = bytes.prefix(Int(program.path_length)).split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-        path = parts.isEmpty ? nil : parts.reversed().reduce(into: "") { $0 += "/" + $1 }
+        file = program.inode == 0 ? nil : FileAtCall(id: id, changed: changed)
+        path = FileAtCall.path(bytes, length: program.path_length)
         isDeleted = program.links == 0
         startCode = program.start_code
         startStack = program.start_stack
@@ -70,12 +47,8 @@ struct RunningProgram: Hashable, Sendable {
     /// Whether a handle is of the program's file, whatever became of that since. As far as the kernel knows without asking the file
     /// system, which states another device for it on overlayfs and btrfs.
     private func isFile(_ handle: PathHandle) -> Bool {
-        guard let facts = try? handle.facts() else { return false }
-        return facts.inode == file?.id.inode || device.major == 0
-    }
-
-    private var device: MapEntry.Device {
-        MapEntry.Device(major: (file?.id.device ?? 0) >> 20, minor: (file?.id.device ?? 0) & 0xfffff)
+        guard let file, let facts = try? handle.facts() else { return false }
+        return facts.inode == file.id.inode || file.device.major == 0
     }
 
     /// Opens the program's file, if it is what it was at the call: by what the process runs now, and by its path in the process's mounts
@@ -84,19 +57,12 @@ struct RunningProgram: Hashable, Sendable {
     /// - Parameter process: the process, while it exists.
     /// - Returns: the file, and the root folder that its path begins at.
     func open(_ process: pid_t?) -> (file: FileDescriptor, root: String)? {
+        guard let file else { return nil }
         if let process {
             let root = "/proc/\(process)/root"
-            if let opened = open("", from: "/proc/\(process)/exe", process) { return (opened, root) }
-            if let path, let opened = open(path, from: root, process) { return (opened, root) }
+            if let opened = file.open("", from: "/proc/\(process)/exe", process) { return (opened, root) }
+            if let path, let opened = file.open(path, from: root, process) { return (opened, root) }
         }
-        return path.flatMap { open($0, from: "/", getpid()) }.map { ($0, "/") }
-    }
-
-    private func open(_ path: String, from start: String, _ owner: pid_t) -> FileDescriptor? {
-        guard let file, let handle = (try? PathHandle(start)).flatMap({ ServedFiles(of: owner).handle(path, from: $0) }),
-            let opened = try? handle.openFile(), let identity = FileIdentity(opened.number), identity.changed == file.changed,
-            identity.isOf(opened, mapped: file.id.inode, on: device)
-        else { return nil }
-        return opened
+        return path.flatMap { file.open($0, from: "/", getpid()) }.map { ($0, "/") }
     }
 }

@@ -13,7 +13,7 @@ final class ShortLivedPrograms {
     private static let maxFiles = 256
 
     /// What files are, also once they were removed: a file in a state is found by it, and never is another.
-    private var files: [RunningProgram.File: PackedExecutable?] = [:]
+    private var files: [FileAtCall: PackedExecutable?] = [:]
 
     /// The path of the packed program that unpacked the code at an event's caller; `nil` for all other code.
     ///

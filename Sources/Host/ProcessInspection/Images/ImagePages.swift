@@ -13,13 +13,21 @@ public final class ImagePages {
 
     /// The process whose code is compared.
     public struct Process {
-        public var id: pid_t
+        /// `nil`: it has ended.
+        public var id: pid_t?
         /// Its memory, by address.
         public var memory: FileBytes
         /// The mapping at an address.
         public var mapping: (UInt64) -> MapEntry?
         /// Whether the page at an address of a file's private mapping was written. One that was not is the file's, and isn't read.
         public var isWritten: (UInt64) -> Bool
+        /// Opens the file of a mapping; `nil` where that isn't to be had.
+        var open: (MapEntry) -> FileDescriptor?
+        /// Whether the file of a mapping, which was opened before, still is what it was then.
+        var isCurrent: (FileIdentity) -> Bool
+        /// Whether a value that the dynamic loader wrote at a place may be the address of another image's symbol. Asked where no mapping
+        /// is known at that address.
+        var mayBeSymbol: (_ address: UInt64, _ place: Range<UInt64>) -> Bool
 
         public init(
             id: pid_t, memory: FileBytes, mapping: @escaping (UInt64) -> MapEntry?, isWritten: @escaping (UInt64) -> Bool = { _ in true }
@@ -28,8 +36,40 @@ public final class ImagePages {
             self.memory = memory
             self.mapping = mapping
             self.isWritten = isWritten
+            open = { ImagePages.open($0, id) }
+            isCurrent = { _ in true }
+            mayBeSymbol = { _, _ in false }
+        }
+
+        /// A process that has ended, of which what was copied is known: the page of one mapping's instruction.
+        ///
+        /// Other mappings are known no more. An address of another image's symbol is then any that the process could have had, where the
+        /// file asks for one: eight bytes of somebody else's choice, outside of the calling instruction. That one must lead to the library.
+        ///
+        /// - Parameters:
+        ///   - copied: the memory that was copied, by address.
+        ///   - callersAddress: where the instruction ends that made the call.
+        ///   - library: the mapping of the library that made the system call; empty where there was none.
+        ///   - changed: when the mapping's file changed last, at the time of the call.
+        ///   - open: opens that file, if it is as it was then.
+        public init(
+            ended mapping: MapEntry, copied: FileBytes, callersAddress: UInt64, library: Range<UInt64>, changed: FileIdentity.Time,
+            open: @escaping () -> FileDescriptor?
+        ) {
+            let instruction = callersAddress - min(UInt64(CallInstruction.maxLength), callersAddress)..<callersAddress
+            memory = copied
+            self.mapping = { mapping.contains($0) ? mapping : nil }
+            isWritten = { _ in true }
+            self.open = { $0 == mapping ? open() : nil }
+            isCurrent = { $0.changed == changed }
+            mayBeSymbol = { address, place in
+                place.overlaps(instruction) ? library.contains(address) : ImagePages.userAddresses.contains(address)
+            }
         }
     }
+
+    /// Where programs can have mappings (x86-64, with page tables of four levels): not in the first pages (`vm.mmap_min_addr`).
+    private static let userAddresses: Range<UInt64> = 0x1_0000..<0x7FFF_FFFF_F000
 
     private struct Key: Hashable {
         var device: MapEntry.Device
@@ -56,7 +96,7 @@ public final class ImagePages {
     public func comparison(ofInstructionEndingAt address: UInt64, in mapping: MapEntry, of process: Process) -> PageComparison? {
         // Whoever may write the page now can change it between the comparison and the call's end.
         guard mapping.inode != 0, mapping.protection.isDisjoint(with: [.shared, .write]), mapping.contains(address - 1),
-            let code = codeFile(of: mapping, process.id)
+            let code = codeFile(of: mapping, process)
         else { return nil }
         let page = (address - 1) & ~(MapEntry.pageSize - 1)
         let first = max(mapping.start, (address - UInt64(CallInstruction.maxLength)) & ~(MapEntry.pageSize - 1))
@@ -80,7 +120,7 @@ public final class ImagePages {
     ) -> (path: String, comparison: PageComparison)? {
         guard mapping.protection.isDisjoint(with: [.shared, .write]), mapping.contains(address - 1) else { return nil }
         for neighbour in neighbours(of: mapping, process) {
-            guard let code = codeFile(of: neighbour, process.id), let image = code.image, Self.isProgram(code, process.id),
+            guard let id = process.id, let code = codeFile(of: neighbour, process), let image = code.image, Self.isProgram(code, id),
                 let loadAddress = image.loadAddress(mapping: neighbour.start, ofFileOffset: neighbour.offset)
             else { continue }
             let page = (address - 1) & ~(MapEntry.pageSize - 1)
@@ -135,8 +175,8 @@ public final class ImagePages {
         if let image = code.image, let text = code.text, let linked = image.address(ofFileOffset: UInt64(offset)) {
             let relocated = RelocatedPage(
                 bytes, at: start, image, text, ElfSymbols(image, FileBytes(code.file)),
-                .init(loadAddress: start &- linked, memory: process.memory) { [self] name, address in
-                    isSymbol(name, at: address, process)
+                .init(loadAddress: start &- linked, memory: process.memory) { [self] name, address, place in
+                    isSymbol(name, at: address, writtenTo: place, process)
                 })
             bytes = relocated.bytes
             relocations = relocated.relocations
@@ -148,25 +188,25 @@ public final class ImagePages {
 
     /// Whether the image at an address has a symbol of this name there, or chooses the function of this name at run time. What it
     /// chooses is one of its own, or one of the kernel's page.
-    private func isSymbol(_ name: [UInt8], at address: UInt64, _ process: Process) -> Bool {
-        guard let mapping = process.mapping(address) else { return false }
+    private func isSymbol(_ name: [UInt8], at address: UInt64, writtenTo place: Range<UInt64>, _ process: Process) -> Bool {
+        guard let mapping = process.mapping(address) else { return process.mayBeSymbol(address, place) }
         if mapping.isKernelsFunctions, !mapping.protection.contains(.write) { return true }
-        guard mapping.inode != 0, let code = codeFile(of: mapping, process.id),
+        guard mapping.inode != 0, let code = codeFile(of: mapping, process),
             let image = code.image, let linked = image.address(ofFileOffset: mapping.offset &+ (address - mapping.start))
         else { return false }
         let symbols = ElfSymbols(image, FileBytes(code.file))
         return symbols.has(name, at: linked) || (image.isCode(linked) && symbols.hasChosenAtRunTime(name))
     }
 
-    private func codeFile(of mapping: MapEntry, _ process: pid_t) -> CodeFile? {
+    private func codeFile(of mapping: MapEntry, _ process: Process) -> CodeFile? {
         let key = Key(device: mapping.device, inode: mapping.inode)
         clock += 1
         if let known = files[key], FileIdentity(known.file.number) == known.identity {
             files[key]?.lastUse = clock
-            return known
+            return process.isCurrent(known.identity) ? known : nil
         }
         files[key] = nil
-        guard let file = Self.open(mapping, process), let identity = FileIdentity(file.number) else { return nil }
+        guard let file = process.open(mapping), let identity = FileIdentity(file.number) else { return nil }
         let bytes = FileBytes(file)
         let image = ElfImage(bytes)
         let code = CodeFile(

@@ -13,8 +13,8 @@ struct RelocatedPage {
         /// The process's memory.
         var memory: FileBytes
         /// Whether a symbol of this name has this address, or may have it if it is a function that is chosen at run time, in an
-        /// image other than the page's own.
-        var isSymbol: (_ name: [UInt8], _ address: UInt64) -> Bool
+        /// image other than the page's own; where the loader wrote it.
+        var isSymbol: (_ name: [UInt8], _ address: UInt64, _ place: Range<UInt64>) -> Bool
     }
 
     /// - Parameters:
@@ -53,7 +53,7 @@ struct RelocatedPage {
         let wide = kind.size == 4 && image.is64Bit ? UInt64(bitPattern: Int64(Int32(truncatingIfNeeded: found))) : found
         var address = wide &- addend &+ (kind.value == .toPlace ? place : 0)
         if !image.is64Bit { address &= 0xFFFF_FFFF }
-        guard isAddress(address, of: symbol, image, symbols, process) else { return nil }
+        guard isAddress(address, writtenTo: place..<place &+ UInt64(kind.size), of: symbol, image, symbols, process) else { return nil }
         return found
     }
 
@@ -65,15 +65,16 @@ struct RelocatedPage {
     }
 
     private static func isAddress(
-        _ address: UInt64, of symbol: ElfSymbols.Symbol, _ image: ElfImage, _ symbols: ElfSymbols, _ process: Process
+        _ address: UInt64, writtenTo place: Range<UInt64>, of symbol: ElfSymbols.Symbol, _ image: ElfImage, _ symbols: ElfSymbols,
+        _ process: Process
     ) -> Bool {
         if symbol.isDefined, symbol.isChosenAtRunTime {
             if image.isCode(address &- process.loadAddress) { return true }
-            return symbols.name(of: symbol).map { process.isSymbol($0, address) } ?? false
+            return symbols.name(of: symbol).map { process.isSymbol($0, address, place) } ?? false
         }
         // An undefined one may have a value, too: that of an entry of the program's which stands for a function elsewhere.
         if symbol.isDefined || symbol.value != 0, address == process.loadAddress &+ symbol.value { return true }
         if symbol.isWeak, !symbol.isDefined, address == 0 { return true }
-        return symbols.name(of: symbol).map { process.isSymbol($0, address) } ?? false
+        return symbols.name(of: symbol).map { process.isSymbol($0, address, place) } ?? false
     }
 }
