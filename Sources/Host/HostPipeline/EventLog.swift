@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// The file is looked at before each line: one that has grown too long is moved to `events.jsonl.1`, over the one before, and
 /// one that was moved or removed, as programs that rotate logs do, is made anew. So the log takes 32 MiB at most, however long
-/// a program runs.
+/// a program runs; 48 MiB where somebody keeps it locked.
 public final class EventLog: Sendable {
     /// Its name in the state folder.
     public static let fileName = "events.jsonl"
@@ -101,15 +101,15 @@ public final class EventLog: Sendable {
                 fstat(descriptor, &open) == 0 && lstat(path, &named) == 0 && named.st_ino == open.st_ino
                 && named.st_dev == open.st_dev
             if isInPlace, Int(open.st_size) < maxBytes { return descriptor }
-            if isInPlace { rotate(descriptor) }
+            if isInPlace { rotate(descriptor, bytes: Int(open.st_size)) }
             Self.close(&state)
         }
         return open(&state)
     }
 
     private func open(_ state: inout State) -> Int32? {
-        // A second time, if the first found a log that was to be moved aside.
-        for _ in 0..<2 {
+        // A second time, if the first found a log that was to be moved aside. One that couldn't be is written on.
+        for isLast in [false, true] {
             let descriptor = Foundation.open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
             guard descriptor >= 0 else { return nil }
             var status = stat()
@@ -117,22 +117,24 @@ public final class EventLog: Sendable {
                 Foundation.close(descriptor)
                 return nil
             }
-            guard Int(status.st_size) >= maxBytes else {
+            guard !isLast, Int(status.st_size) >= maxBytes else {
                 state.descriptor = descriptor
                 state.isTorn = false
                 return descriptor
             }
-            rotate(descriptor)
+            rotate(descriptor, bytes: Int(status.st_size))
             Foundation.close(descriptor)
         }
         return nil
     }
 
     /// Moves the log aside. Of several programs that find it too long one does: the lock is on the file itself, and whoever gets
-    /// it next finds that the path leads to another.
-    private func rotate(_ descriptor: Int32) {
-        guard flock(descriptor, LOCK_EX) == 0 else { return }
-        defer { flock(descriptor, LOCK_UN) }
+    /// it next finds that the path leads to another. Nobody waits for it: any program that reads the log can keep it, and calls would
+    /// wait behind that. Where it can't be had the log grows on, to twice its length; then it is moved all the same.
+    private func rotate(_ descriptor: Int32, bytes: Int) {
+        let isLocked = flock(descriptor, LOCK_EX | LOCK_NB) == 0
+        guard isLocked || bytes >= 2 * maxBytes else { return }
+        defer { if isLocked { flock(descriptor, LOCK_UN) } }
         var (open, named) = (stat(), stat())
         guard fstat(descriptor, &open) == 0, lstat(path, &named) == 0, named.st_ino == open.st_ino, named.st_dev == open.st_dev else {
             return

@@ -42,6 +42,26 @@ import Testing
         #expect(try numbers(path).last == 999)
     }
 
+    /// Any program that may read the log can lock it, and never let go: a log reader that hangs.
+    @Test(arguments: [LOCK_SH, LOCK_EX]) func `a reader that keeps the log locked holds nobody up, and the log stays bounded`(
+        _ kind: Int32
+    ) throws {
+        let log = EventLog(directory: folder.path, maxBytes: 4000)
+        log.append(event(0))
+        let reader = open(path, O_RDONLY | O_CLOEXEC)
+        defer { close(reader) }
+        try #require(flock(reader, kind | LOCK_NB) == 0)
+        var count: Int64 = 0
+        while try FileManager.default.contentsOfDirectory(atPath: folder.path).count == 1, count < 1000 {
+            count += 1
+            log.append(event(Int(count)))
+        }
+        #expect(log.droppedLines == 0)
+        let sizes = try [path + ".1", path].map { try #require(FileManager.default.attributesOfItem(atPath: $0)[.size] as? Int) }
+        #expect((8000..<8200).contains(sizes[0]) && sizes[1] < 200, "\(sizes)")
+        #expect(try numbers(path + ".1") + numbers(path) == Array(0...count))
+    }
+
     @Test(arguments: ["mv events.jsonl events.jsonl.old", "rm events.jsonl", "mv events.jsonl events.jsonl.old; : > events.jsonl"])
     func `a log that was moved away is made anew`(command: String) async throws {
         let log = EventLog(directory: folder.path)
