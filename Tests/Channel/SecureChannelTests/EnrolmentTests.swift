@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CenterServer
+import CenterServer
 import Crypto
 import EpitopeModel
 import Foundation
