@@ -35,6 +35,12 @@ public protocol CenterRequestHandling: Sendable {
     func updates(after position: FeedPosition, waitSeconds: Int, for subscriber: Identity) async throws -> FeedPage
 }
 
+/// A center whose work can be changed by another process: a person's commands.
+public protocol WakefulService: Sendable {
+    /// Looks at once for changes that did not come through this service.
+    func wake() async
+}
+
 /// The endpoints of a center, each with the roles that may use it.
 public enum CenterEndpoint: String, Hashable, Sendable, Codable, CaseIterable {
     /// Hosts send packets.

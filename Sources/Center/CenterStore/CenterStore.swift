@@ -21,10 +21,15 @@ public final class CenterStore: Sendable {
 
     /// Opens a store, or creates it with mode 0600, and its folder with 0700.
     ///
-    /// - Parameter maxBytes: the maximum size of the file in bytes; `nil`: no limit but the disk.
-    /// - Throws: `store-unusable` when the file is damaged or not a store, `store-failed`, `disk-full`.
-    public init(path: String, maxBytes: Int64? = nil, clock: CenterClock = .system) throws(EpitopeError) {
+    /// - Parameters:
+    ///   - maxBytes: the maximum size of the file in bytes; `nil`: no limit but the disk.
+    ///   - isServed: whether another process works on it, which may be of an earlier version: the schema is not changed.
+    /// - Throws: `store-unusable` when the file is damaged or not a store, `store-failed`, `disk-full`, `store-older`.
+    public init(
+        path: String, maxBytes: Int64? = nil, clock: CenterClock = .system, isServed: Bool = false
+    ) throws(EpitopeError) {
         var settings = SQLiteStore.Settings(label: "center-store")
+        if isServed { settings.outdated = .storeOlder(path) }
         settings.maxBytes = maxBytes
         database = try SQLiteStore(path: path, settings, migrator: Schema.migrator, describe: EpitopeError.store)
         self.path = path

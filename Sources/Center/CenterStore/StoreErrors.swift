@@ -7,6 +7,8 @@ import SecureChannel
 extension EpitopeError.Code {
     /// The store's file is damaged, or not a store.
     public static let storeUnusable = EpitopeError.Code("store-unusable")
+    /// The store is of an earlier version, and a center works on it.
+    public static let storeOlder = EpitopeError.Code("store-older")
     /// Every sid of the store's range is in use.
     public static let sidsExhausted = EpitopeError.Code("sids-exhausted")
     /// No update of that signature is known here.
@@ -16,6 +18,12 @@ extension EpitopeError.Code {
 }
 
 extension EpitopeError {
+    static func storeOlder(_ path: String) -> EpitopeError {
+        EpitopeError(
+            .storeOlder, "the store \(path) is of an earlier version, and a center of that version works on it",
+            remedy: "use that version's `epitope`, or restart the center with this one")
+    }
+
     /// Translates a failure of the database into an error that a person can act on.
     static func store(_ failure: SQLiteFailure, _ path: String) -> EpitopeError {
         switch failure {

@@ -16,7 +16,7 @@ public import Signatures
 /// Waiting subscribers are answered at once.
 ///
 /// Run it in a `ServiceGroup` beside the `CenterServer`.
-public final class GlobalCenterService: CenterRequestHandling, Service {
+public final class GlobalCenterService: CenterRequestHandling, WakefulService, Service {
     public let configuration: GlobalCenterConfiguration
     public let store: CenterStore
     private let analysis: AnalysisWorker

@@ -14,7 +14,7 @@ public import SignatureProving
 ///
 /// Run it in a `ServiceGroup` beside the `CenterServer`. It resumes after a restart at any point: every step takes its
 /// work from the store and commits its result there.
-public final class LocalCenterService: CenterRequestHandling, Service {
+public final class LocalCenterService: CenterRequestHandling, WakefulService, Service {
     public let configuration: LocalCenterConfiguration
     public let store: CenterStore
     private let workers: LocalCenterWorkers

@@ -21,6 +21,8 @@ public struct SQLiteStore: Sendable {
         /// Whether the file is kept from others in any case: a symbolic link in its place is refused, its rights are set back to
         /// 0600 each time that it is opened, and what is deleted is overwritten.
         public var isPrivate = false
+        /// Thrown where the schema is not up to date, instead of changing it; `nil`: it is brought up to date.
+        public var outdated: EpitopeError?
 
         public init(label: String) {
             self.label = label
@@ -55,6 +57,7 @@ public struct SQLiteStore: Sendable {
                     _ = try Int64.fetchOne(db, sql: "PRAGMA max_page_count = \(max(1, maxBytes / pageSize))")
                 }
             }
+            if let outdated = settings.outdated, try pool.read(migrator.hasCompletedMigrations) == false { throw outdated }
             try Self.migrate(pool, migrator)
         } catch {
             throw Self.error(error, path, describe)

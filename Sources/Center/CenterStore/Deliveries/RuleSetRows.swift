@@ -43,6 +43,21 @@ extension CenterStore {
         }
     }
 
+    /// The rules of a signature that are to leave the IDS and are in it still: for each, why the last attempt failed; `nil`: there was
+    /// none yet.
+    public func leavingRules(of signatureID: String) async throws(EpitopeError) -> [String?] {
+        try await snapshot { transaction in
+            try Row.fetchAll(
+                transaction.db,
+                sql: """
+                    SELECT d.reason FROM deliveries d JOIN updates u ON u.id = d.update_id
+                    WHERE u.signature_id = ? AND d.target = \(DeliveryTarget.ids.sql) AND d.state = \(DeliveryState.leaving.sql)
+                    """,
+                arguments: [signatureID]
+            ).map { $0["reason"] }
+        }
+    }
+
     /// Records that the rules in the IDS are no longer those that it confirmed, and are put back.
     public func recordDifference(_ difference: String) async throws(EpitopeError) {
         try await transaction { try $0.record(.restored, "rules", "\(difference): they are put back") }

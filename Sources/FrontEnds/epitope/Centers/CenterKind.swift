@@ -43,7 +43,7 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
     /// Opens the store of a center that `init` created.
     func openStore() throws -> CenterStore {
         _ = try loadAuthority()
-        return try CenterStore(path: storePath)
+        return try CenterStore(path: storePath, isServed: StateFolderLock.isHeld(in: directory))
     }
 
     /// Keeps the folder for this process.

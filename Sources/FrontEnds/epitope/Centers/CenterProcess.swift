@@ -6,6 +6,7 @@ import EpitopeModel
 import Glibc
 import HostFrontEnd
 import Logging
+import Scheduling
 import SecureChannel
 import ServiceLifecycle
 import SignatureProving
@@ -47,7 +48,7 @@ enum CenterProcess {
     ///
     /// - Throws: `listening-failed`, `center-failed`, or why the center's identity can't be used.
     static func run<Kind: CenterKind>(
-        _ state: CenterStateOptions<Kind>, listen: ListenOptions, service: any CenterRequestHandling & Service,
+        _ state: CenterStateOptions<Kind>, listen: ListenOptions, service: any CenterRequestHandling & WakefulService & Service,
         ledger: any EnrolmentLedger, clock: CenterClock, logger: Logger
     ) async throws {
         let authority = try state.loadAuthority()
@@ -69,6 +70,9 @@ enum CenterProcess {
             Console.print("\(Kind.name) listening on \(host):\(port)")
         }
         defer { announcement.cancel() }
+        // A person's command beside this process takes effect at once.
+        let pipe = WakeUpPipe(path: state.wakeUpPath) { Task { await service.wake() } }
+        defer { withExtendedLifetime(pipe) {} }
         // Services end in reverse order: first no more messages are received, then the work ends.
         do {
             var group = ServiceGroupConfiguration(

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import ArgumentParser
+import CenterStore
+import EpitopeModel
+import Glibc
+import HostFrontEnd
+import Scheduling
+
+/// `withdraw`: withdraws an update.
+struct CenterWithdrawCommand<Kind: CenterKind>: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "withdraw",
+            abstract: "Withdraw an update: its rule is removed from the IDS, and no update of the signature is made again.",
+            discussion: Kind.servesCenters
+                ? "The withdrawal goes to every site that takes this center's updates, also to those that are away." : "")
+    }
+
+    @OptionGroup var stateOptions: CenterStateOptions<Kind>
+
+    @Argument(help: "The signature's id, as in `status`.")
+    var signature: String
+
+    @Option(help: "The reason, for the audit trail.")
+    var reason: String
+
+    func run() async throws {
+        let store = try stateOptions.openStore()
+        try await store.withdraw(signatureID: signature, reason: reason, by: Person.name)
+        let isServing = stateOptions.wakeService()
+        Console.print("withdrawn: \(signature)")
+        guard !Kind.servesCenters else {
+            return Console.print(isServing ? "sites are told now" : "sites are told when this center runs: it does not now")
+        }
+        Console.print(try await outcome(in: store, isServing: isServing))
+    }
+
+    /// What became of the rules in the IDS, as soon as that is known, and within a few seconds.
+    private func outcome(in store: CenterStore, isServing: Bool) async throws -> String {
+        let before = try await store.leavingRules(of: signature)
+        var leaving = before
+        let end = ContinuousClock.now + .seconds(5)
+        while isServing, leaving.contains(where: { $0 == nil }), .now < end {
+            try await Task.sleep(for: .milliseconds(50))
+            leaving = try await store.leavingRules(of: signature)
+        }
+        guard !leaving.isEmpty else { return before.isEmpty ? "none of its rules was in the IDS" : "its rule has left the IDS" }
+        guard isServing else { return "its rule leaves the IDS when this center runs: it does not now" }
+        let reason = leaving.compactMap(\.self).first
+        return "its rule leaves the IDS as soon as that answers" + (reason.map { ": \($0)" } ?? "")
+    }
+}
+
+/// `reinstate`: undoes a withdrawal.
+struct CenterReinstateCommand<Kind: CenterKind>: AsyncParsableCommand {
+    static var configuration: CommandConfiguration {
+        CommandConfiguration(
+            commandName: "reinstate",
+            abstract: "Undo a withdrawal: what it took out of force is put back at once, as a new revision.")
+    }
+
+    @OptionGroup var stateOptions: CenterStateOptions<Kind>
+
+    @Argument(help: "The signature's id, as in `status`.")
+    var signature: String
+
+    func run() async throws {
+        try await stateOptions.openStore().reinstate(signatureID: signature, by: Person.name)
+        let isServing = stateOptions.wakeService()
+        Console.print("reinstated: \(signature)" + (isServing ? "" : "; it takes effect when this center runs: it does not now"))
+    }
+}
+
+extension CenterStateOptions {
+    /// Where a center listens for commands beside it.
+    var wakeUpPath: String { "\(directory)/serve.wake" }
+
+    /// Has the center that runs look at what a command has changed.
+    ///
+    /// - Returns: whether one runs.
+    func wakeService() -> Bool { WakeUpPipe.ring(path: wakeUpPath) }
+}
+
+/// The person at the command line.
+private enum Person {
+    /// Of who became root by sudo, that name.
+    static var name: String {
+        if getuid() == 0, let name = getenv("SUDO_USER") { return String(cString: name) }
+        guard let entry = getpwuid(getuid()), let name = entry.pointee.pw_name else { return "user \(getuid())" }
+        return String(cString: name)
+    }
+}
