@@ -204,6 +204,10 @@ class Load:
                                     "--state", center.state, *words]],
             stdout=subprocess.PIPE, text=True)
 
+    @property
+    def runs(self):
+        return self.process.poll() is None
+
     def result(self, seconds=900):
         try:
             out, _ = self.process.communicate(timeout=seconds)

@@ -46,7 +46,7 @@ class Trial:
         self.name, self.build, self.options = name, options.build, options
         self.folder = pathlib.Path(options.folder) / name
         self.folder.mkdir(parents=True)
-        self.journal = self.folder / "acknowledged"
+        self.journal, self.stop = self.folder / "acknowledged", self.folder / "stop"
         self.counts = {"faults": 0, "acknowledged": 0, "lost": 0, "doubled": 0, "wedged": 0, "rules_lost": 0}
         self.notes, self.run, self.programs, self.mounts = [], 1000, [], []
         self.suricata = None
@@ -67,10 +67,21 @@ class Trial:
     def fault(self, count=1):
         self.counts["faults"] += count
 
-    def load(self, seconds, codes=3, rate=150, connections=8):
+    def load(self, seconds=None, codes=3, rate=150, connections=8):
+        """Packets for some seconds, or until `self.stop` is made."""
         self.run += 1
-        return Load(self.build, self.center, "packets", "--seconds", seconds, "--codes", codes, "--rate", rate, "--connections",
-                    connections, "--hosts", connections, "--retry", 1, "--code-bytes", 512, "--run", self.run, "--journal", self.journal)
+        self.stop.unlink(missing_ok=True)
+        return Load(self.build, self.center, "packets", "--seconds", seconds or 86400, "--stop", self.stop, "--codes", codes, "--rate", rate,
+                    "--connections", connections, "--hosts", connections, "--retry", 1, "--code-bytes", 512, "--run", self.run,
+                    "--journal", self.journal)
+
+    def is_under_load(self, load, within=ACKNOWLEDGED_S):
+        """Whether packets are being acknowledged now, by a load that goes on."""
+        def written():
+            return self.journal.stat().st_size if self.journal.exists() else 0
+
+        before = written()
+        return eventually(within, lambda: written() > before or not load.runs, pause=0.02) and load.runs
 
     def attack(self, acknowledged_s=ACKNOWLEDGED_S, is_live=True, what="a new attack"):
         """Reports a new attack and expects it acknowledged, analysed and live."""
@@ -142,6 +153,18 @@ class Trial:
             self.counts["rules_lost"] += count
             self.notes.append(f"rules_lost: {count} rules that the center holds for delivered are not in Suricata after {within} s")
 
+    def signatures_in_file(self):
+        """The signatures of the rules in Suricata's file."""
+        return set(re.findall(r"^(?!#).*\bepitope_signature ([0-9a-f]+)", self.suricata.rules.read_text(), re.M)) if self.suricata else set()
+
+    def check_rules_of(self, signatures, within=RESTORED_S):
+        """Whether Suricata has rules of these signatures, or gets them back in time; what the center's records say counts for nothing."""
+        if not eventually(within, lambda: signatures <= self.signatures_in_file(), pause=0.5):
+            count = len(signatures - self.signatures_in_file())
+            self.counts["rules_lost"] += count
+            self.notes.append(f"rules_lost: {count} of {len(signatures)} signatures have no rule any more after {within} s")
+        self.check_rules(within)
+
     def mount(self, *words, at):
         at.mkdir(parents=True, exist_ok=True)
         subprocess.run(["mount", *words, str(at)], check=True)
@@ -169,13 +192,18 @@ def kills(trial):
     center = trial.make_center()
     if not trial.start():
         return
-    load = trial.load(seconds=count * 1.6 + 3)
+    load = trial.load()
     for _ in range(count):
+        # The load goes on through every kill: an idle center has nothing to lose.
+        if not trial.is_under_load(load):
+            trial.note("wedged", f"no packet was acknowledged in {ACKNOWLEDGED_S} s after a start: {trial.said()}")
+            break
         time.sleep(moments.uniform(0.05, 1.5))
         center.program.kill()
         trial.fault()
         if not trial.start("the center, after a kill,"):
             break
+    trial.stop.touch()
     load.result()
     trial.attack()
     trial.check_rules(20)
@@ -518,11 +546,13 @@ def damaged(trial, table, column, value, what):
     center.end()
     with sqlite3.connect(center.state / "center.sqlite") as store:
         first = store.execute(f"SELECT min(rowid) FROM {table}").fetchone()[0]
+        delivered = trial.signatures_in_file()
         store.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (value, first))
     trial.fault()
     if not trial.start(f"the center, with {what},"):
         return
     trial.attack(what=f"a new attack beside {what}")
+    trial.check_rules_of(delivered)
     trial.check()
 
 

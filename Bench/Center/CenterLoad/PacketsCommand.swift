@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import Glibc
 import NIOCore
 import Synchronization
 
@@ -21,6 +22,7 @@ struct PacketsCommand: AsyncParsableCommand {
     @Option(help: "A number that ids and codes are drawn from.") var run: UInt64 = 1
     @Option(help: "The prefix of the hosts' names.") var prefix = "load"
     @Option(help: "A file for the ids of acknowledged packets.") var journal: String?
+    @Option(help: "A file that ends the load as soon as it is there.") var stop: String?
 
     func run() async throws {
         raiseFileLimit()
@@ -29,7 +31,7 @@ struct PacketsCommand: AsyncParsableCommand {
         let tally = Tally(journal: journal)
         let source = PacketSource(
             template: PacketTemplate(codeBytes: codeBytes), run: self.run, codes: codes, count: count, rate: rate,
-            until: ContinuousClock.now + .seconds(seconds))
+            until: ContinuousClock.now + .seconds(seconds), stop: stop)
         let network = Connections(to: options.target!)
         let again = retry > 0
         tally.begin()
@@ -64,22 +66,35 @@ final class PacketSource: Sendable {
     private let count: Int
     private let rate: Double
     private let start = ContinuousClock.now
-    private let until: ContinuousClock.Instant
+    private let end: Mutex<ContinuousClock.Instant>
+    private let stop: String?
     private let next = Mutex<UInt64>(0)
     /// How long after the end packets are sent again that were not acknowledged.
     private static let grace = Duration.seconds(30)
 
-    init(template: PacketTemplate, run: UInt64, codes: Int, count: Int, rate: Double, until: ContinuousClock.Instant) {
+    /// - Parameter stop: a file that ends the load when it is there.
+    init(
+        template: PacketTemplate, run: UInt64, codes: Int, count: Int, rate: Double, until: ContinuousClock.Instant, stop: String? = nil
+    ) {
         self.template = template
         self.run = run
         self.codes = codes
         self.count = count
         self.rate = rate
-        self.until = until
+        end = Mutex(until)
+        self.stop = stop
     }
 
     var isOpen: Bool { .now < until && (count == 0 || next.withLock { $0 } < UInt64(count)) }
     var mayRetry: Bool { .now < until + Self.grace }
+
+    /// When the load ends, or ended.
+    private var until: ContinuousClock.Instant {
+        end.withLock { end in
+            if let stop, end > .now, access(stop, F_OK) == 0 { end = .now }
+            return end
+        }
+    }
 
     /// The next number, and how long to wait with it.
     func take() -> (number: UInt64, wait: Duration)? {

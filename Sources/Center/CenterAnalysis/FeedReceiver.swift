@@ -22,14 +22,16 @@ public struct FeedReceiver: Sendable {
     /// Each update is proven with this site's own goodware and captures, as far as that is possible without its packets. A withdrawal
     /// takes the signature's rules out of this site's IDS, whoever made them.
     ///
+    /// - Parameter asked: the position after which the page was asked for; a page is dropped if that is no longer the store's.
     /// - Throws: `disk-full`, `store-failed`, `store-unusable`.
-    public func accept(_ page: FeedPage) async throws(EpitopeError) {
+    public func accept(_ page: FeedPage, after asked: FeedPosition? = nil) async throws(EpitopeError) {
         // Outside of the transaction: it may read captures of benign traffic.
         let prover = provers.current().prover
         let proofs = page.entries.map { $0.update.map { prover.proof(of: $0) } }
         try await store.transaction { transaction in
             if page.isFromStart { try transaction.beginFeedAnew() }
             var position = try transaction.subscriptionPosition()
+            guard page.isFromStart || asked == nil || asked == position else { return }
             for (entry, proof) in zip(page.entries, proofs) where entry.sequence > position.sequence {
                 position = entry.position
                 switch entry.change {

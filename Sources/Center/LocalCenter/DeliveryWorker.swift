@@ -13,22 +13,27 @@ actor DeliveryWorker {
     private let store: CenterStore
     private let installer: any RuleInstalling
     private let schedule: TargetSchedule
+    private let onDamage: @Sendable () -> Void
     private let onFailure: @Sendable (any Error) -> Void
     private var backoff = RetryState(.center)
     /// When the rules in the IDS were last looked at; `nil`: not since the start.
     private var looked: ContinuousClock.Instant?
     /// Between two looks.
     private let lookInterval: Duration
+    private static let remakingTime = Duration.seconds(3)
 
-    /// - Parameter lookInterval: how often the rules in the IDS are compared with those that it confirmed.
+    /// - Parameters:
+    ///   - lookInterval: how often the rules in the IDS are compared with those that it confirmed.
+    ///   - onDamage: called when updates that can't be read are to be made again.
     init(
         store: CenterStore, installer: any RuleInstalling, schedule: TargetSchedule, lookInterval: Duration = .seconds(60),
-        onFailure: @escaping @Sendable (any Error) -> Void
+        onDamage: @escaping @Sendable () -> Void, onFailure: @escaping @Sendable (any Error) -> Void
     ) {
         self.store = store
         self.lookInterval = lookInterval
         self.installer = installer
         self.schedule = schedule
+        self.onDamage = onDamage
         self.onFailure = onFailure
     }
 
@@ -44,6 +49,12 @@ actor DeliveryWorker {
         try await store.expireUpdates()
         let reopens = try await store.reserveQuota(for: .ids, limits: schedule.limits, yieldingTo: schedule.yieldingTo)
         let set = try await store.ruleSet(isDropping: installer.isDropping)
+        guard set.damaged.isEmpty else {
+            try await store.remake(set.damaged)
+            onDamage()
+            // The IDS keeps the rules that it has while they are made again, if that doesn't take long.
+            return Self.remakingTime
+        }
         var isComplete = true
         if !set.pending.isEmpty || !set.isConfirmed {
             isComplete = try await deploy(set)

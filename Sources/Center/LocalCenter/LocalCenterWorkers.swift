@@ -65,7 +65,8 @@ struct LocalCenterWorkers: Sendable {
             let schedule = TargetSchedule(
                 limits: configuration.quotaLimits, yieldingTo: configuration.first == .forward && link != nil ? .forward : nil,
                 signal: idsSignal, otherSignal: globalSignal)
-            return DeliveryWorker(store: store, installer: installer, schedule: schedule, onFailure: onFailure)
+            return DeliveryWorker(
+                store: store, installer: installer, schedule: schedule, onDamage: { analysisSignal.send() }, onFailure: onFailure)
         }
         forwarding = link.map { link in
             let schedule = TargetSchedule(

@@ -30,7 +30,7 @@ struct SubscriptionWorker: Sendable {
                 backoff.succeeded()
                 // A center that doesn't know the position may have nothing at all.
                 if page.isFromStart && position != .start || page.entries.contains(where: { $0.sequence > position.sequence }) {
-                    try await receiver.accept(page)
+                    try await receiver.accept(page, after: position)
                     idsSignal.send()
                 } else {
                     try? await Task.sleep(until: asked + Self.minInterval)

@@ -18,6 +18,8 @@ public struct RuleSet: Hashable, Sendable {
     public var inForce: [RuleAssignment]
     /// The rules that have their quota and are to go live now, oldest first.
     public var pending: [Pending]
+    /// The numbers of updates in force that can't be read. Their rules are missing in the lists.
+    public var damaged: [Int64] = []
     /// Whether the IDS has confirmed exactly ``inForce``.
     public var isConfirmed: Bool
 

@@ -11,14 +11,15 @@ extension CenterStore {
     /// - Parameter isDropping: whether rules drop that may.
     public func ruleSet(isDropping: Bool = false) async throws(EpitopeError) -> RuleSet {
         try await snapshot { transaction in
-            let inForce = try transaction.rules("d.state = \(DeliveryState.delivered.sql)").map(\.rule)
+            var damaged: [Int64] = []
+            let inForce = try transaction.rules("d.state = \(DeliveryState.delivered.sql)", damaged: &damaged).map(\.rule)
             var pending = try transaction.rules(
-                "d.state = \(DeliveryState.pending.sql) AND \(QuotaItem.hasQuota(.delivery, id: "d.id"))")
+                "d.state = \(DeliveryState.pending.sql) AND \(QuotaItem.hasQuota(.delivery, id: "d.id"))", damaged: &damaged)
             for index in pending.indices { pending[index].replaced = try transaction.numbersReplaced(by: pending[index].delivery) }
             let confirmed = try transaction.mark(.confirmedRules) ?? RuleSet.digest([], isDropping: isDropping)
             let ordered = inForce.sorted { $0.sid < $1.sid }
             return RuleSet(
-                inForce: ordered, pending: pending.sorted { $0.delivery < $1.delivery },
+                inForce: ordered, pending: pending.sorted { $0.delivery < $1.delivery }, damaged: damaged,
                 isConfirmed: confirmed == RuleSet.digest(ordered, isDropping: isDropping))
         }
     }
@@ -149,20 +150,24 @@ extension StoreTransaction {
                 arguments: [delivery]))
     }
 
-    /// The rules for the IDS whose delivery meets a condition. An update that can't be read has none: it must not keep those of all
-    /// others from the IDS.
-    fileprivate func rules(_ condition: String) throws -> [RuleSet.Pending] {
+    /// The rules for the IDS whose delivery meets a condition.
+    ///
+    /// - Parameter damaged: gets the updates that can't be read: they must not keep the rules of all others from the IDS.
+    fileprivate func rules(_ condition: String, damaged: inout [Int64]) throws -> [RuleSet.Pending] {
         try Row.fetchAll(
             db,
             sql: """
-                SELECT d.id AS delivery, r.sid, u.body FROM deliveries d
+                SELECT d.id AS delivery, r.sid, u.id, u.body FROM deliveries d
                 JOIN updates u ON u.id = d.update_id JOIN rules r ON r.id = u.rule_id
                 WHERE r.sid IS NOT NULL AND d.target = \(DeliveryTarget.ids.sql) AND u.state = \(UpdateState.proven.sql)
                   AND u.expires_ms > ? AND \(condition)
                 """,
             arguments: [nowMilliseconds]
         ).compactMap { row -> RuleSet.Pending? in
-            guard let update = try? RowCoding.value(SignatureUpdate.self, row["body"]) else { return nil }
+            guard let update = try? RowCoding.value(SignatureUpdate.self, row["body"]) else {
+                damaged.append(row["id"])
+                return nil
+            }
             return RuleSet.Pending(delivery: row["delivery"], rule: RuleAssignment(sid: row["sid"], update: update))
         }
     }

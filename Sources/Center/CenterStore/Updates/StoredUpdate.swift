@@ -17,11 +17,13 @@ public struct StoredUpdate: Sendable {
     /// Whether the IDS refused its rule.
     public var isRefused: Bool
 
-    init(_ row: Row) throws {
+    /// - Returns: `nil` when the update can't be read: it must not keep others from being made.
+    init?(_ row: Row) throws {
+        guard let update = try? RowCoding.value(SignatureUpdate.self, row["body"]) else { return nil }
+        self.update = update
         id = row["id"]
         rule = row["rule_id"]
         cluster = row["cluster_id"]
-        update = try RowCoding.value(SignatureUpdate.self, row["body"])
         isRefused = row["refused"]
         guard let state = UpdateState(rawValue: row["state"]) else {
             throw EpitopeError(
@@ -59,7 +61,7 @@ extension StoreTransaction {
         try Row.fetchOne(
             db, sql: "SELECT \(Self.columns) FROM updates u WHERE signature_id = ? AND \(Self.isCurrent) ORDER BY id DESC LIMIT 1",
             arguments: [signatureID]
-        ).map(StoredUpdate.init)
+        ).flatMap(StoredUpdate.init)
     }
 
     /// The latest update of each signature that was made for a cluster.
@@ -73,13 +75,13 @@ extension StoreTransaction {
                   GROUP BY signature_id) ORDER BY id
                 """,
             arguments: [cluster.signature.id, cluster.id]
-        ).map(StoredUpdate.init)
+        ).compactMap(StoredUpdate.init)
     }
 
     /// The updates that the global center published under these numbers, as far as this site has them.
     public func updates(ofSequences sequences: [Int64]) throws -> [StoredUpdate] {
         try sequences.compactMap { sequence in
-            try Row.fetchOne(db, sql: "SELECT \(Self.columns) FROM updates u WHERE sequence = ?", arguments: [sequence]).map(
+            try Row.fetchOne(db, sql: "SELECT \(Self.columns) FROM updates u WHERE sequence = ?", arguments: [sequence]).flatMap(
                 StoredUpdate.init)
         }
     }
@@ -94,6 +96,6 @@ extension StoreTransaction {
                   AND t.target = \(DeliveryTarget.ids.sql) AND t.state IN \([DeliveryState.pending, .delivered].sql)
                 """,
             arguments: [signatureID]
-        ).map(StoredUpdate.init)
+        ).compactMap(StoredUpdate.init)
     }
 }

@@ -12,9 +12,7 @@ struct CenterWithdrawCommand<Kind: CenterKind>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "withdraw",
-            abstract: "Withdraw an update: its rule is removed from the IDS, and no update of the signature is made again.",
-            discussion: Kind.servesCenters
-                ? "The withdrawal goes to every site that takes this center's updates, also to those that are away." : "")
+            abstract: "Withdraw an update: its rule is removed from the IDS, and no update of the signature is made again.")
     }
 
     @OptionGroup var stateOptions: CenterStateOptions<Kind>
@@ -56,8 +54,7 @@ struct CenterWithdrawCommand<Kind: CenterKind>: AsyncParsableCommand {
 struct CenterReinstateCommand<Kind: CenterKind>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
-            commandName: "reinstate",
-            abstract: "Undo a withdrawal: what it took out of force is put back at once, as a new revision.")
+            commandName: "reinstate", abstract: "Undo a withdrawal: the rule is put back at once, as a new revision.")
     }
 
     @OptionGroup var stateOptions: CenterStateOptions<Kind>
