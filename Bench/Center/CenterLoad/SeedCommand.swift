@@ -39,11 +39,11 @@ struct SeedCommand: AsyncParsableCommand {
                     let cluster = try known[signature.id] ?? transaction.addCluster(of: signature)
                     known[signature.id] = cluster
                     let kind = EvidenceKind.directCall.rawValue
-                    try transaction.add(
+                    _ = try transaction.add(
                         [
                             WeighedEvidence(
                                 reporter: report.reporter, kind: kind, points: 100, timeMilliseconds: report.receivedMilliseconds)
-                        ], to: cluster.id)
+                        ], to: .cluster(cluster.id), by: AttackThreshold())
                     try transaction.markAnalysed(report, in: cluster.id, kinds: [kind])
                 }
                 return known
@@ -55,11 +55,11 @@ struct SeedCommand: AsyncParsableCommand {
             let count = evidence
             try await store.transaction { transaction in
                 let now = transaction.nowMilliseconds
-                try transaction.add(
+                _ = try transaction.add(
                     (0..<count).map {
                         WeighedEvidence(
                             reporter: "host:wide-\($0)", kind: EvidenceKind.directCall.rawValue, points: 100, timeMilliseconds: now)
-                    }, to: first.id)
+                    }, to: .cluster(first.id), by: AttackThreshold())
             }
         }
         try Tally.printLine(["packets": packets, "clusters": known.count])
