@@ -21,7 +21,7 @@ struct SpreadAttack {
         for (distance, part) in zip(distances, parts.dropFirst()) {
             bytes += random.bytes(max(0, distance - 6)...distance + 6) + part
         }
-        bytes += random.bytes(20...60) + InertInstructions.bytes(48, &random) + [0x0f, 0x05]
+        bytes += random.bytes(60...100) + [0x0f, 0x05]
         let caller = bytes.count
         return (bytes + random.bytes(0...40), caller)
     }

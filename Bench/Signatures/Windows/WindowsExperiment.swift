@@ -24,7 +24,7 @@ struct WindowsExperiment: AsyncParsableCommand {
 
     /// In bytes: how far the common parts of an attack lie apart, all together.
     private static let spans = [200, 900, 2500, 7000]
-    private static let samples = 4
+    private static let samples = 6
     private static let unseen = 5
 
     func run() async throws {
@@ -36,7 +36,7 @@ struct WindowsExperiment: AsyncParsableCommand {
                 Report.progress("\(form.rawValue), \(span) bytes")
                 let tally = try await tally(form, span: span)
                 rows.append([
-                    form.rawValue, "\(span)", "\(tally.attacks)", "\(tally.signatures)", "\(tally.flows)",
+                    form.rawValue, "\(span)", "\(tally.attacks)", "\(tally.signatures)", "\(tally.attacks * Self.unseen)", "\(tally.flows)",
                     Report.percent(tally.flows - tally.inline, of: tally.flows),
                     Report.percent(tally.flows - tally.passive, of: tally.flows), "\(tally.silent)",
                 ])
@@ -44,10 +44,14 @@ struct WindowsExperiment: AsyncParsableCommand {
             }
         }
         Report.table(
-            "Proven signatures in Suricata: variants that were not seen before, missed inline and where it listens, in %; signatures that fire on none",
-            ["form", "span", "attacks", "signatures", "variants", "inline missed %", "passive missed %", "silent"], rows)
+            """
+            Proven signatures in Suricata: variants that were not seen before; those that the signatures match, missed inline and where it
+              listens, in %; signatures that match some and fire on none
+            """,
+            ["form", "span", "attacks", "signatures", "variants", "matched", "inline missed %", "passive missed %", "silent"], rows)
         Report.keys([
             ("windows_signatures", "\(totals.signatures)"), ("windows_silent", "\(totals.silent)"),
+            ("windows_fn", Report.percent(totals.attacks * Self.unseen - totals.flows, of: totals.attacks * Self.unseen)),
             ("windows_inline_missed", Report.percent(totals.flows - totals.inline, of: totals.flows)),
             ("windows_passive_missed", Report.percent(totals.flows - totals.passive, of: totals.flows)),
         ])
