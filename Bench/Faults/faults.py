@@ -56,7 +56,7 @@ class Trial:
         self.center = None
 
     def make_center(self, folder=None, **settings):
-        self.center = Center(self.build, folder or self.folder / "center", settings={"updatesADay": 1000, **settings},
+        self.center = Center(self.build, folder or self.folder / "center", settings={"updatesADay": 10000, **settings},
                              suricata=self.suricata, log=self.folder / "serve.log")
         return self.center
 
@@ -607,7 +607,7 @@ def rules_file_of_another(trial):
         return
     trial.attack()
     before = center.delivered()
-    other = Center(trial.build, trial.folder / "other", settings={"updatesADay": 1000}, name="other", suricata=trial.suricata)
+    other = Center(trial.build, trial.folder / "other", settings={"updatesADay": 10000}, name="other", suricata=trial.suricata)
     other.start()
     trial.programs.append(other.program)
     trial.fault()

@@ -128,7 +128,7 @@ def chain(build, folder, runs):
     goodware = folder / "goodware.index"
     say("building a goodware index of /usr/sbin")
     epitope(build, "goodware", "build", "/usr/sbin", "--output", goodware)
-    configuration.write_text(json.dumps({"updatesADay": FRESH_RUNS + runs + 10, "forwarding": False, "goodware": str(goodware)}))
+    configuration.write_text(json.dumps({"updatesADay": 3 * (FRESH_RUNS + runs + 10), "forwarding": False, "goodware": str(goodware)}))
     with contextlib.ExitStack() as stack:
         say("starting suricata")
         stack.enter_context(

@@ -100,6 +100,7 @@ actor DeliveryWorker {
             onFailure(error)
             try await store.refuse(item, reason: error.description)
         }
-        return missing.isEmpty
+        // The quota of what was refused is free for what waits.
+        return refused.isEmpty
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Correlation
 import EpitopeModel
 import Foundation
 import GRDB
@@ -45,14 +46,14 @@ struct MigrationTests {
             }
         }
         #expect(rows == ["updates delivery 7 -5", "global-updates delivery 1234567890123 -5", "forwards forward 7 -5"])
-        let second = try await store.transaction { transaction in
-            try transaction.reserve(.updates, for: .delivery(7), limits: QuotaLimits(updates: 1))
+        @Sendable func request(_ delivery: Int64) -> QuotaRequest {
+            QuotaRequest(
+                item: .delivery(delivery), state: DeliveryState.pending.rawValue, subject: "", quota: .updates,
+                claim: FairQuota.Item(number: delivery, reporters: 1, points: 100, soleReporter: nil))
         }
-        #expect(second == .existing, "the delivery goes on with the quota that it had")
-        let third = try await store.transaction { transaction in
-            try transaction.reserve(.updates, for: .delivery(8), limits: QuotaLimits(updates: 1))
-        }
-        #expect(third == .exhausted)
+        let changes = try await store.snapshot { try $0.plan([request(7), request(8)], limits: QuotaLimits(updates: 1)).changes }
+        #expect(changes.map(\.request.item) == [.delivery(8)], "the delivery goes on with the quota that it had")
+        #expect(changes.map(\.reservation) == [.exhausted])
     }
 
     @Test func `rules keep the numbers that their signatures had`() async throws {

@@ -207,7 +207,7 @@ struct RestartTests {
     @Test func `a message that fails again and again goes behind the others on the way to the global center`() async throws {
         let global = FakeGlobalCenter(.isOutOfReach)
         let center = try RunningCenter(folder: folder, clock: clock, ids: nil, global: global) { $0.updatesTo = .global }
-        for attack in 1...2 as ClosedRange<UInt8> { try await center.receive(Fixture.packet(attack: attack)) }
+        for attack in 1...2 as ClosedRange<UInt8> { try await center.receive(Fixture.packet(attack: attack, host: "host-\(attack)")) }
         try await center.awaitForwards(["pending": 2])
         try await center.awaitDeliveries(["global pending": 2])
         await center.kill()

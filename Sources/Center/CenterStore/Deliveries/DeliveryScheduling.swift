@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Correlation
 public import EpitopeModel
 import GRDB
 
@@ -10,8 +11,8 @@ public enum DeliveryOrder: String, Hashable, Sendable, Codable, CaseIterable {
 }
 
 extension CenterStore {
-    /// Reserves the day's quota for the updates that wait to go to a target, oldest first. A delivery keeps its quota
-    /// over a restart.
+    /// Reserves the day's quota for the updates that wait to go to a target, what weighs most first (``Correlation/FairQuota``). A
+    /// delivery keeps its quota over a restart.
     ///
     /// - Parameter first: the target with priority. Its deliveries of the same update (or cluster) are attempted
     ///   once before these; they need not succeed, so that a global center out of reach doesn't hold up a site's
@@ -20,25 +21,25 @@ extension CenterStore {
     public func reserveQuota(
         for target: DeliveryTarget, limits: QuotaLimits, yieldingTo first: DeliveryOrder?
     ) async throws(EpitopeError) -> Int64? {
-        try await transaction { transaction in
-            let rows = try Row.fetchAll(
+        try await reserve(limits: limits) { transaction in
+            try Row.fetchAll(
                 transaction.db,
                 sql: """
-                    SELECT d.id, d.state, u.signature_id, u.origin FROM deliveries d
-                    JOIN updates u ON u.id = d.update_id
+                    SELECT d.id, d.state, u.signature_id, u.origin, \(QuotaClaims.columns) FROM deliveries d
+                    JOIN updates u ON u.id = d.update_id LEFT JOIN cluster_sums s ON s.cluster_id = u.cluster_id
                     WHERE d.target = ? AND d.state IN \(DeliveryState.underWay.sql) AND u.state = \(UpdateState.proven.sql)
                       AND NOT (? AND (\(Untried.forwards("u.cluster_id")) OR \(Untried.delivery("u.id", to: .global))))
                       AND NOT (? AND \(Untried.delivery("u.id", to: .ids)))
                     ORDER BY d.id
                     """,
-                arguments: [target.rawValue, first == .forward, first == .ids])
-            return try transaction.reserve(
-                rows.map { row in
-                    let isGlobal = (row["origin"] as String) == UpdateOrigin.global.rawValue
-                    return QuotaRequest(
-                        item: .delivery(row["id"]), state: row["state"], subject: row["signature_id"],
-                        quota: QuotaKind(target: target, isGlobalUpdate: isGlobal), startedDetail: "to \(target.rawValue)")
-                }, limits: limits)
+                arguments: [target.rawValue, first == .forward, first == .ids]
+            ).map { row in
+                let isGlobal = (row["origin"] as String) == UpdateOrigin.global.rawValue
+                return QuotaRequest(
+                    item: .delivery(row["id"]), state: row["state"], subject: row["signature_id"],
+                    quota: QuotaKind(target: target, isGlobalUpdate: isGlobal), startedDetail: "to \(target.rawValue)",
+                    claim: QuotaClaims.claim(row))
+            }
         }
     }
 
@@ -46,19 +47,21 @@ extension CenterStore {
     public func reserveForwardQuota(
         limits: QuotaLimits, yieldingTo first: DeliveryOrder?
     ) async throws(EpitopeError) -> Int64? {
-        try await transaction { transaction in
-            let rows = try Row.fetchAll(
+        try await reserve(limits: limits) { transaction in
+            try Row.fetchAll(
                 transaction.db,
                 sql: """
-                    SELECT f.id, f.state, r.id AS report FROM forwards f JOIN reports r ON r.seq = f.report_seq
+                    SELECT f.id, f.state, r.id AS report, \(QuotaClaims.columns) FROM forwards f
+                    JOIN reports r ON r.seq = f.report_seq LEFT JOIN cluster_sums s ON s.cluster_id = f.cluster_id
                     WHERE f.state IN \(DeliveryState.underWay.sql) AND NOT (? AND (\(Untried.rules("f.cluster_id"))))
                     ORDER BY f.id
                     """,
-                arguments: [first == .ids])
-            return try transaction.reserve(
-                rows.map { row in
-                    QuotaRequest(item: .forward(row["id"]), state: row["state"], subject: row["report"], quota: .forwards)
-                }, limits: limits)
+                arguments: [first == .ids]
+            ).map { row in
+                QuotaRequest(
+                    item: .forward(row["id"]), state: row["state"], subject: row["report"], quota: .forwards,
+                    claim: QuotaClaims.claim(row))
+            }
         }
     }
 
@@ -78,6 +81,18 @@ extension CenterStore {
             }
             return count > 0
         }
+    }
+}
+
+/// What the evidence of an item's cluster weighs, for its claim on a quota.
+private enum QuotaClaims {
+    /// Of `cluster_sums s`. An update of the global center has no cluster: it rests on what that made sure of.
+    static let columns = "coalesce(s.known_reporters, 0) AS reporters, coalesce(s.points, 0) AS points, s.first_reporter"
+
+    static func claim(_ row: Row) -> FairQuota.Item {
+        let reporters: Int = row["reporters"]
+        return FairQuota.Item(
+            number: row["id"], reporters: reporters, points: row["points"], soleReporter: reporters == 1 ? row["first_reporter"] : nil)
     }
 }
 

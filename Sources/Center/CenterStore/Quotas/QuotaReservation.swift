@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Correlation
 import GRDB
 import Novelty
 
@@ -40,22 +41,20 @@ enum QuotaReservation {
 }
 
 extension StoreTransaction {
-    /// Reserves a use of a quota for an item.
-    func reserve(_ quota: QuotaKind, for item: QuotaItem, limits: QuotaLimits) throws -> QuotaReservation {
-        let isReserved = try Bool.fetchOne(
-            db, sql: "SELECT EXISTS (SELECT 1 FROM quota_uses WHERE quota = ? AND item_kind = ? AND item = ?)",
-            arguments: [quota.rawValue, item.kind.rawValue, item.id])
-        if isReserved == true { return .existing }
-        guard try use(of: quota, limits: limits).left > 0 else { return .exhausted }
-        try use(quota, for: item)
-        return .new
+    /// Whether an item has its use of a quota.
+    func isReserved(_ quota: QuotaKind, for item: QuotaItem) throws -> Bool {
+        let select = try db.cachedStatement(
+            sql: "SELECT EXISTS (SELECT 1 FROM quota_uses WHERE quota = ? AND item_kind = ? AND item = ?)")
+        return try Bool.fetchOne(select, arguments: [quota.rawValue, item.kind.rawValue, item.id]) ?? false
     }
 
     /// Counts a use of a quota for an item, whatever is left of it.
-    func use(_ quota: QuotaKind, for item: QuotaItem) throws {
+    ///
+    /// - Parameter soleReporter: the one on whose word alone the item rests; `nil`: it rests on more.
+    func use(_ quota: QuotaKind, for item: QuotaItem, soleReporter: String? = nil) throws {
         try db.execute(
-            sql: "INSERT OR IGNORE INTO quota_uses (quota, item_kind, item, time_ms) VALUES (?, ?, ?, ?)",
-            arguments: [quota.rawValue, item.kind.rawValue, item.id, nowMilliseconds])
+            sql: "INSERT OR IGNORE INTO quota_uses (quota, item_kind, item, time_ms, sole_reporter) VALUES (?, ?, ?, ?, ?)",
+            arguments: [quota.rawValue, item.kind.rawValue, item.id, nowMilliseconds, soleReporter])
     }
 
     /// Releases the use of an item that was refused before it took effect.
@@ -64,11 +63,18 @@ extension StoreTransaction {
             sql: "DELETE FROM quota_uses WHERE item_kind = ? AND item = ?", arguments: [item.kind.rawValue, item.id])
     }
 
+    /// The uses of a quota within the last day.
+    func uses(of kind: QuotaKind) throws -> [FairQuota.Use] {
+        try Row.fetchAll(
+            db, sql: "SELECT time_ms, sole_reporter FROM quota_uses WHERE quota = ? AND time_ms > ?",
+            arguments: [kind.rawValue, nowMilliseconds - DailyQuota.windowMilliseconds]
+        ).map { FairQuota.Use(timeMilliseconds: $0["time_ms"], soleReporter: $0["sole_reporter"]) }
+            .filter { DailyQuota.counts(use: $0.timeMilliseconds, nowMilliseconds: nowMilliseconds) }
+    }
+
     /// How much of a quota is used within the last day.
     func use(of kind: QuotaKind, limits: QuotaLimits) throws -> QuotaUse {
-        let times = try Int64.fetchAll(
-            db, sql: "SELECT time_ms FROM quota_uses WHERE quota = ? AND time_ms > ?",
-            arguments: [kind.rawValue, nowMilliseconds - DailyQuota.windowMilliseconds])
+        let times = try uses(of: kind).map(\.timeMilliseconds)
         let quota = DailyQuota(limit: limits.limit(of: kind))
         let left = quota.remaining(uses: times, nowMilliseconds: nowMilliseconds)
         return QuotaUse(

@@ -5,6 +5,10 @@ import GRDB
 extension Schema {
     static func registerSums(in migrator: inout DatabaseMigrator) {
         migrator.registerMigration("8 evidence with its sums") { db in try db.execute(sql: sums) }
+        migrator.registerMigration("9 quota uses with the reporter") { db in
+            // On whose word alone the use rests; NULL: on more than one's.
+            try db.execute(sql: "ALTER TABLE quota_uses ADD COLUMN sole_reporter TEXT")
+        }
     }
 
     /// Evidence also of the whole site, as cluster 0; `counted`: its points are part of the sum. A row of `cluster_sums` is what a

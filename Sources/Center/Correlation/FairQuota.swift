@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import EpitopeModel
+
+/// A daily quota that is shared out: what weighs most goes first, and nobody's word alone uses it up.
+///
+/// - What the evidence of one reporter alone supports may use at most a third of the day's places a reporter, and at least one.
+/// - A third of the places is a reserve for what two reporters or more support, or the site's captures do.
+/// - What weighs more goes out before what came first.
+public struct FairQuota: Hashable, Sendable {
+    /// Something that waits for a place.
+    public struct Item: Hashable, Sendable {
+        public var number: Int64
+        /// How many reporters support it.
+        public var reporters: Int
+        /// What their evidence adds up to.
+        public var points: Int
+        /// The one on whose word alone it rests; `nil`: on more than that.
+        public var soleReporter: String?
+
+        public init(number: Int64, reporters: Int, points: Int, soleReporter: String?) {
+            self.number = number
+            self.reporters = reporters
+            self.points = points
+            self.soleReporter = soleReporter
+        }
+    }
+
+    /// A place that was taken within the day.
+    public struct Use: Hashable, Sendable {
+        /// In milliseconds since 1970.
+        public var timeMilliseconds: Int64
+        public var soleReporter: String?
+
+        public init(timeMilliseconds: Int64, soleReporter: String?) {
+            self.timeMilliseconds = timeMilliseconds
+            self.soleReporter = soleReporter
+        }
+    }
+
+    public var limit: Int
+
+    public init(limit: Int) {
+        self.limit = max(0, limit)
+    }
+
+    /// The places that one reporter's word alone may take.
+    public var share: Int { max(1, limit / 3) }
+    /// The places that no single reporter's word takes.
+    public var reserve: Int { limit / 3 }
+
+    /// Whether an item may take a place beside these uses.
+    public func admits(_ item: Item, beside uses: [Use]) -> Bool {
+        guard uses.count < limit else { return false }
+        guard let reporter = item.soleReporter else { return true }
+        let alone = uses.filter { $0.soleReporter != nil }
+        return alone.count < limit - reserve && alone.count { $0.soleReporter == reporter } < share
+    }
+
+    /// When an item may take a place, if nothing else takes one: when enough uses are as old as the window.
+    ///
+    /// - Returns: `nil` when there is no place ever.
+    public func opens(for item: Item, uses: [Use], windowMilliseconds: Int64) -> Int64? {
+        guard limit > 0 else { return nil }
+        let sorted = uses.sorted { $0.timeMilliseconds < $1.timeMilliseconds }
+        for (count, use) in sorted.enumerated() where admits(item, beside: Array(sorted.dropFirst(count + 1))) {
+            return use.timeMilliseconds + windowMilliseconds
+        }
+        return nil
+    }
+
+    /// What weighs most first: the number of reporters, then points, then age.
+    public static func inOrder(_ items: [Item]) -> [Item] {
+        items.sorted { one, other in
+            (other.reporters, other.points, one.number) < (one.reporters, one.points, other.number)
+        }
+    }
+}

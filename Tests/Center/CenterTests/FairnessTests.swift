@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CenterAnalysis
+import Correlation
+import EpitopeModel
+import PacketCoding
+import Signatures
+import TestSupport
+import Testing
+
+@testable import CenterStore
+
+/// A host whose certificate an intruder has sends what it likes. It may cost that host its own place, and nobody else theirs.
+@Suite("One reporter's junk holds up nobody")
+struct FairnessTests {
+    private let folder: TemporaryFolder
+    private let clock = TestClock()
+    private let store: CenterStore
+    private let analyst: ReportAnalyst
+
+    init() throws {
+        folder = try TemporaryFolder()
+        store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        analyst = ReportAnalyst(
+            store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90),
+            provers: Fixture.provers)
+    }
+
+    private func receive(_ packet: ExtractedPacket) async throws {
+        let sender = Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1")
+        _ = try await store.add(Report(sender: sender, body: .packet(ReceivedPacket(packet))))
+    }
+
+    private func analyse() async throws {
+        while try await analyst.analyse() > 0 {}
+    }
+
+    /// A packet of random bytes.
+    private func junk(_ number: Int, host: String = "intruder") -> ExtractedPacket {
+        var random = SeededGenerator(seed: 5000 + UInt64(number))
+        var packet = Fixture.packet(attack: 200, number: number, host: host)
+        let bytes = (0..<96).map { _ in UInt8.random(in: 0...255, using: &random) }
+        packet.content = .code(ExtractedCode(base: 0x1000, bytes: bytes, isWholeRegion: true))
+        packet.parameters.process.listening = []
+        return packet
+    }
+
+    private func reserve() async throws -> Set<String> {
+        _ = try await store.reserveQuota(for: .ids, limits: QuotaLimits(), yieldingTo: nil)
+        return Set(try await store.ruleSet().pending.map(\.rule.update.signature.id))
+    }
+
+    @Test func `three junk packets of one host do not keep a rule from another's attack`() async throws {
+        for number in 0..<5 { try await receive(junk(number)) }
+        try await analyse()
+        #expect(try await reserve().count == 1, "one place for one host's word")
+        try await receive(Fixture.packet(attack: 1, host: "host-2"))
+        try await analyse()
+        #expect(try await reserve().contains(Fixture.signature(attack: 1).id))
+    }
+
+    @Test func `what two hosts report has a place whatever others sent before`() async throws {
+        for intruder in 0..<4 {
+            for number in 0..<5 { try await receive(junk(intruder * 10 + number, host: "intruder-\(intruder)")) }
+        }
+        try await analyse()
+        #expect(try await reserve().count == 2)
+        try await receive(Fixture.packet(attack: 1, host: "host-1"))
+        try await analyse()
+        #expect(try await !reserve().contains(Fixture.signature(attack: 1).id), "one word more among many")
+        try await receive(Fixture.packet(attack: 1, host: "host-2"))
+        try await analyse()
+        #expect(try await reserve().contains(Fixture.signature(attack: 1).id))
+    }
+
+    @Test func `a place that waits is told with the share that it waits for`() async throws {
+        for number in 0..<2 { try await receive(junk(number)) }
+        try await analyse()
+        _ = try await reserve()
+        let told = try await store.events().filter { $0.step == .quotaExceeded }.map(\.detail)
+        #expect(told == ["3 a day: updates, 1 of them on the word of host:intruder alone"])
+    }
+
+    @Test func `an idle center writes nothing while something waits`() async throws {
+        for number in 0..<4 { try await receive(junk(number)) }
+        try await analyse()
+        _ = try await reserve()
+        func changes() async throws -> Int { try await store.transaction { $0.db.totalChangesCount } }
+        let before = try await changes()
+        for _ in 0..<5 { _ = try await reserve() }
+        #expect(try await changes() == before)
+    }
+}
