@@ -46,6 +46,8 @@ extension EpitopeError.Code {
     public static let centerOutOfDate = EpitopeError.Code("center-out-of-date")
     /// A center's address is not an `https` URL of host and port.
     public static let addressMalformed = EpitopeError.Code("center-address-malformed")
+    /// The environment names a proxy in a form that can't be read.
+    public static let proxyMalformed = EpitopeError.Code("proxy-malformed")
     /// An error that should not happen; a center's log has the details.
     public static let internalFailure = EpitopeError.Code("internal")
 }

@@ -14,6 +14,7 @@ struct CenterTransport: Sendable {
     private let client: HTTPClient
     private let center: CenterAddress
     private let authorityPEM: String
+    private let proxy: CenterProxy?
 
     /// How long a connection and its handshake may take.
     static let connectTimeout = TimeAmount.seconds(10)
@@ -35,6 +36,14 @@ struct CenterTransport: Sendable {
     init(
         center: CenterAddress, authorityPEM: String, credentials: (certificate: String, key: String)?
     ) throws(EpitopeError) {
+        try self.init(
+            center: center, authorityPEM: authorityPEM, credentials: credentials, proxy: try CenterProxy.find(for: center))
+    }
+
+    /// - Parameter proxy: on the way to the center.
+    init(
+        center: CenterAddress, authorityPEM: String, credentials: (certificate: String, key: String)?, proxy: CenterProxy?
+    ) throws(EpitopeError) {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv13
         tls.certificateVerification = .fullVerification
@@ -55,6 +64,12 @@ struct CenterTransport: Sendable {
             tlsConfiguration: tls, redirectConfiguration: .disallow,
             timeout: .init(connect: Self.connectTimeout), connectionPool: pool)
         configuration.httpVersion = .http1Only
+        configuration.proxy = proxy.map { proxy in
+            .server(
+                host: proxy.host, port: Int(proxy.port),
+                authorization: proxy.login.map { .basic(username: $0.user, password: $0.password) })
+        }
+        self.proxy = proxy
         self.client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         self.center = center
         self.authorityPEM = authorityPEM
@@ -100,8 +115,10 @@ struct CenterTransport: Sendable {
             retryAfter = response.headers.first(name: "retry-after")
             answer = Array(buffer: try await response.body.collect(upTo: Self.maxAnswerBytes))
         } catch {
-            if ChannelFailure.isWrongPeer(error), let cause = await PresentedChain.clockError(of: center, authorityPEM) { throw cause }
-            throw ChannelFailure.error(for: error, center: center)
+            if ChannelFailure.isWrongPeer(error), let cause = await PresentedChain.clockError(of: center, by: proxy, authorityPEM) {
+                throw cause
+            }
+            throw ChannelFailure.error(for: error, center: center, by: proxy)
         }
         guard status == .ok else { throw ChannelFailure.refusal(answer, retryAfter: retryAfter, of: center) }
         return answer

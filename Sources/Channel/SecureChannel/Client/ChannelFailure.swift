@@ -11,7 +11,9 @@ import NIOSSL
 enum ChannelFailure {
     /// An error of the network stack: the center did not answer (`center-unreachable`), or another server did
     /// (`center-wrong`, `answer-malformed`).
-    static func error(for error: any Error, center: CenterAddress) -> EpitopeError {
+    ///
+    /// - Parameter proxy: on the way to the center.
+    static func error(for error: any Error, center: CenterAddress, by proxy: CenterProxy? = nil) -> EpitopeError {
         if let error = error as? EpitopeError { return error }
         if isWrongPeer(error) {
             return EpitopeError(
@@ -20,7 +22,8 @@ enum ChannelFailure {
         }
         if error is NIOTooManyBytesError { return malformedAnswer(of: center) }
         return EpitopeError(
-            .centerUnreachable, "the center at \(center) can't be reached: \(reason(error))",
+            .centerUnreachable,
+            "the center at \(center) can't be reached\(proxy.map { " by the proxy at \($0.name)" } ?? ""): \(reason(error))",
             remedy: "check that it runs, its address, and the network and firewalls in between; packets that wait are kept")
     }
 
@@ -68,6 +71,7 @@ enum ChannelFailure {
         case let error as HTTPClientError where timeouts.contains(error): return "it did not answer in time"
         case let error as HTTPClientError: return error.shortDescription.lowercased()
         case ChannelError.connectTimeout: return "it did not answer in time"
+        case let error as ProxyTunnel.Refusal: return error.description
         case is NIOSSLError, is BoringSSLError: return "the TLS handshake failed"
         default: return "it closed the connection"
         }

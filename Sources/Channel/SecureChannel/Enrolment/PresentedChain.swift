@@ -20,7 +20,7 @@ enum PresentedChain {
         let mismatch = EpitopeError(
             .authorityMismatch, "the token is for another center than the one at \(center)",
             remedy: "check the address, and use a token of that center; if both are right, the connection may be intercepted")
-        let chain = try await read(from: center)
+        let chain = try await read(from: center, by: try CenterProxy.find(for: center))
         guard let leafDER = chain.first, let leaf = try? Certificate(derEncoded: leafDER),
             let authorityDER = chain.dropFirst().first(where: { Array(SHA256.hash(data: $0)) == fingerprint }),
             let authority = try? Certificate(derEncoded: authorityDER), leaf.issuer == authority.subject,
@@ -34,9 +34,9 @@ enum PresentedChain {
     /// - Parameter authorityPEM: the authority that is to have issued it.
     /// - Returns: `center-out-of-date`; `nil` when it is another server's, or within its dates.
     static func clockError(
-        of center: CenterAddress, _ authorityPEM: String, nowMilliseconds: Int64 = ChannelClock.system()
+        of center: CenterAddress, by proxy: CenterProxy? = nil, _ authorityPEM: String, nowMilliseconds: Int64 = ChannelClock.system()
     ) async -> EpitopeError? {
-        guard let authority = try? PEM.certificate(authorityPEM, from: "the identity"), let chain = try? await read(from: center),
+        guard let authority = try? PEM.certificate(authorityPEM, from: "the identity"), let chain = try? await read(from: center, by: proxy),
             let leaf = chain.first.flatMap({ try? Certificate(derEncoded: $0) }), leaf.issuer == authority.subject,
             authority.publicKey.isValidSignature(leaf.signature, for: leaf)
         else { return nil }
@@ -56,7 +56,9 @@ enum PresentedChain {
     }
 
     /// The chain as DER, the center's own certificate first.
-    static func read(from center: CenterAddress) async throws(EpitopeError) -> [[UInt8]] {
+    ///
+    /// - Parameter proxy: on the way to the center.
+    static func read(from center: CenterAddress, by proxy: CenterProxy? = nil) async throws(EpitopeError) -> [[UInt8]] {
         do {
             var tls = TLSConfiguration.makeClientConfiguration()
             tls.minimumTLSVersion = .tlsv13
@@ -74,11 +76,14 @@ enum PresentedChain {
                                 // Nothing is sent on this connection; it ends here.
                                 verdict.succeed(.failed)
                             })
-                        try channel.pipeline.syncOperations.addHandlers([handler, EndOfHandshake(presented)])
+                        let end = EndOfHandshake(presented)
+                        if let proxy { try channel.pipeline.syncOperations.addHandler(ProxyTunnel(to: center, by: proxy)) }
+                        try channel.pipeline.syncOperations.addHandlers([handler, end])
+                        end.begin(on: channel.eventLoop)
                     }
                 }
             do {
-                let channel = try await bootstrap.connect(host: center.host, port: Int(center.port)).get()
+                let channel = try await bootstrap.connect(host: proxy?.host ?? center.host, port: Int(proxy?.port ?? center.port)).get()
                 defer { channel.close(promise: nil) }
                 return try await presented.futureResult.get()
             } catch {
@@ -87,7 +92,7 @@ enum PresentedChain {
                 throw error
             }
         } catch {
-            throw ChannelFailure.error(for: error, center: center)
+            throw ChannelFailure.error(for: error, center: center, by: proxy)
         }
     }
 
@@ -102,12 +107,11 @@ enum PresentedChain {
             self.presented = presented
         }
 
-        func channelActive(context: ChannelHandlerContext) {
+        /// From before the connection on: a proxy may never open its own.
+        func begin(on loop: any EventLoop) {
             let presented = presented
-            timeout = context.eventLoop.scheduleTask(in: CenterTransport.connectTimeout) {
-                presented.fail(ChannelError.connectTimeout(CenterTransport.connectTimeout))
-            }
-            context.fireChannelActive()
+            let limit = CenterTransport.connectTimeout * 2
+            timeout = loop.scheduleTask(in: limit) { presented.fail(ChannelError.connectTimeout(limit)) }
         }
 
         func channelInactive(context: ChannelHandlerContext) {
