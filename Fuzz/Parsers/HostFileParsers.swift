@@ -50,7 +50,7 @@ extension FuzzParser {
             var narrator = DetectionNarrator(.init(centers: [:], destinations: ["local"], options: [], directory: scratch.path))
             for event in history.events {
                 var told = [event.inWords]
-                if let paragraph = narrator.paragraph(after: event) { told.append(paragraph.text) }
+                told += narrator.paragraphs(after: event).map(\.text)
                 // Names are the inspected process's to choose: none may act on a terminal.
                 if told.contains(where: { $0.printable != $0 }) { broken("a name acts on the terminal") }
                 guard let line = try? EventLog.line(event) else { broken("an event that was read can't be written") }

@@ -36,7 +36,9 @@ extension FuzzParser {
             take { () throws(EpitopeError) in
                 let list = try SequencedUpdates(encoded: input)
                 guard try SequencedUpdates(encoded: list.encoded()) == list else { broken("a list is another after the wire") }
-                for element in list.updates { try use(element.update) }
+                for entry in list.page.entries {
+                    if case .update(let update) = entry.change { try use(update) }
+                }
             }
             take { () throws(EpitopeError) in
                 let forward = try ForwardedPacket(encoded: input)
