@@ -3,7 +3,9 @@
 import CenterAnalysis
 import Correlation
 import EpitopeModel
+import GRDB
 import PacketCoding
+import Rendering
 import Signatures
 import TestSupport
 import Testing
