@@ -20,6 +20,13 @@ static __always_inline int agent_can_settle(const struct epitope_agent *agent, c
     return agent->process && agent->process != (__u32)task->tgid;
 }
 
+static __always_inline int is_agent(const struct task_struct *task)
+{
+    __u32 zero = 0;
+    struct epitope_agent *agent = bpf_map_lookup_elem(&agents, &zero);
+    return agent && agent->process == (__u32)task->tgid;
+}
+
 /* When the agent's last thread exits, its process ID may be reused by another process. */
 static __always_inline void clear_agent_on_exit(struct task_struct *task)
 {

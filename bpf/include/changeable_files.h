@@ -2,6 +2,7 @@
 /* Files that only seem to stand behind the memory that they are mapped to: a process can map a file and change it then. */
 #pragma once
 
+#include "beginnings.h"
 #include "inode_times.h"
 
 /* Where a file comes from that has no name, or was written since the process began, and isn't a memory file. What it is depends on its
@@ -42,15 +43,13 @@ static __always_inline int is_open_for_writing(struct inode *inode)
 /* How much older than the clock a time of a file can be: the kernel stamps files at its ticks. */
 #define FILE_TIME_LAG (20 * 1000 * 1000ull)
 
-/* Whether a time of a file is later than the start of the current process. Not known, so no, without an agent that says when the
- * machine began. */
+/* Whether a time of a file is later than the start of the current process, or of the one that it was forked from and whose program it
+ * runs. Not known, so no, without an agent that says when the machine began. */
 static __always_inline int is_since_start(__u64 time)
 {
     __u32 zero = 0;
     struct epitope_policy *policy = bpf_map_lookup_elem(&policies, &zero);
-    struct task_struct *task = bpf_get_current_task_btf();
-    __u64 start = BPF_CORE_READ(task, group_leader, start_boottime);
-    return policy && policy->boot_time && time + FILE_TIME_LAG > policy->boot_time + start;
+    return policy && policy->boot_time && time + FILE_TIME_LAG > policy->boot_time + current_beginning();
 }
 
 static __always_inline int was_written_since_start(struct inode *inode)
@@ -66,11 +65,17 @@ static __always_inline __u8 origin_of_file(struct inode *inode, int is_nameless)
     return is_nameless ? FILE_WITHOUT_NAME : is_new ? UNLINKED_NEW : UNLINKED_OLD;
 }
 
-/* Whether a file may become something else than an image, or isn't one: a process that maps it as code is marked. Its inode's change
- * time can't be set, so that of a file that the process itself made is always young. */
+/* Whether a file may become something else than an image, or isn't one, whoever wrote it. */
+static __always_inline int is_open_to_change(struct inode *inode)
+{
+    return may_become_memory_file(inode) || is_open_for_writing(inode) || !BPF_CORE_READ(inode, i_nlink);
+}
+
+/* The same of a file that the process may have written: if it maps it as code, it is marked. Its inode's change time can't be set, so that
+ * of a file that the process itself made is always young. */
 static __always_inline int is_changeable(struct inode *inode)
 {
-    if (may_become_memory_file(inode) || is_open_for_writing(inode) || !BPF_CORE_READ(inode, i_nlink)) return 1;
+    if (is_open_to_change(inode)) return 1;
     struct file_time time = change_time(inode);
     return is_since_start(time.seconds * NSEC_PER_SEC + time.nanoseconds);
 }

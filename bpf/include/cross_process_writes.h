@@ -54,7 +54,8 @@ static __always_inline __u64 space_of_file(struct file *file)
 
 static __always_inline void mark_written(struct task_struct *task, __u64 space)
 {
-    set_mark(space, space == (__u64)task->mm ? EPITOPE_REASON_WRITTEN_BY_SELF : EPITOPE_REASON_WRITTEN_BY_OTHER);
+    if (space == (__u64)task->mm) set_mark(space, EPITOPE_REASON_WRITTEN_BY_SELF);
+    else set_mark_from_outside(space, EPITOPE_REASON_WRITTEN_BY_OTHER);
 }
 
 /* Whether a file position can be an address in a process's memory. Spares most calls that write small files the look at the file. */

@@ -13,6 +13,7 @@ enum {
     EPITOPE_ANY_CALL = 0xffff,
     EPITOPE_MAX_COPIES = 256,          /* known sealed copies of images */
     EPITOPE_MAX_MARKS = 65536,         /* marked address spaces at a time */
+    EPITOPE_MAX_BEGINNINGS = 65536,    /* address spaces at a time of processes that were forked and run no program of their own */
     EPITOPE_MAX_SUBMITTERS = 4096,     /* address spaces whose rings unbacked code submits to */
     EPITOPE_MAX_STARTERS = 8192,       /* threads that unbacked code started */
     EPITOPE_MAX_QUESTIONS = 8192,      /* processes that wait for an answer of the agent's at a time */
@@ -112,9 +113,9 @@ struct epitope_asked {
 
 struct epitope_mark {
     epitope_u32 marked;                /* 0: the address was reused by an address space without a mark */
-    epitope_u16 reason;                /* enum epitope_reason */
+    epitope_u16 reasons;               /* bits of enum epitope_reason */
     epitope_u16 lost;                  /* EPITOPE_LOST_* */
-    epitope_u64 time;                  /* nanoseconds of CLOCK_MONOTONIC */
+    epitope_u64 time;                  /* of the first: nanoseconds of CLOCK_MONOTONIC */
 };
 
 /* What isn't known of an address space: what there was no room to record, so that its calls are held to be uninspectable where it
@@ -125,7 +126,7 @@ enum epitope_lost {
     EPITOPE_LOST_PROGRAM = 1 << 2,     /* another file may have taken its program's place: no exclusion of a program covers it */
 };
 
-/* Why an address space is marked. */
+/* Why an address space is marked: the number of a bit. */
 enum epitope_reason {
     EPITOPE_REASON_MAPPED = 1,
     EPITOPE_REASON_PROTECTED,
@@ -139,6 +140,8 @@ enum epitope_reason {
     EPITOPE_REASON_PROGRAM,            /* its program, or the loader that starts it, is not an image */
     EPITOPE_REASON_EXECUTED,           /* the program itself is a memory file, or its code can be written */
     EPITOPE_REASON_REPLACED,           /* another file may have taken its program's place */
+    EPITOPE_REASON_NO_ROOM,            /* there was no room for its mark, or that of another one which shares its slot of the filter */
+    EPITOPE_REASONS,
 };
 
 /* Identifies a report, so that it is made once. */

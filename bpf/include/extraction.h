@@ -76,6 +76,7 @@ __attribute__((noinline)) int fill_event(__u32 slot)
     event->process = task->tgid;
     event->thread = task->pid;
     event->user = bpf_get_current_uid_gid();
+    event->marked_for = reasons_of((__u64)task->mm);
     bpf_get_current_comm(event->command, sizeof event->command);
     copy_region(&event->region, &scratch->mappings[CALLER_MAPPING]);
     event->region_file.offset = scratch->mappings[CALLER_MAPPING].offset;

@@ -26,6 +26,7 @@
 #define TS_COMPAT 2u                     /* the call came in by the 32-bit interface */
 #define USER32_CS 0x23ul                 /* the code segment of 32-bit code */
 #define PF_IO_WORKER 0x10u               /* an io_uring worker */
+#define PF_FORKNOEXEC 0x40u              /* forked, and has run no program since */
 
 /* Access to other processes. */
 #define PTRACE_MODE_ATTACH 2u

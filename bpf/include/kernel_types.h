@@ -46,6 +46,7 @@ struct maple_tree { void *ma_root; };
 struct maple_range_64 { unsigned long pivot[15]; void *slot[16]; };
 struct maple_arange_64 { unsigned long pivot[9]; void *slot[10]; };
 struct mm_struct {
+    atomic_t mm_users;
     struct maple_tree mm_mt;
     unsigned long *pgd;
     struct file *exe_file;
@@ -98,7 +99,7 @@ struct task_struct {
     struct pid *thread_pid;
     struct hlist_node pid_links[4];
     struct completion *vfork_done;
-    __u64 start_boottime, self_exec_id;
+    __u64 start_time, start_boottime, self_exec_id;
     sigset_t blocked;
 };
 

@@ -86,10 +86,12 @@ static __always_inline void describe_mapping_of_file(struct vm_area_struct *vma,
     mapping->device = BPF_CORE_READ(inode, i_sb, s_dev);
     mapping->offset = BPF_CORE_READ(vma, vm_pgoff) << 12;
     if (is_memory_file(inode)) {
-        /* Shared anonymous memory ("dev/zero") and System V segments ("SYSV…") are files that the kernel made. */
+        /* Shared anonymous memory ("dev/zero"), System V segments ("SYSV…") and anonymous huge pages ("anon_hugepage") are files that the
+         * kernel made. */
         int zero = name[0] == 'd' && name[1] == 'e' && name[2] == 'v' && name[3] == '/' && name[4] == 'z';
         int segment = name[0] == 'S' && name[1] == 'Y' && name[2] == 'S' && name[3] == 'V';
-        mapping->backing = zero || segment ? EPITOPE_BACKING_ANONYMOUS : EPITOPE_BACKING_MEMORY_FILE;
+        int huge = name[0] == 'a' && name[1] == 'n' && name[2] == 'o' && name[3] == 'n' && name[4] == '_' && name[5] == 'h';
+        mapping->backing = zero || segment || huge ? EPITOPE_BACKING_ANONYMOUS : EPITOPE_BACKING_MEMORY_FILE;
         mapping->generation = BPF_CORE_READ(inode, i_generation);
         if (!is_copy_of_image(mapping)) return;
     }
@@ -132,8 +134,6 @@ static __always_inline int may_change(const struct mapping *mapping)
 /* Describes a VMA that the verifier knows as a pointer; the callback of bpf_find_vma. */
 static long describe_vma(struct task_struct *task, struct vm_area_struct *vma, void *mapping)
 {
-    __u64 address = 0;
-    bpf_probe_read_kernel(&address, sizeof address, &vma);
-    describe_mapping(address, mapping);
+    describe_mapping(as_number(vma), mapping);
     return 0;
 }

@@ -3,7 +3,7 @@
  *
  * The key is the address of the kernel's mm_struct, so that threads and vfork children share a mark. A mark is deleted when its
  * address space ends, where the kernel says so (Linux 6.1 and later); when the kernel reuses the address for a new address space
- * (fork, exec), the mark is written anew. */
+ * (fork, exec), the mark is written anew. What marks one from outside looks whether it has ended. */
 #pragma once
 
 #include "program.h"
@@ -75,18 +75,35 @@ static __always_inline int needs_inspection(__u64 space)
     return space && is_marked(space);
 }
 
-static __always_inline void set_mark(__u64 space, __u32 reason)
+/* `reasons`: bits of enum epitope_reason. */
+static __always_inline void set_mark_for(__u64 space, __u32 reasons)
 {
     struct epitope_mark *old = bpf_map_lookup_elem(&marks, &space);
     struct mark_filter *filter = mark_filter();
-    if (!space || !filter || (old && old->marked)) return;
-    struct epitope_mark mark = {1, reason, 0, bpf_ktime_get_ns()};
+    if (!space || !filter) return;
+    if (old && old->marked) {
+        old->reasons |= reasons;
+        return;
+    }
+    struct epitope_mark mark = {1, reasons, 0, bpf_ktime_get_ns()};
     __u8 *slot = &filter->slots[filter_index(space)];
     count(EPITOPE_COUNT_MARKED);
     if (!*slot) *slot = SLOT_MARKED;
     if (!bpf_map_update_elem(&marks, &space, &mark, BPF_ANY)) return;
     *slot = SLOT_OVERFLOWED + (filter->turn & 1);
     count(EPITOPE_COUNT_MARKS_FULL);
+}
+
+static __always_inline void set_mark(__u64 space, __u32 reason)
+{
+    set_mark_for(space, 1u << reason);
+}
+
+/* Why a marked address space is marked: bits of enum epitope_reason. */
+static __always_inline __u32 reasons_of(__u64 space)
+{
+    struct epitope_mark *mark = bpf_map_lookup_elem(&marks, &space);
+    return mark && mark->marked ? mark->reasons : 1u << EPITOPE_REASON_NO_ROOM;
 }
 
 /* Whether there may be a mark of an address space, or was one. */
@@ -100,6 +117,21 @@ static __always_inline int may_have_mark(__u64 space)
 static __always_inline void delete_mark(__u64 space)
 {
     if (!bpf_map_delete_elem(&marks, &space)) count(EPITOPE_COUNT_UNMARKED);
+}
+
+/* Whether an address space has not ended. Whoever has a process's memory open (/proc/PID/mem) names its address longer than that. */
+static __always_inline int is_alive(__u64 space)
+{
+    return space && BPF_CORE_READ((struct mm_struct *)space, mm_users.counter) > 0;
+}
+
+/* A mark for what somebody does who may not be in the address space, which may end meanwhile: one that had ended keeps no mark, since the
+ * next one at its address would have it. */
+static __always_inline void set_mark_from_outside(__u64 space, __u32 reason)
+{
+    if (!is_alive(space)) return;
+    set_mark(space, reason);
+    if (!is_alive(space)) delete_mark(space);
 }
 
 /* That there was no room to record something about an address space (EPITOPE_LOST_*), and whether that is so. One without a mark of
@@ -127,15 +159,16 @@ static __always_inline void set_program_replaced(__u64 space)
     if (mark) mark->lost |= EPITOPE_LOST_PROGRAM;
 }
 
-#define RECENT_WRITE (10 * NSEC_PER_SEC)
-
-/* For a new address space at this address: unmarked, unless its parent is marked. Another process can reach it a moment before this
- * is called (during exec, while the program is still being loaded); a mark that was set for such an access is kept. */
-static __always_inline void reset_mark(__u64 space, int marked, __u32 reason)
+/* For a new address space at this address: unmarked, unless there are reasons (bits of enum epitope_reason). Another process can reach it a
+ * moment before this is called (during exec, while the program is still being loaded): a mark that was set for such an access is kept.
+ *
+ * `since`: before that nobody could reach it, so that an older mark is of another address space; nanoseconds of CLOCK_MONOTONIC. Not
+ * inlined: the verifier adds up the stacks of a call path. */
+__attribute__((noinline)) int reset_mark(__u64 space, __u32 reasons, __u64 since)
 {
     struct epitope_mark *mark = bpf_map_lookup_elem(&marks, &space);
-    if (mark && mark->marked && mark->reason == EPITOPE_REASON_WRITTEN_BY_OTHER && bpf_ktime_get_ns() - mark->time < RECENT_WRITE)
-        return;
-    if (mark) mark->marked = 0;
-    if (marked) set_mark(space, reason);
+    int is_kept = mark && mark->marked && mark->reasons & 1u << EPITOPE_REASON_WRITTEN_BY_OTHER && mark->time >= since;
+    if (mark && !is_kept) mark->marked = 0;
+    if (reasons) set_mark_for(space, reasons);
+    return 0;
 }

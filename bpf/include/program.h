@@ -39,6 +39,14 @@ static __always_inline void count(__u32 counter)
     if (value) __sync_fetch_and_add(value, 1);
 }
 
+/* A pointer for a function that isn't inlined: of those the verifier wants numbers. */
+static __always_inline __u64 as_number(const void *pointer)
+{
+    __u64 number = 0;
+    bpf_probe_read_kernel(&number, sizeof number, &pointer);
+    return number;
+}
+
 /* The x32 interface (CONFIG_X86_X32): 64-bit calls with a bit set in their number. Those whose structures differ have numbers of their
  * own, and the 32-bit interface's structures. */
 #define X32_CALL 0x40000000ul

@@ -2,6 +2,7 @@
 /* Security hooks, and functions that call them, by which address spaces are marked. They deny nothing. */
 #pragma once
 
+#include "../include/agents.h"
 #include "../include/cross_process_writes.h"
 #include "../include/mark_triggers.h"
 
@@ -33,10 +34,12 @@ int BPF_PROG(with_hooks_task_prctl, int option, unsigned long request)
     return 0;
 }
 
-/* A process that may attach to another may write its code: a debugger, /proc/PID/mem, process_vm_writev. */
+/* A process that may attach to another may write its code: a debugger, /proc/PID/mem, process_vm_writev. The agent only reads, and may come
+ * too late: the process may run another program by then. */
 static __always_inline int on_ptrace_access(struct task_struct *child, unsigned int mode)
 {
-    if (mode & PTRACE_MODE_ATTACH) set_mark((__u64)child->mm, EPITOPE_REASON_WRITTEN_BY_OTHER);
+    if (mode & PTRACE_MODE_ATTACH && !is_agent(bpf_get_current_task_btf()))
+        set_mark_from_outside((__u64)child->mm, EPITOPE_REASON_WRITTEN_BY_OTHER);
     return 0;
 }
 

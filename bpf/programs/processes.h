@@ -10,23 +10,26 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 {
     __u64 from = (__u64)parent->mm, to = (__u64)child->mm;
     if (!to) return 0;
+    if (child->tgid != parent->tgid) inherit_beginning(parent, from, to);
     if (from == to) {
         if (is_marked(from)) record_starter(bpf_get_current_task_btf(), child);
         return 0;
     }
-    reset_mark(to, is_marked(from), EPITOPE_REASON_INHERITED);
+    reset_mark(as_number(child->mm), is_marked(from) ? reasons_of(from) | 1u << EPITOPE_REASON_INHERITED : 0, child->start_time);
     if (is_marked(from) && has_lost(from, EPITOPE_LOST_PROGRAM)) set_program_replaced(to);
     return 0;
 }
 
-/* Whether what the kernel has just mapped at an address for a new program is executable and not an image that stays as it is. Not
- * static, so that it is verified once. */
+/* Whether what the kernel has just mapped at an address for a new program is executable and not an image that stays as it is. A file that
+ * was written a moment ago is one: its program begins now, and hasn't written it. Not static, so that it is verified once. */
 __attribute__((noinline)) int is_modifiable_code(__u64 address)
 {
     struct mapping_lookup lookup;
     struct mapping *mapping = &lookup.mapping;
     if (find_mapping(bpf_get_current_task_btf(), address, 0, &lookup)) return 1;
-    return mapping->protection & VM_EXEC && (is_unbacked(mapping) || may_change(mapping) || mapping->protection & VM_WRITE);
+    struct inode *inode = (struct inode *)mapping->stack_pointer_or_inode;
+    return mapping->protection & VM_EXEC &&
+        (is_unbacked(mapping) || (inode && is_open_to_change(inode)) || mapping->protection & VM_WRITE);
 }
 
 /* Why a new program is marked from its start: enum epitope_reason, or 0. */
@@ -46,6 +49,9 @@ static __always_inline __u32 mark_reason_at_exec(struct task_struct *task)
     return task->ptrace ? EPITOPE_REASON_WRITTEN_BY_OTHER : 0;
 }
 
+/* How long the kernel may take to load a program, from a file system that takes its time. */
+#define MAX_EXEC_TIME (10 * NSEC_PER_SEC)
+
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
@@ -58,7 +64,9 @@ int BPF_PROG(on_exec, struct task_struct *task)
             release_scratch(scratch);
         }
     }
-    reset_mark(space, reason != 0, reason);
+    __u64 now = bpf_ktime_get_ns(), since = task->start_time;
+    if (now - since > MAX_EXEC_TIME) since = now - MAX_EXEC_TIME;
+    reset_mark(as_number(task->mm), reason ? 1u << reason : 0, since);
     bpf_map_delete_elem(&submitters, &space);
     return 0;
 }
@@ -78,6 +86,7 @@ SEC("tp_btf/exit_mmap")
 int BPF_PROG(on_space_end, struct mm_struct *space)
 {
     __u64 address = (__u64)space;
+    bpf_map_delete_elem(&beginnings, &address);
     if (!may_have_mark(address)) return 0;
     bpf_map_delete_elem(&submitters, &address);
     delete_mark(address);
@@ -120,10 +129,11 @@ int scan_mappings(struct bpf_iter__task_vma *context)
     if (!task || !vma) return 0;
     struct mapping mapping = {};
     describe_vma(task, vma, &mapping);
+    /* The mapping's address space: the task may run another program by now. */
     if (mapping.protection & VM_EXEC &&
         (is_unbacked(&mapping) || mapping.may_be_written || may_change(&mapping) || mapping.protection & VM_WRITE))
-        set_mark((__u64)task->mm, EPITOPE_REASON_FOUND);
-    if (task->ptrace) set_mark((__u64)task->mm, EPITOPE_REASON_WRITTEN_BY_OTHER);
+        set_mark((__u64)vma->vm_mm, EPITOPE_REASON_FOUND);
+    if (task->ptrace) set_mark((__u64)vma->vm_mm, EPITOPE_REASON_WRITTEN_BY_OTHER);
     return 0;
 }
 
@@ -132,6 +142,6 @@ SEC("iter/task_file")
 int scan_open_files(struct bpf_iter__task_file *context)
 {
     struct file *file = context->file;
-    if (context->task && file) set_mark(space_of_file(file), EPITOPE_REASON_FOUND);
+    if (context->task && file) set_mark_from_outside(space_of_file(file), EPITOPE_REASON_FOUND);
     return 0;
 }

@@ -24,6 +24,7 @@ static const struct {
     MEMBER(epitope_event, finding), MEMBER(epitope_event, answer), MEMBER(epitope_event, code_length),
     MEMBER(epitope_event, piece_count), MEMBER(epitope_event, address_length), MEMBER(epitope_event, stack_count),
     MEMBER(epitope_event, is_hook), MEMBER(epitope_event, subcall), MEMBER(epitope_event, excluded), MEMBER(epitope_event, defect),
+    MEMBER(epitope_event, marked_for),
     MEMBER(epitope_event, region),
     MEMBER(epitope_event, library), MEMBER(epitope_event, command), MEMBER(epitope_event, address),
     MEMBER(epitope_event, path), MEMBER(epitope_event, pieces), MEMBER(epitope_event, stack), MEMBER(epitope_event, code),
@@ -64,7 +65,7 @@ static const struct {
     MEMBER(epitope_frame, is_from_frame_pointer), MEMBER(epitope_frame, frame_pointer_is_lost), MEMBER(epitope_frame, is_pointed_at),
     MEMBER(epitope_frame, call_number),
     MEMBER(epitope_jump, inode), MEMBER(epitope_jump, from), MEMBER(epitope_jump, to), MEMBER(epitope_jump, device),
-    MEMBER(epitope_mark, marked), MEMBER(epitope_mark, reason), MEMBER(epitope_mark, lost), MEMBER(epitope_mark, time),
+    MEMBER(epitope_mark, marked), MEMBER(epitope_mark, reasons), MEMBER(epitope_mark, lost), MEMBER(epitope_mark, time),
 };
 
 bool epitope_own_layout(size_t index, const char **type, const char **member, struct epitope_layout *layout) {

@@ -47,13 +47,19 @@ extension HostEvent {
         return "\(detail.printable) (\(kind.printable)\(points))"
     }
 
+    /// Such as `; inspected for: mapped, inherited`.
+    private var markInWords: String {
+        guard let markedFor, !markedFor.isEmpty else { return "" }
+        return "; inspected for: " + markedFor.map(\.printable).joined(separator: ", ")
+    }
+
     /// The event in one line, without its time.
     public var inWords: String {
         let name = packet.map { "packet \($0.printable)" } ?? "a packet"
         let center = "the \((destination ?? "local").printable) center"
         let why = [message ?? "", code.map { "[\($0)]" } ?? ""].filter { !$0.isEmpty }.joined(separator: " ").printable
         switch event {
-        case .blocked, .watched: return "\(answerInWords): \(callInWords) by \(programInWords): \(evidenceInWords)"
+        case .blocked, .watched: return "\(answerInWords): \(callInWords) by \(programInWords): \(evidenceInWords)\(markInWords)"
         case .packetMade: return "\(name) made of the code that called \(callInWords) in \(programInWords)"
         case .packageFound: return "\(name): its program is \(programInWords)"
         case .duplicate: return "\(name) not kept: it is the same as packet \((of ?? "before").printable)"

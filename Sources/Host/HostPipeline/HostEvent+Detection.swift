@@ -25,6 +25,7 @@ extension HostEvent {
         callersAddress = "0x" + String(detection.callersAddress, radix: 16)
         evidence = detection.evidence.map(\.kind.rawValue)
         detail = detection.evidence.first?.detail
+        markedFor = detection.markedFor.isEmpty ? nil : detection.markedFor.map(\.rawValue)
         codeBytes = detection.code.bytes.count
     }
 

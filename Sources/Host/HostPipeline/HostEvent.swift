@@ -78,6 +78,8 @@ public struct HostEvent: Hashable, Sendable, Codable {
     public var evidence: [String]?
     /// What was seen of the strongest kind, for a person.
     public var detail: String?
+    /// Why the process's calls are inspected at all: ``MarkReason``, of the agent alone.
+    public var markedFor: [String]?
     /// How many bytes of code were extracted.
     public var codeBytes: Int?
     /// The packet's id.

@@ -16,11 +16,13 @@ public struct Detection: Hashable, Sendable {
     public var process: ProcessParameters
     /// When the call was made, in milliseconds since 1970-01-01T00:00:00Z.
     public var timeMilliseconds: Int64
+    /// Why the process's calls were inspected, of the kernel backend: `epitope run` inspects every call.
+    public var markedFor: [MarkReason]
 
     public init(
         architecture: Architecture, callersAddress: UInt64, region: MemoryRegion, call: CriticalCall,
         arguments: CallArguments, evidence: [Evidence], code: ExtractedCode, action: ProtectiveAction,
-        process: ProcessParameters, timeMilliseconds: Int64
+        process: ProcessParameters, timeMilliseconds: Int64, markedFor: [MarkReason] = []
     ) {
         self.architecture = architecture
         self.callersAddress = callersAddress
@@ -32,5 +34,6 @@ public struct Detection: Hashable, Sendable {
         self.action = action
         self.process = process
         self.timeMilliseconds = timeMilliseconds
+        self.markedFor = markedFor
     }
 }

@@ -48,6 +48,17 @@ import Testing
                 ])
     }
 
+    @Test func `a line of the log says why the process was inspected`() {
+        var detection = TestHost.call(0)
+        let time = EventTime(milliseconds: 1_764_427_132_123)
+        #expect(!HostEvent(detection, time: time).inWords.contains("inspected"))
+        #expect(HostEvent(detection, time: time).markedFor == nil)
+        detection.markedFor = [.writtenByOther, .inherited]
+        let event = HostEvent(detection, time: time)
+        #expect(event.markedFor == ["written-by-other", "inherited"])
+        #expect(event.inWords.hasSuffix(" points); inspected for: written-by-other, inherited"))
+    }
+
     @Test func `a host that is not enrolled hears where the packet waits`() {
         #expect(Self.told(Self.events(.spooled), Self.place([:]))[0].contains("waits in /x: this host is not enrolled (epitope enroll)."))
     }

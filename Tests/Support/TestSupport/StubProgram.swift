@@ -40,11 +40,12 @@ public struct StubCase: Sendable, CustomStringConvertible {
         "pkey", "segment", "implied", "implied-heap", "device", "written-by-child", "late-unlink", "moved", "over-image", "over-vdso",
         "written-vdso", "filled", "remapped",
     ]
-    /// Files on a disk that only seem to stand behind the code: the program writes them itself. The last is what loaders make
+    /// Files on a disk that only seem to stand behind the code: the program writes them itself, or the parent that it was forked
+    /// from. The last is what loaders make
     /// of a library that was unpacked: a file like another, reported only.
     public static let writtenFiles = [
-        "never-named", "never-named-private", "shared-writable", "open-file", "raw-file", "unlinked-file", "open-library",
-        "unpacked-library",
+        "never-named", "never-named-private", "shared-writable", "open-file", "raw-file", "parents-file", "unlinked-file",
+        "open-library", "unpacked-library",
     ]
     /// Sends by other numbers than those of the socket calls.
     public static let writes = ["write", "writev", "pwritev2", "sendfile", "splice", "submit"]

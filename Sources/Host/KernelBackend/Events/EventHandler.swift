@@ -146,7 +146,8 @@ final class EventHandler: Sendable {
             architecture: verdict.architecture, callersAddress: extraction.callersAddress, region: extraction.region,
             call: event.call, arguments: interpretation.arguments, evidence: verdict.evidence,
             code: extraction.code, action: verdict.action,
-            process: parameters(of: event, process), timeMilliseconds: BootClock.wallClockMilliseconds(event.time))
+            process: parameters(of: event, process), timeMilliseconds: BootClock.wallClockMilliseconds(event.time),
+            markedFor: event.markedFor)
     }
 
     private func parameters(of event: KernelEvent, _ process: borrowing ProcessHandle?) -> ProcessParameters {

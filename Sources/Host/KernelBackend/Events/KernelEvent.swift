@@ -51,6 +51,8 @@ struct KernelEvent: Sendable {
     var command: String
     /// The kinds of evidence that don't count for the process.
     var excluded: Set<EvidenceKind>
+    /// Why the process's calls are inspected.
+    var markedFor: [MarkReason]
 
     enum Finding: UInt32, Sendable {
         case direct = 1
@@ -136,6 +138,7 @@ struct KernelEvent: Sendable {
         path = Self.text(event.path)
         command = Self.text(event.command)
         excluded = epitope_policy.kinds(of: event.excluded)
+        markedFor = MarkReason.reasons(of: event.marked_for)
         let length = min(Int(event.code_length), Int(EPITOPE_CODE_BYTES))
         self.code = (event.code_start, Array(UnsafeBufferPointer(start: epitope_event_code(pointer), count: length)))
         let payload = UnsafeBufferPointer(start: epitope_event_payload(pointer), count: Int(EPITOPE_PAYLOAD_BYTES))
