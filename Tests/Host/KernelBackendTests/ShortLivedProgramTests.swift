@@ -122,7 +122,10 @@ import Testing
 
     /// The page that the library returns to, or another one of its mapping, was written over: what of both the kernel copied can be
     /// made a packet of.
-    @Test(arguments: [("planted", .writtenImagePage), ("planted-beside", .impossibleReturn)] as [(String, EvidenceKind)])
+    @Test(
+        arguments: [
+            ("planted", .writtenImagePage), ("planted-beside", .impossibleReturn), ("planted-library", .impossibleReturn),
+        ] as [(String, EvidenceKind)])
     func `impossible return address has its code when its program ended`(_ test: (way: String, kind: EvidenceKind)) async throws {
         let program = try await OwnCodeProgram()
         let found = try await reports([program.path, test.way])

@@ -66,10 +66,20 @@ struct CodeOrigins {
     /// Whether the written page of an image that an event's return address lies in is the file's all the same.
     func findingOfReturn(_ event: KernelEvent, _ mappings: ProcessMappings) -> Finding {
         let address = event.deeperAddress
-        guard let process = mappings.processID else {
-            return event.region.isAnswered ? Finding() : Finding(comparison(ofEnded: event, at: address))
-        }
-        guard address > 0, let mapping = mappings.entry(at: address - 1), mapping.inode != 0,
+        if mappings.processID == nil { return event.region.isAnswered ? Finding() : Finding(comparison(ofEnded: event, at: address)) }
+        return findingOfWrittenPage(event, at: address, mappings)
+    }
+
+    /// The same of the library that made a call for other code. What the kernel program found is about that code: where it doesn't know
+    /// that the library's page was written, and nobody can look any more, the library is the image that it was taken for.
+    func findingOfLibrary(_ event: KernelEvent, _ mappings: ProcessMappings) -> Finding {
+        guard UInt32(event.library.backing) == EPITOPE_BACKING_IMAGE.rawValue, event.library.mayBeWritten else { return Finding() }
+        if mappings.processID == nil { return Finding(isImage: true) }
+        return findingOfWrittenPage(event, at: event.instructionPointer, mappings)
+    }
+
+    private func findingOfWrittenPage(_ event: KernelEvent, at address: UInt64, _ mappings: ProcessMappings) -> Finding {
+        guard let process = mappings.processID, address > 0, let mapping = mappings.entry(at: address - 1), mapping.inode != 0,
             mappings.isInstructionWritten(endingAt: address)
         else { return Finding() }
         let seen = Self.seen(process, Self.memory(of: process, event), mappings)

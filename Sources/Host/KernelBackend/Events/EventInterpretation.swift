@@ -16,12 +16,15 @@ struct EventInterpretation {
     let code: CodeOrigins.Finding
     /// The same of the code before a return address that the kernel holds for impossible or can't check.
     let returnCode: CodeOrigins.Finding
+    /// The same of the library's code that entered the kernel, where the call came from other code.
+    let libraryCode: CodeOrigins.Finding
 
     init(event: KernelEvent, mappings: ProcessMappings, origins: CodeOrigins) {
         self.event = event
         self.mappings = mappings
         code = origins.finding(event, at: event.finding == .deeper ? event.deeperAddress : event.callersAddress, mappings)
         returnCode = [.impossible, .unchecked].contains(event.finding) ? origins.findingOfReturn(event, mappings) : .init()
+        libraryCode = event.finding == .direct ? .init() : origins.findingOfLibrary(event, mappings)
     }
 
     /// The observation; `nil` where it turns out not to be evidence: a page of an image that was not written.
@@ -62,7 +65,9 @@ struct EventInterpretation {
     private var library: MemoryRegion {
         MemoryRegion(
             start: event.library.start, end: max(event.library.end, event.library.start + 1),
-            protection: event.library.protection, backing: backing(event.library, at: event.instructionPointer))
+            protection: event.library.protection,
+            backing: libraryCode.isImage
+                ? .image(path: mappings.name(of: event.library.start) ?? "") : backing(event.library, at: event.instructionPointer))
     }
 
     /// The region of a return address in an image; where nothing is mapped, of that address alone.
