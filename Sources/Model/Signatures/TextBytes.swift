@@ -4,8 +4,8 @@
 ///
 /// The usual codings are covered: ASCII and what is written in it (base64, hexadecimal, URL encoding, quoted-printable, header
 /// lines, JSON), UTF-8, UTF-16 and UTF-32 of either byte order, and strings behind a length or an end mark of one byte, as
-/// the names in DNS, TLS and SMB messages; ISO 8859, Windows' and KOI8's letters, and the ideographs of EUC. Not covered:
-/// ideographs in UTF-16, in Shift JIS, and in the further part of GBK and Big5, which look like code. Machine code is taken for
+/// the names in DNS, TLS and SMB messages; ISO 8859, Windows' and KOI8's letters, and the ideographs of EUC; EBCDIC. Not covered:
+/// ideographs in UTF-16, in Shift JIS, and in the further part of GBK and Big5, which look like code, and yEnc. Machine code is taken for
 /// text in 3 of 1,000 windows of 32 bytes of Debian's programs; code that consists of printable characters always is.
 public enum TextBytes {
     /// In characters: shorter runs of characters of one byte say nothing. Eight printable bytes in a row begin at one in 2,000
@@ -41,6 +41,7 @@ public enum TextBytes {
         var isText = [Bool](repeating: false, count: bytes.count)
         mark(narrowRuns(in: bytes), in: &isText)
         mark(highRuns(in: bytes), in: &isText)
+        mark(EBCDICText.runs(in: bytes), in: &isText)
         for isBigEndian in [false, true] {
             for phase in 0..<2 { mark(letterRuns(in: bytes, from: phase, isBigEndian: isBigEndian), in: &isText) }
         }
@@ -99,8 +100,9 @@ public enum TextBytes {
         func isPrintable(at place: Int) -> Bool { bytes.indices.contains(place) && Self.isPrintable(bytes[place]) }
         switch bytes[position] {
         case let byte where Self.isPrintable(byte): return 1
-        // Letters of two and three bytes, from U+00C0 and U+1000 on.
+        // Letters of two and three bytes, from U+00C0 and U+0800 on.
         case 0xc3...0xdf where follows(1): return 2
+        case 0xe0 where follows(1) && follows(2) && bytes[position + 1] >= 0xa0: return 3
         case 0xe1...0xef where follows(1) && follows(2): return 3
         case 0xf0...0xf4 where follows(1) && follows(2) && follows(3): return 4
         // A letter of one byte in words of ASCII.

@@ -2,6 +2,8 @@
 
 /// The numbers of protocols behind Ethernet's and GRE's headers (IANA, "IEEE 802 Numbers").
 enum EtherType {
+    /// What is less is a frame's length.
+    static let first = 0x0600
     static let ipv4 = 0x0800
     static let ipv6 = 0x86dd
     static let vlan = 0x8100
@@ -85,6 +87,8 @@ enum Layer {
             guard bytes.count > 8, bytes.byte(at: 0) >> 4 == 1 else { throw Unread(kind: "ERSPAN of another type than II") }
             return .ethernet(bytes.dropFirst(8))
         case EtherType.nsh: return try insideNSH(bytes)
+        // A length: frames of IEEE 802.3, such as those of spanning trees.
+        case ..<EtherType.first: throw Unread(kind: "IEEE 802.3 without an EtherType")
         default: throw Unread(kind: "EtherType 0x" + hexadecimal(type))
         }
     }

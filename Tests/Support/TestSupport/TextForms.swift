@@ -42,13 +42,15 @@ public enum TextForms {
         // Καλημέρα κόσμε, τι κάνετε
         ("Windows-1253", "cae1ebe7ecddf1e120eafcf3ece52c20f4e920eadcede5f4e5"),
         // 日本語の文章です日本語の文章です
+        // PLEASE ENTER YOUR USER NAME, then press enter
+        ("EBCDIC", "d7d3c5c1e2c540c5d5e3c5d940e8d6e4d940e4e2c5d940d5c1d4c56b40a388859540979985a2a2408595a38599"),
         ("EUC-JP", "c6fccbdcb8eca4cecab8becfa4c7a4b9c6fccbdcb8eca4cecab8becfa4c7a4b9"),
     ]
 
     private static var unicode: [(coding: String, bytes: [UInt8])] {
         let little: [UInt8] = "Привет, как дела".utf16.flatMap { [UInt8($0 & 0xff), UInt8($0 >> 8)] }
         let big: [UInt8] = "Καλημέρα, τι κάνετε".utf16.flatMap { [UInt8($0 >> 8), UInt8($0 & 0xff)] }
-        let texts = ["😀😁😂🤣😃😄😅😆", "Привет, как дела", "日本語の文章です"]
+        let texts = ["😀😁😂🤣😃😄😅😆", "Привет, как дела", "日本語の文章です", "สวัสดีครับ ยินดีต้อนรับ", "नमस्ते दुनिया"]
         return [("UTF-16LE", little), ("UTF-16BE", big)] + texts.map { ("UTF-8", Array($0.utf8)) }
     }
 
