@@ -466,7 +466,7 @@ let package = Package(
                         "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SQLiteStore", "SettingsFiles", "SecureChannel",
                         "Rendering", "Captures", "SignatureProving",
                         "Correlation", "SuricataDelivery", "CenterStore", "CenterAnalysis", "CenterServer", "LocalCenter", "GlobalCenter",
-                        grdb, logging, serviceLifecycle,
+                        crypto, grdb, logging, serviceLifecycle,
                     ], exclude: ["Snapshots"]),
             ]),
 

@@ -26,6 +26,11 @@ public struct ReportReceiver: Sendable {
         return receipt
     }
 
+    /// Code that the store has, by its SHA-256.
+    public func code(digest: [UInt8]) async throws(EpitopeError) -> [UInt8]? {
+        try await store.code(digest: digest)
+    }
+
     /// Notes what a host withheld.
     public func note(_ counts: WithheldCounts, of host: Identity) async throws(EpitopeError) {
         try await store.note(counts, of: host)

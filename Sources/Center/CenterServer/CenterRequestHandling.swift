@@ -20,6 +20,10 @@ public protocol CenterRequestHandling: Sendable {
     /// Stores a packet of a host.
     func receive(_ packet: ReceivedPacket, from sender: Identity) async throws -> Receipt
 
+    /// Code that the center has, by its SHA-256; `nil`: it has no such. The endpoint puts a packet together with it that its host
+    /// sent without: nobody is sent code.
+    func code(digest: [UInt8]) async throws -> [UInt8]?
+
     /// Notes how much a host withheld. The counts are within bounds.
     func receive(_ counts: WithheldCounts, from sender: Identity) async throws
 
@@ -60,6 +64,8 @@ public enum CenterEndpoint: String, Hashable, Sendable, Codable, CaseIterable {
 
 /// Default implementations for centers that serve hosts only.
 extension CenterRequestHandling {
+    public func code(digest: [UInt8]) async throws -> [UInt8]? { nil }
+
     public func receive(_ counts: WithheldCounts, from sender: Identity) async throws {
         throw ServerErrors.notServedHere
     }

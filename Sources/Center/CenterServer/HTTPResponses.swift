@@ -40,6 +40,7 @@ enum HTTPResponses {
         case .revoked, .roleNotAllowed, .identityMismatch, .tokenUnknown, .tokenUsed, .tokenExpired: .forbidden
         case .packetTooLarge, .requestTooLarge: .contentTooLarge
         case .notServedHere: .notFound
+        case .codeWanted: .conflict
         case .internalFailure: .internalServerError
         // The center can't take the message now: proxies and other clients keep it.
         case .storeBusy, .storeFailed, .diskFull: .serviceUnavailable

@@ -35,8 +35,9 @@ struct RequestHandler: Sendable {
         do {
             return try await route(request, on: connection)
         } catch let error as EpitopeError {
-            connection.logger.notice(
-                "Refused a request",
+            connection.logger.log(
+                // Nothing is amiss with an offer that is not taken.
+                level: error.code == .codeWanted ? .debug : .notice, "Refused a request",
                 metadata: ["path": "\(request.uri.path)", "code": "\(error.code.rawValue)", "reason": "\(error.message)"])
             if error.code == .packetTooLarge || error.code == .requestTooLarge { connection.closeSoon() }
             return HTTPResponses.refusal(error)
@@ -53,6 +54,11 @@ struct RequestHandler: Sendable {
         case (.post, ChannelPath.packets):
             let (sender, body) = try await message(request, on: connection, for: .packets, max: ExtractedPacket.maxEncodedBytes)
             let packet = try ReceivedPacket(encoded: body)
+            try requireOwner(of: packet.value, toBe: sender.name)
+            return HTTPResponses.protobuf(try await service.receive(packet, from: sender).encoded())
+        case (.post, ChannelPath.offers):
+            let (sender, frame) = try await message(request, on: connection, for: .packets, max: ExtractedPacket.maxEncodedBytes)
+            let packet = try await offeredPacket(request, frame: frame)
             try requireOwner(of: packet.value, toBe: sender.name)
             return HTTPResponses.protobuf(try await service.receive(packet, from: sender).encoded())
         case (.post, ChannelPath.withheld):
@@ -119,6 +125,17 @@ struct RequestHandler: Sendable {
     private func requireOwner(of packet: ExtractedPacket, toBe name: String) throws {
         guard let claimed = packet.parameters.system.hostID else { return }
         guard claimed == name else { throw ServerErrors.identityMismatch(claimed: claimed, sender: name) }
+    }
+
+    /// A packet that came without its code: put together, then checked as any other.
+    private func offeredPacket(_ request: Request, frame: [UInt8]) async throws -> ReceivedPacket {
+        let query = request.uri.queryParameters
+        guard let offer = CodeOffer(code: query["code"], place: query["at"], frame: frame) else {
+            throw ServerErrors.malformed("code and at must be a SHA-256 and a place in the body")
+        }
+        guard let code = try await service.code(digest: offer.digest) else { throw ServerErrors.codeWanted }
+        guard let bytes = offer.joined(with: code) else { throw ServerErrors.codeWanted }
+        return try ReceivedPacket(encoded: bytes)
     }
 
     private func updates(_ request: Request, for subscriber: Identity) async throws -> FeedPage {

@@ -29,6 +29,9 @@ enum ServerErrors {
             .centerOfAnotherKind, "this is a \(scope), and not a \(meant); the token was not used up", remedy: remedy)
     }
 
+    static let codeWanted = EpitopeError(
+        .codeWanted, "this center does not have the code that the packet was offered with", remedy: "send the packet whole")
+
     static func roleNotAllowed(_ identity: Identity) -> EpitopeError {
         EpitopeError(
             .roleNotAllowed, "a \(identity.role.rawValue) may not use this service",

@@ -18,6 +18,7 @@ public final class CenterStore: Sendable {
     let database: SQLiteStore
     let groupCommit: GroupCommit
     let knownRevocations: KnownRevocations
+    let knownBodies = KnownBodies()
 
     /// Opens a store, or creates it with mode 0600, and its folder with 0700.
     ///

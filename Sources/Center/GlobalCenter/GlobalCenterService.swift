@@ -50,6 +50,10 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
         try await receiver.accept(Report(sender: sender, body: .packet(packet)))
     }
 
+    public func code(digest: [UInt8]) async throws -> [UInt8]? {
+        try await receiver.code(digest: digest)
+    }
+
     public func receive(_ counts: WithheldCounts, from sender: Identity) async throws {
         try await receiver.note(counts, of: sender)
     }

@@ -51,6 +51,8 @@ extension EpitopeError.Code {
     public static let centerUnreachable = EpitopeError.Code("center-unreachable")
     /// The center does not offer the service that was asked for.
     public static let notServedHere = EpitopeError.Code("not-served-here")
+    /// A packet was offered by its code's digest, and the center doesn't have the code: the packet is to be sent whole.
+    public static let codeWanted = EpitopeError.Code("code-wanted")
     /// An answer that no center gives: no receipt for the message, no error body.
     public static let answerMalformed = EpitopeError.Code("answer-malformed")
 

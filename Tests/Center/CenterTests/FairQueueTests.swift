@@ -31,8 +31,9 @@ struct FairQueueTests {
     @Test func `however many flood it, there is room for one who has nothing waiting`() {
         var queue = FairQueue<String>(Self.bounds)
         for flooder in ["a", "b", "c", "d"] { _ = add(100, of: flooder, to: &queue) }
-        #expect(queue.count == 24)
-        #expect(queue.refusal(of: "d", bytes: 10) == .shareUsed)
+        #expect(queue.count == 25)
+        #expect(queue.refusal(of: "a", bytes: 10) == .shareUsed)
+        #expect(queue.refusal(of: "d", bytes: 10) == .full)
         #expect(queue.refusal(of: "e", bytes: 10) == nil)
         #expect(add(2, of: "e", to: &queue) == 1)
         #expect(queue.refusal(of: "e", bytes: 10) == .full, "the rest is for others")

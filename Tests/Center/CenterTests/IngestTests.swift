@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CenterAnalysis
+import Crypto
 import EpitopeModel
 import Foundation
 import GRDB
@@ -108,6 +109,18 @@ struct IngestTests {
         #expect(throws: Never.self) { try reports[1].content.get() }
     }
 
+    @Test func `code that reports have in common is found by its digest, and so many are kept in memory`() async throws {
+        _ = try await add(code: 3)
+        guard case .code(let code) = Self.packet(code: 3, number: 0, host: "host-1").content else { return }
+        #expect(try await store.code(digest: Array(SHA256.hash(data: code.bytes))) == code.bytes)
+        #expect(try await store.code(digest: Array(SHA256.hash(data: code.bytes.dropLast()))) == nil)
+        #expect(try await store.code(digest: []) == nil)
+        let known = KnownBodies()
+        for number in 0..<1000 { known.add([1], [UInt8(number >> 8), UInt8(number & 255)]) }
+        #expect(known.count <= 2 * KnownBodies.max)
+        #expect(known.find([999 >> 8, 999 & 255]) == [1])
+    }
+
     @Test func `a report that can't be stored fails by itself`() async throws {
         try await store.transaction { transaction in
             try transaction.db.execute(
@@ -130,7 +143,7 @@ struct IngestTests {
         _ = try await add(code: 3, number: 1)
         let seen = Mutex<[String]>([])
         try await store.database.pool.writeWithoutTransaction { db in
-            db.trace { event in seen.withLock { $0.append("\(event)") } }
+            db.trace { event in seen.withLock { $0.append(event.expandedDescription) } }
         }
         _ = try await add(code: 3, number: 2)
         _ = try await add(code: 5, number: 3)

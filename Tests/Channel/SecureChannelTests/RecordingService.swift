@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CenterServer
+import Crypto
 import EpitopeModel
 import PacketCoding
 import Signatures
@@ -21,6 +22,9 @@ actor RecordingService: CenterRequestHandling {
     private var feed: [FeedEntry] = []
     private var failure: (any Error)?
     private var receiptID: String?
+    private var codes: [[UInt8]: [UInt8]] = [:]
+    /// The digests of code that was asked for.
+    private(set) var askedCodes: [[UInt8]] = []
 
     var packets: [ExtractedPacket] { received.map(\.value) }
 
@@ -43,6 +47,16 @@ actor RecordingService: CenterRequestHandling {
     /// Answers as a center does that doesn't know a subscriber's position.
     func beginAnew() {
         isFromStart = true
+    }
+
+    /// Has a code from now on, or no longer.
+    func hold(_ code: [UInt8], _ isHeld: Bool = true) {
+        codes[Array(SHA256.hash(data: code))] = isHeld ? code : nil
+    }
+
+    func code(digest: [UInt8]) -> [UInt8]? {
+        askedCodes.append(digest)
+        return codes[digest]
     }
 
     func publish(_ update: FeedEntry) {

@@ -20,6 +20,7 @@ public final class CenterClient: Sendable {
     }
 
     private let state: Mutex<State>
+    private let offers = Mutex(CodeOffers())
 
     /// - Throws: `key-malformed`, `certificate-malformed`.
     public init(_ identity: StoredIdentity) throws(EpitopeError) {
@@ -32,7 +33,28 @@ public final class CenterClient: Sendable {
 
     /// Sends an extracted packet. When this method returns, the center has stored the packet, and the sender may delete it.
     public func send(_ packet: EncodedPacket) async throws(EpitopeError) -> Receipt {
-        try await deliver(packet.bytes, to: ChannelPath.packets, id: packet.id)
+        let offer = CodeOffer(packet)
+        if let offer, let receipt = try await deliver(offer, id: packet.id) { return receipt }
+        do {
+            let receipt = try await deliver(packet.bytes, to: ChannelPath.packets, id: packet.id)
+            if let offer { offers.withLock { $0.acknowledged(offer) } }
+            return receipt
+        } catch {
+            offers.withLock { $0.refused(with: error.code, now: .now) }
+            throw error
+        }
+    }
+
+    /// - Returns: `nil` where the packet is to be sent whole.
+    private func deliver(_ offer: CodeOffer, id: String) async throws(EpitopeError) -> Receipt? {
+        guard offers.withLock({ $0.isDue(offer, now: .now) }) else { return nil }
+        do {
+            return try await deliver(offer.frame, to: offer.path, id: id)
+        } catch {
+            offers.withLock { $0.refused(with: error.code, now: .now) }
+            guard error.code == .codeWanted || error.code == .notServedHere else { throw error }
+            return nil
+        }
     }
 
     /// Tells the center how much this host withheld.

@@ -9,6 +9,7 @@ package enum ChannelPath {
     package static let enroll = "/v1/enroll"
     package static let renew = "/v1/renew"
     package static let packets = "/v1/packets"
+    package static let offers = "/v1/packets/offered"
     package static let forwards = "/v1/forwards"
     package static let updates = "/v1/updates"
     package static let withheld = "/v1/withheld"
