@@ -54,6 +54,8 @@ int change(long count, uint16_t port);
 int hold(long count, uint16_t port);
 /* COUNT processes with executable memory that no file backs, until the first of them is killed. */
 int wait_with(long count);
+/* Writes to the memory of COUNT processes once they have ended. Prints how many there were. */
+int write_ended(long count);
 
 /* COUNT direct sends, each from a place of its own, while another thread keeps the address space busy. */
 int churn(long count, uint16_t port);

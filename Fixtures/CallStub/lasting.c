@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 typedef long stub_function(long, long, long, long, long, long, long);
@@ -39,6 +40,26 @@ int change(long count, uint16_t port) {
         denied += ((stub_function *)page)(SYS_sendto, descriptor, (long)"x", 1, 0, (long)&address, sizeof address) == -EPERM;
     }
     printf("base 0x%lx process %d denied %ld\n", (unsigned long)page, getpid(), denied);
+    return 0;
+}
+
+int write_ended(long count) {
+    for (long index = 0; index < count; index++) {
+        int status = 0;
+        char path[32];
+        pid_t child = fork();
+        if (child == 0) {
+            pause();
+            _exit(0);
+        }
+        snprintf(path, sizeof path, "/proc/%d/mem", child);
+        int memory = child < 0 ? -1 : open(path, O_RDWR);
+        if (memory < 0 || kill(child, SIGKILL) != 0 || waitpid(child, &status, 0) != child) fail(path);
+        /* Nobody has this address space any more; the open file still names it. */
+        if (pwrite(memory, "", 1, (off_t)(uintptr_t)write_ended) == 1 || lseek(memory, (off_t)(uintptr_t)write_ended, SEEK_SET) < 0) fail("pwrite");
+        close(memory);
+    }
+    printf("ended %ld\n", count);
     return 0;
 }
 

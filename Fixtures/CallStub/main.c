@@ -22,6 +22,7 @@
  *             call-stub change COUNT PORT  the same, each time by other code
  *             call-stub hold COUNT PORT    COUNT threads send what never arrives in memory, until it is killed
  *             call-stub wait COUNT 0       COUNT processes with executable memory, until it is killed
+ *             call-stub write-ended COUNT 0   writes to the memory of COUNT processes that have ended
  *             call-stub churn COUNT PORT   the same as "repeat" from COUNT places, while threads keep the address space busy
  */
 #include "call_stub.h"
@@ -275,6 +276,7 @@ int main(int count, char **arguments) {
     if (count == 4 && strcmp(arguments[1], "change") == 0) return change(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
     if (count == 4 && strcmp(arguments[1], "hold") == 0) return hold(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
     if (count == 4 && strcmp(arguments[1], "wait") == 0) return wait_with(atol(arguments[2]));
+    if (count == 4 && strcmp(arguments[1], "write-ended") == 0) return write_ended(atol(arguments[2]));
     if (count == 4 && strcmp(arguments[1], "churn") == 0) return churn(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
     if (count < 5) return 97;
     static struct job job; /* outlives the first thread */
