@@ -104,6 +104,12 @@ static const int output_signals[] = {SIGPIPE, SIGXFSZ};
 enum { OUTPUT_SIGNALS = sizeof output_signals / sizeof *output_signals };
 static unsigned char was_ignored[OUTPUT_SIGNALS];
 
+/* The limits that this program raises for itself, as it was started with them. */
+static const __rlimit_resource_t raised_limits[] = {RLIMIT_NOFILE, RLIMIT_FSIZE, RLIMIT_CPU};
+enum { RAISED_LIMITS = sizeof raised_limits / sizeof *raised_limits };
+static struct rlimit limits_at_start[RAISED_LIMITS];
+static unsigned char is_raised[RAISED_LIMITS];
+
 __attribute__((constructor)) static void note_inherited(void) {
     /* A standard stream that is closed would become the next file's number, and what is printed would go into that file. */
     for (int number = 0; number < 3; number++)
@@ -112,6 +118,7 @@ __attribute__((constructor)) static void note_inherited(void) {
         struct sigaction now;
         was_ignored[index] = sigaction(output_signals[index], NULL, &now) == 0 && now.sa_handler == SIG_IGN;
     }
+    for (int index = 0; index < RAISED_LIMITS; index++) (void)getrlimit(raised_limits[index], &limits_at_start[index]);
     for (int number = 3; number < MAX_INHERITED; number++) {
         int flags = fcntl(number, F_GETFD);
         is_inherited[number] = flags >= 0 && !(flags & FD_CLOEXEC);
@@ -146,6 +153,27 @@ static int keep_own_descriptors(void) {
 void epitope_outlive_output(void) {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     for (int index = 0; index < OUTPUT_SIGNALS; index++) (void)sigaction(output_signals[index], &ignore, NULL);
+}
+
+void epitope_raise_limits(void) {
+    for (int index = 0; index < RAISED_LIMITS; index++) {
+        struct rlimit limit;
+        const __rlimit_resource_t resource = raised_limits[index];
+        if (getrlimit(resource, &limit) != 0 || limit.rlim_cur == limit.rlim_max) continue;
+        limit.rlim_cur = limit.rlim_max;
+        is_raised[index] = setrlimit(resource, &limit) == 0;
+    }
+}
+
+/* Gives the command the soft limits with which this program was started. A hard one that was lowered since bounds them. */
+static void restore_limits(void) {
+    for (int index = 0; index < RAISED_LIMITS; index++) {
+        struct rlimit limit;
+        const __rlimit_resource_t resource = raised_limits[index];
+        if (!is_raised[index] || getrlimit(resource, &limit) != 0) continue;
+        limit.rlim_cur = limits_at_start[index].rlim_cur < limit.rlim_max ? limits_at_start[index].rlim_cur : limit.rlim_max;
+        (void)setrlimit(resource, &limit);
+    }
 }
 
 /* Whether the command is to ignore a signal that is ignored here: if it was so before this program's own choice. */
@@ -200,6 +228,7 @@ static _Noreturn void child(const struct epitope_command *command, int progress,
     /* This copy of a parent that guards itself must be inspected as it executes the command. As another user it is root's who
      * inspects, and the copy stays closed to that user. */
     if (!command->user) (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+    restore_limits();
     execve(command->path, command->arguments, command->environment);
     error = errno;
     if (error == ENOEXEC) { /* a script without an interpreter line is run by the shell, as in execvp(3) */

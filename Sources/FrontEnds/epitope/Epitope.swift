@@ -2,6 +2,8 @@
 
 import ArgumentParser
 import EpitopeModel
+import Glibc
+import HostFrontEnd
 
 /// The command line. It parses, wires the modules together, and prints; what is decided is decided in the modules.
 @main
@@ -22,7 +24,14 @@ struct Epitope: AsyncParsableCommand {
             GlobalCenterCommand.self, GoodwareCommand.self, ExtractCommand.self, VerifyCommand.self,
         ])
 
-    static func main() async {
+    /// On the first thread, until it is known that there may be others.
+    @MainActor static func main() async {
+        do {
+            try ResourceLimits.checkThreads()
+        } catch {
+            Console.error(error)
+            Glibc.exit(CommandLine.arguments.dropFirst().first == "run" ? RunCommand.notStarted : EXIT_FAILURE)
+        }
         if let unknown = CommandNames.unknown(in: Array(CommandLine.arguments.dropFirst()), of: Self.self) {
             exit(withError: ValidationError(unknown.message))
         }

@@ -2,10 +2,12 @@
 
 public import BehaviourBlocking
 import CSeccomp
+import Dispatch
 public import EpitopeModel
 import Glibc
 import ProcessInspection
 import Scheduling
+import Synchronization
 
 /// Behaviour blocking by seccomp user notification: a command and all its children, whose critical calls are stalled
 /// by the kernel until they have been inspected and answered.
@@ -94,16 +96,26 @@ public final class SeccompBackend: BehaviourBlockingBackend {
         var child = try Launcher.start(
             command, guards: .init(seesIntrusions: configuration.guardsOthers, confines: configuration.guardsOthers && confines))
         let backend = SeccompBackend(processID: child.pid)
+        let outcome = ExecOutcome()
         do {
+            // Every thread is there before the command runs: it runs under all of them, or not at all.
+            try backend.awaitExit(after: outcome, forwardingSignals: configuration.forwardsSignals, adopting: configuration.guardsOthers)
             try backend.superviseCalls(from: child.listener, configuration)
         } catch {
+            outcome.set(runs: false)
             // Nobody will answer: the child's exec fails with ENOSYS as the listener closes.
             close(child.listener)
             try? Launcher.finish(&child, command)
             throw error
         }
-        try Launcher.finish(&child, command)
-        try backend.awaitExit(forwardingSignals: configuration.forwardsSignals, adopting: configuration.guardsOthers)
+        do {
+            try Launcher.finish(&child, command)
+        } catch {
+            outcome.set(runs: false)
+            throw error
+        }
+        if configuration.forwardsSignals { epitope_forward_signals(child.pid) }
+        outcome.set(runs: true)
         return backend
     }
 
@@ -113,6 +125,10 @@ public final class SeccompBackend: BehaviourBlockingBackend {
     /// Has this process live on when its output is lost, since the command would lose its protection, and its calls, with it. It is
     /// process-wide: for a program whose purpose is one command.
     public static func outliveOutput() { epitope_outlive_output() }
+
+    /// Raises this process's own limits on open files, the length of files and processor time as far as it may: they are meant for
+    /// the command, which gets them as they were. It is process-wide, as ``outliveOutput()``.
+    public static func raiseLimits() { epitope_raise_limits() }
 
     private static func guardSelf() throws(EpitopeError) {
         let error = epitope_guard_self()
@@ -145,10 +161,11 @@ public final class SeccompBackend: BehaviourBlockingBackend {
         }
     }
 
-    /// Starts the thread that waits for the command's end, and for that of its processes whose parents have ended.
-    private func awaitExit(forwardingSignals: Bool, adopting: Bool) throws(EpitopeError) {
-        if forwardingSignals { epitope_forward_signals(processID) }
+    /// Starts the thread that waits for the command's end, and for that of its processes whose parents have ended, once the command
+    /// has come to run.
+    private func awaitExit(after outcome: ExecOutcome, forwardingSignals: Bool, adopting: Bool) throws(EpitopeError) {
         try SupervisionThread.start { [processID, status] in
+            guard outcome.runs else { return }
             if adopting { Self.reapOthers(until: processID) }
             let waited = epitope_wait(processID)
             if forwardingSignals { epitope_forward_signals(0) }
@@ -168,4 +185,21 @@ public final class SeccompBackend: BehaviourBlockingBackend {
 
     /// How long an ended program of this process's own may wait for its waiter between two looks.
     private static let maxPollMicroseconds: useconds_t = 10_000
+}
+
+/// Whether a command came to run. Who asks waits until that is known.
+private final class ExecOutcome: Sendable {
+    private let known = DispatchSemaphore(value: 0)
+    private let value = Mutex(false)
+
+    func set(runs: Bool) {
+        value.withLock { $0 = runs }
+        known.signal()
+    }
+
+    /// For one thread to ask, once.
+    var runs: Bool {
+        known.wait()
+        return value.withLock(\.self)
+    }
 }

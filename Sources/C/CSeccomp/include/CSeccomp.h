@@ -72,6 +72,10 @@ int epitope_guard_self(void);
  * limit on its size (SIGXFSZ). Commands get these signals as this process was started with them. */
 void epitope_outlive_output(void);
 
+/* Raises this program's own limits on open files, the length of files and processor time as far as it may: it serves the command,
+ * and must not end by limits that were meant for that. The command gets those with which this program was started. */
+void epitope_raise_limits(void);
+
 /* This process's environment, NULL-terminated. */
 char *const *epitope_environment(void);
 

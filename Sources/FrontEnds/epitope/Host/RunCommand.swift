@@ -62,7 +62,9 @@ struct RunCommand: AsyncParsableCommand {
 
     func run() async throws {
         SeccompBackend.outliveOutput()
+        SeccompBackend.raiseLimits()
         do {
+            try ResourceLimits.current.check()
             Glibc.exit(try await runToTheEnd().shellCode)
         } catch let error as EpitopeError {
             Console.error(error)
@@ -75,9 +77,12 @@ struct RunCommand: AsyncParsableCommand {
         switch error.code {
         case .commandNotFound: 127
         case .commandNotExecutable: 126
-        default: 125
+        default: notStarted
         }
     }
+
+    /// The command was not started, for another reason than the command's own.
+    static let notStarted: Int32 = 125
 
     private func runToTheEnd() async throws -> ExitStatus {
         LoggingSystem.bootstrap { _ in ConsoleLogHandler() }
@@ -88,6 +93,10 @@ struct RunCommand: AsyncParsableCommand {
         let problems = ProblemBook()
         let found = policyOptions.inForce(stateOptions, otherProcesses: otherProcesses)
         if let problem = found.problem { Console.log("\(problem)") }
+        if let warning = ResourceLimits.current.storageWarning {
+            problems.set("limits", warning)
+            Console.log("\(warning)")
+        }
         problems.set("policy", found.problem)
         let loaded = found.policy
         let commandUser = try user.map(CommandUser.init)
