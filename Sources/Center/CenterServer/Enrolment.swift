@@ -49,11 +49,14 @@ struct Enrolment: Sendable {
     }
 
     /// - Throws: `request-malformed`.
-    func renew(_ body: [UInt8], for identity: Identity) throws -> IssuedCertificate {
+    func renew(_ body: [UInt8], for identity: Identity) async throws -> IssuedCertificate {
         guard let request = try? ChannelJSON.decode(RenewalRequest.self, from: body) else {
             throw ServerErrors.malformed("it is not a renewal request")
         }
-        return try issue(to: identity, request: request.request, nowMilliseconds: now())
+        let issued = try issue(to: identity, request: request.request, nowMilliseconds: now())
+        // No certificate goes out that the trail doesn't have.
+        try await ledger.noteRenewal(of: identity)
+        return issued
     }
 
     private func issue(

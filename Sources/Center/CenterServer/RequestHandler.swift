@@ -93,7 +93,7 @@ struct RequestHandler: Sendable {
             let body = try await jsonBody(request, on: connection)
             let holder = try await authenticator.identifyForRenewal(
                 connection.channel, graceMilliseconds: enrolment.renewalGraceMilliseconds)
-            return try HTTPResponses.json(try enrolment.renew(body, for: holder))
+            return try HTTPResponses.json(try await enrolment.renew(body, for: holder))
         case (.get, ChannelPath.health):
             // Open to all, but a peer that shows a certificate is told whether it is still valid.
             _ = try await authenticator.identifyIfShown(connection.channel)

@@ -8,6 +8,8 @@ actor MemoryLedger: EnrolmentLedger {
     private var grants: [[UInt8]: EnrolmentGrant] = [:]
     private var used: Set<[UInt8]> = []
     private var revocations: [Identity: Int64] = [:]
+    /// Who renewed a certificate.
+    private(set) var renewals: [Identity] = []
     /// How often somebody's revocation was asked for.
     private(set) var checks = 0
 
@@ -29,6 +31,8 @@ actor MemoryLedger: EnrolmentLedger {
         used.insert(secretHash)
         return grant
     }
+
+    func noteRenewal(of identity: Identity) { renewals.append(identity) }
 
     func revoke(_ identity: Identity, nowMilliseconds: Int64) {
         revocations[identity] = nowMilliseconds

@@ -56,6 +56,10 @@ extension CenterStore: EnrolmentLedger {
         .tokenUnknown, "the enrolment token was not issued by this center",
         remedy: "create a token at the center that you enrol at, and copy all of it")
 
+    public func noteRenewal(of identity: Identity) async throws {
+        try await transaction { try $0.record(.renewed, identity.name, "certificate of the \(identity.role.rawValue)") }
+    }
+
     /// Revokes the peer's certificates, and the tokens that were made for it and not redeemed: nobody gets in again by one that
     /// lies about.
     public func revoke(_ identity: Identity, nowMilliseconds: Int64) async throws {

@@ -7,7 +7,7 @@ import GRDB
 /// the benchmarks read.
 public struct CenterEvent: Hashable, Sendable, Codable {
     /// The steps of the chain, in its order.
-    public enum Step: String, Hashable, Sendable, Codable, CaseIterable {
+    public enum Step: String, Hashable, Sendable, Codable, CaseIterable, StoredWord {
         case stored
         case signed
         case clustered
@@ -40,9 +40,14 @@ public struct CenterEvent: Hashable, Sendable, Codable {
         case tokenMade = "token-made"
         /// A token was redeemed.
         case enrolled
+        /// A peer's certificate was renewed.
+        case renewed
         /// A peer's certificates were revoked.
         case revoked
     }
+
+    /// What people decided and who got in: kept for longer than the steps of packets (``CenterStore/prune(olderThanDays:)``).
+    static let decisions: [Step] = [.withdrawn, .reinstated, .tokenMade, .enrolled, .renewed, .revoked]
 
     /// Counts up; never used twice.
     public var sequence: Int64
@@ -72,14 +77,18 @@ extension CenterStore {
 }
 
 extension StoreTransaction {
+    /// Arguments: the subject or NULL, the number after which, and how many. A statement each, so that those of one subject are found
+    /// by their index.
+    static func selectEvents(ofOneSubject: Bool) -> String {
+        """
+        SELECT seq, time_ms, step, subject, detail FROM events
+        WHERE \(ofOneSubject ? "subject = ?1" : "?1 IS NULL") AND seq > ?2 ORDER BY seq DESC LIMIT ?3
+        """
+    }
+
     func events(subject: String?, after sequence: Int64, limit: Int) throws -> [CenterEvent] {
         let rows = try Row.fetchAll(
-            db,
-            sql: """
-                SELECT seq, time_ms, step, subject, detail FROM events
-                WHERE seq > ? AND (? IS NULL OR subject = ?) ORDER BY seq DESC LIMIT ?
-                """,
-            arguments: [sequence, subject, subject, limit])
+            db, sql: Self.selectEvents(ofOneSubject: subject != nil), arguments: [subject, sequence, limit])
         return rows.reversed().compactMap { row in
             // An earlier version doesn't show steps that only a later one knows.
             guard let step = CenterEvent.Step(rawValue: row["step"]) else { return nil }

@@ -58,11 +58,19 @@ extension ArrivingReport {
 
 extension StoreTransaction {
     /// Adds a report's rows, unless the store has the report.
-    func insert(_ report: ArrivingReport) throws -> Receipt {
+    ///
+    /// An id is the word of who made it: where another reporter has used it before, the report is stored under an id of its own, so that
+    /// nobody keeps another's report out.
+    func insert(_ arriving: ArrivingReport) throws -> Receipt {
         let now = nowMilliseconds
+        var report = arriving
         let select = try db.cachedStatement(sql: ArrivingReport.selectKnown)
-        if let known = try Int64.fetchOne(select, arguments: [report.id]) {
-            return Receipt(id: report.id, storedMilliseconds: known, wasKnown: true)
+        while let known = try Row.fetchOne(select, arguments: [report.id]) {
+            let (maker, time): (String, Int64) = (known["maker"], known["received_ms"])
+            guard maker != report.maker, report.id == arriving.id else {
+                return Receipt(id: arriving.id, storedMilliseconds: time, wasKnown: true)
+            }
+            report.id = "\(arriving.id) of \(report.maker)"
         }
         let insert = try db.cachedStatement(
             sql: """
@@ -76,7 +84,7 @@ extension StoreTransaction {
         let queue = try db.cachedStatement(sql: "INSERT INTO waiting_reports (report_seq) VALUES (?)")
         try queue.execute(arguments: [db.lastInsertedRowID])
         try record(.stored, report.id, "\(report.kind) from \(report.sender.reporter)")
-        return Receipt(id: report.id, storedMilliseconds: now, wasKnown: false)
+        return Receipt(id: arriving.id, storedMilliseconds: now, wasKnown: false)
     }
 
     /// The number of a body, which is added where the store does not have it.
@@ -90,7 +98,10 @@ extension StoreTransaction {
 }
 
 extension ArrivingReport {
-    static let selectKnown = "SELECT received_ms FROM reports WHERE id = ?"
+    static let selectKnown = "SELECT received_ms, coalesce(host, name) AS maker FROM reports WHERE id = ?"
+
+    /// The host that made a packet, also where a site passes it on; the site of an update.
+    fileprivate var maker: String { host ?? sender.name }
 }
 
 extension SharedBody {

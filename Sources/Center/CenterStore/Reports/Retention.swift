@@ -6,8 +6,9 @@ import Novelty
 
 extension CenterStore {
     /// Removes data older than the days that packets are kept: analysed packets that are not waiting to be forwarded,
-    /// their events, clusters that nothing refers to any more, and uses of quotas older than two days. Pending work
-    /// is never removed.
+    /// their events, updates that ended, clusters that nothing refers to any more, tokens that can't be used any more, and uses of quotas
+    /// older than two days. Pending work is never removed, nor what a person withdrew, nor what happened to rules and peers for a
+    /// year.
     ///
     /// A packet that is sent again after that counts as new: ids are remembered as long as packets are.
     ///
@@ -17,13 +18,18 @@ extension CenterStore {
         let cutoff = clock.nowMilliseconds - Int64(max(1, min(days, 36500))) * DailyQuota.windowMilliseconds
         let packets = try await inSteps { try $0.pruneReports(before: cutoff, limit: $1) }
         _ = try await inSteps { try $0.pruneEvents(before: cutoff, limit: $1) }
+        _ = try await inSteps { try $0.pruneUpdates(before: cutoff, limit: $1) }
         return try await transaction { transaction in
             let clusters = try transaction.pruneClusters(before: cutoff)
+            try transaction.pruneTokens(before: cutoff)
             try transaction.pruneQuotaUses(before: transaction.nowMilliseconds - 2 * DailyQuota.windowMilliseconds)
             if packets > 0 { try transaction.record(.pruned, "packets", "\(packets) older than \(days) days") }
             return Pruned(packets: packets, clusters: clusters)
         }
     }
+
+    /// How much longer than others events are kept that tell what people decided, in milliseconds: a year.
+    static let decisionsKept = Duration.days(365).inMilliseconds
 
     /// Rows a transaction.
     private static let pruneStep = 1000
@@ -74,8 +80,12 @@ extension StoreTransaction {
 
     fileprivate func pruneEvents(before cutoff: Int64, limit: Int) throws -> Int {
         try db.execute(
-            sql: "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time_ms < ? ORDER BY time_ms LIMIT ?)",
-            arguments: [cutoff, limit])
+            sql: """
+                DELETE FROM events WHERE seq IN (
+                  SELECT seq FROM events WHERE time_ms < ? AND (time_ms < ? OR step NOT IN \(CenterEvent.decisions.sql))
+                  ORDER BY time_ms LIMIT ?)
+                """,
+            arguments: [cutoff, cutoff - CenterStore.decisionsKept, limit])
         return db.changesCount
     }
 

@@ -38,6 +38,9 @@ public protocol EnrolmentLedger: Sendable {
     /// - Throws: `token-unknown`, `token-used`, `token-expired`, or `token-of-another-role`, by ``EnrolmentGrant/check(is:)``.
     func redeemToken(secretHash: [UInt8], as role: Identity.Role?, nowMilliseconds: Int64) async throws -> EnrolmentGrant
 
+    /// Notes that the identity got a new certificate for its old one.
+    func noteRenewal(of identity: Identity) async throws
+
     /// Revokes every certificate that was issued to the identity before now.
     func revoke(_ identity: Identity, nowMilliseconds: Int64) async throws
 
