@@ -32,6 +32,9 @@ public final class ProverSource: Sendable {
         if let failure = index.withLock({ $0.failure }) { throw failure }
     }
 
+    /// What a center says at its start of goodware that was not read; `nil` if all was.
+    public var goodwareWarning: String? { index.withLock { $0.file?.warning } }
+
     /// The prover with the current index, and the version of its material. When the version changes, signatures that
     /// failed before may pass.
     public func current() -> (prover: SignatureProver, materialVersion: String) {

@@ -140,6 +140,8 @@ import Testing
         let unread = try build().unread
         #expect(unread.count == 250)
         #expect(unread.named.map(\.path.description) == (1000..<1100).map { "\(corpus)/image-\($0)" })
+        #expect(try GoodwareFile(path: folder.path + "/index").warning?.contains("250 of 250 files") == true)
+        #expect(try GoodwareFile(path: folder.path + "/index").warning?.contains("nothing is proven") == true)
         #expect(unread.isTooMany(beside: 4749) && !unread.isTooMany(beside: 4751))
         #expect(UnreadFiles([]).isTooMany(beside: 0) == false)
     }

@@ -124,7 +124,8 @@ import Testing
         }
         #expect(
             reassembly.tally.skipped == [
-                "IEEE 802.3 without an EtherType": 2, "EtherType 0x0806": 1, "IP protocol 1": 1, "truncated or malformed": 1, "link type 147": 1,
+                "IEEE 802.3 without an EtherType": 2, "EtherType 0x0806": 1, "IP protocol 1": 1, "truncated or malformed": 1,
+                "link type 147": 1,
             ])
         for number in 0..<1000 { reassembly.skip(link: 1000 + number) }
         #expect(reassembly.tally.skipped.count < 30 && reassembly.tally.skippedFrames == 1006)

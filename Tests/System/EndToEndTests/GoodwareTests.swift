@@ -113,6 +113,21 @@ import Testing
         #expect((built.output + built.errors).contains("\(corpus)/bad.gz"), "\(built.output)\(built.errors)")
     }
 
+    @Test func `an index with holes is told of wherever it is used`() async throws {
+        for number in 0..<20 { try write(bytes(100, seed: UInt64(number)), "good-\(number)") }
+        try write(Array("hsqs".utf8) + bytes(100, seed: 99), "image")
+        #expect(try await epitope(["goodware", "build", corpus, "--output", index]).status == 0)
+        let warning = "1 of 21 files of the goodware were not read, of these \"absent\" says nothing: see epitope goodware info \(index)"
+        let queried = try await epitope(["goodware", "query", index, String(repeating: "00", count: 32)])
+        #expect(queried.output.contains(warning), "\(queried.output)")
+        let code = folder.path + "/code.bin"
+        try Data(InertInstructions.bytes(98, seed: 1) + [0x0f, 0x05]).write(to: URL(filePath: code))
+        let made = try await epitope(["extract", code, "--caller", "100", "--base", "0", "--goodware", index, "-o", "suricata"])
+        #expect(made.status == 0 && made.errors.contains(warning), "\(made.errors)")
+        let proof = try await epitope(["extract", code, "--caller", "100", "--base", "0", "--goodware", index])
+        #expect(proof.output.contains("1 of 21 files were not read, such as \(corpus)/image: it is a SquashFS image"), "\(proof.output)")
+    }
+
     @Test func `goodware refuses bad input with its code`() async throws {
         expectFailure(try await epitope(["goodware", "build", folder.path + "/none", "--output", index]), "goodware-missing")
         expectFailure(try await epitope(["goodware", "build", corpus, "--output", folder.path + "/none/index"]), "goodware-unwritable")

@@ -27,7 +27,7 @@ enum CenterProcess {
     static func provers(_ settings: ProverSettings, logger: Logger) throws -> ProverSource {
         let provers = ProverSource(settings)
         try provers.open()
-        if let warning = settings.warning { logger.warning("\(warning)") }
+        for warning in [settings.warning, provers.goodwareWarning].compactMap(\.self) { logger.warning("\(warning)") }
         return provers
     }
 

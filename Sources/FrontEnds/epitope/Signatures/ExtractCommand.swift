@@ -139,6 +139,7 @@ struct ExtractCommand: AsyncParsableCommand {
     private func report(of found: ExtractInput.Found) throws(EpitopeError) -> ExtractReport {
         let samples = found.samples.map(\.sample)
         let index = try goodware.map { path throws(EpitopeError) in try GoodwareFile(path: path) }
+        if let warning = index?.warning { Console.log(warning) }
         let prover = SignatureProver(
             ProverMaterial(
                 goodware: index, isGoodwareRequired: index != nil, captures: capture, benignCaptures: benign, noiseShare: noise))

@@ -112,9 +112,7 @@ struct GoodwareCommand: AsyncParsableCommand {
             let count = absent.filter { $0 }.count
             Console.print("\(count) of \(absent.count) windows are proven absent")
             Console.print(String(format: "%.3f us a window", time / Double(absent.count)))
-            if goodware.unread.count > 0 {
-                Console.print("\(goodware.unread.count) files of the goodware were not read: see epitope goodware info \(index)")
-            }
+            if let warning = goodware.warning { Console.print(warning) }
         }
 
         /// In bytes: the longest file that is asked about.

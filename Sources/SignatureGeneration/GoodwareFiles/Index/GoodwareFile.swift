@@ -86,6 +86,14 @@ public final class GoodwareFile: Sendable {
     /// What it was to be built from and was not, or not as a whole: "absent" says nothing of it.
     public var unread: UnreadFiles { description.unread }
 
+    /// What whoever relies on it is told of ``unread``; `nil` if all was read.
+    public var warning: String? {
+        guard unread.count > 0 else { return nil }
+        let count = "\(unread.count) of \(UInt64(fileCount) + unread.count) files of the goodware were not read"
+        let effect = unread.isTooMany(beside: fileCount) ? "so many that nothing is proven" : "of these \"absent\" says nothing"
+        return "\(count), \(effect): see epitope goodware info \(path)"
+    }
+
     /// The files and captures that it was built from, to find those that changed since.
     var files: [CorpusFile] { description.files }
 
