@@ -9,9 +9,9 @@ import Testing
 @testable import SecureChannel
 
 struct CodeOfferTests {
-    private static let code = (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+    private static let bytes = (0..<4096).map { UInt8(truncatingIfNeeded: $0 &* 31) }
 
-    private static func packet(_ number: Int = 0, code: [UInt8] = code, hostID: String = "host-1") -> ExtractedPacket {
+    private static func packet(_ number: Int = 0, code: [UInt8] = bytes, hostID: String = "host-1") -> ExtractedPacket {
         let digits = String(number)
         var packet = Samples.packet(id: String(repeating: "0", count: 32 - digits.utf8.count) + digits, hostID: hostID)
         packet.content = .code(ExtractedCode(base: 0x1000, bytes: code, isWholeRegion: true))
@@ -29,12 +29,13 @@ struct CodeOfferTests {
             try await center.client { client in
                 _ = try await client.send(Self.packet(1))
                 #expect(await center.service.askedCodes.isEmpty, "the first report of an attack does not wait for an answer to an offer")
-                await center.service.hold(Self.code)
+                await center.service.hold(Self.bytes)
                 for number in 2...3 { #expect(try await client.send(Self.packet(number)).id == Self.packet(number).id) }
             }
             #expect(await center.service.packets == (1...3).map { Self.packet($0) })
             #expect(await center.service.received.map(\.bytes) == (1...3).map { Self.packet($0).encoded() })
-            #expect(await center.service.askedCodes == Array(repeating: try Self.offer().digest, count: 2))
+            let digest = try Self.offer().digest
+            #expect(await center.service.askedCodes == [digest, digest])
         }
     }
 
@@ -42,7 +43,10 @@ struct CodeOfferTests {
     func `A center that no longer has the code gets the packet whole`() async throws {
         try await TestCenter.run { center in
             try await center.client { client in
-                for number in 1...2 { #expect(try await client.send(Self.packet(number)).id == Self.packet(number).id) }
+                for number in 1...2 {
+                    let receipt = try await client.send(Self.packet(number))
+                    #expect(receipt.id == Self.packet(number).id)
+                }
             }
             #expect(await center.service.askedCodes.count == 1)
             #expect(await center.service.packets == (1...2).map { Self.packet($0) })
@@ -55,7 +59,7 @@ struct CodeOfferTests {
             try await center.client { client in
                 await center.service.fail(with: EpitopeError(.storeBusy, "busy", remedy: "wait", retryAfterSeconds: 2))
                 #expect(await code { try await client.send(Self.packet(1)) } == .storeBusy)
-                await center.service.hold(Self.code)
+                await center.service.hold(Self.bytes)
                 // Offered, and refused again: it is not sent whole after that.
                 let error = await #expect(throws: EpitopeError.self) { try await client.send(Self.packet(1)) }
                 #expect(error?.code == .storeBusy && error?.retryAfterSeconds == 2)
@@ -85,10 +89,8 @@ struct CodeOfferTests {
     @Test
     func `An offer that is no packet of its sender is refused`() async throws {
         let offer = try Self.offer()
-        let short = Array(Self.code.dropLast())
+        let short = Array(Self.bytes.dropLast())
         let digest = Hex.encode(Array(SHA256.hash(data: short)))
-        var outside = Self.packet()
-        outside.callersAddress = 0x9999
         let cases: [(String, [UInt8], EpitopeError.Code)] = [
             (offer.path, offer.frame, .codeWanted),
             ("\(ChannelPath.offers)?code=\(digest)&at=\(offer.place)", offer.frame, .packetMalformed),
@@ -106,7 +108,9 @@ struct CodeOfferTests {
                 for (path, frame, expected) in cases {
                     #expect(await code { try await transport.postProtobuf(path, frame) } == expected, "\(path)")
                 }
-                await center.service.hold(Self.code)
+                await center.service.hold(Self.bytes)
+                var outside = Self.packet()
+                outside.callersAddress = 0x9999
                 for (packet, expected) in [(outside, EpitopeError.Code.callerOutsideCode), (Self.packet(hostID: "host-2"), .identityMismatch)] {
                     let offer = try Self.offer(packet)
                     #expect(await code { try await transport.postProtobuf(offer.path, offer.frame) } == expected)
