@@ -84,7 +84,7 @@ extension WorstCases {
         _ name: String, _ what: String, _ make: @escaping @Sendable (Int, inout SeededGenerator) -> [UInt8]
     ) -> WorstCase {
         WorstCase(
-            name: name, what: "\(what), up to the call: SignatureCandidates", sizes: [4 * 8192, 4 * ExtractedPacket.maxCodeBytes],
+            name: name, what: "\(what), up to the call: SignatureCandidates", sizes: [4 * 2048, 4 * ExtractedPacket.maxCodeBytes],
             maxMemory: 1200, fixedMemory: 64 << 20, maxNanoseconds: 200_000,
             make: { size, _ in
                 var random = SeededGenerator(seed: 1)
