@@ -106,6 +106,20 @@ struct SignatureProverTests {
         #expect(proof.check(.matchesSamples) == nil)
     }
 
+    /// Suricata stops trying after 3,000 copies of a token before the right one: a datagram has room for so many.
+    @Test func `the proof says that copies of a token get past a rule that bounds the gap behind it`() {
+        func detail(_ transport: TransportProtocol, gap: ClosedRange<Int>?) -> String? {
+            let tokens = [
+                Signature.Token(bytes: Array(code(1)[0..<24])), Signature.Token(bytes: Array(code(1)[30..<54]), gap: gap),
+            ]
+            let context = SignatureContext(transport: transport, ports: [9999], direction: .toService)
+            return prover.proof(of: Signature(tokens: tokens, context: context)).check(.engineSuricata)?.detail
+        }
+        #expect(detail(.udp, gap: 1...20)?.contains("thousands of copies") == true)
+        #expect(detail(.udp, gap: nil)?.contains("thousands of copies") == false)
+        #expect(detail(.tcp, gap: 1...20)?.contains("thousands of copies") == false)
+    }
+
     @Test func `an index proves that a signature is absent from goodware`() throws {
         let prover = SignatureProver(ProverMaterial(index: GoodwareIndex(of: [code(2) + code(3)])))
         let outcome = prover.prove([sample(code(1))], given: window(code(1)))
