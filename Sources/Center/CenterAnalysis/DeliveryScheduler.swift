@@ -16,9 +16,11 @@ struct DeliveryScheduler {
 
     /// Run again on the same outcome this adds nothing.
     func schedule(_ completed: CompletedVerification, of cluster: Cluster) throws {
-        guard !policy.targets.isEmpty, try !transaction.isWithdrawn(cluster) else { return }
+        guard !policy.targets.isEmpty else { return }
         let standing = try transaction.latestUpdates(of: cluster).filter { $0.state == .proven }
         for (item, revised) in zip(completed.outcome.proven, completed.revised) {
+            // Withdrawn since: that binds the signature, and no other of the cluster.
+            guard try transaction.withdrawalReason(of: item.signature.id) == nil else { continue }
             // Read again: they may have ended since.
             try schedule(item, of: cluster, revising: standing.filter { revised.contains($0.id) })
         }

@@ -10,8 +10,12 @@ import Signatures
 /// A cluster whose signatures are to be made and proven, with its packets.
 struct VerificationTask: Sendable {
     var cluster: Cluster
-    /// Oldest first; empty if only a site's update came.
+    /// Oldest first, some of each reporter; empty if only a site's update came, or if all are left out.
     var samples: [Sample]
+    /// Signatures of the cluster that are not to be made again.
+    var withdrawn: [Signature]
+    /// Whether there is nothing to make: all that the cluster holds is what a withdrawn signature was made of.
+    var isVoid: Bool { samples.isEmpty && (packets > 0 || withdrawn.contains { $0.id == cluster.signature.id }) }
     /// The oldest packets, where the cluster holds more than ``samples``.
     var oldest: [Sample]
     /// All packets that the cluster held when this was read.
@@ -47,8 +51,10 @@ struct CompletedVerification: Sendable {
 
 /// The requested proofs, as the store has them.
 struct ProofQueue: Sendable {
-    /// The number of a cluster's packets that its signatures are made of, the newest.
+    /// The number of a cluster's packets that its signatures are made of.
     private static let maxSamples = 256
+    /// The number of packets that those are chosen from, the newest.
+    private static let maxConsidered = 1024
     /// The number of a cluster's oldest packets that a signature must match, too, before it takes another one's place.
     private static let maxOldest = 32
     /// The number of a cluster's updates that new ones may take the place of, the oldest.
@@ -74,17 +80,25 @@ struct ProofQueue: Sendable {
             guard let cluster = try transaction.cluster(id) else { return nil }
             let packets = try transaction.packetsSoFar(of: id)
             let more = max(0, min(packets - Self.maxSamples, Self.maxOldest))
-            let standing = try transaction.latestUpdates(of: cluster).filter { $0.state == .proven && $0.cluster == id }
+            let latest = try transaction.latestUpdates(of: cluster)
+            let standing = latest.filter { $0.state == .proven && $0.cluster == id }
+            var withdrawn = latest.filter { $0.state == .withdrawn }.map(\.update.signature)
+            if try transaction.withdrawalReason(of: cluster.signature.id) != nil { withdrawn.append(cluster.signature) }
+            let chosen = SampleChoice.choose(
+                from: try transaction.newestPacketsWithReporters(of: id, limit: Self.maxConsidered), limit: Self.maxSamples)
+            let wanted = try samples.samples(chosen, in: transaction).filter { sample in
+                !withdrawn.contains { sample.isOrigin(of: $0) }
+            }
             return VerificationTask(
-                cluster: cluster, samples: try samples.newest(Self.maxSamples, of: id, in: transaction).reversed(),
+                cluster: cluster, samples: wanted, withdrawn: withdrawn,
                 oldest: more > 0 ? try samples.oldest(more, of: id, in: transaction) : [], packets: packets,
-                standing: Array(standing.prefix(Self.maxStanding)), answers: try Self.answers(of: cluster, in: transaction))
+                standing: Array(standing.prefix(Self.maxStanding)), answers: Self.answers(of: latest))
         }
     }
 
-    private static func answers(of cluster: Cluster, in transaction: StoreTransaction) throws -> [EngineQuestion: Proof.Check] {
+    private static func answers(of latest: [StoredUpdate]) -> [EngineQuestion: Proof.Check] {
         var answers: [EngineQuestion: Proof.Check] = [:]
-        for stored in try transaction.latestUpdates(of: cluster) {
+        for stored in latest {
             guard let check = stored.update.proof.check(.engineFires), check.outcome != .notChecked else { continue }
             answers[EngineQuestion(stored.update.signature)] = check
         }
@@ -117,5 +131,13 @@ struct ProofQueue: Sendable {
         return try samples.newest(min(more, maxSamples), of: task.cluster.id, in: transaction).contains { sample in
             !standing.contains { $0.update.signature.matches(sample.code.bytes) }
         }
+    }
+}
+
+extension Sample {
+    /// Whether a withdrawn signature was made of such a packet: its bytes are those at the call, or there are several tokens. A packet
+    /// that only carries the bytes elsewhere is another attack's.
+    fileprivate func isOrigin(of signature: Signature) -> Bool {
+        signature.matches(code.bytes) && (signature.tokens.count > 1 || place(of: signature) == .atCall)
     }
 }

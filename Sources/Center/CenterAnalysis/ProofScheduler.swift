@@ -11,7 +11,7 @@ struct ProofScheduler {
 
     /// - Parameter newest: the code of the packet that came in now; `nil`: the evidence came without one.
     func schedule(for cluster: Cluster, newest: [UInt8]?) throws {
-        guard !policy.targets.isEmpty, try !transaction.isWithdrawn(cluster) else { return }
+        guard !policy.targets.isEmpty else { return }
         let progress = try transaction.proofProgress(of: cluster.id)
         // The other inputs cost several queries, and a burst of reports mostly finds its proof requested.
         guard progress != .pending else { return }

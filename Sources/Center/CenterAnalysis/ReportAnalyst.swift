@@ -3,6 +3,7 @@
 public import CenterStore
 import Correlation
 import EpitopeModel
+import Scheduling
 public import SignatureProving
 import Signatures
 
@@ -24,6 +25,7 @@ public actor ReportAnalyst {
     private let samples = SampleCache()
     private let proofs: ProofQueue
     private let engineChecks: EngineCheckQueue?
+    private let work = BlockingQueue(label: "epitope.analysis")
     private var index: ClusterIndex?
     /// Names what the clusters without a proven signature were last tried with.
     private var material: String?
@@ -86,9 +88,13 @@ extension ReportAnalyst {
         for cluster in pending {
             try Task.checkCancellation()
             guard let task = try await proofs.task(for: cluster) else { continue }
-            completed.append(
-                CompletedVerification(task: task, outcome: prover.prove(task.samples, given: task.cluster.signature, answers: task.answers))
-            )
+            // Off Swift's pool: it may read captures and scan goodware.
+            let outcome = await work.run { [prover] in
+                task.isVoid
+                    ? ProverResult(proven: [], failed: nil)
+                    : prover.prove(task.samples, given: task.cluster.signature, answers: task.answers, withdrawn: task.withdrawn)
+            }
+            completed.append(CompletedVerification(task: task, outcome: outcome))
             // Quick ones share a transaction; none waits for a slow one.
             guard ContinuousClock.now - since > Self.maxHold else { continue }
             try await complete(completed, material: material)

@@ -32,12 +32,23 @@ final class SampleCache: Sendable {
 
     /// A cluster's newest packets, newest first.
     func newest(_ limit: Int, of cluster: Int64, in transaction: StoreTransaction) throws -> [Sample] {
-        try transaction.newestPackets(of: cluster, limit: limit).map { sequence in
-            if let known = contents.withLock({ $0.samples[sequence] }) { return known }
-            let sample = Sample(try transaction.packet(sequence: sequence))
-            add(sample, of: sequence)
+        try transaction.newestPackets(of: cluster, limit: limit).map { try sample($0, in: transaction) }
+    }
+
+    /// Packets with who sent each.
+    func samples(_ packets: [ReportedPacket], in transaction: StoreTransaction) throws -> [Sample] {
+        try packets.map { packet in
+            var sample = try sample(packet.sequence, in: transaction)
+            sample.reporter = packet.reporter
             return sample
         }
+    }
+
+    private func sample(_ sequence: Int64, in transaction: StoreTransaction) throws -> Sample {
+        if let known = contents.withLock({ $0.samples[sequence] }) { return known }
+        let sample = Sample(try transaction.packet(sequence: sequence))
+        add(sample, of: sequence)
+        return sample
     }
 
     /// A cluster's oldest packets, oldest first. They are not kept in memory.

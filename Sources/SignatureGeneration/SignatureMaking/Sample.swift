@@ -16,6 +16,8 @@ public struct Sample: Hashable, Sendable {
     public var onWire: [Range<Int>]?
     /// The streams of captures that carried the attack.
     public var carriers: [[UInt8]]
+    /// Who sent it: whatever one reporter sends counts as one. `nil`: it counts by itself.
+    public var reporter: String?
 
     public init(
         code: ExtractedCode, callersAddress: UInt64, architecture: Architecture, context: SignatureContext,

@@ -19,6 +19,8 @@ public struct SignatureProver: Sendable {
     private var deadline: ContinuousClock.Instant?
     /// What Suricata said before.
     private(set) var answers: [EngineQuestion: Proof.Check] = [:]
+    /// Signatures that were withdrawn: neither they nor others of the same bytes are made.
+    private var withdrawn = WithdrawnBytes([])
 
     public init(_ material: ProverMaterial) {
         self.material = material
@@ -39,16 +41,21 @@ public struct SignatureProver: Sendable {
     /// Makes and proves the signatures of a cluster.
     ///
     /// Takes the best candidate that is proven, and starts again with the packets that it misses, up to
-    /// ``maxSignatures`` times. At the end the signatures may miss at most the noise share of the packets.
+    /// ``maxSignatures`` times. At the end the signatures may miss at most the noise share of the packets, each reporter's together
+    /// counting as one (``ReporterShares``).
     ///
     /// - Parameters:
     ///   - samples: the cluster's packets, the oldest first. Empty where only a signature came: that is then proven as
     ///     far as that goes without its packets.
     ///   - given: the signature that the cluster goes by, which is tried first.
     ///   - answers: what Suricata said before of signatures of the cluster, over flows that carried the attack.
-    public func prove(_ samples: [Sample], given: Signature, answers: [EngineQuestion: Proof.Check] = [:]) -> ProverResult {
+    ///   - withdrawn: signatures that are not to be made again, nor others of the same bytes.
+    public func prove(
+        _ samples: [Sample], given: Signature, answers: [EngineQuestion: Proof.Check] = [:], withdrawn: [Signature] = []
+    ) -> ProverResult {
         var prover = timed
         prover.answers = answers
+        prover.withdrawn = WithdrawnBytes(withdrawn)
         return prover.proveInTime(samples, given: given)
     }
 
@@ -74,7 +81,7 @@ public struct SignatureProver: Sendable {
             proven.append(best)
             rest = rest.filter { !$0.isMatched(by: best.signature) }
         }
-        var result = conclude(proven, failed: failed, of: wire.samples, missed: rest.count)
+        var result = conclude(proven, failed: failed, of: wire.samples, missed: rest)
         result.unreadCaptures = wire.unreadCaptures
         return result
     }
@@ -103,7 +110,7 @@ public struct SignatureProver: Sendable {
         for samples: [Sample], given: Signature, wire: WireEvidence
     ) -> (best: ProvenSignature?, failed: ProvenSignature?) {
         var failed: ProvenSignature?
-        for candidate in candidates(for: samples, given: given) {
+        for candidate in candidates(for: samples, given: given) where !withdrawn.isPart(of: candidate) {
             let result = proven(candidate, samples: samples, wire: wire)
             if result.proof.passed { return (result, failed) }
             failed = failed ?? result
@@ -132,9 +139,10 @@ public struct SignatureProver: Sendable {
 
     /// Adds to each signature how much of the cluster it matches, and all of them together.
     private func conclude(
-        _ proven: [ProvenSignature], failed: ProvenSignature?, of samples: [Sample], missed: Int
+        _ proven: [ProvenSignature], failed: ProvenSignature?, of samples: [Sample], missed rest: [Sample]
     ) -> ProverResult {
-        let isEnough = missed == 0 || Double(missed) <= material.noiseShare * Double(samples.count)
+        let missed = rest.count
+        let isEnough = missed == 0 || ReporterShares(of: rest, among: samples).isWithin(material.noiseShare)
         let concluded = proven.map { item in
             var remark = ""
             if proven.count > 1 { remark += ", \(samples.count - missed) by its \(proven.count) signatures together" }

@@ -127,15 +127,4 @@ extension StoreTransaction {
     private static func revisionReason(of signatureID: String, _ reason: String) -> String {
         "it is a revision of \(signatureID): \(reason)"
     }
-
-    /// Whether any signature of a cluster is withdrawn: then none is made of it.
-    public func isWithdrawn(_ cluster: Cluster) throws -> Bool {
-        try Bool.fetchOne(
-            db,
-            sql: """
-                SELECT EXISTS (SELECT 1 FROM withdrawals WHERE signature_id = ?
-                  OR signature_id IN (SELECT signature_id FROM updates WHERE cluster_id = ?))
-                """,
-            arguments: [cluster.signature.id, cluster.id]) ?? false
-    }
 }

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import GRDB
+
+/// A packet of a cluster, by the number of its report.
+public struct ReportedPacket: Hashable, Sendable {
+    public var sequence: Int64
+    public var reporter: String
+
+    public init(sequence: Int64, reporter: String) {
+        self.sequence = sequence
+        self.reporter = reporter
+    }
+}
+
+extension StoreTransaction {
+    /// A cluster's newest packets with who sent them, the newest first.
+    public func newestPacketsWithReporters(of cluster: Int64, limit: Int) throws -> [ReportedPacket] {
+        let select = try db.cachedStatement(
+            sql: """
+                SELECT a.report_seq, r.role, r.name FROM analyses a CROSS JOIN reports r ON r.seq = a.report_seq
+                WHERE a.cluster_id = ? AND a.is_packet = 1 ORDER BY a.report_seq DESC LIMIT ?
+                """)
+        return try Row.fetchAll(select, arguments: [cluster, limit]).map { row in
+            let (role, name): (String, String) = (row["role"], row["name"])
+            return ReportedPacket(sequence: row["report_seq"], reporter: "\(role):\(name)")
+        }
+    }
+}

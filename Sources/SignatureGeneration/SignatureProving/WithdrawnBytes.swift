@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Signatures
+
+/// The bytes of signatures that were withdrawn. What a person took back doesn't come again a byte further, or wider.
+struct WithdrawnBytes: Sendable {
+    /// In bytes: a run in common as long as that, half a caller window, makes a signature one of the same bytes.
+    private static let runLength = 16
+
+    private let signatures: [Signature]
+    private let runs: Set<ArraySlice<UInt8>>
+
+    init(_ signatures: [Signature]) {
+        self.signatures = signatures
+        runs = signatures.reduce(into: []) { $0.formUnion(Self.runs(of: $1)) }
+    }
+
+    /// Whether a signature is one of them, matches all that one of them matches, or is of the same bytes.
+    func isPart(of signature: Signature) -> Bool {
+        if signatures.isEmpty { return false }
+        return signatures.contains { $0.id == signature.id || signature.covers($0) }
+            || Self.runs(of: signature).contains(where: runs.contains)
+    }
+
+    private static func runs(of signature: Signature) -> [ArraySlice<UInt8>] {
+        signature.tokens.flatMap { token in
+            token.fixedRuns.flatMap { run in
+                stride(from: run.lowerBound, through: run.upperBound - runLength, by: 1).map { token.bytes[$0..<$0 + runLength] }
+            }
+        }
+    }
+}
