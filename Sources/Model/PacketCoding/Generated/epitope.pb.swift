@@ -1575,47 +1575,58 @@ nonisolated struct Epitope_V1_SequencedUpdates: Sendable {
 }
 
 /// An update, or else a withdrawal.
-nonisolated struct Epitope_V1_FeedEntry: Sendable {
+nonisolated struct Epitope_V1_FeedEntry: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
   // methods supported on all messages.
 
   /// Greater than 0, and greater than the one before in the same list.
-  var sequence: Int64 = 0
+  var sequence: Int64 {
+    get {_storage._sequence}
+    set {_uniqueStorage()._sequence = newValue}
+  }
 
   var update: Epitope_V1_SignatureUpdate {
-    get {_update ?? Epitope_V1_SignatureUpdate()}
-    set {_update = newValue}
+    get {_storage._update ?? Epitope_V1_SignatureUpdate()}
+    set {_uniqueStorage()._update = newValue}
   }
   /// Returns true if `update` has been explicitly set.
-  var hasUpdate: Bool {self._update != nil}
+  var hasUpdate: Bool {_storage._update != nil}
   /// Clears the value of `update`. Subsequent reads from it will return its default value.
-  mutating func clearUpdate() {self._update = nil}
+  mutating func clearUpdate() {_uniqueStorage()._update = nil}
 
   /// The sequence numbers of entries of other signatures whose place the update takes; ascending, at most 32.
-  var revises: [Int64] = []
+  var revises: [Int64] {
+    get {_storage._revises}
+    set {_uniqueStorage()._revises = newValue}
+  }
 
   /// Random, chosen when the entry was made: a position is known by both numbers.
-  var mark: UInt64 = 0
+  var mark: UInt64 {
+    get {_storage._mark}
+    set {_uniqueStorage()._mark = newValue}
+  }
 
   var withdrawal: Epitope_V1_Withdrawal {
-    get {_withdrawal ?? Epitope_V1_Withdrawal()}
-    set {_withdrawal = newValue}
+    get {_storage._withdrawal ?? Epitope_V1_Withdrawal()}
+    set {_uniqueStorage()._withdrawal = newValue}
   }
   /// Returns true if `withdrawal` has been explicitly set.
-  var hasWithdrawal: Bool {self._withdrawal != nil}
+  var hasWithdrawal: Bool {_storage._withdrawal != nil}
   /// Clears the value of `withdrawal`. Subsequent reads from it will return its default value.
-  mutating func clearWithdrawal() {self._withdrawal = nil}
+  mutating func clearWithdrawal() {_uniqueStorage()._withdrawal = nil}
 
   /// The number (sid) of the update's rule; 0: each subscriber gives it one of its own.
-  var ruleNumber: UInt32 = 0
+  var ruleNumber: UInt32 {
+    get {_storage._ruleNumber}
+    set {_uniqueStorage()._ruleNumber = newValue}
+  }
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
 
-  fileprivate var _update: Epitope_V1_SignatureUpdate? = nil
-  fileprivate var _withdrawal: Epitope_V1_Withdrawal? = nil
+  fileprivate var _storage = _StorageClass.defaultInstance
 }
 
 /// A signature whose rules are to leave every subscriber's IDS.
@@ -3134,56 +3145,102 @@ nonisolated extension Epitope_V1_FeedEntry: SwiftProtobuf.Message, SwiftProtobuf
   static let protoMessageName: String = _protobuf_package + ".FeedEntry"
   static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}sequence\0\u{1}update\0\u{1}revises\0\u{1}mark\0\u{1}withdrawal\0\u{3}rule_number\0")
 
+  fileprivate class _StorageClass {
+    var _sequence: Int64 = 0
+    var _update: Epitope_V1_SignatureUpdate? = nil
+    var _revises: [Int64] = []
+    var _mark: UInt64 = 0
+    var _withdrawal: Epitope_V1_Withdrawal? = nil
+    var _ruleNumber: UInt32 = 0
+
+      // This property is used as the initial default value for new instances of the type.
+      // The type itself is protecting the reference to its storage via CoW semantics.
+      // This will force a copy to be made of this reference when the first mutation occurs;
+      // hence, it is safe to mark this as `nonisolated(unsafe)`.
+      static nonisolated(unsafe) let defaultInstance = _StorageClass()
+
+    private init() {}
+
+    init(copying source: _StorageClass) {
+      _sequence = source._sequence
+      _update = source._update
+      _revises = source._revises
+      _mark = source._mark
+      _withdrawal = source._withdrawal
+      _ruleNumber = source._ruleNumber
+    }
+  }
+
+  fileprivate mutating func _uniqueStorage() -> _StorageClass {
+    if !isKnownUniquelyReferenced(&_storage) {
+      _storage = _StorageClass(copying: _storage)
+    }
+    return _storage
+  }
+
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
-    while let fieldNumber = try decoder.nextFieldNumber() {
-      // The use of inline closures is to circumvent an issue where the compiler
-      // allocates stack space for every case branch when no optimizations are
-      // enabled. https://github.com/apple/swift-protobuf/issues/1034
-      switch fieldNumber {
-      case 1: try { try decoder.decodeSingularInt64Field(value: &self.sequence) }()
-      case 2: try { try decoder.decodeSingularMessageField(value: &self._update) }()
-      case 3: try { try decoder.decodeRepeatedInt64Field(value: &self.revises) }()
-      case 4: try { try decoder.decodeSingularFixed64Field(value: &self.mark) }()
-      case 5: try { try decoder.decodeSingularMessageField(value: &self._withdrawal) }()
-      case 6: try { try decoder.decodeSingularUInt32Field(value: &self.ruleNumber) }()
-      default: break
+    _ = _uniqueStorage()
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      while let fieldNumber = try decoder.nextFieldNumber() {
+        // The use of inline closures is to circumvent an issue where the compiler
+        // allocates stack space for every case branch when no optimizations are
+        // enabled. https://github.com/apple/swift-protobuf/issues/1034
+        switch fieldNumber {
+        case 1: try { try decoder.decodeSingularInt64Field(value: &_storage._sequence) }()
+        case 2: try { try decoder.decodeSingularMessageField(value: &_storage._update) }()
+        case 3: try { try decoder.decodeRepeatedInt64Field(value: &_storage._revises) }()
+        case 4: try { try decoder.decodeSingularFixed64Field(value: &_storage._mark) }()
+        case 5: try { try decoder.decodeSingularMessageField(value: &_storage._withdrawal) }()
+        case 6: try { try decoder.decodeSingularUInt32Field(value: &_storage._ruleNumber) }()
+        default: break
+        }
       }
     }
   }
 
   func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
-    // The use of inline closures is to circumvent an issue where the compiler
-    // allocates stack space for every if/case branch local when no optimizations
-    // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
-    // https://github.com/apple/swift-protobuf/issues/1182
-    if self.sequence != 0 {
-      try visitor.visitSingularInt64Field(value: self.sequence, fieldNumber: 1)
-    }
-    try { if let v = self._update {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
-    } }()
-    if !self.revises.isEmpty {
-      try visitor.visitPackedInt64Field(value: self.revises, fieldNumber: 3)
-    }
-    if self.mark != 0 {
-      try visitor.visitSingularFixed64Field(value: self.mark, fieldNumber: 4)
-    }
-    try { if let v = self._withdrawal {
-      try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
-    } }()
-    if self.ruleNumber != 0 {
-      try visitor.visitSingularUInt32Field(value: self.ruleNumber, fieldNumber: 6)
+    try withExtendedLifetime(_storage) { (_storage: _StorageClass) in
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every if/case branch local when no optimizations
+      // are enabled. https://github.com/apple/swift-protobuf/issues/1034 and
+      // https://github.com/apple/swift-protobuf/issues/1182
+      if _storage._sequence != 0 {
+        try visitor.visitSingularInt64Field(value: _storage._sequence, fieldNumber: 1)
+      }
+      try { if let v = _storage._update {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 2)
+      } }()
+      if !_storage._revises.isEmpty {
+        try visitor.visitPackedInt64Field(value: _storage._revises, fieldNumber: 3)
+      }
+      if _storage._mark != 0 {
+        try visitor.visitSingularFixed64Field(value: _storage._mark, fieldNumber: 4)
+      }
+      try { if let v = _storage._withdrawal {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 5)
+      } }()
+      if _storage._ruleNumber != 0 {
+        try visitor.visitSingularUInt32Field(value: _storage._ruleNumber, fieldNumber: 6)
+      }
     }
     try unknownFields.traverse(visitor: &visitor)
   }
 
   static func ==(lhs: Epitope_V1_FeedEntry, rhs: Epitope_V1_FeedEntry) -> Bool {
-    if lhs.sequence != rhs.sequence {return false}
-    if lhs._update != rhs._update {return false}
-    if lhs.revises != rhs.revises {return false}
-    if lhs.mark != rhs.mark {return false}
-    if lhs._withdrawal != rhs._withdrawal {return false}
-    if lhs.ruleNumber != rhs.ruleNumber {return false}
+    if lhs._storage !== rhs._storage {
+      let storagesAreEqual: Bool = withExtendedLifetime((lhs._storage, rhs._storage)) { (_args: (_StorageClass, _StorageClass)) in
+        let _storage = _args.0
+        let rhs_storage = _args.1
+        if _storage._sequence != rhs_storage._sequence {return false}
+        if _storage._update != rhs_storage._update {return false}
+        if _storage._revises != rhs_storage._revises {return false}
+        if _storage._mark != rhs_storage._mark {return false}
+        if _storage._withdrawal != rhs_storage._withdrawal {return false}
+        if _storage._ruleNumber != rhs_storage._ruleNumber {return false}
+        return true
+      }
+      if !storagesAreEqual {return false}
+    }
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
