@@ -66,6 +66,14 @@ import Testing
         }
     }
 
+    /// Each is judged, and the first one reported.
+    @Test func `calls that a context of the librarys begins with are seen each time`() async throws {
+        let repeated = try #require(Watch.shared).backend.statistics.repeated
+        let found = try await reports(try await OwnCodeProgram(), "context", atLeast: 1)
+        #expect(found.map { $0.evidence.map(\.kind) } == [[.impossibleReturn]], "\(found.map(\.evidence))")
+        #expect(try #require(Watch.shared).backend.statistics.repeated > repeated)
+    }
+
     @Test(.enabled(if: OwnCodeProgram.canPack, "needs upx-ucl")) func `packed program is reported as such`() async throws {
         let found = try await reports(try await OwnCodeProgram.packed(), "plain", atLeast: 1)
         #expect(!found.isEmpty && found.allSatisfy { $0.evidence.map(\.kind) == [.packedProgram] }, "\(found.map(\.evidence))")
