@@ -207,6 +207,11 @@ uint8_t *put(const char *place, const uint8_t *code, size_t length, uint8_t *sta
         page = map(16 * PAGE, both | PROT_EXEC, anonymous, -1);
         return memcpy(page + 7 * PAGE + 1000, code, length);
     }
+    if (strcmp(place, "huge-page") == 0) {
+        page = memcpy(map(2 << 20, both, anonymous | MAP_HUGETLB, -1), code, length);
+        if (mprotect(page, 2 << 20, protection) != 0) fail("mprotect");
+        return page;
+    }
     if (strcmp(place, "implied") == 0 || strcmp(place, "implied-heap") == 0) {
         int is_heap = place[7] != 0;
         /* The personality of very old programs: what can be read can be executed. */

@@ -38,6 +38,16 @@ import Testing
         #expect(receiver.arrivals(datagrams: true) == 1, "it was watched only")
     }
 
+    /// The kernel backs them by a file that nobody has.
+    @Test(.enabled(if: HugePages.isPossible, "needs root, and a kernel with huge pages"), arguments: StubCase.forms)
+    func `memory of huge pages`(_ form: String) async throws {
+        let pages = try HugePages()
+        let receiver = Receiver(datagrams: true)
+        let call = try await report(StubCase(form: form, place: "huge-page", call: "send"), port: receiver.port)
+        #expect(call.region.backing == .anonymous)
+        withExtendedLifetime(pages) {}
+    }
+
     @Test(arguments: StubCase.forms) func `stack that is executable from the start`(_ form: String) async throws {
         let folder = try TemporaryFolder()
         let program = try ExecutableStackProgram(of: Fixtures.path("call-stub"), at: "\(folder.path)/call-stub")
