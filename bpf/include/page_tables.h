@@ -3,6 +3,7 @@
 #pragma once
 
 #include "mapping.h"
+#include "page_entries.h"
 
 /* Where the kernel maps physical memory and keeps its struct pages (x86-64; randomised, so they are variables). */
 extern const void page_offset_base __ksym __weak;
@@ -13,20 +14,6 @@ extern const void __pgtable_l5_enabled __ksym __weak;
 #define PAGE_LARGE 0x80ul
 #define PAGE_PROT_NONE 0x100ul           /* of an entry that isn't present: its page is, and only access is withheld (NUMA) */
 #define PAGE_FRAME_MASK 0x000ffffffffff000ul
-
-/* The type of an entry without a page is in its upper five bits (asm/pgtable_64.h). The first types are of swap files; the last ones,
- * as many as the kernel's configuration has, are of pages that are being moved, are broken, lie on a device or have a marker
- * (linux/swap.h, MAX_SWAPFILES). */
-#define SWAP_TYPE_SHIFT 59
-enum { MIN_SWAP_FILES = 20 };            /* fewer than the smallest MAX_SWAPFILES of any configuration */
-
-/* Whether a page was written that a table has no page for: 1 where it is swapped out, 0 where there is none, -1 where that can't be
- * told. */
-static __always_inline int without_page(__u64 entry, int shift)
-{
-    if (!entry) return 0;
-    return shift == 12 && entry >> SWAP_TYPE_SHIFT < MIN_SWAP_FILES ? 1 : -1;
-}
 
 /* Whether the page at an address is anonymous: a page of an image's private mapping that was written. 1, 0, or -1 where it
  * can't be determined. The tables may change meanwhile; what is read then is the old state or the new one, and the call itself
@@ -43,7 +30,7 @@ __attribute__((noinline)) int page_was_written(__u64 address)
     for (int shift = 48; shift >= 12; shift -= 9) {
         if (shift == 48 && !has_five_levels) continue;
         if (bpf_probe_read_kernel(&entry, sizeof entry, (void *)(table + 8 * (address >> shift & 511)))) return -1;
-        if (!(entry & (PAGE_PRESENT | PAGE_PROT_NONE))) return without_page(entry, shift);
+        if (!(entry & (PAGE_PRESENT | PAGE_PROT_NONE))) return epitope_written_without_page(entry, shift);
         /* The frame is stored inverted in an entry that isn't present, so that no processor speculates on it (L1TF). */
         if (!(entry & PAGE_PRESENT)) entry ^= PAGE_FRAME_MASK;
         if (shift > 12 && entry & PAGE_LARGE) break;

@@ -104,6 +104,17 @@ import Testing
         expectFailure(try await center.command("withdraw", "00112233445566778899aabbccddeeff", "--reason", "none"), "signature-unknown")
     }
 
+    @Test(arguments: ["local-center", "global-center"]) func `the next steps are told with the folder that they need`(_ kind: String)
+        async throws
+    {
+        let folder = try TemporaryFolder()
+        let state = "\(folder.path)/a center"
+        let made = try await epitope([kind, "init", "--state", state, "--name", "test-site", "--address", "127.0.0.1"])
+        let next = try #require(made.output.split(separator: "\n").first { $0.contains("next: ") }, "\(made.output)\(made.errors)")
+        #expect(next.contains("epitope \(kind) token --state '\(state)' --host NAME"), "\(next)")
+        #expect(next.contains("epitope \(kind) serve --state '\(state)'"), "\(next)")
+    }
+
     @Test(arguments: ["{", #"{"threshold": 5}"#, #"{"thresholdPoints": 0}"#, #"{"first": "nobody"}"#, #"{"suricata": {"sockets": "/x"}}"#])
     func `serve refuses settings that can not be used`(text: String) async throws {
         let folder = try TemporaryFolder()

@@ -19,15 +19,17 @@ import Testing
             """
             {"reportAt": 10, "builtInExclusions": false, "exclusions": [
               {"executable": "/bin/sleep", "evidence": "call-from-memory-file", "reason": "it dreams", "until": "2999-12-31"},
-              {"package": "no-such-package", "evidence": "call-from-memory-file", "reason": "it isn't here", "until": "2999-12-31"}
+              {"package": "no-such-package", "evidence": "call-from-memory-file", "reason": "it isn't here", "until": "2999-12-31"},
+              {"executable": "/nonexist", "evidence": "call-from-memory-file", "reason": "a slip of the pen", "until": "2999-12-31"}
             ]}
             """, in: folder)
         let run = try await Command.run(Command.built("epitope"), ["policy", "show", "--policy", path])
         #expect(run.status == 0, "\(run.errors)")
-        #expect(run.output.contains("block at 80 points, report at 10, 2 exclusions and 0 built-in ones"))
+        #expect(run.output.contains("block at 80 points, report at 10, 3 exclusions and 0 built-in ones"))
         let lines = run.output.split(separator: "\n")
         #expect(lines.contains { $0.hasPrefix("/bin/sleep") && $0.contains("1 target") && $0.hasSuffix("it dreams") })
         #expect(lines.contains { $0.hasPrefix("package no-such-package") && $0.contains("nothing now") })
+        #expect(lines.contains { $0.hasPrefix("/nonexist") && $0.contains("nothing now: no such file") })
     }
 
     @Test func `every reader of a policy names what is wrong with it`() async throws {

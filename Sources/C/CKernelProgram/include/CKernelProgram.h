@@ -10,6 +10,7 @@
 
 #include "../../../../bpf/include/epitope_event.h"
 #include "../../../../bpf/include/epitope_maps.h"
+#include "../../../../bpf/include/page_entries.h"
 #include "../../../../bpf/include/syscalls.h"
 
 struct epitope_program;

@@ -31,7 +31,7 @@ struct CenterInitCommand<Kind: CenterKind>: AsyncParsableCommand {
         let authority = try CertificateAuthority.create(
             in: stateOptions.authorityDirectory, site: name, serverNames: address)
         _ = try CenterStore(path: stateOptions.storePath)
-        let state = stateOptions.state.map { " --state \($0)" } ?? ""
+        let state = stateOptions.state.map { " --state \($0.quotedForShell)" } ?? ""
         Console.print(
             """
             created \(Kind.name) \(name) in \(stateOptions.directory), addresses \(address.joined(separator: ", "))
