@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import Foundation
 import TestSupport
 
 /// Messages and rules that nest, repeat or backtrack most: what a host, a linked site, or anybody's rules file can hold.
@@ -25,16 +26,17 @@ extension WorstCases {
         reading("updates-tree", "updates within updates on the wire", by: .updates, sizes: large) { size, _ in tree(size) },
         reading("signature-json-tokens", "as many tokens: a signature as JSON", by: .signatureJSON, sizes: large, maxMemory: 400) {
             size, _ in
-            let token = #"{"bytes":"00??","gap":[0,4294967295]},"#
+            let token = #"{"pattern":"00??00","gap":[0,4294967295]},"#
             return Array(#"{"arrangement":"sequence","context":{"ports":[],"direction":"any"},"tokens":["#.utf8)
-                + repeated(Array(token.utf8), size) + Array(#"{"bytes":"00"}]}"#.utf8)
+                + repeated(Array(token.utf8), size) + Array(#"{"pattern":"00"}]}"#.utf8)
         },
         reading("stix-objects", "a bundle of empty objects", by: .stix, sizes: large, maxMemory: 800) { size, _ in
             Array(#"{"type":"bundle","objects":["#.utf8) + repeated(Array("{},".utf8), size) + Array("{}]}".utf8)
         },
-        reading("stix-pattern", "a pattern of gaps alone", by: .stix, sizes: large, maxMemory: 400) { size, _ in
-            let head = #"{"type":"indicator","pattern_type":"stix","pattern":"[artifact:payload_bin MATCHES '(?s)"#
-            return Array(head.utf8) + repeated(Array(".{0,9}?".utf8), size) + Array(#"']"}"#.utf8)
+        reading("stix-pattern", "a pattern of gaps alone", by: .stix, sizes: large, maxMemory: 400) { size, scratch in
+            // As a center writes it, with many gaps where its first byte is sought.
+            let bundle = String(decoding: try FuzzParser.stix.seeds(scratch).first ?? [], as: UTF8.self)
+            return Array(bundle.replacingOccurrences(of: "(?s)", with: "(?s)" + String(repeating: ".{0,9}?", count: size / 7)).utf8)
         },
         reading("stix-tree", "objects within objects", by: .stix, sizes: large, maxMemory: 400) { size, _ in
             repeated(Array(#"{"objects":["#.utf8), size)
