@@ -14,19 +14,22 @@ public struct AnalysisWorker: Sendable {
     private let keepDays: Int
     private let onProgress: @Sendable () async -> Void
     private let onFailure: @Sendable (any Error) -> Void
+    private let onSuccess: @Sendable () -> Void
 
     /// - Parameters:
     ///   - keepDays: how long packets and events are kept.
     ///   - onProgress: called after reports were analysed, once their results are committed.
     ///   - onFailure: called with each error; the step is tried again.
+    ///   - onSuccess: called when everything that waited was analysed.
     public init(
         analyst: ReportAnalyst, keepDays: Int, onProgress: @escaping @Sendable () async -> Void,
-        onFailure: @escaping @Sendable (any Error) -> Void
+        onFailure: @escaping @Sendable (any Error) -> Void, onSuccess: @escaping @Sendable () -> Void = {}
     ) {
         self.analyst = analyst
         self.keepDays = keepDays
         self.onProgress = onProgress
         self.onFailure = onFailure
+        self.onSuccess = onSuccess
         signal = WakeUpSignal()
     }
 
@@ -39,7 +42,7 @@ public struct AnalysisWorker: Sendable {
     }
 
     private func analyse() async {
-        await RetryLoop(signal: signal, onFailure: onFailure).run {
+        await RetryLoop(signal: signal, onFailure: onFailure, onSuccess: onSuccess).run {
             while try await analyst.analyse() > 0 {
                 await onProgress()
                 try Task.checkCancellation()

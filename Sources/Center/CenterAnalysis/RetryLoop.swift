@@ -13,10 +13,17 @@ public struct RetryLoop: Sendable {
 
     private let signal: WakeUpSignal
     private let onFailure: @Sendable (any Error) -> Void
+    private let onSuccess: @Sendable () -> Void
 
-    public init(signal: WakeUpSignal, onFailure: @escaping @Sendable (any Error) -> Void) {
+    /// - Parameters:
+    ///   - onFailure: called with the error of each round that throws.
+    ///   - onSuccess: called after each other round.
+    public init(
+        signal: WakeUpSignal, onFailure: @escaping @Sendable (any Error) -> Void, onSuccess: @escaping @Sendable () -> Void = {}
+    ) {
         self.signal = signal
         self.onFailure = onFailure
+        self.onSuccess = onSuccess
     }
 
     /// Runs rounds until the task is cancelled. A round returns after what time it must run again without a signal;
@@ -29,6 +36,7 @@ public struct RetryLoop: Sendable {
             do {
                 next = try await round()
                 backoff.succeeded()
+                onSuccess()
             } catch  where error is CancellationError || Task.isCancelled {
                 // What was cut short by the end is no failure, as whatever error it comes.
                 return

@@ -17,6 +17,9 @@ public protocol CenterRequestHandling: Sendable {
     /// The endpoints that this center serves; requests to others are answered with `not-served-here`.
     var accepts: Set<CenterEndpoint> { get }
 
+    /// Which parts of its work fail now; `nil`: it doesn't say.
+    var health: ServiceHealth? { get }
+
     /// Stores a packet of a host.
     func receive(_ packet: ReceivedPacket, from sender: Identity) async throws -> Receipt
 
@@ -64,6 +67,8 @@ public enum CenterEndpoint: String, Hashable, Sendable, Codable, CaseIterable {
 
 /// Default implementations for centers that serve hosts only.
 extension CenterRequestHandling {
+    public var health: ServiceHealth? { nil }
+
     public func code(digest: [UInt8]) async throws -> [UInt8]? { nil }
 
     public func receive(_ counts: WithheldCounts, from sender: Identity) async throws {

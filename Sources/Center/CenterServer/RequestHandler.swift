@@ -97,7 +97,7 @@ struct RequestHandler: Sendable {
         case (.get, ChannelPath.health):
             // Open to all, but a peer that shows a certificate is told whether it is still valid.
             _ = try await authenticator.identifyIfShown(connection.channel)
-            return try HTTPResponses.json(["status": "serving"])
+            return try HTTPResponses.json(HealthAnswer(service.health))
         default:
             throw ServerErrors.notServedHere
         }

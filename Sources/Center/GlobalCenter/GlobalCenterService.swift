@@ -22,12 +22,16 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
     private let analysis: AnalysisWorker
     private let receiver: ReportReceiver
     private let feed: FeedWatch
+    private let work = ServiceHealth()
+
+    public var health: ServiceHealth? { work }
 
     /// - Parameter provers: what signatures are proven with; `nil`: as the configuration says.
     public init(
         configuration: GlobalCenterConfiguration, store: CenterStore, provers: ProverSource? = nil, logger: Logger
     ) {
         let feed = FeedWatch(store: store)
+        let work = work
         self.configuration = configuration
         self.store = store
         self.feed = feed
@@ -35,7 +39,10 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
             store: store, policy: configuration.policy, provers: provers ?? ProverSource(configuration.proving))
         analysis = AnalysisWorker(
             analyst: analyst, keepDays: configuration.analysis.keepDays, onProgress: { await feed.look() },
-            onFailure: { error in logger.error("a step failed and will be tried again: \(error)") })
+            onFailure: { error in
+                work.failed(.analysis, error)
+                logger.error("a step failed and will be tried again: \(error)")
+            }, onSuccess: { work.works(.analysis) })
         receiver = ReportReceiver(store: store, analysisSignal: analysis.signal)
     }
 
@@ -47,7 +54,7 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
     }
 
     public func receive(_ packet: ReceivedPacket, from sender: Identity) async throws -> Receipt {
-        try await receiver.accept(Report(sender: sender, body: .packet(packet)))
+        try await work.noting(.store) { try await receiver.accept(Report(sender: sender, body: .packet(packet))) }
     }
 
     public func code(digest: [UInt8]) async throws -> [UInt8]? {
@@ -59,11 +66,11 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
     }
 
     public func receive(_ forward: ForwardedPacket, from sender: Identity) async throws -> Receipt {
-        try await receiver.accept(Report(sender: sender, body: .forward(forward)))
+        try await work.noting(.store) { try await receiver.accept(Report(sender: sender, body: .forward(forward))) }
     }
 
     public func receive(_ update: SignatureUpdate, from sender: Identity) async throws -> Receipt {
-        var receipt = try await receiver.accept(Report(sender: sender, body: .update(update)))
+        var receipt = try await work.noting(.store) { try await receiver.accept(Report(sender: sender, body: .update(update))) }
         receipt.id = update.signature.id
         return receipt
     }

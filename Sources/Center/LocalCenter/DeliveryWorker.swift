@@ -15,6 +15,7 @@ actor DeliveryWorker {
     private let schedule: TargetSchedule
     private let onDamage: @Sendable () -> Void
     private let onFailure: @Sendable (any Error) -> Void
+    private let onSuccess: @Sendable () -> Void
     private var backoff = RetryState(.center)
     /// When the rules in the IDS were last looked at; `nil`: not since the start.
     private var looked: ContinuousClock.Instant?
@@ -24,10 +25,12 @@ actor DeliveryWorker {
 
     /// - Parameters:
     ///   - lookInterval: how often the rules in the IDS are compared with those that it confirmed.
+    ///   - onSuccess: called when the IDS has what it should have.
     ///   - onDamage: called when updates that can't be read are to be made again.
     init(
         store: CenterStore, installer: any RuleInstalling, schedule: TargetSchedule, lookInterval: Duration = .seconds(60),
-        onDamage: @escaping @Sendable () -> Void, onFailure: @escaping @Sendable (any Error) -> Void
+        onDamage: @escaping @Sendable () -> Void, onFailure: @escaping @Sendable (any Error) -> Void,
+        onSuccess: @escaping @Sendable () -> Void
     ) {
         self.store = store
         self.lookInterval = lookInterval
@@ -35,6 +38,7 @@ actor DeliveryWorker {
         self.schedule = schedule
         self.onDamage = onDamage
         self.onFailure = onFailure
+        self.onSuccess = onSuccess
     }
 
     nonisolated func run() async {
@@ -62,6 +66,7 @@ actor DeliveryWorker {
             try await store.recordDifference(difference)
             isComplete = try await deploy(set)
         }
+        if backoff.remaining == nil { onSuccess() }
         await schedule.attemptEnded()
         guard isComplete else { return .zero }
         return backoff.remaining ?? store.clock.delay(until: reopens)

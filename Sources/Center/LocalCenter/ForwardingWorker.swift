@@ -11,15 +11,18 @@ actor ForwardingWorker {
     private let link: any GlobalCenterLink
     private let schedule: TargetSchedule
     private let onFailure: @Sendable (any Error) -> Void
+    private let onSuccess: @Sendable () -> Void
     private var backoff = RetryState(.center)
 
     init(
-        store: CenterStore, link: any GlobalCenterLink, schedule: TargetSchedule, onFailure: @escaping @Sendable (any Error) -> Void
+        store: CenterStore, link: any GlobalCenterLink, schedule: TargetSchedule, onFailure: @escaping @Sendable (any Error) -> Void,
+        onSuccess: @escaping @Sendable () -> Void
     ) {
         self.store = store
         self.link = link
         self.schedule = schedule
         self.onFailure = onFailure
+        self.onSuccess = onSuccess
     }
 
     nonisolated func run() async {
@@ -41,6 +44,7 @@ actor ForwardingWorker {
             for message in messages where backoff.remaining == nil { try await send(message) }
             messages = try await store.outboundMessages()
         }
+        if backoff.remaining == nil { onSuccess() }
         await schedule.attemptEnded()
         return backoff.remaining ?? store.clock.delay(until: reopens.compactMap(\.self).min())
     }

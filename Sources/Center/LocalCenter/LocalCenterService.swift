@@ -20,6 +20,9 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
     private let workers: LocalCenterWorkers
     private let receiver: ReportReceiver
     private let logger: Logger
+    private let work = ServiceHealth()
+
+    public var health: ServiceHealth? { work }
 
     /// - Parameters:
     ///   - provers: what signatures are proven with; `nil`: as the configuration says.
@@ -37,7 +40,7 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
             LocalCenterContext(
                 configuration: configuration, store: store,
                 provers: provers ?? ProverSource(configuration.proving(isEngineAsked: engine != nil)), installer: installer,
-                engine: engine, link: link, logger: logger))
+                engine: engine, link: link, health: work, logger: logger))
         receiver = ReportReceiver(store: store, analysisSignal: workers.analysis.signal)
     }
 
@@ -46,7 +49,7 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
     public var accepts: Set<CenterEndpoint> { [.packets] }
 
     public func receive(_ packet: ReceivedPacket, from sender: Identity) async throws -> Receipt {
-        try await receiver.accept(Report(sender: sender, body: .packet(packet)))
+        try await work.noting(.store) { try await receiver.accept(Report(sender: sender, body: .packet(packet))) }
     }
 
     public func code(digest: [UInt8]) async throws -> [UInt8]? {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CenterAnalysis
+import CenterServer
 import CenterStore
 import EpitopeModel
 import Logging
@@ -18,6 +19,7 @@ struct LocalCenterContext: Sendable {
     var engine: (any EngineChecking)?
     /// `nil`: this site has no global center.
     var link: (any GlobalCenterLink)?
+    var health: ServiceHealth
     var logger: Logger
 }
 
@@ -35,8 +37,12 @@ struct LocalCenterWorkers: Sendable {
     init(_ context: LocalCenterContext) {
         let (configuration, store, link, logger) = (context.configuration, context.store, context.link, context.logger)
         let (idsSignal, globalSignal) = (idsSignal, globalSignal)
-        let onFailure: @Sendable (any Error) -> Void = { error in
-            logger.error("a step failed and will be tried again: \(error)")
+        let health = context.health
+        func onFailure(_ part: ServiceHealth.Part) -> @Sendable (any Error) -> Void {
+            { error in
+                health.failed(part, error)
+                logger.error("a step of \(part.rawValue) failed and will be tried again: \(error)")
+            }
         }
         let engineQueue = context.engine.map { _ in EngineCheckQueue() }
         let analyst = ReportAnalyst(
@@ -48,7 +54,7 @@ struct LocalCenterWorkers: Sendable {
                 idsSignal.send()
                 globalSignal.send()
             },
-            onFailure: onFailure)
+            onFailure: onFailure(.analysis), onSuccess: { health.works(.analysis) })
         let analysisSignal = analysis.signal
         engineChecks = context.engine.flatMap { engine in
             engineQueue.map { queue in
@@ -58,7 +64,7 @@ struct LocalCenterWorkers: Sendable {
                         analysisSignal.send()
                         idsSignal.send()
                         globalSignal.send()
-                    }, onFailure: onFailure)
+                    }, onFailure: { logger.error("a check by the engine failed and will be made again: \($0)") })
             }
         }
         ids = context.installer.map { installer in
@@ -66,14 +72,16 @@ struct LocalCenterWorkers: Sendable {
                 limits: configuration.quotaLimits, yieldingTo: configuration.first == .forward && link != nil ? .forward : nil,
                 signal: idsSignal, otherSignal: globalSignal)
             return DeliveryWorker(
-                store: store, installer: installer, schedule: schedule, onDamage: { analysisSignal.send() }, onFailure: onFailure)
+                store: store, installer: installer, schedule: schedule, onDamage: { analysisSignal.send() }, onFailure: onFailure(.ids),
+                onSuccess: { health.works(.ids) })
         }
         forwarding = link.map { link in
             let schedule = TargetSchedule(
                 limits: configuration.quotaLimits,
                 yieldingTo: configuration.first == .ids && context.installer != nil ? .ids : nil,
                 signal: globalSignal, otherSignal: idsSignal)
-            return ForwardingWorker(store: store, link: link, schedule: schedule, onFailure: onFailure)
+            return ForwardingWorker(
+                store: store, link: link, schedule: schedule, onFailure: onFailure(.forwarding), onSuccess: { health.works(.forwarding) })
         }
         guard configuration.updates, configuration.subscribing, let link else {
             subscription = nil
@@ -81,7 +89,7 @@ struct LocalCenterWorkers: Sendable {
         }
         subscription = SubscriptionWorker(
             store: store, link: link, receiver: FeedReceiver(store: store, provers: context.provers), idsSignal: idsSignal,
-            onFailure: onFailure)
+            onFailure: onFailure(.subscription), onSuccess: { health.works(.subscription) })
     }
 
     /// Works until the task is cancelled.

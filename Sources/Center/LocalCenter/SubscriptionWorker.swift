@@ -19,6 +19,7 @@ struct SubscriptionWorker: Sendable {
     /// Wakes the delivery to the IDS.
     let idsSignal: WakeUpSignal
     let onFailure: @Sendable (any Error) -> Void
+    let onSuccess: @Sendable () -> Void
 
     func run() async {
         var backoff = RetryState(.center)
@@ -28,6 +29,7 @@ struct SubscriptionWorker: Sendable {
                 let position = try await store.subscriptionPosition()
                 let page = try await link.updates(after: position, waitSeconds: Self.waitSeconds)
                 backoff.succeeded()
+                onSuccess()
                 // A center that doesn't know the position may have nothing at all.
                 if page.isFromStart && position != .start || page.entries.contains(where: { $0.sequence > position.sequence }) {
                     try await receiver.accept(page, after: position)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CenterAnalysis
+import CenterServer
 import CenterStore
 import EpitopeModel
 import LocalCenter
@@ -283,6 +284,22 @@ struct LocalCenterTests {
             await ids.become(.confirms)
             try await eventually("it is gone") { try await center.status().latestUpdates.first?.deliveries["ids"] == "removed" }
             #expect(await ids.rules.isEmpty)
+        }
+    }
+
+    @Test func `its health names the part of the work that fails, for as long as it does`() async throws {
+        await ids.become(.isOutOfReach)
+        await global.become(.isOutOfReach)
+        try await withCenter { center in
+            let health = try #require(center.service.health)
+            #expect(health.problems.isEmpty)
+            try await center.receive(Fixture.packet(attack: 1))
+            try await eventually("both are told") {
+                health.problems.mapValues(\.rawValue) == [.ids: "fake-ids", .forwarding: "center-unreachable"]
+            }
+            await ids.become(.confirms)
+            await global.become(.receives)
+            try await eventually("all is well") { health.problems.isEmpty }
         }
     }
 

@@ -95,4 +95,38 @@ struct CenterServerTests {
             }
             .bind(host: "127.0.0.1", port: 0).get()
     }
+
+    @Test
+    func `A center says which part of its work fails, by its code`() async throws {
+        try await TestCenter.run { center in
+            func answer() async throws -> String {
+                try await center.transport(credentials: nil) {
+                    String(decoding: try await $0.get(ChannelPath.health, waitSeconds: 0), as: UTF8.self)
+                }
+            }
+            #expect(try await answer() == #"{"problems":{},"status":"serving"}"#)
+            center.service.health?.failed(.ids, EpitopeError(.storeFailed, "secret", remedy: "none"))
+            #expect(try await answer() == #"{"problems":{"ids":"store-failed"},"status":"degraded"}"#)
+            center.service.health?.works(.ids)
+            #expect(try await answer().contains("serving"))
+        }
+    }
+
+    @Test
+    func `What a sender did wrong is no failure of the center`() async {
+        let health = ServiceHealth()
+        func note(_ code: EpitopeError.Code) async {
+            await #expect(throws: EpitopeError.self) {
+                try await health.noting(.store) { throw EpitopeError(code, "no", remedy: "none") }
+            }
+        }
+        await note(.packetTooLarge)
+        #expect(health.problems.isEmpty)
+        await note(.diskFull)
+        #expect(health.problems == [.store: .diskFull])
+        await note(.packetTooLarge)
+        #expect(health.problems == [.store: .diskFull])
+        _ = try? await health.noting(.store) { 1 }
+        #expect(health.problems.isEmpty)
+    }
 }

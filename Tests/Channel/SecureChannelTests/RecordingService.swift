@@ -9,6 +9,7 @@ import Signatures
 /// A center's service for tests: it keeps the messages that it gets, and publishes the updates that a test gives it.
 actor RecordingService: CenterRequestHandling {
     nonisolated let scope: CenterScope
+    nonisolated let health: ServiceHealth? = ServiceHealth()
     nonisolated let accepts: Set<CenterEndpoint>
     private(set) var received: [ReceivedPacket] = []
     private(set) var counts: [WithheldCounts] = []
