@@ -13,6 +13,10 @@ struct FuzzCampaign {
         var crashes = 0
         var hangs = 0
         var seconds = 0.0
+        /// Of processor time, for a byte of input.
+        var nanosecondsPerByte = 0.0
+        /// In bytes: the most memory that reading took, for a byte of the longest input.
+        var memoryPerByte = 0.0
     }
 
     /// A parser with this many crashes and hangs is not fuzzed further.
@@ -61,6 +65,8 @@ struct FuzzCampaign {
         outcome.accepted = tally.accepted
         outcome.refused = tally.refused
         outcome.seconds = elapsed()
+        outcome.nanosecondsPerByte = Double(tally.nanoseconds) / Double(max(1, tally.bytes))
+        outcome.memoryPerByte = Double(tally.memory) / Double(max(1, tally.longest))
         return outcome
     }
 

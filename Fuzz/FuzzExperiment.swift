@@ -52,7 +52,8 @@ struct FuzzExperiment: ParsableCommand {
         }
         Report.table(
             "Parsers on mutated inputs (seed \(seed))",
-            ["parser", "what", "inputs", "accepted", "refused", "crashes", "hangs", "inputs/s", "refused as"], rows)
+            ["parser", "what", "inputs", "accepted", "refused", "crashes", "hangs", "inputs/s", "ns/byte", "memory/byte", "refused as"],
+            rows)
         Report.keys([("fuzz_inputs", "\(all.inputs)"), ("fuzz_crashes", "\(all.crashes)"), ("fuzz_hangs", "\(all.hangs)")])
         if all.crashes + all.hangs > 0 { throw ExitCode.failure }
     }
@@ -62,7 +63,8 @@ struct FuzzExperiment: ParsableCommand {
         let top = outcome.refused.prefix(3).map { "\($0.code) \($0.count)" }.joined(separator: ", ")
         return [
             parser.name, parser.what, "\(outcome.inputs)", "\(outcome.accepted)", "\(refused)", "\(outcome.crashes)",
-            "\(outcome.hangs)", Report.decimal(Double(outcome.inputs) / max(outcome.seconds, 0.001), digits: 0), top,
+            "\(outcome.hangs)", Report.decimal(Double(outcome.inputs) / max(outcome.seconds, 0.001), digits: 0),
+            Report.decimal(outcome.nanosecondsPerByte, digits: 1), Report.decimal(outcome.memoryPerByte, digits: 0), top,
         ]
     }
 }

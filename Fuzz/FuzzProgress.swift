@@ -4,13 +4,21 @@ import Foundation
 
 /// The progress of a worker, in a file that it shares with its parent and that survives its crash.
 ///
-/// The file has the number of the current input plus one (0 for none yet), the number of accepted inputs, the bytes of all
-/// inputs, then for each code of rejections its count and its name, 48 bytes that end in NUL. Numbers have 64 bits.
+/// The file has the number of the current input plus one (0 for none yet), the number of accepted inputs, the bytes of all inputs
+/// and of the longest, the processor time and the memory that they took, then for each code of rejections its count and its name, 48
+/// bytes that end in NUL. Numbers have 64 bits.
 struct FuzzProgress {
     struct Tally {
         /// The last or current input; `nil` before the first.
         var current: Int?
         var accepted: Int
+        /// In bytes, of all inputs that were read to their end, and of the longest.
+        var bytes: Int
+        var longest: Int
+        /// Of processor time, for all of them.
+        var nanoseconds: Int
+        /// In bytes: the most that a worker had in use beyond what it began with.
+        var memory: Int
         /// By code, the most frequent first.
         var refused: [(code: String, count: Int)]
     }
@@ -18,7 +26,7 @@ struct FuzzProgress {
     private static let codes = 64
     private static let nameLength = 48
     private static let entry = 8 + nameLength
-    private static let header = 16
+    private static let header = 48
     private static let length = header + codes * entry
 
     private let memory: UnsafeMutableRawPointer
@@ -43,6 +51,20 @@ struct FuzzProgress {
     }
 
     func accept() { add(1, at: 8) }
+
+    /// What reading one input took.
+    func charge(bytes: Int, nanoseconds: Int) {
+        add(UInt64(bytes), at: 16)
+        raise(UInt64(bytes), at: 24)
+        add(UInt64(max(0, nanoseconds)), at: 32)
+    }
+
+    func note(memory: Int) { raise(UInt64(max(0, memory)), at: 40) }
+
+    private func raise(_ value: UInt64, at offset: Int) {
+        let held = memory.load(fromByteOffset: offset, as: UInt64.self)
+        memory.storeBytes(of: max(held, value), toByteOffset: offset, as: UInt64.self)
+    }
 
     /// Codes beyond the 64th are counted together.
     func refuse(_ code: String) {
@@ -76,6 +98,7 @@ struct FuzzProgress {
         }
         let published = number(at: 0)
         return Tally(
-            current: published > 0 ? published - 1 : nil, accepted: number(at: 8), refused: refused.sorted { $0.count > $1.count })
+            current: published > 0 ? published - 1 : nil, accepted: number(at: 8), bytes: number(at: 16), longest: number(at: 24),
+            nanoseconds: number(at: 32), memory: number(at: 40), refused: refused.sorted { $0.count > $1.count })
     }
 }

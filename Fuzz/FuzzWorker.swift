@@ -50,16 +50,22 @@ struct FuzzWorker: ParsableCommand {
         let inputs = FuzzInputs(parser: parser, seeds: try folder.keptSeeds(), seed: seed)
         let progress = try FuzzProgress(mapping: folder.file("progress"))
         let deadline = ContinuousClock.now + .seconds(seconds)
+        let memory = ProcessCosts.resetPeak()
+        defer { progress.note(memory: ProcessCosts.peak - memory) }
         var number = first
         while number - first < count, ContinuousClock.now < deadline {
             let input = inputs.input(number)
             progress.begin(number)
+            let before = ProcessCosts.nanoseconds
             do {
                 try parser.run(input, folder)
                 progress.accept()
             } catch {
                 progress.refuse(Refusal.code(of: error))
             }
+            progress.charge(bytes: input.count, nanoseconds: ProcessCosts.nanoseconds - before)
+            // A crash must not lose it.
+            if number % 1000 == 0 { progress.note(memory: ProcessCosts.peak - memory) }
             number += 1
         }
     }

@@ -30,6 +30,13 @@ extension WorstCases {
             return Array(#"{"arrangement":"sequence","context":{"ports":[],"direction":"any"},"tokens":["#.utf8)
                 + repeated(Array(token.utf8), size) + Array(#"{"pattern":"00"}]}"#.utf8)
         },
+        reading("signature-tokens", "the shortest tokens: a signature on the wire", by: .signature, sizes: large, maxMemory: 400) {
+            size, _ in
+            repeated([0x0a, 3, 0x0a, 1, 7], size)
+        },
+        reading("updates-json-keys", "the same key again and again: an update as JSON", by: .updatesJSON, sizes: large, maxMemory: 400) {
+            size, _ in Array("{".utf8) + repeated(Array(#""sequence":1,"#.utf8), size) + Array(#""sequence":1}"#.utf8)
+        },
         reading("stix-objects", "a bundle of empty objects", by: .stix, sizes: large, maxMemory: 800) { size, _ in
             Array(#"{"type":"bundle","objects":["#.utf8) + repeated(Array("{},".utf8), size) + Array("{}]}".utf8)
         },
@@ -44,6 +51,10 @@ extension WorstCases {
         rules("rule-contents", "a Suricata rule of many contents") { size in
             #"alert tcp any any -> any any (msg:"m"; "# + String(repeating: #"content:"|00|"; within:9; "#, count: size / 26)
                 + "sid:3900000; rev:1;)"
+        },
+        reading("rule-syntax", "the same: the strict check", by: .rules, sizes: large) { size, _ in
+            let contents = String(repeating: #"content:"|00|"; distance:0; within:9; "#, count: size / 37)
+            return Array((#"alert tcp any any -> any any (msg:"m"; "# + contents + "sid:3900000; rev:1;)").utf8)
         },
         rules("rule-open", "lines that begin rules and don't end them") { size in
             String(repeating: "alert tcp any any -> any any (content:\"|00\n", count: size / 43)
@@ -74,6 +85,9 @@ extension WorstCases {
             core.regions = (1...size / 56).map { .init(start: UInt64($0) << 13, bytes: [0], stored: 0) }
             core.threads = [.init(id: 1, instruction: 0x2000, stackPointer: 0x2000)]
             return core.bytes
+        },
+        reading("index-zeros", "an index of goodware that goes on as zeros", by: .goodwareIndex, sizes: large) { size, scratch in
+            (try FuzzParser.goodwareIndex.seeds(scratch).first ?? []) + zeros(size)
         },
         reading("image-symbols", "a program file whose table of symbols has no end", by: .images, sizes: large, maxMemory: 100) { size, _ in
             (ImageSeeds.all.max { $0.count < $1.count } ?? []) + zeros(size)
