@@ -213,6 +213,24 @@ import Testing
         #expect(BuiltInExclusions.all.first?.term == "as long as this version of Epitope is installed")
     }
 
+    /// Why each is there, what was observed, and what it leaves open: nobody should have to guess.
+    @Test func `the built-in exclusions are those that EXCLUSIONS explains`() throws {
+        let page = try String(contentsOfFile: "\(PackageFolder.path)/Fixtures/Workloads/EXCLUSIONS.md", encoding: .utf8)
+        var explained: Set<String> = []
+        for line in page.split(separator: "\n") where line.hasPrefix("| `") || line.hasPrefix("| java") {
+            let cells = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+            for name in cells[1].split(separator: ", ") { explained.insert("\(name.filter { $0 != "`" }): \(cells[2])") }
+        }
+        let builtIn = BuiltInExclusions.all.map { exclusion -> String in
+            let short = exclusion.matter == EvidenceKind.libraryCall.rawValue ? "library-call" : exclusion.matter
+            return switch exclusion.subject {
+            case .package(let name): "\(name): \(short)"
+            default: "python3-llvmlite: \(short)"
+            }
+        }
+        #expect(explained == Set(builtIn))
+    }
+
     @Test func `a refresh returns only what changed`() {
         let monitor = ExclusionMonitor([Self.exclusion(.user("nobody"))])
         #expect(!monitor.table.isEmpty)
