@@ -7,12 +7,15 @@ import WireMatching
 
 /// Traffic that makes reassembly hold or look at most: what anybody who can reach the site can send.
 extension WorstCases {
+    /// In bytes: the last is more than a million flows.
+    private static let flows = [1 << 20, 16 << 20, 64 << 20]
+
     static let captures: [WorstCase] =
         [
-            traffic("capture-scan", "a SYN to a new flow in each frame", steps: 10) { number in
+            traffic("capture-scan", "a SYN to a new flow in each frame", sizes: flows, steps: 10) { number in
                 NetworkFrame.tcp(from: scanner(number), to: (2, 80), sequence: UInt32(number), flags: .syn)
             },
-            traffic("capture-flows", "a byte of a new flow in each frame", steps: 10, fixedMemory: 160 << 20) { number in
+            traffic("capture-flows", "a byte of a new flow in each frame", sizes: flows, steps: 10, fixedMemory: 160 << 20) { number in
                 NetworkFrame.tcp(from: scanner(number), to: (2, 80), sequence: UInt32(number), [7])
             },
             traffic("capture-holes", "a byte of one connection in each frame, none beside another", steps: 40) { number in
@@ -65,10 +68,12 @@ extension WorstCases {
 
     /// - Parameter frame: made by its number, of an Ethernet interface where it begins with a 2, else of raw IP.
     private static func traffic(
-        _ name: String, _ what: String, steps: Double, fixedMemory: Int = 96 << 20, _ frame: @escaping @Sendable (Int) -> [UInt8]
+        _ name: String, _ what: String, sizes: [Int] = [1 << 20, 16 << 20], steps: Double, fixedMemory: Int = 96 << 20,
+        _ frame: @escaping @Sendable (Int) -> [UInt8]
     ) -> WorstCase {
         WorstCase(
-            name: name, what: "\(what): CaptureReader", sizes: [1 << 20, 16 << 20], maxSteps: steps, maxMemory: 1, fixedMemory: fixedMemory,
+            name: name, what: "\(what): CaptureReader", sizes: sizes, maxSteps: steps, maxMemory: 1, fixedMemory: fixedMemory,
+            maxNanoseconds: 2000,
             make: { size, scratch in
                 var frames: [[UInt8]] = []
                 var bytes = 0
