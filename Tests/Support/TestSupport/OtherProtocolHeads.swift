@@ -125,6 +125,12 @@ extension ProtocolHead {
             mixed:
                 "AMQP{0000090101000100000013003c0028000006}orders{03}new{00ce0200010000000f003c000000000000000001188000ce0300"
                 + "0100000118}"),
+        /// RFC 2355: options of telnet, and what stands on a mainframe's screen, in EBCDIC.
+        ProtocolHead(
+            "TN3270", .tcp, 992,
+            mixed:
+                "{fffd28fffb28fffa28080249424d2d333237382d322d45fff07d5d7f114bf0d7d3c5c1e2c540c5d5e3c5d940e8d6e4d940e4e2c5d9"
+                + "40d5c1d4c540c1d5c440d7c1e2e2e6d6d9c46b40a388859540979985a2a240c5d5e3c5d9}"),
         /// X11's setup, and a request to put an image.
         ProtocolHead(
             "X11", .tcp, 6000,
