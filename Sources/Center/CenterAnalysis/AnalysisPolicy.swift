@@ -2,6 +2,7 @@
 
 public import CenterStore
 public import Correlation
+public import Signatures
 
 /// Which packets a local center forwards.
 public enum ForwardRule: String, Hashable, Sendable, Codable, CaseIterable {
@@ -21,6 +22,8 @@ public struct AnalysisPolicy: Hashable, Sendable {
     public var forwards: ForwardRule
     /// The lifetime of updates in days, at least 1.
     public var lifetimeDays: Int
+    /// The grade from which on evidence is enough for a rule that drops.
+    public var dropsFrom = EvidenceGrade.corroborated
 
     public init(threshold: AttackThreshold, targets: Set<DeliveryTarget>, forwards: ForwardRule, lifetimeDays: Int) {
         self.threshold = threshold

@@ -107,7 +107,9 @@ extension ReportAnalysis {
         _ assessment: ReportAssessment, of report: StoredReport, in cluster: Cluster
     ) throws -> ThresholdDecision {
         let threshold = policy.threshold
+        let reporters = try transaction.weight(of: cluster.id).reporters
         let ofCluster = try transaction.add(assessment.evidence, to: .cluster(cluster.id), by: threshold)
+        try GradeKeeper(transaction: transaction, policy: policy).raise(for: cluster, reportersBefore: reporters)
         let sum = threshold.counter == .site ? try transaction.add(assessment.evidence, to: .site, by: threshold) : ofCluster
         let decision = threshold.decide(sum)
         try transaction.record(

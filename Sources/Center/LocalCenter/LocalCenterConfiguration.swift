@@ -6,6 +6,7 @@ public import Correlation
 public import EpitopeModel
 public import SettingsFiles
 public import SignatureProving
+public import Signatures
 public import SuricataDelivery
 
 /// A local center's settings, a JSON file in which every key may be left out.
@@ -33,6 +34,9 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     public var first = DeliveryOrder.ids
     /// The reports whose points are added up.
     public var counter = AttackThreshold.Counter.cluster
+    /// The evidence from which on a rule may drop: `reported` is one host's word, `corroborated` several hosts' or what the site's
+    /// captures show, `confirmed` five hosts'.
+    public var dropFrom = EvidenceGrade.corroborated
     /// This site's updates for its IDS in a sliding 24 hours, and as many for the global center; 0: none goes out.
     public var updatesADay = 3
     /// Packets forwarded in a sliding 24 hours; 0: none goes out.
@@ -58,6 +62,7 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
         try visitor.setting("forwardBelowThreshold", &forwardBelowThreshold)
         try visitor.setting("first", &first)
         try visitor.setting("counter", &counter)
+        try visitor.setting("dropFrom", &dropFrom)
         try visitor.setting("updatesADay", &updatesADay, in: 0...1_000_000)
         try visitor.setting("forwardsADay", &forwardsADay, in: 0...1_000_000)
         try visitor.setting("globalUpdatesADay", &globalUpdatesADay, in: 0...1_000_000)
@@ -102,9 +107,11 @@ extension LocalCenterConfiguration {
         var targets: Set<DeliveryTarget> = []
         if updates, updatesTo != .global { targets.insert(.ids) }
         if updates, updatesTo != .ids, hasGlobalCenter { targets.insert(.global) }
-        return AnalysisPolicy(
+        var policy = AnalysisPolicy(
             threshold: analysis.threshold(counter: counter), targets: targets,
             forwards: !forwarding || !hasGlobalCenter ? .never : forwardBelowThreshold ? .all : .reached,
             lifetimeDays: analysis.lifetimeDays)
+        policy.dropsFrom = dropFrom
+        return policy
     }
 }

@@ -23,6 +23,6 @@ extension Proof {
 }
 
 extension SignatureUpdate {
-    /// Whether a rule of it may drop what it matches (``Proof/allowsDropping``).
-    public var mayDrop: Bool { proof.allowsDropping }
+    /// Whether a rule of it may drop what it matches: its proof allows that (``Proof/allowsDropping``), and it rests on enough.
+    public var mayDrop: Bool { proof.allowsDropping && support?.isEnoughToDrop != false }
 }

@@ -22,6 +22,8 @@ public struct SignatureUpdate: Hashable, Sendable, Codable {
     /// How long the update is in force after it was made, in days.
     public var lifetimeDays: Int
     public var proof: Proof
+    /// What it rests on; `nil` where that isn't known: of an update that came from elsewhere, or from an earlier version.
+    public var support: EvidenceSupport?
 
     public init(
         signature: Signature, revision: Int, origin: Origin, createdMilliseconds: Int64, lifetimeDays: Int, proof: Proof

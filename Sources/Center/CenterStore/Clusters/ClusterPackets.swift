@@ -14,6 +14,16 @@ public struct ReportedPacket: Hashable, Sendable {
 }
 
 extension StoreTransaction {
+    /// The ids of a cluster's newest packets, the newest first.
+    public func newestPacketIDs(of cluster: Int64, limit: Int) throws -> [String] {
+        let select = try db.cachedStatement(
+            sql: """
+                SELECT r.id FROM analyses a CROSS JOIN reports r ON r.seq = a.report_seq
+                WHERE a.cluster_id = ? AND a.is_packet = 1 ORDER BY a.report_seq DESC LIMIT ?
+                """)
+        return try String.fetchAll(select, arguments: [cluster, limit])
+    }
+
     /// A cluster's newest packets with who sent them, the newest first.
     public func newestPacketsWithReporters(of cluster: Int64, limit: Int) throws -> [ReportedPacket] {
         let select = try db.cachedStatement(

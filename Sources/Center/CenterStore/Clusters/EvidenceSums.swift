@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Correlation
+public import Correlation
 import EpitopeModel
 import GRDB
 
@@ -126,6 +126,12 @@ extension StoreTransaction {
 }
 
 extension StoreTransaction {
+    /// What a cluster weighs as of its latest report: its sum, and how many ever reported it.
+    public func weight(of cluster: Int64) throws -> (sum: EvidenceSum, reporters: Int) {
+        guard let kept = try keptSum(of: .cluster(cluster)) else { return (.zero, 0) }
+        return (kept.sum, kept.knownReporters)
+    }
+
     /// Counts a packet that became part of a cluster.
     public func countPacket(of cluster: Int64) throws {
         let count = try db.cachedStatement(

@@ -33,6 +33,8 @@ public struct CenterEvent: Hashable, Sendable, Codable {
         case covered
         case withdrawn
         case reinstated
+        /// More reporters joined: an update rests on more.
+        case graded
         case pruned
         /// A host noticed attacks and did not report all of them.
         case withheld

@@ -2,6 +2,7 @@
 
 public import EpitopeModel
 import GRDB
+public import Signatures
 import Signatures
 
 /// A center's state for a person: counts, the latest updates and events, and what is left of the day's quotas.
@@ -17,6 +18,8 @@ public struct StatusReport: Hashable, Sendable, Codable {
         public var reason: String?
         /// The state, and where there is one the reason, by target.
         public var deliveries: [DeliveryTarget.RawValue: String]
+        /// What it rests on; `nil`: that is not known.
+        public var support: EvidenceSupport?
         public var createdMilliseconds: Int64
         public var expiresMilliseconds: Int64
     }
@@ -93,7 +96,8 @@ extension CenterStore {
             return StatusReport.Update(
                 signatureID: row["signature_id"], revision: row["revision"], origin: row["origin"], sid: row["sid"],
                 state: UpdateState(rawValue: row["state"]) ?? .superseded, reason: row["reason"],
-                deliveries: Dictionary(uniqueKeysWithValues: deliveries), createdMilliseconds: row["created_ms"],
+                deliveries: Dictionary(uniqueKeysWithValues: deliveries),
+                support: try? RowCoding.value(SignatureUpdate.self, row["body"]).support, createdMilliseconds: row["created_ms"],
                 expiresMilliseconds: row["expires_ms"])
         }
     }

@@ -5,6 +5,7 @@ import CenterStore
 import EpitopeModel
 import HostFrontEnd
 import PacketCoding
+import Signatures
 
 /// `status`: a center's counts, updates and latest events.
 struct CenterStatusCommand<Kind: CenterKind>: AsyncParsableCommand {
@@ -32,11 +33,12 @@ struct CenterStatusCommand<Kind: CenterKind>: AsyncParsableCommand {
             Console.print("")
             Console.print(
                 Console.table(
-                    [["signature", "rev", "sid", "origin", "state", "deliveries"]]
+                    [["signature", "rev", "sid", "origin", "state", "rests on", "deliveries"]]
                         + status.latestUpdates.map { update in
                             [
                                 update.signatureID, "\(update.revision)", update.sid.map(String.init) ?? "-",
                                 update.origin, update.state.rawValue + (update.reason.map { " (\($0))" } ?? ""),
+                                update.support?.summary ?? "-",
                                 update.deliveries.sorted(by: <).map { "\($0): \($1)" }.joined(separator: "; "),
                             ]
                         }))

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CenterStore
+import Correlation
+import SignatureProving
+import Signatures
+
+/// Says of a cluster's updates what they rest on, and keeps that true while reporters join.
+struct GradeKeeper {
+    /// The packets that an update names.
+    private static let maxPackets = 8
+
+    let transaction: StoreTransaction
+    let policy: AnalysisPolicy
+
+    /// What an update of the cluster rests on now.
+    func support(of cluster: Int64, proof: Proof) throws -> EvidenceSupport {
+        let (sum, reporters) = try transaction.weight(of: cluster)
+        let grade = EvidenceGrade(reporters: reporters, isOnTheWire: proof.check(.onTheWire)?.outcome == .passed)
+        return EvidenceSupport(
+            grade: grade, reporters: reporters, points: sum.points, threshold: policy.threshold.points,
+            packets: try transaction.newestPacketIDs(of: cluster, limit: Self.maxPackets), isEnoughToDrop: grade >= policy.dropsFrom)
+    }
+
+    /// Raises the grade of the cluster's updates in force, after reporters joined.
+    ///
+    /// - Parameter before: how many there were.
+    func raise(for cluster: Cluster, reportersBefore before: Int) throws {
+        let (_, reporters) = try transaction.weight(of: cluster.id)
+        guard EvidenceGrade(reporters: reporters, isOnTheWire: false) > EvidenceGrade(reporters: before, isOnTheWire: false) else { return }
+        for stored in try transaction.latestUpdates(of: cluster) where stored.state == .proven && stored.cluster == cluster.id {
+            guard let known = stored.update.support else { continue }
+            let support = try support(of: cluster.id, proof: stored.update.proof)
+            guard support.grade > known.grade else { continue }
+            var update = stored.update
+            update.support = support
+            try transaction.replaceProof(of: stored.id, with: update)
+            try transaction.record(.graded, update.signature.id, "revision \(update.revision): \(support.summary)")
+        }
+    }
+}

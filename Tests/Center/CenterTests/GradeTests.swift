@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CenterAnalysis
+import CenterStore
+import Correlation
+import EpitopeModel
+import LocalCenter
+import Rendering
+import Signatures
+import TestSupport
+import Testing
+
+@Suite("One host's word makes no rule that drops")
+struct GradeTests {
+    private let folder: TemporaryFolder
+    private let clock = TestClock()
+
+    init() throws {
+        folder = try TemporaryFolder()
+    }
+
+    @Test func `grades follow the reporters and the wire`() {
+        #expect(EvidenceGrade(reporters: 1, isOnTheWire: false) == .reported)
+        #expect(EvidenceGrade(reporters: 1, isOnTheWire: true) == .corroborated)
+        #expect(EvidenceGrade(reporters: 2, isOnTheWire: false) == .corroborated)
+        #expect(EvidenceGrade(reporters: 4, isOnTheWire: true) == .corroborated)
+        #expect(EvidenceGrade(reporters: 5, isOnTheWire: false) == .confirmed)
+        #expect(EvidenceGrade.allCases == EvidenceGrade.allCases.sorted())
+    }
+
+    @Test func `a rule alerts on one host's word, and drops when a second one says the same`() async throws {
+        let ids = FakeIDS(isDropping: true)
+        let center = try RunningCenter(folder: folder, clock: clock, ids: ids) { $0.forwarding = false }
+        try await center.receive(Fixture.packet(attack: 1, host: "host-1"))
+        try await center.awaitDeliveries(["ids delivered": 1])
+        #expect(await ids.rules.map(\.update.mayDrop) == [false])
+        // As often as it likes.
+        for number in 1..<4 { try await center.receive(Fixture.packet(attack: 1, number: number, host: "host-1")) }
+        try await center.awaitAnalysed(4)
+        #expect(await ids.rules.map(\.update.mayDrop) == [false])
+        try await center.receive(Fixture.packet(attack: 1, host: "host-2"))
+        try await eventually("it may drop") { await ids.rules.map(\.update.mayDrop) == [true] }
+        let id = Fixture.signature(attack: 1).id
+        let told = try await center.store.events(subject: id).filter { $0.step == .graded }.map(\.detail)
+        #expect(told == ["revision 1: corroborated: 2 reporters, 200 of 100 points"])
+        await center.kill()
+    }
+
+    @Test(arguments: [(EvidenceGrade.reported, [true, true, true]), (.confirmed, [false, false, true])])
+    func `from which grade on rules drop is a setting`(grade: EvidenceGrade, expected: [Bool]) async throws {
+        let ids = FakeIDS(isDropping: true)
+        let center = try RunningCenter(folder: folder, clock: clock, ids: ids) {
+            $0.forwarding = false
+            $0.dropFrom = grade
+        }
+        var seen: [Bool] = []
+        var hosts = 0
+        for count in [1, 2, 5] {
+            while hosts < count {
+                hosts += 1
+                try await center.receive(Fixture.packet(attack: 1, host: "host-\(hosts)"))
+            }
+            try await center.awaitAnalysed(hosts)
+            try await center.awaitDeliveries(["ids delivered": 1])
+            try await eventually("confirmed") { try await center.store.ruleSet(isDropping: true).isConfirmed }
+            seen += await ids.rules.map(\.update.mayDrop)
+        }
+        #expect(seen == expected)
+        await center.kill()
+    }
+
+    @Test func `what an update rests on is shown`() async throws {
+        let center = try RunningCenter(folder: folder, clock: clock, ids: FakeIDS()) { $0.forwarding = false }
+        let packet = Fixture.packet(attack: 1)
+        try await center.receive(packet)
+        try await center.awaitDeliveries(["ids delivered": 1])
+        let support = try await center.status().latestUpdates.first?.support
+        #expect(
+            support
+                == EvidenceSupport(
+                    grade: .reported, reporters: 1, points: 100, threshold: 100, packets: [packet.id], isEnoughToDrop: false))
+        #expect(support?.summary == "reported: 1 reporter, 100 of 100 points, alert only")
+        await center.kill()
+    }
+}
