@@ -117,6 +117,17 @@ struct PersistedContainerTests {
         #expect(!reports.isEmpty && reports.allSatisfy { $0.process.containerID == "one" })
     }
 
+    @Test func `a container that can't be stored is supervised, and it is told that it ends with the agent`() async throws {
+        var full = store.fdStore()
+        full.store = { _, _ in false }
+        let agent = try SeccompAgent(.init(path: path, exclusions: FixedExclusions(), store: full))
+        let process = try start(["repeat", "3"])
+        #expect(epitope_wait(process) == 0)
+        #expect(output.text == "denied 3\n")
+        try await eventually("its supervisor ends") { agent.statistics.supervised == 0 }
+        #expect(await notices(agent) == [.endsWithAgent(containerID: "one")])
+    }
+
     /// As when the agent is killed in the middle of a call: what was received can't be received again.
     @Test(arguments: [true, false]) func `the call that was in progress is answered`(_ wasRecorded: Bool) async throws {
         let judging = DispatchSemaphore(value: 0)

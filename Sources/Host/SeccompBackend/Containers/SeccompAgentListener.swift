@@ -45,6 +45,7 @@ extension SeccompAgent {
         }
         state.withLock { $0.statistics.accepted += 1 }
         let persisted = configuration.store.flatMap { PersistedContainer.persist(handover, handoverEvent: handoverEvent, in: $0) }
+        if configuration.store != nil, persisted == nil { streams.notify(.endsWithAgent(containerID: handover.state.containerID)) }
         supervise(handover, persisted)
     }
 

@@ -12,6 +12,8 @@ extension SeccompAgent {
         case rejected(EpitopeError)
         /// An earlier agent was killed right after it had received a call and before it could record which: it can't be judged.
         case deniedUnjudged(containerID: String)
+        /// A container could not be put into the service manager's store: its calls fail when this agent has ended.
+        case endsWithAgent(containerID: String)
 
         public var description: String {
             switch self {
@@ -20,6 +22,9 @@ extension SeccompAgent {
             case .deniedUnjudged(let container):
                 "container \(container): a call was denied without inspection, because the previous agent was killed just after "
                     + "receiving it"
+            case .endsWithAgent(let container):
+                "container \(container): the service manager's descriptor store doesn't take it, so its critical calls fail once this "
+                    + "agent has ended: restart the container after the agent, and look at FileDescriptorStoreMax= in the unit"
             }
         }
     }
