@@ -17,6 +17,7 @@ public final class CenterStore: Sendable {
     public let clock: CenterClock
     let database: SQLiteStore
     let groupCommit: GroupCommit
+    let ruleCache = UpdateCache()
     let knownRevocations: KnownRevocations
     let knownBodies = KnownBodies()
 

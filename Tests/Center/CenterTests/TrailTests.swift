@@ -4,6 +4,7 @@ import CenterAnalysis
 import EpitopeModel
 import GRDB
 import PacketCoding
+import Rendering
 import SecureChannel
 import Signatures
 import TestSupport
@@ -76,6 +77,30 @@ struct TrailTests {
         #expect(rules == 1)
         let page = try await store.feedPage(after: position)
         #expect(!page.isFromStart && page.entries.map(\.sequence) == [2])
+    }
+
+    @Test func `a look at the rules decodes those that changed`() async throws {
+        for attack in UInt8(1)...3 {
+            try await store.transaction { transaction in
+                let update = Fixture.update(attack: attack)
+                let rule = try transaction.rule(for: update.signature.id)
+                _ = try transaction.assignSID(toRule: rule, of: update.signature.id)
+                let id = try transaction.add(update, of: nil, rule: rule, state: .proven, reason: nil)
+                try transaction.addDelivery(of: id, to: .ids, state: .delivered)
+            }
+        }
+        #expect(try await store.ruleSet().inForce.count == 3)
+        let first = store.ruleCache.decoded
+        #expect(try await store.ruleSet().inForce.count == 3)
+        #expect(first == 3 && store.ruleCache.decoded == first)
+        var changed = Fixture.update(attack: 2)
+        changed.lifetimeDays = 91
+        try await store.transaction { [changed] transaction in
+            let latest = try transaction.latestUpdate(of: changed.signature.id)
+            try transaction.replaceProof(of: try #require(latest).id, with: changed)
+        }
+        #expect(try await store.ruleSet().inForce.contains { $0.update == changed })
+        #expect(store.ruleCache.decoded == first + 1)
     }
 
     @Test func `what is withdrawn stays so when its update is gone`() async throws {

@@ -10,16 +10,18 @@ extension CenterStore {
     ///
     /// - Parameter isDropping: whether rules drop that may.
     public func ruleSet(isDropping: Bool = false) async throws(EpitopeError) -> RuleSet {
-        try await snapshot { transaction in
-            var damaged: [Int64] = []
-            let inForce = try transaction.rules("d.state = \(DeliveryState.delivered.sql)", damaged: &damaged).map(\.rule)
+        let cache = ruleCache
+        return try await snapshot { transaction in
+            var reading = RuleReading(cache: cache)
+            let inForce = try transaction.rules("d.state = \(DeliveryState.delivered.sql)", &reading).map(\.rule)
             var pending = try transaction.rules(
-                "d.state = \(DeliveryState.pending.sql) AND \(QuotaItem.hasQuota(.delivery, id: "d.id"))", damaged: &damaged)
+                "d.state = \(DeliveryState.pending.sql) AND \(QuotaItem.hasQuota(.delivery, id: "d.id"))", &reading)
+            cache.keep(reading.read)
             for index in pending.indices { pending[index].replaced = try transaction.numbersReplaced(by: pending[index].delivery) }
             let confirmed = try transaction.mark(.confirmedRules) ?? RuleSet.digest([], isDropping: isDropping)
             let ordered = inForce.sorted { $0.sid < $1.sid }
             return RuleSet(
-                inForce: ordered, pending: pending.sorted { $0.delivery < $1.delivery }, damaged: damaged,
+                inForce: ordered, pending: pending.sorted { $0.delivery < $1.delivery }, damaged: reading.damaged,
                 isConfirmed: confirmed == RuleSet.digest(ordered, isDropping: isDropping))
         }
     }
@@ -89,6 +91,15 @@ extension CenterStore {
     }
 }
 
+/// What was read for a rule set.
+private struct RuleReading {
+    let cache: UpdateCache
+    /// The numbers of updates.
+    var read: Set<Int64> = []
+    /// Of updates that can't be read.
+    var damaged: [Int64] = []
+}
+
 extension StoreTransaction {
     /// Marks a delivery that the IDS confirmed.
     ///
@@ -152,8 +163,8 @@ extension StoreTransaction {
 
     /// The rules for the IDS whose delivery meets a condition.
     ///
-    /// - Parameter damaged: gets the updates that can't be read: they must not keep the rules of all others from the IDS.
-    fileprivate func rules(_ condition: String, damaged: inout [Int64]) throws -> [RuleSet.Pending] {
+    /// - Parameter reading: gets the updates that can't be read: they must not keep the rules of all others from the IDS.
+    fileprivate func rules(_ condition: String, _ reading: inout RuleReading) throws -> [RuleSet.Pending] {
         try Row.fetchAll(
             db,
             sql: """
@@ -164,10 +175,12 @@ extension StoreTransaction {
                 """,
             arguments: [nowMilliseconds]
         ).compactMap { row -> RuleSet.Pending? in
-            guard let update = try? RowCoding.value(SignatureUpdate.self, row["body"]) else {
-                damaged.append(row["id"])
+            let id: Int64 = row["id"]
+            guard let update = reading.cache.update(id, body: row["body"]) else {
+                reading.damaged.append(id)
                 return nil
             }
+            reading.read.insert(id)
             return RuleSet.Pending(delivery: row["delivery"], rule: RuleAssignment(sid: row["sid"], update: update))
         }
     }
