@@ -4,6 +4,7 @@ import CenterStore
 import Correlation
 import EpitopeModel
 import PacketCoding
+import Rendering
 import SignatureProving
 import Signatures
 import TestSupport
