@@ -9,10 +9,17 @@ enum SuricataProcess {
     /// - Parameters:
     ///   - arguments: the program's path first.
     ///   - output: a file for what the program prints, errors included.
+    ///   - isInBackground: whether it gives way to everything else on the machine.
     /// - Returns: its exit status; 128 and the signal's number for a program that a signal ended.
-    static func run(_ arguments: [String], output: String, within seconds: Double) throws(EpitopeError) -> Int32 {
+    static func run(
+        _ arguments: [String], output: String, within seconds: Double, isInBackground: Bool = false
+    ) throws(EpitopeError) -> Int32 {
         let outcome: ProgramRun.Outcome
-        do { outcome = try ProgramRun.run(arguments, output: output, within: seconds) } catch { throw absent(arguments[0], error) }
+        do {
+            outcome = try ProgramRun.run(arguments, output: output, within: seconds, isInBackground: isInBackground)
+        } catch {
+            throw absent(arguments[0], error)
+        }
         guard case .exited(let status) = outcome else {
             throw EpitopeError(
                 .suricataTimeout, "\(arguments.joined(separator: " ")) did not end in \(seconds) seconds",

@@ -17,13 +17,21 @@ public enum ProgramRun {
         public var reason: String
     }
 
+    /// The nice value of a program that nobody waits for: a tenth of what others get (sched(7)).
+    private static let backgroundNice: Int32 = 10
+
     /// Runs a program to its end. The calling thread waits.
     ///
     /// - Parameters:
     ///   - arguments: the program's path first.
     ///   - output: a file that takes what the program prints and complains about.
-    public static func run(_ arguments: [String], output: String, within seconds: Double) throws(Unstartable) -> Outcome {
+    ///   - isInBackground: whether it gives way to everything else on the machine.
+    public static func run(
+        _ arguments: [String], output: String, within seconds: Double, isInBackground: Bool = false
+    ) throws(Unstartable) -> Outcome {
         let process = try start(arguments, output: output)
+        // Threads that it starts have that of the one that starts them.
+        if isInBackground { setpriority(__priority_which_t(PRIO_PROCESS.rawValue), id_t(process), backgroundNice) }
         let deadline = ContinuousClock.now + .seconds(seconds)
         var status: Int32 = 0
         while waitpid(process, &status, WNOHANG) == 0 {

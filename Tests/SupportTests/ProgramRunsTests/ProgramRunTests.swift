@@ -24,4 +24,16 @@ struct ProgramRunTests {
         #expect(try ProgramRun.run(["/bin/sleep", "60"], output: output, within: 0.1) == .timedOut)
         #expect(throws: ProgramRun.Unstartable.self) { try ProgramRun.run(["/nonexistent"], output: output, within: 1) }
     }
+
+    @Test func `a program in the background gives way to others`() throws {
+        let folder = try TemporaryFolder()
+        // It may begin before it is told.
+        let outcome = try ProgramRun.run(
+            ["/bin/sh", "-c", "while [ $(nice) -lt 10 ]; do :; done"], output: "\(folder.path)/output", within: 20, isInBackground: true)
+        #expect(outcome == .exited(status: 0))
+        // Others have this one's own.
+        let own = getpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0)
+        let other = try ProgramRun.run(["/bin/sh", "-c", "[ $(nice) = \(own) ]"], output: "\(folder.path)/output", within: 20)
+        #expect(other == .exited(status: 0))
+    }
 }
