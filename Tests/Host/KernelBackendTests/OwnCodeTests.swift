@@ -2,6 +2,7 @@
 
 import EpitopeModel
 import Foundation
+import KernelBackend
 import KernelWatch
 import TestSupport
 import Testing
