@@ -12,7 +12,7 @@ import Testing
 /// Which processes are inspected, and what is said of why.
 @Suite(.serialized) struct MarkTests {
     @Test func `every reason of the kernel program has a name`() {
-        let all = (1..<EPITOPE_REASONS.rawValue).reduce(0) { $0 | 1 << $1 }
+        let all = (1..<EPITOPE_REASONS.rawValue).reduce(UInt32(0)) { $0 | 1 << $1 }
         #expect(MarkReason.reasons(of: all) == MarkReason.allCases)
         #expect(Set(MarkReason.allCases.map(\.inKernel.rawValue)).count == Int(EPITOPE_REASONS.rawValue) - 1)
         #expect(MarkReason.reasons(of: 1 << EPITOPE_REASON_INHERITED.rawValue | 1 << EPITOPE_REASON_MAPPED.rawValue) == [.mapped, .inherited])
