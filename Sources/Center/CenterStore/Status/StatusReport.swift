@@ -3,7 +3,6 @@
 public import EpitopeModel
 import GRDB
 public import Signatures
-import Signatures
 
 /// A center's state for a person: counts, the latest updates and events, and what is left of the day's quotas.
 public struct StatusReport: Hashable, Sendable, Codable {
