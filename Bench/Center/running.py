@@ -73,7 +73,7 @@ class Center:
         # Not on a disk that a trial fills.
         self.log = pathlib.Path(log or self.folder / "serve.log")
         self.config = self.log.with_name(f"{self.log.stem}-settings.json")
-        self.config.write_text(json.dumps({"requireGoodware": False, **(settings or {})}))
+        self.config.write_text(json.dumps({"requireGoodware": False, "megabytesPerReporter": 1_000_000, **(settings or {})}))
         self.command("init", "--name", name, "--address", "127.0.0.1")
         self.program = None
 

@@ -20,6 +20,8 @@ public struct AnalysisSettings: Hashable, Sendable {
     public var lifetimeDays = SignatureUpdate.defaultLifetimeDays
     /// How long packets and events are kept, in days, 1 to 36500.
     public var keepDays = 30
+    /// How many megabytes of packets one reporter may have stored in a day, 1 to 1,000,000.
+    public var megabytesPerReporter = AnalysisSettings.defaultMegabytesPerReporter
     /// The path of the goodware index; `nil`: there is none.
     public var goodware: String?
     /// Whether nothing is delivered without a goodware index.
@@ -33,6 +35,8 @@ public struct AnalysisSettings: Hashable, Sendable {
     /// The maximum share of a cluster's packets that its signatures may miss, 0 to 0.8.
     public var noiseShare = ProverMaterial.defaultNoiseShare
 
+    public static let defaultMegabytesPerReporter = 16
+
     public init() {}
 
     /// Visits every setting, as part of a center's own.
@@ -42,6 +46,7 @@ public struct AnalysisSettings: Hashable, Sendable {
         try visitor.setting("maxPointsPerReporter", &maxPointsPerReporter, in: 1...1_000_000)
         try visitor.setting("lifetimeDays", &lifetimeDays, in: 1...SignatureUpdate.maxLifetimeDays)
         try visitor.setting("keepDays", &keepDays, in: 1...36500)
+        try visitor.setting("megabytesPerReporter", &megabytesPerReporter, in: 1...1_000_000)
         try visitor.setting("goodware", &goodware)
         try visitor.setting("requireGoodware", &requireGoodware)
         try visitor.setting("benignCaptures", &benignCaptures)

@@ -8,19 +8,26 @@ public import Scheduling
 public struct ReportReceiver: Sendable {
     private let store: CenterStore
     private let analysisSignal: WakeUpSignal
+    private let intake: IntakeBook
 
-    /// - Parameter analysisSignal: wakes the analysis.
-    public init(store: CenterStore, analysisSignal: WakeUpSignal) {
+    /// - Parameters:
+    ///   - analysisSignal: wakes the analysis.
+    ///   - megabytesPerReporter: what one reporter may have stored in a day.
+    public init(
+        store: CenterStore, analysisSignal: WakeUpSignal, megabytesPerReporter: Int = AnalysisSettings.defaultMegabytesPerReporter
+    ) {
         self.store = store
         self.analysisSignal = analysisSignal
+        intake = IntakeBook(megabytes: megabytesPerReporter)
     }
 
     /// Accepts a report. When this returns, the report is on the disk.
     ///
-    /// - Throws: what ``ReportCheck`` throws, `disk-full`, `store-busy`, `store-failed`, `store-unusable`. After an
-    ///   error the sender must keep the report.
+    /// - Throws: what ``ReportCheck`` throws, `sender-over-share`, `disk-full`, `store-busy`, `sender-busy`, `store-failed`,
+    ///   `store-unusable`. After an error the sender must keep the report.
     public func accept(_ report: Report) async throws(EpitopeError) -> Receipt {
         try ReportCheck.check(report)
+        try intake.take(report.bytes, of: report.sender)
         let receipt = try await store.add(report)
         if !receipt.wasKnown { analysisSignal.send() }
         return receipt

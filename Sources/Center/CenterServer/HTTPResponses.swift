@@ -44,7 +44,7 @@ enum HTTPResponses {
         case .internalFailure: .internalServerError
         // The center can't take the message now: proxies and other clients keep it.
         case .storeBusy, .storeFailed, .diskFull: .serviceUnavailable
-        case .senderBusy: .tooManyRequests
+        case .senderBusy, .senderOverShare: .tooManyRequests
         default: .badRequest
         }
     }

@@ -43,7 +43,8 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
                 work.failed(.analysis, error)
                 logger.error("a step failed and will be tried again: \(error)")
             }, onSuccess: { work.works(.analysis) })
-        receiver = ReportReceiver(store: store, analysisSignal: analysis.signal)
+        receiver = ReportReceiver(
+            store: store, analysisSignal: analysis.signal, megabytesPerReporter: configuration.analysis.megabytesPerReporter)
     }
 
     public var scope: CenterScope { .global }

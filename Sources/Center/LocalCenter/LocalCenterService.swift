@@ -41,7 +41,8 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
                 configuration: configuration, store: store,
                 provers: provers ?? ProverSource(configuration.proving(isEngineAsked: engine != nil)), installer: installer,
                 engine: engine, link: link, health: work, logger: logger))
-        receiver = ReportReceiver(store: store, analysisSignal: workers.analysis.signal)
+        receiver = ReportReceiver(
+            store: store, analysisSignal: workers.analysis.signal, megabytesPerReporter: configuration.analysis.megabytesPerReporter)
     }
 
     public var scope: CenterScope { .local }

@@ -39,6 +39,8 @@ extension EpitopeError.Code {
     public static let revoked = EpitopeError.Code("revoked")
     /// The certificate's role may not do this.
     public static let roleNotAllowed = EpitopeError.Code("role-not-allowed")
+    /// A sender has stored as much as one may in a day.
+    public static let senderOverShare = EpitopeError.Code("sender-over-share")
     /// This machine is not enrolled.
     public static let identityMissing = EpitopeError.Code("identity-missing")
     /// This machine's stored identity cannot be read.

@@ -25,8 +25,8 @@ struct MessageRefusalTests {
 
     @Test func `An error that may pass is not final for a message`() {
         let passing: [EpitopeError.Code] = [
-            .centerUnreachable, .answerMalformed, .centerWrong, .diskFull, .storeBusy, .senderBusy, .storeFailed, .storeUnusable,
-            .internalFailure, .notServedHere,
+            .centerUnreachable, .answerMalformed, .centerWrong, .diskFull, .storeBusy, .senderBusy, .senderOverShare, .storeFailed,
+            .storeUnusable, .internalFailure, .notServedHere,
         ]
         for code in passing {
             #expect(!EpitopeError(code, "", remedy: "").isFinalForMessage, "\(code.rawValue)")

@@ -33,6 +33,32 @@ public struct Report: Hashable, Sendable {
     }
 }
 
+extension Report {
+    /// About what it takes of the disk: its rows and what is written of it in the steps that follow.
+    public var bytes: Int {
+        switch body {
+        case .packet(let packet): Self.rowBytes + packet.bytes.count
+        case .forward(let forward): Self.rowBytes + forward.packet.codeBytes + forward.signature.byteCount
+        case .update(let update): Self.rowBytes + update.signature.byteCount
+        }
+    }
+
+    private static let rowBytes = 2048
+}
+
+extension ExtractedPacket {
+    fileprivate var codeBytes: Int {
+        switch content {
+        case .code(let code): code.bytes.count
+        case .signature(let window): window.count
+        }
+    }
+}
+
+extension Signature {
+    fileprivate var byteCount: Int { tokens.reduce(0) { $0 + $1.bytes.count } }
+}
+
 extension Identity {
     /// The sender as evidence knows it: hosts and sites may share a name.
     var reporter: String { "\(role.rawValue):\(name)" }
