@@ -33,6 +33,10 @@ public final class CenterStore: Sendable {
         var settings = SQLiteStore.Settings(label: "center-store")
         if isServed { settings.outdated = .storeOlder(path) }
         settings.maxBytes = maxBytes
+        // Packets' ids are random: the index over them is looked up and written all over. With the cache that is memory's matter as
+        // long as it fits (some 400,000 packets), and with the longer log (16 MB) a page of it is written once for many packets.
+        settings.writerCacheBytes = 32 << 20
+        settings.checkpointPages = 4000
         database = try SQLiteStore(path: path, settings, migrator: Schema.migrator, describe: EpitopeError.store)
         self.path = path
         self.clock = clock

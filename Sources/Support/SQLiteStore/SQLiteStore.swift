@@ -18,6 +18,11 @@ public struct SQLiteStore: Sendable {
         public var busySeconds = 10.0
         /// How large the file may become, in bytes, rounded down to whole pages; `nil`: as large as the disk has room.
         public var maxBytes: Int64?
+        /// Pages of the file that the writer keeps in memory, in bytes; `nil`: SQLite's default, some 2 MB.
+        public var writerCacheBytes: Int?
+        /// After how many pages the log is written into the file; `nil`: SQLite's default, 1000. With more, pages that many commits
+        /// change are written there once instead of again and again.
+        public var checkpointPages: Int?
         /// Whether the file is kept from others in any case: a symbolic link in its place is refused, its rights are set back to
         /// 0600 each time that it is opened, and what is deleted is overwritten.
         public var isPrivate = false
@@ -52,6 +57,10 @@ public struct SQLiteStore: Sendable {
             try pool.writeWithoutTransaction { db in
                 // DatabasePool chooses NORMAL as it opens, with which a power cut loses commits that have returned.
                 try db.execute(sql: "PRAGMA synchronous = FULL")
+                if let cache = settings.writerCacheBytes { try db.execute(sql: "PRAGMA cache_size = -\(max(1, cache / 1024))") }
+                if let pages = settings.checkpointPages {
+                    _ = try Int.fetchOne(db, sql: "PRAGMA wal_autocheckpoint = \(max(1, pages))")
+                }
                 if let maxBytes = settings.maxBytes {
                     let pageSize = try Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 4096
                     _ = try Int64.fetchOne(db, sql: "PRAGMA max_page_count = \(max(1, maxBytes / pageSize))")

@@ -70,6 +70,8 @@ struct StoreTests {
         let store = try CenterStore(path: path)
         let full = 2
         #expect(try await store.database.pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA synchronous") } == full)
+        let log = try await store.database.pool.writeWithoutTransaction { try Int.fetchOne($0, sql: "PRAGMA wal_autocheckpoint") }
+        #expect(log == 4000)
         _ = try await store.add(report(Samples.packet()))
         for name in [path, path + "-wal", path + "-shm"] {
             let attributes = try FileManager.default.attributesOfItem(atPath: name)
