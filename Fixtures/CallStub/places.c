@@ -56,14 +56,12 @@ static void remove_disk_file(void) {
     unlink(disk_file);
 }
 
-/* What follows is done by a child, later than a file's time can be off; this process only waits for it. */
+/* What follows is done by a child, which begins later than a file's time can be off; this process only waits for it. */
 static void go_on_in_child(void) {
+    usleep(100000);
     pid_t child = fork();
     int status = 0;
-    if (child == 0) {
-        usleep(100000);
-        return;
-    }
+    if (child == 0) return;
     if (child < 0 || waitpid(child, &status, 0) != child) fail("child");
     _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 97);
 }
