@@ -125,6 +125,16 @@ struct MigrationTests {
         #expect(number == 5, "the number of a report that was removed is not given again")
     }
 
+    @Test func `a store that another process works on is left at its version`() throws {
+        try makeStore(upTo: "5 rules of several signatures") { _ in }
+        let error = #expect(throws: EpitopeError.self) { try CenterStore(path: path, isServed: true) }
+        #expect(error?.code == .storeOlder)
+        let columns = try DatabaseQueue(path: path).read { try $0.columns(in: "feed").map(\.name) }
+        #expect(columns == ["sequence", "body", "revises"])
+        _ = try CenterStore(path: path)
+        _ = try CenterStore(path: path, isServed: true)
+    }
+
     /// The words of the migrations are literals; everywhere else they come from the enums.
     @Test func `the words of the schema are those of the enums`() async throws {
         let store = try CenterStore(path: path)
