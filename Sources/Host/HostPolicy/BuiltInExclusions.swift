@@ -29,6 +29,7 @@ public enum BuiltInExclusions {
         (.package("openjdk-21-jre-headless"), .libraryCall, "Java's foreign functions: compiled code calls the C library itself"),
         (.package("openjdk-25-jre-headless"), .libraryCall, "Java's foreign functions: compiled code calls the C library itself"),
         (.package("firefox-esr"), .uncheckedReturn, "Firefox: its network library calls the C library through tables of functions"),
+        (.package("ghc"), .uncheckedReturn, "GHC runs code that it compiles (Template Haskell), which calls by pointers"),
         (.package("pypy3"), .libraryCall, "PyPy's cffi: compiled code calls functions of the C library itself"),
         (.package("tcc"), .libraryCall, "tcc -run compiles a program into memory and runs it there"),
         (.package("llvm-14-runtime"), .libraryCall, "lli compiles a program into memory and runs it there"),

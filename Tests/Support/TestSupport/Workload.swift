@@ -46,6 +46,7 @@ public struct Workload: Sendable, CustomStringConvertible {
         Workload("raku", alarms: [Alarm(program: "raku", kind: .libraryCall)]),
         Workload("nvim", alarms: [Alarm(program: "nvim", kind: .libraryCall)]),
         Workload("numba", alarms: [Alarm(program: "python3", kind: .libraryCall)]),
+        Workload("ghc", alarms: [Alarm(program: "ghc", kind: .uncheckedReturn)]),
         Workload("valgrind", alarms: [Alarm(program: "memcheck-amd64-", kind: .libraryCall)]),
     ]
 
