@@ -85,13 +85,13 @@ static uint8_t *in_disk_file(const char *place, const uint8_t *code, size_t leng
     } else {
         fill_file(descriptor, is_writable ? (const uint8_t *)"" : code, is_writable ? 1 : length, 0);
     }
-    if (strcmp(place, "parents-file") == 0) go_on_in_child();
     /* A loader has a file open for reading alone, and closes it; a mapping keeps the rights that its descriptor had. */
     int closes = !strstr(place, "open"), is_unlinked = is_library || strcmp(place, "unlinked-file") == 0;
     if (closes && (is_unlinked || strcmp(place, "raw-file") == 0 || strcmp(place, "parents-file") == 0)) {
         close(descriptor);
         descriptor = open(disk_file, O_RDONLY);
     }
+    if (strcmp(place, "parents-file") == 0) go_on_in_child();
     int protection = PROT_READ | PROT_EXEC | (is_writable ? PROT_WRITE : 0);
     uint8_t *page = NULL;
     if (is_library) {
