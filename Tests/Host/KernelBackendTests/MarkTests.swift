@@ -15,7 +15,8 @@ import Testing
         let all = (1..<EPITOPE_REASONS.rawValue).reduce(UInt32(0)) { $0 | 1 << $1 }
         #expect(MarkReason.reasons(of: all) == MarkReason.allCases)
         #expect(Set(MarkReason.allCases.map(\.inKernel.rawValue)).count == Int(EPITOPE_REASONS.rawValue) - 1)
-        #expect(MarkReason.reasons(of: 1 << EPITOPE_REASON_INHERITED.rawValue | 1 << EPITOPE_REASON_MAPPED.rawValue) == [.mapped, .inherited])
+        let two = 1 << EPITOPE_REASON_INHERITED.rawValue | 1 << EPITOPE_REASON_MAPPED.rawValue as UInt32
+        #expect(MarkReason.reasons(of: two) == [.mapped, .inherited])
     }
 
     private func reasons(_ program: String, _ arguments: [String]) async throws -> [MarkReason] {
