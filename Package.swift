@@ -266,8 +266,8 @@ let package = Package(
                 shell(
                     "HostFrontEnd",
                     [
-                        "EpitopeModel", "FileAccess", "BehaviourBlocking", "KernelBackend", "ProcessContext", "HostPolicy", "Novelty",
-                        "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel", argumentParser, logging,
+                        "EpitopeModel", "FileAccess", "Scheduling", "BehaviourBlocking", "KernelBackend", "ProcessContext", "HostPolicy",
+                        "Novelty", "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel", argumentParser, logging,
                     ]),
                 .executableTarget(
                     name: "epitope-agent",
@@ -278,7 +278,8 @@ let package = Package(
                 .executableTarget(
                     name: "epitope",
                     dependencies: [
-                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "BehaviourBlocking", "SeccompBackend", "KernelBackend",
+                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "BehaviourBlocking", "SeccompBackend",
+                        "KernelBackend",
                         "ProcessInspection", "ProcessContext", "HostPolicy", "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel",
                         "Rendering", "Disassembly", "InputFiles", "StreamReassembly", "Captures", "WireMatching", "GoodwareIndex",
                         "PatternScan",

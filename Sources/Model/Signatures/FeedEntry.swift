@@ -2,12 +2,14 @@
 
 /// A change that a center passes on to its subscribers, in the order in which it made them.
 public struct FeedEntry: Hashable, Sendable, Codable {
+    /// What changed.
     public enum Change: Hashable, Sendable, Codable {
         case update(SignatureUpdate)
         /// A person withdrew a signature: its rules leave every subscriber's IDS.
         case withdrawal(Withdrawal)
     }
 
+    /// A signature that was withdrawn.
     public struct Withdrawal: Hashable, Sendable, Codable {
         public var signatureID: String
         /// For a person.
@@ -42,6 +44,7 @@ public struct FeedEntry: Hashable, Sendable, Codable {
         self.init(position: FeedPosition(sequence: sequence), change: .update(update), revises: revises)
     }
 
+    /// Increases with every entry.
     public var sequence: Int64 { position.sequence }
 
     /// `nil` for a withdrawal.

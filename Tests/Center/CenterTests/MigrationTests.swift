@@ -108,7 +108,9 @@ struct MigrationTests {
                     ])
             }
             try db.execute(
-                sql: "INSERT INTO forwards (report_seq, cluster_id, kinds, state, created_ms, changed_ms) VALUES (1, 7, 'x', 'delivered', 1, 1)")
+                sql:
+                    "INSERT INTO forwards (report_seq, cluster_id, kinds, state, created_ms, changed_ms) VALUES (1, 7, 'x', 'delivered', 1, 1)"
+            )
             try db.execute(sql: "DELETE FROM reports WHERE seq = 4")
         }
         let store = try CenterStore(path: path, clock: clock.clock)

@@ -61,7 +61,8 @@ struct TrailTests {
                 update.lifetimeDays = days
                 let rule = try transaction.rule(for: update.signature.id)
                 #expect(try transaction.assignSID(toRule: rule, of: update.signature.id, isPublished: true) == nil)
-                let id = try transaction.add(try transaction.publish(update, revising: []), of: nil, rule: rule, state: .proven, reason: nil)
+                let id = try transaction.add(
+                    try transaction.publish(update, revising: []), of: nil, rule: rule, state: .proven, reason: nil)
                 try transaction.addDelivery(of: id, to: .feed, state: .delivered)
             }
         }

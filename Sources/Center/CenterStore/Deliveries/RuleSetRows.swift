@@ -138,7 +138,9 @@ extension StoreTransaction {
                 WHERE d.target = \(DeliveryTarget.ids.sql) AND d.state = \(DeliveryState.leaving.sql)
                 """)
         for row in leaving {
-            let (id, signature, revision, sid): (Int64, String, Int, UInt32?) = (row["id"], row["signature_id"], row["revision"], row["sid"])
+            let (id, signature, revision, sid): (Int64, String, Int, UInt32?) = (
+                row["id"], row["signature_id"], row["revision"], row["sid"]
+            )
             // A rule set that was made before the update ended may have it still.
             guard !rules.contains(where: { $0.update.signature.id == signature && $0.update.revision == revision }) else { continue }
             try setDelivery(id, to: .removed, reason: nil)

@@ -114,7 +114,8 @@ extension StoreTransaction {
         var deliveries = Dictionary(
             targets.compactMap { row in
                 DeliveryTarget(rawValue: row["target"]).map { ($0, DeliveryState(rawValue: row["state"])) }
-            }) { first, _ in first }
+            }
+        ) { first, _ in first }
         let isPublished = deliveries[.feed] != nil
         if isPublished || deliveries[.ids] != nil || item.origin == .global {
             // Its number may have gone to another rule meanwhile.

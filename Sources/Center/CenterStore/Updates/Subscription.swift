@@ -31,7 +31,8 @@ extension StoreTransaction {
         guard try subscriptionPosition() != .start else { return }
         try db.execute(sql: "UPDATE updates SET sequence = NULL WHERE sequence IS NOT NULL")
         try setSubscriptionPosition(.start)
-        try record(.received, "feed", "the global center's feed is another one, or was put back from a backup: it is read from its beginning")
+        try record(
+            .received, "feed", "the global center's feed is another one, or was put back from a backup: it is read from its beginning")
     }
 
     /// Gives an update of the global center the number that it has in the feed now, if this store has it without one.

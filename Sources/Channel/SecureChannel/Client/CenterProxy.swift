@@ -101,7 +101,9 @@ struct CenterProxy: Hashable, Sendable {
         let parts = item.split(separator: "/", maxSplits: 1)
         guard let first = parts.first else { return false }
         if parts.count == 2 {
-            guard let network = IPAddress(first), let bits = Int(parts[1]), (0...network.bytes.count * 8).contains(bits) else { return false }
+            guard let network = IPAddress(first), let bits = Int(parts[1]), (0...network.bytes.count * 8).contains(bits) else {
+                return false
+            }
             return isSame(address.bytes, network.bytes, bits: bits)
         }
         if IPAddress(first) == address { return true }

@@ -36,7 +36,8 @@ enum PresentedChain {
     static func clockError(
         of center: CenterAddress, by proxy: CenterProxy? = nil, _ authorityPEM: String, nowMilliseconds: Int64 = ChannelClock.system()
     ) async -> EpitopeError? {
-        guard let authority = try? PEM.certificate(authorityPEM, from: "the identity"), let chain = try? await read(from: center, by: proxy),
+        guard let authority = try? PEM.certificate(authorityPEM, from: "the identity"),
+            let chain = try? await read(from: center, by: proxy),
             let leaf = chain.first.flatMap({ try? Certificate(derEncoded: $0) }), leaf.issuer == authority.subject,
             authority.publicKey.isValidSignature(leaf.signature, for: leaf)
         else { return nil }
