@@ -22,6 +22,9 @@ public struct AnalysisPolicy: Hashable, Sendable {
     public var forwards: ForwardRule
     /// The lifetime of updates in days, at least 1.
     public var lifetimeDays: Int
+    /// How many clusters that rest on one reporter's word alone have their proofs: beyond it, the reporter's next ones get theirs when
+    /// somebody else reports them, too, or older ones were removed. As many rule numbers, updates and deliveries they have at most.
+    public var maxProofsOfReporter = 64
     /// The grade from which on evidence is enough for a rule that drops.
     public var dropsFrom = EvidenceGrade.corroborated
 

@@ -15,18 +15,19 @@ struct GradeKeeper {
 
     /// What an update of the cluster rests on now.
     func support(of cluster: Int64, proof: Proof) throws -> EvidenceSupport {
-        let (sum, reporters) = try transaction.weight(of: cluster)
-        let grade = EvidenceGrade(reporters: reporters, isOnTheWire: proof.check(.onTheWire)?.outcome == .passed)
+        let weight = try transaction.weight(of: cluster)
+        let grade = EvidenceGrade(reporters: weight.reporters, isOnTheWire: proof.check(.onTheWire)?.outcome == .passed)
         return EvidenceSupport(
-            grade: grade, reporters: reporters, points: sum.points, threshold: policy.threshold.points,
+            grade: grade, reporters: weight.reporters, points: weight.sum.points, threshold: policy.threshold.points,
             packets: try transaction.newestPacketIDs(of: cluster, limit: Self.maxPackets), isEnoughToDrop: grade >= policy.dropsFrom)
     }
 
     /// Raises the grade of the cluster's updates in force, after reporters joined.
     ///
-    /// - Parameter before: how many there were.
-    func raise(for cluster: Cluster, reportersBefore before: Int) throws {
-        let (_, reporters) = try transaction.weight(of: cluster.id)
+    /// - Parameters:
+    ///   - before: how many there were.
+    ///   - reporters: how many there are.
+    func raise(for cluster: Cluster, from before: Int, to reporters: Int) throws {
         guard EvidenceGrade(reporters: reporters, isOnTheWire: false) > EvidenceGrade(reporters: before, isOnTheWire: false) else { return }
         for stored in try transaction.latestUpdates(of: cluster) where stored.state == .proven && stored.cluster == cluster.id {
             guard let known = stored.update.support else { continue }

@@ -20,6 +20,18 @@ struct ProofScheduler {
             progress: progress, latest: try transaction.latestUpdates(of: cluster).map { $0.latest(nowMilliseconds: now) },
             context: cluster.signature.context, newest: newest, nowMilliseconds: now,
             packets: { try transaction.packetsSoFar(of: cluster.id) })
-        if case .due = decision { try transaction.requestProof(of: cluster.id) }
+        guard case .due = decision else { return }
+        let reporter = try transaction.weight(of: cluster.id).soleReporter
+        if progress == .never, let reporter, try isShareUsed(by: reporter) {
+            return try transaction.record(
+                .quotaExceeded, cluster.signature.id,
+                "\(policy.maxProofsOfReporter) attacks on the word of \(reporter) alone are proven; this one waits for another's")
+        }
+        try transaction.requestProof(of: cluster.id, soleReporter: reporter)
+    }
+
+    private func isShareUsed(by reporter: String) throws -> Bool {
+        let limit = policy.maxProofsOfReporter
+        return try transaction.countProofs(onWordOf: reporter, limit: limit) >= limit
     }
 }

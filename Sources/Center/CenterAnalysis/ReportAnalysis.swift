@@ -15,7 +15,11 @@ struct ReportAnalysis {
     let known: ClusterIndex
     let samples: SampleCache
     /// The clusters that this transaction added.
-    private(set) var added: [Cluster] = []
+    private(set) var added: [(cluster: Cluster, reporter: String)] = []
+    /// The clusters that a second reporter joined.
+    private(set) var shared: [Int64] = []
+    /// Whether the site's counter had reached the threshold before the report that is analysed.
+    private var wasReached = false
     private var addedIndex = ClusterIndex()
 
     init(transaction: StoreTransaction, policy: AnalysisPolicy, known: ClusterIndex, samples: SampleCache) {
@@ -59,7 +63,7 @@ struct ReportAnalysis {
 
 extension ReportAnalysis {
     private mutating func assignCluster(to assessment: ReportAssessment, of report: StoredReport) throws -> Cluster {
-        let cluster = try existingCluster(for: assessment) ?? addCluster(of: assessment.signature)
+        let cluster = try existingCluster(for: assessment) ?? addCluster(of: assessment.signature, by: report.reporter)
         try transaction.record(.clustered, report.id, "cluster \(cluster.id) of signature \(cluster.signature.id)")
         try transaction.markAnalysed(report, in: cluster.id, kinds: Set(assessment.evidence.map(\.kind)))
         if assessment.sample != nil { try transaction.countPacket(of: cluster.id) }
@@ -70,10 +74,11 @@ extension ReportAnalysis {
     /// variant by its code. Its context is widened by the report's.
     private func existingCluster(for assessment: ReportAssessment) throws -> Cluster? {
         let (signature, code) = (assessment.signature, assessment.code ?? [])
+        // In memory are not all clusters, and some that were pruned since: the store knows each by its first window.
         guard
-            let id = try known.cluster(for: signature, sample: code) ?? addedIndex.cluster(for: signature, sample: code)
-                ?? clusterOfVariant(assessment),
-            var cluster = try transaction.cluster(id)
+            var cluster = try known.cluster(for: signature, sample: code).flatMap(transaction.cluster)
+                ?? transaction.cluster(ofSignature: signature.id)
+                ?? (addedIndex.nearest(to: code) ?? clusterOfVariant(assessment)).flatMap(transaction.cluster)
         else { return nil }
         let merged = cluster.signature.context.merged(with: signature.context)
         if merged != cluster.signature.context {
@@ -92,10 +97,10 @@ extension ReportAnalysis {
         }
     }
 
-    private mutating func addCluster(of signature: Signature) throws -> Cluster {
+    private mutating func addCluster(of signature: Signature, by reporter: String) throws -> Cluster {
         let cluster = try transaction.addCluster(of: signature)
         addedIndex.add(cluster: cluster.id, signature: cluster.signature)
-        added.append(cluster)
+        added.append((cluster, reporter))
         return cluster
     }
 }
@@ -103,25 +108,32 @@ extension ReportAnalysis {
 // MARK: Weighing
 
 extension ReportAnalysis {
-    private func weigh(
+    private mutating func weigh(
         _ assessment: ReportAssessment, of report: StoredReport, in cluster: Cluster
     ) throws -> ThresholdDecision {
         let threshold = policy.threshold
-        let reporters = try transaction.weight(of: cluster.id).reporters
+        let before = try transaction.weight(of: cluster.id).reporters
         let ofCluster = try transaction.add(assessment.evidence, to: .cluster(cluster.id), by: threshold)
-        try GradeKeeper(transaction: transaction, policy: policy).raise(for: cluster, reportersBefore: reporters)
+        let now = try transaction.weight(of: cluster.id).reporters
+        if before == 1, now > 1 {
+            try transaction.shareProof(of: cluster.id)
+            shared.append(cluster.id)
+        }
+        try GradeKeeper(transaction: transaction, policy: policy).raise(for: cluster, from: before, to: now)
+        let siteBefore = try threshold.counter == .site ? transaction.add([], to: .site, by: threshold).points : 0
         let sum = threshold.counter == .site ? try transaction.add(assessment.evidence, to: .site, by: threshold) : ofCluster
         let decision = threshold.decide(sum)
+        wasReached = threshold.counter == .site && siteBefore >= threshold.points
         try transaction.record(
             .weighed, report.id,
             "\(decision.points) of \(threshold.points) points" + (decision.isReached ? ", threshold reached" : ""))
         return decision
     }
 
-    /// The clusters that an update is due for. When the site's one counter is reached, that is every cluster that
-    /// brought evidence to it.
+    /// The clusters that an update is due for. When the site's one counter reaches the threshold, that is every cluster that
+    /// brought evidence to it; while it stays there, each with its own packets.
     private func clustersReached(with cluster: Cluster) throws -> [Cluster] {
-        guard policy.threshold.counter == .site else { return [cluster] }
+        guard policy.threshold.counter == .site, !wasReached else { return [cluster] }
         let start = policy.threshold.windowStart(nowMilliseconds: transaction.nowMilliseconds)
         return try transaction.clustersWithEvidence(after: start)
     }

@@ -18,6 +18,8 @@ public actor ReportAnalyst {
     private static let maxGroupSize = 128
     /// How long a proof that was made waits for others to share its transaction.
     private static let maxHold = Duration.milliseconds(20)
+    /// How long proofs are made before reports are looked at again: proofs of junk don't keep a real attack waiting.
+    private static let maxProving = Duration.milliseconds(250)
 
     public nonisolated let store: CenterStore
     private let policy: AnalysisPolicy
@@ -56,22 +58,30 @@ public actor ReportAnalyst {
 
 extension ReportAnalyst {
     private func analyseReports() async throws -> Int {
-        let (known, policy, samples) = (try await loadedIndex(), policy, samples)
-        let (count, added) = try await store.transaction { transaction in
+        let (count, added, shared) = try await analyseGroup(knowing: loadedIndex())
+        for (cluster, reporter) in added { index?.add(cluster: cluster.id, signature: cluster.signature, soleReporter: reporter) }
+        for cluster in shared { index?.share(cluster) }
+        return count
+    }
+
+    /// Apart, so that nobody else holds the index when it grows, which would then be copied.
+    private func analyseGroup(
+        knowing known: ClusterIndex
+    ) async throws -> (count: Int, added: [(cluster: Cluster, reporter: String)], shared: [Int64]) {
+        let (policy, samples) = (policy, samples)
+        return try await store.transaction { transaction in
             let reports = try transaction.waitingReports(limit: Self.maxGroupSize)
             var analysis = ReportAnalysis(transaction: transaction, policy: policy, known: known, samples: samples)
             for report in reports { try analysis.analyse(report) }
-            return (reports.count, analysis.added)
+            return (reports.count, analysis.added, analysis.shared)
         }
-        for cluster in added { index?.add(cluster: cluster.id, signature: cluster.signature) }
-        return count
     }
 
     private func loadedIndex() async throws -> ClusterIndex {
         if let index { return index }
         var loaded = ClusterIndex()
-        for cluster in try await store.snapshot({ try $0.clusterSignatures() }) {
-            loaded.add(cluster: cluster.id, signature: cluster.signature)
+        for known in try await store.snapshot({ try $0.clusterSignatures(limit: ClusterIndex.Limits().clusters) }) {
+            loaded.add(cluster: known.cluster.id, signature: known.cluster.signature, soleReporter: known.soleReporter)
         }
         index = loaded
         return loaded
@@ -85,8 +95,11 @@ extension ReportAnalyst {
         self.material = material
         var completed: [CompletedVerification] = []
         var since = ContinuousClock.now
+        let deadline = since + Self.maxProving
         for cluster in pending {
             try Task.checkCancellation()
+            // The others are asked for again, with what came in since and weighs more.
+            guard ContinuousClock.now < deadline else { break }
             guard let task = try await proofs.task(for: cluster) else { continue }
             // Off Swift's pool: it may read captures and scan goodware.
             let outcome = await work.run { [prover] in

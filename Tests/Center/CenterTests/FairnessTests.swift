@@ -83,6 +83,39 @@ struct FairnessTests {
         #expect(told == ["3 a day: updates, 1 of them on the word of host:intruder alone"])
     }
 
+    @Test func `junk of one host takes a bounded number of proofs and rule numbers`() async throws {
+        for number in 0..<70 { try await receive(junk(number)) }
+        try await analyse()
+        let status = try await store.status()
+        #expect(status.clusters == 70)
+        #expect(status.updates == ["proven": 64])
+        #expect(try await store.snapshot { try Int.fetchOne($0.db, sql: "SELECT count(*) FROM rules") } == 64)
+        let told = try await store.events().filter { $0.step == .quotaExceeded }.map(\.detail)
+        #expect(told.count == 6)
+        #expect(told.last == "64 attacks on the word of host:intruder alone are proven; this one waits for another's")
+        // Another host's attack, and junk that another host has, too, are proven at once.
+        try await receive(Fixture.packet(attack: 1, host: "host-2"))
+        try await receive(junk(69, host: "host-3"))
+        try await analyse()
+        #expect(try await store.status().updates == ["proven": 66])
+    }
+
+    @Test func `what more reporters say is proven first`() async throws {
+        let ordered = try await store.transaction { transaction in
+            for (attack, reporters) in [(UInt8(1), 1), (2, 3), (3, 2)] {
+                let cluster = try transaction.addCluster(of: Fixture.signature(attack: attack)).id
+                let evidence = (0..<reporters).map {
+                    WeighedEvidence(
+                        reporter: "host:\($0)", kind: "k", points: 100, timeMilliseconds: transaction.nowMilliseconds)
+                }
+                _ = try transaction.add(evidence, to: .cluster(cluster), by: AttackThreshold())
+                try transaction.requestProof(of: cluster)
+            }
+            return try transaction.pendingProofs(limit: 9)
+        }
+        #expect(ordered == [2, 3, 1])
+    }
+
     @Test func `an idle center writes nothing while something waits`() async throws {
         for number in 0..<4 { try await receive(junk(number)) }
         try await analyse()

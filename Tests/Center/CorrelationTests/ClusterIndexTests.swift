@@ -64,3 +64,63 @@ struct ClusterIndexTests {
         #expect(index.cluster(for: other, sample: [9, 1, 2, 77] + Array(3..<30)) == 4)
     }
 }
+
+@Suite("The index of clusters is bounded")
+struct ClusterIndexBoundsTests {
+    private func signature(_ number: Int) -> Signature {
+        var random = SeededGenerator(seed: UInt64(number))
+        let bytes = (0..<32).map { _ in UInt8.random(in: 0...255, using: &random) }
+        return Signature(tokens: [.init(bytes: bytes)], context: SignatureContext(transport: .tcp, ports: [80], direction: .toService))
+    }
+
+    private func limits(clusters: Int = 1000, ofReporter: Int = 10, ofKey: Int = 64) -> ClusterIndex.Limits {
+        var limits = ClusterIndex.Limits()
+        (limits.clusters, limits.clustersOfReporter, limits.clustersOfKey) = (clusters, ofReporter, ofKey)
+        return limits
+    }
+
+    @Test func `one reporter's clusters give way to its next ones, and to nobody else's`() {
+        var index = ClusterIndex(limits())
+        index.add(cluster: 1, signature: signature(1), soleReporter: "honest")
+        for number in 2...100 { index.add(cluster: Int64(number), signature: signature(number), soleReporter: "intruder") }
+        #expect(index.count == 11)
+        #expect(index.exact(signature(1)) == 1)
+        #expect(index.exact(signature(90)) == nil)
+        #expect(index.cluster(for: signature(500), sample: [1, 2] + signature(91).tokens[0].bytes) == 91)
+        #expect(index.cluster(for: signature(500), sample: [1, 2] + signature(90).tokens[0].bytes) == nil)
+    }
+
+    @Test func `what a second reporter joined stays`() {
+        var index = ClusterIndex(limits())
+        index.add(cluster: 1, signature: signature(1), soleReporter: "intruder")
+        index.share(1)
+        for number in 2...100 { index.add(cluster: Int64(number), signature: signature(number), soleReporter: "intruder") }
+        #expect(index.exact(signature(1)) == 1)
+    }
+
+    @Test func `all reporters together have a bound`() {
+        var index = ClusterIndex(limits(clusters: 80))
+        for number in 1...1000 {
+            index.add(cluster: Int64(number), signature: signature(number), soleReporter: "host-\(number)")
+            #expect(index.count <= 80)
+        }
+        #expect(index.exact(signature(1000)) == 1000)
+        #expect(index.exact(signature(1)) == nil)
+        #expect(index.newest(of: signature(1).context, limit: 4) == [1000, 999, 998, 997])
+    }
+
+    @Test func `under one key only so many are compared`() {
+        var index = ClusterIndex(limits(ofReporter: 1000, ofKey: 4))
+        let start = signature(1).tokens[0].bytes.prefix(8)
+        // The longest run of each begins with the same eight bytes.
+        let all = (2...20).map { number -> Signature in
+            var signature = signature(number)
+            signature.tokens = [.init(bytes: Array(start) + Array(signature.tokens[0].bytes.dropFirst(8)))]
+            return signature
+        }
+        for (number, signature) in all.enumerated() { index.add(cluster: Int64(number + 1), signature: signature) }
+        #expect(index.nearest(to: all[18].tokens[0].bytes) == 19)
+        #expect(index.nearest(to: all[0].tokens[0].bytes) == nil)
+        #expect(index.exact(all[0]) == 1)
+    }
+}

@@ -38,22 +38,40 @@ extension StoreTransaction {
             arguments: [try RowCoding.json(cluster.signature), cluster.id])
     }
 
-    /// Every cluster with each signature that packets join it by: its own, and those of its proven updates. One that can't be read
-    /// is left out: packets no longer join by it, and those of all others do.
-    public func clusterSignatures() throws -> [Cluster] {
-        let own = try Row.fetchAll(db, sql: "SELECT id, signature FROM clusters ORDER BY id").compactMap { row -> Cluster? in
+    /// The cluster whose first packet had this signature.
+    public func cluster(ofSignature id: String) throws -> Cluster? {
+        let select = try db.cachedStatement(sql: "SELECT id, signature FROM clusters WHERE signature_id = ?")
+        return try Row.fetchOne(select, arguments: [id]).map { row in
+            Cluster(id: row["id"], signature: try RowCoding.value(Signature.self, row["signature"]))
+        }
+    }
+
+    /// The newest clusters with each signature that packets join them by, the oldest first: their own, and those of their proven
+    /// updates; and who alone brought it, if it was one. A signature that can't be read is left out: packets no longer join by it, and
+    /// those of all others do.
+    public func clusterSignatures(limit: Int) throws -> [(cluster: Cluster, soleReporter: String?)] {
+        let own = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT c.id, c.signature, s.known_reporters, s.first_reporter FROM clusters c
+                LEFT JOIN cluster_sums s ON s.cluster_id = c.id ORDER BY c.id DESC LIMIT ?
+                """,
+            arguments: [limit]
+        ).reversed().compactMap { row -> (cluster: Cluster, soleReporter: String?)? in
             guard let signature = try? RowCoding.value(Signature.self, row["signature"]) else { return nil }
-            return Cluster(id: row["id"], signature: signature)
+            let reporters: Int? = row["known_reporters"]
+            return (Cluster(id: row["id"], signature: signature), reporters == 1 ? row["first_reporter"] : nil)
         }
         let proven = try Row.fetchAll(
             db,
             sql: """
                 SELECT cluster_id, body FROM updates
-                WHERE state = \(UpdateState.proven.sql) AND cluster_id IS NOT NULL ORDER BY id
-                """
-        ).compactMap { row -> Cluster? in
+                WHERE state = \(UpdateState.proven.sql) AND cluster_id IS NOT NULL ORDER BY id DESC LIMIT ?
+                """,
+            arguments: [limit]
+        ).reversed().compactMap { row -> (cluster: Cluster, soleReporter: String?)? in
             guard let update = try? RowCoding.value(SignatureUpdate.self, row["body"]) else { return nil }
-            return Cluster(id: row["cluster_id"], signature: update.signature)
+            return (Cluster(id: row["cluster_id"], signature: update.signature), nil)
         }
         return own + proven
     }

@@ -18,6 +18,15 @@ struct KeptSum {
     var firstReporter: String?
 }
 
+/// What a cluster weighs.
+public struct ClusterWeight: Hashable, Sendable {
+    public var sum: EvidenceSum
+    /// All who ever reported it.
+    public var reporters: Int
+    /// The only one; `nil`: there are several.
+    public var soleReporter: String?
+}
+
 extension StoreTransaction {
     /// In milliseconds: so far the clock may go back without the evidence being added up anew.
     private static let clockTolerance = Duration.seconds(60).inMilliseconds
@@ -126,10 +135,11 @@ extension StoreTransaction {
 }
 
 extension StoreTransaction {
-    /// What a cluster weighs as of its latest report: its sum, and how many ever reported it.
-    public func weight(of cluster: Int64) throws -> (sum: EvidenceSum, reporters: Int) {
-        guard let kept = try keptSum(of: .cluster(cluster)) else { return (.zero, 0) }
-        return (kept.sum, kept.knownReporters)
+    /// What a cluster weighs as of its latest report.
+    public func weight(of cluster: Int64) throws -> ClusterWeight {
+        guard let kept = try keptSum(of: .cluster(cluster)) else { return ClusterWeight(sum: .zero, reporters: 0, soleReporter: nil) }
+        return ClusterWeight(
+            sum: kept.sum, reporters: kept.knownReporters, soleReporter: kept.knownReporters == 1 ? kept.firstReporter : nil)
     }
 
     /// Counts a packet that became part of a cluster.

@@ -23,11 +23,29 @@ extension StoreTransaction {
     func isProofPending(of cluster: Int64) throws -> Bool { try proofProgress(of: cluster) == .pending }
 
     /// Requests a proof of a cluster's signatures. A second request before it is made changes nothing.
-    public func requestProof(of cluster: Int64) throws {
+    ///
+    /// - Parameter soleReporter: on whose word alone the first request rests; `nil`: on more.
+    public func requestProof(of cluster: Int64, soleReporter: String? = nil) throws {
         let pending = ProofState.pending.sql
         try db.execute(
-            sql: "INSERT INTO proofs (cluster_id, state) VALUES (?, \(pending)) ON CONFLICT DO UPDATE SET state = \(pending)",
-            arguments: [cluster])
+            sql: """
+                INSERT INTO proofs (cluster_id, state, sole_reporter) VALUES (?, \(pending), ?)
+                ON CONFLICT DO UPDATE SET state = \(pending)
+                """,
+            arguments: [cluster, soleReporter])
+    }
+
+    /// Says that others reported a cluster, too.
+    public func shareProof(of cluster: Int64) throws {
+        try db.execute(
+            sql: "UPDATE proofs SET sole_reporter = NULL WHERE cluster_id = ? AND sole_reporter IS NOT NULL", arguments: [cluster])
+    }
+
+    /// How many clusters have proofs that rest on one reporter's word alone, as far as that is less than a limit.
+    public func countProofs(onWordOf reporter: String, limit: Int) throws -> Int {
+        let select = try db.cachedStatement(
+            sql: "SELECT count(*) FROM (SELECT 1 FROM proofs WHERE sole_reporter = ? LIMIT ?)")
+        return try Int.fetchOne(select, arguments: [reporter, limit]) ?? 0
     }
 
     /// Requests the proof of every cluster without a proven signature again, because other material is at hand than
@@ -44,10 +62,15 @@ extension StoreTransaction {
             arguments: [material])
     }
 
-    /// The clusters whose proof is requested, oldest first.
+    /// The clusters whose proof is requested, what weighs most first: the number of reporters, then points, then age.
     public func pendingProofs(limit: Int) throws -> [Int64] {
         try Int64.fetchAll(
-            db, sql: "SELECT cluster_id FROM proofs WHERE state = \(ProofState.pending.sql) ORDER BY cluster_id LIMIT ?",
+            db,
+            sql: """
+                SELECT p.cluster_id FROM proofs p LEFT JOIN cluster_sums s ON s.cluster_id = p.cluster_id
+                WHERE p.state = \(ProofState.pending.sql)
+                ORDER BY coalesce(s.known_reporters, 0) DESC, coalesce(s.points, 0) DESC, p.cluster_id LIMIT ?
+                """,
             arguments: [limit])
     }
 

@@ -9,6 +9,11 @@ extension Schema {
             // On whose word alone the use rests; NULL: on more than one's.
             try db.execute(sql: "ALTER TABLE quota_uses ADD COLUMN sole_reporter TEXT")
         }
+        migrator.registerMigration("10 proofs with the reporter") { db in
+            // The same of the cluster's first request.
+            try db.execute(sql: "ALTER TABLE proofs ADD COLUMN sole_reporter TEXT")
+            try db.execute(sql: "CREATE INDEX proofs_of_reporter ON proofs(sole_reporter) WHERE sole_reporter IS NOT NULL")
+        }
     }
 
     /// Evidence also of the whole site, as cluster 0; `counted`: its points are part of the sum. A row of `cluster_sums` is what a
