@@ -23,7 +23,9 @@ struct Answer: Sendable {
     var isToldToWait: Bool {
         guard status != 429, status != 503, status != 507 else { return true }
         let text = String(decoding: body, as: UTF8.self)
-        return ["\"store-busy\"", "\"sender-busy\"", "\"sender-over-share\"", "\"disk-full\"", "\"store-failed\""].contains { text.contains($0) }
+        return ["\"store-busy\"", "\"sender-busy\"", "\"sender-over-share\"", "\"disk-full\"", "\"store-failed\""].contains {
+            text.contains($0)
+        }
     }
 }
 

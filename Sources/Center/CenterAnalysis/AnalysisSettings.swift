@@ -35,6 +35,7 @@ public struct AnalysisSettings: Hashable, Sendable {
     /// The maximum share of a cluster's packets that its signatures may miss, 0 to 0.8.
     public var noiseShare = ProverMaterial.defaultNoiseShare
 
+    /// Some 1,500 packets of the largest size: a host reports a handful.
     public static let defaultMegabytesPerReporter = 16
 
     public init() {}

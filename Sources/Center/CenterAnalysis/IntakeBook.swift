@@ -41,7 +41,6 @@ struct IntakeShare: Sendable {
 
 /// The reporters' shares.
 final class IntakeBook: Sendable {
-    /// Of a day: some 1,500 packets of the largest size.
     private let bytes: Int
     private let shares = Mutex<(of: [String: IntakeShare], lookAt: Int)>(([:], IntakeBook.leastLook))
     /// How many there are when those that are whole again are first looked for.

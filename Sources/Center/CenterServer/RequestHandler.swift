@@ -20,6 +20,7 @@ struct RequestHandler: Sendable {
     let authenticator: PeerAuthenticator
     let service: any CenterRequestHandling
     let enrolment: Enrolment
+    private let refusals = RefusalLog()
 
     /// Of a forward or an update, in bytes, as PacketCoding bounds them.
     private static let maxMessageBytes = 128 * 1024
@@ -35,10 +36,7 @@ struct RequestHandler: Sendable {
         do {
             return try await route(request, on: connection)
         } catch let error as EpitopeError {
-            connection.logger.log(
-                // Nothing is amiss with an offer that is not taken.
-                level: error.code == .codeWanted ? .debug : .notice, "Refused a request",
-                metadata: ["path": "\(request.uri.path)", "code": "\(error.code.rawValue)", "reason": "\(error.message)"])
+            refusals.refused(request.uri.path, error, by: connection.logger)
             if error.code == .packetTooLarge || error.code == .requestTooLarge { connection.closeSoon() }
             return HTTPResponses.refusal(error)
         } catch {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AsyncHTTPClient
-import CenterServer
 import EpitopeModel
 import Logging
 import NIOCore
@@ -11,6 +10,7 @@ import NIOSSL
 import TestSupport
 import Testing
 
+@testable import CenterServer
 @testable import SecureChannel
 
 struct CenterServerTests {
@@ -136,5 +136,16 @@ struct CenterServerTests {
         #expect(health.problems == [.store: .diskFull])
         _ = try? await health.noting(.store) { 1 }
         #expect(health.problems.isEmpty)
+    }
+}
+
+@Suite struct LineBudgetTests {
+    @Test func `However many requests are refused, so many lines a minute tell of them, and of how many they don't`() {
+        var budget = LineBudget()
+        let start = ContinuousClock.now
+        let told = (0..<10_000).compactMap { budget.take(now: start + .milliseconds($0)) }
+        #expect(told == Array(repeating: 0, count: LineBudget.lines))
+        #expect(budget.take(now: start + .seconds(60)) == 10_000 - LineBudget.lines)
+        #expect(budget.take(now: start + .seconds(61)) == 0)
     }
 }

@@ -111,7 +111,9 @@ struct CodeOfferTests {
                 await center.service.hold(Self.bytes)
                 var outside = Self.packet()
                 outside.callersAddress = 0x9999
-                for (packet, expected) in [(outside, EpitopeError.Code.callerOutsideCode), (Self.packet(hostID: "host-2"), .identityMismatch)] {
+                for (packet, expected) in [
+                    (outside, EpitopeError.Code.callerOutsideCode), (Self.packet(hostID: "host-2"), .identityMismatch),
+                ] {
                     let offer = try Self.offer(packet)
                     #expect(await code { try await transport.postProtobuf(offer.path, offer.frame) } == expected)
                 }
