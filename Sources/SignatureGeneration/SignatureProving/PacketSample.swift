@@ -5,9 +5,12 @@ public import SignatureMaking
 import Signatures
 
 extension Sample {
-    /// Whether a signature matches the attack: its code, or if that was encoded on the way, a flow that carried it.
+    /// Whether a signature matches the attack: its code, or where nothing of that was seen as it is, a flow that carried it.
+    ///
+    /// Variants have code in common, so that each one's flow carries some of the others': what only another's flow holds is not of
+    /// this sample.
     func isMatched(by signature: Signature) -> Bool {
-        signature.matches(code.bytes) || carriers.contains { signature.matches($0) }
+        signature.matches(code.bytes) || (onWire ?? []).isEmpty && carriers.contains { signature.matches($0) }
     }
 
     /// The code and context of a packet. If only the caller window was sent, that is the code.

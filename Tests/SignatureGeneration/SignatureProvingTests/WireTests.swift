@@ -77,6 +77,20 @@ import Testing
         #expect(proof?.check(.onTheWire)?.detail == "in 2 of 2 captured flows that carried the code")
     }
 
+    /// Variants with a decoder in common: the flow of each carries some of the code of all.
+    @Test func `what only another variant's flow holds is not of a packet`() throws {
+        let decoder = instructions(48, seed: 1)
+        func variant(_ number: UInt64) -> [UInt8] { bytes(60, seed: 10 + number) + decoder + bytes(100, seed: 20 + number) }
+        let codes = (0..<5).map { variant($0) }
+        let captureSet = try capture("log.pcap", codes.map { (80, $0) })
+        let result = prover(captures: [captureSet]).prove(codes.map(sample), given: window(codes[0]))
+        let proven = try #require(result.proven.first)
+        #expect(codes.allSatisfy { proven.signature.matches($0) } && proven.signature.matches(variant(9)), "\(result)")
+        #expect(proven.proof.check(.matchesSamples)?.detail.hasPrefix("5 of 5") == true)
+        // The first packet's own bytes are no signature of the others.
+        #expect(!result.proven.contains { $0.signature.id == window(codes[0]).id })
+    }
+
     @Test func `flows that carry a little of the code don't keep out the one that carries it`() throws {
         let code = instructions(400, seed: 1)
         let decoys = (0..<20).map { (port: UInt16(80), bytes: bytes(30, seed: UInt64($0)) + code[..<40]) }
