@@ -173,7 +173,12 @@ private final class FakeEngine: EngineChecking {
             _ = try await service.receive(ReceivedPacket(packet), from: Fixture.host)
             try await eventually("delivered") { try await store.status(events: 10).deliveries == ["ids delivered": 1] }
             #expect(await check(ids) == nil)
-            #expect(await ids.rules.map(\.update.mayDrop) == [true])
+            #expect(await ids.rules.map(\.update.mayDrop) == [false], "no flow shows it, so a second host has to say the same")
+            var second = packet
+            second.id = String(repeating: "2", count: 32)
+            second.parameters.system.hostID = "host-2"
+            _ = try await service.receive(ReceivedPacket(second), from: Identity(role: .host, name: "host-2"))
+            try await eventually("it may drop") { await ids.rules.map(\.update.mayDrop) == [true] }
             #expect(engine.asked.isEmpty)
         }
     }

@@ -134,7 +134,8 @@ struct LocalCenterTests {
             try await center.awaitAnalysed(5)
             #expect(try await center.status().forwards.values.reduce(0, +) == 1)
             try await center.awaitForwards(["delivered": 1])
-            try await center.receive(Fixture.packet(attack: 1, number: 9, evidence: [.sendsItself]))
+            // Another host's: one host's word has one place of the day.
+            try await center.receive(Fixture.packet(attack: 1, number: 9, host: "host-2", evidence: [.sendsItself]))
             try await center.awaitForwards(["delivered": 2])
             try await center.receive(Fixture.packet(attack: 1, number: 10, evidence: [.sendsItself]))
             try await center.awaitAnalysed(7)

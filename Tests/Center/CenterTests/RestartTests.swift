@@ -169,7 +169,7 @@ struct RestartTests {
             try transaction.db.execute(sql: "UPDATE updates SET body = '{'")
         }
         let second = try RunningCenter(folder: folder, clock: clock, ids: ids)
-        try await second.receive(Fixture.packet(attack: 2))
+        try await second.receive(Fixture.packet(attack: 2, host: "host-2"))
         try await eventually("the other attack's rule is delivered") {
             await ids.rules.contains { $0.sid == Fixture.number(attack: 2) }
         }

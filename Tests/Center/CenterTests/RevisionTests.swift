@@ -13,6 +13,11 @@ import Testing
 
 @testable import CenterStore
 
+extension [RuleAssignment] {
+    /// Which rules they are. What each rests on grows with its reporters.
+    fileprivate var names: [String] { map { "\($0.sid) \($0.update.signature.id) \($0.update.revision)" } }
+}
+
 /// A center's store and analysis, with an IDS that takes what it is given.
 private final class Site {
     private let folder: TemporaryFolder
@@ -147,7 +152,7 @@ extension RevisionTests {
         try await site.receive(site.variant(of: template))
         let first = try #require(try await site.deliver().first)
         for _ in 0..<3 { try await site.receive(site.variant(of: template)) }
-        #expect(try await site.deliver() == [first], "the day's quota is used up")
+        #expect(try await site.deliver().names == [first].names, "the day's quota is used up")
         #expect(try await site.store.status().deliveries["ids waiting-quota"] == 1)
         site.limits.updates = 2
         let rules = try await site.deliver()
@@ -185,7 +190,7 @@ extension RevisionTests {
         try await site.store.confirm(rules, added: set.pending, detail: "live")
         site.limits.updates = 1
         let after = try await site.next()
-        #expect(after.inForce == rules && after.isConfirmed)
+        #expect(after.inForce.names == rules.names && after.isConfirmed)
         #expect(after.pending.isEmpty, "what the IDS took has used the quota")
         site.limits.updates = 2
         let final = try await site.deliver()
@@ -212,7 +217,7 @@ extension RevisionTests {
         let set = try await site.next()
         let pending = try #require(set.pending.first)
         try await site.store.refuse(pending, reason: "test")
-        #expect(try await site.deliver() == [first])
+        #expect(try await site.deliver().names == [first].names)
     }
 }
 
@@ -327,7 +332,7 @@ extension RevisionTests {
         for _ in 0..<3 { try await site.receive(site.variant(of: template)) }
         let pending = try #require(try await site.next().pending.first)
         try await site.store.withdraw(signatureID: pending.rule.update.signature.id, reason: "too wide")
-        #expect(try await site.deliver() == [first])
+        #expect(try await site.deliver().names == [first].names)
     }
 }
 
