@@ -28,70 +28,8 @@ public enum GramSelection {
     public static func keys(of bytes: UnsafeRawBufferPointer, into keys: UnsafeMutableBufferPointer<UInt64>) -> Int {
         precondition(keys.count >= bytes.count, "room for every byte's key")
         guard bytes.count >= window, let base = bytes.baseAddress, let out = keys.baseAddress else { return 0 }
-        let count = selectedOrders(base, grams: bytes.count - gram + 1, into: out)
-        for index in 0..<count { out[index] = key(out[index]) }
-        return count
+        return WindowMinima(base, grams: bytes.count - gram + 1).keys(into: out)
     }
-
-    /// The orders of the selected grams, one that follows itself once.
-    ///
-    /// A window's minimizer stays that of the next ones until a gram comes whose order isn't greater, or until it is behind them:
-    /// only then is a window looked at as a whole. On random bytes that is once in 18.
-    ///
-    /// - Parameter grams: at least ``gramsPerWindow``.
-    private static func selectedOrders(_ base: UnsafeRawPointer, grams: Int, into out: UnsafeMutablePointer<UInt64>) -> Int {
-        withUnsafeTemporaryAllocation(of: UInt64.self, capacity: latestCount) { buffer in
-            // The orders of the latest grams, each at the place that its number's last bits say.
-            guard let latest = buffer.baseAddress else { return 0 }
-            var least = UInt64.max
-            var place = 0
-            for index in 0..<gramsPerWindow {
-                let order = Self.order(base + index)
-                latest[index] = order
-                if order <= least { (least, place) = (order, index) }
-            }
-            out[0] = least
-            var count = 1
-            var index = gramsPerWindow
-            while true {
-                // The first gram whose window doesn't hold the minimizer any more.
-                var end = min(place &+ gramsPerWindow, grams)
-                while index < end {
-                    let order = Self.order(base + index)
-                    latest[index & (latestCount - 1)] = order
-                    if order <= least {
-                        if order != least {
-                            out[count] = order
-                            count &+= 1
-                        }
-                        (least, place) = (order, index)
-                        end = min(place &+ gramsPerWindow, grams)
-                    }
-                    index &+= 1
-                }
-                guard index < grams else { return count }
-                let (before, gone) = (least, place)
-                least = order(base + index)
-                place = index
-                latest[index & (latestCount - 1)] = least
-                var earlier = index &- 1
-                while earlier > gone {
-                    let order = latest[earlier & (latestCount - 1)]
-                    if order < least { (least, place) = (order, earlier) }
-                    earlier &-= 1
-                }
-                if least != before {
-                    out[count] = least
-                    count &+= 1
-                }
-                index &+= 1
-            }
-        }
-    }
-
-    /// A power of two that ``gramsPerWindow`` doesn't exceed.
-    @inline(__always)
-    private static var latestCount: Int { 32 }
 
     /// The order of each window's minimizer.
     static func orders(_ base: UnsafeRawPointer, windows: Int, into out: UnsafeMutablePointer<UInt64>) {

@@ -11,7 +11,7 @@ enum KeySort {
     /// A part of so many keys is moved within a room of its own, which stays near the processor; larger ones are only those of keys
     /// that were chosen for it, or are few altogether.
     private static let roomKeys = 1 << 15
-    /// As far a key is moved to its place one by one: farther only where keys were chosen for it.
+    /// As far a key is moved to its place one by one: farther only where one is repeated often, or where keys were chosen for it.
     private static let maxMoves = 32
 
     /// Of keys that are spread evenly, as ``GramSelection`` makes them; others only take longer.
@@ -60,6 +60,8 @@ enum KeySort {
         _ keys: UnsafeMutablePointer<UInt64>, _ other: UnsafeMutablePointer<UInt64>, _ count: Int, below shift: UInt64,
         _ counts: UnsafeMutablePointer<Int>
     ) {
+        // Neighbours whose bits from here on are the same are in no order yet: at first that's all of them.
+        var unsorted: UInt64 = 64
         if count >= manyKeys {
             let (first, second) = (shift &- 8, shift &- 16)
             counts.initialize(repeating: 0, count: 2 * digits)
@@ -69,22 +71,34 @@ enum KeySort {
             }
             move(keys, count, to: other, by: second, counts + digits)
             move(other, count, to: keys, by: first, counts)
+            unsorted = second
         }
-        guard count > 1 else { return }
-        for index in 1..<count {
+        var index = 1
+        while index < count {
             let key = keys[index]
             var place = index
-            while place > 0, keys[place &- 1] > key {
-                guard index &- place < maxMoves else {
-                    keys[place] = key
-                    var all = UnsafeMutableBufferPointer(start: keys, count: count)
-                    return all.sort()
-                }
+            while place > 0, keys[place &- 1] > key, index &- place < maxMoves {
                 keys[place] = keys[place &- 1]
                 place &-= 1
             }
             keys[place] = key
+            index &+= 1
+            if place > 0, keys[place &- 1] > key { index = sortAlike(keys, count, around: place, unsorted) }
         }
+    }
+
+    /// Sorts the neighbours of a key that begin with the same bits.
+    ///
+    /// - Returns: the end of those neighbours.
+    @inline(never)
+    private static func sortAlike(_ keys: UnsafeMutablePointer<UInt64>, _ count: Int, around place: Int, _ unsorted: UInt64) -> Int {
+        let key = keys[place]
+        var (start, end) = (place, place + 1)
+        while start > 0, (keys[start - 1] ^ key) >> unsorted == 0 { start -= 1 }
+        while end < count, (keys[end] ^ key) >> unsorted == 0 { end += 1 }
+        var alike = UnsafeMutableBufferPointer(start: keys + start, count: end - start)
+        alike.sort()
+        return end
     }
 
     /// Appends those keys that differ from the one before.

@@ -10,31 +10,55 @@ import Testing
         #expect(GramSelection.gramsPerWindow == GramSelection.window - GramSelection.gram + 1)
     }
 
-    /// Lengths around one window, one block and several.
-    @Test(arguments: [32, 33, 47, 48, 49, 63, 64, 65, 66, 97, 1000], [UInt8.max, 1, 0])
+    /// Lengths around one window, one block and several: of 17 windows for queries, of many for builds.
+    @Test(
+        arguments: [32, 33, 47, 48, 49, 63, 64, 65, 66, 97, 1000] + (-1...2).map { WindowMinima.blockWindows + 31 + $0 } + [7000],
+        [UInt8.max, 1, 0])
     func `each window selects its least gram`(length: Int, limit: UInt8) {
         var numbers = SeededGenerator(seed: UInt64(length) << 8 | UInt64(limit))
         let bytes = numbers.bytes(length, below: limit)
         bytes.withUnsafeBytes { raw in
             guard let base = raw.baseAddress else { return }
-            let least = (0...(length - GramSelection.window)).map { window in
-                (0..<GramSelection.gramsPerWindow).map { GramSelection.order(base + window + $0) }.min() ?? 0
-            }
+            let least = leastOrders(base, windows: length - GramSelection.window + 1)
             let orders = [UInt64](unsafeUninitializedCapacity: least.count) { buffer, count in
                 if let out = buffer.baseAddress { GramSelection.orders(base, windows: least.count, into: out) }
                 count = least.count
             }
             #expect(orders == least)
-            let keys = [UInt64](unsafeUninitializedCapacity: length) { buffer, count in count = GramSelection.keys(of: raw, into: buffer) }
-            let once = least.enumerated().filter { $0.offset == 0 || least[$0.offset - 1] != $0.element }.map {
-                GramSelection.key($0.element)
-            }
-            #expect(keys == once)
+            #expect(keys(of: raw) == eachOnce(least))
         }
     }
 
+    /// Builds compare the first bits of orders. Of so many random bytes, some dozen windows have two least grams that begin alike; of
+    /// those that repeat themselves, equal ones in between.
+    @Test(arguments: [60_000, 24, 7])
+    func `grams whose orders begin alike are told apart`(period: Int) {
+        var numbers = SeededGenerator(seed: UInt64(period))
+        var bytes = numbers.bytes(60_000)
+        for index in period..<bytes.count where index % 512 < 480 { bytes[index] = bytes[index - period] }
+        bytes.withUnsafeBytes { raw in
+            guard let base = raw.baseAddress else { return }
+            #expect(keys(of: raw) == eachOnce(leastOrders(base, windows: bytes.count - GramSelection.window + 1)))
+        }
+    }
+
+    private func keys(of bytes: UnsafeRawBufferPointer) -> [UInt64] {
+        [UInt64](unsafeUninitializedCapacity: bytes.count) { buffer, count in count = GramSelection.keys(of: bytes, into: buffer) }
+    }
+
+    private func leastOrders(_ base: UnsafeRawPointer, windows: Int) -> [UInt64] {
+        (0..<windows).map { window in
+            (0..<GramSelection.gramsPerWindow).map { GramSelection.order(base + window + $0) }.min() ?? 0
+        }
+    }
+
+    private func eachOnce(_ orders: [UInt64]) -> [UInt64] {
+        orders.enumerated().filter { $0.offset == 0 || orders[$0.offset - 1] != $0.element }.map { GramSelection.key($0.element) }
+    }
+
     enum Keys: CaseIterable {
-        case none, one, few, many, repeated, ascending, descending, alikeInFront, alikeInFrontDescending
+        case none, one, few, many, repeated, often, ascending, descending, fewDescending, alikeInFront,
+            alikeInFrontDescending
 
         func make() -> [UInt64] {
             var numbers = SeededGenerator(seed: 3)
@@ -47,8 +71,13 @@ import Testing
             case .repeated:
                 let some = random(300)
                 return (0..<50_000).map { some[$0 % 300] }
+            // Many that begin alike among others: hundreds of each of three, and sixty in disorder.
+            case .often:
+                let some = random(100_000)
+                return some + (0..<900).map { some[0] ^ UInt64($0 % 3) } + (0..<60).map { 0xffff << 48 | UInt64($0 * 7 % 60) }
             case .ascending: return (0..<3000).map { UInt64($0) << 52 }
             case .descending: return (0..<3000).map { UInt64(3000 - $0) << 52 }
+            case .fewDescending: return (0..<60).map { UInt64(60 - $0) }
             case .alikeInFront: return random(3000).map { $0 & 0xffff }
             case .alikeInFrontDescending: return (0..<3000).map { UInt64(5) << 56 | UInt64(3000 - $0) }
             }
