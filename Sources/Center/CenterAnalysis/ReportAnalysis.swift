@@ -6,32 +6,29 @@ import EpitopeModel
 import SignatureMaking
 import Signatures
 
-/// One transaction's work on reports, each in the steps: assess, cluster, weigh, schedule. Where the threshold is
-/// reached it requests a proof. The proof itself, which may read captures, is made outside of any transaction.
+/// One transaction's work on reports that were worked out before (``ReportPlanner``): writes what was found, weighs, and where the
+/// threshold is reached requests a proof. The proof itself, which may read captures, is made outside of any transaction.
 struct ReportAnalysis {
     let transaction: StoreTransaction
     let policy: AnalysisPolicy
-    /// The clusters known before this transaction.
-    let known: ClusterIndex
-    let samples: SampleCache
     /// The clusters that this transaction added.
     private(set) var added: [(cluster: Cluster, reporter: String)] = []
     /// The clusters that a second reporter joined.
     private(set) var shared: [Int64] = []
+    /// The numbers that new clusters of the group got.
+    private var numbers: [Int: Int64] = [:]
     /// Whether the site's counter had reached the threshold before the report that is analysed.
     private var wasReached = false
-    private var addedIndex = ClusterIndex()
 
-    init(transaction: StoreTransaction, policy: AnalysisPolicy, known: ClusterIndex, samples: SampleCache) {
+    init(transaction: StoreTransaction, policy: AnalysisPolicy) {
         self.transaction = transaction
         self.policy = policy
-        self.known = known
-        self.samples = samples
     }
 
-    mutating func analyse(_ report: StoredReport) throws {
-        guard let assessment = try assess(report) else { return }
-        let cluster = try assignCluster(to: assessment, of: report)
+    mutating func analyse(_ planned: PlannedReport) throws {
+        let report = planned.report
+        guard let (assessment, destination) = try accept(planned) else { return }
+        let cluster = try assign(assessment, of: report, to: destination)
         let decision = try weigh(assessment, of: report, in: cluster)
         if decision.isReached {
             let proofs = ProofScheduler(transaction: transaction, policy: policy)
@@ -44,43 +41,46 @@ struct ReportAnalysis {
     }
 
     /// - Returns: `nil` when the report can't be analysed: it is marked, and those behind it go on.
-    private func assess(_ report: StoredReport) throws -> ReportAssessment? {
-        let assessment: ReportAssessment
-        do {
-            assessment = try ReportAssessment(report)
-        } catch {
+    private func accept(_ planned: PlannedReport) throws -> (ReportAssessment, PlannedReport.Destination)? {
+        let report = planned.report
+        switch planned.assessment {
+        case .failure(let error):
             try transaction.markUnusable(report, reason: error.description)
             try transaction.record(.unusable, report.id, error.description)
             return nil
+        case .success(let assessment):
+            guard let destination = planned.destination else { return nil }
+            try transaction.record(.signed, report.id, "\(assessment.signature.id), \(assessment.signatureSource)")
+            return (assessment, destination)
         }
-        try transaction.record(.signed, report.id, "\(assessment.signature.id), \(assessment.signatureSource)")
-        if let sample = assessment.sample { samples.add(sample, of: report.sequence) }
-        return assessment
     }
 }
 
 // MARK: Clustering
 
 extension ReportAnalysis {
-    private mutating func assignCluster(to assessment: ReportAssessment, of report: StoredReport) throws -> Cluster {
-        let cluster = try existingCluster(for: assessment) ?? addCluster(of: assessment.signature, by: report.reporter)
+    private mutating func assign(
+        _ assessment: ReportAssessment, of report: StoredReport, to destination: PlannedReport.Destination
+    ) throws -> Cluster {
+        let cluster = try existingCluster(destination, for: assessment) ?? addCluster(of: assessment.signature, by: report.reporter)
+        if case .new(let number) = destination { numbers[number] = cluster.id }
         try transaction.record(.clustered, report.id, "cluster \(cluster.id) of signature \(cluster.signature.id)")
         try transaction.markAnalysed(report, in: cluster.id, kinds: Set(assessment.evidence.map(\.kind)))
         if assessment.sample != nil { try transaction.countPacket(of: cluster.id) }
         return cluster
     }
 
-    /// The cluster that the report belongs to by its caller window, by a signature that matches its code, or as a
-    /// variant by its code. Its context is widened by the report's.
-    private func existingCluster(for assessment: ReportAssessment) throws -> Cluster? {
-        let (signature, code) = (assessment.signature, assessment.code ?? [])
-        // In memory are not all clusters, and some that were pruned since: the store knows each by its first window.
-        guard
-            var cluster = try known.cluster(for: signature, sample: code).flatMap(transaction.cluster)
-                ?? transaction.cluster(ofSignature: signature.id)
-                ?? (addedIndex.nearest(to: code) ?? clusterOfVariant(assessment)).flatMap(transaction.cluster)
-        else { return nil }
-        let merged = cluster.signature.context.merged(with: signature.context)
+    /// The cluster that the report was found to belong to, unless it was pruned since. Its context is widened by the report's.
+    private func existingCluster(_ destination: PlannedReport.Destination, for assessment: ReportAssessment) throws -> Cluster? {
+        let id: Int64? =
+            switch destination {
+            case .known(let id): id
+            case .new(let number): numbers[number]
+            }
+        guard var cluster = try id.flatMap(transaction.cluster) ?? transaction.cluster(ofSignature: assessment.signature.id) else {
+            return nil
+        }
+        let merged = cluster.signature.context.merged(with: assessment.signature.context)
         if merged != cluster.signature.context {
             cluster.signature.context = merged
             try transaction.update(cluster)
@@ -88,18 +88,8 @@ extension ReportAnalysis {
         return cluster
     }
 
-    private func clusterOfVariant(_ assessment: ReportAssessment) throws -> Int64? {
-        guard let sample = assessment.sample else { return nil }
-        let (context, limit) = (assessment.signature.context, CodeSimilarity.maxClusters)
-        let newest = addedIndex.newest(of: context, limit: limit) + known.newest(of: context, limit: limit)
-        return try newest.prefix(limit).first { cluster in
-            try samples.newest(1, of: cluster, in: transaction).contains { CodeSimilarity.isVariant(sample, of: $0) }
-        }
-    }
-
     private mutating func addCluster(of signature: Signature, by reporter: String) throws -> Cluster {
         let cluster = try transaction.addCluster(of: signature)
-        addedIndex.add(cluster: cluster.id, signature: cluster.signature)
         added.append((cluster, reporter))
         return cluster
     }

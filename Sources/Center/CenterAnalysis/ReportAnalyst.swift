@@ -9,8 +9,8 @@ import Signatures
 
 /// Takes stored reports to proven updates; the same for the local and the global center.
 ///
-/// One transaction takes a group of reports through clustering and weighing, and requests proofs for the clusters
-/// that reached the threshold. The proofs are made outside of any transaction, since that may read captures and scan
+/// A group of reports is decoded, assessed and clustered on a snapshot of the store, on the threads that read it, and written and
+/// weighed in one transaction, which requests proofs for the clusters that reached the threshold. The proofs are made outside of any transaction, since that may read captures and scan
 /// goodware, and their outcomes are stored in one more transaction. A center that is killed in between finds the
 /// request, and proves again.
 public actor ReportAnalyst {
@@ -69,11 +69,15 @@ extension ReportAnalyst {
         knowing known: ClusterIndex
     ) async throws -> (count: Int, added: [(cluster: Cluster, reporter: String)], shared: [Int64]) {
         let (policy, samples) = (policy, samples)
+        let plan = try await store.snapshot { transaction in
+            var planner = ReportPlanner(transaction: transaction, known: known, samples: samples)
+            return try transaction.waitingReports(limit: Self.maxGroupSize).map { try planner.plan($0) }
+        }
+        guard !plan.isEmpty else { return (0, [], []) }
         return try await store.transaction { transaction in
-            let reports = try transaction.waitingReports(limit: Self.maxGroupSize)
-            var analysis = ReportAnalysis(transaction: transaction, policy: policy, known: known, samples: samples)
-            for report in reports { try analysis.analyse(report) }
-            return (reports.count, analysis.added, analysis.shared)
+            var analysis = ReportAnalysis(transaction: transaction, policy: policy)
+            for planned in plan { try analysis.analyse(planned) }
+            return (plan.count, analysis.added, analysis.shared)
         }
     }
 
@@ -102,12 +106,14 @@ extension ReportAnalyst {
             guard ContinuousClock.now < deadline else { break }
             guard let task = try await proofs.task(for: cluster) else { continue }
             // Off Swift's pool: it may read captures and scan goodware.
-            let outcome = await work.run { [prover] in
-                task.isVoid
+            let item = await work.run { [prover] in
+                let outcome =
+                    task.isVoid
                     ? ProverResult(proven: [], failed: nil)
                     : prover.prove(task.samples, given: task.cluster.signature, answers: task.answers, withdrawn: task.withdrawn)
+                return CompletedVerification(task: task, outcome: outcome)
             }
-            completed.append(CompletedVerification(task: task, outcome: outcome))
+            completed.append(item)
             // Quick ones share a transaction; none waits for a slow one.
             guard ContinuousClock.now - since > Self.maxHold else { continue }
             try await complete(completed, material: material)

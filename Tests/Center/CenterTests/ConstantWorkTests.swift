@@ -21,12 +21,13 @@ private final class StepCounter: Sendable {
 
     var count: Int { steps.load(ordering: .relaxed) }
 
-    /// Counts on the store's one writing connection from now on; the counter must outlive the store.
+    /// Counts on the store's one writing connection from now on, and on the reading one that is used while only one is needed; the
+    /// counter must outlive the store.
     func attach(to store: CenterStore) async throws {
         // The handler is SQLite's own, which GRDB doesn't offer.
         let symbol = try #require(dlsym(nil, "sqlite3_progress_handler"))
         let setHandler = unsafeBitCast(symbol, to: SetHandler.self)
-        try await store.transaction { transaction in
+        let attach: @Sendable (StoreTransaction) throws -> Void = { transaction in
             setHandler(
                 transaction.db.sqliteConnection, 1,
                 { counter in
@@ -34,6 +35,8 @@ private final class StepCounter: Sendable {
                     return 0
                 }, Unmanaged.passUnretained(self).toOpaque())
         }
+        try await store.transaction(attach)
+        try await store.snapshot(attach)
     }
 }
 
