@@ -17,7 +17,9 @@ extension StoreTransaction {
     fileprivate func remake(_ id: Int64) throws {
         let select = "SELECT signature_id, origin, cluster_id, rule_id FROM updates WHERE id = ?"
         guard let row = try Row.fetchOne(db, sql: select, arguments: [id]) else { return }
-        let (signature, rule, cluster): (String, Int64?, Int64?) = (row["signature_id"], row["rule_id"], row["cluster_id"])
+        let (signature, rule): (String, Int64?) = (row["signature_id"], row["rule_id"])
+        // Nothing can be made of a cluster that can't be read, either.
+        let cluster = (row["cluster_id"] as Int64?).flatMap { try? self.cluster($0) }
         // The new one has the use of the quota that this one had.
         try db.execute(
             sql: """
@@ -34,8 +36,8 @@ extension StoreTransaction {
             try record(.unproven, signature, "its record can't be read: it is taken from the global center's feed again")
             return try beginFeedAnew()
         }
-        guard let cluster else { return try record(.unproven, signature, "its record can't be read, and its packets are gone") }
+        guard let cluster else { return try record(.unproven, signature, "its record can't be read, nor that of its cluster") }
         try record(.unproven, signature, "its record can't be read: it is made again from its packets")
-        try requestProof(of: cluster)
+        try requestProof(of: cluster.id)
     }
 }
