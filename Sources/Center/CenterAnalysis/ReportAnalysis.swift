@@ -77,15 +77,28 @@ extension ReportAnalysis {
             case .known(let id): id
             case .new(let number): numbers[number]
             }
-        guard var cluster = try id.flatMap(transaction.cluster) ?? transaction.cluster(ofSignature: assessment.signature.id) else {
-            return nil
-        }
-        let merged = cluster.signature.context.merged(with: assessment.signature.context)
+        let signature = assessment.signature
+        guard
+            var cluster = try id.flatMap({ try readable($0, or: signature) })
+                ?? transaction.clusterNumber(ofSignature: signature.id).flatMap({ try readable($0, or: signature) })
+        else { return nil }
+        let merged = cluster.signature.context.merged(with: signature.context)
         if merged != cluster.signature.context {
             cluster.signature.context = merged
             try transaction.update(cluster)
         }
         return cluster
+    }
+
+    /// A cluster; with the signature of the report if its own can't be read: that must not hold up the attack.
+    private func readable(_ id: Int64, or signature: Signature) throws -> Cluster? {
+        do {
+            return try transaction.cluster(id)
+        } catch is EpitopeError {
+            let cluster = Cluster(id: id, signature: signature)
+            try transaction.update(cluster)
+            return cluster
+        }
     }
 
     private mutating func addCluster(of signature: Signature, by reporter: String) throws -> Cluster {

@@ -61,7 +61,7 @@ struct ReportPlanner {
         let (signature, code) = (assessment.signature, assessment.code ?? [])
         if let id = known.cluster(for: signature, sample: code) { return .known(id) }
         // In memory are not all clusters: the store knows each by its first window.
-        if let cluster = try transaction.cluster(ofSignature: signature.id) { return .known(cluster.id) }
+        if let id = try transaction.clusterNumber(ofSignature: signature.id) { return .known(id) }
         if let number = added.cluster(for: signature, sample: code) { return Self.destination(number) }
         return try variant(assessment)
     }
@@ -79,7 +79,12 @@ struct ReportPlanner {
     private func newestSample(of destination: PlannedReport.Destination) throws -> Sample? {
         if let sample = newest[destination] { return sample }
         guard case .known(let id) = destination else { return nil }
-        return try samples.newest(1, of: id, in: transaction).first
+        do {
+            return try samples.newest(1, of: id, in: transaction).first
+        } catch is EpitopeError {
+            // A packet that can't be read: nothing is compared with it, and those that come in go on.
+            return nil
+        }
     }
 
     private mutating func addCluster(of signature: Signature) -> PlannedReport.Destination {

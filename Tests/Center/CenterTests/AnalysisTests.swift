@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CenterAnalysis
-import CenterStore
 import Correlation
 import EpitopeModel
+import GRDB
 import PacketCoding
 import Rendering
 import SignatureProving
 import Signatures
 import TestSupport
 import Testing
+
+@testable import CenterStore
 
 @Suite("Reports become proven updates")
 struct AnalysisTests {
@@ -126,6 +128,36 @@ struct AnalysisTests {
         #expect(status.latestUpdates.first?.reason?.contains("absent-from-goodware: no goodware index is at hand") == true)
         #expect(status.deliveries.isEmpty)
         #expect(status.events.last?.step == .unproven)
+    }
+
+    @Test func `a cluster that can't be read is made anew of the attack's next report`() async throws {
+        _ = try await analyse([Fixture.packet(attack: 1, host: "host-1", evidence: [.memoryFile])])
+        try await store.transaction { try $0.db.execute(sql: "UPDATE clusters SET signature = '{'") }
+        let status = try await analyse(["host-2", "host-3"].map { Fixture.packet(attack: 1, host: $0, evidence: [.memoryFile]) })
+        #expect(status.clusters == 1)
+        #expect(status.updates == ["proven": 1])
+        #expect(status.reports == ["analysed": 3])
+    }
+
+    @Test func `a cluster that was pruned since it was read into memory is made anew`() async throws {
+        let analyst = ReportAnalyst(
+            store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90),
+            provers: Fixture.provers)
+        for number in 0..<3 {
+            let packet = try ReceivedPacket(Fixture.packet(attack: 1, number: number))
+            _ = try await store.add(Report(sender: Fixture.host, body: .packet(packet)))
+            while try await analyst.analyse() > 0 {}
+            guard number == 0 else { continue }
+            try await store.transaction { transaction in
+                for table in ["deliveries", "updates", "evidence", "reports", "clusters"] {
+                    try transaction.db.execute(sql: "DELETE FROM \(table)")
+                }
+            }
+        }
+        let status = try await store.status()
+        #expect(status.clusters == 1)
+        #expect(status.reports == ["analysed": 2])
+        #expect(status.updates == ["proven": 1])
     }
 
     @Test func `a packet's updates show each check of their proof`() async throws {

@@ -38,12 +38,10 @@ extension StoreTransaction {
             arguments: [try RowCoding.json(cluster.signature), cluster.id])
     }
 
-    /// The cluster whose first packet had this signature.
-    public func cluster(ofSignature id: String) throws -> Cluster? {
-        let select = try db.cachedStatement(sql: "SELECT id, signature FROM clusters WHERE signature_id = ?")
-        return try Row.fetchOne(select, arguments: [id]).map { row in
-            Cluster(id: row["id"], signature: try RowCoding.value(Signature.self, row["signature"]))
-        }
+    /// The number of the cluster whose first packet had this signature.
+    public func clusterNumber(ofSignature id: String) throws -> Int64? {
+        let select = try db.cachedStatement(sql: "SELECT id FROM clusters WHERE signature_id = ?")
+        return try Int64.fetchOne(select, arguments: [id])
     }
 
     /// The newest clusters with each signature that packets join them by, the oldest first: their own, and those of their proven
