@@ -52,6 +52,7 @@ LEFT_OUT = 77
 KNOWN = {
     ("upx", "packed-program"): "it unpacks itself; no signature is made of it (Fixtures/Workloads/EXCLUSIONS.md)",
     ("gdb", "unchecked-return-address"): "a breakpoint on the very call, by tracepoints (Documentation/ThreatModel.md, False alarms)",
+    ("gdb", "call-from-written-image-page"): "gdb's copy of an instruction, at the program's entry (Documentation/ThreatModel.md, False alarms)",
 }
 # How far the time of a call may lie outside of its process's life, by two clocks of which one may be set meanwhile.
 CLOCKS = datetime.timedelta(seconds=2)
@@ -73,6 +74,8 @@ class Load(threading.Thread):
         self.environment = os.environ | {"EPITOPE_GO_CACHE": str(folder / "go-cache")}
 
     def run(self):
+        # What a workload leaves goes after the next one: the agent compares the code of programs that ended with their files.
+        last = None
         for number in itertools.count():
             script = self.scripts[number % len(self.scripts)]
             if self.ending:
@@ -91,7 +94,9 @@ class Load(threading.Thread):
                 if done.returncode != 0:
                     self.failures.append(script.stem)
                     shutil.copy(log, self.folder / f"{script.stem}.failed-{number}.log")
-            shutil.rmtree(work, ignore_errors=True)
+            if last:
+                shutil.rmtree(last, ignore_errors=True)
+            last = work
 
 
 def redis_load(folder, ending):
