@@ -178,7 +178,8 @@ import Testing
     @Test func `an exclusion ends`() {
         let exclusion = Self.exclusion(.user("nobody"), until: Self.day)
         var resolver = ExclusionResolver()
-        #expect(resolver.resolve([exclusion], on: Self.day).problems.isEmpty)
+        let (last, problems) = resolver.resolve([exclusion], on: Self.day)
+        #expect(!last.isEmpty && problems == [.endsSoon(exclusion, days: 0)])
         #expect(resolver.resolve([exclusion], on: Self.later).problems == [.ended(exclusion)])
         #expect(resolver.resolve([exclusion], on: Self.later).table.isEmpty)
     }
