@@ -20,13 +20,14 @@ import Testing
         // An accept on a socket that does not listen fails anyway.
         let run = try await Fixtures.run("call-stub", [test.form, test.place, test.call, String(receiver.port)])
         let announced = Announcement(run.output)
-        let found = await watch.calls(of: run.processID)
+        let address = try #require(announced.callersAddress, "output: \(run.output)")
+        let found = test.isOfChild ? await watch.calls(from: address) : await watch.calls(of: run.processID)
         let call = try #require(found.first, "no report; output: \(run.output)")
 
         #expect(found.count == 1)
         #expect(call.call == test.critical)
         #expect(call.architecture == .x86_64)
-        #expect(call.callersAddress == announced.callersAddress)
+        #expect(call.callersAddress == address)
         #expect(call.action == .watched)
         let base = try #require(announced.base)
         let offset = try #require(call.code.offset(of: base))

@@ -40,9 +40,8 @@ public struct StubCase: Sendable, CustomStringConvertible {
         "pkey", "segment", "implied", "implied-heap", "device", "written-by-child", "late-unlink", "moved", "over-image", "over-vdso",
         "written-vdso", "filled", "remapped",
     ]
-    /// Files on a disk that only seem to stand behind the code: the program writes them itself, or the parent that it was forked
-    /// from. The last is what loaders make
-    /// of a library that was unpacked: a file like another, reported only.
+    /// Files on a disk that only seem to stand behind the code: the program writes them itself, or the parent that it was forked from.
+    /// The last is what loaders make of a library that was unpacked: a file like another, reported only.
     public static let writtenFiles = [
         "never-named", "never-named-private", "shared-writable", "open-file", "raw-file", "parents-file", "unlinked-file",
         "open-library", "unpacked-library",
@@ -67,6 +66,9 @@ public struct StubCase: Sendable, CustomStringConvertible {
         self.call = call
         self.mode = mode
     }
+
+    /// The program's child makes the call.
+    public var isOfChild: Bool { place == "parents-file" }
 
     public var description: String { "\(form) \(call) from \(place)\(mode.map { " as \($0)" } ?? "")" }
 
