@@ -24,10 +24,12 @@ struct ProxyTests {
         #expect(login.login == .init(user: "ada", password: "p:w") && login.name == "proxy:1")
     }
 
-    @Test(arguments: ["https://proxy:1", "socks5://proxy:1", "http://", "http://proxy:0", "http://a b", "http://%zz@proxy:1"])
+    @Test(arguments: [
+        "https://ada:secret@proxy:1", "socks5://proxy:1", "http://", "http://ada:secret@proxy:0", "http://a b", "http://%zz:secret@proxy:1",
+    ])
     func `A proxy that can't be used is told, without its password`(text: String) throws {
         let error = #expect(throws: EpitopeError.self) { try proxy("center.example", ["https_proxy": text]) }
-        #expect(error?.code == .proxyMalformed && error?.description.contains(text) == false)
+        #expect(error?.code == .proxyMalformed && error?.description.contains("secret") == false)
     }
 
     @Test(arguments: [
