@@ -57,6 +57,7 @@ public struct ClusterIndex: Sendable {
         self.limits = limits
     }
 
+    /// How many clusters are in memory.
     public var count: Int { entries.count }
 
     /// Adds a cluster, or another signature of it. Only a signature that passes its checks takes part in near

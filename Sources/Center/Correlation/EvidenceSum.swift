@@ -8,6 +8,7 @@ public struct EvidenceSum: Hashable, Sendable {
     /// Those whose evidence counts now.
     public var reporters: Int
 
+    /// Of no evidence.
     public static let zero = EvidenceSum(points: 0, reporters: 0)
 
     public init(points: Int, reporters: Int) {
