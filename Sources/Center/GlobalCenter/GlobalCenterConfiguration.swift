@@ -35,7 +35,10 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     public var proving: ProverSettings { analysis.proving() }
 
     var policy: AnalysisPolicy {
-        AnalysisPolicy(
+        var policy = AnalysisPolicy(
             threshold: analysis.threshold(), targets: [.feed], forwards: .never, lifetimeDays: analysis.lifetimeDays)
+        // A site speaks for many hosts.
+        policy.maxProofsOfReporter = 1024
+        return policy
     }
 }
