@@ -114,7 +114,7 @@ final class EventHandler: Sendable {
     }
 
     /// The evidence by the same rules as the kernel's; the action is what the kernel did, and what the policy says about a stopped process.
-    private func decide(_ event: KernelEvent, _ observation: Observation, _ process: borrowing ProcessHandle?) -> Verdict? {
+    private func decide(_ event: KernelEvent, _ observation: Observation, _ process: ProcessHandle?) -> Verdict? {
         let policy = policy
         // What the kernel acted upon is told in any case.
         let isOpen = event.answer == .passed || event.answer == .stopped
@@ -139,7 +139,7 @@ final class EventHandler: Sendable {
         return verdict
     }
 
-    private func extract(_ interpretation: EventInterpretation, _ verdict: Verdict, _ process: borrowing ProcessHandle?) -> Detection {
+    private func extract(_ interpretation: EventInterpretation, _ verdict: Verdict, _ process: ProcessHandle?) -> Detection {
         let event = interpretation.event
         let extraction = interpretation.extraction(verdict)
         return Detection(
@@ -150,7 +150,7 @@ final class EventHandler: Sendable {
             markedFor: event.markedFor)
     }
 
-    private func parameters(of event: KernelEvent, _ process: borrowing ProcessHandle?) -> ProcessParameters {
+    private func parameters(of event: KernelEvent, _ process: ProcessHandle?) -> ProcessParameters {
         var parameters = ProcessParameters(processID: event.processID, threadID: event.threadID)
         // One switch, not a comparison with nil and an optional chain: for these Swift 6.3.1 crashes when it optimizes.
         switch process {
@@ -180,7 +180,7 @@ final class EventHandler: Sendable {
     }
 
     /// Kills a process that the kernel only stopped, so that its parameters could be read.
-    private func respond(_ event: KernelEvent, _ verdict: Verdict, _ process: borrowing ProcessHandle?) {
+    private func respond(_ event: KernelEvent, _ verdict: Verdict, _ process: ProcessHandle?) {
         if event.answer == .stopped, verdict.action == .watched { _ = process?.send(SIGCONT) }
         guard event.answer == .stopped, verdict.action == .killed else { return }
         if !(process?.send(SIGKILL) ?? false) { notify(.signalFailed(processID: event.processID)) }
