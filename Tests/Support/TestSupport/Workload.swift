@@ -46,7 +46,8 @@ public struct Workload: Sendable, CustomStringConvertible {
         Workload("raku", alarms: [Alarm(program: "raku", kind: .libraryCall)]),
         Workload("nvim", alarms: [Alarm(program: "nvim", kind: .libraryCall)]),
         Workload("numba", alarms: [Alarm(program: "python3", kind: .libraryCall)]),
-        Workload("ghc", alarms: [Alarm(program: "ghc", kind: .uncheckedReturn)]),
+        // The name is that of the thread: GHC's workers have their own.
+        Workload("ghc", alarms: [Alarm(program: "ghc:w", kind: .uncheckedReturn)]),
         Workload("valgrind", alarms: [Alarm(program: "memcheck-amd64-", kind: .libraryCall)]),
     ]
 

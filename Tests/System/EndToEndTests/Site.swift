@@ -67,9 +67,10 @@ final class Center {
             let made = try await epitope(["goodware", "build", "/usr/bin/bash", "--output", goodware])
             try #require(made.status == 0, "\(made.errors)", sourceLocation: sourceLocation)
         }
-        // Three of the day's updates rest on one host's word alone.
-        let values = try JSONSerialization.data(withJSONObject: ["goodware": goodware, "updatesADay": 9])
-        try values.write(to: URL(fileURLWithPath: settings))
+        var values: [String: Any] = ["goodware": goodware]
+        // Three of the day's updates rest on one host's word alone. A global center has no such quota.
+        if kind == .local { values["updatesADay"] = 9 }
+        try JSONSerialization.data(withJSONObject: values).write(to: URL(fileURLWithPath: settings))
         let words =
             try [
                 Command.built("epitope"), kind.rawValue, "serve", "--state", state, "--config", settings, "--listen", "\(address):\(port)",
