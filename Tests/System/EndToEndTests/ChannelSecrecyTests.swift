@@ -28,7 +28,8 @@ import Testing
         let suricata = try Suricata(inline: ("in0", "out0"), within: gateway)
         try await suricata.start()
         let center = try await Center(address: "10.77.0.2", within: outside)
-        try await center.serve(suricata.options + ["--action", "drop"])
+        // By one host's word.
+        try await center.serve(suricata.options + ["--action", "drop"], dropFrom: "reported")
         let receiver = try RunningProcess(outside.inside([Command.built("sample-service"), "--count-only", "10.77.0.2:9555"]))
         try await receiver.line(with: "listening")
         func send(_ what: String...) async throws {

@@ -59,7 +59,8 @@ final class Center {
 
     var url: String { "https://\(address):\(port)" }
 
-    func serve(_ more: [String] = [], sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    /// - Parameter dropFrom: the evidence from which on its rules drop; `nil`: what the center does by itself.
+    func serve(_ more: [String] = [], dropFrom: String? = nil, sourceLocation: SourceLocation = #_sourceLocation) async throws {
         // In a folder of its own: a namespace may lay a disk over that of the state.
         let settings = try "\(#require(folder).path)/settings.json"
         let goodware = try #require(folder).path + "/goodware.index"
@@ -69,6 +70,7 @@ final class Center {
         }
         var values: [String: Any] = ["goodware": goodware]
         // Three of the day's updates rest on one host's word alone. A global center has no such quota.
+        values["dropFrom"] = dropFrom
         if kind == .local { values["updatesADay"] = 9 }
         try JSONSerialization.data(withJSONObject: values).write(to: URL(fileURLWithPath: settings))
         let words =
