@@ -7,11 +7,12 @@ import Foundation
 public struct Workload: Sendable, CustomStringConvertible {
     /// What a program does that looks like an attack, and which an exclusion is shipped for.
     public struct Alarm: Hashable, Sendable {
+        /// The name of the thread that called, without what its program puts behind a colon (GHC's workers: `ghc:w`).
         public var program: String
         public var kind: EvidenceKind
 
         public init(program: String, kind: EvidenceKind) {
-            self.program = program
+            self.program = String(program.prefix { $0 != ":" })
             self.kind = kind
         }
     }
@@ -46,8 +47,7 @@ public struct Workload: Sendable, CustomStringConvertible {
         Workload("raku", alarms: [Alarm(program: "raku", kind: .libraryCall)]),
         Workload("nvim", alarms: [Alarm(program: "nvim", kind: .libraryCall)]),
         Workload("numba", alarms: [Alarm(program: "python3", kind: .libraryCall)]),
-        // The name is that of the thread: GHC's workers have their own.
-        Workload("ghc", alarms: [Alarm(program: "ghc:w", kind: .uncheckedReturn)]),
+        Workload("ghc", alarms: [Alarm(program: "ghc", kind: .uncheckedReturn)]),
         Workload("valgrind", alarms: [Alarm(program: "memcheck-amd64-", kind: .libraryCall)]),
     ]
 

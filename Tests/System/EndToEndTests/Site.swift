@@ -69,8 +69,8 @@ final class Center {
             try #require(made.status == 0, "\(made.errors)", sourceLocation: sourceLocation)
         }
         var values: [String: Any] = ["goodware": goodware]
-        // Three of the day's updates rest on one host's word alone. A global center has no such quota.
         values["dropFrom"] = dropFrom
+        // Three of the day's updates rest on one host's word alone. A global center has no such quota.
         if kind == .local { values["updatesADay"] = 9 }
         try JSONSerialization.data(withJSONObject: values).write(to: URL(fileURLWithPath: settings))
         let words =
