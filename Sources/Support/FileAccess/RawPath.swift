@@ -35,6 +35,8 @@ public struct RawPath: Hashable, Comparable, Sendable, CustomStringConvertible {
     /// line, is written byte by byte as `\xE9`.
     public static func printable(_ bytes: some Sequence<UInt8>) -> String {
         let bytes = Array(bytes)
+        // Nearly every name, of which a corpus has millions: what each character is need not be looked up.
+        if bytes.allSatisfy({ (0x20...0x7e).contains($0) }) { return String(decoding: bytes, as: UTF8.self) }
         var text = ""
         var place = 0
         while place < bytes.count {
