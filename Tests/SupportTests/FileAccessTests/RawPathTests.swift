@@ -9,7 +9,8 @@ import Testing
 @Suite("Paths as the kernel has them") struct RawPathTests {
     @Test(arguments: [
         ("caf\u{e9}", "caf\u{e9}"), ("a\nb", "a\\x0Ab"), ("\u{1b}[2J", "\\x1B[2J"), ("a\u{202e}b", "a\\xE2\\x80\\xAEb"), ("", ""),
-        ("\u{1f600} ", "\u{1f600} "), ("\u{85}", "\\xC2\\x85"), ("\u{feff}x", "\\xEF\\xBB\\xBFx"),
+        ("\u{1f600} ", "\u{1f600} "), (" a~", " a~"), ("\u{1f}\u{7f}", "\\x1F\\x7F"), ("\u{85}", "\\xC2\\x85"),
+        ("\u{feff}x", "\\xEF\\xBB\\xBFx"),
     ])
     func `what would steer a terminal is not printed`(name: String, shown: String) {
         #expect(RawPath.printable(Array(name.utf8)) == shown)
