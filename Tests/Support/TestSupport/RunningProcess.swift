@@ -54,7 +54,7 @@ public final class RunningProcess: Sendable {
     /// Sends a signal and waits for the end; what doesn't end in `seconds` is killed.
     @discardableResult
     public func end(
-        _ signal: Int32 = SIGTERM, seconds: Double = 20, fileID: String = #fileID, line: Int = #line
+        _ signal: Int32 = SIGTERM, seconds: Double = 60, fileID: String = #fileID, line: Int = #line
     ) async throws -> Int32? {
         send(signal)
         do {
@@ -68,7 +68,7 @@ public final class RunningProcess: Sendable {
 
     /// Waits for a line of output that holds a text.
     @discardableResult
-    public func line(with text: String, seconds: Double = 20, fileID: String = #fileID, line: Int = #line) async throws -> String {
+    public func line(with text: String, seconds: Double = 60, fileID: String = #fileID, line: Int = #line) async throws -> String {
         var found: String?
         try await eventually("'\(text)' on standard output", seconds: seconds, fileID: fileID, line: line) {
             // The last piece may be half a line.
@@ -99,7 +99,7 @@ public struct NeverCame: Error, CustomStringConvertible {
 
 /// Waits until a condition holds; the time is a bound against hanging, not what is tested.
 public func eventually(
-    _ what: String, seconds: Double = 20, fileID: String = #fileID, line: Int = #line, _ condition: () async throws -> Bool
+    _ what: String, seconds: Double = 60, fileID: String = #fileID, line: Int = #line, _ condition: () async throws -> Bool
 ) async throws {
     let deadline = ContinuousClock.now + .seconds(seconds)
     while try await !condition() {
