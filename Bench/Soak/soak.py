@@ -52,6 +52,8 @@ LEFT_OUT = 77
 KNOWN = {
     ("upx", "packed-program"): "it unpacks itself; no signature is made of it (Fixtures/Workloads/EXCLUSIONS.md)",
     ("gdb", "unchecked-return-address"): "a breakpoint on the very call, by tracepoints (Documentation/ThreatModel.md, False alarms)",
+    ("textrel", "call-from-written-image-page"): "linked in the same clock tick as its call, and ended before the agent looked "
+    "(Documentation/ThreatModel.md, False alarms)",
     ("gdb", "call-from-written-image-page"): "gdb's copy of an instruction, at the program's entry (Documentation/ThreatModel.md, False alarms)",
 }
 # How far the time of a call may lie outside of its process's life, by two clocks of which one may be set meanwhile.
