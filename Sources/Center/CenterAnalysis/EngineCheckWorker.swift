@@ -72,7 +72,7 @@ public struct EngineCheckWorker: Sendable {
             guard check.outcome == .failed else {
                 try transaction.replaceProof(of: latest.id, with: update)
                 // A rule that drops may take the place of others that do.
-                if check.outcome == .passed, let cluster = try transaction.cluster(task.cluster),
+                if check.outcome == .passed, let cluster = try transaction.readableCluster(task.cluster),
                     try transaction.latestUpdates(of: cluster).count(where: { $0.state == .proven }) > 1
                 {
                     try transaction.requestProof(of: task.cluster)

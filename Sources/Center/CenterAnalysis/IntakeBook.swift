@@ -33,6 +33,11 @@ struct IntakeShare: Sendable {
         return min(Self.day, Self.day * ((Double(count) - left) / Double(bytes)))
     }
 
+    /// Gives back what was taken for a message that takes no room after all.
+    mutating func giveBack(_ count: Int, of bytes: Int) {
+        left = min(Double(bytes), left + Double(count))
+    }
+
     /// Whether nothing of it is used any more.
     func isWhole(of bytes: Int, now: ContinuousClock.Instant) -> Bool {
         now - counted >= Self.day * (1 - left / Double(bytes))
@@ -66,5 +71,11 @@ final class IntakeBook: Sendable {
             .senderOverShare, "\(sender.name) has sent as much as one sender may store in a day: \(bytes >> 20) MB",
             remedy: "find out why it reports so much; the setting megabytesPerReporter is the center's bound",
             retryAfterSeconds: max(1, Int(wait.components.seconds)))
+    }
+
+    /// Gives back what was taken for a message that was not stored, or was stored before: who has to send again and again because the
+    /// center is busy has not filled the disk.
+    func giveBack(_ count: Int, of sender: Identity) {
+        shares.withLock { $0.of["\(sender.role.rawValue):\(sender.name)"]?.giveBack(count, of: bytes) }
     }
 }

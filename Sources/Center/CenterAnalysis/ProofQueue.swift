@@ -73,11 +73,12 @@ struct ProofQueue: Sendable {
         return try await store.snapshot { try $0.pendingProofs(limit: limit) }
     }
 
-    /// - Returns: `nil` when the cluster was pruned.
+    /// - Returns: `nil` when the cluster was pruned, or can't be read: its proof is asked for again by the attack's next report, which
+    ///   mends it.
     func task(for id: Int64) async throws(EpitopeError) -> VerificationTask? {
         let samples = samples
-        return try await store.snapshot { transaction -> VerificationTask? in
-            guard let cluster = try transaction.cluster(id) else { return nil }
+        let task = try await store.snapshot { transaction -> VerificationTask? in
+            guard let cluster = try transaction.readableCluster(id) else { return nil }
             let packets = try transaction.packetsSoFar(of: id)
             let more = max(0, min(packets - Self.maxSamples, Self.maxOldest))
             let latest = try transaction.latestUpdates(of: cluster)
@@ -94,6 +95,8 @@ struct ProofQueue: Sendable {
                 oldest: more > 0 ? try samples.oldest(more, of: id, in: transaction) : [], packets: packets,
                 standing: Array(standing.prefix(Self.maxStanding)), answers: Self.answers(of: latest))
         }
+        if task == nil { try await store.transaction { try $0.forgetUnreadableProof(of: id) } }
+        return task
     }
 
     private static func answers(of latest: [StoredUpdate]) -> [EngineQuestion: Proof.Check] {
@@ -111,7 +114,7 @@ struct ProofQueue: Sendable {
         try await store.transaction { transaction in
             for item in completed {
                 // Read again: the context may have widened since.
-                guard let cluster = try transaction.cluster(item.task.cluster.id) else { continue }
+                guard let cluster = try transaction.readableCluster(item.task.cluster.id) else { continue }
                 try DeliveryScheduler(transaction: transaction, policy: policy).schedule(item, of: cluster)
                 try transaction.completeProof(
                     of: cluster.id, packets: item.task.packets, material: material,

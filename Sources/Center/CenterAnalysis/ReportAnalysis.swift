@@ -115,6 +115,8 @@ extension ReportAnalysis {
         _ assessment: ReportAssessment, of report: StoredReport, in cluster: Cluster
     ) throws -> ThresholdDecision {
         let threshold = policy.threshold
+        // First: where the site's sum is made anew, it is made of the clusters' evidence, which is not to have the report's yet.
+        let siteBefore = try threshold.counter == .site ? transaction.add([], to: .site, by: threshold).points : 0
         let before = try transaction.weight(of: cluster.id).reporters
         let ofCluster = try transaction.add(assessment.evidence, to: .cluster(cluster.id), by: threshold)
         let now = try transaction.weight(of: cluster.id).reporters
@@ -123,7 +125,6 @@ extension ReportAnalysis {
             shared.append(cluster.id)
         }
         try GradeKeeper(transaction: transaction, policy: policy).raise(for: cluster, from: before, to: now)
-        let siteBefore = try threshold.counter == .site ? transaction.add([], to: .site, by: threshold).points : 0
         let sum = threshold.counter == .site ? try transaction.add(assessment.evidence, to: .site, by: threshold) : ofCluster
         let decision = threshold.decide(sum)
         wasReached = threshold.counter == .site && siteBefore >= threshold.points

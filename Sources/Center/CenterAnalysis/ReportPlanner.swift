@@ -59,9 +59,9 @@ struct ReportPlanner {
     /// variant by its code.
     private func existing(for assessment: ReportAssessment) throws -> PlannedReport.Destination? {
         let (signature, code) = (assessment.signature, assessment.code ?? [])
-        if let id = known.cluster(for: signature, sample: code) { return .known(id) }
-        // In memory are not all clusters: the store knows each by its first window.
-        if let id = try transaction.clusterNumber(ofSignature: signature.id) { return .known(id) }
+        // In memory are not all clusters: the store knows each by its first window, which is looked for before what is like it.
+        if let id = try known.exact(signature) ?? transaction.clusterNumber(ofSignature: signature.id) { return .known(id) }
+        if let id = known.nearest(to: code) { return .known(id) }
         if let number = added.cluster(for: signature, sample: code) { return Self.destination(number) }
         return try variant(assessment)
     }
@@ -79,12 +79,7 @@ struct ReportPlanner {
     private func newestSample(of destination: PlannedReport.Destination) throws -> Sample? {
         if let sample = newest[destination] { return sample }
         guard case .known(let id) = destination else { return nil }
-        do {
-            return try samples.newest(1, of: id, in: transaction).first
-        } catch is EpitopeError {
-            // A packet that can't be read: nothing is compared with it, and those that come in go on.
-            return nil
-        }
+        return try samples.newest(1, of: id, in: transaction).first
     }
 
     private mutating func addCluster(of signature: Signature) -> PlannedReport.Destination {

@@ -28,9 +28,14 @@ public struct ReportReceiver: Sendable {
     public func accept(_ report: Report) async throws(EpitopeError) -> Receipt {
         try ReportCheck.check(report)
         try intake.take(report.bytes, of: report.sender)
-        let receipt = try await store.add(report)
-        if !receipt.wasKnown { analysisSignal.send() }
-        return receipt
+        do throws(EpitopeError) {
+            let receipt = try await store.add(report)
+            if receipt.wasKnown { intake.giveBack(report.bytes, of: report.sender) } else { analysisSignal.send() }
+            return receipt
+        } catch {
+            intake.giveBack(report.bytes, of: report.sender)
+            throw error
+        }
     }
 
     /// Code that the store has, by its SHA-256.

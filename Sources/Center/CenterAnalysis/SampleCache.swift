@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CenterStore
+import EpitopeModel
 import SignatureMaking
 import SignatureProving
 import Synchronization
@@ -32,27 +33,36 @@ final class SampleCache: Sendable {
 
     /// A cluster's newest packets, newest first.
     func newest(_ limit: Int, of cluster: Int64, in transaction: StoreTransaction) throws -> [Sample] {
-        try transaction.newestPackets(of: cluster, limit: limit).map { try sample($0, in: transaction) }
+        try transaction.newestPackets(of: cluster, limit: limit).compactMap { try sample($0, in: transaction) }
     }
 
     /// Packets with who sent each.
     func samples(_ packets: [ReportedPacket], in transaction: StoreTransaction) throws -> [Sample] {
-        try packets.map { packet in
+        try packets.compactMap { packet in
             var sample = try sample(packet.sequence, in: transaction)
-            sample.reporter = packet.reporter
+            sample?.reporter = packet.reporter
             return sample
         }
     }
 
-    private func sample(_ sequence: Int64, in transaction: StoreTransaction) throws -> Sample {
+    private func sample(_ sequence: Int64, in transaction: StoreTransaction) throws -> Sample? {
         if let known = contents.withLock({ $0.samples[sequence] }) { return known }
-        let sample = Sample(try transaction.packet(sequence: sequence))
+        guard let sample = try Self.read(sequence, in: transaction) else { return nil }
         add(sample, of: sequence)
         return sample
     }
 
+    /// - Returns: `nil` where the packet can't be read: signatures are made of the others.
+    private static func read(_ sequence: Int64, in transaction: StoreTransaction) throws -> Sample? {
+        do {
+            return Sample(try transaction.packet(sequence: sequence))
+        } catch is EpitopeError {
+            return nil
+        }
+    }
+
     /// A cluster's oldest packets, oldest first. They are not kept in memory.
     func oldest(_ limit: Int, of cluster: Int64, in transaction: StoreTransaction) throws -> [Sample] {
-        try transaction.oldestPackets(of: cluster, limit: limit).map { Sample(try transaction.packet(sequence: $0)) }
+        try transaction.oldestPackets(of: cluster, limit: limit).compactMap { try Self.read($0, in: transaction) }
     }
 }

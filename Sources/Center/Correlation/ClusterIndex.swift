@@ -21,7 +21,8 @@ public struct ClusterIndex: Sendable {
         public var clusters = 32_768
         /// Of one reporter alone.
         public var clustersOfReporter = 256
-        /// Under one key, and without a key; the oldest gives way.
+        /// Under one key, and without a key; the newest's reporter's own gives way, then what another reporter alone brought, then the
+        /// oldest.
         public var clustersOfKey = 64
         /// What one packet is compared with.
         public var candidates = 256
@@ -75,7 +76,7 @@ public struct ClusterIndex: Sendable {
         let key = Self.key(of: signature)
         entries[cluster]?.keys.append(key)
         filed[key, default: []].append(cluster)
-        if filed[key, default: []].count > limits.clustersOfKey { filed[key]?.removeFirst() }
+        makeRoom(under: key)
     }
 
     /// Says that others reported a cluster, too: it is no longer part of anybody's share.
@@ -133,6 +134,14 @@ extension ClusterIndex {
         // Those that are gone are at the front as often as not: an eighth at a time costs little a cluster.
         for oldest in order.filter({ entries[$0] != nil }).prefix(max(1, limits.clusters / 8)) { remove(oldest) }
         order.removeAll { entries[$0] == nil }
+    }
+
+    /// Takes one too many from under a key. The last is the newest.
+    private mutating func makeRoom(under key: UInt64?) {
+        guard let clusters = filed[key], clusters.count > limits.clustersOfKey, let newest = clusters.last else { return }
+        let others = clusters.dropLast()
+        let own = entries[newest]?.soleReporter.flatMap { reporter in others.firstIndex { entries[$0]?.soleReporter == reporter } }
+        filed[key]?.remove(at: own ?? others.firstIndex { entries[$0]?.soleReporter != nil } ?? 0)
     }
 
     private mutating func remove(_ cluster: Int64) {

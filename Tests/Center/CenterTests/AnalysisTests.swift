@@ -84,6 +84,14 @@ struct AnalysisTests {
         #expect(status.updates == ["proven": 3], "each cluster that brought points gets its update")
     }
 
+    @Test func `the site's one counter is reached by the report that reaches it, also where its sum is made anew`() async throws {
+        func packet(_ attack: UInt8) -> ExtractedPacket { Fixture.packet(attack: attack, host: "host-\(attack)", evidence: [.memoryFile]) }
+        _ = try await analyse([packet(1), packet(2)], threshold: AttackThreshold(counter: .site))
+        try await store.transaction { try $0.forgetSiteSum() }
+        let status = try await analyse([packet(3)], threshold: AttackThreshold(counter: .site))
+        #expect(status.updates == ["proven": 3])
+    }
+
     @Test func `code that holds a known signature joins its cluster`() async throws {
         var shifted = Fixture.packet(attack: 1, number: 1)
         shifted.content = .code(
@@ -137,6 +145,24 @@ struct AnalysisTests {
         #expect(status.clusters == 1)
         #expect(status.updates == ["proven": 1])
         #expect(status.reports == ["analysed": 3])
+    }
+
+    @Test func `a cluster that can't be read holds up no other's proof`() async throws {
+        _ = try await analyse([Fixture.packet(attack: 1, evidence: [.memoryFile])])
+        try await store.transaction { transaction in
+            try transaction.requestProof(of: 1)
+            try transaction.db.execute(sql: "UPDATE clusters SET signature = '{'")
+        }
+        #expect(try await analyse([Fixture.packet(attack: 2, host: "host-2")]).updates == ["proven": 1])
+        let status = try await analyse(["host-3", "host-4"].map { Fixture.packet(attack: 1, host: $0, evidence: [.memoryFile]) })
+        #expect(status.updates == ["proven": 2], "its next report mends it")
+    }
+
+    @Test func `a packet that can't be read is left out of its attack's signature`() async throws {
+        _ = try await analyse(["host-1", "host-2"].map { Fixture.packet(attack: 1, host: $0, evidence: [.memoryFile]) })
+        try await store.transaction { try $0.db.execute(sql: "UPDATE reports SET packet = x'ff' WHERE seq = 1") }
+        let status = try await analyse([Fixture.packet(attack: 1, host: "host-3", evidence: [.memoryFile])])
+        #expect(status.updates == ["proven": 1])
     }
 
     @Test func `a cluster that was pruned since it was read into memory is made anew`() async throws {

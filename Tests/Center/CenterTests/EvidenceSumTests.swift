@@ -84,6 +84,30 @@ struct EvidenceSumTests {
         #expect(sums == [EvidenceSum(points: 40, reporters: 1), EvidenceSum(points: 40, reporters: 1)])
     }
 
+    @Test func `a reporter that comes back after its evidence was removed is no other`() async throws {
+        let threshold = AttackThreshold(windowMilliseconds: 10 * TestClock.day)
+        for reporters in [["host:1"], ["host:2", "host:1"]] {
+            for (step, reporter) in (reporters + ["host:1"]).enumerated() {
+                let now = clock.clock.nowMilliseconds
+                let item = WeighedEvidence(reporter: reporter, kind: "a", points: 40, timeMilliseconds: now)
+                let weight = try await store.transaction { transaction in
+                    _ = try transaction.add([item], to: .cluster(1), by: threshold)
+                    return try transaction.weight(of: 1)
+                }
+                #expect(weight.soleReporter == (reporters.count == 1 || step == 2 ? "host:1" : step == 0 ? "host:2" : nil))
+                // It no longer counts, then it is removed.
+                clock.advance(milliseconds: 20 * TestClock.day)
+                guard step + 1 == reporters.count else { continue }
+                try await store.transaction { transaction in
+                    _ = try transaction.add([], to: .cluster(1), by: threshold)
+                    try transaction.db.execute(sql: "DELETE FROM evidence")
+                }
+            }
+            try await store.transaction { try $0.db.execute(sql: "DELETE FROM cluster_sums") }
+            try await store.transaction { try $0.db.execute(sql: "DELETE FROM evidence") }
+        }
+    }
+
     @Test func `a cluster's reporters and packets are counted, and go with it`() async throws {
         try await store.transaction { transaction in
             let cluster = try transaction.addCluster(of: Fixture.signature(attack: 1)).id

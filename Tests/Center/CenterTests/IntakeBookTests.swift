@@ -37,6 +37,25 @@ struct IntakeBookTests {
         #expect(refusal(book, 2048, after: .hours(500)) != nil, "and no more than that")
     }
 
+    @Test func `what was stored before or not at all takes nothing of a share`() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/center.sqlite"
+        let known = try Report(sender: Fixture.host, body: .packet(ReceivedPacket(Fixture.packet(attack: 1))))
+        let store = try CenterStore(path: path)
+        let receiver = ReportReceiver(store: store, analysisSignal: WakeUpSignal(), megabytesPerReporter: 1)
+        // Four times the share.
+        let times = 4 * (1 << 20) / known.bytes
+        for time in 0..<times { #expect(try await receiver.accept(known).wasKnown == (time > 0)) }
+        try await store.transaction { try $0.db.execute(sql: "ALTER TABLE events RENAME TO gone") }
+        let other = try Report(sender: Fixture.host, body: .packet(ReceivedPacket(Fixture.packet(attack: 2, number: 1))))
+        for _ in 0..<times {
+            let error = await #expect(throws: EpitopeError.self) { try await receiver.accept(other) }
+            #expect(error?.code != .senderOverShare)
+        }
+        try await store.transaction { try $0.db.execute(sql: "ALTER TABLE gone RENAME TO events") }
+        #expect(try await !receiver.accept(other).wasKnown)
+    }
+
     @Test func `reporters of long ago take no memory`() {
         let book = IntakeBook(megabytes: 1)
         for number in 0..<20_000 {

@@ -175,6 +175,22 @@ struct SubscriptionTests {
         }
     }
 
+    @Test func `what was withdrawn and published again is in force after the feed was read anew`() async throws {
+        let id = Fixture.signature(attack: 1).id
+        try await withCenter { center in
+            await global.offer(Fixture.update(attack: 1))
+            await global.withdraw(id)
+            await global.offer(Fixture.update(attack: 1, revision: 2))
+            try await eventually("it is in force") { await ids.rules.map(\.update.revision) == [2] }
+            try await center.store.transaction { try $0.beginFeedAnew() }
+            await global.offer(Fixture.update(attack: 2))
+            try await eventually("the feed was read") { await ids.rules.contains { $0.update.signature != Fixture.signature(attack: 1) } }
+            #expect(try await center.store.snapshot { try $0.withdrawalReason(of: id) } == nil)
+            try await eventually("both are in force") { await ids.rules.count == 2 }
+            #expect(try await center.status().subscriptionCursor == 4)
+        }
+    }
+
     @Test func `a rule has the number that the global center gives it`() async throws {
         let number: UInt32 = 3_950_017
         try await withCenter { center in

@@ -123,4 +123,25 @@ struct ClusterIndexBoundsTests {
         #expect(index.nearest(to: all[0].tokens[0].bytes) == nil)
         #expect(index.exact(all[0]) == 1)
     }
+
+    @Test func `under one key a reporter's clusters displace no others`() {
+        var index = ClusterIndex(limits(ofReporter: 1000, ofKey: 4))
+        let start = Array(signature(1).tokens[0].bytes.prefix(8))
+        let all = (2...20).map { number -> Signature in
+            var signature = signature(number)
+            signature.tokens = [.init(bytes: start + Array(signature.tokens[0].bytes.dropFirst(8)))]
+            return signature
+        }
+        for (number, signature) in all.enumerated() {
+            let reporter = [0: nil, 1: "honest"][number] ?? "intruder"
+            index.add(cluster: Int64(number + 1), signature: signature, soleReporter: reporter)
+        }
+        #expect(index.nearest(to: all[0].tokens[0].bytes) == 1)
+        #expect(index.nearest(to: all[1].tokens[0].bytes) == 2)
+        #expect(index.nearest(to: all[5].tokens[0].bytes) == nil)
+        #expect(index.nearest(to: all[18].tokens[0].bytes) == 19)
+        index.add(cluster: 50, signature: signature(1), soleReporter: "another")
+        #expect(index.nearest(to: signature(1).tokens[0].bytes) == 50)
+        #expect(index.nearest(to: all[0].tokens[0].bytes) == 1, "several reported it")
+    }
 }

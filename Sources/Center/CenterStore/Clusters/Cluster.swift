@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EpitopeModel
 import FoundationEssentials
 import GRDB
 public import Signatures
@@ -21,6 +22,15 @@ extension StoreTransaction {
         guard let json = try String.fetchOne(db, sql: "SELECT signature FROM clusters WHERE id = ?", arguments: [id])
         else { return nil }
         return Cluster(id: id, signature: try RowCoding.value(Signature.self, json))
+    }
+
+    /// - Returns: `nil` when the cluster was pruned, and when its record can't be read: that holds up no other's work.
+    public func readableCluster(_ id: Int64) throws -> Cluster? {
+        do {
+            return try cluster(id)
+        } catch is EpitopeError {
+            return nil
+        }
     }
 
     /// Adds a cluster with the signature of its first packet.

@@ -80,6 +80,6 @@ extension StoreTransaction {
         try Int64.fetchAll(
             db, sql: "SELECT DISTINCT cluster_id FROM evidence WHERE time_ms > ? AND cluster_id <> ? ORDER BY cluster_id",
             arguments: [start, EvidenceScope.site.number]
-        ).compactMap { try cluster($0) }
+        ).compactMap { try readableCluster($0) }
     }
 }

@@ -103,13 +103,16 @@ extension StoreTransaction {
             arguments: [start, scope.number])
         var kept = KeptSum(
             sum: .zero, oldestMilliseconds: .max, startMilliseconds: start, maxPointsPerReporter: threshold.maxPointsPerReporter,
-            knownReporters: 0, firstReporter: try keptSum(of: scope)?.firstReporter)
+            knownReporters: 0, firstReporter: nil)
         let rows = try Row.fetchAll(
-            db, sql: "SELECT reporter, points, time_ms, counted FROM evidence WHERE cluster_id = ?", arguments: [scope.number])
-        for (reporter, rows) in Dictionary(grouping: rows, by: { $0["reporter"] as String }) {
+            db, sql: "SELECT reporter, points, time_ms, counted FROM evidence WHERE cluster_id = ? ORDER BY time_ms, reporter",
+            arguments: [scope.number])
+        // The first of which there is evidence still.
+        let first = try keptSum(of: scope)?.firstReporter
+        kept.firstReporter = rows.contains { $0["reporter"] == first } ? first : rows.first?["reporter"]
+        for rows in Dictionary(grouping: rows, by: { $0["reporter"] as String }).values {
             let counted = rows.filter { $0["counted"] }
             kept.knownReporters += 1
-            kept.firstReporter = kept.firstReporter ?? reporter
             kept.sum.replace([], by: counted.map { $0["points"] }, cappedAt: threshold)
             kept.oldestMilliseconds = counted.reduce(kept.oldestMilliseconds) { min($0, $1["time_ms"]) }
         }

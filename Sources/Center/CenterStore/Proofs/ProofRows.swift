@@ -35,6 +35,14 @@ extension StoreTransaction {
             arguments: [cluster, soleReporter])
     }
 
+    /// Forgets the request for the proof of a cluster that can't be read.
+    public func forgetUnreadableProof(of cluster: Int64) throws {
+        guard try readableCluster(cluster) == nil else { return }
+        try db.execute(sql: "DELETE FROM proofs WHERE cluster_id = ?", arguments: [cluster])
+        guard db.changesCount > 0 else { return }
+        try record(.unproven, "cluster \(cluster)", "its record can't be read: its next report makes it anew")
+    }
+
     /// Says that others reported a cluster, too.
     public func shareProof(of cluster: Int64) throws {
         try db.execute(

@@ -14,7 +14,17 @@ extension Schema {
             try db.execute(sql: "ALTER TABLE proofs ADD COLUMN sole_reporter TEXT")
             try db.execute(sql: "CREATE INDEX proofs_of_reporter ON proofs(sole_reporter) WHERE sole_reporter IS NOT NULL")
         }
+        migrator.registerMigration("11 reporters counted anew when evidence is removed") { db in
+            try db.execute(sql: reportersAnew)
+        }
     }
+
+    /// Also evidence that no longer counts names a reporter: one that comes back must not be counted as another.
+    private static let reportersAnew = """
+        DROP TRIGGER evidence_removed;
+        CREATE TRIGGER evidence_removed AFTER DELETE ON evidence
+          BEGIN UPDATE cluster_sums SET start_ms = 9223372036854775807 WHERE cluster_id = old.cluster_id; END;
+        """
 
     /// Evidence also of the whole site, as cluster 0; `counted`: its points are part of the sum. A row of `cluster_sums` is what a
     /// cluster's evidence adds up to that is later than `start_ms`, and none of it is older than `oldest_ms`; `cap`: the most points

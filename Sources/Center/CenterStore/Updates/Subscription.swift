@@ -37,13 +37,17 @@ extension StoreTransaction {
 
     /// Gives an update of the global center the number that it has in the feed now, if this store has it without one.
     ///
+    /// One that the feed withdrew, also in this reading, was published anew after that: it is taken as one that has just come.
+    ///
     /// - Returns: whether it has it.
     public func adopt(_ update: SignatureUpdate, sequence: Int64) throws -> Bool {
         let known = try Int64.fetchOne(
             db,
             sql: """
                 SELECT id FROM updates WHERE signature_id = ? AND revision = ? AND created_ms = ? AND sequence IS NULL
-                  AND origin = \(UpdateOrigin.global.sql) ORDER BY id DESC LIMIT 1
+                  AND origin = \(UpdateOrigin.global.sql) AND NOT EXISTS (
+                    SELECT 1 FROM withdrawals w WHERE w.signature_id = updates.signature_id AND w.feed_mark IS NOT NULL)
+                ORDER BY id DESC LIMIT 1
                 """,
             arguments: [update.signature.id, update.revision, update.createdMilliseconds])
         guard let known else { return false }
