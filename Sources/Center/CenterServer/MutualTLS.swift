@@ -40,7 +40,9 @@ final class ServerTLS: Sendable {
         } catch {
             throw EpitopeError(
                 .certificateMalformed, "the center's own certificate can't be used",
-                remedy: "restore it from a backup, or have the authority issue a new one")
+                remedy:
+                    "have the authority issue a new one (`epitope local-center renew --address ADDRESS`, or `global-center`), or restore it from a backup"
+            )
         }
     }
 }

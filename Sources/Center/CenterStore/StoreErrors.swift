@@ -39,7 +39,9 @@ extension EpitopeError {
         case .damaged(let message):
             EpitopeError(
                 .storeUnusable, "the store \(path) is damaged or not a store: \(message ?? "no detail")",
-                remedy: "move the file and its -wal and -shm files away (keep them), then restore a backup or run init again")
+                remedy:
+                    "move the file and its -wal and -shm files away (keep them), then restore a backup, or start without one: that has forgotten everything, also who was revoked"
+            )
         case .busy:
             EpitopeError(
                 .storeFailed, "the store \(path) failed: another process kept it locked",

@@ -65,8 +65,7 @@ struct RulesetTransaction {
     /// - Throws: as ``SuricataDelivery/deliver(_:)``.
     mutating func run(_ wanted: [RuleLine], refused early: [DeliveryOutcome.Refused]) throws(EpitopeError) -> DeliveryOutcome {
         let begin = ContinuousClock.now
-        let text = file.read() ?? ""
-        try requireOwn(text)
+        let text = try file.readOwn(owner: settings.owner)
         let rules = RulesFileText.rules(in: text).map { RuleLine(sid: $0.sid, text: $0.text) }
         let control = try connect(orLeave: wanted)
         let baseline = try baseline(of: rules, control)
@@ -96,21 +95,6 @@ struct RulesetTransaction {
     }
 
     private func text(_ lines: [String]) -> String { RulesFileOwner.text(lines, owner: settings.owner) }
-
-    /// Makes sure that the file is nobody's, or this center's.
-    private func requireOwn(_ text: String) throws(EpitopeError) {
-        let found: String
-        switch RulesFileOwner(of: text) {
-        case .nobody: return
-        case .center(let name):
-            guard let name, let owner = settings.owner, name != owner else { return }
-            found = "the rules of another center (\(name.prefix(80)))"
-        case .others: found = "rules that Epitope did not write"
-        }
-        throw EpitopeError(
-            .rulesFileForeign, "\(settings.rulesFile) holds \(found), and is not overwritten",
-            remedy: "name another file as rulesFile in the center's settings, and under rule-files in suricata.yaml; or move that one away")
-    }
 
     private func baseline(of rules: [RuleLine], _ control: SuricataControl) throws(EpitopeError) -> Baseline {
         Baseline(
@@ -179,7 +163,7 @@ struct RulesetTransaction {
         guard wasRead else { throw notLoaded(isListed ? "Suricata can't read it" : Self.unlisted) }
     }
 
-    private static let unlisted = "it is not among rule-files in suricata.yaml"
+    static let unlisted = "it is not among rule-files in suricata.yaml"
 
     /// Why Suricata refused a rule. The socket gives no reasons, so the rule is tested alone by `suricata -T`.
     private func reason(for line: RuleLine, _ files: RuleFileList) throws(EpitopeError) -> EpitopeError {
@@ -200,11 +184,13 @@ struct RulesetTransaction {
             remedy: "the other rules are live; see Suricata's log, and report the rule if Epitope wrote it")
     }
 
-    private func notLoaded(_ why: String) -> EpitopeError {
+    private func notLoaded(_ why: String) -> EpitopeError { Self.notLoaded(settings.rulesFile, why) }
+
+    static func notLoaded(_ path: String, _ why: String) -> EpitopeError {
         EpitopeError(
-            .suricataRulesFileNotLoaded, "Suricata does not load \(settings.rulesFile): \(why)",
+            .suricataRulesFileNotLoaded, "Suricata does not load \(path): \(why)",
             remedy:
-                "add the line \"  - \(settings.rulesFile)\" under \"rule-files:\" in suricata.yaml, let Suricata's user read the file, and restart Suricata"
+                "add the line \"  - \(path)\" under \"rule-files:\" in suricata.yaml, let Suricata's user read the file, and restart Suricata"
         )
     }
 

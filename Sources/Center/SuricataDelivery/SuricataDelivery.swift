@@ -43,6 +43,11 @@ public final class SuricataDelivery: Sendable {
         }
     }
 
+    /// What would keep rules from going live, as far as that can be seen before there are any, for a person; empty: nothing.
+    public func problems() async -> [EpitopeError] {
+        await run(abandoned: { [] }) { SuricataReadiness(settings: self.settings).problems() }
+    }
+
     /// Replaces Epitope's rules in Suricata by the rules of these updates.
     ///
     /// A rule that is refused is left out (its last good revision stays), and all others go live. When this method throws,

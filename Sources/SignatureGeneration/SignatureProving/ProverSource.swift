@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Captures
 public import EpitopeModel
 import FileAccess
 import GoodwareFiles
@@ -34,6 +35,18 @@ public final class ProverSource: Sendable {
 
     /// What a center says at its start of goodware that was not read; `nil` if all was.
     public var goodwareWarning: String? { index.withLock { $0.file?.warning } }
+
+    /// What a center says at its start of captures that aren't there: a proof would not be checked with them, or fail. They may come.
+    public var captureWarnings: [String] {
+        (settings.captures + settings.benignCaptures).compactMap { captureSet in
+            do throws(EpitopeError) {
+                _ = try CaptureReader.files(of: captureSet)
+                return nil
+            } catch {
+                return "\(error.message) yet: no proof can be checked with it"
+            }
+        }
+    }
 
     /// The prover with the current index, and the version of its material. When the version changes, signatures that
     /// failed before may pass.

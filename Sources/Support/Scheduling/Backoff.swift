@@ -54,11 +54,13 @@ public struct RetryState: Sendable {
 
     /// Notes a failure.
     ///
+    /// - Parameter least: for how long the other side asked to be left alone. The wait is spread beyond it: else all whom it told
+    ///   the same come back at once.
     /// - Returns: how long to wait before the next attempt.
     @discardableResult
-    public mutating func failed() -> Duration {
+    public mutating func failed(atLeast least: Duration = .zero) -> Duration {
         failures += 1
-        let delay = backoff.delay(afterFailures: failures, fraction: .random(in: 0...1))
+        let delay = max(backoff.delay(afterFailures: failures, fraction: .random(in: 0...1)), least * Double.random(in: 1...1.5))
         until = .now + delay
         return delay
     }

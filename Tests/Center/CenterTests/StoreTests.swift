@@ -218,6 +218,24 @@ struct StoreTests {
         #expect(try await store.status().reports.isEmpty)
     }
 
+    @Test func `evidence and clusters of an outbreak are removed so many at a time`() async throws {
+        let store = try CenterStore(path: path, clock: TestClock().clock)
+        let counts = try await store.transaction { transaction in
+            let db = transaction.db
+            for number in 0..<25 {
+                try db.execute(
+                    sql: "INSERT INTO clusters (signature_id, signature, created_ms) VALUES (?, '', ?)", arguments: ["s\(number)", number])
+                try db.execute(
+                    sql: "INSERT INTO evidence (cluster_id, reporter, kind, points, time_ms) VALUES (1, ?, 'k', 1, ?)",
+                    arguments: ["host:\(number)", number])
+            }
+            let clustersWithEvidence = try transaction.pruneClusters(before: 24, limit: 100)
+            return [clustersWithEvidence] + (try (0..<4).map { _ in try transaction.pruneEvidence(before: 23, limit: 10) })
+                + (try (0..<2).map { _ in try transaction.pruneClusters(before: 25, limit: 10) })
+        }
+        #expect(counts == [23, 10, 10, 3, 0, 1, 0], "the first cluster keeps the evidence that is not old enough, and stays")
+    }
+
     @Test func `packets are removed after the days that they are kept`() async throws {
         let clock = TestClock()
         let store = try CenterStore(path: path, clock: clock.clock)

@@ -82,6 +82,29 @@ struct InstalledRulesTests {
         }
     }
 
+    @Test func `what would keep rules from going live is seen before there are any`() async throws {
+        func codes(_ owner: String?) async -> [EpitopeError.Code] { await delivery(owner: owner).problems().map(\.code) }
+        #expect(await codes("a") == [.suricataAbsent], "the file can be made")
+        try Data("alert tcp any any -> any any (msg:\"mine\"; sid:1;)\n".utf8).write(to: URL(filePath: rulesFile))
+        #expect(await codes("a") == [.rulesFileForeign, .suricataAbsent])
+        try Data(RulesFileOwner.text([], owner: "a").utf8).write(to: URL(filePath: rulesFile))
+        #expect(await codes("a") == [.suricataAbsent])
+        #expect(await codes("b") == [.rulesFileForeign, .suricataAbsent])
+        // Whatever it is that can't be read, it may be somebody's.
+        try FileManager.default.removeItem(atPath: rulesFile)
+        try FileManager.default.createDirectory(atPath: rulesFile, withIntermediateDirectories: false)
+        #expect(await codes("a") == [.rulesFileForeign, .suricataAbsent])
+        let nowhere = SuricataSettings(socketPath: folder.path + "/none.sock", rulesFile: folder.path + "/none/e.rules")
+        #expect(await SuricataDelivery(nowhere).problems().map(\.code) == [.rulesFolderUnwritable, .suricataAbsent])
+        // It answers, and its rule-files name another file.
+        let fake = FakeSuricata([
+            #"{"return": "OK"}"#, #"{"message": "/rules", "return": "OK"}"#, #"{"message": "others.rules", "return": "OK"}"#,
+            #"{"message": "Unable to get value", "return": "NOK"}"#,
+        ])
+        let elsewhere = SuricataSettings(socketPath: fake.path, rulesFile: folder.path + "/e.rules", binaryPath: "/bin/true")
+        #expect(await SuricataDelivery(elsewhere).problems().map(\.code) == [.suricataRulesFileNotLoaded])
+    }
+
     @Test(.timeLimit(.minutes(1))) func `a Suricata that accepts nobody is given up in time`() throws {
         let path = "/tmp/epitope-full-\(UUID().uuidString.prefix(8)).sock"
         let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)

@@ -173,6 +173,25 @@ struct AuthorityTests {
             #expect(error?.code == .nameInvalid)
         }
     }
+
+    @Test(arguments: [nil, "garbled"])
+    func `A center whose own certificate is lost or damaged gets a new one for the addresses that are given`(_ found: String?) async throws
+    {
+        try await made { directory, authority in
+            let first = try ServerCertificate.load(from: directory, authority: authority)
+            let file = "\(directory)/\(ServerCertificate.file)"
+            try FileManager.default.removeItem(atPath: file)
+            if let found { try Data(found.utf8).write(to: URL(filePath: file)) }
+            let error = #expect(throws: EpitopeError.self) {
+                try ServerCertificate.reissue(in: directory, by: authority, names: nil)
+            }
+            #expect(error?.code == (found == nil ? .authorityMissing : .certificateMalformed))
+            #expect(error?.remedy.contains("renew --address") == true)
+            _ = try ServerCertificate.reissue(in: directory, by: authority, names: ["center.example"])
+            let next = try ServerCertificate.load(from: directory, authority: authority)
+            #expect(next.names == ["center.example"] && next.identity == first.identity)
+        }
+    }
 }
 
 struct CertificateIdentityTests {

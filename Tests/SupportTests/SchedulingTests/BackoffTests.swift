@@ -25,5 +25,8 @@ import Testing
         state.succeeded()
         #expect(state.remaining == nil)
         #expect((.seconds(50) ... .seconds(100)).contains(state.failed()))
+        #expect((.seconds(500) ... .seconds(750)).contains(state.failed(atLeast: .seconds(500))), "asked to wait")
+        #expect((.seconds(200) ... .seconds(400)).contains(state.failed(atLeast: .seconds(1))), "it would have waited for longer")
+        #expect(state.remaining.map { $0 > .seconds(190) } == true)
     }
 }

@@ -19,8 +19,9 @@ extension CenterStore {
         let packets = try await inSteps { try $0.pruneReports(before: cutoff, limit: $1) }
         _ = try await inSteps { try $0.pruneEvents(before: cutoff, limit: $1) }
         _ = try await inSteps { try $0.pruneUpdates(before: cutoff, limit: $1) }
+        _ = try await inSteps { try $0.pruneEvidence(before: cutoff, limit: $1) }
+        let clusters = try await inSteps { try $0.pruneClusters(before: cutoff, limit: $1) }
         return try await transaction { transaction in
-            let clusters = try transaction.pruneClusters(before: cutoff)
             try transaction.pruneTokens(before: cutoff)
             try transaction.pruneQuotaUses(before: transaction.nowMilliseconds - 2 * DailyQuota.windowMilliseconds)
             if packets > 0 { try transaction.record(.pruned, "packets", "\(packets) older than \(days) days") }
@@ -89,16 +90,28 @@ extension StoreTransaction {
         return db.changesCount
     }
 
-    fileprivate func pruneClusters(before cutoff: Int64) throws -> Int {
-        try db.execute(sql: "DELETE FROM evidence WHERE time_ms < ?", arguments: [cutoff])
+    /// Removes the oldest evidence: of an outbreak there is a row a host.
+    func pruneEvidence(before cutoff: Int64, limit: Int) throws -> Int {
         try db.execute(
             sql: """
-                DELETE FROM clusters WHERE created_ms < ?
-                  AND NOT EXISTS (SELECT 1 FROM analyses WHERE cluster_id = clusters.id)
-                  AND NOT EXISTS (SELECT 1 FROM evidence WHERE cluster_id = clusters.id)
-                  AND NOT EXISTS (SELECT 1 FROM updates WHERE cluster_id = clusters.id AND state = \(UpdateState.proven.sql))
+                DELETE FROM evidence WHERE (cluster_id, reporter, kind) IN (
+                  SELECT cluster_id, reporter, kind FROM evidence WHERE time_ms < ? ORDER BY time_ms LIMIT ?)
                 """,
-            arguments: [cutoff])
+            arguments: [cutoff, limit])
+        return db.changesCount
+    }
+
+    func pruneClusters(before cutoff: Int64, limit: Int) throws -> Int {
+        try db.execute(
+            sql: """
+                DELETE FROM clusters WHERE id IN (
+                  SELECT c.id FROM clusters c WHERE c.created_ms < ?
+                    AND NOT EXISTS (SELECT 1 FROM analyses WHERE cluster_id = c.id)
+                    AND NOT EXISTS (SELECT 1 FROM evidence WHERE cluster_id = c.id)
+                    AND NOT EXISTS (SELECT 1 FROM updates WHERE cluster_id = c.id AND state = \(UpdateState.proven.sql))
+                  LIMIT ?)
+                """,
+            arguments: [cutoff, limit])
         return db.changesCount
     }
 

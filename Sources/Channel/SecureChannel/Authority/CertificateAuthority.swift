@@ -27,6 +27,16 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
         "authority \(Hex.encode(fingerprint))"
     }
 
+    static let siteNamePrefix = "Epitope authority of "
+    /// The site that the authority was made for, by its certificate.
+    var site: String? {
+        // A name's characters stand for themselves in this form (RFC 4514).
+        let subject = certificate.subject.description
+        guard subject.hasPrefix("CN=" + Self.siteNamePrefix) else { return nil }
+        let name = String(subject.dropFirst(3 + Self.siteNamePrefix.count))
+        return Identity.isValidName(name) ? name : nil
+    }
+
     static let certificateFile = "authority.pem"
     static let keyFile = "authority-key.pem"
     /// By how much every certificate is dated back, for clocks that are slow, and for a center's that is set back: one hour.

@@ -63,7 +63,7 @@ extension CertificateAuthority {
         let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
         let from = nowMilliseconds - backdatedSeconds * 1000
         let certificate = try signing("make the authority's certificate") {
-            let name = try DistinguishedName { CommonName("Epitope authority of \(site)") }
+            let name = try DistinguishedName { CommonName(siteNamePrefix + site) }
             return try Certificate(
                 version: .v3, serialNumber: DatedSerialNumber.make(issuedMilliseconds: nowMilliseconds), publicKey: key.publicKey,
                 notValidBefore: Date(milliseconds: from),

@@ -18,6 +18,8 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
     public let expiresMilliseconds: Int64
 
     static let file = "server.pem"
+    private static let reissueRemedy =
+        "have the authority issue a new one (`epitope local-center renew --address ADDRESS`, or `global-center`), or restore it from a backup"
 
     /// The identity and the names. The key stays out of logs.
     public var description: String {
@@ -62,16 +64,23 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Issues the center a new certificate, whether the one that it has is in force or not, and replaces its file.
+    /// Issues the center a new certificate, whether the one that it has is in force or not, and replaces its file. Where that is
+    /// missing or damaged the names must be given: all else the authority knows.
     ///
     /// - Parameter names: DNS names and IP addresses that hosts reach the center by, 1 to 64; `nil`: those that it has.
     /// - Throws: as ``loadOrRenew(from:authority:nowMilliseconds:)``, and `name-invalid`.
     public static func reissue(
         in directory: String, by authority: CertificateAuthority, names: [String]?, nowMilliseconds: Int64 = ChannelClock.system()
     ) throws(EpitopeError) -> ServerCertificate {
-        let stored = try read(from: directory, authority: authority) { _, _ throws(EpitopeError) in }
-        let next = try authority.issueServerCertificate(
-            center: stored.identity.name, names: names ?? stored.names, nowMilliseconds: nowMilliseconds)
+        let center: (name: String, names: [String])
+        do throws(EpitopeError) {
+            let stored = try read(from: directory, authority: authority) { _, _ throws(EpitopeError) in }
+            center = (stored.identity.name, names ?? stored.names)
+        } catch {
+            guard let names, let site = authority.site else { throw error }
+            center = (site, names)
+        }
+        let next = try authority.issueServerCertificate(center: center.name, names: center.names, nowMilliseconds: nowMilliseconds)
         try next.save(in: directory)
         return next
     }
@@ -83,20 +92,20 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
         guard let text = try PrivateFiles.load(path) else {
             throw EpitopeError(
                 .authorityMissing, "\(path) is missing: the center has no server certificate",
-                remedy: "restore it from a backup, or have the authority issue a new one")
+                remedy: Self.reissueRemedy)
         }
         let documents = (try? PEMDocument.parseMultiple(pemString: text)) ?? []
         guard documents.count == 2 else {
             throw EpitopeError(
                 .certificateMalformed, "\(path) does not hold one key and one certificate",
-                remedy: "restore it from a backup, or have the authority issue a new one")
+                remedy: Self.reissueRemedy)
         }
         let key = try PEM.key(documents[0].pemString, from: path)
         let certificate = try PEM.certificate(documents[1].pemString, from: path)
         guard authority.hasSigned(certificate) else {
             throw EpitopeError(
                 .certificateForeign, "the certificate in \(path) is not from this center's authority",
-                remedy: "restore it from a backup, or have the authority issue a new one")
+                remedy: Self.reissueRemedy)
         }
         try check(certificate, path)
         return try ServerCertificate(key: key, certificate: certificate, authorityPEM: authority.certificatePEM)
@@ -121,12 +130,12 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
         guard key.publicKey == certificate.publicKey else {
             throw EpitopeError(
                 .keyMalformed, "the center's private key does not belong to its certificate",
-                remedy: "restore both from one backup, or have the authority issue a new certificate")
+                remedy: Self.reissueRemedy)
         }
         guard let identity = CertificateIdentity.read(from: certificate), identity.role == .center else {
             throw EpitopeError(
                 .certificateMalformed, "the center's certificate does not name a center",
-                remedy: "restore it from a backup, or have the authority issue a new one")
+                remedy: Self.reissueRemedy)
         }
         self.identity = identity
         self.names = Self.names(in: certificate)
