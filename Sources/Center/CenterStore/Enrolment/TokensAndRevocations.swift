@@ -91,6 +91,19 @@ extension CenterStore: EnrolmentLedger {
         }
     }
 
+    /// Whether it has enrolled and was not revoked since: another token makes a second one of that name.
+    public func isEnrolled(_ identity: Identity) async throws(EpitopeError) -> Bool {
+        try await snapshot { transaction in
+            try Bool.fetchOne(
+                transaction.db,
+                sql: """
+                    SELECT EXISTS (SELECT 1 FROM tokens t WHERE t.role = ?1 AND t.name = ?2 AND t.used_ms IS NOT NULL AND NOT EXISTS (
+                      SELECT 1 FROM revocations r WHERE r.role = t.role AND r.name = t.name AND r.time_ms >= t.used_ms))
+                    """,
+                arguments: [identity.role.rawValue, identity.name]) ?? false
+        }
+    }
+
     /// A certificate of the very millisecond of the revocation counts as revoked.
     public func isRevoked(_ identity: Identity, issuedMilliseconds: Int64) async throws -> Bool {
         let revoked = try await knownRevocations.time(of: identity) { () async throws(EpitopeError) in
