@@ -29,7 +29,8 @@ actor ForwardingWorker {
         await RetryLoop(signal: schedule.signal, onFailure: onFailure).run { try await self.round() }
     }
 
-    private func round() async throws -> Duration? {
+    /// - Returns: after what time there is something to do without a signal; `nil`: never.
+    func round() async throws -> Duration? {
         if let remaining = backoff.remaining {
             if try await store.markAttempted(.global) { schedule.otherSignal.send() }
             return remaining
@@ -62,7 +63,7 @@ actor ForwardingWorker {
             return try await store.recordOutcome(of: message, as: .refused, detail: error.description)
         } catch {
             onFailure(error)
-            backoff.failed()
+            backoff.failed(by: error)
             return try await store.recordOutcome(of: message, as: .pending, detail: error.description)
         }
         backoff.succeeded()

@@ -40,7 +40,7 @@ struct SubscriptionWorker: Sendable {
             } catch {
                 if Task.isCancelled { return }
                 onFailure(error)
-                try? await Task.sleep(for: backoff.failed())
+                try? await Task.sleep(for: backoff.failed(by: error))
             }
         }
     }

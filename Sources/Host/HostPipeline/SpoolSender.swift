@@ -64,7 +64,7 @@ struct SpoolSender: Sendable {
                 await signals.identity.wait(after: identitySeen, atMost: delay)
                 if draining.isSet { return }
             case .toldToWait(let least):
-                let delay = max(retry.failed(), least * Double.random(in: 1...1.5))
+                let delay = retry.failed(atLeast: least)
                 if draining.isSet { return }
                 // Neither a packet more nor its own impatience brings it back earlier: the center said when.
                 await signals.identity.wait(after: identitySeen, atMost: delay)
@@ -82,7 +82,7 @@ struct SpoolSender: Sendable {
         case progress
         case nothingWaits
         case failed
-        /// The center is busy and said when to come back, at the earliest. The wait is spread: else all come back at once.
+        /// The center is busy and said when to come back, at the earliest.
         case toldToWait(Duration)
         case turnedAway
     }

@@ -34,4 +34,50 @@ import Testing
         try await again.line(with: "listening on")
         #expect(try await again.end() == 0, "\(again.errors)")
     }
+
+    private func made(_ kind: String) async throws -> String {
+        let state = "\(folder.path)/\(kind)"
+        let made = try await epitope(kind, "init", "--state", state, "--name", "example", "--address", "127.0.0.1")
+        try #require(made.status == 0, "\(made.errors)")
+        return state
+    }
+
+    @Test(arguments: [("local-center", "global-center"), ("global-center", "local-center")])
+    func `no command takes the folder of a center of the other kind`(_ kind: String, _ other: String) async throws {
+        let state = try await made(kind)
+        for command in [["status"], ["token", "--host", "web-1"], ["renew"], ["revoke", "--host", "web-1"]] {
+            let refused = try await Command.run(
+                Command.built("epitope"), [other, command[0], "--state", state] + command.dropFirst(), seconds: 60)
+            #expect(refused.status != 0 && refused.errors.contains("[state-of-another-kind]"), "\(command): \(refused.errors)")
+        }
+        #expect(try await epitope(kind, "status", "--state", state).status == 0)
+    }
+
+    @Test func `a center whose store is gone says what it has forgotten`() async throws {
+        let state = try await made("local-center")
+        #expect(try await !epitope("local-center", "status", "--state", state).errors.contains("empty one is made"))
+        for name in try FileManager.default.contentsOfDirectory(atPath: state) where name.hasPrefix("center.sqlite") {
+            try FileManager.default.removeItem(atPath: "\(state)/\(name)")
+        }
+        let status = try await epitope("local-center", "status", "--state", state)
+        #expect(status.status == 0 && status.errors.contains("empty one is made"), "\(status.errors)")
+    }
+
+    @Test func `what a center can see at its start it says then`() async throws {
+        let state = try await made("local-center")
+        let (settings, rules) = ("\(folder.path)/settings.json", "\(folder.path)/mine.rules")
+        try Data(#"{"requireGoodware": false, "captures": ["\#(folder.path)/none.*"]}"#.utf8).write(to: URL(filePath: settings))
+        let mine = "alert tcp any any -> any any (msg:\"mine\"; sid:1;)\n"
+        try Data(mine.utf8).write(to: URL(filePath: rules))
+        let center = try RunningProcess([
+            Command.built("epitope"), "local-center", "serve", "--state", state, "--config", settings, "--listen", "127.0.0.1:0",
+            "--suricata-socket", "\(folder.path)/none.sock", "--suricata-rules", rules,
+        ])
+        try await center.line(with: "listening on")
+        try await eventually("what is wrong is in the log") { center.errors.contains("[suricata-absent]") }
+        #expect(center.errors.contains("[rules-file-foreign]"), "\(center.errors)")
+        #expect(center.errors.contains("there is no capture at '\(folder.path)/none.*' yet"), "\(center.errors)")
+        #expect(try await center.end() == 0)
+        #expect(try String(contentsOf: URL(filePath: rules), encoding: .utf8) == mine)
+    }
 }

@@ -31,6 +31,7 @@ struct CenterInitCommand<Kind: CenterKind>: AsyncParsableCommand {
         let authority = try CertificateAuthority.create(
             in: stateOptions.authorityDirectory, site: name, serverNames: address)
         _ = try CenterStore(path: stateOptions.storePath)
+        _ = try StateFolderLock(in: stateOptions.directory, kind: Kind.name)
         let state = stateOptions.state.map { " --state \($0.quotedForShell)" } ?? ""
         Console.print(
             """
@@ -64,6 +65,10 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
         let token = try await stateOptions.loadAuthority().makeToken(
             for: peer.identity, in: store, lifetimeMilliseconds: Int64(validHours) * 3_600_000)
         Console.print("\(token)")
+        guard try await store.isEnrolled(peer.identity) else { return }
+        Console.log(
+            "note: \(peer.identity.name) has enrolled here before: whoever uses this token is the same \(peer.identity.role.rawValue) to "
+                + "this center, beside it. If that one is lost, or isn't yours, revoke it first and make a token then")
     }
 }
 
@@ -86,6 +91,7 @@ struct CenterRenewCommand<Kind: CenterKind>: AsyncParsableCommand {
         let next = try ServerCertificate.reissue(
             in: stateOptions.authorityDirectory, by: authority, names: address.isEmpty ? nil : address)
         Console.print("the certificate of \(next) is valid until \(ChannelClock.text(next.expiresMilliseconds))")
+        if StateFolderLock.isHeld(in: stateOptions.directory) { Console.print("the center that runs uses it after a restart") }
     }
 }
 

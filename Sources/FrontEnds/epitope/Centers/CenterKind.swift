@@ -3,6 +3,7 @@
 import ArgumentParser
 import CenterStore
 import EpitopeModel
+import Glibc
 import HostFrontEnd
 import Logging
 import SecureChannel
@@ -43,6 +44,7 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
     /// Opens the store of a center that `init` created.
     func openStore() throws -> CenterStore {
         _ = try loadAuthority()
+        if let storeWarning { Console.log(storeWarning) }
         return try CenterStore(path: storePath, isServed: StateFolderLock.isHeld(in: directory))
     }
 
@@ -56,10 +58,18 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
 
     /// Opens the store with a clock that does not follow the machine's when that jumps.
     func openStoreForServing(logger: Logger) async throws -> CenterStore {
+        if let storeWarning { logger.warning("\(storeWarning)") }
         let clock = SteadyClock(onDisbelief: { logger.warning("\($0)") })
         let store = try CenterStore(path: storePath, clock: clock.clock)
         if let last = try await store.lastEventMilliseconds() { clock.follow(last: last) }
         return store
+    }
+
+    /// What is lost where the store is gone that `init` has made; `nil`: it is there.
+    private var storeWarning: String? {
+        guard access(storePath, F_OK) != 0 else { return nil }
+        return "there is no store at \(storePath), and an empty one is made: all is forgotten that was reported and decided. "
+            + "Who was revoked gets in again until you revoke it anew"
     }
 
     /// What is wrong with the dates of this center's certificate at the global center; `nil` when nothing is, or it has none.
@@ -68,8 +78,10 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
         return identity?.outlook().warning(of: "this site's certificate at the global center")
     }
 
+    /// - Throws: `authority-missing` where `init` has made no center, `state-of-another-kind`, or why the authority can't be used.
     func loadAuthority() throws -> CertificateAuthority {
-        try CertificateAuthority.load(from: authorityDirectory)
+        try StateFolderLock.requireKind(Kind.name, in: directory)
+        return try CertificateAuthority.load(from: authorityDirectory)
     }
 }
 

@@ -27,7 +27,9 @@ enum CenterProcess {
     static func provers(_ settings: ProverSettings, logger: Logger) throws -> ProverSource {
         let provers = ProverSource(settings)
         try provers.open()
-        for warning in [settings.warning, provers.goodwareWarning].compactMap(\.self) { logger.warning("\(warning)") }
+        for warning in [settings.warning, provers.goodwareWarning].compactMap(\.self) + provers.captureWarnings {
+            logger.warning("\(warning)")
+        }
         return provers
     }
 

@@ -54,6 +54,7 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
             configuration: configuration, store: store, provers: provers, installer: delivery, engine: engine, link: link,
             logger: logger)
         let preparation = Task {
+            for problem in await delivery?.problems() ?? [] { logger.error("no rule can go live as it is: \(problem)") }
             do {
                 try await delivery?.prepare()
             } catch {
