@@ -37,7 +37,7 @@ struct ServerProcess {
     /// Prints the number of the process that serves, and ends at the end of its input. Its children wait for the end of a pipe of
     /// its, or of their connection.
     private static let program = """
-        import os, socket, subprocess, sys
+        import os, signal, socket, subprocess, sys
         mode, port = sys.argv[1], int(sys.argv[2])
         kept = []
         def listen(port, host="127.0.0.1", **options):
@@ -75,7 +75,7 @@ struct ServerProcess {
             client = connect(port)
             connection, _ = listener.accept()
             if mode == "inherited":
-                served = subprocess.Popen(["sleep", "600"], stdin=connection).pid
+                served = subprocess.Popen(["sleep", "600"], stdin=connection, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).pid
                 killed = served
             else:
                 served = child(listener, client)
@@ -99,6 +99,7 @@ struct ServerProcess {
             listen(port)
         print(served, flush=True)
         sys.stdin.read()
-        if mode == "inherited": os.kill(killed, 15)
+        # It has the signal mask of whoever started this one.
+        if mode == "inherited": os.kill(killed, signal.SIGKILL)
         """
 }
