@@ -44,7 +44,9 @@ struct DeliveryScheduler {
         let signatureID = built.signature.id
         let rule = try transaction.rule(of: signatureID, after: latest, revising: older)
         var update = built
-        update.support = try GradeKeeper(transaction: transaction, policy: policy).support(of: cluster.id, proof: update.proof)
+        let standing = (latest.map { $0.state == .proven ? [$0] : [] } ?? []) + older
+        update.support = try GradeKeeper(transaction: transaction, policy: policy)
+            .support(of: cluster.id, proof: update.proof, after: standing.map(\.update))
         update.revision = max(update.revision, try transaction.nextRevision(of: signatureID, in: rule))
         // Without a rule number there is no rule; the update is kept with the reason.
         let isPublished = policy.targets.contains(.feed)

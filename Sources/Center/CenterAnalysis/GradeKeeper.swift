@@ -14,12 +14,20 @@ struct GradeKeeper {
     let policy: AnalysisPolicy
 
     /// What an update of the cluster rests on now.
-    func support(of cluster: Int64, proof: Proof) throws -> EvidenceSupport {
+    ///
+    /// - Parameter standing: updates in force whose place it takes. What they rested on still holds, though captures that showed it
+    ///   are gone.
+    func support(of cluster: Int64, proof: Proof, after standing: [SignatureUpdate] = []) throws -> EvidenceSupport {
         let weight = try transaction.weight(of: cluster)
-        let grade = EvidenceGrade(reporters: weight.reporters, isOnTheWire: proof.check(.onTheWire)?.outcome == .passed)
+        let now = EvidenceGrade(reporters: weight.reporters, isOnTheWire: proof.check(.onTheWire)?.outcome == .passed)
+        let grade = standing.compactMap(\.support?.grade).reduce(now, max)
+        let isEnough = grade >= policy.dropsFrom
+        let narrowedTo = NarrowingDecision.addresses(
+            grade: grade, isEnoughToDrop: isEnough, sources: try transaction.newestSources(of: cluster, limit: Self.maxPackets))
         return EvidenceSupport(
             grade: grade, reporters: weight.reporters, points: weight.sum.points, threshold: policy.threshold.points,
-            packets: try transaction.newestPacketIDs(of: cluster, limit: Self.maxPackets), isEnoughToDrop: grade >= policy.dropsFrom)
+            packets: try transaction.newestPacketIDs(of: cluster, limit: Self.maxPackets), isEnoughToDrop: isEnough,
+            narrowedTo: narrowedTo)
     }
 
     /// Raises the grade of the cluster's updates in force, after reporters joined.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EpitopeModel
 import Hummingbird
 import HummingbirdCore
 import Logging
@@ -14,6 +15,9 @@ struct Connection: InitializableFromSource {
         channel = source.channel
         logger = source.logger
     }
+
+    /// The address that the connection comes from, behind address translation or a proxy theirs.
+    var source: IPAddress? { channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }?.unmapped }
 
     /// How long the connection stays open after a refusal, so that the peer can read it.
     private static let refusalReadTime = TimeAmount.seconds(5)

@@ -51,12 +51,14 @@ struct RequestHandler: Sendable {
         switch (request.method, request.uri.path) {
         case (.post, ChannelPath.packets):
             let (sender, body) = try await message(request, on: connection, for: .packets, max: ExtractedPacket.maxEncodedBytes)
-            let packet = try ReceivedPacket(encoded: body)
+            var packet = try ReceivedPacket(encoded: body)
+            packet.source = connection.source
             try requireOwner(of: packet.value, toBe: sender.name)
             return HTTPResponses.protobuf(try await service.receive(packet, from: sender).encoded())
         case (.post, ChannelPath.offers):
             let (sender, frame) = try await message(request, on: connection, for: .packets, max: ExtractedPacket.maxEncodedBytes)
-            let packet = try await offeredPacket(request, frame: frame)
+            var packet = try await offeredPacket(request, frame: frame)
+            packet.source = connection.source
             try requireOwner(of: packet.value, toBe: sender.name)
             return HTTPResponses.protobuf(try await service.receive(packet, from: sender).encoded())
         case (.post, ChannelPath.withheld):

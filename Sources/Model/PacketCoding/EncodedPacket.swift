@@ -32,6 +32,9 @@ public struct ReceivedPacket: Hashable, Sendable {
     public let value: ExtractedPacket
     /// The packet's wire form as it came in, fields of later versions of the schema included.
     public let bytes: [UInt8]
+    /// The address that the sender's connection came from, which no packet says: behind address translation or a proxy, theirs.
+    /// `nil` if it isn't known.
+    public var source: IPAddress?
 
     /// Decodes and checks a packet.
     ///

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import EpitopeModel
+
 /// How far a report is more than one machine's word, which may be an intruder's.
 public enum EvidenceGrade: String, Hashable, Sendable, Codable, CaseIterable, Comparable {
     /// One reporter's word.
@@ -27,19 +29,27 @@ public struct EvidenceSupport: Hashable, Sendable, Codable {
     public var packets: [String]
     /// Whether evidence of this grade is enough for a rule that drops.
     public var isEnoughToDrop: Bool
+    /// The addresses to which its rules are narrowed, those that the reporter's connections came from: one host's word is about that
+    /// host. `nil`: its rules are for the whole site.
+    public var narrowedTo: [IPAddress]?
 
-    public init(grade: EvidenceGrade, reporters: Int, points: Int, threshold: Int, packets: [String], isEnoughToDrop: Bool) {
+    public init(
+        grade: EvidenceGrade, reporters: Int, points: Int, threshold: Int, packets: [String], isEnoughToDrop: Bool,
+        narrowedTo: [IPAddress]? = nil
+    ) {
         self.grade = grade
         self.reporters = reporters
         self.points = points
         self.threshold = threshold
         self.packets = packets
         self.isEnoughToDrop = isEnoughToDrop
+        self.narrowedTo = narrowedTo
     }
 
     /// For a person.
     public var summary: String {
         "\(grade.rawValue): \(reporters) \(reporters == 1 ? "reporter" : "reporters"), \(points) of \(threshold) points"
             + (isEnoughToDrop ? "" : ", alert only")
+            + (narrowedTo.map { ", at \($0.map(\.description).joined(separator: " and "))" } ?? "")
     }
 }

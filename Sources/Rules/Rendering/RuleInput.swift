@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EpitopeModel
+public import EpitopeModel
 public import Signatures
 
 /// Everything that a rule is rendered from: a signature, and what identifies the rule.
@@ -22,6 +22,9 @@ public struct RuleInput: Hashable, Sendable {
     /// In days from its creation.
     public var lifetimeDays: Int
     public var origin: SignatureUpdate.Origin
+    /// The hosts towards which a rule of an IDS (Suricata, Snort) looks; empty: all. YARA's and ClamAV's rules are about data, and a STIX
+    /// indicator is for others, who have hosts of their own: they are without.
+    public var addresses: [IPAddress] = []
 
     /// - Parameter message: `nil` for ``RuleMessage/standard(for:)``.
     public init(
@@ -44,6 +47,7 @@ public struct RuleInput: Hashable, Sendable {
         self.init(
             signature: update.signature, sid: assignment.sid, revision: update.revision, message: message,
             createdMilliseconds: update.createdMilliseconds, lifetimeDays: update.lifetimeDays, origin: update.origin)
+        addresses = update.support?.narrowedTo ?? []
     }
 
     /// One input for each part of the signature's context, with the same sid and generators of their own.

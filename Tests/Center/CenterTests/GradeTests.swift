@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CenterAnalysis
 import CenterStore
 import Correlation
 import EpitopeModel
@@ -9,6 +8,8 @@ import Rendering
 import Signatures
 import TestSupport
 import Testing
+
+@testable import CenterAnalysis
 
 @Suite("One host's word makes no rule that drops")
 struct GradeTests {
@@ -81,5 +82,40 @@ struct GradeTests {
                     grade: .reported, reporters: 1, points: 100, threshold: 100, packets: [packet.id], isEnoughToDrop: false))
         #expect(support?.summary == "reported: 1 reporter, 100 of 100 points, alert only")
         await center.kill()
+    }
+
+    @Test(arguments: [false, true])
+    func `a rule on one host's word is about that host, and for the whole site when a second one says the same`(
+        _ isDropping: Bool
+    ) async throws {
+        let ids = FakeIDS(isDropping: isDropping)
+        let center = try RunningCenter(folder: folder, clock: clock, ids: ids) { $0.forwarding = false }
+        try await center.receive(Fixture.packet(attack: 1, host: "host-1"), source: "192.0.2.1")
+        try await center.awaitDeliveries(["ids delivered": 1])
+        #expect(await ids.rules.map(\.update.support?.narrowedTo) == [[try #require(IPAddress("192.0.2.1"))]])
+        let told = try await center.status().latestUpdates.first?.support?.summary
+        #expect(told == "reported: 1 reporter, 100 of 100 points, alert only, at 192.0.2.1")
+        let header = try SuricataRendering.render(RuleInput(#require(await ids.rules.first))).prefix { $0 != "(" }
+        #expect(header == "alert udp any any -> [192.0.2.1] [1434] ")
+        try await center.receive(Fixture.packet(attack: 1, host: "host-2"), source: "192.0.2.2")
+        try await eventually("it is for the whole site") { await ids.rules.map(\.update.support?.narrowedTo) == [nil] }
+        try await eventually("confirmed") { try await center.store.ruleSet(isDropping: isDropping).isConfirmed }
+        await center.kill()
+    }
+
+    @Test func `what an attack rested on still holds when the captures that showed it are gone`() async throws {
+        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        var standing = Fixture.update(attack: 1)
+        standing.support = EvidenceSupport(
+            grade: .corroborated, reporters: 1, points: 100, threshold: 100, packets: [], isEnoughToDrop: true)
+        let policy = AnalysisPolicy(threshold: AttackThreshold(), targets: [.ids], forwards: .never, lifetimeDays: 90)
+        let grades = try await store.snapshot { [standing] transaction in
+            let keeper = GradeKeeper(transaction: transaction, policy: policy)
+            return [
+                try keeper.support(of: 1, proof: Proof(checks: [])).grade,
+                try keeper.support(of: 1, proof: Proof(checks: []), after: [standing]).grade,
+            ]
+        }
+        #expect(grades == [.reported, .corroborated])
     }
 }

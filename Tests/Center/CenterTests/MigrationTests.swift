@@ -127,6 +127,20 @@ struct MigrationTests {
         #expect(number == 5, "the number of a report that was removed is not given again")
     }
 
+    @Test func `of packets of before it is not known where they came from`() async throws {
+        let packet = Fixture.packet(attack: 1)
+        try makeStore(upTo: "10 proofs with the reporter") { db in
+            try db.execute(sql: "INSERT INTO clusters (id, signature_id, signature, created_ms) VALUES (7, 'a', '{}', 1)")
+            try db.execute(
+                sql: "INSERT INTO reports (id, kind, role, name, received_ms, packet) VALUES (?, 'packet', 'host', 'host-1', 5, ?)",
+                arguments: [packet.id, Data(packet.encoded())])
+            try db.execute(sql: "INSERT INTO analyses (report_seq, state, cluster_id, is_packet) VALUES (1, 'analysed', 7, 1)")
+        }
+        let store = try CenterStore(path: path, clock: clock.clock)
+        #expect(try await store.packet(id: packet.id) == packet)
+        #expect(try await store.snapshot { try $0.newestSources(of: 7, limit: 9) } == [])
+    }
+
     @Test func `a store that another process works on is left at its version`() throws {
         try makeStore(upTo: "5 rules of several signatures") { _ in }
         let error = #expect(throws: EpitopeError.self) { try CenterStore(path: path, isServed: true) }

@@ -38,9 +38,11 @@ struct RunningCenter: Sendable {
     }
 
     @discardableResult
-    func receive(_ packet: ExtractedPacket) async throws -> Receipt {
+    func receive(_ packet: ExtractedPacket, source: String? = nil) async throws -> Receipt {
         let sender = Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1")
-        return try await service.receive(ReceivedPacket(packet), from: sender)
+        var received = try ReceivedPacket(packet)
+        received.source = source.flatMap { IPAddress($0) }
+        return try await service.receive(received, from: sender)
     }
 
     func status() async throws -> StatusReport {

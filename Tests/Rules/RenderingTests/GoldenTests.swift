@@ -53,6 +53,28 @@ func token(_ pattern: String, _ gap: ClosedRange<Int>? = nil) throws -> Signatur
         try check(sequence(), .snort3, "sequence.snort3.rules")
     }
 
+    @Test(arguments: [
+        (RuleLanguage.suricata, "narrowed.suricata.rules"), (.snort2, "narrowed.snort2.rules"), (.snort3, "narrowed.snort3.rules"),
+    ])
+    func `a rule of an IDS is narrowed to the addresses of hosts`(_ language: RuleLanguage, _ snapshot: String) throws {
+        var input = subject(try sequence())
+        input.addresses = try ["192.0.2.1", "2001:db8::1"].map { try #require(IPAddress($0)) }
+        let text = try language.rendering.render(input)
+        #expect(snapshots.difference(text, from: snapshot) == nil)
+        #expect(RuleStyle.findings(in: text, language: language) == [])
+        let read = try RuleSyntax.check(text, language == .suricata ? .suricata : language == .snort2 ? .snort2 : .snort3)
+        #expect(read.destinationAddresses == input.addresses)
+    }
+
+    @Test func `rules about data, and indicators for others, are not narrowed`() throws {
+        for language in RuleLanguage.allCases where ![.suricata, .snort2, .snort3].contains(language) {
+            var input = subject(try sequence())
+            let general = try language.rendering.render(input)
+            input.addresses = [try #require(IPAddress("192.0.2.1"))]
+            #expect(try language.rendering.render(input) == general)
+        }
+    }
+
     @Test func `a sequence is one string of a YARA rule`() throws {
         try check(sequence(), .yara, "sequence.yar")
     }

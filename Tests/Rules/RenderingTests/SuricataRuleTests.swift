@@ -93,6 +93,36 @@ private func rule(
         #expect(try RuleSyntax.check(text).text == text)
     }
 
+    @Test(arguments: [
+        (SignatureContext(transport: .tcp, ports: [80], direction: .toService), "tcp any any -> [192.0.2.1] [80] ("),
+        (SignatureContext(transport: .tcp, ports: [80], direction: .fromPeer), "tcp any [80] -> [192.0.2.1] any ("),
+        (SignatureContext.any, "ip any any -> [192.0.2.1] any ("),
+    ])
+    func `whichever side the attack came from, it came to the host that reported it`(_ context: SignatureContext, _ header: String) throws {
+        let signature = Signature(tokens: [.init(bytes: [1, 2, 3])], context: context)
+        let general = update(of: signature, narrowedTo: nil)
+        let narrowed = update(of: signature, narrowedTo: ["192.0.2.1"])
+        let text = try #require(try SuricataRule.rules(RuleInput(RuleAssignment(sid: 3_900_001, update: narrowed))).first).text
+        #expect(text.hasPrefix("alert \(header)"))
+        #expect(try RuleSyntax.check(text).text == text)
+        // Otherwise it is the rule for the whole site, in its shape as well.
+        let whole = try SuricataRule(RuleInput(RuleAssignment(sid: 3_900_001, update: general)))
+        #expect(text.replacing("[192.0.2.1]", with: "any") == whole.text)
+        #expect(try RuleShape(RuleSyntax.check(text)) == RuleShape(whole))
+        for bad in ["[192.0.2.01]", "[192.0.2.1,]", "[]", "[$HOME_NET]", "192.0.2.1", "![192.0.2.1]", "[192.0.2.0/24]"] {
+            #expect(throws: EpitopeError.self, "\(bad)") { try RuleSyntax.check(text.replacing("[192.0.2.1]", with: bad)) }
+        }
+    }
+
+    private func update(of signature: Signature, narrowedTo addresses: [String]?) -> SignatureUpdate {
+        var update = SignatureUpdate(
+            signature: signature, revision: 1, origin: .site, createdMilliseconds: 0, lifetimeDays: 1, proof: Proof(checks: []))
+        update.support = EvidenceSupport(
+            grade: .reported, reporters: 1, points: 100, threshold: 100, packets: [], isEnoughToDrop: false,
+            narrowedTo: addresses?.compactMap { IPAddress($0) })
+        return update
+    }
+
     @Test func `a message cannot end its string`() throws {
         let text = try rule([.init(bytes: [1])], message: "a\";b:\\c\n\u{e9}").text
         #expect(text.contains(#"msg:"a\"\;b\:\\c ?"; dsize:>0; content"#))

@@ -31,12 +31,14 @@ public struct RuleSet: Hashable, Sendable {
 
     /// Identifies a list of rules: equal digests, equal rules.
     ///
-    /// - Parameter isDropping: whether rules drop that may: an update can be allowed to later than it was made.
+    /// - Parameter isDropping: whether rules drop that may: an update can be allowed to, or apply to the whole site, later than it was
+    ///   made.
     static func digest(_ rules: [RuleAssignment], isDropping: Bool) -> String {
         rules.map { rule in
             let update = rule.update
             return "\(rule.sid):\(update.signature.id):\(update.revision):\(update.createdMilliseconds)"
                 + (isDropping && update.mayDrop ? ":drop" : "")
+                + (update.support?.narrowedTo.map { ":at " + $0.map(\.description).joined(separator: ",") } ?? "")
         }.joined(separator: " ")
     }
 }

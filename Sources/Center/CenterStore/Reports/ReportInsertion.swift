@@ -28,6 +28,8 @@ struct ArrivingReport: Sendable {
     var packet: Data?
     var code: SharedBody?
     var signature: String?
+    /// The address that a host's connection came from.
+    var source: String?
 
     /// What it takes of memory while it waits, and about what of the disk.
     var bytes: Int { 256 + (packet?.count ?? 0) + (code?.bytes.count ?? 0) + (signature?.utf8.count ?? 0) }
@@ -37,7 +39,7 @@ extension ArrivingReport {
     init(_ report: Report) throws(EpitopeError) {
         switch report.body {
         case .packet(let packet):
-            self.init(id: report.id, kind: "packet", sender: report.sender)
+            self.init(id: report.id, kind: "packet", sender: report.sender, source: packet.source?.description)
             setPacket(packet.bytes)
         case .forward(let forward):
             self.init(
@@ -74,12 +76,12 @@ extension StoreTransaction {
         }
         let insert = try db.cachedStatement(
             sql: """
-                INSERT INTO reports (id, kind, role, name, host, received_ms, packet, body_id, body_at, signature)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO reports (id, kind, role, name, host, received_ms, packet, body_id, body_at, signature, source)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """)
         try insert.execute(arguments: [
             report.id, report.kind, report.sender.role.rawValue, report.sender.name, report.host, now, report.packet,
-            try report.code.map(bodyID), report.code?.place, report.signature,
+            try report.code.map(bodyID), report.code?.place, report.signature, report.source,
         ])
         let queue = try db.cachedStatement(sql: "INSERT INTO waiting_reports (report_seq) VALUES (?)")
         try queue.execute(arguments: [db.lastInsertedRowID])

@@ -32,6 +32,10 @@ enum Schema {
         }
         registerFeed(in: &migrator)
         registerSums(in: &migrator)
+        migrator.registerMigration("11 arrivals with their source") { db in
+            // The address that a host's connection came from; NULL: it isn't known, or a site passed the packet on.
+            try db.execute(sql: "ALTER TABLE reports ADD COLUMN source TEXT")
+        }
         return migrator
     }
 

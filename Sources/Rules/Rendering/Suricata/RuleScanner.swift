@@ -19,7 +19,8 @@ struct RuleScanner {
     mutating func rule() -> SuricataRule? {
         guard let action = SuricataRule.Action(rawValue: word()), take(" "),
             let ruleProtocol = SuricataRule.RuleProtocol(rawValue: word()), take(" any "), let source = ports(),
-            take(" -> any "), let destination = ports(), take(" (msg:\""), let message = message(), take("\"; ")
+            take(" -> "), let addresses = addresses(), take(" "), let destination = ports(), take(" (msg:\""), let message = message(),
+            take("\"; ")
         else { return nil }
         var flow: SuricataRule.Flow?
         if take("flow:") {
@@ -48,8 +49,9 @@ struct RuleScanner {
             let sid = number().flatMap({ UInt32(exactly: $0) }), take("; rev:"), let revision = number(), take(";)")
         else { return nil }
         return SuricataRule(
-            action: action, ruleProtocol: ruleProtocol, sourcePorts: source, destinationPorts: destination,
-            message: message, flow: flow, dsizeAbove: dsizeAbove, buffer: buffer, contents: contents, metadata: metadata, sid: sid,
+            action: action, ruleProtocol: ruleProtocol, destinationAddresses: addresses, sourcePorts: source,
+            destinationPorts: destination, message: message, flow: flow, dsizeAbove: dsizeAbove, buffer: buffer, contents: contents,
+            metadata: metadata, sid: sid,
             generator: generator, revision: revision)
     }
 
@@ -112,13 +114,17 @@ struct RuleScanner {
         return String(decoding: text, as: UTF8.self)
     }
 
-    private mutating func ports() -> [UInt16]? {
+    private mutating func ports() -> [UInt16]? { list { UInt16($0) } }
+
+    private mutating func addresses() -> [IPAddress]? { list { IPAddress($0) } }
+
+    private mutating func list<Value>(of value: (Substring) -> Value?) -> [Value]? {
         if take("any") { return [] }
         guard take("[") else { return nil }
         let fields = upTo("]").split(separator: ",", omittingEmptySubsequences: false)
-        let numbers = fields.compactMap { UInt16($0) }
-        guard take("]"), numbers.count == fields.count else { return nil }
-        return numbers
+        let values = fields.compactMap(value)
+        guard take("]"), values.count == fields.count else { return nil }
+        return values
     }
 
     private mutating func option() -> Int? {

@@ -5,7 +5,8 @@ import Signatures
 /// A rule without its bytes, numbers and texts: the part that decides whether Suricata accepts it.
 ///
 /// Suricata's own test (`suricata -T`) needs a process and tens of milliseconds. So each shape is tested once, the common
-/// ones ahead of time, and a rule of a shape that passed goes live without it.
+/// ones ahead of time, and a rule of a shape that passed goes live without it. Addresses are like texts: read apart from all else,
+/// and always written the same way.
 public struct RuleShape: Hashable, Sendable, CustomStringConvertible {
     public let description: String
 

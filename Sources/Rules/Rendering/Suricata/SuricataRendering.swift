@@ -61,6 +61,8 @@ extension SuricataRule {
             signatureID: signature.id, created: CalendarDay(ofMilliseconds: input.createdMilliseconds),
             expires: CalendarDay(ofMilliseconds: input.expiresMilliseconds), origin: input.originName)
         (ruleProtocol, sourcePorts, destinationPorts, flow) = Self.header(signature.context)
+        // Whichever side the attack came from, it came to the host that reported it.
+        destinationAddresses = input.addresses
         let runs = try RenderedRun.runs(of: signature)
         buffer = signature.context.buffer
         dsizeAbove = buffer == nil ? Self.dsize(ruleProtocol, runs) : nil

@@ -82,6 +82,8 @@ public struct SuricataRule: Hashable, Sendable {
 
     public var action: Action
     public var ruleProtocol: RuleProtocol
+    /// Whom the traffic is to; empty for any.
+    public var destinationAddresses: [IPAddress] = []
     /// Empty for any port.
     public var sourcePorts: [UInt16]
     public var destinationPorts: [UInt16]
@@ -145,11 +147,12 @@ public struct SuricataRule: Hashable, Sendable {
 
     /// The part before the options.
     var header: String {
-        "\(action.rawValue) \(ruleProtocol.rawValue) any \(Self.ports(sourcePorts)) -> any \(Self.ports(destinationPorts))"
+        "\(action.rawValue) \(ruleProtocol.rawValue) any \(Self.list(sourcePorts))"
+            + " -> \(Self.list(destinationAddresses)) \(Self.list(destinationPorts))"
     }
 
-    private static func ports(_ ports: [UInt16]) -> String {
-        ports.isEmpty ? "any" : "[\(ports.map(String.init).joined(separator: ","))]"
+    private static func list(_ values: [some CustomStringConvertible]) -> String {
+        values.isEmpty ? "any" : "[\(values.map(\.description).joined(separator: ","))]"
     }
 
     /// Pairs of upper-case digits with spaces between them.
