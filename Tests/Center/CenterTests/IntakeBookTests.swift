@@ -40,14 +40,19 @@ struct IntakeBookTests {
     @Test func `what was stored before or not at all takes nothing of a share`() async throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/center.sqlite"
-        let known = try Report(sender: Fixture.host, body: .packet(ReceivedPacket(Fixture.packet(attack: 1))))
+        func report(_ attack: UInt8) throws -> Report {
+            var packet = Fixture.packet(attack: attack)
+            let code = (0..<8000).map { UInt8(truncatingIfNeeded: $0 &* Int(attack)) }
+            packet.content = .code(ExtractedCode(base: 0x1000, bytes: code, isWholeRegion: true))
+            return try Report(sender: Fixture.host, body: .packet(ReceivedPacket(packet)))
+        }
+        let (known, other) = (try report(1), try report(2))
         let store = try CenterStore(path: path)
         let receiver = ReportReceiver(store: store, analysisSignal: WakeUpSignal(), megabytesPerReporter: 1)
-        // Four times the share.
-        let times = 4 * (1 << 20) / known.bytes
+        // More than the share.
+        let times = (1 << 20) / known.bytes + 10
         for time in 0..<times { #expect(try await receiver.accept(known).wasKnown == (time > 0)) }
         try await store.transaction { try $0.db.execute(sql: "ALTER TABLE events RENAME TO gone") }
-        let other = try Report(sender: Fixture.host, body: .packet(ReceivedPacket(Fixture.packet(attack: 2, number: 1))))
         for _ in 0..<times {
             let error = await #expect(throws: EpitopeError.self) { try await receiver.accept(other) }
             #expect(error?.code != .senderOverShare)

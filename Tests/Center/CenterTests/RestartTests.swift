@@ -223,6 +223,31 @@ struct RestartTests {
         #expect(after.map(\.subject) == before.dropFirst().map(\.subject) + [first.subject])
     }
 
+    @Test func `what can't be read keeps nothing else from the global center`() async throws {
+        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        let packets = [UInt8(1), 2].map { Fixture.packet(attack: $0, host: "host-\($0)") }
+        for packet in packets {
+            let sender = Identity(role: .host, name: try #require(packet.parameters.system.hostID))
+            _ = try await store.add(Report(sender: sender, body: .packet(ReceivedPacket(packet))))
+        }
+        let policy = AnalysisPolicy(threshold: .init(), targets: [.global], forwards: .reached, lifetimeDays: 90)
+        let analyst = ReportAnalyst(store: store, policy: policy, provers: Fixture.provers)
+        while try await analyst.analyse() > 0 {}
+        _ = try await store.reserveForwardQuota(limits: QuotaLimits(), yieldingTo: nil)
+        _ = try await store.reserveQuota(for: .global, limits: QuotaLimits(), yieldingTo: nil)
+        #expect(try await store.outboundMessages().count == 4)
+        try await store.transaction { transaction in
+            try transaction.db.execute(sql: "UPDATE reports SET packet = x'ff' WHERE seq = 1")
+            try transaction.db.execute(
+                sql: "UPDATE updates SET body = '{' WHERE signature_id = ?", arguments: [Fixture.signature(attack: 1).id])
+        }
+        #expect(try await store.outboundMessages().map(\.subject) == [packets[1].id, Fixture.signature(attack: 2).id])
+        let refused = try await store.events().filter { $0.step == .refused }
+        #expect(refused.count == 2, "once each")
+        #expect(try await store.outboundMessages().count == 2)
+        #expect(try await store.snapshot { try Int.fetchOne($0.db, sql: "SELECT count(*) FROM quota_uses") } == 2)
+    }
+
     @Test func `clusters that were pruned alone are forgotten in memory, too, and their attack is analysed when it comes back`()
         async throws
     {

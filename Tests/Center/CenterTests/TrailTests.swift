@@ -80,6 +80,19 @@ struct TrailTests {
         #expect(!page.isFromStart && page.entries.map(\.sequence) == [2])
     }
 
+    @Test func `an entry of the feed that can't be read keeps none behind it from subscribers`() async throws {
+        for attack in UInt8(1)...2 {
+            try await store.transaction { transaction in
+                let update = Fixture.update(attack: attack)
+                let rule = try transaction.rule(for: update.signature.id)
+                _ = try transaction.add(
+                    try transaction.publish(update, revising: []), of: nil, rule: rule, state: .proven, reason: nil)
+            }
+        }
+        try await store.transaction { try $0.db.execute(sql: "UPDATE feed SET body = '{' WHERE sequence = 1") }
+        #expect(try await store.feedPage(after: .start).entries.map(\.sequence) == [2])
+    }
+
     @Test func `a look at the rules decodes those that changed`() async throws {
         for attack in UInt8(1)...3 {
             try await store.transaction { transaction in

@@ -41,11 +41,18 @@ public struct OutboundMessage: Hashable, Sendable {
 
 extension CenterStore {
     /// The messages that are to go to the global center now, oldest first: packets, then updates; those that failed again and again
-    /// last.
+    /// last. What can't be read is refused: it must not keep all others here.
     public func outboundMessages(limit: Int = 32) async throws(EpitopeError) -> [OutboundMessage] {
-        try await snapshot { transaction in
-            let messages = try transaction.outboundForwards(limit: limit) + transaction.outboundUpdates(limit: limit)
-            return messages.filter(\.isInFront) + messages.filter { !$0.isInFront }
+        while true {
+            let found = try await snapshot { try $0.outboundForwards(limit: limit) + $0.outboundUpdates(limit: limit) }
+            let unreadable = found.compactMap { if case .failure(let item) = $0 { item } else { nil } }
+            if unreadable.isEmpty {
+                let messages = found.compactMap { try? $0.get() }
+                return messages.filter(\.isInFront) + messages.filter { !$0.isInFront }
+            }
+            try await transaction { transaction in
+                for item in unreadable { try transaction.refuse(item) }
+            }
         }
     }
 
@@ -74,8 +81,14 @@ extension CenterStore {
     }
 }
 
+/// A message of which a record can't be read.
+private struct UnreadableMessage: Error {
+    var item: QuotaItem
+    var reason: String
+}
+
 extension StoreTransaction {
-    fileprivate func outboundForwards(limit: Int) throws -> [OutboundMessage] {
+    fileprivate func outboundForwards(limit: Int) throws -> [Result<OutboundMessage, UnreadableMessage>] {
         try Row.fetchAll(
             db,
             sql: """
@@ -86,17 +99,17 @@ extension StoreTransaction {
                 """,
             arguments: [limit]
         ).compactMap { row in
-            guard let packet = try PacketRows.bytes(row) else { return nil }
-            return OutboundMessage(
-                number: row["id"],
-                body: .forward(
+            try Self.message(row, .forward(row["id"])) { () throws(EpitopeError) in
+                guard let packet = try PacketRows.bytes(row) else { return nil }
+                return .forward(
                     ForwardedPacket(
                         packet: try ExtractedPacket(encoded: packet), reporter: row["name"],
-                        signature: try RowCoding.value(Signature.self, row["signature"]))), attempts: row["attempts"])
+                        signature: try RowCoding.value(Signature.self, row["signature"])))
+            }
         }
     }
 
-    fileprivate func outboundUpdates(limit: Int) throws -> [OutboundMessage] {
+    fileprivate func outboundUpdates(limit: Int) throws -> [Result<OutboundMessage, UnreadableMessage>] {
         try Row.fetchAll(
             db,
             sql: """
@@ -106,9 +119,32 @@ extension StoreTransaction {
                 ORDER BY d.attempts >= \(OutboundMessage.maxAttemptsInFront), d.id LIMIT ?
                 """,
             arguments: [limit]
-        ).map { row in
-            OutboundMessage(
-                number: row["id"], body: .update(try RowCoding.value(SignatureUpdate.self, row["body"])), attempts: row["attempts"])
+        ).compactMap { row in
+            try Self.message(row, .delivery(row["id"])) { () throws(EpitopeError) in
+                .update(try RowCoding.value(SignatureUpdate.self, row["body"]))
+            }
         }
+    }
+
+    private static func message(
+        _ row: Row, _ item: QuotaItem, _ body: () throws(EpitopeError) -> OutboundMessage.Body?
+    ) throws -> Result<OutboundMessage, UnreadableMessage>? {
+        do throws(EpitopeError) {
+            return try body().map { .success(OutboundMessage(number: item.id, body: $0, attempts: row["attempts"])) }
+        } catch {
+            return .failure(UnreadableMessage(item: item, reason: error.description))
+        }
+    }
+
+    fileprivate func refuse(_ unreadable: UnreadableMessage) throws {
+        let item = unreadable.item
+        try release(item)
+        try db.execute(
+            sql: """
+                UPDATE \(item.kind.table) SET state = \(DeliveryState.refused.sql), reason = ?, changed_ms = ?
+                WHERE id = ? AND state = \(DeliveryState.pending.sql)
+                """,
+            arguments: [unreadable.reason, nowMilliseconds, item.id])
+        try record(.refused, "\(item.kind.rawValue) \(item.id)", unreadable.reason)
     }
 }

@@ -16,7 +16,7 @@ extension CenterStore {
             let entries = try Row.fetchAll(
                 transaction.db, sql: StoreTransaction.published,
                 arguments: [isKnown ? position.sequence : 0, transaction.nowMilliseconds, limit]
-            ).map(FeedEntry.init)
+            ).compactMap(FeedEntry.readable)
             return FeedPage(entries: entries, isFromStart: !isKnown)
         }
     }
@@ -89,7 +89,10 @@ extension StoreTransaction {
 }
 
 extension FeedEntry {
-    fileprivate init(_ row: Row) throws {
+    /// - Returns: `nil` for one that can't be read: it must not keep those behind it from all subscribers.
+    fileprivate static func readable(_ row: Row) -> FeedEntry? { try? FeedEntry(row) }
+
+    private init(_ row: Row) throws(EpitopeError) {
         let change: Change =
             if let signature: String = row["withdraws"] {
                 .withdrawal(Withdrawal(signatureID: signature, reason: row["reason"] ?? ""))
