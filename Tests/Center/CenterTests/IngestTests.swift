@@ -55,6 +55,18 @@ struct IngestTests {
         }
     }
 
+    @Test func `damaged code is joined with no packet that is offered, and comes anew`() async throws {
+        let packet = Self.packet(code: 3, number: 2, host: "host-2")
+        guard case .code(let code) = packet.content else { return }
+        let digest = Array(SHA256.hash(data: code.bytes))
+        _ = try await add(code: 3, number: 1)
+        try await store.transaction { try $0.db.execute(sql: "UPDATE bodies SET bytes = zeroblob(8000)") }
+        #expect(try await store.code(digest: digest) == nil)
+        _ = try await add(code: 3, number: 2, host: "host-2")
+        #expect(try await store.packet(id: packet.id) == packet)
+        #expect(try await store.code(digest: digest) == code.bytes)
+    }
+
     @Test func `code goes with the last report that has it`() async throws {
         _ = try await add(code: 3, number: 1)
         clock.advance(milliseconds: 20 * TestClock.day)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Crypto
 public import EpitopeModel
 import FoundationEssentials
 import GRDB
@@ -15,8 +16,18 @@ extension CenterStore {
         }
         guard let found else { return nil }
         let code = [UInt8](found)
+        guard Array(SHA256.hash(data: code)) == digest else {
+            try await disown(digest)
+            return nil
+        }
         knownBodies.add(code, digest)
         return code
+    }
+
+    /// Takes a damaged code from under its digest, so that the next packet that comes whole brings it anew: a packet that is
+    /// acknowledged has its own code.
+    private func disown(_ digest: [UInt8]) async throws(EpitopeError) {
+        try await transaction { try $0.db.execute(sql: "UPDATE bodies SET hash = randomblob(32) WHERE hash = ?", arguments: [Data(digest)]) }
     }
 }
 
