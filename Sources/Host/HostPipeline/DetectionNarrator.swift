@@ -91,10 +91,9 @@ public struct DetectionNarrator: Sendable {
 
     private mutating func follow(_ event: HostEvent) {
         guard let destination = event.destination, let fate = reaches[destination]?.take(event) else { return }
-        // A packet's own fate is that packet's alone; that the center is away holds for all.
-        let isOne = event.event == .sent || event.event == .refused
-        for index in spooled.indices where !isOne || spooled[index].packet == event.packet {
-            if isOne || spooled[index].fates[destination] != .sent { spooled[index].fates[destination] = fate }
+        // A packet's own fate is that packet's alone, and its last; that the center is away holds for all.
+        for index in spooled.indices where !fate.isOfOne || spooled[index].packet == event.packet {
+            if fate.isOfOne || spooled[index].fates[destination]?.isOfOne != true { spooled[index].fates[destination] = fate }
         }
     }
 

@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// The file is looked at before each line: one that has grown too long is moved to `events.jsonl.1`, over the one before, and
 /// one that was moved or removed, as programs that rotate logs do, is made anew. So the log takes 32 MiB at most, however long
-/// a program runs; 48 MiB where somebody keeps it locked.
+/// a program runs; 64 MiB where somebody keeps each one locked.
 public final class EventLog: Sendable {
     /// Its name in the state folder.
     public static let fileName = "events.jsonl"

@@ -11,6 +11,14 @@ struct CenterReach: Hashable, Sendable {
         case away(code: String)
         case turnsAway(code: String)
         case notEnrolled
+
+        /// Whether it is one packet's alone: it doesn't wait any more.
+        var isOfOne: Bool {
+            switch self {
+            case .sent, .refused: true
+            case .away, .turnsAway, .notEnrolled: false
+            }
+        }
     }
 
     /// The center's address; `nil` where it isn't known.

@@ -60,6 +60,18 @@ import Testing
         let sizes = try [path + ".1", path].map { try #require(FileManager.default.attributesOfItem(atPath: $0)[.size] as? Int) }
         #expect((8000..<8200).contains(sizes[0]) && sizes[1] < 200, "\(sizes)")
         #expect(try numbers(path + ".1") + numbers(path) == Array(0...count))
+        // One that follows the log by its name keeps the next one, too.
+        let next = open(path, O_RDONLY | O_CLOEXEC)
+        defer { close(next) }
+        try #require(flock(next, kind | LOCK_NB) == 0)
+        var most = 0
+        for number in 0..<200 {
+            log.append(event(number))
+            let files = try [path + ".1", path].map { try FileManager.default.attributesOfItem(atPath: $0)[.size] as? Int ?? 0 }
+            most = max(most, files.reduce(0, +))
+        }
+        #expect(log.droppedLines == 0)
+        #expect((15_000..<16_400).contains(most), "\(most)")
     }
 
     @Test(arguments: ["mv events.jsonl events.jsonl.old", "rm events.jsonl", "mv events.jsonl events.jsonl.old; : > events.jsonl"])

@@ -113,6 +113,21 @@ import Testing
             ])
     }
 
+    @Test func `what became of a packet at one center stays, while it waits for the other`() {
+        let place = DetectionNarrator.Place(
+            centers: ["local": "https://l:1", "global": "https://g:1"], destinations: ["local", "global"], options: [], directory: "/x")
+        // With the next packet the local center is away.
+        let away = [Self.news(.unreachable, .centerUnreachable, packet: "next"), Self.news(.sent, at: "global", packet: Self.packet)]
+        let refused = Self.news(.refused, .packetMalformed, packet: Self.packet)
+        let global = "; it was sent to the global center https://g:1."
+        #expect(
+            Self.fate(Self.events(.spooled) + [refused] + away, place)
+                == ["was refused by the local center https://l:1: it says why [packet-malformed]" + global])
+        #expect(
+            Self.fate(Self.events(.spooled) + [Self.news(.sent, packet: Self.packet)] + away, place)
+                == ["was sent to the local center https://l:1" + global])
+    }
+
     @Test func `a paragraph waits two seconds for its packet's fate, and each is told once`() {
         var narrator = DetectionNarrator(Self.place())
         let events = Self.events(.spooled)
