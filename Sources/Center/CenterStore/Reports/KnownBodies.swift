@@ -27,7 +27,9 @@ extension CenterStore {
     /// Takes a damaged code from under its digest, so that the next packet that comes whole brings it anew: a packet that is
     /// acknowledged has its own code.
     private func disown(_ digest: [UInt8]) async throws(EpitopeError) {
-        try await transaction { try $0.db.execute(sql: "UPDATE bodies SET hash = randomblob(32) WHERE hash = ?", arguments: [Data(digest)]) }
+        try await transaction { transaction in
+            try transaction.db.execute(sql: "UPDATE bodies SET hash = randomblob(32) WHERE hash = ?", arguments: [Data(digest)])
+        }
     }
 }
 
