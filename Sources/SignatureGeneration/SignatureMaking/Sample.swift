@@ -18,6 +18,10 @@ public struct Sample: Hashable, Sendable {
     public var carriers: [[UInt8]]
     /// Who sent it: whatever one reporter sends counts as one. `nil`: it counts by itself.
     public var reporter: String?
+    /// When the attack was reported, by the host's clock, in milliseconds since 1970-01-01T00:00:00Z; `nil` if unknown.
+    public var timeMilliseconds: Int64?
+    /// The attacked process's own addresses, as far as its sockets name any.
+    public var addresses: Set<String> = []
 
     public init(
         code: ExtractedCode, callersAddress: UInt64, architecture: Architecture, context: SignatureContext,

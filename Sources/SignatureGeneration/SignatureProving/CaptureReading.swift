@@ -10,6 +10,7 @@ struct CaptureReading {
     /// What else is to be said: captures that are empty yet, or end within a frame.
     private(set) var remarks: [String] = []
     private var unreadCount = 0
+    private var hasEndedEarly = false
     private var remarkCount = 0
 
     /// How many are named.
@@ -17,6 +18,9 @@ struct CaptureReading {
 
     /// Whether all frames of all captures were read.
     var isComplete: Bool { unreadCount == 0 }
+
+    /// Whether, besides, no connection was left out of what was read.
+    var isWithoutLoss: Bool { isComplete && !hasEndedEarly }
 
     mutating func add(unread reason: String) {
         unreadCount += 1
@@ -46,6 +50,7 @@ struct CaptureReading {
             add(unread: "\(file): of \(tally.cutPackets) packets it has only the beginning (a snapshot length)")
         }
         if tally.endedEarly > 0 {
+            hasEndedEarly = true
             add(remark: "\(file): \(tally.endedEarly) connections were ended early, to keep to the bounds of memory")
         }
     }

@@ -27,5 +27,8 @@ extension Sample {
             context: SignatureContext(packet.parameters.process),
             // Without evidence it is no host's word, but code that a person brings.
             isMaliciousCode: packet.evidence.isEmpty || packet.evidence.contains { $0.kind.isOfCode })
+        timeMilliseconds = packet.parameters.timeMilliseconds
+        let process = packet.parameters.process
+        addresses = Set(process.listening.map(\.local.address) + process.connected.map(\.local.address))
     }
 }

@@ -16,6 +16,8 @@ struct WireEvidence: Sendable {
     private(set) var samples: [Sample]
     /// Why the captures show nothing; `nil` if they show something.
     private(set) var reasonForNone: String?
+    /// Whether the code did not cross the network, though it would be in the captures.
+    private(set) var isRefuted = false
     /// The streams that carried any of the samples, by their file and number: one may carry several, and come in several parts.
     private var flows: [String: Flow] = [:]
     /// How much of the captures was read.
@@ -63,8 +65,10 @@ struct WireEvidence: Sendable {
         }
         let matchers = samples.indices.suffix(Self.maxSamples).map { (index: $0, matcher: WireMatcher(of: samples[$0].code.bytes)) }
         var found: [Int: [Carrier]] = [:]
+        var coverage = CaptureCoverage(samples)
         reading = streams.each(of: captures, within: limits) { stream, file in
             let admitted = matchers.filter { samples[$0.index].context.admits(stream) }
+            coverage.add(stream, admittedBy: admitted.map(\.index))
             for (index, matcher) in admitted {
                 Self.add(stream, nil, of: file, matchedBy: matcher, to: &found[index, default: []])
             }
@@ -80,7 +84,11 @@ struct WireEvidence: Sendable {
         }
         for (index, _) in matchers { add(found[index] ?? [], toSampleAt: index) }
         if !self.samples.contains(where: { !$0.carriers.isEmpty }) {
-            let none = "no flow of the captures carries any of the code: it came in another form, or before they begin"
+            isRefuted = reading.isWithoutLoss && coverage.isWhole(for: matchers.map(\.index))
+            let none =
+                isRefuted
+                ? "the captures hold the traffic to the attacked service when the report says it was attacked, and none of the code"
+                : "no flow of the captures carries any of the code: it came in another form, or before they begin"
             reasonForNone = none + reading.text
         }
     }
@@ -138,7 +146,9 @@ extension WireEvidence {
     /// Whether a flow that carried the code contains a signature, so that an engine sees it: as it is, or else in a buffer that
     /// the signature's rule can name.
     func find(_ signature: Signature) -> Findings {
-        if let reasonForNone { return Findings(check: Proof.Check(.onTheWire, .notChecked, reasonForNone)) }
+        if let reasonForNone {
+            return Findings(check: Proof.Check(.onTheWire, isRefuted ? .failed : .notChecked, reasonForNone))
+        }
         var findings = Findings(check: Proof.Check(.onTheWire, .failed, ""))
         var missed = 0
         var buffered: [ProtocolBuffer: Int] = [:]
