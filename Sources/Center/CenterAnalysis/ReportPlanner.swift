@@ -61,8 +61,10 @@ struct ReportPlanner {
         let (signature, code) = (assessment.signature, assessment.code ?? [])
         // In memory are not all clusters: the store knows each by its first window, which is looked for before what is like it.
         if let id = try known.exact(signature) ?? transaction.clusterNumber(ofSignature: signature.id) { return .known(id) }
+        // Reports are told apart in a group as they are one by one.
+        if let number = added.exact(signature) { return Self.destination(number) }
         if let id = known.nearest(to: code) { return .known(id) }
-        if let number = added.cluster(for: signature, sample: code) { return Self.destination(number) }
+        if let number = added.nearest(to: code) { return Self.destination(number) }
         return try variant(assessment)
     }
 
