@@ -75,6 +75,8 @@ actor FakeGlobalCenter: GlobalCenterLink {
         case receives
         case isOutOfReach
         case refuses
+        /// Answers with this.
+        case answers(EpitopeError)
         case hangs
     }
 
@@ -151,6 +153,7 @@ actor FakeGlobalCenter: GlobalCenterLink {
         case .receives: return
         case .isOutOfReach: throw EpitopeError(.init("center-unreachable"), "nobody answers", remedy: "none")
         case .refuses: throw EpitopeError(.init("packet-malformed"), "won't have it", remedy: "none")
+        case .answers(let error): throw error
         case .hangs:
             try? await Task.sleep(for: .seconds(3600))
             throw EpitopeError(.init("center-unreachable"), "nobody answers", remedy: "none")
