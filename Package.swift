@@ -465,7 +465,7 @@ let package = Package(
                     "CenterTests",
                     [
                         "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SQLiteStore", "SettingsFiles", "SecureChannel",
-                        "Rendering", "Captures", "SignatureProving",
+                        "Rendering", "Captures", "SignatureMaking", "SignatureProving",
                         "Correlation", "SuricataDelivery", "CenterStore", "CenterAnalysis", "CenterServer", "LocalCenter", "GlobalCenter",
                         crypto, grdb, logging, serviceLifecycle,
                     ], exclude: ["Snapshots"]),

@@ -53,10 +53,13 @@ serve_global_center() {
     ready global-center-serve 20 'listening on'
 }
 
-# link SITE: the site's center gets its identity at the global center, with a one-time token.
+# link SITE: the site's center gets its identity at the global center, with a one-time token. Both sites are in one network, and only one
+# is attacked: what they report is published because they are trusted.
 link() {
     local token
     token=$(epitope_in global-center global-center global-center token --state "$run/global-center" --site "site-$1") || return
+    epitope_in global-center global-center global-center trust --state "$run/global-center" --site "site-$1" \
+        >>"$(log_of global-center)" 2>&1 || return
     epitope_in "center-$1" "center-$1" local-center link --state "$run/center-$1" --center "$(center_url global)" \
         --token "$token" >>"$(log_of "center-$1")"
 }

@@ -25,6 +25,8 @@ public struct AnalysisPolicy: Hashable, Sendable {
     /// How many clusters that rest on one reporter's word alone have their proofs: beyond it, the reporter's next ones get theirs when
     /// somebody else reports them, too, or older ones were removed. As many rule numbers, updates and deliveries they have at most.
     public var maxProofsOfReporter = 64
+    /// Whether nothing is published on the word of one site or host alone that is not trusted.
+    public var needsIndependentSites = false
     /// The grade from which on evidence is enough for a rule that drops.
     public var dropsFrom = EvidenceGrade.corroborated
 

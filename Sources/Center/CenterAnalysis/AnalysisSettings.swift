@@ -9,8 +9,8 @@ import Signatures
 /// The settings that local and global center share: when evidence is an attack, what signatures are proven with, and
 /// how long updates and packets are kept.
 public struct AnalysisSettings: Hashable, Sendable {
-    /// The points at which evidence is an attack, from 1. At a global center with 200, two sites must have seen an
-    /// attack before it is published.
+    /// The points at which evidence is an attack, from 1. A global center publishes nothing on one site's word, whatever this is: see
+    /// `epitope global-center trust`.
     public var thresholdPoints = 100
     /// How long evidence counts, in hours, 1 to 8760 (a year).
     public var thresholdHours = 24

@@ -2,6 +2,8 @@
 
 import CenterStore
 import Correlation
+import EpitopeModel
+import SignatureMaking
 import SignatureProving
 import Signatures
 
@@ -15,16 +17,37 @@ struct DeliveryScheduler {
     }
 
     /// Run again on the same outcome this adds nothing.
-    func schedule(_ completed: CompletedVerification, of cluster: Cluster) throws {
-        guard !policy.targets.isEmpty else { return }
+    ///
+    /// - Returns: whether a signature waits until it may be published.
+    func schedule(_ completed: CompletedVerification, of cluster: Cluster) throws -> Bool {
+        guard !policy.targets.isEmpty else { return false }
+        var isWaiting = false
         let standing = try transaction.latestUpdates(of: cluster).filter { $0.state == .proven }
         for (item, revised) in zip(completed.outcome.proven, completed.revised) {
             // Withdrawn since: that binds the signature, and no other of the cluster.
             guard try transaction.withdrawalReason(of: item.signature.id) == nil else { continue }
+            if case .wait(let reason) = try publication(of: item.signature, in: cluster, madeOf: completed.task.samples) {
+                try transaction.record(.waiting, item.signature.id, reason)
+                isWaiting = true
+                continue
+            }
             // Read again: they may have ended since.
             try schedule(item, of: cluster, revising: standing.filter { revised.contains($0.id) })
         }
         if completed.outcome.proven.isEmpty, let failed = completed.outcome.failed { try storeUnproven(failed, of: cluster) }
+        return isWaiting
+    }
+
+    /// Whether a signature may be published: by those whose packets it matches. Others in the cluster, whose packets are only like them,
+    /// don't speak for it.
+    private func publication(of signature: Signature, in cluster: Cluster, madeOf samples: [Sample]) throws -> PublicationDecision {
+        guard policy.needsIndependentSites else { return .publish }
+        let matcher = SignatureMatcher(signature)
+        var supporters = Set(samples.filter { matcher.matches($0.code.bytes) }.compactMap(\.reporter))
+        if samples.isEmpty || signature.id == cluster.signature.id {
+            supporters.formUnion(try transaction.reportersOfUpdates(of: cluster.id))
+        }
+        return try transaction.publication(of: cluster.id, supportedBy: supporters)
     }
 
     private func schedule(_ item: ProvenSignature, of cluster: Cluster, revising older: [StoredUpdate]) throws {

@@ -115,10 +115,11 @@ struct ProofQueue: Sendable {
             for item in completed {
                 // Read again: the context may have widened since.
                 guard let cluster = try transaction.readableCluster(item.task.cluster.id) else { continue }
-                try DeliveryScheduler(transaction: transaction, policy: policy).schedule(item, of: cluster)
+                let isWaiting = try DeliveryScheduler(transaction: transaction, policy: policy).schedule(item, of: cluster)
+                let isDueAgain = try Self.missesNewer(than: item.task, samples: samples, in: transaction)
                 try transaction.completeProof(
-                    of: cluster.id, packets: item.task.packets, material: material,
-                    isDueAgain: try Self.missesNewer(than: item.task, samples: samples, in: transaction))
+                    of: cluster.id, packets: item.task.packets, material: material, isDueAgain: isDueAgain)
+                if isWaiting, !isDueAgain { _ = try transaction.holdProof(of: cluster.id) }
             }
         }
     }

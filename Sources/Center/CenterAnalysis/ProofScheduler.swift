@@ -9,8 +9,10 @@ struct ProofScheduler {
     let transaction: StoreTransaction
     let policy: AnalysisPolicy
 
-    /// - Parameter newest: the code of the packet that came in now; `nil`: the evidence came without one.
-    func schedule(for cluster: Cluster, newest: [UInt8]?) throws {
+    /// - Parameters:
+    ///   - newest: the code of the packet that came in now; `nil`: the evidence came without one.
+    ///   - reporter: who reported now.
+    func schedule(for cluster: Cluster, newest: [UInt8]?, reportedBy newReporter: String) throws {
         guard !policy.targets.isEmpty else { return }
         let progress = try transaction.proofProgress(of: cluster.id)
         // The other inputs cost several queries, and a burst of reports mostly finds its proof requested.
@@ -21,6 +23,12 @@ struct ProofScheduler {
             context: cluster.signature.context, newest: newest, nowMilliseconds: now,
             packets: { try transaction.packetsSoFar(of: cluster.id) })
         guard case .due = decision else { return }
+        if policy.needsIndependentSites,
+            case .wait(let reason) = try transaction.publication(of: cluster.id, reportedBy: newReporter)
+        {
+            if try transaction.holdProof(of: cluster.id) { try transaction.record(.waiting, cluster.signature.id, reason) }
+            return
+        }
         let reporter = try transaction.weight(of: cluster.id).soleReporter
         if progress == .never, let reporter, try isShareUsed(by: reporter) {
             return try transaction.record(

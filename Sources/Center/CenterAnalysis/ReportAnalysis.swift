@@ -33,7 +33,8 @@ struct ReportAnalysis {
         if decision.isReached {
             let proofs = ProofScheduler(transaction: transaction, policy: policy)
             for reached in try clustersReached(with: cluster) {
-                try proofs.schedule(for: reached, newest: reached.id == cluster.id ? assessment.code : nil)
+                try proofs.schedule(
+                    for: reached, newest: reached.id == cluster.id ? assessment.code : nil, reportedBy: report.reporter)
             }
         }
         try ForwardScheduler(transaction: transaction, policy: policy)

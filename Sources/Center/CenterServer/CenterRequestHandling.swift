@@ -20,6 +20,9 @@ public protocol CenterRequestHandling: Sendable {
     /// Which parts of its work fail now; `nil`: it doesn't say.
     var health: ServiceHealth? { get }
 
+    /// Notes the IP address that a sender's message comes from, before the message is received.
+    func noteSource(of sender: Identity, address: String) async throws
+
     /// Stores a packet of a host.
     func receive(_ packet: ReceivedPacket, from sender: Identity) async throws -> Receipt
 
@@ -68,6 +71,8 @@ public enum CenterEndpoint: String, Hashable, Sendable, Codable, CaseIterable {
 /// Default implementations for centers that serve hosts only.
 extension CenterRequestHandling {
     public var health: ServiceHealth? { nil }
+
+    public func noteSource(of sender: Identity, address: String) async throws {}
 
     public func code(digest: [UInt8]) async throws -> [UInt8]? { nil }
 

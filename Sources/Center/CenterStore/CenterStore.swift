@@ -20,6 +20,7 @@ public final class CenterStore: Sendable {
     let ruleCache = UpdateCache()
     let knownRevocations: KnownRevocations
     let knownBodies = KnownBodies()
+    let knownSources = KnownSources()
 
     /// Opens a store, or creates it with mode 0600, and its folder with 0700.
     ///

@@ -39,6 +39,7 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, SettingsGroup {
             threshold: analysis.threshold(), targets: [.feed], forwards: .never, lifetimeDays: analysis.lifetimeDays)
         // A site speaks for many hosts.
         policy.maxProofsOfReporter = 1024
+        policy.needsIndependentSites = true
         return policy
     }
 }

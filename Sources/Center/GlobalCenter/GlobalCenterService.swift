@@ -54,6 +54,10 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
             ? [.packets, .forwards, .publishing, .subscriptions] : [.forwards, .publishing, .subscriptions]
     }
 
+    public func noteSource(of sender: Identity, address: String) async throws {
+        try await work.noting(.store) { try await store.noteSource(of: sender, address: address) }
+    }
+
     public func receive(_ packet: ReceivedPacket, from sender: Identity) async throws -> Receipt {
         try await work.noting(.store) { try await receiver.accept(Report(sender: sender, body: .packet(packet))) }
     }

@@ -26,7 +26,7 @@ struct GlobalCenterTests {
     }
 
     private func withCenter(
-        threshold: Int = 100, _ body: (GlobalCenterService) async throws -> Void
+        threshold: Int = 100, trusting trusted: String = "a", _ body: (GlobalCenterService) async throws -> Void
     ) async throws {
         var configuration = GlobalCenterConfiguration()
         configuration.analysis.thresholdPoints = threshold
@@ -34,6 +34,7 @@ struct GlobalCenterTests {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let service = GlobalCenterService(configuration: configuration, store: store, logger: logger)
+        try await store.setTrust(in: site(trusted), to: true, by: "test")
         let task = Task { try await service.run() }
         do {
             try await body(service)
@@ -84,7 +85,7 @@ struct GlobalCenterTests {
     }
 
     @Test func `a host that reports directly is a reporter of its own`() async throws {
-        try await withCenter(threshold: 200) { center in
+        try await withCenter(threshold: 200, trusting: "host-1") { center in
             _ = try await center.receive(forward(attack: 1), from: site("host-1"))
             _ = try await center.receive(ReceivedPacket(Fixture.packet(attack: 1, number: 5)), from: Fixture.host)
             #expect(try await center.updates(after: .start, waitSeconds: 60, for: site("a")).entries.count == 1)

@@ -158,7 +158,7 @@ struct MigrationTests {
             try String.fetchAll(transaction.db, sql: "SELECT sql FROM sqlite_master WHERE sql LIKE '%''%'").joined(separator: "\n")
         }
         let literals = Set(sql.matches(of: /'([^']*)'/).map { String($0.1) }).subtracting([""])
-        #expect(literals == [ProofState.pending.rawValue])
+        #expect(literals == [ProofState.pending.rawValue, ProofState.waiting.rawValue])
     }
 }
 

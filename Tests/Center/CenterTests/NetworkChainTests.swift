@@ -81,6 +81,8 @@ struct NetworkChainTests {
         } _: { global in
             let linkA = try await global.enroll(Identity(role: .localCenter, name: "site-a"), in: folder.path + "/link-a")
             let linkB = try await global.enroll(Identity(role: .localCenter, name: "site-b"), in: folder.path + "/link-b")
+            // Both report from 127.0.0.1.
+            try await global.store.setTrust(in: Identity(role: .localCenter, name: "site-a"), to: true, by: "test")
             try await withCenter("a", in: folder) {
                 local($0, idsA, linkA)
             } _: { siteA in
@@ -104,6 +106,8 @@ struct NetworkChainTests {
                     #expect(try await siteB.store.subscriptionPosition().sequence == 1)
                 }
             }
+            let peers = try await global.store.status().peers
+            #expect(peers.map(\.reporter) == ["local-center:site-a"] && peers.map(\.networks) == [["127.0.0.0/24"]])
             await linkA.shutdown()
             await linkB.shutdown()
         }

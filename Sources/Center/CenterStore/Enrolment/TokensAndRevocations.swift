@@ -75,6 +75,9 @@ extension CenterStore: EnrolmentLedger {
                 sql: "DELETE FROM tokens WHERE role = ? AND name = ? AND used_ms IS NULL",
                 arguments: [identity.role.rawValue, identity.name])
             let tokens = db.changesCount
+            if try transaction.setTrust(in: identity, to: false) {
+                try transaction.record(.distrusted, identity.name, "the \(identity.role.rawValue), for it was revoked")
+            }
             try transaction.record(
                 .revoked, identity.name,
                 "certificates of the \(identity.role.rawValue)" + (tokens > 0 ? ", and tokens not redeemed: \(tokens)" : ""))

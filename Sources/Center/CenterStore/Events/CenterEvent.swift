@@ -12,6 +12,8 @@ public struct CenterEvent: Hashable, Sendable, Codable {
         case signed
         case clustered
         case weighed
+        /// An attack that reached the threshold is not published yet.
+        case waiting
         /// Nothing can be made of the report.
         case unusable
         case proven
@@ -46,10 +48,14 @@ public struct CenterEvent: Hashable, Sendable, Codable {
         case renewed
         /// A peer's certificates were revoked.
         case revoked
+        /// What a site or host reports to a global center is published on its word alone.
+        case trusted
+        /// No longer so.
+        case distrusted
     }
 
     /// What people decided and who got in: kept for longer than the steps of packets (``CenterStore/prune(olderThanDays:)``).
-    static let decisions: [Step] = [.withdrawn, .reinstated, .tokenMade, .enrolled, .renewed, .revoked]
+    static let decisions: [Step] = [.withdrawn, .reinstated, .tokenMade, .enrolled, .renewed, .revoked, .trusted, .distrusted]
 
     /// Counts up; never used twice.
     public var sequence: Int64

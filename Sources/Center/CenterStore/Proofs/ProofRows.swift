@@ -7,6 +7,8 @@ import GRDB
 enum ProofState: String, CaseIterable, StoredWord {
     /// Requested: signatures are to be made and proven.
     case pending
+    /// Not requested: what it would make may not be published yet.
+    case waiting
     /// Done, and its outcome is stored.
     case made
 }
@@ -17,7 +19,11 @@ extension StoreTransaction {
         guard let row = try Row.fetchOne(db, sql: "SELECT state, samples FROM proofs WHERE cluster_id = ?", arguments: [cluster])
         else { return .never }
         let (state, packets): (String, Int) = (row["state"], row["samples"])
-        return state == ProofState.pending.rawValue ? .pending : .made(packets: packets)
+        return switch ProofState(rawValue: state) {
+        case .pending: .pending
+        case .waiting: .never
+        case .made, nil: .made(packets: packets)
+        }
     }
 
     func isProofPending(of cluster: Int64) throws -> Bool { try proofProgress(of: cluster) == .pending }
@@ -30,7 +36,8 @@ extension StoreTransaction {
         try db.execute(
             sql: """
                 INSERT INTO proofs (cluster_id, state, sole_reporter) VALUES (?, \(pending), ?)
-                ON CONFLICT DO UPDATE SET state = \(pending)
+                ON CONFLICT DO UPDATE SET state = \(pending),
+                  sole_reporter = iif(state = \(ProofState.waiting.sql), excluded.sole_reporter, sole_reporter)
                 """,
             arguments: [cluster, soleReporter])
     }
@@ -41,6 +48,33 @@ extension StoreTransaction {
         try db.execute(sql: "DELETE FROM proofs WHERE cluster_id = ?", arguments: [cluster])
         guard db.changesCount > 0 else { return }
         try record(.unproven, "cluster \(cluster)", "its record can't be read: its next report makes it anew")
+    }
+
+    /// Has a cluster wait until it may be published.
+    ///
+    /// - Returns: whether it didn't before.
+    public func holdProof(of cluster: Int64) throws -> Bool {
+        let waiting = ProofState.waiting.sql
+        try db.execute(
+            sql: """
+                INSERT INTO proofs (cluster_id, state) VALUES (?, \(waiting))
+                ON CONFLICT DO UPDATE SET state = \(waiting) WHERE state <> \(waiting)
+                """,
+            arguments: [cluster])
+        return db.changesCount > 0
+    }
+
+    /// Requests the proofs that wait of what somebody reported.
+    func releaseProofs(reportedBy reporter: String) throws -> Int {
+        try db.execute(
+            sql: """
+                UPDATE proofs SET state = \(ProofState.pending.sql), sole_reporter = (
+                  SELECT iif(known_reporters = 1, first_reporter, NULL) FROM cluster_sums s WHERE s.cluster_id = proofs.cluster_id)
+                WHERE state = \(ProofState.waiting.sql)
+                  AND EXISTS (SELECT 1 FROM evidence e WHERE e.cluster_id = proofs.cluster_id AND e.reporter = ?)
+                """,
+            arguments: [reporter])
+        return db.changesCount
     }
 
     /// Says that others reported a cluster, too.

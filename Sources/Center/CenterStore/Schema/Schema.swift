@@ -36,6 +36,7 @@ enum Schema {
             // The address that a host's connection came from; NULL: it isn't known, or a site passed the packet on.
             try db.execute(sql: "ALTER TABLE reports ADD COLUMN source TEXT")
         }
+        registerPublication(in: &migrator)
         return migrator
     }
 

@@ -39,6 +39,10 @@ public struct StatusReport: Hashable, Sendable, Codable {
     public var publishedSequence: Int64
     /// The latest updates, newest first, at most 100.
     public var latestUpdates: [Update]
+    /// Attacks that a global center doesn't publish yet, at most 100.
+    public var waiting: [WaitingAttack]
+    /// Those who report to a global center, the trusted ones first, at most 100.
+    public var peers: [Peer]
     /// What hosts withheld, the latest first, at most 100.
     public var withheld: [WithheldReport]
     /// The latest events, oldest first.
@@ -66,7 +70,8 @@ extension CenterStore {
                     uniqueKeysWithValues: (try transaction.quotaUses() ?? [:]).map { ($0.rawValue, $1) }),
                 subscriptionCursor: try transaction.subscriptionPosition().sequence,
                 publishedSequence: try Int64.fetchOne(db, sql: "SELECT max(sequence) FROM feed") ?? 0,
-                latestUpdates: try Self.latestUpdates(db), withheld: try Self.withheld(db, limit: 100),
+                latestUpdates: try Self.latestUpdates(db), waiting: try transaction.waitingAttacks(limit: 100),
+                peers: try transaction.peers(limit: 100), withheld: try Self.withheld(db, limit: 100),
                 events: try transaction.events(subject: nil, after: 0, limit: events))
         }
     }

@@ -24,6 +24,7 @@ struct GlobalCenterCommand: AsyncParsableCommand {
             CenterInitCommand<GlobalKind>.self, CenterTokenCommand<GlobalKind>.self, GlobalCenterServeCommand.self,
             CenterStatusCommand<GlobalKind>.self, CenterEventsCommand<GlobalKind>.self,
             CenterShowCommand<GlobalKind>.self, CenterWithdrawCommand<GlobalKind>.self,
-            CenterReinstateCommand<GlobalKind>.self, CenterRevokeCommand<GlobalKind>.self, CenterRenewCommand<GlobalKind>.self,
+            CenterReinstateCommand<GlobalKind>.self, GlobalCenterTrustCommand.self, CenterRevokeCommand<GlobalKind>.self,
+            CenterRenewCommand<GlobalKind>.self,
         ])
 }

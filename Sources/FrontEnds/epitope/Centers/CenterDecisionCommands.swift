@@ -80,7 +80,7 @@ extension CenterStateOptions {
 }
 
 /// The person at the command line.
-private enum Person {
+enum Person {
     /// Of who became root by sudo, that name.
     static var name: String {
         if getuid() == 0, let name = getenv("SUDO_USER") { return String(cString: name) }

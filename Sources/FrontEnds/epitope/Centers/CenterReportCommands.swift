@@ -43,6 +43,20 @@ struct CenterStatusCommand<Kind: CenterKind>: AsyncParsableCommand {
                             ]
                         }))
         }
+        if !status.waiting.isEmpty {
+            Console.print("")
+            Console.print(
+                Console.table(
+                    [["not published", "reporters", "because it"]]
+                        + status.waiting.map { [$0.signatureID, "\($0.reporters)", $0.reason] }))
+        }
+        if !status.peers.isEmpty {
+            Console.print("")
+            Console.print(
+                Console.table(
+                    [["reporter", "trusted", "networks"]]
+                        + status.peers.map { [$0.reporter, $0.isTrusted ? "yes" : "no", $0.networks.joined(separator: ", ")] }))
+        }
         if !status.withheld.isEmpty {
             Console.print("")
             Console.print(
@@ -113,7 +127,10 @@ struct CenterShowCommand<Kind: CenterKind>: AsyncParsableCommand {
 
     func run() async throws {
         guard !proof else {
-            return Console.print(try Console.json(try await stateOptions.openStore().updates(ofPacket: packet)))
+            let store = try stateOptions.openStore()
+            Console.print(try Console.json(try await store.updates(ofPacket: packet)))
+            if let reason = try await store.waitingReason(ofPacket: packet) { Console.log("note: it is not published, for it \(reason)") }
+            return
         }
         Console.print(try await stateOptions.openStore().packet(id: packet).json(pretty: true))
     }
