@@ -5,7 +5,7 @@ import GRDB
 /// What a global center knows of those who report to it.
 extension Schema {
     static func registerPublication(in migrator: inout DatabaseMigrator) {
-        migrator.registerMigration("11 networks of reporters, and trust in them") { db in try db.execute(sql: peers) }
+        migrator.registerMigration("12 networks of reporters, and trust in them") { db in try db.execute(sql: peers) }
     }
 
     /// `networks`: those that the reporter was seen from, separated by spaces.
