@@ -118,8 +118,8 @@ struct RequestHandler: Sendable {
         let peer = try await authorize(connection, for: endpoint)
         let body = try await messageBody(request, on: connection, max: max)
         try await authenticator.requireNotRevoked(peer)
-        if let address = connection.channel.remoteAddress?.ipAddress {
-            try await service.noteSource(of: peer.identity, address: address)
+        if let source = connection.source {
+            try await service.noteSource(of: peer.identity, address: source.description)
         }
         return (peer.identity, body)
     }
