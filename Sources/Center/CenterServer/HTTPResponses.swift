@@ -43,7 +43,8 @@ enum HTTPResponses {
         case .codeWanted: .conflict
         case .internalFailure: .internalServerError
         // The center can't take the message now: proxies and other clients keep it.
-        case .storeBusy, .storeFailed, .diskFull: .serviceUnavailable
+        case .storeBusy: .serviceUnavailable
+        case _ where ServiceHealth.ownFailures.contains(code.rawValue): .serviceUnavailable
         case .senderBusy, .senderOverShare: .tooManyRequests
         default: .badRequest
         }

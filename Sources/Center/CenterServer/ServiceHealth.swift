@@ -54,7 +54,8 @@ public final class ServiceHealth: Sendable {
         }
     }
 
-    private static let ownFailures: Set<String> = ["store-failed", "store-unusable", "disk-full"]
+    /// The codes of what is no sender's fault.
+    static let ownFailures: Set<String> = ["store-failed", "store-unusable", "disk-full"]
 }
 
 /// The answer to a question for a center's health.

@@ -222,7 +222,8 @@ struct RefusalTests {
     }
 
     private static let busy: [(String, Int?, Int?)] = [
-        ("store-busy", 7, 7), ("sender-busy", 2, 2), ("disk-full", nil, 5), ("store-busy", 86_400, 3600), ("packet-malformed", 9, nil),
+        ("store-busy", 7, 7), ("sender-busy", 2, 2), ("disk-full", nil, 5), ("store-unusable", nil, 5), ("store-busy", 86_400, 3600),
+        ("packet-malformed", 9, nil),
     ]
 
     @Test(arguments: busy)
