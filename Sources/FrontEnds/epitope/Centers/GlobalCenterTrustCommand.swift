@@ -23,7 +23,8 @@ struct GlobalCenterTrustCommand: AsyncParsableCommand {
         let isServing = stateOptions.wakeService()
         Console.print("\(remove ? "no longer trusted" : "trusted"): \(peer.identity.role.rawValue) \(peer.identity.name)")
         if waited > 0 {
-            Console.print("attacks that waited: \(waited)" + (isServing ? "" : "; they are published when this center runs: it does not now"))
+            let later = isServing ? "" : "; they are published when this center runs: it does not now"
+            Console.print("attacks that waited: \(waited)\(later)")
         }
         guard try await !store.hasEnrolled(peer.identity) else { return }
         Console.log("note: no \(peer.identity.role.rawValue) has enrolled as \(peer.identity.name) here yet")
