@@ -7,6 +7,8 @@ from . import swift_source
 
 DECLARED = re.compile(r'static let (\w+)(?:: \S+)? = (?:(?:EpitopeError\.)?Code|Self|\.init)\(\s*(?:rawValue: )?"([a-z0-9-]+)"')
 USED = re.compile(r"\bEpitopeError\(\s*(?=[.\w])")
+# A remedy that several errors of a file share.
+CONSTANT = re.compile(r'static let (\w+)(?:: String)? =\s+("[^"\n]*")$', re.M)
 INLINE = re.compile(r'^(?:EpitopeError\.)?Code\("([a-z0-9-]+)"\)$')
 
 HEAD = """# Error codes
@@ -41,13 +43,14 @@ def collect(root):
                 code.meaning = code.meaning or swift_source.doc_comment(lines, number)
                 code.modules.add(module(path))
     for path, text in swift_source.sources(root):
+        constants = {f"Self.{name}": value for name, value in CONSTANT.findall(text)}
         for found in USED.finditer(text):
             parts = swift_source.arguments(text, text.index("(", found.start()))
-            add(codes, names, path, parts)
+            add(codes, names, path, parts, constants)
     return codes
 
 
-def add(codes, names, path, parts):
+def add(codes, names, path, parts, constants):
     if len(parts) < 2:
         return
     first = parts[0].strip()
@@ -58,7 +61,8 @@ def add(codes, names, path, parts):
     code = codes[name]
     code.modules.add(module(path))
     message = swift_source.literal(parts[1])
-    remedy = next((swift_source.literal(p.split(":", 1)[1]) for p in parts[2:] if p.startswith("remedy:")), None)
+    remedy = next((p.split(":", 1)[1].strip() for p in parts[2:] if p.startswith("remedy:")), None)
+    remedy = swift_source.literal(constants.get(remedy, remedy)) if remedy else None
     if message and (message, remedy) not in code.texts:
         code.texts.append((message, remedy))
 

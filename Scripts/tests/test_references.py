@@ -64,9 +64,15 @@ func f(_ path: String) -> EpitopeError {
         .fileGone, "\\(path) is gone",
         remedy: "look for it")
 }
+enum Files {
+    private static let remedy =
+        "put it back"
+    static func g() -> EpitopeError { EpitopeError(.fileGone, "it is gone", remedy: Self.remedy) }
+}
 ''')
         code = codes.collect(self.root)["file-gone"]
-        self.assertEqual((code.meaning, code.texts, code.modules), ("It is gone.", [("‹path› is gone", "look for it")], {"Values"}))
+        texts = [("‹path› is gone", "look for it"), ("it is gone", "put it back")]
+        self.assertEqual((code.meaning, code.texts, code.modules), ("It is gone.", texts, {"Values"}))
 
 
 class Settings(Made):

@@ -44,8 +44,9 @@ static uint32_t hash_bytes(uint32_t hash, const void *bytes, size_t length) {
 static bool contains(const char *type, const char *other) {
     if (strcmp(type, other) == 0) return true;
     if (strcmp(type, "epitope_event") != 0) return false;
-    return strcmp(other, "epitope_region") == 0 || strcmp(other, "epitope_socket_state") == 0 ||
-        strcmp(other, "epitope_running_program") == 0 || strcmp(other, "epitope_stack_code") == 0;
+    return strcmp(other, "epitope_region") == 0 || strcmp(other, "epitope_region_file") == 0 || strcmp(other, "epitope_question") == 0 ||
+        strcmp(other, "epitope_socket_state") == 0 || strcmp(other, "epitope_running_program") == 0 ||
+        strcmp(other, "epitope_stack_code") == 0;
 }
 
 /* Identifies the format of a map: its kind and sizes, and the layout of its structure. */
