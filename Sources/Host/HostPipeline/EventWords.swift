@@ -18,7 +18,7 @@ extension HostEvent {
 
     /// Such as `connect to 127.0.0.1:80`.
     var callInWords: String {
-        guard let call else { return "a call" }
+        guard let call = call?.printable else { return "a call" }
         guard let target, !target.isEmpty else { return call }
         let preposition =
             switch CriticalCall(rawValue: call)?.family {

@@ -32,8 +32,8 @@ public struct ParagraphLimiter: Sendable {
         }
         heldSince = heldSince ?? now
         let answer = detection.event == .watched || detection.action == "watched" ? "allowed" : "denied"
-        let name =
-            "\(detection.call ?? "call") by \((detection.executable ?? detection.processName ?? "an unknown program").printable) \(answer)"
+        let program = detection.executable ?? detection.processName ?? "an unknown program"
+        let name = "\((detection.call ?? "call").printable) by \(program.printable) \(answer)"
         if heldBack[name] != nil || heldBack.count < Self.maxNamed { heldBack[name, default: 0] += 1 } else { unnamed += 1 }
         return false
     }

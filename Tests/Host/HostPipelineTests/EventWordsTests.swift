@@ -174,6 +174,14 @@ import Testing
         event.target = "\u{9B}31m"
         #expect(event.inWords.contains("by /tmp/?[2J?a?b of sample 1.2-3 (process"))
         #expect(event.inWords.contains("sendto to ?31m by"))
+        // A log is a file: the call's name in it need not be one.
+        event.call = "con\u{7F}ect"
+        #expect(event.callInWords == "con?ect to ?31m")
+        event.target = nil
+        #expect(event.callInWords == "con?ect")
+        var limiter = ParagraphLimiter()
+        for _ in 0..<100 { _ = limiter.tells(event, nowMilliseconds: 0) }
+        #expect(limiter.sum(nowMilliseconds: 0, atEnd: true)?.contains("con?ect by /tmp/?[2J?a?b") == true)
     }
 
     @Test func `each call is told with what it is for`() {
