@@ -13,6 +13,8 @@ final class StoreFile: Sendable {
         var database: SQLiteStore?
         /// Which file was opened: another program may have put it aside since.
         var identity: FileIdentity?
+        /// How often this program has put one aside, or found that another program had.
+        var replacements = 0
     }
 
     private let path: String
@@ -36,12 +38,13 @@ final class StoreFile: Sendable {
     func mending<Value: Sendable>(
         _ body: @Sendable (SQLiteStore) async throws(EpitopeError) -> Value
     ) async throws(EpitopeError) -> Value {
+        let replacements = state.withLock { $0.replacements }
         do {
             return try await body(opened())
         } catch {
             guard error.code == .hostStoreDamaged, onReplacement != nil else { throw error }
         }
-        try replace()
+        try replace(after: replacements)
         return try await body(opened())
     }
 
@@ -60,9 +63,13 @@ final class StoreFile: Sendable {
     /// The names of SQLite's files for one store.
     private static let suffixes = ["", "-wal", "-shm"]
 
-    /// Puts the damaged file aside, over one that was put aside before, unless another program has done so.
-    private func replace() throws(EpitopeError) {
+    /// Puts the damaged file aside, over one that was put aside before, unless another program or another task has done so.
+    ///
+    /// - Parameter replacements: how many there had been when the file was found to be damaged: after another one it is a new file.
+    private func replace(after replacements: Int) throws(EpitopeError) {
         let moved = try state.withLock { (state) throws(EpitopeError) -> Bool in
+            guard state.replacements == replacements else { return false }
+            state.replacements += 1
             let opened = state.identity
             try? state.database?.pool.close()
             state.database = nil
