@@ -24,7 +24,7 @@ import Testing
         let second = Task { () throws(EpitopeError) -> Int in
             let tries = Mutex(0)
             return try await file.mending { _ async throws(EpitopeError) -> Int in
-                guard tries.withLock({ $0 += 1; return $0 }) == 1 else { return 2 }
+                guard isFirst(tries) else { return 2 }
                 isInside.finish()
                 for await _ in replaced {}
                 throw damage
@@ -33,7 +33,7 @@ import Testing
         for await _ in inside {}
         let tries = Mutex(0)
         let first = try await file.mending { _ async throws(EpitopeError) -> Int in
-            guard tries.withLock({ $0 += 1; return $0 }) == 1 else { return 1 }
+            guard isFirst(tries) else { return 1 }
             throw damage
         }
         let new = try #require(inode(path))
@@ -43,6 +43,14 @@ import Testing
         #expect(moved.withLock { $0 } == 1)
         #expect(inode(path) == new)
         #expect(inode(path + ".damaged") == damaged)
+    }
+}
+
+/// Whether a try is the first one.
+private func isFirst(_ tries: borrowing Mutex<Int>) -> Bool {
+    tries.withLock { count in
+        count += 1
+        return count == 1
     }
 }
 
