@@ -15,7 +15,7 @@ import Testing
         let path = folder.path + "/host.sqlite"
         let moved = Mutex(0)
         let file = StoreFile(path: path, maxBytes: nil) { _ in moved.withLock { $0 += 1 } }
-        try file.opened().pool.close()
+        _ = try file.opened()
         let damaged = try #require(inode(path))
         let damage = EpitopeError(.hostStoreDamaged, "the store is damaged", remedy: "none")
         let (inside, isInside) = AsyncStream<Void>.makeStream()
