@@ -83,11 +83,12 @@ import Testing
         let (center, host) = try await makeSite(serving: [
             "--suricata-socket", "\(folder.path)/socket", "--suricata-rules", "\(folder.path)/file/epitope.rules",
         ])
-        try await host.attack()
         let server = try #require(center.server)
-        try await eventually("word of the folder") { server.errors.contains("[rules-folder-unwritable]") }
-        let status = try await center.status()
-        #expect(status.latestUpdates.first?.deliveries["ids"]?.contains("[rules-folder-unwritable]") == true, "\(status)")
+        try await eventually("word of the folder, at the start") { server.errors.contains("[rules-folder-unwritable]") }
+        try await host.attack()
+        try await eventually("word of the folder, with the update") {
+            try await center.status().latestUpdates.first?.deliveries["ids"]?.contains("[rules-folder-unwritable]") == true
+        }
     }
 
     @Test func `a program without its supervisor can not make critical calls`() async throws {
