@@ -44,10 +44,14 @@ import Testing
     @Test(.enabled(if: Kernel.canLoad, Kernel.why)) func `who writes to the memory of an ended process marks nobody`() async throws {
         let watch = try #require(Watch.shared)
         let count = 500
-        let before = watch.backend.statistics.marked
-        let run = try await Fixtures.run("call-stub", ["write-ended", String(count), "0"])
-        #expect(run.output == "ended \(count)\n", "\(run.errors)")
-        // Other processes of the machine are marked meanwhile.
-        #expect(watch.backend.statistics.marked - before < UInt64(count / 2))
+        // Other processes of the machine are marked meanwhile, at times as many. Each of these writes would be one more, each time.
+        var marked = UInt64.max
+        for _ in 0..<20 where marked >= UInt64(count / 2) {
+            let before = watch.backend.statistics.marked
+            let run = try await Fixtures.run("call-stub", ["write-ended", String(count), "0"])
+            #expect(run.output == "ended \(count)\n", "\(run.errors)")
+            marked = watch.backend.statistics.marked - before
+        }
+        #expect(marked < UInt64(count / 2))
     }
 }
