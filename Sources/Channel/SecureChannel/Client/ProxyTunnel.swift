@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import FoundationEssentials
 import NIOCore
 
 /// Opens a connection through a proxy, before what stands behind it in the pipeline learns that it is open.
@@ -60,18 +61,5 @@ final class ProxyTunnel: ChannelInboundHandler {
 
 /// RFC 4648, 4.
 enum Base64 {
-    private static let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-
-    static func encode(_ text: String) -> String {
-        let bytes = Array(text.utf8)
-        var encoded: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            let value = group.enumerated().reduce(UInt32(0)) { $0 | UInt32($1.element) << UInt32(16 - 8 * $1.offset) }
-            for index in 0..<4 {
-                encoded.append(index <= group.count ? digits[Int(value >> UInt32(18 - 6 * index) & 63)] : UInt8(ascii: "="))
-            }
-        }
-        return String(decoding: encoded, as: UTF8.self)
-    }
+    static func encode(_ text: String) -> String { Data(text.utf8).base64EncodedString() }
 }
