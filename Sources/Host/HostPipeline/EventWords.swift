@@ -29,9 +29,12 @@ extension HostEvent {
         return "\(call) \(preposition) \(target.printable)"
     }
 
+    /// Such as `/usr/bin/server`.
+    var programNameInWords: String { (executable ?? processName ?? "an unknown program").printable }
+
     /// Such as `/usr/bin/server of server 1.2 (process 732, user www-data)`.
     var programInWords: String {
-        var words = (executable ?? processName ?? "an unknown program").printable
+        var words = programNameInWords
         if let package { words += " of " + [package, packageVersion ?? ""].filter { !$0.isEmpty }.joined(separator: " ").printable }
         var numbers = processID.map { ["process \($0)"] } ?? []
         if let name = user ?? userID.map(String.init) { numbers.append("user \(name.printable)") }

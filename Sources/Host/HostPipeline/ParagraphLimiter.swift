@@ -32,8 +32,7 @@ public struct ParagraphLimiter: Sendable {
         }
         heldSince = heldSince ?? now
         let answer = detection.event == .watched || detection.action == "watched" ? "allowed" : "denied"
-        let program = detection.executable ?? detection.processName ?? "an unknown program"
-        let name = "\((detection.call ?? "call").printable) by \(program.printable) \(answer)"
+        let name = "\((detection.call ?? "call").printable) by \(detection.programNameInWords) \(answer)"
         if heldBack[name] != nil || heldBack.count < Self.maxNamed { heldBack[name, default: 0] += 1 } else { unnamed += 1 }
         return false
     }
