@@ -15,27 +15,13 @@ import Testing
 /// A host whose certificate an intruder has sends what it likes. It may cost that host its own place, and nobody else theirs.
 @Suite("One reporter's junk holds up nobody")
 struct FairnessTests {
-    private let folder: TemporaryFolder
-    private let clock = TestClock()
-    private let store: CenterStore
-    private let analyst: ReportAnalyst
+    private let site: AnalysingStore
+    private var store: CenterStore { site.store }
 
-    init() throws {
-        folder = try TemporaryFolder()
-        store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
-        analyst = ReportAnalyst(
-            store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90),
-            provers: Fixture.provers)
-    }
+    init() throws { site = try AnalysingStore() }
 
-    private func receive(_ packet: ExtractedPacket) async throws {
-        let sender = Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1")
-        _ = try await store.add(Report(sender: sender, body: .packet(ReceivedPacket(packet))))
-    }
-
-    private func analyse() async throws {
-        while try await analyst.analyse() > 0 {}
-    }
+    private func receive(_ packet: ExtractedPacket) async throws { try await site.receive(packet) }
+    private func analyse() async throws { try await site.analyse() }
 
     /// A packet of random bytes.
     private func junk(_ number: Int, host: String = "intruder") -> ExtractedPacket {

@@ -15,23 +15,14 @@ import Testing
 /// Who knows what an attack will carry can report that before. It must not keep the attack from getting a rule.
 @Suite("Nothing is immunised in advance")
 struct ImmunityTests {
-    private let folder: TemporaryFolder
-    private let clock = TestClock()
-    private let store: CenterStore
-    private let analyst: ReportAnalyst
+    private let site: AnalysingStore
+    private var store: CenterStore { site.store }
 
-    init() throws {
-        folder = try TemporaryFolder()
-        store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
-        analyst = ReportAnalyst(
-            store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90),
-            provers: Fixture.provers)
-    }
+    init() throws { site = try AnalysingStore() }
 
     private func receive(_ packet: ExtractedPacket) async throws {
-        let sender = Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1")
-        _ = try await store.add(Report(sender: sender, body: .packet(ReceivedPacket(packet))))
-        while try await analyst.analyse() > 0 {}
+        try await site.receive(packet)
+        try await site.analyse()
     }
 
     private static func random(_ count: Int, seed: Int) -> [UInt8] {

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CenterAnalysis
+import CenterStore
+import Correlation
+import EpitopeModel
+import PacketCoding
+import TestSupport
+
+/// A site's store with what works out its reports, by the usual threshold.
+struct AnalysingStore {
+    private let folder: TemporaryFolder
+    let clock = TestClock()
+    let store: CenterStore
+    private let analyst: ReportAnalyst
+
+    init() throws {
+        folder = try TemporaryFolder()
+        store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        analyst = ReportAnalyst(
+            store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90),
+            provers: Fixture.provers)
+    }
+
+    func receive(_ packet: ExtractedPacket) async throws {
+        let sender = Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1")
+        _ = try await store.add(Report(sender: sender, body: .packet(ReceivedPacket(packet))))
+    }
+
+    func analyse() async throws {
+        while try await analyst.analyse() > 0 {}
+    }
+}
