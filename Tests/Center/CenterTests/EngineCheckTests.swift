@@ -107,6 +107,10 @@ private final class FakeEngine: EngineChecking {
             #expect(await ids.rules.map(\.update.mayDrop) == [true])
             #expect(await ids.rules.map(\.update.revision) == [1])
             #expect(engine.asked == [window.id])
+            try await eventually("told that it drops now") {
+                let delivered = try await store.events(subject: window.id).filter { $0.step == .delivered }
+                return delivered.map { $0.detail.prefix { $0 != ":" }.drop { $0 != "r" } } == ["revision 1 alerts", "revision 1 now drops"]
+            }
         }
         // The quota counts the update once, and a center that starts again asks nothing.
         try await withCenter(engine, ids: ids) { store, service in

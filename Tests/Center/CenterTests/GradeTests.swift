@@ -100,6 +100,9 @@ struct GradeTests {
         try await center.receive(Fixture.packet(attack: 1, host: "host-2"), source: "192.0.2.2")
         try await eventually("it is for the whole site") { await ids.rules.map(\.update.support?.narrowedTo) == [nil] }
         try await eventually("confirmed") { try await center.store.ruleSet(isDropping: isDropping).isConfirmed }
+        let delivered = try await center.store.events(subject: Fixture.signature(attack: 1).id).filter { $0.step == .delivered }
+        let forms = ["alerts at its reporter", isDropping ? "now drops" : "now alerts"]
+        #expect(delivered.map { $0.detail.prefix { $0 != ":" }.drop { $0 != "r" } } == forms.map { "revision 1 \($0)" })
         await center.kill()
     }
 

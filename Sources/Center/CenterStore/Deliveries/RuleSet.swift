@@ -37,9 +37,31 @@ public struct RuleSet: Hashable, Sendable {
     static func digest(_ rules: [RuleAssignment], isDropping: Bool) -> String {
         rules.map { rule in
             let update = rule.update
-            return "\(rule.sid):\(update.signature.id):\(update.revision):\(update.createdMilliseconds)"
-                + (isDropping && update.mayDrop ? ":drop" : "")
-                + (update.support?.narrowedTo.map { ":at " + $0.map(\.description).joined(separator: ",") } ?? "")
+            return name(of: rule) + (isDropping && update.mayDrop ? drops : "")
+                + (update.support?.narrowedTo.map { narrowed + " " + $0.map(\.description).joined(separator: ",") } ?? "")
         }.joined(separator: " ")
+    }
+
+    /// The rules that were in the list of a digest, and neither drop nor apply as they did there: an update gets a higher grade, or its
+    /// engine's answer, after its rule went out.
+    static func reinstalled(_ rules: [RuleAssignment], since digest: String, isDropping: Bool) -> [RuleAssignment] {
+        let known = Set(digest.split(separator: " ").map(String.init))
+        return rules.filter { rule in
+            let form = (isDropping && rule.update.mayDrop ? drops : "") + (rule.update.support?.narrowedTo == nil ? "" : narrowed)
+            let name = name(of: rule)
+            return !known.contains(name + form) && ["", drops, narrowed, drops + narrowed].contains { known.contains(name + $0) }
+        }
+    }
+
+    /// For a person: whether a rule drops, and where.
+    static func form(of rule: RuleAssignment, isDropping: Bool) -> String {
+        (isDropping && rule.update.mayDrop ? "drops" : "alerts") + (rule.update.support?.narrowedTo == nil ? "" : " at its reporter")
+    }
+
+    private static let drops = ":drop"
+    private static let narrowed = ":at"
+
+    private static func name(of rule: RuleAssignment) -> String {
+        "\(rule.sid):\(rule.update.signature.id):\(rule.update.revision):\(rule.update.createdMilliseconds)"
     }
 }

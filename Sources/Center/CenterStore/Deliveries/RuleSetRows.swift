@@ -27,19 +27,22 @@ extension CenterStore {
     }
 
     /// Records that the IDS confirmed the rule set with these pending rules in it: each is delivered, and takes the place of
-    /// those that it replaces. One that ended meanwhile leaves with the next rule set.
+    /// those that it replaces. One that ended meanwhile leaves with the next rule set. Rules that were in the set before, and drop or
+    /// apply otherwise now, are events, too.
     ///
     /// - Parameter isDropping: whether rules drop that may.
     public func confirm(
         _ rules: [RuleAssignment], added: [RuleSet.Pending], isDropping: Bool = false, detail: String
     ) async throws(EpitopeError) {
         try await transaction { transaction in
+            let before = try transaction.mark(.confirmedRules) ?? ""
             try transaction.setMark(.confirmedRules, RuleSet.digest(rules, isDropping: isDropping))
+            for rule in RuleSet.reinstalled(rules, since: before, isDropping: isDropping) {
+                try transaction.recordDelivery(of: rule, "now " + RuleSet.form(of: rule, isDropping: isDropping), detail)
+            }
             for item in added {
-                let update = item.rule.update
                 guard let id = try transaction.confirmDelivery(item.delivery) else { continue }
-                try transaction.record(
-                    .delivered, update.signature.id, "sid \(item.rule.sid), revision \(update.revision): \(detail)")
+                try transaction.recordDelivery(of: item.rule, RuleSet.form(of: item.rule, isDropping: isDropping), detail)
                 try transaction.supersede(by: id)
             }
             try transaction.confirmRemovals(from: rules, detail: detail)
@@ -124,6 +127,13 @@ extension StoreTransaction {
         }
         try setDelivery(delivery, to: .delivered, reason: nil)
         return id
+    }
+
+    /// Records that the IDS has a rule.
+    ///
+    /// - Parameter form: whether it drops, and where.
+    fileprivate func recordDelivery(of rule: RuleAssignment, _ form: String, _ detail: String) throws {
+        try record(.delivered, rule.update.signature.id, "sid \(rule.sid), revision \(rule.update.revision) \(form): \(detail)")
     }
 
     /// Marks the deliveries whose rules have left the IDS.
