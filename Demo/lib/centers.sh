@@ -6,7 +6,7 @@
 center_address() {
     case $1 in
     a) echo 10.77.1.1 ;;
-    b) echo 10.77.2.1 ;;
+    b) echo 10.77.20.2 ;;
     global) echo 10.77.9.1 ;;
     esac
 }
@@ -34,12 +34,13 @@ write_settings() {
     jq -n --arg goodware "$run/goodware.index" '{goodware: $goodware}' >"$run/settings.json"
 }
 
+# Rules drop where the site asks for it and evidence is more than one host's word: that is the default.
 serve_local_center() {
     write_settings || return
-    # There is one host under attack, and no capture of its traffic: its word has to do.
-    jq '. + {dropFrom: "reported"}' "$run/settings.json" >"$run/settings-of-sites.json" || return
+    jq --arg captures "$(captures_of "$1")" 'if $captures == "" then . else . + {captures: [$captures]} end' "$run/settings.json" \
+        >"$run/settings-$1.json" || return
     start_inside "center-$1" "center-$1-serve" "$epitope" local-center serve --state "$run/center-$1" \
-        --config "$run/settings-of-sites.json" --listen "$(center_endpoint "$1")" --action drop \
+        --config "$run/settings-$1.json" --listen "$(center_endpoint "$1")" --action drop \
         --suricata-socket "$run/suricata-$1/command.socket" --suricata-rules "$run/suricata-$1/epitope.rules"
     ready "center-$1-serve" 20 'listening on'
 }
@@ -53,15 +54,18 @@ serve_global_center() {
     ready global-center-serve 20 'listening on'
 }
 
-# link SITE: the site's center gets its identity at the global center, with a one-time token. Both sites are in one network, and only one
-# is attacked: what they report is published because they are trusted.
+# link SITE: the site's center gets its identity at the global center, with a one-time token.
 link() {
     local token
     token=$(epitope_in global-center global-center global-center token --state "$run/global-center" --site "site-$1") || return
-    epitope_in global-center global-center global-center trust --state "$run/global-center" --site "site-$1" \
-        >>"$(log_of global-center)" 2>&1 || return
     epitope_in "center-$1" "center-$1" local-center link --state "$run/center-$1" --center "$(center_url global)" \
         --token "$token" >>"$(log_of "center-$1")"
+}
+
+# trust SITE: a person's decision at the global center. What the site reports alone is published then.
+trust() {
+    epitope_in global-center global-center global-center trust --state "$run/global-center" --site "site-$1" \
+        >>"$(log_of global-center)" 2>&1
 }
 
 # The state folder of a site's center, or of the global one.

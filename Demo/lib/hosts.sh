@@ -9,6 +9,7 @@ host_address() {
     host-1) echo 10.77.10.11 ;;
     host-2) echo 10.77.10.12 ;;
     host-3) echo 10.77.20.11 ;;
+    neighbour) echo 10.77.20.12 ;;
     esac
 }
 
@@ -44,6 +45,9 @@ receive() {
     start_inside "$1" "$3" "$sample_service" --count-only "$2:$service_port"
     ready "$3" 5 '^listening'
 }
+
+# listener_of HOST: what listens at the service's port there, by its name.
+listener_of() { [[ -n ${process_ids[$1-protected]-} ]] && echo "$1-protected" || echo "$1"; }
 
 # received NAME KIND: how many datagrams of that kind (code, hello) a receiver has printed.
 received() { grep -cE "^received .* kind=$2 " "$(log_of "$1")" 2>/dev/null || true; }

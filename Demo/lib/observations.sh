@@ -2,14 +2,27 @@
 
 # What the parts of Epitope tell about themselves, read back for the time line.
 
-# event_us CENTER STEP [DETAIL]: when a center first took that step (and its detail matches), microseconds since 1970.
-event_us() {
-    events "$1" | jq -sr --arg step "$2" --arg detail "${3-}" \
-        'map(select(.step == $step and (.detail | test($detail)))) | first | .timeMilliseconds // empty | . * 1000 | floor'
+# event CENTER STEP [DETAIL [SUBJECT]]: the first such step that a center took, with a detail and a subject that match.
+event() {
+    events "$1" | jq -sc --arg step "$2" --arg detail "${3-}" --arg subject "${4-}" \
+        'map(select(.step == $step and (.detail | test($detail)) and (.subject | test($subject)))) | first // empty'
 }
 
-event_detail() {
-    events "$1" | jq -sr --arg step "$2" 'map(select(.step == $step)) | first | "\(.subject[0:12]) \(.detail)"' | cut -c 1-100
+# event_us ...: when that was, in microseconds since 1970.
+event_us() { event "$@" | jq -r '.timeMilliseconds * 1000 | floor'; }
+
+event_detail() { event "$@" | jq -r '"\(.subject[0:12]) \(.detail)"' | cut -c 1-100; }
+
+# own_signature SITE: the id of the signature that the site's center proved first of what its own hosts reported.
+own_signature() { event "$1" proven '^revision' | jq -r .subject; }
+
+# rests_on SITE: what the site's own rule rests on, by its center's status.
+rests_on() {
+    epitope_in "center-$1" "center-$1" local-center status --state "$run/center-$1" --json \
+        | jq -r --arg id "$(own_signature "$1")" '[.latestUpdates[] | select(.signatureID == $id and .origin == "site") | .support] | first // empty
+            | "\(.grade): \(.reporters) reporter, \(.points) of \(.threshold) points"
+                + (if .isEnoughToDrop then "" else ", alert only" end)
+                + (if .narrowedTo then ", at " + (.narrowedTo | join(" and ")) else "" end)'
 }
 
 has_event() { [[ -n $(event_us "$@") ]]; }
@@ -18,6 +31,10 @@ has_event() { [[ -n $(event_us "$@") ]]; }
 blocked_event() { host_events "$1" | jq -sc 'map(select(.event == "blocked" and .action != "watched")) | first // empty' 2>/dev/null; }
 
 has_blocked() { [[ -n $(blocked_event "$1") ]]; }
+
+# How many calls the host blocked.
+blocked_count() { host_events "$1" | jq -sc 'map(select(.event == "blocked" and .action != "watched")) | length' 2>/dev/null; }
+has_blocked_more_than() { (($(blocked_count "$1") > $2)); }
 
 # When the call was answered, in microseconds since 1970.
 blocked_us() {

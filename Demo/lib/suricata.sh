@@ -80,16 +80,28 @@ rules_failed() {
     ask_suricata "$1" ruleset-stats | jq -r '[.message[]?.rules_failed] | add // "?"' 2>/dev/null
 }
 
-has_live_rule() { [[ $(rules_loaded "$1") =~ ^[1-9] ]]; }
+# has_live_rules SITE COUNT
+has_live_rules() { (($(rules_loaded "$1" | grep -xE '[0-9]+' || echo 0) >= $2)); }
 
-# The signature id of the rule in the site's file.
-sid_of() { grep -oE 'sid: *[0-9]+' "$run/suricata-$1/epitope.rules" 2>/dev/null | grep -oE '[0-9]+' | head -n 1; }
+# rule_of SITE ACTION: the first rule of that action in the site's file, up to its options.
+rule_of() { grep -E "^$2 " "$run/suricata-$1/epitope.rules" 2>/dev/null | head -n 1 | cut -d '(' -f 1; }
 
-# drops SITE DESTINATION: the EVE events that tell that the site's own rule dropped a datagram to that address.
-drops() {
-    jq -c --arg to "$2" --argjson sid "$(sid_of "$1" | grep . || echo 0)" '
-        select(.event_type == "drop" and .dest_ip == $to and .alert.signature_id == $sid and .verdict.action == "drop")' \
+# sid_of SITE ACTION: the signature id of that rule.
+sid_of() { grep -E "^$2 " "$run/suricata-$1/epitope.rules" 2>/dev/null | grep -oE 'sid: *[0-9]+' | grep -oE '[0-9]+' | head -n 1; }
+
+# eve SITE EVENT ACTION DESTINATION: the EVE events of that type that tell what the site's own rule of that action did to
+# a datagram to that address.
+eve() {
+    jq -c --arg type "$2" --arg action "$3" --arg to "$4" --argjson sid "$(sid_of "$1" "$3" | grep . || echo 0)" '
+        select(.event_type == $type and .dest_ip == $to and .alert.signature_id == $sid and .verdict.action == $action)' \
         "$run/suricata-$1/eve.json" 2>/dev/null
 }
 
+drops() { eve "$1" drop drop "$2"; }
 has_drop() { [[ -n $(drops "$1" "$2") ]]; }
+
+alerts() { eve "$1" alert alert "$2"; }
+has_alert() { [[ -n $(alerts "$1" "$2") ]]; }
+
+# What an EVE event says, in one line.
+eve_summary() { jq -r '"\(.event_type) sid \(.alert.signature_id) verdict \(.verdict.action)"' <<<"${1:-null}"; }

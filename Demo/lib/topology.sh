@@ -6,13 +6,16 @@
 #   attacker .1 -- gateway-a (Suricata inline) -- lan-a                 +-- center-a .1
 #            |                                      +-- host-2  .12   --+        |
 #            |                                                           10.77.9.0/24 -- global-center .1
-#            |     10.77.20.0/24                                         10.77.2.0/24   |
-#            +---- gateway-b (Suricata inline) ---- host-3  .11   ------- center-b .1 --+
+#            |     10.77.20.0/24                    +-- center-b  .2 ------------+
+#            +---- gateway-b (Suricata inline) -- lan-b -- host-3  .11
+#                                                   +-- neighbour .12
 #
-# The switches (lan-a, management-a, management-b, world) are bridges in a namespace without addresses: nothing is
-# routed between them. No namespace has a route out of 10.77.0.0/16.
+# Site A has a network of its own for management. Site B is small and has none: its host reports from the address that it
+# serves at, which is what a rule on its word alone is narrowed to.
+# The switches (lan-a, lan-b, management-a, world) are bridges in a namespace without addresses: nothing is routed between
+# them. No namespace has a route out of 10.77.0.0/16.
 
-namespaces=(attacker gateway-a gateway-b switches host-1 host-2 host-3 center-a center-b global-center)
+namespaces=(attacker gateway-a gateway-b switches host-1 host-2 host-3 neighbour center-a center-b global-center)
 
 namespace_of() { echo "epitope-$run_id-$1"; }
 
@@ -61,19 +64,20 @@ make_topology() {
         inside "$name" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1 2>/dev/null
         inside "$name" ip link set lo up || return
     done
-    for name in lan-a management-a management-b world; do
+    for name in lan-a lan-b management-a world; do
         inside switches ip link add "$name" type bridge forward_delay 0 && inside switches ip link set "$name" up || return
     done
     # What the attacker reaches: both sites, each through its gateway alone.
     wire attacker site-a gateway-a outside && address attacker site-a 10.77.10.1 || return
-    wire gateway-a inside switches to-gateway && inside switches ip link set to-gateway master lan-a || return
+    wire gateway-a inside switches to-gateway-a && inside switches ip link set to-gateway-a master lan-a || return
     plug host-1 lan lan-a 10.77.10.11 && plug host-2 lan lan-a 10.77.10.12 || return
     wire attacker site-b gateway-b outside && address attacker site-b 10.77.20.1 || return
-    wire gateway-b inside host-3 lan && address host-3 lan 10.77.20.11 || return
+    wire gateway-b inside switches to-gateway-b && inside switches ip link set to-gateway-b master lan-b || return
+    plug host-3 lan lan-b 10.77.20.11 && plug neighbour lan lan-b 10.77.20.12 || return
     # What hosts and centers speak over.
     plug center-a hosts management-a 10.77.1.1 && plug host-1 management management-a 10.77.1.11 || return
     plug host-2 management management-a 10.77.1.12 || return
-    plug center-b hosts management-b 10.77.2.1 && plug host-3 management management-b 10.77.2.11 || return
+    plug center-b hosts lan-b 10.77.20.2 || return
     plug global-center sites world 10.77.9.1 && plug center-a world world 10.77.9.2 || return
     plug center-b world world 10.77.9.3
 }

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/* The demonstration's attacker: sends the inert stub, or a benign greeting, and says when.
+/* The demonstration's attacker: sends an inert stub, or a benign greeting, and says when.
  *
  *   sample-sender hello HOST:PORT                           sends "hello" and waits a second for the answer
  *   sample-sender hello --stream PIPE HOST:PORT             writes a capture that goes on: "hello" 50 times a second
  *   sample-sender stub TARGET:PORT HOST:PORT                sends the stub, which would send itself to TARGET:PORT
  *   sample-sender stub TARGET:PORT --file FILE              writes the datagram's bytes instead of sending them
  *   sample-sender stub TARGET:PORT --pcap FILE HOST:PORT    writes a capture in which 10.77.10.1 sends it to HOST:PORT
+ *
+ * With connecting-stub in place of stub: other code, which would only connect to TARGET:PORT.
  */
 #include "EpitopeStubs.h"
 #include "SampleNet.h"
@@ -18,7 +20,7 @@
 #include <unistd.h>
 
 static int usage(void) {
-    fprintf(stderr, "usage: sample-sender hello [--stream PIPE] HOST:PORT | stub TARGET:PORT (HOST:PORT | --file FILE | --pcap FILE HOST:PORT)\n");
+    fprintf(stderr, "usage: sample-sender hello [--stream PIPE] HOST:PORT | (stub | connecting-stub) TARGET:PORT (HOST:PORT | --file FILE | --pcap FILE HOST:PORT)\n");
     return 64;
 }
 
@@ -120,9 +122,14 @@ int main(int argc, char **argv) {
     }
     if (argc == 5 && strcmp(argv[1], "hello") == 0 && strcmp(argv[2], "--stream") == 0)
         return sample_parse_endpoint(argv[4], &to) ? usage() : stream_greetings(argv[3], &to);
-    if (argc < 4 || strcmp(argv[1], "stub") != 0 || sample_parse_endpoint(argv[2], &target)) return usage();
+    if (argc < 4 || sample_parse_endpoint(argv[2], &target)) return usage();
     uint8_t stub[EPITOPE_STUB_DATAGRAM_LENGTH];
-    size_t length = epitope_stub_datagram(stub, ntohl(target.sin_addr.s_addr), ntohs(target.sin_port));
+    _Static_assert(sizeof stub >= EPITOPE_STUB_CONNECTING_LENGTH, "either stub has room");
+    size_t length;
+    if (strcmp(argv[1], "stub") == 0) length = epitope_stub_datagram(stub, ntohl(target.sin_addr.s_addr), ntohs(target.sin_port));
+    else if (strcmp(argv[1], "connecting-stub") == 0)
+        length = epitope_stub_connecting(stub, ntohl(target.sin_addr.s_addr), ntohs(target.sin_port));
+    else return usage();
     if (argc == 5 && strcmp(argv[3], "--file") == 0) return write_file(argv[4], stub, length);
     if (argc == 6 && strcmp(argv[3], "--pcap") == 0)
         return sample_parse_endpoint(argv[5], &to) ? usage() : write_pcap(argv[4], stub, length, &to);

@@ -9,6 +9,13 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Fills in port and IPv4 address, in host byte order, of the sockaddr_in that a stub ends with. */
+static inline void epitope_stub_put_address(uint8_t *address, uint32_t ipv4, uint16_t port) {
+    address[2] = (uint8_t)(port >> 8);
+    address[3] = (uint8_t)port;
+    for (int i = 0; i < 4; i++) address[4 + i] = (uint8_t)(ipv4 >> (24 - 8 * i));
+}
+
 /* A copy of what a test places somewhere and calls.
  *
  *   long stub(void)      opens a UDP socket, sends this stub's own bytes to the embedded address, closes the socket,
@@ -51,11 +58,52 @@ static inline size_t epitope_stub_datagram(uint8_t *out, uint32_t ipv4, uint16_t
         0xc3,                                           /* ret                             */
         0x02, 0x00,                                     /* address: AF_INET, port, IPv4, 8 zeros */
     };
-    const size_t address = EPITOPE_STUB_DATAGRAM_LENGTH - 16;
     memcpy(out, code, sizeof code);
-    out[address + 2] = (uint8_t)(port >> 8);
-    out[address + 3] = (uint8_t)port;
-    for (int i = 0; i < 4; i++) out[address + 4 + i] = (uint8_t)(ipv4 >> (24 - 8 * i));
+    epitope_stub_put_address(out + EPITOPE_STUB_DATAGRAM_LENGTH - 16, ipv4, port);
+    return sizeof code;
+}
+
+/* Another attack's code: the two have nothing in common that would make one a variant of the other.
+ *
+ *   long stub(void)      opens a UDP socket, connects it to the embedded address, which sends nothing, closes the socket,
+ *                        returns what connect returned (or socket's negative errno)
+ *
+ * The address is the last sixteen bytes (a sockaddr_in), the caller's address of the connect is
+ * EPITOPE_STUB_CONNECTING_CALLER bytes in; no byte of the 32 before that depends on the address. */
+enum {
+    EPITOPE_STUB_CONNECTING_LENGTH = 0x41,
+    EPITOPE_STUB_CONNECTING_CALLER = 0x24,
+};
+
+/* Writes the connecting stub to `out` (at least EPITOPE_STUB_CONNECTING_LENGTH bytes) and returns its length.
+ * `ipv4` and `port` are in host byte order. */
+static inline size_t epitope_stub_connecting(uint8_t *out, uint32_t ipv4, uint16_t port) {
+    static const uint8_t code[EPITOPE_STUB_CONNECTING_LENGTH] = {
+        0x55,                                           /* push rbp                        */
+        0x6a, 0x02, 0x5f,                               /* push AF_INET; pop rdi           */
+        0x6a, 0x02, 0x5e,                               /* push SOCK_DGRAM; pop rsi        */
+        0x33, 0xd2,                                     /* xor edx, edx                    */
+        0x6a, 0x29, 0x58,                               /* push socket; pop rax            */
+        0x0f, 0x05,                                     /* syscall                         */
+        0x0b, 0xc0,                                     /* or eax, eax                     */
+        0x7c, 0x1d,                                     /* jl out                          */
+        0x95,                                           /* xchg ebp, eax                   */
+        0x8b, 0xfd,                                     /* mov edi, ebp                    */
+        0x48, 0x8d, 0x35, 0x15, 0x00, 0x00, 0x00,       /* lea rsi, [rip + address]        */
+        0x6a, 0x10, 0x5a,                               /* push 16; pop rdx                */
+        0x6a, 0x2a, 0x58,                               /* push connect; pop rax           */
+        0x0f, 0x05,                                     /* syscall                         */
+        0x48, 0x96,                                     /* xchg rsi, rax  <- caller's address */
+        0x8b, 0xfd,                                     /* mov edi, ebp                    */
+        0x6a, 0x03, 0x58,                               /* push close; pop rax             */
+        0x0f, 0x05,                                     /* syscall                         */
+        0x48, 0x96,                                     /* xchg rsi, rax                   */
+        0x5d,                                           /* out: pop rbp                    */
+        0xc3,                                           /* ret                             */
+        0x02, 0x00,                                     /* address: AF_INET, port, IPv4, 8 zeros */
+    };
+    memcpy(out, code, sizeof code);
+    epitope_stub_put_address(out + EPITOPE_STUB_CONNECTING_LENGTH - 16, ipv4, port);
     return sizeof code;
 }
 
