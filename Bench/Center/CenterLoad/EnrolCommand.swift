@@ -21,7 +21,7 @@ struct EnrolCommand: AsyncParsableCommand {
 
     func run() async throws {
         raiseFileLimit()
-        let authority = try CertificateAuthority.load(from: "\(options.state)/authority")
+        let authority = try AuthorityCertificate.load(from: "\(options.state)/authority")
         let store = try CenterStore(path: "\(options.state)/center.sqlite")
         var made: [String] = []
         for number in 0..<tokens {

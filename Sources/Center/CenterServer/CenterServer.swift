@@ -51,7 +51,8 @@ public struct CenterServer: Service {
     private static let spareConnections = 256
 
     private let configuration: Configuration
-    private let authority: CertificateAuthority
+    private let authority: AuthorityCertificate
+    private let issuer: any CertificateIssuing
     private let certificate: ServerCertificate
     private let tls: ServerTLS
     private let requests: RequestHandler
@@ -62,16 +63,18 @@ public struct CenterServer: Service {
     private let boundPort = Completion<Result<Int, any Error>>()
 
     /// - Parameters:
+    ///   - issuer: who has the authority's key.
     ///   - now: the clock by which certificates and tokens are judged, and certificates issued, in milliseconds since 1970.
     ///   - steadyNow: a clock that does not follow the machine's when that jumps: what is in force by it is not refused.
     /// - Throws: `certificate-malformed` when the server's key or certificate can't be used.
     public init(
-        configuration: Configuration, authority: CertificateAuthority, certificate: ServerCertificate,
+        configuration: Configuration, authority: AuthorityCertificate, issuer: any CertificateIssuing, certificate: ServerCertificate,
         ledger: any EnrolmentLedger, service: any CenterRequestHandling, logger: Logger,
         now: @escaping @Sendable () -> Int64 = ChannelClock.system, steadyNow: (@Sendable () -> Int64)? = nil
     ) throws(EpitopeError) {
         self.configuration = configuration
         self.authority = authority
+        self.issuer = issuer
         self.certificate = certificate
         self.tls = try ServerTLS(certificate)
         self.logger = logger
@@ -82,7 +85,7 @@ public struct CenterServer: Service {
             authenticator: PeerAuthenticator(
                 authority: authority, ledger: ledger, places: places, clocks: [now] + (steadyNow.map { [$0] } ?? [])), service: service,
             enrolment: Enrolment(
-                scope: service.scope, accepts: service.accepts, authority: authority, ledger: ledger,
+                scope: service.scope, accepts: service.accepts, authority: authority, issuer: issuer, ledger: ledger,
                 validityDays: configuration.validityDays,
                 renewalGraceMilliseconds: Duration.days(configuration.renewalGraceDays).inMilliseconds, now: now))
     }
@@ -140,7 +143,7 @@ public struct CenterServer: Service {
         guard let directory = configuration.authorityDirectory else { return [] }
         return [
             ServerCertificateRenewal(
-                directory: directory, authority: authority, certificate: certificate, tls: tls, logger: logger,
+                directory: directory, authority: authority, issuer: issuer, certificate: certificate, tls: tls, logger: logger,
                 now: now)
         ]
     }

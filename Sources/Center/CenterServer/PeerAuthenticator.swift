@@ -9,7 +9,7 @@ import Synchronization
 /// Establishes who is at the other end of a connection. A peer without a certificate, or with one that is foreign,
 /// out of date or revoked, is refused; so is a peer whose status cannot be established.
 final class PeerAuthenticator: Sendable {
-    private let authority: CertificateAuthority
+    private let authority: AuthorityCertificate
     private let ledger: any EnrolmentLedger
     private let places: ConnectionPlaces
     private let clocks: [@Sendable () -> Int64]
@@ -21,7 +21,7 @@ final class PeerAuthenticator: Sendable {
     /// - Parameter clocks: by which certificates are judged; one that is in force by any of them is. There is more than one where the
     ///   machine's clock may have jumped.
     init(
-        authority: CertificateAuthority, ledger: any EnrolmentLedger, places: ConnectionPlaces, clocks: [@Sendable () -> Int64]
+        authority: AuthorityCertificate, ledger: any EnrolmentLedger, places: ConnectionPlaces, clocks: [@Sendable () -> Int64]
     ) {
         self.authority = authority
         self.ledger = ledger

@@ -9,7 +9,8 @@ import ServiceLifecycle
 /// stays in use and the next attempt comes an hour later: a third of its validity is left for that.
 struct ServerCertificateRenewal: Service {
     let directory: String
-    let authority: CertificateAuthority
+    let authority: AuthorityCertificate
+    let issuer: any CertificateIssuing
     let certificate: ServerCertificate
     let tls: ServerTLS
     let logger: Logger
@@ -21,17 +22,17 @@ struct ServerCertificateRenewal: Service {
         try? await cancelWhenGracefulShutdown {
             var certificate = certificate
             while !Task.isCancelled {
-                certificate = renewIfDue(certificate)
+                certificate = await renewIfDue(certificate)
                 try await Task.sleep(for: Self.interval)
             }
         }
     }
 
-    func renewIfDue(_ certificate: ServerCertificate) -> ServerCertificate {
+    func renewIfDue(_ certificate: ServerCertificate) async -> ServerCertificate {
         let nowMilliseconds = now()
         guard certificate.isDueForRenewal(nowMilliseconds: nowMilliseconds) else { return certificate }
         do {
-            let next = try certificate.renewed(by: authority, in: directory, nowMilliseconds: nowMilliseconds)
+            let next = try await certificate.renewed(by: issuer, of: authority, in: directory, nowMilliseconds: nowMilliseconds)
             try tls.replace(next)
             logger.notice("Renewed the center's certificate")
             return next

@@ -93,8 +93,8 @@ struct MessageRefusalTests {
         configuration.acceptsHosts = true
         let service = GlobalCenterService(configuration: configuration, store: store, logger: Self.quiet)
         let server = try CenterServer(
-            configuration: .init(host: "127.0.0.1", port: 0), authority: authority,
-            certificate: try ServerCertificate.load(from: "\(folder.path)/authority", authority: authority), ledger: store,
+            configuration: .init(host: "127.0.0.1", port: 0), authority: authority.certificate, issuer: authority,
+            certificate: try ServerCertificate.load(from: "\(folder.path)/authority", authority: authority.certificate), ledger: store,
             service: service, logger: Self.quiet)
         let group = ServiceGroup(configuration: .init(services: [server], logger: Self.quiet))
         let running = Task { try await group.run() }

@@ -30,7 +30,7 @@ struct NetworkChainTests {
         /// Enrols somebody, as a person would: with a token, over the network.
         func enroll(_ identity: Identity, in folder: String) async throws -> CenterClient {
             let now = store.clock.nowMilliseconds
-            let token = try await authority.makeToken(for: identity, in: store, nowMilliseconds: now)
+            let token = try await authority.certificate.makeToken(for: identity, in: store, nowMilliseconds: now)
             return try CenterClient(
                 try await EnrolmentClient.enroll(
                     as: identity.role, at: address, scope: scope, token: token.description, storingIn: folder))
@@ -45,11 +45,11 @@ struct NetworkChainTests {
         let authority = try CertificateAuthority.create(
             in: "\(folder.path)/\(name)-authority", site: name, serverNames: ["127.0.0.1"],
             nowMilliseconds: store.clock.nowMilliseconds)
-        let certificate = try ServerCertificate.load(from: "\(folder.path)/\(name)-authority", authority: authority)
+        let certificate = try ServerCertificate.load(from: "\(folder.path)/\(name)-authority", authority: authority.certificate)
         let center = service(store)
         let server = try CenterServer(
-            configuration: .init(host: "127.0.0.1", port: 0), authority: authority, certificate: certificate,
-            ledger: store, service: center, logger: Self.quiet)
+            configuration: .init(host: "127.0.0.1", port: 0), authority: authority.certificate, issuer: authority,
+            certificate: certificate, ledger: store, service: center, logger: Self.quiet)
         let group = ServiceGroup(configuration: .init(services: [server, center], logger: Self.quiet))
         let running = Task { try await group.run() }
         do {

@@ -9,10 +9,10 @@ import Testing
 struct AuthorityTests {
     private static let day: Int64 = Duration.days(1).inMilliseconds
 
-    private func made<Value: Sendable>(_ body: @Sendable (String, CertificateAuthority) throws -> Value) async throws -> Value {
+    private func made<Value: Sendable>(_ body: @Sendable (String, CertificateAuthority) async throws -> Value) async throws -> Value {
         try await withFolder { folder in
             let directory = "\(folder)/authority"
-            return try body(
+            return try await body(
                 directory, try CertificateAuthority.create(in: directory, site: "site-1", serverNames: ["127.0.0.1"]))
         }
     }
@@ -86,24 +86,24 @@ struct AuthorityTests {
             let pem = try authority.issue(
                 to: identity, request: try KeyWithRequest().requestPEM, validityDays: 2, nowMilliseconds: now)
             let der = try PEM.der(try PEM.certificate(pem, from: "test"))
-            let peer = try await authority.verify(certificateDER: der, nowMilliseconds: now)
+            let peer = try await authority.certificate.verify(certificateDER: der, nowMilliseconds: now)
             #expect(peer.identity == identity)
             #expect(peer.expiresMilliseconds / 1000 == (now + 2 * Self.day) / 1000)
             #expect(
-                await code { try await authority.verify(certificateDER: der, nowMilliseconds: now + 3 * Self.day) }
+                await code { try await authority.certificate.verify(certificateDER: der, nowMilliseconds: now + 3 * Self.day) }
                     == .certificateExpired)
             #expect(
-                await code { try await authority.verify(certificateDER: der, nowMilliseconds: now - Self.day) }
+                await code { try await authority.certificate.verify(certificateDER: der, nowMilliseconds: now - Self.day) }
                     == .certificateNotYetValid)
             let other = try CertificateAuthority.create(in: "\(folder)/b", site: "s", serverNames: ["::1"])
             #expect(
-                await code { try await other.verify(certificateDER: der, nowMilliseconds: now) } == .certificateForeign)
+                await code { try await other.certificate.verify(certificateDER: der, nowMilliseconds: now) } == .certificateForeign)
             #expect(
-                await code { try await authority.verify(certificateDER: Array(der.dropLast()), nowMilliseconds: now) }
+                await code { try await authority.certificate.verify(certificateDER: Array(der.dropLast()), nowMilliseconds: now) }
                     == .certificateMalformed)
-            let own = try PEM.der(authority.certificate)
+            let own = try PEM.der(authority.certificate.x509)
             #expect(
-                await code { try await authority.verify(certificateDER: own, nowMilliseconds: now) }
+                await code { try await authority.certificate.verify(certificateDER: own, nowMilliseconds: now) }
                     == .certificateForeign)
         }
     }
@@ -122,13 +122,13 @@ struct AuthorityTests {
     func `An authority renews the server's certificate for the same names`() async throws {
         try await made { directory, authority in
             let now = ChannelClock.system()
-            let first = try ServerCertificate.load(from: directory, authority: authority)
+            let first = try ServerCertificate.load(from: directory, authority: authority.certificate)
             #expect(first.names == ["127.0.0.1"])
             #expect(first.identity == Identity(role: .center, name: "site-1"))
             #expect(!first.isDueForRenewal(nowMilliseconds: now + 50 * Self.day))
             #expect(first.isDueForRenewal(nowMilliseconds: now + 61 * Self.day))
-            let second = try first.renewed(by: authority, in: directory)
-            let loaded = try ServerCertificate.load(from: directory, authority: authority)
+            let second = try await first.renewed(by: authority, of: authority.certificate, in: directory)
+            let loaded = try ServerCertificate.load(from: directory, authority: authority.certificate)
             #expect(loaded.chainPEM == second.chainPEM && loaded.chainPEM != first.chainPEM)
             #expect(loaded.names == first.names)
         }
@@ -138,20 +138,22 @@ struct AuthorityTests {
     func `A center that was off beyond its certificate's end, or in another time, issues itself a new one when it starts`() async throws {
         try await made { directory, authority in
             let now = ChannelClock.system()
-            let first = try ServerCertificate.load(from: directory, authority: authority)
-            let same = try ServerCertificate.loadOrRenew(from: directory, authority: authority)
+            let first = try ServerCertificate.load(from: directory, authority: authority.certificate)
+            let same = try await ServerCertificate.loadOrRenew(from: directory, authority: authority.certificate, issuer: authority)
             #expect(same.chainPEM == first.chainPEM)
             // Off for a hundred days; then two thirds over; then set back by a year.
             for later in [100 * Self.day, 170 * Self.day, -365 * Self.day + 170 * Self.day] {
-                let before = try ServerCertificate.loadOrRenew(from: directory, authority: authority, nowMilliseconds: now + 1)
-                let next = try? ServerCertificate.loadOrRenew(from: directory, authority: authority, nowMilliseconds: now + later)
+                let before = try await ServerCertificate.loadOrRenew(
+                    from: directory, authority: authority.certificate, issuer: authority, nowMilliseconds: now + 1)
+                let next = try? await ServerCertificate.loadOrRenew(
+                    from: directory, authority: authority.certificate, issuer: authority, nowMilliseconds: now + later)
                 guard later > 0 else {
                     #expect(next == nil, "the authority's own time has not come")
                     continue
                 }
                 #expect(next?.chainPEM != before.chainPEM)
                 #expect(next?.names == first.names)
-                let loaded = try ServerCertificate.load(from: directory, authority: authority, nowMilliseconds: now + later)
+                let loaded = try ServerCertificate.load(from: directory, authority: authority.certificate, nowMilliseconds: now + later)
                 #expect(loaded.chainPEM == next?.chainPEM)
             }
         }
@@ -162,10 +164,10 @@ struct AuthorityTests {
         try await made { directory, authority in
             let names = ["10.0.0.7", "center.example"]
             _ = try ServerCertificate.reissue(in: directory, by: authority, names: names)
-            let others = try ServerCertificate.load(from: directory, authority: authority)
+            let others = try ServerCertificate.load(from: directory, authority: authority.certificate)
             #expect(others.names.sorted() == names)
             _ = try ServerCertificate.reissue(in: directory, by: authority, names: nil)
-            let again = try ServerCertificate.load(from: directory, authority: authority)
+            let again = try ServerCertificate.load(from: directory, authority: authority.certificate)
             #expect(again.names.sorted() == names && again.chainPEM != others.chainPEM)
             let error = #expect(throws: EpitopeError.self) {
                 try ServerCertificate.reissue(in: directory, by: authority, names: ["no such name"])
@@ -178,7 +180,7 @@ struct AuthorityTests {
     func `A center whose own certificate is lost or damaged gets a new one for the addresses that are given`(_ found: String?) async throws
     {
         try await made { directory, authority in
-            let first = try ServerCertificate.load(from: directory, authority: authority)
+            let first = try ServerCertificate.load(from: directory, authority: authority.certificate)
             let file = "\(directory)/\(ServerCertificate.file)"
             try FileManager.default.removeItem(atPath: file)
             if let found { try Data(found.utf8).write(to: URL(filePath: file)) }
@@ -188,7 +190,7 @@ struct AuthorityTests {
             #expect(error?.code == (found == nil ? .authorityMissing : .certificateMalformed))
             #expect(error?.remedy.contains("renew --address") == true)
             _ = try ServerCertificate.reissue(in: directory, by: authority, names: ["center.example"])
-            let next = try ServerCertificate.load(from: directory, authority: authority)
+            let next = try ServerCertificate.load(from: directory, authority: authority.certificate)
             #expect(next.names == ["center.example"] && next.identity == first.identity)
         }
     }

@@ -108,7 +108,7 @@ struct CenterClientTests {
             var current = before
             while current.chainPEM == before.chainPEM {
                 try await Task.sleep(for: .milliseconds(5))
-                current = try ServerCertificate.load(from: directory, authority: center.authority)
+                current = try ServerCertificate.load(from: directory, authority: center.authority.certificate)
             }
             let expected = try PEM.der(try PEM.certificate(current.chainPEM[0], from: "test"))
             while try await PresentedChain.read(from: center.address).first != expected {

@@ -43,9 +43,10 @@ struct CenterServerTests {
     func `A server that cannot listen fails, and so does the wait for its port`() async throws {
         try await TestCenter.run { center in
             let server = try CenterServer(
-                configuration: .init(host: "127.0.0.1", port: Int(center.address.port)), authority: center.authority,
+                configuration: .init(host: "127.0.0.1", port: Int(center.address.port)), authority: center.authority.certificate,
+                issuer: center.authority,
                 certificate: try ServerCertificate.load(
-                    from: "\(center.directory)/authority", authority: center.authority),
+                    from: "\(center.directory)/authority", authority: center.authority.certificate),
                 ledger: center.ledger, service: center.service, logger: .init(label: "test"))
             let error = await #expect(throws: EpitopeError.self) { try await server.run() }
             #expect(error?.code == .listeningFailed)

@@ -26,11 +26,11 @@ struct CertificateRulesTests {
                 let der = try Self.certificate(authority, item.names, item.usage)
                 let now = ChannelClock.system()
                 if item.good {
-                    let peer = try await authority.verify(certificateDER: der, nowMilliseconds: now)
+                    let peer = try await authority.certificate.verify(certificateDER: der, nowMilliseconds: now)
                     #expect(peer.identity == Identity(role: .host, name: "a"))
                 } else {
                     #expect(
-                        await code { try await authority.verify(certificateDER: der, nowMilliseconds: now) }
+                        await code { try await authority.certificate.verify(certificateDER: der, nowMilliseconds: now) }
                             == .certificateMalformed, "case \(index)")
                 }
             }
@@ -44,9 +44,9 @@ struct CertificateRulesTests {
             let center = Identity(role: .center, name: "b")
             let request = try KeyWithRequest().requestPEM
             #expect(await code { try authority.issue(to: center, request: request) } == .roleNotAllowed)
-            #expect(await code { try await authority.makeToken(for: center, in: MemoryLedger()) } == .roleNotAllowed)
+            #expect(await code { try await authority.certificate.makeToken(for: center, in: MemoryLedger()) } == .roleNotAllowed)
             let invalid = Identity(role: .host, name: "a b")
-            #expect(await code { try await authority.makeToken(for: invalid, in: MemoryLedger()) } == .nameInvalid)
+            #expect(await code { try await authority.certificate.makeToken(for: invalid, in: MemoryLedger()) } == .nameInvalid)
         }
     }
 
@@ -59,7 +59,7 @@ struct CertificateRulesTests {
                 version: .v3, serialNumber: .init(bytes: [1]),
                 publicKey: Certificate.PrivateKey(P256.Signing.PrivateKey()).publicKey,
                 notValidBefore: Date(milliseconds: now), notValidAfter: Date(milliseconds: now + 60_000),
-                issuer: authority.certificate.subject, subject: DistinguishedName { CommonName("a") },
+                issuer: authority.certificate.x509.subject, subject: DistinguishedName { CommonName("a") },
                 extensions: Certificate.Extensions {
                     Critical(BasicConstraints.notCertificateAuthority)
                     try ExtendedKeyUsage([usage])

@@ -6,6 +6,7 @@ import Crypto
 import EpitopeModel
 import Foundation
 import SwiftASN1
+import Synchronization
 import TestSupport
 import Testing
 import X509
@@ -41,6 +42,47 @@ struct EnrolmentTests {
                     try await EnrolmentClient.enroll(at: center.address, token: token, storingIn: "\(directory)/b")
                 } == .tokenUsed)
             #expect(!FileManager.default.fileExists(atPath: "\(directory)/b/identity.json"))
+        }
+    }
+
+    @Test
+    func `Of those who use one token at once, one gets a certificate`() async throws {
+        try await TestCenter.run { center in
+            let (token, request) = (try await center.token(), try KeyWithRequest().requestPEM)
+            let answers = try await center.transport(credentials: nil) { transport in
+                await withTaskGroup(of: EpitopeError.Code?.self) { group in
+                    for _ in 0..<8 {
+                        group.addTask {
+                            do throws(EpitopeError) {
+                                let _: IssuedCertificate = try await transport.postJSON(
+                                    ChannelPath.enroll, EnrolmentRequest(token: token, request: request))
+                                return nil
+                            } catch { return error.code }
+                        }
+                    }
+                    return await group.reduce(into: [EpitopeError.Code?]()) { $0.append($1) }
+                }
+            }
+            #expect(answers.count { $0 == nil } == 1)
+            #expect(answers.count { $0 == .tokenUsed } == 7)
+        }
+    }
+
+    @Test
+    func `A token stays good where the authority's key is away`() async throws {
+        let issuer = AbsentIssuer()
+        try await TestCenter.run(issuer: issuer) { center in
+            let token = try await center.token()
+            func enroll() async -> EpitopeError.Code? {
+                do throws(EpitopeError) {
+                    _ = try await EnrolmentClient.enroll(at: center.address, token: token, storingIn: "\(center.directory)/host")
+                    return nil
+                } catch { return error.code }
+            }
+            #expect(await enroll() == .internalFailure)
+            issuer.standIn.withLock { $0 = center.authority }
+            #expect(await enroll() == nil)
+            #expect(await enroll() == .tokenUsed)
         }
     }
 
@@ -200,5 +242,17 @@ struct EnrolmentTests {
                 } == .stateUnwritable)
             _ = try await EnrolmentClient.enroll(at: center.address, token: token, storingIn: "\(center.directory)/host")
         }
+    }
+}
+
+/// Who can't reach the authority's key, until somebody stands in.
+private final class AbsentIssuer: CertificateIssuing {
+    let standIn = Mutex<CertificateAuthority?>(nil)
+
+    func issue(_ order: CertificateOrder) throws(EpitopeError) -> String {
+        guard let authority = standIn.withLock({ $0 }) else {
+            throw EpitopeError(.internalFailure, "the key is away", remedy: "wait")
+        }
+        return try authority.issue(order)
     }
 }

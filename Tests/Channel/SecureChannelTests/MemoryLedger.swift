@@ -17,7 +17,7 @@ actor MemoryLedger: EnrolmentLedger {
         grants[secretHash] = grant
     }
 
-    func redeemToken(secretHash: [UInt8], as role: Identity.Role?, nowMilliseconds: Int64) throws -> EnrolmentGrant {
+    func grant(ofToken secretHash: [UInt8], as role: Identity.Role?, nowMilliseconds: Int64) throws -> EnrolmentGrant {
         guard let grant = grants[secretHash] else {
             throw EpitopeError(.tokenUnknown, "the token is not known here", remedy: "get a token from this center")
         }
@@ -28,6 +28,11 @@ actor MemoryLedger: EnrolmentLedger {
             throw EpitopeError(.tokenExpired, "the token has expired", remedy: "get a new token")
         }
         try grant.check(is: role)
+        return grant
+    }
+
+    func redeemToken(secretHash: [UInt8], as role: Identity.Role?, nowMilliseconds: Int64) throws -> EnrolmentGrant {
+        let grant = try grant(ofToken: secretHash, as: role, nowMilliseconds: nowMilliseconds)
         used.insert(secretHash)
         return grant
     }

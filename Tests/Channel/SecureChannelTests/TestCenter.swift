@@ -27,7 +27,7 @@ struct TestCenter: Sendable {
     static func run<Value: Sendable>(
         scope: CenterScope = .local, accepts: Set<CenterEndpoint> = Set(CenterEndpoint.allCases),
         names: [String] = ["127.0.0.1", "center.example"],
-        madeDaysAgo: Int64 = 0, maxConnections: Int = 1024, steadyClock: TestClock? = nil,
+        madeDaysAgo: Int64 = 0, maxConnections: Int = 1024, steadyClock: TestClock? = nil, issuer: (any CertificateIssuing)? = nil,
         _ body: @Sendable (TestCenter) async throws -> Value
     ) async throws -> Value {
         try await withFolder { directory in
@@ -36,14 +36,14 @@ struct TestCenter: Sendable {
             let authority = try CertificateAuthority.create(
                 in: authorityDirectory, site: "site-1", serverNames: names,
                 nowMilliseconds: clock.now() - Duration.days(madeDaysAgo).inMilliseconds)
-            let certificate = try ServerCertificate.load(from: authorityDirectory, authority: authority)
+            let certificate = try ServerCertificate.load(from: authorityDirectory, authority: authority.certificate)
             let ledger = MemoryLedger()
             let service = RecordingService(scope: scope, accepts: accepts)
             let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let server = try CenterServer(
                 configuration: .init(
                     host: "127.0.0.1", port: 0, maxConnections: maxConnections, authorityDirectory: authorityDirectory),
-                authority: authority, certificate: certificate,
+                authority: authority.certificate, issuer: issuer ?? authority, certificate: certificate,
                 ledger: ledger, service: service, logger: quiet, now: clock.now, steadyNow: steadyClock?.now)
             let group = ServiceGroup(configuration: .init(services: [server], logger: quiet))
             async let running: Void = group.run()
@@ -69,7 +69,7 @@ struct TestCenter: Sendable {
         _ role: Identity.Role = .host, _ name: String = "host-1",
         lifetimeMilliseconds: Int64 = EnrolmentToken.defaultLifetimeMilliseconds
     ) async throws -> String {
-        try await authority.makeToken(
+        try await authority.certificate.makeToken(
             for: Identity(role: role, name: name), in: ledger, nowMilliseconds: clock.now(),
             lifetimeMilliseconds: lifetimeMilliseconds
         ).description

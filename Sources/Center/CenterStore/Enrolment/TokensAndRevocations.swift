@@ -17,44 +17,20 @@ extension CenterStore: EnrolmentLedger {
         }
     }
 
+    /// A made-up token costs a look, and not the one writer that packets need.
+    public func grant(ofToken secretHash: [UInt8], as role: Identity.Role?, nowMilliseconds: Int64) async throws -> EnrolmentGrant {
+        try await snapshot { try $0.grant(ofToken: secretHash, as: role, nowMilliseconds: nowMilliseconds) }
+    }
+
     public func redeemToken(secretHash: [UInt8], as role: Identity.Role?, nowMilliseconds: Int64) async throws -> EnrolmentGrant {
-        // A made-up token costs a look, and not the one writer that packets need.
-        let isKnown = try await snapshot { transaction in
-            try Bool.fetchOne(
-                transaction.db, sql: "SELECT EXISTS (SELECT 1 FROM tokens WHERE secret_hash = ?)", arguments: [Data(secretHash)]) ?? false
-        }
-        guard isKnown else { throw Self.tokenUnknown }
-        return try await transaction { transaction in
-            let db = transaction.db
-            let row = try Row.fetchOne(
-                db, sql: "SELECT role, name, expires_ms, used_ms FROM tokens WHERE secret_hash = ?",
-                arguments: [Data(secretHash)])
-            guard let row, let granted = Identity.Role(rawValue: row["role"]) else {
-                throw Self.tokenUnknown
-            }
-            let grant = EnrolmentGrant(identity: Identity(role: granted, name: row["name"]), expiresMilliseconds: row["expires_ms"])
-            if let used = row["used_ms"] as Int64? {
-                throw EpitopeError(
-                    .tokenUsed,
-                    "the enrolment token for \(grant.identity.name) was used at \(Date(timeIntervalSince1970: Double(used) / 1000).formatted(.iso8601))",
-                    remedy: "create a new token; if none of your people used this one, revoke \(grant.identity.name) first")
-            }
-            guard nowMilliseconds < grant.expiresMilliseconds else {
-                throw EpitopeError(
-                    .tokenExpired, "the enrolment token for \(grant.identity.name) has expired",
-                    remedy: "create a new token, and check the center's clock")
-            }
-            try grant.check(is: role)
-            try db.execute(
+        try await transaction { transaction in
+            let grant = try transaction.grant(ofToken: secretHash, as: role, nowMilliseconds: nowMilliseconds)
+            try transaction.db.execute(
                 sql: "UPDATE tokens SET used_ms = ? WHERE secret_hash = ?", arguments: [nowMilliseconds, Data(secretHash)])
             try transaction.record(.enrolled, grant.identity.name, "as a \(grant.identity.role.rawValue), by a token")
             return grant
         }
     }
-
-    private static let tokenUnknown = EpitopeError(
-        .tokenUnknown, "the enrolment token was not issued by this center",
-        remedy: "create a token at the center that you enrol at, and copy all of it")
 
     public func noteRenewal(of identity: Identity) async throws {
         try await transaction { try $0.record(.renewed, identity.name, "certificate of the \(identity.role.rawValue)") }
@@ -113,5 +89,32 @@ extension CenterStore: EnrolmentLedger {
             try await snapshot { try $0.revocations() }
         }
         return revoked.map { $0 >= issuedMilliseconds } ?? false
+    }
+}
+
+extension StoreTransaction {
+    /// What a token is good for.
+    fileprivate func grant(ofToken secretHash: [UInt8], as role: Identity.Role?, nowMilliseconds: Int64) throws -> EnrolmentGrant {
+        let row = try Row.fetchOne(
+            db, sql: "SELECT role, name, expires_ms, used_ms FROM tokens WHERE secret_hash = ?", arguments: [Data(secretHash)])
+        guard let row, let granted = Identity.Role(rawValue: row["role"]) else {
+            throw EpitopeError(
+                .tokenUnknown, "the enrolment token was not issued by this center",
+                remedy: "create a token at the center that you enrol at, and copy all of it")
+        }
+        let grant = EnrolmentGrant(identity: Identity(role: granted, name: row["name"]), expiresMilliseconds: row["expires_ms"])
+        if let used = row["used_ms"] as Int64? {
+            throw EpitopeError(
+                .tokenUsed,
+                "the enrolment token for \(grant.identity.name) was used at \(Date(timeIntervalSince1970: Double(used) / 1000).formatted(.iso8601))",
+                remedy: "create a new token; if none of your people used this one, revoke \(grant.identity.name) first")
+        }
+        guard nowMilliseconds < grant.expiresMilliseconds else {
+            throw EpitopeError(
+                .tokenExpired, "the enrolment token for \(grant.identity.name) has expired",
+                remedy: "create a new token, and check the center's clock")
+        }
+        try grant.check(is: role)
+        return grant
     }
 }

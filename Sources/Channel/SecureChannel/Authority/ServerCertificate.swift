@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Crypto
 public import EpitopeModel
 import FoundationEssentials
 import SwiftASN1
@@ -36,29 +37,30 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
     /// - Throws: `authority-missing`, `certificate-malformed`, `certificate-foreign`, `certificate-expired`,
     ///   `key-malformed`.
     public static func load(
-        from directory: String, authority: CertificateAuthority, nowMilliseconds: Int64 = ChannelClock.system()
+        from directory: String, authority: AuthorityCertificate, nowMilliseconds: Int64 = ChannelClock.system()
     ) throws(EpitopeError) -> ServerCertificate {
         try read(from: directory, authority: authority) { certificate, path throws(EpitopeError) in
-            try CertificateAuthority.requireInForce(
+            try CertificateRules.requireInForce(
                 certificate, called: "the center's certificate in \(path)", nowMilliseconds: nowMilliseconds)
         }
     }
 
     /// Loads the server certificate, and replaces it by a new one of the same names when two thirds of its time are over, or all of
-    /// it, or it has not come: a center that was off for long starts by itself, since its authority lies beside it.
+    /// it, or it has not come: a center that was off for long starts by itself.
     ///
     /// - Throws: `authority-missing`, `certificate-malformed`, `certificate-foreign`, `certificate-expired` when the authority's own
-    ///   time is over, `key-malformed`, `state-unwritable`.
+    ///   time is over, `key-malformed`, `state-unwritable`, what the issuer throws.
     public static func loadOrRenew(
-        from directory: String, authority: CertificateAuthority, nowMilliseconds: Int64 = ChannelClock.system()
-    ) throws(EpitopeError) -> ServerCertificate {
+        from directory: String, authority: AuthorityCertificate, issuer: any CertificateIssuing,
+        nowMilliseconds: Int64 = ChannelClock.system()
+    ) async throws(EpitopeError) -> ServerCertificate {
         let stored = try read(from: directory, authority: authority) { _, _ throws(EpitopeError) in }
         let isInForce = (stored.issuedMilliseconds...stored.expiresMilliseconds).contains(nowMilliseconds)
         guard !isInForce || stored.isDueForRenewal(nowMilliseconds: nowMilliseconds) else { return stored }
         do throws(EpitopeError) {
-            return try stored.renewed(by: authority, in: directory, nowMilliseconds: nowMilliseconds)
+            return try await stored.renewed(by: issuer, of: authority, in: directory, nowMilliseconds: nowMilliseconds)
         } catch {
-            // A disk that is full now: what is in force is good for some weeks yet.
+            // A disk that is full now, or a key that is away: what is in force is good for some weeks yet.
             guard isInForce else { throw error }
             return stored
         }
@@ -68,16 +70,16 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
     /// missing or damaged the names must be given: all else the authority knows.
     ///
     /// - Parameter names: DNS names and IP addresses that hosts reach the center by, 1 to 64; `nil`: those that it has.
-    /// - Throws: as ``loadOrRenew(from:authority:nowMilliseconds:)``, and `name-invalid`.
+    /// - Throws: as ``load(from:authority:nowMilliseconds:)``, `name-invalid`, `state-unwritable`.
     public static func reissue(
         in directory: String, by authority: CertificateAuthority, names: [String]?, nowMilliseconds: Int64 = ChannelClock.system()
     ) throws(EpitopeError) -> ServerCertificate {
         let center: (name: String, names: [String])
         do throws(EpitopeError) {
-            let stored = try read(from: directory, authority: authority) { _, _ throws(EpitopeError) in }
+            let stored = try read(from: directory, authority: authority.certificate) { _, _ throws(EpitopeError) in }
             center = (stored.identity.name, names ?? stored.names)
         } catch {
-            guard let names, let site = authority.site else { throw error }
+            guard let names, let site = authority.certificate.site else { throw error }
             center = (site, names)
         }
         let next = try authority.issueServerCertificate(center: center.name, names: center.names, nowMilliseconds: nowMilliseconds)
@@ -86,7 +88,7 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
     }
 
     private static func read(
-        from directory: String, authority: CertificateAuthority, check: (Certificate, String) throws(EpitopeError) -> Void
+        from directory: String, authority: AuthorityCertificate, check: (Certificate, String) throws(EpitopeError) -> Void
     ) throws(EpitopeError) -> ServerCertificate {
         let path = "\(directory)/\(file)"
         guard let text = try PrivateFiles.load(path) else {
@@ -108,22 +110,54 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
                 remedy: Self.reissueRemedy)
         }
         try check(certificate, path)
-        return try ServerCertificate(key: key, certificate: certificate, authorityPEM: authority.certificatePEM)
+        return try ServerCertificate(key: key, certificate: certificate, authorityPEM: authority.pem)
     }
 
-    /// Issues a new certificate for the same center and names, and replaces the file of the old one.
+    /// A new key of a center, and what its certificate is ordered with.
+    struct Application {
+        private let key = P256.Signing.PrivateKey()
+        let order: CertificateOrder
+
+        init(center: String, names: [String], nowMilliseconds: Int64) {
+            order = CertificateOrder(
+                .server, for: Identity(role: .center, name: center), publicKey: key.publicKey.x963Representation, names: names,
+                issuedMilliseconds: nowMilliseconds)
+        }
+
+        /// - Parameter text: the certificate as PEM.
+        /// - Throws: `certificate-malformed`, `certificate-foreign`, `key-malformed` where it is another one than was ordered.
+        func granted(_ text: String, by authority: AuthorityCertificate) throws(EpitopeError) -> ServerCertificate {
+            let certificate = try PEM.certificate(text, from: "the authority's answer")
+            guard authority.hasSigned(certificate) else {
+                throw EpitopeError(
+                    .certificateForeign, "the key process signs with another key than that of this center's authority",
+                    remedy: "give the key process the folder of this center's key")
+            }
+            return try ServerCertificate(key: Certificate.PrivateKey(key), certificate: certificate, authorityPEM: authority.pem)
+        }
+    }
+
+    /// Has a new certificate issued for the same center and names, and replaces the file of the old one.
+    ///
+    /// - Throws: what the issuer throws, `certificate-foreign` where it has another key, `state-unwritable`.
     public func renewed(
-        by authority: CertificateAuthority, in directory: String, nowMilliseconds: Int64 = ChannelClock.system()
-    ) throws(EpitopeError) -> ServerCertificate {
-        let next = try authority.issueServerCertificate(
-            center: identity.name, names: names, nowMilliseconds: nowMilliseconds)
+        by issuer: any CertificateIssuing, of authority: AuthorityCertificate, in directory: String,
+        nowMilliseconds: Int64 = ChannelClock.system()
+    ) async throws(EpitopeError) -> ServerCertificate {
+        let application = Application(center: identity.name, names: names, nowMilliseconds: nowMilliseconds)
+        let next = try application.granted(try await issuer.issue(application.order), by: authority)
         try next.save(in: directory)
         return next
     }
 
-    /// Writes key and certificate as one file, so that they always belong together.
+    /// Key and certificate are one file, so that they always belong together.
+    var filePEM: String { keyPEM + chainPEM[0] }
+
+    /// Writes the file.
+    ///
+    /// - Throws: `state-unwritable`.
     public func save(in directory: String) throws(EpitopeError) {
-        try PrivateFiles.save(keyPEM + chainPEM[0], to: "\(directory)/\(Self.file)")
+        try PrivateFiles.save(filePEM, to: "\(directory)/\(Self.file)")
     }
 
     init(key: Certificate.PrivateKey, certificate: Certificate, authorityPEM: String) throws(EpitopeError) {

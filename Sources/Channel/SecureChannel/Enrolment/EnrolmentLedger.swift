@@ -32,6 +32,12 @@ public protocol EnrolmentLedger: Sendable {
     /// Records a token by the SHA-256 of its secret; the secret itself is never stored.
     func addToken(secretHash: [UInt8], grant: EnrolmentGrant) async throws
 
+    /// What a token is good for, as it is now: it is not redeemed.
+    ///
+    /// - Parameter role: the role that the holder means to enrol as; `nil` where it did not say.
+    /// - Throws: as ``redeemToken(secretHash:as:nowMilliseconds:)``.
+    func grant(ofToken secretHash: [UInt8], as role: Identity.Role?, nowMilliseconds: Int64) async throws -> EnrolmentGrant
+
     /// Redeems a token: marks it used, in one durable step, and returns its grant.
     ///
     /// - Parameter role: the role that the holder means to enrol as; `nil` where it did not say.

@@ -87,7 +87,8 @@ struct CenterRenewCommand<Kind: CenterKind>: AsyncParsableCommand {
     var address: [String] = []
 
     func run() async throws {
-        let authority = try stateOptions.loadAuthority()
+        _ = try stateOptions.loadAuthority()
+        let authority = try CertificateAuthority.load(from: stateOptions.authorityDirectory)
         let next = try ServerCertificate.reissue(
             in: stateOptions.authorityDirectory, by: authority, names: address.isEmpty ? nil : address)
         Console.print("the certificate of \(next) is valid until \(ChannelClock.text(next.expiresMilliseconds))")

@@ -79,9 +79,9 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
     }
 
     /// - Throws: `authority-missing` where `init` has made no center, `state-of-another-kind`, or why the authority can't be used.
-    func loadAuthority() throws -> CertificateAuthority {
+    func loadAuthority() throws -> AuthorityCertificate {
         try StateFolderLock.requireKind(Kind.name, in: directory)
-        return try CertificateAuthority.load(from: authorityDirectory)
+        return try AuthorityCertificate.load(from: authorityDirectory)
     }
 }
 

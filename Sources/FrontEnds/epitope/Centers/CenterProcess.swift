@@ -54,6 +54,7 @@ enum CenterProcess {
         ledger: any EnrolmentLedger, clock: CenterClock, logger: Logger
     ) async throws {
         let authority = try state.loadAuthority()
+        let issuer = try CertificateAuthority.load(from: state.authorityDirectory)
         let endpoint = listen.endpoint ?? ("0.0.0.0", Int(CenterAddress.defaultPort))
         var configuration = CenterServer.Configuration()
         configuration.host = endpoint.host
@@ -63,8 +64,8 @@ enum CenterProcess {
         var serverLogger = logger
         serverLogger.logLevel = .notice
         let server = try CenterServer(
-            configuration: configuration, authority: authority,
-            certificate: ServerCertificate.loadOrRenew(from: state.authorityDirectory, authority: authority),
+            configuration: configuration, authority: authority, issuer: issuer,
+            certificate: await ServerCertificate.loadOrRenew(from: state.authorityDirectory, authority: authority, issuer: issuer),
             ledger: ledger, service: service, logger: serverLogger, steadyNow: { clock.nowMilliseconds })
         let announcement = Task {
             let port = try await server.port
