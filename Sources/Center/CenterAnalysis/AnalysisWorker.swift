@@ -47,7 +47,7 @@ public struct AnalysisWorker: Sendable {
                 await onProgress()
                 try Task.checkCancellation()
             }
-            return nil
+            return await analyst.nextLook
         }
     }
 

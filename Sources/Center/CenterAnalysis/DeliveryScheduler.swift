@@ -55,7 +55,9 @@ struct DeliveryScheduler {
         let known = latest?.latest(nowMilliseconds: transaction.nowMilliseconds)
         if let update = builder.update(of: item, in: cluster, after: known, revising: older.map(\.update)) {
             try schedule(update, of: cluster, after: latest, revising: older)
-        } else if let latest, known?.state == .standing, !older.isEmpty {
+        } else if let latest, known?.state == .standing {
+            try GradeKeeper(transaction: transaction, policy: policy).raise(latest, by: item.proof, of: cluster.id)
+            guard !older.isEmpty else { return }
             try transaction.replace(older, by: latest.id)
             try transaction.supersede(by: latest.id)
         }

@@ -30,6 +30,17 @@ struct GradeKeeper {
             narrowedTo: narrowedTo)
     }
 
+    /// Raises the grade of an update in force, after a later proof of its signature showed more: captures have the code by now.
+    func raise(_ stored: StoredUpdate, by proof: Proof, of cluster: Int64) throws {
+        guard stored.cluster == cluster, let known = stored.update.support else { return }
+        let support = try support(of: cluster, proof: proof, after: [stored.update])
+        guard support.grade > known.grade else { return }
+        var update = stored.update
+        (update.proof, update.support) = (proof, support)
+        try transaction.replaceProof(of: stored.id, with: update)
+        try transaction.record(.graded, update.signature.id, "revision \(update.revision): \(support.summary)")
+    }
+
     /// Raises the grade of the cluster's updates in force, after reporters joined.
     ///
     /// - Parameters:

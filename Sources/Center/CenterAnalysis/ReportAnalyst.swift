@@ -29,6 +29,9 @@ public actor ReportAnalyst {
     private let engineChecks: EngineCheckQueue?
     private let work = BlockingQueue(label: "epitope.analysis")
     private var index: ClusterIndex?
+    private var lookout = CaptureLookout()
+    /// The clusters whose proof was requested by the lookout, which goes on by itself.
+    private var lookedFor: Set<Int64> = []
     /// Names what the clusters without a proven signature were last tried with.
     private var material: String?
 
@@ -46,9 +49,13 @@ public actor ReportAnalyst {
     /// - Returns: how many reports, or if there were none, proofs; 0 when nothing is left to do.
     public func analyse() async throws -> Int {
         let reports = try await analyseReports()
+        try await lookAtCapturesAgain()
         let proofs = try await proveClusters()
         return max(reports, proofs)
     }
+
+    /// After what time there is something to do without a signal; `nil`: not at all.
+    public var nextLook: Duration? { lookout.wait(now: .now) }
 
     /// Drops the clusters in memory, after the store has pruned some.
     public func reload() {
@@ -58,26 +65,30 @@ public actor ReportAnalyst {
 
 extension ReportAnalyst {
     private func analyseReports() async throws -> Int {
-        let (count, added, shared) = try await analyseGroup(knowing: loadedIndex())
+        let (count, added, shared, known) = try await analyseGroup(knowing: loadedIndex())
         for (cluster, reporter) in added { index?.add(cluster: cluster.id, signature: cluster.signature, soleReporter: reporter) }
         for cluster in shared { index?.share(cluster) }
+        // Captures may show now what they did not show of the reports before.
+        if !provers.settings.captures.isEmpty { for cluster in known { lookout.add(cluster, now: .now) } }
         return count
     }
 
+    /// What a group of reports came to: the clusters that it added, those that a second reporter joined, and those that were known.
+    private typealias Group = (count: Int, added: [(cluster: Cluster, reporter: String)], shared: [Int64], known: Set<Int64>)
+
     /// Apart, so that nobody else holds the index when it grows, which would then be copied.
-    private func analyseGroup(
-        knowing known: ClusterIndex
-    ) async throws -> (count: Int, added: [(cluster: Cluster, reporter: String)], shared: [Int64]) {
+    private func analyseGroup(knowing known: ClusterIndex) async throws -> Group {
         let (policy, samples) = (policy, samples)
         let plan = try await store.snapshot { transaction in
             var planner = ReportPlanner(transaction: transaction, known: known, samples: samples)
             return try transaction.waitingReports(limit: Self.maxGroupSize).map { try planner.plan($0) }
         }
-        guard !plan.isEmpty else { return (0, [], []) }
+        guard !plan.isEmpty else { return (0, [], [], []) }
+        let joined = plan.compactMap { if case .known(let cluster) = $0.destination { cluster } else { nil } }
         return try await store.transaction { transaction in
             var analysis = ReportAnalysis(transaction: transaction, policy: policy)
             for planned in plan { try analysis.analyse(planned) }
-            return (plan.count, analysis.added, analysis.shared)
+            return (plan.count, analysis.added, analysis.shared, Set(joined))
         }
     }
 
@@ -93,6 +104,23 @@ extension ReportAnalyst {
 }
 
 extension ReportAnalyst {
+    /// Requests the proofs again of clusters whose captures are due for another look, where rules still wait for what they show.
+    private func lookAtCapturesAgain() async throws {
+        let due = lookout.takeDue(now: .now)
+        guard !due.isEmpty else { return }
+        let requested = try await store.transaction { transaction in
+            try due.filter { id in
+                guard let cluster = try transaction.readableCluster(id),
+                    try transaction.latestUpdates(of: cluster).contains(where: { $0.cluster == id && $0.isUnseenOnTheWire })
+                else { return false }
+                try transaction.requestProof(of: id)
+                return true
+            }
+        }
+        lookedFor.formUnion(requested)
+        for other in Set(due).subtracting(requested) { lookout.remove(other) }
+    }
+
     private func proveClusters() async throws -> Int {
         let (prover, material) = provers.current()
         let pending = try await proofs.pending(limit: Self.maxGroupSize, requeuedFor: self.material == material ? nil : material)
@@ -104,7 +132,10 @@ extension ReportAnalyst {
             try Task.checkCancellation()
             // The others are asked for again, with what came in since and weighs more.
             guard ContinuousClock.now < deadline else { break }
-            guard let task = try await proofs.task(for: cluster) else { continue }
+            guard let task = try await proofs.task(for: cluster) else {
+                lookedFor.remove(cluster)
+                continue
+            }
             // Off Swift's pool: it may read captures and scan goodware.
             let item = await work.run { [prover] in
                 let outcome =
@@ -127,10 +158,21 @@ extension ReportAnalyst {
     private func complete(_ completed: [CompletedVerification], material: String) async throws {
         try await proofs.complete(completed, material: material)
         for item in completed {
+            let isLookedFor = lookedFor.remove(item.task.cluster.id) != nil
+            if !isLookedFor, !provers.settings.captures.isEmpty,
+                item.outcome.proven.contains(where: { $0.proof.check(.onTheWire)?.outcome == .notChecked })
+            {
+                lookout.add(item.task.cluster.id, now: .now)
+            }
             for proven in item.outcome.proven {
                 index?.add(cluster: item.task.cluster.id, signature: proven.signature)
                 engineChecks?.add(proven, of: item.task.cluster.id)
             }
         }
     }
+}
+
+extension StoredUpdate {
+    /// Whether it is in force, and captures have not shown the code.
+    fileprivate var isUnseenOnTheWire: Bool { state == .proven && update.proof.check(.onTheWire)?.outcome == .notChecked }
 }

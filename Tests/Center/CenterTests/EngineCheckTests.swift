@@ -187,6 +187,28 @@ private final class FakeEngine: EngineChecking {
         }
     }
 
+    /// Recorders write in steps: a proof is mostly made before they have the flow.
+    @Test func `a rule that alerts at its reporter is for the whole site, and may drop, when captures have the flow later`() async throws {
+        try writeCapture(HTTPText.request(body: Array("nothing of it".utf8)))
+        let (engine, ids) = (FakeEngine(else: .none), FakeIDS(isDropping: true))
+        try await withCenter(engine, ids: ids) { store, service in
+            var received = try ReceivedPacket(packet)
+            received.source = IPAddress("192.0.2.1")
+            _ = try await service.receive(received, from: Fixture.host)
+            try await eventually("delivered") { try await store.status(events: 10).deliveries == ["ids delivered": 1] }
+            #expect(await ids.rules.map(\.update.support?.narrowedTo) == [[try #require(IPAddress("192.0.2.1"))]])
+            try writeCapture(HTTPText.request(body: code))
+            try await eventually("for the whole site") { await ids.rules.map(\.update.support?.narrowedTo) == [nil] }
+            #expect(await ids.rules.map(\.update.mayDrop) == [false], "the engine has not run")
+            engine.set(window.id, .outcome(.passed))
+            try await eventually("it may drop") { await ids.rules.map(\.update.mayDrop) == [true] }
+            #expect(await ids.rules.map(\.update.revision) == [1])
+            #expect(engine.asked == [window.id])
+            let graded = try await store.events(subject: window.id).filter { $0.step == .graded }.map(\.detail)
+            #expect(graded == ["revision 1: corroborated: 1 reporter, 100 of 100 points"])
+        }
+    }
+
     /// The real Suricata over a chunked body whose chunks cut the code: the rule names the buffer.
     @Test func `Suricata fires over a chunked body by a rule for the body`() async throws {
         try writeCapture(HTTPText.chunkedRequest(body: code, chunk: 48))

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/// When a site's captures are looked at again for code that they did not show when its signatures were proven: recorders write in
+/// steps, and a rule that rests on one host's word alone only alerts until they have the flow.
+///
+/// It is in memory: a center that ends meanwhile looks again with the attack's next report.
+struct CaptureLookout {
+    /// The pauses between looks.
+    static let pauses: [Duration] = [.seconds(1), .seconds(5), .seconds(15), .seconds(60), .seconds(240)]
+    /// How many clusters are waited for. What finds no room has to wait for its next report.
+    static let maxClusters = 1024
+
+    private struct Entry {
+        var due: ContinuousClock.Instant
+        var looks = 0
+    }
+
+    private var entries: [Int64: Entry] = [:]
+
+    /// Looks for what a cluster reported; one that is waited for already has its looks.
+    mutating func add(_ cluster: Int64, now: ContinuousClock.Instant) {
+        guard entries[cluster] == nil, entries.count < Self.maxClusters else { return }
+        entries[cluster] = Entry(due: now + Self.pauses[0])
+    }
+
+    mutating func remove(_ cluster: Int64) {
+        entries[cluster] = nil
+    }
+
+    /// The clusters to look for now; each has its next look after the next pause, until there is none.
+    mutating func takeDue(now: ContinuousClock.Instant) -> [Int64] {
+        let due = entries.filter { $0.value.due <= now }
+        for (cluster, entry) in due {
+            let looks = entry.looks + 1
+            entries[cluster] = looks < Self.pauses.count ? Entry(due: now + Self.pauses[looks], looks: looks) : nil
+        }
+        return due.keys.sorted()
+    }
+
+    /// How long until the next look; `nil`: there is none.
+    func wait(now: ContinuousClock.Instant) -> Duration? {
+        entries.values.map(\.due).min().map { max(.zero, $0 - now) }
+    }
+}
