@@ -2,8 +2,8 @@
 
 # What is kept: everything a reader needs to check the demonstration by hand, and no private key.
 
-# The bytes of the first content of a rules file, as "aa bb cc".
-rule_bytes() { grep -oE 'content: *"\|[0-9A-Fa-f ]+\|"' "$1" | head -n 1 | grep -oE '[0-9A-Fa-f]{2}( [0-9A-Fa-f]{2})+'; }
+# The bytes of the first content of some rules, as "aa bb cc".
+rule_bytes() { grep -oE 'content: *"\|[0-9A-Fa-f ]+\|"' <<<"$1" | head -n 1 | grep -oE '[0-9A-Fa-f]{2}( [0-9A-Fa-f]{2})+'; }
 
 # write_disassembly BYTES FILE: with Capstone's cstool, or objdump, or LLVM's.
 write_disassembly() {
@@ -33,20 +33,33 @@ keep_site_artefacts() {
     cp "$from/epitope.rules" "$artefacts/rules-$1.rules" 2>/dev/null
     cp "$from/eve.json" "$artefacts/eve-$1.json" 2>/dev/null
     cp "$from/suricata.yaml" "$artefacts/suricata-$1.yaml" 2>/dev/null
+    cp "$run/settings-$1.json" "$artefacts/" 2>/dev/null
+    [[ ! -d $run/captures-$1 ]] || cp -r "$run/captures-$1" "$artefacts/"
     return 0
 }
 
+# keep_signature RULES FILE: the bytes of the first of these rules, and what code they are.
+keep_signature() {
+    local bytes
+    bytes=$(rule_bytes "$1")
+    [[ -z $bytes ]] || write_disassembly "$bytes" "$2"
+}
+
 keep_artefacts() {
-    local site bytes
+    local site host code
     for site in a b; do keep_site_artefacts "$site"; done
     for site in a b global; do
         [[ ! -d $(state_of "$site") ]] || events "$site" >"$artefacts/events-$site.jsonl"
     done
     [[ ! -f $run/datagram.pcap ]] || cp "$run/datagram.pcap" "$artefacts/"
-    host_events host-1 >"$artefacts/events-host-1.jsonl"
-    [[ ! -d $run/center-a ]] || write_packet a
-    bytes=$(rule_bytes "$artefacts/rules-a.rules" 2>/dev/null)
-    [[ -n $bytes ]] && write_disassembly "$bytes" "$artefacts/signature.txt"
-    "$sample_sender" stub "$target_address:$service_port" --file "$artefacts/datagram.bin"
+    for host in host-1 host-3; do
+        [[ ! -d $run/$host ]] || host_events "$host" >"$artefacts/events-$host.jsonl"
+    done
+    for site in a b; do
+        [[ ! -d $run/center-$site ]] || write_packet "$site"
+    done
+    keep_signature "$(cat "$artefacts/rules-a.rules" 2>/dev/null)" "$artefacts/signature.txt"
+    keep_signature "$(grep -s '^alert ' "$artefacts/rules-b.rules")" "$artefacts/signature-one-hosts-word.txt"
+    for code in sending connecting; do write_code "$code" "$artefacts/datagram-$code.bin"; done
     return 0
 }

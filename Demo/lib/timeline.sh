@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
-# The time line: one row for each step, with what proves it. Times are milliseconds since the datagram left; rows from
-# before that carry none.
+# The time line: one row for each step, with what proves it. Times are milliseconds since the datagram of the latest attack
+# with code of its own left; rows from before the first carry none.
 
 steps_ok=0
 steps_failed=0
 t0_us=
+part=
 
 now_us() { echo "${EPOCHREALTIME/[.,]/}"; }
 
@@ -17,6 +18,7 @@ ms_since_start() {
 }
 
 heading() {
+    part=$1
     printf '\n%s\n%10s  %-6s %-48s %s\n' "$1" "+ms" "" "what" "proof"
 }
 
@@ -26,7 +28,7 @@ row() {
     [[ $2 != - ]] && ms=$(ms_since_start "$2")
     if [[ $1 == ok ]]; then steps_ok=$((steps_ok + 1)); else steps_failed=$((steps_failed + 1)); fi
     printf '%10s  %-6s %-48s %s\n' "${ms:+$([[ $ms == -* ]] || echo +)$ms}" "$1" "$3" "$4"
-    printf '%s\t%s\t%s\t%s\n' "$ms" "$1" "$3" "$4" >>"$artefacts/timeline.tsv"
+    printf '%s\t%s\t%s\t%s\t%s\n' "$ms" "$1" "$3" "$4" "$part" >>"$artefacts/timeline.tsv"
 }
 
 # check TIME_US|- WHAT PROOF COMMAND...: a step that holds when the command succeeds; so does this function then.
@@ -47,7 +49,7 @@ skip() {
 
 timeline_as_json() {
     jq -Rn '[inputs | split("\t") | {ms: (.[0] | if . == "" then null else tonumber end), ok: (.[1] == "ok"),
-        what: .[2], proof: .[3]}]' <"$artefacts/timeline.tsv" >"$artefacts/timeline.json"
+        part: .[4], what: .[2], proof: .[3]}]' <"$artefacts/timeline.tsv" >"$artefacts/timeline.json"
     rm -f "$artefacts/timeline.tsv"
 }
 
