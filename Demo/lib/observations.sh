@@ -25,6 +25,8 @@ rests_on() {
                 + (if .narrowedTo then ", at " + (.narrowedTo | join(" and ")) else "" end)'
 }
 
+is_corroborated() { [[ $(rests_on "$1") == corroborated:* ]]; }
+
 has_event() { [[ -n $(event_us "$@") ]]; }
 
 # The host's first blocked call, one JSON object. The host's times are ISO 8601, to the microsecond.
