@@ -10,7 +10,7 @@ import TokenSequences
 ///
 /// Only packets that came in the same way are compared: variants of one attack target one service. Should two attacks
 /// be taken for one, each still gets a signature, since each signature is proven against the packets that it matches.
-enum CodeSimilarity {
+struct CodeSimilarity {
     /// In bits; two codes share less than this in common instructions.
     static let minSharedBits = 96.0
     /// In bytes, on each side of the caller's address: the code that is compared.
@@ -22,11 +22,19 @@ enum CodeSimilarity {
     /// victim. A head of the protocol that both came behind is as long, and no code.
     static let minSharedCode = 24
 
-    static func isVariant(_ sample: Sample, of other: Sample) -> Bool {
+    private let sample: Sample
+    private let comparison: TokenSequences.Comparison
+
+    init(of sample: Sample) {
+        self.sample = sample
+        comparison = TokenSequences.Comparison(of: Self.surroundings(of: sample))
+    }
+
+    func isVariant(of other: Sample) -> Bool {
         guard sample.architecture == other.architecture else { return false }
-        let shared = TokenSequences.shared(of: surroundings(of: sample), and: surroundings(of: other))
-        if shared.bits >= minSharedBits { return true }
-        guard shared.longestRun.count >= minSharedCode, Signature.isSubstantial(shared.longestRun) else { return false }
+        let shared = comparison.shared(with: Self.surroundings(of: other))
+        if shared.bits >= Self.minSharedBits { return true }
+        guard shared.longestRun.count >= Self.minSharedCode, Signature.isSubstantial(shared.longestRun) else { return false }
         let run = Signature(tokens: [.init(bytes: shared.longestRun)], context: .any)
         return [sample, other].allSatisfy { sample in
             let place = sample.place(of: run)

@@ -72,9 +72,10 @@ struct ReportPlanner {
         guard let sample = assessment.sample else { return nil }
         let (context, limit) = (assessment.signature.context, CodeSimilarity.maxClusters)
         let candidates = added.newest(of: context, limit: limit) + known.newest(of: context, limit: limit)
+        guard !candidates.isEmpty else { return nil }
+        let similarity = CodeSimilarity(of: sample)
         return try candidates.prefix(limit).map(Self.destination).first { candidate in
-            guard let other = try newestSample(of: candidate) else { return false }
-            return CodeSimilarity.isVariant(sample, of: other)
+            try newestSample(of: candidate).map(similarity.isVariant) ?? false
         }
     }
 

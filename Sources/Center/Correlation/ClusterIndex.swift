@@ -48,6 +48,8 @@ public struct ClusterIndex: Sendable {
     private var exact: [String: Int64] = [:]
     /// By key; `nil` for signatures without a fixed run as long as a key, which are tried one by one.
     private var filed: [UInt64?: [Int64]] = [:]
+    /// The keys of ``filed``.
+    private var keys = KeyFilter()
     /// The newest clusters of each part of a context but the empty one, newest last.
     private var ofContext: [SignatureContext: [Int64]] = [:]
     /// The clusters in the order in which they came; those that are gone stay in it for a while.
@@ -75,6 +77,7 @@ public struct ClusterIndex: Sendable {
         entries[cluster]?.signatures.append(signature)
         let key = Self.key(of: signature)
         entries[cluster]?.keys.append(key)
+        if let key, filed[key] == nil { keys.add(key) }
         filed[key, default: []].append(cluster)
         makeRoom(under: key)
     }
@@ -110,10 +113,10 @@ public struct ClusterIndex: Sendable {
         var candidates = Set(filed[nil] ?? [])
         if sample.count >= Self.keyLength {
             var key = Self.key(sample[..<Self.keyLength])
-            if let found = filed[key] { candidates.formUnion(found) }
+            if keys.mayHold(key), let found = filed[key] { candidates.formUnion(found) }
             for byte in sample[Self.keyLength...] {
                 key = key << 8 | UInt64(byte)
-                if let found = filed[key] { candidates.formUnion(found) }
+                if keys.mayHold(key), let found = filed[key] { candidates.formUnion(found) }
             }
         }
         return candidates.sorted().prefix(limits.candidates).first { entries[$0]?.signatures.contains { $0.matches(sample) } == true }
@@ -149,7 +152,10 @@ extension ClusterIndex {
         for id in entry.ids where exact[id] == cluster { exact[id] = nil }
         for key in entry.keys {
             filed[key]?.removeAll { $0 == cluster }
-            if filed[key]?.isEmpty == true { filed[key] = nil }
+            if filed[key]?.isEmpty == true {
+                filed[key] = nil
+                if let key { keys.remove(key) }
+            }
         }
         for part in entry.parts {
             ofContext[part]?.removeAll { $0 == cluster }

@@ -39,7 +39,8 @@ struct CommonRuns {
         var lengths = [UInt16](repeating: 0, count: reference.count * samples.count)
         var holding = [Int](repeating: 0, count: reference.count)
         for (column, sample) in samples.enumerated() {
-            let runs = automaton.commonRuns(with: sample)
+            // Of itself it holds everything.
+            let runs = sample == reference ? reference.indices.map { UInt16($0 + 1) } : automaton.commonRuns(with: sample)
             for (row, length) in runs.enumerated() {
                 lengths[row * samples.count + column] = length
                 if length >= 2 { holding[row] += 1 }

@@ -11,6 +11,9 @@ struct Significance {
     /// Runs with more expected chance hits than this don't become tokens.
     static let maxExpected = 1e-3
 
+    /// No byte counts as rarer than in random fill, since the fill of later samples may be random.
+    static let leastByteChance = log(1.0 / 256)
+
     /// In natural logarithms.
     private let byteChance: [Double]
 
@@ -19,8 +22,7 @@ struct Significance {
         var counts = [Double](repeating: 0, count: 256)
         for sample in samples { for byte in sample { counts[Int(byte)] += 1 } }
         let total = max(1, counts.reduce(0, +))
-        // No byte counts as rarer than in random fill, since the fill of later samples may be random.
-        byteChance = counts.map { log(max($0 / total, 1 / 256)) }
+        byteChance = counts.map { max(log($0 / total), Self.leastByteChance) }
     }
 
     /// The natural logarithm of a run's probability at one position.

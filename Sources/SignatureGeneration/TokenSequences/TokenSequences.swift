@@ -128,7 +128,7 @@ public enum TokenSequences {
     static func selection(
         _ count: Int, of samples: [[UInt8]], reference: Int, _ runs: CommonRuns, _ significance: Significance
     ) -> TokenSelection? {
-        let others = Double(samples.reduce(0) { $0 + $1.count }) / Double(samples.count)
+        let others = meanLength(of: samples)
         let chances = significance.chances(in: runs.reference)
         let tokens = runs.tokens(heldBy: count).filter {
             $0.holders.contains(reference)
@@ -137,6 +137,10 @@ public enum TokenSequences {
         }
         return TokenSelection(tokens, in: samples, atLeast: count, chance: { chances.of($0.range) })?
             .refined(in: samples, significance: significance).limited
+    }
+
+    static func meanLength(of samples: [[UInt8]]) -> Double {
+        Double(samples.reduce(0) { $0 + $1.count }) / Double(samples.count)
     }
 
     /// The references: samples spread evenly over the pool.

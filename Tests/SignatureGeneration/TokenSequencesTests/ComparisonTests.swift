@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import TestSupport
+import Testing
+
+@testable import TokenSequences
+
+@Suite("The quick look at what two samples share against all that they share")
+struct ComparisonTests {
+    private typealias Pair = (one: [UInt8], other: [UInt8])
+
+    private func fill(_ count: Int, of values: Int, _ random: inout SeededGenerator) -> [UInt8] {
+        (0..<count).map { _ in UInt8(truncatingIfNeeded: Int.random(in: 0..<values, using: &random) &* 7) }
+    }
+
+    /// Pairs with runs in common of 0 to 40 bytes in any place and order, among bytes of few or many values, or fill.
+    private func pair(_ random: inout SeededGenerator) -> Pair {
+        let values = [2, 24, 256].randomElement(using: &random) ?? 256
+        var pair: Pair = ([], [])
+        let runs = (0..<Int.random(in: 0...6, using: &random)).map { _ in
+            fill(Int.random(in: 1...40, using: &random), of: 256, &random)
+        }
+        for run in runs { pair.one += fill(Int.random(in: 0...200, using: &random), of: values, &random) + run }
+        for run in Bool.random(using: &random) ? runs : runs.reversed() {
+            pair.other += fill(Int.random(in: 0...200, using: &random), of: values, &random) + run
+        }
+        if Int.random(in: 0..<4, using: &random) == 0 {
+            let sled = [UInt8](repeating: 0x90, count: Int.random(in: 1...300, using: &random))
+            (pair.one, pair.other) = (sled + pair.one, pair.other + sled)
+        }
+        return pair
+    }
+
+    private func everything(_ pair: Pair) -> TokenSequences.SharedEvidence {
+        let samples = [pair.one, pair.other]
+        let runs = CommonRuns(reference: pair.one, samples: samples, minHolders: 2)
+        let longest = runs.tokens(heldBy: 2).max { $0.range.count < $1.range.count }?.bytes ?? []
+        return TokenSequences.SharedEvidence(
+            bits: TokenSequences.Comparison.bits(runs, samples, Significance(samples: samples)),
+            longestRun: longest.count < SharedRunSearch.minRun ? [] : longest)
+    }
+
+    @Test func `both give the same`() {
+        var random = SeededGenerator(seed: 11)
+        var (withEvidence, without) = (0, 0)
+        for _ in 0..<400 {
+            let pair = pair(&random)
+            let (quick, all) = (TokenSequences.Comparison(of: pair.one).shared(with: pair.other), everything(pair))
+            #expect(quick.bits == all.bits)
+            #expect(quick.longestRun.count == all.longestRun.count)
+            if all.bits > 0 { withEvidence += 1 } else { without += 1 }
+        }
+        // Else the pairs prove nothing.
+        #expect(withEvidence > 50 && without > 50)
+    }
+
+    @Test(arguments: [0, 1, 3, 4, 5])
+    func `short samples are compared, too`(count: Int) {
+        let bytes = Array(1...UInt8(40))
+        let (one, other) = (Array(bytes.prefix(count)), Array(bytes.suffix(20) + bytes.prefix(count)))
+        #expect(TokenSequences.Comparison(of: one).shared(with: other) == everything((one, other)))
+    }
+
+    @Test func `fill in both is too much for a quick look, and compared all the same`() {
+        let sled = [UInt8](repeating: 0x90, count: 2000)
+        let significance = Significance(samples: [sled, sled])
+        #expect(SharedRunSearch(sled).look(at: sled, significance.chances(in: sled)) == nil)
+        #expect(TokenSequences.Comparison(of: sled).shared(with: sled).longestRun == sled)
+    }
+}
