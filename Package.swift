@@ -176,7 +176,10 @@ let package = Package(
                         nioPosix, nioSSL,
                         nioHTTP1,
                         swiftASN1, x509,
-                    ])
+                    ]),
+                shell(
+                    "KeyProcess",
+                    ["EpitopeModel", "CPrivileges", "Scheduling", "SecureChannel", crypto]),
             ]),
 
         // Signatures in the languages of engines.
@@ -281,7 +284,9 @@ let package = Package(
                         "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "BehaviourBlocking", "SeccompBackend",
                         "KernelBackend",
                         "ProcessInspection", "ProcessContext", "HostPolicy", "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel",
-                        "Rendering", "Disassembly", "InputFiles", "StreamReassembly", "Captures", "WireMatching", "GoodwareIndex",
+                        "KeyProcess",
+                        "CPrivileges", "Rendering", "Disassembly", "InputFiles", "StreamReassembly", "Captures", "WireMatching",
+                        "GoodwareIndex",
                         "PatternScan",
                         "ProtocolBuffers", "GoodwareFiles", "SignatureMaking",
                         "SignatureProving", "SuricataDelivery", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter",
@@ -316,6 +321,8 @@ let package = Package(
                 shell("TestSupport", ["EpitopeModel"]),
                 shell("KernelWatch", ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "TestSupport"]),
                 shell("EngineAcceptance", ["EpitopeModel", "Signatures", "ProgramRuns", "Rendering"]),
+                .executableTarget(
+                    name: "confined", dependencies: ["CPrivileges"], path: "Tests/Support/Confined", cSettings: strictC),
                 .executableTarget(name: "filter-dump", path: "Tests/Support/FilterDump", cSettings: strictC),
                 .executableTarget(
                     name: "protect", dependencies: ["EpitopeModel", "BehaviourBlocking", "SeccompBackend"], path: "Tests/Support/Protect",
@@ -422,7 +429,8 @@ let package = Package(
                     [
                         "EpitopeModel", "Signatures", "PacketCoding", "SecureChannel", "CenterServer", asyncHTTPClient, crypto, logging,
                         nioCore, nioPosix, nioSSL, nioHTTP1, serviceLifecycle, swiftASN1, x509,
-                    ])
+                    ]),
+                tests("KeyProcessTests", ["EpitopeModel", "CPrivileges", "SecureChannel", "KeyProcess", "confined", crypto, x509]),
             ]),
 
         group(

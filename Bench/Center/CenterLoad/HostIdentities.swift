@@ -17,7 +17,7 @@ struct HostIdentities: Sendable {
 
     /// - Parameter prefix: of the hosts' names; the number follows.
     init(count: Int, prefix: String, authorityIn state: String) async throws {
-        let authority = try CertificateAuthority.load(from: "\(state)/authority")
+        let authority = try CertificateAuthority.load(from: CertificateAuthority.findKeyDirectory(ofState: state))
         let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
         let request = try Self.request(for: key)
         let share = 512

@@ -20,6 +20,8 @@ public final class ServiceHealth: Sendable {
         case forwarding
         /// What comes from it.
         case subscription
+        /// Signing the certificates of hosts that enrol or renew theirs.
+        case key
     }
 
     private let failures = Mutex<[Part: EpitopeError.Code]>([:])
@@ -55,7 +57,9 @@ public final class ServiceHealth: Sendable {
     }
 
     /// The codes of what is no sender's fault.
-    static let ownFailures: Set<String> = ["store-failed", "store-unusable", "disk-full"]
+    static let ownFailures: Set<String> = [
+        "store-failed", "store-unusable", "disk-full", "key-unavailable", "signing-rationed", "signing-refused",
+    ]
 }
 
 /// The answer to a question for a center's health.

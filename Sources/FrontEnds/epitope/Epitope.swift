@@ -35,6 +35,18 @@ struct Epitope: AsyncParsableCommand {
         if let unknown = CommandNames.unknown(in: Array(CommandLine.arguments.dropFirst()), of: Self.self) {
             exit(withError: ValidationError(unknown.message))
         }
-        await main(nil)
+        do {
+            // What AsyncParsableCommand.main does, but on this thread.
+            var command = try parseAsRoot()
+            if let command = command as? any FirstThreadCommand {
+                try await command.begin()()
+            } else if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            exit(withError: error)
+        }
     }
 }

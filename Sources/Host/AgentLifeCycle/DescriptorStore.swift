@@ -22,11 +22,16 @@ public struct DescriptorStore: Sendable {
 
     /// The store of the manager that started this process; `nil`: no manager did. Call this once, before descriptors are opened.
     public static func current() -> DescriptorStore? {
-        guard let manager = ServiceManager.current else { return nil }
-        let descriptors = descriptors(
+        ServiceManager.current.map { DescriptorStore(stored: passed(), manager: $0) }
+    }
+
+    /// The descriptors that the manager passed to this process: stored ones, and the sockets of a unit (sd_listen_fds(3)). Call this
+    /// once, before descriptors are opened.
+    public static func passed() -> [StoredDescriptor] {
+        descriptors(
             process: ServiceManager.variable("LISTEN_PID"), count: ServiceManager.variable("LISTEN_FDS"),
-            names: ServiceManager.variable("LISTEN_FDNAMES"), ownProcess: getpid())
-        return DescriptorStore(stored: descriptors.filter { fcntl($0.descriptor, F_SETFD, FD_CLOEXEC) == 0 }, manager: manager)
+            names: ServiceManager.variable("LISTEN_FDNAMES"), ownProcess: getpid()
+        ).filter { fcntl($0.descriptor, F_SETFD, FD_CLOEXEC) == 0 }
     }
 
     /// The first descriptor that a service is passed (SD_LISTEN_FDS_START).

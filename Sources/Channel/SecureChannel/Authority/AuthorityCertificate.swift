@@ -25,7 +25,7 @@ public struct AuthorityCertificate: Sendable, CustomStringConvertible {
     public var description: String { "authority \(Hex.encode(fingerprint))" }
 
     /// The site that the authority was made for, by its certificate.
-    var site: String? {
+    package var site: String? {
         // A name's characters stand for themselves in this form (RFC 4514).
         let subject = x509.subject.description
         guard subject.hasPrefix("CN=" + Self.siteNamePrefix) else { return nil }

@@ -2,6 +2,7 @@
 
 public import EpitopeModel
 import FoundationEssentials
+import Glibc
 import X509
 
 /// A center's certificate authority, which issues the certificates of a site's hosts and centers: its certificate and its private
@@ -68,6 +69,20 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
             throw error
         }
         return authority
+    }
+
+    /// The folder of a center's key, by its state folder: beside it, so that whoever may read all of the state need not read the key.
+    ///
+    /// - Parameter state: its path is taken as it is written, so that a symbolic link's key lies beside the link.
+    public static func keyDirectory(ofState state: String) -> String {
+        URL(fileURLWithPath: state).standardizedFileURL.path + ".key"
+    }
+
+    /// The folder that a center's key is in: where ``keyDirectory(ofState:)`` says, or with the rest of the authority, as versions
+    /// before had it.
+    public static func findKeyDirectory(ofState state: String) -> String {
+        let beside = keyDirectory(ofState: state)
+        return access("\(beside)/\(keyFile)", F_OK) == 0 ? beside : "\(state)/authority"
     }
 
     /// A folder in the making, beside its final place.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import Crypto
+package import Crypto
 public import EpitopeModel
 public import FoundationEssentials
 import SwiftASN1
@@ -61,7 +61,8 @@ public struct CertificateOrder: Hashable, Sendable, Codable {
     ///
     /// - Throws: `name-invalid`, `role-not-allowed`, `request-malformed` when the key is none.
     /// - Returns: the key.
-    func check() throws(EpitopeError) -> P256.Signing.PublicKey {
+    @discardableResult
+    package func check() throws(EpitopeError) -> P256.Signing.PublicKey {
         try CertificateRules.requireValid(identity)
         if purpose == .server {
             guard identity.role == .center else {

@@ -28,14 +28,16 @@ struct CenterInitCommand<Kind: CenterKind>: AsyncParsableCommand {
     }
 
     func run() async throws {
+        let keyDirectory = CertificateAuthority.keyDirectory(ofState: stateOptions.directory)
         let authority = try CertificateAuthority.create(
-            in: stateOptions.authorityDirectory, site: name, serverNames: address)
+            in: stateOptions.authorityDirectory, keyIn: keyDirectory, site: name, serverNames: address)
         _ = try CenterStore(path: stateOptions.storePath)
         _ = try StateFolderLock(in: stateOptions.directory, kind: Kind.name)
         let state = stateOptions.state.map { " --state \($0.quotedForShell)" } ?? ""
         Console.print(
             """
             created \(Kind.name) \(name) in \(stateOptions.directory), addresses \(address.joined(separator: ", "))
+            the authority's key is in \(keyDirectory): only the key process needs it, and no other program
             SHA-256 of the authority's certificate: \(Hex.encode(authority.fingerprint))
             next: epitope \(Kind.name) token\(state) --host NAME, and epitope \(Kind.name) serve\(state)
             """)
@@ -88,7 +90,7 @@ struct CenterRenewCommand<Kind: CenterKind>: AsyncParsableCommand {
 
     func run() async throws {
         _ = try stateOptions.loadAuthority()
-        let authority = try CertificateAuthority.load(from: stateOptions.authorityDirectory)
+        let authority = try CertificateAuthority.load(from: stateOptions.keyDirectory)
         let next = try ServerCertificate.reissue(
             in: stateOptions.authorityDirectory, by: authority, names: address.isEmpty ? nil : address)
         Console.print("the certificate of \(next) is valid until \(ChannelClock.text(next.expiresMilliseconds))")

@@ -37,6 +37,10 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
 
     var directory: String { StateDirectory.path(state, part: Kind.name) }
     var authorityDirectory: String { "\(directory)/authority" }
+    /// The folder of the authority's key.
+    var keyDirectory: String { CertificateAuthority.findKeyDirectory(ofState: directory) }
+    /// Where the key process is asked that `serve` starts.
+    var keySocketPath: String { "\(directory)/key.socket" }
     var storePath: String { "\(directory)/center.sqlite" }
     /// This center's identity at the global center.
     var globalDirectory: String { "\(directory)/global" }

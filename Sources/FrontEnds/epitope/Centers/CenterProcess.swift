@@ -3,8 +3,10 @@
 import CenterServer
 import CenterStore
 import EpitopeModel
+import Foundation
 import Glibc
 import HostFrontEnd
+import KeyProcess
 import Logging
 import Scheduling
 import SecureChannel
@@ -46,15 +48,61 @@ enum CenterProcess {
         _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
+    /// This program's path.
+    static func program() throws(EpitopeError) -> String {
+        do { return try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") } catch {
+            throw EpitopeError(
+                .centerFailed, "this program's own file is not known (/proc/self/exe: \(error))", remedy: "see that /proc is mounted")
+        }
+    }
+
+    /// Starts the process that has the authority's key, which ends with this one. Call this while there is one thread.
+    ///
+    /// - Returns: the socket on which it is asked.
+    static func startKey<Kind: CenterKind>(_ state: CenterStateOptions<Kind>) throws -> String {
+        let program = try program()
+        let arguments = [
+            program, Kind.name, "key", "--key-folder", state.keyDirectory, "--socket", state.keySocketPath, "--parent", "\(getpid())",
+        ]
+        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
+        defer { words.forEach { free($0) } }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        // What it says goes to the log.
+        posix_spawn_file_actions_adddup2(&actions, 2, 1)
+        var process: pid_t = 0
+        let failure = posix_spawn(&process, program, &actions, nil, &words, environ)
+        guard failure == 0 else {
+            throw EpitopeError(
+                .centerFailed, "the process that signs certificates could not be started: \(String(cString: strerror(failure)))",
+                remedy: "raise the limit on processes (ulimit -u, TasksMax of a unit), or free memory")
+        }
+        return state.keySocketPath
+    }
+
     /// Serves until SIGTERM or SIGINT.
     ///
     /// - Throws: `listening-failed`, `center-failed`, or why the center's identity can't be used.
     static func run<Kind: CenterKind>(
-        _ state: CenterStateOptions<Kind>, listen: ListenOptions, service: any CenterRequestHandling & WakefulService & Service,
-        ledger: any EnrolmentLedger, clock: CenterClock, logger: Logger
+        _ state: CenterStateOptions<Kind>, listen: ListenOptions, keySocket: String,
+        service: any CenterRequestHandling & WakefulService & Service, ledger: any EnrolmentLedger, clock: CenterClock, logger: Logger
     ) async throws {
         let authority = try state.loadAuthority()
-        let issuer = try CertificateAuthority.load(from: state.authorityDirectory)
+        let health = service.health
+        let issuer = KeyClient(path: keySocket, authority: authority) { failure in
+            if let failure {
+                health?.failed(.key, failure)
+                logger.error("no host can enrol or renew its certificate now: \(failure)")
+            } else {
+                health?.works(.key)
+                logger.info("certificates can be signed")
+            }
+        }
+        await issuer.awaitStart()
+        let keyWatch = Task { await issuer.watch() }
+        defer { keyWatch.cancel() }
         let endpoint = listen.endpoint ?? ("0.0.0.0", Int(CenterAddress.defaultPort))
         var configuration = CenterServer.Configuration()
         configuration.host = endpoint.host

@@ -2,6 +2,15 @@
 
 import ArgumentParser
 
+/// Who signs certificates for a center: `--key-socket`.
+struct KeyOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Have certificates signed by the key process that listens there, such as that of a unit of its own. (default: one is started)",
+            valueName: "path"))
+    var keySocket: String?
+}
+
 /// Where a center listens: `--listen`.
 struct ListenOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The address and port to listen on, such as 10.0.0.1:7443 or [::]:7443.", valueName: "address"))

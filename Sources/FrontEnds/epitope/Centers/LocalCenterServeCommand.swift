@@ -13,12 +13,13 @@ import SignatureProving
 import SuricataDelivery
 
 /// `epitope local-center serve`.
-struct LocalCenterServeCommand: AsyncParsableCommand {
+struct LocalCenterServeCommand: FirstThreadCommand {
     static let configuration = CommandConfiguration(
         commandName: "serve", abstract: "Receive packets, make updates, deliver them to Suricata, forward packets to the global center.")
 
     @OptionGroup var stateOptions: CenterStateOptions<LocalKind>
     @OptionGroup var listenOptions: ListenOptions
+    @OptionGroup var keyOptions: KeyOptions
 
     @Option(help: ArgumentHelp("The settings, a JSON file.", valueName: "file"))
     var config: String?
@@ -32,12 +33,19 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
     @Option(help: "The action of rules: alert, or drop if Suricata runs inline.")
     var action: SuricataRule.Action?
 
-    func run() async throws {
+    func begin() throws -> @Sendable () async throws -> Void {
         let configuration = try config.map(LocalCenterConfiguration.load(path:)) ?? LocalCenterConfiguration()
         let logger = CenterProcess.logger("local-center")
         CenterProcess.raiseFileLimit()
         let lock = try stateOptions.lockForServing()
-        defer { withExtendedLifetime(lock) {} }
+        let keySocket = try keyOptions.keySocket ?? CenterProcess.startKey(stateOptions)
+        return {
+            try await serve(configuration, keySocket: keySocket, logger: logger)
+            withExtendedLifetime(lock) {}
+        }
+    }
+
+    private func serve(_ configuration: LocalCenterConfiguration, keySocket: String, logger: Logger) async throws {
         let store = try await stateOptions.openStoreForServing(logger: logger)
         await store.prepare()
         let suricata = try suricataSettings(configuration, logger: logger)
@@ -63,7 +71,7 @@ struct LocalCenterServeCommand: AsyncParsableCommand {
         }
         defer { preparation.cancel() }
         try await CenterProcess.run(
-            stateOptions, listen: listenOptions, service: service, ledger: store, clock: store.clock, logger: logger)
+            stateOptions, listen: listenOptions, keySocket: keySocket, service: service, ledger: store, clock: store.clock, logger: logger)
         await link?.shutdown()
     }
 

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+
+public import EpitopeModel
+import Glibc
+import SecureChannel
+
+/// The process that has an authority's key: it answers a center's orders, on one thread, and does nothing else. It has no file, no
+/// network and no other process within its reach.
+public enum KeyServer {
+    /// A center has one connection; a few more are those of a center that was just replaced.
+    private static let maxConnections = 8
+
+    /// Reads the key, gives up every right that signing doesn't need, and serves until the process is ended.
+    ///
+    /// Call this while there is one thread.
+    ///
+    /// - Parameters:
+    ///   - listener: a listening socket of the kind that ``KeyClient`` connects to.
+    ///   - directory: the key's folder.
+    ///   - onReady: called once it serves.
+    ///   - log: takes a line for each certificate that is signed or refused.
+    /// - Throws: `authority-missing` and what else keeps the key from being used; `key-not-confined`.
+    public static func run(
+        listener: Int32, keyDirectory directory: String, bounds: SigningBounds, onReady: () -> Void = {},
+        log: @escaping (String) -> Void
+    ) throws(EpitopeError) -> Never {
+        let authority = try CertificateAuthority.load(from: directory)
+        var service = KeyService(authority, bounds, log: log)
+        // What the libraries read at their first use (time zones, random numbers) can't be read later.
+        service.rehearse()
+        let means = try KeyConfinement.enter()
+        log("has the key of \(authority), and no other right: \(means)")
+        onReady()
+        serve(listener, &service)
+    }
+
+    private static func serve(_ listener: Int32, _ service: inout KeyService) -> Never {
+        var connections: [Int32] = []
+        while true {
+            var polled = ([listener] + connections).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            guard poll(&polled, nfds_t(polled.count), -1) >= 0 else { continue }
+            for connection in polled.dropFirst() where connection.revents != 0 {
+                guard !answer(connection.fd, &service) else { continue }
+                close(connection.fd)
+                connections.removeAll { $0 == connection.fd }
+            }
+            guard polled[0].revents != 0 else { continue }
+            let connection = accept(listener, nil, nil)
+            guard connection >= 0 else { continue }
+            // Who doesn't take an answer keeps nobody waiting.
+            var longest = timeval(tv_sec: 1, tv_usec: 0)
+            setsockopt(connection, SOL_SOCKET, SO_SNDTIMEO, &longest, socklen_t(MemoryLayout<timeval>.size))
+            connections.append(connection)
+            if connections.count > maxConnections { close(connections.removeFirst()) }
+        }
+    }
+
+    /// - Returns: whether the connection goes on.
+    private static func answer(_ connection: Int32, _ service: inout KeyService) -> Bool {
+        do throws(KeySocket.SystemFailure) {
+            guard let message = try KeySocket.receive(over: connection) else { return false }
+            var time = timespec()
+            // Counts while the machine sleeps, too.
+            clock_gettime(CLOCK_BOOTTIME, &time)
+            guard
+                let answer = service.answer(
+                    message, nowMilliseconds: ChannelClock.system(),
+                    time: .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec))
+            else { return false }
+            try KeySocket.send(answer, over: connection)
+            return true
+        } catch {
+            return false
+        }
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+import EpitopeModel
+import SecureChannel
+
+/// Answers the orders of a center, within the bounds.
+struct KeyService {
+    private let authority: CertificateAuthority
+    private let fingerprint: String
+    private var counts: SigningCounts
+    private var log: (String) -> Void
+
+    init(_ authority: CertificateAuthority, _ bounds: SigningBounds, log: @escaping (String) -> Void) {
+        self.authority = authority
+        fingerprint = Hex.encode(authority.fingerprint)
+        counts = SigningCounts(bounds, site: authority.certificate.site)
+        self.log = log
+    }
+
+    /// - Parameters:
+    ///   - message: as it came.
+    ///   - nowMilliseconds: by this machine's clock.
+    ///   - time: since any moment, by a clock that doesn't jump.
+    /// - Returns: the answer; `nil` for what is no request: whoever sent it has nothing more to say here.
+    mutating func answer(_ message: [UInt8], nowMilliseconds: Int64, time: Duration) -> [UInt8]? {
+        guard let request = try? ChannelJSON.decode(KeyRequest.self, from: message) else { return nil }
+        var answer = KeyAnswer(authority: fingerprint)
+        if let order = request.order {
+            do throws(EpitopeError) {
+                answer.certificate = try sign(order, nowMilliseconds: nowMilliseconds, time: time)
+            } catch {
+                answer.refusal = Refusal(error)
+                answer.retryAfterSeconds = error.retryAfterSeconds
+                log("refused: \(Self.summary(order)) [\(error.code.rawValue)]")
+            }
+        }
+        return try? ChannelJSON.encode(answer)
+    }
+
+    /// Signs once, as in earnest, and throws the certificate away: so that what the libraries load at their first use is there.
+    func rehearse() {
+        var copy = self
+        copy.log = { _ in }
+        let now = ChannelClock.system()
+        let order = CertificateOrder(
+            .enrolment, for: Identity(role: .host, name: "rehearsal"), publicKey: P256.Signing.PrivateKey().publicKey.x963Representation,
+            validityDays: 1, issuedMilliseconds: now)
+        guard let message = try? ChannelJSON.encode(KeyRequest(order: order)) else { return }
+        _ = copy.answer(message, nowMilliseconds: now, time: .zero)
+    }
+
+    private mutating func sign(_ order: CertificateOrder, nowMilliseconds: Int64, time: Duration) throws(EpitopeError) -> String {
+        try order.check()
+        try counts.admit(order, nowMilliseconds: nowMilliseconds, time: time)
+        let certificate = try authority.issue(order)
+        // What isn't told of isn't given out.
+        log("signed: \(Self.summary(order)), for \(order.validityDays) days")
+        return certificate
+    }
+
+    /// Of what others write only a valid name is repeated.
+    private static func summary(_ order: CertificateOrder) -> String {
+        let name = Identity.isValidName(order.identity.name) ? order.identity.name : "(no valid name)"
+        return "\(order.purpose.rawValue) of \(order.identity.role.rawValue) \(name)"
+    }
+}

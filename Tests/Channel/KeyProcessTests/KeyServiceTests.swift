@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Crypto
+import EpitopeModel
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+import X509
+
+@testable import KeyProcess
+@testable import SecureChannel
+
+/// What a key process answers to what a center may send.
+@Suite final class KeyServiceTests {
+    private let folder: TemporaryFolder
+    private let authority: CertificateAuthority
+    private let lines = Mutex<[String]>([])
+
+    init() throws {
+        folder = try TemporaryFolder()
+        authority = try CertificateAuthority.create(
+            in: folder.path + "/authority", keyIn: folder.path + "/key", site: "site-1", serverNames: ["127.0.0.1"])
+    }
+
+    private func answer(_ order: CertificateOrder?) throws -> KeyAnswer {
+        var service = KeyService(authority, SigningBounds()) { [self] line in lines.withLock { $0.append(line) } }
+        let answer = service.answer(
+            try ChannelJSON.encode(KeyRequest(order: order)), nowMilliseconds: ChannelClock.system(), time: .seconds(1))
+        return try ChannelJSON.decode(KeyAnswer.self, from: try #require(answer))
+    }
+
+    private func order(
+        _ purpose: CertificateOrder.Purpose, _ identity: Identity, key: Data? = nil, names: [String] = []
+    ) -> CertificateOrder {
+        CertificateOrder(
+            purpose, for: identity, publicKey: key ?? P256.Signing.PrivateKey().publicKey.x963Representation, names: names,
+            issuedMilliseconds: ChannelClock.system())
+    }
+
+    @Test(arguments: [CertificateOrder.Purpose.enrolment, .renewal])
+    func `a host's certificate is for the host and the key that were named, and for no authority`(
+        purpose: CertificateOrder.Purpose
+    ) async throws {
+        let key = P256.Signing.PrivateKey()
+        let host = Identity(role: .host, name: "web-1")
+        let answer = try answer(order(purpose, host, key: key.publicKey.x963Representation))
+        let certificate = try PEM.certificate(try #require(answer.certificate), from: "the answer")
+        let peer = try await authority.certificate.verify(
+            certificateDER: try PEM.der(certificate), nowMilliseconds: ChannelClock.system())
+        #expect(peer.identity == host)
+        #expect(certificate.publicKey == Certificate.PublicKey(key.publicKey))
+        #expect(try certificate.extensions.basicConstraints == .notCertificateAuthority)
+        #expect(try certificate.extensions.keyUsage == KeyUsage(digitalSignature: true))
+        #expect(try certificate.extensions.extendedKeyUsage.map { Array($0) } == [.clientAuth])
+        #expect(certificate.notValidAfter.milliseconds - ChannelClock.system() <= Duration.days(90).inMilliseconds)
+        #expect(lines.withLock { $0 } == ["signed: \(purpose.rawValue) of host web-1, for 90 days"])
+    }
+
+    @Test func `what is no host's, no site's and not this center's is refused, each with its code, and told`() throws {
+        let good = P256.Signing.PrivateKey().publicKey.x963Representation
+        let host = Identity(role: .host, name: "web-1")
+        let cases: [(CertificateOrder, EpitopeError.Code)] = [
+            (order(.enrolment, Identity(role: .center, name: "site-1")), .roleNotAllowed),
+            (order(.renewal, Identity(role: .center, name: "site-1")), .roleNotAllowed),
+            (order(.enrolment, Identity(role: .host, name: "a\nsigned: b")), .nameInvalid),
+            (order(.enrolment, Identity(role: .host, name: "")), .nameInvalid),
+            (order(.enrolment, host, names: ["center.example"]), .requestMalformed),
+            (order(.server, host, names: ["center.example"]), .requestMalformed),
+            (order(.server, Identity(role: .center, name: "site-1")), .nameInvalid),
+            (order(.server, Identity(role: .center, name: "site-1"), names: ["a b"]), .nameInvalid),
+            (order(.server, Identity(role: .center, name: "site-2"), names: ["a"]), .signingRefused),
+            (order(.enrolment, host, key: good.dropLast()), .requestMalformed),
+            (order(.enrolment, host, key: P384.Signing.PrivateKey().publicKey.x963Representation), .requestMalformed),
+        ]
+        for (order, expected) in cases {
+            let answer = try answer(order)
+            #expect(answer.certificate == nil)
+            #expect(answer.refusal?.code == expected, "\(order)")
+        }
+        let told = lines.withLock { $0 }
+        #expect(told.count == cases.count)
+        #expect(told.allSatisfy { $0.hasPrefix("refused: ") && !$0.contains("\n") })
+    }
+
+    @Test(arguments: ["", "{", "null", "[]", #"{"order":{}}"#, #"{"order":{"purpose":"authority"}}"#])
+    func `what is no request has no answer`(text: String) {
+        var service = KeyService(authority, SigningBounds()) { _ in }
+        #expect(service.answer(Array(text.utf8), nowMilliseconds: ChannelClock.system(), time: .zero) == nil)
+    }
+
+    @Test func `who only asks learns whose key it is`() throws {
+        let answer = try answer(nil)
+        #expect(answer.authority == Hex.encode(authority.fingerprint) && answer.certificate == nil && answer.refusal == nil)
+        #expect(lines.withLock { $0 }.isEmpty)
+    }
+}

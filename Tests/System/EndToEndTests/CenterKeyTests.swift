@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import TestSupport
+import Testing
+
+/// The authority's key is a process's of its own, and no other's of a center.
+@Suite struct CenterKeyTests {
+    /// A running process, by what `/proc` says.
+    private struct Seen {
+        let identifier: pid_t
+        let words: [String]
+
+        static func all() -> [Seen] {
+            ((try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { name in
+                guard let identifier = pid_t(name), let line = try? KernelFile.text("/proc/\(name)/cmdline") else { return nil }
+                return Seen(identifier: identifier, words: line.split(separator: "\0").map(String.init))
+            }
+        }
+
+        /// A line of its status.
+        func status(_ name: String) -> String? {
+            let text = (try? KernelFile.text("/proc/\(identifier)/status")) ?? ""
+            return text.split(separator: "\n").first { $0.hasPrefix(name + ":") }
+                .map { $0.dropFirst(name.count + 1).trimmingCharacters(in: .whitespaces) }
+        }
+    }
+
+    /// The process that has a center's key, and the one that starts it.
+    private static func processes(of center: Center) -> (key: Seen?, keeper: Seen?) {
+        let all = Seen.all().filter { $0.words.contains("key") && $0.words.contains("\(center.state).key") }
+        return (all.first { $0.words.contains("--listener") }, all.first { !$0.words.contains("--listener") })
+    }
+
+    /// Places in a process's memory where one of some bytes stands.
+    private static func occurrences(of patterns: [Data], in process: pid_t) throws -> [String] {
+        let memory = open("/proc/\(process)/mem", O_RDONLY | O_CLOEXEC)
+        try #require(memory >= 0, "process \(process) can't be read: \(String(cString: strerror(errno)))")
+        defer { close(memory) }
+        var found: [String] = []
+        for line in try KernelFile.text("/proc/\(process)/maps").split(separator: "\n") {
+            let words = line.split(separator: " ", omittingEmptySubsequences: true)
+            let ends = words[0].split(separator: "-").compactMap { UInt64($0, radix: 16) }
+            guard ends.count == 2, words[1].hasPrefix("r"), words.last != "[vvar]", words.last != "[vsyscall]" else { continue }
+            // What stands at the border of two pieces is in the first of them, too.
+            for place in stride(from: ends[0], to: ends[1], by: 16 << 20) {
+                var bytes = Data(count: Int(min(ends[1] - place, 16 << 20 + 64)))
+                let count = bytes.withUnsafeMutableBytes { pread(memory, $0.baseAddress, $0.count, off_t(place)) }
+                guard count > 0 else { continue }
+                for pattern in patterns where bytes.prefix(count).range(of: pattern) != nil { found.append(String(line)) }
+            }
+        }
+        return found
+    }
+
+    /// What of a key can stand in a memory: its text, and its number in either order of bytes.
+    private static func patterns(ofKey file: String) throws -> [Data] {
+        let text = try String(contentsOfFile: file, encoding: .utf8)
+        let body = text.split(separator: "\n").filter { !$0.hasPrefix("-----") }.joined()
+        let der = try #require(Data(base64Encoded: body))
+        // PKCS#8 around SEC 1 (RFC 5915): version 1, then an octet string of 32 bytes.
+        let mark = try #require(der.range(of: Data([0x02, 0x01, 0x01, 0x04, 0x20])))
+        let number = der[mark.upperBound..<mark.upperBound + 32]
+        // The middle of the first line of base64: no other file has it.
+        return [Data(number), Data(number.reversed()), Data(body.dropFirst(40).prefix(64).utf8).prefix(24)]
+    }
+
+    @Test(.enabled(if: getuid() == 0, "to read a process's memory needs root"))
+    func `the serving process has the authority's key neither in its memory nor among its files`() async throws {
+        let (center, _) = try await makeSite()
+        let key = "\(center.state).key/authority-key.pem"
+        let serving = try #require(center.server?.identifier)
+        let signing = try #require(Self.processes(of: center).key)
+        let patterns = try Self.patterns(ofKey: key)
+        #expect(try Self.occurrences(of: patterns, in: serving) == [])
+        #expect(try !Self.occurrences(of: patterns, in: signing.identifier).isEmpty, "the search finds no key where there is one")
+        for name in try FileManager.default.contentsOfDirectory(atPath: "/proc/\(serving)/fd") {
+            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(serving)/fd/\(name)")
+            #expect(target != key)
+        }
+        #expect(!FileManager.default.fileExists(atPath: "\(center.state)/authority/authority-key.pem"))
+        // The process that has it has no right left, and is closed to others of its user.
+        #expect(signing.status("NoNewPrivs") == "1" && signing.status("Seccomp") == "2" && signing.status("Threads") == "1")
+        #expect(signing.status("CapEff") == "0000000000000000" && signing.status("CapPrm") == "0000000000000000")
+        let opened = try FileManager.default.contentsOfDirectory(atPath: "/proc/\(signing.identifier)/fd").compactMap {
+            try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/\(signing.identifier)/fd/\($0)")
+        }
+        #expect(opened.allSatisfy { !$0.hasSuffix(".pem") && !$0.hasSuffix(".sqlite") }, "\(opened)")
+        try await center.stop()
+        try await eventually("both processes of the key end with the center") {
+            let left = Self.processes(of: center)
+            return left.key == nil && left.keeper == nil
+        }
+    }
+
+    @Test func `hosts enrol although the key process is killed meanwhile, and no token is lost`() async throws {
+        let center = try await Center()
+        try await center.serve()
+        var tokens: [String] = []
+        for number in 0..<6 { tokens.append(try await center.token("host-\(number)")) }
+        let (all, site) = (tokens, UncheckedCenter(center))
+        let killed = Task {
+            var victims: Set<pid_t> = []
+            while !Task.isCancelled, victims.count < 3 {
+                if let victim = Self.processes(of: site.center).key, victims.insert(victim.identifier).inserted {
+                    kill(victim.identifier, SIGKILL)
+                }
+                try? await Task.sleep(for: .milliseconds(50))
+            }
+            return victims
+        }
+        for (number, token) in all.enumerated() {
+            let host = try Host("host-\(number)")
+            try await eventually("host \(number) is enrolled") {
+                let enrolled = try await host.enroll(at: center.url, token: token)
+                // Whatever else it says, the token would be lost.
+                if enrolled.status != 0 { #expect(enrolled.errors.contains("[key-unavailable]"), "\(enrolled.errors)") }
+                return enrolled.status == 0
+            }
+        }
+        killed.cancel()
+        #expect(await !killed.value.isEmpty)
+        #expect(try await center.events("enrolled").count == 6)
+        try await center.stop()
+    }
+
+    @Test func `without a key process nobody enrols, health says so, and all else goes on`() async throws {
+        let (center, host) = try await makeSite()
+        let processes = Self.processes(of: center)
+        let (key, keeper) = (try #require(processes.key), try #require(processes.keeper))
+        kill(keeper.identifier, SIGKILL)
+        try await eventually("the key process ends with the one that started it") { Self.processes(of: center).key == nil }
+        #expect(key.identifier != keeper.identifier)
+        expectFailure(try await Host("late").enroll(at: center.url, token: try await center.token("late")), "key-unavailable")
+        // For programs that know no codes of ours.
+        let body = try JSONSerialization.data(withJSONObject: ["token": try await center.token("later"), "request": Self.request])
+        let response = try await Self.curl(
+            "--data-binary", String(decoding: body, as: UTF8.self), "--output", "/dev/null", "--write-out",
+            "%{http_code} %header{retry-after}", "\(center.url)/v1/enroll")
+        let words = response.split(separator: " ")
+        #expect(words.first == "503" && words.last.flatMap { Int($0) } ?? 0 > 0, "\(response)")
+        let health = try await Self.curl("\(center.url)/v1/health")
+        #expect(health.contains(#""status":"degraded""#) && health.contains(#""key":"key-unavailable""#), "\(health)")
+        #expect(try await center.status().reports.isEmpty)
+        #expect(center.server?.hasEnded == false)
+        _ = host
+        try await center.stop()
+        // Another start has another key process, and the token is as good as before.
+        try await center.serve()
+        try await Host("next").enroll(at: center)
+        try await center.stop()
+    }
+
+    private static func curl(_ arguments: String...) async throws -> String {
+        let run = try await Command.run("/usr/bin/curl", ["--silent", "--show-error", "--insecure"] + arguments, seconds: 30)
+        try #require(run.status == 0, "\(run.errors)")
+        return run.output
+    }
+
+    /// As `openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=x` made it.
+    private static let request = """
+        -----BEGIN CERTIFICATE REQUEST-----
+        MIHGMG4CAQAwDDEKMAgGA1UEAwwBeDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IA
+        BAP76L7psZEzm3RpIrD2AQD0dbfHYWaz6Ozifo8mNaEYG6jS5lETE8ZJVDhSxhHU
+        4njlsihqscv9+xJk3bvq6zygADAKBggqhkjOPQQDAgNIADBFAiEAwQX/iZBOCE5E
+        pwTqKf6dN+naCv7VeF+K6rL8/UFCbnUCIByRrrEYogWX1CmS7ZZYB/kY4sBWIA1t
+        acx8Kxb/BaI5
+        -----END CERTIFICATE REQUEST-----
+        """
+}
+
+/// For tasks of a test that only look at where the center's files are.
+private struct UncheckedCenter: @unchecked Sendable {
+    // Its state folder is a constant.
+    let center: Center
+    init(_ center: Center) { self.center = center }
+}
