@@ -9,18 +9,24 @@ struct CaptureLookout {
     static let pauses: [Duration] = [.seconds(1), .seconds(5), .seconds(15), .seconds(60), .seconds(240)]
     /// How many clusters are waited for. What finds no room has to wait for its next report.
     static let maxClusters = 1024
+    /// How many are waited for on the word of one reporter.
+    static let maxClustersOfReporter = 64
 
     private struct Entry {
         var due: ContinuousClock.Instant
         var looks = 0
+        var reporter: String?
     }
 
     private var entries: [Int64: Entry] = [:]
 
-    /// Looks for what a cluster reported; one that is waited for already has its looks.
-    mutating func add(_ cluster: Int64, now: ContinuousClock.Instant) {
+    /// Looks for the code of a cluster; one that is waited for already has its looks.
+    ///
+    /// - Parameter reporter: on whose word; `nil`: on that of several.
+    mutating func add(_ cluster: Int64, of reporter: String?, now: ContinuousClock.Instant) {
         guard entries[cluster] == nil, entries.count < Self.maxClusters else { return }
-        entries[cluster] = Entry(due: now + Self.pauses[0])
+        if let reporter, entries.values.count(where: { $0.reporter == reporter }) >= Self.maxClustersOfReporter { return }
+        entries[cluster] = Entry(due: now + Self.pauses[0], reporter: reporter)
     }
 
     mutating func remove(_ cluster: Int64) {
@@ -32,7 +38,8 @@ struct CaptureLookout {
         let due = entries.filter { $0.value.due <= now }
         for (cluster, entry) in due {
             let looks = entry.looks + 1
-            entries[cluster] = looks < Self.pauses.count ? Entry(due: now + Self.pauses[looks], looks: looks) : nil
+            entries[cluster] =
+                looks < Self.pauses.count ? Entry(due: now + Self.pauses[looks], looks: looks, reporter: entry.reporter) : nil
         }
         return due.keys.sorted()
     }

@@ -69,12 +69,13 @@ extension ReportAnalyst {
         for (cluster, reporter) in added { index?.add(cluster: cluster.id, signature: cluster.signature, soleReporter: reporter) }
         for cluster in shared { index?.share(cluster) }
         // Captures may show now what they did not show of the reports before.
-        if !provers.settings.captures.isEmpty { for cluster in known { lookout.add(cluster, now: .now) } }
+        if !provers.settings.captures.isEmpty { for (cluster, reporter) in known { lookout.add(cluster, of: reporter, now: .now) } }
         return count
     }
 
-    /// What a group of reports came to: the clusters that it added, those that a second reporter joined, and those that were known.
-    private typealias Group = (count: Int, added: [(cluster: Cluster, reporter: String)], shared: [Int64], known: Set<Int64>)
+    /// What a group of reports came to: the clusters that it added, those that a second reporter joined, and those that were known,
+    /// with who reported them now.
+    private typealias Group = (count: Int, added: [(cluster: Cluster, reporter: String)], shared: [Int64], known: [Int64: String])
 
     /// Apart, so that nobody else holds the index when it grows, which would then be copied.
     private func analyseGroup(knowing known: ClusterIndex) async throws -> Group {
@@ -83,12 +84,14 @@ extension ReportAnalyst {
             var planner = ReportPlanner(transaction: transaction, known: known, samples: samples)
             return try transaction.waitingReports(limit: Self.maxGroupSize).map { try planner.plan($0) }
         }
-        guard !plan.isEmpty else { return (0, [], [], []) }
-        let joined = plan.compactMap { if case .known(let cluster) = $0.destination { cluster } else { nil } }
+        guard !plan.isEmpty else { return (0, [], [], [:]) }
+        let joined = plan.compactMap { planned -> (Int64, String)? in
+            if case .known(let cluster) = planned.destination { (cluster, planned.report.reporter) } else { nil }
+        }
         return try await store.transaction { transaction in
             var analysis = ReportAnalysis(transaction: transaction, policy: policy)
             for planned in plan { try analysis.analyse(planned) }
-            return (plan.count, analysis.added, analysis.shared, Set(joined))
+            return (plan.count, analysis.added, analysis.shared, Dictionary(joined) { first, _ in first })
         }
     }
 
@@ -162,7 +165,8 @@ extension ReportAnalyst {
             if !isLookedFor, !provers.settings.captures.isEmpty,
                 item.outcome.proven.contains(where: { $0.proof.check(.onTheWire)?.outcome == .notChecked })
             {
-                lookout.add(item.task.cluster.id, now: .now)
+                let reporters = Set(item.task.samples.map(\.reporter))
+                lookout.add(item.task.cluster.id, of: reporters.count == 1 ? reporters.first ?? nil : nil, now: .now)
             }
             for proven in item.outcome.proven {
                 index?.add(cluster: item.task.cluster.id, signature: proven.signature)
