@@ -179,7 +179,7 @@ let package = Package(
                     ]),
                 shell(
                     "KeyProcess",
-                    ["EpitopeModel", "CPrivileges", "Scheduling", "SecureChannel", crypto]),
+                    ["EpitopeModel", "CPrivileges", "FileAccess", "Scheduling", "SecureChannel", crypto]),
             ]),
 
         // Signatures in the languages of engines.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import FileAccess
 import Glibc
 
 /// The socket between a center and its key process: of UNIX, connected, each message a packet (SOCK_SEQPACKET).
@@ -15,9 +16,8 @@ enum KeySocket {
     /// - Returns: a descriptor, close-on-exec.
     static func listen(at path: String) throws(EpitopeError) -> Int32 {
         let socket = try make(path)
-        var status = stat()
-        if lstat(path, &status) == 0 {
-            guard status.st_mode & S_IFMT == S_IFSOCK, unlink(path) == 0 else {
+        if let found = try? FileStatus(path: path, followLinks: false) {
+            guard found.kind == .socket, unlink(path) == 0 else {
                 close(socket)
                 throw KeyErrors.socket(path, "something else has its name")
             }

@@ -11,8 +11,8 @@ public struct SigningBounds: Sendable {
     public var maxPerDay = 100_000
     /// For how long a certificate may be valid, in days.
     public var maxValidityDays = CertificateAuthority.defaultValidityDays
-    /// How many certificates one host or site gets in a day.
-    public var maxPerIdentity = 24
+    /// How many certificates one host or site gets in a day: more than a center has renewed for it.
+    public var maxPerIdentity = 32
     /// How many certificates of its own the center gets in a day.
     public var maxOfServer = 12
     /// By how much an order's time may differ from this machine's clock: orders come from the same machine.
