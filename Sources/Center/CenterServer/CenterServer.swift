@@ -87,7 +87,7 @@ public struct CenterServer: Service {
             enrolment: Enrolment(
                 scope: service.scope, accepts: service.accepts, authority: authority, issuer: issuer, ledger: ledger,
                 validityDays: configuration.validityDays,
-                renewalGraceMilliseconds: Duration.days(configuration.renewalGraceDays).inMilliseconds, now: now))
+                renewalGraceMilliseconds: Duration.days(configuration.renewalGraceDays).inMilliseconds, now: now, rations: SenderRations()))
     }
 
     /// The port that the server listens on; waits until it does.

@@ -16,6 +16,7 @@ struct Enrolment: Sendable {
     /// For how long after its end a certificate that is not revoked may be renewed.
     let renewalGraceMilliseconds: Int64
     let now: @Sendable () -> Int64
+    let rations: SenderRations
 
     /// Redeems a token. The certificate is for the identity that the token was made for, whatever the request says.
     ///
@@ -56,16 +57,22 @@ struct Enrolment: Sendable {
         return nowMilliseconds + 1
     }
 
-    /// - Throws: `request-malformed`, what the issuer throws.
+    /// - Throws: `request-malformed`, `sender-too-often`, what the issuer throws.
     func renew(_ body: [UInt8], for identity: Identity) async throws -> IssuedCertificate {
         guard let request = try? ChannelJSON.decode(RenewalRequest.self, from: body) else {
             throw ServerErrors.malformed("it is not a renewal request")
         }
         let key = try CertificateOrder.publicKey(ofRequest: request.request)
-        let issued = try await issue(.renewal, to: identity, key: key, nowMilliseconds: now())
-        // No certificate goes out that the trail doesn't have.
-        try await ledger.noteRenewal(of: identity)
-        return issued
+        try rations.takeRenewal(identity, nowMilliseconds: now())
+        do {
+            let issued = try await issue(.renewal, to: identity, key: key, nowMilliseconds: now())
+            // No certificate goes out that the trail doesn't have.
+            try await ledger.noteRenewal(of: identity)
+            return issued
+        } catch {
+            rations.giveBackRenewal(identity, nowMilliseconds: now())
+            throw error
+        }
     }
 
     private func issue(

@@ -45,7 +45,7 @@ enum HTTPResponses {
         // The center can't take the message now: proxies and other clients keep it.
         case .storeBusy: .serviceUnavailable
         case _ where ServiceHealth.ownFailures.contains(code.rawValue): .serviceUnavailable
-        case .senderBusy, .senderOverShare: .tooManyRequests
+        case .senderBusy, .senderOverShare, .senderTooOften: .tooManyRequests
         default: .badRequest
         }
     }

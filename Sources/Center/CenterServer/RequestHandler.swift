@@ -68,6 +68,7 @@ struct RequestHandler: Sendable {
             guard let counts = try? ChannelJSON.decode(WithheldCounts.self, from: body),
                 counts.isWithin(max: Self.maxWithheld)
             else { throw ServerErrors.malformed("it is not a count of what a host withheld") }
+            try enrolment.rations.takeNote(sender, nowMilliseconds: enrolment.now())
             try await service.receive(counts, from: sender)
             return try HTTPResponses.json(["status": "noted"])
         case (.post, ChannelPath.forwards):

@@ -44,6 +44,13 @@ enum ServerErrors {
             remedy: "ask the center's operator for the reason, then enrol again with a new token")
     }
 
+    static func tooOften(_ identity: Identity, _ what: String, seconds: Int) -> EpitopeError {
+        EpitopeError(
+            .senderTooOften, "\(identity.role.rawValue) \(identity.name) \(what) more often than it may",
+            remedy: "nothing: it is tried again later; if it goes on, somebody else may have the key of that sender",
+            retryAfterSeconds: seconds)
+    }
+
     static func identityMismatch(claimed: String, sender: String) -> EpitopeError {
         EpitopeError(
             .identityMismatch, "the packet names host '\(claimed.prefix(64))', but it was sent as '\(sender)'",

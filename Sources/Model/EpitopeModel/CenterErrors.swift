@@ -41,6 +41,8 @@ extension EpitopeError.Code {
     public static let roleNotAllowed = EpitopeError.Code("role-not-allowed")
     /// A sender has stored as much as one may in a day.
     public static let senderOverShare = EpitopeError.Code("sender-over-share")
+    /// A sender asks for something more often than one may: it may again soon.
+    public static let senderTooOften = EpitopeError.Code("sender-too-often")
     /// This machine is not enrolled.
     public static let identityMissing = EpitopeError.Code("identity-missing")
     /// This machine's stored identity cannot be read.

@@ -246,7 +246,7 @@ struct EnrolmentTests {
 }
 
 /// Who can't reach the authority's key, until somebody stands in.
-private final class AbsentIssuer: CertificateIssuing {
+final class AbsentIssuer: CertificateIssuing {
     let standIn = Mutex<CertificateAuthority?>(nil)
 
     func issue(_ order: CertificateOrder) throws(EpitopeError) -> String {
