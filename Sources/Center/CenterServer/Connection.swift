@@ -11,13 +11,14 @@ struct Connection: InitializableFromSource {
     let channel: any Channel
     let logger: Logger
 
+    /// The address that the connection comes from, behind address translation or a proxy theirs.
+    let source: IPAddress?
+
     init(source: ApplicationRequestContextSource) {
         channel = source.channel
         logger = source.logger
+        self.source = source.channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }?.unmapped
     }
-
-    /// The address that the connection comes from, behind address translation or a proxy theirs.
-    var source: IPAddress? { channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }?.unmapped }
 
     /// How long the connection stays open after a refusal, so that the peer can read it.
     private static let refusalReadTime = TimeAmount.seconds(5)

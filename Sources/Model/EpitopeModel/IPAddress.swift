@@ -59,14 +59,23 @@ public struct IPAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     private static func bytes(ofIPv4 text: some StringProtocol) -> [UInt8]? {
-        let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-        guard parts.count == 4 else { return nil }
-        let bytes = parts.compactMap { part -> UInt8? in
-            guard part.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }), part.utf8.count == 1 || part.first != "0"
-            else { return nil }
-            return UInt8(part)
+        var (bytes, value, digits): ([UInt8], Int, Int) = ([], 0, 0)
+        for character in text.utf8 {
+            switch character {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                // No leading zeros.
+                guard digits == 0 || value > 0 else { return nil }
+                (value, digits) = (value * 10 + Int(character - UInt8(ascii: "0")), digits + 1)
+                guard value <= UInt8.max else { return nil }
+            case UInt8(ascii: "."):
+                guard digits > 0, bytes.count < 3 else { return nil }
+                bytes.append(UInt8(value))
+                (value, digits) = (0, 0)
+            default: return nil
+            }
         }
-        return bytes.count == 4 ? bytes : nil
+        guard digits > 0, bytes.count == 3 else { return nil }
+        return bytes + [UInt8(value)]
     }
 
     private static func bytes(ofIPv6 text: some StringProtocol) -> [UInt8]? {
