@@ -11,6 +11,18 @@ struct CommonToken {
 
     var bytes: [UInt8] { Array(reference[range]) }
 
+    /// The maximal runs of at least two bytes, in the order of the reference.
+    ///
+    /// - Parameter lengths: for each byte of the reference, how long the run is that ends with it.
+    static func maximal(in reference: [UInt8], endingAt lengths: [Int], holders: (_ end: Int) -> [Int]) -> [CommonToken] {
+        reference.indices.compactMap { end in
+            let length = lengths[end]
+            // A run that the next one extends is not maximal.
+            guard length >= 2, end + 1 == reference.count || lengths[end + 1] != length + 1 else { return nil }
+            return CommonToken(range: end + 1 - length..<end + 1, holders: holders(end), reference: reference)
+        }
+    }
+
     /// Whether it is the other one, a few bytes on: fill and other repetitions hold themselves.
     func isShiftedCopy(of other: CommonToken) -> Bool {
         range.count == other.range.count && range.overlaps(other.range) && reference[range] == other.reference[other.range]
@@ -63,15 +75,8 @@ struct CommonRuns {
     func tokens(heldBy count: Int) -> [CommonToken] {
         // The length that at least so many samples reach: the count-th largest.
         let shared = rows.map { $0.map { Int(ranked[$0 + count - 1]) } ?? 0 }
-        var tokens: [CommonToken] = []
-        for end in reference.indices where shared[end] >= 2 {
-            // A run that the next one extends is not maximal.
-            if end + 1 < reference.count, shared[end + 1] == shared[end] + 1 { continue }
-            let range = end + 1 - shared[end]..<end + 1
-            let row = end * samples
-            let holders = (0..<samples).filter { Int(lengths[row + $0]) >= shared[end] }
-            tokens.append(CommonToken(range: range, holders: holders, reference: reference))
+        return CommonToken.maximal(in: reference, endingAt: shared) { end in
+            (0..<samples).filter { Int(lengths[end * samples + $0]) >= shared[end] }
         }
-        return tokens
     }
 }

@@ -37,11 +37,24 @@ extension TokenSelection {
     private static func tokens(of segments: [[UInt8]], reference: [UInt8], _ significance: Significance) -> [[UInt8]] {
         let others = Double(segments.dropFirst().reduce(0) { $0 + $1.count }) / Double(max(1, segments.count - 1))
         let chances = significance.chances(in: reference)
-        let common = CommonRuns(reference: reference, samples: segments, minHolders: segments.count).tokens(heldBy: segments.count).filter {
+        let common = commonTokens(of: segments, reference: reference, others: others, significance).filter {
             significance.isSignificant(
                 chance: chances.of($0.range), places: reference.count, others: others, heldBy: segments.count, of: segments.count)
         }
         return TokenSelection(common, in: segments, atLeast: segments.count, chance: { chances.of($0.range) })
             .flatMap { $0.arrangement == .sequence ? $0.tokens : nil } ?? []
+    }
+
+    /// The runs that all segments hold, of which coincidences may be left out.
+    private static func commonTokens(
+        of segments: [[UInt8]], reference: [UInt8], others: Double, _ significance: Significance
+    ) -> [CommonToken] {
+        if segments.count == 2,
+            significance.minSignificantBytes(places: reference.count, others: others, of: 2) >= SharedRunSearch.minRun,
+            let tokens = SharedRunSearch(reference).tokens(sharedWith: segments[1])
+        {
+            return tokens
+        }
+        return CommonRuns(reference: reference, samples: segments, minHolders: segments.count).tokens(heldBy: segments.count)
     }
 }

@@ -26,23 +26,26 @@ extension TokenSequences {
         public func shared(with other: [UInt8]) -> SharedEvidence {
             let samples = [sample, Array(other.prefix(TokenSequences.maxSampleBytes))]
             let significance = Significance(samples: samples)
-            let found = search.look(at: samples[1], significance.chances(in: sample))
-            let longest = found.map { Array(sample[$0.longest]) }
-            // Evidence is built around a run that is no coincidence by itself. In short samples one of three bytes may be.
-            let chance = found?.leastChance ?? -.infinity
-            if let longest, significance.minSignificantBytes(in: samples) >= SharedRunSearch.minRun,
-                !significance.isSignificant(chance: chance, in: samples)
-            {
-                return SharedEvidence(bits: 0, longestRun: longest)
+            var tokens = search.tokens(sharedWith: samples[1])
+            let longest = tokens.map(Self.longest) ?? []
+            // In short samples a run of fewer bytes than are looked for may be no coincidence.
+            let least = significance.minSignificantBytes(places: sample.count, others: TokenSequences.meanLength(of: samples), of: 2)
+            if tokens == nil || least < SharedRunSearch.minRun {
+                tokens = CommonRuns(reference: sample, samples: samples, minHolders: 2).tokens(heldBy: 2)
             }
-            let runs = CommonRuns(reference: sample, samples: samples, minHolders: 2)
-            let most = longest ?? runs.tokens(heldBy: 2).max { $0.range.count < $1.range.count }?.bytes ?? []
             return SharedEvidence(
-                bits: Self.bits(runs, samples, significance), longestRun: most.count < SharedRunSearch.minRun ? [] : most)
+                bits: Self.bits(tokens ?? [], samples, significance), longestRun: longest.isEmpty ? Self.longest(tokens ?? []) : longest)
         }
 
-        static func bits(_ runs: CommonRuns, _ samples: [[UInt8]], _ significance: Significance) -> Double {
-            guard let selection = selection(2, of: samples, reference: 0, runs, significance) else { return 0 }
+        /// The longest of at least ``SharedRunSearch/minRun`` bytes.
+        private static func longest(_ tokens: [CommonToken]) -> [UInt8] {
+            let longest = tokens.max { $0.range.count < $1.range.count }
+            return longest.flatMap { $0.range.count < SharedRunSearch.minRun ? nil : $0.bytes } ?? []
+        }
+
+        /// The evidence of the runs of both samples.
+        static func bits(_ tokens: [CommonToken], _ samples: [[UInt8]], _ significance: Significance) -> Double {
+            guard let selection = selection(2, of: samples, reference: 0, tokens, significance) else { return 0 }
             var presence = TokenPresence(BenignPool(streams: []))
             let core = CoreSelection(selection, presence: &presence, significance: significance, isGoodware: nil)
             return core.evidence(of: Array(selection.tokens.indices))
@@ -51,15 +54,16 @@ extension TokenSequences {
 }
 
 extension Significance {
-    /// Whether a run that both of two samples hold is no coincidence.
-    fileprivate func isSignificant(chance: Double, in samples: [[UInt8]]) -> Bool {
-        isSignificant(
-            chance: chance, places: samples[0].count, others: TokenSequences.meanLength(of: samples), heldBy: samples.count,
-            of: samples.count)
-    }
-
-    /// The fewest bytes that such a run has, were they the least probable.
-    fileprivate func minSignificantBytes(in samples: [[UInt8]]) -> Int {
-        (1...SharedRunSearch.minRun).first { isSignificant(chance: Double($0) * Self.leastByteChance, in: samples) } ?? SharedRunSearch.minRun
+    /// The fewest bytes of a run that all of some samples hold and that is no coincidence, were they the least probable; no more than
+    /// are looked for.
+    ///
+    /// - Parameters:
+    ///   - places: the number of positions in the reference.
+    ///   - others: the mean length of the other samples.
+    func minSignificantBytes(places: Int, others: Double, of samples: Int) -> Int {
+        (1...SharedRunSearch.minRun).first { bytes in
+            isSignificant(
+                chance: Double(bytes) * Self.leastByteChance, places: places, others: others, heldBy: samples, of: samples)
+        } ?? SharedRunSearch.minRun
     }
 }

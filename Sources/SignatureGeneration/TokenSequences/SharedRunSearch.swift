@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/// Tells quickly what most pairs of samples don't have in common: whether there is a run in both that is no coincidence, and the
-/// longest one. A small part of what ``CommonRuns`` costs, and the first sample is prepared once for all that it is compared with.
+/// The runs that two samples have in common, from four bytes up. A small part of what ``CommonRuns`` costs, and the first sample is
+/// prepared once for all that it is compared with.
 ///
 /// Each run of at least four bytes begins with four bytes that the other sample has, too: those are looked up in a table of the first
 /// sample's, and only where both match, and the bytes before them don't, is the rest compared.
@@ -13,8 +13,8 @@ struct SharedRunSearch {
     struct Found {
         /// In the first sample; empty: none of ``minRun`` bytes.
         var longest: Range<Int> = 0..<0
-        /// Of the least probable run: the natural logarithm of its probability at one position; 0: there is none.
-        var leastChance = 0.0
+        /// For each byte of the first sample: the length of the longest run that ends with it; 0: of none of ``minRun`` bytes.
+        var endingAt: [UInt16]
     }
 
     /// Of the table of four bytes: with one place a bucket, and the others of it in a chain.
@@ -41,11 +41,18 @@ struct SharedRunSearch {
         }
     }
 
-    /// - Parameters:
-    ///   - chances: of the runs of the first sample.
+    /// The maximal runs of at least ``minRun`` bytes, as ``CommonRuns/tokens(heldBy:)`` gives them for both samples.
+    ///
     /// - Returns: `nil` where too much repeats itself in both to be told quickly.
-    func look(at other: [UInt8], _ chances: Significance.RunChances) -> Found? {
-        var found = Found()
+    func tokens(sharedWith other: [UInt8]) -> [CommonToken]? {
+        look(at: other).map { found in
+            CommonToken.maximal(in: bytes, endingAt: found.endingAt.map(Int.init), holders: { _ in [0, 1] })
+        }
+    }
+
+    /// - Returns: `nil` where too much repeats itself in both to be told quickly.
+    func look(at other: [UInt8]) -> Found? {
+        var found = Found(endingAt: [UInt16](repeating: 0, count: bytes.count))
         guard bytes.count >= Self.minRun, other.count >= Self.minRun else { return found }
         var steps = Self.maxSteps * (bytes.count + other.count)
         for otherPlace in 0...other.count - Self.minRun {
@@ -63,7 +70,10 @@ struct SharedRunSearch {
                 let run = place..<place + Self.length(bytes, place, other, otherPlace)
                 steps -= run.count
                 if run.count > found.longest.count { found.longest = run }
-                found.leastChance = min(found.leastChance, chances.of(run))
+                for length in Self.minRun...run.count {
+                    let end = place + length - 1
+                    found.endingAt[end] = max(found.endingAt[end], UInt16(length))
+                }
             }
         }
         return found

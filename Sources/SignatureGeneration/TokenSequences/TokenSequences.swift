@@ -97,7 +97,7 @@ public enum TokenSequences {
             let runs = CommonRuns(reference: samples[reference], samples: samples, minHolders: levels.last ?? samples.count)
             var last: TokenSelection?
             for count in levels where Double(count) * maxBitsPerLevel > best?.level.score ?? 0 {
-                let selection = selection(count, of: samples, reference: reference, runs, significance)
+                let selection = selection(count, of: samples, reference: reference, runs.tokens(heldBy: count), significance)
                 guard let selection, selection.tokens != last?.tokens else { continue }
                 last = selection
                 let level = Level(
@@ -125,15 +125,18 @@ public enum TokenSequences {
     }
 
     /// The tokens that at least this many samples have in common.
+    ///
+    /// - Parameter common: the runs that so many hold, of which coincidences may be left out.
     static func selection(
-        _ count: Int, of samples: [[UInt8]], reference: Int, _ runs: CommonRuns, _ significance: Significance
+        _ count: Int, of samples: [[UInt8]], reference: Int, _ common: [CommonToken], _ significance: Significance
     ) -> TokenSelection? {
         let others = meanLength(of: samples)
-        let chances = significance.chances(in: runs.reference)
-        let tokens = runs.tokens(heldBy: count).filter {
+        let chances = significance.chances(in: samples[reference])
+        let places = min(samples[reference].count, SuffixAutomaton.maxTextBytes)
+        let tokens = common.filter {
             $0.holders.contains(reference)
                 && significance.isSignificant(
-                    chance: chances.of($0.range), places: runs.reference.count, others: others, heldBy: count, of: samples.count)
+                    chance: chances.of($0.range), places: places, others: others, heldBy: count, of: samples.count)
         }
         return TokenSelection(tokens, in: samples, atLeast: count, chance: { chances.of($0.range) })?
             .refined(in: samples, significance: significance).limited

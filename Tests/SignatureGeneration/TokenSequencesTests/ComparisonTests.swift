@@ -33,11 +33,21 @@ struct ComparisonTests {
 
     private func everything(_ pair: Pair) -> TokenSequences.SharedEvidence {
         let samples = [pair.one, pair.other]
-        let runs = CommonRuns(reference: pair.one, samples: samples, minHolders: 2)
-        let longest = runs.tokens(heldBy: 2).max { $0.range.count < $1.range.count }?.bytes ?? []
+        let tokens = CommonRuns(reference: pair.one, samples: samples, minHolders: 2).tokens(heldBy: 2)
+        let longest = tokens.max { $0.range.count < $1.range.count }?.bytes ?? []
         return TokenSequences.SharedEvidence(
-            bits: TokenSequences.Comparison.bits(runs, samples, Significance(samples: samples)),
+            bits: TokenSequences.Comparison.bits(tokens, samples, Significance(samples: samples)),
             longestRun: longest.count < SharedRunSearch.minRun ? [] : longest)
+    }
+
+    @Test func `the runs from four bytes up are those of the automaton`() {
+        var random = SeededGenerator(seed: 12)
+        for _ in 0..<200 {
+            let pair = pair(&random)
+            let all = CommonRuns(reference: pair.one, samples: [pair.one, pair.other], minHolders: 2).tokens(heldBy: 2)
+            guard let quick = SharedRunSearch(pair.one).tokens(sharedWith: pair.other) else { continue }
+            #expect(quick.map(\.range) == all.map(\.range).filter { $0.count >= SharedRunSearch.minRun })
+        }
     }
 
     @Test func `both give the same`() {
@@ -63,8 +73,7 @@ struct ComparisonTests {
 
     @Test func `fill in both is too much for a quick look, and compared all the same`() {
         let sled = [UInt8](repeating: 0x90, count: 2000)
-        let significance = Significance(samples: [sled, sled])
-        #expect(SharedRunSearch(sled).look(at: sled, significance.chances(in: sled)) == nil)
+        #expect(SharedRunSearch(sled).look(at: sled) == nil)
         #expect(TokenSequences.Comparison(of: sled).shared(with: sled).longestRun == sled)
     }
 }
