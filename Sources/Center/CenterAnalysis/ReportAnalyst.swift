@@ -4,6 +4,7 @@ public import CenterStore
 import Correlation
 import EpitopeModel
 import Scheduling
+import SignatureMaking
 public import SignatureProving
 import Signatures
 
