@@ -24,7 +24,11 @@ public final class SuricataEngineCheck: EngineChecking {
     }
 
     public func check(_ signature: Signature, over flows: [CapturedFlow]) async -> Proof.Check {
-        await queue.run { self.check(signature, over: flows) }
+        do {
+            return try await queue.runUnlessCancelled { self.check(signature, over: flows) }
+        } catch {
+            return Proof.Check(.engineFires, .notChecked, "the center ended before Suricata had run; the rule only alerts")
+        }
     }
 
     private func check(_ signature: Signature, over flows: [CapturedFlow]) -> Proof.Check {

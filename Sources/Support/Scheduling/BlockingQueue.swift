@@ -20,4 +20,20 @@ public final class BlockingQueue: Sendable {
         }
         return try result.get()
     }
+
+    /// As ``run(_:)``, for a caller that may end first: when its task is cancelled it no longer waits. The work then goes on by
+    /// itself, its value is lost, and the next piece waits for it.
+    ///
+    /// - Throws: `CancellationError` as soon as the task is cancelled.
+    public func runUnlessCancelled<Value: Sendable>(_ work: @escaping @Sendable () -> Value) async throws(CancellationError) -> Value {
+        let answer = Completion<Value?>()
+        let value = await withTaskCancellationHandler {
+            queue.async { answer.complete(work()) }
+            return await answer.value()
+        } onCancel: {
+            answer.complete(nil)
+        }
+        guard let value else { throw CancellationError() }
+        return value
+    }
 }

@@ -3,6 +3,7 @@
 import EpitopeModel
 import NIOCore
 import NIOPosix
+import Signatures
 import Synchronization
 import Testing
 
@@ -81,6 +82,29 @@ struct ProxyTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(1))) func `An answer that stops in the middle is given up in time`() async throws {
+        try await TestCenter.run { center in
+            var update = CenterClientTests.update()
+            update.proof = Proof(
+                checks: (0..<8).map { Proof.Check(.init(rawValue: "check-\($0)"), passed: true, String(repeating: "x", count: 500)) })
+            for sequence in 1...100 as ClosedRange<Int64> { await center.service.publish(FeedEntry(sequence: sequence, update: update)) }
+            // Some 400 KB, of which the beginning comes.
+            let (port, _, channel) = try await Self.startProxy(to: center.address, passing: 50_000)
+            let identity = try center.identity(.localCenter, "site-2")
+            var transport = try CenterTransport(
+                center: center.address, authorityPEM: identity.authorityPEM, credentials: (identity.certificatePEM, identity.keyPEM),
+                proxy: try CenterProxy("http://127.0.0.1:\(port)"))
+            transport.answerTimeout = .milliseconds(500)
+            let sent = transport
+            let error = await #expect(throws: EpitopeError.self) {
+                try await sent.get("\(ChannelPath.updates)?after=0&mark=0&wait=0", waitSeconds: 0)
+            }
+            #expect(error?.code == .centerUnreachable && error?.message.hasSuffix("it did not answer in time") == true, "\(error as Any)")
+            await transport.shutdown()
+            try await channel.close()
+        }
+    }
+
     @Test func `A login is encoded as RFC 4648 says`() {
         for (text, encoded) in [
             ("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg=="), ("fooba", "Zm9vYmE="), ("foobar", "Zm9vYmFy"),
@@ -90,14 +114,16 @@ struct ProxyTests {
     }
 
     /// A proxy on loopback that passes every connection on to one center.
+    ///
+    /// - Parameter passing: how many bytes of the center's come back; then it holds still.
     private static func startProxy(
-        to center: CenterAddress, answer: String = "HTTP/1.1 200 OK\r\n\r\n"
+        to center: CenterAddress, answer: String = "HTTP/1.1 200 OK\r\n\r\n", passing: Int = .max
     ) async throws -> (port: Int, asked: SharedList, channel: any Channel) {
         let asked = SharedList()
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(PassingOn(to: center, answer: answer, asked: asked))
+                    try channel.pipeline.syncOperations.addHandler(PassingOn(to: center, answer: answer, asked: asked, passing: passing))
                 }
             }
             .bind(host: "127.0.0.1", port: 0).get()
@@ -118,12 +144,13 @@ struct ProxyTests {
         private let center: CenterAddress
         private let answer: String
         private let asked: SharedList
+        private let passing: Int
         private var request = ""
         private var behind: (any Channel)?
         private var early: [ByteBuffer] = []
 
-        init(to center: CenterAddress, answer: String, asked: SharedList) {
-            (self.center, self.answer, self.asked) = (center, answer, asked)
+        init(to center: CenterAddress, answer: String, asked: SharedList, passing: Int) {
+            (self.center, self.answer, self.asked, self.passing) = (center, answer, asked, passing)
         }
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -135,12 +162,12 @@ struct ProxyTests {
             request += String(buffer: piece)
             guard request.hasSuffix("\r\n\r\n") else { return }
             asked.append(request)
-            let front = context.channel
+            let (front, passing) = (context.channel, passing)
             let answer = ByteBuffer(string: answer)
             let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
             ClientBootstrap(group: context.eventLoop)
                 .channelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Back(to: front)) }
+                    channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Back(to: front, passing: passing)) }
                 }
                 .connect(host: center.host, port: Int(center.port))
                 .whenComplete { result in
@@ -159,9 +186,17 @@ struct ProxyTests {
 
         private let front: any Channel
 
-        init(to front: any Channel) { self.front = front }
+        private var left: Int
 
-        func channelRead(context: ChannelHandlerContext, data: NIOAny) { front.writeAndFlush(unwrapInboundIn(data), promise: nil) }
+        init(to front: any Channel, passing: Int) { (self.front, left) = (front, passing) }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            var piece = unwrapInboundIn(data)
+            guard let part = piece.readSlice(length: min(left, piece.readableBytes)), part.readableBytes > 0 else { return }
+            left -= part.readableBytes
+            front.writeAndFlush(part, promise: nil)
+        }
+
         func channelInactive(context: ChannelHandlerContext) { front.close(promise: nil) }
     }
 }

@@ -52,6 +52,24 @@ import Testing
         #expect(log.numbers.withLock { $0.sorted() } == Array(0..<50))
     }
 
+    @Test func `whoever is cancelled doesn't wait for work that hangs, and the next piece does`() async throws {
+        let (queue, hold, isBegun) = (BlockingQueue(label: "test"), DispatchSemaphore(value: 0), Completion<Void>())
+        let task = Task { () throws -> Int in
+            try await queue.runUnlessCancelled {
+                isBegun.complete(())
+                hold.wait()
+                return 7
+            }
+        }
+        await isBegun.value()
+        task.cancel()
+        await #expect(throws: CancellationError.self) { try await task.value }
+        async let next = queue.run { 5 }
+        hold.signal()
+        #expect(await next == 5)
+        #expect(try await queue.runUnlessCancelled { 6 } == 6)
+    }
+
     @Test func `a queue passes errors on with their type`() async {
         struct Refusal: Error, Equatable {}
         let queue = BlockingQueue(label: "test")

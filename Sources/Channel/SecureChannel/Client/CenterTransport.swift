@@ -19,7 +19,8 @@ struct CenterTransport: Sendable {
     /// How long a connection and its handshake may take.
     static let connectTimeout = TimeAmount.seconds(10)
     /// How long an answer may take, beyond the wait that a request asks for: a center's disk is allowed to be slow.
-    static let answerTimeout = TimeAmount.seconds(30)
+    static let defaultAnswerTimeout = TimeAmount.seconds(30)
+    var answerTimeout = CenterTransport.defaultAnswerTimeout
     /// How long an idle connection is kept: longer than the default interval of `EnrolledClient.maintain`, and shorter than the
     /// center's own limit.
     static let idleTimeout = TimeAmount.seconds(120)
@@ -105,7 +106,7 @@ struct CenterTransport: Sendable {
         request.method = method
         if let type { request.headers.add(name: "content-type", value: type) }
         if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
-        let deadline = Self.answerTimeout + .seconds(Int64(waitSeconds))
+        let deadline = NIODeadline.now() + answerTimeout + .seconds(Int64(waitSeconds))
         let status: HTTPResponseStatus
         let retryAfter: String?
         let answer: [UInt8]
@@ -113,7 +114,7 @@ struct CenterTransport: Sendable {
             let response = try await execute(request, deadline: deadline)
             status = response.status
             retryAfter = response.headers.first(name: "retry-after")
-            answer = Array(buffer: try await response.body.collect(upTo: Self.maxAnswerBytes))
+            answer = try await Self.body(of: response, deadline: deadline)
         } catch {
             if ChannelFailure.isWrongPeer(error), let cause = await PresentedChain.clockError(of: center, by: proxy, authorityPEM) {
                 throw cause
@@ -126,11 +127,25 @@ struct CenterTransport: Sendable {
 
     /// Sends a request, and sends it again when the center closed an idle connection just before. Every message is safe to
     /// send twice: a center keeps the first of two with one id.
-    private func execute(_ request: HTTPClientRequest, deadline: TimeAmount) async throws -> HTTPClientResponse {
+    private func execute(_ request: HTTPClientRequest, deadline: NIODeadline) async throws -> HTTPClientResponse {
         do {
-            return try await client.execute(request, timeout: deadline)
+            return try await client.execute(request, deadline: deadline)
         } catch let error as HTTPClientError where error == .remoteConnectionClosed {
-            return try await client.execute(request, timeout: deadline)
+            return try await client.execute(request, deadline: deadline)
+        }
+    }
+
+    /// The body of an answer. The client's own deadline is for the head alone: a center that hangs in the middle of an answer, or is
+    /// cut off then, must not hold who asked for ever.
+    private static func body(of response: HTTPClientResponse, deadline: NIODeadline) async throws -> [UInt8] {
+        try await withThrowingTaskGroup(of: [UInt8].self) { group in
+            group.addTask { Array(buffer: try await response.body.collect(upTo: maxAnswerBytes)) }
+            group.addTask {
+                try await Task.sleep(for: .nanoseconds(max(0, (deadline - .now()).nanoseconds)))
+                throw HTTPClientError.deadlineExceeded
+            }
+            defer { group.cancelAll() }
+            return try await group.next() ?? []
         }
     }
 
