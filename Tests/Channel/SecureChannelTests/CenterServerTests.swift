@@ -15,6 +15,24 @@ import Testing
 
 struct CenterServerTests {
     @Test
+    func `A certificate that was issued while the center's clock was ahead is replaced once that is right`() async throws {
+        try await withFolder { directory in
+            let (now, month) = (ChannelClock.system(), Duration.days(30).inMilliseconds)
+            let folder = "\(directory)/authority"
+            let authority = try CertificateAuthority.create(in: folder, site: "site-1", serverNames: ["127.0.0.1"])
+            let ahead = try await ServerCertificate.load(from: folder, authority: authority.certificate)
+                .renewed(by: authority, of: authority.certificate, in: folder, nowMilliseconds: now + month)
+            #expect(ahead.issuedMilliseconds > now)
+            let renewal = ServerCertificateRenewal(
+                directory: folder, authority: authority.certificate, issuer: authority, certificate: ahead, tls: try ServerTLS(ahead),
+                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { now })
+            let next = await renewal.renewIfDue(ahead)
+            #expect(next.issuedMilliseconds <= now && next.expiresMilliseconds > now)
+            #expect(await renewal.renewIfDue(next).chainPEM == next.chainPEM, "that one stays")
+        }
+    }
+
+    @Test
     func `The server speaks TLS 1.3 and nothing older`() async throws {
         try await TestCenter.run { center in
             func health(_ maximum: TLSVersion) async throws -> Bool {

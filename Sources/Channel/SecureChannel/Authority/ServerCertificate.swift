@@ -32,6 +32,11 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
         nowMilliseconds > issuedMilliseconds + (expiresMilliseconds - issuedMilliseconds) / 3 * 2
     }
 
+    /// Whether it is to be renewed, or has not begun: the clock was ahead when it was issued.
+    public func isToBeReplaced(nowMilliseconds: Int64) -> Bool {
+        isDueForRenewal(nowMilliseconds: nowMilliseconds) || nowMilliseconds < issuedMilliseconds
+    }
+
     /// Loads the server certificate from the authority's folder.
     ///
     /// - Throws: `authority-missing`, `certificate-malformed`, `certificate-foreign`, `certificate-expired`,
@@ -56,7 +61,7 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
     ) async throws(EpitopeError) -> ServerCertificate {
         let stored = try read(from: directory, authority: authority) { _, _ throws(EpitopeError) in }
         let isInForce = (stored.issuedMilliseconds...stored.expiresMilliseconds).contains(nowMilliseconds)
-        guard !isInForce || stored.isDueForRenewal(nowMilliseconds: nowMilliseconds) else { return stored }
+        guard stored.isToBeReplaced(nowMilliseconds: nowMilliseconds) else { return stored }
         do throws(EpitopeError) {
             return try await stored.renewed(by: issuer, of: authority, in: directory, nowMilliseconds: nowMilliseconds)
         } catch {
