@@ -75,7 +75,6 @@ struct RulesetTransaction {
             let files = try RuleFileList(control)
             // Suricata may see the file under another path (in a container): then its own answers must show that it reads it.
             let isListed = files.contains(settings.rulesFile)
-            if !isListed, lines.isEmpty { throw notLoaded(Self.unlisted) }
             let failed = try failedRules(among: lines, control)
             if failed.isEmpty {
                 let rulesLoaded = try confirm(lines, isListed: isListed, since: baseline, control)
@@ -92,6 +91,15 @@ struct RulesetTransaction {
         throw EpitopeError(
             .suricataRefused, "Suricata refused rules repeatedly; \(settings.rulesFile) has the last good rules again",
             remedy: refused.last?.error.message ?? "see Suricata's log")
+    }
+
+    /// Writes the rules to the file, for when Suricata is made to load it.
+    ///
+    /// - Throws: `rules-file-foreign`, `rules-folder-unwritable`, `disk-full`.
+    func leave(_ lines: [RuleLine]) throws(EpitopeError) {
+        let wanted = text(lines.map(\.text))
+        guard try file.readOwn(owner: settings.owner) != wanted else { return }
+        try file.write(wanted)
     }
 
     private func text(_ lines: [String]) -> String { RulesFileOwner.text(lines, owner: settings.owner) }
@@ -121,8 +129,10 @@ struct RulesetTransaction {
         guard try control.reloadTime() != baseline.reloadTime else { throw unconfirmed("its reload time did not change") }
         let expected = lines.count - baseline.rulesInForce
         let isShown = rulesLoaded - baseline.rulesLoaded == expected && (expected != 0 || isFileProven)
-        if !lines.isEmpty, !isShown { try probe(lines, isListed: isListed, control) }
-        isFileProven = isFileProven || !lines.isEmpty
+        // Of a file without rules nothing shows, where Suricata says that it loads it.
+        guard isShown || !lines.isEmpty || !isListed else { return rulesLoaded }
+        if !isShown { try probe(lines, isListed: isListed, control) }
+        isFileProven = true
         return rulesLoaded
     }
 

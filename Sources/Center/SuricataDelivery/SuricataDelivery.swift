@@ -15,6 +15,8 @@ public final class SuricataDelivery: Sendable {
     private let queue = BlockingQueue(label: "epitope.suricata-delivery")
     private let shapes: RuleShapeCache
     private let isFileProven = Mutex(false)
+    /// `nil`: the last delivery did not show that Suricata doesn't load the file.
+    private let unread = Mutex<UnreadFile?>(nil)
     /// What the last delivery left; `nil`: there was none since the center started.
     private let installed = Mutex<InstalledRules?>(nil)
 
@@ -84,12 +86,10 @@ public final class SuricataDelivery: Sendable {
     private func run<Value: Sendable>(
         abandoned: @escaping @Sendable () -> Value, _ work: @escaping @Sendable () -> Value
     ) async -> Value {
-        let (queue, answer) = (queue, Completion<Value>())
-        return await withTaskCancellationHandler {
-            Task { answer.complete(await queue.run(work)) }
-            return await answer.value()
-        } onCancel: {
-            answer.complete(abandoned())
+        do {
+            return try await queue.runUnlessCancelled(work)
+        } catch {
+            return abandoned()
         }
     }
 
@@ -135,7 +135,22 @@ public final class SuricataDelivery: Sendable {
 
     private func commit(_ lines: [RuleLine], refused: [DeliveryOutcome.Refused]) throws(EpitopeError) -> DeliveryOutcome {
         var transaction = RulesetTransaction(settings: settings, isFileProven: isFileProven.withLock { $0 })
-        let outcome = try transaction.run(lines, refused: refused)
+        if let unread = unread.withLock({ $0 }), let now = try? SuricataControl(settings).reloadTime(),
+            unread.holds(reloadTime: now, now: .now)
+        {
+            try transaction.leave(lines)
+            throw unread.error
+        }
+        let outcome: DeliveryOutcome
+        do {
+            outcome = try transaction.run(lines, refused: refused)
+        } catch {
+            let isUnread = error.code == .suricataRulesFileNotLoaded
+            let left = isUnread ? try? SuricataControl(settings).reloadTime() : nil
+            unread.withLock { $0 = left.map { UnreadFile(error: error, reloadTime: $0, since: .now) } }
+            throw error
+        }
+        unread.withLock { $0 = nil }
         isFileProven.withLock { $0 = transaction.isFileProven }
         let text = RulesFile(path: settings.rulesFile).read() ?? ""
         let left = InstalledRules(lines: Set(RulesFileText.rules(in: text).map(\.text)), rulesLoaded: outcome.rulesLoaded)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import EpitopeModel
 public import Rendering
 public import SettingsFiles
 import Signatures
@@ -49,7 +50,18 @@ public struct SuricataSettings: Hashable, Sendable, SettingsGroup {
         try visitor.setting("binaryPath", &binaryPath)
         try visitor.setting("action", &action)
         try visitor.setting("configurationFile", &configurationFile)
-        try visitor.setting("commandTimeout", &commandTimeout)
-        try visitor.setting("reloadTimeout", &reloadTimeout)
+        try visitor.setting("commandTimeout", &commandTimeout, in: 0.1...3600)
+        try visitor.setting("reloadTimeout", &reloadTimeout, in: 0.1...86400)
+    }
+
+    /// - Throws: `configuration-invalid` for a path that is not absolute: Suricata and the center have folders of their own.
+    public func validate() throws(EpitopeError) {
+        let paths = [("socket", socketPath), ("rulesFile", rulesFile), ("binaryPath", binaryPath)]
+            + (configurationFile.map { [("configurationFile", $0)] } ?? [])
+        for (name, path) in paths where !path.hasPrefix("/") {
+            throw EpitopeError(
+                .configurationInvalid, "the setting 'suricata.\(name)' is '\(path)', which is no absolute path",
+                remedy: "give the whole path, from / on")
+        }
     }
 }

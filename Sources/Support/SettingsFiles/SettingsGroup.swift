@@ -28,6 +28,9 @@ public protocol SettingsVisitor {
 
     /// - Throws: `configuration-invalid` when the value that was read is out of its bounds.
     mutating func setting(_ name: String, _ value: inout Int, in bounds: ClosedRange<Int>) throws
+
+    /// - Throws: `configuration-invalid` when the value that was read is out of its bounds.
+    mutating func setting(_ name: String, _ value: inout Double, in bounds: ClosedRange<Double>) throws
 }
 
 extension SettingsGroup {
@@ -94,10 +97,19 @@ private struct SettingsReader: SettingsVisitor {
 
     mutating func setting(_ name: String, _ value: inout Int, in bounds: ClosedRange<Int>) throws {
         try setting(name, &value)
-        guard !bounds.contains(value) else { return }
+        try require(bounds.contains(value), name, "\(value)", "\(bounds.lowerBound) to \(bounds.upperBound)")
+    }
+
+    mutating func setting(_ name: String, _ value: inout Double, in bounds: ClosedRange<Double>) throws {
+        try setting(name, &value)
+        try require(bounds.contains(value), name, "\(value)", "\(bounds.lowerBound) to \(bounds.upperBound)")
+    }
+
+    private func require(_ isWithin: Bool, _ name: String, _ value: String, _ bounds: String) throws(EpitopeError) {
+        guard !isWithin else { return }
         throw EpitopeError(
             .configurationInvalid, "the setting '\(ConfigurationFile.name(name, in: container.codingPath))' is \(value)",
-            remedy: "set it to \(bounds.lowerBound) to \(bounds.upperBound)")
+            remedy: "set it to \(bounds)")
     }
 }
 
@@ -113,6 +125,10 @@ private struct SettingsWriter: SettingsVisitor {
     }
 
     mutating func setting(_ name: String, _ value: inout Int, in bounds: ClosedRange<Int>) throws {
+        try setting(name, &value)
+    }
+
+    mutating func setting(_ name: String, _ value: inout Double, in bounds: ClosedRange<Double>) throws {
         try setting(name, &value)
     }
 }

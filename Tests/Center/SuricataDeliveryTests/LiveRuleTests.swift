@@ -71,6 +71,40 @@ private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).
         #expect(error?.remedy.contains("  - \(suricata.settings.rulesFile)") == true)
     }
 
+    @Test func `A Suricata that does not load the file is left alone until somebody changes that`() async throws {
+        let suricata = try RunningSuricata(listed: false)
+        try suricata.start()
+        let delivery = SuricataDelivery(suricata.settings)
+        func code(_ rules: [RuleAssignment]) async -> EpitopeError.Code? {
+            await #expect(throws: EpitopeError.self) { try await delivery.deliver(rules) }?.code
+        }
+        #expect(await code([update(3_900_001, window)]) == .suricataRulesFileNotLoaded)
+        let reloaded = try SuricataControl(suricata.settings).reloadTime()
+        #expect(await code([update(3_900_001, window), update(3_900_002, window)]) == .suricataRulesFileNotLoaded)
+        #expect(try SuricataControl(suricata.settings).reloadTime() == reloaded, "each reload builds its whole engine anew")
+        #expect(RulesFile(path: suricata.settings.rulesFile).read()?.contains("sid:3900002;") == true, "it finds them when it starts")
+        try suricata.configure(listed: "epitope.rules")
+        try SuricataControl(suricata.settings).reload()
+        let outcome = try await delivery.deliver([update(3_900_001, window)])
+        #expect(outcome.live == [3_900_001] && outcome.rulesLoaded == 2)
+    }
+
+    @Test func `Rules come and go in a file that Suricata knows by another path`() async throws {
+        let suricata = try RunningSuricata(linked: true)
+        try suricata.start()
+        let delivery = SuricataDelivery(suricata.settings)
+        for _ in 0..<2 {
+            #expect(try await delivery.deliver([update(3_900_001, window)]).rulesLoaded == 2)
+            #expect(try await delivery.deliver([]).rulesLoaded == 1)
+        }
+        // After a start nothing is known of the file.
+        #expect(try await SuricataDelivery(suricata.settings).deliver([]).rulesLoaded == 1)
+        let unlisted = try RunningSuricata(listed: false)
+        try unlisted.start()
+        let error = await #expect(throws: EpitopeError.self) { try await SuricataDelivery(unlisted.settings).deliver([]) }
+        #expect(error?.code == .suricataRulesFileNotLoaded)
+    }
+
     @Test func `A Suricata started with its rules on the command line refuses reloads`() async throws {
         let suricata = try RunningSuricata()
         try suricata.start(["-S", suricata.otherRules])

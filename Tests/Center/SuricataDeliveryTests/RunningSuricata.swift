@@ -19,10 +19,22 @@ final class RunningSuricata {
     }
     var otherRules: String { "\(folder)/other.rules" }
 
-    init(listed: Bool = true) throws {
+    /// - Parameter linked: whether it lists a link to the rules file: it knows the file by another path.
+    init(listed: Bool = true, linked: Bool = false) throws {
         folder = "/tmp/epitope-test-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        let list = listed ? "\n  - epitope.rules" : ""
+        try configure(listed: listed ? linked ? "link.rules" : "epitope.rules" : nil)
+        if linked { try FileManager.default.createSymbolicLink(atPath: "\(folder)/link.rules", withDestinationPath: "epitope.rules") }
+        try "".write(toFile: settings.rulesFile, atomically: true, encoding: .utf8)
+        try "alert icmp any any -> any any (msg:\"other\"; itype:200; sid:1; rev:1;)\n".write(
+            toFile: otherRules, atomically: true, encoding: .utf8)
+    }
+
+    /// Writes its configuration.
+    ///
+    /// - Parameter file: the rules file that it lists beside the other one.
+    func configure(listed file: String?) throws {
+        let list = file.map { "\n  - \($0)" } ?? ""
         let configuration = """
             %YAML 1.1
             ---
@@ -45,9 +57,6 @@ final class RunningSuricata {
 
             """
         try configuration.write(toFile: "\(folder)/s.yaml", atomically: true, encoding: .utf8)
-        try "".write(toFile: settings.rulesFile, atomically: true, encoding: .utf8)
-        try "alert icmp any any -> any any (msg:\"other\"; itype:200; sid:1; rev:1;)\n".write(
-            toFile: otherRules, atomically: true, encoding: .utf8)
     }
 
     deinit {
