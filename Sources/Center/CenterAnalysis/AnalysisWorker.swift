@@ -3,8 +3,8 @@
 import CenterStore
 public import Scheduling
 
-/// The background work that local and global center share: analyses reports as they arrive, expires updates, and
-/// removes data that is older than it is kept.
+/// The background work that local and global center share: analyses reports as they arrive, expires updates, mends those that can't be
+/// read, and removes data that is older than it is kept.
 public struct AnalysisWorker: Sendable {
     private static let pruningInterval = Duration.seconds(3600)
 
@@ -55,6 +55,10 @@ public struct AnalysisWorker: Sendable {
         while !Task.isCancelled {
             do {
                 try await analyst.store.expireUpdates()
+                if try await analyst.store.mendUpdates() > 0 {
+                    signal.send()
+                    await onProgress()
+                }
                 if try await analyst.store.prune(olderThanDays: keepDays).clusters > 0 { await analyst.reload() }
             } catch {
                 onFailure(error)

@@ -3,6 +3,7 @@
 public import CenterStore
 import Correlation
 public import EpitopeModel
+import Scheduling
 public import SignatureProving
 public import Signatures
 
@@ -10,6 +11,8 @@ public import Signatures
 public struct FeedReceiver: Sendable {
     private let store: CenterStore
     private let provers: ProverSource
+    private let work = BlockingQueue(label: "epitope.feed")
+    private let failing = FailingItems()
 
     public init(store: CenterStore, provers: ProverSource) {
         self.store = store
@@ -22,12 +25,47 @@ public struct FeedReceiver: Sendable {
     /// Each update is proven with this site's own goodware and captures, as far as that is possible without its packets. A withdrawal
     /// takes the signature's rules out of this site's IDS, whoever made them.
     ///
+    /// An entry of which nothing can be made is passed over, with an event: at once where it can't be read, and where it can't be stored
+    /// after some attempts. It is asked for again when the center starts anew.
+    ///
     /// - Parameter asked: the position after which the page was asked for; a page is dropped if that is no longer the store's.
-    /// - Throws: `disk-full`, `store-failed`, `store-unusable`.
-    public func accept(_ page: FeedPage, after asked: FeedPosition? = nil) async throws(EpitopeError) {
-        // Outside of the transaction: it may read captures of benign traffic.
+    /// - Throws: `disk-full`, `store-failed`, `store-unusable`; `CancellationError` where the task is cancelled meanwhile.
+    public func accept(_ page: FeedPage, after asked: FeedPosition? = nil) async throws {
+        // Outside of the transaction, and off Swift's pool: it may read captures of benign traffic.
         let prover = provers.current().prover
-        let proofs = page.entries.map { $0.update.map { prover.proof(of: $0) } }
+        let proofs = try await work.runUnlessCancelled { page.entries.map { $0.update.map { prover.proof(of: $0) } } }
+        do {
+            try await take(page, proofs, after: asked)
+        } catch  where FailingItems.mayBeOfOne(error) {
+            try await takeOneByOne(page, proofs, after: asked)
+        }
+    }
+
+    /// Has the entries asked for again that were passed over before the center started.
+    public func start() async throws(EpitopeError) {
+        try await store.transaction { try $0.askForPassedOver() }
+    }
+
+    private func takeOneByOne(_ page: FeedPage, _ proofs: [Proof?], after asked: FeedPosition?) async throws(EpitopeError) {
+        var before = asked
+        if page.isFromStart {
+            try await take(FeedPage(isFromStart: true), [], after: asked)
+            before = .start
+        }
+        for (entry, proof) in zip(page.entries, proofs) {
+            do throws(EpitopeError) {
+                try await take(FeedPage(entries: [entry]), [proof], after: before)
+                failing.succeeded(entry.sequence)
+            } catch {
+                // Those behind it wait until it is passed over: an update may be withdrawn further on.
+                guard FailingItems.mayBeOfOne(error), failing.failed(entry.sequence) else { throw error }
+                try await store.transaction { try $0.passOver(entry.position, reason: error.description) }
+            }
+            before = entry.position
+        }
+    }
+
+    private func take(_ page: FeedPage, _ proofs: [Proof?], after asked: FeedPosition?) async throws(EpitopeError) {
         try await store.transaction { transaction in
             if page.isFromStart { try transaction.beginFeedAnew() }
             var position = try transaction.subscriptionPosition()
@@ -38,6 +76,7 @@ public struct FeedReceiver: Sendable {
                 case .withdrawal(let withdrawal): try transaction.withdraw(withdrawal, at: position)
                 case .update(let update):
                     if let proof { try Self.schedule(update, of: entry, proof: proof, in: transaction) }
+                case .unreadable(let reason): try transaction.passOver(position, reason: reason)
                 }
             }
             try transaction.setSubscriptionPosition(position)

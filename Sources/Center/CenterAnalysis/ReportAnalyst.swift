@@ -33,6 +33,8 @@ public actor ReportAnalyst {
     private var lookout = CaptureLookout()
     /// The clusters whose proof was requested by the lookout, which goes on by itself.
     private var lookedFor: Set<Int64> = []
+    private let failingReports = FailingItems()
+    private let failingProofs = FailingItems()
     /// Names what the clusters without a proven signature were last tried with.
     private var material: String?
 
@@ -66,7 +68,43 @@ public actor ReportAnalyst {
 
 extension ReportAnalyst {
     private func analyseReports() async throws -> Int {
-        let (count, added, shared, known) = try await analyseGroup(knowing: loadedIndex())
+        do {
+            return try await analyseGroup(only: nil)
+        } catch  where FailingItems.mayBeOfOne(error) {
+            return try await analyseOneByOne()
+        }
+    }
+
+    /// Analyses the group that failed one by one, and puts those aside that fail again and again by themselves.
+    ///
+    /// - Throws: what the last of them failed with, after all were tried.
+    private func analyseOneByOne() async throws -> Int {
+        let waiting = try await store.snapshot { try $0.waitingReports(limit: Self.maxGroupSize) }
+        var failure: EpitopeError?
+        for report in waiting {
+            try Task.checkCancellation()
+            do throws(EpitopeError) {
+                _ = try await analyseGroup(only: report)
+                failingReports.succeeded(report.sequence)
+            } catch {
+                guard FailingItems.mayBeOfOne(error) else { throw error }
+                failure = error
+                // Clusters in memory may not be those of the store.
+                index = nil
+                guard failingReports.failed(report.sequence) else { continue }
+                try await store.transaction { transaction in
+                    try transaction.markUnusable(report, reason: error.description)
+                    try transaction.record(.unusable, report.id, "its analysis failed \(FailingItems.maxAttempts) times: \(error)")
+                }
+            }
+        }
+        if let failure { throw failure }
+        return waiting.count
+    }
+
+    /// - Parameter report: that one alone; `nil`: those that wait.
+    private func analyseGroup(only report: StoredReport?) async throws(EpitopeError) -> Int {
+        let (count, added, shared, known) = try await analyseGroup(only: report, knowing: loadedIndex())
         for (cluster, reporter) in added { index?.add(cluster: cluster.id, signature: cluster.signature, soleReporter: reporter) }
         for cluster in shared { index?.share(cluster) }
         // Captures may show now what they did not show of the reports before.
@@ -79,11 +117,11 @@ extension ReportAnalyst {
     private typealias Group = (count: Int, added: [(cluster: Cluster, reporter: String)], shared: [Int64], known: [Int64: String])
 
     /// Apart, so that nobody else holds the index when it grows, which would then be copied.
-    private func analyseGroup(knowing known: ClusterIndex) async throws -> Group {
+    private func analyseGroup(only report: StoredReport?, knowing known: ClusterIndex) async throws(EpitopeError) -> Group {
         let (policy, samples) = (policy, samples)
         let plan = try await store.snapshot { transaction in
             var planner = ReportPlanner(transaction: transaction, known: known, samples: samples)
-            return try transaction.waitingReports(limit: Self.maxGroupSize).map { try planner.plan($0) }
+            return try (report.map { [$0] } ?? transaction.waitingReports(limit: Self.maxGroupSize)).map { try planner.plan($0) }
         }
         guard !plan.isEmpty else { return (0, [], [], [:]) }
         let joined = plan.compactMap { planned -> (Int64, String)? in
@@ -96,7 +134,7 @@ extension ReportAnalyst {
         }
     }
 
-    private func loadedIndex() async throws -> ClusterIndex {
+    private func loadedIndex() async throws(EpitopeError) -> ClusterIndex {
         if let index { return index }
         var loaded = ClusterIndex()
         for known in try await store.snapshot({ try $0.clusterSignatures(limit: ClusterIndex.Limits().clusters) }) {
@@ -130,18 +168,28 @@ extension ReportAnalyst {
         let pending = try await proofs.pending(limit: Self.maxGroupSize, requeuedFor: self.material == material ? nil : material)
         self.material = material
         var completed: [CompletedVerification] = []
+        var failure: EpitopeError?
         var since = ContinuousClock.now
         let deadline = since + Self.maxProving
         for cluster in pending {
             try Task.checkCancellation()
             // The others are asked for again, with what came in since and weighs more.
             guard ContinuousClock.now < deadline else { break }
-            guard let task = try await proofs.task(for: cluster) else {
+            let task: VerificationTask?
+            do throws(EpitopeError) {
+                task = try await proofs.task(for: cluster)
+            } catch {
+                try await proofFailed(of: cluster, error)
+                failure = error
+                continue
+            }
+            guard let task else {
                 lookedFor.remove(cluster)
                 continue
             }
             // Off Swift's pool: it may read captures and scan goodware.
-            let item = await work.run { [prover] in
+            // A center that is to end doesn't wait for it: it is made again after the next start.
+            let item = try await work.runUnlessCancelled { [prover] in
                 let outcome =
                     task.isVoid
                     ? ProverResult(proven: [], failed: nil)
@@ -151,15 +199,48 @@ extension ReportAnalyst {
             completed.append(item)
             // Quick ones share a transaction; none waits for a slow one.
             guard ContinuousClock.now - since > Self.maxHold else { continue }
-            try await complete(completed, material: material)
+            failure = try await complete(completed, material: material) ?? failure
             (completed, since) = ([], .now)
         }
-        if !completed.isEmpty { try await complete(completed, material: material) }
+        if !completed.isEmpty { failure = try await complete(completed, material: material) ?? failure }
+        if let failure { throw failure }
         return pending.count
     }
 
+    /// Stores the proofs; where that fails for all together, one by one.
+    ///
+    /// - Returns: what the last one failed with.
+    private func complete(_ completed: [CompletedVerification], material: String) async throws -> EpitopeError? {
+        do throws(EpitopeError) {
+            try await keep(completed, material: material)
+            return nil
+        } catch {
+            guard FailingItems.mayBeOfOne(error) else { throw error }
+        }
+        var failure: EpitopeError?
+        for item in completed {
+            do throws(EpitopeError) {
+                try await keep([item], material: material)
+                failingProofs.succeeded(item.task.cluster.id)
+            } catch {
+                try await proofFailed(of: item.task.cluster.id, error)
+                failure = error
+            }
+        }
+        return failure
+    }
+
+    /// Puts a proof aside that fails again and again by itself: the attack's next reports ask for another one.
+    ///
+    /// - Throws: the failure, where it is not the proof's.
+    private func proofFailed(of cluster: Int64, _ error: EpitopeError) async throws {
+        guard FailingItems.mayBeOfOne(error) else { throw error }
+        guard failingProofs.failed(cluster) else { return }
+        try await store.transaction { try $0.abandonProof(of: cluster, reason: error.description) }
+    }
+
     /// Stores the proofs, and adds the proven signatures to the index so that matching packets join their cluster.
-    private func complete(_ completed: [CompletedVerification], material: String) async throws {
+    private func keep(_ completed: [CompletedVerification], material: String) async throws(EpitopeError) {
         try await proofs.complete(completed, material: material)
         for item in completed {
             let isLookedFor = lookedFor.remove(item.task.cluster.id) != nil

@@ -46,6 +46,10 @@ extension EpitopeError {
             EpitopeError(
                 .storeFailed, "the store \(path) failed: another process kept it locked",
                 remedy: "see which other epitope command uses it, and try again when that has ended")
+        case .failed(let message, let resultCode) where isOfProgram(resultCode):
+            EpitopeError(
+                .storeFailed, "the store \(path) doesn't take what the program writes: \(message ?? "no detail") (SQLite \(resultCode))",
+                remedy: "report it with the lines of the log around it; what it concerns is put aside, and the center goes on")
         case .failed(let message, let resultCode):
             EpitopeError(
                 .storeFailed,
@@ -57,4 +61,7 @@ extension EpitopeError {
                 remedy: "look at the folder's owner and rights, and at the system's log for disk errors")
         }
     }
+
+    /// Whether a statement, and no file, is at fault: SQLITE_ERROR, SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE.
+    private static func isOfProgram(_ resultCode: Int32) -> Bool { [1, 19, 20, 25].contains(resultCode & 0xff) }
 }

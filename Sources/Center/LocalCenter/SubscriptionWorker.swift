@@ -23,9 +23,12 @@ struct SubscriptionWorker: Sendable {
 
     func run() async {
         var backoff = RetryState(.center)
+        var isStarted = false
         while !Task.isCancelled {
             let asked = ContinuousClock.now
             do {
+                if !isStarted { try await receiver.start() }
+                isStarted = true
                 let position = try await store.subscriptionPosition()
                 let page = try await link.updates(after: position, waitSeconds: Self.waitSeconds)
                 backoff.succeeded()

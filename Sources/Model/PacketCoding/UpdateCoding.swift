@@ -88,7 +88,7 @@ public struct SequencedUpdates: Hashable, Sendable {
         self.page = page
     }
 
-    /// Reads a list of at most 16 MiB.
+    /// Reads a list of at most 16 MiB. An entry that can't be read is marked so, and keeps none behind it from the subscriber.
     ///
     /// - Throws: `packet-too-large`, `packet-version-unknown`, `packet-malformed`.
     public init(encoded: [UInt8]) throws(EpitopeError) {
@@ -100,7 +100,7 @@ public struct SequencedUpdates: Hashable, Sendable {
         for element in wire.updates {
             guard element.sequence > last else { throw .malformed("updates.sequence", "is not ascending from 1") }
             last = element.sequence
-            entries.append(try FeedEntry(element))
+            entries.append(FeedEntry(reading: element))
         }
         page = FeedPage(entries: entries, isFromStart: wire.fromStart)
     }
@@ -115,7 +115,15 @@ public struct SequencedUpdates: Hashable, Sendable {
 }
 
 extension FeedEntry {
-    fileprivate init(_ wire: Epitope_V1_FeedEntry) throws(EpitopeError) {
+    fileprivate init(reading wire: Epitope_V1_FeedEntry) {
+        do throws(EpitopeError) {
+            try self.init(wire)
+        } catch {
+            self.init(position: FeedPosition(sequence: wire.sequence, mark: wire.mark), change: .unreadable(error.message))
+        }
+    }
+
+    private init(_ wire: Epitope_V1_FeedEntry) throws(EpitopeError) {
         try Wire.count(wire.revises.count, "updates.revises", max: FeedEntry.maxRevised)
         guard zip(wire.revises, wire.revises.dropFirst()).allSatisfy(<), wire.revises.allSatisfy({ (1..<wire.sequence).contains($0) })
         else { throw .malformed("updates.revises", "is not ascending from 1 and below the update's own number") }
@@ -133,6 +141,7 @@ extension FeedEntry {
         switch change {
         case .update(let update): wire.update = update.wire
         case .withdrawal(let withdrawal): wire.withdrawal = withdrawal.wire
+        case .unreadable: break
         }
         wire.revises = Array(revises.prefix(FeedEntry.maxRevised))
         wire.ruleNumber = ruleNumber ?? 0

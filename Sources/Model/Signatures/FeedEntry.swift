@@ -7,6 +7,8 @@ public struct FeedEntry: Hashable, Sendable, Codable {
         case update(SignatureUpdate)
         /// A person withdrew a signature: its rules leave every subscriber's IDS.
         case withdrawal(Withdrawal)
+        /// What it says can't be read, for that reason: it is damaged, or of a later version. A subscriber passes over it.
+        case unreadable(String)
     }
 
     /// A signature that was withdrawn.
@@ -47,7 +49,7 @@ public struct FeedEntry: Hashable, Sendable, Codable {
     /// Increases with every entry.
     public var sequence: Int64 { position.sequence }
 
-    /// `nil` for a withdrawal.
+    /// `nil` for another change.
     public var update: SignatureUpdate? {
         if case .update(let update) = change { update } else { nil }
     }

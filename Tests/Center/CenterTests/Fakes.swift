@@ -105,6 +105,14 @@ actor FakeGlobalCenter: GlobalCenterLink {
         append(.withdrawal(.init(signatureID: signatureID, reason: reason)))
     }
 
+    /// Holds out an entry that subscribers of this version can't read.
+    func offerUnreadable(_ reason: String) { append(.unreadable(reason)) }
+
+    /// What could not be read is this update.
+    func makeReadable(_ update: SignatureUpdate) {
+        for index in feed.indices { if case .unreadable = feed[index].change { feed[index].change = .update(update) } }
+    }
+
     /// Becomes a center that counts from 1 again, with other marks.
     func forget() {
         feed = []

@@ -70,6 +70,36 @@ struct GlobalCenterTests {
         }
     }
 
+    @Test func `what can't be read of its updates is mended, and subscribers get what they passed over`() async throws {
+        let attacks = [UInt8(1), 2, 3, 4]
+        try await withCenter { center in
+            for attack in attacks { _ = try await center.receive(forward(attack: attack), from: site("a")) }
+            try await eventually("all are published") { try await store.feedEnd() == 4 }
+        }
+        let before = try await store.feedPage(after: .start).entries
+        func sequence(_ attack: UInt8) throws -> Int64 {
+            try #require(before.first { $0.update?.signature == Fixture.signature(attack: attack) }).sequence
+        }
+        let (own, published, both) = (try sequence(1), try sequence(2), try sequence(3))
+        try await store.transaction { transaction in
+            try transaction.db.execute(sql: "UPDATE updates SET body = '{' WHERE sequence IN (?, ?)", arguments: [own, both])
+            try transaction.db.execute(sql: "UPDATE feed SET body = '{' WHERE sequence IN (?, ?)", arguments: [published, both])
+        }
+        let end = try #require(before.last).position
+        try await withCenter { center in
+            try await eventually("all can be read again") { try await store.feedPage(after: .start).entries.count == 4 }
+            let feed = try await store.feedPage(after: .start).entries
+            #expect(Set(feed.compactMap(\.update?.signature)) == Set(attacks.map { Fixture.signature(attack: $0) }))
+            #expect(feed.allSatisfy { $0.update?.origin == .global(sequence: $0.sequence) && $0.ruleNumber != nil })
+            #expect(feed.first { $0.update?.signature == Fixture.signature(attack: 1) }?.sequence == own)
+            let later = try await center.updates(after: end, waitSeconds: 0, for: site("b"))
+            #expect(!later.isFromStart)
+            #expect(Set(later.entries.compactMap(\.update?.signature)) == [Fixture.signature(attack: 2), Fixture.signature(attack: 3)])
+            #expect(try await store.status().updates == ["proven": 4])
+            #expect(try await store.mendUpdates() == 0)
+        }
+    }
+
     @Test func `one site counts once however many of its hosts report`() async throws {
         try await withCenter(threshold: 200) { center in
             for number in 0..<3 {

@@ -173,6 +173,10 @@ struct RestartTests {
         try await eventually("the other attack's rule is delivered") {
             await ids.rules.contains { $0.sid == Fixture.number(attack: 2) }
         }
+        try await eventually("both are made again of the packets that the center holds") {
+            await ids.rules.map(\.sid).contains(Self.number)
+        }
+        #expect(try await second.status().clusters == 2)
         await second.kill()
     }
 

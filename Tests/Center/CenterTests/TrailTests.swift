@@ -91,6 +91,7 @@ struct TrailTests {
         }
         try await store.transaction { try $0.db.execute(sql: "UPDATE feed SET body = '{' WHERE sequence = 1") }
         #expect(try await store.feedPage(after: .start).entries.map(\.sequence) == [2])
+        #expect(try await store.feedPage(after: .start, limit: 1).entries.map(\.sequence) == [2], "nor does a page full of them")
     }
 
     @Test func `a look at the rules decodes those that changed`() async throws {

@@ -134,10 +134,18 @@ import Testing
             #expect(try SequencedUpdates(encoded: list.encoded()) == list)
         }
         #expect(try SequencedUpdates(encoded: []).page == FeedPage())
+        /// Whether an entry is passed over, and the one behind it read.
+        func isPassedOver(_ entry: FeedEntry) throws -> Bool {
+            let behind = FeedEntry(sequence: entry.sequence + 1, update: own)
+            let read = try SequencedUpdates(encoded: SequencedUpdates(FeedPage(entries: [entry, behind])).encoded()).page.entries
+            guard read.count == 2, read[0].position == entry.position, read[1] == behind, case .unreadable(let why) = read[0].change
+            else { return false }
+            return !why.isEmpty
+        }
         for id in ["", "00", signature.id.uppercased() + "0", String(repeating: "g", count: 32)] {
             let entry = FeedEntry(
-                position: FeedPosition(sequence: 1), change: .withdrawal(.init(signatureID: id, reason: "")))
-            #expect(throws: EpitopeError.self) { try SequencedUpdates(encoded: SequencedUpdates(FeedPage(entries: [entry])).encoded()) }
+                position: FeedPosition(sequence: 1, mark: 5), change: .withdrawal(.init(signatureID: id, reason: "")))
+            #expect(try isPassedOver(entry))
         }
         for revises in [[3, 2], [2, 2], [0, 1], [7], [8], Array(1...33)] as [[Int64]] {
             let entry = FeedEntry(sequence: revises.count > 32 ? 40 : 7, update: published, revises: revises)
@@ -147,6 +155,10 @@ import Testing
                 #expect(try SequencedUpdates(encoded: list.encoded()).page.entries[0].revises == Array(revises.prefix(32)))
                 continue
             }
+            #expect(try isPassedOver(entry))
+        }
+        for sequences in [[0], [-1], [2, 2], [2, 1]] as [[Int64]] {
+            let list = SequencedUpdates(FeedPage(entries: sequences.map { FeedEntry(sequence: $0, update: own) }))
             #expect(throws: EpitopeError.self) { try SequencedUpdates(encoded: list.encoded()) }
         }
         let error = EpitopeError(.packetTooLarge, "it is too large", remedy: "make it smaller")

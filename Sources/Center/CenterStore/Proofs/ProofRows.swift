@@ -50,6 +50,18 @@ extension StoreTransaction {
         try record(.unproven, "cluster \(cluster)", "its record can't be read: its next report makes it anew")
     }
 
+    /// Takes a proof that could not be made or stored for made: it must not keep others from being made.
+    public func abandonProof(of cluster: Int64, reason: String) throws {
+        try db.execute(
+            sql: """
+                UPDATE proofs SET state = \(ProofState.made.sql), material = '',
+                  samples = coalesce((SELECT packets FROM cluster_sums WHERE cluster_id = ?1), 0)
+                WHERE cluster_id = ?1
+                """,
+            arguments: [cluster])
+        try record(.unproven, "cluster \(cluster)", "its proof could not be made: \(reason)")
+    }
+
     /// Has a cluster wait until it may be published.
     ///
     /// - Returns: whether it didn't before.

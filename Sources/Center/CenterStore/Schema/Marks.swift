@@ -8,6 +8,8 @@ enum Mark: String, CaseIterable {
     case confirmedRules = "rule-set"
     /// The sequence number of the last update that was taken from the global center.
     case subscriptionCursor = "subscription-cursor"
+    /// How many entries of the global center's feed were passed over since it was last read from its beginning.
+    case passedOver = "feed-passed-over"
     /// The quotas' limits, as JSON, that the center runs with.
     case quotaLimits = "quota-limits"
 }

@@ -13,11 +13,17 @@ extension CenterStore {
     public func feedPage(after position: FeedPosition, limit: Int = 100) async throws(EpitopeError) -> FeedPage {
         try await snapshot { transaction in
             let isKnown = try transaction.isInFeed(position)
-            let entries = try Row.fetchAll(
-                transaction.db, sql: StoreTransaction.published,
-                arguments: [isKnown ? position.sequence : 0, transaction.nowMilliseconds, limit]
-            ).compactMap(FeedEntry.readable)
-            return FeedPage(entries: entries, isFromStart: !isKnown)
+            var after = isKnown ? position.sequence : 0
+            while true {
+                let rows = try Row.fetchAll(
+                    transaction.db, sql: StoreTransaction.published, arguments: [after, transaction.nowMilliseconds, limit])
+                let entries = rows.compactMap(FeedEntry.readable)
+                // However many can't be read, those behind them are found.
+                guard entries.isEmpty, rows.count == limit, let last = rows.last else {
+                    return FeedPage(entries: entries, isFromStart: !isKnown)
+                }
+                after = last["sequence"]
+            }
         }
     }
 

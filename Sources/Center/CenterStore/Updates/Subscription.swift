@@ -27,12 +27,28 @@ extension StoreTransaction {
     }
 
     /// Begins the feed anew: the numbers of what was read so far are those of another feed. The updates themselves stay.
-    public func beginFeedAnew() throws {
+    public func beginFeedAnew(
+        because reason: String = "the global center's feed is another one, or was put back from a backup"
+    ) throws {
         guard try subscriptionPosition() != .start else { return }
         try db.execute(sql: "UPDATE updates SET sequence = NULL WHERE sequence IS NOT NULL")
         try setSubscriptionPosition(.start)
-        try record(
-            .received, "feed", "the global center's feed is another one, or was put back from a backup: it is read from its beginning")
+        try record(.received, "feed", "\(reason): it is read from its beginning")
+    }
+
+    /// Moves on past an entry of the feed of which nothing can be made. It is asked for again when the center starts anew, perhaps in
+    /// another version.
+    public func passOver(_ position: FeedPosition, reason: String) throws {
+        try record(.unusable, "feed", "entry \(position.sequence) of the global center's feed is passed over: \(reason)")
+        try setMark(.passedOver, "\((Int(try mark(.passedOver) ?? "") ?? 0) + 1)")
+        try setSubscriptionPosition(position)
+    }
+
+    /// Has the feed read from its beginning if entries of it were passed over.
+    public func askForPassedOver() throws {
+        guard let count = Int(try mark(.passedOver) ?? ""), count > 0 else { return }
+        try setMark(.passedOver, "0")
+        try beginFeedAnew(because: "of the global center's feed \(count == 1 ? "an entry was" : "\(count) entries were") passed over")
     }
 
     /// Gives an update of the global center the number that it has in the feed now, if this store has it without one.
