@@ -126,10 +126,11 @@ public struct CenterServer: Service {
         do {
             try await application.run()
         } catch let error as IOError {
-            let error = EpitopeError(
-                .listeningFailed,
-                "could not listen on \(configuration.host) port \(configuration.port): \(String(cString: strerror(error.errnoCode)))",
-                remedy: "check that no other program uses the port, and that the address is one of this machine")
+            let error = notListening(String(cString: strerror(error.errnoCode)))
+            boundPort.complete(.failure(error))
+            throw error
+        } catch is SocketAddressError {
+            let error = notListening("the name can't be resolved")
             boundPort.complete(.failure(error))
             throw error
         } catch {
@@ -137,6 +138,12 @@ public struct CenterServer: Service {
             throw error
         }
         boundPort.complete(.failure(CancellationError()))
+    }
+
+    private func notListening(_ why: String) -> EpitopeError {
+        EpitopeError(
+            .listeningFailed, "could not listen on \(configuration.host) port \(configuration.port): \(why)",
+            remedy: "check that no other program uses the port, and that the address is one of this machine")
     }
 
     private var renewal: [any Service] {

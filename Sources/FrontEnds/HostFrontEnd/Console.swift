@@ -3,6 +3,7 @@
 package import EpitopeModel
 import Foundation
 import Glibc
+import HostPipeline
 
 /// The output of commands.
 ///
@@ -73,6 +74,8 @@ package enum Console {
 
     /// Rows in aligned columns; the first row is the heading.
     package static func table(_ rows: [[String]]) -> String {
+        // Reasons and names come from other machines, too: none acts on the terminal, nor breaks its line.
+        let rows = rows.map { $0.map(\.printable) }
         let columns = rows.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
         return rows.map { row in

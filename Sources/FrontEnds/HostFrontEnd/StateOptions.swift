@@ -36,6 +36,10 @@ package struct HostStateOptions: ParsableArguments {
 
     package init() {}
 
+    package func validate() throws {
+        guard state != "" else { throw ValidationError("--state takes a folder") }
+    }
+
     package var directory: String { StateDirectory.path(state, part: "host") }
 
     /// Where the identity for a center is stored.

@@ -41,8 +41,9 @@ struct CommandNames {
 
     private static func name(of command: any ParsableCommand.Type) -> String { command._commandName }
 
-    private static func similar(to word: String, among names: [String]) -> String? {
-        let ranked = names.map { (name: $0, distance: distance(word, $0)) }.sorted { $0.distance < $1.distance }
+    /// The one of some names that a mistyped one probably stands for.
+    static func similar(to word: String, among names: [String]) -> String? {
+        let ranked = names.filter { abs($0.count - word.count) <= maxDistance }.map { (name: $0, distance: distance(word, $0)) }.sorted { $0.distance < $1.distance }
         guard let best = ranked.first, best.distance <= min(maxDistance, best.name.count / 2) else { return nil }
         return best.name
     }

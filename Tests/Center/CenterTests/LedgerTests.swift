@@ -129,4 +129,35 @@ struct LedgerTests {
         #expect(events.allSatisfy { $0.subject == "host-1" })
         #expect(events.last?.detail == "certificates of the host, and tokens not redeemed: 1")
     }
+
+    @Test func `whom the center knows is listed, with how they stand`() async throws {
+        let clock = TestClock()
+        let now = clock.clock.nowMilliseconds
+        let store = try CenterStore(path: folder.path + "/peers.sqlite", clock: clock.clock)
+        func token(_ number: UInt8, _ identity: Identity, until: Int64) async throws {
+            try await store.addToken(secretHash: [number], grant: EnrolmentGrant(identity: identity, expiresMilliseconds: until))
+        }
+        func enrol(_ number: UInt8, _ identity: Identity, at time: Int64) async throws {
+            try await token(number, identity, until: .max)
+            _ = try await store.redeemToken(secretHash: [number], as: nil, nowMilliseconds: time)
+        }
+        let hosts = ["away", "back", "late", "next", "web"].map { Identity(role: .host, name: $0) }
+        try await enrol(1, hosts[0], at: now - 20)
+        try await store.revoke(hosts[0], nowMilliseconds: now - 10)
+        try await store.revoke(hosts[1], nowMilliseconds: now - 20)
+        try await enrol(2, hosts[1], at: now - 10)
+        try await token(3, hosts[2], until: now)
+        try await token(4, hosts[3], until: now + 1)
+        try await enrol(5, hosts[4], at: now - 30)
+        try await store.noteRenewal(of: hosts[4])
+        try await enrol(6, Identity(role: .localCenter, name: "web"), at: now - 5)
+        let peers = try await store.enrolledPeers()
+        #expect(peers.map(\.name) == ["away", "back", "late", "next", "web", "web"])
+        #expect(peers.map(\.state) == [.revoked, .enrolled, .lapsed, .invited, .enrolled, .enrolled])
+        #expect(peers.map(\.enrolledMilliseconds) == [now - 20, now - 10, nil, nil, now - 30, now - 5])
+        #expect(peers.map(\.revokedMilliseconds) == [now - 10, now - 20, nil, nil, nil, nil])
+        #expect(peers.map(\.renewedMilliseconds) == [nil, nil, nil, nil, now, nil], "the site of that name renewed nothing")
+        #expect(peers.map(\.tokenUntilMilliseconds) == [nil, nil, nil, now + 1, nil, nil])
+        #expect(peers.last?.role == .localCenter)
+    }
 }

@@ -33,7 +33,7 @@ extension CenterStore: EnrolmentLedger {
     }
 
     public func noteRenewal(of identity: Identity) async throws {
-        try await transaction { try $0.record(.renewed, identity.name, "certificate of the \(identity.role.rawValue)") }
+        try await transaction { try $0.record(.renewed, identity.name, CenterEvent.renewalDetail + identity.role.rawValue) }
     }
 
     /// Revokes the peer's certificates, and the tokens that were made for it and not redeemed: nobody gets in again by one that

@@ -12,7 +12,8 @@ struct LocalCenterCommand: AsyncParsableCommand {
             CenterKeyCommand<LocalKind>.self,
             LocalCenterLinkCommand.self, CenterStatusCommand<LocalKind>.self, CenterEventsCommand<LocalKind>.self,
             CenterShowCommand<LocalKind>.self, CenterWithdrawCommand<LocalKind>.self,
-            CenterReinstateCommand<LocalKind>.self, CenterRevokeCommand<LocalKind>.self, CenterRenewCommand<LocalKind>.self,
+            CenterReinstateCommand<LocalKind>.self, CenterPeersCommand<LocalKind>.self, CenterRevokeCommand<LocalKind>.self,
+            CenterRenewCommand<LocalKind>.self,
         ])
 }
 
@@ -26,7 +27,7 @@ struct GlobalCenterCommand: AsyncParsableCommand {
             CenterKeyCommand<GlobalKind>.self,
             CenterStatusCommand<GlobalKind>.self, CenterEventsCommand<GlobalKind>.self,
             CenterShowCommand<GlobalKind>.self, CenterWithdrawCommand<GlobalKind>.self,
-            CenterReinstateCommand<GlobalKind>.self, GlobalCenterTrustCommand.self, CenterRevokeCommand<GlobalKind>.self,
-            CenterRenewCommand<GlobalKind>.self,
+            CenterReinstateCommand<GlobalKind>.self, CenterPeersCommand<GlobalKind>.self, GlobalCenterTrustCommand.self,
+            CenterRevokeCommand<GlobalKind>.self, CenterRenewCommand<GlobalKind>.self,
         ])
 }

@@ -20,8 +20,12 @@ struct CenterWithdrawCommand<Kind: CenterKind>: AsyncParsableCommand {
     @Argument(help: "The signature's id, as in `status`.")
     var signature: String
 
-    @Option(help: "The reason, for the audit trail.")
+    @Option(parsing: .unconditional, help: "The reason, for the audit trail.")
     var reason: String
+
+    func validate() throws {
+        guard reason.contains(where: { !$0.isWhitespace }) else { throw ValidationError("give a --reason: whoever looks later has no other") }
+    }
 
     func run() async throws {
         let store = try stateOptions.openStore()

@@ -55,7 +55,7 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
     @OptionGroup var stateOptions: CenterStateOptions<Kind>
     @OptionGroup var peer: PeerOptions<Kind>
 
-    @Option(help: "How long the token is valid, in hours, 1 to 8760.")
+    @Option(parsing: .unconditional, help: "How long the token is valid, in hours, 1 to 8760.")
     var validHours = 24
 
     func validate() throws {
@@ -95,25 +95,5 @@ struct CenterRenewCommand<Kind: CenterKind>: AsyncParsableCommand {
             in: stateOptions.authorityDirectory, by: authority, names: address.isEmpty ? nil : address)
         Console.print("the certificate of \(next) is valid until \(ChannelClock.text(next.expiresMilliseconds))")
         if StateFolderLock.isHeld(in: stateOptions.directory) { Console.print("the center that runs uses it after a restart") }
-    }
-}
-
-/// `revoke`: revokes a host's or a site's certificates.
-struct CenterRevokeCommand<Kind: CenterKind>: AsyncParsableCommand {
-    static var configuration: CommandConfiguration {
-        CommandConfiguration(
-            commandName: "revoke",
-            abstract: "Revoke every certificate issued to a peer so far; it can enrol again with a new token.")
-    }
-
-    @OptionGroup var stateOptions: CenterStateOptions<Kind>
-    @OptionGroup var peer: PeerOptions<Kind>
-
-    func run() async throws {
-        let store = try stateOptions.openStore()
-        try await store.revoke(peer.identity, nowMilliseconds: ChannelClock.system())
-        Console.print("revoked \(peer.identity.role.rawValue) \(peer.identity.name)")
-        guard try await !store.hasEnrolled(peer.identity) else { return }
-        Console.log("note: no \(peer.identity.role.rawValue) has enrolled as \(peer.identity.name) here: check the name")
     }
 }

@@ -35,6 +35,10 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
     @Option(help: ArgumentHelp("The center's state folder.", valueName: "folder"))
     var state: String?
 
+    func validate() throws {
+        guard state != "" else { throw ValidationError("--state takes a folder") }
+    }
+
     var directory: String { StateDirectory.path(state, part: Kind.name) }
     var authorityDirectory: String { "\(directory)/authority" }
     /// The folder of the authority's key.

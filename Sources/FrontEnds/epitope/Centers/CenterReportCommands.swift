@@ -93,14 +93,23 @@ struct CenterEventsCommand<Kind: CenterKind>: AsyncParsableCommand {
     @Option(help: "Show only the events of the packet or signature with this id.")
     var subject: String?
 
-    @Option(help: "Show at most this many events, the latest.")
+    @Option(parsing: .unconditional, help: "Show so many of the latest events, 1 to 1000000.")
     var limit = 1000
 
     @Flag(help: "As JSON.")
     var json = false
 
+    func validate() throws {
+        guard (1...1_000_000).contains(limit) else { throw ValidationError("--limit takes 1 to 1000000") }
+    }
+
     func run() async throws {
         let events = try await stateOptions.openStore().events(subject: subject, limit: limit)
+        if let subject, events.isEmpty {
+            throw EpitopeError(
+                .subjectUnknown, "there is no event of '\(subject)'",
+                remedy: "give the whole id of a packet or signature, or a peer's name, as `epitope \(Kind.name) events` shows them")
+        }
         Console.print(json ? try Console.json(events) : Self.table(events))
     }
 
@@ -134,4 +143,9 @@ struct CenterShowCommand<Kind: CenterKind>: AsyncParsableCommand {
         }
         Console.print(try await stateOptions.openStore().packet(id: packet).json(pretty: true))
     }
+}
+
+extension EpitopeError.Code {
+    /// The audit trail has nothing about that packet, signature or name.
+    static let subjectUnknown = EpitopeError.Code("subject-unknown")
 }

@@ -19,6 +19,7 @@ struct GlobalCenterTrustCommand: AsyncParsableCommand {
 
     func run() async throws {
         let store = try stateOptions.openStore()
+        try await peer.requireKnown(in: store, remedy: "make a token for a site that is to enrol first")
         let waited = try await store.setTrust(in: peer.identity, to: !remove, by: Person.name)
         let isServing = stateOptions.wakeService()
         Console.print("\(remove ? "no longer trusted" : "trusted"): \(peer.identity.role.rawValue) \(peer.identity.name)")
@@ -26,7 +27,5 @@ struct GlobalCenterTrustCommand: AsyncParsableCommand {
             let later = isServing ? "" : "; they are published when this center runs: it does not now"
             Console.print("attacks that waited: \(waited)\(later)")
         }
-        guard try await !store.hasEnrolled(peer.identity) else { return }
-        Console.log("note: no \(peer.identity.role.rawValue) has enrolled as \(peer.identity.name) here yet")
     }
 }

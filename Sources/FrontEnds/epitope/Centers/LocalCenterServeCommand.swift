@@ -33,6 +33,12 @@ struct LocalCenterServeCommand: FirstThreadCommand {
     @Option(help: "The action of rules: alert, or drop if Suricata runs inline.")
     var action: SuricataRule.Action?
 
+    func validate() throws {
+        for (name, path) in [("socket", suricataSocket), ("rules", suricataRules)] where path == "" {
+            throw ValidationError("--suricata-\(name) takes a path")
+        }
+    }
+
     func begin() throws -> @Sendable () async throws -> Void {
         let configuration = try config.map(LocalCenterConfiguration.load(path:)) ?? LocalCenterConfiguration()
         let logger = CenterProcess.logger("local-center")
@@ -82,12 +88,17 @@ struct LocalCenterServeCommand: FirstThreadCommand {
             return nil
         }
         var settings = configuration.suricata ?? SuricataSettings()
-        if let suricataSocket { settings.socketPath = suricataSocket }
-        if let suricataRules { settings.rulesFile = suricataRules }
+        if let suricataSocket { settings.socketPath = Self.absolute(suricataSocket) }
+        if let suricataRules { settings.rulesFile = Self.absolute(suricataRules) }
         if let action { settings.action = action }
         // Two centers on one machine must not take turns with one file.
         settings.owner = "authority \(Hex.encode(try stateOptions.loadAuthority().fingerprint))"
         return settings
+    }
+
+    /// A path of the command line as Suricata would have to give it.
+    private static func absolute(_ path: String) -> String {
+        path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
     }
 
     /// The link to the global center; `nil` where this site has none. An identity that can't be used is told, and read again
@@ -133,10 +144,14 @@ struct LocalCenterLinkCommand: AsyncParsableCommand {
 
     func run() async throws {
         _ = try stateOptions.loadAuthority()
+        let wasLinked = (try? StoredIdentity.loadIfEnrolled(from: stateOptions.globalDirectory)) != nil
         let identity = try await EnrolmentClient.enroll(
             as: .localCenter, at: CenterAddress(center), scope: .global, token: try tokenOptions.read(),
             storingIn: stateOptions.globalDirectory)
         Console.print("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.center)")
+        if !wasLinked, StateFolderLock.isHeld(in: stateOptions.directory) {
+            Console.print("the center that runs has no link: restart it")
+        }
     }
 }
 

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import Foundation
+import TestSupport
+import Testing
+
+/// Every option and argument of the centers' commands, with values that make no sense and names that are not there: each is refused
+/// at once, by its name or its code.
+@Suite struct CenterOptionTests {
+    private let folder: TemporaryFolder
+
+    init() throws { folder = try TemporaryFolder() }
+
+    /// What is refused, and by what text on standard error. A usage error names the option.
+    private struct Nonsense {
+        var values: [String]
+        var text: String
+        var status: Int32 = 1
+
+        static func usage(_ values: String..., naming text: String) -> Nonsense { Nonsense(values: values, text: text, status: 64) }
+        static func code(_ values: String..., code: String) -> Nonsense { Nonsense(values: values, text: "[\(code)]") }
+    }
+
+    /// By option, without the dashes.
+    private static let nonsense: [String: [Nonsense]] = [
+        "state": [.usage("", naming: "--state takes a folder"), .code("/nonexistent/state", code: "authority-missing")],
+        "name": [.code("", "a b", "\u{1b}[2J", String(repeating: "a", count: 65), code: "name-invalid")],
+        "address": [.code("", "a b", "https://center.example", "\u{1b}[2J", code: "name-invalid")],
+        "host": [.code("", "a b", "hôte", "a/b", String(repeating: "a", count: 65), code: "name-invalid")],
+        "site": [.code("", "a b", "../a", String(repeating: "a", count: 65), code: "name-invalid")],
+        "valid-hours": [
+            .usage("-1", "0", "8761", naming: "--valid-hours takes 1 to 8760"),
+            .usage("", "day", "1.5", "99999999999999999999", naming: "--valid-hours"),
+        ],
+        "limit": [
+            .usage("-1", "0", "1000001", naming: "--limit takes 1 to 1000000"),
+            .usage("", "all", "1.5", "99999999999999999999", naming: "--limit"),
+        ],
+        "subject": [.code("", "nobody", code: "subject-unknown")],
+        "reason": [.usage("", " \n", naming: "give a --reason")],
+        "listen": [
+            .usage("", "x", "127.0.0.1", ":7443", "127.0.0.1:65536", "127.0.0.1:-1", "::1:7443", naming: "--listen takes ADDRESS:PORT"),
+            .code("nobody.invalid:7443", "192.0.2.1:7443", code: "listening-failed"),
+        ],
+        "config": [.code("", "/nonexistent/settings", "/", code: "configuration-missing")],
+        "suricata-socket": [.usage("", naming: "--suricata-socket takes a path")],
+        "suricata-rules": [.usage("", naming: "--suricata-rules takes a path")],
+        "action": [.usage("", "blok", naming: "alert")],
+        "center": [.code("", "x", "http://center.example", "https://center.example:0", "https://a b", code: "center-address-malformed")],
+        "token": [.code("", "x", "ept1_x", code: "token-malformed")],
+        "token-file": [.code("/nonexistent/token", "/", code: "token-unreadable")],
+        "packet": [.code("", "nobody", code: "packet-not-found")],
+        "signature": [.code("", "nobody", code: "signature-unknown")],
+    ]
+
+    /// What a command needs beside the option in question.
+    private static func needed(by command: String) -> [String: String] {
+        switch command {
+        case "init": ["name": "x", "address": "127.0.0.1"]
+        case "token", "revoke", "trust": ["host": "web-1"]
+        case "serve": ["listen": "127.0.0.1:0"]
+        case "link": ["center": "https://127.0.0.1:1", "token": "x"]
+        case "show": ["packet": "x"]
+        case "withdraw": ["signature": "x", "reason": "x"]
+        case "reinstate": ["signature": "x"]
+        default: [:]
+        }
+    }
+
+    /// Those of which a command takes only one.
+    private static let alternatives = ["host": "site", "site": "host", "token": "token-file", "token-file": "token"]
+
+    private struct Described: Decodable {
+        struct Argument: Decodable {
+            struct Name: Decodable { var name: String }
+
+            var kind: String
+            var valueName: String?
+            var preferredName: Name?
+            var shouldDisplay: Bool
+        }
+
+        var commandName: String
+        var arguments: [Argument]?
+        var subcommands: [Described]?
+    }
+
+    private struct Dump: Decodable { var command: Described }
+
+    /// The options that take a value, and the arguments, of each command of a kind of center.
+    private func options(of kind: String) async throws -> [(command: String, options: [(name: String, isPositional: Bool)])] {
+        let dump = try await Command.run(Command.built("epitope"), ["--experimental-dump-help"])
+        let root = try JSONDecoder().decode(Dump.self, from: Data(dump.output.utf8)).command
+        let center = try #require(root.subcommands?.first { $0.commandName == kind })
+        return try #require(center.subcommands).filter { $0.commandName != "help" }.map { command in
+            let taking = (command.arguments ?? []).filter { $0.shouldDisplay && $0.kind != "flag" }
+            return (command.commandName, taking.map { ($0.preferredName?.name ?? $0.valueName ?? "", $0.kind == "positional") })
+        }
+    }
+
+    private func words(_ command: String, _ values: [String: String], positional: Set<String>, state: String) -> [String] {
+        var words = [command]
+        for (name, value) in values.sorted(by: { $0.key < $1.key }) where !positional.contains(name) { words += ["--\(name)", value] }
+        if values["state"] == nil { words += ["--state", state] }
+        return words + values.filter { positional.contains($0.key) }.flatMap { ["--", $0.value] }
+    }
+
+    @Test(arguments: ["local-center", "global-center"])
+    func `a value that makes no sense is refused by every command`(_ kind: String) async throws {
+        let state = "\(folder.path)/state"
+        let made = try await Command.run(
+            Command.built("epitope"), [kind, "init", "--state", state, "--name", "example", "--address", "127.0.0.1"])
+        try #require(made.status == 0, "\(made.errors)")
+        let before = try FileManager.default.subpathsOfDirectory(atPath: "\(state)/authority").sorted()
+        var tried = 0
+        for (command, options) in try await options(of: kind) {
+            let positional = Set(options.filter(\.isPositional).map(\.name))
+            for (option, _) in options {
+                let expected = try #require(Self.nonsense[option], "no value without sense is known for --\(option) of \(command)")
+                for nonsense in expected {
+                    // A new center's folder need not be there.
+                    if command == "init", nonsense.text == "[authority-missing]" { continue }
+                    for value in nonsense.values {
+                        var values = Self.needed(by: command)
+                        if let other = Self.alternatives[option] { values[other] = nil }
+                        values[option] = value
+                        // `init` looks for its folder last.
+                        let own = command == "init" ? "\(folder.path)/new" : state
+                        let run = try await Command.run(
+                            Command.built("epitope"), [kind] + words(command, values, positional: positional, state: own), seconds: 30)
+                        #expect(
+                            run.status == nonsense.status && run.errors.contains(nonsense.text),
+                            "\(kind) \(command) --\(option) '\(value)': \(run.status) \(run.errors)")
+                        #expect(run.output.isEmpty, "\(kind) \(command) --\(option) '\(value)': \(run.output)")
+                        tried += 1
+                    }
+                }
+            }
+        }
+        #expect(tried > 60)
+        #expect(try FileManager.default.subpathsOfDirectory(atPath: "\(state)/authority").sorted() == before)
+        #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/new"))
+    }
+
+    @Test(arguments: ["local-center", "global-center"])
+    func `a name that nobody has is refused, and the one that was meant is said`(_ kind: String) async throws {
+        let state = "\(folder.path)/state"
+        func center(_ words: String...) async throws -> Command {
+            try await Command.run(Command.built("epitope"), [kind, words[0], "--state", state] + words.dropFirst())
+        }
+        #expect(try await center("init", "--name", "example", "--address", "127.0.0.1").status == 0)
+        #expect(try await center("token", "--host", "web-1").status == 0)
+        for command in kind == "global-center" ? ["revoke", "trust"] : ["revoke"] {
+            let near = try await center(command, "--host", "wbe-1")
+            #expect(near.status == 1 && near.errors.contains("[peer-unknown]"), "\(near.errors)")
+            #expect(near.errors.contains("did you mean 'web-1'?") && near.errors.contains("`epitope \(kind) peers`"), "\(near.errors)")
+            let far = try await center(command, "--host", "database")
+            #expect(far.status == 1 && far.errors.contains("[peer-unknown]") && !far.errors.contains("did you mean"), "\(far.errors)")
+        }
+        #expect(try await center("events", "--subject", "database").errors.contains("[subject-unknown]"))
+        #expect(try await center("peers").output.contains("invited"))
+        let revoked = try await center("revoke", "--host", "web-1")
+        #expect(revoked.status == 0 && revoked.output == "revoked host web-1\n", "\(revoked.errors)")
+        #expect(try await center("revoke", "--host", "web-1").status == 0, "once more is no mistake")
+        // A store that was lost has forgotten who holds certificates.
+        #expect(try await center("revoke", "--host", "database", "--unknown").status == 0)
+        let listed = try await center("peers").output.split(separator: "\n").map(String.init)
+        #expect(listed.count == 3)
+        #expect(listed.dropFirst().allSatisfy { $0.contains("revoked") }, "\(listed)")
+    }
+}
