@@ -56,7 +56,8 @@ public struct SuricataSettings: Hashable, Sendable, SettingsGroup {
 
     /// - Throws: `configuration-invalid` for a path that is not absolute: Suricata and the center have folders of their own.
     public func validate() throws(EpitopeError) {
-        let paths = [("socket", socketPath), ("rulesFile", rulesFile), ("binaryPath", binaryPath)]
+        let paths =
+            [("socket", socketPath), ("rulesFile", rulesFile), ("binaryPath", binaryPath)]
             + (configurationFile.map { [("configurationFile", $0)] } ?? [])
         for (name, path) in paths where !path.hasPrefix("/") {
             throw EpitopeError(

@@ -43,7 +43,9 @@ struct CommandNames {
 
     /// The one of some names that a mistyped one probably stands for.
     static func similar(to word: String, among names: [String]) -> String? {
-        let ranked = names.filter { abs($0.count - word.count) <= maxDistance }.map { (name: $0, distance: distance(word, $0)) }.sorted { $0.distance < $1.distance }
+        let ranked = names.filter { abs($0.count - word.count) <= maxDistance }.map { (name: $0, distance: distance(word, $0)) }.sorted {
+            $0.distance < $1.distance
+        }
         guard let best = ranked.first, best.distance <= min(maxDistance, best.name.count / 2) else { return nil }
         return best.name
     }

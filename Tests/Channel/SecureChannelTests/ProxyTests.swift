@@ -167,7 +167,9 @@ struct ProxyTests {
             let handler = NIOLoopBound(self, eventLoop: context.eventLoop)
             ClientBootstrap(group: context.eventLoop)
                 .channelInitializer { channel in
-                    channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Back(to: front, passing: passing)) }
+                    channel.eventLoop.makeCompletedFuture {
+                        try channel.pipeline.syncOperations.addHandler(Back(to: front, passing: passing))
+                    }
                 }
                 .connect(host: center.host, port: Int(center.port))
                 .whenComplete { result in

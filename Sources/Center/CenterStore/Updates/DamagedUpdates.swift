@@ -48,7 +48,9 @@ extension StoreTransaction {
                 WHERE u.id > ? AND u.state = \(UpdateState.proven.sql) ORDER BY u.id LIMIT ?
                 """,
             arguments: [id, Self.mendingStep])
-        let damaged = rows.filter { Self.readable($0["body"]) == nil || ($0["published"] as String?).map { Self.readable($0) == nil } ?? false }
+        let damaged = rows.filter { row in
+            [row["body"], row["published"] as String?].contains { body in body.map { Self.readable($0) == nil } ?? false }
+        }
         return (rows.count < Self.mendingStep ? nil : rows.last?["id"], damaged.map { $0["id"] })
     }
 

@@ -24,7 +24,9 @@ struct CenterWithdrawCommand<Kind: CenterKind>: AsyncParsableCommand {
     var reason: String
 
     func validate() throws {
-        guard reason.contains(where: { !$0.isWhitespace }) else { throw ValidationError("give a --reason: whoever looks later has no other") }
+        guard reason.contains(where: { !$0.isWhitespace }) else {
+            throw ValidationError("give a --reason: whoever looks later has no other")
+        }
     }
 
     func run() async throws {
