@@ -65,27 +65,37 @@ class Program:
 class Center:
     """A local (or global) center with a state folder of its own on loopback."""
 
-    def __init__(self, build, folder, kind="local-center", settings=None, name="site", suricata=None, log=None):
+    def __init__(self, build, folder, kind="local-center", settings=None, name="site", suricata=None, log=None, host="127.0.0.1",
+                 environment=None):
         self.build, self.folder, self.kind, self.suricata = pathlib.Path(build), pathlib.Path(folder), kind, suricata
         self.state = self.folder / "state"
+        self.name, self.host = name, host
+        # Of its commands, `serve` among them; None: this process's.
+        self.environment = environment
         self.port = free_port()
         self.folder.mkdir(parents=True, exist_ok=True)
         # Not on a disk that a trial fills.
         self.log = pathlib.Path(log or self.folder / "serve.log")
         self.config = self.log.with_name(f"{self.log.stem}-settings.json")
-        self.config.write_text(json.dumps({"requireGoodware": False, "megabytesPerReporter": 1_000_000, **(settings or {})}))
-        self.command("init", "--name", name, "--address", "127.0.0.1")
+        self.set(**(settings or {}))
+        self.command("init", "--name", name, "--address", host)
         self.program = None
+
+    def set(self, **settings):
+        """Writes the settings file."""
+        self.config.write_text(json.dumps({"requireGoodware": False, "megabytesPerReporter": 1_000_000, **settings}))
 
     @property
     def address(self):
-        return f"127.0.0.1:{self.port}"
+        return f"{self.host}:{self.port}"
 
     def words(self, *words):
-        return [self.build / "epitope", self.kind, *words, "--state", self.state]
+        # A library to preload is for a program below another one.
+        before = ["env"] if self.environment else []
+        return [*before, self.build / "epitope", self.kind, *words, "--state", self.state]
 
     def command(self, *words, check=True):
-        done = subprocess.run(self.words(*words), capture_output=True, text=True, timeout=120)
+        done = subprocess.run(self.words(*words), capture_output=True, text=True, timeout=120, env=self.environment)
         if check and done.returncode != 0:
             raise SystemExit(f"epitope {self.kind} {' '.join(map(str, words))}: {done.stderr}")
         return done.stdout
@@ -96,7 +106,7 @@ class Center:
         if self.suricata:
             words += ["--suricata-socket", self.suricata.socket, "--suricata-rules", self.suricata.rules]
         said = self.log.stat().st_size if self.log.exists() else 0
-        self.program = Program([*before, *words], self.log, **options)
+        self.program = Program([*before, *words], self.log, **{"env": self.environment, **options})
 
         def listens():
             with open(self.log, "rb") as log:
@@ -143,14 +153,21 @@ class Center:
 
 
 class Suricata:
-    """A Suricata that holds Epitope's rules alone and captures an interface on which nothing is sent."""
+    """A Suricata that holds Epitope's rules alone and captures an interface on which nothing is sent.
 
-    def __init__(self, folder):
+    `rules`: their file, if not in its own folder. `seen_in`: a folder in which it sees the file, as in a container.
+    """
+
+    def __init__(self, folder, rules=None, seen_in=None):
         self.folder = pathlib.Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.rules, self.socket = self.folder / "epitope.rules", self.folder / "command.socket"
-        self.rules.touch()
-        (self.folder / "suricata.yaml").write_text(suricata_settings(self.folder, "idle0"))
+        self.socket, self.seen_in = self.folder / "command.socket", seen_in
+        self.rules = pathlib.Path(rules or self.folder / "epitope.rules")
+        if self.rules.parent.exists():
+            self.rules.touch()
+        listed = self.rules if seen_in is None else pathlib.Path(seen_in) / self.rules.name
+        (self.folder / "suricata.yaml").write_text(
+            suricata_settings(self.folder, "idle0").replace("rule-files: [epitope.rules]", f"rule-files: [{listed}]"))
         if subprocess.run(["ip", "link", "show", "idle0"], capture_output=True).returncode != 0:
             subprocess.run(["ip", "link", "add", "idle0", "type", "veth", "peer", "name", "idle1"], check=True)
             for end in ("idle0", "idle1"):
@@ -163,8 +180,11 @@ class Suricata:
 
     def start(self):
         self.socket.unlink(missing_ok=True)
-        self.program = Program(
-            ["suricata", "-c", self.folder / "suricata.yaml", "--pcap=idle0", "-l", self.folder], self.folder / "out.log")
+        words = ["suricata", "-c", self.folder / "suricata.yaml", "--pcap=idle0", "-l", self.folder]
+        if self.seen_in:
+            mounts = 'mkdir -p "$2" && mount --bind "$1" "$2" && shift 2 && exec "$@"'
+            words = ["unshare", "--mount", "bash", "-c", mounts, "bash", self.rules.parent, self.seen_in, *words]
+        self.program = Program(words, self.folder / "out.log")
         return eventually(60, lambda: self.ask("uptime") is not None)
 
     def ask(self, command):

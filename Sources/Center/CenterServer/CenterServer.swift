@@ -58,6 +58,7 @@ public struct CenterServer: Service {
     private let requests: RequestHandler
     private let logger: Logger
     private let now: @Sendable () -> Int64
+    private let steadyNow: @Sendable () -> Int64
     private let places: ConnectionPlaces
     /// The port that the server came to listen on, or why it didn't.
     private let boundPort = Completion<Result<Int, any Error>>()
@@ -79,6 +80,7 @@ public struct CenterServer: Service {
         self.tls = try ServerTLS(certificate)
         self.logger = logger
         self.now = now
+        self.steadyNow = steadyNow ?? now
         places = ConnectionPlaces(max: configuration.maxConnections)
         self.requests = RequestHandler(
             places: places,
@@ -151,7 +153,7 @@ public struct CenterServer: Service {
         return [
             ServerCertificateRenewal(
                 directory: directory, authority: authority, issuer: issuer, certificate: certificate, tls: tls, logger: logger,
-                now: now)
+                now: now, steadyNow: steadyNow)
         ]
     }
 }

@@ -15,20 +15,26 @@ import Testing
 
 struct CenterServerTests {
     @Test
-    func `A certificate that was issued while the center's clock was ahead is replaced once that is right`() async throws {
+    func `A certificate that was issued by a wrong clock is replaced once that is right, and not while it jumps`() async throws {
         try await withFolder { directory in
-            let (now, month) = (ChannelClock.system(), Duration.days(30).inMilliseconds)
+            let (today, day) = (ChannelClock.system(), Duration.days(1).inMilliseconds)
             let folder = "\(directory)/authority"
             let authority = try CertificateAuthority.create(in: folder, site: "site-1", serverNames: ["127.0.0.1"])
-            let ahead = try await ServerCertificate.load(from: folder, authority: authority.certificate)
-                .renewed(by: authority, of: authority.certificate, in: folder, nowMilliseconds: now + month)
-            #expect(ahead.issuedMilliseconds > now)
-            let renewal = ServerCertificateRenewal(
-                directory: folder, authority: authority.certificate, issuer: authority, certificate: ahead, tls: try ServerTLS(ahead),
-                logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { now })
-            let next = await renewal.renewIfDue(ahead)
-            #expect(next.issuedMilliseconds <= now && next.expiresMilliseconds > now)
-            #expect(await renewal.renewIfDue(next).chainPEM == next.chainPEM, "that one stays")
+            let stored = try ServerCertificate.load(from: folder, authority: authority.certificate)
+            func renewed(_ certificate: ServerCertificate, by clock: Int64, steady: Int64) async throws -> ServerCertificate {
+                let renewal = ServerCertificateRenewal(
+                    directory: folder, authority: authority.certificate, issuer: authority, certificate: certificate,
+                    tls: try ServerTLS(certificate), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { clock },
+                    steadyNow: { steady })
+                return await renewal.renewIfDue(certificate)
+            }
+            let ahead = today + 100 * day
+            #expect(try await renewed(stored, by: ahead, steady: today).chainPEM == stored.chainPEM, "the clock jumped a moment ago")
+            let believed = try await renewed(stored, by: ahead, steady: ahead)
+            #expect(believed.issuedMilliseconds > today && believed.expiresMilliseconds > ahead)
+            let right = try await renewed(believed, by: today, steady: ahead)
+            #expect(right.issuedMilliseconds <= today && right.expiresMilliseconds > today)
+            #expect(try await renewed(right, by: today, steady: today).chainPEM == right.chainPEM, "that one stays")
         }
     }
 

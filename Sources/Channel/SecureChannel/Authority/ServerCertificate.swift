@@ -18,6 +18,9 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
     public let issuedMilliseconds: Int64
     public let expiresMilliseconds: Int64
 
+    /// When this process had it issued; `nil`: it was read from its file.
+    public private(set) var issued: ContinuousClock.Instant?
+
     static let file = "server.pem"
     private static let reissueRemedy =
         "have the authority issue a new one (`epitope local-center renew --address ADDRESS`, or `global-center`), or restore it from a backup"
@@ -150,8 +153,9 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
         nowMilliseconds: Int64 = ChannelClock.system()
     ) async throws(EpitopeError) -> ServerCertificate {
         let application = Application(center: identity.name, names: names, nowMilliseconds: nowMilliseconds)
-        let next = try application.granted(try await issuer.issue(application.order), by: authority)
+        var next = try application.granted(try await issuer.issue(application.order), by: authority)
         try next.save(in: directory)
+        next.issued = .now
         return next
     }
 
