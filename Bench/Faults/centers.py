@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Folders."""
+"""A center's folder and certificate, and the captures that it proves with."""
+import shutil
+import struct
+import time
+
+from running import Program
+from bench_support import eventually
+from trial import ENDED_S, dated
 
 
 def two_processes(trial):
@@ -21,15 +28,11 @@ def two_processes(trial):
 
 def certificate_expired(trial):
     """a center that was off until its own certificate had expired"""
-    if not pathlib.Path(FAKETIME).exists():
-        trial.notes.append("(left out: faketime is not installed)")
-        return
-    folder = trial.folder / "center"
-    trial.make_center()
-    shutil.rmtree(folder / "state")
-    environment = dict(os.environ, LD_PRELOAD=FAKETIME, FAKETIME="-91d", FAKETIME_DONT_FAKE_MONOTONIC="1")
-    subprocess.run(["env", *map(str, trial.center.words("init", "--name", "site", "--address", "127.0.0.1"))], env=environment, check=True,
-                   capture_output=True)
+    past = dated("-91d")
+    if not past:
+        return trial.notes.append("(left out: faketime is not installed)")
+    trial.make_center(environment=past)
+    trial.center.environment = None
     trial.fault()
     if trial.start("the center, whose certificate has expired,"):
         trial.attack()
@@ -52,4 +55,32 @@ def capture_just_begun(trial):
     (ring / "2.pcap").write_bytes(header)
     if not eventually(60, lambda: trial.center.delivered() > 0, pause=0.5):
         trial.note("wedged", f"the attack's rule was never live, a minute after the capture was whole: {trial.said()}")
+    trial.check()
+
+
+def ends_during_proof(trial):
+    """the center is to end while a proof reads a capture for a minute; then the capture is gone"""
+    capture = trial.folder / "long.pcap"
+    # A SYN to another port in each of ten million frames.
+    frame = bytes.fromhex("020000000002020000000001080045000028000040004006000001010101020202020400" "00500000000000000000500220000000" "0000")
+    record = struct.pack("<IIII", 0, 0, len(frame), len(frame)) + frame
+    with open(capture, "wb") as file:
+        file.write(bytes.fromhex("d4c3b2a1020004000000000000000000") + struct.pack("<II", 65535, 1))
+        for _ in range(100):
+            file.write(record * 100_000)
+    center = trial.make_center(captures=[str(capture)])
+    if not trial.start():
+        return
+    trial.attack(is_live=False)
+    time.sleep(3)
+    trial.fault()
+    begun = time.monotonic()
+    if not center.end(ENDED_S):
+        trial.note("wedged", f"the center did not end in {ENDED_S} s after SIGTERM while a proof was made")
+    trial.notes.append(f"(it ended in {time.monotonic() - begun:.1f} s)")
+    capture.unlink()
+    center.set(updatesADay=10000)
+    if not trial.start():
+        return
+    trial.expect("the rule is live", lambda: center.delivered() == 1)
     trial.check()

@@ -1,6 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 
-"""Connections."""
+"""Connections beyond a limit, and peers that are slow."""
+import resource
+import signal
+import socket
+import ssl
+import time
+
+from trial import ENDED_S
 
 
 def connected(center, count):
@@ -15,20 +22,29 @@ def connected(center, count):
 
 
 def raise_limit(count):
-    import resource
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard), hard))
 
 
+def by_tls(center):
+    """A connection whose handshake is done."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(socket.create_connection(("127.0.0.1", center.port), timeout=20), server_hostname="127.0.0.1")
+
+
 def half_open(trial):
-    """4,200 connections that say nothing"""
+    """4,200 connections that say nothing, and 100 that have sent half a request"""
     center = trial.make_center()
     if not trial.start():
         return
     raise_limit(8192)
     held = connected(center, 4200)
+    for _ in range(100):
+        held.append(by_tls(center))
+        held[-1].sendall(b"POST /v1/enroll HTTP/1.1\r\nhost: ")
     trial.fault()
-    trial.attack(acknowledged_s=20, what=f"an attack beside {len(held)} silent connections")
+    trial.attack(acknowledged_s=20, what=f"an attack beside {len(held)} connections that are half open")
     for connection in held:
         connection.close()
     trial.check()
@@ -57,9 +73,7 @@ def slow_request(trial):
     center = trial.make_center()
     if not trial.start():
         return
-    context = ssl.create_default_context()
-    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    held = context.wrap_socket(socket.create_connection(("127.0.0.1", center.port)), server_hostname="127.0.0.1")
+    held = by_tls(center)
     held.sendall(b"POST /v1/enroll HTTP/1.1\r\nhost: x\r\ncontent-length: 32000\r\n\r\n")
     trial.fault()
     center.program.process.send_signal(signal.SIGTERM)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """A center that is killed, and disks that are full or fail."""
-import os
 import random
 import subprocess
 import time

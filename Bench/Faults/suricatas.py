@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """A Suricata that is away, hangs, or loses its rules."""
+import signal
 import time
+
+from running import Center, Load
+from bench_support import eventually
+from trial import ENDED_S, LIVE_S, RESTORED_S
 
 
 def suricata_killed(trial):
@@ -116,4 +121,93 @@ def rules_file_of_another(trial):
     if other.delivered() and loaded < before + other.delivered():
         trial.counts["rules_lost"] += before
         trial.notes.append(f"rules_lost: another center wrote over the rules file; {before} rules of the first are gone, {loaded} left")
+    trial.check()
+
+
+FOREIGN = 'alert icmp any any -> any any (msg:"of somebody else"; itype:200; sid:1; rev:1;)\n'
+
+
+def rules_file_replaced(trial):
+    """another program puts rules of its own in the place of ours; they stay, and ours are back once somebody moves them away"""
+    trial.make_center()
+    if not trial.start():
+        return
+    trial.attack()
+    rules = trial.suricata.rules
+    rules.write_text(FOREIGN)
+    trial.suricata.ask("ruleset-reload-rules")
+    trial.fault()
+    trial.expect("that the rules are not ours is told", lambda: (trial.health() or {}).get("problems", {}).get("ids") == "rules-file-foreign",
+                 within=RESTORED_S)
+    trial.attack(is_live=False, what="an attack while the rules file is another's")
+    if rules.read_text() != FOREIGN:
+        trial.note("wedged", "the rules of another program were overwritten")
+    rules.rename(rules.with_suffix(".of-others"))
+    trial.expect("the rules are back", lambda: trial.has_rules(2), within=RESTORED_S, kind="rules_lost")
+    trial.check()
+
+
+def rules_folder_late(trial):
+    """the folder of the rules file is there only some time after the center and Suricata have started"""
+    rules = trial.folder / "volume" / "epitope.rules"
+    trial.start_suricata(rules=rules)
+    trial.make_center()
+    if not trial.start():
+        return
+    trial.fault()
+    trial.expect("that the folder is missing is told", lambda: "rules-folder-unwritable" in trial.center.log.read_text(), within=20)
+    trial.attack(is_live=False, what="an attack before the folder is there")
+    rules.parent.mkdir()
+    trial.expect("the rule is live", lambda: trial.has_rules(1))
+    trial.check()
+
+
+def suricata_in_container(trial):
+    """Suricata sees the rules file by another path, as in a container: rules come and go, and nothing reloads for ever"""
+    (trial.folder / "of-host").mkdir()
+    trial.start_suricata(rules=trial.folder / "of-host" / "epitope.rules", seen_in=trial.folder / "in-container")
+    center = trial.make_center()
+    if not trial.start():
+        return
+    trial.fault()
+    trial.attack()
+    signature = next(iter(trial.signatures_in_file()), "none")
+    # The last rule leaves a file that nothing else shows to be read.
+    center.command("withdraw", signature, "--reason", "a test")
+    trial.expect("the last rule has left Suricata", lambda: trial.has_rules(0))
+    trial.expect("the center knows", lambda: center.rows("SELECT count(*) FROM deliveries WHERE state = 'leaving'")[0][0] == 0)
+    center.command("reinstate", signature)
+    trial.expect("the rule is back", lambda: trial.has_rules(1))
+    trial.attack()
+    time.sleep(2)
+    reloaded = trial.suricata.ask("ruleset-reload-time")
+    time.sleep(20)
+    if trial.suricata.ask("ruleset-reload-time") != reloaded:
+        trial.note("wedged", "Suricata is made to reload its rules again and again")
+    trial.check()
+
+
+def suricata_without_file(trial):
+    """Suricata does not list the rules file until somebody adds it and has the rules reloaded"""
+    (trial.folder / "of-host").mkdir()
+    trial.start_suricata(rules=trial.folder / "of-host" / "epitope.rules")
+    settings = trial.suricata.folder / "suricata.yaml"
+    listed = settings.read_text()
+    settings.write_text(listed.replace(str(trial.suricata.rules), str(trial.folder / "nothing.rules")))
+    trial.suricata.end()
+    trial.suricata.start()
+    trial.make_center()
+    if not trial.start():
+        return
+    trial.fault()
+    trial.attack(is_live=False, what="an attack while the file is not listed")
+    trial.expect("the reason is told", lambda: "suricata-rules-file-not-loaded" in trial.center.log.read_text())
+    time.sleep(5)
+    reloaded = trial.suricata.ask("ruleset-reload-time")
+    time.sleep(35)
+    if trial.suricata.ask("ruleset-reload-time") != reloaded:
+        trial.note("wedged", "Suricata is made to reload its rules again and again")
+    settings.write_text(listed)
+    trial.suricata.ask("ruleset-reload-rules")
+    trial.expect("the rule is live", lambda: trial.has_rules(1))
     trial.check()
