@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """The center's benchmark. Usage: center.py BUILD_FOLDER [--quick] [--only "PHASE..."] [--crowdsec FILES] [--keep FOLDER]
+    [--soak-seconds N] [--soak-rate N]
 
 Run by Bench/Center/bench-center in a network namespace of its own. Real programs, real TLS 1.3 with client certificates, real
 stores on this machine's disk; load and center share the machine. Each phase has a center, or a store, of its own:
@@ -9,6 +10,7 @@ stores on this machine's disk; load and center share the machine. Each phase has
   full      the same packets into a store with 200,000 packets in 50,000 clusters; before it, what an idle center costs
   outbreak  one code from 50,000 hosts, three packets each, with Suricata; each host has its own certificate and connection
   crowdsec  alerts of the same size into CrowdSec's local API, over TLS
+  soak      only where it is named: packets at a steady rate for an hour, whose memory and latency must stay flat
 
 Each packet that was acknowledged is looked for in the store after the center was killed (SIGKILL).
 """
@@ -27,6 +29,11 @@ from running import Center, Load, Suricata, Watch
 from bench_support import eventually, say
 
 PHASES = ["empty", "enrol", "connect", "full", "outbreak", "crowdsec"]
+# Too long to be part of each run.
+LONG_PHASES = ["soak"]
+# Of the soak: different codes, of which each comes again and again; a run of the load; how long it takes to settle; by how much
+# memory may grow after that, and the slow answers of its last third be slower than those of its first.
+SOAK_CODES, SOAK_RUN_S, SOAK_SETTLING, SOAK_MEMORY_MB, SOAK_LATENCY = 20_000, 60, 0.2, 32, 1.5
 
 
 class Sizes:
@@ -43,6 +50,8 @@ class Bench:
         self.build, self.folder, self.sizes = pathlib.Path(build), folder, sizes
         self.keys, self.rows = {}, []
         self.acknowledged, self.lost, self.memory_mb, self.behind_s, self.run = 0, 0, 0.0, None, 1
+        # Whether the soak's memory and latency were.
+        self.flat = True
 
     def center(self, name, suricata=None):
         return Center(self.build, self.folder / name, settings={"updatesADay": 3}, suricata=suricata)
@@ -219,6 +228,47 @@ class Bench:
         finally:
             peer.end()
 
+    def soak(self, seconds, rate):
+        """Packets at a rate, one run of the load after the other, with what each shows."""
+        if not rate:
+            rate = self.keys.get("packets_per_s", 0) / 2
+        if not rate:
+            raise SystemExit("soak: give --soak-rate, or measure the rate in the same run (--only \"empty soak\")")
+        center = self.center("soak")
+        center.start()
+        minutes, journals = [], []
+        watch = Watch(center)
+        try:
+            say(f"  {rate:.0f} packets a second for {seconds} s, of {SOAK_CODES} different codes")
+            for number in range(max(1, round(seconds / SOAK_RUN_S))):
+                journal = center.folder / f"acknowledged-{number}"
+                # One run's ids are not another's, but the codes are the same.
+                result = Load(self.build, center, "packets", "--seconds", SOAK_RUN_S, "--run", 1000 + number, "--code-run", 1000,
+                              "--codes", SOAK_CODES, "--rate", rate, "--journal", journal).result()
+                journals.append(journal)
+                result["mb"], (result["waiting"], result["behind_s"]) = center.program.memory_mb("VmRSS"), center.waiting()
+                minutes.append(result)
+                say(f"    {(number + 1) * SOAK_RUN_S:5d} s: {result['per_s']:.0f} a second, p50 {result['p50_ms']:.1f} ms, p99 "
+                    f"{result['p99_ms']:.1f} ms, {result['waiting']} wait for the analysis, {result['mb']:.0f} MB")
+                for kind in ("refusals", "failures"):
+                    if result[kind]:
+                        say(f"      {kind}: {result[kind]}")
+            watch.end()
+            settled = minutes[int(len(minutes) * SOAK_SETTLING):]
+            third = max(1, len(settled) // 3)
+            early, late = settled[:third], settled[-third:]
+            memory = [max(minute["mb"] for minute in part) for part in (early, late)]
+            slow = [sorted(minute["p99_ms"] for minute in part)[len(part) // 2] for part in (early, late)]
+            self.flat = memory[1] - memory[0] <= SOAK_MEMORY_MB and slow[1] <= max(10, slow[0] * SOAK_LATENCY)
+            self.keys.update(
+                soak="ok" if self.flat else "failed", soak_seconds=len(minutes) * SOAK_RUN_S, soak_rate=round(rate),
+                soak_per_s=round(sum(minute["per_s"] for minute in minutes) / len(minutes)), soak_mb_early=round(memory[0]),
+                soak_mb_late=round(memory[1]), soak_p99_ms_early=round(slow[0], 1), soak_p99_ms_late=round(slow[1], 1),
+                soak_behind_s=round(watch.worst, 1), soak_told_to_wait=sum(minute["told_to_wait"] for minute in minutes))
+            self.check(center, *journals)
+        finally:
+            center.end()
+
     # --- the end
 
     def table(self):
@@ -246,10 +296,12 @@ def main():
     parser.add_argument("--only", default=" ".join(PHASES))
     parser.add_argument("--crowdsec", default="/nonexistent")
     parser.add_argument("--keep")
+    parser.add_argument("--soak-seconds", type=int, default=3600)
+    parser.add_argument("--soak-rate", type=float, default=0)
     options = parser.parse_args()
     phases = options.only.split()
-    if unknown := set(phases) - set(PHASES):
-        raise SystemExit(f"no such phase: {' '.join(unknown)}; there are {' '.join(PHASES)}")
+    if unknown := set(phases) - set(PHASES + LONG_PHASES):
+        raise SystemExit(f"no such phase: {' '.join(unknown)}; there are {' '.join(PHASES + LONG_PHASES)}")
     # On the disk, not in a tmpfs: commits wait for it.
     folder = pathlib.Path(options.keep or tempfile.mkdtemp(prefix="epitope-bench-center.", dir="/var/tmp"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -257,19 +309,21 @@ def main():
     with contextlib.ExitStack() as stack:
         if not options.keep:
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        for phase in PHASES:
+        for phase in PHASES + LONG_PHASES:
             if phase not in phases:
                 continue
             say(f"\n== {phase}")
             begun = time.monotonic()
             if phase == "crowdsec":
                 bench.crowdsec(options.crowdsec)
+            elif phase == "soak":
+                bench.soak(options.soak_seconds, options.soak_rate)
             else:
                 getattr(bench, phase)()
             say(f"  ({time.monotonic() - begun:.0f} s)")
     bench.table()
     bench.result()
-    raise SystemExit(0 if bench.lost == 0 else 1)
+    raise SystemExit(0 if bench.lost == 0 and bench.flat else 1)
 
 
 if __name__ == "__main__":

@@ -54,10 +54,10 @@ class Program:
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def memory_mb(self):
-        """The most memory that it had so far."""
+    def memory_mb(self, line_name="VmHWM"):
+        """The most memory that it had so far; VmRSS: what it has now."""
         for line in pathlib.Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            if line.startswith("VmHWM:"):
+            if line.startswith(f"{line_name}:"):
                 return int(line.split()[1]) / 1024
         return 0.0
 

@@ -20,6 +20,7 @@ struct PacketsCommand: AsyncParsableCommand {
     @Option(help: "Packets a second at most, over all connections; 0: as many as can be.") var rate = 0.0
     @Option(help: "Sends a packet again, with its id, until it is acknowledged: as a host's spool does.") var retry = 0
     @Option(help: "A number that ids and codes are drawn from.") var run: UInt64 = 1
+    @Option(help: "A number that codes are drawn from; 0: that of the ids.") var codeRun: UInt64 = 0
     @Option(help: "The prefix of the hosts' names.") var prefix = "load"
     @Option(help: "A file for the ids of acknowledged packets.") var journal: String?
     @Option(help: "A file that ends the load as soon as it is there.") var stop: String?
@@ -30,8 +31,8 @@ struct PacketsCommand: AsyncParsableCommand {
         let contexts = try (0..<hosts).map { try identities.tls(of: $0) }
         let tally = Tally(journal: journal)
         let source = PacketSource(
-            template: PacketTemplate(codeBytes: codeBytes), run: self.run, codes: codes, count: count, rate: rate,
-            until: ContinuousClock.now + .seconds(seconds), stop: stop)
+            template: PacketTemplate(codeBytes: codeBytes), run: self.run, codeRun: codeRun == 0 ? self.run : codeRun, codes: codes,
+            count: count, rate: rate, until: ContinuousClock.now + .seconds(seconds), stop: stop)
         let network = Connections(to: options.target!)
         let again = retry > 0
         tally.begin()
@@ -62,6 +63,7 @@ final class PendingPacket: Sendable {
 final class PacketSource: Sendable {
     private let template: PacketTemplate
     private let run: UInt64
+    private let codeRun: UInt64
     private let codes: Int
     private let count: Int
     private let rate: Double
@@ -74,10 +76,11 @@ final class PacketSource: Sendable {
 
     /// - Parameter stop: a file that ends the load when it is there.
     init(
-        template: PacketTemplate, run: UInt64, codes: Int, count: Int, rate: Double, until: ContinuousClock.Instant, stop: String? = nil
+        template: PacketTemplate, run: UInt64, codeRun: UInt64, codes: Int, count: Int, rate: Double, until: ContinuousClock.Instant, stop: String? = nil
     ) {
         self.template = template
         self.run = run
+        self.codeRun = codeRun
         self.codes = codes
         self.count = count
         self.rate = rate
@@ -112,7 +115,7 @@ final class PacketSource: Sendable {
     func id(_ number: UInt64) -> [UInt8] { PacketTemplate.id(run: run, number: number) }
 
     func request(_ number: UInt64, allocator: ByteBufferAllocator) -> ByteBuffer {
-        let code = codes == 0 ? run &* 1_000_003 &+ number : run &* 1_000_003 &+ number % UInt64(codes)
+        let code = codeRun &* 1_000_003 &+ (codes == 0 ? number : number % UInt64(codes))
         return template.request(id: id(number), code: code, allocator: allocator)
     }
 }
