@@ -494,6 +494,7 @@ let package = Package(
                         "EpitopeModel", "PacketCoding", "HostStore", "AgentLifeCycle", "EpitopeStubs", "epitope", "epitope-agent",
                         "call-series", "call-stub",
                     ]),
+                tests("FaultTests", ["epitope", "center-load"]),
                 tests("MachineTests", ["epitope-agent", "call-stub", "inject-stub", "kernel-matrix", "protect", "return-stub"]),
                 tests(
                     "OrdinaryWorkTests",

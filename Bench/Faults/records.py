@@ -100,7 +100,7 @@ def damaged_columns(trial):
     center.command("withdraw", sorted(trial.signatures_in_file())[0], "--reason", "a test")
     center.end()
     whole = trial.folder / "whole"
-    shutil.copytree(center.state, whole)
+    sharing.copy_state(center.state, whole)
     with sqlite3.connect(whole / "center.sqlite") as store:
         tables = [row[0] for row in store.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%\\_%migrations'"
                                                   " ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")]

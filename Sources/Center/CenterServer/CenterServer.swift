@@ -131,7 +131,7 @@ public struct CenterServer: Service {
             let error = notListening(String(cString: strerror(error.errnoCode)))
             boundPort.complete(.failure(error))
             throw error
-        } catch is SocketAddressError {
+        } catch let error where error is SocketAddressError || error is SocketAddressError.UnknownHost {
             let error = notListening("the name can't be resolved")
             boundPort.complete(.failure(error))
             throw error

@@ -45,6 +45,15 @@ import Testing
         "config": [.code("", "/nonexistent/settings", "/", code: "configuration-missing")],
         "suricata-socket": [.usage("", naming: "--suricata-socket takes a path")],
         "suricata-rules": [.usage("", naming: "--suricata-rules takes a path")],
+        "key-socket": [.usage("", naming: "--key-socket takes a path")],
+        "key-folder": [.usage("", naming: "--key-folder takes a path"), .code("/nonexistent/key", code: "authority-missing")],
+        "socket": [.usage("", naming: "--socket takes a path")],
+        "max-per-minute": [
+            .usage("-1", "0", naming: "numbers from 1 up"), .usage("", "all", "99999999999999999999", naming: "--max-per-minute"),
+        ],
+        "max-per-day": [
+            .usage("-1", "0", naming: "numbers from 1 up"), .usage("", "all", "99999999999999999999", naming: "--max-per-day"),
+        ],
         "action": [.usage("", "blok", naming: "alert")],
         "center": [.code("", "x", "http://center.example", "https://center.example:0", "https://a b", code: "center-address-malformed")],
         "token": [.code("", "x", "ept1_x", code: "token-malformed")],

@@ -55,7 +55,8 @@ public struct AuthorityCertificate: Sendable, CustomStringConvertible {
         return loaded
     }
 
-    static func missing(from directory: String) -> EpitopeError {
+    /// That a folder has no authority.
+    public static func missing(from directory: String) -> EpitopeError {
         EpitopeError(
             .authorityMissing, "\(directory) has no certificate authority",
             remedy: "create one with `epitope local-center init` (or `global-center init`), or give its folder")

@@ -8,6 +8,7 @@ import Glibc
 import HostFrontEnd
 import KeyProcess
 import Logging
+import SecureChannel
 
 /// `key`: the process that has the authority's key.
 struct CenterKeyCommand<Kind: CenterKind>: FirstThreadCommand {
@@ -31,10 +32,10 @@ struct CenterKeyCommand<Kind: CenterKind>: FirstThreadCommand {
     @Option(help: ArgumentHelp("The socket for the center (default: in its state folder).", valueName: "path"))
     var socket: String?
 
-    @Option(help: ArgumentHelp("The most certificates in a minute.", valueName: "count"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("The most certificates in a minute.", valueName: "count"))
     var maxPerMinute = SigningBounds().maxPerMinute
 
-    @Option(help: ArgumentHelp("The most certificates in a day.", valueName: "count"))
+    @Option(parsing: .unconditional, help: ArgumentHelp("The most certificates in a day.", valueName: "count"))
     var maxPerDay = SigningBounds().maxPerDay
 
     @Option(help: .hidden)
@@ -45,6 +46,7 @@ struct CenterKeyCommand<Kind: CenterKind>: FirstThreadCommand {
 
     func validate() throws {
         guard maxPerMinute > 0, maxPerDay > 0 else { throw ValidationError("the bounds are numbers from 1 up") }
+        try requirePaths([("--key-folder", keyFolder), ("--socket", socket)])
     }
 
     func begin() throws -> @Sendable () async throws -> Void {
@@ -60,6 +62,8 @@ struct CenterKeyCommand<Kind: CenterKind>: FirstThreadCommand {
             try KeyServer.run(
                 listener: listener, keyDirectory: directory, bounds: bounds, onReady: { _ = manager?.notify(.ready) }, log: log)
         }
+        // What is not there now is most likely mistyped; later it is waited for.
+        guard access(directory, F_OK) == 0 else { throw AuthorityCertificate.missing(from: directory) }
         let program = try CenterProcess.program()
         KeyKeeper.run(
             socket: socket ?? stateOptions.keySocketPath, program: program,

@@ -9,6 +9,14 @@ struct KeyOptions: ParsableArguments {
             "Have certificates signed by the key process that listens there, such as that of a unit of its own. (default: one is started)",
             valueName: "path"))
     var keySocket: String?
+
+    func validate() throws { try requirePaths([("--key-socket", keySocket)]) }
+}
+
+/// - Parameter options: with what is given for them.
+/// - Throws: for an empty text, which is no path.
+func requirePaths(_ options: [(name: String, path: String?)]) throws {
+    for (name, path) in options where path == "" { throw ValidationError("\(name) takes a path") }
 }
 
 /// Where a center listens: `--listen`.

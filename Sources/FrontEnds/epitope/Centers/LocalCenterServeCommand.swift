@@ -34,9 +34,7 @@ struct LocalCenterServeCommand: FirstThreadCommand {
     var action: SuricataRule.Action?
 
     func validate() throws {
-        for (name, path) in [("socket", suricataSocket), ("rules", suricataRules)] where path == "" {
-            throw ValidationError("--suricata-\(name) takes a path")
-        }
+        try requirePaths([("--suricata-socket", suricataSocket), ("--suricata-rules", suricataRules)])
     }
 
     func begin() throws -> @Sendable () async throws -> Void {
