@@ -104,7 +104,7 @@ struct CenterServerTests {
     }
 
     /// A TLS server that says nothing, on any free port.
-    private static func serve(chain: [String], key: String) async throws -> any Channel {
+    static func serve(chain: [String], key: String) async throws -> any Channel {
         let sources = try chain.map { pem in
             NIOSSLCertificateSource.certificate(try NIOSSLCertificate(bytes: Array(pem.utf8), format: .pem))
         }

@@ -50,7 +50,7 @@ struct ProxyTests {
         try await TestCenter.run { center in
             let (port, asked, channel) = try await Self.startProxy(to: center.address)
             let identity = try center.identity()
-            var proxy = try CenterProxy("http://127.0.0.1:\(port)")
+            var proxy = try CenterProxy("http://\(Self.proxyHost):\(port)")
             proxy.login = .init(user: "ada", password: "secret")
             let chain = try await PresentedChain.read(from: center.address, by: proxy)
             #expect(chain.count == 2)
@@ -71,13 +71,36 @@ struct ProxyTests {
         }
     }
 
+    @Test func `Nobody behind a proxy can pose as the center, neither an enrolled host nor a center of another authority`() async throws {
+        try await TestCenter.run { center in
+            let host = try center.identity()
+            let impostor = try await CenterServerTests.serve(
+                chain: [host.certificatePEM, center.authority.certificatePEM], key: host.keyPEM)
+            let posing = try CenterAddress(host: "127.0.0.1", port: UInt16(try #require(impostor.localAddress?.port)))
+            try await TestCenter.run { other in
+                for address in [posing, other.address] {
+                    let (port, asked, channel) = try await Self.startProxy(to: address)
+                    let transport = try CenterTransport(
+                        center: address, authorityPEM: host.authorityPEM, credentials: (host.certificatePEM, host.keyPEM),
+                        proxy: try CenterProxy("http://\(Self.proxyHost):\(port)"))
+                    let error = await #expect(throws: EpitopeError.self) { try await transport.get(ChannelPath.health, waitSeconds: 0) }
+                    #expect(error?.code == .centerWrong, "\(error as Any)")
+                    #expect(asked.withLock { !$0.isEmpty })
+                    await transport.shutdown()
+                    try await channel.close()
+                }
+            }
+            try await impostor.close()
+        }
+    }
+
     @Test func `A proxy that refuses is named in the error`() async throws {
         try await TestCenter.run { center in
             let (port, _, channel) = try await Self.startProxy(to: center.address, answer: "HTTP/1.1 403 Forbidden\r\n\r\n")
-            let proxy = try CenterProxy("http://127.0.0.1:\(port)")
+            let proxy = try CenterProxy("http://\(Self.proxyHost):\(port)")
             let error = await #expect(throws: EpitopeError.self) { try await PresentedChain.read(from: center.address, by: proxy) }
             #expect(error?.code == .centerUnreachable)
-            #expect(error?.message.contains("by the proxy at 127.0.0.1:\(port): it answered: HTTP/1.1 403 Forbidden") == true)
+            #expect(error?.message.contains("by the proxy at \(Self.proxyHost):\(port): it answered: HTTP/1.1 403 Forbidden") == true)
             try await channel.close()
         }
     }
@@ -93,7 +116,7 @@ struct ProxyTests {
             let identity = try center.identity(.localCenter, "site-2")
             var transport = try CenterTransport(
                 center: center.address, authorityPEM: identity.authorityPEM, credentials: (identity.certificatePEM, identity.keyPEM),
-                proxy: try CenterProxy("http://127.0.0.1:\(port)"))
+                proxy: try CenterProxy("http://\(Self.proxyHost):\(port)"))
             transport.answerTimeout = .milliseconds(500)
             let sent = transport
             let error = await #expect(throws: EpitopeError.self) {
@@ -113,6 +136,9 @@ struct ProxyTests {
         }
     }
 
+    /// Not that of the centers.
+    private static let proxyHost = "127.0.0.2"
+
     /// A proxy on loopback that passes every connection on to one center.
     ///
     /// - Parameter passing: how many bytes of the center's come back; then it holds still.
@@ -126,7 +152,7 @@ struct ProxyTests {
                     try channel.pipeline.syncOperations.addHandler(PassingOn(to: center, answer: answer, asked: asked, passing: passing))
                 }
             }
-            .bind(host: "127.0.0.1", port: 0).get()
+            .bind(host: proxyHost, port: 0).get()
         return (channel.localAddress?.port ?? 0, asked, channel)
     }
 
