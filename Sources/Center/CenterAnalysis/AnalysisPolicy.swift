@@ -2,6 +2,7 @@
 
 public import CenterStore
 public import Correlation
+import EpitopeModel
 public import Signatures
 
 /// Which packets a local center forwards.
@@ -22,8 +23,9 @@ public struct AnalysisPolicy: Hashable, Sendable {
     public var forwards: ForwardRule
     /// The lifetime of updates in days, at least 1.
     public var lifetimeDays: Int
-    /// How many clusters that rest on one reporter's word alone have their proofs: beyond it, the reporter's next ones get theirs when
-    /// somebody else reports them, too, or older ones were removed. As many rule numbers, updates and deliveries they have at most.
+    /// How many clusters that rest on one reporter's word alone, or on that of one machine, have their proofs: beyond it, the next ones
+    /// get theirs when somebody else reports them, too, or older ones were removed. As many rule numbers, updates and deliveries they
+    /// have at most, and as many packets wait for the quota of forwards.
     public var maxProofsOfReporter = 64
     /// Whether nothing is published on the word of one site or host alone that is not trusted.
     public var needsIndependentSites = false
@@ -35,5 +37,21 @@ public struct AnalysisPolicy: Hashable, Sendable {
         self.targets = targets
         self.forwards = forwards
         self.lifetimeDays = lifetimeDays
+    }
+}
+
+extension AnalysisPolicy {
+    /// Whether the names of one machine count as one reporter of an attack. At a global center two that share a network count as two
+    /// reporters of which neither is independent of the other (``Correlation/PublicationDecision``).
+    var countsMachines: Bool { !needsIndependentSites }
+
+    /// Who sent a report, and from where: hosts of a site are told apart by the machine, at a global center whoever reports by the
+    /// network. Those of whom it isn't known are held to be one.
+    ///
+    /// - Parameter address: where a host's connection came from.
+    func source(of reporter: String, at address: IPAddress?, in transaction: StoreTransaction) throws -> ReportSource {
+        let network = address.map { countsMachines ? IPNetwork.machine(of: $0) : IPNetwork.site(of: $0) }?.description
+        let machine = try network ?? (countsMachines ? nil : transaction.firstNetwork(of: reporter))
+        return ReportSource(reporter: reporter, machine: machine ?? "unknown")
     }
 }

@@ -43,7 +43,7 @@ struct DeliveryScheduler {
     private func publication(of signature: Signature, in cluster: Cluster, madeOf samples: [Sample]) throws -> PublicationDecision {
         guard policy.needsIndependentSites else { return .publish }
         let matcher = SignatureMatcher(signature)
-        var supporters = Set(samples.filter { matcher.matches($0.code.bytes) }.compactMap(\.reporter))
+        var supporters = Set(samples.filter { matcher.matches($0.code.bytes) }.compactMap { $0.sender ?? $0.reporter })
         if samples.isEmpty || signature.id == cluster.signature.id {
             supporters.formUnion(try transaction.reportersOfUpdates(of: cluster.id))
         }

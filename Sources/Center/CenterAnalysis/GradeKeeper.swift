@@ -19,11 +19,13 @@ struct GradeKeeper {
     ///   are gone.
     func support(of cluster: Int64, proof: Proof, after standing: [SignatureUpdate] = []) throws -> EvidenceSupport {
         let weight = try transaction.weight(of: cluster)
-        let now = EvidenceGrade(reporters: weight.reporters, isOnTheWire: proof.check(.onTheWire)?.outcome == .passed)
+        let independent = policy.countsMachines ? weight.reporters : try transaction.independentReporters(of: cluster)
+        let now = EvidenceGrade(reporters: independent, isOnTheWire: proof.check(.onTheWire)?.outcome == .passed)
         let grade = standing.compactMap(\.support?.grade).reduce(now, max)
         let isEnough = grade >= policy.dropsFrom
-        let narrowedTo = NarrowingDecision.addresses(
-            grade: grade, isEnoughToDrop: isEnough, sources: try transaction.newestSources(of: cluster, limit: Self.maxPackets))
+        // Where one site's hosts are is nothing for the others' rules, nor for their eyes.
+        let sources = policy.countsMachines ? try transaction.newestSources(of: cluster, limit: Self.maxPackets) : []
+        let narrowedTo = NarrowingDecision.addresses(grade: grade, isEnoughToDrop: isEnough, sources: sources)
         return EvidenceSupport(
             grade: grade, reporters: weight.reporters, points: weight.sum.points, threshold: policy.threshold.points,
             packets: try transaction.newestPacketIDs(of: cluster, limit: Self.maxPackets), isEnoughToDrop: isEnough,
@@ -47,9 +49,11 @@ struct GradeKeeper {
     ///   - before: how many there were.
     ///   - reporters: how many there are.
     func raise(for cluster: Cluster, from before: Int, to reporters: Int) throws {
-        guard EvidenceGrade(reporters: reporters, isOnTheWire: false) > EvidenceGrade(reporters: before, isOnTheWire: false) else { return }
+        let isHigher = EvidenceGrade(reporters: reporters, isOnTheWire: false) > EvidenceGrade(reporters: before, isOnTheWire: false)
+        // Where not every reporter is independent of the others, any further one may be the first that is.
+        guard isHigher || !policy.countsMachines && reporters > before else { return }
         for stored in try transaction.latestUpdates(of: cluster) where stored.state == .proven && stored.cluster == cluster.id {
-            guard let known = stored.update.support else { continue }
+            guard let known = stored.update.support, known.grade < .confirmed else { continue }
             let support = try support(of: cluster.id, proof: stored.update.proof)
             guard support.grade > known.grade else { continue }
             var update = stored.update

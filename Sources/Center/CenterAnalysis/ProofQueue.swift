@@ -76,23 +76,24 @@ struct ProofQueue: Sendable {
     /// - Returns: `nil` when the cluster was pruned, or can't be read: its proof is asked for again by the attack's next report, which
     ///   mends it.
     func task(for id: Int64) async throws(EpitopeError) -> VerificationTask? {
-        let samples = samples
+        let (samples, policy) = (samples, policy)
         let task = try await store.snapshot { transaction -> VerificationTask? in
             guard let cluster = try transaction.readableCluster(id) else { return nil }
-            let packets = try transaction.packetsSoFar(of: id)
-            let more = max(0, min(packets - Self.maxSamples, Self.maxOldest))
+            let count = try transaction.packetsSoFar(of: id)
+            let more = max(0, min(count - Self.maxSamples, Self.maxOldest))
             let latest = try transaction.latestUpdates(of: cluster)
             let standing = latest.filter { $0.state == .proven && $0.cluster == id }
             var withdrawn = latest.filter { $0.state == .withdrawn }.map(\.update.signature)
             if try transaction.withdrawalReason(of: cluster.signature.id) != nil { withdrawn.append(cluster.signature) }
-            let chosen = SampleChoice.choose(
-                from: try transaction.newestPacketsWithReporters(of: id, limit: Self.maxConsidered), limit: Self.maxSamples)
-            let wanted = try samples.samples(chosen, in: transaction).filter { sample in
+            let packets = try transaction.newestPacketsWithReporters(of: id, limit: Self.maxConsidered)
+            let holders = try policy.holders(of: packets, in: transaction)
+            let chosen = SampleChoice.choose(from: packets, limit: Self.maxSamples) { holders[$0] ?? $0.reporter }
+            let wanted = try samples.samples(chosen, in: transaction, by: { holders[$0] ?? $0.reporter }).filter { sample in
                 !withdrawn.contains { sample.isOrigin(of: $0) }
             }
             return VerificationTask(
                 cluster: cluster, samples: wanted, withdrawn: withdrawn,
-                oldest: more > 0 ? try samples.oldest(more, of: id, in: transaction) : [], packets: packets,
+                oldest: more > 0 ? try samples.oldest(more, of: id, in: transaction) : [], packets: count,
                 standing: Array(standing.prefix(Self.maxStanding)), answers: Self.answers(of: latest))
         }
         if task == nil { try await store.transaction { try $0.forgetUnreadableProof(of: id) } }
@@ -134,6 +135,19 @@ struct ProofQueue: Sendable {
         guard !standing.isEmpty else { return false }
         return try samples.newest(min(more, maxSamples), of: task.cluster.id, in: transaction).contains { sample in
             !standing.contains { $0.update.signature.matches(sample.code.bytes) }
+        }
+    }
+}
+
+extension AnalysisPolicy {
+    /// Who the reporter of each packet counts as in a proof: one by all its names.
+    fileprivate func holders(of packets: [ReportedPacket], in transaction: StoreTransaction) throws -> [ReportedPacket: String] {
+        var known: [String: String] = [:]
+        return try packets.reduce(into: [:]) { holders, packet in
+            let key = packet.reporter + (packet.address.map { " at \($0)" } ?? "")
+            let holder = try known[key] ?? source(of: packet.reporter, at: packet.address, in: transaction).holder
+            known[key] = holder
+            holders[packet] = holder
         }
     }
 }

@@ -29,17 +29,17 @@ struct ProofScheduler {
             if try transaction.holdProof(of: cluster.id) { try transaction.record(.waiting, cluster.signature.id, reason) }
             return
         }
-        let reporter = try transaction.weight(of: cluster.id).soleReporter
-        if progress == .never, let reporter, try isShareUsed(by: reporter) {
+        let source = try transaction.weight(of: cluster.id).soleSource
+        if progress == .never, let source, try isShareUsed(by: source) {
             return try transaction.record(
                 .quotaExceeded, cluster.signature.id,
-                "\(policy.maxProofsOfReporter) attacks on the word of \(reporter) alone are proven; this one waits for another's")
+                "\(policy.maxProofsOfReporter) attacks on the word of \(source.reporter) alone are proven; this one waits for another's")
         }
-        try transaction.requestProof(of: cluster.id, soleReporter: reporter)
+        try transaction.requestProof(of: cluster.id, soleSource: source)
     }
 
-    private func isShareUsed(by reporter: String) throws -> Bool {
+    private func isShareUsed(by source: ReportSource) throws -> Bool {
         let limit = policy.maxProofsOfReporter
-        return try transaction.countProofs(onWordOf: reporter, limit: limit) >= limit
+        return try transaction.countProofs(onWordOf: source, limit: limit) >= limit
     }
 }

@@ -12,7 +12,7 @@ struct ReportAnalysis {
     let transaction: StoreTransaction
     let policy: AnalysisPolicy
     /// The clusters that this transaction added.
-    private(set) var added: [(cluster: Cluster, reporter: String)] = []
+    private(set) var added: [(cluster: Cluster, source: ReportSource)] = []
     /// The clusters that a second reporter joined.
     private(set) var shared: [Int64] = []
     /// The numbers that new clusters of the group got.
@@ -28,8 +28,9 @@ struct ReportAnalysis {
     mutating func analyse(_ planned: PlannedReport) throws {
         let report = planned.report
         guard let (assessment, destination) = try accept(planned) else { return }
-        let cluster = try assign(assessment, of: report, to: destination)
-        let decision = try weigh(assessment, of: report, in: cluster)
+        let source = planned.source
+        let cluster = try assign(assessment, of: report, from: source, to: destination)
+        let decision = try weigh(assessment, of: report, from: source, in: cluster)
         if decision.isReached {
             let proofs = ProofScheduler(transaction: transaction, policy: policy)
             for reached in try clustersReached(with: cluster) {
@@ -61,9 +62,9 @@ struct ReportAnalysis {
 
 extension ReportAnalysis {
     private mutating func assign(
-        _ assessment: ReportAssessment, of report: StoredReport, to destination: PlannedReport.Destination
+        _ assessment: ReportAssessment, of report: StoredReport, from source: ReportSource, to destination: PlannedReport.Destination
     ) throws -> Cluster {
-        let cluster = try existingCluster(destination, for: assessment) ?? addCluster(of: assessment.signature, by: report.reporter)
+        let cluster = try existingCluster(destination, for: assessment) ?? addCluster(of: assessment.signature, from: source)
         if case .new(let number) = destination { numbers[number] = cluster.id }
         try transaction.record(.clustered, report.id, "cluster \(cluster.id) of signature \(cluster.signature.id)")
         try transaction.markAnalysed(report, in: cluster.id, kinds: Set(assessment.evidence.map(\.kind)))
@@ -102,9 +103,9 @@ extension ReportAnalysis {
         }
     }
 
-    private mutating func addCluster(of signature: Signature, by reporter: String) throws -> Cluster {
+    private mutating func addCluster(of signature: Signature, from source: ReportSource) throws -> Cluster {
         let cluster = try transaction.addCluster(of: signature)
-        added.append((cluster, reporter))
+        added.append((cluster, source))
         return cluster
     }
 }
@@ -113,25 +114,33 @@ extension ReportAnalysis {
 
 extension ReportAnalysis {
     private mutating func weigh(
-        _ assessment: ReportAssessment, of report: StoredReport, in cluster: Cluster
+        _ assessment: ReportAssessment, of report: StoredReport, from source: ReportSource, in cluster: Cluster
     ) throws -> ThresholdDecision {
         let threshold = policy.threshold
+        func evidence(in scope: EvidenceScope) throws -> [WeighedEvidence] {
+            let reporter = policy.countsMachines ? try transaction.reporter(countedFor: source, in: scope) : source.reporter
+            return assessment.evidence(countedFor: reporter, at: source.machine)
+        }
         // First: where the site's sum is made anew, it is made of the clusters' evidence, which is not to have the report's yet.
         let siteBefore = try threshold.counter == .site ? transaction.add([], to: .site, by: threshold).points : 0
-        let before = try transaction.weight(of: cluster.id).reporters
-        let ofCluster = try transaction.add(assessment.evidence, to: .cluster(cluster.id), by: threshold)
-        let now = try transaction.weight(of: cluster.id).reporters
-        if before == 1, now > 1 {
+        let before = try transaction.weight(of: cluster.id)
+        let added = try evidence(in: .cluster(cluster.id))
+        let ofCluster = try transaction.add(added, to: .cluster(cluster.id), by: threshold)
+        let now = try transaction.weight(of: cluster.id)
+        if before.reporters == 1, now.reporters > 1 {
             try transaction.shareProof(of: cluster.id)
             shared.append(cluster.id)
         }
-        try GradeKeeper(transaction: transaction, policy: policy).raise(for: cluster, from: before, to: now)
-        let sum = threshold.counter == .site ? try transaction.add(assessment.evidence, to: .site, by: threshold) : ofCluster
+        if now != before { try transaction.reweigh(cluster.id, as: now) }
+        try GradeKeeper(transaction: transaction, policy: policy).raise(for: cluster, from: before.reporters, to: now.reporters)
+        let sum = threshold.counter == .site ? try transaction.add(evidence(in: .site), to: .site, by: threshold) : ofCluster
         let decision = threshold.decide(sum)
         wasReached = threshold.counter == .site && siteBefore >= threshold.points
+        let other = added.first.map(\.reporter).flatMap { $0 == source.reporter ? nil : $0 }
         try transaction.record(
             .weighed, report.id,
-            "\(decision.points) of \(threshold.points) points" + (decision.isReached ? ", threshold reached" : ""))
+            "\(decision.points) of \(threshold.points) points" + (decision.isReached ? ", threshold reached" : "")
+                + (other.map { "; it counts as \($0), which reported from the same address" } ?? ""))
         return decision
     }
 

@@ -105,7 +105,7 @@ extension ReportAnalyst {
     /// - Parameter report: that one alone; `nil`: those that wait.
     private func analyseGroup(only report: StoredReport?) async throws(EpitopeError) -> Int {
         let (count, added, shared, known) = try await analyseGroup(only: report, knowing: loadedIndex())
-        for (cluster, reporter) in added { index?.add(cluster: cluster.id, signature: cluster.signature, soleReporter: reporter) }
+        for (cluster, source) in added { index?.add(cluster: cluster.id, signature: cluster.signature, from: source, isShared: false) }
         for cluster in shared { index?.share(cluster) }
         // Captures may show now what they did not show of the reports before.
         if !provers.settings.captures.isEmpty { for (cluster, reporter) in known { lookout.add(cluster, of: reporter, now: .now) } }
@@ -114,18 +114,19 @@ extension ReportAnalyst {
 
     /// What a group of reports came to: the clusters that it added, those that a second reporter joined, and those that were known,
     /// with who reported them now.
-    private typealias Group = (count: Int, added: [(cluster: Cluster, reporter: String)], shared: [Int64], known: [Int64: String])
+    private typealias Group = (count: Int, added: [(cluster: Cluster, source: ReportSource)], shared: [Int64], known: [Int64: String])
 
     /// Apart, so that nobody else holds the index when it grows, which would then be copied.
     private func analyseGroup(only report: StoredReport?, knowing known: ClusterIndex) async throws(EpitopeError) -> Group {
         let (policy, samples) = (policy, samples)
         let plan = try await store.snapshot { transaction in
-            var planner = ReportPlanner(transaction: transaction, known: known, samples: samples)
+            var planner = ReportPlanner(transaction: transaction, known: known, samples: samples, policy: policy)
             return try (report.map { [$0] } ?? transaction.waitingReports(limit: Self.maxGroupSize)).map { try planner.plan($0) }
         }
+        store.began(plan.map(\.report))
         guard !plan.isEmpty else { return (0, [], [], [:]) }
         let joined = plan.compactMap { planned -> (Int64, String)? in
-            if case .known(let cluster) = planned.destination { (cluster, planned.report.reporter) } else { nil }
+            if case .known(let cluster) = planned.destination { (cluster, planned.source.holder) } else { nil }
         }
         return try await store.transaction { transaction in
             var analysis = ReportAnalysis(transaction: transaction, policy: policy)
@@ -138,7 +139,9 @@ extension ReportAnalyst {
         if let index { return index }
         var loaded = ClusterIndex()
         for known in try await store.snapshot({ try $0.clusterSignatures(limit: ClusterIndex.Limits().clusters) }) {
-            loaded.add(cluster: known.cluster.id, signature: known.cluster.signature, soleReporter: known.soleReporter)
+            loaded.add(
+                cluster: known.cluster.id, signature: known.cluster.signature, from: known.weight.firstSource,
+                isShared: known.weight.reporters > 1)
         }
         index = loaded
         return loaded
@@ -251,7 +254,7 @@ extension ReportAnalyst {
                 lookout.add(item.task.cluster.id, of: reporters.count == 1 ? reporters.first ?? nil : nil, now: .now)
             }
             for proven in item.outcome.proven {
-                index?.add(cluster: item.task.cluster.id, signature: proven.signature)
+                index?.add(cluster: item.task.cluster.id, signature: proven.signature, from: nil, isShared: true)
                 engineChecks?.add(proven, of: item.task.cluster.id)
             }
         }

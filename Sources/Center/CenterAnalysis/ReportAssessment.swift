@@ -16,6 +16,15 @@ struct ReportAssessment {
     var sample: Sample?
     var evidence: [WeighedEvidence]
 
+    /// The evidence as it counts for a reporter.
+    func evidence(countedFor reporter: String, at machine: String?) -> [WeighedEvidence] {
+        evidence.map { item in
+            var item = item
+            (item.reporter, item.machine) = (reporter, machine)
+            return item
+        }
+    }
+
     /// The packet's code, or its caller window if only that was sent; `nil` for a site's update.
     var code: [UInt8]? { sample?.code.bytes }
 
@@ -34,7 +43,9 @@ struct ReportAssessment {
             let sample = Sample(packet)
             (signature, signatureSource) = try Self.signature(of: packet, sample: sample, given: given)
             evidence = packet.evidence.map {
-                WeighedEvidence(reporter: report.reporter, evidence: $0, timeMilliseconds: report.receivedMilliseconds)
+                WeighedEvidence(
+                    from: ReportSource(reporter: report.reporter, machine: nil), evidence: $0,
+                    timeMilliseconds: report.receivedMilliseconds)
             }
             self.sample = sample
         }

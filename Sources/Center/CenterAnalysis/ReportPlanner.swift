@@ -17,6 +17,8 @@ struct PlannedReport: Sendable {
     }
 
     var report: StoredReport
+    /// Who sent it, and from where.
+    var source: ReportSource
     /// A failure when nothing can be made of the report.
     var assessment: Result<ReportAssessment, EpitopeError>
     /// `nil` where nothing can be made of it.
@@ -33,26 +35,29 @@ struct ReportPlanner {
     /// The clusters known before this group.
     let known: ClusterIndex
     let samples: SampleCache
+    let policy: AnalysisPolicy
     private var added = ClusterIndex()
     private var addedCount = 0
     /// The newest packet of each cluster, as far as this group has one.
     private var newest: [PlannedReport.Destination: Sample] = [:]
 
-    init(transaction: StoreTransaction, known: ClusterIndex, samples: SampleCache) {
+    init(transaction: StoreTransaction, known: ClusterIndex, samples: SampleCache, policy: AnalysisPolicy) {
         self.transaction = transaction
         self.known = known
         self.samples = samples
+        self.policy = policy
     }
 
     mutating func plan(_ report: StoredReport) throws -> PlannedReport {
+        let source = try policy.source(of: report.reporter, at: report.source, in: transaction)
         let assessed = Result { () throws(EpitopeError) in try ReportAssessment(report) }
         guard case .success(let assessment) = assessed else {
-            return PlannedReport(report: report, assessment: assessed, destination: nil)
+            return PlannedReport(report: report, source: source, assessment: assessed, destination: nil)
         }
         if let sample = assessment.sample { samples.add(sample, of: report.sequence) }
-        let destination = try existing(for: assessment) ?? addCluster(of: assessment.signature)
+        let destination = try existing(for: assessment) ?? addCluster(of: assessment.signature, from: source)
         if let sample = assessment.sample { newest[destination] = sample }
-        return PlannedReport(report: report, assessment: assessed, destination: destination)
+        return PlannedReport(report: report, source: source, assessment: assessed, destination: destination)
     }
 
     /// The cluster that the report belongs to by its caller window, by a signature that matches its code, or as a
@@ -70,11 +75,12 @@ struct ReportPlanner {
 
     private func variant(_ assessment: ReportAssessment) throws -> PlannedReport.Destination? {
         guard let sample = assessment.sample else { return nil }
-        let (context, limit) = (assessment.signature.context, CodeSimilarity.maxClusters)
-        let candidates = added.newest(of: context, limit: limit) + known.newest(of: context, limit: limit)
+        let context = assessment.signature.context
+        let candidates = ClusterIndex.Candidate.choose(
+            from: added.newest(of: context) + known.newest(of: context), limit: CodeSimilarity.maxClusters)
         guard !candidates.isEmpty else { return nil }
         let similarity = CodeSimilarity(of: sample)
-        return try candidates.prefix(limit).map(Self.destination).first { candidate in
+        return try candidates.map { Self.destination($0.cluster) }.first { candidate in
             try newestSample(of: candidate).map(similarity.isVariant) ?? false
         }
     }
@@ -85,10 +91,10 @@ struct ReportPlanner {
         return try samples.newest(1, of: id, in: transaction).first
     }
 
-    private mutating func addCluster(of signature: Signature) -> PlannedReport.Destination {
+    private mutating func addCluster(of signature: Signature, from source: ReportSource) -> PlannedReport.Destination {
         let number = addedCount
         addedCount += 1
-        added.add(cluster: Self.firstNumber + Int64(number), signature: signature)
+        added.add(cluster: Self.firstNumber + Int64(number), signature: signature, from: source, isShared: false)
         return .new(number)
     }
 

@@ -37,10 +37,15 @@ final class SampleCache: Sendable {
     }
 
     /// Packets with who sent each.
-    func samples(_ packets: [ReportedPacket], in transaction: StoreTransaction) throws -> [Sample] {
+    ///
+    /// - Parameter holder: who a packet's reporter counts as.
+    func samples(
+        _ packets: [ReportedPacket], in transaction: StoreTransaction, by holder: (ReportedPacket) -> String
+    ) throws -> [Sample] {
         try packets.compactMap { packet in
             var sample = try sample(packet.sequence, in: transaction)
-            sample?.reporter = packet.reporter
+            sample?.sender = packet.reporter
+            sample?.reporter = holder(packet)
             return sample
         }
     }

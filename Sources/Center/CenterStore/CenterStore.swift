@@ -21,6 +21,7 @@ public final class CenterStore: Sendable {
     let knownRevocations: KnownRevocations
     let knownBodies = KnownBodies()
     let knownSources = KnownSources()
+    let turns = ReportTurns()
 
     /// Opens a store, or creates it with mode 0600, and its folder with 0700.
     ///
@@ -41,7 +42,7 @@ public final class CenterStore: Sendable {
         database = try SQLiteStore(path: path, settings, migrator: Schema.migrator, describe: EpitopeError.store)
         self.path = path
         self.clock = clock
-        groupCommit = GroupCommit(database: database, clock: clock)
+        groupCommit = GroupCommit(database: database, clock: clock, turns: turns)
         knownRevocations = KnownRevocations(store: path)
     }
 

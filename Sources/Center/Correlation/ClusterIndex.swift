@@ -12,17 +12,16 @@ public import Signatures
 ///
 /// The first eight bytes of each signature's longest fixed run are the key of a table; a packet's code is looked up at each offset.
 ///
-/// A cluster that one reporter alone brought counts towards that reporter's share, and gives way to its next ones: who sends ever
-/// new code displaces nothing but that. What is no longer here is found by its window in the store.
+/// Where room runs short, it is taken from who has the most of it: who sends ever new code, under however many names from one machine,
+/// displaces nothing but that. What is no longer here is found by its window in the store.
 public struct ClusterIndex: Sendable {
     /// How much an index holds.
     public struct Limits: Hashable, Sendable {
-        /// Of all reporters; the oldest gives way.
+        /// Of all reporters.
         public var clusters = 32_768
-        /// Of one reporter alone.
+        /// Of one reporter, those that nobody else reported.
         public var clustersOfReporter = 256
-        /// Under one key, and without a key; the newest's reporter's own gives way, then what another reporter alone brought, then the
-        /// oldest.
+        /// Under one key, and without a key.
         public var clustersOfKey = 64
         /// What one packet is compared with.
         public var candidates = 256
@@ -30,12 +29,30 @@ public struct ClusterIndex: Sendable {
         public init() {}
     }
 
+    /// A cluster that may be like a packet.
+    public struct Candidate: Hashable, Sendable {
+        public var cluster: Int64
+        /// Who brought it, as its share is counted.
+        var holder: String
+        /// Whether others reported it, too.
+        var isShared: Bool
+    }
+
     private struct Entry {
         var signatures: [Signature] = []
         var ids: [String] = []
         var keys: [UInt64?] = []
         var parts: [SignatureContext] = []
-        var soleReporter: String?
+        /// Who brought it.
+        var source: ReportSource
+        var isShared: Bool
+    }
+
+    /// The clusters of one holder.
+    private struct Held {
+        var count = 0
+        /// In the order in which they came; those that are gone stay in it for a while.
+        var clusters: [Int64] = []
     }
 
     /// The bytes of a signature's longest fixed run that it is filed under.
@@ -52,8 +69,8 @@ public struct ClusterIndex: Sendable {
     private var keys = KeyFilter()
     /// The newest clusters of each part of a context but the empty one, newest last.
     private var ofContext: [SignatureContext: [Int64]] = [:]
-    /// The clusters in the order in which they came; those that are gone stay in it for a while.
-    private var order: [Int64] = []
+    private var ofHolder: [String: Held] = [:]
+    /// Those that nobody else reported.
     private var ofReporter: [String: [Int64]] = [:]
 
     public init(_ limits: Limits = Limits()) {
@@ -66,9 +83,13 @@ public struct ClusterIndex: Sendable {
     /// Adds a cluster, or another signature of it. Only a signature that passes its checks takes part in near
     /// matching: filler bytes would draw unrelated packets together.
     ///
-    /// - Parameter soleReporter: who alone brought the cluster; `nil`: several did.
-    public mutating func add(cluster: Int64, signature: Signature, soleReporter: String? = nil) {
-        if entries[cluster] == nil { insert(cluster, soleReporter) }
+    /// - Parameters:
+    ///   - source: who brought the cluster first; `nil`: that isn't known, and its share is its own.
+    ///   - isShared: whether others reported it, too.
+    public mutating func add(cluster: Int64, signature: Signature, from source: ReportSource? = nil, isShared: Bool = false) {
+        if entries[cluster] == nil {
+            insert(cluster, Entry(source: source ?? ReportSource(reporter: "cluster \(cluster)", machine: nil), isShared: isShared))
+        }
         guard entries[cluster]?.ids.contains(signature.id) != true else { return }
         entries[cluster]?.ids.append(signature.id)
         exact[signature.id] = min(exact[signature.id] ?? cluster, cluster)
@@ -79,14 +100,16 @@ public struct ClusterIndex: Sendable {
         entries[cluster]?.keys.append(key)
         if let key, filed[key] == nil { keys.add(key) }
         filed[key, default: []].append(cluster)
-        makeRoom(under: key)
+        if filed[key, default: []].count > limits.clustersOfKey, let place = victim(among: filed[key, default: []]) {
+            filed[key]?.remove(at: place)
+        }
     }
 
-    /// Says that others reported a cluster, too: it is no longer part of anybody's share.
+    /// Says that others reported a cluster, too.
     public mutating func share(_ cluster: Int64) {
-        guard let reporter = entries[cluster]?.soleReporter else { return }
-        entries[cluster]?.soleReporter = nil
-        ofReporter[reporter]?.removeAll { $0 == cluster }
+        guard let entry = entries[cluster], !entry.isShared else { return }
+        entries[cluster]?.isShared = true
+        forget(cluster, soleOf: entry.source.reporter)
     }
 
     /// The cluster that a packet with this signature and code belongs to; `nil`: none, it is the first of its kind.
@@ -99,13 +122,13 @@ public struct ClusterIndex: Sendable {
     /// The cluster with this very signature.
     public func exact(_ signature: Signature) -> Int64? { exact[signature.id] }
 
-    /// The newest clusters of packets that came in one of the same ways, newest first; none for an empty context.
-    ///
-    /// - Parameter limit: at most 16.
-    public func newest(of context: SignatureContext, limit: Int) -> [Int64] {
-        let found = context.parts.reduce(into: Set<Int64>()) { $0.formUnion((ofContext[$1] ?? []).suffix(limit)) }
+    /// The newest clusters of packets that came in one of the same ways, newest first, at most 16 for each way; none for an empty context.
+    public func newest(of context: SignatureContext) -> [Candidate] {
+        let found = context.parts.reduce(into: Set<Int64>()) { $0.formUnion(ofContext[$1] ?? []) }
         // Clusters are numbered in their order.
-        return found.sorted(by: >).prefix(limit).map(\.self)
+        return found.sorted(by: >).compactMap { cluster in
+            entries[cluster].map { Candidate(cluster: cluster, holder: $0.source.holder, isShared: $0.isShared) }
+        }
     }
 
     /// The oldest cluster a signature of which matches the code.
@@ -119,33 +142,88 @@ public struct ClusterIndex: Sendable {
                 if keys.mayHold(key), let found = filed[key] { candidates.formUnion(found) }
             }
         }
-        return candidates.sorted().prefix(limits.candidates).first { entries[$0]?.signatures.contains { $0.matches(sample) } == true }
+        return bounded(candidates).first { entries[$0]?.signatures.contains { $0.matches(sample) } == true }
+    }
+
+    /// The oldest first. Of too many those are taken that others reported, too, and then some of each who brought them.
+    private func bounded(_ candidates: Set<Int64>) -> [Int64] {
+        let sorted = candidates.sorted()
+        guard sorted.count > limits.candidates else { return sorted }
+        let shared = sorted.filter { entries[$0]?.isShared == true }
+        let sole = Turns.order(sorted.filter { entries[$0]?.isShared != true }) { entries[$0]?.source.holder }
+        return Array((shared + sole).prefix(limits.candidates)).sorted()
+    }
+}
+
+extension ClusterIndex.Candidate {
+    /// Which of the clusters a packet is compared with: the newest, one of each who brought them before a second one of anybody; and in
+    /// the second half of the places those first that others reported, too.
+    ///
+    /// - Parameter candidates: the newest first.
+    public static func choose(from candidates: [Self], limit: Int) -> [Self] {
+        let inTurn = Turns.order(candidates, by: \.holder)
+        let first = inTurn.prefix((limit + 1) / 2)
+        let rest = inTurn.dropFirst(first.count)
+        return Array((first + rest.filter(\.isShared) + rest.filter { !$0.isShared }).prefix(limit))
     }
 }
 
 extension ClusterIndex {
-    private mutating func insert(_ cluster: Int64, _ soleReporter: String?) {
-        entries[cluster] = Entry(soleReporter: soleReporter)
-        order.append(cluster)
-        if let soleReporter {
-            ofReporter[soleReporter, default: []].append(cluster)
-            if ofReporter[soleReporter, default: []].count > limits.clustersOfReporter, let oldest = ofReporter[soleReporter]?.first {
+    private mutating func insert(_ cluster: Int64, _ entry: Entry) {
+        entries[cluster] = entry
+        ofHolder[entry.source.holder, default: Held()].count += 1
+        ofHolder[entry.source.holder, default: Held()].clusters.append(cluster)
+        let reporter = entry.source.reporter
+        if !entry.isShared {
+            ofReporter[reporter, default: []].append(cluster)
+            if ofReporter[reporter, default: []].count > limits.clustersOfReporter, let oldest = ofReporter[reporter]?.first {
                 remove(oldest)
             }
         }
-        guard entries.count > limits.clusters else { return }
-        // Those that are gone are at the front as often as not: an eighth at a time costs little a cluster.
-        for oldest in order.filter({ entries[$0] != nil }).prefix(max(1, limits.clusters / 8)) { remove(oldest) }
-        order.removeAll { entries[$0] == nil }
+        if entries.count > limits.clusters { makeRoom(for: cluster) }
     }
 
-    /// Takes one too many from under a key. The last is the newest.
-    private mutating func makeRoom(under key: UInt64?) {
-        guard let clusters = filed[key], clusters.count > limits.clustersOfKey, let newest = clusters.last else { return }
-        let others = clusters.dropLast()
-        let own = entries[newest]?.soleReporter.flatMap { reporter in others.firstIndex { entries[$0]?.soleReporter == reporter } }
-        filed[key]?.remove(at: own ?? others.firstIndex { entries[$0]?.soleReporter != nil } ?? 0)
+    /// Takes an eighth of the room at once, which costs little a cluster, from who has the most: down to a number that nobody then
+    /// exceeds, each one's oldest, those first that nobody else reported.
+    private mutating func makeRoom(for newest: Int64) {
+        let room = max(1, limits.clusters / 8)
+        let counts = ofHolder.values.map(\.count)
+        func excess(_ level: Int) -> Int { counts.reduce(0) { $0 + max(0, $1 - level) } }
+        // The least number of clusters a holder at which no more has to go than that.
+        var (level, above) = (0, counts.max() ?? 0)
+        while level < above {
+            let middle = (level + above) / 2
+            if excess(middle) <= room { above = middle } else { level = middle + 1 }
+        }
+        var (gone, next): ([Int64], [Int64]) = ([], [])
+        for held in ofHolder.values where held.count >= level {
+            let others = Set(held.clusters).filter { $0 != newest && entries[$0] != nil }.sorted()
+            let ordered = others.filter { entries[$0]?.isShared == false } + others.filter { entries[$0]?.isShared == true }
+            gone += ordered.prefix(held.count - level)
+            if held.count - level < ordered.count { next.append(ordered[held.count - level]) }
+        }
+        // What is left to take, one of each who has as many as that: the oldest.
+        gone += next.sorted().prefix(max(0, room - gone.count))
+        for cluster in gone { remove(cluster) }
     }
+
+    /// Which of too many clusters goes: of who has the most of them, and there the oldest; one that others reported, too, last.
+    ///
+    /// - Parameter clusters: the last one is the newest, and stays.
+    /// - Returns: its place.
+    private func victim(among clusters: [Int64]) -> Int? {
+        var held: [String: Int] = [:]
+        for cluster in clusters { held[holder(of: cluster), default: 0] += 1 }
+        return clusters.indices.dropLast().max { one, other in
+            let (first, second) = (clusters[one], clusters[other])
+            let (count, otherCount) = (held[holder(of: first)] ?? 0, held[holder(of: second)] ?? 0)
+            if count != otherCount { return count < otherCount }
+            let (isSole, isOtherSole) = (entries[first]?.isShared != true, entries[second]?.isShared != true)
+            return isSole == isOtherSole ? one > other : !isSole
+        }
+    }
+
+    private func holder(of cluster: Int64) -> String { entries[cluster]?.source.holder ?? "" }
 
     private mutating func remove(_ cluster: Int64) {
         guard let entry = entries.removeValue(forKey: cluster) else { return }
@@ -161,18 +239,30 @@ extension ClusterIndex {
             ofContext[part]?.removeAll { $0 == cluster }
             if ofContext[part]?.isEmpty == true { ofContext[part] = nil }
         }
-        if let reporter = entry.soleReporter {
-            ofReporter[reporter]?.removeAll { $0 == cluster }
-            if ofReporter[reporter]?.isEmpty == true { ofReporter[reporter] = nil }
-        }
-        if order.count > 2 * limits.clusters { order.removeAll { entries[$0] == nil } }
+        release(cluster, of: entry.source.holder)
+        forget(cluster, soleOf: entry.source.reporter)
+    }
+
+    private mutating func release(_ cluster: Int64, of holder: String) {
+        guard var held = ofHolder.removeValue(forKey: holder), held.count > 1 else { return }
+        held.count -= 1
+        if held.clusters.count > 2 * held.count + 16 { held.clusters.removeAll { entries[$0] == nil } }
+        ofHolder[holder] = held
+    }
+
+    private mutating func forget(_ cluster: Int64, soleOf reporter: String) {
+        ofReporter[reporter]?.removeAll { $0 == cluster }
+        if ofReporter[reporter]?.isEmpty == true { ofReporter[reporter] = nil }
     }
 
     private mutating func note(_ cluster: Int64, of part: SignatureContext) {
         guard ofContext[part]?.contains(cluster) != true else { return }
         ofContext[part, default: []].append(cluster)
         entries[cluster]?.parts.append(part)
-        if ofContext[part, default: []].count > Self.newestOfContext { ofContext[part]?.removeFirst() }
+        guard ofContext[part, default: []].count > Self.newestOfContext, let place = victim(among: ofContext[part, default: []]) else {
+            return
+        }
+        ofContext[part]?.remove(at: place)
     }
 
     private static func key(of signature: Signature) -> UInt64? {

@@ -4,7 +4,7 @@ import EpitopeModel
 
 /// A daily quota that is shared out: what weighs most goes first, and nobody's word alone uses it up.
 ///
-/// - What the evidence of one reporter alone supports may use at most a third of the day's places a reporter, and at least one.
+/// - What the word of one reporter alone supports, or of one machine, may use at most a third of the day's places, and at least one.
 /// - A third of the places is a reserve for what two reporters or more support, or the site's captures do.
 /// - What weighs more goes out before what came first.
 public struct FairQuota: Hashable, Sendable {
@@ -16,13 +16,13 @@ public struct FairQuota: Hashable, Sendable {
         /// What their evidence adds up to.
         public var points: Int
         /// The one on whose word alone it rests; `nil`: on more than that.
-        public var soleReporter: String?
+        public var soleSource: ReportSource?
 
-        public init(number: Int64, reporters: Int, points: Int, soleReporter: String?) {
+        public init(number: Int64, reporters: Int, points: Int, soleSource: ReportSource?) {
             self.number = number
             self.reporters = reporters
             self.points = points
-            self.soleReporter = soleReporter
+            self.soleSource = soleSource
         }
     }
 
@@ -30,31 +30,45 @@ public struct FairQuota: Hashable, Sendable {
     public struct Use: Hashable, Sendable {
         /// In milliseconds since 1970.
         public var timeMilliseconds: Int64
-        public var soleReporter: String?
+        public var soleSource: ReportSource?
 
-        public init(timeMilliseconds: Int64, soleReporter: String?) {
+        public init(timeMilliseconds: Int64, soleSource: ReportSource?) {
             self.timeMilliseconds = timeMilliseconds
-            self.soleReporter = soleReporter
+            self.soleSource = soleSource
         }
     }
 
     public var limit: Int
+    /// One in so many of the places is the most that one reporter's word alone may take.
+    public var shares: Int
 
-    public init(limit: Int) {
+    public init(limit: Int, shares: Int = 3) {
         self.limit = max(0, limit)
+        self.shares = max(1, shares)
     }
 
     /// The places that one reporter's word alone may take.
-    public var share: Int { max(1, limit / 3) }
+    public var share: Int { max(1, limit / shares) }
     /// The places that no single reporter's word takes.
     public var reserve: Int { limit / 3 }
 
     /// Whether an item may take a place beside these uses.
     public func admits(_ item: Item, beside uses: [Use]) -> Bool {
         guard uses.count < limit else { return false }
-        guard let reporter = item.soleReporter else { return true }
-        let alone = uses.filter { $0.soleReporter != nil }
-        return alone.count < limit - reserve && alone.count { $0.soleReporter == reporter } < share
+        guard let source = item.soleSource else { return true }
+        let alone = uses.compactMap(\.soleSource)
+        return alone.count < limit - reserve && alone.count { $0.isSame(as: source) } < share
+    }
+
+    /// Those that used up their share.
+    public func exhausted(by uses: [Use]) -> Set<ReportSource> {
+        let alone = uses.compactMap(\.soleSource)
+        func counts<Key>(_ keys: [Key]) -> [Key: Int] { Dictionary(keys.map { ($0, 1) }, uniquingKeysWith: +) }
+        let (both, reporters, machines) = (counts(alone), counts(alone.map(\.reporter)), counts(alone.compactMap(\.machine)))
+        return Set(alone).filter { source in
+            let ofMachine = source.machine.map { machines[$0, default: 0] - both[source, default: 0] } ?? 0
+            return reporters[source.reporter, default: 0] + ofMachine >= share
+        }
     }
 
     /// When an item may take a place, if nothing else takes one: when enough uses are as old as the window.

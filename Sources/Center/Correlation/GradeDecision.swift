@@ -7,7 +7,7 @@ extension EvidenceGrade {
     public static let reportersOfConfirmed = 5
 
     /// - Parameters:
-    ///   - reporters: who reported the attack, each an identity of its own.
+    ///   - reporters: who reported the attack, independently of each other: several identities of one machine are one.
     ///   - isOnTheWire: whether captures of the site (not of the host) show that the code crossed the network.
     public init(reporters: Int, isOnTheWire: Bool) {
         self =

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import EpitopeModel
-
 /// Whether an attack is published to the world: no site or host that says something alone is enough, unless it is trusted.
 ///
 /// Two count as independent if they share no network: whoever enrols under several names from one network is one.
@@ -12,7 +10,7 @@ public enum PublicationDecision: Hashable, Sendable {
 
     /// A site, or a host that reports straight to the global center, whose evidence supports the attack.
     public struct Witness: Hashable, Sendable {
-        /// The networks that it reported from (``EpitopeModel/IPAddress/sourceNetwork``); empty: none is known, and it is independent of
+        /// The networks that it reported from (``EpitopeModel/IPNetwork/site(of:)``); empty: none is known, and it is independent of
         /// nobody.
         public var networks: Set<String>
         /// Whether a person at the global center trusts it.
@@ -31,6 +29,19 @@ public enum PublicationDecision: Hashable, Sendable {
             }
     }
 
+    /// How many share no network with each other, at least: they are taken one after the other, those that were seen from the fewest
+    /// networks first.
+    public static func countIndependent(_ witnesses: [Witness]) -> Int {
+        let known = Set(witnesses.map(\.networks)).subtracting([[]])
+        var (seen, count): (Set<String>, Int) = ([], 0)
+        for networks in known.sorted(by: { ($0.count, $0.sorted().joined()) < ($1.count, $1.sorted().joined()) })
+        where seen.isDisjoint(with: networks) {
+            seen.formUnion(networks)
+            count += 1
+        }
+        return count == 1 && hasIndependentPair(witnesses) ? 2 : max(count, min(1, witnesses.count))
+    }
+
     private static func hasIndependentPair(_ witnesses: [Witness]) -> Bool {
         let known = Array(Set(witnesses.map(\.networks)).subtracting([[]]))
         return known.indices.contains { index in known[..<index].contains { $0.isDisjoint(with: known[index]) } }
@@ -46,14 +57,4 @@ public enum PublicationDecision: Hashable, Sendable {
 
     /// The networks that a reason names.
     private static let maxNamed = 3
-}
-
-extension IPAddress {
-    /// The network that an address counts as: its /24 (IPv4) or /48 (IPv6), which is the least that a site commonly has.
-    public var sourceNetwork: String {
-        let bytes = unmapped.bytes
-        let (kept, length) = bytes.count == 4 ? (3, 24) : (6, 48)
-        let network = IPAddress(bytes: bytes.prefix(kept) + [UInt8](repeating: 0, count: bytes.count - kept))
-        return "\(network ?? self)/\(length)"
-    }
 }

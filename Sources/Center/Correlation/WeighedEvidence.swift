@@ -13,18 +13,21 @@ public struct WeighedEvidence: Hashable, Sendable {
     /// When the center received it, by the center's own clock, in milliseconds since 1970-01-01T00:00:00Z. A host's
     /// clock is never used: an attacker on the host could stretch the window with it.
     public var timeMilliseconds: Int64
+    /// Where its reporter reported it from (``ReportSource/machine``).
+    public var machine: String?
 
-    public init(reporter: String, kind: String, points: Int, timeMilliseconds: Int64) {
+    public init(reporter: String, kind: String, points: Int, timeMilliseconds: Int64, machine: String? = nil) {
         self.reporter = reporter
         self.kind = kind
         self.points = points
         self.timeMilliseconds = timeMilliseconds
+        self.machine = machine
     }
 
-    public init(reporter: String, evidence: Evidence, timeMilliseconds: Int64) {
+    public init(from source: ReportSource, evidence: Evidence, timeMilliseconds: Int64) {
         self.init(
-            reporter: reporter, kind: evidence.kind.rawValue, points: evidence.kind.defaultWeight,
-            timeMilliseconds: timeMilliseconds)
+            reporter: source.reporter, kind: evidence.kind.rawValue, points: evidence.kind.defaultWeight,
+            timeMilliseconds: timeMilliseconds, machine: source.machine)
     }
 
     /// The kind of evidence that a site's own update counts as at the global center: the site's evidence had reached

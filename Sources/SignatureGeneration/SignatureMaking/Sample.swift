@@ -16,8 +16,10 @@ public struct Sample: Hashable, Sendable {
     public var onWire: [Range<Int>]?
     /// The streams of captures that carried the attack.
     public var carriers: [[UInt8]]
-    /// Who sent it: whatever one reporter sends counts as one. `nil`: it counts by itself.
+    /// Who sent it, as it counts: whatever one reporter sends counts as one. `nil`: it counts by itself.
     public var reporter: String?
+    /// The name that it was sent under, where several names count as one reporter.
+    public var sender: String?
     /// When the attack was reported, by the host's clock, in milliseconds since 1970-01-01T00:00:00Z; `nil` if unknown.
     public var timeMilliseconds: Int64?
     /// The attacked process's own addresses, as far as its sockets name any.

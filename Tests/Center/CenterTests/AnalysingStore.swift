@@ -23,8 +23,14 @@ struct AnalysingStore {
     }
 
     func receive(_ packet: ExtractedPacket) async throws {
+        try await receive(packet, from: try ReceivedPacket(packet).source)
+    }
+
+    func receive(_ packet: ExtractedPacket, from address: IPAddress?) async throws {
         let sender = Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1")
-        _ = try await store.add(Report(sender: sender, body: .packet(ReceivedPacket(packet))))
+        var received = try ReceivedPacket(packet)
+        received.source = address
+        _ = try await store.add(Report(sender: sender, body: .packet(received)))
     }
 
     func analyse() async throws {

@@ -73,7 +73,8 @@ struct ConstantWorkTests {
             for number in 1...rows {
                 for scope in [EvidenceScope.cluster(1), .site] where counter == .site || scope != .site {
                     let item = WeighedEvidence(
-                        reporter: "host:h\(number)", evidence: Evidence(kind: .directCall, detail: ""), timeMilliseconds: now)
+                        from: ReportSource(reporter: "host:h\(number)", machine: "m\(number)"),
+                        evidence: Evidence(kind: .directCall, detail: ""), timeMilliseconds: now)
                     _ = try transaction.add([item], to: scope, by: AttackThreshold())
                 }
             }
@@ -88,6 +89,68 @@ struct ConstantWorkTests {
         try await analyse(Fixture.packet(attack: 2, number: 3, host: "fourth"))
         defer { withExtendedLifetime(steps) {} }
         return (middle - start, steps.count - middle)
+    }
+
+    /// What a look at the day's quotas costs while that many deliveries and forwards wait, of which none may go now, and then one may.
+    private func quotaSteps(waiting: Int) async throws -> (closed: Int, open: Int, proofs: Int) {
+        let folder = try TemporaryFolder()
+        let clock = TestClock()
+        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        let limits = QuotaLimits(updates: 3, forwards: 3)
+        let now = clock.clock.nowMilliseconds
+        let body = try RowCoding.json(Fixture.update(attack: 1))
+        try await store.transaction { transaction in
+            let all = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < \(waiting)) "
+            try transaction.db.execute(
+                sql: """
+                    INSERT INTO clusters (signature_id, signature, created_ms) \(all) SELECT 's' || i, '{}', \(now) FROM n;
+                    INSERT INTO cluster_sums (cluster_id, points, known_reporters, first_reporter, first_machine)
+                      \(all) SELECT i, 100, 1, 'host:h' || (i % 100), 'm' || (i % 100) FROM n;
+                    INSERT INTO proofs (cluster_id, state, reporters, points) \(all) SELECT i, 'pending', 1, 100 FROM n;
+                    INSERT INTO reports (id, kind, role, name, received_ms) \(all) SELECT 'r' || i, 'packet', 'host', 'h', \(now) FROM n;
+                    INSERT INTO forwards (report_seq, cluster_id, kinds, state, created_ms, changed_ms)
+                      \(all) SELECT i, i, '', 'pending', \(now), \(now) FROM n;
+                    INSERT INTO rules (id) \(all) SELECT i FROM n;
+                    """)
+            try transaction.db.execute(
+                sql: """
+                    INSERT INTO updates (signature_id, revision, origin, cluster_id, rule_id, body, state, created_ms, expires_ms)
+                      \(all) SELECT 's' || i, 1, 'site', i, i, ?, 'proven', \(now), \(now + 90 * TestClock.day) FROM n;
+                    """, arguments: [body])
+            try transaction.db.execute(
+                sql: """
+                    INSERT INTO deliveries (update_id, target, state, changed_ms) \(all) SELECT i, 'ids', 'pending', \(now) FROM n
+                    """)
+        }
+        // The forwards are held up by the proofs that are requested of their clusters.
+        func reserve() async throws {
+            _ = try await store.reserveQuota(for: .ids, limits: limits, yieldingTo: .forward)
+            _ = try await store.reserveForwardQuota(limits: limits, yieldingTo: .ids)
+        }
+        _ = try await store.reserveQuota(for: .ids, limits: limits, yieldingTo: nil)
+        _ = try await store.reserveForwardQuota(limits: limits, yieldingTo: nil)
+        #expect(try await store.status().deliveries == ["ids pending": 2, "ids waiting-quota": waiting - 2])
+        #expect(try await store.status().forwards == ["pending": 2, "waiting-quota": waiting - 2])
+        let steps = StepCounter()
+        defer { withExtendedLifetime(steps) {} }
+        try await steps.attach(to: store)
+        let start = steps.count
+        try await reserve()
+        let closed = steps.count - start
+        clock.advance(milliseconds: TestClock.day + 1)
+        try await reserve()
+        let open = steps.count - start - closed
+        #expect(try await store.status().deliveries == ["ids pending": 4, "ids waiting-quota": waiting - 4])
+        let before = steps.count
+        #expect(try await store.snapshot { try $0.pendingProofs(limit: 5) }.count == 5)
+        return (closed, open, steps.count - before)
+    }
+
+    @Test func `of a look at the quotas, and at what is to be proven`() async throws {
+        let (few, many) = (try await quotaSteps(waiting: 500), try await quotaSteps(waiting: 20_000))
+        #expect(few.closed > 50 && few.open > 50 && few.proofs > 10)
+        #expect(many.closed < few.closed * 5 / 4 && many.open < few.open * 5 / 4, "\(few) steps, then \(many)")
+        #expect(many.proofs < few.proofs * 5 / 4, "\(few) steps, then \(many)")
     }
 
     @Test(arguments: AttackThreshold.Counter.allCases)

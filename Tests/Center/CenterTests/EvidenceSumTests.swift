@@ -32,7 +32,7 @@ struct EvidenceSumTests {
             let reporter = "host:\(Int.random(in: 1...6, using: &random))"
             let evidence = (0..<Int.random(in: 0...2, using: &random)).map { _ in
                 WeighedEvidence(
-                    reporter: reporter,
+                    from: ReportSource(reporter: reporter, machine: nil),
                     evidence: Evidence(kind: EvidenceKind.allCases[Int.random(in: 0..<5, using: &random)], detail: ""),
                     timeMilliseconds: now - Int64.random(in: 0...5_000_000, using: &random))
             }
@@ -94,7 +94,7 @@ struct EvidenceSumTests {
                     _ = try transaction.add([item], to: .cluster(1), by: threshold)
                     return try transaction.weight(of: 1)
                 }
-                #expect(weight.soleReporter == (reporters.count == 1 || step == 2 ? "host:1" : step == 0 ? "host:2" : nil))
+                #expect(weight.soleSource?.reporter == (reporters.count == 1 || step == 2 ? "host:1" : step == 0 ? "host:2" : nil))
                 // It no longer counts, then it is removed.
                 clock.advance(milliseconds: 20 * TestClock.day)
                 guard step + 1 == reporters.count else { continue }

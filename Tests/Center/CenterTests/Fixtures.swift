@@ -27,6 +27,13 @@ final class TestClock: Sendable {
 }
 
 enum Fixture {
+    /// Each host's own.
+    static func address(of host: String) -> IPAddress {
+        // FNV-1a.
+        let hash = host.utf8.reduce(UInt32(2_166_136_261)) { ($0 ^ UInt32($1)) &* 16_777_619 }
+        return IPAddress("10.\(hash >> 16 & 255).\(hash >> 8 & 255).\(hash & 255)")!
+    }
+
     static let host = Identity(role: .host, name: "host-1")
     static let site = Identity(role: .localCenter, name: "site-1")
 
@@ -79,9 +86,10 @@ enum Fixture {
 }
 
 extension ReceivedPacket {
-    /// A packet as if it had come in.
+    /// A packet as if it had come in, from its host's address.
     init(_ packet: ExtractedPacket) throws(EpitopeError) {
         try self.init(encoded: packet.encoded())
+        source = Fixture.address(of: packet.parameters.system.hostID ?? "host-1")
     }
 }
 

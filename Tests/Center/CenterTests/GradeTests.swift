@@ -79,8 +79,9 @@ struct GradeTests {
         #expect(
             support
                 == EvidenceSupport(
-                    grade: .reported, reporters: 1, points: 100, threshold: 100, packets: [packet.id], isEnoughToDrop: false))
-        #expect(support?.summary == "reported: 1 reporter, 100 of 100 points, alert only")
+                    grade: .reported, reporters: 1, points: 100, threshold: 100, packets: [packet.id], isEnoughToDrop: false,
+                    narrowedTo: [Fixture.address(of: "host-1")]))
+        #expect(support?.summary == "reported: 1 reporter, 100 of 100 points, alert only, at \(Fixture.address(of: "host-1"))")
         await center.kill()
     }
 

@@ -168,8 +168,41 @@ struct IngestTests {
     @Test func `what waits is found without those that don't`() async throws {
         let waiting = StoredReport.selectWaiting.replacing("?", with: "10")
         let steps = try await plan(waiting)
-        #expect(steps.first == "SCAN w" && steps.count == 3, "the queue in its order, up to the limit")
+        #expect(steps.first == "SCAN w USING COVERING INDEX waiting_turns" && steps.count == 3, "the queue in its order, up to the limit")
         for step in steps.dropFirst() { #expect(step.contains("USING INTEGER PRIMARY KEY"), "\(step)") }
+    }
+
+    @Test func `reporters take turns to be analysed, however many wait of one`() async throws {
+        func waiting() async throws -> [String] {
+            let reports = try await store.snapshot { try $0.waitingReports(limit: 4) }
+            return reports.map(\.reporter)
+        }
+        for number in 0..<40 { _ = try await add(code: 3, number: number, host: "flood") }
+        for number in 0..<2 { _ = try await add(code: 5, number: number, host: "one") }
+        _ = try await add(code: 7, host: "other")
+        #expect(try await waiting() == ["host:flood", "host:one", "host:other", "host:flood"])
+        // What is analysed is behind those who come then.
+        try await store.transaction { transaction in
+            let reports = try transaction.waitingReports(limit: 20)
+            store.began(reports)
+            for report in reports { try transaction.markUnusable(report, reason: "test") }
+        }
+        _ = try await add(code: 7, number: 1, host: "late")
+        #expect(try await waiting().prefix(2) == ["host:flood", "host:late"])
+        // A center that starts anew knows the turns that wait.
+        let again = try CenterStore(path: store.path, clock: clock.clock)
+        let packet = try ReceivedPacket(Self.packet(code: 9, number: 0, host: "later"))
+        _ = try await again.add(Report(sender: Identity(role: .host, name: "later"), body: .packet(packet)))
+        #expect(try await waiting().prefix(4).contains("host:later"))
+    }
+
+    @Test func `the turns of reporters of long ago take no memory`() {
+        let turns = ReportTurns()
+        for number in 0..<50_000 as Range<Int64> {
+            #expect(turns.next(of: "host:\(number)", first: { 7 }) == max(7, number / 2) + 1)
+            turns.reached(number / 2)
+        }
+        #expect(turns.count < 9000)
     }
 
     private func plan(_ sql: String) async throws -> [String] {

@@ -49,7 +49,7 @@ struct MigrationTests {
         @Sendable func request(_ delivery: Int64) -> QuotaRequest {
             QuotaRequest(
                 item: .delivery(delivery), state: DeliveryState.pending.rawValue, subject: "", quota: .updates,
-                claim: FairQuota.Item(number: delivery, reporters: 1, points: 100, soleReporter: nil))
+                claim: FairQuota.Item(number: delivery, reporters: 1, points: 100, soleSource: nil))
         }
         let changes = try await store.snapshot { try $0.plan([request(7), request(8)], limits: QuotaLimits(updates: 1)).changes }
         #expect(changes.map(\.request.item) == [.delivery(8)], "the delivery goes on with the quota that it had")

@@ -32,7 +32,8 @@ struct ReportPlannerTests {
 
     private func destinations(knowing known: ClusterIndex) async throws -> [PlannedReport.Destination?] {
         try await store.snapshot { transaction in
-            var planner = ReportPlanner(transaction: transaction, known: known, samples: SampleCache())
+            let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90)
+            var planner = ReportPlanner(transaction: transaction, known: known, samples: SampleCache(), policy: policy)
             return try transaction.waitingReports(limit: 10).map { try planner.plan($0).destination }
         }
     }

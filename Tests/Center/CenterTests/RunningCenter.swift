@@ -41,7 +41,7 @@ struct RunningCenter: Sendable {
     func receive(_ packet: ExtractedPacket, source: String? = nil) async throws -> Receipt {
         let sender = Identity(role: .host, name: packet.parameters.system.hostID ?? "host-1")
         var received = try ReceivedPacket(packet)
-        received.source = source.flatMap { IPAddress($0) }
+        if let source { received.source = IPAddress(source) }
         return try await service.receive(received, from: sender)
     }
 

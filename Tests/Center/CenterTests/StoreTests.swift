@@ -125,7 +125,7 @@ struct StoreTests {
 
     @Test func `beyond the queue's bound senders get store-busy`() async throws {
         let store = try CenterStore(path: path)
-        let full = GroupCommit(database: store.database, clock: store.clock, bounds: FairQueueBounds(rows: 0))
+        let full = GroupCommit(database: store.database, clock: store.clock, turns: store.turns, bounds: FairQueueBounds(rows: 0))
         let error = await #expect(throws: EpitopeError.self) {
             try await full.store(ArrivingReport(id: "1", kind: "packet", sender: Fixture.host))
         }

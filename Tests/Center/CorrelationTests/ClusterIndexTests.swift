@@ -73,6 +73,10 @@ struct ClusterIndexBoundsTests {
         return Signature(tokens: [.init(bytes: bytes)], context: SignatureContext(transport: .tcp, ports: [80], direction: .toService))
     }
 
+    private func source(_ reporter: String, at machine: String? = nil) -> ReportSource {
+        ReportSource(reporter: reporter, machine: machine)
+    }
+
     private func limits(clusters: Int = 1000, ofReporter: Int = 10, ofKey: Int = 64) -> ClusterIndex.Limits {
         var limits = ClusterIndex.Limits()
         (limits.clusters, limits.clustersOfReporter, limits.clustersOfKey) = (clusters, ofReporter, ofKey)
@@ -81,8 +85,8 @@ struct ClusterIndexBoundsTests {
 
     @Test func `one reporter's clusters give way to its next ones, and to nobody else's`() {
         var index = ClusterIndex(limits())
-        index.add(cluster: 1, signature: signature(1), soleReporter: "honest")
-        for number in 2...100 { index.add(cluster: Int64(number), signature: signature(number), soleReporter: "intruder") }
+        index.add(cluster: 1, signature: signature(1), from: source("honest"))
+        for number in 2...100 { index.add(cluster: Int64(number), signature: signature(number), from: source("intruder")) }
         #expect(index.count == 11)
         #expect(index.exact(signature(1)) == 1)
         #expect(index.exact(signature(90)) == nil)
@@ -92,21 +96,21 @@ struct ClusterIndexBoundsTests {
 
     @Test func `what a second reporter joined stays`() {
         var index = ClusterIndex(limits())
-        index.add(cluster: 1, signature: signature(1), soleReporter: "intruder")
+        index.add(cluster: 1, signature: signature(1), from: source("intruder"))
         index.share(1)
-        for number in 2...100 { index.add(cluster: Int64(number), signature: signature(number), soleReporter: "intruder") }
+        for number in 2...100 { index.add(cluster: Int64(number), signature: signature(number), from: source("intruder")) }
         #expect(index.exact(signature(1)) == 1)
     }
 
     @Test func `all reporters together have a bound`() {
         var index = ClusterIndex(limits(clusters: 80))
         for number in 1...1000 {
-            index.add(cluster: Int64(number), signature: signature(number), soleReporter: "host-\(number)")
+            index.add(cluster: Int64(number), signature: signature(number), from: source("host-\(number)"))
             #expect(index.count <= 80)
         }
         #expect(index.exact(signature(1000)) == 1000)
         #expect(index.exact(signature(1)) == nil)
-        #expect(index.newest(of: signature(1).context, limit: 4) == [1000, 999, 998, 997])
+        #expect(index.newest(of: signature(1).context).map(\.cluster) == (985...1000).reversed())
     }
 
     @Test func `under one key only so many are compared`() {
@@ -133,15 +137,82 @@ struct ClusterIndexBoundsTests {
             return signature
         }
         for (number, signature) in all.enumerated() {
-            let reporter = [0: nil, 1: "honest"][number] ?? "intruder"
-            index.add(cluster: Int64(number + 1), signature: signature, soleReporter: reporter)
+            let reporter = [0: "first", 1: "honest"][number] ?? "intruder"
+            index.add(cluster: Int64(number + 1), signature: signature, from: source(reporter), isShared: number == 0)
         }
         #expect(index.nearest(to: all[0].tokens[0].bytes) == 1)
         #expect(index.nearest(to: all[1].tokens[0].bytes) == 2)
         #expect(index.nearest(to: all[5].tokens[0].bytes) == nil)
         #expect(index.nearest(to: all[18].tokens[0].bytes) == 19)
-        index.add(cluster: 50, signature: signature(1), soleReporter: "another")
+        index.add(cluster: 50, signature: signature(1), from: source("another"))
         #expect(index.nearest(to: signature(1).tokens[0].bytes) == 50)
         #expect(index.nearest(to: all[0].tokens[0].bytes) == 1, "several reported it")
+    }
+
+    /// 128 names of 256 clusters each are all that there is room for.
+    @Test func `a machine with many names displaces nobody's clusters but its own`() {
+        var index = ClusterIndex(limits(clusters: 800, ofReporter: 8))
+        var number = 0
+        func add(_ reporter: String, at machine: String) {
+            number += 1
+            index.add(cluster: Int64(number), signature: signature(number), from: source(reporter, at: machine))
+        }
+        for host in 0..<40 { add("host-\(host)", at: "10.0.0.\(host)") }
+        for name in 0..<200 { for _ in 0..<8 { add("name-\(name)", at: "10.0.1.1") } }
+        #expect(index.count <= 800)
+        for honest in 1...40 { #expect(index.exact(signature(honest)) == Int64(honest)) }
+        #expect(index.exact(signature(number)) == Int64(number), "the newest is known")
+        // One who comes later has room, too.
+        add("late", at: "10.0.2.1")
+        for _ in 0..<900 { add("name-0", at: "10.0.1.1") }
+        #expect(index.exact(signature(number - 900)) == Int64(number - 900))
+    }
+
+    @Test func `where many have as much as each other the oldest go, and what several reported last`() {
+        var index = ClusterIndex(limits(clusters: 80))
+        for number in 1...80 {
+            index.add(
+                cluster: Int64(number), signature: signature(number), from: source("host-\(number % 4)", at: "m\(number % 4)"),
+                isShared: number <= 8)
+        }
+        for number in 81...100 { index.add(cluster: Int64(number), signature: signature(number), from: source("new-\(number)")) }
+        #expect((1...8).allSatisfy { index.exact(signature($0)) == Int64($0) })
+        #expect((81...100).allSatisfy { index.exact(signature($0)) == Int64($0) })
+        #expect(index.exact(signature(9)) == nil && index.exact(signature(80)) == 80)
+    }
+
+    /// Code that holds the windows of ever so many clusters of one is still compared with those of others.
+    @Test func `a packet is compared with clusters of everybody`() {
+        var limits = limits(ofReporter: 1000)
+        limits.candidates = 8
+        var index = ClusterIndex(limits)
+        let decoys = (1...100).map { number -> Signature in
+            var decoy = signature(number)
+            // It has the key of what the packet holds, and does not match it.
+            decoy.tokens = [.init(bytes: decoy.tokens[0].bytes.dropLast() + [decoy.tokens[0].bytes[31] ^ 1])]
+            return decoy
+        }
+        for (number, decoy) in decoys.enumerated() {
+            index.add(cluster: Int64(number + 1), signature: decoy, from: source("name-\(number)", at: "intruder"))
+        }
+        index.add(cluster: 200, signature: signature(200), from: source("honest", at: "honest"))
+        index.add(cluster: 201, signature: signature(201), from: source("name-1", at: "intruder"), isShared: true)
+        let held = (1...100).flatMap { signature($0).tokens[0].bytes }
+        #expect(index.nearest(to: held + signature(200).tokens[0].bytes) == 200)
+        #expect(index.nearest(to: held + signature(201).tokens[0].bytes) == 201)
+        #expect(index.nearest(to: held) == nil)
+    }
+
+    @Test func `of those that came in the same way the newest of each are compared, and some that several reported`() {
+        var index = ClusterIndex(limits(ofReporter: 1000))
+        index.add(cluster: 1, signature: signature(1), from: source("a", at: "a"), isShared: true)
+        index.add(cluster: 2, signature: signature(2), from: source("b", at: "b"))
+        for number in 3...60 {
+            index.add(cluster: Int64(number), signature: signature(number), from: source("name-\(number)", at: "intruder"))
+        }
+        let candidates = index.newest(of: signature(1).context)
+        #expect(ClusterIndex.Candidate.choose(from: candidates, limit: 4).map(\.cluster) == [60, 2, 1, 59])
+        #expect(ClusterIndex.Candidate.choose(from: candidates, limit: 1).map(\.cluster) == [60])
+        #expect(ClusterIndex.Candidate.choose(from: [], limit: 4) == [])
     }
 }

@@ -11,7 +11,8 @@ struct EvidenceWeighingTests {
 
     private func evidence(_ reporter: String, _ kind: EvidenceKind, ageMilliseconds: Int64 = 0) -> WeighedEvidence {
         WeighedEvidence(
-            reporter: reporter, evidence: Evidence(kind: kind, detail: ""), timeMilliseconds: now - ageMilliseconds)
+            from: ReportSource(reporter: reporter, machine: nil), evidence: Evidence(kind: kind, detail: ""),
+            timeMilliseconds: now - ageMilliseconds)
     }
 
     @Test func `one direct call reaches the default threshold`() {

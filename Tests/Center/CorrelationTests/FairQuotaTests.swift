@@ -10,17 +10,40 @@ struct FairQuotaTests {
 
     private func item(_ number: Int64, by reporters: String..., points: Int = 100) -> FairQuota.Item {
         FairQuota.Item(
-            number: number, reporters: reporters.count, points: points, soleReporter: reporters.count == 1 ? reporters[0] : nil)
+            number: number, reporters: reporters.count, points: points, soleSource: reporters.count == 1 ? source(reporters[0]) : nil)
     }
 
     private func use(_ reporter: String?, at time: Int64 = 0) -> FairQuota.Use {
-        FairQuota.Use(timeMilliseconds: time, soleReporter: reporter)
+        FairQuota.Use(timeMilliseconds: time, soleSource: reporter.map(source))
+    }
+
+    /// A name, with the machine behind an `@` if it has one.
+    private func source(_ text: String) -> ReportSource {
+        let parts = text.split(separator: "@").map(String.init)
+        return ReportSource(reporter: parts[0], machine: parts.count > 1 ? parts[1] : nil)
     }
 
     @Test func `one reporter's word takes one place of three`() {
         #expect(quota.admits(item(1, by: "a"), beside: []))
         #expect(!quota.admits(item(2, by: "a"), beside: [use("a")]))
         #expect(quota.admits(item(2, by: "b"), beside: [use("a")]))
+    }
+
+    @Test func `the names of one machine have one share, and so has one name on many machines`() {
+        #expect(!quota.admits(item(2, by: "b@m"), beside: [use("a@m")]))
+        #expect(!quota.admits(item(2, by: "a@n"), beside: [use("a@m")]))
+        #expect(quota.admits(item(2, by: "b@n"), beside: [use("a@m")]))
+        #expect(quota.admits(item(2, by: "b"), beside: [use("a")]), "what isn't known is no machine")
+        let uses = [use("a@m"), use("b@m"), use("c@n")]
+        #expect(Set(FairQuota(limit: 6).exhausted(by: uses).map(\.reporter)) == ["a", "b"])
+        #expect(FairQuota(limit: 9).exhausted(by: uses + [use(nil)]).isEmpty)
+    }
+
+    @Test func `a share can be smaller`() {
+        let quota = FairQuota(limit: 100, shares: 10)
+        let uses = Array(repeating: use("a"), count: 10)
+        #expect(quota.admits(item(1, by: "a"), beside: Array(uses.dropLast())) && !quota.admits(item(1, by: "a"), beside: uses))
+        #expect(quota.admits(item(1, by: "b"), beside: uses))
     }
 
     @Test func `the last place is for what two say`() {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Correlation
-import EpitopeModel
 import Testing
 
 @Suite("What one site says alone is not published")
@@ -25,6 +24,17 @@ struct PublicationDecisionTests {
         #expect(isPublished(witness("a", "b"), witness("b", "c"), witness("c", "d")), "the first and the last share none")
     }
 
+    @Test func `as many are independent as share no network with each other`() {
+        func count(_ networks: [String]...) -> Int {
+            PublicationDecision.countIndependent(networks.map { .init(networks: Set($0), isTrusted: false) })
+        }
+        #expect(count() == 0 && count([]) == 1 && count(["a"]) == 1)
+        #expect(count(["a"], ["a"], ["a"]) == 1 && count(["a"], ["b"], ["c"], ["c"]) == 3)
+        #expect(count(["a", "b"], ["b"], ["c"]) == 2)
+        #expect(count(["b", "c"], ["a", "b"], ["c", "d"]) == 2, "the first two share one, and so do the first and the last")
+        #expect(count([], ["a"]) == 1)
+    }
+
     @Test func `a network that is not known makes nobody independent`() {
         #expect(!isPublished(witness(), witness("192.0.2.0/24")))
         #expect(!isPublished(witness(), witness()))
@@ -36,12 +46,5 @@ struct PublicationDecisionTests {
     ])
     func `the reason names what is missing`(networks: [String], reason: String) {
         #expect(PublicationDecision(networks.map { witness($0) }) == .wait(reason))
-    }
-
-    @Test(arguments: [
-        ("192.0.2.77", "192.0.2.0/24"), ("::ffff:192.0.2.77", "192.0.2.0/24"), ("2001:db8:1:2::3", "2001:db8:1::/48"), ("::1", "::/48"),
-    ])
-    func `an address counts as its network`(address: String, network: String) throws {
-        #expect(try #require(IPAddress(address)).sourceNetwork == network)
     }
 }

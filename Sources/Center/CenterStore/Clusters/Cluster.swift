@@ -54,32 +54,34 @@ extension StoreTransaction {
         return try Int64.fetchOne(select, arguments: [id])
     }
 
-    /// The newest clusters with each signature that packets join them by, the oldest first: their own, and those of their proven
-    /// updates; and who alone brought it, if it was one. A signature that can't be read is left out: packets no longer join by it, and
+    /// The newest clusters, of all and of those that several reported, with each signature that packets join them by, the oldest first:
+    /// their own, and those of their proven updates; and who reported it. A signature that can't be read is left out: packets no longer join by it, and
     /// those of all others do.
-    public func clusterSignatures(limit: Int) throws -> [(cluster: Cluster, soleReporter: String?)] {
+    public func clusterSignatures(limit: Int) throws -> [(cluster: Cluster, weight: ClusterWeight)] {
         let own = try Row.fetchAll(
             db,
             sql: """
-                SELECT c.id, c.signature, s.known_reporters, s.first_reporter FROM clusters c
-                LEFT JOIN cluster_sums s ON s.cluster_id = c.id ORDER BY c.id DESC LIMIT ?
+                SELECT c.id, c.signature, \(ClusterWeight.columns) FROM clusters c LEFT JOIN cluster_sums s ON s.cluster_id = c.id
+                WHERE c.id IN (SELECT id FROM clusters ORDER BY id DESC LIMIT ?1)
+                  OR c.id IN (SELECT cluster_id FROM cluster_sums WHERE known_reporters > 1 ORDER BY cluster_id DESC LIMIT ?1)
+                ORDER BY c.id
                 """,
             arguments: [limit]
-        ).reversed().compactMap { row -> (cluster: Cluster, soleReporter: String?)? in
+        ).compactMap { row -> (cluster: Cluster, weight: ClusterWeight)? in
             guard let signature = try? RowCoding.value(Signature.self, row["signature"]) else { return nil }
-            let reporters: Int? = row["known_reporters"]
-            return (Cluster(id: row["id"], signature: signature), reporters == 1 ? row["first_reporter"] : nil)
+            return (Cluster(id: row["id"], signature: signature), ClusterWeight(row))
         }
         let proven = try Row.fetchAll(
             db,
             sql: """
-                SELECT cluster_id, body FROM updates
-                WHERE state = \(UpdateState.proven.sql) AND cluster_id IS NOT NULL ORDER BY id DESC LIMIT ?
+                SELECT u.cluster_id, u.body, \(ClusterWeight.columns) FROM updates u
+                LEFT JOIN cluster_sums s ON s.cluster_id = u.cluster_id
+                WHERE u.state = \(UpdateState.proven.sql) AND u.cluster_id IS NOT NULL ORDER BY u.id DESC LIMIT ?
                 """,
             arguments: [limit]
-        ).reversed().compactMap { row -> (cluster: Cluster, soleReporter: String?)? in
+        ).reversed().compactMap { row -> (cluster: Cluster, weight: ClusterWeight)? in
             guard let update = try? RowCoding.value(SignatureUpdate.self, row["body"]) else { return nil }
-            return (Cluster(id: row["cluster_id"], signature: update.signature), nil)
+            return (Cluster(id: row["cluster_id"], signature: update.signature), ClusterWeight(row))
         }
         return own + proven
     }

@@ -7,10 +7,13 @@ import GRDB
 public struct ReportedPacket: Hashable, Sendable {
     public var sequence: Int64
     public var reporter: String
+    /// Where a host's connection came from; `nil`: that isn't known, or a site sent it.
+    public var address: IPAddress?
 
-    public init(sequence: Int64, reporter: String) {
+    public init(sequence: Int64, reporter: String, address: IPAddress? = nil) {
         self.sequence = sequence
         self.reporter = reporter
+        self.address = address
     }
 }
 
@@ -39,12 +42,13 @@ extension StoreTransaction {
     public func newestPacketsWithReporters(of cluster: Int64, limit: Int) throws -> [ReportedPacket] {
         let select = try db.cachedStatement(
             sql: """
-                SELECT a.report_seq, r.role, r.name FROM analyses a CROSS JOIN reports r ON r.seq = a.report_seq
+                SELECT a.report_seq, r.role, r.name, r.source FROM analyses a CROSS JOIN reports r ON r.seq = a.report_seq
                 WHERE a.cluster_id = ? AND a.is_packet = 1 ORDER BY a.report_seq DESC LIMIT ?
                 """)
         return try Row.fetchAll(select, arguments: [cluster, limit]).map { row in
-            let (role, name): (String, String) = (row["role"], row["name"])
-            return ReportedPacket(sequence: row["report_seq"], reporter: "\(role):\(name)")
+            let (role, name, address): (String, String, String?) = (row["role"], row["name"], row["source"])
+            return ReportedPacket(
+                sequence: row["report_seq"], reporter: "\(role):\(name)", address: address.flatMap { IPAddress($0) })
         }
     }
 }

@@ -22,28 +22,42 @@ public enum EvidenceScope: Hashable, Sendable {
 extension StoreTransaction {
     /// Adds evidence, and brings the sum up to date: what became too old to count leaves it.
     ///
-    /// Reads the rows of the reporters of the evidence, and those that leave the sum; each leaves once.
+    /// Reads the rows of the reporters of the evidence, and those that leave the sum; each leaves once. Evidence counts for the
+    /// reporter that it names: see ``reporter(countedFor:in:)``.
     public func add(_ evidence: [WeighedEvidence], to scope: EvidenceScope, by threshold: AttackThreshold) throws -> EvidenceSum {
         let start = threshold.windowStart(nowMilliseconds: nowMilliseconds)
         var kept = try currentSum(of: scope, by: threshold, from: start)
         let upsert = try db.cachedStatement(
             sql: """
-                INSERT INTO evidence (cluster_id, reporter, kind, points, time_ms, counted) VALUES (?1, ?2, ?3, ?4, ?5, ?5 > ?6)
+                INSERT INTO evidence (cluster_id, reporter, kind, points, time_ms, machine, counted)
+                VALUES (?1, ?2, ?3, ?4, ?5, ?7, ?5 > ?6)
                 ON CONFLICT DO UPDATE SET points = excluded.points, time_ms = max(time_ms, excluded.time_ms),
                   counted = max(time_ms, excluded.time_ms) > ?6
                 """)
         for (reporter, items) in Dictionary(grouping: evidence, by: \.reporter) {
             if try !isKnown(reporter, in: scope) { kept.knownReporters += 1 }
-            if kept.firstReporter == nil { kept.firstReporter = reporter }
+            if kept.firstSource == nil { kept.firstSource = ReportSource(reporter: reporter, machine: items.first?.machine) }
             let before = try countedPoints(of: reporter, in: scope)
             for item in items {
-                try upsert.execute(arguments: [scope.number, reporter, item.kind, item.points, item.timeMilliseconds, start])
+                try upsert.execute(arguments: [
+                    scope.number, reporter, item.kind, item.points, item.timeMilliseconds, start, item.machine,
+                ])
                 if item.timeMilliseconds > start { kept.oldestMilliseconds = min(kept.oldestMilliseconds, item.timeMilliseconds) }
             }
             kept.sum.replace(before, by: try countedPoints(of: reporter, in: scope), cappedAt: threshold)
         }
         try save(kept, of: scope)
         return kept.sum
+    }
+
+    /// The reporter under whose name the evidence of somebody counts in a cluster, or in the site: the one that reported from the same
+    /// machine before, where this one has not reported yet. So two names on one machine are one reporter, and so is one name that
+    /// moves from machine to machine.
+    public func reporter(countedFor source: ReportSource, in scope: EvidenceScope) throws -> String {
+        guard let machine = source.machine, try !isKnown(source.reporter, in: scope) else { return source.reporter }
+        let select = try db.cachedStatement(
+            sql: "SELECT reporter FROM evidence WHERE cluster_id = ? AND machine = ? ORDER BY reporter LIMIT 1")
+        return try String.fetchOne(select, arguments: [scope.number, machine]) ?? source.reporter
     }
 
     private func isKnown(_ reporter: String, in scope: EvidenceScope) throws -> Bool {

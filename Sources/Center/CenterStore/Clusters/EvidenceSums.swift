@@ -15,7 +15,7 @@ struct KeptSum {
     var maxPointsPerReporter: Int
     /// All who ever brought evidence, as far as it is kept.
     var knownReporters: Int
-    var firstReporter: String?
+    var firstSource: ReportSource?
 }
 
 /// What a cluster weighs.
@@ -23,8 +23,31 @@ public struct ClusterWeight: Hashable, Sendable {
     public var sum: EvidenceSum
     /// All who ever reported it.
     public var reporters: Int
+    /// Who reported it first; `nil`: that isn't known.
+    public var firstSource: ReportSource?
     /// The only one; `nil`: there are several.
-    public var soleReporter: String?
+    public var soleSource: ReportSource? { reporters == 1 ? firstSource : nil }
+
+    /// Of no evidence.
+    static let zero = ClusterWeight(sum: .zero, reporters: 0)
+}
+
+extension ClusterWeight {
+    /// What ``init(_:)`` reads, of `cluster_sums s`.
+    static let columns = "s.points, s.reporters, s.known_reporters, s.first_reporter, s.first_machine"
+
+    /// - Parameter row: may be one in which all of it is NULL.
+    init(_ row: Row) {
+        self.init(
+            sum: EvidenceSum(points: row["points"] ?? 0, reporters: row["reporters"] ?? 0), reporters: row["known_reporters"] ?? 0,
+            firstSource: ReportSource.known(row["first_reporter"], at: row["first_machine"]))
+    }
+}
+
+extension ReportSource {
+    static func known(_ reporter: String?, at machine: String?) -> ReportSource? {
+        reporter.map { ReportSource(reporter: $0, machine: machine) }
+    }
 }
 
 extension StoreTransaction {
@@ -48,28 +71,30 @@ extension StoreTransaction {
     private func keptSum(of scope: EvidenceScope) throws -> KeptSum? {
         let select = try db.cachedStatement(
             sql: """
-                SELECT points, reporters, oldest_ms, start_ms, cap, known_reporters, first_reporter FROM cluster_sums WHERE cluster_id = ?
+                SELECT points, reporters, oldest_ms, start_ms, cap, known_reporters, first_reporter, first_machine
+                FROM cluster_sums WHERE cluster_id = ?
                 """)
         return try Row.fetchOne(select, arguments: [scope.number]).map { row in
             KeptSum(
                 sum: EvidenceSum(points: row["points"], reporters: row["reporters"]), oldestMilliseconds: row["oldest_ms"],
                 startMilliseconds: row["start_ms"], maxPointsPerReporter: row["cap"], knownReporters: row["known_reporters"],
-                firstReporter: row["first_reporter"])
+                firstSource: ReportSource.known(row["first_reporter"], at: row["first_machine"]))
         }
     }
 
     func save(_ kept: KeptSum, of scope: EvidenceScope) throws {
         let upsert = try db.cachedStatement(
             sql: """
-                INSERT INTO cluster_sums (cluster_id, points, reporters, oldest_ms, start_ms, cap, known_reporters, first_reporter)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO cluster_sums
+                  (cluster_id, points, reporters, oldest_ms, start_ms, cap, known_reporters, first_reporter, first_machine)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT DO UPDATE SET points = excluded.points, reporters = excluded.reporters, oldest_ms = excluded.oldest_ms,
                   start_ms = excluded.start_ms, cap = excluded.cap, known_reporters = excluded.known_reporters,
-                  first_reporter = excluded.first_reporter
+                  first_reporter = excluded.first_reporter, first_machine = excluded.first_machine
                 """)
         try upsert.execute(arguments: [
             scope.number, kept.sum.points, kept.sum.reporters, kept.oldestMilliseconds, kept.startMilliseconds,
-            kept.maxPointsPerReporter, kept.knownReporters, kept.firstReporter,
+            kept.maxPointsPerReporter, kept.knownReporters, kept.firstSource?.reporter, kept.firstSource?.machine,
         ])
     }
 
@@ -103,13 +128,15 @@ extension StoreTransaction {
             arguments: [start, scope.number])
         var kept = KeptSum(
             sum: .zero, oldestMilliseconds: .max, startMilliseconds: start, maxPointsPerReporter: threshold.maxPointsPerReporter,
-            knownReporters: 0, firstReporter: nil)
+            knownReporters: 0, firstSource: nil)
         let rows = try Row.fetchAll(
-            db, sql: "SELECT reporter, points, time_ms, counted FROM evidence WHERE cluster_id = ? ORDER BY time_ms, reporter",
+            db, sql: "SELECT reporter, points, time_ms, machine, counted FROM evidence WHERE cluster_id = ? ORDER BY time_ms, reporter",
             arguments: [scope.number])
         // The first of which there is evidence still.
-        let first = try keptSum(of: scope)?.firstReporter
-        kept.firstReporter = rows.contains { $0["reporter"] == first } ? first : rows.first?["reporter"]
+        let first = try keptSum(of: scope)?.firstSource
+        kept.firstSource =
+            rows.contains { $0["reporter"] == first?.reporter }
+            ? first : rows.first.map { ReportSource(reporter: $0["reporter"], machine: $0["machine"]) }
         for rows in Dictionary(grouping: rows, by: { $0["reporter"] as String }).values {
             let counted = rows.filter { $0["counted"] }
             kept.knownReporters += 1
@@ -119,12 +146,15 @@ extension StoreTransaction {
         return kept
     }
 
-    /// The site's evidence is that of all clusters, each kind once a reporter.
+    /// The site's evidence is that of all clusters, each kind once a reporter; the reporters of one machine are one.
     private func copyEvidenceToSite() throws {
         try db.execute(
             sql: """
-                INSERT INTO evidence (cluster_id, reporter, kind, points, time_ms)
-                  SELECT ?1, reporter, kind, max(points), max(time_ms) FROM evidence WHERE cluster_id <> ?1 GROUP BY reporter, kind
+                WITH names AS (
+                  SELECT machine, min(reporter) AS name FROM evidence WHERE cluster_id <> ?1 AND machine IS NOT NULL GROUP BY machine)
+                INSERT INTO evidence (cluster_id, reporter, kind, points, time_ms, machine)
+                  SELECT ?1, coalesce(n.name, e.reporter), e.kind, max(e.points), max(e.time_ms), max(e.machine)
+                  FROM evidence e LEFT JOIN names n ON n.machine = e.machine WHERE e.cluster_id <> ?1 GROUP BY 2, 3
                 ON CONFLICT DO UPDATE SET points = excluded.points, time_ms = excluded.time_ms
                 """,
             arguments: [EvidenceScope.site.number])
@@ -140,9 +170,8 @@ extension StoreTransaction {
 extension StoreTransaction {
     /// What a cluster weighs as of its latest report.
     public func weight(of cluster: Int64) throws -> ClusterWeight {
-        guard let kept = try keptSum(of: .cluster(cluster)) else { return ClusterWeight(sum: .zero, reporters: 0, soleReporter: nil) }
-        return ClusterWeight(
-            sum: kept.sum, reporters: kept.knownReporters, soleReporter: kept.knownReporters == 1 ? kept.firstReporter : nil)
+        let select = try db.cachedStatement(sql: "SELECT \(ClusterWeight.columns) FROM cluster_sums s WHERE s.cluster_id = ?")
+        return try Row.fetchOne(select, arguments: [cluster]).map(ClusterWeight.init) ?? .zero
     }
 
     /// Counts a packet that became part of a cluster.

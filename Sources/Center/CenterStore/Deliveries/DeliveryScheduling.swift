@@ -21,25 +21,32 @@ extension CenterStore {
     public func reserveQuota(
         for target: DeliveryTarget, limits: QuotaLimits, yieldingTo first: DeliveryOrder?
     ) async throws(EpitopeError) -> Int64? {
-        try await reserve(limits: limits) { transaction in
-            try Row.fetchAll(
-                transaction.db,
-                sql: """
-                    SELECT d.id, d.state, u.signature_id, u.origin, \(QuotaClaims.columns) FROM deliveries d
-                    JOIN updates u ON u.id = d.update_id LEFT JOIN cluster_sums s ON s.cluster_id = u.cluster_id
-                    WHERE d.target = ? AND d.state IN \(DeliveryState.underWay.sql) AND u.state = \(UpdateState.proven.sql)
-                      AND NOT (? AND (\(Untried.forwards("u.cluster_id")) OR \(Untried.delivery("u.id", to: .global))))
-                      AND NOT (? AND \(Untried.delivery("u.id", to: .ids)))
-                    ORDER BY d.id
-                    """,
-                arguments: [target.rawValue, first == .forward, first == .ids]
-            ).map { row in
-                let isGlobal = (row["origin"] as String) == UpdateOrigin.global.rawValue
-                return QuotaRequest(
-                    item: .delivery(row["id"]), state: row["state"], subject: row["signature_id"],
-                    quota: QuotaKind(target: target, isGlobalUpdate: isGlobal), startedDetail: "to \(target.rawValue)",
-                    claim: QuotaClaims.claim(row))
+        let isHeld = """
+            ? AND (\(Untried.forwards("u.cluster_id")) OR \(Untried.delivery("u.id", to: .global)))
+              OR ? AND \(Untried.delivery("u.id", to: .ids))
+            """
+        let held: StatementArguments = [first == .forward, first == .ids]
+        return try await reserve(limits: limits) { transaction in
+            let new = try transaction.deliveryRequests(
+                to: target,
+                """
+                d.id IN (SELECT n.id FROM deliveries n WHERE n.target = ? AND n.state = \(DeliveryState.pending.sql)
+                  AND NOT \(QuotaItem.hasQuota(.delivery, id: "n.id")) ORDER BY n.id LIMIT ?) AND NOT (\(isHeld))
+                """,
+                arguments: [target.rawValue, Self.maxRequests] + held, limit: Self.maxRequests)
+            let queued = try QuotaKind.of(target).flatMap { kind in
+                try transaction.firstQueued(
+                    for: kind, limits.quota(kind), uses: transaction.uses(of: kind),
+                    where: """
+                        EXISTS (SELECT 1 FROM deliveries d JOIN updates u ON u.id = d.update_id
+                          WHERE d.id = q.item AND u.state = \(UpdateState.proven.sql) AND NOT (\(isHeld)))
+                        """,
+                    arguments: held)
             }
+            return try new
+                + queued.flatMap { item in
+                    try transaction.deliveryRequests(to: target, "d.id = ?", arguments: [item.number], limit: 1)
+                }
         }
     }
 
@@ -47,21 +54,19 @@ extension CenterStore {
     public func reserveForwardQuota(
         limits: QuotaLimits, yieldingTo first: DeliveryOrder?
     ) async throws(EpitopeError) -> Int64? {
-        try await reserve(limits: limits) { transaction in
-            try Row.fetchAll(
-                transaction.db,
-                sql: """
-                    SELECT f.id, f.state, r.id AS report, \(QuotaClaims.columns) FROM forwards f
-                    JOIN reports r ON r.seq = f.report_seq LEFT JOIN cluster_sums s ON s.cluster_id = f.cluster_id
-                    WHERE f.state IN \(DeliveryState.underWay.sql) AND NOT (? AND (\(Untried.rules("f.cluster_id"))))
-                    ORDER BY f.id
-                    """,
-                arguments: [first == .ids]
-            ).map { row in
-                QuotaRequest(
-                    item: .forward(row["id"]), state: row["state"], subject: row["report"], quota: .forwards,
-                    claim: QuotaClaims.claim(row))
-            }
+        let isHeld = "? AND (\(Untried.rules("f.cluster_id")))"
+        let held: StatementArguments = [first == .ids]
+        return try await reserve(limits: limits) { transaction in
+            let new = try transaction.forwardRequests(
+                """
+                f.id IN (SELECT n.id FROM forwards n WHERE n.state = \(DeliveryState.pending.sql)
+                  AND NOT \(QuotaItem.hasQuota(.forward, id: "n.id")) ORDER BY n.id LIMIT ?) AND NOT (\(isHeld))
+                """,
+                arguments: [Self.maxRequests] + held, limit: Self.maxRequests)
+            let queued = try transaction.firstQueued(
+                for: .forwards, limits.quota(.forwards), uses: transaction.uses(of: .forwards),
+                where: "EXISTS (SELECT 1 FROM forwards f WHERE f.id = q.item AND NOT (\(isHeld)))", arguments: held)
+            return try new + queued.flatMap { try transaction.forwardRequests("f.id = ?", arguments: [$0.number], limit: 1) }
         }
     }
 
@@ -84,15 +89,50 @@ extension CenterStore {
     }
 }
 
-/// What the evidence of an item's cluster weighs, for its claim on a quota.
-private enum QuotaClaims {
-    /// Of `cluster_sums s`. An update of the global center has no cluster: it rests on what that made sure of.
-    static let columns = "coalesce(s.known_reporters, 0) AS reporters, coalesce(s.points, 0) AS points, s.first_reporter"
+extension StoreTransaction {
+    /// Deliveries that meet a condition, as requests for quota, in the order in which they were made.
+    fileprivate func deliveryRequests(
+        to target: DeliveryTarget, _ condition: String, arguments: StatementArguments, limit: Int
+    ) throws -> [QuotaRequest] {
+        try Row.fetchAll(
+            db,
+            sql: """
+                SELECT d.id, d.state, u.signature_id, u.origin, u.cluster_id, \(ClusterWeight.columns) FROM deliveries d
+                JOIN updates u ON u.id = d.update_id LEFT JOIN cluster_sums s ON s.cluster_id = u.cluster_id
+                WHERE d.target = ? AND u.state = \(UpdateState.proven.sql) AND (\(condition)) ORDER BY d.id LIMIT ?
+                """,
+            arguments: [target.rawValue] + arguments + [limit]
+        ).map { row in
+            let isGlobal = (row["origin"] as String) == UpdateOrigin.global.rawValue
+            return QuotaRequest(
+                item: .delivery(row["id"]), state: row["state"], subject: row["signature_id"],
+                quota: QuotaKind(target: target, isGlobalUpdate: isGlobal), startedDetail: "to \(target.rawValue)",
+                cluster: row["cluster_id"], claim: ClusterWeight(row).claim(of: row["id"]))
+        }
+    }
 
-    static func claim(_ row: Row) -> FairQuota.Item {
-        let reporters: Int = row["reporters"]
-        return FairQuota.Item(
-            number: row["id"], reporters: reporters, points: row["points"], soleReporter: reporters == 1 ? row["first_reporter"] : nil)
+    /// Forwards that meet a condition, as requests for quota, in the order in which they were made.
+    fileprivate func forwardRequests(_ condition: String, arguments: StatementArguments, limit: Int) throws -> [QuotaRequest] {
+        try Row.fetchAll(
+            db,
+            sql: """
+                SELECT f.id, f.state, r.id AS report, f.cluster_id, \(ClusterWeight.columns) FROM forwards f
+                JOIN reports r ON r.seq = f.report_seq LEFT JOIN cluster_sums s ON s.cluster_id = f.cluster_id
+                WHERE \(condition) ORDER BY f.id LIMIT ?
+                """,
+            arguments: arguments + [limit]
+        ).map { row in
+            QuotaRequest(
+                item: .forward(row["id"]), state: row["state"], subject: row["report"], quota: .forwards, cluster: row["cluster_id"],
+                claim: ClusterWeight(row).claim(of: row["id"]))
+        }
+    }
+}
+
+extension ClusterWeight {
+    /// What an item weighs that rests on the cluster. An update of the global center has no cluster: it rests on what that made sure of.
+    fileprivate func claim(of item: Int64) -> FairQuota.Item {
+        FairQuota.Item(number: item, reporters: reporters, points: sum.points, soleSource: soleSource)
     }
 }
 

@@ -30,17 +30,25 @@ extension StoreTransaction {
 
     /// Requests a proof of a cluster's signatures. A second request before it is made changes nothing.
     ///
-    /// - Parameter soleReporter: on whose word alone the first request rests; `nil`: on more.
-    public func requestProof(of cluster: Int64, soleReporter: String? = nil) throws {
-        let pending = ProofState.pending.sql
+    /// - Parameter soleSource: on whose word alone the first request rests; `nil`: on more.
+    public func requestProof(of cluster: Int64, soleSource: ReportSource? = nil) throws {
+        let (pending, waiting) = (ProofState.pending.sql, ProofState.waiting.sql)
         try db.execute(
             sql: """
-                INSERT INTO proofs (cluster_id, state, sole_reporter) VALUES (?, \(pending), ?)
+                INSERT INTO proofs (cluster_id, state, sole_reporter, sole_machine) VALUES (?, \(pending), ?, ?)
                 ON CONFLICT DO UPDATE SET state = \(pending),
-                  sole_reporter = iif(state = \(ProofState.waiting.sql), excluded.sole_reporter, sole_reporter)
+                  sole_reporter = iif(state = \(waiting), excluded.sole_reporter, sole_reporter),
+                  sole_machine = iif(state = \(waiting), excluded.sole_machine, sole_machine)
                 """,
-            arguments: [cluster, soleReporter])
+            arguments: [cluster, soleSource?.reporter, soleSource?.machine])
+        try db.execute(sql: "UPDATE proofs SET \(Self.weighed) WHERE cluster_id = ?", arguments: [cluster])
     }
+
+    /// Sets what the proof's cluster weighs, as it is from then on kept (``reweigh(_:as:)``).
+    private static let weighed = """
+        (reporters, points) = (SELECT coalesce(max(s.known_reporters), 0), coalesce(max(s.points), 0)
+          FROM cluster_sums s WHERE s.cluster_id = proofs.cluster_id)
+        """
 
     /// Forgets the request for the proof of a cluster that can't be read.
     public func forgetUnreadableProof(of cluster: Int64) throws {
@@ -80,8 +88,9 @@ extension StoreTransaction {
     func releaseProofs(reportedBy reporter: String) throws -> Int {
         try db.execute(
             sql: """
-                UPDATE proofs SET state = \(ProofState.pending.sql), sole_reporter = (
-                  SELECT iif(known_reporters = 1, first_reporter, NULL) FROM cluster_sums s WHERE s.cluster_id = proofs.cluster_id)
+                UPDATE proofs SET state = \(ProofState.pending.sql), \(Self.weighed), (sole_reporter, sole_machine) = (
+                  SELECT iif(known_reporters = 1, first_reporter, NULL), iif(known_reporters = 1, first_machine, NULL)
+                  FROM cluster_sums s WHERE s.cluster_id = proofs.cluster_id)
                 WHERE state = \(ProofState.waiting.sql)
                   AND EXISTS (SELECT 1 FROM evidence e WHERE e.cluster_id = proofs.cluster_id AND e.reporter = ?)
                 """,
@@ -92,14 +101,20 @@ extension StoreTransaction {
     /// Says that others reported a cluster, too.
     public func shareProof(of cluster: Int64) throws {
         try db.execute(
-            sql: "UPDATE proofs SET sole_reporter = NULL WHERE cluster_id = ? AND sole_reporter IS NOT NULL", arguments: [cluster])
+            sql: "UPDATE proofs SET sole_reporter = NULL, sole_machine = NULL WHERE cluster_id = ? AND sole_reporter IS NOT NULL",
+            arguments: [cluster])
     }
 
-    /// How many clusters have proofs that rest on one reporter's word alone, as far as that is less than a limit.
-    public func countProofs(onWordOf reporter: String, limit: Int) throws -> Int {
+    /// How many clusters have proofs that rest on one reporter's word alone, or on that of one machine, as far as that is less than a
+    /// limit.
+    public func countProofs(onWordOf source: ReportSource, limit: Int) throws -> Int {
         let select = try db.cachedStatement(
-            sql: "SELECT count(*) FROM (SELECT 1 FROM proofs WHERE sole_reporter = ? LIMIT ?)")
-        return try Int.fetchOne(select, arguments: [reporter, limit]) ?? 0
+            sql: """
+                SELECT count(*) FROM (
+                  SELECT cluster_id FROM proofs WHERE sole_reporter = ?1 UNION SELECT cluster_id FROM proofs WHERE sole_machine = ?2
+                  LIMIT ?3)
+                """)
+        return try Int.fetchOne(select, arguments: [source.reporter, source.machine, limit]) ?? 0
     }
 
     /// Requests the proof of every cluster without a proven signature again, because other material is at hand than
@@ -109,7 +124,7 @@ extension StoreTransaction {
     public func requeueUnproven(material: String) throws {
         try db.execute(
             sql: """
-                UPDATE proofs SET state = \(ProofState.pending.sql)
+                UPDATE proofs SET state = \(ProofState.pending.sql), \(Self.weighed)
                 WHERE state = \(ProofState.made.sql) AND material <> ? AND NOT EXISTS (
                   SELECT 1 FROM updates WHERE cluster_id = proofs.cluster_id AND state = \(UpdateState.proven.sql))
                 """,
@@ -121,9 +136,8 @@ extension StoreTransaction {
         try Int64.fetchAll(
             db,
             sql: """
-                SELECT p.cluster_id FROM proofs p LEFT JOIN cluster_sums s ON s.cluster_id = p.cluster_id
-                WHERE p.state = \(ProofState.pending.sql)
-                ORDER BY coalesce(s.known_reporters, 0) DESC, coalesce(s.points, 0) DESC, p.cluster_id LIMIT ?
+                SELECT cluster_id FROM proofs WHERE state = \(ProofState.pending.sql)
+                ORDER BY reporters DESC, points DESC, cluster_id LIMIT ?
                 """,
             arguments: [limit])
     }
@@ -136,7 +150,7 @@ extension StoreTransaction {
     public func completeProof(of cluster: Int64, packets: Int, material: String, isDueAgain: Bool) throws {
         let state = isDueAgain ? ProofState.pending : .made
         try db.execute(
-            sql: "UPDATE proofs SET state = ?, samples = ?, material = ? WHERE cluster_id = ?",
+            sql: "UPDATE proofs SET state = ?, samples = ?, material = ?, \(Self.weighed) WHERE cluster_id = ?",
             arguments: [state.rawValue, packets, material, cluster])
     }
 }

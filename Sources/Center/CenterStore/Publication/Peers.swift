@@ -10,7 +10,9 @@ extension CenterStore {
     ///
     /// - Parameter address: the IP address; anything else is no network.
     public func noteSource(of peer: Identity, address: String) async throws(EpitopeError) {
-        guard let network = IPAddress(address)?.sourceNetwork, !knownSources.contains(network, of: peer) else { return }
+        guard let network = IPAddress(address).map({ IPNetwork.site(of: $0).description }), !knownSources.contains(network, of: peer) else {
+            return
+        }
         let isSettled = try await snapshot { try $0.isSettled(network, of: peer) }
         if !isSettled { try await transaction { try $0.note(network, of: peer) } }
         knownSources.add(network, of: peer)
@@ -73,6 +75,12 @@ extension StoreTransaction {
     private func networks(of peer: Identity) throws -> [String] {
         let select = try db.cachedStatement(sql: "SELECT networks FROM peers WHERE reporter = ?")
         return try String.fetchOne(select, arguments: [peer.reporter]).map(StatusReport.Peer.networks) ?? []
+    }
+
+    /// The first network that a reporter was seen from; `nil`: none is known.
+    public func firstNetwork(of reporter: String) throws -> String? {
+        let select = try db.cachedStatement(sql: "SELECT networks FROM peers WHERE reporter = ?")
+        return try String.fetchOne(select, arguments: [reporter]).flatMap { StatusReport.Peer.networks($0).first }
     }
 
     /// - Returns: whether that is a change.

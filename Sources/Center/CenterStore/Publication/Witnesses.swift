@@ -19,6 +19,17 @@ extension StoreTransaction {
 
     /// Whether what some reporters of a cluster say may be published. The evidence of one that was revoked since counts no more.
     public func publication(of cluster: Int64, supportedBy reporters: Set<String>) throws -> PublicationDecision {
+        PublicationDecision(try witnesses(of: cluster, among: reporters))
+    }
+
+    /// How many of a cluster's reporters are independent of each other, at least.
+    public func independentReporters(of cluster: Int64) throws -> Int {
+        let select = try db.cachedStatement(sql: "SELECT DISTINCT reporter FROM evidence WHERE cluster_id = ? LIMIT ?")
+        let reporters = Set(try String.fetchAll(select, arguments: [cluster, Self.maxWitnesses]))
+        return PublicationDecision.countIndependent(try witnesses(of: cluster, among: reporters))
+    }
+
+    private func witnesses(of cluster: Int64, among reporters: Set<String>) throws -> [PublicationDecision.Witness] {
         let select = try db.cachedStatement(
             sql: """
                 SELECT p.networks, p.is_trusted FROM
@@ -28,13 +39,12 @@ extension StoreTransaction {
                   SELECT 1 FROM revocations r WHERE r.role = substr(?2, 1, instr(?2, ':') - 1)
                     AND r.name = substr(?2, instr(?2, ':') + 1) AND r.time_ms >= e.time_ms)
                 """)
-        return PublicationDecision(
-            try reporters.compactMap { reporter in
-                try Row.fetchOne(select, arguments: [cluster, reporter]).map { row in
-                    PublicationDecision.Witness(
-                        networks: Set(StatusReport.Peer.networks(row["networks"] ?? "")), isTrusted: row["is_trusted"] ?? false)
-                }
-            })
+        return try reporters.compactMap { reporter in
+            try Row.fetchOne(select, arguments: [cluster, reporter]).map { row in
+                PublicationDecision.Witness(
+                    networks: Set(StatusReport.Peer.networks(row["networks"] ?? "")), isTrusted: row["is_trusted"] ?? false)
+            }
+        }
     }
 
     /// Who reported a cluster by an update of theirs, without a packet.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Correlation
 public import EpitopeModel
 
 /// The daily quotas of a center: an item beyond its quota waits until the sliding day has room again.
@@ -12,6 +13,11 @@ public enum QuotaKind: String, Hashable, Sendable, Codable, CaseIterable {
     case forwards
     /// Updates of this site's own making to the global center.
     case reportedUpdates = "reported-updates"
+
+    /// The quotas that deliveries to a target use.
+    static func of(_ target: DeliveryTarget) -> Set<QuotaKind> {
+        Set([false, true].map { QuotaKind(target: target, isGlobalUpdate: $0) })
+    }
 
     init(target: DeliveryTarget, isGlobalUpdate: Bool) {
         switch target {
@@ -54,6 +60,9 @@ public struct QuotaLimits: Hashable, Sendable, Codable {
         case .forwards: forwards
         }
     }
+
+    /// A quota with its shares.
+    func quota(_ kind: QuotaKind) -> FairQuota { FairQuota(limit: limit(of: kind)) }
 }
 
 extension CenterStore {

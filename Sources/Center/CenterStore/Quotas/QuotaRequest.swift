@@ -15,6 +15,8 @@ struct QuotaRequest {
     var quota: QuotaKind
     /// The detail of the event that records a first reservation; `nil`: none is recorded.
     var startedDetail: String?
+    /// The cluster whose evidence it rests on; `nil`: it has none here.
+    var cluster: Int64?
     /// How much the item weighs, and on whose word it rests.
     var claim: FairQuota.Item
 }
@@ -38,22 +40,22 @@ extension StoreTransaction {
     func plan(_ requests: [QuotaRequest], limits: QuotaLimits) throws -> QuotaPlan {
         var plan = QuotaPlan()
         for (kind, requests) in Dictionary(grouping: requests, by: \.quota) {
-            let quota = FairQuota(limit: limits.limit(of: kind))
+            let quota = limits.quota(kind)
             var uses = try uses(of: kind)
-            let byNumber = Dictionary(uniqueKeysWithValues: requests.map { ($0.claim.number, $0) })
+            let byNumber = Dictionary(requests.map { ($0.claim.number, $0) }) { first, _ in first }
             // Of those that rest on one reporter's word only the first says when there is room.
-            var waiting: Set<String?> = []
-            for claim in FairQuota.inOrder(requests.map(\.claim)) {
+            var waiting: Set<ReportSource?> = []
+            for claim in FairQuota.inOrder(byNumber.values.map(\.claim)) {
                 guard let request = byNumber[claim.number] else { continue }
                 let reservation: QuotaReservation
                 if try isReserved(kind, for: request.item) {
                     reservation = .existing
                 } else if quota.admits(claim, beside: uses) {
                     reservation = .new
-                    uses.append(FairQuota.Use(timeMilliseconds: nowMilliseconds, soleReporter: claim.soleReporter))
+                    uses.append(FairQuota.Use(timeMilliseconds: nowMilliseconds, soleSource: claim.soleSource))
                 } else {
                     reservation = .exhausted
-                    if waiting.insert(claim.soleReporter).inserted {
+                    if waiting.insert(claim.soleSource).inserted {
                         let opens = quota.opens(for: claim, uses: uses, windowMilliseconds: DailyQuota.windowMilliseconds)
                         plan.reopensMilliseconds = min(plan.reopensMilliseconds ?? .max, opens ?? .max)
                     }
@@ -70,7 +72,7 @@ extension StoreTransaction {
         for change in plan.changes {
             let (request, state) = (change.request, change.state)
             if change.reservation == .new {
-                try use(request.quota, for: request.item, soleReporter: request.claim.soleReporter)
+                try use(request.quota, for: request.item, soleSource: request.claim.soleSource)
                 if let detail = request.startedDetail { try record(.delivering, request.subject, detail) }
             }
             guard state.rawValue != request.state else { continue }
@@ -78,30 +80,36 @@ extension StoreTransaction {
                 sql: "UPDATE \(request.item.kind.table) SET state = ?, changed_ms = ? WHERE id = ?",
                 arguments: [state.rawValue, nowMilliseconds, request.item.id])
             guard state == .waitingQuota else { continue }
-            let quota = FairQuota(limit: limits.limit(of: request.quota))
-            let share = request.claim.soleReporter.map { ", \(quota.share) of them on the word of \($0) alone" } ?? ""
+            try queue(request.item, for: request.quota, of: request.cluster, as: request.claim)
+            let quota = limits.quota(request.quota)
+            let share = request.claim.soleSource.map { ", \(quota.share) of them on the word of \($0.reporter) alone" } ?? ""
             try record(.quotaExceeded, request.subject, "\(quota.limit) a day: \(request.quota.rawValue)\(share)")
         }
     }
 }
 
 extension CenterStore {
+    /// Items that are looked at in one step.
+    static let maxRequests = 256
+
     /// Reserves a use for each request as far as the quotas go. Where nothing changes, nothing is written.
     ///
-    /// - Parameter requests: read anew in the transaction that writes.
+    /// - Parameter requests: what is next, with what has not been looked at: read anew in each transaction.
     /// - Returns: when a quota has room for the waiting items, in milliseconds since 1970; `nil` if none waits.
     func reserve(
         limits: QuotaLimits, _ requests: @escaping @Sendable (StoreTransaction) throws -> [QuotaRequest]
     ) async throws(EpitopeError) -> Int64? {
-        let plan = try await snapshot { transaction in
-            let plan = try transaction.plan(try requests(transaction), limits: limits)
-            return (isEmpty: plan.changes.isEmpty, reopens: plan.reopensMilliseconds)
-        }
-        if plan.isEmpty { return plan.reopens }
-        return try await transaction { transaction in
-            let plan = try transaction.plan(try requests(transaction), limits: limits)
-            try transaction.carryOut(plan, limits: limits)
-            return plan.reopensMilliseconds
+        while true {
+            let plan = try await snapshot { transaction in
+                let plan = try transaction.plan(try requests(transaction), limits: limits)
+                return (isEmpty: plan.changes.isEmpty, reopens: plan.reopensMilliseconds)
+            }
+            if plan.isEmpty { return plan.reopens }
+            // Others are next after that.
+            try await transaction { transaction in
+                let plan = try transaction.plan(try requests(transaction), limits: limits)
+                try transaction.carryOut(plan, limits: limits)
+            }
         }
     }
 }

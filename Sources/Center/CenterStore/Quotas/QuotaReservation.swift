@@ -50,11 +50,15 @@ extension StoreTransaction {
 
     /// Counts a use of a quota for an item, whatever is left of it.
     ///
-    /// - Parameter soleReporter: the one on whose word alone the item rests; `nil`: it rests on more.
-    func use(_ quota: QuotaKind, for item: QuotaItem, soleReporter: String? = nil) throws {
+    /// - Parameter soleSource: the one on whose word alone the item rests; `nil`: it rests on more.
+    func use(_ quota: QuotaKind, for item: QuotaItem, soleSource: ReportSource? = nil) throws {
         try db.execute(
-            sql: "INSERT OR IGNORE INTO quota_uses (quota, item_kind, item, time_ms, sole_reporter) VALUES (?, ?, ?, ?, ?)",
-            arguments: [quota.rawValue, item.kind.rawValue, item.id, nowMilliseconds, soleReporter])
+            sql: """
+                INSERT OR IGNORE INTO quota_uses (quota, item_kind, item, time_ms, sole_reporter, sole_machine) VALUES (?, ?, ?, ?, ?, ?)
+                """,
+            arguments: [
+                quota.rawValue, item.kind.rawValue, item.id, nowMilliseconds, soleSource?.reporter, soleSource?.machine,
+            ])
     }
 
     /// Releases the use of an item that was refused before it took effect.
@@ -66,9 +70,9 @@ extension StoreTransaction {
     /// The uses of a quota within the last day.
     func uses(of kind: QuotaKind) throws -> [FairQuota.Use] {
         try Row.fetchAll(
-            db, sql: "SELECT time_ms, sole_reporter FROM quota_uses WHERE quota = ? AND time_ms > ?",
+            db, sql: "SELECT time_ms, sole_reporter, sole_machine FROM quota_uses WHERE quota = ? AND time_ms > ?",
             arguments: [kind.rawValue, nowMilliseconds - DailyQuota.windowMilliseconds]
-        ).map { FairQuota.Use(timeMilliseconds: $0["time_ms"], soleReporter: $0["sole_reporter"]) }
+        ).map { FairQuota.Use(timeMilliseconds: $0["time_ms"], soleSource: .known($0["sole_reporter"], at: $0["sole_machine"])) }
             .filter { DailyQuota.counts(use: $0.timeMilliseconds, nowMilliseconds: nowMilliseconds) }
     }
 

@@ -20,12 +20,14 @@ actor GroupCommit {
 
     private let database: SQLiteStore
     private let clock: CenterClock
+    private let turns: ReportTurns
     private var waiting: FairQueue<Member>
     private var isWriting = false
 
-    init(database: SQLiteStore, clock: CenterClock, bounds: FairQueueBounds = FairQueueBounds()) {
+    init(database: SQLiteStore, clock: CenterClock, turns: ReportTurns, bounds: FairQueueBounds = FairQueueBounds()) {
         self.database = database
         self.clock = clock
+        self.turns = turns
         waiting = FairQueue(bounds)
     }
 
@@ -72,10 +74,10 @@ actor GroupCommit {
     }
 
     private func write(_ group: [Member]) async throws(EpitopeError) -> [Receipt] {
-        let (clock, reports) = (clock, group.map(\.report))
+        let (clock, turns, reports) = (clock, turns, group.map(\.report))
         return try await database.write { db in
             let transaction = StoreTransaction(db: db, clock: clock)
-            return try reports.map(transaction.insert)
+            return try reports.map { try transaction.insert($0, turns: turns) }
         }
     }
 

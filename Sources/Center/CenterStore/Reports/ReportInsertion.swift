@@ -63,7 +63,7 @@ extension StoreTransaction {
     ///
     /// An id is the word of who made it: where another reporter has used it before, the report is stored under an id of its own, so that
     /// nobody keeps another's report out.
-    func insert(_ arriving: ArrivingReport) throws -> Receipt {
+    func insert(_ arriving: ArrivingReport, turns: ReportTurns) throws -> Receipt {
         let now = nowMilliseconds
         var report = arriving
         let select = try db.cachedStatement(sql: ArrivingReport.selectKnown)
@@ -83,8 +83,9 @@ extension StoreTransaction {
             report.id, report.kind, report.sender.role.rawValue, report.sender.name, report.host, now, report.packet,
             try report.code.map(bodyID), report.code?.place, report.signature, report.source,
         ])
-        let queue = try db.cachedStatement(sql: "INSERT INTO waiting_reports (report_seq) VALUES (?)")
-        try queue.execute(arguments: [db.lastInsertedRowID])
+        let sequence = db.lastInsertedRowID
+        let queue = try db.cachedStatement(sql: "INSERT INTO waiting_reports (report_seq, turn) VALUES (?, ?)")
+        try queue.execute(arguments: [sequence, try turns.next(of: report.sender.reporter, first: leastTurn)])
         try record(.stored, report.id, "\(report.kind) from \(report.sender.reporter)")
         return Receipt(id: arriving.id, storedMilliseconds: now, wasKnown: false)
     }

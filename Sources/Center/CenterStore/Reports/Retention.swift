@@ -5,10 +5,10 @@ import GRDB
 import Novelty
 
 extension CenterStore {
-    /// Removes data older than the days that packets are kept: analysed packets that are not waiting to be forwarded,
-    /// their events, updates that ended, clusters that nothing refers to any more, tokens that can't be used any more, and uses of quotas
-    /// older than two days. Pending work is never removed, nor what a person withdrew, nor what happened to rules and peers for a
-    /// year.
+    /// Removes data older than the days that packets are kept: analysed packets that are not to be forwarded now, and those that have
+    /// waited for the quota of forwards for so long, their events, updates that ended, clusters that nothing refers to any more, tokens
+    /// that can't be used any more, what hosts said that they withheld, and uses of quotas older than two days. Pending work is never
+    /// removed, nor what a person withdrew, nor what happened to rules and peers for a year.
     ///
     /// A packet that is sent again after that counts as new: ids are remembered as long as packets are.
     ///
@@ -16,17 +16,20 @@ extension CenterStore {
     @discardableResult
     public func prune(olderThanDays days: Int) async throws(EpitopeError) -> Pruned {
         let cutoff = clock.nowMilliseconds - Int64(max(1, min(days, 36500))) * DailyQuota.windowMilliseconds
+        let waited = try await inSteps { try $0.pruneWaitingForwards(before: cutoff, limit: $1) }
         let packets = try await inSteps { try $0.pruneReports(before: cutoff, limit: $1) }
         _ = try await inSteps { try $0.pruneEvents(before: cutoff, limit: $1) }
         _ = try await inSteps { try $0.pruneUpdates(before: cutoff, limit: $1) }
         _ = try await inSteps { try $0.pruneEvidence(before: cutoff, limit: $1) }
         let clusters = try await inSteps { try $0.pruneClusters(before: cutoff, limit: $1) }
-        return try await transaction { transaction in
-            try transaction.pruneTokens(before: cutoff)
-            try transaction.pruneQuotaUses(before: transaction.nowMilliseconds - 2 * DailyQuota.windowMilliseconds)
-            if packets > 0 { try transaction.record(.pruned, "packets", "\(packets) older than \(days) days") }
-            return Pruned(packets: packets, clusters: clusters)
+        _ = try await inSteps { try $0.pruneTokens(before: cutoff, limit: $1) }
+        _ = try await inSteps { try $0.pruneWithheld(before: cutoff, limit: $1) }
+        _ = try await inSteps { try $0.pruneQuotaUses(before: $0.nowMilliseconds - 2 * DailyQuota.windowMilliseconds, limit: $1) }
+        if packets + waited > 0 {
+            let lost = waited > 0 ? "; \(waited) had waited for the quota of forwards, and are not forwarded" : ""
+            try await transaction { try $0.record(.pruned, "packets", "\(packets) older than \(days) days\(lost)") }
         }
+        return Pruned(packets: packets, clusters: clusters)
     }
 
     /// How much longer than others events are kept that tell what people decided, in milliseconds: a year.
@@ -35,7 +38,7 @@ extension CenterStore {
     /// Rows a transaction.
     private static let pruneStep = 1000
 
-    private func inSteps(_ step: @escaping @Sendable (StoreTransaction, _ limit: Int) throws -> Int) async throws(EpitopeError) -> Int {
+    func inSteps(_ step: @escaping @Sendable (StoreTransaction, _ limit: Int) throws -> Int) async throws(EpitopeError) -> Int {
         var all = 0
         while true {
             let removed = try await transaction { try step($0, Self.pruneStep) }
@@ -58,6 +61,17 @@ extension CenterStore {
 }
 
 extension StoreTransaction {
+    /// Gives up forwards that waited for their quota for so long: they keep their packets here.
+    fileprivate func pruneWaitingForwards(before cutoff: Int64, limit: Int) throws -> Int {
+        try db.execute(
+            sql: """
+                DELETE FROM forwards WHERE id IN (
+                  SELECT id FROM forwards WHERE state = \(DeliveryState.waitingQuota.sql) AND created_ms < ? ORDER BY id LIMIT ?)
+                """,
+            arguments: [cutoff, limit])
+        return db.changesCount
+    }
+
     /// Removes the oldest reports, and the code that none that is left has.
     fileprivate func pruneReports(before cutoff: Int64, limit: Int) throws -> Int {
         let bodies = try Optional<Int64>.fetchAll(
@@ -116,11 +130,20 @@ extension StoreTransaction {
     }
 
     /// Keeps the uses of items that are still pending: they go out with the quota that they have.
-    fileprivate func pruneQuotaUses(before cutoff: Int64) throws {
+    fileprivate func pruneQuotaUses(before cutoff: Int64, limit: Int) throws -> Int {
         let isPending = QuotaItem.Kind.allCases.map { kind in
-            "item_kind = \(kind.sql) AND item IN (SELECT id FROM \(kind.table) WHERE state = \(DeliveryState.pending.sql))"
+            """
+            item_kind = \(kind.sql)
+              AND EXISTS (SELECT 1 FROM \(kind.table) WHERE id = item AND state = \(DeliveryState.pending.sql))
+            """
         }
         try db.execute(
-            sql: "DELETE FROM quota_uses WHERE time_ms < ? AND NOT (\(isPending.joined(separator: " OR ")))", arguments: [cutoff])
+            sql: """
+                DELETE FROM quota_uses WHERE (item_kind, item, quota) IN (
+                  SELECT item_kind, item, quota FROM quota_uses
+                  WHERE time_ms < ? AND NOT (\(isPending.joined(separator: " OR "))) LIMIT ?)
+                """,
+            arguments: [cutoff, limit])
+        return db.changesCount
     }
 }

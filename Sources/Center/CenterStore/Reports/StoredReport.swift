@@ -32,21 +32,26 @@ public struct StoredReport: Sendable {
     public var reporter: String
     /// By the center's clock, in milliseconds since 1970-01-01T00:00:00Z.
     public var receivedMilliseconds: Int64
+    /// Where a host's connection came from; `nil`: that isn't known, or a site sent it.
+    public var source: IPAddress?
+    /// When its turn to be analysed is (``CenterStore/began(_:)``).
+    var turn: Int64
     /// A failure when the row can't be decoded: one bad report must not stop those behind it.
     public var content: Result<Content, EpitopeError>
 }
 
 extension StoredReport {
     static let selectWaiting = """
-        SELECT r.seq, r.id, r.role, r.name, r.received_ms, r.signature, \(PacketRows.columns)
-        FROM waiting_reports w CROSS JOIN reports r ON r.seq = w.report_seq \(PacketRows.body) ORDER BY w.report_seq LIMIT ?
+        SELECT r.seq, r.id, r.role, r.name, r.received_ms, r.source, w.turn, r.signature, \(PacketRows.columns)
+        FROM waiting_reports w CROSS JOIN reports r ON r.seq = w.report_seq \(PacketRows.body) ORDER BY w.turn, w.report_seq LIMIT ?
         """
 
     fileprivate init(_ row: Row) {
         let (role, name): (String, String) = (row["role"], row["name"])
-        let signature: String? = row["signature"]
+        let (signature, source): (String?, String?) = (row["signature"], row["source"])
         self.init(
             sequence: row["seq"], id: row["id"], reporter: "\(role):\(name)", receivedMilliseconds: row["received_ms"],
+            source: source.flatMap { IPAddress($0) }, turn: row["turn"],
             content: Result { () throws(EpitopeError) in try Content(packet: try PacketRows.bytes(row), signature: signature) })
     }
 }
@@ -65,7 +70,8 @@ extension StoredReport.Content {
 }
 
 extension StoreTransaction {
-    /// The reports that were not analysed yet, in the order in which they came in.
+    /// The reports that were not analysed yet, in the order of their turns: each reporter's as they came in, and reporters one after the
+    /// other.
     public func waitingReports(limit: Int) throws -> [StoredReport] {
         let select = try db.cachedStatement(sql: StoredReport.selectWaiting)
         return try Row.fetchAll(select, arguments: [limit]).map(StoredReport.init)

@@ -13,6 +13,15 @@ public struct WithheldReport: Hashable, Sendable, Codable {
     public var timeMilliseconds: Int64
 }
 
+extension StoreTransaction {
+    /// Removes what hosts said long ago.
+    func pruneWithheld(before cutoff: Int64, limit: Int) throws -> Int {
+        try db.execute(
+            sql: "DELETE FROM withheld WHERE name IN (SELECT name FROM withheld WHERE time_ms < ? LIMIT ?)", arguments: [cutoff, limit])
+        return db.changesCount
+    }
+}
+
 extension CenterStore {
     /// Notes what a host withheld, over what it said before. There is an event of a host's at most once an hour: the row has the
     /// latest.

@@ -37,6 +37,7 @@ enum Schema {
             try db.execute(sql: "ALTER TABLE reports ADD COLUMN source TEXT")
         }
         registerPublication(in: &migrator)
+        registerRations(in: &migrator)
         return migrator
     }
 

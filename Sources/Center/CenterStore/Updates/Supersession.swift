@@ -62,13 +62,23 @@ extension StoreTransaction {
     ///
     /// - Returns: whether there was one.
     func takeOverDelivery(to target: DeliveryTarget, by update: Int64) throws -> Bool {
+        let waiting = try Int64.fetchOne(
+            db,
+            sql: """
+                SELECT min(id) FROM deliveries WHERE target = ? AND state = \(DeliveryState.waitingQuota.sql)
+                  AND update_id IN (\(Self.replaced))
+                """,
+            arguments: [target.rawValue, update, update])
+        guard let waiting else { return false }
+        try db.execute(
+            sql: "UPDATE deliveries SET update_id = ?, attempts = 0, reason = NULL, changed_ms = ? WHERE id = ?",
+            arguments: [update, nowMilliseconds, waiting])
         try db.execute(
             sql: """
-                UPDATE deliveries SET update_id = ?, attempts = 0, reason = NULL, changed_ms = ? WHERE id = (
-                  SELECT min(id) FROM deliveries WHERE target = ? AND state = \(DeliveryState.waitingQuota.sql)
-                    AND update_id IN (\(Self.replaced)))
+                UPDATE quota_queue SET cluster_id = (SELECT cluster_id FROM updates WHERE id = ?)
+                WHERE item_kind = \(QuotaItem.Kind.delivery.sql) AND item = ?
                 """,
-            arguments: [update, nowMilliseconds, target.rawValue, update, update])
-        return db.changesCount > 0
+            arguments: [update, waiting])
+        return true
     }
 }

@@ -32,7 +32,13 @@ extension StoreTransaction {
     private static let notOver = DeliveryState.underWay + [.leaving]
 
     /// Removes tokens that expired unused. Those that were used tell who has enrolled.
-    func pruneTokens(before cutoff: Int64) throws {
-        try db.execute(sql: "DELETE FROM tokens WHERE used_ms IS NULL AND expires_ms < ?", arguments: [cutoff])
+    func pruneTokens(before cutoff: Int64, limit: Int) throws -> Int {
+        try db.execute(
+            sql: """
+                DELETE FROM tokens WHERE secret_hash IN (
+                  SELECT secret_hash FROM tokens WHERE used_ms IS NULL AND expires_ms < ? ORDER BY expires_ms LIMIT ?)
+                """,
+            arguments: [cutoff, limit])
+        return db.changesCount
     }
 }

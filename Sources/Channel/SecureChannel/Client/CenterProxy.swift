@@ -98,21 +98,9 @@ struct CenterProxy: Hashable, Sendable {
     }
 
     private static func matches(_ address: IPAddress, _ port: UInt16, _ item: Substring) -> Bool {
-        let parts = item.split(separator: "/", maxSplits: 1)
-        guard let first = parts.first else { return false }
-        if parts.count == 2 {
-            guard let network = IPAddress(first), let bits = Int(parts[1]), (0...network.bytes.count * 8).contains(bits) else {
-                return false
-            }
-            return isSame(address.bytes, network.bytes, bits: bits)
-        }
-        if IPAddress(first) == address { return true }
-        guard let colon = first.lastIndex(of: ":"), UInt16(first[first.index(after: colon)...]) == port else { return false }
-        return IPAddress(first[..<colon].drop { $0 == "[" }.prefix { $0 != "]" }) == address
-    }
-
-    private static func isSame(_ one: [UInt8], _ other: [UInt8], bits: Int) -> Bool {
-        guard one.count == other.count else { return false }
-        return (0..<bits).allSatisfy { bit in (one[bit / 8] ^ other[bit / 8]) & (0x80 >> UInt8(bit % 8)) == 0 }
+        if item.contains("/") { return IPNetwork(item)?.contains(address) ?? false }
+        if IPAddress(item) == address { return true }
+        guard let colon = item.lastIndex(of: ":"), UInt16(item[item.index(after: colon)...]) == port else { return false }
+        return IPAddress(item[..<colon].drop { $0 == "[" }.prefix { $0 != "]" }) == address
     }
 }
