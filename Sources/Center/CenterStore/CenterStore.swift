@@ -57,7 +57,7 @@ public final class CenterStore: Sendable {
         _ body: @escaping @Sendable (StoreTransaction) throws -> Value
     ) async throws(EpitopeError) -> Value {
         let clock = clock
-        return try await database.read { db in try body(StoreTransaction(db: db, clock: clock)) }
+        return try await database.read { db in try body(StoreTransaction(db: StoreConnection(sqlite: db), clock: clock)) }
     }
 
     /// Runs a step as one transaction, which is on the disk when this returns.
@@ -68,6 +68,6 @@ public final class CenterStore: Sendable {
         _ body: @escaping @Sendable (StoreTransaction) throws -> Value
     ) async throws(EpitopeError) -> Value {
         let clock = clock
-        return try await database.write { db in try body(StoreTransaction(db: db, clock: clock)) }
+        return try await database.write { db in try body(StoreTransaction(db: StoreConnection(sqlite: db), clock: clock)) }
     }
 }

@@ -8,7 +8,7 @@ import GRDB
 /// All that was written in it is on the disk when ``CenterStore/transaction(_:)`` returns; after an error nothing of
 /// it is. What a method throws may be passed on: the store translates it (``CenterStore``).
 public struct StoreTransaction {
-    let db: Database
+    let db: StoreConnection
     let clock: CenterClock
 
     /// The center's clock, in milliseconds since 1970-01-01T00:00:00Z.

@@ -25,7 +25,7 @@ extension CenterStore {
             ? AND (\(Untried.forwards("u.cluster_id")) OR \(Untried.delivery("u.id", to: .global)))
               OR ? AND \(Untried.delivery("u.id", to: .ids))
             """
-        let held: StatementArguments = [first == .forward, first == .ids]
+        let held: StoreArguments = [first == .forward, first == .ids]
         return try await reserve(limits: limits) { transaction in
             let new = try transaction.deliveryRequests(
                 to: target,
@@ -55,7 +55,7 @@ extension CenterStore {
         limits: QuotaLimits, yieldingTo first: DeliveryOrder?
     ) async throws(EpitopeError) -> Int64? {
         let isHeld = "? AND (\(Untried.rules("f.cluster_id")))"
-        let held: StatementArguments = [first == .ids]
+        let held: StoreArguments = [first == .ids]
         return try await reserve(limits: limits) { transaction in
             let new = try transaction.forwardRequests(
                 """
@@ -92,7 +92,7 @@ extension CenterStore {
 extension StoreTransaction {
     /// Deliveries that meet a condition, as requests for quota, in the order in which they were made.
     fileprivate func deliveryRequests(
-        to target: DeliveryTarget, _ condition: String, arguments: StatementArguments, limit: Int
+        to target: DeliveryTarget, _ condition: String, arguments: StoreArguments, limit: Int
     ) throws -> [QuotaRequest] {
         try Row.fetchAll(
             db,
@@ -112,7 +112,7 @@ extension StoreTransaction {
     }
 
     /// Forwards that meet a condition, as requests for quota, in the order in which they were made.
-    fileprivate func forwardRequests(_ condition: String, arguments: StatementArguments, limit: Int) throws -> [QuotaRequest] {
+    fileprivate func forwardRequests(_ condition: String, arguments: StoreArguments, limit: Int) throws -> [QuotaRequest] {
         try Row.fetchAll(
             db,
             sql: """

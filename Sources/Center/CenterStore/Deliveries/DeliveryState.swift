@@ -47,7 +47,7 @@ extension StoreTransaction {
     /// Cancels the deliveries of some updates that are under way, and releases their quota.
     ///
     /// - Parameter updates: SQL that selects the updates' ids, with its arguments.
-    func cancelDeliveries(of updates: String, arguments: StatementArguments, reason: String?) throws {
+    func cancelDeliveries(of updates: String, arguments: StoreArguments, reason: String?) throws {
         let isUnderWay = "update_id IN (\(updates)) AND state IN \(DeliveryState.underWay.sql)"
         try db.execute(
             sql: """

@@ -54,11 +54,11 @@ extension StoreTransaction {
     /// - Returns: of what may take a place now as many as there are places, in so far as one reporter's share lets them; and at least one
     ///   of each kind that waits for another time: of what more than one supports, of what one does, and of each whose share is used up.
     func firstQueued(
-        for kind: QuotaKind, _ quota: FairQuota, uses: [FairQuota.Use], where condition: String, arguments: StatementArguments
+        for kind: QuotaKind, _ quota: FairQuota, uses: [FairQuota.Use], where condition: String, arguments: StoreArguments
     ) throws -> [FairQuota.Item] {
         let limit = max(1, quota.limit - uses.count)
         let exhausted = quota.exhausted(by: uses)
-        func fetch(_ more: String, _ added: StatementArguments, limit: Int) throws -> [FairQuota.Item] {
+        func fetch(_ more: String, _ added: StoreArguments, limit: Int) throws -> [FairQuota.Item] {
             try Row.fetchAll(
                 db,
                 sql: """
@@ -67,7 +67,7 @@ extension StoreTransaction {
                       ORDER BY q.reporters DESC, q.points DESC, q.item LIMIT ?) q
                     WHERE \(condition) ORDER BY q.reporters DESC, q.points DESC, q.item LIMIT ?
                     """,
-                arguments: [kind.rawValue] + added + [max(limit, CenterStore.maxRequests)] + arguments + [limit]
+                arguments: [kind.rawValue] + added + [max(limit, CenterStore.maxRequests)] + arguments + [limit], isKept: false
             ).map { row in
                 FairQuota.Item(
                     number: row["item"], reporters: row["reporters"], points: row["points"],
@@ -78,7 +78,7 @@ extension StoreTransaction {
         let (reporters, machines) = (exhausted.map(\.reporter).sorted(), exhausted.compactMap(\.machine).sorted())
         let others = "q.sole_reporter NOT IN \(list(reporters)) AND coalesce(q.sole_machine, '') NOT IN \(list(machines))"
         return try fetch("(q.sole_reporter IS NULL) = 1", [], limit: limit)
-            + fetch("(q.sole_reporter IS NULL) = 0 AND \(others)", StatementArguments(reporters + machines), limit: limit)
+            + fetch("(q.sole_reporter IS NULL) = 0 AND \(others)", StoreArguments(reporters + machines), limit: limit)
             + reporters.flatMap { try fetch("q.sole_reporter = ?", [$0], limit: 1) }
     }
 }

@@ -76,7 +76,7 @@ actor GroupCommit {
     private func write(_ group: [Member]) async throws(EpitopeError) -> [Receipt] {
         let (clock, turns, reports) = (clock, turns, group.map(\.report))
         return try await database.write { db in
-            let transaction = StoreTransaction(db: db, clock: clock)
+            let transaction = StoreTransaction(db: StoreConnection(sqlite: db), clock: clock)
             return try reports.map { try transaction.insert($0, turns: turns) }
         }
     }

@@ -84,23 +84,24 @@ extension StoreTransaction {
         let isPacket = if case .success(.packet) = report.content { true } else { false }
         try conclude(
             report, as: .analysed,
-            arguments: ["reason": nil, "kinds": kinds.sorted().joined(separator: ","), "cluster": cluster, "packet": isPacket])
+            arguments: [nil, kinds.sorted().joined(separator: ","), cluster, isPacket])
     }
 
     /// Marks a report as one that nothing can be made of.
     public func markUnusable(_ report: StoredReport, reason: String) throws {
-        try conclude(report, as: .unusable, arguments: ["reason": reason, "kinds": "", "cluster": nil, "packet": false])
+        try conclude(report, as: .unusable, arguments: [reason, "", nil, false])
     }
 
-    private func conclude(_ report: StoredReport, as state: ReportState, arguments: StatementArguments) throws {
+    /// - Parameter arguments: the reason, the kinds, the cluster, and whether it is a packet.
+    private func conclude(_ report: StoredReport, as state: ReportState, arguments: StoreArguments) throws {
         let insert = try db.cachedStatement(
             sql: """
                 INSERT INTO analyses (report_seq, state, reason, kinds, cluster_id, is_packet)
-                VALUES (:report, :state, :reason, :kinds, :cluster, :packet)
+                VALUES (?, ?, ?, ?, ?, ?)
                 ON CONFLICT DO UPDATE SET state = excluded.state, reason = excluded.reason, kinds = excluded.kinds,
                   cluster_id = excluded.cluster_id, is_packet = excluded.is_packet
                 """)
-        try insert.execute(arguments: arguments &+ ["report": report.sequence, "state": state.rawValue])
+        try insert.execute(arguments: [report.sequence, state.rawValue] + arguments)
         let delete = try db.cachedStatement(sql: "DELETE FROM waiting_reports WHERE report_seq = ?")
         try delete.execute(arguments: [report.sequence])
     }

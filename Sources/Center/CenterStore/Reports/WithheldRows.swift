@@ -47,7 +47,7 @@ extension CenterStore {
         try await snapshot { transaction in try Self.withheld(transaction.db, limit: limit) }
     }
 
-    static func withheld(_ db: Database, limit: Int) throws -> [WithheldReport] {
+    static func withheld(_ db: StoreConnection, limit: Int) throws -> [WithheldReport] {
         try Row.fetchAll(db, sql: "SELECT name, counts, time_ms FROM withheld ORDER BY time_ms DESC LIMIT ?", arguments: [limit])
             .compactMap { row in
                 guard let counts = try? JSONDecoder().decode(WithheldCounts.self, from: Data((row["counts"] as String).utf8)) else {

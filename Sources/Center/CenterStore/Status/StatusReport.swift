@@ -76,11 +76,11 @@ extension CenterStore {
         }
     }
 
-    private static func counts(_ db: Database, _ sql: String) throws -> [String: Int] {
+    private static func counts(_ db: StoreConnection, _ sql: String) throws -> [String: Int] {
         Dictionary(uniqueKeysWithValues: try Row.fetchAll(db, sql: sql).map { ($0["state"], $0["n"]) })
     }
 
-    private static func latestUpdates(_ db: Database) throws -> [StatusReport.Update] {
+    private static func latestUpdates(_ db: StoreConnection) throws -> [StatusReport.Update] {
         let rows = try Row.fetchAll(
             db,
             sql: """

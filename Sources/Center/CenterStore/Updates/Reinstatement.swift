@@ -40,7 +40,7 @@ extension StoreTransaction {
         try restore(lifted, of: .site, detail: "the global center published it again")
     }
 
-    fileprivate func liftWithdrawals(_ condition: String, arguments: StatementArguments) throws -> [String] {
+    fileprivate func liftWithdrawals(_ condition: String, arguments: StoreArguments) throws -> [String] {
         try String.fetchAll(db, sql: "DELETE FROM withdrawals WHERE \(condition) RETURNING signature_id", arguments: arguments)
     }
 

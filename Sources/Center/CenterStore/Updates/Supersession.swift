@@ -27,7 +27,7 @@ extension StoreTransaction {
     /// Ends the updates whose place an update takes, and cancels their deliveries that are under way, with their quota. While
     /// the update itself is on its way to the IDS, those that the IDS has stay in force.
     public func supersede(by update: Int64) throws {
-        let replaced: StatementArguments = [update, update]
+        let replaced: StoreArguments = [update, update]
         try cancelDeliveries(of: Self.replaced, arguments: replaced, reason: nil)
         let isAwaited = try Bool.fetchOne(
             db,

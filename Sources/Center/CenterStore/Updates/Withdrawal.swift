@@ -93,15 +93,15 @@ extension StoreTransaction {
             db,
             sql: """
                 WITH RECURSIVE later(id) AS (
-                  SELECT id FROM updates WHERE signature_id = :id
+                  SELECT id FROM updates WHERE signature_id = ?1
                   UNION
                   SELECT v.id FROM later JOIN updates u ON u.id = later.id JOIN updates v ON v.rule_id = u.rule_id AND v.id > u.id
                   UNION
                   SELECT u.replaced_by FROM later JOIN updates u ON u.id = later.id WHERE u.replaced_by IS NOT NULL
                 )
-                SELECT DISTINCT signature_id FROM updates WHERE id IN later AND signature_id <> :id
+                SELECT DISTINCT signature_id FROM updates WHERE id IN later AND signature_id <> ?1
                 """,
-            arguments: ["id": signatureID])
+            arguments: [signatureID])
     }
 
     /// Why a signature was withdrawn; `nil`: it is not withdrawn.
