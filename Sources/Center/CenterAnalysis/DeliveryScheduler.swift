@@ -26,52 +26,55 @@ struct DeliveryScheduler {
         for (item, revised) in zip(completed.outcome.proven, completed.revised) {
             // Withdrawn since: that binds the signature, and no other of the cluster.
             guard try transaction.withdrawalReason(of: item.signature.id) == nil else { continue }
-            if case .wait(let reason) = try publication(of: item.signature, in: cluster, madeOf: completed.task.samples) {
+            if case .wait(let reason) = try publication(of: item.signature, in: cluster, completed) {
                 try transaction.record(.waiting, item.signature.id, reason)
                 isWaiting = true
                 continue
             }
             // Read again: they may have ended since.
-            try schedule(item, of: cluster, revising: standing.filter { revised.contains($0.id) })
+            try schedule(
+                item, of: cluster, by: completed.supporters(of: item.signature.id), revising: standing.filter { revised.contains($0.id) })
         }
+        try GradeKeeper(transaction: transaction, policy: policy).raise(by: completed, of: cluster)
         if completed.outcome.proven.isEmpty, let failed = completed.outcome.failed { try storeUnproven(failed, of: cluster) }
         return isWaiting
     }
 
-    /// Whether a signature may be published: by those whose packets it matches. Others in the cluster, whose packets are only like them,
-    /// don't speak for it.
-    private func publication(of signature: Signature, in cluster: Cluster, madeOf samples: [Sample]) throws -> PublicationDecision {
+    /// Whether a signature may be published, by those who speak for it.
+    private func publication(
+        of signature: Signature, in cluster: Cluster, _ completed: CompletedVerification
+    ) throws -> PublicationDecision {
         guard policy.needsIndependentSites else { return .publish }
-        let matcher = SignatureMatcher(signature)
-        var supporters = Set(samples.filter { matcher.matches($0.code.bytes) }.compactMap { $0.sender ?? $0.reporter })
-        if samples.isEmpty || signature.id == cluster.signature.id {
+        var supporters = completed.supporters(of: signature.id).senders
+        if completed.task.samples.isEmpty || signature.id == cluster.signature.id {
             supporters.formUnion(try transaction.reportersOfUpdates(of: cluster.id))
         }
         return try transaction.publication(of: cluster.id, supportedBy: supporters)
     }
 
-    private func schedule(_ item: ProvenSignature, of cluster: Cluster, revising older: [StoredUpdate]) throws {
+    private func schedule(
+        _ item: ProvenSignature, of cluster: Cluster, by supporters: Supporters, revising older: [StoredUpdate]
+    ) throws {
         let latest = try transaction.latestUpdate(of: item.signature.id)
         let known = latest?.latest(nowMilliseconds: transaction.nowMilliseconds)
         if let update = builder.update(of: item, in: cluster, after: known, revising: older.map(\.update)) {
-            try schedule(update, of: cluster, after: latest, revising: older)
-        } else if let latest, known?.state == .standing {
-            try GradeKeeper(transaction: transaction, policy: policy).raise(latest, by: item.proof, of: cluster.id)
-            guard !older.isEmpty else { return }
+            try schedule(update, of: cluster, by: supporters, after: latest, revising: older)
+        } else if let latest, known?.state == .standing, !older.isEmpty {
             try transaction.replace(older, by: latest.id)
             try transaction.supersede(by: latest.id)
         }
     }
 
     private func schedule(
-        _ built: SignatureUpdate, of cluster: Cluster, after latest: StoredUpdate?, revising older: [StoredUpdate]
+        _ built: SignatureUpdate, of cluster: Cluster, by supporters: Supporters, after latest: StoredUpdate?,
+        revising older: [StoredUpdate]
     ) throws {
         let signatureID = built.signature.id
         let rule = try transaction.rule(of: signatureID, after: latest, revising: older)
         var update = built
         let standing = (latest.map { $0.state == .proven ? [$0] : [] } ?? []) + older
         update.support = try GradeKeeper(transaction: transaction, policy: policy)
-            .support(of: cluster.id, proof: update.proof, after: standing.map(\.update))
+            .support(of: cluster.id, by: supporters, proof: update.proof, after: standing.map(\.update))
         update.revision = max(update.revision, try transaction.nextRevision(of: signatureID, in: rule))
         // Without a rule number there is no rule; the update is kept with the reason.
         let isPublished = policy.targets.contains(.feed)

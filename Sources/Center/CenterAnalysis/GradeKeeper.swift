@@ -15,51 +15,70 @@ struct GradeKeeper {
 
     /// What an update of the cluster rests on now.
     ///
-    /// - Parameter standing: updates in force whose place it takes. What they rested on still holds, though captures that showed it
-    ///   are gone.
-    func support(of cluster: Int64, proof: Proof, after standing: [SignatureUpdate] = []) throws -> EvidenceSupport {
+    /// - Parameters:
+    ///   - supporters: who speaks for its signature.
+    ///   - standing: updates in force whose place it takes. What they rested on still holds, though captures that showed it are gone.
+    func support(
+        of cluster: Int64, by supporters: Supporters, proof: Proof, after standing: [SignatureUpdate] = []
+    ) throws -> EvidenceSupport {
         let weight = try transaction.weight(of: cluster)
-        let independent = policy.countsMachines ? weight.reporters : try transaction.independentReporters(of: cluster)
-        let now = EvidenceGrade(reporters: independent, isOnTheWire: proof.check(.onTheWire)?.outcome == .passed)
+        // A proof is made with the packets of so many at most; beyond those that decide, the others count for the eye.
+        let isShown = supporters.isWhole && supporters.reporters.count >= EvidenceGrade.reportersOfConfirmed
+        let reporters = isShown ? max(weight.reporters, supporters.reporters.count) : supporters.reporters.count
+        let independent =
+            policy.countsMachines ? reporters : try transaction.independentReporters(of: cluster, among: supporters.senders)
+        let now = EvidenceGrade(reporters: independent, isOnTheWire: proof.isOnTheWire)
         let grade = standing.compactMap(\.support?.grade).reduce(now, max)
         let isEnough = grade >= policy.dropsFrom
         // Where one site's hosts are is nothing for the others' rules, nor for their eyes.
-        let sources = policy.countsMachines ? try transaction.newestSources(of: cluster, limit: Self.maxPackets) : []
-        let narrowedTo = NarrowingDecision.addresses(grade: grade, isEnoughToDrop: isEnough, sources: sources)
+        let narrowedTo = NarrowingDecision.addresses(
+            grade: grade, isEnoughToDrop: isEnough, sources: policy.countsMachines ? supporters.sources : [])
         return EvidenceSupport(
-            grade: grade, reporters: weight.reporters, points: weight.sum.points, threshold: policy.threshold.points,
+            grade: grade, reporters: reporters, points: weight.sum.points, threshold: policy.threshold.points,
             packets: try transaction.newestPacketIDs(of: cluster, limit: Self.maxPackets), isEnoughToDrop: isEnough,
             narrowedTo: narrowedTo)
     }
 
-    /// Raises the grade of an update in force, after a later proof of its signature showed more: captures have the code by now.
-    func raise(_ stored: StoredUpdate, by proof: Proof, of cluster: Int64) throws {
-        guard stored.cluster == cluster, let known = stored.update.support else { return }
-        let support = try support(of: cluster, proof: proof, after: [stored.update])
-        guard support.grade > known.grade else { return }
-        var update = stored.update
-        (update.proof, update.support) = (proof, support)
-        try transaction.replaceProof(of: stored.id, with: update)
-        try transaction.record(.graded, update.signature.id, "revision \(update.revision): \(support.summary)")
-    }
-
-    /// Raises the grade of the cluster's updates in force, after reporters joined.
-    ///
-    /// - Parameters:
-    ///   - before: how many there were.
-    ///   - reporters: how many there are.
-    func raise(for cluster: Cluster, from before: Int, to reporters: Int) throws {
-        let isHigher = EvidenceGrade(reporters: reporters, isOnTheWire: false) > EvidenceGrade(reporters: before, isOnTheWire: false)
-        // Where not every reporter is independent of the others, any further one may be the first that is.
-        guard isHigher || !policy.countsMachines && reporters > before else { return }
+    /// Raises the grade of the cluster's updates in force, after a later proof showed more: others speak for their signatures, too, or
+    /// captures have the code by now.
+    func raise(by completed: CompletedVerification, of cluster: Cluster) throws {
         for stored in try transaction.latestUpdates(of: cluster) where stored.state == .proven && stored.cluster == cluster.id {
             guard let known = stored.update.support, known.grade < .confirmed else { continue }
-            let support = try support(of: cluster.id, proof: stored.update.proof)
-            guard support.grade > known.grade else { continue }
+            let id = stored.update.signature.id
             var update = stored.update
+            if let later = completed.outcome.proven.first(where: { $0.signature.id == id })?.proof,
+                later.isOnTheWire, !update.proof.isOnTheWire
+            {
+                update.proof = later
+            }
+            let support = try support(
+                of: cluster.id, by: completed.supporters(of: id), proof: update.proof, after: [stored.update])
+            guard support.grade > known.grade else { continue }
             update.support = support
             try transaction.replaceProof(of: stored.id, with: update)
-            try transaction.record(.graded, update.signature.id, "revision \(update.revision): \(support.summary)")
+            try transaction.record(.graded, id, "revision \(update.revision): \(support.summary)")
         }
     }
+
+    /// Has the cluster proven again after reporters joined, where that can raise the grade of updates in force: the proof finds out
+    /// for which signatures they speak.
+    ///
+    /// - Parameter reporters: how many there are.
+    func lookAgain(at cluster: Cluster, reporters: Int) throws {
+        guard Self.isLookDue(reporters), try transaction.proofProgress(of: cluster.id) != .pending,
+            try transaction.latestUpdates(of: cluster).contains(where: { stored in
+                stored.state == .proven && stored.cluster == cluster.id && stored.update.support.map { $0.grade < .confirmed } ?? false
+            })
+        else { return }
+        try transaction.requestProof(of: cluster.id)
+    }
+
+    /// Each of the first that join may be the one who is missing; when many have, twice as many may show more.
+    private static func isLookDue(_ reporters: Int) -> Bool {
+        reporters > 1 && (reporters <= 4 * EvidenceGrade.reportersOfConfirmed || reporters.nonzeroBitCount == 1)
+    }
+}
+
+extension Proof {
+    fileprivate var isOnTheWire: Bool { check(.onTheWire)?.outcome == .passed }
 }

@@ -32,10 +32,17 @@ struct CompletedVerification: Sendable {
     var outcome: ProverResult
     /// For each proven signature, the numbers of the updates whose place it takes.
     var revised: [[Int64]]
+    /// Who speaks for each proven signature, and for each in force, by its id.
+    private let supporters: [String: Supporters]
+
+    /// Who speaks for a signature.
+    func supporters(of signatureID: String) -> Supporters { supporters[signatureID] ?? Supporters() }
 
     init(task: VerificationTask, outcome: ProverResult) {
         self.task = task
         self.outcome = outcome
+        let signatures = outcome.proven.map(\.signature) + task.standing.map(\.update.signature)
+        supporters = Dictionary(signatures.map { ($0.id, Supporters(of: $0, among: task.samples)) }) { first, _ in first }
         let builder = UpdateBuilder(lifetimeDays: 1, nowMilliseconds: 0)
         let proven = outcome.proven.map { item in
             var signature = item.signature

@@ -132,7 +132,9 @@ extension ReportAnalysis {
             shared.append(cluster.id)
         }
         if now != before { try transaction.reweigh(cluster.id, as: now) }
-        try GradeKeeper(transaction: transaction, policy: policy).raise(for: cluster, from: before.reporters, to: now.reporters)
+        if now.reporters > before.reporters {
+            try GradeKeeper(transaction: transaction, policy: policy).lookAgain(at: cluster, reporters: now.reporters)
+        }
         let sum = threshold.counter == .site ? try transaction.add(evidence(in: .site), to: .site, by: threshold) : ofCluster
         let decision = threshold.decide(sum)
         wasReached = threshold.counter == .site && siteBefore >= threshold.points

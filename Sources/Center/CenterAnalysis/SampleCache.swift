@@ -36,7 +36,7 @@ final class SampleCache: Sendable {
         try transaction.newestPackets(of: cluster, limit: limit).compactMap { try sample($0, in: transaction) }
     }
 
-    /// Packets with who sent each.
+    /// Packets with who sent each, and from where.
     ///
     /// - Parameter holder: who a packet's reporter counts as.
     func samples(
@@ -46,6 +46,7 @@ final class SampleCache: Sendable {
             var sample = try sample(packet.sequence, in: transaction)
             sample?.sender = packet.reporter
             sample?.reporter = holder(packet)
+            sample?.source = packet.address
             return sample
         }
     }

@@ -20,6 +20,8 @@ public struct Sample: Hashable, Sendable {
     public var reporter: String?
     /// The name that it was sent under, where several names count as one reporter.
     public var sender: String?
+    /// Where the connection came from that brought it, as far as that is known.
+    public var source: IPAddress?
     /// When the attack was reported, by the host's clock, in milliseconds since 1970-01-01T00:00:00Z; `nil` if unknown.
     public var timeMilliseconds: Int64?
     /// The attacked process's own addresses, as far as its sockets name any.

@@ -107,6 +107,36 @@ struct GradeTests {
         await center.kill()
     }
 
+    /// Whoever sends code of his own that has a run of an attack's in it gets into its cluster, and none of its reporters.
+    @Test func `another host's packets that are only like it don't speak for a signature`() async throws {
+        let ids = FakeIDS(isDropping: true)
+        let center = try RunningCenter(folder: folder, clock: clock, ids: ids) { $0.forwarding = false }
+        try await center.receive(Fixture.packet(attack: 1, host: "host-1"), source: "192.0.2.1")
+        try await center.awaitDeliveries(["ids delivered": 1])
+        let code = Fixture.code(attack: 2).bytes + Fixture.code(attack: 1).bytes[64...]
+        func like(from host: String) -> ExtractedPacket {
+            var packet = Fixture.packet(attack: 2, host: host)
+            packet.content = .code(ExtractedCode(base: 0x1000, bytes: code, isWholeRegion: true))
+            return packet
+        }
+        /// Where the rules of either code apply, and whether they drop.
+        func rules() async -> [String] {
+            await ids.rules.map { rule in
+                let name = rule.update.signature.matches(code) ? "like it" : "attack"
+                let places = rule.update.support?.narrowedTo.map { $0.map(\.description).joined(separator: " and ") }
+                return "\(name): \(rule.update.mayDrop ? "drops" : "alerts") at \(places ?? "the site")"
+            }.sorted()
+        }
+        try await center.receive(like(from: "host-2"), source: "192.0.2.2")
+        try await center.awaitDeliveries(["ids delivered": 2])
+        #expect(try await center.status().clusters == 1)
+        #expect(await rules() == ["attack: alerts at 192.0.2.1", "like it: alerts at 192.0.2.2"])
+        try await center.receive(like(from: "host-3"), source: "192.0.2.3")
+        try await eventually("what two hosts say drops") { await rules().last == "like it: drops at the site" }
+        #expect(await rules() == ["attack: alerts at 192.0.2.1", "like it: drops at the site"])
+        await center.kill()
+    }
+
     @Test func `what an attack rested on still holds when the captures that showed it are gone`() async throws {
         let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
         var standing = Fixture.update(attack: 1)
@@ -116,8 +146,8 @@ struct GradeTests {
         let grades = try await store.snapshot { [standing] transaction in
             let keeper = GradeKeeper(transaction: transaction, policy: policy)
             return [
-                try keeper.support(of: 1, proof: Proof(checks: [])).grade,
-                try keeper.support(of: 1, proof: Proof(checks: []), after: [standing]).grade,
+                try keeper.support(of: 1, by: Supporters(), proof: Proof(checks: [])).grade,
+                try keeper.support(of: 1, by: Supporters(), proof: Proof(checks: []), after: [standing]).grade,
             ]
         }
         #expect(grades == [.reported, .corroborated])

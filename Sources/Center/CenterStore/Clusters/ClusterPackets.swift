@@ -28,16 +28,6 @@ extension StoreTransaction {
         return try String.fetchAll(select, arguments: [cluster, limit])
     }
 
-    /// Where the connections came from that brought a cluster's newest packets, as far as that is known.
-    public func newestSources(of cluster: Int64, limit: Int) throws -> [IPAddress] {
-        let select = try db.cachedStatement(
-            sql: """
-                SELECT r.source FROM analyses a CROSS JOIN reports r ON r.seq = a.report_seq
-                WHERE a.cluster_id = ? AND a.is_packet = 1 ORDER BY a.report_seq DESC LIMIT ?
-                """)
-        return try Optional<String>.fetchAll(select, arguments: [cluster, limit]).compactMap { $0.flatMap { IPAddress($0) } }
-    }
-
     /// A cluster's newest packets with who sent them, the newest first.
     public func newestPacketsWithReporters(of cluster: Int64, limit: Int) throws -> [ReportedPacket] {
         let select = try db.cachedStatement(

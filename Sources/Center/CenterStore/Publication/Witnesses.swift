@@ -22,11 +22,9 @@ extension StoreTransaction {
         PublicationDecision(try witnesses(of: cluster, among: reporters))
     }
 
-    /// How many of a cluster's reporters are independent of each other, at least.
-    public func independentReporters(of cluster: Int64) throws -> Int {
-        let select = try db.cachedStatement(sql: "SELECT DISTINCT reporter FROM evidence WHERE cluster_id = ? LIMIT ?")
-        let reporters = Set(try String.fetchAll(select, arguments: [cluster, Self.maxWitnesses]))
-        return PublicationDecision.countIndependent(try witnesses(of: cluster, among: reporters))
+    /// How many of some reporters of a cluster are independent of each other, at least.
+    public func independentReporters(of cluster: Int64, among reporters: Set<String>) throws -> Int {
+        PublicationDecision.countIndependent(try witnesses(of: cluster, among: reporters))
     }
 
     private func witnesses(of cluster: Int64, among reporters: Set<String>) throws -> [PublicationDecision.Witness] {
