@@ -29,7 +29,7 @@ private final class StepCounter: Sendable {
         let setHandler = unsafeBitCast(symbol, to: SetHandler.self)
         let attach: @Sendable (StoreTransaction) throws -> Void = { transaction in
             setHandler(
-                transaction.db.sqliteConnection, 1,
+                transaction.db.sqlite.sqliteConnection, 1,
                 { counter in
                     Unmanaged<StepCounter>.fromOpaque(counter!).takeUnretainedValue().steps.add(1, ordering: .relaxed)
                     return 0

@@ -106,7 +106,7 @@ struct FairnessTests {
         for number in 0..<4 { try await receive(junk(number)) }
         try await analyse()
         _ = try await reserve()
-        func changes() async throws -> Int { try await store.transaction { $0.db.totalChangesCount } }
+        func changes() async throws -> Int { try await store.transaction { $0.db.sqlite.totalChangesCount } }
         let before = try await changes()
         for _ in 0..<5 { _ = try await reserve() }
         #expect(try await changes() == before)

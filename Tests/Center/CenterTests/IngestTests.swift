@@ -115,7 +115,7 @@ struct IngestTests {
         _ = try await add(code: 5, number: 2)
         let reports = try await store.database.write { db in
             try db.execute(sql: "UPDATE reports SET body_at = 100000 WHERE seq = 1")
-            return try StoreTransaction(db: db, clock: clock.clock).waitingReports(limit: 9)
+            return try StoreTransaction(db: StoreConnection(sqlite: db), clock: clock.clock).waitingReports(limit: 9)
         }
         #expect(throws: EpitopeError.self) { try reports[0].content.get() }
         #expect(throws: Never.self) { try reports[1].content.get() }
