@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """A center's folder and certificate, and the captures that it proves with."""
-import shutil
+import os
+import pathlib
+import signal
 import struct
+import subprocess
 import time
 
 from running import Program
@@ -83,4 +86,72 @@ def ends_during_proof(trial):
     if not trial.start():
         return
     trial.expect("the rule is live", lambda: center.delivered() == 1)
+    trial.check()
+
+
+def descendants(pid):
+    """The processes below one."""
+    parents = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+            except OSError:
+                pass
+    found, more = [], [pid]
+    while more:
+        more = [child for child, parent in parents.items() if parent in more]
+        found += more
+    return found
+
+
+def signal_all(processes, number):
+    for process in processes:
+        try:
+            os.kill(process, number)
+        except ProcessLookupError:
+            pass
+
+
+def enrols(trial, name, seconds):
+    """Whether a host can enrol; what it was told instead, and after how long."""
+    token = trial.center.command("token", "--host", name)
+    begun = time.monotonic()
+    words = [trial.center.build / "epitope", "enroll", "--state", trial.folder / name, "--center", f"https://{trial.center.address}",
+             "--token-file", "-"]
+    try:
+        done = subprocess.run([str(word) for word in words], input=token, capture_output=True, text=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return False, "nothing", seconds
+    return done.returncode == 0, done.stderr.strip(), time.monotonic() - begun
+
+
+def key_process_hangs(trial):
+    """the process with the authority's key hangs, then it is killed; attacks are dealt with, enrolment is told why it can't be, and comes back"""
+    center = trial.make_center()
+    if not trial.start():
+        return
+    key = descendants(center.program.pid)
+    if not key:
+        return trial.notes.append("(left out: the center has no such process)")
+    if not enrols(trial, "first", 60)[0]:
+        return trial.note("wedged", "a host can't enrol beforehand")
+    signal_all(key, signal.SIGSTOP)
+    trial.fault()
+    trial.attack(what="an attack while the key process hangs")
+    can, told, seconds = enrols(trial, "second", 90)
+    if can or "[" not in told:
+        trial.note("wedged", f"a host that enrols while the key process hangs is told {told!r} after {seconds:.0f} s")
+    trial.notes.append(f"(who enrols meanwhile is told so in {seconds:.1f} s)")
+    signal_all(key, signal.SIGKILL)
+    trial.expect("a host can enrol again", lambda: enrols(trial, f"third-{time.monotonic_ns()}", 30)[0])
+    key = descendants(center.program.pid)
+    center.program.kill()
+    trial.expect("nothing is left of a center that was killed", lambda: not any(pathlib.Path(f"/proc/{one}").exists() for one in key),
+                 within=10)
+    if trial.start("the center, after a kill,"):
+        trial.attack()
+        signal_all(descendants(center.program.pid), signal.SIGSTOP)
+        if not center.end(ENDED_S):
+            trial.note("wedged", f"the center did not end in {ENDED_S} s after SIGTERM while the key process hung")
     trial.check()

@@ -20,7 +20,7 @@ import time
 from trial import Trial
 from running import Suricata
 from bench_support import say
-from centers import capture_just_begun, certificate_expired, ends_during_proof, two_processes
+from centers import capture_just_begun, certificate_expired, ends_during_proof, key_process_hangs, two_processes
 from clocks import clock_ahead_at_start, clock_back, clock_behind_at_start, clock_forward
 from connections import few_descriptors, half_open, slow_request
 from disks import full_disk, kills, read_only_disk
@@ -37,7 +37,7 @@ ALL = [kills, full_disk, read_only_disk, clock_forward, clock_back, clock_ahead_
        global_center_away, global_center_hangs, global_center_restored, linked_elsewhere, withdrawn_everywhere, link_certificate_ended,
        damaged_link, proxy_away, half_open, few_descriptors, slow_request,
        damaged_packet, damaged_cluster, damaged_update, damaged_feed, damaged_columns,
-       two_processes, certificate_expired, capture_just_begun, ends_during_proof]
+       two_processes, certificate_expired, key_process_hangs, capture_just_begun, ends_during_proof]
 
 
 def main():

@@ -104,7 +104,8 @@ def damaged_columns(trial):
     with sqlite3.connect(whole / "center.sqlite") as store:
         tables = [row[0] for row in store.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%\\_%migrations'"
                                                   " ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'")]
-        columns = {table: [row[1:3] for row in store.execute(f"PRAGMA table_info({table})")] for table in tables}
+        # Not keys: with another key it is another row.
+        columns = {table: [row[1:3] for row in store.execute(f"PRAGMA table_info({table})") if not row[5]] for table in tables}
 
     def damage(number, which, only=None):
         """Damages the column of that number in each table; the tables in which that could be done."""
