@@ -137,8 +137,7 @@ def rules_file_replaced(trial):
     rules.write_text(FOREIGN)
     trial.suricata.ask("ruleset-reload-rules")
     trial.fault()
-    trial.expect("that the rules are not ours is told", lambda: (trial.health() or {}).get("problems", {}).get("ids") == "rules-file-foreign",
-                 within=RESTORED_S)
+    trial.expect("that the rules are not ours is told", lambda: trial.problems().get("ids") == "rules-file-foreign", within=RESTORED_S)
     trial.attack(is_live=False, what="an attack while the rules file is another's")
     if rules.read_text() != FOREIGN:
         trial.note("wedged", "the rules of another program were overwritten")

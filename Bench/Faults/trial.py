@@ -79,7 +79,8 @@ class Trial:
         """Packets for some seconds, or until `self.stop` is made."""
         self.run += 1
         self.stop.unlink(missing_ok=True)
-        return Load(self.build, self.center, "packets", "--seconds", seconds or 86400, "--stop", self.stop, "--codes", codes, "--rate", rate,
+        return Load(self.build, self.center, "packets", "--seconds", seconds or 86400, "--stop", self.stop, "--codes", codes,
+                    "--rate", rate,
                     "--connections", connections, "--hosts", connections, "--retry", 1, "--code-bytes", 512, "--run", self.run,
                     "--journal", self.journal)
 
@@ -97,7 +98,8 @@ class Trial:
         begun = time.monotonic()
         before = self.center.delivered() if self.suricata else 0
         result = Load(self.build, self.center, "packets", "--seconds", acknowledged_s, "--count", 2, "--connections", 1, "--hosts", 1,
-                      "--codes", 1, "--code-bytes", 512, "--retry", 1, "--run", self.run, "--prefix", f"fresh-{self.run}", "--journal", self.journal,
+                      "--codes", 1, "--code-bytes", 512, "--retry", 1, "--run", self.run, "--prefix", f"fresh-{self.run}",
+                      "--journal", self.journal,
                       ).result()
         took = time.monotonic() - begun
         if not result["acknowledged"] or took > acknowledged_s + 2:
@@ -192,15 +194,15 @@ class Trial:
         """Whether Suricata has loaded so many rules, and the file has them."""
         return len(self.rule_numbers()) == count and self.suricata.loaded() == count
 
-    def health(self):
-        """What the center says of itself; None: it doesn't answer."""
+    def problems(self):
+        """The codes of what the center says that fails, by the part that fails."""
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         try:
             with urllib.request.urlopen(f"https://{self.center.address}/v1/health", context=context, timeout=5) as answer:
-                return json.loads(answer.read())
+                return json.loads(answer.read())["problems"]
         except (OSError, ValueError):
-            return None
+            return {}
 
     def mount(self, *words, at):
         at.mkdir(parents=True, exist_ok=True)

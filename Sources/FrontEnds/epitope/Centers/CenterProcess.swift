@@ -56,32 +56,6 @@ enum CenterProcess {
         }
     }
 
-    /// Starts the process that has the authority's key, which ends with this one. Call this while there is one thread.
-    ///
-    /// - Returns: the socket on which it is asked.
-    static func startKey<Kind: CenterKind>(_ state: CenterStateOptions<Kind>) throws -> String {
-        let program = try program()
-        let arguments = [
-            program, Kind.name, "key", "--key-folder", state.keyDirectory, "--socket", state.keySocketPath, "--parent", "\(getpid())",
-        ]
-        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-        defer { words.forEach { free($0) } }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        // What it says goes to the log.
-        posix_spawn_file_actions_adddup2(&actions, 2, 1)
-        var process: pid_t = 0
-        let failure = posix_spawn(&process, program, &actions, nil, &words, environ)
-        guard failure == 0 else {
-            throw EpitopeError(
-                .centerFailed, "the process that signs certificates could not be started: \(String(cString: strerror(failure)))",
-                remedy: "raise the limit on processes (ulimit -u, TasksMax of a unit), or free memory")
-        }
-        return state.keySocketPath
-    }
-
     /// Serves until SIGTERM or SIGINT.
     ///
     /// - Throws: `listening-failed`, `center-failed`, or why the center's identity can't be used.
