@@ -24,7 +24,7 @@ import tempfile
 import time
 
 from crowdsec import CrowdSec
-from running import Center, Load, Suricata, Watch
+from running import Center, Load, Newcomers, Suricata, Watch
 # Running knows where it is.
 from bench_support import eventually, say
 
@@ -63,13 +63,15 @@ class Bench:
         """A run of packets that are all different."""
         self.run += 1
         journal = center.folder / f"acknowledged-{self.run}"
-        watch = Watch(center)
+        watch, newcomers = Watch(center), Newcomers(self.build, center, self.run)
         result = Load(self.build, center, "packets", "--seconds", self.sizes.seconds, "--run", self.run, "--journal", journal).result()
         backlog, _ = center.waiting()
         watch.end()
+        newcomers.end()
+        watch.newcomer = newcomers.worst
         self.row(what, result, center, watch)
         say(f"  {what}: {result['per_s']:.0f} a second, p50 {result['p50_ms']:.0f} ms, p99 {result['p99_ms']:.0f} ms, "
-            f"{backlog} wait for the analysis")
+            f"{backlog} wait for the analysis; {newcomers.count} packets of new hosts were analysed within {newcomers.worst:.2f} s")
         for kind in ("refusals", "failures"):
             if result[kind]:
                 say(f"    {kind}: {result[kind]}")
@@ -103,7 +105,7 @@ class Bench:
                 + f"; the oldest packet waited {watch.worst:.1f} s at most")
             self.keys.update(
                 packets_per_s=round(result["per_s"]), p50_ms=round(result["p50_ms"], 1), p99_ms=round(result["p99_ms"], 1),
-                analysed_behind_s=round(watch.worst, 1))
+                analysed_behind_s=round(watch.worst, 1), new_host_analysed_s=round(watch.newcomer, 2))
             self.check(center, journal)
         finally:
             center.end()
@@ -150,7 +152,7 @@ class Bench:
             result, watch, journal = self.packets(center, "full store")
             self.settle(center)
             self.keys.update(full_per_s=round(result["per_s"]), full_p99_ms=round(result["p99_ms"], 1),
-                             full_behind_s=round(watch.worst, 1))
+                             full_behind_s=round(watch.worst, 1), full_new_host_analysed_s=round(watch.newcomer, 2))
             if self.keys.get("packets_per_s"):
                 self.keys["full_store_ratio"] = round(result["per_s"] / self.keys["packets_per_s"], 3)
             self.check(center, journal)

@@ -259,3 +259,38 @@ class Watch:
     def end(self):
         self.stopped.set()
         self.thread.join()
+
+
+class Newcomers:
+    """While a load runs, a host that has sent nothing before sends one packet, again and again another: how long after its receipt each
+    was analysed. Reporters take turns, so what waits of others is not to count."""
+
+    def __init__(self, build, center, run):
+        self.build, self.center, self.first_run, self.worst, self.count = build, center, run * 1000, 0.0, 0
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self.run, daemon=True)
+        self.thread.start()
+
+    def run(self):
+        while not self.stopped.wait(1):
+            number = self.first_run + self.count
+            journal = self.center.folder / f"newcomer-{number}"
+            Load(self.build, self.center, "packets", "--count", 1, "--connections", 1, "--hosts", 1, "--prefix", f"newcomer-{number}",
+                 "--run", number, "--seconds", 20, "--journal", journal).result()
+            acknowledged, ids = time.time(), journal.read_text().split()
+            if not ids:
+                # Told to wait, or refused: the load's own figures tell of that.
+                continue
+            done = eventually(60, lambda: self.is_analysed(ids[0]), pause=0.02)
+            self.worst = max(self.worst, time.time() - acknowledged if done else 60.0)
+            self.count += 1
+
+    def is_analysed(self, report):
+        try:
+            return bool(self.center.rows("SELECT 1 FROM reports r JOIN analyses a ON a.report_seq = r.seq WHERE r.id = ?", report))
+        except sqlite3.Error:
+            return False
+
+    def end(self):
+        self.stopped.set()
+        self.thread.join(120)
