@@ -14,6 +14,7 @@ public struct EngineCheckWorker: Sendable {
     private let queue: EngineCheckQueue
     private let onProgress: @Sendable () async -> Void
     private let onFailure: @Sendable (any Error) -> Void
+    private let failing = FailingItems()
 
     /// - Parameters:
     ///   - onProgress: called after an answer was stored.
@@ -41,7 +42,14 @@ public struct EngineCheckWorker: Sendable {
             while let task = queue.first {
                 let check = await engine.check(task.signature, over: task.carriers)
                 try Task.checkCancellation()
-                try await record(check, of: task)
+                do {
+                    try await record(check, of: task)
+                    failing.succeeded(task.cluster)
+                } catch  where FailingItems.mayBeOfOne(error) {
+                    // An answer that can't be stored keeps no other from being asked for.
+                    guard failing.failed(task.cluster) else { throw error }
+                    onFailure(error)
+                }
                 queue.removeFirst()
                 await onProgress()
             }

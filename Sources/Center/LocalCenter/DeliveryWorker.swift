@@ -50,7 +50,12 @@ actor DeliveryWorker {
             if try await store.markAttempted(.ids) { schedule.otherSignal.send() }
             return remaining
         }
-        try await store.expireUpdates()
+        do {
+            try await store.expireUpdates()
+        } catch {
+            // What has expired is in no rule set anyway.
+            onFailure(error)
+        }
         let reopens = try await store.reserveQuota(for: .ids, limits: schedule.limits, yieldingTo: schedule.yieldingTo)
         let set = try await store.ruleSet(isDropping: installer.isDropping)
         guard set.damaged.isEmpty else {

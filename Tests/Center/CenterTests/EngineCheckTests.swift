@@ -5,6 +5,7 @@ import CenterAnalysis
 import CenterStore
 import EpitopeModel
 import Foundation
+import GRDB
 import LocalCenter
 import Logging
 import PacketCoding
@@ -57,8 +58,10 @@ private final class FakeEngine: EngineChecking {
         folder = try TemporaryFolder()
     }
 
-    private var packet: ExtractedPacket {
-        var packet = Fixture.packet(attack: 1, port: 80)
+    private var packet: ExtractedPacket { packet(code, attack: 1) }
+
+    private func packet(_ code: [UInt8], attack: UInt8) -> ExtractedPacket {
+        var packet = Fixture.packet(attack: attack, host: "host-\(attack)", port: 80)
         packet.content = .code(ExtractedCode(base: 0x1000, bytes: code, isWholeRegion: true))
         packet.architecture = .x86_64
         packet.parameters.process.listening = [.init(transport: .tcp, local: SocketEndpoint(address: "0.0.0.0", port: 80))]
@@ -118,6 +121,25 @@ private final class FakeEngine: EngineChecking {
             try await Task.sleep(for: .milliseconds(300))
             #expect(engine.asked == [window.id])
             #expect(try await store.status(events: 10).deliveries == ["ids delivered": 1])
+        }
+    }
+
+    @Test func `an answer that can't be stored keeps no other signature from being asked about`() async throws {
+        let other = InertInstructions.bytes(64, seed: 31) + InertInstructions.bytes(136, seed: 32)
+        try writeCapture(HTTPText.request(body: code + other))
+        let (engine, ids) = (FakeEngine(else: .outcome(.passed)), FakeIDS(isDropping: true))
+        try await withCenter(engine, ids: ids) { store, service in
+            let sql = """
+                CREATE TRIGGER refusal BEFORE UPDATE OF body ON updates WHEN NEW.signature_id = '\(window.id)'
+                BEGIN SELECT RAISE(ABORT, 'refused by a test'); END
+                """
+            try await DatabaseQueue(path: folder.path + "/center.sqlite").write { try $0.execute(sql: sql) }
+            _ = try await service.receive(ReceivedPacket(packet), from: Fixture.host)
+            try await eventually("the engine was asked") { engine.asked.contains(window.id) }
+            let second = Identity(role: .host, name: "host-2")
+            _ = try await service.receive(ReceivedPacket(packet(other, attack: 2)), from: second)
+            try await eventually("the other one's answer counts") { await ids.rules.contains { $0.update.mayDrop } }
+            #expect(await ids.rules.filter(\.update.mayDrop).allSatisfy { $0.update.signature.id != window.id })
         }
     }
 

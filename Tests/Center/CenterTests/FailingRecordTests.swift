@@ -82,6 +82,20 @@ struct FailingRecordTests {
         }
     }
 
+    @Test func `an update whose end can't be stored holds up no rule`() async throws {
+        try await withCenter { center in
+            try await center.receive(Fixture.packet(attack: 1))
+            try await center.awaitDeliveries(["ids delivered": 1])
+            try await change(
+                "CREATE TRIGGER refusal BEFORE UPDATE ON updates WHEN NEW.state = 'expired' BEGIN SELECT RAISE(ABORT, 'refused'); END")
+            clock.advance(milliseconds: 91 * TestClock.day)
+            try await center.receive(Fixture.packet(attack: 2, host: "host-2"))
+            try await eventually("the other attack's rule alone is in the IDS") {
+                await ids.rules.map(\.sid) == [Fixture.number(attack: 2)]
+            }
+        }
+    }
+
     @Test func `an entry of the feed that can't be stored is passed over, and asked for again after a start`() async throws {
         _ = try openStore()
         try await refuse("updates", when: "NEW.signature_id = '\(Fixture.signature(attack: 2).id)'")
