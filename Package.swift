@@ -281,7 +281,7 @@ let package = Package(
                 .executableTarget(
                     name: "epitope",
                     dependencies: [
-                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "BehaviourBlocking", "SeccompBackend",
+                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "ProgramRuns", "BehaviourBlocking", "SeccompBackend",
                         "KernelBackend",
                         "ProcessInspection", "ProcessContext", "HostPolicy", "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel",
                         "KeyProcess",

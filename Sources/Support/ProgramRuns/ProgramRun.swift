@@ -47,13 +47,19 @@ public enum ProgramRun {
     }
 
     /// Starts a program; the caller waits for its end (`waitpid`).
-    public static func start(_ arguments: [String], output: String) throws(Unstartable) -> pid_t {
+    ///
+    /// - Parameter output: a file that takes what it prints and complains about; `nil`: both go to this program's standard error.
+    public static func start(_ arguments: [String], output: String?) throws(Unstartable) -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        if let output {
+            posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+            posix_spawn_file_actions_adddup2(&actions, 1, 2)
+        } else {
+            posix_spawn_file_actions_adddup2(&actions, 2, 1)
+        }
         // Not every library opens its descriptors close-on-exec: a program that had a server's listening socket would keep its port
         // from the next server after a crash, and its connections open.
         for descriptor in openDescriptors() where descriptor > 2 { posix_spawn_file_actions_addclose(&actions, descriptor) }

@@ -3,6 +3,7 @@
 import EpitopeModel
 import Glibc
 import HostFrontEnd
+import ProgramRuns
 import Scheduling
 
 extension CenterProcess {
@@ -31,33 +32,15 @@ private enum StartedKeyProcess {
     /// Between its end and the next start.
     private static let pause = Backoff(initial: .milliseconds(500), maximum: .seconds(30))
 
-    /// Nothing of this process is its but standard error.
+    /// Nothing of this process is its but standard error: what it says goes to the log.
     static func spawn(_ arguments: [String]) throws(EpitopeError) -> pid_t {
-        var words: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-        defer { words.forEach { free($0) } }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        // What it says goes to the log.
-        posix_spawn_file_actions_adddup2(&actions, 2, 1)
-        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // A thread that is not the first has signals blocked.
-        var none = sigset_t()
-        sigemptyset(&none)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-        var process: pid_t = 0
-        let failure = posix_spawn(&process, arguments[0], &actions, &attributes, &words, environ)
-        guard failure == 0 else {
+        do throws(ProgramRun.Unstartable) {
+            return try ProgramRun.start(arguments, output: nil)
+        } catch {
             throw EpitopeError(
-                .centerFailed, "the process that signs certificates could not be started: \(String(cString: strerror(failure)))",
+                .centerFailed, "the process that signs certificates could not be started: \(error.reason)",
                 remedy: "raise the limit on processes (ulimit -u, TasksMax of a unit), or free memory")
         }
-        return process
     }
 
     /// Waits for its end, and starts it again, for ever.
