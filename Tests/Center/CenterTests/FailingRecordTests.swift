@@ -5,6 +5,7 @@ import EpitopeModel
 import GRDB
 import LocalCenter
 import PacketCoding
+import Rendering
 import Signatures
 import TestSupport
 import Testing
