@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import time
 
+from bench_support import say
 import sharing
 
 
@@ -107,8 +108,8 @@ def damaged_columns(trial):
         # Not keys: with another key it is another row.
         columns = {table: [row[1:3] for row in store.execute(f"PRAGMA table_info({table})") if not row[5]] for table in tables}
 
-    def damage(number, which, only=None):
-        """Damages the column of that number in each table; the tables in which that could be done."""
+    def damage(number, which, order, only=None):
+        """Damages the column of that number in each table's first or last row; the columns in which that could be done."""
         shutil.rmtree(center.state)
         shutil.copytree(whole, center.state)
         done = []
@@ -117,8 +118,9 @@ def damaged_columns(trial):
                 if number >= len(columns[table]):
                     continue
                 name, kind = columns[table][number]
-                key = ", ".join(row[1] for row in store.execute(f"PRAGMA table_info({table})") if row[5]) or "rowid"
-                first = f"({key}) = (SELECT {key} FROM {table} ORDER BY {key} LIMIT 1)"
+                keys = [row[1] for row in store.execute(f"PRAGMA table_info({table})") if row[5]] or ["rowid"]
+                key, by = ", ".join(keys), ", ".join(f"{key} {order}" for key in keys)
+                first = f"({key}) = (SELECT {key} FROM {table} ORDER BY {by} LIMIT 1)"
                 try:
                     if store.execute(f"UPDATE {table} SET {name} = ? WHERE {first}", (NONSENSE[kind][which],)).rowcount:
                         done.append(f"{table}.{name}")
@@ -139,13 +141,15 @@ def damaged_columns(trial):
         return [note for note in found if not note.startswith("(")]
 
     for number in range(max(map(len, columns.values()))):
-        for which in (0, 1):
-            done = damage(number, which)
+        for which, order in ((0, "ASC"), (1, "ASC"), (0, "DESC"), (1, "DESC")):
+            done = damage(number, which, order)
             trial.fault(len(done))
             if not done or not works(", ".join(done)):
                 continue
             # Which of them was it?
             for place in done:
                 table = place.split(".")[0]
-                if damage(number, which, only=table) and (found := works(place)):
-                    trial.note("wedged", f"{place} = {NONSENSE[columns[table][number][1]][which]!r}: {found[0]}")
+                if damage(number, which, order, only=table) and (found := works(place)):
+                    value = NONSENSE[columns[table][number][1]][which]
+                    trial.note("wedged", f"{place} = {value!r} in the {'first' if order == 'ASC' else 'last'} row: {found[0]}")
+                    say(trial.notes[-1])

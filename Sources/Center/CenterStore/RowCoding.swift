@@ -2,8 +2,15 @@
 
 import EpitopeModel
 import FoundationEssentials
+import GRDB
 import PacketCoding
+import Rendering
 import Signatures
+
+extension Row {
+    /// A rule's number in the column `sid`; `nil` also for one that no rule can have: a damaged record must not end the program.
+    var sid: UInt32? { (self["sid"] as Int64?).flatMap { UInt32(exactly: $0) }.flatMap { SIDRange.all.contains($0) ? $0 : nil } }
+}
 
 /// Encodes values for the store's columns: packets in their wire form, the center's own values as JSON.
 enum RowCoding {

@@ -180,6 +180,22 @@ struct RestartTests {
         await second.kill()
     }
 
+    @Test(arguments: [-1, 7, Int64.max]) func `a rule whose number no rule can have gets another one`(_ number: Int64) async throws {
+        let ids = FakeIDS()
+        let first = try RunningCenter(folder: folder, clock: clock, ids: ids)
+        try await first.receive(Samples.packet())
+        try await first.awaitDeliveries(["ids delivered": 1])
+        await first.kill()
+        try await first.store.transaction { try $0.db.execute(sql: "UPDATE rules SET sid = ?", arguments: [number]) }
+        let second = try RunningCenter(folder: folder, clock: clock, ids: ids)
+        try await second.receive(Fixture.packet(attack: 2, host: "host-2"))
+        try await eventually("both rules are in the IDS") {
+            await Set(ids.rules.map(\.sid)) == [Self.number, Fixture.number(attack: 2)]
+        }
+        #expect(try await second.status().latestUpdates.allSatisfy { $0.sid != nil })
+        await second.kill()
+    }
+
     @Test func `an update that can't be read is made again, of the packets or by the feed, and its rule keeps its number`() async throws {
         let (ids, global) = (FakeIDS(), FakeGlobalCenter())
         let first = try RunningCenter(folder: folder, clock: clock, ids: ids, global: global) { $0.updatesADay = 1 }

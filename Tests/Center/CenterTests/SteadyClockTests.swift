@@ -3,6 +3,7 @@
 import CenterAnalysis
 import Correlation
 import EpitopeModel
+import GRDB
 import PacketCoding
 import Synchronization
 import TestSupport
@@ -56,6 +57,18 @@ struct SteadyClockTests {
             let shown = clock.clock.preciseMilliseconds()
             #expect(abs(shown - (isFollowed ? 50 * Self.day : last)) < Self.hour)
         }
+    }
+
+    @Test(arguments: [-1.0, 1e300]) func `the time of a store's last events is not one damaged record's`(_ damaged: Double) async throws {
+        let folder = try TemporaryFolder()
+        let clock = TestClock()
+        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        #expect(try await store.lastEventMilliseconds() == nil)
+        for number in 0..<3 { try await store.transaction { try $0.record(.pruned, "packets", "\(number)") } }
+        try await store.transaction { transaction in
+            try transaction.db.execute(sql: "UPDATE events SET time_ms = ? WHERE seq = (SELECT max(seq) FROM events)", arguments: [damaged])
+        }
+        #expect(try await store.lastEventMilliseconds() == clock.clock.nowMilliseconds)
     }
 
     @Test func `nothing expires and nothing is pruned while the clock is a hundred days ahead, and all is there when it is right`()

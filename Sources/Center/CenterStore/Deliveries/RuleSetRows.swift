@@ -149,7 +149,7 @@ extension StoreTransaction {
                 """)
         for row in leaving {
             let (id, signature, revision, sid): (Int64, String, Int, UInt32?) = (
-                row["id"], row["signature_id"], row["revision"], row["sid"]
+                row["id"], row["signature_id"], row["revision"], row.sid
             )
             // A rule set that was made before the update ended may have it still.
             guard !rules.contains(where: { $0.update.signature.id == signature && $0.update.revision == revision }) else { continue }
@@ -161,7 +161,7 @@ extension StoreTransaction {
     /// The numbers of the rules in force that leave when a pending delivery goes live, its own number aside.
     fileprivate func numbersReplaced(by delivery: Int64) throws -> Set<UInt32> {
         Set(
-            try UInt32.fetchAll(
+            try Int64.fetchAll(
                 db,
                 sql: """
                     SELECT r.sid FROM deliveries d JOIN updates n ON n.id = d.update_id
@@ -170,7 +170,8 @@ extension StoreTransaction {
                     JOIN rules r ON r.id = o.rule_id AND r.id <> n.rule_id
                     WHERE d.id = ? AND r.sid IS NOT NULL
                     """,
-                arguments: [delivery]))
+                arguments: [delivery]
+            ).compactMap { UInt32(exactly: $0) })
     }
 
     /// The rules for the IDS whose delivery meets a condition.
@@ -188,12 +189,12 @@ extension StoreTransaction {
             arguments: [nowMilliseconds]
         ).compactMap { row -> RuleSet.Pending? in
             let id: Int64 = row["id"]
-            guard let update = reading.cache.update(id, body: row["body"]) else {
+            guard let update = reading.cache.update(id, body: row["body"]), let sid = row.sid else {
                 reading.damaged.append(id)
                 return nil
             }
             reading.read.insert(id)
-            return RuleSet.Pending(delivery: row["delivery"], rule: RuleAssignment(sid: row["sid"], update: update))
+            return RuleSet.Pending(delivery: row["delivery"], rule: RuleAssignment(sid: sid, update: update))
         }
     }
 }

@@ -68,7 +68,7 @@ extension EnrolledPeer {
             }
         self.init(
             role: role, name: row["name"], state: state, enrolledMilliseconds: enrolled,
-            renewedMilliseconds: (row["renewed"] as Double?).map { Int64($0) }, revokedMilliseconds: revoked,
+            renewedMilliseconds: (row["renewed"] as Double?).flatMap { Int64(exactly: $0.rounded(.down)) }, revokedMilliseconds: revoked,
             tokenUntilMilliseconds: isOpen ? token : nil)
     }
 }

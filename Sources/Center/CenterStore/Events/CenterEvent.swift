@@ -75,11 +75,12 @@ extension CenterStore {
 }
 
 extension CenterStore {
-    /// When the latest event was, in milliseconds since 1970; `nil`: there is none.
+    /// When the latest events were, in milliseconds since 1970; `nil`: there is none. It is the middle of the last few: the record of
+    /// one may be damaged.
     public func lastEventMilliseconds() async throws(EpitopeError) -> Int64? {
         try await snapshot { transaction in
-            let last = try Double.fetchOne(transaction.db, sql: "SELECT time_ms FROM events ORDER BY seq DESC LIMIT 1")
-            return last.map { Int64($0) }
+            let last = try Double.fetchAll(transaction.db, sql: "SELECT time_ms FROM events ORDER BY seq DESC LIMIT 9").sorted()
+            return last.isEmpty ? nil : Int64(exactly: last[last.count / 2].rounded(.down))
         }
     }
 }

@@ -98,7 +98,7 @@ extension CenterStore {
                 return (target, reason.map { "\(state): \($0)" } ?? state)
             }
             return StatusReport.Update(
-                signatureID: row["signature_id"], revision: row["revision"], origin: row["origin"], sid: row["sid"],
+                signatureID: row["signature_id"], revision: row["revision"], origin: row["origin"], sid: row.sid,
                 state: UpdateState(rawValue: row["state"]) ?? .superseded, reason: row["reason"],
                 deliveries: Dictionary(uniqueKeysWithValues: deliveries),
                 support: try? RowCoding.value(SignatureUpdate.self, row["body"]).support, createdMilliseconds: row["created_ms"],

@@ -107,6 +107,6 @@ extension FeedEntry {
             }
         self.init(
             position: FeedPosition(sequence: row["sequence"], mark: UInt64(bitPattern: row["mark"] as Int64)), change: change,
-            revises: (row["revises"] as String).split(separator: ",").compactMap { Int64($0) }, ruleNumber: row["sid"])
+            revises: (row["revises"] as String).split(separator: ",").compactMap { Int64($0) }, ruleNumber: row.sid)
     }
 }

@@ -41,7 +41,8 @@ extension StoreTransaction {
     public func assignSID(toRule rule: Int64, of signatureID: String, isPublished: Bool = false) throws -> String? {
         let range = isPublished ? SIDRange.ofGlobalCenter : SIDRange.ofSite
         let isNumbered = try Bool.fetchOne(
-            db, sql: "SELECT EXISTS (SELECT 1 FROM rules WHERE id = ? AND sid IS NOT NULL)", arguments: [rule])
+            db, sql: "SELECT EXISTS (SELECT 1 FROM rules WHERE id = ? AND sid BETWEEN ? AND ?)",
+            arguments: [rule, SIDRange.all.lowerBound, SIDRange.all.upperBound])
         if isNumbered == true { return nil }
         guard let free = try freeNumber(from: SIDRange.number(ofSignature: signatureID, in: range), in: range) else {
             return EpitopeError(
