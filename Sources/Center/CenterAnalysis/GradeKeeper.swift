@@ -65,12 +65,16 @@ struct GradeKeeper {
     ///
     /// - Parameter reporters: how many there are.
     func lookAgain(at cluster: Cluster, reporters: Int) throws {
-        guard Self.isLookDue(reporters), try transaction.proofProgress(of: cluster.id) != .pending,
-            try transaction.latestUpdates(of: cluster).contains(where: { stored in
-                stored.state == .proven && stored.cluster == cluster.id && stored.update.support.map { $0.grade < .confirmed } ?? false
-            })
-        else { return }
+        guard try transaction.proofProgress(of: cluster.id) != .pending, try isLookDue(at: cluster, reporters: reporters) else { return }
         try transaction.requestProof(of: cluster.id)
+    }
+
+    /// Whether a proof may raise the grade of the cluster's updates in force after reporters joined.
+    func isLookDue(at cluster: Cluster, reporters: Int) throws -> Bool {
+        guard Self.isLookDue(reporters) else { return false }
+        return try transaction.latestUpdates(of: cluster).contains { stored in
+            stored.state == .proven && stored.cluster == cluster.id && stored.update.support.map { $0.grade < .confirmed } ?? false
+        }
     }
 
     /// Each of the first that join may be the one who is missing; when many have, twice as many may show more.

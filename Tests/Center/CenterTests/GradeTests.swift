@@ -63,6 +63,7 @@ struct GradeTests {
             }
             try await center.awaitAnalysed(hosts)
             try await center.awaitDeliveries(["ids delivered": 1])
+            try await eventually("graded") { try await center.status().latestUpdates.first?.support?.reporters == count }
             try await eventually("confirmed") { try await center.store.ruleSet(isDropping: true).isConfirmed }
             seen += await ids.rules.map(\.update.mayDrop)
         }
@@ -113,7 +114,10 @@ struct GradeTests {
         let center = try RunningCenter(folder: folder, clock: clock, ids: ids) { $0.forwarding = false }
         try await center.receive(Fixture.packet(attack: 1, host: "host-1"), source: "192.0.2.1")
         try await center.awaitDeliveries(["ids delivered": 1])
-        let code = Fixture.code(attack: 2).bytes + Fixture.code(attack: 1).bytes[64...]
+        // All of the attack but what stands at its call.
+        let attack = Fixture.code(attack: 1).bytes
+        let runs = [0..<16, 16..<32, 64..<80, 80..<96].map { [0x90] + attack[$0] }
+        let code = Fixture.code(attack: 2).bytes + runs.joined()
         func like(from host: String) -> ExtractedPacket {
             var packet = Fixture.packet(attack: 2, host: host)
             packet.content = .code(ExtractedCode(base: 0x1000, bytes: code, isWholeRegion: true))
