@@ -21,7 +21,7 @@ extension StoreTransaction {
     public func cluster(_ id: Int64) throws -> Cluster? {
         guard let json = try String.fetchOne(db, sql: "SELECT signature FROM clusters WHERE id = ?", arguments: [id])
         else { return nil }
-        return Cluster(id: id, signature: try RowCoding.value(Signature.self, json))
+        return Cluster(id: id, signature: try DecodedTexts<Signature>.signatures.value(json))
     }
 
     /// - Returns: `nil` when the cluster was pruned, and when its record can't be read: that holds up no other's work.

@@ -19,7 +19,7 @@ public struct StoredUpdate: Sendable {
 
     /// - Returns: `nil` when the update can't be read: it must not keep others from being made.
     init?(_ row: Row) throws {
-        guard let update = try? RowCoding.value(SignatureUpdate.self, row["body"]) else { return nil }
+        guard let update = try? DecodedTexts<SignatureUpdate>.updates.value(row["body"]) else { return nil }
         self.update = update
         id = row["id"]
         rule = row["rule_id"]
