@@ -281,7 +281,8 @@ let package = Package(
                 .executableTarget(
                     name: "epitope",
                     dependencies: [
-                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "ProgramRuns", "BehaviourBlocking", "SeccompBackend",
+                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "ProgramRuns", "BehaviourBlocking",
+                        "SeccompBackend",
                         "KernelBackend",
                         "ProcessInspection", "ProcessContext", "HostPolicy", "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel",
                         "KeyProcess",
@@ -502,7 +503,8 @@ let package = Package(
                 tests(
                     "EndToEndTests",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "CSeccomp", "Rendering", "epitope", "epitope-agent", "call-series",
+                        "EpitopeModel", "Signatures", "PacketCoding", "CPrivileges", "CSeccomp", "Rendering", "epitope", "epitope-agent",
+                        "call-series",
                         "call-stub", "reach-stub", "sample-sender", "sample-service", "served-stub", grdb,
                     ]),
             ]),

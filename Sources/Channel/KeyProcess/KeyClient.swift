@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
+import FileAccess
 import Glibc
 import Scheduling
 public import SecureChannel
@@ -61,10 +62,27 @@ public final class KeyClient: CertificateIssuing {
     /// Waits until the key can be used, for a process that is started at the same time; not for longer than that takes.
     public func awaitStart(within limit: Duration = .seconds(10)) async {
         let end = ContinuousClock.now + limit
-        while .now < end, !Task.isCancelled {
-            if (try? await check()) != nil { return }
-            try? await Task.sleep(for: .milliseconds(50))
+        // That it is not there yet is nothing to tell.
+        while .now < end, !Task.isCancelled, await !queue.run({ [path] in Self.isListening(at: path) }) {
+            try? await Task.sleep(for: .milliseconds(20))
         }
+        try? await check()
+    }
+
+    /// - Throws: `key-socket-unusable` where there is no socket.
+    public static func requireSocket(at path: String) throws(EpitopeError) {
+        do throws(FileError) {
+            guard try FileStatus(path: path).kind != .socket else { return }
+        } catch {
+            throw KeyErrors.socket(path, "\(error)")
+        }
+        throw KeyErrors.socket(path, "it is none")
+    }
+
+    private static func isListening(at path: String) -> Bool {
+        guard let connection = try? KeySocket.connect(to: path, waiting: 1) else { return false }
+        close(connection)
+        return true
     }
 
     /// Looks again and again whether the key can be used, until the task is cancelled: health knows before somebody enrols.

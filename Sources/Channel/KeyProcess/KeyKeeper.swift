@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EpitopeModel
+public import EpitopeModel
 import Glibc
 import Scheduling
 
@@ -20,18 +20,22 @@ public enum KeyKeeper {
     ///   - program: this program's path.
     ///   - arguments: of the key process, its name first.
     ///   - log: takes a line when it has ended, or can't be asked.
-    public static func run(socket path: String, program: String, arguments: [String], log: (String) -> Void) -> Never {
+    /// - Throws: `key-socket-unusable`, but for a disk that is full: that need not be so later.
+    public static func run(
+        socket path: String, program: String, arguments: [String], log: (String) -> Void
+    ) throws(EpitopeError) -> Never {
         var listener: Int32?
         var failures = 0
         while true {
             let begun = ContinuousClock.now
-            do throws(EpitopeError) {
-                // A disk that is full now need not be so later.
+            do throws(KeySocket.SystemFailure) {
                 let opened = if let listener { listener } else { try KeySocket.listen(at: path) }
                 listener = opened
                 log("the key process has ended (\(runOnce(opened, program, arguments))); it is started again")
             } catch {
-                log("\(error)")
+                let failure = KeyErrors.socket(path, error.description)
+                guard error.number == ENOSPC || error.number == EDQUOT else { throw failure }
+                log("\(failure)")
             }
             failures = .now - begun > steady ? 1 : failures + 1
             let delay = restarts.delay(afterFailures: failures, fraction: .random(in: 0...1))

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EpitopeModel
 import FileAccess
 import Glibc
 
@@ -12,14 +11,13 @@ enum KeySocket {
 
     /// Makes the socket on which a key process is asked. What lies in its place from an earlier one goes.
     ///
-    /// - Throws: `key-socket-unusable`.
     /// - Returns: a descriptor, close-on-exec.
-    static func listen(at path: String) throws(EpitopeError) -> Int32 {
-        let socket = try make(path)
+    static func listen(at path: String) throws(SystemFailure) -> Int32 {
+        let socket = try make()
         if let found = try? FileStatus(path: path, followLinks: false) {
             guard found.kind == .socket, unlink(path) == 0 else {
                 close(socket)
-                throw KeyErrors.socket(path, "something else has its name")
+                throw SystemFailure(EEXIST)
             }
         }
         // Before there is anything in the folder that others could open.
@@ -29,16 +27,14 @@ enum KeySocket {
         umask(before)
         guard isBound, Glibc.listen(socket, backlog) == 0 else {
             close(socket)
-            throw KeyErrors.socket(path, String(cString: strerror(isBound ? errno : failure)))
+            throw SystemFailure(isBound ? errno : failure)
         }
         return socket
     }
 
     /// Connects, with limits on how long one side waits for the other.
-    ///
-    /// - Throws: the system's error number.
     static func connect(to path: String, waiting seconds: Int) throws(SystemFailure) -> Int32 {
-        guard let socket = try? make(path) else { throw SystemFailure(EMFILE) }
+        let socket = try make()
         var longest = timeval(tv_sec: seconds, tv_usec: 0)
         setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &longest, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(socket, SOL_SOCKET, SO_RCVTIMEO, &longest, socklen_t(MemoryLayout<timeval>.size))
@@ -77,9 +73,9 @@ enum KeySocket {
         }
     }
 
-    private static func make(_ path: String) throws(EpitopeError) -> Int32 {
+    private static func make() throws(SystemFailure) -> Int32 {
         let socket = Glibc.socket(AF_UNIX, Int32(SOCK_SEQPACKET.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard socket >= 0 else { throw KeyErrors.socket(path, String(cString: strerror(errno))) }
+        guard socket >= 0 else { throw SystemFailure(errno) }
         return socket
     }
 

@@ -45,9 +45,11 @@ import Testing
         "config": [.code("", "/nonexistent/settings", "/", code: "configuration-missing")],
         "suricata-socket": [.usage("", naming: "--suricata-socket takes a path")],
         "suricata-rules": [.usage("", naming: "--suricata-rules takes a path")],
-        "key-socket": [.usage("", naming: "--key-socket takes a path")],
-        "key-folder": [.usage("", naming: "--key-folder takes a path"), .code("/nonexistent/key", code: "authority-missing")],
-        "socket": [.usage("", naming: "--socket takes a path")],
+        "key-socket": [
+            .usage("", naming: "--key-socket takes a path"), .code("/nonexistent/key", "/", code: "key-socket-unusable"),
+        ],
+        "key-folder": [.usage("", naming: "--key-folder takes a path"), .code("/nonexistent/key", "/", code: "authority-missing")],
+        "socket": [.usage("", naming: "--socket takes a path"), .code("/nonexistent/key", "/", code: "key-socket-unusable")],
         "max-per-minute": [
             .usage("-1", "0", naming: "numbers from 1 up"), .usage("", "all", "99999999999999999999", naming: "--max-per-minute"),
         ],

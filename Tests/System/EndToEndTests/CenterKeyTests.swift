@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CPrivileges
 import Foundation
 import TestSupport
 import Testing
@@ -149,6 +150,49 @@ import Testing
         try await center.serve()
         try await Host("next").enroll(at: center)
         try await center.stop()
+    }
+
+    /// What the serving process starts has the rights that it has: here that is a program in Suricata's place that tries to read the key.
+    @Test(.enabled(if: epitope_landlock_version() > 0, "needs a kernel with Landlock"), arguments: [true, false])
+    func `neither the serving process nor what it starts can open the key's file, unless its place forbids that`(
+        isApart: Bool
+    ) async throws {
+        // Not below /tmp, where new files must be readable.
+        let place = "\(PackageFolder.path)/.build/key-shield-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: place) }
+        let center = try await Center(state: place)
+        let (rules, tried) = ("\(isApart ? place + "/rules" : place)/epitope.rules", "\(place)/tried")
+        try FileManager.default.createDirectory(atPath: "\(place)/rules", withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: tried, withIntermediateDirectories: true)
+        let script = "\(place)/suricata"
+        let key = "\(center.state).key/authority-key.pem"
+        try Data(
+            """
+            #!/bin/sh
+            cat '\(center.state)/authority/authority.pem' >'\(tried)/certificate' 2>&1
+            cat '\(key)' >'\(tried)/key' 2>&1
+            ln '\(key)' '\(center.state)/stolen' 2>>'\(tried)/key'
+            echo done >'\(tried)/done'
+            exit 1
+
+            """.utf8
+        ).write(to: URL(filePath: script))
+        chmod(script, 0o755)
+        let settings = "\(place)/settings.json"
+        try JSONSerialization.data(withJSONObject: [
+            "requireGoodware": false, "suricata": ["binaryPath": script, "rulesFile": rules, "socketPath": "\(place)/none.socket"],
+        ]).write(to: URL(filePath: settings))
+        let server = try RunningProcess([
+            Command.built("epitope"), "local-center", "serve", "--state", center.state, "--config", settings, "--listen", "127.0.0.1:0",
+        ])
+        try await server.line(with: "listening on")
+        try await eventually("the program in Suricata's place was started") { FileManager.default.fileExists(atPath: "\(tried)/done") }
+        #expect(try String(contentsOfFile: "\(tried)/certificate", encoding: .utf8).contains("BEGIN CERTIFICATE"))
+        let outcome = try String(contentsOfFile: "\(tried)/key", encoding: .utf8)
+        #expect(outcome.contains("PRIVATE KEY") == !isApart, "\(outcome)")
+        #expect(FileManager.default.fileExists(atPath: "\(center.state)/stolen") == !isApart)
+        #expect(server.errors.contains(isApart ? "can't be read by this process" : "could read the file of the authority's key"))
+        #expect(try await server.end() == 0)
     }
 
     private static func curl(_ arguments: String...) async throws -> String {

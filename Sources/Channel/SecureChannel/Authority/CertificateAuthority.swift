@@ -85,6 +85,17 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
         return access("\(beside)/\(keyFile)", F_OK) == 0 ? beside : "\(state)/authority"
     }
 
+    /// Looks whether a folder has a key that this user may read, and doesn't read it.
+    ///
+    /// - Throws: `authority-missing`, `state-unwritable` for another user's.
+    public static func requireKey(in directory: String) throws(EpitopeError) {
+        guard access("\(directory)/\(keyFile)", R_OK) != 0 else { return }
+        guard errno == EACCES else { throw AuthorityCertificate.missing(from: directory) }
+        throw EpitopeError(
+            .stateUnwritable, "this user may not read the authority's key in \(directory)",
+            remedy: "run the command as the folder's owner, or as root; a center that serves is given its key process by --key-socket")
+    }
+
     /// A folder in the making, beside its final place.
     private struct Staging {
         let final: String

@@ -3,6 +3,7 @@
 import ArgumentParser
 import CenterStore
 import EpitopeModel
+import FileAccess
 import HostFrontEnd
 import SecureChannel
 
@@ -28,6 +29,8 @@ struct CenterInitCommand<Kind: CenterKind>: AsyncParsableCommand {
     }
 
     func run() async throws {
+        // Another user's service may have to pass through the folders above.
+        try? Folders.make(Folders.parent(of: stateOptions.directory), mode: 0o755)
         let keyDirectory = CertificateAuthority.keyDirectory(ofState: stateOptions.directory)
         let authority = try CertificateAuthority.create(
             in: stateOptions.authorityDirectory, keyIn: keyDirectory, site: name, serverNames: address)

@@ -45,7 +45,8 @@ struct CenterKeyCommand<Kind: CenterKind>: FirstThreadCommand {
     var parent: Int32?
 
     func validate() throws {
-        guard maxPerMinute > 0, maxPerDay > 0 else { throw ValidationError("the bounds are numbers from 1 up") }
+        guard maxPerMinute > 0 else { throw ValidationError("--max-per-minute takes numbers from 1 up") }
+        guard maxPerDay > 0 else { throw ValidationError("--max-per-day takes numbers from 1 up") }
         try requirePaths([("--key-folder", keyFolder), ("--socket", socket)])
     }
 
@@ -62,10 +63,9 @@ struct CenterKeyCommand<Kind: CenterKind>: FirstThreadCommand {
             try KeyServer.run(
                 listener: listener, keyDirectory: directory, bounds: bounds, onReady: { _ = manager?.notify(.ready) }, log: log)
         }
-        // What is not there now is most likely mistyped; later it is waited for.
-        guard access(directory, F_OK) == 0 else { throw AuthorityCertificate.missing(from: directory) }
+        try CertificateAuthority.requireKey(in: directory)
         let program = try CenterProcess.program()
-        KeyKeeper.run(
+        try KeyKeeper.run(
             socket: socket ?? stateOptions.keySocketPath, program: program,
             arguments: [
                 program, Kind.name, "key", "--key-folder", directory, "--max-per-minute", "\(maxPerMinute)", "--max-per-day",

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import AgentLifeCycle
 import CenterServer
 import CenterStore
 import EpitopeModel
@@ -48,6 +49,34 @@ enum CenterProcess {
         _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
+    /// Keeps the file of the authority's key from this process and what it starts, where the user could read it. Call this while there
+    /// is one thread, and once the key process is started.
+    ///
+    /// - Parameters:
+    ///   - key: who signs. What can't read the key can't start a process that reads it: where the file is kept from this process, it
+    ///     doesn't start the key process again, should that and the one that looks after it both be killed.
+    ///   - needed: folders in which files appear that the center reads, and files themselves.
+    static func shieldKey<Kind: CenterKind>(of state: CenterStateOptions<Kind>, _ key: KeySource, needed: [String], logger: Logger) {
+        // Nothing to keep: another user's.
+        guard (try? CertificateAuthority.requireKey(in: state.keyDirectory)) != nil else { return }
+        do {
+            try KeyShield.raise(hiding: state.keyDirectory, needed: needed + [state.directory])
+            logger.info("the file of the authority's key can't be read by this process, nor by what it starts")
+        } catch {
+            logger.warning(
+                "this process, which reads what others send, could read the file of the authority's key: \(error). The key is not in its memory; have the key process run as another user, as the units do, to keep the file from it, too"
+            )
+            key.started?.restartWhenEnded()
+        }
+    }
+
+    /// Where files appear that proofs are made with.
+    static func readFolders(_ settings: ProverSettings) -> [String] {
+        // A pattern's files are in the folder before its first wildcard.
+        let captures = (settings.captures + settings.benignCaptures).map { String($0.prefix { !"*?[".contains($0) }) }
+        return captures + [settings.goodware].compactMap(\.self)
+    }
+
     /// This program's path.
     static func program() throws(EpitopeError) -> String {
         do { return try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe") } catch {
@@ -93,6 +122,7 @@ enum CenterProcess {
             let port = try await server.port
             let host = endpoint.host.contains(":") ? "[\(endpoint.host)]" : endpoint.host
             Console.print("\(Kind.name) listening on \(host):\(port)")
+            ServiceManager.current?.notify(.ready, .status("listening on \(host):\(port)"))
         }
         defer { announcement.cancel() }
         // A person's command beside this process takes effect at once.

@@ -22,9 +22,10 @@ struct GlobalCenterServeCommand: FirstThreadCommand {
         let logger = CenterProcess.logger("global-center")
         CenterProcess.raiseFileLimit()
         let lock = try stateOptions.lockForServing()
-        let keySocket = try keyOptions.keySocket ?? CenterProcess.startKey(stateOptions)
+        let key = try keyOptions.source(for: stateOptions)
+        CenterProcess.shieldKey(of: stateOptions, key, needed: CenterProcess.readFolders(configuration.proving), logger: logger)
         return {
-            try await serve(configuration, keySocket: keySocket, logger: logger)
+            try await serve(configuration, keySocket: key.socket, logger: logger)
             withExtendedLifetime(lock) {}
         }
     }

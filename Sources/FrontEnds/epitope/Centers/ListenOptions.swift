@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import KeyProcess
 
 /// Who signs certificates for a center: `--key-socket`.
 struct KeyOptions: ParsableArguments {
@@ -11,6 +12,15 @@ struct KeyOptions: ParsableArguments {
     var keySocket: String?
 
     func validate() throws { try requirePaths([("--key-socket", keySocket)]) }
+
+    /// The key process that was named, or one that is started now.
+    ///
+    /// - Throws: `key-socket-unusable` for a socket that is none; what ``StartedKeyProcess`` throws.
+    func source<Kind: CenterKind>(for state: CenterStateOptions<Kind>) throws -> KeySource {
+        guard let keySocket else { return KeySource(socket: state.keySocketPath, started: try StartedKeyProcess(state)) }
+        try KeyClient.requireSocket(at: keySocket)
+        return KeySource(socket: keySocket)
+    }
 }
 
 /// - Parameter options: with what is given for them.

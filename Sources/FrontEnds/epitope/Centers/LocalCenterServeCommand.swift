@@ -42,9 +42,15 @@ struct LocalCenterServeCommand: FirstThreadCommand {
         let logger = CenterProcess.logger("local-center")
         CenterProcess.raiseFileLimit()
         let lock = try stateOptions.lockForServing()
-        let keySocket = try keyOptions.keySocket ?? CenterProcess.startKey(stateOptions)
+        let key = try keyOptions.source(for: stateOptions)
+        let suricata = configuration.suricata ?? SuricataSettings()
+        CenterProcess.shieldKey(
+            of: stateOptions, key,
+            needed: CenterProcess.readFolders(configuration.proving)
+                + [suricataRules ?? suricata.rulesFile, suricata.configurationFile, configuration.globalCenterState].compactMap(\.self),
+            logger: logger)
         return {
-            try await serve(configuration, keySocket: keySocket, logger: logger)
+            try await serve(configuration, keySocket: key.socket, logger: logger)
             withExtendedLifetime(lock) {}
         }
     }
