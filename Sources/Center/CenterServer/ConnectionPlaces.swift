@@ -1,68 +1,68 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import EpitopeModel
 import NIOCore
 import SecureChannel
 import Synchronization
 
-/// Who may stay connected when places run short.
+/// Who may stay connected when places run short. What a connection costs doesn't depend on how many there are.
 ///
-/// A peer has a place of its own once it has shown a certificate that is in force. Those that have not are few, are given up for
-/// newer ones, and have seconds: connections that say nothing, or ask nothing, keep nobody out. When the identified are too many,
-/// the one that asked for nothing for the longest goes; a host connects again when it has something to say.
+/// A peer has a place of its own once it has shown a certificate that is in force. Those that have not are few, few from one machine,
+/// are given up for newer ones, and have seconds: connections that say nothing, or ask nothing, keep nobody out. When the identified
+/// are too many, the one that asked for nothing for the longest goes; a host connects again when it has something to say. Nobody has
+/// many by one certificate's name, whatever they are busy with.
 final class ConnectionPlaces: Sendable {
-    private struct Place {
+    fileprivate struct Place {
         var channel: any Channel
+        /// The machine that it comes from; `nil`: that isn't known.
+        var machine: IPNetwork?
         /// When it was last of use: counts up.
         var turn: UInt64
         /// Whose certificate it is; `nil`: nobody was identified yet.
         var peer: PeerCertificate?
-        var isIdentified: Bool { peer != nil }
         /// Requests that are being answered.
         var requests = 0
     }
 
-    private struct State {
-        var places: [ObjectIdentifier: Place] = [:]
-        var unidentified = 0
-        var turn: UInt64 = 0
-
-        /// Takes the place that is given up: of those without a request under way the one that was of use the longest ago.
-        mutating func takeVictim(identified: Bool) -> Place? {
-            let victim = places.filter { _, place in place.isIdentified == identified && (!identified || place.requests == 0) }
-                .min { $0.value.turn < $1.value.turn }
-            return victim.flatMap { remove($0.key) }
-        }
-
-        @discardableResult
-        mutating func remove(_ id: ObjectIdentifier) -> Place? {
-            guard let place = places.removeValue(forKey: id) else { return nil }
-            if !place.isIdentified { unidentified -= 1 }
-            return place
-        }
+    /// How many places there are, and for whom.
+    struct Limits: Hashable, Sendable {
+        var places: Int
+        /// A quarter of all, and at least one: for peers that nobody knows yet.
+        var unidentified: Int { max(1, places / 4) }
+        /// An eighth of these, for one machine: many come from one behind a device that translates addresses.
+        var unidentifiedOfMachine: Int { max(4, unidentified / 8) }
+        /// For one identity: every `epitope run` of a machine has a connection.
+        var ofPeer: Int { max(8, places / 64) }
     }
 
-    /// The share of all places that peers may have which nobody knows: a quarter.
-    private static let unidentifiedShare = 4
+    fileprivate struct State {
+        var places: [ObjectIdentifier: Place] = [:]
+        /// Of the identified those without a request under way, and those who are not identified.
+        var (idle, unidentified) = (UseOrder(), UseOrder())
+        var ofPeer: [Identity: Set<ObjectIdentifier>] = [:]
+        var ofMachine: [IPNetwork: Set<ObjectIdentifier>] = [:]
+        var unidentifiedCount = 0
+        var turn: UInt64 = 0
+    }
+
     /// How long a peer may stay without having been identified, once it has had an answer or none.
     static let unidentifiedTime = TimeAmount.seconds(15)
 
     private let state = Mutex(State())
-    private let max: Int
+    private let limits: Limits
 
-    init(max: Int) { self.max = max }
+    init(max: Int) { limits = Limits(places: max) }
 
     func opened(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)
-        let victim: Place? = state.withLock { state in
-            state.turn += 1
-            state.places[id] = Place(channel: channel, turn: state.turn)
-            state.unidentified += 1
-            if state.unidentified > Swift.max(1, max / Self.unidentifiedShare) { return state.takeVictim(identified: false) }
-            return state.places.count > max ? state.takeVictim(identified: true) ?? state.takeVictim(identified: false) : nil
+        let machine = channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }.map { IPNetwork.machine(of: $0) }
+        let victim = state.withLock { state in
+            state.add(Place(channel: channel, machine: machine, turn: 0), id)
+            return state.takeVictim(limits, for: machine)
         }
-        victim?.channel.close(promise: nil)
+        victim?.close(promise: nil)
         let time = channel.eventLoop.scheduleTask(in: Self.unidentifiedTime) { [self] in
-            let isUnknown = state.withLock { $0.places[id].map { !$0.isIdentified } ?? false }
+            let isUnknown = state.withLock { $0.places[id].map { $0.peer == nil } ?? false }
             if isUnknown { channel.close(promise: nil) }
         }
         channel.closeFuture.whenComplete { [self] _ in
@@ -73,10 +73,9 @@ final class ConnectionPlaces: Sendable {
 
     /// The peer has shown a certificate that is in force.
     func identified(_ channel: any Channel, as peer: PeerCertificate) {
-        change(channel) { place, state in
-            if !place.isIdentified { state.unidentified -= 1 }
-            place.peer = peer
-        }
+        let id = ObjectIdentifier(channel)
+        let victim = state.withLock { $0.identify(id, as: peer, limits) }
+        victim?.close(promise: nil)
     }
 
     /// Whom a connection was identified as: a connection keeps the certificate that it began with (TLS 1.3 has no renegotiation).
@@ -85,20 +84,87 @@ final class ConnectionPlaces: Sendable {
         state.withLock { $0.places[ObjectIdentifier(channel)]?.peer }
     }
 
-    func requestBegan(_ channel: any Channel) { change(channel) { place, _ in place.requests += 1 } }
-    func requestEnded(_ channel: any Channel) { change(channel) { place, _ in place.requests -= 1 } }
+    func requestBegan(_ channel: any Channel) { state.withLock { $0.use(ObjectIdentifier(channel)) { $0.requests += 1 } } }
+    func requestEnded(_ channel: any Channel) { state.withLock { $0.use(ObjectIdentifier(channel)) { $0.requests -= 1 } } }
 
     /// How many are connected.
     var count: Int { state.withLock { $0.places.count } }
+}
 
-    private func change(_ channel: any Channel, _ body: (inout Place, inout State) -> Void) {
-        let id = ObjectIdentifier(channel)
-        state.withLock { state in
-            guard var place = state.places[id] else { return }
-            state.turn += 1
-            place.turn = state.turn
-            body(&place, &state)
-            state.places[id] = place
+extension ConnectionPlaces.State {
+    fileprivate mutating func add(_ place: ConnectionPlaces.Place, _ id: ObjectIdentifier) {
+        places[id] = place
+        unidentifiedCount += 1
+        if let machine = place.machine { ofMachine[machine, default: []].insert(id) }
+        use(id) { _ in }
+    }
+
+    /// Notes that a connection is of use.
+    fileprivate mutating func use(_ id: ObjectIdentifier, _ change: (inout ConnectionPlaces.Place) -> Void) {
+        guard var place = places[id] else { return }
+        turn += 1
+        place.turn = turn
+        change(&place)
+        places[id] = place
+        let isCurrent = { [places] (id: ObjectIdentifier, turn: UInt64) in places[id]?.turn == turn }
+        if place.peer == nil {
+            unidentified.add(id, turn, where: isCurrent)
+        } else if place.requests == 0 {
+            idle.add(id, turn, where: isCurrent)
         }
+    }
+
+    fileprivate mutating func identify(
+        _ id: ObjectIdentifier, as peer: PeerCertificate, _ limits: ConnectionPlaces.Limits
+    ) -> (any Channel)? {
+        guard let known = places[id] else { return nil }
+        use(id) { $0.peer = peer }
+        guard known.peer == nil else { return nil }
+        unidentifiedCount -= 1
+        if let machine = known.machine { leave(&ofMachine, machine, id) }
+        ofPeer[peer.identity, default: []].insert(id)
+        guard let own = ofPeer[peer.identity], own.count > limits.ofPeer else { return nil }
+        return leastUsed(of: own).flatMap { remove($0)?.channel }
+    }
+
+    /// Takes the place that is given up for one that was opened: one of its machine's, or of those that nobody knows, if these are too
+    /// many, and else that of the identified one without a request under way that was of use the longest ago.
+    fileprivate mutating func takeVictim(_ limits: ConnectionPlaces.Limits, for machine: IPNetwork?) -> (any Channel)? {
+        if let own = machine.flatMap({ ofMachine[$0] }), own.count > limits.unidentifiedOfMachine {
+            return leastUsed(of: own).flatMap { remove($0)?.channel }
+        }
+        if unidentifiedCount > limits.unidentified { return takeFirst(of: \.unidentified).flatMap { remove($0)?.channel } }
+        guard places.count > limits.places else { return nil }
+        return (takeFirst(of: \.idle) ?? takeFirst(of: \.unidentified)).flatMap { remove($0)?.channel }
+    }
+
+    private mutating func takeFirst(of order: WritableKeyPath<Self, UseOrder>) -> ObjectIdentifier? {
+        let places = places
+        return self[keyPath: order].takeFirst { id, turn in places[id]?.turn == turn }
+    }
+
+    /// Of a few: of those without a request under way, if there are any, the one that was of use the longest ago.
+    private func leastUsed(of ids: Set<ObjectIdentifier>) -> ObjectIdentifier? {
+        func rank(_ id: ObjectIdentifier) -> (Int, UInt64) {
+            (places[id].map { $0.requests > 0 ? 1 : 0 } ?? 0, places[id]?.turn ?? 0)
+        }
+        return ids.min { rank($0) < rank($1) }
+    }
+
+    @discardableResult
+    fileprivate mutating func remove(_ id: ObjectIdentifier) -> ConnectionPlaces.Place? {
+        guard let place = places.removeValue(forKey: id) else { return nil }
+        if let peer = place.peer {
+            leave(&ofPeer, peer.identity, id)
+        } else {
+            unidentifiedCount -= 1
+            if let machine = place.machine { leave(&ofMachine, machine, id) }
+        }
+        return place
+    }
+
+    private func leave<Key: Hashable>(_ groups: inout [Key: Set<ObjectIdentifier>], _ key: Key, _ id: ObjectIdentifier) {
+        groups[key]?.remove(id)
+        if groups[key]?.isEmpty == true { groups[key] = nil }
     }
 }

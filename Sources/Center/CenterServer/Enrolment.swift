@@ -57,17 +57,19 @@ struct Enrolment: Sendable {
         return nowMilliseconds + 1
     }
 
-    /// - Throws: `request-malformed`, `sender-too-often`, what the issuer throws.
-    func renew(_ body: [UInt8], for identity: Identity) async throws -> IssuedCertificate {
+    /// - Throws: `request-malformed`, `sender-too-often`, `revoked`, what the issuer throws.
+    func renew(_ body: [UInt8], for peer: PeerCertificate) async throws -> IssuedCertificate {
         guard let request = try? ChannelJSON.decode(RenewalRequest.self, from: body) else {
             throw ServerErrors.malformed("it is not a renewal request")
         }
-        let key = try CertificateOrder.publicKey(ofRequest: request.request)
+        let (identity, key) = (peer.identity, try CertificateOrder.publicKey(ofRequest: request.request))
         try rations.takeRenewal(identity, nowMilliseconds: now())
         do {
             let issued = try await issue(.renewal, to: identity, key: key, nowMilliseconds: now())
-            // No certificate goes out that the trail doesn't have.
-            try await ledger.noteRenewal(of: identity)
+            // No certificate goes out that the trail doesn't have, and none for one that was revoked while it was signed.
+            guard try await ledger.noteRenewal(of: identity, issuedMilliseconds: peer.issuedMilliseconds) else {
+                throw ServerErrors.revoked(identity)
+            }
             return issued
         } catch {
             rations.giveBackRenewal(identity, nowMilliseconds: now())

@@ -101,13 +101,13 @@ final class PeerAuthenticator: Sendable {
     /// As ``identify(_:)``, for a peer that asks for a new certificate. One that was away when its own ended still gets it.
     ///
     /// - Throws: `role-not-allowed` also.
-    func identifyForRenewal(_ channel: any Channel, graceMilliseconds: Int64) async throws -> Identity {
+    func identifyForRenewal(_ channel: any Channel, graceMilliseconds: Int64) async throws -> PeerCertificate {
         guard let peer = try await identifyIfShown(channel, graceMilliseconds: graceMilliseconds) else {
             throw ServerErrors.certificateRequired
         }
         let roles: Set<Identity.Role> = [.host, .localCenter]
         guard roles.contains(peer.identity.role) else { throw ServerErrors.roleNotAllowed(peer.identity) }
-        return peer.identity
+        return peer
     }
 }
 

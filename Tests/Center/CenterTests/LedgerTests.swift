@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import Glibc
+import Scheduling
 import SecureChannel
 import Synchronization
 import TestSupport
@@ -67,6 +69,33 @@ struct LedgerTests {
         #expect(try await !store.isRevoked(Identity(role: .localCenter, name: "host-1"), issuedMilliseconds: 5))
         try await store.revoke(Fixture.host, nowMilliseconds: 3)
         #expect(try await store.isRevoked(Fixture.host, issuedMilliseconds: 10), "an earlier date takes nothing back")
+    }
+
+    @Test func `a certificate that is renewed is still good, and one that is issued while a revocation waits is revoked`() async throws {
+        #expect(try await store.noteRenewal(of: Fixture.host, issuedMilliseconds: 5))
+        try await store.revoke(Fixture.host, nowMilliseconds: 10)
+        #expect(try await !store.noteRenewal(of: Fixture.host, issuedMilliseconds: 10))
+        #expect(try await store.noteRenewal(of: Fixture.host, issuedMilliseconds: 11))
+        #expect(try await store.events().map(\.step) == [.renewed, .revoked, .renewed])
+
+        // The time of a revocation is read in its transaction, which waits for others.
+        let time = Atomic<Int64>(20)
+        let store = store
+        let (begun, end) = (WakeUpSignal(), WakeUpSignal())
+        let writing = Task {
+            try await store.transaction { _ in
+                begun.send()
+                while end.count == 0 { usleep(1000) }
+            }
+        }
+        await begun.wait(after: 0, atMost: .seconds(60))
+        let revoking = Task { try await store.revoke(Fixture.host, nowMilliseconds: time.load(ordering: .relaxed)) }
+        for _ in 0..<100 { await Task.yield() }
+        time.store(30, ordering: .relaxed)
+        end.send()
+        try await writing.value
+        try await revoking.value
+        #expect(try await store.isRevoked(Fixture.host, issuedMilliseconds: 30))
     }
 
     @Test func `a revocation by another program is known at the next request`() async throws {
@@ -149,7 +178,7 @@ struct LedgerTests {
         try await token(3, hosts[2], until: now)
         try await token(4, hosts[3], until: now + 1)
         try await enrol(5, hosts[4], at: now - 30)
-        try await store.noteRenewal(of: hosts[4])
+        #expect(try await store.noteRenewal(of: hosts[4], issuedMilliseconds: 1))
         try await enrol(6, Identity(role: .localCenter, name: "web"), at: now - 5)
         let peers = try await store.enrolledPeers()
         #expect(peers.map(\.name) == ["away", "back", "late", "next", "web", "web"])

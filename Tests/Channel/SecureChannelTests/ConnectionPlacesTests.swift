@@ -77,6 +77,79 @@ struct ConnectionPlacesTests {
         try await server.close()
     }
 
+    /// With one certificate an intruder can have any number of requests under way, each of which trickles in.
+    @Test
+    func `One identity has few places, whatever its connections are busy with, and keeps no other out`() async throws {
+        try await TestCenter.run(maxConnections: 64) { center in
+            let intruder = try center.identity(.host, "intruder")
+            var requests: [SlowRequest] = []
+            for number in 1...80 {
+                let request = try await SlowRequest(path: ChannelPath.packets, body: [1, 2, 3], from: intruder, to: center)
+                try await request.sendAllButTheLastByte()
+                requests.append(request)
+                // It is known whose it is.
+                while await center.ledger.checks < number { try await Task.sleep(for: .milliseconds(5)) }
+            }
+            try await center.client { client in
+                let receipt = try await client.send(Samples.packet())
+                #expect(!receipt.wasKnown)
+            }
+            for request in requests.prefix(72) { try await request.closed() }
+            #expect(requests.suffix(8).allSatisfy { $0.isOpen })
+            for request in requests.suffix(8) { try? await request.close() }
+        }
+    }
+
+    @Test
+    func `Silent connections of one machine give way to each other, and not those of another`() async throws {
+        let group = MultiThreadedEventLoopGroup.singleton
+        try await TestCenter.run(maxConnections: 128) { center in
+            func silent(from address: String) async throws -> any Channel {
+                try await ClientBootstrap(group: group).bind(to: SocketAddress(ipAddress: address, port: 0))
+                    .connect(host: "127.0.0.1", port: Int(center.address.port)).get()
+            }
+            var (first, second): ([any Channel], [any Channel]) = ([], [])
+            for _ in 0..<4 { first.append(try await silent(from: "127.0.0.2")) }
+            for _ in 0..<40 { second.append(try await silent(from: "127.0.0.3")) }
+            for channel in second.prefix(36) { try await channel.closeFuture.get() }
+            #expect(first.allSatisfy { $0.isActive } && second.suffix(4).allSatisfy { $0.isActive })
+            for channel in first + second.suffix(4) { try? await channel.close() }
+        }
+    }
+
+    /// An enrolment that trickles in, without a certificate, and a packet with one.
+    @Test
+    func `A request that doesn't come in within its time is closed`() async throws {
+        try await TestCenter.run { center in
+            let enrolment = try await SlowRequest(path: ChannelPath.enroll, body: [1, 2, 3], from: nil, to: center)
+            let packet = try await SlowRequest(path: ChannelPath.packets, body: [1, 2, 3], from: try center.identity(), to: center)
+            try await enrolment.sendAllButTheLastByte()
+            try await packet.sendAllButTheLastByte()
+            try await enrolment.closed()
+            #expect(packet.isOpen, "who is known has longer")
+            try await packet.closed()
+            #expect(await center.service.packets.isEmpty)
+        }
+    }
+
+    @Test
+    func `The order of use is kept within bounds`() {
+        final class Object {}
+        let objects = (0..<50).map { _ in Object() }
+        var (order, turns): (UseOrder, [ObjectIdentifier: UInt64]) = (UseOrder(), [:])
+        for turn in 1...10_000 as ClosedRange<UInt64> {
+            let id = ObjectIdentifier(objects[Int(turn * turn % 47)])
+            turns[id] = turn
+            order.add(id, turn) { turns[$0] == $1 }
+        }
+        var taken: [UInt64] = []
+        while let id = order.takeFirst(where: { turns[$0] == $1 }) {
+            taken.append(turns[id] ?? 0)
+            turns[id] = nil
+        }
+        #expect(turns.isEmpty && taken == taken.sorted() && taken.count == 24)
+    }
+
     @Test
     func `Verified certificates that are of use stay, and the others are forgotten`() throws {
         let peer = PeerCertificate(

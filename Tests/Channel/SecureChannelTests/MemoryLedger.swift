@@ -37,10 +37,20 @@ actor MemoryLedger: EnrolmentLedger {
         return grant
     }
 
-    func noteRenewal(of identity: Identity) { renewals.append(identity) }
+    /// What happens while the next renewal is signed.
+    private var beforeRenewal: (@Sendable (MemoryLedger) async -> Void)?
 
-    func revoke(_ identity: Identity, nowMilliseconds: Int64) {
-        revocations[identity] = nowMilliseconds
+    func beforeRenewal(_ body: @escaping @Sendable (MemoryLedger) async -> Void) { beforeRenewal = body }
+
+    func noteRenewal(of identity: Identity, issuedMilliseconds: Int64) async -> Bool {
+        await beforeRenewal?(self)
+        if let revoked = revocations[identity], revoked >= issuedMilliseconds { return false }
+        renewals.append(identity)
+        return true
+    }
+
+    func revoke(_ identity: Identity, nowMilliseconds: @autoclosure @escaping @Sendable () -> Int64) {
+        revocations[identity] = nowMilliseconds()
     }
 
     func isRevoked(_ identity: Identity, issuedMilliseconds: Int64) -> Bool {

@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
-import NIOCore
-import NIOHTTP1
-import NIOPosix
-import NIOSSL
 import PacketCoding
 import Signatures
 import TestSupport
@@ -15,13 +11,25 @@ import Testing
 /// Who is revoked while a request of its is open has nothing of it.
 @Suite(.timeLimit(.minutes(2)))
 struct RevocationTests {
-    @Test(arguments: [ChannelPath.packets, ChannelPath.withheld])
+    @Test(arguments: [ChannelPath.packets, ChannelPath.offers, ChannelPath.withheld, ChannelPath.forwards, ChannelPath.updates])
     func `A message whose sender is revoked before its last byte has come is refused`(path: String) async throws {
+        let isOfSite = path == ChannelPath.forwards || path == ChannelPath.updates
+        let update = CenterClientTests.update()
+        let offer = try #require(CodeOffer(EncodedPacket(Samples.packet())))
+        let body =
+            switch path {
+            case ChannelPath.withheld: try ChannelJSON.encode(WithheldCounts(day: 20_000, suppressed: 3))
+            case ChannelPath.offers: offer.frame
+            case ChannelPath.forwards:
+                ForwardedPacket(packet: Samples.packet(), reporter: "host-1", signature: update.signature).encoded()
+            case ChannelPath.updates: update.encoded()
+            default: Samples.packet().encoded()
+            }
         try await TestCenter.run { center in
-            let identity = try center.identity()
-            let counts = WithheldCounts(day: 20_000, suppressed: 3)
-            let body = path == ChannelPath.packets ? Samples.packet().encoded() : try ChannelJSON.encode(counts)
-            let request = try await SlowRequest(path: path, body: body, from: identity, to: center)
+            await center.service.hold(Samples.code.bytes)
+            let identity = try center.identity(isOfSite ? .localCenter : .host)
+            let request = try await SlowRequest(
+                path: path == ChannelPath.offers ? offer.path : path, body: body, from: identity, to: center)
             try await request.sendAllButTheLastByte()
             // The center has read the head, and let the sender in.
             while await center.ledger.checks == 0 { try await Task.sleep(for: .milliseconds(5)) }
@@ -30,6 +38,31 @@ struct RevocationTests {
             #expect(answer.contains(" 403 ") && answer.contains("revoked"), "\(answer)")
             #expect(await center.service.packets.isEmpty)
             #expect(await center.service.counts.isEmpty)
+            #expect(await center.service.forwards.isEmpty)
+            #expect(await center.service.published.isEmpty)
+        }
+    }
+
+    @Test
+    func `Who is revoked while its renewal trickles in, or is signed, gets no certificate`() async throws {
+        let body = try ChannelJSON.encode(RenewalRequest(request: try KeyWithRequest().requestPEM))
+        try await TestCenter.run { center in
+            let identity = try center.identity()
+            let request = try await SlowRequest(path: ChannelPath.renew, body: body, from: identity, to: center)
+            try await request.sendAllButTheLastByte()
+            // By now the center has the head of that, too.
+            try await center.client(try center.identity(.host, "host-2")) { try await $0.warmUp() }
+            await center.ledger.revoke(identity.subject, nowMilliseconds: center.clock.now())
+            let answer = try await request.finish()
+            #expect(answer.contains(" 403 ") && answer.contains("revoked") && !answer.contains("BEGIN CERTIFICATE"), "\(answer)")
+
+            let other = try center.identity(.host, "host-3")
+            await center.ledger.beforeRenewal { await $0.revoke(other.subject, nowMilliseconds: center.clock.now()) }
+            let signed = try await SlowRequest(path: ChannelPath.renew, body: body, from: other, to: center)
+            try await signed.sendAllButTheLastByte()
+            let second = try await signed.finish()
+            #expect(second.contains(" 403 ") && second.contains("revoked") && !second.contains("BEGIN CERTIFICATE"), "\(second)")
+            #expect(await center.ledger.renewals.isEmpty)
         }
     }
 
@@ -47,59 +80,4 @@ struct RevocationTests {
             }
         }
     }
-}
-
-/// A request whose body comes in two pieces.
-private struct SlowRequest {
-    private let channel: any Channel
-    private let head: String
-    private let body: [UInt8]
-    private let answer: EventLoopPromise<String>
-
-    init(path: String, body: [UInt8], from identity: StoredIdentity, to center: TestCenter) async throws {
-        var tls = TLSConfiguration.makeClientConfiguration()
-        tls.trustRoots = .certificates([try NIOSSLCertificate(bytes: Array(identity.authorityPEM.utf8), format: .pem)])
-        tls.certificateChain = [.certificate(try NIOSSLCertificate(bytes: Array(identity.certificatePEM.utf8), format: .pem))]
-        tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: Array(identity.keyPEM.utf8), format: .pem))
-        let context = try NIOSSLContext(configuration: tls)
-        let group = MultiThreadedEventLoopGroup.singleton
-        let answer = group.any().makePromise(of: String.self)
-        channel = try await ClientBootstrap(group: group).channelInitializer { channel in
-            channel.eventLoop.makeCompletedFuture {
-                try channel.pipeline.syncOperations.addHandlers(
-                    NIOSSLClientHandler(context: context, serverHostname: nil), FirstAnswer(answer))
-            }
-        }.connect(host: "127.0.0.1", port: Int(center.address.port)).get()
-        head = "POST \(path) HTTP/1.1\r\nhost: center\r\ncontent-length: \(body.count)\r\n\r\n"
-        self.body = body
-        self.answer = answer
-    }
-
-    func sendAllButTheLastByte() async throws {
-        try await channel.writeAndFlush(ByteBuffer(bytes: Array(head.utf8) + body.dropLast())).get()
-    }
-
-    func finish() async throws -> String {
-        try await channel.writeAndFlush(ByteBuffer(bytes: body.suffix(1))).get()
-        let text = try await answer.futureResult.get()
-        try? await channel.close()
-        return text
-    }
-}
-
-private final class FirstAnswer: ChannelInboundHandler {
-    typealias InboundIn = ByteBuffer
-
-    private let answer: EventLoopPromise<String>
-    private var text = ""
-
-    init(_ answer: EventLoopPromise<String>) { self.answer = answer }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        text += String(buffer: unwrapInboundIn(data))
-        // Refusals are one JSON object.
-        if text.hasSuffix("}") { answer.succeed(text) }
-    }
-
-    func channelInactive(context: ChannelHandlerContext) { answer.succeed(text) }
 }

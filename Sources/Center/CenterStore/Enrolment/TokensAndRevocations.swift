@@ -32,15 +32,23 @@ extension CenterStore: EnrolmentLedger {
         }
     }
 
-    public func noteRenewal(of identity: Identity) async throws {
-        try await transaction { try $0.record(.renewed, identity.name, CenterEvent.renewalDetail + identity.role.rawValue) }
+    public func noteRenewal(of identity: Identity, issuedMilliseconds: Int64) async throws -> Bool {
+        try await transaction { transaction in
+            let revoked = try Int64.fetchOne(
+                transaction.db, sql: "SELECT time_ms FROM revocations WHERE role = ? AND name = ?",
+                arguments: [identity.role.rawValue, identity.name])
+            if let revoked, revoked >= issuedMilliseconds { return false }
+            try transaction.record(.renewed, identity.name, CenterEvent.renewalDetail + identity.role.rawValue)
+            return true
+        }
     }
 
     /// Revokes the peer's certificates, and the tokens that were made for it and not redeemed: nobody gets in again by one that
     /// lies about.
-    public func revoke(_ identity: Identity, nowMilliseconds: Int64) async throws {
+    public func revoke(_ identity: Identity, nowMilliseconds: @autoclosure @escaping @Sendable () -> Int64) async throws {
         try await transaction { transaction in
             let db = transaction.db
+            let nowMilliseconds = nowMilliseconds()
             try db.execute(
                 sql: """
                     INSERT INTO revocations (role, name, time_ms) VALUES (?, ?, ?)

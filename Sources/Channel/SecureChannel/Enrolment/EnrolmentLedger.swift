@@ -44,11 +44,16 @@ public protocol EnrolmentLedger: Sendable {
     /// - Throws: `token-unknown`, `token-used`, `token-expired`, or `token-of-another-role`, by ``EnrolmentGrant/check(is:)``.
     func redeemToken(secretHash: [UInt8], as role: Identity.Role?, nowMilliseconds: Int64) async throws -> EnrolmentGrant
 
-    /// Notes that the identity got a new certificate for its old one.
-    func noteRenewal(of identity: Identity) async throws
+    /// Notes, in one durable step, that the identity gets a new certificate for an old one, unless that was revoked meanwhile.
+    ///
+    /// - Parameter issuedMilliseconds: when the old one was issued.
+    /// - Returns: `false` where it was revoked, and nothing is noted.
+    func noteRenewal(of identity: Identity, issuedMilliseconds: Int64) async throws -> Bool
 
     /// Revokes every certificate that was issued to the identity before now.
-    func revoke(_ identity: Identity, nowMilliseconds: Int64) async throws
+    ///
+    /// - Parameter nowMilliseconds: read in the step that revokes: a certificate that was issued while that waited is revoked, too.
+    func revoke(_ identity: Identity, nowMilliseconds: @autoclosure @escaping @Sendable () -> Int64) async throws
 
     /// Whether a certificate issued to the identity at that time has been revoked since.
     func isRevoked(_ identity: Identity, issuedMilliseconds: Int64) async throws -> Bool
