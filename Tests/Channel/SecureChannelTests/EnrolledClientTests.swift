@@ -184,16 +184,28 @@ struct EnrolledClientTests {
     func `Programs that share an identity renew it once`() async throws {
         try await withHost { host in
             let others = (0..<4).map { _ in EnrolledClient(directory: host.directory, clock: host.center.clock.now, spread: 0) }
-            host.center.clock.advance(days: 61)
-            await withTaskGroup(of: Void.self) { group in
-                for client in others + [host.client] { group.addTask { await client.lookAfter() } }
+            try await thenShutdown(others) {
+                host.center.clock.advance(days: 61)
+                await withTaskGroup(of: Void.self) { group in
+                    for client in others + [host.client] { group.addTask { await client.lookAfter() } }
+                }
+                for client in others + [host.client] {
+                    _ = try await client.send(EncodedPacket(Samples.packet()))
+                    #expect(await client.identity?.certificatePEM == (try host.stored.certificatePEM))
+                }
             }
-            for client in others + [host.client] {
-                _ = try await client.send(EncodedPacket(Samples.packet()))
-                #expect(await client.identity?.certificatePEM == (try host.stored.certificatePEM))
-            }
-            for client in others { await client.shutdown() }
         }
+    }
+
+    /// A client that is let go while it is open ends the program, and nobody would see what went wrong.
+    private func thenShutdown(_ clients: [EnrolledClient], _ body: () async throws -> Void) async throws {
+        do {
+            try await body()
+        } catch {
+            for client in clients { await client.shutdown() }
+            throw error
+        }
+        for client in clients { await client.shutdown() }
     }
 
     @Test(arguments: ["", "{", "{}", #"{"center":"https://127.0.0.1:1","key":"","certificate":"","authority":""}"#])
@@ -211,10 +223,11 @@ struct EnrolledClientTests {
             // From the start on.
             try PrivateFiles.save(text, to: StoredIdentity.path(in: host.directory))
             let late = EnrolledClient(directory: host.directory, clock: host.center.clock.now)
-            await #expect(throws: EpitopeError.self) { _ = try await late.send(EncodedPacket(Samples.packet())) }
-            try good.save(in: host.directory)
-            _ = try await late.send(EncodedPacket(Samples.packet()))
-            await late.shutdown()
+            try await thenShutdown([late]) {
+                await #expect(throws: EpitopeError.self) { _ = try await late.send(EncodedPacket(Samples.packet())) }
+                try good.save(in: host.directory)
+                _ = try await late.send(EncodedPacket(Samples.packet()))
+            }
         }
     }
 
