@@ -44,7 +44,7 @@ def half_open(trial):
         held.append(by_tls(center))
         held[-1].sendall(b"POST /v1/enroll HTTP/1.1\r\nhost: ")
     trial.fault()
-    trial.attack(acknowledged_s=20, what=f"an attack beside {len(held)} connections that are half open")
+    trial.attack(what=f"an attack beside {len(held)} connections that are half open")
     for connection in held:
         connection.close()
     trial.check()
@@ -62,7 +62,7 @@ def few_descriptors(trial):
     time.sleep(3)
     if (used := center.program.cpu_seconds() - cpu) > 1.5:
         trial.note("wedged", f"the center uses {used / 3 * 100:.0f} % of a core while it can't accept")
-    trial.attack(acknowledged_s=20, what=f"an attack beside {len(held)} silent connections")
+    trial.attack(what=f"an attack beside {len(held)} silent connections")
     for connection in held:
         connection.close()
     trial.check()

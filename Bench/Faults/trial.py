@@ -14,14 +14,14 @@ import urllib.request
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "Center"))
 from running import Center, Load, Suricata  # noqa: E402
-from bench_support import eventually  # noqa: E402
+from bench_support import PATIENCE, eventually  # noqa: E402
 
 # How long a center may take for a new attack: to acknowledge, to analyse, and to have its rule live.
-ACKNOWLEDGED_S, ANALYSED_S, LIVE_S = 15, 20, 45
+ACKNOWLEDGED_S, ANALYSED_S, LIVE_S = 15 * PATIENCE, 20, 45
 # How long after a fault rules may be missing: a look a minute, and a reload.
 RESTORED_S = 90
 # How long a center may take to end.
-ENDED_S = 20
+ENDED_S = 20 * PATIENCE
 FAKETIME = "/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1"
 
 
@@ -64,7 +64,9 @@ class Trial:
         return Trial(f"{self.name}/{name}", self.options, suricata, beside=self)
 
     def make_center(self, folder=None, name="site", environment=None, **settings):
-        self.center = Center(self.build, folder or self.folder / "center", settings={"updatesADay": 10000, **settings}, name=name,
+        # Suricata's tests of rules, too, take longer on a busy machine.
+        suricata = {"suricata": {"commandTimeout": 10 * PATIENCE}} if PATIENCE > 1 else {}
+        self.center = Center(self.build, folder or self.folder / "center", settings={"updatesADay": 10000, **suricata, **settings}, name=name,
                              suricata=self.suricata, log=self.folder / "serve.log", environment=environment)
         return self.center
 
@@ -117,7 +119,7 @@ class Trial:
     def start(self, what="the center", **options):
         """Starts the center, again and again for half a minute, as a service manager does."""
         failures, begun = 0, time.monotonic()
-        while not (started := self.center.start(seconds=60, **options)) and time.monotonic() < begun + 30:
+        while not (started := self.center.start(seconds=60, **options)) and time.monotonic() < begun + 30 * PATIENCE:
             failures += 1
             self.center.program.kill()
             time.sleep(1)

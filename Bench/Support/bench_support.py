@@ -2,6 +2,7 @@
 
 """What the benchmarks and the fault trials share."""
 import contextlib
+import os
 import random
 import socket
 import sys
@@ -30,9 +31,13 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
+# On a machine that is busy with other work everything may take so many times as long.
+PATIENCE = float(os.environ.get("PATIENCE", "1"))
+
+
 def eventually(seconds, ready, pause=0.05):
     """Whether something came to hold within so many seconds."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * PATIENCE
     while True:
         if ready():
             return True

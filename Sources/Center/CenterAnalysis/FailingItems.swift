@@ -7,7 +7,7 @@ import Synchronization
 /// group, and all that is behind it, with it for ever. So the pieces of a group that failed are done one by one, and one that fails
 /// again and again by itself is put aside, with the reason.
 final class FailingItems: Sendable {
-    /// How often a piece is tried: with the waits in between some seconds, which a disk's or a lock's trouble may last.
+    /// How often a piece is tried, with waits in between: some seconds in all.
     static let maxAttempts = 4
 
     private let attempts = Mutex<[Int64: Int]>([:])
@@ -25,8 +25,10 @@ final class FailingItems: Sendable {
 
     func succeeded(_ item: Int64) { attempts.withLock { _ = $0.removeValue(forKey: item) } }
 
-    /// Whether a failure may be that of one piece. On a disk that is full, or when the task is to end, each fails.
+    /// Whether a failure may be that of one piece. On a disk that is full or fails, in a store that another process keeps locked, and
+    /// when the task is to end, each fails.
     static func mayBeOfOne(_ error: any Error) -> Bool {
-        !Task.isCancelled && !(error is CancellationError) && (error as? EpitopeError)?.code != .diskFull
+        guard !Task.isCancelled, !(error is CancellationError) else { return false }
+        return (error as? EpitopeError).map { ![.diskFull, .storeFailed, .storeBusy].contains($0.code) } ?? true
     }
 }

@@ -58,7 +58,7 @@ public final class ServiceHealth: Sendable {
 
     /// The codes of what is no sender's fault.
     static let ownFailures: Set<String> = [
-        "store-failed", "store-unusable", "disk-full", "key-unavailable", "signing-rationed", "signing-refused",
+        "store-failed", "store-refused", "store-unusable", "disk-full", "key-unavailable", "signing-rationed", "signing-refused",
     ]
 }
 

@@ -7,6 +7,8 @@ import SecureChannel
 extension EpitopeError.Code {
     /// The store's file is damaged, or not a store.
     public static let storeUnusable = EpitopeError.Code("store-unusable")
+    /// The store does not take what the program writes: a fault of the program, and not of a file or disk.
+    public static let storeRefused = EpitopeError.Code("store-refused")
     /// The store is of an earlier version, and a center works on it.
     public static let storeOlder = EpitopeError.Code("store-older")
     /// Every sid of the store's range is in use.
@@ -48,7 +50,7 @@ extension EpitopeError {
                 remedy: "see which other epitope command uses it, and try again when that has ended")
         case .failed(let message, let resultCode) where isOfProgram(resultCode):
             EpitopeError(
-                .storeFailed, "the store \(path) doesn't take what the program writes: \(message ?? "no detail") (SQLite \(resultCode))",
+                .storeRefused, "the store \(path) doesn't take what the program writes: \(message ?? "no detail") (SQLite \(resultCode))",
                 remedy: "report it with the lines of the log around it; what it concerns is put aside, and the center goes on")
         case .failed(let message, let resultCode):
             EpitopeError(

@@ -53,7 +53,7 @@ actor GroupCommit {
                 for (member, receipt) in zip(group, receipts) { member.answer.resume(returning: .success(receipt)) }
             } catch {
                 // A disk that is full is so for all of them. Otherwise one of them may be the cause.
-                guard error.code == .storeFailed, group.count > 1 else {
+                guard error.code == .storeFailed || error.code == .storeRefused, group.count > 1 else {
                     for member in group { member.answer.resume(returning: .failure(error)) }
                     continue
                 }
