@@ -66,8 +66,8 @@ class Trial:
     def make_center(self, folder=None, name="site", environment=None, **settings):
         # Suricata's tests of rules, too, take longer on a busy machine.
         suricata = {"suricata": {"commandTimeout": 10 * PATIENCE}} if PATIENCE > 1 else {}
-        self.center = Center(self.build, folder or self.folder / "center", settings={"updatesADay": 10000, **suricata, **settings}, name=name,
-                             suricata=self.suricata, log=self.folder / "serve.log", environment=environment)
+        self.center = Center(self.build, folder or self.folder / "center", settings={"updatesADay": 10000, **suricata, **settings},
+                             name=name, suricata=self.suricata, log=self.folder / "serve.log", environment=environment)
         return self.center
 
     def note(self, kind, text):

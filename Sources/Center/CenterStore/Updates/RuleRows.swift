@@ -31,7 +31,8 @@ extension StoreTransaction {
                   UNION ALL SELECT revision FROM updates WHERE signature_id = ?)
                 """,
             arguments: [rule, signatureID])
-        return (latest ?? 0) + 1
+        // A damaged record may have any.
+        return min(max(latest ?? 0, 0), Int(Int32.max) - 1) + 1
     }
 
     /// Assigns a rule its number (sid) if it has none yet: that of its first signature in the range, or the next one that is free.
