@@ -39,8 +39,8 @@ struct GradeKeeper {
             narrowedTo: narrowedTo)
     }
 
-    /// Raises the grade of the cluster's updates in force, after a later proof showed more: others speak for their signatures, too, or
-    /// captures have the code by now.
+    /// Raises the grade of the cluster's updates in force, where more is known by now: others speak for their signatures, too, or
+    /// captures have the code.
     func raise(by completed: CompletedVerification, of cluster: Cluster) throws {
         for stored in try transaction.latestUpdates(of: cluster) where stored.state == .proven && stored.cluster == cluster.id {
             guard let known = stored.update.support, known.grade < .confirmed else { continue }
@@ -60,16 +60,9 @@ struct GradeKeeper {
         }
     }
 
-    /// Has the cluster proven again after reporters joined, where that can raise the grade of updates in force: the proof finds out
-    /// for which signatures they speak.
+    /// Whether updates of the cluster in force may rest on more after reporters joined.
     ///
     /// - Parameter reporters: how many there are.
-    func lookAgain(at cluster: Cluster, reporters: Int) throws {
-        guard try transaction.proofProgress(of: cluster.id) != .pending, try isLookDue(at: cluster, reporters: reporters) else { return }
-        try transaction.requestProof(of: cluster.id)
-    }
-
-    /// Whether a proof may raise the grade of the cluster's updates in force after reporters joined.
     func isLookDue(at cluster: Cluster, reporters: Int) throws -> Bool {
         guard Self.isLookDue(reporters) else { return false }
         return try transaction.latestUpdates(of: cluster).contains { stored in

@@ -24,8 +24,6 @@ struct VerificationTask: Sendable {
     var standing: [StoredUpdate]
     /// What Suricata said of the cluster's signatures.
     var answers: [EngineQuestion: Proof.Check] = [:]
-    /// All who had reported the cluster when this was read.
-    var reporters = 0
 }
 
 /// A task with its outcome.
@@ -103,8 +101,7 @@ struct ProofQueue: Sendable {
             return VerificationTask(
                 cluster: cluster, samples: wanted, withdrawn: withdrawn,
                 oldest: more > 0 ? try samples.oldest(more, of: id, in: transaction) : [], packets: count,
-                standing: Array(standing.prefix(Self.maxStanding)), answers: Self.answers(of: latest),
-                reporters: try transaction.weight(of: id).reporters)
+                standing: Array(standing.prefix(Self.maxStanding)), answers: Self.answers(of: latest))
         }
         if task == nil { try await store.transaction { try $0.forgetUnreadableProof(of: id) } }
         return task
@@ -127,23 +124,12 @@ struct ProofQueue: Sendable {
                 // Read again: the context may have widened since.
                 guard let cluster = try transaction.readableCluster(item.task.cluster.id) else { continue }
                 let isWaiting = try DeliveryScheduler(transaction: transaction, policy: policy).schedule(item, of: cluster)
-                let isDueAgain =
-                    try Self.missesNewer(than: item.task, samples: samples, in: transaction)
-                    || Self.hasMoreReporters(than: item.task, by: policy, in: transaction)
+                let isDueAgain = try Self.missesNewer(than: item.task, samples: samples, in: transaction)
                 try transaction.completeProof(
                     of: cluster.id, packets: item.task.packets, material: material, isDueAgain: isDueAgain)
                 if isWaiting, !isDueAgain { _ = try transaction.holdProof(of: cluster.id) }
             }
         }
-    }
-
-    /// Whether reporters joined while the proof was made, which may raise the grade of updates in force.
-    private static func hasMoreReporters(
-        than task: VerificationTask, by policy: AnalysisPolicy, in transaction: StoreTransaction
-    ) throws -> Bool {
-        let reporters = try transaction.weight(of: task.cluster.id).reporters
-        guard reporters > task.reporters else { return false }
-        return try GradeKeeper(transaction: transaction, policy: policy).isLookDue(at: task.cluster, reporters: reporters)
     }
 
     /// Whether no signature in force matches a packet that came in while the proof was made.

@@ -15,6 +15,8 @@ struct ReportAnalysis {
     private(set) var added: [(cluster: Cluster, source: ReportSource)] = []
     /// The clusters that a second reporter joined.
     private(set) var shared: [Int64] = []
+    /// The clusters whose updates in force may rest on more now, since reporters joined.
+    private(set) var joined: Set<Int64> = []
     /// The numbers that new clusters of the group got.
     private var numbers: [Int: Int64] = [:]
     /// Whether the site's counter had reached the threshold before the report that is analysed.
@@ -132,8 +134,10 @@ extension ReportAnalysis {
             shared.append(cluster.id)
         }
         if now != before { try transaction.reweigh(cluster.id, as: now) }
-        if now.reporters > before.reporters {
-            try GradeKeeper(transaction: transaction, policy: policy).lookAgain(at: cluster, reporters: now.reporters)
+        if now.reporters > before.reporters,
+            try GradeKeeper(transaction: transaction, policy: policy).isLookDue(at: cluster, reporters: now.reporters)
+        {
+            joined.insert(cluster.id)
         }
         let sum = threshold.counter == .site ? try transaction.add(evidence(in: .site), to: .site, by: threshold) : ofCluster
         let decision = threshold.decide(sum)

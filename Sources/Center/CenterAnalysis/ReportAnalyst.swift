@@ -30,6 +30,8 @@ public actor ReportAnalyst {
     private let engineChecks: EngineCheckQueue?
     private let work = BlockingQueue(label: "epitope.analysis")
     private var index: ClusterIndex?
+    /// The clusters whose updates in force may rest on more, since reporters joined; `nil`: not known yet.
+    private var joined: Set<Int64>?
     private var lookout = CaptureLookout()
     /// The clusters whose proof was requested by the lookout, which goes on by itself.
     private var lookedFor: Set<Int64> = []
@@ -54,7 +56,7 @@ public actor ReportAnalyst {
         let reports = try await analyseReports()
         try await lookAtCapturesAgain()
         let proofs = try await proveClusters()
-        return max(reports, proofs)
+        return max(reports, proofs, try await gradeClusters())
     }
 
     /// After what time there is something to do without a signal; `nil`: not at all.
@@ -104,7 +106,8 @@ extension ReportAnalyst {
 
     /// - Parameter report: that one alone; `nil`: those that wait.
     private func analyseGroup(only report: StoredReport?) async throws(EpitopeError) -> Int {
-        let (count, added, shared, known) = try await analyseGroup(only: report, knowing: loadedIndex())
+        let (count, added, shared, known, joined) = try await analyseGroup(only: report, knowing: loadedIndex())
+        self.joined?.formUnion(joined)
         for (cluster, source) in added { index?.add(cluster: cluster.id, signature: cluster.signature, from: source, isShared: false) }
         for cluster in shared { index?.share(cluster) }
         // Captures may show now what they did not show of the reports before.
@@ -112,9 +115,11 @@ extension ReportAnalyst {
         return count
     }
 
-    /// What a group of reports came to: the clusters that it added, those that a second reporter joined, and those that were known,
-    /// with who reported them now.
-    private typealias Group = (count: Int, added: [(cluster: Cluster, source: ReportSource)], shared: [Int64], known: [Int64: String])
+    /// What a group of reports came to: the clusters that it added, those that a second reporter joined, those that were known, with
+    /// who reported them now, and those whose updates may rest on more.
+    private typealias Group = (
+        count: Int, added: [(cluster: Cluster, source: ReportSource)], shared: [Int64], known: [Int64: String], joined: Set<Int64>
+    )
 
     /// Apart, so that nobody else holds the index when it grows, which would then be copied.
     private func analyseGroup(only report: StoredReport?, knowing known: ClusterIndex) async throws(EpitopeError) -> Group {
@@ -124,14 +129,14 @@ extension ReportAnalyst {
             return try (report.map { [$0] } ?? transaction.waitingReports(limit: Self.maxGroupSize)).map { try planner.plan($0) }
         }
         store.began(plan.map(\.report))
-        guard !plan.isEmpty else { return (0, [], [], [:]) }
-        let joined = plan.compactMap { planned -> (Int64, String)? in
+        guard !plan.isEmpty else { return (0, [], [], [:], []) }
+        let reported = plan.compactMap { planned -> (Int64, String)? in
             if case .known(let cluster) = planned.destination { (cluster, planned.source.holder) } else { nil }
         }
         return try await store.transaction { transaction in
             var analysis = ReportAnalysis(transaction: transaction, policy: policy)
             for planned in plan { try analysis.analyse(planned) }
-            return (plan.count, analysis.added, analysis.shared, Dictionary(joined) { first, _ in first })
+            return (plan.count, analysis.added, analysis.shared, Dictionary(reported) { first, _ in first }, analysis.joined)
         }
     }
 
@@ -164,6 +169,34 @@ extension ReportAnalyst {
         }
         lookedFor.formUnion(requested)
         for other in Set(due).subtracting(requested) { lookout.remove(other) }
+    }
+
+    /// Finds out for which signatures those speak who joined clusters, and raises the grade of updates in force.
+    ///
+    /// Clusters that are to be looked at are in memory; a center that starts looks for them in the store.
+    private func gradeClusters() async throws -> Int {
+        if joined == nil { joined = Set(try await store.snapshot { try $0.clustersWithMoreReportersThanKnown() }) }
+        let clusters = joined ?? []
+        for cluster in clusters.sorted() {
+            try Task.checkCancellation()
+            do {
+                try await grade(cluster)
+            } catch let error as EpitopeError where FailingItems.mayBeOfOne(error) {
+                // The next reporter has it looked at again.
+            }
+            joined?.remove(cluster)
+        }
+        return clusters.count
+    }
+
+    private func grade(_ cluster: Int64) async throws {
+        guard let task = try await proofs.task(for: cluster) else { return }
+        let item = try await work.runUnlessCancelled {
+            CompletedVerification(task: task, outcome: ProverResult(proven: [], failed: nil))
+        }
+        try await store.transaction { [policy] transaction in
+            try GradeKeeper(transaction: transaction, policy: policy).raise(by: item, of: task.cluster)
+        }
     }
 
     private func proveClusters() async throws -> Int {

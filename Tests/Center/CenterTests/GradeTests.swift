@@ -4,6 +4,7 @@ import CenterStore
 import Correlation
 import EpitopeModel
 import LocalCenter
+import PacketCoding
 import Rendering
 import Signatures
 import TestSupport
@@ -139,6 +140,32 @@ struct GradeTests {
         try await eventually("what two hosts say drops") { await rules().last == "like it: drops at the site" }
         #expect(await rules() == ["attack: alerts at 192.0.2.1", "like it: drops at the site"])
         await center.kill()
+    }
+
+    @Test func `who joined right before a center was killed counts when it starts again`() async throws {
+        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        let policy = AnalysisPolicy(threshold: AttackThreshold(), targets: [.ids], forwards: .never, lifetimeDays: 90)
+        func report(by host: String) async throws {
+            let packet = try ReceivedPacket(Fixture.packet(attack: 1, host: host))
+            _ = try await store.add(Report(sender: Identity(role: .host, name: host), body: .packet(packet)))
+        }
+        func analyse() async throws {
+            let analyst = ReportAnalyst(store: store, policy: policy, provers: Fixture.provers)
+            while try await analyst.analyse() > 0 {}
+        }
+        try await report(by: "host-1")
+        try await analyse()
+        try await report(by: "host-2")
+        // As far as one gets that is killed when it has weighed the report.
+        try await store.transaction { transaction in
+            var planner = ReportPlanner(transaction: transaction, known: ClusterIndex(), samples: SampleCache(), policy: policy)
+            var analysis = ReportAnalysis(transaction: transaction, policy: policy)
+            for waiting in try transaction.waitingReports(limit: 9) { try analysis.analyse(planner.plan(waiting)) }
+            #expect(analysis.joined.count == 1)
+        }
+        #expect(try await store.status(events: 1).latestUpdates.map(\.support?.grade) == [.reported])
+        try await analyse()
+        #expect(try await store.status(events: 1).latestUpdates.map(\.support?.grade) == [.corroborated])
     }
 
     @Test func `what an attack rested on still holds when the captures that showed it are gone`() async throws {

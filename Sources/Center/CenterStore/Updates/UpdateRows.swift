@@ -64,6 +64,23 @@ extension StoreTransaction {
         ).sorted()
     }
 
+    /// The clusters with updates in force that rest on fewer reporters than have reported the cluster, and not on so many that more
+    /// count for nothing.
+    public func clustersWithMoreReportersThanKnown() throws -> [Int64] {
+        let rows = try Row.fetchAll(
+            db,
+            sql: """
+                SELECT u.cluster_id, u.body, s.known_reporters FROM cluster_sums s CROSS JOIN updates u ON u.cluster_id = s.cluster_id
+                WHERE s.known_reporters > 1 AND u.state = \(UpdateState.proven.sql)
+                """)
+        return Set(
+            rows.filter { row in
+                guard let support = try? RowCoding.value(SignatureUpdate.self, row["body"]).support else { return false }
+                return support.grade < .confirmed && support.reporters < row["known_reporters"]
+            }.map { $0["cluster_id"] as Int64 }
+        ).sorted()
+    }
+
     /// Takes an update out of force, and cancels its deliveries that are under way. A rule that the IDS has is to leave it.
     func end(_ update: Int64, as state: UpdateState, reason: String) throws {
         try cancelDeliveries(of: "SELECT ?", arguments: [update], reason: reason)
