@@ -42,7 +42,10 @@ struct TestCenter: Sendable {
             let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let server = try CenterServer(
                 configuration: .init(
-                    host: "127.0.0.1", port: 0, maxConnections: maxConnections, authorityDirectory: authorityDirectory),
+                    host: "127.0.0.1", port: 0, maxConnections: maxConnections,
+                    // Clients judge its certificate by the machine's clock: by the test's, it would be replaced by one of another time
+                    // as soon as the server looks.
+                    authorityDirectory: madeDaysAgo > 0 ? authorityDirectory : nil),
                 authority: authority.certificate, issuer: issuer ?? authority, certificate: certificate,
                 ledger: ledger, service: service, logger: quiet, now: clock.now, steadyNow: steadyClock?.now)
             let group = ServiceGroup(configuration: .init(services: [server], logger: quiet))
