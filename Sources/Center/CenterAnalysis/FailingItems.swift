@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CenterStore
 import EpitopeModel
 import Synchronization
 
@@ -29,6 +30,6 @@ final class FailingItems: Sendable {
     /// when the task is to end, each fails.
     static func mayBeOfOne(_ error: any Error) -> Bool {
         guard !Task.isCancelled, !(error is CancellationError) else { return false }
-        return (error as? EpitopeError).map { ![.diskFull, .storeFailed, .storeBusy].contains($0.code) } ?? true
+        return (error as? EpitopeError).map { !$0.isOfWholeStore } ?? true
     }
 }

@@ -67,3 +67,9 @@ extension EpitopeError {
     /// Whether a statement, and no file, is at fault: SQLITE_ERROR, SQLITE_CONSTRAINT, SQLITE_MISMATCH, SQLITE_RANGE.
     private static func isOfProgram(_ resultCode: Int32) -> Bool { [1, 19, 20, 25].contains(resultCode & 0xff) }
 }
+
+extension EpitopeError {
+    /// Whether the store can do nothing now, whatever it is asked: on a disk that is full or fails, or while another process keeps it
+    /// locked.
+    public var isOfWholeStore: Bool { [.diskFull, .storeFailed, .storeBusy].contains(code) }
+}
