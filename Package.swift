@@ -483,7 +483,7 @@ let package = Package(
         group(
             "Tests/FrontEnds",
             [
-                tests("CommandLineTests", ["EpitopeModel", "epitope", "epitope-agent"])
+                tests("CommandLineTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "epitope", "epitope-agent"])
             ]),
 
         group(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import EpitopeModel
+import FileAccess
 import Foundation
 import Glibc
 import HostPipeline
@@ -21,6 +22,14 @@ package enum Console {
     /// written ends.
     package static func print(_ line: String) { printBytes((line + "\n").utf8) }
 
+    /// A text whose first line is one of ours: with what a terminal might act on as numbers (``FileAccess/RawPath/printable(_:)``), and
+    /// every further line indented, so that it is seen to belong to the first.
+    package static func printable(lines text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).enumerated().map { number, line in
+            (number == 0 || line.hasPrefix(" ") ? "" : "  ") + RawPath.printable(line.utf8)
+        }.joined(separator: "\n")
+    }
+
     /// Prints bytes on standard output. A command whose output can't be written ends.
     package static func printBytes(_ bytes: some Sequence<UInt8>) {
         let error = write(Array(bytes), to: STDOUT_FILENO, patienceMilliseconds: -1)
@@ -30,10 +39,10 @@ package enum Console {
     }
 
     /// Prints a line on standard error, after the name of the program. One that finds no room is lost.
-    package static func log(_ line: String) { say("epitope: \(line)\n") }
+    package static func log(_ line: String) { say("epitope: \(printable(lines: line))\n") }
 
     /// Prints an error on standard error, as swift-argument-parser does.
-    package static func error(_ error: EpitopeError) { say("Error: \(error)\n") }
+    package static func error(_ error: EpitopeError) { say("Error: \(printable(lines: "\(error)"))\n") }
 
     /// Prints a text on standard error as it is. One that finds no room is lost.
     package static func say(_ text: String) {
@@ -65,11 +74,29 @@ package enum Console {
         return 0
     }
 
-    /// A value as indented JSON with sorted keys.
+    /// A value as indented JSON with sorted keys, for a terminal, too (``printable(json:)``).
     package static func json(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return String(decoding: try encoder.encode(value), as: UTF8.self)
+        return printable(json: String(decoding: try encoder.encode(value), as: UTF8.self))
+    }
+
+    /// The same JSON, in which characters that a terminal might act on, or that change the order of a line, are written as `\\u` and
+    /// their number. JSON has them in its texts alone, but for the ends of its lines.
+    package static func printable(json: String) -> String {
+        guard json.unicodeScalars.contains(where: { $0 != "\n" && $0.isUnprintable }) else { return json }
+        var text = ""
+        for scalar in json.unicodeScalars {
+            guard scalar != "\n", scalar.isUnprintable else {
+                text.unicodeScalars.append(scalar)
+                continue
+            }
+            for unit in String(scalar).utf16 {
+                let digits = String(unit, radix: 16)
+                text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+            }
+        }
+        return text
     }
 
     /// Rows in aligned columns; the first row is the heading.

@@ -43,7 +43,7 @@ extension EpitopeAgent {
     mutating func prepare() throws -> Preparation {
         let store = DescriptorStore.current()
         let support = KernelSupport.current
-        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        LoggingSystem.bootstrap(PrintableLogHandler.init)
         var logger = Logger(label: "epitope-agent")
         logger.logLevel = verbose ? .info : .warning
         PendingSignals.install()

@@ -95,13 +95,16 @@ extension HostEvent {
 extension String {
     /// With a question mark for each character that a terminal might act on.
     public var printable: String {
-        String(
-            String.UnicodeScalarView(
-                unicodeScalars.map { scalar in
-                    switch scalar.properties.generalCategory {
-                    case .control, .format, .surrogate, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned: "?"
-                    default: scalar
-                    }
-                }))
+        String(String.UnicodeScalarView(unicodeScalars.map { $0.isUnprintable ? "?" : $0 }))
+    }
+}
+
+extension Unicode.Scalar {
+    /// Whether a terminal might act on it, or show it or what follows as something else.
+    public var isUnprintable: Bool {
+        switch properties.generalCategory {
+        case .control, .format, .surrogate, .lineSeparator, .paragraphSeparator, .privateUse, .unassigned: true
+        default: false
+        }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import EpitopeModel
+import FileAccess
 import FoundationEssentials
 
 /// The paths of a center's HTTPS endpoint. Packets, receipts and updates are protobuf messages (PacketCoding); the messages
@@ -66,8 +67,10 @@ package struct Refusal: Codable, Sendable {
         remedy = error.remedy
     }
 
+    /// As an error of this side: people read it, and nothing in it acts on a terminal.
     package var error: EpitopeError {
-        EpitopeError(code, message, remedy: remedy)
+        func printable(_ text: String) -> String { RawPath.printable(text.utf8) }
+        return EpitopeError(EpitopeError.Code(printable(code.rawValue)), printable(message), remedy: printable(remedy))
     }
 }
 

@@ -18,7 +18,7 @@ import UnixSignals
 /// Runs a center until SIGTERM or SIGINT: its HTTPS endpoint and its background work.
 enum CenterProcess {
     static func logger(_ label: String) -> Logger {
-        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        LoggingSystem.bootstrap(PrintableLogHandler.init)
         var logger = Logger(label: label)
         logger.logLevel = .info
         return logger

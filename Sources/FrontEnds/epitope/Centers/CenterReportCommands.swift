@@ -141,7 +141,7 @@ struct CenterShowCommand<Kind: CenterKind>: AsyncParsableCommand {
             if let reason = try await store.waitingReason(ofPacket: packet) { Console.log("note: it is not published, for it \(reason)") }
             return
         }
-        Console.print(try await stateOptions.openStore().packet(id: packet).json(pretty: true))
+        Console.print(Console.printable(json: try await stateOptions.openStore().packet(id: packet).json(pretty: true)))
     }
 }
 

@@ -38,6 +38,6 @@ struct HostEventsCommand: AsyncParsableCommand {
     }
 
     private func show(_ event: HostEvent) throws {
-        Console.print(json ? try EventLog.line(event) : "\(event.time.toTheSecond) \(event.inWords)")
+        Console.print(json ? Console.printable(json: try EventLog.line(event)) : "\(event.time.toTheSecond) \(event.inWords)")
     }
 }

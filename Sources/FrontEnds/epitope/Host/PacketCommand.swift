@@ -38,7 +38,7 @@ struct PacketShowCommand: AsyncParsableCommand {
         if wire {
             Console.printBytes(packet.encoded())
         } else {
-            Console.print(packet.json(pretty: true))
+            Console.print(Console.printable(json: packet.json(pretty: true)))
         }
     }
 
