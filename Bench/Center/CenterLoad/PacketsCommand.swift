@@ -76,7 +76,8 @@ final class PacketSource: Sendable {
 
     /// - Parameter stop: a file that ends the load when it is there.
     init(
-        template: PacketTemplate, run: UInt64, codeRun: UInt64, codes: Int, count: Int, rate: Double, until: ContinuousClock.Instant, stop: String? = nil
+        template: PacketTemplate, run: UInt64, codeRun: UInt64, codes: Int, count: Int, rate: Double, until: ContinuousClock.Instant,
+        stop: String? = nil
     ) {
         self.template = template
         self.run = run
