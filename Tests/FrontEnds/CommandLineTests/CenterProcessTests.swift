@@ -80,4 +80,37 @@ import Testing
         #expect(try await center.end() == 0)
         #expect(try String(contentsOf: URL(filePath: rules), encoding: .utf8) == mine)
     }
+
+    @Test func `a site that is linked while its center runs is told that this one has no link yet`() async throws {
+        func state(_ kind: String) async throws -> String {
+            let state = "\(folder.path)/\(kind)"
+            let made = try await epitope(kind, "init", "--state", state, "--name", "example", "--address", "127.0.0.1")
+            try #require(made.status == 0, "\(made.errors)")
+            return state
+        }
+        func serve(_ kind: String, _ state: String) async throws -> (center: RunningProcess, port: String) {
+            let center = try RunningProcess([
+                Command.built("epitope"), kind, "serve", "--state", state, "--listen", "127.0.0.1:0",
+            ])
+            let line = try await center.line(with: "listening on")
+            return (center, String(try #require(line.split(separator: ":").last)))
+        }
+        let (world, site) = (try await state("global-center"), try await state("local-center"))
+        let (global, port) = try await serve("global-center", world)
+        let (local, _) = try await serve("local-center", site)
+        func link() async throws -> Command {
+            let token = try await epitope("global-center", "token", "--state", world, "--site", "example").output
+            return try await epitope(
+                "local-center", "link", "--state", site, "--center", "https://127.0.0.1:\(port)", "--token",
+                token.trimmingCharacters(in: .whitespacesAndNewlines))
+        }
+        let first = try await link()
+        #expect(first.status == 0 && first.output.contains("the center that runs has no link: restart it"), "\(first.output)\(first.errors)")
+        #expect(try await local.end() == 0, "\(local.errors)")
+        let (again, _) = try await serve("local-center", site)
+        let second = try await link()
+        #expect(second.status == 0 && !second.output.contains("restart"), "it reads the new identity by itself: \(second.output)")
+        #expect(try await again.end() == 0, "\(again.errors)")
+        #expect(try await global.end() == 0, "\(global.errors)")
+    }
 }
