@@ -496,7 +496,7 @@ let package = Package(
                         "call-series", "call-stub",
                     ]),
                 tests("FaultTests", ["epitope", "center-load"]),
-                tests("MachineTests", ["epitope-agent", "call-stub", "inject-stub", "kernel-matrix", "protect", "return-stub"]),
+                tests("MachineTests", ["epitope", "epitope-agent", "call-stub", "inject-stub", "kernel-matrix", "protect", "return-stub"]),
                 tests(
                     "OrdinaryWorkTests",
                     ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "HostPolicy", "KernelWatch", "epitope", "call-stub"]),
