@@ -15,7 +15,11 @@ struct RevocationTests {
     func `A message whose sender is revoked before its last byte has come is refused`(path: String) async throws {
         let isOfSite = path == ChannelPath.forwards || path == ChannelPath.updates
         let update = CenterClientTests.update()
-        let offer = try #require(CodeOffer(EncodedPacket(Samples.packet())))
+        var large = Samples.packet()
+        // As large as what is offered.
+        let code = Samples.code.bytes + [UInt8](repeating: 0x90, count: 256)
+        large.content = .code(ExtractedCode(base: Samples.code.base, bytes: code, isWholeRegion: true))
+        let offer = try #require(CodeOffer(EncodedPacket(large)))
         let body =
             switch path {
             case ChannelPath.withheld: try ChannelJSON.encode(WithheldCounts(day: 20_000, suppressed: 3))
@@ -26,7 +30,7 @@ struct RevocationTests {
             default: Samples.packet().encoded()
             }
         try await TestCenter.run { center in
-            await center.service.hold(Samples.code.bytes)
+            await center.service.hold(code)
             let identity = try center.identity(isOfSite ? .localCenter : .host)
             let request = try await SlowRequest(
                 path: path == ChannelPath.offers ? offer.path : path, body: body, from: identity, to: center)
