@@ -15,15 +15,16 @@ enum KeyConfinement {
     /// - Throws: `key-not-confined`.
     /// - Returns: by which means, for a person.
     static func enter() throws(EpitopeError) -> String {
+        try check(SingleThread.isOnlyOne() ? 0 : -EBUSY, "be the only thread")
         // A crash must not write the key to a disk.
         limit(RLIMIT_CORE, to: 0)
         limit(RLIMIT_NOFILE, to: maxOpenFiles)
         try check(epitope_no_new_privileges(), "set no_new_privs")
         try check(epitope_keep_capabilities(0), "give up capabilities")
         try check(epitope_not_dumpable(), "protect its memory")
-        // Kernels without it have the filter alone, which permits to open and connect nothing either.
+        // Kernels without it, and sandboxes that forbid it, have the filter alone, which permits to open and connect nothing either.
         let landlock = epitope_give_up_files()
-        guard landlock >= 0 || landlock == -ENOSYS || landlock == -EOPNOTSUPP else {
+        guard landlock >= 0 || [-ENOSYS, -EOPNOTSUPP, -EPERM].contains(landlock) else {
             try check(landlock, "enter a Landlock domain")
             return ""
         }

@@ -54,7 +54,7 @@ struct KeyService {
         try order.check()
         try counts.admit(order, nowMilliseconds: nowMilliseconds, time: time)
         let certificate = try authority.issue(order)
-        // What isn't told of isn't given out.
+        // Before it is given out.
         log("signed: \(Self.summary(order)), for \(order.validityDays) days")
         return certificate
     }

@@ -43,6 +43,7 @@ public enum KeyShield {
             case .unlisted(let folder): throw Failure(text: "\(folder) can't be listed, or has too many entries")
             }
         }
+        guard SingleThread.isOnlyOne() else { throw Failure(text: "it has other threads already") }
         try check(epitope_no_new_privileges())
         var words: [UnsafePointer<CChar>?] = readable.paths.map { path in strdup(path).map { UnsafePointer($0) } }
         defer { words.forEach { free(UnsafeMutablePointer(mutating: $0)) } }
