@@ -26,12 +26,12 @@ final class ServerTLS: Sendable {
 
     private static func makeContext(_ certificate: ServerCertificate) throws(EpitopeError) -> NIOSSLContext {
         do {
-            let chain = try certificate.chainPEM.map { pem in
-                NIOSSLCertificateSource.certificate(try NIOSSLCertificate(bytes: Array(pem.utf8), format: .pem))
-            }
+            let chain = try certificate.chainPEM.map { try NIOSSLCertificate(bytes: Array($0.utf8), format: .pem) }
             let key = try NIOSSLPrivateKey(bytes: Array(certificate.keyPEM.utf8), format: .pem)
-            var tls = TLSConfiguration.makeServerConfiguration(certificateChain: chain, privateKey: .privateKey(key))
+            var tls = TLSConfiguration.makeServerConfiguration(certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
             tls.minimumTLSVersion = .tlsv13
+            // Not the system's, which a small machine lacks: it is the authority that issued them by which peers are judged.
+            tls.trustRoots = .certificates(Array(chain.dropFirst()))
             // A certificate is requested but not required: a host that enrols has none yet.
             tls.certificateVerification = .optionalVerification
             // How long a peer may take to close: a center that stops must not wait for a host that is gone.
