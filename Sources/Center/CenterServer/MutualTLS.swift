@@ -28,7 +28,8 @@ final class ServerTLS: Sendable {
         do {
             let chain = try certificate.chainPEM.map { try NIOSSLCertificate(bytes: Array($0.utf8), format: .pem) }
             let key = try NIOSSLPrivateKey(bytes: Array(certificate.keyPEM.utf8), format: .pem)
-            var tls = TLSConfiguration.makeServerConfiguration(certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
+            var tls = TLSConfiguration.makeServerConfiguration(
+                certificateChain: chain.map { .certificate($0) }, privateKey: .privateKey(key))
             tls.minimumTLSVersion = .tlsv13
             // Not the system's, which a small machine lacks: it is the authority that issued them by which peers are judged.
             tls.trustRoots = .certificates(Array(chain.dropFirst()))
