@@ -105,7 +105,7 @@ struct ConstantWorkTests {
                 sql: """
                     INSERT INTO clusters (signature_id, signature, created_ms) \(all) SELECT 's' || i, '{}', \(now) FROM n;
                     INSERT INTO cluster_sums (cluster_id, points, known_reporters, first_reporter, first_machine)
-                      \(all) SELECT i, 100, 1, 'host:h' || (i % 100), 'm' || (i % 100) FROM n;
+                      \(all) SELECT i, 100, 1, 'host:h' || (i / 20), 'm' || (i / 20) FROM n;
                     INSERT INTO proofs (cluster_id, state, reporters, points) \(all) SELECT i, 'pending', 1, 100 FROM n;
                     INSERT INTO reports (id, kind, role, name, received_ms) \(all) SELECT 'r' || i, 'packet', 'host', 'h', \(now) FROM n;
                     INSERT INTO forwards (report_seq, cluster_id, kinds, state, created_ms, changed_ms)

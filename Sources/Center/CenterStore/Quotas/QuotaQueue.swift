@@ -45,6 +45,9 @@ extension StoreTransaction {
         try proof.execute(arguments: [weight.reporters, weight.sum.points, cluster])
     }
 
+    /// Of what one reporter has waiting whose share is used up: it only says when there is room.
+    private static let lookedOfExhausted = 8
+
     /// The first in the queue for a quota.
     ///
     /// - Parameters:
@@ -58,7 +61,7 @@ extension StoreTransaction {
     ) throws -> [FairQuota.Item] {
         let limit = max(1, quota.limit - uses.count)
         let exhausted = quota.exhausted(by: uses)
-        func fetch(_ more: String, _ added: StoreArguments, limit: Int) throws -> [FairQuota.Item] {
+        func fetch(_ more: String, _ added: StoreArguments, limit: Int, among looked: Int) throws -> [FairQuota.Item] {
             try Row.fetchAll(
                 db,
                 sql: """
@@ -67,7 +70,7 @@ extension StoreTransaction {
                       ORDER BY q.reporters DESC, q.points DESC, q.item LIMIT ?) q
                     WHERE \(condition) ORDER BY q.reporters DESC, q.points DESC, q.item LIMIT ?
                     """,
-                arguments: [kind.rawValue] + added + [max(limit, CenterStore.maxRequests)] + arguments + [limit], isKept: false
+                arguments: [kind.rawValue] + added + [looked] + arguments + [limit], isKept: false
             ).map { row in
                 FairQuota.Item(
                     number: row["item"], reporters: row["reporters"], points: row["points"],
@@ -77,8 +80,10 @@ extension StoreTransaction {
         func list(_ values: some Collection) -> String { "(" + Array(repeating: "?", count: values.count).joined(separator: ", ") + ")" }
         let (reporters, machines) = (exhausted.map(\.reporter).sorted(), exhausted.compactMap(\.machine).sorted())
         let others = "q.sole_reporter NOT IN \(list(reporters)) AND coalesce(q.sole_machine, '') NOT IN \(list(machines))"
-        return try fetch("(q.sole_reporter IS NULL) = 1", [], limit: limit)
-            + fetch("(q.sole_reporter IS NULL) = 0 AND \(others)", StoreArguments(reporters + machines), limit: limit)
-            + reporters.flatMap { try fetch("q.sole_reporter = ?", [$0], limit: 1) }
+        let looked = max(limit, CenterStore.maxRequests)
+        return try fetch("(q.sole_reporter IS NULL) = 1", [], limit: limit, among: looked)
+            + fetch(
+                "(q.sole_reporter IS NULL) = 0 AND \(others)", StoreArguments(reporters + machines), limit: limit, among: looked)
+            + reporters.flatMap { try fetch("q.sole_reporter = ?", [$0], limit: 1, among: Self.lookedOfExhausted) }
     }
 }
