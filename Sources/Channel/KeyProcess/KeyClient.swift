@@ -61,10 +61,10 @@ public final class KeyClient: CertificateIssuing {
 
     /// Waits until the key can be used, for a process that is started at the same time; not for longer than that takes.
     public func awaitStart(within limit: Duration = .seconds(10)) async {
-        let end = ContinuousClock.now + limit
-        // That it is not there yet is nothing to tell.
-        while .now < end, !Task.isCancelled, await !queue.run({ [path] in Self.isListening(at: path) }) {
-            try? await Task.sleep(for: .milliseconds(20))
+        // That it is not there yet is nothing to tell. Who asks meanwhile would have to wait as well.
+        await queue.run { [path] in
+            let end = ContinuousClock.now + limit
+            while .now < end, !Self.isListening(at: path) { usleep(20_000) }
         }
         try? await check()
     }
