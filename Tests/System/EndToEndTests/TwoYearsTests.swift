@@ -13,11 +13,11 @@ import Testing
     private static let stepDays = 25
     private static let steps = 30
 
-    /// Wall clock by a file that says how far it is ahead; durations are as they are. FAKETIME_SHARED is set because the library
+    /// Wall clock by what says how far it is ahead: a file, or a variable; durations are as they are. FAKETIME_SHARED is set because the library
     /// would else set it itself, and so move the environment, beside which Swift looks for a program's arguments.
-    private static func variables(_ file: String) -> [String] {
+    private static func variables(_ ahead: String) -> [String] {
         [
-            "/usr/bin/env", "LD_PRELOAD=\(library ?? "")", "FAKETIME_TIMESTAMP_FILE=\(file)", "FAKETIME_NO_CACHE=1",
+            "/usr/bin/env", "LD_PRELOAD=\(library ?? "")", ahead, "FAKETIME_NO_CACHE=1",
             "FAKETIME_DONT_FAKE_MONOTONIC=1", "DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1",
             "FAKETIME_SHARED=/faketime_sem_\(getpid()) /faketime_shm_\(getpid())",
         ]
@@ -33,12 +33,15 @@ import Testing
         let address = try #require(center.url.split(separator: "/").last)
         let epitope = try Command.built("epitope")
         let series = try Command.built("call-series")
-        let serve = Self.variables(clock) + [epitope, "local-center", "serve", "--state", center.state, "--listen", String(address)]
-        var server = try RunningProcess(serve)
+        /// Its key process can read no file.
+        func serve(_ days: Int) -> [String] {
+            Self.variables("FAKETIME=+\(days)d") + [epitope, "local-center", "serve", "--state", center.state, "--listen", String(address)]
+        }
+        var server = try RunningProcess(serve(0))
         try await server.line(with: "listening on")
         // A service: a new attack whenever it is told.
         let service = try RunningProcess(
-            Self.variables(clock) + [
+            Self.variables("FAKETIME_TIMESTAMP_FILE=\(clock)") + [
                 epitope, "run", "--state", host.state, "--", "/bin/sh", "-c",
                 "for n in $(seq \(Self.steps)); do while [ ! -e \(folder.path)/$n ]; do sleep 0.05; done; \(series) 1 0 9555; done",
             ])
@@ -46,7 +49,7 @@ import Testing
             try await server.end()
             try set(step * Self.stepDays)
             // A center looks at its own certificate when it starts, and then by the hour.
-            server = try RunningProcess(serve)
+            server = try RunningProcess(serve(step * Self.stepDays))
             try await server.line(with: "listening on")
             _ = try folder.makeFile("\(step)")
             try await eventually("the packet of day \(step * Self.stepDays)", seconds: 60) { host.events("sent").count >= step }
