@@ -16,9 +16,13 @@ public protocol EngineChecking: Sendable {
 /// The signatures over whose carriers an engine is to run, oldest first.
 public final class EngineCheckQueue: Sendable {
     struct Task: Sendable {
-        var cluster: Int64
-        var signature: Signature
-        var carriers: [CapturedFlow]
+        let number: UInt64
+        let cluster: Int64
+        let signature: Signature
+        let carriers: [CapturedFlow]
+        /// How often there was no answer.
+        fileprivate var attempts = 0
+        fileprivate var due: ContinuousClock.Instant
     }
 
     /// A burst of clusters must not fill the memory. What finds no room stays unchecked until its cluster is proven again, or
@@ -26,8 +30,15 @@ public final class EngineCheckQueue: Sendable {
     private static let maxTasks = 4096
     /// The most flows that an engine runs over for one signature.
     private static let maxCarriers = 8
+    /// Between attempts to get an answer: an engine that didn't end in time on a busy machine, or was just being replaced, has one later.
+    static let pauses: [Duration] = [.seconds(5), .seconds(30), .seconds(120), .seconds(600)]
 
-    private let tasks = Mutex<[Task]>([])
+    private struct State {
+        var tasks: [Task] = []
+        var added: UInt64 = 0
+    }
+
+    private let state = Mutex(State())
     let signal = WakeUpSignal()
 
     /// Empty.
@@ -36,18 +47,37 @@ public final class EngineCheckQueue: Sendable {
     /// Adds a proven signature if its proof waits for the engine.
     func add(_ proven: ProvenSignature, of cluster: Int64) {
         guard proven.proof.check(.engineFires)?.outcome == .notChecked, !proven.carriers.isEmpty else { return }
-        let task = Task(cluster: cluster, signature: proven.signature, carriers: Array(proven.carriers.suffix(Self.maxCarriers)))
-        let isAdded = tasks.withLock { tasks in
-            guard tasks.count < Self.maxTasks else { return false }
-            tasks.append(task)
+        let isAdded = state.withLock { state in
+            guard state.tasks.count < Self.maxTasks else { return false }
+            state.added += 1
+            state.tasks.append(
+                Task(
+                    number: state.added, cluster: cluster, signature: proven.signature,
+                    carriers: Array(proven.carriers.suffix(Self.maxCarriers)), due: .now))
             return true
         }
         if isAdded { signal.send() }
     }
 
-    var first: Task? { tasks.withLock { $0.first } }
+    /// The oldest that is due.
+    func next(now: ContinuousClock.Instant) -> Task? { state.withLock { $0.tasks.first { $0.due <= now } } }
 
-    func removeFirst() {
-        tasks.withLock { if !$0.isEmpty { $0.removeFirst() } }
+    /// How long until one is due; `nil`: there is none.
+    func wait(now: ContinuousClock.Instant) -> Duration? {
+        state.withLock { $0.tasks.map(\.due).min().map { max(.zero, $0 - now) } }
+    }
+
+    func remove(_ task: Task) {
+        state.withLock { state in state.tasks.removeAll { $0.number == task.number } }
+    }
+
+    /// Has the engine asked again after a pause, unless it was often enough.
+    func putBack(_ task: Task, now: ContinuousClock.Instant) {
+        guard task.attempts < Self.pauses.count else { return remove(task) }
+        state.withLock { state in
+            guard let index = state.tasks.firstIndex(where: { $0.number == task.number }) else { return }
+            state.tasks[index].attempts += 1
+            state.tasks[index].due = now + Self.pauses[task.attempts]
+        }
     }
 }

@@ -7,7 +7,8 @@ import Signatures
 /// Lets an engine run over the flows that carried an attack, for each signature that was proven by them, and stores what it says.
 ///
 /// A rule goes out before, and only alerts: a run of the engine takes as long as all else until the rule is live. When the engine
-/// fires, the rule may drop. When it does not, the rule leaves the IDS, and the cluster is proven again without that signature.
+/// fires, the rule may drop. When it does not, the rule leaves the IDS, and the cluster is proven again without that signature. Where
+/// there is no answer, the engine is asked again a few times.
 public struct EngineCheckWorker: Sendable {
     private let store: CenterStore
     private let engine: any EngineChecking
@@ -39,7 +40,7 @@ public struct EngineCheckWorker: Sendable {
             onFailure(error)
         }
         await RetryLoop(signal: queue.signal, onFailure: onFailure).run {
-            while let task = queue.first {
+            while let task = queue.next(now: .now) {
                 let check = await engine.check(task.signature, over: task.carriers)
                 try Task.checkCancellation()
                 do {
@@ -50,10 +51,10 @@ public struct EngineCheckWorker: Sendable {
                     guard failing.failed(task.cluster) else { throw error }
                     onFailure(error)
                 }
-                queue.removeFirst()
+                if check.outcome == .notChecked { queue.putBack(task, now: .now) } else { queue.remove(task) }
                 await onProgress()
             }
-            return nil
+            return queue.wait(now: .now)
         }
     }
 
@@ -72,7 +73,7 @@ public struct EngineCheckWorker: Sendable {
             let id = task.signature.id
             // Withdrawn, expired or refused meanwhile: the answer is of no use.
             guard let latest = try transaction.latestUpdate(of: id), latest.state == .proven,
-                latest.update.proof.check(.engineFires)?.outcome == .notChecked
+                let known = latest.update.proof.check(.engineFires), known.outcome == .notChecked, known != check
             else { return }
             var update = latest.update
             update.proof.replace(check)

@@ -15,12 +15,12 @@ enum CommonRuleShapes {
         case bounded
     }
 
-    /// One rule of each shape: every context and every arrangement of tokens, each token the fast pattern once.
-    static func rules(_ action: SuricataRule.Action) -> [SuricataRule] {
+    /// One rule of each shape: every action, context and arrangement of tokens, each token the fast pattern once.
+    static func rules(_ actions: SuricataRule.Action...) -> [SuricataRule] {
         var rules: [SuricataRule] = []
         var seen: Set<RuleShape> = []
         for context in contexts {
-            for shape in shapes {
+            for (shape, action) in shapes.flatMap({ shape in actions.map { (shape, $0) } }) {
                 let signature = Signature(tokens: shape.tokens, arrangement: shape.arrangement, context: context)
                 guard
                     let rule = try? SuricataRule(

@@ -38,7 +38,9 @@ public final class SuricataDelivery: Sendable {
     public func prepare() async throws(EpitopeError) -> Double {
         try await queue.run { () throws(EpitopeError) in
             let begin = ContinuousClock.now
-            if let refusal = try self.shapes.refusals(of: CommonRuleShapes.rules(self.settings.action)).first {
+            // Rules alert first where the site's drop.
+            let rules = self.isDropping ? CommonRuleShapes.rules(.drop, .alert) : CommonRuleShapes.rules(.alert)
+            if let refusal = try self.shapes.refusals(of: rules).first {
                 throw RulesetTransaction.refusal(of: refusal.key, refusal.value)
             }
             return RulesetTransaction.milliseconds(since: begin)

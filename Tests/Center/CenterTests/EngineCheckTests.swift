@@ -192,6 +192,20 @@ private final class FakeEngine: EngineChecking {
         }
     }
 
+    @Test func `an engine without an answer is asked again`() async throws {
+        try writeCapture(HTTPText.request(body: code))
+        let (engine, ids) = (FakeEngine(else: .outcome(.notChecked)), FakeIDS(isDropping: true))
+        try await withCenter(engine, ids: ids) { store, service in
+            _ = try await service.receive(ReceivedPacket(packet), from: Fixture.host)
+            try await eventually("answered") {
+                try await store.status(events: 100).events.contains { $0.detail.contains("engine-fires: not checked: over 1 flows") }
+            }
+            engine.set(window.id, .outcome(.passed))
+            try await eventually("it may drop") { await ids.rules.map(\.update.mayDrop) == [true] }
+            #expect(engine.asked == [window.id, window.id])
+        }
+    }
+
     @Test func `without a carrier nothing waits for the engine`() async throws {
         try writeCapture(HTTPText.request(body: Array("nothing of it".utf8)))
         let (engine, ids) = (FakeEngine(else: .none), FakeIDS(isDropping: true))

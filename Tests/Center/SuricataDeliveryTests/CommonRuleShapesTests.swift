@@ -46,7 +46,9 @@ struct CommonRuleShapesTests {
     }
 
     @Test func `The common shapes are one rule each`() {
-        let rules = CommonRuleShapes.rules(.drop)
+        let rules = CommonRuleShapes.rules(.drop, .alert)
+        #expect(Set(rules.map { RuleShape($0) }).isSuperset(of: Self.tested))
+        #expect(rules.count == 2 * Self.tested.count)
         #expect(Set(rules.map { RuleShape($0) }).count == rules.count)
         #expect(Set(rules.map(\.sid)).count == rules.count)
         let unsound = rules.filter { (try? RuleSyntax.check($0.text)) != $0 }

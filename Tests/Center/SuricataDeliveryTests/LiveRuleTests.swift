@@ -34,6 +34,31 @@ private func other(_ seed: UInt8) -> [Signature.Token] { [.init(bytes: (0..<20).
         )
     }
 
+    /// Most rules alert first, whatever the site's do.
+    @Test func `No delivery waits for a test, neither of rules that drop nor of rules that alert`() async throws {
+        let suricata = try RunningSuricata()
+        try suricata.start()
+        var settings = suricata.settings
+        settings.action = .drop
+        let (script, runs) = ("\(suricata.folder)/counted", "\(suricata.folder)/runs")
+        let text = "#!/bin/sh\necho \"$@\" >>\(runs)\nexec \(settings.binaryPath) \"$@\"\n"
+        try text.write(toFile: script, atomically: true, encoding: .utf8)
+        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: script)
+        settings.binaryPath = script
+        let delivery = SuricataDelivery(settings)
+        try await delivery.prepare()
+        let prepared = try String(contentsOfFile: runs, encoding: .utf8)
+        #expect(prepared.split(separator: "\n").count == 1)
+        let alerting = update(3_900_001, window)
+        var dropping = update(3_900_002, other(1))
+        dropping.update.proof = Proof(checks: [Proof.Check(.atTheCall, .passed, "")])
+        let outcome = try await delivery.deliver([alerting, dropping])
+        #expect(outcome.live == [3_900_001, 3_900_002])
+        let file = RulesFile(path: settings.rulesFile).read() ?? ""
+        #expect(file.contains("\nalert udp") && file.contains("\ndrop udp"), "\(file)")
+        #expect(try String(contentsOfFile: runs, encoding: .utf8) == prepared)
+    }
+
     @Test func `A rule with the sid of another file's rule is left out, and the rest goes live`() async throws {
         let suricata = try RunningSuricata()
         try "alert icmp any any -> any any (msg:\"other\"; itype:200; sid:3900002; rev:1;)\n".write(
