@@ -6,7 +6,7 @@
 CONFIGURATION ?= debug
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check bench-host bench-signatures bench-center faults fuzz soak clean
+.PHONY: help build demo test check bench-host bench-signatures bench-center faults failover fuzz soak clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ bench-center: ## measure a local center: packets a second, empty and full, an ou
 
 faults: ## kill a center at random moments, fill its disk, step its clock, hang its Suricata: what is lost or stuck (KILLS=200; SHORT=1: seconds; KEEP=FOLDER)
 	@Bench/Faults/faults $(if $(SHORT),--short) $(if $(KILLS),--kills "$(KILLS)") $(if $(KEEP),--keep "$(KEEP)")
+
+failover: ## kill, freeze and cut off machines of a PostgreSQL cluster under two centers: what is lost, for how long writes stop (FAULTS=25; SHORT=1: 90 seconds; KEEP=FOLDER)
+	@Bench/Failover/failover $(if $(SHORT),--short) $(if $(FAULTS),--faults "$(FAULTS)") $(if $(KEEP),--keep "$(KEEP)")
 
 fuzz: ## feed mutated input to every parser (SECONDS_EACH=20; QUICK=1: 3 seconds each; KEEP=FOLDER keeps what crashes)
 	@Fuzz/fuzz $(if $(QUICK),--quick) $(if $(SECONDS_EACH),--seconds "$(SECONDS_EACH)") $(if $(KEEP),--keep "$(KEEP)")

@@ -62,6 +62,7 @@ let protobuf = Target.Dependency.product(name: "SwiftProtobuf", package: "swift-
 let serviceLifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
 let swiftASN1 = Target.Dependency.product(name: "SwiftASN1", package: "swift-asn1")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 let x509 = Target.Dependency.product(name: "X509", package: "swift-certificates")
 
 let package = Package(
@@ -82,6 +83,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: []),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
@@ -113,6 +115,7 @@ let package = Package(
                 library("CZlib", pkgConfig: "zlib", package: "zlib1g-dev"),
                 .target(name: "CFileMaps", cSettings: strictC),
                 .target(name: "CKernelProgram", dependencies: ["CBpf"], cSettings: strictC),
+                .target(name: "CPostgres", cSettings: strictC),
                 .target(name: "CPrivileges", cSettings: strictC),
                 .target(name: "CProcessFiles", cSettings: strictC),
                 .target(name: "CSeccomp", cSettings: strictC),
@@ -125,7 +128,9 @@ let package = Package(
                 shell("FileAccess", ["CFileMaps", "CProcessFiles"]),
                 shell("Scheduling", []),
                 shell("SQLiteStore", ["EpitopeModel", "FileAccess", grdb]),
+                shell("PostgresStore", ["EpitopeModel", "CPostgres", "Scheduling"]),
                 shell("SettingsFiles", ["EpitopeModel"]),
+                shell("SettingsYAML", ["EpitopeModel", "FileAccess", "SettingsFiles", yams]),
                 shell("ProgramRuns", []),
             ]),
 
@@ -179,7 +184,7 @@ let package = Package(
                     ]),
                 shell(
                     "KeyProcess",
-                    ["EpitopeModel", "CPrivileges", "FileAccess", "Scheduling", "SecureChannel", crypto]),
+                    ["EpitopeModel", "CPrivileges", "CProcessFiles", "FileAccess", "Scheduling", "SecureChannel", crypto]),
             ]),
 
         // Signatures in the languages of engines.
@@ -196,7 +201,7 @@ let package = Package(
                 pure("Disassembly", ["EpitopeModel", "CCapstone"]),
                 pure("InputFiles", ["EpitopeModel", "Disassembly"]),
                 pure("StreamReassembly", ["EpitopeModel"]),
-                shell("Captures", ["EpitopeModel", "FileAccess", "StreamReassembly"]),
+                shell("Captures", ["EpitopeModel", "CZlib", "FileAccess", "Scheduling", "StreamReassembly"]),
                 pure("ProtocolBuffers", ["EpitopeModel", "Signatures", "CZlib", "StreamReassembly"]),
                 pure("WireMatching", ["EpitopeModel", "Signatures", "StreamReassembly"]),
                 pure("GoodwareIndex", ["Signatures", "CPrefetch"]),
@@ -223,42 +228,54 @@ let package = Package(
             "Sources/Center",
             [
                 pure("Correlation", ["EpitopeModel", "Signatures"]),
+                pure("CenterMetrics"),
                 shell(
                     "SuricataDelivery",
                     ["EpitopeModel", "Signatures", "FileAccess", "Scheduling", "SettingsFiles", "ProgramRuns", "Rendering"]),
                 shell(
                     "CenterStore",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "SQLiteStore", "Novelty", "SecureChannel", "Rendering",
-                        "Correlation", crypto, grdb,
+                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "SQLiteStore", "PostgresStore", "Novelty",
+                        "SecureChannel", "Rendering", "Correlation", "CenterMetrics", crypto, grdb,
                     ]),
+                shell(
+                    "CenterBackup", ["EpitopeModel", "FileAccess", "SecureChannel", "CenterStore", crypto]),
                 shell(
                     "CenterAnalysis",
                     [
                         "EpitopeModel", "Signatures", "Scheduling", "SettingsFiles", "Captures", "TokenSequences", "SignatureMaking",
                         "SignatureProving",
-                        "Correlation", "CenterStore",
+                        "Correlation", "CenterMetrics", "CenterStore",
                     ]),
                 shell(
                     "CenterServer",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SecureChannel", hummingbird, httpTypes,
+                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SecureChannel", "CenterMetrics", hummingbird,
+                        httpTypes,
                         hummingbirdCore, logging,
                         nioCore, nioSSL, serviceLifecycle,
                     ]),
                 shell(
+                    "CenterMonitoring",
+                    [
+                        "EpitopeModel", "FileAccess", "Scheduling", "SettingsFiles", "SecureChannel", "CenterMetrics", "CenterStore",
+                        "CenterServer", logging, nioCore, nioHTTP1, nioPosix,
+                    ]),
+                shell(
                     "LocalCenter",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SettingsFiles", "SecureChannel", "Rendering",
+                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SettingsFiles", "SettingsYAML", "SecureChannel",
+                        "Rendering",
                         "Captures", "SignatureProving",
-                        "Correlation", "SuricataDelivery", "CenterStore", "CenterAnalysis", "CenterServer", logging, serviceLifecycle,
+                        "Correlation", "SuricataDelivery", "CenterMetrics", "CenterStore", "CenterAnalysis", "CenterServer",
+                        "CenterMonitoring", logging, serviceLifecycle,
                     ]),
                 shell(
                     "GlobalCenter",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SettingsFiles", "SignatureProving", "CenterStore",
-                        "CenterAnalysis",
-                        "CenterServer", logging, serviceLifecycle,
+                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SettingsFiles", "SettingsYAML", "SecureChannel",
+                        "SignatureProving",
+                        "CenterMetrics", "CenterStore", "CenterAnalysis", "CenterServer", "CenterMonitoring", logging, serviceLifecycle,
                     ]),
             ]),
 
@@ -275,23 +292,26 @@ let package = Package(
                 .executableTarget(
                     name: "epitope-agent",
                     dependencies: [
-                        "EpitopeModel", "BehaviourBlocking", "SeccompBackend", "KernelBackend", "ProcessContext", "HostPolicy",
-                        "AgentLifeCycle", "HostPipeline", "HostFrontEnd", argumentParser, logging, unixSignals,
+                        "EpitopeModel", "FileAccess", "BehaviourBlocking", "SeccompBackend", "KernelBackend", "ProcessContext",
+                        "HostPolicy", "AgentLifeCycle", "HostPipeline", "HostFrontEnd", argumentParser, logging, unixSignals,
                     ], swiftSettings: strict),
                 .executableTarget(
                     name: "epitope",
                     dependencies: [
-                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "ProgramRuns", "BehaviourBlocking",
-                        "SeccompBackend",
+                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "SettingsFiles", "SettingsYAML",
+                        "ProgramRuns",
+                        "BehaviourBlocking", "SeccompBackend",
                         "KernelBackend",
                         "ProcessInspection", "ProcessContext", "HostPolicy", "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel",
                         "KeyProcess",
-                        "CPrivileges", "Rendering", "Disassembly", "InputFiles", "StreamReassembly", "Captures", "WireMatching",
+                        "CPrivileges", "CProcessFiles", "Rendering", "Disassembly", "InputFiles", "StreamReassembly", "Captures",
+                        "WireMatching",
                         "GoodwareIndex",
                         "PatternScan",
                         "ProtocolBuffers", "GoodwareFiles", "SignatureMaking",
-                        "SignatureProving", "SuricataDelivery", "CenterStore", "CenterServer", "LocalCenter", "GlobalCenter",
-                        "HostFrontEnd", argumentParser, logging, serviceLifecycle, unixSignals,
+                        "SignatureProving", "SuricataDelivery", "CenterStore", "CenterBackup", "CenterAnalysis", "CenterServer",
+                        "CenterMonitoring",
+                        "LocalCenter", "GlobalCenter", "HostFrontEnd", argumentParser, logging, serviceLifecycle, unixSignals,
                     ], swiftSettings: strict),
             ]),
 
@@ -365,9 +385,9 @@ let package = Package(
                         "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "BehaviourBlocking", "UnwindTables",
                         "ProcessInspection", "HostPolicy", "HostPipeline", "Rendering", "Disassembly", "InputFiles", "StreamReassembly",
                         "Captures", "ProtocolBuffers", "WireMatching", "GoodwareIndex", "PatternScan", "GoodwareFiles", "TokenSequences",
-                        "SignatureMaking", "TestSupport",
+                        "SignatureMaking", "SecureChannel", "KeyProcess", "CenterStore", "CenterBackup", "TestSupport",
                         "BenchSupport",
-                        argumentParser, crypto,
+                        argumentParser, crypto, swiftASN1, x509,
                     ], path: "Fuzz", exclude: ["fuzz"], swiftSettings: strict),
             ]),
 
@@ -384,9 +404,11 @@ let package = Package(
             "Tests/SupportTests",
             [
                 tests("FileAccessTests", ["FileAccess"]),
+                tests("SettingsTests", ["EpitopeModel", "SettingsFiles", "SettingsYAML"]),
                 tests("SchedulingTests", ["Scheduling"]),
                 tests("ProgramRunsTests", ["ProgramRuns"]),
                 tests("SQLiteStoreTests", ["EpitopeModel", "Scheduling", "SQLiteStore", grdb]),
+                tests("PostgresStoreTests", ["EpitopeModel", "PostgresStore"]),
                 tests("TestSupportTests", []),
             ]),
 
@@ -428,8 +450,8 @@ let package = Package(
                 tests(
                     "SecureChannelTests",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "SecureChannel", "CenterServer", asyncHTTPClient, crypto, logging,
-                        nioCore, nioPosix, nioSSL, nioHTTP1, serviceLifecycle, swiftASN1, x509,
+                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SecureChannel", "CenterServer", asyncHTTPClient,
+                        crypto, logging, nioCore, nioPosix, nioSSL, nioHTTP1, serviceLifecycle, swiftASN1, x509,
                     ]),
                 tests("KeyProcessTests", ["EpitopeModel", "CPrivileges", "SecureChannel", "KeyProcess", "confined", crypto, x509]),
             ]),
@@ -462,28 +484,35 @@ let package = Package(
                 tests("SignatureMakingTests", ["EpitopeModel", "Signatures", "Disassembly", "TokenSequences", "SignatureMaking"]),
                 tests(
                     "SignatureProvingTests",
-                    ["EpitopeModel", "Signatures", "GoodwareIndex", "GoodwareFiles", "SignatureMaking", "SignatureProving"]),
+                    ["EpitopeModel", "Signatures", "Captures", "GoodwareIndex", "GoodwareFiles", "SignatureMaking", "SignatureProving"]),
             ]),
 
         group(
             "Tests/Center",
             [
                 tests("CorrelationTests", ["EpitopeModel", "Signatures", "Correlation"]),
+                tests("CenterMetricsTests", ["CenterMetrics"]),
                 tests("SuricataDeliveryTests", ["EpitopeModel", "Signatures", "Rendering", "SuricataDelivery"]),
                 tests(
                     "CenterTests",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SQLiteStore", "SettingsFiles", "SecureChannel",
-                        "Rendering", "Captures", "SignatureMaking", "SignatureProving",
-                        "Correlation", "SuricataDelivery", "CenterStore", "CenterAnalysis", "CenterServer", "LocalCenter", "GlobalCenter",
-                        crypto, grdb, logging, serviceLifecycle,
+                        "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "SQLiteStore", "PostgresStore",
+                        "SettingsFiles", "SecureChannel",
+                        "Rendering", "Captures", "GoodwareFiles", "SignatureMaking", "SignatureProving",
+                        "Correlation", "SuricataDelivery", "CenterMetrics", "CenterStore", "CenterBackup", "CenterAnalysis",
+                        "CenterServer", "CenterMonitoring", "LocalCenter", "GlobalCenter", crypto, grdb, logging, serviceLifecycle,
                     ], exclude: ["Snapshots"]),
             ]),
 
         group(
             "Tests/FrontEnds",
             [
-                tests("CommandLineTests", ["EpitopeModel", "PacketCoding", "SecureChannel", "epitope", "epitope-agent"])
+                tests(
+                    "CommandLineTests",
+                    [
+                        "EpitopeModel", "PacketCoding", "SettingsFiles", "SettingsYAML", "SecureChannel", "SuricataDelivery",
+                        "CenterAnalysis", "LocalCenter", "GlobalCenter", "HostFrontEnd", "epitope", "epitope-agent", logging,
+                    ])
             ]),
 
         group(
@@ -496,6 +525,7 @@ let package = Package(
                         "call-series", "call-stub",
                     ]),
                 tests("FaultTests", ["epitope", "center-load"]),
+                tests("FailoverTests", ["epitope", "center-load"]),
                 tests("MachineTests", ["epitope", "epitope-agent", "call-stub", "inject-stub", "kernel-matrix", "protect", "return-stub"]),
                 tests(
                     "OrdinaryWorkTests",

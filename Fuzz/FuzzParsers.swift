@@ -7,6 +7,7 @@ enum FuzzParsers {
     static let all: [FuzzParser] = [
         .captures, .frames, .buffers, .programs, .goodwareIndex, .goodwareDescription, .packet, .packetJSON, .signature, .signatureJSON,
         .updates, .updatesJSON, .rules, .ruleFiles, .stix, .machineCode, .coreDump, .images, .unwindTables, .policy, .eventLog,
+        .channel, .keyProcess, .backup,
     ]
 
     /// - Throws: `ValidationError` for an unknown name.

@@ -42,7 +42,8 @@ class Sizes:
         self.drain_seconds = 10 if quick else 60
         self.seed_packets, self.seed_clusters = (20_000, 5_000) if quick else (200_000, 50_000)
         self.outbreak_hosts, self.outbreak_seconds = (2_000, 20) if quick else (50_000, 180)
-        self.connect_hosts, self.connect_seconds = (6_000, 20) if quick else (50_000, 180)
+        self.connect_hosts, self.connect_seconds = (6_000, 20) if quick else (50_000, 240)
+        self.connect_stay = 10 if quick else 40
 
 
 class Bench:
@@ -125,11 +126,22 @@ class Bench:
         center = self.center("connect")
         center.start()
         try:
-            result = Load(
-                self.build, center, "connect", "--hosts", self.sizes.connect_hosts, "--seconds", self.sizes.connect_seconds).result()
+            load = Load(
+                self.build, center, "connect", "--hosts", self.sizes.connect_hosts, "--seconds", self.sizes.connect_seconds,
+                "--stay", self.sizes.connect_stay)
+            used = [center.program.cpu_seconds()]
+            while load.runs:
+                time.sleep(1)
+                used.append(center.program.cpu_seconds())
+            result = load.result()
+            # Of the last seconds, in which all were there.
+            since = used[-min(len(used), self.sizes.connect_stay - 2)]
+            cpu = (used[-1] - since) * 100 / max(1, min(len(used), self.sizes.connect_stay - 2) - 1)
             memory = center.program.memory_mb()
-            say(f"  hosts connected at a time: {result['connected']} of {self.sizes.connect_hosts}, center's memory {memory:.0f} MB")
-            self.keys["hosts_connected"] = result["connected"]
+            say(f"  {result['seen']} of {self.sizes.connect_hosts} hosts let in: {result['connected']} stay connected, {result['polling']} are to "
+                f"come again; center's memory {memory:.0f} MB, and {cpu:.1f} % of a processor while they are there")
+            self.keys.update(hosts_connected=result["connected"], hosts_seen=result["seen"], hosts_memory_mb=round(memory),
+                             hosts_cpu_percent=round(cpu, 1))
             self.memory_mb = max(self.memory_mb, memory)
         finally:
             center.end()
@@ -286,7 +298,7 @@ class Bench:
     def result(self):
         wanted = ["packets_per_s", "crowdsec_per_s", "full_store_ratio", "outbreak_per_s", "p50_ms", "p99_ms", "analysed_behind_s"]
         self.keys.update(memory_mb=round(self.memory_mb), acknowledged=self.acknowledged, lost=self.lost)
-        wanted += ["memory_mb", "acknowledged", "lost", "idle_cpu_percent", "enrolments_per_s", "hosts_connected"]
+        wanted += ["memory_mb", "acknowledged", "lost", "idle_cpu_percent", "enrolments_per_s", "hosts_connected", "hosts_seen", "hosts_memory_mb"]
         names = [name for name in wanted if name in self.keys] + [name for name in self.keys if name not in wanted]
         print("\nRESULT " + " ".join(f"{name}={self.keys[name]}" for name in names))
 

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 
 """A center's folder and certificate, and the captures that it proves with."""
-import os
 import pathlib
 import signal
 import struct
 import subprocess
 import time
 
-from running import Program
 from bench_support import eventually
+from processes import Program, descendants, signal_all
 from trial import ENDED_S, dated
 
 
@@ -87,30 +86,6 @@ def ends_during_proof(trial):
         return
     trial.expect("the rule is live", lambda: center.delivered() == 1)
     trial.check()
-
-
-def descendants(pid):
-    """The processes below one."""
-    parents = {}
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                parents[int(entry.name)] = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
-            except OSError:
-                pass
-    found, more = [], [pid]
-    while more:
-        more = [child for child, parent in parents.items() if parent in more]
-        found += more
-    return found
-
-
-def signal_all(processes, number):
-    for process in processes:
-        try:
-            os.kill(process, number)
-        except ProcessLookupError:
-            pass
 
 
 def enrols(trial, name, seconds):

@@ -38,7 +38,7 @@ def clock(trial, step, name):
         trial.notes.append(f"rules_lost: {rules - in_force} of {rules} rules ended while the clock was {name}")
     trial.attack(what="a new attack after the clock was set right")
     trial.check_rules(20)
-    trial.center.end()
+    trial.check()
 
 
 def clock_forward(trial):
@@ -77,6 +77,7 @@ def wrong_at_start(trial, shift, name):
         trial.notes.append(f"rules_lost: {rules - in_force} of {rules} rules ended while the clock was {name}")
     trial.attack()
     trial.check_rules(20)
+    trial.check()
 
 
 def clock_ahead_at_start(trial):

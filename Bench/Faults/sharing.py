@@ -20,7 +20,7 @@ WITHDRAWN_S = LIVE_S
 
 def make_world(trial, name="world", **options):
     """A global center that publishes what a trusted site reports."""
-    world = Center(trial.build, trial.folder / name, kind="global-center", name=name, **options)
+    world = Center(trial.build, trial.folder / name, kind="global-center", name=name, settings={"updatesADay": 10000}, **options)
     trial.worlds = [*getattr(trial, "worlds", []), world]
     return world
 

@@ -55,5 +55,5 @@ write_packet() {
     local id
     id=$(packet_id "$1")
     [[ -n $id ]] || return
-    epitope_in "center-$1" "center-$1" local-center show --state "$run/center-$1" "$id" >"$artefacts/packet-$1.json"
+    epitope_in "center-$1" "center-$1" local-center show --state "$run/center-$1" --json "$id" >"$artefacts/packet-$1.json"
 }

@@ -8,16 +8,35 @@ HEAD = """# Settings
 
 <!-- Made by Scripts/generate-references from the sources; edits are lost. -->
 
-Settings files are JSON. Every key may be left out; an unknown key is refused (`configuration-invalid`, in a policy file `policy-invalid`),
-so that a misspelt one is never passed over.
+Every key may be left out. What can't be used is refused (`configuration-invalid`, in a policy file `policy-invalid`) with its file, line,
+column and what to do: an unknown key, so that a misspelt one is never passed over, a value of another type or out of its bounds, a key that
+stands twice.
+
+## Files
+
+The settings of a center are YAML, or JSON, of which YAML is more: a file whose name ends with `.json` is read as JSON. Whole files with every
+key at its default: [local-center.yaml](../../Examples/local-center.yaml), [global-center.yaml](../../Examples/global-center.yaml).
+
+- After the file (`--config FILE`), the files of the folder `FILE.d` beside it are read, or of `--config-folder FOLDER`: `*.yaml`, `*.yml` and
+  `*.json`, in the order of their names. What a later one sets stands: an object such as `suricata` is merged key by key, a list is replaced,
+  and a key without a value goes back to its default. `epitope local-center check` says which file each value is from.
+- Plain words mean what YAML 1.2 says: `true` and `false` alone are flags (`yes` and `on` are texts), and a number in quotes is a text.
+- A file has at most 1 MiB and 20,000 values, and 16 lists and objects in each other; a folder at most 256 files. Anchors, aliases and tags
+  (`&`, `*` and `!` before a word) are refused, also where they stand behind a value in a comment.
+- **Applies**: `reload` is taken over while the center runs, by `systemctl reload` (SIGHUP); `start` needs a restart, and a reload says so. A
+  reload with anything wrong in any file changes nothing: the log says what, and `/v1/health` has it as `settings`.
+
+A policy file is JSON, and one file: `epitope policy exclude` writes to it, and the agent, which runs as root, has no reader of YAML in it.
+It is as strict, and says as well where a fault is.
 """
 
 # Heading, introduction, the type that decodes the keys, the type whose initialiser has the defaults (None: the type itself).
 FILES = [
-    ("Local center", "`epitope local-center serve --config FILE`.", "LocalCenterConfiguration", None),
+    ("Local center", "`epitope local-center serve --config FILE`; `epitope local-center check --config FILE` says what is wrong before a start.", "LocalCenterConfiguration", None),
     ("Suricata", "The object `suricata` in a local center's settings. `--suricata-socket`, `--suricata-rules` and `--action` "
      "override it.", "SuricataSettings", None),
-    ("Global center", "`epitope global-center serve --config FILE`.", "GlobalCenterConfiguration", None),
+    ("Store", "The object `store` in a center's settings, for a store in PostgreSQL.", "StoreSettings", None),
+    ("Global center", "`epitope global-center serve --config FILE`; `epitope global-center check --config FILE` says what is wrong before a start.", "GlobalCenterConfiguration", None),
     ("Policy of a host", "`/etc/epitope/policy.json`, or `--policy FILE`, of `epitope run` and `epitope agent`. `--action` and "
      "`--uninspectable` override it.", "PolicyDocument", "Policy"),
     ("An exclusion", "Each entry of `exclusions` in a policy file names one of `executable`, `package`, `unit`, `container`, "
@@ -37,6 +56,10 @@ EXCLUSION = {
     "reason": ("why, for whoever reads it next", "required"),
     "until": ("the last day on which it holds, in UTC, as `2027-06-30`", "required"),
 }
+
+
+# Texts that are no paths.
+TEXTS = {"postgresql"}
 
 
 class Sources:
@@ -71,24 +94,21 @@ class Sources:
                 yield text[start:swift_source.end_of_group(text, start)]
 
     def constant(self, expression):
-        """The value of Type.name, or of a literal."""
+        """The value of Type.name, or of a literal. A name alone stands for no constant: another type may have one of that name."""
         expression = expression.strip()
         if re.fullmatch(r"-?[\d._]+|true|false", expression):
             return expression.replace("_", "")
         if re.fullmatch(r'"[^"\\]*"', expression):
             return expression.strip('"')
-        name = expression.split(".")[-1]
-        if not re.fullmatch(r"\w+", name):
+        kind, _, name = expression.rpartition(".")
+        if not re.fullmatch(r"\w+(\.\w+)*", kind) or not re.fullmatch(r"\w+", name):
             return None
-        for _, text in self.files:
-            found = re.search(rf"static let {name}(?:: \w+)? = ([^\n]+)", text)
-            # One that only repeats another type's constant of the same name doesn't have the value.
-            if found and found[1].split(".")[-1] != name:
-                return self.constant(found[1])
-        return None
+        declared = (self.body(kind) or "") + ("" if "." in kind else "".join(self.extensions(kind)))
+        found = re.search(rf"static let {name}(?:: \w+)? = ([^\n]+)", declared)
+        return self.constant(found[1]) if found else None
 
     def choices(self, kind):
-        """The raw values of an enumeration of strings, named with its outer type where it has one."""
+        """The raw values of an enumeration of strings by their cases' names. It is named with its outer type where it has one."""
         outer, _, name = kind.rpartition(".")
         found = re.search(rf"\benum {name}: String\b[^{{\n]*\{{", (self.body(outer) if outer else self.everything) or "")
         if not found or name == "CodingKeys":
@@ -96,7 +116,8 @@ class Sources:
         text = self.body(outer) if outer else self.everything
         body = swift_source.without_comments(text[found.end() - 1:swift_source.end_of_group(text, found.end() - 1)])
         cases = [item for line in re.findall(r"^\s*case ([^.:\n]+)$", body, re.MULTILINE) for item in line.split(",")]
-        return [(raw.strip().strip('"') or name.strip().strip("`")) for name, _, raw in (item.partition("=") for item in cases)]
+        return {name.strip().strip("`"): raw.strip().strip('"') or name.strip().strip("`")
+                for name, _, raw in (item.partition("=") for item in cases)}
 
 
 def keys(sources, owner, body):
@@ -125,6 +146,12 @@ def keys(sources, owner, body):
             for item in line.split(","):
                 name, _, raw = item.partition("=")
                 yield raw.strip().strip('"') or name.strip(), name.strip(), owner, None
+
+
+def live(sources, owner):
+    """The keys that a type says are taken over while a program runs."""
+    found = re.search(r"static let liveKeys: Set<String> = [^\[\n]*\[([^\]]*)\]", sources.body(owner) or "")
+    return set(re.findall(r'"(\w+)"', found[1])) if found else set()
 
 
 def properties(body):
@@ -180,7 +207,7 @@ def kind_of(kind, value, constant):
 
 
 def row(sources, owner, defaults, extra, key, name, limits):
-    """A line of the table, and what is missing of it."""
+    """Meaning, values and default of a key, and what is missing of them."""
     body = sources.body(owner)
     kind, value, doc = properties(body).get(name, (None, None, ""))
     if name in defaults:
@@ -189,16 +216,24 @@ def row(sources, owner, defaults, extra, key, name, limits):
     base = kind_of(kind, value, constant)
     allowed = None if base in ("Bool", "Int", "Double", "String", "number") or base.startswith("[") else choices(sources, base, owner, value)
     if allowed:
-        values = ", ".join(f"`{c}`" for c in allowed)
+        values = ", ".join(f"`{c}`" for c in allowed.values())
+        constant = allowed.get((value or "").rpartition(".")[2])
     elif base in ("Int", "Double", "number"):
         values = limits or bounds(sources, [body] + extra, name) or "a number"
     else:
         values = {"Bool": "`true`, `false`", "String": "a path", "": "text"}.get(base, "a list" if base.startswith("[") else "an object")
-    shown = "none" if value in (None, "nil", "[]") else f"`{constant if constant is not None else value.split('.')[-1]}`"
+    if key in TEXTS:
+        values = "a text"
     problem = None if doc else f"{owner}.{name} has no doc comment to take the meaning of '{key}' from"
+    if value in (None, "nil", "[]", '""'):
+        shown = "none"
+    elif constant is None:
+        shown, problem = "—", f"what the default of '{key}' is does not show from {value!r}"
+    else:
+        shown = f"`{constant}`"
     meaning = re.sub(r"; `nil`: there is none\.", ".", doc)
     meaning = re.sub(r"`nil`: (?:there is none, and )?", "without it, ", meaning) or "—"
-    return f"| `{key}` | {meaning} | {values} | {shown} |", problem
+    return meaning, values, shown, problem
 
 
 def page(root):
@@ -222,13 +257,62 @@ def page(root):
                     problems.append(f"the key '{key}' of an exclusion is explained nowhere (Scripts/references/settings.py)")
                 rows.append(f"| `{key}` | {meaning or '—'} | {value} |")
                 continue
-            line, problem = row(sources, holder, defaults, extra, key, name, limits)
-            rows.append(line)
+            meaning, values, shown, problem = row(sources, holder, defaults, extra, key, name, limits)
+            applies = "" if owner == "PolicyDocument" else " reload |" if key in live(sources, holder) else " start |"
+            rows.append(f"| `{key}` | {meaning} | {values} | {shown} |{applies}")
             if problem:
                 problems.append(problem)
         if not rows:
             problems.append(f"the type {owner} names no keys")
         head = "| key | meaning | default |\n| --- | --- | --- |" if owner == "PolicyDocument.Entry" else \
-            "| key | meaning | values | default |\n| --- | --- | --- | --- |"
+            "| key | meaning | values | default |\n| --- | --- | --- | --- |" if owner == "PolicyDocument" else \
+            "| key | meaning | values | default | applies |\n| --- | --- | --- | --- | --- |"
         out.append(f"## {heading}\n\n{introduction}\n\n{head}\n" + "\n".join(rows))
     return "\n\n".join(part.strip() for part in out) + "\n", problems
+
+
+EXAMPLE = """# SPDX-License-Identifier: Apache-2.0
+
+# Every setting of the {kind}, with what it is when it is left out. Take the mark off those that you change.
+#
+#   epitope {kind} check --config FILE    says what is wrong, and where each value is from
+#   systemctl reload epitope-{kind}       takes over what applies at a reload
+#
+# Made by Scripts/generate-references from the sources. More: Documentation/Reference/Settings.md
+"""
+
+
+def wrapped(text, width=100):
+    """A comment in lines."""
+    lines, line = [], "#"
+    for word in re.sub(r"`", "", text).split():
+        if len(line) + 1 + len(word) > width:
+            lines.append(line)
+            line = "#"
+        line += " " + word
+    return "\n".join(lines + [line])
+
+
+def example(root, kind, owner):
+    """A settings file with every key in a comment, at its default."""
+    sources = Sources(root)
+    extra, out = [sources.everything], [EXAMPLE.format(kind=kind)]
+
+    def write(owner, indentation):
+        body = sources.body(owner)
+        defaults = initial(body)
+        for key, name, holder, limits in keys(sources, owner, body):
+            meaning, values, shown, _ = row(sources, holder, defaults, extra, key, name, limits)
+            applies = "a reload" if key in live(sources, holder) else "a start"
+            said = f"{values}; " if values not in ("a path", "a list", "an object") else ""
+            out.append(wrapped(f"{meaning} ({said}{'with its keys' if values == 'an object' else 'applies at ' + applies})"))
+            kind = properties(sources.body(holder)).get(name, (None, None, None))[0]
+            if values == "an object":
+                out.append(f"#{indentation}{key}:")
+                write(kind.rstrip("?"), indentation + "  ")
+                continue
+            value = "[]" if values == "a list" else "" if shown == "none" else shown.strip("`")
+            out.append(f"#{indentation}{key}:{' ' if value else ''}{value}\n")
+
+    write(owner, "")
+    return "\n".join(out).rstrip() + "\n"

@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(ROOT / "Scripts"))
 
-from references import codes, commands, modules, settings, swift_source  # noqa: E402
+from references import codes, commands, mentioned, modules, settings, swift_source  # noqa: E402
 
 
 def load(name):
@@ -103,6 +103,52 @@ public struct LocalCenterConfiguration: Codable {
         page, _ = settings.page(self.root)
         self.assertIn("| `keepDays` | How many, in days. | 1 to 36500 | `30` |", page)
         self.assertIn("| `order` | Which first. | `ids`, `forward` | `ids` |", page)
+
+    def test_a_default_that_is_a_case_is_its_value_whatever_else_has_that_name(self):
+        self.write("Sources/Host/Policy/Policy.swift", '''
+public struct Policy: Codable {
+    public enum Action: String, CaseIterable {
+        case block
+        case letGo = "let-go"
+    }
+    public init(action: Action = .block, other: Action = .letGo, limit: Int = Policy.maxCalls, odd: Int = Somewhere.unknown) {}
+}
+extension Policy {
+    static let maxCalls = 7
+}
+struct PolicyDocument: Decodable {
+    /// What is done.
+    var action: Policy.Action?
+    /// What else is done.
+    var other: Policy.Action?
+    /// How many.
+    var limit: Int?
+    /// What nobody knows.
+    var odd: Int?
+    enum CodingKeys: String, CodingKey, CaseIterable {
+        case action, other, limit, odd
+    }
+}
+''')
+        self.write("Sources/Rules/Engine/Engine.swift", '''
+enum Engine {
+    static let block = "Engine:81"
+    static let maxCalls = 99
+}
+''')
+        page, problems = settings.page(self.root)
+        self.assertIn("| `action` | What is done. | `block`, `let-go` | `block` |", page)
+        self.assertIn("| `other` | What else is done. | `block`, `let-go` | `let-go` |", page)
+        self.assertIn("| `limit` | How many. | a number | `7` |", page)
+        self.assertIn("what the default of 'odd' is does not show from 'Somewhere.unknown'", problems)
+
+
+class Mentioned(Made):
+    def test_a_word_that_is_only_mentioned_is_not_explained(self):
+        page = "# Events\nAfter `sent` comes `kept`.\n\n| step | meaning |\n| --- | --- |\n| `made`, `sent` | it is |\n\n# Else\n\n| `kept` | no |\n"
+        self.assertEqual(mentioned.explained(page, "Events"), {"made", "sent"})
+        self.assertEqual(mentioned.explained(page, None), {"made", "sent", "kept"})
+        self.assertEqual(mentioned.explained(page, "Gone"), set())
 
 
 class Modules(Made):

@@ -3,10 +3,10 @@
 import ArgumentParser
 import Glibc
 
-/// The load generator of `make bench-center` and `make faults`: many hosts that send packets to one center, from one process
-/// that costs little beside it.
+/// The load generator of `make bench-center`, `make faults` and `make failover`: many hosts that send packets to a center, or to
+/// several over one database, from one process that costs little beside it.
 ///
-/// What it sends is inert: random bytes in the form of packets, to loopback.
+/// What it sends is inert: random bytes in the form of packets, to loopback or into a network namespace.
 @main
 struct CenterLoad: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -16,20 +16,27 @@ struct CenterLoad: AsyncParsableCommand {
         ])
 }
 
-/// Where the center is, and its state folder, from whose authority the hosts' certificates are issued.
+/// Where the center is, or the centers are, and a center's state folder, from whose authority the hosts' certificates are issued.
 struct CenterOptions: ParsableArguments {
-    @Option(help: "The center's address, as ADDRESS:PORT.")
+    @Option(help: "The center's address, as ADDRESS:PORT; or those of several centers over one database, separated by commas.")
     var center: String
 
     @Option(help: "The center's state folder.")
     var state: String
 
     func validate() throws {
-        guard target != nil else { throw ValidationError("--center takes ADDRESS:PORT") }
+        guard targets != nil else { throw ValidationError("--center takes ADDRESS:PORT, or several separated by commas") }
     }
 
+    /// The first center; `nil`: the option is malformed.
+    var target: Target? { targets?.first }
+
     /// `nil`: the option is malformed.
-    var target: Target? { Target(center) }
+    var targets: [Target]? {
+        let named = center.split(separator: ",", omittingEmptySubsequences: false)
+        let targets = named.compactMap { Target(String($0)) }
+        return targets.count == named.count ? targets : nil
+    }
 }
 
 /// An address and a port.

@@ -24,7 +24,7 @@ struct OutbreakCommand: AsyncParsableCommand {
         let identities = try await HostIdentities(count: hosts, prefix: "outbreak", authorityIn: options.state)
         let tally = Tally(journal: journal)
         let template = PacketTemplate(codeBytes: codeBytes)
-        let network = Connections(to: options.target!)
+        let network = Connections(to: [options.target!], hosts: hosts, prefix: "outbreak")
         let nextHost = Atomic(0)
         let done = Atomic(0)
         let start = ContinuousClock.now
@@ -43,7 +43,7 @@ struct OutbreakCommand: AsyncParsableCommand {
                     while left.any, ContinuousClock.now < until {
                         try await network.run(
                             { OutbreakScript(host: host, packets: packets, run: run, template: template, tally: tally, left: left) },
-                            tls: tls)
+                            tls: tls, number: host)
                         if left.any { try await Task.sleep(for: .milliseconds(500)) }
                     }
                 } catch {

@@ -33,19 +33,24 @@ struct PacketsCommand: AsyncParsableCommand {
         let source = PacketSource(
             template: PacketTemplate(codeBytes: codeBytes), run: self.run, codeRun: codeRun == 0 ? self.run : codeRun, codes: codes,
             count: count, rate: rate, until: ContinuousClock.now + .seconds(seconds), stop: stop)
-        let network = Connections(to: options.target!)
+        let targets = options.targets!
+        let network = Connections(to: targets, hosts: hosts, prefix: prefix)
         let again = retry > 0
         tally.begin()
         await Connections.inParallel(connections) { number in
             let pending = PendingPacket()
+            var attempt = 0
             while source.isOpen || (again && pending.isWaiting && source.mayRetry) {
                 do {
                     try await network.run(
-                        { SteadyScript(source: source, tally: tally, pending: pending, retries: again) },
-                        tls: contexts[number % contexts.count])
+                        {
+                            SteadyScript(source: source, tally: tally, pending: pending, retries: again, movesOn: targets.count > 1)
+                        },
+                        tls: contexts[number % contexts.count], number: number, attempt: attempt)
                 } catch {
                     tally.failed("\(error)")
                 }
+                attempt += 1
                 try? await Task.sleep(for: .milliseconds(200))
             }
         }
@@ -55,8 +60,21 @@ struct PacketsCommand: AsyncParsableCommand {
 
 /// The packet of a connection that was not acknowledged yet.
 final class PendingPacket: Sendable {
-    let number = Mutex<UInt64?>(nil)
-    var isWaiting: Bool { number.withLock { $0 != nil } }
+    private let state = Mutex<(number: UInt64, since: ContinuousClock.Instant)?>(nil)
+
+    var number: UInt64? { state.withLock { $0?.number } }
+    var isWaiting: Bool { number != nil }
+
+    /// - Parameter time: when it is sent for the first time.
+    func begin(_ number: UInt64, at time: ContinuousClock.Instant) { state.withLock { $0 = (number, time) } }
+
+    /// - Returns: how long it has waited, over all attempts.
+    func end() -> Duration? {
+        state.withLock { state in
+            defer { state = nil }
+            return state.map { .now - $0.since }
+        }
+    }
 }
 
 /// Gives out packets by number, until a time and at a rate.
@@ -127,11 +145,15 @@ final class SteadyScript: ConnectionScript {
     private let tally: Tally
     private let pending: PendingPacket
     private let retries: Bool
+    private let movesOn: Bool
+    private var isToMoveOn = false
     private var number: UInt64?
     /// Between two attempts at one packet on one connection.
     private static let pause = Duration.milliseconds(100)
 
-    init(source: PacketSource, tally: Tally, pending: PendingPacket, retries: Bool) {
+    /// - Parameter movesOn: whether the connection ends when the center can't take a packet now, so that the next one takes it.
+    init(source: PacketSource, tally: Tally, pending: PendingPacket, retries: Bool, movesOn: Bool) {
+        self.movesOn = movesOn
         self.source = source
         self.tally = tally
         self.pending = pending
@@ -141,19 +163,21 @@ final class SteadyScript: ConnectionScript {
     private(set) var wait = Duration.zero
 
     func next(allocator: ByteBufferAllocator) -> ByteBuffer? {
-        if retries, let waiting = pending.number.withLock({ $0 }) {
+        guard !isToMoveOn else { return nil }
+        if retries, let waiting = pending.number {
             (number, wait) = (waiting, number == waiting ? Self.pause : .zero)
         } else {
             guard let (taken, wait) = source.take() else { return nil }
             (number, self.wait) = (taken, wait)
-            if retries { pending.number.withLock { $0 = taken } }
+            if retries { pending.begin(taken, at: .now + wait) }
         }
         return number.map { source.request($0, allocator: allocator) }
     }
 
     func answered(_ answer: Answer, after duration: Duration) {
         tally.answered(answer, id: number.map(source.id), after: duration)
-        if retries, answer.status == 200 { pending.number.withLock { $0 = nil } }
+        if retries, answer.status == 200 { tally.waited(pending.end()) }
+        isToMoveOn = movesOn && answer.isToldToWait
     }
 
     func failed(_ reason: String) { tally.failed(reason) }

@@ -12,6 +12,7 @@ final class Tally: Sendable {
         var refused: [String: Int] = [:]
         var failed: [String: Int] = [:]
         var latencies: [Double] = []
+        var longestWait = Duration.zero
         var first: ContinuousClock.Instant?
         var last: ContinuousClock.Instant?
     }
@@ -51,6 +52,12 @@ final class Tally: Sendable {
         }
     }
 
+    /// - Parameter duration: between the first attempt at a packet and its acknowledgement.
+    func waited(_ duration: Duration?) {
+        guard let duration else { return }
+        state.withLock { $0.longestWait = max($0.longestWait, duration) }
+    }
+
     func failed(_ reason: String) {
         state.withLock { $0.failed[String(reason.prefix(80)), default: 0] += 1 }
     }
@@ -69,6 +76,7 @@ final class Tally: Sendable {
                 "unanswered": state.failed.values.reduce(0, +), "seconds": seconds,
                 "per_s": seconds > 0 ? Double(state.acknowledged) / seconds : 0, "p50_ms": quantile(0.5), "p99_ms": quantile(0.99),
                 "refusals": state.refused, "failures": state.failed,
+                "longest_wait_s": Double(state.longestWait.components.seconds) + Double(state.longestWait.components.attoseconds) / 1e18,
             ]
         }
     }

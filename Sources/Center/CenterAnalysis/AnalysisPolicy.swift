@@ -23,12 +23,14 @@ public struct AnalysisPolicy: Hashable, Sendable {
     public var forwards: ForwardRule
     /// The lifetime of updates in days, at least 1.
     public var lifetimeDays: Int
-    /// How many clusters that rest on one reporter's word alone, or on that of one machine, have their proofs: beyond it, the next ones
-    /// get theirs when somebody else reports them, too, or older ones were removed. As many rule numbers, updates and deliveries they
-    /// have at most, and as many packets wait for the quota of forwards.
+    /// How many clusters have their proofs on one reporter's word, or on that of one machine; what several report counts for one of them.
+    /// Beyond it, the next ones get theirs when somebody else reports them, too, or older ones were removed. As many rule numbers, updates
+    /// and deliveries they have at most, and as many packets that nobody else reports wait for the quota of forwards.
     public var maxProofsOfReporter = 64
     /// Whether nothing is published on the word of one site or host alone that is not trusted.
     public var needsIndependentSites = false
+    /// How many updates are published in a day; `nil`: there is no bound.
+    public var publicationsADay: Int?
     /// The grade from which on evidence is enough for a rule that drops.
     public var dropsFrom = EvidenceGrade.corroborated
 

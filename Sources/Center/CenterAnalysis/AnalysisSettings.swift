@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import CenterStore
 public import Correlation
-public import EpitopeModel
+import EpitopeModel
 public import SettingsFiles
 public import SignatureProving
 import Signatures
@@ -20,8 +21,16 @@ public struct AnalysisSettings: Hashable, Sendable {
     public var lifetimeDays = SignatureUpdate.defaultLifetimeDays
     /// How long packets and events are kept, in days, 1 to 36500.
     public var keepDays = 30
-    /// How many megabytes of packets one reporter may have stored in a day, 1 to 1,000,000.
+    /// How many megabytes of packets one reporter may have stored in a day, 1 to 1,000,000; all hosts of one address four times as many.
     public var megabytesPerReporter = AnalysisSettings.defaultMegabytesPerReporter
+    /// How many megabytes of the store's file may be in use for another packet to be stored, 16 to 100,000,000. What people decide, and
+    /// what becomes of the packets, is stored beyond it.
+    public var storeMegabytes = 65_536
+    /// How many megabytes the store's disk must have free for another packet to be stored, 0 to 1,000,000; of a small disk a twentieth of
+    /// it. So there is room left for what people decide, such as who is revoked.
+    public var diskReserveMegabytes = 256
+    /// Where the store lies; `nil`: in a file in the state folder.
+    public var store: StoreSettings?
     /// The path of the goodware index; `nil`: there is none.
     public var goodware: String?
     /// Whether nothing is delivered without a goodware index.
@@ -48,12 +57,44 @@ public struct AnalysisSettings: Hashable, Sendable {
         try visitor.setting("lifetimeDays", &lifetimeDays, in: 1...SignatureUpdate.maxLifetimeDays)
         try visitor.setting("keepDays", &keepDays, in: 1...36500)
         try visitor.setting("megabytesPerReporter", &megabytesPerReporter, in: 1...1_000_000)
+        try visitor.setting("storeMegabytes", &storeMegabytes, in: 16...100_000_000)
+        try visitor.setting("diskReserveMegabytes", &diskReserveMegabytes, in: 0...1_000_000)
+        try visitor.setting("store", &store)
         try visitor.setting("goodware", &goodware)
         try visitor.setting("requireGoodware", &requireGoodware)
         try visitor.setting("benignCaptures", &benignCaptures)
         try visitor.setting("proofSeconds", &proofSeconds, in: 1...86400)
         try visitor.setting("captureSeconds", &captureSeconds, in: 1...86400)
-        try visitor.setting("noiseShare", &noiseShare)
+        try visitor.setting("noiseShare", &noiseShare, in: 0...ProverMaterial.maxNoiseShare)
+    }
+
+    /// The settings that a center takes over while it runs.
+    public static let liveKeys: Set<String> = [
+        "thresholdPoints", "thresholdHours", "maxPointsPerReporter", "lifetimeDays", "keepDays", "megabytesPerReporter",
+    ]
+
+    /// What is wrong with settings that were read.
+    public var faults: [SettingFault] {
+        (goodware == "" ? [Self.emptyPath("goodware")] : []) + Self.faults("benignCaptures", benignCaptures)
+    }
+
+    /// What is wrong with a list of paths.
+    public static func faults(_ name: String, _ paths: [String]) -> [SettingFault] {
+        paths.enumerated().compactMap { index, path in
+            path.isEmpty ? emptyPath("\(name)[\(index)]", at: "\(name).[\(index)]") : nil
+        }
+    }
+
+    /// The fault of a path that is an empty text.
+    public static func emptyPath(_ name: String, at place: String? = nil) -> SettingFault {
+        SettingFault(
+            place ?? name,
+            EpitopeError(.configurationInvalid, "the setting '\(name)' is empty", remedy: "give a path, or leave the key out"))
+    }
+
+    /// How far packets may fill the store and its disk.
+    public var reportRoom: ReportRoom {
+        ReportRoom(maxBytes: Int64(storeMegabytes) << 20, keptFreeBytes: Int64(diskReserveMegabytes) << 20)
     }
 
     /// When evidence is an attack.
@@ -70,16 +111,5 @@ public struct AnalysisSettings: Hashable, Sendable {
         ProverSettings(
             goodware: goodware, requireGoodware: requireGoodware, captures: captures, benignCaptures: benignCaptures,
             noiseShare: noiseShare, proofTime: .seconds(proofSeconds), captureTime: .seconds(captureSeconds))
-    }
-}
-
-extension ProverSettings {
-    /// - Throws: `configuration-invalid` when a setting is out of its bounds.
-    public func validate() throws(EpitopeError) {
-        guard !isSound else { return }
-        throw EpitopeError(
-            .configurationInvalid,
-            "a setting that signatures are proven with is out of its bounds: noiseShare is \(noiseShare), or a path is empty",
-            remedy: "set noiseShare to 0 to \(ProverMaterial.maxNoiseShare), and leave out keys for which you have no path")
     }
 }

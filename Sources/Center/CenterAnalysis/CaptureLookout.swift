@@ -23,10 +23,14 @@ struct CaptureLookout {
     /// Looks for the code of a cluster; one that is waited for already has its looks.
     ///
     /// - Parameter reporter: on whose word; `nil`: on that of several.
-    mutating func add(_ cluster: Int64, of reporter: String?, now: ContinuousClock.Instant) {
-        guard entries[cluster] == nil, entries.count < Self.maxClusters else { return }
-        if let reporter, entries.values.count(where: { $0.reporter == reporter }) >= Self.maxClustersOfReporter { return }
+    /// - Returns: whether there was room.
+    @discardableResult
+    mutating func add(_ cluster: Int64, of reporter: String?, now: ContinuousClock.Instant) -> Bool {
+        guard entries[cluster] == nil else { return true }
+        guard entries.count < Self.maxClusters else { return false }
+        if let reporter, entries.values.count(where: { $0.reporter == reporter }) >= Self.maxClustersOfReporter { return false }
         entries[cluster] = Entry(due: now + Self.pauses[0], reporter: reporter)
+        return true
     }
 
     mutating func remove(_ cluster: Int64) {

@@ -23,21 +23,24 @@ struct CodeSimilarity {
     static let minSharedCode = 24
 
     private let sample: Sample
-    private let comparison: TokenSequences.Comparison
+    private let places: CodePlaces
+    private var comparison: TokenSequences.Comparison
 
-    init(of sample: Sample) {
+    /// - Parameter places: remembers which bytes of samples are code.
+    init(of sample: Sample, places: CodePlaces) {
         self.sample = sample
+        self.places = places
         comparison = TokenSequences.Comparison(of: Self.surroundings(of: sample))
     }
 
-    func isVariant(of other: Sample) -> Bool {
+    mutating func isVariant(of other: Sample) -> Bool {
         guard sample.architecture == other.architecture else { return false }
         let shared = comparison.shared(with: Self.surroundings(of: other))
         if shared.bits >= Self.minSharedBits { return true }
         guard shared.longestRun.count >= Self.minSharedCode, Signature.isSubstantial(shared.longestRun) else { return false }
         let run = Signature(tokens: [.init(bytes: shared.longestRun)], context: .any)
         return [sample, other].allSatisfy { sample in
-            let place = sample.place(of: run)
+            let place = places.place(of: run, in: sample)
             return place == .inCode || place == .atCall
         }
     }

@@ -16,28 +16,35 @@ struct DeliveryScheduler {
         UpdateBuilder(lifetimeDays: policy.lifetimeDays, nowMilliseconds: transaction.nowMilliseconds)
     }
 
+    /// What signatures of a cluster wait for before they are published.
+    struct Waits {
+        var isForSupporters = false
+        /// The first claim that the day's quota has no place for.
+        var claim: PublicationClaim?
+    }
+
     /// Run again on the same outcome this adds nothing.
     ///
-    /// - Returns: whether a signature waits until it may be published.
-    func schedule(_ completed: CompletedVerification, of cluster: Cluster) throws -> Bool {
-        guard !policy.targets.isEmpty else { return false }
-        var isWaiting = false
+    func schedule(_ completed: CompletedVerification, of cluster: Cluster) throws -> Waits {
+        var waits = Waits()
+        guard !policy.targets.isEmpty else { return waits }
         let standing = try transaction.latestUpdates(of: cluster).filter { $0.state == .proven }
         for (item, revised) in zip(completed.outcome.proven, completed.revised) {
             // Withdrawn since: that binds the signature, and no other of the cluster.
             guard try transaction.withdrawalReason(of: item.signature.id) == nil else { continue }
             if case .wait(let reason) = try publication(of: item.signature, in: cluster, completed) {
                 try transaction.record(.waiting, item.signature.id, reason)
-                isWaiting = true
+                waits.isForSupporters = true
                 continue
             }
             // Read again: they may have ended since.
-            try schedule(
+            let refused = try schedule(
                 item, of: cluster, by: completed.supporters(of: item.signature.id), revising: standing.filter { revised.contains($0.id) })
+            waits.claim = waits.claim ?? refused
         }
         try GradeKeeper(transaction: transaction, policy: policy).raise(by: completed, of: cluster)
         if completed.outcome.proven.isEmpty, let failed = completed.outcome.failed { try storeUnproven(failed, of: cluster) }
-        return isWaiting
+        return waits
     }
 
     /// Whether a signature may be published, by those who speak for it.
@@ -52,23 +59,34 @@ struct DeliveryScheduler {
         return try transaction.publication(of: cluster.id, supportedBy: supporters)
     }
 
+    /// - Returns: the claim that the day's quota of publications has no place for; `nil`: it doesn't wait for one.
     private func schedule(
         _ item: ProvenSignature, of cluster: Cluster, by supporters: Supporters, revising older: [StoredUpdate]
-    ) throws {
+    ) throws -> PublicationClaim? {
         let latest = try transaction.latestUpdate(of: item.signature.id)
         let known = latest?.latest(nowMilliseconds: transaction.nowMilliseconds)
         if let update = builder.update(of: item, in: cluster, after: known, revising: older.map(\.update)) {
-            try schedule(update, of: cluster, by: supporters, after: latest, revising: older)
+            let claim = try policy.publicationsADay.map { limit in
+                try transaction.publicationClaim(of: cluster.id, supportedBy: supporters.senders, limit: limit)
+            }
+            if let claim, !claim.isAdmitted {
+                try transaction.record(.quotaExceeded, item.signature.id, claim.refusal)
+                return claim
+            }
+            let id = try schedule(update, of: cluster, by: supporters, after: latest, revising: older)
+            if let claim, let id { try transaction.usePublication(claim, for: id) }
         } else if let latest, known?.state == .standing, !older.isEmpty {
             try transaction.replace(older, by: latest.id)
             try transaction.supersede(by: latest.id)
         }
+        return nil
     }
 
+    /// - Returns: the update's number in the store; `nil`: there is no number for its rule.
     private func schedule(
         _ built: SignatureUpdate, of cluster: Cluster, by supporters: Supporters, after latest: StoredUpdate?,
         revising older: [StoredUpdate]
-    ) throws {
+    ) throws -> Int64? {
         let signatureID = built.signature.id
         let rule = try transaction.rule(of: signatureID, after: latest, revising: older)
         var update = built
@@ -85,7 +103,10 @@ struct DeliveryScheduler {
         let id = try transaction.add(
             update, of: cluster.id, rule: rule, state: refusal == nil ? .proven : .unproven, reason: refusal)
         let name = "revision \(update.revision)"
-        if let refusal { return try transaction.record(.unproven, signatureID, "\(name): \(refusal)") }
+        if let refusal {
+            try transaction.record(.unproven, signatureID, "\(name): \(refusal)")
+            return nil
+        }
         let revised = older.isEmpty ? "" : ", in place of \(older.map(\.update.signature.id).joined(separator: " and "))"
         try transaction.record(.proven, signatureID, "\(name)\(revised): \(update.proof.summary)")
         try transaction.replace(older, by: id)
@@ -93,6 +114,7 @@ struct DeliveryScheduler {
             try transaction.addDelivery(of: id, to: target, state: target == .feed ? .delivered : .pending)
         }
         try transaction.supersede(by: id)
+        return id
     }
 
     /// Stores why no update is delivered. An update in force stays in force.

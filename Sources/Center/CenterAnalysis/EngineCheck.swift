@@ -45,8 +45,11 @@ public final class EngineCheckQueue: Sendable {
     public init() {}
 
     /// Adds a proven signature if its proof waits for the engine.
-    func add(_ proven: ProvenSignature, of cluster: Int64) {
-        guard proven.proof.check(.engineFires)?.outcome == .notChecked, !proven.carriers.isEmpty else { return }
+    ///
+    /// - Returns: whether there was room.
+    @discardableResult
+    func add(_ proven: ProvenSignature, of cluster: Int64) -> Bool {
+        guard proven.proof.check(.engineFires)?.outcome == .notChecked, !proven.carriers.isEmpty else { return true }
         let isAdded = state.withLock { state in
             guard state.tasks.count < Self.maxTasks else { return false }
             state.added += 1
@@ -57,6 +60,7 @@ public final class EngineCheckQueue: Sendable {
             return true
         }
         if isAdded { signal.send() }
+        return isAdded
     }
 
     /// The oldest that is due.
@@ -72,12 +76,19 @@ public final class EngineCheckQueue: Sendable {
     }
 
     /// Has the engine asked again after a pause, unless it was often enough.
-    func putBack(_ task: Task, now: ContinuousClock.Instant) {
-        guard task.attempts < Self.pauses.count else { return remove(task) }
+    ///
+    /// - Returns: whether it is asked again.
+    @discardableResult
+    func putBack(_ task: Task, now: ContinuousClock.Instant) -> Bool {
+        guard task.attempts < Self.pauses.count else {
+            remove(task)
+            return false
+        }
         state.withLock { state in
             guard let index = state.tasks.firstIndex(where: { $0.number == task.number }) else { return }
             state.tasks[index].attempts += 1
             state.tasks[index].due = now + Self.pauses[task.attempts]
         }
+        return true
     }
 }

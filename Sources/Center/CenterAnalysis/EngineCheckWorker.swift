@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CenterMetrics
 public import CenterStore
 import EpitopeModel
 import Signatures
@@ -16,6 +17,8 @@ public struct EngineCheckWorker: Sendable {
     private let onProgress: @Sendable () async -> Void
     private let onFailure: @Sendable (any Error) -> Void
     private let failing = FailingItems()
+    /// Flows are read for a minute at most, as the settings are by default, and each run of the engine is bounded.
+    private static let maxCheck = Duration.seconds(600)
 
     /// - Parameters:
     ///   - onProgress: called after an answer was stored.
@@ -39,7 +42,9 @@ public struct EngineCheckWorker: Sendable {
             // They stay as they are until their clusters are proven again.
             onFailure(error)
         }
-        await RetryLoop(signal: queue.signal, onFailure: onFailure).run {
+        let counters = store.counters
+        counters.lanes.start(.engineChecks, limit: Self.maxCheck)
+        await RetryLoop(signal: queue.signal, onFailure: onFailure, onTurn: { counters.lanes.turn(.engineChecks) }).run {
             while let task = queue.next(now: .now) {
                 let check = await engine.check(task.signature, over: task.carriers)
                 try Task.checkCancellation()
@@ -51,7 +56,12 @@ public struct EngineCheckWorker: Sendable {
                     guard failing.failed(task.cluster) else { throw error }
                     onFailure(error)
                 }
-                if check.outcome == .notChecked { queue.putBack(task, now: .now) } else { queue.remove(task) }
+                if check.outcome != .notChecked {
+                    queue.remove(task)
+                } else if !queue.putBack(task, now: .now) {
+                    counters.lost.add(.engineChecksUnanswered)
+                }
+                counters.lanes.turn(.engineChecks)
                 await onProgress()
             }
             return queue.wait(now: .now)

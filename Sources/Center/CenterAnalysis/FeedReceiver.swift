@@ -12,6 +12,7 @@ public struct FeedReceiver: Sendable {
     private let store: CenterStore
     private let provers: ProverSource
     private let work = BlockingQueue(label: "epitope.feed")
+    private let bounded = BoundedWork()
     private let failing = FailingItems()
 
     public init(store: CenterStore, provers: ProverSource) {
@@ -29,16 +30,28 @@ public struct FeedReceiver: Sendable {
     /// after some attempts. It is asked for again when the center starts anew.
     ///
     /// - Parameter asked: the position after which the page was asked for; a page is dropped if that is no longer the store's.
-    /// - Throws: `disk-full`, `store-failed`, `store-unusable`; `CancellationError` where the task is cancelled meanwhile.
+    /// - Throws: `disk-full`, `store-failed`, `store-unusable`, `goodware-missing` where that doesn't answer; `CancellationError` where the
+    ///   task is cancelled meanwhile.
     public func accept(_ page: FeedPage, after asked: FeedPosition? = nil) async throws {
         // Outside of the transaction, and off Swift's pool: it may read captures of benign traffic.
-        let prover = provers.current().prover
-        let proofs = try await work.runUnlessCancelled { page.entries.map { $0.update.map { prover.proof(of: $0) } } }
+        let proofs = try await work.runUnlessCancelled { [self] in Result { () throws(EpitopeError) in try prove(page) } }.get()
         do {
             try await take(page, proofs, after: asked)
         } catch  where FailingItems.mayBeOfOne(error) {
             try await takeOneByOne(page, proofs, after: asked)
         }
+    }
+
+    /// - Throws: `goodware-missing` where the goodware doesn't answer: the page is taken later.
+    private func prove(_ page: FeedPage) throws(EpitopeError) -> [Proof?] {
+        let current = provers.current()
+        let seconds = provers.settings.maxProofTime / .seconds(1)
+        let proofs: [Proof?]? =
+            current.isAnswering
+            ? bounded.run(withinSeconds: seconds) { page.entries.map { $0.update.map { current.prover.proof(of: $0) } } } : nil
+        if let proofs { return proofs }
+        if current.isAnswering { provers.gaveUp() }
+        throw ProverSource.outage
     }
 
     /// Has the entries asked for again that were passed over before the center started.

@@ -16,10 +16,18 @@ struct VerificationTask: Sendable {
     var withdrawn: [Signature]
     /// Whether there is nothing to make: all that the cluster holds is what a withdrawn signature was made of.
     var isVoid: Bool { samples.isEmpty && (packets > 0 || withdrawn.contains { $0.id == cluster.signature.id }) }
+    /// Whose packets they all are; `nil`: several reporters', or there are none.
+    var soleSource: ReportSource? {
+        let reporters = Set(samples.map(\.reporter))
+        return reporters.count == 1 ? reporters.first.flatMap { $0 }.map { ReportSource(reporter: $0, machine: nil) } : nil
+    }
     /// The oldest packets, where the cluster holds more than ``samples``.
     var oldest: [Sample]
     /// All packets that the cluster held when this was read.
     var packets: Int
+    /// The cluster's reporters then, and how many of its newest packets each sent.
+    var reporters = 0
+    var ofReporter: [String: Int] = [:]
     /// The updates made of the cluster's packets that are in force or on their way.
     var standing: [StoredUpdate]
     /// What Suricata said of the cluster's signatures.
@@ -68,16 +76,22 @@ struct ProofQueue: Sendable {
     private static let maxStanding = FeedEntry.maxRevised
 
     let store: CenterStore
-    let policy: AnalysisPolicy
+    var policy: AnalysisPolicy
     let samples: SampleCache
 
-    /// The clusters whose proof is requested, oldest first.
+    /// The material of proofs for which there was something that could not be looked at: they are asked for again with any other.
+    private static let unlookedMaterial = "not all captures could be looked at"
+
+    /// Of the requested proofs so many are looked at for whose turn is next.
+    private static let maxPending = 1024
+
+    /// The clusters whose proof is requested, what weighs most first, each with whose turn it is made in.
     ///
     /// - Parameter requeuedFor: names the material that signatures are proven with now, if it changed: proofs that
     ///   found no signature with other material are requested again.
-    func pending(limit: Int, requeuedFor material: String?) async throws(EpitopeError) -> [Int64] {
+    func pending(requeuedFor material: String?) async throws(EpitopeError) -> [(cluster: Int64, holders: [String])] {
         if let material { try await store.transaction { try $0.requeueUnproven(material: material) } }
-        return try await store.snapshot { try $0.pendingProofs(limit: limit) }
+        return try await store.snapshot { try $0.pendingProofs(limit: Self.maxPending) }.map { ($0.cluster, $0.sources.map(\.holder)) }
     }
 
     /// - Returns: `nil` when the cluster was pruned, or can't be read: its proof is asked for again by the attack's next report, which
@@ -101,6 +115,7 @@ struct ProofQueue: Sendable {
             return VerificationTask(
                 cluster: cluster, samples: wanted, withdrawn: withdrawn,
                 oldest: more > 0 ? try samples.oldest(more, of: id, in: transaction) : [], packets: count,
+                reporters: try transaction.weight(of: id).reporters, ofReporter: policy.newestPackets(packets, holders),
                 standing: Array(standing.prefix(Self.maxStanding)), answers: Self.answers(of: latest))
         }
         if task == nil { try await store.transaction { try $0.forgetUnreadableProof(of: id) } }
@@ -123,23 +138,37 @@ struct ProofQueue: Sendable {
             for item in completed {
                 // Read again: the context may have widened since.
                 guard let cluster = try transaction.readableCluster(item.task.cluster.id) else { continue }
-                let isWaiting = try DeliveryScheduler(transaction: transaction, policy: policy).schedule(item, of: cluster)
-                let isDueAgain = try Self.missesNewer(than: item.task, samples: samples, in: transaction)
+                let waits = try DeliveryScheduler(transaction: transaction, policy: policy).schedule(item, of: cluster)
+                let isDueAgain = try Self.missesNewer(than: item.task, policy: policy, samples: samples, in: transaction)
                 try transaction.completeProof(
-                    of: cluster.id, packets: item.task.packets, material: material, isDueAgain: isDueAgain)
-                if isWaiting, !isDueAgain { _ = try transaction.holdProof(of: cluster.id) }
+                    of: cluster.id, packets: item.task.packets,
+                    material: item.outcome.unlookedCaptures.isEmpty ? material : Self.unlookedMaterial, isDueAgain: isDueAgain)
+                guard !isDueAgain else { continue }
+                // What waits for supporters as well is looked at with what the quota lets through.
+                if let claim = waits.claim {
+                    _ = try transaction.holdProof(of: cluster.id, for: claim)
+                } else if waits.isForSupporters {
+                    _ = try transaction.holdProof(of: cluster.id)
+                }
             }
         }
     }
 
-    /// Whether no signature in force matches a packet that came in while the proof was made.
+    /// Whether no signature in force matches a packet that came in while the proof was made; or whether, where none is in force, the
+    /// cluster has grown so much that another attempt is due.
     private static func missesNewer(
-        than task: VerificationTask, samples: SampleCache, in transaction: StoreTransaction
+        than task: VerificationTask, policy: AnalysisPolicy, samples: SampleCache, in transaction: StoreTransaction
     ) throws -> Bool {
         let more = try transaction.packetsSoFar(of: task.cluster.id) - task.packets
         guard more > 0 else { return false }
         let standing = try transaction.latestUpdates(of: task.cluster).filter { $0.state == .proven }
-        guard !standing.isEmpty else { return false }
+        guard !standing.isEmpty else {
+            let reporters = try transaction.weight(of: task.cluster.id).reporters
+            let ofReporter = reporters <= ProofDecision.maxVoices ? try policy.newestPackets(of: task.cluster.id, in: transaction) : [:]
+            return ProofDecision.isGrown(
+                from: .init(packets: task.packets, reporters: task.reporters, ofReporter: task.ofReporter),
+                to: .init(packets: task.packets + more, reporters: reporters, ofReporter: ofReporter))
+        }
         return try samples.newest(min(more, maxSamples), of: task.cluster.id, in: transaction).contains { sample in
             !standing.contains { $0.update.signature.matches(sample.code.bytes) }
         }
@@ -147,6 +176,20 @@ struct ProofQueue: Sendable {
 }
 
 extension AnalysisPolicy {
+    /// The number of a cluster's newest packets that are told apart by who sent them.
+    private static let maxToldApart = 256
+
+    /// How many of a cluster's newest packets each sent who counts as one.
+    func newestPackets(of cluster: Int64, in transaction: StoreTransaction) throws -> [String: Int] {
+        let packets = try transaction.newestPacketsWithReporters(of: cluster, limit: Self.maxToldApart)
+        return newestPackets(packets, try holders(of: packets, in: transaction))
+    }
+
+    /// - Parameter packets: at least as many as are told apart, the newest first.
+    func newestPackets(_ packets: [ReportedPacket], _ holders: [ReportedPacket: String]) -> [String: Int] {
+        packets.prefix(Self.maxToldApart).reduce(into: [:]) { $0[holders[$1] ?? $1.reporter, default: 0] += 1 }
+    }
+
     /// Who the reporter of each packet counts as in a proof: one by all its names.
     fileprivate func holders(of packets: [ReportedPacket], in transaction: StoreTransaction) throws -> [ReportedPacket: String] {
         var known: [String: String] = [:]

@@ -32,12 +32,13 @@ struct ReportAnalysis {
         guard let (assessment, destination) = try accept(planned) else { return }
         let source = planned.source
         let cluster = try assign(assessment, of: report, from: source, to: destination)
-        let decision = try weigh(assessment, of: report, from: source, in: cluster)
+        let (decision, number) = try weigh(assessment, of: report, from: source, in: cluster)
         if decision.isReached {
             let proofs = ProofScheduler(transaction: transaction, policy: policy)
             for reached in try clustersReached(with: cluster) {
                 try proofs.schedule(
-                    for: reached, newest: reached.id == cluster.id ? assessment.code : nil, reportedBy: report.reporter)
+                    for: reached, newest: reached.id == cluster.id ? assessment.code : nil, reportedBy: source,
+                    joinedAs: reached.id == cluster.id ? number : nil)
             }
         }
         try ForwardScheduler(transaction: transaction, policy: policy)
@@ -54,7 +55,7 @@ struct ReportAnalysis {
             return nil
         case .success(let assessment):
             guard let destination = planned.destination else { return nil }
-            try transaction.record(.signed, report.id, "\(assessment.signature.id), \(assessment.signatureSource)")
+            try transaction.record(.signed, report.id, "\(assessment.signatureID), \(assessment.signatureSource)")
             return (assessment, destination)
         }
     }
@@ -84,7 +85,7 @@ extension ReportAnalysis {
         let signature = assessment.signature
         guard
             var cluster = try id.flatMap({ try readable($0, or: signature) })
-                ?? transaction.clusterNumber(ofSignature: signature.id).flatMap({ try readable($0, or: signature) })
+                ?? transaction.clusterNumber(ofSignature: assessment.signatureID).flatMap({ try readable($0, or: signature) })
         else { return nil }
         let merged = cluster.signature.context.merged(with: signature.context)
         if merged != cluster.signature.context {
@@ -115,9 +116,10 @@ extension ReportAnalysis {
 // MARK: Weighing
 
 extension ReportAnalysis {
+    /// - Returns: with the number of who reported among the cluster's reporters, if it joined them now.
     private mutating func weigh(
         _ assessment: ReportAssessment, of report: StoredReport, from source: ReportSource, in cluster: Cluster
-    ) throws -> ThresholdDecision {
+    ) throws -> (ThresholdDecision, joinedAs: Int?) {
         let threshold = policy.threshold
         func evidence(in scope: EvidenceScope) throws -> [WeighedEvidence] {
             let reporter = policy.countsMachines ? try transaction.reporter(countedFor: source, in: scope) : source.reporter
@@ -129,9 +131,9 @@ extension ReportAnalysis {
         let added = try evidence(in: .cluster(cluster.id))
         let ofCluster = try transaction.add(added, to: .cluster(cluster.id), by: threshold)
         let now = try transaction.weight(of: cluster.id)
-        if before.reporters == 1, now.reporters > 1 {
-            try transaction.shareProof(of: cluster.id)
-            shared.append(cluster.id)
+        if before.reporters == 1, now.reporters > 1 { shared.append(cluster.id) }
+        if before.reporters > 0, now.reporters > before.reporters {
+            try ProofScheduler(transaction: transaction, policy: policy).share(cluster.id, with: source)
         }
         if now != before { try transaction.reweigh(cluster.id, as: now) }
         if now.reporters > before.reporters,
@@ -147,7 +149,7 @@ extension ReportAnalysis {
             .weighed, report.id,
             "\(decision.points) of \(threshold.points) points" + (decision.isReached ? ", threshold reached" : "")
                 + (other.map { "; it counts as \($0), which reported from the same address" } ?? ""))
-        return decision
+        return (decision, now.reporters > before.reporters ? now.reporters : nil)
     }
 
     /// The clusters that an update is due for. When the site's one counter reaches the threshold, that is every cluster that

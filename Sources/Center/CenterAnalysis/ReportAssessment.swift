@@ -10,6 +10,8 @@ import Signatures
 /// What a report says by itself: the signature that its cluster is looked up by, and its evidence.
 struct ReportAssessment {
     var signature: Signature
+    /// Worked out once: it is looked for in memory, in the store, and written.
+    let signatureID: String
     /// Where the signature comes from, for a person.
     var signatureSource: String
     /// The packet as signatures are made of it; `nil` for a site's update.
@@ -33,6 +35,7 @@ struct ReportAssessment {
         switch try report.content.get() {
         case .signature(let given):
             signature = given
+            signatureID = given.id
             signatureSource = "of the site's update"
             evidence = [
                 WeighedEvidence(
@@ -42,6 +45,7 @@ struct ReportAssessment {
         case .packet(let packet, let given):
             let sample = Sample(packet)
             (signature, signatureSource) = try Self.signature(of: packet, sample: sample, given: given)
+            signatureID = signature.id
             evidence = packet.evidence.map {
                 WeighedEvidence(
                     from: ReportSource(reporter: report.reporter, machine: nil), evidence: $0,

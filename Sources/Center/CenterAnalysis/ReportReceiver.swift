@@ -21,19 +21,23 @@ public struct ReportReceiver: Sendable {
         intake = IntakeBook(megabytes: megabytesPerReporter)
     }
 
+    /// Gives every reporter another share of the disk from now on.
+    public func follow(megabytesPerReporter: Int) { intake.follow(megabytes: megabytesPerReporter) }
+
     /// Accepts a report. When this returns, the report is on the disk.
     ///
     /// - Throws: what ``ReportCheck`` throws, `sender-over-share`, `disk-full`, `store-busy`, `sender-busy`, `store-failed`,
     ///   `store-unusable`. After an error the sender must keep the report.
     public func accept(_ report: Report) async throws(EpitopeError) -> Receipt {
         try ReportCheck.check(report)
-        try intake.take(report.bytes, of: report.sender)
+        let address = report.address
+        try intake.take(report.bytes, of: report.sender, at: address)
         do throws(EpitopeError) {
             let receipt = try await store.add(report)
-            if receipt.wasKnown { intake.giveBack(report.bytes, of: report.sender) } else { analysisSignal.send() }
+            if receipt.wasKnown { intake.giveBack(report.bytes, of: report.sender, at: address) } else { analysisSignal.send() }
             return receipt
         } catch {
-            intake.giveBack(report.bytes, of: report.sender)
+            intake.giveBack(report.bytes, of: report.sender, at: address)
             throw error
         }
     }
@@ -44,7 +48,9 @@ public struct ReportReceiver: Sendable {
     }
 
     /// Notes what a host withheld.
-    public func note(_ counts: WithheldCounts, of host: Identity) async throws(EpitopeError) {
-        try await store.note(counts, of: host)
+    ///
+    /// - Throws: `revoked` if the host's certificate was revoked meanwhile.
+    public func note(_ counts: WithheldCounts, of host: Identity, issuedMilliseconds: Int64) async throws(EpitopeError) {
+        try await store.note(counts, of: host, issuedMilliseconds: issuedMilliseconds)
     }
 }

@@ -14,16 +14,20 @@ public struct RetryLoop: Sendable {
     private let signal: WakeUpSignal
     private let onFailure: @Sendable (any Error) -> Void
     private let onSuccess: @Sendable () -> Void
+    private let onTurn: @Sendable () -> Void
 
     /// - Parameters:
     ///   - onFailure: called with the error of each round that throws.
     ///   - onSuccess: called after each other round.
+    ///   - onTurn: called before each round and after it, however it ended: the loop turns.
     public init(
-        signal: WakeUpSignal, onFailure: @escaping @Sendable (any Error) -> Void, onSuccess: @escaping @Sendable () -> Void = {}
+        signal: WakeUpSignal, onFailure: @escaping @Sendable (any Error) -> Void, onSuccess: @escaping @Sendable () -> Void = {},
+        onTurn: @escaping @Sendable () -> Void = {}
     ) {
         self.signal = signal
         self.onFailure = onFailure
         self.onSuccess = onSuccess
+        self.onTurn = onTurn
     }
 
     /// Runs rounds until the task is cancelled. A round returns after what time it must run again without a signal;
@@ -33,14 +37,17 @@ public struct RetryLoop: Sendable {
         while !Task.isCancelled {
             let seen = signal.count
             let next: Duration?
+            onTurn()
             do {
                 next = try await round()
+                onTurn()
                 backoff.succeeded()
                 onSuccess()
             } catch  where error is CancellationError || Task.isCancelled {
                 // What was cut short by the end is no failure, as whatever error it comes.
                 return
             } catch {
+                onTurn()
                 onFailure(error)
                 try? await Task.sleep(for: backoff.failed())
                 continue

@@ -19,6 +19,8 @@ final class SampleCache: Sendable {
     }
 
     private let contents = Mutex(Contents())
+    /// Which bytes of them are code.
+    let places = CodePlaces()
 
     func add(_ sample: Sample, of sequence: Int64) {
         contents.withLock { contents in

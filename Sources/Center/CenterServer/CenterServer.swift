@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import CenterMetrics
 public import EpitopeModel
 import Glibc
 import Hummingbird
@@ -25,6 +26,8 @@ public struct CenterServer: Service {
         public var maxConnections: Int
         /// Idle connections are closed after this time, in seconds. Hosts keep theirs warm with a request every 30.
         public var idleSeconds: Int64
+        /// A connection is closed whose peer has not taken a long answer after this time, in seconds.
+        public var answerSeconds: Int64
         /// How long issued certificates are valid, in days.
         public var validityDays: Int
         /// For how long after its end a certificate that is not revoked may be renewed, in days: hosts that were off get a new
@@ -34,62 +37,71 @@ public struct CenterServer: Service {
         public var authorityDirectory: String?
 
         public init(
-            host: String = "0.0.0.0", port: Int = Int(CenterAddress.defaultPort), maxConnections: Int = 16384,
-            idleSeconds: Int64 = 180, validityDays: Int = CertificateAuthority.defaultValidityDays,
+            host: String = "0.0.0.0", port: Int = Int(CenterAddress.defaultPort), maxConnections: Int = ConnectionRoom.defaultPlaces,
+            idleSeconds: Int64 = 180, answerSeconds: Int64 = 60, validityDays: Int = CertificateAuthority.defaultValidityDays,
             renewalGraceDays: Int = CertificateAuthority.defaultValidityDays, authorityDirectory: String? = nil
         ) {
             self.host = host
             self.port = port
             self.maxConnections = maxConnections
             self.idleSeconds = idleSeconds
+            self.answerSeconds = answerSeconds
             self.validityDays = validityDays
             self.renewalGraceDays = renewalGraceDays
             self.authorityDirectory = authorityDirectory
         }
     }
 
-    private static let spareConnections = 256
-
     private let configuration: Configuration
-    private let authority: AuthorityCertificate
+    private let authorities: AuthorityBook
     private let issuer: any CertificateIssuing
     private let certificate: ServerCertificate
     private let tls: ServerTLS
+    private let counters: CenterCounters
     private let requests: RequestHandler
     private let logger: Logger
     private let now: @Sendable () -> Int64
     private let steadyNow: @Sendable () -> Int64
     private let places: ConnectionPlaces
+    private let sightings = SightingBook()
+    private let service: any CenterRequestHandling
     /// The port that the server came to listen on, or why it didn't.
     private let boundPort = Completion<Result<Int, any Error>>()
 
     /// - Parameters:
+    ///   - authorities: read again from ``Configuration/authorityDirectory`` when their file has changed.
     ///   - issuer: who has the authority's key.
     ///   - now: the clock by which certificates and tokens are judged, and certificates issued, in milliseconds since 1970.
     ///   - steadyNow: a clock that does not follow the machine's when that jumps: what is in force by it is not refused.
     /// - Throws: `certificate-malformed` when the server's key or certificate can't be used.
     public init(
-        configuration: Configuration, authority: AuthorityCertificate, issuer: any CertificateIssuing, certificate: ServerCertificate,
+        configuration: Configuration, authorities: AuthorityBook, issuer: any CertificateIssuing, certificate: ServerCertificate,
         ledger: any EnrolmentLedger, service: any CenterRequestHandling, logger: Logger,
         now: @escaping @Sendable () -> Int64 = ChannelClock.system, steadyNow: (@Sendable () -> Int64)? = nil
     ) throws(EpitopeError) {
         self.configuration = configuration
-        self.authority = authority
+        self.authorities = authorities
+        authorities.presented = certificate.authority
         self.issuer = issuer
         self.certificate = certificate
-        self.tls = try ServerTLS(certificate)
+        let counters = service.counters ?? CenterCounters()
+        self.tls = try ServerTLS(certificate, counters: counters)
+        counters.authorityEnds.set(authorities.authorities.current.expiresMilliseconds)
+        self.counters = counters
         self.logger = logger
         self.now = now
         self.steadyNow = steadyNow ?? now
-        places = ConnectionPlaces(max: configuration.maxConnections)
+        places = ConnectionPlaces(max: configuration.maxConnections, counters: counters)
+        self.service = service
         self.requests = RequestHandler(
             places: places,
             authenticator: PeerAuthenticator(
-                authority: authority, ledger: ledger, places: places, clocks: [now] + (steadyNow.map { [$0] } ?? [])), service: service,
+                authorities: authorities, ledger: ledger, places: places, clocks: [now] + (steadyNow.map { [$0] } ?? [])), service: service,
             enrolment: Enrolment(
-                scope: service.scope, accepts: service.accepts, authority: authority, issuer: issuer, ledger: ledger,
+                scope: service.scope, accepts: service.accepts, authorities: authorities, issuer: issuer, ledger: ledger,
                 validityDays: configuration.validityDays,
-                renewalGraceMilliseconds: Duration.days(configuration.renewalGraceDays).inMilliseconds, now: now, rations: SenderRations()))
+                renewalGraceMilliseconds: Duration.days(configuration.renewalGraceDays).inMilliseconds, now: now, rations: SenderRations()),
+            sightings: sightings, answerTime: .seconds(configuration.answerSeconds), counters: counters)
     }
 
     /// The port that the server listens on; waits until it does.
@@ -99,6 +111,12 @@ public struct CenterServer: Service {
         get async throws { try await boundPort.value().get() }
     }
 
+    /// How many are connected, and how many wait for their turn to enrol.
+    var peers: (connected: Int, enrolling: Int) { (places.count, requests.enrolment.turns.waiting) }
+
+    /// Who is connected.
+    public var connections: ConnectionUse { places.use }
+
     /// Serves until the task's service group shuts down.
     ///
     /// - Throws: `listening-failed`.
@@ -107,7 +125,7 @@ public struct CenterServer: Service {
         let (tls, places) = (tls, places)
         let boundPort = boundPort
         let http = HTTP1Channel.Configuration(
-            idleTimeout: .seconds(configuration.idleSeconds),
+            additionalChannelHandlers: [PeerPresence(places)], idleTimeout: .seconds(configuration.idleSeconds),
             // Requests have a handful of short headers.
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: 8192, maxHeaderListSize: 16384, maxHeaderFieldCount: 64))
@@ -120,19 +138,19 @@ public struct CenterServer: Service {
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 1024,
-                // Whoever connects beyond the limit is let in for as long as it takes to close another.
-                availableConnectionsDelegate: MaximumAvailableConnections(configuration.maxConnections + Self.spareConnections)),
-            services: renewal,
+                availableConnectionsDelegate: MaximumAvailableConnections(
+                    configuration.maxConnections + ConnectionRoom.spare(besides: configuration.maxConnections))),
+            services: renewal + [SightingUpkeep(book: sightings, service: service, logger: logger)],
             onServerRunning: { channel in boundPort.complete(.success(channel.localAddress?.port ?? 0)) },
             logger: logger)
         do {
             try await application.run()
         } catch let error as IOError {
-            let error = notListening(String(cString: strerror(error.errnoCode)))
+            let error = ListeningProbe.failure(of: configuration.host, configuration.port, error.errnoCode)
             boundPort.complete(.failure(error))
             throw error
         } catch let error where error is SocketAddressError || error is SocketAddressError.UnknownHost {
-            let error = notListening("the name can't be resolved")
+            let error = ListeningProbe.failure(of: configuration.host, configuration.port, nil)
             boundPort.complete(.failure(error))
             throw error
         } catch {
@@ -142,18 +160,12 @@ public struct CenterServer: Service {
         boundPort.complete(.failure(CancellationError()))
     }
 
-    private func notListening(_ why: String) -> EpitopeError {
-        EpitopeError(
-            .listeningFailed, "could not listen on \(configuration.host) port \(configuration.port): \(why)",
-            remedy: "check that no other program uses the port, and that the address is one of this machine")
-    }
-
     private var renewal: [any Service] {
         guard let directory = configuration.authorityDirectory else { return [] }
         return [
             ServerCertificateRenewal(
-                directory: directory, authority: authority, issuer: issuer, certificate: certificate, tls: tls, logger: logger,
-                now: now, steadyNow: steadyNow)
+                directory: directory, authorities: authorities, issuer: issuer, certificate: certificate, tls: tls, counters: counters,
+                logger: logger, now: now, steadyNow: steadyNow)
         ]
     }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CenterMetrics
 import EpitopeModel
 import NIOCore
 import SecureChannel
@@ -22,6 +23,14 @@ final class ConnectionPlaces: Sendable {
         var peer: PeerCertificate?
         /// Requests that are being answered.
         var requests = 0
+        /// Requests so far.
+        var begun = 0
+        /// Whether the peer says no more: its connection, or its side of it, has ended.
+        var hasLeft = false
+        /// Called when it has.
+        var onLeaving: (@Sendable () -> Void)?
+        /// Enrolments on it that came to nothing, through a fault of the peer.
+        var refusedEnrolments = 0
     }
 
     /// How many places there are, and for whom.
@@ -50,8 +59,12 @@ final class ConnectionPlaces: Sendable {
 
     private let state = Mutex(State())
     private let limits: Limits
+    private let counters: CenterCounters
 
-    init(max: Int) { limits = Limits(places: max) }
+    init(max: Int, counters: CenterCounters = CenterCounters()) {
+        limits = Limits(places: max)
+        self.counters = counters
+    }
 
     func opened(_ channel: any Channel) {
         let id = ObjectIdentifier(channel)
@@ -60,14 +73,44 @@ final class ConnectionPlaces: Sendable {
             state.add(Place(channel: channel, machine: machine, turn: 0), id)
             return state.takeVictim(limits, for: machine)
         }
-        victim?.close(promise: nil)
+        counters.connectionsOpened.add()
+        end(victim)
         let time = channel.eventLoop.scheduleTask(in: Self.unidentifiedTime) { [self] in
             let isUnknown = state.withLock { $0.places[id].map { $0.peer == nil } ?? false }
-            if isUnknown { channel.close(promise: nil) }
+            if isUnknown { end((channel, .unidentifiedTime)) }
         }
         channel.closeFuture.whenComplete { [self] _ in
             time.cancel()
+            left(channel)
             state.withLock { _ = $0.remove(id) }
+        }
+    }
+
+    /// The peer says no more.
+    func left(_ channel: any Channel) {
+        let onLeaving = state.withLock { state in
+            state.places[ObjectIdentifier(channel)]?.hasLeft = true
+            return state.places[ObjectIdentifier(channel)]?.onLeaving.take()
+        }
+        onLeaving?()
+    }
+
+    /// Does something for the peer of a connection. When that has left, the task of it is cancelled: nobody takes what comes of it.
+    func whilePresent<Value: Sendable>(
+        on channel: any Channel, _ body: @escaping @Sendable () async throws -> Value
+    ) async throws -> Value {
+        let task = Task { try await body() }
+        let id = ObjectIdentifier(channel)
+        let isGone = state.withLock { state in
+            state.places[id]?.onLeaving = { task.cancel() }
+            return state.places[id]?.hasLeft ?? true
+        }
+        if isGone { task.cancel() }
+        defer { state.withLock { $0.places[id]?.onLeaving = nil } }
+        return try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
         }
     }
 
@@ -75,7 +118,13 @@ final class ConnectionPlaces: Sendable {
     func identified(_ channel: any Channel, as peer: PeerCertificate) {
         let id = ObjectIdentifier(channel)
         let victim = state.withLock { $0.identify(id, as: peer, limits) }
-        victim?.close(promise: nil)
+        end(victim.map { ($0, .peerRoom) })
+    }
+
+    private func end(_ victim: (any Channel, ConnectionEnd)?) {
+        guard let (channel, why) = victim else { return }
+        counters.connectionsEnded.add(why)
+        channel.close(promise: nil)
     }
 
     /// Whom a connection was identified as: a connection keeps the certificate that it began with (TLS 1.3 has no renegotiation).
@@ -84,11 +133,46 @@ final class ConnectionPlaces: Sendable {
         state.withLock { $0.places[ObjectIdentifier(channel)]?.peer }
     }
 
-    func requestBegan(_ channel: any Channel) { state.withLock { $0.use(ObjectIdentifier(channel)) { $0.requests += 1 } } }
+    func requestBegan(_ channel: any Channel) {
+        state.withLock { state in
+            state.use(ObjectIdentifier(channel)) { place in
+                place.requests += 1
+                place.begun += 1
+            }
+        }
+    }
+
     func requestEnded(_ channel: any Channel) { state.withLock { $0.use(ObjectIdentifier(channel)) { $0.requests -= 1 } } }
 
+    /// Closes a connection whose peer doesn't take the answer to the request under way within a time: as long as it waits in memory.
+    func closeUnlessTaken(_ channel: any Channel, within time: TimeAmount) {
+        let id = ObjectIdentifier(channel)
+        let request = state.withLock { $0.places[id]?.begun }
+        channel.eventLoop.scheduleTask(in: time) { [self] in
+            // A peer that has asked again has taken it, and one that is gone has no place.
+            guard !channel.isWritable, state.withLock({ $0.places[id]?.begun }) == request else { return }
+            end((channel, .answerNotTaken))
+        }
+    }
+
+    func enrolmentRefused(on channel: any Channel) {
+        state.withLock { $0.places[ObjectIdentifier(channel)]?.refusedEnrolments += 1 }
+    }
+
+    func refusedEnrolments(on channel: any Channel) -> Int {
+        state.withLock { $0.places[ObjectIdentifier(channel)]?.refusedEnrolments ?? 0 }
+    }
+
     /// How many are connected.
-    var count: Int { state.withLock { $0.places.count } }
+    var count: Int { state.withLock { $0.places.count { !$0.value.hasLeft } } }
+
+    /// Who is connected.
+    var use: ConnectionUse {
+        state.withLock { state in
+            ConnectionUse(
+                identified: state.places.count - state.unidentifiedCount, unidentified: state.unidentifiedCount, places: limits.places)
+        }
+    }
 }
 
 extension ConnectionPlaces.State {
@@ -129,13 +213,15 @@ extension ConnectionPlaces.State {
 
     /// Takes the place that is given up for one that was opened: one of its machine's, or of those that nobody knows, if these are too
     /// many, and else that of the identified one without a request under way that was of use the longest ago.
-    fileprivate mutating func takeVictim(_ limits: ConnectionPlaces.Limits, for machine: IPNetwork?) -> (any Channel)? {
+    fileprivate mutating func takeVictim(_ limits: ConnectionPlaces.Limits, for machine: IPNetwork?) -> (any Channel, ConnectionEnd)? {
         if let own = machine.flatMap({ ofMachine[$0] }), own.count > limits.unidentifiedOfMachine {
-            return leastUsed(of: own).flatMap { remove($0)?.channel }
+            return leastUsed(of: own).flatMap { remove($0)?.channel }.map { ($0, .machineRoom) }
         }
-        if unidentifiedCount > limits.unidentified { return takeFirst(of: \.unidentified).flatMap { remove($0)?.channel } }
+        if unidentifiedCount > limits.unidentified {
+            return takeFirst(of: \.unidentified).flatMap { remove($0)?.channel }.map { ($0, .unidentifiedRoom) }
+        }
         guard places.count > limits.places else { return nil }
-        return (takeFirst(of: \.idle) ?? takeFirst(of: \.unidentified)).flatMap { remove($0)?.channel }
+        return (takeFirst(of: \.idle) ?? takeFirst(of: \.unidentified)).flatMap { remove($0)?.channel }.map { ($0, .room) }
     }
 
     private mutating func takeFirst(of order: WritableKeyPath<Self, UseOrder>) -> ObjectIdentifier? {
@@ -166,5 +252,24 @@ extension ConnectionPlaces.State {
     private func leave<Key: Hashable>(_ groups: inout [Key: Set<ObjectIdentifier>], _ key: Key, _ id: ObjectIdentifier) {
         groups[key]?.remove(id)
         if groups[key]?.isEmpty == true { groups[key] = nil }
+    }
+}
+
+/// Tells when a peer says no more, also while its request is answered: what it asked for may still wait.
+final class PeerPresence: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = NIOAny
+
+    private let places: ConnectionPlaces
+
+    init(_ places: ConnectionPlaces) { self.places = places }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event as? ChannelEvent == .inputClosed { places.left(context.channel) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        places.left(context.channel)
+        context.fireChannelInactive()
     }
 }

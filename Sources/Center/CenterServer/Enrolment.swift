@@ -8,8 +8,8 @@ import SecureChannel
 struct Enrolment: Sendable {
     let scope: CenterScope
     let accepts: Set<CenterEndpoint>
-    let authority: AuthorityCertificate
-    /// Has the authority's key.
+    let authorities: AuthorityBook
+    /// Has the authorities' keys.
     let issuer: any CertificateIssuing
     let ledger: any EnrolmentLedger
     let validityDays: Int
@@ -17,27 +17,43 @@ struct Enrolment: Sendable {
     let renewalGraceMilliseconds: Int64
     let now: @Sendable () -> Int64
     let rations: SenderRations
+    let turns = EnrolmentTurns()
 
-    /// Redeems a token. The certificate is for the identity that the token was made for, whatever the request says.
+    /// Redeems a token when its turn comes. The certificate is for the identity that the token was made for, whatever the request says; by
+    /// one for several hosts, for a new name of those that it was made for.
+    /// Where the task is cancelled before, the token stays good.
     ///
-    /// - Throws: `token-malformed`, `token-unknown`, `token-used`, `token-expired`, `token-of-another-role`,
-    ///   `center-of-another-kind`, `not-served-here`, `request-malformed`, what the issuer throws: then the token stays good.
-    func enroll(_ body: [UInt8]) async throws -> IssuedCertificate {
+    /// - Parameter address: that the request comes from; `nil`: it isn't known.
+    /// - Throws: `token-malformed`, `token-unknown`, `token-revoked`, `token-used`, `token-expired`,
+    ///   `token-of-another-role`, `token-of-another-name`, `token-of-another-network`, `name-invalid`, `name-taken`, `center-of-another-kind`, `not-served-here`, `request-malformed`, `store-busy`, `sender-busy`, what the issuer throws: then the
+    ///   token stays good.
+    func enroll(_ body: [UInt8], from address: IPAddress?) async throws -> IssuedCertificate {
         guard let request = try? ChannelJSON.decode(EnrolmentRequest.self, from: body) else {
             throw ServerErrors.malformed("it is not an enrolment request")
         }
         let token = try EnrolmentToken(request.token)
+        return try await turns.run(of: address.map { IPNetwork.machine(of: $0) }) { try await enroll(request, by: token, from: address) }
+    }
+
+    private func enroll(
+        _ request: EnrolmentRequest, by token: EnrolmentToken, from address: IPAddress?
+    ) async throws -> IssuedCertificate {
         // The token is redeemed last, so that a malformed request, or one that was meant for another center, does not use it up.
-        let key = try CertificateOrder.publicKey(ofRequest: request.request)
         try checkPurpose(of: request)
         let nowMilliseconds = now()
-        let grant = try await ledger.grant(ofToken: token.secretHash, as: request.role, nowMilliseconds: nowMilliseconds)
-        let from = try await issuingTime(of: grant.identity, nowMilliseconds: nowMilliseconds)
-        let issued = try await issue(.enrolment, to: grant.identity, key: key, nowMilliseconds: from)
+        let applicant = EnrolmentApplicant(role: request.role, name: request.name, address: address)
+        let grant = try await ledger.grant(ofToken: token.secretHash, to: applicant, nowMilliseconds: nowMilliseconds)
+        // After a look for the token, which costs less than to check a signature: most that is made up ends there.
+        let key = try CertificateOrder.publicKey(ofRequest: request.request)
+        // Of the current one, which the token pins.
+        let authority = authorities.authorities.current
+        let order = try await order(.enrolment, to: grant.identity, key: key, by: authority, nowMilliseconds: nowMilliseconds)
+        let issued = try await issue(order, by: authority)
         // Nor does a key that is away. Of several who use one token at once, one gets a certificate: what was signed for the others
-        // goes nowhere.
+        // goes nowhere. So does what was for one who has left meanwhile.
+        try Task.checkCancellation()
         let redeemed = try await ledger.redeemToken(
-            secretHash: token.secretHash, as: request.role, nowMilliseconds: nowMilliseconds)
+            secretHash: token.secretHash, by: applicant, issuedMilliseconds: order.latestMilliseconds, nowMilliseconds: nowMilliseconds)
         guard redeemed.identity == grant.identity else { throw ServerErrors.malformed("its token was replaced meanwhile") }
         return issued
     }
@@ -49,14 +65,6 @@ struct Enrolment: Sendable {
         throw ServerErrors.notServedHere
     }
 
-    /// A certificate of the very millisecond of a revocation counts as issued before it: it is issued as of the next.
-    private func issuingTime(of identity: Identity, nowMilliseconds: Int64) async throws -> Int64 {
-        guard try await ledger.isRevoked(identity, issuedMilliseconds: nowMilliseconds),
-            try await !ledger.isRevoked(identity, issuedMilliseconds: nowMilliseconds + 1)
-        else { return nowMilliseconds }
-        return nowMilliseconds + 1
-    }
-
     /// - Throws: `request-malformed`, `sender-too-often`, `revoked`, what the issuer throws.
     func renew(_ body: [UInt8], for peer: PeerCertificate) async throws -> IssuedCertificate {
         guard let request = try? ChannelJSON.decode(RenewalRequest.self, from: body) else {
@@ -65,11 +73,13 @@ struct Enrolment: Sendable {
         let (identity, key) = (peer.identity, try CertificateOrder.publicKey(ofRequest: request.request))
         try rations.takeRenewal(identity, nowMilliseconds: now())
         do {
-            let issued = try await issue(.renewal, to: identity, key: key, nowMilliseconds: now())
+            let authority = authorities.issuing(to: request.trusts ?? [])
+            let order = try await order(.renewal, to: identity, key: key, by: authority, nowMilliseconds: now())
+            let issued = try await issue(order, by: authority)
             // No certificate goes out that the trail doesn't have, and none for one that was revoked while it was signed.
-            guard try await ledger.noteRenewal(of: identity, issuedMilliseconds: peer.issuedMilliseconds) else {
-                throw ServerErrors.revoked(identity)
-            }
+            guard
+                try await ledger.noteRenewal(of: identity, from: peer.issuedMilliseconds, to: order.latestMilliseconds)
+            else { throw PeerCertificate.revoked(identity) }
             return issued
         } catch {
             rations.giveBackRenewal(identity, nowMilliseconds: now())
@@ -77,11 +87,24 @@ struct Enrolment: Sendable {
         }
     }
 
-    private func issue(
-        _ purpose: CertificateOrder.Purpose, to identity: Identity, key: Data, nowMilliseconds: Int64
-    ) async throws(EpitopeError) -> IssuedCertificate {
-        let order = CertificateOrder(
-            purpose, for: identity, publicKey: key, validityDays: validityDays, issuedMilliseconds: nowMilliseconds)
-        return IssuedCertificate(certificate: try await issuer.issue(order), authority: authority.pem)
+    /// One that no revocation covers so far: where the clock is behind one, as when it was ahead at an earlier issue, the serial number
+    /// says the next moment after that.
+    private func order(
+        _ purpose: CertificateOrder.Purpose, to identity: Identity, key: Data, by authority: AuthorityCertificate,
+        nowMilliseconds: Int64
+    ) async throws -> CertificateOrder {
+        let revoked = try await ledger.revokedUntil(identity)
+        return CertificateOrder(
+            purpose, for: identity, publicKey: key, validityDays: validityDays, issuedMilliseconds: nowMilliseconds,
+            serialMilliseconds: revoked.flatMap { $0 >= nowMilliseconds ? $0 + 1 : nil }, authority: Hex.encode(authority.fingerprint))
     }
+
+    private func issue(_ order: CertificateOrder, by authority: AuthorityCertificate) async throws(EpitopeError) -> IssuedCertificate {
+        IssuedCertificate(certificate: try await issuer.issue(order), authority: authority.pem)
+    }
+}
+
+extension CertificateOrder {
+    /// The time that the certificate's serial number says.
+    fileprivate var latestMilliseconds: Int64 { serialMilliseconds ?? issuedMilliseconds }
 }

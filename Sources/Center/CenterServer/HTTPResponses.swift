@@ -33,11 +33,14 @@ enum HTTPResponses {
 
     private static let defaultRetryAfterSeconds = 5
 
+    /// Whether the sender is to come again with the same message.
+    static func isDeferral(_ code: EpitopeError.Code) -> Bool { [.serviceUnavailable, .tooManyRequests].contains(status(of: code)) }
+
     /// The status is for proxies and for people with curl; programs use the error's code.
     private static func status(of code: EpitopeError.Code) -> HTTPResponse.Status {
         switch code {
         case .certificateRequired, .certificateForeign, .certificateExpired, .certificateNotYetValid, .certificateMalformed: .unauthorized
-        case .revoked, .roleNotAllowed, .identityMismatch, .tokenUnknown, .tokenUsed, .tokenExpired: .forbidden
+        case .revoked, .roleNotAllowed, .identityMismatch, .tokenUnknown, .tokenRevoked, .tokenUsed, .tokenExpired: .forbidden
         case .packetTooLarge, .requestTooLarge: .contentTooLarge
         case .notServedHere: .notFound
         case .codeWanted: .conflict

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CenterMetrics
 import EpitopeModel
 import HummingbirdCore
 import Logging
@@ -11,15 +12,19 @@ import Synchronization
 /// The server's side of TLS. The certificate can be replaced while connections are open; those keep the old one.
 final class ServerTLS: Sendable {
     private let context: Mutex<NIOSSLContext>
+    private let counters: CenterCounters
 
-    init(_ certificate: ServerCertificate) throws(EpitopeError) {
+    init(_ certificate: ServerCertificate, counters: CenterCounters = CenterCounters()) throws(EpitopeError) {
+        self.counters = counters
         context = Mutex(try Self.makeContext(certificate))
+        counters.serverCertificateEnds.set(certificate.expiresMilliseconds)
     }
 
     /// Uses another certificate for new connections. When it can't be used, the old one stays.
     func replace(_ certificate: ServerCertificate) throws(EpitopeError) {
         let next = try Self.makeContext(certificate)
         context.withLock { $0 = next }
+        counters.serverCertificateEnds.set(certificate.expiresMilliseconds)
     }
 
     var current: NIOSSLContext { context.withLock { $0 } }

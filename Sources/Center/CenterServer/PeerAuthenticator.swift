@@ -9,7 +9,7 @@ import Synchronization
 /// Establishes who is at the other end of a connection. A peer without a certificate, or with one that is foreign,
 /// out of date or revoked, is refused; so is a peer whose status cannot be established.
 final class PeerAuthenticator: Sendable {
-    private let authority: AuthorityCertificate
+    private let authorities: AuthorityBook
     private let ledger: any EnrolmentLedger
     private let places: ConnectionPlaces
     private let clocks: [@Sendable () -> Int64]
@@ -21,9 +21,9 @@ final class PeerAuthenticator: Sendable {
     /// - Parameter clocks: by which certificates are judged; one that is in force by any of them is. There is more than one where the
     ///   machine's clock may have jumped.
     init(
-        authority: AuthorityCertificate, ledger: any EnrolmentLedger, places: ConnectionPlaces, clocks: [@Sendable () -> Int64]
+        authorities: AuthorityBook, ledger: any EnrolmentLedger, places: ConnectionPlaces, clocks: [@Sendable () -> Int64]
     ) {
-        self.authority = authority
+        self.authorities = authorities
         self.ledger = ledger
         self.places = places
         self.clocks = clocks
@@ -36,12 +36,14 @@ final class PeerAuthenticator: Sendable {
         return peer
     }
 
-    /// Checks again, before what a request asked for is done, that its sender was not revoked since: a request may take long.
+    /// Checks again, before what a request asked for is done, that its sender was not revoked since, nor its authority retired: a request
+    /// may take long, and a connection lives on.
     ///
-    /// - Throws: `revoked`, and what the ledger throws.
+    /// - Throws: `revoked`, `certificate-foreign`, and what the ledger throws.
     func requireNotRevoked(_ peer: PeerCertificate) async throws {
+        try authorities.requireAccepted(peer)
         guard try await !ledger.isRevoked(peer.identity, issuedMilliseconds: peer.issuedMilliseconds) else {
-            throw ServerErrors.revoked(peer.identity)
+            throw PeerCertificate.revoked(peer.identity)
         }
     }
 
@@ -50,19 +52,24 @@ final class PeerAuthenticator: Sendable {
     /// - Parameter graceMilliseconds: for how long after its end the certificate still counts.
     func identifyIfShown(_ channel: any Channel, graceMilliseconds: Int64 = 0) async throws -> PeerCertificate? {
         let peer: PeerCertificate
+        let isNew: Bool
         if let known = places.peer(of: channel) {
-            peer = known
+            (peer, isNew) = (known, false)
             try await inForce { clock in
                 try known.requireInForce(nowMilliseconds: clock, graceMilliseconds: graceMilliseconds)
             }
         } else {
             guard let certificate = try await channel.nioSSL_peerCertificate().get() else { return nil }
             let der = try certificate.toDERBytes()
+            let known = verified.withLock { $0.find(der) }
+            isNew = known == nil
             peer = try await inForce { clock in
-                try await self.peer(showing: der, at: clock, graceMilliseconds: graceMilliseconds)
+                try await self.peer(showing: der, known: known, at: clock, graceMilliseconds: graceMilliseconds)
             }
         }
         try await requireNotRevoked(peer)
+        // Once a certificate. A disk that is full must turn nobody away.
+        if isNew { try? await ledger.noteCertificate(of: peer.identity, issuedMilliseconds: peer.issuedMilliseconds) }
         places.identified(channel, as: peer)
         return peer
     }
@@ -87,12 +94,15 @@ final class PeerAuthenticator: Sendable {
         return code == .certificateExpired || code == .certificateNotYetValid
     }
 
-    private func peer(showing der: [UInt8], at nowMilliseconds: Int64, graceMilliseconds: Int64) async throws -> PeerCertificate {
-        if let known = verified.withLock({ $0.find(der) }) {
+    /// - Parameter known: the certificate, if its chain was verified before.
+    private func peer(
+        showing der: [UInt8], known: PeerCertificate?, at nowMilliseconds: Int64, graceMilliseconds: Int64
+    ) async throws -> PeerCertificate {
+        if let known {
             try known.requireInForce(nowMilliseconds: nowMilliseconds, graceMilliseconds: graceMilliseconds)
             return known
         }
-        let peer = try await authority.verify(
+        let peer = try await authorities.authorities.verify(
             certificateDER: der, nowMilliseconds: nowMilliseconds, graceMilliseconds: graceMilliseconds)
         verified.withLock { $0.add(peer, der) }
         return peer

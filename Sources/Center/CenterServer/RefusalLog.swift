@@ -9,13 +9,16 @@ import Synchronization
 final class RefusalLog: Sendable {
     private let budget = Mutex(LineBudget())
 
-    func refused(_ path: String, _ error: EpitopeError, by logger: Logger) {
+    /// - Returns: whether it is told, or need not be.
+    @discardableResult
+    func refused(_ path: String, _ error: EpitopeError, by logger: Logger) -> Bool {
         // Nothing is amiss with an offer that is not taken.
-        guard error.code != .codeWanted else { return }
-        guard let untold = budget.withLock({ $0.take(now: .now) }) else { return }
+        guard error.code != .codeWanted else { return true }
+        guard let untold = budget.withLock({ $0.take(now: .now) }) else { return false }
         if untold > 0 { logger.notice("Refused requests were not told of", metadata: ["count": "\(untold)"]) }
         logger.notice(
             "Refused a request", metadata: ["path": "\(path)", "code": "\(error.code.rawValue)", "reason": "\(error.message)"])
+        return true
     }
 }
 

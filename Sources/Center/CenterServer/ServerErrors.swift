@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
+import Scheduling
 import SecureChannel
 
 extension EpitopeError.Code {
@@ -38,18 +39,34 @@ enum ServerErrors {
             remedy: "enrol with a token for a role that may")
     }
 
-    static func revoked(_ identity: Identity) -> EpitopeError {
-        EpitopeError(
-            .revoked, "the certificate of \(identity.role.rawValue) \(identity.name) was revoked",
-            remedy: "ask the center's operator for the reason, then enrol again with a new token")
-    }
-
     static func tooOften(_ identity: Identity, _ what: String, seconds: Int) -> EpitopeError {
         EpitopeError(
             .senderTooOften, "\(identity.role.rawValue) \(identity.name) \(what) more often than it may",
             remedy: "nothing: it is tried again later; if it goes on, somebody else may have the key of that sender",
             retryAfterSeconds: seconds)
     }
+
+    static func tooManyEnrol(_ refusal: FairQueueRefusal) -> EpitopeError {
+        switch refusal {
+        case .full:
+            EpitopeError(
+                .storeBusy, "too many enrolments are under way; the token was not used up", remedy: "enrol again in a moment",
+                retryAfterSeconds: 5)
+        case .shareUsed:
+            EpitopeError(
+                .senderBusy, "too many enrolments from one address are under way; the token was not used up",
+                remedy: "enrol again in a moment; if it goes on, find out who sends so many from there", retryAfterSeconds: 5)
+        }
+    }
+
+    /// Nobody gets it: it is for the log.
+    static let leftBeforeItsTurn = EpitopeError(
+        .storeBusy, "the connection of who asked for a certificate ended first; the token was not used up",
+        remedy: "enrol again in a moment", retryAfterSeconds: 5)
+
+    static let enrolledInVain = EpitopeError(
+        .senderTooOften, "too many enrolments were refused on this connection",
+        remedy: "check the token; to try again, connect again", retryAfterSeconds: 5)
 
     static func identityMismatch(claimed: String, sender: String) -> EpitopeError {
         EpitopeError(

@@ -22,16 +22,29 @@ public final class ServiceHealth: Sendable {
         case subscription
         /// Signing the certificates of hosts that enrol or renew theirs.
         case key
+        /// The settings: those in the files are refused, and the previous ones are in force.
+        case settings
     }
 
-    private let failures = Mutex<[Part: EpitopeError.Code]>([:])
+    private struct Failure {
+        var code: EpitopeError.Code
+        var time: ContinuousClock.Instant
+    }
+
+    private let failures = Mutex<[Part: Failure]>([:])
 
     public init() {}
 
-    /// Says that a part failed.
-    public func failed(_ part: Part, _ error: any Error) {
+    /// Says that a part failed. In a task that was cancelled, as by a peer that left or by the center's end, nothing has: what was cut
+    /// short comes as an error of whatever was under way.
+    ///
+    /// - Returns: whether it failed.
+    @discardableResult
+    public func failed(_ part: Part, _ error: any Error) -> Bool {
+        guard !Task.isCancelled else { return false }
         let code = (error as? EpitopeError)?.code ?? .internalFailure
-        failures.withLock { $0[part] = code }
+        failures.withLock { $0[part] = Failure(code: code, time: .now) }
+        return true
     }
 
     /// Says that a part works.
@@ -40,7 +53,10 @@ public final class ServiceHealth: Sendable {
     }
 
     /// The code of the latest failure of each part that fails.
-    public var problems: [Part: EpitopeError.Code] { failures.withLock { $0 } }
+    public var problems: [Part: EpitopeError.Code] { failures.withLock { $0.mapValues(\.code) } }
+
+    /// How long ago a part that fails failed last; `nil`: it doesn't fail.
+    public func timeSinceFailure(of part: Part) -> Duration? { failures.withLock { $0[part].map { .now - $0.time } } }
 
     /// Does something, and notes whether that worked. What a sender did wrong is no failure of the part.
     public func noting<Value: Sendable>(_ part: Part, _ work: () async throws -> Value) async throws -> Value {
@@ -68,8 +84,19 @@ struct HealthAnswer: Encodable {
     var status: String
     /// The code of the failure by the part that fails.
     var problems: [String: String]
+    /// For a peer that showed a certificate.
+    var keepAlive: KeepAliveAdvice?
+    /// The site's centers, for a peer that showed a certificate.
+    var centers: [String]?
+    /// Likewise.
+    var authority: AuthorityNews?
 
-    init(_ health: ServiceHealth?) {
+    init(
+        _ health: ServiceHealth?, keepAlive: KeepAliveAdvice? = nil, centers: [String]? = nil, authority: AuthorityNews? = nil
+    ) {
+        self.keepAlive = keepAlive
+        self.centers = centers
+        self.authority = authority
         problems = Dictionary(uniqueKeysWithValues: (health?.problems ?? [:]).map { ($0.rawValue, $1.rawValue) })
         status = problems.isEmpty ? "serving" : "degraded"
     }

@@ -7,12 +7,16 @@ public struct CenterClock: Sendable {
     /// Milliseconds since 1970-01-01T00:00:00Z, with their fraction.
     public var preciseMilliseconds: @Sendable () -> Double
 
-    public init(preciseMilliseconds: @escaping @Sendable () -> Double) {
+    /// Whether that time is in doubt: nothing is removed, and nothing ends, by it.
+    public var isDoubtful: @Sendable () -> Bool
+
+    public init(preciseMilliseconds: @escaping @Sendable () -> Double, isDoubtful: @escaping @Sendable () -> Bool = { false }) {
         self.preciseMilliseconds = preciseMilliseconds
+        self.isDoubtful = isDoubtful
     }
 
     /// The machine's clock.
-    public static let system = CenterClock { Date().timeIntervalSince1970 * 1000 }
+    public static let system = CenterClock(preciseMilliseconds: { Date().timeIntervalSince1970 * 1000 })
 
     /// Whole milliseconds since 1970-01-01T00:00:00Z.
     public var nowMilliseconds: Int64 {

@@ -88,7 +88,13 @@ public final class SteadyClock: Sendable {
     static let longestRest = 7 * 86_400_000.0
 
     /// This clock as a store takes it.
-    public var clock: CenterClock { CenterClock { self.milliseconds } }
+    public var clock: CenterClock { CenterClock(preciseMilliseconds: { self.milliseconds }, isDoubtful: { self.isDoubtful }) }
+
+    /// Whether the machine's clock is not followed now.
+    private var isDoubtful: Bool {
+        _ = milliseconds
+        return belief.withLock { $0?.isDisbelieving ?? false }
+    }
 
     private var elapsed: Double { (ContinuousClock.now - start) / .milliseconds(1) }
 

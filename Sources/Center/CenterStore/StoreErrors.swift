@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
+import PostgresStore
 import SQLiteStore
 import SecureChannel
 
@@ -11,6 +12,12 @@ extension EpitopeError.Code {
     public static let storeRefused = EpitopeError.Code("store-refused")
     /// The store is of an earlier version, and a center works on it.
     public static let storeOlder = EpitopeError.Code("store-older")
+    /// Another center of the site does the work now.
+    public static let workMoved = EpitopeError.Code("work-moved")
+    /// The database is that of a center with another authority, or of another kind.
+    public static let storeOfAnotherCenter = EpitopeError.Code("store-of-another-center")
+    /// PostgreSQL's client library is not installed.
+    public static let libpqMissing = EpitopeError.Code("libpq-missing")
     /// Every sid of the store's range is in use.
     public static let sidsExhausted = EpitopeError.Code("sids-exhausted")
     /// No update of that signature is known here.
@@ -20,13 +27,94 @@ extension EpitopeError.Code {
 }
 
 extension EpitopeError {
+    static func storeBound(_ maxBytes: Int64) -> EpitopeError {
+        EpitopeError(
+            .diskFull, "the reports that are stored take as much room as they may: \(maxBytes >> 20) MB",
+            remedy: "see who sends so much (`events`), then raise the setting storeMegabytes, or lower keepDays; "
+                + "senders keep packets that were not acknowledged")
+    }
+
+    static func diskReserve(_ path: String, freeBytes: Int64, keptBytes: Int64) -> EpitopeError {
+        EpitopeError(
+            .diskFull,
+            "the disk of the store \(path) has \(freeBytes >> 20) MB free, and \(keptBytes >> 20) MB are kept for other than reports",
+            remedy:
+                "free disk space, or lower the setting keepDays or diskReserveMegabytes; senders keep packets that were not acknowledged")
+    }
+
+    static func logTooLong(_ path: String, freeBytes: Int64, logBytes: Int64) -> EpitopeError {
+        EpitopeError(
+            .diskFull,
+            "the log \(path)-wal is \(logBytes >> 20) MB long and can't be written back, since another program reads the store, and its disk "
+                + "has \(freeBytes >> 20) MB free",
+            remedy:
+                "end what reads it, such as a backup that stands still (`fuser \(path)`), or free disk space; senders keep packets that "
+                + "were not acknowledged")
+    }
+
     static func storeOlder(_ path: String) -> EpitopeError {
         EpitopeError(
             .storeOlder, "the store \(path) is of an earlier version, and a center of that version works on it",
             remedy: "use that version's `epitope`, or restart the center with this one")
     }
 
-    /// Translates a failure of the database into an error that a person can act on.
+    static let databaseOlder = EpitopeError(
+        .storeOlder, "the database is empty, or of an earlier version",
+        remedy: "start a center of this version (`serve`), which brings it up to date, or use the version of the centers that run")
+
+    static let workMoved = EpitopeError(
+        .workMoved, "another center of this site does the work now: nothing of this step is kept",
+        remedy: "nothing: this center goes on taking packets, and takes the work over when that one ends")
+
+    /// Translates a failure of a PostgreSQL database into an error that a person can act on.
+    static func store(_ failure: PostgresFailure) -> EpitopeError {
+        switch failure {
+        case .libraryMissing:
+            EpitopeError(
+                .libpqMissing, "PostgreSQL's client library (libpq.so.5) is not installed", remedy: "install it: Debian's package libpq5")
+        case .unreachable(let message):
+            EpitopeError(
+                .storeFailed, "no server of the database can be reached that can be written: \(message)",
+                remedy: "see that a primary runs, and that the setting store.postgresql names its host; senders keep their packets")
+        case .notPrimary(let message):
+            EpitopeError(
+                .storeFailed, "the database can't be written: \(message)",
+                remedy: "name all servers in the setting store.postgresql: the primary is found among them; senders keep their packets")
+        case .outcomeUnknown(let message):
+            EpitopeError(
+                .storeFailed, "it is not known whether the database has committed: \(message)",
+                remedy:
+                    "see that the primary runs, and a synchronous standby where one is configured; what was not acknowledged is sent again")
+        case .refused(let message):
+            EpitopeError(
+                .storeFailed, "the database refuses this center: \(message)",
+                remedy: "see the user, its password (PGPASSFILE) and its rights: it must own the schema epitope, or may make it")
+        case .conflict(let message), .busy(let message):
+            EpitopeError(
+                .storeFailed, "the database is busy: \(message)",
+                remedy: "see what holds its locks (pg_stat_activity), and how many connections it allows; senders keep their packets")
+        case .full(let message):
+            EpitopeError(
+                .diskFull, "the database's disk is full: \(message)",
+                remedy: "free disk space there, or lower the setting keepDays; senders keep packets that were not acknowledged")
+        case .damaged(let message):
+            EpitopeError(
+                .storeUnusable, "the database can't be used: \(message)",
+                remedy: "use the version of the program that made it, or a later one; if it is damaged, restore a backup")
+        case .failed(let message, let state) where ["22", "23", "42"].contains(state.prefix(2)):
+            EpitopeError(
+                .storeRefused, "the database doesn't take what the program writes: \(message) (SQLSTATE \(state))",
+                remedy: "report it with the lines of the log around it; what it concerns is put aside, and the center goes on")
+        case .failed(let message, let state):
+            EpitopeError(
+                .storeFailed, "the database failed: \(message) (SQLSTATE \(state))",
+                remedy: "see the server's log")
+        case .other(let error):
+            EpitopeError(.storeFailed, "the database failed: \(error)", remedy: "see the center's and the server's log")
+        }
+    }
+
+    /// Translates a failure of a SQLite file into an error that a person can act on.
     static func store(_ failure: SQLiteFailure, _ path: String) -> EpitopeError {
         switch failure {
         case .unopenable(let error):
@@ -70,6 +158,6 @@ extension EpitopeError {
 
 extension EpitopeError {
     /// Whether the store can do nothing now, whatever it is asked: on a disk that is full or fails, or while another process keeps it
-    /// locked.
-    public var isOfWholeStore: Bool { [.diskFull, .storeFailed, .storeBusy].contains(code) }
+    /// locked; or nothing of the work, which another center does.
+    public var isOfWholeStore: Bool { [.diskFull, .storeFailed, .storeBusy, .workMoved].contains(code) }
 }

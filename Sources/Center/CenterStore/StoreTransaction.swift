@@ -10,6 +10,8 @@ import GRDB
 public struct StoreTransaction {
     let db: StoreConnection
     let clock: CenterClock
+    /// Counted once the transaction is on the disk.
+    let tally = StoreTally()
 
     /// The center's clock, in milliseconds since 1970-01-01T00:00:00Z.
     public var nowMilliseconds: Int64 { clock.nowMilliseconds }
@@ -20,6 +22,7 @@ public struct StoreTransaction {
     public func record(_ step: CenterEvent.Step, _ subject: String, _ detail: String) throws {
         let insert = try db.cachedStatement(sql: "INSERT INTO events (time_ms, step, subject, detail) VALUES (?, ?, ?, ?)")
         try insert.execute(arguments: [clock.preciseMilliseconds(), step.rawValue, subject, detail])
+        tally.counts.events[step, default: 0] += 1
     }
 }
 

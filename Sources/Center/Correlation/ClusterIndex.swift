@@ -10,7 +10,8 @@ public import Signatures
 /// that match, the oldest takes the packet, so the answer doesn't depend on the order in which clusters were loaded.
 /// A cluster may have more signatures than its own: those that were made of its packets.
 ///
-/// The first eight bytes of each signature's longest fixed run are the key of a table; a packet's code is looked up at each offset.
+/// The first eight bytes of each signature's longest fixed run are the key of a table; a packet's code is looked up at each offset, and
+/// where a key is found, the whole run must be: instructions that much code begins with draw no candidates.
 ///
 /// Where room runs short, it is taken from who has the most of it: who sends ever new code, under however many names from one machine,
 /// displaces nothing but that. What is no longer here is found by its window in the store.
@@ -48,6 +49,13 @@ public struct ClusterIndex: Sendable {
         var isShared: Bool
     }
 
+    /// A signature's place in the table of keys.
+    private struct Filed {
+        var cluster: Int64
+        /// The signature's longest fixed run, which begins with the key; empty where there is none.
+        var run: ArraySlice<UInt8>
+    }
+
     /// The clusters of one holder.
     private struct Held {
         var count = 0
@@ -62,9 +70,11 @@ public struct ClusterIndex: Sendable {
 
     private let limits: Limits
     private var entries: [Int64: Entry] = [:]
+    /// Clusters, and signatures of clusters, that made room for newer ones since that was last asked.
+    private var removed = 0
     private var exact: [String: Int64] = [:]
     /// By key; `nil` for signatures without a fixed run as long as a key, which are tried one by one.
-    private var filed: [UInt64?: [Int64]] = [:]
+    private var filed: [UInt64?: [Filed]] = [:]
     /// The keys of ``filed``.
     private var keys = KeyFilter()
     /// The newest clusters of each part of a context but the empty one, newest last.
@@ -96,12 +106,14 @@ public struct ClusterIndex: Sendable {
         for part in signature.context.parts where part != .any { note(cluster, of: part) }
         guard signature.isWellFormed, signature.isSubstantial else { return }
         entries[cluster]?.signatures.append(signature)
-        let key = Self.key(of: signature)
+        let run = Self.longestRun(of: signature)
+        let key = run.isEmpty ? nil : Self.key(run.prefix(Self.keyLength))
         entries[cluster]?.keys.append(key)
         if let key, filed[key] == nil { keys.add(key) }
-        filed[key, default: []].append(cluster)
-        if filed[key, default: []].count > limits.clustersOfKey, let place = victim(among: filed[key, default: []]) {
+        filed[key, default: []].append(Filed(cluster: cluster, run: run))
+        if filed[key, default: []].count > limits.clustersOfKey, let place = victim(among: filed[key, default: []].map(\.cluster)) {
             filed[key]?.remove(at: place)
+            removed += 1
         }
     }
 
@@ -120,7 +132,10 @@ public struct ClusterIndex: Sendable {
     }
 
     /// The cluster with this very signature.
-    public func exact(_ signature: Signature) -> Int64? { exact[signature.id] }
+    public func exact(_ signature: Signature) -> Int64? { exact(signature.id) }
+
+    /// - Parameter id: the signature's.
+    public func exact(_ id: String) -> Int64? { exact[id] }
 
     /// The newest clusters of packets that came in one of the same ways, newest first, at most 16 for each way; none for an empty context.
     public func newest(of context: SignatureContext) -> [Candidate] {
@@ -133,16 +148,26 @@ public struct ClusterIndex: Sendable {
 
     /// The oldest cluster a signature of which matches the code.
     public func nearest(to sample: [UInt8]) -> Int64? {
-        var candidates = Set(filed[nil] ?? [])
-        if sample.count >= Self.keyLength {
-            var key = Self.key(sample[..<Self.keyLength])
-            if keys.mayHold(key), let found = filed[key] { candidates.formUnion(found) }
-            for byte in sample[Self.keyLength...] {
-                key = key << 8 | UInt64(byte)
-                if keys.mayHold(key), let found = filed[key] { candidates.formUnion(found) }
+        bounded(candidates(for: sample)).first { entries[$0]?.signatures.contains { $0.matches(sample) } == true }
+    }
+
+    /// The clusters with a signature whose longest run the code holds.
+    private func candidates(for sample: [UInt8]) -> Set<Int64> {
+        var candidates = Set(filed[nil, default: []].map(\.cluster))
+        sample.withUnsafeBytes { bytes in
+            guard bytes.count >= Self.keyLength else { return }
+            for place in 0...bytes.count - Self.keyLength {
+                let key = UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self))
+                guard keys.mayHold(key), let found = filed[key] else { continue }
+                for filed in found where Self.holds(bytes, filed.run, at: place) { candidates.insert(filed.cluster) }
             }
         }
-        return bounded(candidates).first { entries[$0]?.signatures.contains { $0.matches(sample) } == true }
+        return candidates
+    }
+
+    /// Whether a run begins at a place.
+    private static func holds(_ bytes: UnsafeRawBufferPointer, _ run: ArraySlice<UInt8>, at place: Int) -> Bool {
+        run.count <= bytes.count - place && run.elementsEqual(bytes[place..<place + run.count])
     }
 
     /// The oldest first. Of too many those are taken that others reported, too, and then some of each who brought them.
@@ -225,11 +250,18 @@ extension ClusterIndex {
 
     private func holder(of cluster: Int64) -> String { entries[cluster]?.source.holder ?? "" }
 
+    /// How many clusters, and signatures of clusters, made room for newer ones since this was asked last.
+    public mutating func takeRemoved() -> Int {
+        defer { removed = 0 }
+        return removed
+    }
+
     private mutating func remove(_ cluster: Int64) {
         guard let entry = entries.removeValue(forKey: cluster) else { return }
+        removed += 1
         for id in entry.ids where exact[id] == cluster { exact[id] = nil }
         for key in entry.keys {
-            filed[key]?.removeAll { $0 == cluster }
+            filed[key]?.removeAll { $0.cluster == cluster }
             if filed[key]?.isEmpty == true {
                 filed[key] = nil
                 if let key { keys.remove(key) }
@@ -265,10 +297,10 @@ extension ClusterIndex {
         ofContext[part]?.remove(at: place)
     }
 
-    private static func key(of signature: Signature) -> UInt64? {
+    /// Empty where it is shorter than a key.
+    private static func longestRun(of signature: Signature) -> ArraySlice<UInt8> {
         let longest = signature.tokens.flatMap { token in token.fixedRuns.map { token.bytes[$0] } }.max { $0.count < $1.count }
-        guard let longest, longest.count >= keyLength else { return nil }
-        return key(longest.prefix(keyLength))
+        return longest.flatMap { $0.count >= keyLength ? $0 : nil } ?? []
     }
 
     private static func key(_ bytes: ArraySlice<UInt8>) -> UInt64 {

@@ -56,8 +56,20 @@ public struct FairQuota: Hashable, Sendable {
     public func admits(_ item: Item, beside uses: [Use]) -> Bool {
         guard uses.count < limit else { return false }
         guard let source = item.soleSource else { return true }
-        let alone = uses.compactMap(\.soleSource)
-        return alone.count < limit - reserve && alone.count { $0.isSame(as: source) } < share
+        return uses.count { $0.soleSource != nil } < limit - reserve && Self.count(of: source, among: uses) < share
+    }
+
+    /// How many places are taken on the word of a source.
+    public static func count(of source: ReportSource, among uses: [Use]) -> Int {
+        uses.count { $0.soleSource?.isSame(as: source) ?? false }
+    }
+
+    /// Of some sources the one that has used least; of several, the first by name.
+    public static func leastUsed(_ sources: [ReportSource], used: (ReportSource) throws -> Int) rethrows -> ReportSource? {
+        // Many names of one machine are one.
+        let distinct = Dictionary(sources.map { ($0.holder, $0) }) { $0.reporter < $1.reporter ? $0 : $1 }.values
+        return try distinct.map { source in (used: try used(source), source: source) }
+            .min { ($0.used, $0.source.reporter) < ($1.used, $1.source.reporter) }?.source
     }
 
     /// Those that used up their share.

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Signatures
+
 /// Tells of most keys at once that they are not in a table: a counting Bloom filter with one hash (Fan and others, "Summary Cache",
 /// 2000). A key that is in the table is never told to be missing.
 struct KeyFilter {
     /// In bits: with the 32,768 keys of an index, one place in eight is taken.
     private static let sizeBits = 18
-    /// 2^64 over the golden ratio spreads the keys (Knuth, "The Art of Computer Programming", 6.4).
-    private static let multiplier: UInt64 = 0x9E37_79B9_7F4A_7C15
 
     /// How many keys share each place; one that is full stays so.
     private var counts = [UInt8](repeating: 0, count: 1 << sizeBits)
@@ -23,5 +23,5 @@ struct KeyFilter {
         if counts[place] > 0, counts[place] < .max { counts[place] -= 1 }
     }
 
-    private static func place(_ key: UInt64) -> Int { Int(truncatingIfNeeded: (key &* multiplier) >> UInt64(64 - sizeBits)) }
+    private static func place(_ key: UInt64) -> Int { WordHash.place(key, bits: sizeBits) }
 }

@@ -14,6 +14,16 @@ actor FeedWatch {
         self.store = store
     }
 
+    /// Looks again and again, where another center publishes: what is not heard of that is seen so.
+    func watch() async {
+        while !Task.isCancelled {
+            await look()
+            try? await Task.sleep(for: Self.interval)
+        }
+    }
+
+    private static let interval = Duration.seconds(5)
+
     /// Looks whether there is more.
     func look() async {
         let now = try? await store.feedEnd()

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CenterAnalysis
+public import CenterMetrics
+import CenterMonitoring
 public import CenterServer
 public import CenterStore
 public import EpitopeModel
 public import Logging
 public import PacketCoding
 import Scheduling
+public import SecureChannel
 public import ServiceLifecycle
+import SettingsFiles
 public import SignatureProving
 public import Signatures
 
@@ -17,12 +21,18 @@ public import Signatures
 ///
 /// Run it in a `ServiceGroup` beside the `CenterServer`.
 public final class GlobalCenterService: CenterRequestHandling, WakefulService, Service {
-    public let configuration: GlobalCenterConfiguration
+    private let settings: LiveValue<GlobalCenterConfiguration>
+    /// The settings in force.
+    public var configuration: GlobalCenterConfiguration { settings.current }
     public let store: CenterStore
-    private let analysis: AnalysisWorker
+    private let provers: ProverSource
+    private let analysisSignal = WakeUpSignal()
+    /// The worker of the shift that is under way, if there is one.
+    private let working = LiveValue<AnalysisWorker?>(nil)
     private let receiver: ReportReceiver
     private let feed: FeedWatch
     private let work = ServiceHealth()
+    private let logger: Logger
 
     public var health: ServiceHealth? { work }
 
@@ -30,24 +40,20 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
     public init(
         configuration: GlobalCenterConfiguration, store: CenterStore, provers: ProverSource? = nil, logger: Logger
     ) {
-        let feed = FeedWatch(store: store)
-        let work = work
-        self.configuration = configuration
+        feed = FeedWatch(store: store)
+        settings = LiveValue(configuration)
         self.store = store
-        self.feed = feed
-        let analyst = ReportAnalyst(
-            store: store, policy: configuration.policy, provers: provers ?? ProverSource(configuration.proving))
-        analysis = AnalysisWorker(
-            analyst: analyst, keepDays: configuration.analysis.keepDays, onProgress: { await feed.look() },
-            onFailure: { error in
-                work.failed(.analysis, error)
-                logger.error("a step failed and will be tried again: \(error)")
-            }, onSuccess: { work.works(.analysis) })
+        self.logger = logger
+        self.provers = provers ?? ProverSource(configuration.proving)
         receiver = ReportReceiver(
-            store: store, analysisSignal: analysis.signal, megabytesPerReporter: configuration.analysis.megabytesPerReporter)
+            store: store, analysisSignal: analysisSignal, megabytesPerReporter: configuration.analysis.megabytesPerReporter)
     }
 
     public var scope: CenterScope { .global }
+
+    public var centers: [String] { configuration.centers }
+
+    public var counters: CenterCounters? { store.counters }
 
     public var accepts: Set<CenterEndpoint> {
         configuration.acceptsHosts
@@ -58,7 +64,11 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
         try await work.noting(.store) { try await store.noteSource(of: sender, address: address) }
     }
 
-    public func receive(_ packet: ReceivedPacket, from sender: Identity) async throws -> Receipt {
+    public func note(_ sightings: [PeerSighting]) async throws {
+        try await store.note(sightings)
+    }
+
+    public func receive(_ packet: ReceivedPacket, from sender: PeerCertificate) async throws -> Receipt {
         try await work.noting(.store) { try await receiver.accept(Report(sender: sender, body: .packet(packet))) }
     }
 
@@ -66,15 +76,15 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
         try await receiver.code(digest: digest)
     }
 
-    public func receive(_ counts: WithheldCounts, from sender: Identity) async throws {
-        try await receiver.note(counts, of: sender)
+    public func receive(_ counts: WithheldCounts, from sender: PeerCertificate) async throws {
+        try await receiver.note(counts, of: sender.identity, issuedMilliseconds: sender.issuedMilliseconds)
     }
 
-    public func receive(_ forward: ForwardedPacket, from sender: Identity) async throws -> Receipt {
+    public func receive(_ forward: ForwardedPacket, from sender: PeerCertificate) async throws -> Receipt {
         try await work.noting(.store) { try await receiver.accept(Report(sender: sender, body: .forward(forward))) }
     }
 
-    public func receive(_ update: SignatureUpdate, from sender: Identity) async throws -> Receipt {
+    public func receive(_ update: SignatureUpdate, from sender: PeerCertificate) async throws -> Receipt {
         var receipt = try await work.noting(.store) { try await receiver.accept(Report(sender: sender, body: .update(update))) }
         receipt.id = update.signature.id
         return receipt
@@ -103,12 +113,60 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
 
     /// Looks for changes that did not come through this service, such as a person's withdrawal.
     public func wake() async {
-        analysis.signal.send()
+        analysisSignal.send()
         await feed.look()
+    }
+
+    /// Takes over other settings, as far as that needs no restart (`GlobalCenterConfiguration.liveKeys`).
+    public func follow(_ new: GlobalCenterConfiguration) async {
+        let configuration = settings.current.takingLive(from: new)
+        settings.current = configuration
+        receiver.follow(megabytesPerReporter: configuration.analysis.megabytesPerReporter)
+        await storeLimits()
+        await working.current?.follow(configuration.policy, keepDays: configuration.analysis.keepDays)
+        await wake()
     }
 
     /// Works until the task is cancelled or the service group shuts down.
     public func run() async throws {
-        await cancelWhenGracefulShutdown { await self.analysis.run() }
+        await storeLimits()
+        store.listen { [feed, analysisSignal] topics in
+            if !topics.isDisjoint(with: [.reports, .decisions]) { analysisSignal.send() }
+            if !topics.isDisjoint(with: [.feed, .decisions]) { Task { await feed.look() } }
+        }
+        let (settings, working) = (settings, working)
+        await cancelWhenGracefulShutdown {
+            await WorkShift(store: self.store, health: self.work, logger: self.logger).run(
+                { held in
+                    let worker = self.worker(on: held)
+                    working.current = worker
+                    // What was changed meanwhile.
+                    await worker.follow(settings.current.policy, keepDays: settings.current.analysis.keepDays)
+                    await worker.run()
+                    working.current = nil
+                }, otherwise: { await self.feed.watch() })
+        }
+    }
+
+    private func storeLimits() async {
+        do {
+            try await store.setQuotaLimits(QuotaLimits(publications: configuration.updatesADay))
+        } catch {
+            // What was cut short by the end is no failure of the store.
+            if Task.isCancelled { return }
+            // Only the status shows it.
+            logger.error("the quota's limit could not be stored for the status: \(error)")
+        }
+    }
+
+    private func worker(on store: CenterStore) -> AnalysisWorker {
+        let (work, feed, logger) = (work, feed, logger)
+        let analyst = ReportAnalyst(store: store, policy: configuration.policy, provers: provers)
+        return AnalysisWorker(
+            analyst: analyst, keepDays: configuration.analysis.keepDays, signal: analysisSignal, onProgress: { await feed.look() },
+            onFailure: { error in
+                guard work.failed(.analysis, error) else { return }
+                logger.error("a step failed and will be tried again: \(error)")
+            }, onSuccess: { work.works(.analysis) })
     }
 }

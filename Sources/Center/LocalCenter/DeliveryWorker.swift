@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CenterAnalysis
+import CenterMetrics
 import CenterStore
 import EpitopeModel
 import Rendering
@@ -21,7 +22,24 @@ actor DeliveryWorker {
     private var looked: ContinuousClock.Instant?
     /// Between two looks.
     private let lookInterval: Duration
+    /// Rules that stood in the IDS when the center started, and that the store knows nothing of: they were delivered after the backup
+    /// that the store was restored from. `nil`: it was not looked yet.
+    private var strangers: [PresentRule]?
     private static let remakingTime = Duration.seconds(3)
+
+    /// What an attempt failed of, and with which rules.
+    private struct Failure: Hashable {
+        var code: EpitopeError.Code
+        var deliveries: Set<Int64>
+        var rules: Int
+    }
+
+    /// The failure that was stored last, until an attempt succeeds.
+    private var recorded: (failure: Failure, time: ContinuousClock.Instant)?
+    /// After so long a failure that lasts is stored again.
+    private static let repetition = Duration.seconds(3600)
+    /// Without the IDS.
+    private static let maxRound = Duration.seconds(120)
 
     /// - Parameters:
     ///   - lookInterval: how often the rules in the IDS are compared with those that it confirmed.
@@ -42,7 +60,9 @@ actor DeliveryWorker {
     }
 
     nonisolated func run() async {
-        await RetryLoop(signal: schedule.signal, onFailure: onFailure).run { try await self.round() }
+        let lanes = store.counters.lanes
+        lanes.start(.ids, limit: Self.maxRound + installer.maxInstallTime)
+        await RetryLoop(signal: schedule.signal, onFailure: onFailure, onTurn: { lanes.turn(.ids) }).run { try await self.round() }
     }
 
     private func round() async throws -> Duration? {
@@ -56,7 +76,7 @@ actor DeliveryWorker {
             // What has expired is in no rule set anyway.
             onFailure(error)
         }
-        let reopens = try await store.reserveQuota(for: .ids, limits: schedule.limits, yieldingTo: schedule.yieldingTo)
+        let reopens = try await store.reserveQuota(for: .ids, limits: schedule.limits.current, yieldingTo: schedule.yieldingTo)
         let set = try await store.ruleSet(isDropping: installer.isDropping)
         guard set.damaged.isEmpty else {
             try await store.remake(set.damaged)
@@ -64,6 +84,8 @@ actor DeliveryWorker {
             // The IDS keeps the rules that it has while they are made again, if that doesn't take long.
             return Self.remakingTime
         }
+        // Before anything is installed: that would leave no trace of them.
+        if strangers == nil { strangers = try await findStrangers() }
         var isComplete = true
         if !set.pending.isEmpty || !set.isConfirmed {
             isComplete = try await deploy(set)
@@ -75,6 +97,12 @@ actor DeliveryWorker {
         await schedule.attemptEnded()
         guard isComplete else { return .zero }
         return backoff.remaining ?? store.clock.delay(until: reopens)
+    }
+
+    private func findStrangers() async throws -> [PresentRule] {
+        let present = await installer.rulesPresent()
+        let unknown = try await store.unknownSignatures(among: present.map(\.signatureID))
+        return present.filter { unknown.contains($0.signatureID) }
     }
 
     /// What somebody else changed in the IDS; looked at now and then.
@@ -94,10 +122,20 @@ actor DeliveryWorker {
             // What was to be put back is looked at again with the next attempt.
             looked = nil
             onFailure(error)
-            try await store.recordAttempt(set.pending, reason: error.description)
+            // Tried for hours, it is one event an hour, not thousands.
+            let failure = Failure(code: error.code, deliveries: Set(set.pending.map(\.delivery)), rules: set.inForce.count)
+            if failure != recorded?.failure || recorded.map({ .now - $0.time > Self.repetition }) ?? true {
+                try await store.recordAttempt(set.pending, reason: error.description)
+                recorded = (failure, .now)
+            }
             return true
         }
+        recorded = nil
         backoff.succeeded()
+        for stranger in strangers ?? [] {
+            try await store.recordStranger(stranger.signatureID, sid: stranger.sid, text: stranger.text)
+        }
+        strangers = []
         let added = set.pending.filter { result.refused[$0.rule.sid] == nil }
         let refused = set.pending.filter { result.refused[$0.rule.sid] != nil }
         // A rule that the IDS had before and refuses now counts as confirmed: it would be refused again. Rules of other numbers

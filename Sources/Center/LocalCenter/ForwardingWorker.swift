@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CenterAnalysis
+import CenterMetrics
 import CenterStore
 import EpitopeModel
 import Scheduling
@@ -13,6 +14,8 @@ actor ForwardingWorker {
     private let onFailure: @Sendable (any Error) -> Void
     private let onSuccess: @Sendable () -> Void
     private var backoff = RetryState(.center)
+    /// A message is sent, or given up, long before.
+    private static let maxSending = Duration.seconds(300)
 
     init(
         store: CenterStore, link: any GlobalCenterLink, schedule: TargetSchedule, onFailure: @escaping @Sendable (any Error) -> Void,
@@ -26,7 +29,9 @@ actor ForwardingWorker {
     }
 
     nonisolated func run() async {
-        await RetryLoop(signal: schedule.signal, onFailure: onFailure).run { try await self.round() }
+        let lanes = store.counters.lanes
+        lanes.start(.forwarding, limit: Self.maxSending)
+        await RetryLoop(signal: schedule.signal, onFailure: onFailure, onTurn: { lanes.turn(.forwarding) }).run { try await self.round() }
     }
 
     /// - Returns: after what time there is something to do without a signal; `nil`: never.
@@ -35,7 +40,7 @@ actor ForwardingWorker {
             if try await store.markAttempted(.global) { schedule.otherSignal.send() }
             return remaining
         }
-        let (limits, first) = (schedule.limits, schedule.yieldingTo)
+        let (limits, first) = (schedule.limits.current, schedule.yieldingTo)
         let reopens = [
             try await store.reserveForwardQuota(limits: limits, yieldingTo: first),
             try await store.reserveQuota(for: .global, limits: limits, yieldingTo: first),
@@ -51,6 +56,7 @@ actor ForwardingWorker {
     }
 
     private func send(_ message: OutboundMessage) async throws {
+        defer { store.counters.lanes.turn(.forwarding) }
         let receipt: Receipt
         do {
             receipt =

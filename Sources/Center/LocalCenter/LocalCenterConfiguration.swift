@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import CenterAnalysis
+public import CenterMonitoring
 public import CenterStore
 public import Correlation
 public import EpitopeModel
+import SecureChannel
 public import SettingsFiles
+import SettingsYAML
 public import SignatureProving
 public import Signatures
 public import SuricataDelivery
 
-/// A local center's settings, a JSON file in which every key may be left out.
+/// A local center's settings, a YAML file in which every key may be left out.
 ///
-///     {"updatesTo": "both", "forwarding": true, "first": "ids", "thresholdPoints": 100, "suricata": {"action": "drop"}}
+///     updatesTo: both
+///     thresholdPoints: 100
+///     suricata:
+///       action: drop
 public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     /// Where this site's own updates go.
     public enum UpdatesTo: String, Hashable, Sendable, Codable, CaseIterable {
@@ -22,6 +28,11 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
 
     /// The settings that it shares with the global center.
     public var analysis = AnalysisSettings()
+    /// The addresses of all centers over this store, such as `https://HOST:PORT`, told to its hosts: the preferred one
+    /// first, at most 8. Empty: they go on with those that they enrolled with.
+    public var centers: [String] = []
+    /// How it is watched.
+    public var monitoring = MonitoringSettings()
     /// Whether this site makes updates, and takes those of the global center.
     public var updates = true
     /// Where this site's own updates go.
@@ -56,6 +67,7 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
 
     public mutating func visit(_ visitor: inout some SettingsVisitor) throws {
         try analysis.visit(&visitor)
+        try visitor.setting("centers", &centers)
         try visitor.setting("updates", &updates)
         try visitor.setting("updatesTo", &updatesTo)
         try visitor.setting("forwarding", &forwarding)
@@ -70,17 +82,25 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
         try visitor.setting("subscribing", &subscribing)
         try visitor.setting("suricata", &suricata)
         try visitor.setting("captures", &captures)
+        try monitoring.visit(&visitor)
     }
 
-    public func validate() throws(EpitopeError) {
-        try proving.validate()
+    public static let liveKeys: Set<String> = AnalysisSettings.liveKeys.union([
+        "updatesTo", "forwarding", "forwardBelowThreshold", "dropFrom", "updatesADay", "forwardsADay", "globalUpdatesADay",
+        "centers",
+    ])
+
+    public var faults: [SettingFault] {
+        analysis.faults + (globalCenterState == "" ? [AnalysisSettings.emptyPath("globalCenterState")] : [])
+            + AnalysisSettings.faults("captures", captures)
+            + SettingFault.of("centers") { () throws(EpitopeError) in try CenterList.validate(told: centers) } + monitoring.faults
     }
 
-    /// Reads a settings file.
+    /// Reads a settings file, and those of its folder.
     ///
-    /// - Throws: `configuration-missing`, `configuration-invalid`.
+    /// - Throws: `configuration-missing`, `configuration-invalid`, `metrics-exposed`.
     public static func load(path: String) throws(EpitopeError) -> LocalCenterConfiguration {
-        try ConfigurationFile.load(Self.self, path: path)
+        try LoadedSettings<Self>.required(from: SettingsSource(file: path)).settings
     }
 }
 

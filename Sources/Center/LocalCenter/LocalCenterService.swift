@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import CenterAnalysis
+public import CenterMetrics
+import CenterMonitoring
 public import CenterServer
 public import CenterStore
 public import EpitopeModel
 public import Logging
 public import PacketCoding
+import Scheduling
+public import SecureChannel
 public import ServiceLifecycle
+import SettingsFiles
 public import SignatureProving
 
 /// A site's local analysis center: stores the packets that hosts send, and takes each through the chain in the
@@ -15,9 +20,14 @@ public import SignatureProving
 /// Run it in a `ServiceGroup` beside the `CenterServer`. It resumes after a restart at any point: every step takes its
 /// work from the store and commits its result there.
 public final class LocalCenterService: CenterRequestHandling, WakefulService, Service {
-    public let configuration: LocalCenterConfiguration
+    private let settings: LiveValue<LocalCenterConfiguration>
+    /// The settings in force.
+    public var configuration: LocalCenterConfiguration { settings.current }
     public let store: CenterStore
-    private let workers: LocalCenterWorkers
+    private let context: LocalCenterContext
+    private let signals = LocalCenterSignals()
+    /// The workers of the shift that is under way, if there is one.
+    private let working = LiveValue<LocalCenterWorkers?>(nil)
     private let receiver: ReportReceiver
     private let logger: Logger
     private let work = ServiceHealth()
@@ -29,27 +39,36 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
     ///   - installer: the IDS; `nil`: updates for it wait in the store.
     ///   - engine: runs over captured flows that carried an attack; `nil`: no proof asks for it.
     ///   - link: the global center; `nil`: this site has none.
+    ///   - linkMonitor: is told what becomes of the link; `nil`: one of its own, which only logs.
     public init(
         configuration: LocalCenterConfiguration, store: CenterStore, provers: ProverSource? = nil, installer: (any RuleInstalling)?,
-        engine: (any EngineChecking)? = nil, link: (any GlobalCenterLink)?, logger: Logger
+        engine: (any EngineChecking)? = nil, link: (any GlobalCenterLink)?, linkMonitor: LinkMonitor? = nil,
+        logger: Logger
     ) {
-        self.configuration = configuration
+        settings = LiveValue(configuration)
         self.store = store
         self.logger = logger
-        workers = LocalCenterWorkers(
-            LocalCenterContext(
-                configuration: configuration, store: store,
-                provers: provers ?? ProverSource(configuration.proving(isEngineAsked: engine != nil)), installer: installer,
-                engine: engine, link: link, health: work, logger: logger))
+        context = LocalCenterContext(
+            configuration: configuration, store: store,
+            provers: provers ?? ProverSource(configuration.proving(isEngineAsked: engine != nil)), installer: installer,
+            engine: engine, link: link, linkMonitor: linkMonitor ?? LinkMonitor(logger: logger), health: work, logger: logger)
         receiver = ReportReceiver(
-            store: store, analysisSignal: workers.analysis.signal, megabytesPerReporter: configuration.analysis.megabytesPerReporter)
+            store: store, analysisSignal: signals.analysis, megabytesPerReporter: configuration.analysis.megabytesPerReporter)
     }
 
     public var scope: CenterScope { .local }
 
+    public var centers: [String] { configuration.centers }
+
+    public var counters: CenterCounters? { store.counters }
+
     public var accepts: Set<CenterEndpoint> { [.packets] }
 
-    public func receive(_ packet: ReceivedPacket, from sender: Identity) async throws -> Receipt {
+    public func note(_ sightings: [PeerSighting]) async throws {
+        try await store.note(sightings)
+    }
+
+    public func receive(_ packet: ReceivedPacket, from sender: PeerCertificate) async throws -> Receipt {
         try await work.noting(.store) { try await receiver.accept(Report(sender: sender, body: .packet(packet))) }
     }
 
@@ -57,23 +76,56 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
         try await receiver.code(digest: digest)
     }
 
-    public func receive(_ counts: WithheldCounts, from sender: Identity) async throws {
-        try await receiver.note(counts, of: sender)
+    public func receive(_ counts: WithheldCounts, from sender: PeerCertificate) async throws {
+        try await receiver.note(counts, of: sender.identity, issuedMilliseconds: sender.issuedMilliseconds)
     }
 
     /// Wakes every worker, after a change that did not come through this service.
     public func wake() async {
-        await workers.wake()
+        signals.send()
+    }
+
+    /// Takes over other settings, as far as that needs no restart (`LocalCenterConfiguration.liveKeys`).
+    public func follow(_ new: LocalCenterConfiguration) async {
+        let configuration = settings.current.takingLive(from: new)
+        settings.current = configuration
+        receiver.follow(megabytesPerReporter: configuration.analysis.megabytesPerReporter)
+        await storeLimits()
+        await working.current?.follow(configuration)
     }
 
     /// Works until the task is cancelled or the service group shuts down.
     public func run() async throws {
+        await storeLimits()
+        // What others do with the store is heard of; over a file there is a pipe for that.
+        store.listen { [signals] topics in
+            if topics.contains(.decisions) { signals.send() } else if topics.contains(.reports) { signals.analysis.send() }
+        }
+        let (context, signals, settings, working) = (context, signals, settings, working)
+        let follower = RuleFollower(store: store, installer: context.installer, logger: logger)
+        await cancelWhenGracefulShutdown {
+            await WorkShift(store: self.store, health: self.work, logger: self.logger).run(
+                { held in
+                    var context = context
+                    (context.store, context.configuration) = (held, settings.current)
+                    let workers = LocalCenterWorkers(context, signals: signals)
+                    working.current = workers
+                    // What was changed meanwhile.
+                    await workers.follow(settings.current)
+                    await workers.run()
+                    working.current = nil
+                }, otherwise: { await follower?.run() })
+        }
+    }
+
+    private func storeLimits() async {
         do {
             try await store.setQuotaLimits(configuration.quotaLimits)
         } catch {
+            // What was cut short by the end is no failure of the store.
+            if Task.isCancelled { return }
             // Only the status shows them: a full disk must not keep the center from delivering, expiring and pruning.
             logger.error("the quotas' limits could not be stored for the status: \(error)")
         }
-        await cancelWhenGracefulShutdown { await self.workers.run() }
     }
 }

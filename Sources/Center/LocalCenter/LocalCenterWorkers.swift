@@ -8,6 +8,19 @@ import Logging
 import Scheduling
 import SignatureProving
 
+/// What wakes the workers of a local center, whichever they are at the time.
+struct LocalCenterSignals: Sendable {
+    let analysis = WakeUpSignal()
+    let ids = WakeUpSignal()
+    let global = WakeUpSignal()
+
+    func send() {
+        analysis.send()
+        ids.send()
+        global.send()
+    }
+}
+
 /// What a local center works with.
 struct LocalCenterContext: Sendable {
     var configuration: LocalCenterConfiguration
@@ -19,6 +32,7 @@ struct LocalCenterContext: Sendable {
     var engine: (any EngineChecking)?
     /// `nil`: this site has no global center.
     var link: (any GlobalCenterLink)?
+    var linkMonitor: LinkMonitor
     var health: ServiceHealth
     var logger: Logger
 }
@@ -26,22 +40,50 @@ struct LocalCenterContext: Sendable {
 /// The background work of a local center, a worker each for analysis, the IDS, the global center and the
 /// subscription. They wait for each other only where the configuration orders them.
 struct LocalCenterWorkers: Sendable {
-    let analysis: AnalysisWorker
+    private let analysis: AnalysisWorker
     private let engineChecks: EngineCheckWorker?
     private let ids: DeliveryWorker?
     private let forwarding: ForwardingWorker?
     private let subscription: SubscriptionWorker?
-    private let idsSignal = WakeUpSignal()
-    private let globalSignal = WakeUpSignal()
+    /// The day's quotas.
+    private let limits: LiveValue<QuotaLimits>
+    private let hasGlobalCenter: Bool
+    private let signals: LocalCenterSignals
 
-    init(_ context: LocalCenterContext) {
-        let (configuration, store, link, logger) = (context.configuration, context.store, context.link, context.logger)
-        let (idsSignal, globalSignal) = (idsSignal, globalSignal)
+    init(_ context: LocalCenterContext, signals: LocalCenterSignals) {
+        let (configuration, store, logger) = (context.configuration, context.store, context.logger)
+        let linkLog = context.linkMonitor.log
+        let link = context.link.map { WatchedLink(link: $0, monitor: context.linkMonitor) }
+        let (analysisSignal, idsSignal, globalSignal) = (signals.analysis, signals.ids, signals.global)
+        let limits = LiveValue(configuration.quotaLimits)
+        self.limits = limits
+        self.signals = signals
+        hasGlobalCenter = link != nil
         let health = context.health
+        let failureLog = FailureLog(logger: logger)
         func onFailure(_ part: ServiceHealth.Part) -> @Sendable (any Error) -> Void {
             { error in
-                health.failed(part, error)
-                logger.error("a step of \(part.rawValue) failed and will be tried again: \(error)")
+                guard health.failed(part, error) else { return }
+                failureLog.failed(part.rawValue, error)
+            }
+        }
+        func onSuccess(_ part: ServiceHealth.Part) -> @Sendable () -> Void {
+            {
+                health.works(part)
+                failureLog.works(part.rawValue)
+            }
+        }
+        // What the global center answers goes on until a person does something.
+        func onLinkFailure(_ part: ServiceHealth.Part) -> @Sendable (any Error) -> Void {
+            { error in
+                guard health.failed(part, error) else { return }
+                linkLog.failed(part.rawValue, error)
+            }
+        }
+        func onLinkSuccess(_ part: ServiceHealth.Part) -> @Sendable () -> Void {
+            {
+                health.works(part)
+                linkLog.works(part.rawValue)
             }
         }
         let engineQueue = context.engine.map { _ in EngineCheckQueue() }
@@ -49,13 +91,12 @@ struct LocalCenterWorkers: Sendable {
             store: store, policy: configuration.policy(hasGlobalCenter: link != nil), provers: context.provers,
             engineChecks: engineQueue)
         analysis = AnalysisWorker(
-            analyst: analyst, keepDays: configuration.analysis.keepDays,
+            analyst: analyst, keepDays: configuration.analysis.keepDays, signal: analysisSignal,
             onProgress: {
                 idsSignal.send()
                 globalSignal.send()
             },
-            onFailure: onFailure(.analysis), onSuccess: { health.works(.analysis) })
-        let analysisSignal = analysis.signal
+            onFailure: onFailure(.analysis), onSuccess: onSuccess(.analysis))
         engineChecks = context.engine.flatMap { engine in
             engineQueue.map { queue in
                 EngineCheckWorker(
@@ -69,19 +110,19 @@ struct LocalCenterWorkers: Sendable {
         }
         ids = context.installer.map { installer in
             let schedule = TargetSchedule(
-                limits: configuration.quotaLimits, yieldingTo: configuration.first == .forward && link != nil ? .forward : nil,
+                limits: limits, yieldingTo: configuration.first == .forward && link != nil ? .forward : nil,
                 signal: idsSignal, otherSignal: globalSignal)
             return DeliveryWorker(
                 store: store, installer: installer, schedule: schedule, onDamage: { analysisSignal.send() }, onFailure: onFailure(.ids),
-                onSuccess: { health.works(.ids) })
+                onSuccess: onSuccess(.ids))
         }
         forwarding = link.map { link in
             let schedule = TargetSchedule(
-                limits: configuration.quotaLimits,
+                limits: limits,
                 yieldingTo: configuration.first == .ids && context.installer != nil ? .ids : nil,
                 signal: globalSignal, otherSignal: idsSignal)
             return ForwardingWorker(
-                store: store, link: link, schedule: schedule, onFailure: onFailure(.forwarding), onSuccess: { health.works(.forwarding) })
+                store: store, link: link, schedule: schedule, onFailure: onLinkFailure(.forwarding), onSuccess: onLinkSuccess(.forwarding))
         }
         guard configuration.updates, configuration.subscribing, let link else {
             subscription = nil
@@ -89,7 +130,7 @@ struct LocalCenterWorkers: Sendable {
         }
         subscription = SubscriptionWorker(
             store: store, link: link, receiver: FeedReceiver(store: store, provers: context.provers), idsSignal: idsSignal,
-            onFailure: onFailure(.subscription), onSuccess: { health.works(.subscription) })
+            onFailure: onLinkFailure(.subscription), onSuccess: onLinkSuccess(.subscription))
     }
 
     /// Works until the task is cancelled.
@@ -103,9 +144,10 @@ struct LocalCenterWorkers: Sendable {
         }
     }
 
-    func wake() async {
-        analysis.signal.send()
-        idsSignal.send()
-        globalSignal.send()
+    /// Works by other settings from now on, as far as they need no restart.
+    func follow(_ configuration: LocalCenterConfiguration) async {
+        limits.current = configuration.quotaLimits
+        await analysis.follow(configuration.policy(hasGlobalCenter: hasGlobalCenter), keepDays: configuration.analysis.keepDays)
+        signals.send()
     }
 }

@@ -22,12 +22,40 @@ public protocol RuleInstalling: Sendable {
     /// - Parameter rules: what should be in force.
     func difference(from rules: [RuleAssignment]) async -> String?
 
+    /// The rules of this center that the IDS has or is to load, whoever put them there; empty where that can't be seen now.
+    func rulesPresent() async -> [PresentRule]
+
+    /// Why the IDS is out of reach now; `nil`: it isn't, or is only busy. Asked beside installations, which may take long.
+    func absence() async -> EpitopeError?
+
+    /// How long an installation may take.
+    var maxInstallTime: Duration { get }
+
     /// Whether rules drop that may. Otherwise none has to be installed again when it is allowed to.
     var isDropping: Bool { get }
 }
 
 extension RuleInstalling {
     public var isDropping: Bool { false }
+
+    public func rulesPresent() async -> [PresentRule] { [] }
+
+    public func absence() async -> EpitopeError? { nil }
+
+    public var maxInstallTime: Duration { .seconds(120) }
+}
+
+/// A rule that stands in the IDS.
+public struct PresentRule: Hashable, Sendable {
+    public var signatureID: String
+    public var sid: UInt32
+    public var text: String
+
+    public init(signatureID: String, sid: UInt32, text: String) {
+        self.signatureID = signatureID
+        self.sid = sid
+        self.text = text
+    }
 }
 
 /// What an IDS confirmed.

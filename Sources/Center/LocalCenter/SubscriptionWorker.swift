@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CenterAnalysis
+import CenterMetrics
 import CenterStore
 import EpitopeModel
 import Scheduling
@@ -12,6 +13,8 @@ struct SubscriptionWorker: Sendable {
     private static let waitSeconds = 55
     /// The minimum time between two polls without updates, in case a center answers at once.
     private static let minInterval = Duration.seconds(1)
+    /// A poll, and what is made of it: updates are proven by captures, perhaps.
+    private static let maxPoll = Duration.seconds(900)
 
     let store: CenterStore
     let link: any GlobalCenterLink
@@ -24,13 +27,19 @@ struct SubscriptionWorker: Sendable {
     func run() async {
         var backoff = RetryState(.center)
         var isStarted = false
+        // After a failure the first poll is answered at once: a link that works again is known to, and not only a minute later.
+        var hasFailed = false
+        let lanes = store.counters.lanes
+        lanes.start(.subscription, limit: Self.maxPoll)
         while !Task.isCancelled {
             let asked = ContinuousClock.now
+            lanes.turn(.subscription)
             do {
                 if !isStarted { try await receiver.start() }
                 isStarted = true
                 let position = try await store.subscriptionPosition()
-                let page = try await link.updates(after: position, waitSeconds: Self.waitSeconds)
+                let page = try await link.updates(after: position, waitSeconds: hasFailed ? 0 : Self.waitSeconds)
+                hasFailed = false
                 backoff.succeeded()
                 onSuccess()
                 // A center that doesn't know the position may have nothing at all.
@@ -42,8 +51,11 @@ struct SubscriptionWorker: Sendable {
                 }
             } catch {
                 if Task.isCancelled { return }
+                hasFailed = true
                 onFailure(error)
-                try? await Task.sleep(for: backoff.failed(by: error))
+                let pause = backoff.failed(by: error)
+                lanes.turn(.subscription, restingFor: pause)
+                try? await Task.sleep(for: pause)
             }
         }
     }

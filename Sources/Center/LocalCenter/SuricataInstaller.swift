@@ -14,4 +14,8 @@ extension SuricataDelivery: RuleInstalling {
                 "\(outcome.live.count) rules of ours live, \(outcome.rulesLoaded) in all, reloaded in \(outcome.reloadMilliseconds.rounded()) ms"
         )
     }
+
+    public func rulesPresent() async -> [PresentRule] {
+        await rulesInFile().map { PresentRule(signatureID: $0.metadata.signatureID, sid: $0.sid, text: $0.text) }
+    }
 }

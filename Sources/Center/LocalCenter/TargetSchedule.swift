@@ -5,13 +5,20 @@ import Scheduling
 
 /// When the worker of one target works: its quotas, its priority, and who wakes whom.
 struct TargetSchedule: Sendable {
-    var limits: QuotaLimits
+    let limits: LiveValue<QuotaLimits>
     /// The target with priority; `nil`: this one has it.
     var yieldingTo: DeliveryOrder?
     /// Wakes this worker.
     var signal: WakeUpSignal
     /// Wakes the other target's worker, which may wait for this one's attempt.
     var otherSignal: WakeUpSignal
+
+    init(limits: LiveValue<QuotaLimits>, yieldingTo: DeliveryOrder?, signal: WakeUpSignal, otherSignal: WakeUpSignal) {
+        self.limits = limits
+        self.yieldingTo = yieldingTo
+        self.signal = signal
+        self.otherSignal = otherSignal
+    }
 
     /// Ends a round in which this target was attempted, or its quota was found used up: the other worker may have
     /// waited for that.

@@ -20,9 +20,9 @@ struct RulesFile: Sendable {
 
     /// The content of a file that is this center's, or nobody's: empty when there is none yet.
     ///
-    /// - Parameter owner: this center's name in the file; `nil`: it gives none.
+    /// - Parameter settings: with this center's name in the file.
     /// - Throws: `rules-file-foreign`, also for a file that can't be read: it may be anybody's.
-    func readOwn(owner: String?) throws(EpitopeError) -> String {
+    func readOwn(_ settings: SuricataSettings) throws(EpitopeError) -> String {
         let found: String
         guard let text = read() else {
             guard access(path, F_OK) == 0 else { return "" }
@@ -31,7 +31,7 @@ struct RulesFile: Sendable {
         switch RulesFileOwner(of: text) {
         case .nobody: return text
         case .center(let name):
-            guard let name, let owner, name != owner else { return text }
+            guard let name, let owner = settings.owner, name != owner, !settings.formerOwners.contains(name) else { return text }
             found = "the rules of another center (\(name.prefix(80)))"
         case .others: found = "rules that Epitope did not write"
         }

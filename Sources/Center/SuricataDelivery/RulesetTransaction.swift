@@ -65,7 +65,7 @@ struct RulesetTransaction {
     /// - Throws: as ``SuricataDelivery/deliver(_:)``.
     mutating func run(_ wanted: [RuleLine], refused early: [DeliveryOutcome.Refused]) throws(EpitopeError) -> DeliveryOutcome {
         let begin = ContinuousClock.now
-        let text = try file.readOwn(owner: settings.owner)
+        let text = try file.readOwn(settings)
         let rules = RulesFileText.rules(in: text).map { RuleLine(sid: $0.sid, text: $0.text) }
         let control = try connect(orLeave: wanted)
         let baseline = try baseline(of: rules, control)
@@ -98,7 +98,7 @@ struct RulesetTransaction {
     /// - Throws: `rules-file-foreign`, `rules-folder-unwritable`, `disk-full`.
     func leave(_ lines: [RuleLine]) throws(EpitopeError) {
         let wanted = text(lines.map(\.text))
-        guard try file.readOwn(owner: settings.owner) != wanted else { return }
+        guard try file.readOwn(settings) != wanted else { return }
         try file.write(wanted)
     }
 

@@ -13,6 +13,8 @@ import Synchronization
 public final class SuricataDelivery: Sendable {
     private let settings: SuricataSettings
     private let queue = BlockingQueue(label: "epitope.suricata-delivery")
+    /// For looks whether Suricata is there: they don't wait for a delivery.
+    private let looks = BlockingQueue(label: "epitope.suricata-look")
     private let shapes: RuleShapeCache
     private let isFileProven = Mutex(false)
     /// `nil`: the last delivery did not show that Suricata doesn't load the file.
@@ -52,6 +54,26 @@ public final class SuricataDelivery: Sendable {
         await run(abandoned: { [] }) { SuricataReadiness(settings: self.settings).problems() }
     }
 
+    /// Why Suricata is out of reach now; `nil`: it is there, or a program listens on its socket and takes its time, as in a reload.
+    public func absence() async -> EpitopeError? {
+        var settings = settings
+        settings.commandTimeout = min(settings.commandTimeout, Self.lookSeconds)
+        return await looks.run { [settings] in
+            do throws(EpitopeError) {
+                _ = try SuricataControl(settings)
+                return nil
+            } catch {
+                return error.code == .suricataTimeout ? nil : error
+            }
+        }
+    }
+
+    /// How long a look waits, in seconds.
+    private static let lookSeconds = 2.0
+
+    /// How long a delivery may take: two reloads where the last good rules are put back, and commands around them.
+    public var maxInstallTime: Duration { .seconds(2 * settings.reloadTimeout + 12 * settings.commandTimeout) }
+
     /// Replaces Epitope's rules in Suricata by the rules of these updates.
     ///
     /// A rule that is refused is left out (its last good revision stays), and all others go live. When this method throws,
@@ -80,6 +102,14 @@ public final class SuricataDelivery: Sendable {
             return expected.difference(
                 file: RulesFile(path: self.settings.rulesFile).read(),
                 loaded: try? SuricataControl(self.settings).statistics().loaded)
+        }
+    }
+
+    /// This center's rules that stand in the rules file, whoever put them there; empty where there are none, or it can't be read.
+    public func rulesInFile() async -> [SuricataRule] {
+        await run(abandoned: { [] }) {
+            let text = try? RulesFile(path: self.settings.rulesFile).readOwn(self.settings)
+            return RulesFileText.rules(in: text ?? "")
         }
     }
 

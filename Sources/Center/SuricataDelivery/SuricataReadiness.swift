@@ -16,7 +16,7 @@ struct SuricataReadiness {
     private func fileProblem() -> EpitopeError? {
         let file = RulesFile(path: settings.rulesFile)
         do throws(EpitopeError) {
-            _ = try file.readOwn(owner: settings.owner)
+            _ = try file.readOwn(settings)
             try file.requireWritableFolder()
             return nil
         } catch {

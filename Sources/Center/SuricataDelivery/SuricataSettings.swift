@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import EpitopeModel
+import EpitopeModel
 public import Rendering
 public import SettingsFiles
 import Signatures
@@ -23,6 +23,8 @@ public struct SuricataSettings: Hashable, Sendable, SettingsGroup {
     public var reloadTimeout: Double
     /// Names the center in the rules file, so that no other writes over it; not a setting. `nil`: it isn't named.
     public var owner: String?
+    /// Names that the center had before: a file with one of these is its own, too.
+    public var formerOwners: [String] = []
 
     public init(
         socketPath: String = "/run/suricata-command.socket", rulesFile: String = "/etc/suricata/rules/epitope.rules",
@@ -54,15 +56,17 @@ public struct SuricataSettings: Hashable, Sendable, SettingsGroup {
         try visitor.setting("reloadTimeout", &reloadTimeout, in: 0.1...86400)
     }
 
-    /// - Throws: `configuration-invalid` for a path that is not absolute: Suricata and the center have folders of their own.
-    public func validate() throws(EpitopeError) {
+    /// Paths that are not absolute: Suricata and the center have folders of their own.
+    public var faults: [SettingFault] {
         let paths =
             [("socket", socketPath), ("rulesFile", rulesFile), ("binaryPath", binaryPath)]
             + (configurationFile.map { [("configurationFile", $0)] } ?? [])
-        for (name, path) in paths where !path.hasPrefix("/") {
-            throw EpitopeError(
-                .configurationInvalid, "the setting 'suricata.\(name)' is '\(path)', which is no absolute path",
-                remedy: "give the whole path, from / on")
+        return paths.filter { !$0.1.hasPrefix("/") }.map { name, path in
+            SettingFault(
+                name,
+                EpitopeError(
+                    .configurationInvalid, "the setting 'suricata.\(name)' is '\(path)', which is no absolute path",
+                    remedy: "give the whole path, from / on"))
         }
     }
 }

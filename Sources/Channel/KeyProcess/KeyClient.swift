@@ -15,7 +15,7 @@ public final class KeyClient: CertificateIssuing {
     private static let retries = Backoff(initial: .milliseconds(50), maximum: .seconds(5))
 
     private let path: String
-    private let fingerprint: String
+    private let authority: @Sendable () -> AuthorityCertificate
     /// Told of each change: that nobody answers, and why; `nil`: that somebody does.
     private let onChange: @Sendable (EpitopeError?) -> Void
     /// One order after the other: to sign is the key process's work, and it has one thread.
@@ -31,10 +31,13 @@ public final class KeyClient: CertificateIssuing {
 
     /// - Parameters:
     ///   - path: the socket.
-    ///   - authority: whose key is asked for; another one's is not used.
-    public init(path: String, authority: AuthorityCertificate, onChange: @escaping @Sendable (EpitopeError?) -> Void = { _ in }) {
+    ///   - authority: the current one, whose key must be there.
+    public init(
+        path: String, authority: @escaping @Sendable () -> AuthorityCertificate,
+        onChange: @escaping @Sendable (EpitopeError?) -> Void = { _ in }
+    ) {
         self.path = path
-        fingerprint = Hex.encode(authority.fingerprint)
+        self.authority = authority
         self.onChange = onChange
     }
 
@@ -57,6 +60,10 @@ public final class KeyClient: CertificateIssuing {
     /// - Throws: `key-unavailable`.
     public func check() async throws(EpitopeError) {
         _ = try await ask(KeyRequest())
+    }
+
+    public func hasKey(of authority: AuthorityCertificate) async -> Bool {
+        (try? await ask(KeyRequest()))?.allAuthorities.contains(Hex.encode(authority.fingerprint)) ?? false
     }
 
     /// Waits until the key can be used, for a process that is started at the same time; not for longer than that takes.
@@ -132,7 +139,7 @@ public final class KeyClient: CertificateIssuing {
         } catch {
             throw KeyErrors.unavailable("\(error)")
         }
-        return try accepted(answer)
+        return try accepted(answer, from: request.order?.authority ?? Hex.encode(authority().fingerprint))
     }
 
     /// On the queue alone, which is why nobody else has the connection meanwhile.
@@ -159,11 +166,11 @@ public final class KeyClient: CertificateIssuing {
         return answer
     }
 
-    private func accepted(_ bytes: [UInt8]) throws(EpitopeError) -> KeyAnswer {
+    private func accepted(_ bytes: [UInt8], from authority: String) throws(EpitopeError) -> KeyAnswer {
         guard let answer = try? ChannelJSON.decode(KeyAnswer.self, from: bytes) else {
             throw KeyErrors.unavailable("what answers is no key process")
         }
-        guard answer.authority == fingerprint else { throw KeyErrors.unavailable("it has the key of another authority") }
+        guard answer.allAuthorities.contains(authority) else { throw KeyErrors.unavailable("it has the key of another authority") }
         return answer
     }
 }

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import EpitopeModel
+import SecureChannel
 
 extension EpitopeError.Code {
-    /// The process that has the authority's key does not answer: no certificate can be issued now.
-    public static let keyUnavailable = EpitopeError.Code("key-unavailable")
     /// The process that has the authority's key doesn't sign that: it lies beyond its bounds.
     public static let signingRefused = EpitopeError.Code("signing-refused")
     /// The process that has the authority's key has signed as much as it does in a minute or a day.

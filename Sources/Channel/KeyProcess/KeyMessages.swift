@@ -11,13 +11,17 @@ struct KeyRequest: Codable, Sendable {
 
 /// What the key process answers.
 struct KeyAnswer: Codable, Sendable {
-    /// SHA-256 of the authority's certificate whose key it is, in hexadecimal.
+    /// SHA-256 of the current authority's certificate, in hexadecimal.
     var authority: String
+    /// Those of all authorities whose keys it has; `nil`: of that one alone, and it knows of no other.
+    var authorities: [String]?
     /// The certificate that was signed, as PEM.
     var certificate: String?
     var refusal: Refusal?
     /// When to try again, where it was refused for now.
     var retryAfterSeconds: Int?
+
+    var allAuthorities: [String] { authorities ?? [authority] }
 
     /// - Throws: the refusal, if it is one.
     func requireGranted() throws(EpitopeError) {

@@ -10,7 +10,8 @@ public enum KeyServer {
     /// A center has one connection; a few more are those of a center that was just replaced.
     private static let maxConnections = 8
 
-    /// Reads the key, gives up every right that signing doesn't need, and serves until the process is ended.
+    /// Reads the keys, gives up every right that signing doesn't need, and serves until the process is ended; it ends by itself when the
+    /// keys' folder has changed, for what started it to start it again.
     ///
     /// Call this while there is one thread.
     ///
@@ -24,26 +25,34 @@ public enum KeyServer {
         listener: Int32, keyDirectory directory: String, bounds: SigningBounds, onReady: () -> Void = {},
         log: @escaping (String) -> Void
     ) throws(EpitopeError) -> Never {
-        let authority = try CertificateAuthority.load(from: directory)
-        var service = KeyService(authority, bounds, log: log)
+        // Before it is read: what is changed from then on is seen.
+        let changes = FolderChanges(of: directory)
+        let keys = try AuthorityKeys.load(from: directory)
+        var service = KeyService(keys, bounds, log: log)
         // What the libraries read at their first use (time zones, random numbers) can't be read later.
         service.rehearse()
         let means = try KeyConfinement.enter()
-        log("has the key of \(authority), and no other right: \(means)")
+        let next = keys.next.map { ", and of the next, \($0)" } ?? ""
+        log("has the key of \(keys.current)\(next), and no other right: \(means)")
         onReady()
-        serve(listener, &service)
+        serve(listener, changes, &service)
+        log("ends, for the key's folder has changed: whoever starts it again has it read the new keys")
+        exit(0)
     }
 
-    private static func serve(_ listener: Int32, _ service: inout KeyService) -> Never {
+    /// Returns when the key's folder has changed: no file can be read any more.
+    private static func serve(_ listener: Int32, _ changes: FolderChanges?, _ service: inout KeyService) {
         var connections: [Int32] = []
         while true {
-            var polled = ([listener] + connections).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+            // A negative number is of no file, and passed over.
+            var polled = ([listener, changes?.descriptor ?? -1] + connections).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
             guard poll(&polled, nfds_t(polled.count), -1) >= 0 else { continue }
-            for connection in polled.dropFirst() where connection.revents != 0 {
+            for connection in polled.dropFirst(2) where connection.revents != 0 {
                 guard !answer(connection.fd, &service) else { continue }
                 close(connection.fd)
                 connections.removeAll { $0 == connection.fd }
             }
+            guard polled[1].revents == 0 else { return }
             guard polled[0].revents != 0 else { continue }
             let connection = accept(listener, nil, nil)
             guard connection >= 0 else { continue }

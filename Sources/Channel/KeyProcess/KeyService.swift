@@ -2,19 +2,17 @@
 
 import Crypto
 import EpitopeModel
-import SecureChannel
+package import SecureChannel
 
 /// Answers the orders of a center, within the bounds.
-struct KeyService {
-    private let authority: CertificateAuthority
-    private let fingerprint: String
+package struct KeyService {
+    private let keys: AuthorityKeys
     private var counts: SigningCounts
     private var log: (String) -> Void
 
-    init(_ authority: CertificateAuthority, _ bounds: SigningBounds, log: @escaping (String) -> Void) {
-        self.authority = authority
-        fingerprint = Hex.encode(authority.fingerprint)
-        counts = SigningCounts(bounds, site: authority.certificate.site)
+    package init(_ keys: AuthorityKeys, _ bounds: SigningBounds, log: @escaping (String) -> Void) {
+        self.keys = keys
+        counts = SigningCounts(bounds, site: keys.current.certificate.site)
         self.log = log
     }
 
@@ -23,9 +21,9 @@ struct KeyService {
     ///   - nowMilliseconds: by this machine's clock.
     ///   - time: since any moment, by a clock that doesn't jump.
     /// - Returns: the answer; `nil` for what is no request: whoever sent it has nothing more to say here.
-    mutating func answer(_ message: [UInt8], nowMilliseconds: Int64, time: Duration) -> [UInt8]? {
+    package mutating func answer(_ message: [UInt8], nowMilliseconds: Int64, time: Duration) -> [UInt8]? {
         guard let request = try? ChannelJSON.decode(KeyRequest.self, from: message) else { return nil }
-        var answer = KeyAnswer(authority: fingerprint)
+        var answer = KeyAnswer(authority: Hex.encode(keys.current.fingerprint), authorities: keys.fingerprints)
         if let order = request.order {
             do throws(EpitopeError) {
                 answer.certificate = try sign(order, nowMilliseconds: nowMilliseconds, time: time)
@@ -53,7 +51,7 @@ struct KeyService {
     private mutating func sign(_ order: CertificateOrder, nowMilliseconds: Int64, time: Duration) throws(EpitopeError) -> String {
         try order.check()
         try counts.admit(order, nowMilliseconds: nowMilliseconds, time: time)
-        let certificate = try authority.issue(order)
+        let certificate = try keys.issue(order)
         // Before it is given out.
         log("signed: \(Self.summary(order)), for \(order.validityDays) days")
         return certificate

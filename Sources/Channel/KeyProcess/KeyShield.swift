@@ -48,6 +48,16 @@ public enum KeyShield {
         var words: [UnsafePointer<CChar>?] = readable.paths.map { path in strdup(path).map { UnsafePointer($0) } }
         defer { words.forEach { free(UnsafeMutablePointer(mutating: $0)) } }
         try check(epitope_read_only_beneath(&words, words.count))
+        // Rights go by folders, whatever leads to them: where one of them is also a bind mount's source, the key's folder lies in it, too.
+        guard ((try? Folders.names(hidden, maxCount: ReadableFolders.maxEntries)) ?? []).contains(where: { isReadable("\(hidden)/\($0)") })
+        else { return }
+        throw Failure(text: "\(hidden) also lies in a folder that the center reads, by a bind mount")
+    }
+
+    private static func isReadable(_ path: String) -> Bool {
+        let file = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
+        if file >= 0 { close(file) }
+        return file >= 0
     }
 
     private static func check(_ result: Int32) throws(Failure) {

@@ -5,6 +5,8 @@ import FileAccess
 import Foundation
 import Glibc
 import HostPipeline
+package import Logging
+import Synchronization
 
 /// The output of commands.
 ///
@@ -38,11 +40,23 @@ package enum Console {
         exit(outputFailed)
     }
 
-    /// Prints a line on standard error, after the name of the program. One that finds no room is lost.
-    package static func log(_ line: String) { say("epitope: \(printable(lines: line))\n") }
+    /// Prints a line on standard error, after the name of the program; in a program that logs, in its log. One that finds no room is lost.
+    package static func log(_ line: String) {
+        if let logger { logger.warning("\(line)") } else { say("epitope: \(printable(lines: line))\n") }
+    }
 
-    /// Prints an error on standard error, as swift-argument-parser does.
-    package static func error(_ error: EpitopeError) { say("Error: \(printable(lines: "\(error)"))\n") }
+    /// Prints an error on standard error, as swift-argument-parser does; in a program that logs, in its log.
+    package static func error(_ error: EpitopeError) {
+        if let logger { logger.critical("\(error)") } else { say("Error: \(printable(lines: "\(error)"))\n") }
+    }
+
+    /// Of a program whose lines are those of a log; `nil`: its lines are for a person.
+    package static var logger: Logger? {
+        get { ownLogger.withLock { $0 } }
+        set { ownLogger.withLock { $0 = newValue } }
+    }
+
+    private static let ownLogger = Mutex<Logger?>(nil)
 
     /// Prints a text on standard error as it is. One that finds no room is lost.
     package static func say(_ text: String) {
@@ -99,12 +113,26 @@ package enum Console {
         return text
     }
 
+    /// How many characters a line of standard output has; `nil`: as many as it needs, for it is no terminal. `COLUMNS` overrides that.
+    package static var width: Int? {
+        if let columns = getenv("COLUMNS").flatMap({ Int(String(cString: $0)) }), columns > 0 { return columns }
+        var size = winsize()
+        guard isatty(STDOUT_FILENO) == 1, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return nil }
+        return Int(size.ws_col)
+    }
+
     /// Rows in aligned columns; the first row is the heading.
-    package static func table(_ rows: [[String]]) -> String {
+    ///
+    /// - Parameter width: of a line. Where the rows are longer, the last column is wrapped if there is room beside the others; else the
+    ///   columns beyond the width stand in lines of their own below the first, each after its heading.
+    package static func table(_ rows: [[String]], width: Int? = Console.width) -> String {
         // Reasons and names come from other machines, too: none acts on the terminal, nor breaks its line.
-        let rows = rows.map { $0.map(\.printable) }
+        let rows = rows.map { $0.map(inOneLine) }
         let columns = rows.map(\.count).max() ?? 0
         let widths = (0..<columns).map { column in rows.map { column < $0.count ? $0[column].count : 0 }.max() ?? 0 }
+        if let width, widths.reduce(0, +) + 2 * max(0, columns - 1) > width {
+            return NarrowTable(rows: rows, widths: widths, width: width).text
+        }
         return rows.map { row in
             var line = ""
             for (column, cell) in row.enumerated() {
@@ -113,6 +141,11 @@ package enum Console {
             }
             return line
         }.joined(separator: "\n")
+    }
+
+    /// An error says what to do in a line of its own.
+    private static func inOneLine(_ text: String) -> String {
+        text.split(separator: "\n").map { $0.trimmingPrefix(while: { $0 == " " }) }.joined(separator: "; ").printable
     }
 
     /// A time in ISO 8601 form, in UTC to the millisecond.

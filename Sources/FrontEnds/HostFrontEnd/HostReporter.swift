@@ -34,10 +34,11 @@ package struct HostReporter: Sendable {
     /// - Parameters:
     ///   - context: a collector that was made before (``contextCollector(_:_:)``), where one is needed before threads are started.
     ///   - book: problems of other parts, to which this adds its own.
+    ///   - protection: how calls are judged here, for the centers' lists: a level of the agent, `containers` or `run`.
     ///   - makeObserver: makes what is told of each event of the log, with the addresses of the centers that packets go to.
     package init(
         _ stateOptions: HostStateOptions, _ options: PacketOptions, context: ProcessContextCollector? = nil,
-        problems book: ProblemBook = ProblemBook(), logger: Logger,
+        problems book: ProblemBook = ProblemBook(), protection: String? = nil, logger: Logger,
         makeObserver: (_ centers: [String: String]) -> @Sendable (HostEvent) -> Void = { _ in { _ in } }
     ) {
         let context = context ?? Self.contextCollector(stateOptions, options)
@@ -46,7 +47,7 @@ package struct HostReporter: Sendable {
         for destination in options.sendTo.destinations {
             do throws(EpitopeError) {
                 let identity = try StoredIdentity.loadIfEnrolled(from: stateOptions.identityDirectory(destination.rawValue))
-                centers[destination.rawValue] = identity?.center.description
+                centers[destination.rawValue] = identity?.centers.description
                 if identity == nil { notEnrolled.append(destination.rawValue) }
             } catch {
                 // It may well be enrolled: the client tells of an identity that can't be used.
@@ -73,7 +74,8 @@ package struct HostReporter: Sendable {
         var connecting: [Task<Void, Never>] = []
         for destination in options.sendTo.destinations {
             let directory = stateOptions.identityDirectory(destination.rawValue)
-            let client = EnrolledClient(directory: directory, onEvent: { identities.note($0, destination) })
+            let client = EnrolledClient(
+                directory: directory, note: .own(protection: protection), onEvent: { identities.note($0, destination) })
             clients.append((destination, client))
             // Failures are told by the client, or met by the first packet.
             let connection = Task { await client.lookAfter() }

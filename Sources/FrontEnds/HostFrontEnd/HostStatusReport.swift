@@ -77,7 +77,7 @@ package struct HostStatusReport: Codable, Hashable, Sendable {
             }
             centers.append(
                 Center(
-                    destination: destination.rawValue, address: stored?.center.description, name: stored?.subject.name,
+                    destination: destination.rawValue, address: stored?.centers.description, name: stored?.subject.name,
                     certificateUntil: stored.map { EventTime(milliseconds: $0.expiresMilliseconds) },
                     packetsWaiting: try await store?.waiting(for: destination) ?? 0,
                     problem: stored.flatMap { Self.problem(history.refusals[destination.rawValue], since: $0) }))

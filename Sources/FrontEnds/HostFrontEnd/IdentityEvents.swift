@@ -46,6 +46,17 @@ final class IdentityEvents: Sendable {
             line.untilTime = EventTime(milliseconds: until)
             context.setHostID(identity.name)
             logger.notice("another identity \(name) was read: \(identity.name), valid until \(ChannelClock.text(until))")
+        case .moved(let centers):
+            line.event = .centersChanged
+            line.message = centers.description
+            logger.notice("packets go to \(centers) from now on, as the \(destination.rawValue) center told")
+        case .authority(let change):
+            line.event = .authorityChanged
+            line.message = change.inWords
+            if let error = change.error { line.code = error.code.rawValue }
+            logger.log(
+                level: change.error == nil ? .notice : .warning,
+                "the \(destination.rawValue) center replaces its authority: \(change.inWords)")
         case .unusable(let error):
             line.event = .impaired
             line.fill(error)
@@ -57,7 +68,7 @@ final class IdentityEvents: Sendable {
         }
         log.append(line)
         switch event {
-        case .renewed, .adopted: pipeline.withLock(\.self)?.identityChanged(at: destination)
+        case .renewed, .adopted, .moved, .authority: pipeline.withLock(\.self)?.identityChanged(at: destination)
         case .renewalFailed, .unusable, .refused: break
         }
     }

@@ -81,7 +81,8 @@ extension EpitopeAgent {
     /// Starts threads, replaces another agent if that was asked for, and works until the agent ends.
     func serve(_ backend: KernelBackend, _ preparation: Preparation, _ configuration: Configuration) throws {
         let reporter = HostReporter(
-            stateOptions, packetOptions, context: configuration.context, problems: preparation.problems, logger: preparation.logger)
+            stateOptions, packetOptions, context: configuration.context, problems: preparation.problems,
+            protection: backend.level.rawValue, logger: preparation.logger)
         if let notice = reporter.enrolmentNotice { Console.log(notice) }
         do {
             try serve(backend, preparation, configuration, reportingTo: reporter)

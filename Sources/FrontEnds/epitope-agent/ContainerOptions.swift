@@ -4,6 +4,7 @@ import AgentLifeCycle
 import ArgumentParser
 import BehaviourBlocking
 import EpitopeModel
+import FileAccess
 import Foundation
 import HostFrontEnd
 import HostPolicy
@@ -77,11 +78,7 @@ struct ContainerOptions: ParsableArguments {
             return nil
         }
         // Each supervised process takes up to a hundred descriptors; the usual soft limit is 1024.
-        var limit = rlimit()
-        if getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
-            limit.rlim_cur = limit.rlim_max
-            setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        }
+        OpenFileLimit.raise()
         return try SeccompAgent(
             .init(
                 path: seccompListener, policy: policy, maxProcesses: maxContainers, context: context, exclusions: keeper,

@@ -35,7 +35,8 @@ extension EpitopeAgent {
     func serveContainers(_ preparation: Preparation, _ configuration: Configuration) throws {
         _ = try PrivilegeDrop.apply()
         let reporter = HostReporter(
-            stateOptions, packetOptions, context: configuration.context, problems: preparation.problems, logger: preparation.logger)
+            stateOptions, packetOptions, context: configuration.context, problems: preparation.problems, protection: "containers",
+            logger: preparation.logger)
         let exclusions = configuration.watchExclusions()
         guard
             let containers = try containerOptions.start(

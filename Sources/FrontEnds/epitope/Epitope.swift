@@ -45,6 +45,9 @@ struct Epitope: AsyncParsableCommand {
             } else {
                 try command.run()
             }
+        } catch let error as EpitopeError where Console.logger != nil {
+            Console.error(error)
+            Glibc.exit(EXIT_FAILURE)
         } catch {
             exit(withError: error)
         }

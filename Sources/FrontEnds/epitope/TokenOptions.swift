@@ -4,16 +4,35 @@ import ArgumentParser
 import EpitopeModel
 import FileAccess
 
+/// Who enrols by a token.
+protocol TokenHolder: Sendable {
+    /// Who made the token, and for whom.
+    static var tokenOrigin: String { get }
+}
+
+enum EnrollingHost: TokenHolder {
+    static let tokenOrigin = "the center's operator created for this host"
+}
+
+enum LinkingSite: TokenHolder {
+    static let tokenOrigin = "the global center's operator created for this site"
+}
+
 /// A one-time token, on the command line or, where other users can't see it, in a file or on standard input.
-struct TokenOptions: ParsableArguments {
-    @Option(help: "The one-time token that the center's operator created for this host; - reads it from standard input.")
+struct TokenOptions<Holder: TokenHolder>: ParsableArguments {
+    @Option(help: "The one-time token that \(Holder.tokenOrigin); - reads it from standard input.")
     var token: String?
 
     @Option(help: ArgumentHelp("A file that has the token; - is standard input.", valueName: "file"))
     var tokenFile: String?
 
+    /// What a command's usage says of them: each is an option to the parser, and one of them is needed.
+    static var usage: String { "(--token <token> | --token-file <file>)" }
+
     func validate() throws {
-        guard (token == nil) != (tokenFile == nil) else { throw ValidationError("give the token by one of --token-file and --token") }
+        guard (token == nil) != (tokenFile == nil) else {
+            throw ValidationError("give the token by one of --token-file FILE and --token TOKEN")
+        }
     }
 
     /// - Throws: `token-unreadable`.

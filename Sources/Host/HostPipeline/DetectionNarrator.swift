@@ -76,7 +76,7 @@ public struct DetectionNarrator: Sendable {
                     detection: about, packet: event.packet ?? "", sinceMilliseconds: event.time.milliseconds,
                     fates: reaches.compactMapValues(\.obstacle)))
             return late + tellDecided()
-        case .sent, .refused, .unreachable, .stopped, .renewed, .identityChanged:
+        case .sent, .refused, .unreachable, .stopped, .enrolled, .renewed, .identityChanged, .centersChanged, .authorityChanged:
             follow(event)
             return tellDecided()
         case .packageFound, .uninspectable, .otherProcess, .suppressed, .lost, .toldCounts, .renewalFailed, .impaired:

@@ -70,14 +70,15 @@ public struct EventHistory: Sendable {
         }
     }
 
-    /// The last answer of each center that is not one of success: why it refuses this host, or can't be reached.
+    /// The last answer of each center that is not one of success: why it refuses this host, or can't be reached. What it said of an
+    /// earlier identity of this host is none.
     public var refusals: [String: HostEvent] {
         var last: [String: HostEvent] = [:]
         for event in events {
             guard let destination = event.destination else { continue }
             switch event.event {
             case .stopped, .unreachable: last[destination] = event
-            case .sent, .refused: last[destination] = nil
+            case .sent, .refused, .enrolled, .renewed, .identityChanged, .centersChanged: last[destination] = nil
             default: break
             }
         }

@@ -82,11 +82,14 @@ extension HostEvent {
         case .suppressed: return "\(count ?? 1) reports were not made: the same calls had been reported, or too many came at once"
         case .lost: return "\(count ?? 1) reports were lost: more came than could be stored"
         case .toldCounts: return "\(center) was told what was withheld today: \(why)"
+        case .enrolled: return "this host was enrolled at \(center), until \(untilTime?.toTheSecond ?? "an unknown time")"
         case .renewed: return "the certificate for \(center) was renewed, until \(untilTime?.toTheSecond ?? "an unknown time")"
         case .renewalFailed:
             return "the certificate for \(center), valid until \(untilTime?.toTheSecond ?? "an unknown time"), could not be renewed, "
                 + "and is tried again: \(why)"
         case .identityChanged: return "another identity for \(center) was read"
+        case .centersChanged: return "\(center) told which addresses it has now: \(why)"
+        case .authorityChanged: return "\(center) replaces its authority: \(why)"
         case .impaired: return "protection goes on without a part: \(why)"
         }
     }

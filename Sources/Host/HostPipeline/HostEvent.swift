@@ -39,12 +39,18 @@ public struct HostEvent: Hashable, Sendable, Codable {
         case lost
         /// The center was told how much was withheld on this day.
         case toldCounts = "told-counts"
+        /// This host was enrolled at the center; its certificate is valid until `untilTime`.
+        case enrolled
         /// The certificate was renewed; it is valid until `untilTime`.
         case renewed
         /// The certificate, valid until `untilTime`, could not be renewed; it is tried again.
         case renewalFailed = "renewal-failed"
         /// Another identity was read from its file.
         case identityChanged = "identity-changed"
+        /// The site has other centers now; `message` names them.
+        case centersChanged = "centers-changed"
+        /// The center replaces its authority: this host trusts another one, too, or no more; `message` says which.
+        case authorityChanged = "authority-changed"
         /// Something of this host can't be used, and protection goes on without it: `code` and `message` say what.
         case impaired
     }

@@ -72,7 +72,11 @@ public final class HostPipeline: Sendable {
     public var tally: ReportTally { tallies.current }
 
     /// This host's identity at a center has changed: what the center refused to the old one is tried again at once.
-    public func identityChanged(at destination: Destination) { wakeUps[destination]?.identity.send() }
+    public func identityChanged(at destination: Destination) {
+        // Whether it fails still, the next attempt shows.
+        tallies.update { $0.sendingFailure = nil }
+        wakeUps[destination]?.identity.send()
+    }
 
     /// Runs until the reports end, then sends what it can within the drain time and returns. Packets of an earlier run that still
     /// wait are sent too. Cancelling the task ends it at once; spooled packets stay in the spool.

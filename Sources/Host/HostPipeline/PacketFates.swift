@@ -47,7 +47,7 @@ struct CenterReach: Hashable, Sendable {
         case .stopped:
             // That it is not enrolled is said in other words.
             obstacle = obstacle == .notEnrolled ? .notEnrolled : .turnsAway(code: code)
-        case .identityChanged, .renewed:
+        case .enrolled, .identityChanged, .renewed, .centersChanged:
             // From now on it may get there.
             obstacle = nil
             return nil

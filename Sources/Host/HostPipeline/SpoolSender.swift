@@ -132,10 +132,9 @@ struct SpoolSender: Sendable {
             return reason.retryAfterSeconds.map { .toldToWait(.seconds($0)) } ?? .failed
         case .hostTurnedAway:
             if isNews {
-                // That this host is not enrolled was said at the start.
-                let level: Logger.Level = reason.code == .destinationUnknown ? .info : .error
-                logger.log(
-                    level: level,
+                // That this host is not enrolled was said at the start, and nobody has turned it away.
+                guard reason.code != .destinationUnknown else { return .turnedAway }
+                logger.error(
                     "the \(destination.rawValue) center turns this host away; packets stay in the spool, and it is asked again: \(reason)")
             }
             return .turnedAway

@@ -24,6 +24,7 @@ public enum BuiltInExclusions {
     private static let entries: [(Exclusion.Subject, EvidenceKind, String)] = [
         (.package("luajit"), .libraryCall, "LuaJIT's FFI: compiled code calls functions of the C library itself"),
         (.package("sbcl"), .libraryCall, "SBCL compiles functions into its heap; alien routines call the C library from there"),
+        (.package("sbcl"), .writtenImagePage, "SBCL's collector writes to the pages of its core's file that its code lies in"),
         (.package("mono-runtime-sgen"), .libraryCall, "Mono's just-in-time compiler: wrappers of P/Invoke call the C library"),
         (.package("openjdk-17-jre-headless"), .libraryCall, "Java's foreign functions: compiled code calls the C library itself"),
         (.package("openjdk-21-jre-headless"), .libraryCall, "Java's foreign functions: compiled code calls the C library itself"),
@@ -40,5 +41,6 @@ public enum BuiltInExclusions {
         (.package("neovim"), .libraryCall, "Neovim's Lua is LuaJIT, with its FFI: compiled code calls the C library itself"),
         (.package("valgrind"), .libraryCall, "Valgrind's tools have executable heaps, and pointers into them on their stacks"),
         (.package("pgloader"), .libraryCall, "pgloader is SBCL's heap: all its code calls the C library from there"),
+        (.package("pgloader"), .writtenImagePage, "SBCL's collector writes to the pages of the program's file that its code lies in"),
     ]
 }

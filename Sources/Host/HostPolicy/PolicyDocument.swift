@@ -51,21 +51,41 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
         exclusions = []
         if values.contains(.exclusions) {
             var list = try values.nestedUnkeyedContainer(forKey: .exclusions)
-            if let count = list.count, count > Self.maxExclusions { throw Self.tooMany(count) }
+            if let count = list.count, count > Self.maxExclusions {
+                throw SettingsProblemAt([CodingKeys.exclusions], Self.tooMany(count))
+            }
             while !list.isAtEnd {
-                exclusions.append(try list.decode(Entry.self).exclusion)
+                let item = list.codingPath + [Item(list.currentIndex)]
+                do {
+                    exclusions.append(try list.decode(Entry.self).exclusion)
+                } catch let error as EpitopeError {
+                    throw SettingsProblemAt(item, error)
+                }
                 if exclusions.count > Self.maxExclusions { throw Self.tooMany(exclusions.count) }
             }
         }
-        for (name, value) in [("blockAt", blockAt), ("reportAt", reportAt)] {
+        for (key, value) in [(CodingKeys.blockAt, blockAt), (.reportAt, reportAt)] {
             guard let value, !Self.points.contains(value) else { continue }
-            throw EpitopeError(.policyInvalid, "'\(name)' is \(value)", remedy: "set it to 1 to 100 points")
+            throw SettingsProblemAt(
+                [key], EpitopeError(.policyInvalid, "'\(key.rawValue)' is \(value)", remedy: "set it to 1 to 100 points"))
         }
     }
 
     private static func tooMany(_ count: Int) -> EpitopeError {
         EpitopeError(
             .policyInvalid, "there are \(count) exclusions", remedy: "keep to \(maxExclusions): exclude a package instead of its files")
+    }
+
+    /// An item of a list, by its place in it.
+    private struct Item: CodingKey {
+        let intValue: Int?
+        var stringValue: String { intValue.map(String.init) ?? "" }
+
+        init(_ index: Int) { intValue = index }
+
+        init?(intValue: Int) { self.init(intValue) }
+
+        init?(stringValue: String) { nil }
     }
 
     /// An exclusion as a file states it.

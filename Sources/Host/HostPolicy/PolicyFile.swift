@@ -70,7 +70,8 @@ public struct PolicyFile: Sendable {
         guard !new.isEmpty else { return [] }
         let lines = new.map { "  " + PolicyText.entry($0) }.joined(separator: "\n")
         guard let text = PolicyText.adding(new, to: old?.text),
-            try Self.decode(Array(text.utf8), path: path).exclusions.count == known.count + new.count
+            // A key that is written in another way is there twice then.
+            (try? Self.decode(Array(text.utf8), path: path))?.exclusions.count == known.count + new.count
         else {
             throw EpitopeError(
                 .policyUnwritable, "nothing can be added to the policy file \(path) as it is written",

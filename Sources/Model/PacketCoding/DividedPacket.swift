@@ -20,7 +20,17 @@ public struct DividedPacket: Hashable, Sendable {
     /// - Returns: `nil` where there is nothing to take out: the packet has no code or a short one, or one that another encoder
     ///   wrote in pieces.
     public init?(_ bytes: [UInt8]) {
-        guard let message = WireFields.only(Self.codeField, in: bytes, 0..<bytes.count),
+        self.init(bytes, packet: 0..<bytes.count)
+    }
+
+    /// Divides the wire form of a packet that a site forwards, likewise.
+    public init?(forward bytes: [UInt8]) {
+        guard let packet = WireFields.only(Self.packetField, in: bytes, 0..<bytes.count) else { return nil }
+        self.init(bytes, packet: packet)
+    }
+
+    private init?(_ bytes: [UInt8], packet: Range<Int>) {
+        guard let message = WireFields.only(Self.codeField, in: bytes, packet),
             let code = WireFields.only(Self.bytesField, in: bytes, message), code.count >= Self.minCodeBytes
         else { return nil }
         self.frame = Array(bytes[..<code.lowerBound]) + bytes[code.upperBound...]
@@ -37,6 +47,8 @@ public struct DividedPacket: Hashable, Sendable {
         return Array(frame[..<place]) + code + frame[place...]
     }
 
+    /// `ForwardedPacket.packet` in the schema.
+    private static let packetField: UInt64 = 1
     /// `ExtractedPacket.code` and `Code.bytes` in the schema.
     private static let codeField: UInt64 = 5
     private static let bytesField: UInt64 = 2

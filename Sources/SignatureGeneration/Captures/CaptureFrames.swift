@@ -24,10 +24,11 @@ struct CaptureFrames {
     private let input: CaptureInput
     private var format: Format
 
+    /// - Parameter reads: does what may hang; `nil`: it is waited for.
     /// - Throws: `capture-unreadable`. A file that ends before its first frame is none that can't be read: ``next()`` says so.
-    init(path: String) throws(EpitopeError) {
+    init(path: String, reads: BoundedReads? = nil) throws(EpitopeError) {
         do throws(FileError) {
-            input = try CaptureInput(path: path)
+            input = try CaptureInput(path: path, reads: reads)
         } catch {
             throw Self.unreadable(path, "\(error)")
         }
@@ -52,6 +53,12 @@ struct CaptureFrames {
                     .captureEmpty, "the capture '\(path)' holds no frame yet: \(reason)", remedy: "wait until packets are written to it")
             }
         }
+    }
+
+    /// Whether a file can be read, and begins as no capture does.
+    static func isOther(_ path: String, reads: BoundedReads?) -> Bool {
+        guard let input = try? CaptureInput(path: path, reads: reads), let magic = try? input.take(4, "its header") else { return false }
+        return !PcapngFormat.isMagic(magic) && !PcapFormat.isMagic(magic)
     }
 
     private static func unreadable(_ path: String, _ reason: String) -> EpitopeError {

@@ -13,24 +13,41 @@ enum CaptureEnd: Error {
     case failed(String)
 }
 
-/// A capture's bytes from the first to the last.
+/// A capture's bytes from the first to the last, decompressed where gzip has compressed it.
 final class CaptureInput {
     /// In bytes: how much is read at a time.
     private static let chunk = 1 << 20
+    /// In bytes: of a compressed file, of which what is left is copied with each step.
+    private static let compressedChunk = 64 << 10
     /// In bytes: the longest frame or block. Frames of loopback and of segmentation offload reach 512 KiB.
     static let maxLength = 16 << 20
 
     private let file: FileDescriptor
+    private let reads: BoundedReads?
     private var buffer: [UInt8] = []
     /// The next byte in ``buffer``, and the position in the file of what follows the buffer.
     private var place = 0
     private var position = 0
+    /// `nil`: it is not compressed, or nothing was read yet.
+    private var gzip: GzipStream?
 
+    /// - Parameter reads: does what may hang; `nil`: it is waited for.
     /// - Throws: `FileError`.
-    init(path: String) throws(FileError) {
-        // A pipe that took the file's name meanwhile must not stop the reader.
-        file = try FileDescriptor(path, O_RDONLY | O_NONBLOCK)
-        guard try file.status().kind == .regular else { throw .notRegular }
+    init(path: String, reads: BoundedReads?) throws(FileError) {
+        self.reads = reads
+        file = try Self.step(reads) { () throws(FileError) in
+            // A pipe that took the file's name meanwhile must not stop the reader.
+            let file = try FileDescriptor(path, O_RDONLY | O_NONBLOCK)
+            guard try file.status().kind == .regular else { throw .notRegular }
+            return file
+        }
+    }
+
+    private static func step<Value: Sendable>(
+        _ reads: BoundedReads?, _ step: @escaping @Sendable () throws(FileError) -> Value
+    ) throws(FileError) -> Value {
+        guard let reads else { return try step() }
+        return try reads.run(step)
     }
 
     /// The next bytes.
@@ -54,16 +71,32 @@ final class CaptureInput {
     private func refill(_ count: Int) throws(CaptureEnd) {
         var rest = Array(buffer[place...])
         while rest.count < count {
-            do throws(FileError) {
-                let more = try DescriptorIO.bytes(file.number, at: position, count: max(Self.chunk, count - rest.count))
-                if more.isEmpty { break }
-                position += more.count
-                rest += more
-            } catch {
-                throw .failed("the file can't be read: \(error)")
+            if let gzip, !gzip.needsInput {
+                rest += try gzip.next()
+                continue
             }
+            let isBeginning = position == 0
+            let more = try read(gzip == nil ? max(Self.chunk, count - rest.count) : Self.compressedChunk)
+            if more.isEmpty {
+                guard let gzip, !gzip.isWhole else { break }
+                throw .cut("the file ends within what gzip has compressed: it is being written, or was cut short")
+            }
+            if isBeginning, more.starts(with: GzipStream.magic) { gzip = GzipStream() }
+            if let gzip { gzip.add(more) } else { rest += more }
         }
         (buffer, place) = (rest, 0)
+    }
+
+    private func read(_ count: Int) throws(CaptureEnd) -> [UInt8] {
+        do throws(FileError) {
+            let more = try Self.step(reads) { [file, position] () throws(FileError) in
+                try DescriptorIO.bytes(file.number, at: position, count: count)
+            }
+            position += more.count
+            return more
+        } catch {
+            throw .failed("the file can't be read: \(error)")
+        }
     }
 }
 

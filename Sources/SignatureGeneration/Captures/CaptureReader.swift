@@ -34,20 +34,23 @@ public enum CaptureReader {
         public var skippedFrames: Int { tally.skippedFrames }
         /// Whether the file ended before all of it was read.
         public var isCutShort: Bool { failure != nil }
+        /// Whether that is since there was no time.
+        public var hadNoTime = false
     }
 
     /// Reads one file from beginning to end.
     ///
     /// - Parameters:
+    ///   - reads: does what may hang; `nil`: it is waited for.
     ///   - deadline: when reading ends, the body's time included; `nil` for never. What was not read then is a failure.
     ///   - body: called with each stream when it, or a part of it, is complete; returns whether to continue.
     /// - Throws: `capture-unreadable`, `capture-empty`, and errors of `body`.
     @discardableResult
     public static func streams(
-        in path: String, bounds: ReassemblyBounds = .init(), deadline: ContinuousClock.Instant? = nil,
+        in path: String, bounds: ReassemblyBounds = .init(), reads: BoundedReads? = nil, deadline: ContinuousClock.Instant? = nil,
         _ body: (CapturedStream) throws -> Bool
     ) throws -> Summary {
-        var file = try CaptureFrames(path: path)
+        var file = try CaptureFrames(path: path, reads: reads)
         var reassembly = StreamReassembly(bounds: bounds)
         var summary = Summary()
         while summary.hasTime(until: deadline), let frame = summary.next(of: &file) {
@@ -59,6 +62,11 @@ public enum CaptureReader {
         (summary.tally, summary.work) = (reassembly.tally, reassembly.work)
         return summary
     }
+}
+
+extension CaptureReader {
+    /// Whether a file can be read and is no capture by its first bytes: a log, an index, or compressed in a form that is not read.
+    public static func isOther(_ path: String, reads: BoundedReads? = nil) -> Bool { CaptureFrames.isOther(path, reads: reads) }
 }
 
 extension CaptureReader.Summary {
@@ -73,7 +81,7 @@ extension CaptureReader.Summary {
 
     fileprivate mutating func hasTime(until deadline: ContinuousClock.Instant?) -> Bool {
         guard let deadline, frames % Self.framesBetweenLooks == 0, ContinuousClock.now >= deadline else { return true }
-        (end, failure) = (.failed, "there was no time to read on")
+        (end, failure, hadNoTime) = (.failed, "there was no time to read on", true)
         return false
     }
 

@@ -29,6 +29,7 @@ public enum FlowCut {
     /// connection is closed after its last data.
     private static let slack: Int64 = 120_000
     private static let framesBetweenLooks = 256
+    private static let reads = BoundedReads()
 
     /// What was cut out.
     public struct Cut: Hashable, Sendable {
@@ -62,7 +63,7 @@ public enum FlowCut {
         var selection = FlowFrames(flows.map { ($0.transport, $0.client, $0.server) })
         let last = (flows.map(\.lastMilliseconds).max() ?? 0) + slack
         var frames: CaptureFrames
-        do throws(EpitopeError) { frames = try CaptureFrames(path: file) } catch { throw Failure(reason: error.message) }
+        do throws(EpitopeError) { frames = try CaptureFrames(path: file, reads: reads) } catch { throw Failure(reason: error.message) }
         var count = 0
         while let frame = try? frames.next(), frame.milliseconds <= last {
             count += 1

@@ -12,13 +12,20 @@ struct PcapFormat {
     private let recordHeader: Int
     let link: Int
 
+    private static let orders = [CaptureNumbers(isBigEndian: false), CaptureNumbers(isBigEndian: true)]
+
+    /// The order of bytes of a file that begins so; `nil` for another format.
+    private static func order(_ magic: ArraySlice<UInt8>) -> CaptureNumbers? {
+        orders.first { [microseconds, nanoseconds, modified].contains($0.number(magic, at: 0, 4)) }
+    }
+
+    static func isMagic(_ bytes: ArraySlice<UInt8>) -> Bool { order(bytes) != nil }
+
     /// Reads the rest of the file's header.
     ///
     /// - Returns: `nil` for another format.
     init?(magic: ArraySlice<UInt8>, _ input: CaptureInput) throws(CaptureEnd) {
-        let orders = [CaptureNumbers(isBigEndian: false), CaptureNumbers(isBigEndian: true)]
-        let known = [Self.microseconds, Self.nanoseconds, Self.modified]
-        guard let order = orders.first(where: { known.contains($0.number(magic, at: 0, 4)) }) else { return nil }
+        guard let order = Self.order(magic) else { return nil }
         let kind = order.number(magic, at: 0, 4)
         numbers = order
         time = kind == Self.nanoseconds ? .nanoseconds : .microseconds

@@ -15,19 +15,20 @@ struct Alignment {
     /// How many samples are tried as the reference. Larger clusters are so much alike that these are representative.
     private static let maxReferences = 16
 
-    /// The sample to which most others are alike, the oldest of several.
+    /// The sample to which those of most reporters are alike, then most samples; the oldest of several.
     let reference: Int
     /// The samples that are alike to it, itself among them.
     let members: [Int]
 
     init(_ samples: [Sample], callers: [Int]) {
-        var best: (reference: Int, members: [Int]) = (0, [0])
+        var best: (reference: Int, members: [Int], voices: Int) = (0, [0], 1)
         let anchored = zip(samples, callers).map { Anchored(sample: $0, caller: $1) }
-        for index in anchored.indices.prefix(Self.maxReferences) {
+        for index in ReporterTurns.newest(Self.maxReferences, of: samples) {
             let members = anchored.indices.filter { $0 == index || anchored[index].isAlike(anchored[$0]) }
-            if members.count > best.members.count { best = (index, members) }
+            let voices = ReporterTurns.voices(of: members, among: samples)
+            if (voices, members.count) > (best.voices, best.members.count) { best = (index, members, voices) }
         }
-        (reference, members) = best
+        (reference, members) = (best.reference, best.members)
     }
 
     /// A sample, and the offset of its caller's address.

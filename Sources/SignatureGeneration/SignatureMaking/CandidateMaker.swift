@@ -38,9 +38,7 @@ struct CandidateMaker {
 
     /// `nil` if no sample holds its caller's address.
     init?(samples: [Sample], rarity: GoodwareRarity?) {
-        let usable = samples.compactMap { sample in
-            sample.code.offset(of: sample.callersAddress).flatMap { $0 > 0 ? (sample, $0) : nil }
-        }
+        let usable = samples.compactMap { sample in Self.caller(of: sample).map { (sample, $0) } }
         guard !usable.isEmpty else { return nil }
         self.samples = usable.map(\.0)
         callers = usable.map(\.1)
@@ -50,6 +48,9 @@ struct CandidateMaker {
         map = CodeMap(self.samples[alignment.reference], caller: callers[alignment.reference])
         code = CodeExtents(self.samples, callers: callers)
     }
+
+    /// The offset of a sample's caller's address; `nil` if it doesn't hold that.
+    static func caller(of sample: Sample) -> Int? { sample.code.offset(of: sample.callersAddress).flatMap { $0 > 0 ? $0 : nil } }
 
     var reference: Sample { samples[alignment.reference] }
     var caller: Int { callers[alignment.reference] }
@@ -227,7 +228,7 @@ struct CandidateMaker {
         let carriers = samples.filter { !$0.carriers.isEmpty }
         let isOfCarriers = !isCodeOnWire && carriers.count > 1
         var texts = isOfCarriers ? carriers.map(CodeText.init(ofCarrierOf:)) : []
-        if !isOfCarriers { for index in samples.indices.suffix(Self.maxTexts) { texts.append(codeText(of: index)) } }
+        if !isOfCarriers { for index in ReporterTurns.balanced(Self.maxTexts, of: samples) { texts.append(codeText(of: index)) } }
         let kept = CodeText.withoutCopies(texts)
         guard kept.count > 1 else { return [] }
         let rarity = rarity
@@ -250,7 +251,7 @@ struct CandidateMaker {
         }
     }
 
-    /// How many samples are compared, the newest: telling the code of one takes some milliseconds.
+    /// How many samples are compared, the newest of each reporter: telling the code of one takes some milliseconds.
     private static let maxTexts = 64
 
     /// The code of a sample: all of it, or from the first to the last byte that was seen on the wire. What lies between may

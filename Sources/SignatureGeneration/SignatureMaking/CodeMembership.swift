@@ -23,11 +23,16 @@ extension Sample {
 
     /// Where the bytes lie that a signature matches; `nil` if it doesn't match, or the sample doesn't hold its call.
     public func place(of signature: Signature) -> Place? {
+        place(of: signature) { CodeExtent(of: code, caller: $0, architecture: architecture) }
+    }
+
+    /// - Parameter extent: which bytes are code; asked where the call alone does not tell.
+    func place(of signature: Signature, extent: (_ caller: Int) -> CodeExtent) -> Place? {
         guard let caller = code.offset(of: callersAddress), caller > 0, signature.matches(code.bytes) else { return nil }
         let runs = signature.tokens.map { places(ofLongestRunOf: $0) }
         func touchesCall(_ run: Range<Int>) -> Bool { run.contains(caller - 1) }
         if runs.count == 1, runs[0].contains(where: touchesCall) { return .atCall }
-        let extent = CodeExtent(of: code, caller: caller, architecture: architecture)
+        let extent = extent(caller)
         if signature.tokens.count == 1, isAround(caller, signature.tokens[0], extent.around) { return .atCall }
         let isCode = zip(signature.tokens, runs).allSatisfy { token, places in
             Self.longestRun(of: token).count < Self.minRunBytes || places.contains { touchesCall($0) || extent.holds($0) }

@@ -46,6 +46,17 @@ public enum SignatureCandidates {
         return Ranking(maker: maker).rank(candidates, limit: limit)
     }
 
+    /// The sample of whose bytes most candidates are made, and those that are alike to it at the call, itself among them; `nil` where none
+    /// holds its caller's address.
+    ///
+    /// - Parameter samples: the oldest first.
+    public static func reference(of samples: [Sample]) -> (sample: Int, alike: [Int])? {
+        let usable = samples.indices.filter { CandidateMaker.caller(of: samples[$0]) != nil }
+        guard !usable.isEmpty else { return nil }
+        let alignment = Alignment(usable.map { samples[$0] }, callers: usable.compactMap { CandidateMaker.caller(of: samples[$0]) })
+        return (usable[alignment.reference], alignment.members.map { usable[$0] })
+    }
+
     /// How many rare windows are offered: enough that the proof finds another if the nearest fails.
     private static let maxRareWindows = 6
 }

@@ -9,10 +9,12 @@ import TokenSequences
 /// Benign traffic: what a signature must not match, and what the rarity of tokens is counted in.
 extension SignatureProver {
     /// Whether a benign flow matches: one is enough to reject a signature. A capture that was not read, or not in time, counts
-    /// against it: nobody knows what it holds.
-    func noBenignFlow(_ signature: Signature) -> Proof.Check {
+    /// against it: nobody knows what it holds. What lies beside captures and is none is only named.
+    ///
+    /// - Returns: with the captures that could not be looked at, if that is why the check failed. It passes once they can be, or are gone.
+    func noBenignFlow(_ signature: Signature) -> (check: Proof.Check, unlooked: [String]) {
         guard !material.benignCaptures.isEmpty else {
-            return Proof.Check(.noBenignFlow, .notChecked, "no capture of benign traffic is at hand")
+            return (Proof.Check(.noBenignFlow, .notChecked, "no capture of benign traffic is at hand"), [])
         }
         let matcher = SignatureMatcher(signature)
         var flows = 0
@@ -23,14 +25,15 @@ extension SignatureProver {
             hit = "a benign flow to port \(stream.server.port) in \(file) matches"
             return false
         }
-        if let hit { return Proof.Check(.noBenignFlow, .failed, hit) }
+        if let hit { return (Proof.Check(.noBenignFlow, .failed, hit), []) }
         guard reading.isComplete else {
-            return Proof.Check(.noBenignFlow, .failed, "none of \(flows) benign flows matches, but not all were read\(reading.text)")
+            let detail = "none of \(flows) benign flows matches, but not all were read\(reading.text)"
+            return (Proof.Check(.noBenignFlow, .failed, detail), reading.unlooked)
         }
         guard flows > 0 else {
-            return Proof.Check(.noBenignFlow, .notChecked, "the captures of benign traffic hold no flow yet\(reading.text)")
+            return (Proof.Check(.noBenignFlow, .notChecked, "the captures of benign traffic hold no flow yet\(reading.text)"), [])
         }
-        return Proof.Check(.noBenignFlow, .passed, "none of \(flows) benign flows matches\(reading.text)")
+        return (Proof.Check(.noBenignFlow, .passed, "none of \(flows) benign flows matches\(reading.text)"), [])
     }
 
     /// Whether one of the buffers that the signature's rule searches holds it.

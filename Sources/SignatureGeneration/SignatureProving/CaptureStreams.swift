@@ -36,44 +36,75 @@ public final class CaptureStreams: Sendable {
     }
 
     private let cache = Mutex(Cache())
+    private let reads: BoundedReads
+    /// Sets on a file system that did not answer, and until when they are left alone.
+    private let hung = Mutex<[String: ContinuousClock.Instant]>([:])
+    /// Proofs without these captures are made meanwhile.
+    private static let hungTime = Duration.seconds(60)
 
     /// Reads nothing yet.
-    public init() {}
+    public convenience init() { self.init(reads: BoundedReads()) }
+
+    init(reads: BoundedReads) { self.reads = reads }
 
     /// Calls the body with each stream of capture sets and its file, of each set the oldest file first, until it returns `false`.
     ///
-    /// A capture is written while it is read, and may be anything: one that can't be read, or not in time, is left out, and said.
+    /// A capture is written while it is read, and may be anything: one that can't be read, or not in time, is left out, and said. So is
+    /// what lies in a folder, or is named by a pattern, and is no capture by its first bytes.
     ///
     /// - Parameter captureSets: each a file, a folder, or a path with `*` in its last part.
     func each(of captureSets: [String], within limits: Limits, _ body: (CapturedStream, String) -> Bool) -> CaptureReading {
         var reading = CaptureReading()
         for captureSet in captureSets {
             do throws(EpitopeError) {
-                for path in try CaptureReader.files(of: captureSet) {
+                for path in try files(of: captureSet) {
                     if limits.isOver {
-                        reading.add(unread: "\(path): there was no time for it")
-                    } else if !each(in: path, limits, &reading, body) {
-                        return reading
+                        reading.add(unread: "\(path): there was no time for it", at: nil)
+                        continue
+                    }
+                    let hangs = reads.hangs
+                    if !each(in: path, of: captureSet, limits, &reading, body) { return reading }
+                    guard reads.hangs == hangs else {
+                        markHung(captureSet)
+                        reading.add(unread: "\(captureSet): its file system does not answer", at: captureSet)
+                        break
                     }
                 }
             } catch {
-                reading.add(unread: error.message)
+                reading.add(unread: error.message, at: captureSet)
             }
         }
         return reading
     }
 
+    /// The files of a set, the oldest first.
+    ///
+    /// - Throws: `capture-unreadable`, where there is none or its file system does not answer.
+    func files(of captureSet: String) throws(EpitopeError) -> [String] {
+        let isHung = hung.withLock { $0[captureSet].map { .now < $0 } ?? false }
+        let found = isHung ? nil : reads.run { Result { () throws(EpitopeError) in try CaptureReader.files(of: captureSet) } }
+        if let found { return try found.get() }
+        if !isHung { markHung(captureSet) }
+        throw EpitopeError(
+            .captureUnreadable, "\(captureSet): its file system does not answer",
+            remedy: "see what serves it; it is looked at again every minute")
+    }
+
+    private func markHung(_ captureSet: String) { hung.withLock { $0[captureSet] = .now + Self.hungTime } }
+
     /// How many cached streams are looked at between two looks at the clock.
     private static let streamsBetweenLooks = 64
 
     private func each(
-        in path: String, _ limits: Limits, _ reading: inout CaptureReading, _ body: (CapturedStream, String) -> Bool
+        in path: String, of captureSet: String, _ limits: Limits, _ reading: inout CaptureReading,
+        _ body: (CapturedStream, String) -> Bool
     ) -> Bool {
-        let identity = FileIdentity(path: path)
+        // What hangs is said by the caller.
+        guard let identity = reads.run({ FileIdentity(path: path) }) else { return true }
         if let file = file(path, identity: identity) {
             for (number, stream) in file.streams.enumerated() {
                 if number % Self.streamsBetweenLooks == 0, limits.isOver {
-                    reading.add(unread: "\(path): there was no time to look at all of its streams")
+                    reading.add(unread: "\(path): there was no time to look at all of its streams", at: nil)
                     return true
                 }
                 if !body(stream, path) { return false }
@@ -86,7 +117,12 @@ public final class CaptureStreams: Sendable {
         } catch let error as EpitopeError where error.code == .captureEmpty {
             reading.add(remark: error.message)
         } catch {
-            reading.add(unread: (error as? EpitopeError)?.message ?? "\(path): \(error)")
+            // Who names a file means a capture.
+            if path != captureSet, CaptureReader.isOther(path, reads: reads) {
+                reading.add(other: path)
+            } else {
+                reading.add(unread: (error as? EpitopeError)?.message ?? "\(path): \(error)", at: path)
+            }
         }
         return true
     }
@@ -99,7 +135,7 @@ public final class CaptureStreams: Sendable {
         var streams: [CapturedStream]? = []
         var bytes = 0
         let deadline = min(limits.deadline, .now + limits.each)
-        let summary = try CaptureReader.streams(in: path, deadline: deadline) { stream in
+        let summary = try CaptureReader.streams(in: path, reads: reads, deadline: deadline) { stream in
             bytes += stream.bytes.count + MemoryLayout<CapturedStream>.stride
             if bytes <= Self.maxBytes / 2 { streams?.append(stream) } else { streams = nil }
             return body(stream, path)

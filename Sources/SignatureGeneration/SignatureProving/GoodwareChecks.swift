@@ -9,6 +9,7 @@ import Signatures
 /// goodware was not read is said; if it is too much, nothing is shown.
 extension SignatureProver {
     func absentFromGoodware(_ signature: Signature) -> Proof.Check {
+        if let outage = material.goodwareOutage { return Proof.Check(.absentFromGoodware, .failed, outage) }
         guard let index = material.index else {
             return unproven(
                 "no goodware index is at hand; build one with `epitope goodware build`, and name it by --goodware or in a center's settings"

@@ -14,6 +14,8 @@ extension SignatureProver {
         /// The signature, to be searched for where an engine sees it.
         var signature: Signature
         var carriers: [CapturedFlow] = []
+        /// Benign captures that could not be looked at.
+        var unlookedCaptures: [String] = []
     }
 
     /// Checks goodware, wire, benign flows, engines and cost, in this order.
@@ -31,11 +33,12 @@ extension SignatureProver {
         var signature = signature
         if !found.places.isEmpty, found.places != [nil] { signature.context = signature.context.searched(in: found.places) }
         let firing = material.isEngineAsked && !found.flows.isEmpty ? [engineFires(signature)] : []
-        let others = [found.check, noBenignFlow(signature), engineSuricata(signature)] + firing + [cost(signature)]
+        let (benign, unlooked) = noBenignFlow(signature)
+        let others = [found.check, benign, engineSuricata(signature)] + firing + [cost(signature)]
         // A scan of the corpus is the most expensive: seconds for gigabytes.
         let isScanNeeded = isUndecided && !others.contains { $0.outcome == .failed }
         let first = isScanNeeded ? absentFromCorpus(signature) : goodware
-        return Independent(checks: [first] + others, signature: signature, carriers: found.flows)
+        return Independent(checks: [first] + others, signature: signature, carriers: found.flows, unlookedCaptures: unlooked)
     }
 
     /// Suricata runs later, for a run takes as long as all else until a rule is live; but what it said before, it would say again.

@@ -19,6 +19,8 @@ public struct ProverMaterial: Sendable {
     public var index: GoodwareIndex?
     /// The file that the index is mapped from; `nil` if the index is in memory only.
     public var goodware: GoodwareFile?
+    /// Why the index that there is can't be asked now: until it can, nothing is proven. `nil`: it can, or there is none.
+    public var goodwareOutage: String?
     /// Whether a signature fails if there is no index.
     public var isGoodwareRequired: Bool
     /// Captures of the site's traffic: each a file, a folder, or a path with `*` in its last part.

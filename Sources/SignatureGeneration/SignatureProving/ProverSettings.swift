@@ -18,6 +18,12 @@ public struct ProverSettings: Hashable, Sendable {
     /// How long captures are read for one proof, and one of them. What is not read then counts against the proof.
     public var proofTime: Duration
     public var captureTime: Duration
+    /// How long all else of a proof may take, such as a search of the corpus. A proof that takes longer is given up: the file system of
+    /// what it reads may never answer.
+    public var otherTime = Duration.seconds(600)
+
+    /// How long a proof may take in all.
+    public var maxProofTime: Duration { proofTime + otherTime }
 
     public init(
         goodware: String? = nil, requireGoodware: Bool = true, captures: [String] = [], benignCaptures: [String] = [],
@@ -31,12 +37,6 @@ public struct ProverSettings: Hashable, Sendable {
         self.noiseShare = noiseShare
         self.proofTime = proofTime
         self.captureTime = captureTime
-    }
-
-    /// Whether every value is within its bounds.
-    public var isSound: Bool {
-        (0...ProverMaterial.maxNoiseShare).contains(noiseShare) && goodware != ""
-            && !(captures + benignCaptures).contains("")
     }
 
     /// Why no signature can be delivered with these settings, and what to do; `nil` if signatures can be delivered.

@@ -11,6 +11,9 @@ public struct SignatureProver: Sendable {
     /// The most signatures that together identify one cluster.
     public static let maxSignatures = 4
 
+    /// How many times candidates are made of one cluster's packets.
+    static let maxAttempts = 8
+
     /// In how many of its packets a signature's bytes are looked for. The others were found to be like these.
     private static let maxPlacedSamples = 8
 
@@ -41,7 +44,8 @@ public struct SignatureProver: Sendable {
     /// Makes and proves the signatures of a cluster.
     ///
     /// Takes the best candidate that is proven, and starts again with the packets that it misses, up to
-    /// ``maxSignatures`` times. At the end the signatures may miss at most the noise share of the packets, each reporter's together
+    /// ``maxSignatures`` times. Where none is, the packets that the candidates were made of are set aside, with what their reporter sent
+    /// otherwise for later (``UnmatchedSamples``), and others have their turn, up to ``maxAttempts`` times in all. At the end the signatures may miss at most the noise share of the packets, each reporter's together
     /// counting as one (``ReporterShares``).
     ///
     /// - Parameters:
@@ -71,19 +75,39 @@ public struct SignatureProver: Sendable {
             return ProverResult(proven: [], failed: ProvenSignature(signature: given, proof: proof))
         }
         let wire = WireEvidence(of: malicious, captures: material.captures, streams: material.streams, within: captureLimits)
-        var rest = wire.samples
+        var rest = UnmatchedSamples(wire.samples)
         var proven: [ProvenSignature] = []
-        var failed: ProvenSignature?
-        while !rest.isEmpty, proven.count < Self.maxSignatures {
-            let (best, worse) = firstProven(for: rest, given: given, wire: wire)
-            failed = failed ?? worse
-            guard let best else { break }
-            proven.append(best)
-            rest = rest.filter { !$0.isMatched(by: best.signature) }
+        var failures = Failures()
+        var attempts = 0
+        while !rest.next.isEmpty, proven.count < Self.maxSignatures, attempts < Self.maxAttempts, failures.unlooked.isEmpty {
+            attempts += 1
+            if let best = firstProven(for: rest.next, among: rest.all, given: given, wire: wire, &failures) {
+                proven.append(best)
+                rest.matched(by: best.signature)
+            } else {
+                rest.failed()
+            }
         }
-        var result = conclude(proven, failed: failed, of: wire.samples, missed: rest)
+        let missed = wire.samples.filter { sample in !proven.contains { sample.isMatched(by: $0.signature) } }
+        var result = conclude(proven, failed: failures.first, of: wire.samples, missed: missed)
         result.unreadCaptures = wire.unreadCaptures
+        result.unlookedCaptures = failures.unlooked
         return result
+    }
+
+    /// What failed so far.
+    private struct Failures {
+        var first: ProvenSignature?
+        /// What failed whatever packets it is to match.
+        var always: Set<String> = []
+        /// Benign captures that could not be looked at: then nothing can be proven.
+        var unlooked: [String] = []
+
+        mutating func add(_ failed: ProvenSignature) {
+            first = first ?? failed
+            if failed.proof.check(.absentFromGoodware) != nil { always.insert(failed.signature.id) }
+            if unlooked.isEmpty { unlooked = failed.unlookedCaptures }
+        }
     }
 
     /// Proves a signature that came without its packets, as far as that goes.
@@ -107,26 +131,32 @@ public struct SignatureProver: Sendable {
     }
 
     private func firstProven(
-        for samples: [Sample], given: Signature, wire: WireEvidence
-    ) -> (best: ProvenSignature?, failed: ProvenSignature?) {
-        var failed: ProvenSignature?
-        for candidate in candidates(for: samples, given: given) where !withdrawn.isPart(of: candidate) {
-            let result = proven(candidate, samples: samples, wire: wire)
-            if result.proof.passed { return (result, failed) }
-            failed = failed ?? result
+        for samples: [Sample], among all: [Sample], given: Signature, wire: WireEvidence, _ failures: inout Failures
+    ) -> ProvenSignature? {
+        for candidate in candidates(for: samples, given: given)
+        where !withdrawn.isPart(of: candidate) && !failures.always.contains(candidate.id) {
+            let result = proven(candidate, samples: samples, among: all, wire: wire)
+            if result.proof.passed { return result }
+            failures.add(result)
+            // Whatever else is tried, it could not be looked for there, either.
+            guard failures.unlooked.isEmpty else { return nil }
         }
-        return (nil, failed)
+        return nil
     }
 
     /// Proves one candidate. The check of its cluster's packets is complete only in
     /// ``conclude(_:failed:of:missed:)``: here, a candidate that matches none of them fails.
-    private func proven(_ candidate: Signature, samples: [Sample], wire: WireEvidence) -> ProvenSignature {
+    ///
+    /// - Parameters:
+    ///   - samples: those that it was made of.
+    ///   - all: with those that are set aside: where its bytes lie in them counts as well.
+    private func proven(_ candidate: Signature, samples: [Sample], among all: [Sample], wire: WireEvidence) -> ProvenSignature {
         var proof = Proof(checks: FormChecks.checks(of: candidate))
         if proof.check(.wellFormed)?.outcome == .passed, !samples.contains(where: { $0.isMatched(by: candidate) }) {
             proof.insert(matchesSamples: FormChecks.matchesSamples(0, of: samples.count, passed: false))
         }
         if proof.passed {
-            let places = samples.lazy.compactMap { $0.place(of: candidate) }.prefix(Self.maxPlacedSamples)
+            let places = all.lazy.compactMap { $0.place(of: candidate) }.prefix(Self.maxPlacedSamples)
             proof.checks += FormChecks.ofTheCode(Array(places))
         }
         // The expensive checks only for what passed so far.
@@ -134,7 +164,8 @@ public struct SignatureProver: Sendable {
         let packets = samples.count { $0.isMatched(by: candidate) }
         let found = independentChecks(of: candidate, wire: wire, packets: packets)
         proof.checks += found.checks
-        return ProvenSignature(signature: found.signature, proof: proof, carriers: found.carriers)
+        return ProvenSignature(
+            signature: found.signature, proof: proof, carriers: found.carriers, unlookedCaptures: found.unlookedCaptures)
     }
 
     /// Adds to each signature how much of the cluster it matches, and all of them together.

@@ -13,14 +13,22 @@ struct CommonToken {
 
     /// The maximal runs of at least two bytes, in the order of the reference.
     ///
-    /// - Parameter lengths: for each byte of the reference, how long the run is that ends with it.
-    static func maximal(in reference: [UInt8], endingAt lengths: [Int], holders: (_ end: Int) -> [Int]) -> [CommonToken] {
-        reference.indices.compactMap { end in
-            let length = lengths[end]
+    /// - Parameters:
+    ///   - lengths: for each byte of the reference, how long the run is that ends with it.
+    ///   - isWanted: which of them.
+    static func maximal(
+        in reference: [UInt8], endingAt lengths: [some BinaryInteger], where isWanted: (Range<Int>) -> Bool = { _ in true },
+        holders: (_ end: Int) -> [Int]
+    ) -> [CommonToken] {
+        var tokens: [CommonToken] = []
+        for (end, length) in lengths.enumerated() where length >= 2 {
+            let length = Int(length)
             // A run that the next one extends is not maximal.
-            guard length >= 2, end + 1 == reference.count || lengths[end + 1] != length + 1 else { return nil }
-            return CommonToken(range: end + 1 - length..<end + 1, holders: holders(end), reference: reference)
+            guard end + 1 == lengths.count || Int(lengths[end + 1]) != length + 1 else { continue }
+            let range = end + 1 - length..<end + 1
+            if isWanted(range) { tokens.append(CommonToken(range: range, holders: holders(end), reference: reference)) }
         }
+        return tokens
     }
 
     /// Whether it is the other one, a few bytes on: fill and other repetitions hold themselves.

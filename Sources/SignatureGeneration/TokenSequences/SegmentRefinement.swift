@@ -49,9 +49,9 @@ extension TokenSelection {
     private static func commonTokens(
         of segments: [[UInt8]], reference: [UInt8], others: Double, _ significance: Significance
     ) -> [CommonToken] {
-        if segments.count == 2,
-            significance.minSignificantBytes(places: reference.count, others: others, of: 2) >= SharedRunSearch.minRun,
-            let tokens = SharedRunSearch(reference).tokens(sharedWith: segments[1])
+        let least = significance.minSignificantBytes(places: reference.count, others: others, of: 2)
+        if segments.count == 2, SharedRunSearch.minRuns.contains(least),
+            let tokens = SharedRunSearch(reference, minRun: least).tokens(sharedWith: segments[1])?.tokens
         {
             return tokens
         }

@@ -7,40 +7,53 @@ extension TokenSequences {
         /// at most ``CoreSelection/maxBitsPerToken``. A few bytes of protocol or of common instructions are some bits, two
         /// variants of one code hundreds.
         public var bits: Double
-        /// The longest run of bytes that both contain; empty if there is none of four bytes.
+        /// The longest run of bytes that both contain; empty if there is none of eight bytes.
         public var longestRun: [UInt8]
     }
 
     /// A sample that others are compared with, one after the other.
     public struct Comparison {
         private let sample: [UInt8]
-        private let search: SharedRunSearch
+        /// By the length of the shortest runs that are looked for.
+        private var searches: [Int: SharedRunSearch] = [:]
 
         public init(of sample: [UInt8]) {
             self.sample = Array(sample.prefix(TokenSequences.maxSampleBytes))
-            search = SharedRunSearch(self.sample)
         }
 
         /// What the sample and another have in common, in any place. Costs one pass over the other one where there is no run in both
         /// that is no coincidence, and else a few passes over both.
-        public func shared(with other: [UInt8]) -> SharedEvidence {
+        public mutating func shared(with other: [UInt8]) -> SharedEvidence {
             let samples = [sample, Array(other.prefix(TokenSequences.maxSampleBytes))]
             let significance = Significance(samples: samples)
-            var tokens = search.tokens(sharedWith: samples[1])
-            let longest = tokens.map(Self.longest) ?? []
+            let (places, others) = (sample.count, TokenSequences.meanLength(of: samples))
+            let least = significance.minSignificantBytes(places: places, others: others, of: 2)
             // In short samples a run of fewer bytes than are looked for may be no coincidence.
-            let least = significance.minSignificantBytes(places: sample.count, others: TokenSequences.meanLength(of: samples), of: 2)
-            if tokens == nil || least < SharedRunSearch.minRun {
-                tokens = CommonRuns(reference: sample, samples: samples, minHolders: 2).tokens(heldBy: 2)
+            guard SharedRunSearch.minRuns.contains(least), let found = shared(with: samples[1], from: least, others, significance) else {
+                let tokens = CommonRuns(reference: sample, samples: samples, minHolders: 2).tokens(heldBy: 2)
+                return SharedEvidence(bits: Self.bits(tokens, samples, significance), longestRun: Self.longest(tokens))
             }
             return SharedEvidence(
-                bits: Self.bits(tokens ?? [], samples, significance), longestRun: longest.isEmpty ? Self.longest(tokens ?? []) : longest)
+                bits: found.tokens.isEmpty ? 0 : Self.bits(found.tokens, samples, significance),
+                longestRun: found.longest.count < Self.minLongest ? [] : Array(sample[found.longest]))
         }
 
-        /// The longest of at least ``SharedRunSearch/minRun`` bytes.
+        /// The runs of at least so many bytes that may be no coincidence, and the longest of all.
+        private mutating func shared(
+            with other: [UInt8], from minRun: Int, _ others: Double, _ significance: Significance
+        ) -> (tokens: [CommonToken], longest: Range<Int>)? {
+            let search = searches[minRun] ?? SharedRunSearch(sample, minRun: minRun)
+            searches[minRun] = search
+            let maxChance = Significance.maxChanceInBoth(places: sample.count, others: others)
+            return search.tokens(sharedWith: other, where: { significance.chance(of: sample[$0]) <= maxChance })
+        }
+
+        /// In bytes: shorter ones are not told.
+        private static let minLongest = SharedRunSearch.minRuns.upperBound
+
         private static func longest(_ tokens: [CommonToken]) -> [UInt8] {
             let longest = tokens.max { $0.range.count < $1.range.count }
-            return longest.flatMap { $0.range.count < SharedRunSearch.minRun ? nil : $0.bytes } ?? []
+            return longest.flatMap { $0.range.count < minLongest ? nil : $0.bytes } ?? []
         }
 
         /// The evidence of the runs of both samples.
@@ -54,16 +67,16 @@ extension TokenSequences {
 }
 
 extension Significance {
-    /// The fewest bytes of a run that all of some samples hold and that is no coincidence, were they the least probable; no more than
-    /// are looked for.
+    /// The fewest bytes of a run that all of some samples hold and that is no coincidence, were they the rarest of the samples; no more
+    /// than are looked for.
     ///
     /// - Parameters:
     ///   - places: the number of positions in the reference.
     ///   - others: the mean length of the other samples.
     func minSignificantBytes(places: Int, others: Double, of samples: Int) -> Int {
-        (1...SharedRunSearch.minRun).first { bytes in
-            isSignificant(
-                chance: Double(bytes) * Self.leastByteChance, places: places, others: others, heldBy: samples, of: samples)
-        } ?? SharedRunSearch.minRun
+        let most = SharedRunSearch.minRuns.upperBound
+        return (1...most).first { bytes in
+            isSignificant(chance: Double(bytes) * rarest - Self.rounding, places: places, others: others, heldBy: samples, of: samples)
+        } ?? most
     }
 }

@@ -16,13 +16,21 @@ struct Significance {
 
     /// In natural logarithms.
     private let byteChance: [Double]
+    /// That of the rarest byte that the samples have.
+    let rarest: Double
+    /// By what the chance of a run may differ as it is added up in one way or another.
+    static let rounding = 1e-6
 
     /// - Parameter samples: the data to count the frequencies of bytes in.
     init(samples: [[UInt8]]) {
-        var counts = [Double](repeating: 0, count: 256)
-        for sample in samples { for byte in sample { counts[Int(byte)] += 1 } }
-        let total = max(1, counts.reduce(0, +))
-        byteChance = counts.map { max(log($0 / total), Self.leastByteChance) }
+        var counts = [Int](repeating: 0, count: 256)
+        counts.withUnsafeMutableBufferPointer { counts in
+            for sample in samples { for byte in sample { counts[Int(byte)] += 1 } }
+        }
+        let total = Double(max(1, counts.reduce(0, +)))
+        let byteChance = counts.map { max(log(Double($0) / total), Self.leastByteChance) }
+        rarest = zip(counts, byteChance).reduce(0) { $1.0 == 0 ? $0 : min($0, $1.1) }
+        self.byteChance = byteChance
     }
 
     /// The natural logarithm of a run's probability at one position.
@@ -60,6 +68,12 @@ struct Significance {
         let each = min(0, log(max(1, others)) + chance)
         let choices = Self.logarithmOfChoices(count - 1, of: samples - 1)
         return log(Double(max(1, places))) + choices + Double(count - 1) * each < log(Self.maxExpected)
+    }
+
+    /// The chance, as a natural logarithm, above which no run that both of two samples hold is significant. A run below it may be one
+    /// that is not: it is rounded up.
+    static func maxChanceInBoth(places: Int, others: Double) -> Double {
+        log(maxExpected) - log(Double(max(1, places))) - log(max(1, others)) + rounding
     }
 
     /// The natural logarithm of n over k.

@@ -2,7 +2,8 @@
 
 import Signatures
 
-/// Searches for many tokens in one pass: each position is looked up by its two bytes.
+/// Searches for many tokens in one pass: each position is looked up by its two bytes, in a table that is small enough to be made for a
+/// few tokens and short texts, too.
 ///
 /// Costs a step for each byte, and for each token at most ``comparisonsPerByte`` comparisons and one more pass: a token that
 /// begins like much of the text, as one of fill does, is sought by itself.
@@ -13,15 +14,20 @@ struct TokenScanner {
     static let comparisonsPerByte = 4
 
     private let tokens: [[UInt8]]
-    /// For each two bytes, a bit map of the tokens that begin with them.
+    /// In bits.
+    private static let tableSize = 12
+
+    /// For each place of the table, a bit map of the tokens whose first two bytes have it. Others may have it, too.
     private var beginning: [UInt64]
 
     /// - Parameter tokens: at most ``maxTokens``, each of at least two bytes.
     init(_ tokens: some Collection<[UInt8]>) {
         precondition(tokens.count <= Self.maxTokens && tokens.allSatisfy { $0.count >= 2 })
         self.tokens = Array(tokens)
-        beginning = [UInt64](repeating: 0, count: tokens.isEmpty ? 0 : 1 << 16)
-        for (index, token) in self.tokens.enumerated() { beginning[Int(token[0]) << 8 | Int(token[1])] |= 1 << UInt64(index) }
+        beginning = [UInt64](repeating: 0, count: tokens.isEmpty ? 0 : 1 << Self.tableSize)
+        for (index, token) in self.tokens.enumerated() {
+            beginning[Self.place(Int(token[0]) << 8 | Int(token[1]))] |= 1 << UInt64(index)
+        }
     }
 
     /// Calls `found` with each token, by index, and each of its positions in the text, for each token ascending.
@@ -39,7 +45,7 @@ struct TokenScanner {
                 var pair = Int(text[0])
                 for place in 1..<text.count {
                     pair = (pair << 8 | Int(text[place])) & 0xffff
-                    var possible = beginning[pair] & wanted
+                    var possible = beginning[Self.place(pair)] & wanted
                     while possible != 0 {
                         let index = possible.trailingZeroBitCount
                         possible &= possible - 1
@@ -69,9 +75,15 @@ struct TokenScanner {
 
     private static func holds(_ token: [UInt8], _ text: UnsafeBufferPointer<UInt8>, at place: Int, _ compared: inout Int) -> Bool {
         guard place + token.count <= text.count else { return false }
+        guard text[place] == token[0], text[place + 1] == token[1] else {
+            compared += 1
+            return false
+        }
         var offset = 2
         while offset < token.count, text[place + offset] == token[offset] { offset += 1 }
         compared += offset - 2
         return offset >= token.count
     }
+
+    private static func place(_ pair: Int) -> Int { WordHash.place(UInt64(pair), bits: tableSize) }
 }

@@ -8,7 +8,8 @@ public final class AtomicFile {
     /// Open for reading and writing.
     public let descriptor: FileDescriptor
     private let path: String
-    private let temporary: String
+    /// Its path until it is in place, for what opens files by their paths.
+    public let temporary: String
     private var isCommitted = false
 
     /// Makes the file that is written to, in the same folder and under a name that nobody has.
@@ -38,6 +39,23 @@ public final class AtomicFile {
         guard rename(temporary, path) == 0 else { throw .last }
         isCommitted = true
         if durably { try Folders.synchronize(Folders.parent(of: path)) }
+    }
+
+    /// Puts the new content in place durably where there is no file of that name, not even a moment ago.
+    ///
+    /// - Throws: EEXIST, as a ``FileError``, where there is one, which stays as it is.
+    public func commitNew() throws(FileError) {
+        guard fsync(descriptor.number) == 0 else { throw .last }
+        if link(temporary, path) == 0 {
+            unlink(temporary)
+        } else {
+            // A file system that has no further names of a file.
+            guard errno == EPERM || errno == EOPNOTSUPP || errno == ENOSYS else { throw .last }
+            guard access(path, F_OK) != 0 else { throw .system(EEXIST) }
+            guard rename(temporary, path) == 0 else { throw .last }
+        }
+        isCommitted = true
+        try Folders.synchronize(Folders.parent(of: path))
     }
 
     /// Replaces a file's content by these bytes.

@@ -82,6 +82,15 @@ public enum DescriptorIO {
         }
     }
 
+    /// Writes all bytes from a place in the file on.
+    public static func write(_ bytes: [UInt8], to descriptor: Int32, at offset: Int) throws(FileError) {
+        var failure: FileError?
+        bytes.withUnsafeBytes { raw in
+            do throws(FileError) { try write(raw, to: descriptor, at: offset) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
     /// Writes once at the file's position, which is its end where it was opened with O_APPEND: no other writer's bytes come
     /// between these.
     ///

@@ -25,10 +25,7 @@ extension SQLiteStore {
     public func reserveLog() async {
         let path = pool.path + "-wal"
         let reserved: FileDescriptor? = try? await pool.writeWithoutTransaction { db in
-            let pages = try Int.fetchOne(db, sql: "PRAGMA wal_autocheckpoint") ?? 0
-            let pageSize = try Int.fetchOne(db, sql: "PRAGMA page_size") ?? 0
-            guard pages > 0, pageSize > 0, let file = try? FileDescriptor(path, O_RDWR | O_NOFOLLOW) else { return nil }
-            let bytes = (pages + Self.pagesBeyond) * (pageSize + Self.pageHeaderBytes) + Self.logHeaderBytes
+            guard let bytes = try Self.usualLogBytes(db), let file = try? FileDescriptor(path, O_RDWR | O_NOFOLLOW) else { return nil }
             // Mostly it is: then nobody's lock is waited for.
             guard let status = try? file.status(), status.identity.size < Int64(bytes) else { return nil }
             var isLonger = false
@@ -41,6 +38,25 @@ extension SQLiteStore {
         }
         // Not within the transaction: others would wait for it.
         if let reserved { _ = fdatasync(reserved.number) }
+    }
+
+    /// How long the log becomes between two checkpoints, in bytes; `nil`: there are none.
+    static func usualLogBytes(_ db: Database) throws -> Int? {
+        let pages = try Int.fetchOne(db, sql: "PRAGMA wal_autocheckpoint") ?? 0
+        let pageSize = try Int.fetchOne(db, sql: "PRAGMA page_size") ?? 0
+        return pages > 0 && pageSize > 0 ? (pages + pagesBeyond) * (pageSize + pageHeaderBytes) + logHeaderBytes : nil
+    }
+
+    /// How long the log of the store at a path is, in bytes.
+    public static func logBytes(of path: String) -> Int64 { (try? FileStatus(path: path + "-wal")).map { Int64($0.identity.size) } ?? 0 }
+
+    /// Writes a log that is longer than usual back into the file and shortens it, as far as no reader needs it: one that grew behind one
+    /// stays long otherwise, also over a restart.
+    public func shortenLog() async {
+        _ = try? await pool.writeWithoutTransaction { db in
+            guard let usual = try Self.usualLogBytes(db), Self.logBytes(of: path) > Int64(usual) else { return }
+            _ = try db.checkpoint(.truncate)
+        }
     }
 
     /// Whether a file was lengthened. One that can't be as a whole stays as it was: the disk's last room is not for this.

@@ -26,6 +26,8 @@ public struct SQLiteStore: Sendable {
         /// Whether the file is kept from others in any case: a symbolic link in its place is refused, its rights are set back to
         /// 0600 each time that it is opened, and what is deleted is overwritten.
         public var isPrivate = false
+        /// Whether the file can be shortened later (``SQLiteStore/giveBackRoom(keeping:)``): settled when it is made.
+        public var isShrinkable = false
         /// Thrown where the schema is not up to date, instead of changing it; `nil`: it is brought up to date.
         public var outdated: EpitopeError?
 
@@ -60,6 +62,8 @@ public struct SQLiteStore: Sendable {
                 if let cache = settings.writerCacheBytes { try db.execute(sql: "PRAGMA cache_size = -\(max(1, cache / 1024))") }
                 if let pages = settings.checkpointPages {
                     _ = try Int.fetchOne(db, sql: "PRAGMA wal_autocheckpoint = \(max(1, pages))")
+                    // What grew beyond that behind a reader is given back when it is begun anew.
+                    if let usual = try Self.usualLogBytes(db) { _ = try Int.fetchOne(db, sql: "PRAGMA journal_size_limit = \(usual)") }
                 }
                 if let maxBytes = settings.maxBytes {
                     let pageSize = try Int64.fetchOne(db, sql: "PRAGMA page_size") ?? 4096
@@ -97,6 +101,13 @@ public struct SQLiteStore: Sendable {
         if settings.isPrivate {
             configuration.prepareDatabase { db in
                 try db.execute(sql: "PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON")
+            }
+        }
+        if settings.isShrinkable {
+            configuration.prepareDatabase { db in
+                // It is settled when the file is made. Later the pragma would write to it, for which a full disk has no room.
+                guard !db.configuration.readonly, try Int.fetchOne(db, sql: "PRAGMA page_count") == 0 else { return }
+                try db.execute(sql: "PRAGMA auto_vacuum = INCREMENTAL")
             }
         }
         return configuration

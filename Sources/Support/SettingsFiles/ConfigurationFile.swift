@@ -3,35 +3,38 @@
 public import EpitopeModel
 public import FoundationEssentials
 
-/// Settings files: JSON.
+/// Settings files in JSON, and what all settings files have in common.
 public enum ConfigurationFile {
-    /// - Throws: `configuration-missing`, `configuration-invalid`.
-    public static func load<Settings: Decodable>(_ type: Settings.Type, path: String) throws(EpitopeError) -> Settings {
-        let data: Data
-        do {
-            data = try Data(contentsOf: URL(filePath: path))
+    /// Reads JSON to nodes.
+    ///
+    /// - Parameter path: where the text came from, for errors.
+    /// - Throws: `configuration-invalid`.
+    public static func nodes(ofJSON text: [UInt8], path: String) throws(EpitopeError) -> SettingsNode {
+        do throws(JSONReader.Fault) {
+            return try JSONReader.read(text, file: path)
         } catch {
             throw EpitopeError(
-                .configurationMissing, "the settings file \(path) can't be read",
-                remedy: "name a file that exists and that the user who runs this may read")
+                .configurationInvalid, "the settings file \(path) can't be used: it isn't JSON: \(error)",
+                remedy: "correct the file; every key may be left out")
         }
-        return try decode(type, from: data, path: path)
     }
 
+    /// Reads the settings of a type that decodes itself from JSON.
+    ///
     /// - Parameter path: where the text came from, for errors.
-    /// - Throws: `configuration-invalid`, or what the settings themselves throw.
+    /// - Throws: `configuration-invalid`, or what the settings themselves throw as an ``EpitopeError`` or a ``SettingsProblemAt``.
     public static func decode<Settings: Decodable>(
         _ type: Settings.Type, from data: Data, path: String
     ) throws(EpitopeError) -> Settings {
+        let root = try nodes(ofJSON: Array(data), path: path)
         do {
             return try JSONDecoder().decode(type, from: data)
+        } catch let problem as SettingsProblemAt {
+            throw SettingsProblem(problem.error, at: root.place(of: problem.path)).located
         } catch let error as EpitopeError {
             throw EpitopeError(error.code, "in \(path): \(error.message)", remedy: error.remedy)
         } catch {
-            let why = JSONSyntax.fault(in: Array(data)).map { "it isn't JSON: \($0)" } ?? explained(error)
-            throw EpitopeError(
-                .configurationInvalid, "the settings file \(path) can't be used: \(why)",
-                remedy: "correct the file; every key may be left out")
+            throw explained(error, in: root, path: path)
         }
     }
 
@@ -43,7 +46,8 @@ public enum ConfigurationFile {
     ) throws -> Value? where Value.RawValue == String {
         guard let word = try container.decodeIfPresent(String.self, forKey: key) else { return nil }
         guard let value = Value(rawValue: word) else {
-            throw unknownWord(word, of: name(key.stringValue, in: container.codingPath), permitted: Value.allCases.map(\.rawValue))
+            let path = container.codingPath + [key]
+            throw SettingsProblemAt(path, unknownWord(word, of: name(path), permitted: Value.allCases.map(\.rawValue)))
         }
         return value
     }
@@ -57,9 +61,17 @@ public enum ConfigurationFile {
     }
 
     static func unknownWord(_ word: String, of setting: String, permitted: [String]) -> EpitopeError {
-        EpitopeError(
-            .configurationInvalid, "the setting '\(setting)' is '\(word)', which is not one of its values",
+        let meant = SimilarWord.similar(to: word, among: permitted).map { "; did you mean '\($0)'?" } ?? ""
+        return EpitopeError(
+            .configurationInvalid, "the setting '\(setting)' is '\(word.prefix(80))', which is not one of its values\(meant)",
             remedy: "use one of: \(permitted.joined(separator: ", "))")
+    }
+
+    static func unknownKey(_ key: String, in objects: String, known: [String]) -> EpitopeError {
+        let meant = SimilarWord.similar(to: key, among: known).map { "; did you mean '\($0)'?" } ?? ""
+        return EpitopeError(
+            .configurationInvalid, "the setting '\(objects.isEmpty ? "" : objects + ".")\(key.prefix(80))' is not known\(meant)",
+            remedy: "use: \(known.sorted().joined(separator: ", "))")
     }
 
     /// A misspelt setting that is passed over would leave a program other than its owner thinks.
@@ -68,36 +80,40 @@ public enum ConfigurationFile {
     public static func refuseUnknown(in decoder: any Decoder, known: [String]) throws {
         let keys = try decoder.container(keyedBy: AnyKey.self).allKeys.map(\.stringValue)
         guard let unknown = keys.sorted().first(where: { !known.contains($0) }) else { return }
-        let stranger = name(unknown, in: decoder.codingPath)
-        throw EpitopeError(
-            .configurationInvalid, "the setting '\(stranger)' is not known",
-            remedy: "use: \(known.sorted().joined(separator: ", "))")
+        throw SettingsProblemAt(
+            decoder.codingPath + [AnyKey(unknown)], unknownKey(unknown, in: name(decoder.codingPath), known: known))
     }
 
     /// Where in the file, and what, instead of the decoder's own long description.
-    private static func explained(_ error: any Error) -> String {
-        guard let error = error as? DecodingError else { return "\(error)" }
-        let context: DecodingError.Context
-        switch error {
-        case .dataCorrupted(let found): context = found
-        case .keyNotFound(let key, let found):
-            return "at \(place(found)) the key '\(key.stringValue)' is missing"
-        case .typeMismatch(_, let found), .valueNotFound(_, let found): context = found
-        @unknown default: return "\(error)"
+    private static func explained(_ error: any Error, in root: SettingsNode, path: String) -> EpitopeError {
+        guard let error = error as? DecodingError else {
+            return EpitopeError(
+                .configurationInvalid, "the settings file \(path) can't be used: \(error)",
+                remedy: "correct the file; every key may be left out")
         }
-        return "at \(place(context)): \(context.debugDescription)"
-    }
-
-    private static func place(_ context: DecodingError.Context) -> String {
-        context.codingPath.isEmpty ? "its top" : path(context.codingPath)
+        let context: DecodingError.Context
+        var what: String
+        switch error {
+        case .keyNotFound(let key, let found):
+            context = found
+            what = "the key '\(key.stringValue)' is missing"
+        case .typeMismatch(_, let found), .valueNotFound(_, let found), .dataCorrupted(let found):
+            context = found
+            what = found.debugDescription
+        @unknown default:
+            return EpitopeError(
+                .configurationInvalid, "the settings file \(path) can't be used: \(error)",
+                remedy: "correct the file; every key may be left out")
+        }
+        what = "at \(context.codingPath.isEmpty ? "its top" : name(context.codingPath)): \(what)"
+        return SettingsProblem(
+            EpitopeError(.configurationInvalid, what, remedy: "correct the file; every key may be left out"),
+            at: root.place(of: SettingsProblemAt.steps(context.codingPath)) ?? root.place
+        ).located
     }
 
     /// A setting with the objects that it is in, such as `suricata.action`.
-    static func name(_ setting: String, in objects: [any CodingKey]) -> String {
-        objects.isEmpty ? setting : "\(path(objects)).\(setting)"
-    }
-
-    private static func path(_ keys: [any CodingKey]) -> String {
+    static func name(_ keys: [any CodingKey]) -> String {
         let text = keys.map { $0.intValue.map { "[\($0)]" } ?? ".\($0.stringValue)" }.joined()
         return String(text.drop { $0 == "." })
     }
@@ -106,12 +122,23 @@ public enum ConfigurationFile {
         var stringValue: String
         var intValue: Int? { nil }
 
-        init(stringValue: String) {
-            self.stringValue = stringValue
-        }
+        init(_ name: String) { stringValue = name }
 
-        init?(intValue: Int) {
-            nil
-        }
+        init?(stringValue: String) { self.init(stringValue) }
+
+        init?(intValue: Int) { nil }
     }
+}
+
+/// What a type that decodes itself says is wrong, with the keys that lead to it.
+public struct SettingsProblemAt: Error {
+    let path: [String]
+    public let error: EpitopeError
+
+    public init(_ keys: [any CodingKey], _ error: EpitopeError) {
+        path = Self.steps(keys)
+        self.error = error
+    }
+
+    static func steps(_ keys: [any CodingKey]) -> [String] { keys.map { $0.intValue.map { "[\($0)]" } ?? $0.stringValue } }
 }

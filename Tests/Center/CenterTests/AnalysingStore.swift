@@ -5,6 +5,7 @@ import CenterStore
 import Correlation
 import EpitopeModel
 import PacketCoding
+import SignatureProving
 import TestSupport
 
 /// A site's store with what works out its reports, by the usual threshold.
@@ -14,12 +15,12 @@ struct AnalysingStore {
     let store: CenterStore
     private let analyst: ReportAnalyst
 
-    init() throws {
+    init(provers: ProverSource = Fixture.provers) throws {
         folder = try TemporaryFolder()
-        store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        store = try TestStore.open(path: folder.path + "/center.sqlite", clock: clock.clock)
         analyst = ReportAnalyst(
             store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90),
-            provers: Fixture.provers)
+            provers: provers)
     }
 
     func receive(_ packet: ExtractedPacket) async throws {

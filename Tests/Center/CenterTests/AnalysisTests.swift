@@ -3,6 +3,7 @@
 import CenterAnalysis
 import Correlation
 import EpitopeModel
+import Foundation
 import GRDB
 import PacketCoding
 import Rendering
@@ -20,7 +21,7 @@ struct AnalysisTests {
 
     init() throws {
         folder = try TemporaryFolder()
-        store = try CenterStore(path: folder.path + "/center.sqlite", clock: TestClock().clock)
+        store = try TestStore.open(path: folder.path + "/center.sqlite", clock: TestClock().clock)
     }
 
     private func analyse(
@@ -160,7 +161,7 @@ struct AnalysisTests {
 
     @Test func `a packet that can't be read is left out of its attack's signature`() async throws {
         _ = try await analyse(["host-1", "host-2"].map { Fixture.packet(attack: 1, host: $0, evidence: [.memoryFile]) })
-        try await store.transaction { try $0.db.execute(sql: "UPDATE reports SET packet = x'ff' WHERE seq = 1") }
+        try await store.transaction { try $0.db.execute(sql: "UPDATE reports SET packet = ? WHERE seq = 1", arguments: [Data([0xff])]) }
         let status = try await analyse([Fixture.packet(attack: 1, host: "host-3", evidence: [.memoryFile])])
         #expect(status.updates == ["proven": 1])
     }

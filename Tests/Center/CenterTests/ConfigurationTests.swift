@@ -87,7 +87,7 @@ struct ConfigurationTests {
     @Test(arguments: [
         (#"{"suricata": {"action": "blok"}}"#, "the setting 'suricata.action' is 'blok', which is not one of its values"),
         (#"{"suricata": {"sockt": "/run/s"}}"#, "the setting 'suricata.sockt' is not known"),
-        (#"{"suricata": {"reloadTimeout": "long"}}"#, "at suricata.reloadTimeout: "),
+        (#"{"suricata": {"reloadTimeout": "long"}}"#, "'suricata.reloadTimeout'"),
     ])
     func `a wrong setting of an object is named with the object`(json: String, message: String) throws {
         let path = try file(json)

@@ -82,7 +82,7 @@ private final class FakeEngine: EngineChecking {
         var configuration = LocalCenterConfiguration()
         configuration.analysis.requireGoodware = false
         configuration.captures = [folder.path + "/site.pcap"]
-        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: TestClock().clock)
+        let store = try TestStore.open(path: folder.path + "/center.sqlite", clock: TestClock().clock)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let service = LocalCenterService(
@@ -129,11 +129,8 @@ private final class FakeEngine: EngineChecking {
         try writeCapture(HTTPText.request(body: code + other))
         let (engine, ids) = (FakeEngine(else: .outcome(.passed)), FakeIDS(isDropping: true))
         try await withCenter(engine, ids: ids) { store, service in
-            let sql = """
-                CREATE TRIGGER refusal BEFORE UPDATE OF body ON updates WHEN NEW.signature_id = '\(window.id)'
-                BEGIN SELECT RAISE(ABORT, 'refused by a test'); END
-                """
-            try await DatabaseQueue(path: folder.path + "/center.sqlite").write { try $0.execute(sql: sql) }
+            try await TestStore.refuse(
+                "UPDATE OF body", on: "updates", when: "NEW.signature_id = '\(window.id)'", at: folder.path + "/center.sqlite")
             _ = try await service.receive(ReceivedPacket(packet), from: Fixture.host)
             try await eventually("the engine was asked") { engine.asked.contains(window.id) }
             let second = Identity(role: .host, name: "host-2")
@@ -174,14 +171,19 @@ private final class FakeEngine: EngineChecking {
         }
     }
 
+    /// A center receives the packet, and its engine gives no answer.
+    private func receiveUnanswered(_ store: CenterStore, _ service: LocalCenterService) async throws {
+        _ = try await service.receive(ReceivedPacket(packet), from: Fixture.host)
+        try await eventually("answered") {
+            try await store.status(events: 100).events.contains { $0.detail.contains("engine-fires: not checked: over 1 flows") }
+        }
+    }
+
     @Test func `without an answer the rule alerts, and the reason is kept`() async throws {
         try writeCapture(HTTPText.request(body: code))
         let (engine, ids) = (FakeEngine(else: .outcome(.notChecked)), FakeIDS(isDropping: true))
         try await withCenter(engine, ids: ids) { store, service in
-            _ = try await service.receive(ReceivedPacket(packet), from: Fixture.host)
-            try await eventually("answered") {
-                try await store.status(events: 100).events.contains { $0.detail.contains("engine-fires: not checked: over 1 flows") }
-            }
+            try await receiveUnanswered(store, service)
             try await eventually("delivered") { try await store.status(events: 10).deliveries == ["ids delivered": 1] }
             #expect(await ids.rules.map(\.update.mayDrop) == [false])
         }
@@ -196,10 +198,7 @@ private final class FakeEngine: EngineChecking {
         try writeCapture(HTTPText.request(body: code))
         let (engine, ids) = (FakeEngine(else: .outcome(.notChecked)), FakeIDS(isDropping: true))
         try await withCenter(engine, ids: ids) { store, service in
-            _ = try await service.receive(ReceivedPacket(packet), from: Fixture.host)
-            try await eventually("answered") {
-                try await store.status(events: 100).events.contains { $0.detail.contains("engine-fires: not checked: over 1 flows") }
-            }
+            try await receiveUnanswered(store, service)
             engine.set(window.id, .outcome(.passed))
             try await eventually("it may drop") { await ids.rules.map(\.update.mayDrop) == [true] }
             #expect(engine.asked == [window.id, window.id])

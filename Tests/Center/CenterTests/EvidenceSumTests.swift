@@ -18,7 +18,7 @@ struct EvidenceSumTests {
 
     init() throws {
         folder = try TemporaryFolder()
-        store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        store = try TestStore.open(path: folder.path + "/center.sqlite", clock: clock.clock)
     }
 
     private func run(

@@ -19,15 +19,14 @@ struct FailingRecordTests {
 
     init() throws { folder = try TemporaryFolder() }
 
-    private func openStore() throws -> CenterStore { try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock) }
+    private func openStore() throws -> CenterStore { try TestStore.open(path: folder.path + "/center.sqlite", clock: clock.clock) }
 
     private func change(_ sql: String) async throws {
-        try await DatabaseQueue(path: folder.path + "/center.sqlite").write { try $0.execute(sql: sql) }
+        try await TestStore.execute(sql, at: folder.path + "/center.sqlite")
     }
 
     private func refuse(_ what: String, when condition: String) async throws {
-        try await change(
-            "CREATE TRIGGER refusal BEFORE INSERT ON \(what) WHEN \(condition) BEGIN SELECT RAISE(ABORT, 'refused by a test'); END")
+        try await TestStore.refuse("INSERT", on: what, when: condition, at: folder.path + "/center.sqlite")
     }
 
     /// Packets of attacks, each of a host of its own, that wait for the analysis together.
@@ -77,7 +76,7 @@ struct FailingRecordTests {
             }
             try await center.receive(Fixture.packet(attack: 4, host: "host-4"))
             try await center.awaitDeliveries(["ids delivered": 3])
-            try await change("DROP TRIGGER refusal")
+            try await TestStore.allow(on: "updates", at: folder.path + "/center.sqlite")
             try await center.receive(Fixture.packet(attack: 1, number: 1, host: "host-5"))
             try await center.awaitDeliveries(["ids delivered": 4])
         }
@@ -87,8 +86,7 @@ struct FailingRecordTests {
         try await withCenter { center in
             try await center.receive(Fixture.packet(attack: 1))
             try await center.awaitDeliveries(["ids delivered": 1])
-            try await change(
-                "CREATE TRIGGER refusal BEFORE UPDATE ON updates WHEN NEW.state = 'expired' BEGIN SELECT RAISE(ABORT, 'refused'); END")
+            try await TestStore.refuse("UPDATE", on: "updates", when: "NEW.state = 'expired'", at: folder.path + "/center.sqlite")
             clock.advance(milliseconds: 91 * TestClock.day)
             try await center.receive(Fixture.packet(attack: 2, host: "host-2"))
             try await eventually("the other attack's rule alone is in the IDS") {
@@ -108,7 +106,7 @@ struct FailingRecordTests {
             #expect(told.count == 1 && told.first?.subject == "feed" && told.first?.detail.contains("entry 2") == true, "\(told)")
             #expect(try await center.status().subscriptionCursor == 3)
         }
-        try await change("DROP TRIGGER refusal")
+        try await TestStore.allow(on: "updates", at: folder.path + "/center.sqlite")
         try await withCenter(global) { center in
             try await center.awaitDeliveries(["ids delivered": 3])
             #expect(try await center.status().updates == ["proven": 3], "nothing is taken twice")

@@ -86,6 +86,60 @@ struct FairnessTests {
         #expect(try await store.status().updates == ["proven": 66])
     }
 
+    @Test func `junk that two send together takes the shares of both, and no more`() async throws {
+        // One has said it all before the other does, whose word frees none of it.
+        for intruder in ["intruder-1", "intruder-2"] {
+            for number in 0..<140 { try await receive(junk(number, host: intruder)) }
+            try await analyse()
+        }
+        #expect(try await store.status().updates == ["proven": 128])
+        #expect(try await store.snapshot { try Int.fetchOne($0.db, sql: "SELECT count(*) FROM proofs") } == 128)
+        let told = try await store.events().filter { $0.step == .quotaExceeded }.map(\.detail)
+        let shares = "64 attacks on the word of host:intruder-1, and of each other that reports it, are proven"
+        #expect(told.last == "\(shares); this one waits for another's")
+        // New junk of both is no exception.
+        for intruder in ["intruder-1", "intruder-2"] { try await receive(junk(200, host: intruder)) }
+        try await analyse()
+        #expect(try await store.status().updates == ["proven": 128])
+        // What somebody else reports is proven at once, also where the two report it as well.
+        try await receive(Fixture.packet(attack: 1, host: "host-1"))
+        for host in ["intruder-1", "host-2"] { try await receive(Fixture.packet(attack: 2, host: host)) }
+        try await receive(junk(139, host: "host-3"))
+        try await analyse()
+        #expect(try await store.status().updates == ["proven": 131])
+    }
+
+    @Test func `what two report counts for the one of whom less is proven`() async throws {
+        func counted() async throws -> [String: Int] {
+            try await store.snapshot { transaction in
+                let rows = try Row.fetchAll(transaction.db, sql: "SELECT sole_reporter, count(*) AS count FROM proofs GROUP BY 1")
+                return Dictionary(uniqueKeysWithValues: rows.map { ($0["sole_reporter"], $0["count"]) })
+            }
+        }
+        for number in 0..<10 { try await receive(junk(number, host: "a")) }
+        try await analyse()
+        #expect(try await counted() == ["host:a": 10])
+        for number in 0..<10 { try await receive(junk(number, host: "b")) }
+        try await analyse()
+        #expect(try await counted() == ["host:a": 5, "host:b": 5])
+    }
+
+    @Test func `who reports others' attacks, too, doesn't delay their proofs`() async throws {
+        let pending = try await store.transaction { transaction in
+            let now = transaction.nowMilliseconds
+            func evidence(_ name: String) -> WeighedEvidence {
+                WeighedEvidence(reporter: "host:\(name)", kind: "k", points: 100, timeMilliseconds: now, machine: "machine of \(name)")
+            }
+            for (attack, names) in [(UInt8(1), ["a"]), (2, ["b", "intruder"])] {
+                let cluster = try transaction.addCluster(of: Fixture.signature(attack: attack)).id
+                _ = try transaction.add(names.map(evidence), to: .cluster(cluster), by: AttackThreshold())
+                try transaction.requestProof(of: cluster, countedFor: ReportSource(reporter: "host:intruder", machine: nil))
+            }
+            return try transaction.pendingProofs(limit: 9).map { $0.sources.map(\.holder) }
+        }
+        #expect(pending == [["machine of b", "machine of intruder"], ["host:intruder"]], "a sole one's is whose it counts for")
+    }
+
     @Test func `what more reporters say is proven first`() async throws {
         let ordered = try await store.transaction { transaction in
             for (attack, reporters) in [(UInt8(1), 1), (2, 3), (3, 2)] {
@@ -97,7 +151,7 @@ struct FairnessTests {
                 _ = try transaction.add(evidence, to: .cluster(cluster), by: AttackThreshold())
                 try transaction.requestProof(of: cluster)
             }
-            return try transaction.pendingProofs(limit: 9)
+            return try transaction.pendingProofs(limit: 9).map(\.cluster)
         }
         #expect(ordered == [2, 3, 1])
     }
@@ -106,7 +160,7 @@ struct FairnessTests {
         for number in 0..<4 { try await receive(junk(number)) }
         try await analyse()
         _ = try await reserve()
-        func changes() async throws -> Int { try await store.transaction { $0.db.sqlite.totalChangesCount } }
+        func changes() async throws -> Int { try await store.transaction { try $0.totalChanges } }
         let before = try await changes()
         for _ in 0..<5 { _ = try await reserve() }
         #expect(try await changes() == before)

@@ -30,10 +30,15 @@ actor FakeIDS: RuleInstalling {
     private(set) var behaviour: Behaviour
     private(set) var deliveries: [[RuleAssignment]] = []
     private var isEmptied = false
+    /// What stood in it before anything was delivered.
+    private let present: [PresentRule]
 
     nonisolated let isDropping: Bool
 
-    init(_ behaviour: Behaviour = .confirms, journal: Journal = Journal(), isDropping: Bool = false) {
+    init(
+        _ behaviour: Behaviour = .confirms, journal: Journal = Journal(), isDropping: Bool = false, present: [PresentRule] = []
+    ) {
+        self.present = present
         self.behaviour = behaviour
         self.journal = journal
         self.isDropping = isDropping
@@ -47,6 +52,8 @@ actor FakeIDS: RuleInstalling {
 
     /// Somebody else empties the IDS.
     func lose() { isEmptied = true }
+
+    func rulesPresent() -> [PresentRule] { present }
 
     func difference(from rules: [RuleAssignment]) -> String? { isEmptied && !rules.isEmpty ? "no rule is loaded" : nil }
 
@@ -144,6 +151,7 @@ actor FakeGlobalCenter: GlobalCenterLink {
     }
 
     func updates(after position: FeedPosition, waitSeconds: Int) async throws(EpitopeError) -> FeedPage {
+        if case .answers(let error) = behaviour { throw error }
         let seen = signal.count
         let found = page(after: position)
         guard found.entries.isEmpty, !found.isFromStart else { return found }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CenterServer
 import CenterStore
 import EpitopeModel
 import Foundation
@@ -10,6 +11,8 @@ import SignatureProving
 import Signatures
 import Synchronization
 import TestSupport
+
+@testable import SecureChannel
 
 /// A clock that stands still until it is moved.
 final class TestClock: Sendable {
@@ -90,6 +93,27 @@ extension ReceivedPacket {
     init(_ packet: ExtractedPacket) throws(EpitopeError) {
         try self.init(encoded: packet.encoded())
         source = Fixture.address(of: packet.parameters.system.hostID ?? "host-1")
+    }
+}
+
+/// As their senders, whose certificates are in force.
+extension CenterRequestHandling {
+    func receive(_ packet: ReceivedPacket, from sender: Identity) async throws -> Receipt {
+        try await receive(packet, from: PeerCertificate(sender))
+    }
+
+    func receive(_ forward: ForwardedPacket, from sender: Identity) async throws -> Receipt {
+        try await receive(forward, from: PeerCertificate(sender))
+    }
+
+    func receive(_ update: SignatureUpdate, from sender: Identity) async throws -> Receipt {
+        try await receive(update, from: PeerCertificate(sender))
+    }
+}
+
+extension PeerCertificate {
+    init(_ identity: Identity, issuedMilliseconds: Int64 = .max) {
+        self.init(identity: identity, issuedMilliseconds: issuedMilliseconds, beginsMilliseconds: 0, expiresMilliseconds: .max)
     }
 }
 

@@ -2,10 +2,12 @@
 
 import CenterStore
 import Correlation
+import Dispatch
 import EpitopeModel
 import LocalCenter
 import PacketCoding
 import Rendering
+import Scheduling
 import Signatures
 import TestSupport
 import Testing
@@ -143,7 +145,7 @@ struct GradeTests {
     }
 
     @Test func `who joined right before a center was killed counts when it starts again`() async throws {
-        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        let store = try TestStore.open(path: folder.path + "/center.sqlite", clock: clock.clock)
         let policy = AnalysisPolicy(threshold: AttackThreshold(), targets: [.ids], forwards: .never, lifetimeDays: 90)
         func report(by host: String) async throws {
             let packet = try ReceivedPacket(Fixture.packet(attack: 1, host: host))
@@ -158,9 +160,10 @@ struct GradeTests {
         try await report(by: "host-2")
         // As far as one gets that is killed when it has weighed the report.
         try await store.transaction { transaction in
-            var planner = ReportPlanner(transaction: transaction, known: ClusterIndex(), samples: SampleCache(), policy: policy)
+            let plan = try ReportPlanner.plan(
+                transaction.waitingReports(limit: 9), knowing: ClusterIndex(), in: transaction, samples: SampleCache(), policy: policy)
             var analysis = ReportAnalysis(transaction: transaction, policy: policy)
-            for waiting in try transaction.waitingReports(limit: 9) { try analysis.analyse(planner.plan(waiting)) }
+            for planned in plan { try analysis.analyse(planned) }
             #expect(analysis.joined.count == 1)
         }
         #expect(try await store.status(events: 1).latestUpdates.map(\.support?.grade) == [.reported])
@@ -168,8 +171,40 @@ struct GradeTests {
         #expect(try await store.status(events: 1).latestUpdates.map(\.support?.grade) == [.corroborated])
     }
 
+    /// A proof may read captures for minutes.
+    @Test func `reports are analysed while a proof is made, and who joins meanwhile counts`() async throws {
+        let store = try TestStore.open(path: folder.path + "/center.sqlite", clock: clock.clock)
+        let policy = AnalysisPolicy(threshold: AttackThreshold(), targets: [.ids], forwards: .never, lifetimeDays: 90)
+        let analyst = ReportAnalyst(store: store, policy: policy, provers: Fixture.provers)
+        func report(_ attack: UInt8, by host: String) async throws {
+            let packet = try ReceivedPacket(Fixture.packet(attack: attack, host: host))
+            _ = try await store.add(Report(sender: Identity(role: .host, name: host), body: .packet(packet)))
+            #expect(try await analyst.analyseReports() == 1)
+        }
+        try await report(1, by: "host-1")
+        // The proof waits until this has gone on.
+        let (begun, goOn) = (AsyncStream.makeStream(of: Void.self), DispatchSemaphore(value: 0))
+        async let held: Void = analyst.work.run {
+            begun.continuation.finish()
+            goOn.wait()
+        }
+        for await _ in begun.stream {}
+        async let proofs = analyst.prove()
+        try await eventually("the proof is to be made") { await analyst.proving != nil }
+        try await report(1, by: "host-2")
+        try await report(2, by: "host-3")
+        #expect(try await store.status().latestUpdates.isEmpty)
+        goOn.signal()
+        await held
+        #expect(try await proofs > 0)
+        while try await analyst.analyse() > 0 {}
+        let updates = try await store.status().latestUpdates
+        #expect(updates.first { $0.signatureID == Fixture.signature(attack: 1).id }?.support?.grade == .corroborated)
+        #expect(updates.first { $0.signatureID == Fixture.signature(attack: 2).id }?.support?.grade == .reported)
+    }
+
     @Test func `what an attack rested on still holds when the captures that showed it are gone`() async throws {
-        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        let store = try TestStore.open(path: folder.path + "/center.sqlite", clock: clock.clock)
         var standing = Fixture.update(attack: 1)
         standing.support = EvidenceSupport(
             grade: .corroborated, reporters: 1, points: 100, threshold: 100, packets: [], isEnoughToDrop: true)

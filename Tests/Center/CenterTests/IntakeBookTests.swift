@@ -15,9 +15,11 @@ import Testing
 struct IntakeBookTests {
     private let start = ContinuousClock.now
 
-    private func refusal(_ book: IntakeBook, _ bytes: Int, of sender: Identity = Fixture.host, after time: Duration) -> EpitopeError? {
+    private func refusal(
+        _ book: IntakeBook, _ bytes: Int, of sender: Identity = Fixture.host, at address: String? = nil, after time: Duration
+    ) -> EpitopeError? {
         do {
-            try book.take(bytes, of: sender, now: start + time)
+            try book.take(bytes, of: sender, at: address.flatMap { IPAddress($0) }, now: start + time)
             return nil
         } catch {
             return error
@@ -37,6 +39,16 @@ struct IntakeBookTests {
         #expect(refusal(book, 2048, after: .hours(500)) != nil, "and no more than that")
     }
 
+    @Test func `all names of one machine have the share of four, and what is refused takes nothing`() {
+        let book = IntakeBook(megabytes: 1)
+        let names = (0..<6).map { Identity(role: .host, name: "host-\($0)") }
+        let taken = names.map { refusal(book, 1 << 20, of: $0, at: "192.0.2.1", after: .zero) == nil }
+        #expect(taken == [true, true, true, true, false, false])
+        #expect(refusal(book, 1 << 20, of: names[4], at: "192.0.2.2", after: .zero) == nil, "its own share is whole")
+        book.giveBack(1 << 20, of: names[0], at: IPAddress("192.0.2.1"))
+        #expect(refusal(book, 1 << 20, of: names[5], at: "192.0.2.1", after: .zero) == nil)
+    }
+
     @Test func `what was stored before or not at all takes nothing of a share`() async throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/center.sqlite"
@@ -47,7 +59,7 @@ struct IntakeBookTests {
             return try Report(sender: Fixture.host, body: .packet(ReceivedPacket(packet)))
         }
         let (known, other) = (try report(1), try report(2))
-        let store = try CenterStore(path: path)
+        let store = try TestStore.open(path: path)
         let receiver = ReportReceiver(store: store, analysisSignal: WakeUpSignal(), megabytesPerReporter: 1)
         // More than the share.
         let times = (1 << 20) / known.bytes + 10
@@ -72,7 +84,7 @@ struct IntakeBookTests {
 
     @Test func `a host over its share is refused, and another's packet is stored`() async throws {
         let folder = try TemporaryFolder()
-        let store = try CenterStore(path: folder.path + "/center.sqlite")
+        let store = try TestStore.open(path: folder.path + "/center.sqlite")
         let receiver = ReportReceiver(store: store, analysisSignal: WakeUpSignal(), megabytesPerReporter: 1)
         func send(_ number: Int, host: String) async throws -> Receipt {
             var packet = Fixture.packet(attack: 1, number: number, host: host)

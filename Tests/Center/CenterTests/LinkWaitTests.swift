@@ -22,7 +22,8 @@ import Testing
         let journal = Journal()
         let worker = ForwardingWorker(
             store: center.store, link: FakeGlobalCenter(.answers(Self.busy), journal: journal),
-            schedule: TargetSchedule(limits: QuotaLimits(), yieldingTo: nil, signal: WakeUpSignal(), otherSignal: WakeUpSignal()),
+            schedule: TargetSchedule(
+                limits: LiveValue(QuotaLimits()), yieldingTo: nil, signal: WakeUpSignal(), otherSignal: WakeUpSignal()),
             onFailure: { _ in }, onSuccess: {})
         #expect(try await worker.round().map { $0 > .seconds(590) } == true)
         #expect(try await worker.round().map { $0 > .seconds(590) } == true, "woken by something else, it leaves it alone")

@@ -317,7 +317,7 @@ struct LocalCenterTests {
     }
 
     @Test func `withdrawing an unknown signature is refused`() async throws {
-        let store = try CenterStore(path: folder.path + "/center.sqlite")
+        let store = try TestStore.open(path: folder.path + "/center.sqlite")
         let error = await #expect(throws: EpitopeError.self) {
             try await store.withdraw(signatureID: "00", reason: "test")
         }

@@ -86,15 +86,17 @@ struct MessageRefusalTests {
 
     private func withCenter<Value>(_ body: (Center) async throws -> Value) async throws -> Value {
         let folder = try TemporaryFolder()
-        let store = try CenterStore(path: "\(folder.path)/global.sqlite")
+        let store = try TestStore.open(path: "\(folder.path)/global.sqlite")
         let authority = try CertificateAuthority.create(in: "\(folder.path)/authority", site: "global", serverNames: ["127.0.0.1"])
         var configuration = GlobalCenterConfiguration()
         configuration.analysis.requireGoodware = false
         configuration.acceptsHosts = true
         let service = GlobalCenterService(configuration: configuration, store: store, logger: Self.quiet)
         let server = try CenterServer(
-            configuration: .init(host: "127.0.0.1", port: 0), authority: authority.certificate, issuer: authority,
-            certificate: try ServerCertificate.load(from: "\(folder.path)/authority", authority: authority.certificate), ledger: store,
+            configuration: .init(host: "127.0.0.1", port: 0), authorities: AuthorityBook(CenterAuthorities(authority.certificate)),
+            issuer: authority,
+            certificate: try ServerCertificate.load(
+                from: "\(folder.path)/authority", authorities: CenterAuthorities(authority.certificate)), ledger: store,
             service: service, logger: Self.quiet)
         let group = ServiceGroup(configuration: .init(services: [server], logger: Self.quiet))
         let running = Task { try await group.run() }

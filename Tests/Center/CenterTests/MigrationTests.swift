@@ -167,7 +167,7 @@ struct MigrationTests {
 struct QuotaStatusTests {
     @Test func `before a center has run no quota is shown`() async throws {
         let folder = try TemporaryFolder()
-        #expect(try await CenterStore(path: folder.path + "/center.sqlite").status().quotas.isEmpty)
+        #expect(try await TestStore.open(path: folder.path + "/center.sqlite").status().quotas.isEmpty)
     }
 
     @Test func `after a center has run another process shows its limits`() async throws {
@@ -175,7 +175,7 @@ struct QuotaStatusTests {
         let center = try RunningCenter(folder: folder, ids: FakeIDS()) { $0.updatesADay = 5 }
         try await eventually("the limits are stored") { try await !center.status().quotas.isEmpty }
         await center.kill()
-        let quotas = try await CenterStore(path: folder.path + "/center.sqlite").status().quotas
+        let quotas = try await TestStore.open(path: folder.path + "/center.sqlite").status().quotas
         #expect(quotas["updates"] == QuotaUse(limit: 5, left: 5, reopensMilliseconds: nil))
         #expect(quotas["forwards"]?.limit == 3)
     }

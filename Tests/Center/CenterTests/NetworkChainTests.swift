@@ -33,7 +33,7 @@ struct NetworkChainTests {
             let token = try await authority.certificate.makeToken(for: identity, in: store, nowMilliseconds: now)
             return try CenterClient(
                 try await EnrolmentClient.enroll(
-                    as: identity.role, at: address, scope: scope, token: token.description, storingIn: folder))
+                    as: identity.role, at: CenterList(address), scope: scope, token: token.description, storingIn: folder))
         }
     }
 
@@ -41,14 +41,16 @@ struct NetworkChainTests {
         _ name: String, in folder: TemporaryFolder, service: (CenterStore) -> any CenterRequestHandling & Service,
         _ body: (Center) async throws -> Void
     ) async throws {
-        let store = try CenterStore(path: "\(folder.path)/\(name).sqlite")
+        let store = try TestStore.open(path: "\(folder.path)/\(name).sqlite")
         let authority = try CertificateAuthority.create(
             in: "\(folder.path)/\(name)-authority", site: name, serverNames: ["127.0.0.1"],
             nowMilliseconds: store.clock.nowMilliseconds)
-        let certificate = try ServerCertificate.load(from: "\(folder.path)/\(name)-authority", authority: authority.certificate)
+        let certificate = try ServerCertificate.load(
+            from: "\(folder.path)/\(name)-authority", authorities: CenterAuthorities(authority.certificate))
         let center = service(store)
         let server = try CenterServer(
-            configuration: .init(host: "127.0.0.1", port: 0), authority: authority.certificate, issuer: authority,
+            configuration: .init(host: "127.0.0.1", port: 0), authorities: AuthorityBook(CenterAuthorities(authority.certificate)),
+            issuer: authority,
             certificate: certificate, ledger: store, service: center, logger: Self.quiet)
         let group = ServiceGroup(configuration: .init(services: [server, center], logger: Self.quiet))
         let running = Task { try await group.run() }

@@ -22,7 +22,7 @@ struct PublicationTests {
 
     init() throws {
         folder = try TemporaryFolder()
-        store = try CenterStore(path: folder.path + "/global.sqlite", clock: clock.clock)
+        store = try TestStore.open(path: folder.path + "/global.sqlite", clock: clock.clock)
     }
 
     private func withCenter(_ body: (GlobalCenterService) async throws -> Void) async throws {
@@ -157,6 +157,19 @@ struct PublicationTests {
         }
     }
 
+    @Test func `a site that was revoked while the clock was ahead counts again once it has enrolled anew`() async throws {
+        try await withCenter { center in
+            let ahead = clock.clock.nowMilliseconds + 30 * TestClock.day
+            try await store.revoke(site("a"), nowMilliseconds: ahead)
+            try await store.noteCertificate(of: site("a"), issuedMilliseconds: ahead + 1)
+            try await store.setTrust(in: site("a"), to: true, by: "anna")
+            clock.advance(milliseconds: 1000)
+            try await report(1, by: "a", from: "192.0.2.1", to: center)
+            try await awaitAnalysed(1)
+            try await eventually("it is published") { try await !published().isEmpty }
+        }
+    }
+
     @Test(arguments: [(["a", "b"], 1), (["a", "a"], 0)])
     func `a packet that only lies in a cluster of others doesn't speak for their signature`(senders: [String], count: Int) async throws {
         for (name, address) in [("a", "192.0.2.1"), ("b", "198.51.100.1")] { try await store.noteSource(of: site(name), address: address) }
@@ -178,9 +191,9 @@ struct PublicationTests {
             }
             let task = VerificationTask(cluster: cluster, samples: samples, withdrawn: [], oldest: [], packets: 2, standing: [])
             let proven = ProvenSignature(signature: Fixture.signature(attack: 1), proof: Fixture.update(attack: 1).proof)
-            let isWaiting = try DeliveryScheduler(transaction: transaction, policy: policy)
+            let waits = try DeliveryScheduler(transaction: transaction, policy: policy)
                 .schedule(CompletedVerification(task: task, outcome: ProverResult(proven: [proven], failed: nil)), of: cluster)
-            #expect(isWaiting == (count == 0))
+            #expect(waits.isForSupporters == (count == 0) && waits.claim == nil)
         }
         #expect(try await published().count == count)
     }

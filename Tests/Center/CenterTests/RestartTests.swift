@@ -16,7 +16,7 @@ import Testing
 
 /// The store is copied as it lies on the disk while the center works, and another center is started on the copy: what
 /// a machine finds after it was killed at that point.
-@Suite("A center that is killed at any step carries on")
+@Suite("A center that is killed at any step carries on", .enabled(if: TestStore.isFile))
 struct RestartTests {
     private let folder: TemporaryFolder
     private let after: TemporaryFolder
@@ -63,14 +63,14 @@ struct RestartTests {
     }
 
     @Test func `a center killed after the packet was stored completes the chain`() async throws {
-        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        let store = try TestStore.open(path: folder.path + "/center.sqlite", clock: clock.clock)
         _ = try await store.add(Report(sender: Fixture.host, body: .packet(ReceivedPacket(Samples.packet()))))
         try copyStore()
         try await expectCompletion()
     }
 
     @Test func `a center killed after the update was made completes the chain`() async throws {
-        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        let store = try TestStore.open(path: folder.path + "/center.sqlite", clock: clock.clock)
         _ = try await store.add(Report(sender: Fixture.host, body: .packet(ReceivedPacket(Samples.packet()))))
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
         #expect(try await ReportAnalyst(store: store, policy: policy, provers: Fixture.provers).analyse() == 1)
@@ -81,19 +81,17 @@ struct RestartTests {
     /// The mark of the first transaction stands alone: the proof was never made.
     @Test func `a center killed between the threshold and the proof completes the chain`() async throws {
         let path = folder.path + "/center.sqlite"
-        let store = try CenterStore(path: path, clock: clock.clock)
+        let store = try TestStore.open(path: path, clock: clock.clock)
         _ = try await store.add(Report(sender: Fixture.host, body: .packet(ReceivedPacket(Samples.packet()))))
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
         #expect(try await ReportAnalyst(store: store, policy: policy, provers: Fixture.provers).analyse() == 1)
-        try await DatabaseQueue(path: path).write { db in
-            try db.execute(sql: "DELETE FROM updates; DELETE FROM rules; UPDATE proofs SET state = 'pending', samples = 0")
-        }
+        try await TestStore.execute("DELETE FROM updates; DELETE FROM rules; UPDATE proofs SET state = 'pending', samples = 0", at: path)
         try copyStore()
         try await expectCompletion()
     }
 
     @Test func `a center killed after the quota was taken completes the chain`() async throws {
-        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        let store = try TestStore.open(path: folder.path + "/center.sqlite", clock: clock.clock)
         _ = try await store.add(Report(sender: Fixture.host, body: .packet(ReceivedPacket(Samples.packet()))))
         let policy = AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .reached, lifetimeDays: 90)
         #expect(try await ReportAnalyst(store: store, policy: policy, provers: Fixture.provers).analyse() == 1)
@@ -244,7 +242,7 @@ struct RestartTests {
     }
 
     @Test func `what can't be read keeps nothing else from the global center`() async throws {
-        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        let store = try TestStore.open(path: folder.path + "/center.sqlite", clock: clock.clock)
         let packets = [UInt8(1), 2].map { Fixture.packet(attack: $0, host: "host-\($0)") }
         for packet in packets {
             let sender = Identity(role: .host, name: try #require(packet.parameters.system.hostID))
@@ -257,7 +255,7 @@ struct RestartTests {
         _ = try await store.reserveQuota(for: .global, limits: QuotaLimits(), yieldingTo: nil)
         #expect(try await store.outboundMessages().count == 4)
         try await store.transaction { transaction in
-            try transaction.db.execute(sql: "UPDATE reports SET packet = x'ff' WHERE seq = 1")
+            try transaction.db.execute(sql: "UPDATE reports SET packet = ? WHERE seq = 1", arguments: [Data([0xff])])
             try transaction.db.execute(
                 sql: "UPDATE updates SET body = '{' WHERE signature_id = ?", arguments: [Fixture.signature(attack: 1).id])
         }

@@ -34,7 +34,7 @@ private final class Site {
         let benign = folder.path + "/benign.pcap"
         try Data(CaptureFile.udp([Array("nothing of an attack".utf8)], destinationPort: 53)).write(to: URL(filePath: benign))
         provers = ProverSource(ProverSettings(requireGoodware: false, benignCaptures: hasBenign ? [benign] : []))
-        store = try CenterStore(path: folder.path + "/center.sqlite", clock: TestClock().clock)
+        store = try TestStore.open(path: folder.path + "/center.sqlite", clock: TestClock().clock)
         analyst = ReportAnalyst(
             store: store, policy: AnalysisPolicy(threshold: .init(), targets: targets, forwards: .never, lifetimeDays: 90),
             provers: provers)
@@ -274,7 +274,7 @@ extension RevisionTests {
 
     @Test func `rules whose successor the IDS refuses are back with the next rule set`() async throws {
         let folder = try TemporaryFolder()
-        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: TestClock().clock)
+        let store = try TestStore.open(path: folder.path + "/center.sqlite", clock: TestClock().clock)
         try await threeRules(store)
         let ids = FakeIDS(.refuses([signature(0x80...0x9f).signature.id]))
         let center = try RunningCenter(folder: folder, ids: ids)

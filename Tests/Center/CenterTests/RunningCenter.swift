@@ -16,16 +16,17 @@ struct RunningCenter: Sendable {
 
     init(
         folder: TemporaryFolder, clock: TestClock = TestClock(), ids: FakeIDS?, global: FakeGlobalCenter? = nil,
-        _ change: (inout LocalCenterConfiguration) -> Void = { _ in }
+        linkMonitor: LinkMonitor? = nil, _ change: (inout LocalCenterConfiguration) -> Void = { _ in }
     ) throws {
         var configuration = LocalCenterConfiguration()
         configuration.analysis.requireGoodware = false
         change(&configuration)
-        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        let store = try TestStore.open(path: folder.path + "/center.sqlite", clock: clock.clock)
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let service = LocalCenterService(
-            configuration: configuration, store: store, installer: ids, link: global, logger: logger)
+            configuration: configuration, store: store, installer: ids, link: global, linkMonitor: linkMonitor,
+            logger: logger)
         self.store = store
         self.service = service
         task = Task { try await service.run() }

@@ -16,6 +16,10 @@ struct SteadyClockTests {
     private static let hour = 3_600_000.0
     private static let day = 24 * hour
 
+    private final class Doubt: Sendable {
+        let isThere = Mutex(true)
+    }
+
     private final class Ahead: Sendable {
         let milliseconds = Mutex(0.0)
     }
@@ -62,11 +66,16 @@ struct SteadyClockTests {
     @Test(arguments: [-1.0, 1e300]) func `the time of a store's last events is not one damaged record's`(_ damaged: Double) async throws {
         let folder = try TemporaryFolder()
         let clock = TestClock()
-        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        let store = try TestStore.open(path: folder.path + "/center.sqlite", clock: clock.clock)
         #expect(try await store.lastEventMilliseconds() == nil)
         for number in 0..<3 { try await store.transaction { try $0.record(.pruned, "packets", "\(number)") } }
+        // Commands go by the machine's clock, which may have been wrong.
+        clock.advance(milliseconds: 400 * Int64(Self.day))
+        for step in CenterEvent.ofCommands { try await store.transaction { try $0.record(step, "host-1", "") } }
+        clock.advance(milliseconds: -400 * Int64(Self.day))
         try await store.transaction { transaction in
-            try transaction.db.execute(sql: "UPDATE events SET time_ms = ? WHERE seq = (SELECT max(seq) FROM events)", arguments: [damaged])
+            try transaction.db.execute(
+                sql: "UPDATE events SET time_ms = ? WHERE seq = (SELECT max(seq) FROM events WHERE step = 'pruned')", arguments: [damaged])
         }
         #expect(try await store.lastEventMilliseconds() == clock.clock.nowMilliseconds)
     }
@@ -78,7 +87,7 @@ struct SteadyClockTests {
         let ahead = Ahead()
         let start = 1_700_000_000_000.0
         let clock = SteadyClock(wall: { ahead.milliseconds.withLock { start + $0 } }, onDisbelief: { _ in })
-        let store = try CenterStore(path: folder.path + "/center.sqlite", clock: clock.clock)
+        let store = try TestStore.open(path: folder.path + "/center.sqlite", clock: clock.clock)
         let analyst = ReportAnalyst(
             store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 90),
             provers: Fixture.provers)
@@ -90,5 +99,34 @@ struct SteadyClockTests {
         #expect(try await store.status().updates == ["proven": 1])
         ahead.milliseconds.withLock { $0 = 0 }
         #expect(try await store.status().reports == ["analysed": 1])
+    }
+
+    @Test func `what came in while the clock was in doubt is kept as long as all else once it is believed`() async throws {
+        let folder = try TemporaryFolder()
+        let (time, doubt) = (Ahead(), Doubt())
+        let now = 1_700_000_000_000.0
+        let clock = CenterClock(
+            preciseMilliseconds: { now + time.milliseconds.withLock(\.self) }, isDoubtful: { doubt.isThere.withLock(\.self) })
+        // A center that was off for 40 days goes on from its last event.
+        time.milliseconds.withLock { $0 = -40 * Self.day }
+        let store = try TestStore.open(path: folder.path + "/center.sqlite", clock: clock)
+        let analyst = ReportAnalyst(
+            store: store, policy: AnalysisPolicy(threshold: .init(), targets: [.ids], forwards: .never, lifetimeDays: 1),
+            provers: Fixture.provers)
+        #expect(try await store.prune(olderThanDays: 30).packets == 0)
+        _ = try await store.add(Report(sender: Fixture.host, body: .packet(ReceivedPacket(Fixture.packet(attack: 1)))))
+        #expect(try await analyst.analyse() == 1)
+        #expect(try await store.prune(olderThanDays: 30).packets == 0)
+        // The clock is believed.
+        time.milliseconds.withLock { $0 = 0 }
+        doubt.isThere.withLock { $0 = false }
+        #expect(try await store.prune(olderThanDays: 30).packets == 0)
+        #expect(try await store.expireUpdates() == 0)
+        #expect(try await store.status().updates == ["proven": 1])
+        time.milliseconds.withLock { $0 = 29 * Self.day }
+        #expect(try await store.prune(olderThanDays: 30).packets == 0)
+        #expect(try await store.expireUpdates() == 1)
+        time.milliseconds.withLock { $0 = 31 * Self.day }
+        #expect(try await store.prune(olderThanDays: 30).packets == 1)
     }
 }

@@ -55,9 +55,10 @@ struct InstalledRulesTests {
         #expect(RulesFileText.rules(in: text).map(\.text) == rule)
     }
 
-    private func delivery(owner: String?) -> SuricataDelivery {
+    private func delivery(owner: String?, before former: [String] = []) -> SuricataDelivery {
         var settings = SuricataSettings(socketPath: folder.path + "/none.sock", rulesFile: rulesFile, binaryPath: "/bin/true")
         settings.owner = owner
+        settings.formerOwners = former
         return SuricataDelivery(settings)
     }
 
@@ -80,6 +81,14 @@ struct InstalledRulesTests {
             #expect(error?.code == .suricataAbsent, "Suricata doesn't run here, and finds the file when it starts")
             #expect(RulesFile(path: rulesFile).read() == RulesFileOwner.text(lines.map(\.text), owner: "a"))
         }
+    }
+
+    @Test func `a file of this center from before it had its name is its own, and gets the name`() async throws {
+        let lines = try texts(3_900_001).map { RuleLine(sid: 3_900_001, text: $0) }
+        try Data(RulesFileOwner.text(try texts(3_900_009), owner: "b").utf8).write(to: URL(filePath: rulesFile))
+        let error = await #expect(throws: EpitopeError.self) { _ = try await delivery(owner: "a", before: ["b"]).deliver(lines: lines) }
+        #expect(error?.code == .suricataAbsent)
+        #expect(RulesFile(path: rulesFile).read() == RulesFileOwner.text(lines.map(\.text), owner: "a"))
     }
 
     @Test func `what would keep rules from going live is seen before there are any`() async throws {

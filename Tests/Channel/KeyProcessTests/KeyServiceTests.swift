@@ -24,7 +24,7 @@ import X509
     }
 
     private func answer(_ order: CertificateOrder?) throws -> KeyAnswer {
-        var service = KeyService(authority, SigningBounds()) { [self] line in lines.withLock { $0.append(line) } }
+        var service = KeyService(AuthorityKeys(authority), SigningBounds()) { [self] line in lines.withLock { $0.append(line) } }
         let answer = service.answer(
             try ChannelJSON.encode(KeyRequest(order: order)), nowMilliseconds: ChannelClock.system(), time: .seconds(1))
         return try ChannelJSON.decode(KeyAnswer.self, from: try #require(answer))
@@ -85,7 +85,7 @@ import X509
 
     @Test(arguments: ["", "{", "null", "[]", #"{"order":{}}"#, #"{"order":{"purpose":"authority"}}"#])
     func `what is no request has no answer`(text: String) {
-        var service = KeyService(authority, SigningBounds()) { _ in }
+        var service = KeyService(AuthorityKeys(authority), SigningBounds()) { _ in }
         #expect(service.answer(Array(text.utf8), nowMilliseconds: ChannelClock.system(), time: .zero) == nil)
     }
 
@@ -93,5 +93,30 @@ import X509
         let answer = try answer(nil)
         #expect(answer.authority == Hex.encode(authority.fingerprint) && answer.certificate == nil && answer.refusal == nil)
         #expect(lines.withLock { $0 }.isEmpty)
+    }
+
+    @Test func `while an authority is replaced each order gets a certificate of the one that it names`() throws {
+        let rotation = AuthorityRotation(in: folder.path + "/authority", keyIn: folder.path + "/key")
+        let next = try #require(try rotation.begin().0.next).certificate
+        let keys = try AuthorityKeys.load(from: folder.path + "/key")
+        var service = KeyService(keys, SigningBounds()) { _ in }
+        func answer(_ authority: AuthorityCertificate?) throws -> KeyAnswer {
+            var order = order(.renewal, Identity(role: .host, name: "web-1"))
+            order.authority = authority.map { Hex.encode($0.fingerprint) }
+            let bytes = service.answer(
+                try ChannelJSON.encode(KeyRequest(order: order)), nowMilliseconds: ChannelClock.system(), time: .seconds(1))
+            return try ChannelJSON.decode(KeyAnswer.self, from: try #require(bytes))
+        }
+        for (named, signer) in [(nil, authority.certificate), (authority.certificate, authority.certificate), (next, next)] {
+            let answer = try answer(named)
+            #expect(answer.authority == Hex.encode(authority.fingerprint))
+            #expect(answer.authorities == [authority.certificate, next].map { Hex.encode($0.fingerprint) })
+            #expect(signer.hasSigned(try PEM.certificate(try #require(answer.certificate), from: "the answer")))
+        }
+        let other = try CertificateAuthority.make(site: "site-1", nowMilliseconds: ChannelClock.system())
+        #expect(try answer(other.certificate).refusal?.code == .authorityMissing)
+        // An order of a version that knows of one, and what such a key process answers.
+        let old = try ChannelJSON.decode(KeyAnswer.self, from: Array(#"{"authority":"ab"}"#.utf8))
+        #expect(old.allAuthorities == ["ab"])
     }
 }

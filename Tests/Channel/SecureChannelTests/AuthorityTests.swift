@@ -122,13 +122,13 @@ struct AuthorityTests {
     func `An authority renews the server's certificate for the same names`() async throws {
         try await made { directory, authority in
             let now = ChannelClock.system()
-            let first = try ServerCertificate.load(from: directory, authority: authority.certificate)
+            let first = try ServerCertificate.load(from: directory, authorities: CenterAuthorities(authority.certificate))
             #expect(first.names == ["127.0.0.1"])
             #expect(first.identity == Identity(role: .center, name: "site-1"))
             #expect(!first.isDueForRenewal(nowMilliseconds: now + 50 * Self.day))
             #expect(first.isDueForRenewal(nowMilliseconds: now + 61 * Self.day))
-            let second = try await first.renewed(by: authority, of: authority.certificate, in: directory)
-            let loaded = try ServerCertificate.load(from: directory, authority: authority.certificate)
+            let second = try await first.renewed(by: authority, of: CenterAuthorities(authority.certificate), in: directory)
+            let loaded = try ServerCertificate.load(from: directory, authorities: CenterAuthorities(authority.certificate))
             #expect(loaded.chainPEM == second.chainPEM && loaded.chainPEM != first.chainPEM)
             #expect(loaded.names == first.names)
         }
@@ -138,22 +138,24 @@ struct AuthorityTests {
     func `A center that was off beyond its certificate's end, or in another time, issues itself a new one when it starts`() async throws {
         try await made { directory, authority in
             let now = ChannelClock.system()
-            let first = try ServerCertificate.load(from: directory, authority: authority.certificate)
-            let same = try await ServerCertificate.loadOrRenew(from: directory, authority: authority.certificate, issuer: authority)
+            let first = try ServerCertificate.load(from: directory, authorities: CenterAuthorities(authority.certificate))
+            let same = try await ServerCertificate.loadOrRenew(
+                from: directory, authorities: CenterAuthorities(authority.certificate), issuer: authority)
             #expect(same.chainPEM == first.chainPEM)
             // Off for a hundred days; then two thirds over; then set back by a year.
             for later in [100 * Self.day, 170 * Self.day, -365 * Self.day + 170 * Self.day] {
                 let before = try await ServerCertificate.loadOrRenew(
-                    from: directory, authority: authority.certificate, issuer: authority, nowMilliseconds: now + 1)
+                    from: directory, authorities: CenterAuthorities(authority.certificate), issuer: authority, nowMilliseconds: now + 1)
                 let next = try? await ServerCertificate.loadOrRenew(
-                    from: directory, authority: authority.certificate, issuer: authority, nowMilliseconds: now + later)
+                    from: directory, authorities: CenterAuthorities(authority.certificate), issuer: authority, nowMilliseconds: now + later)
                 guard later > 0 else {
                     #expect(next == nil, "the authority's own time has not come")
                     continue
                 }
                 #expect(next?.chainPEM != before.chainPEM)
                 #expect(next?.names == first.names)
-                let loaded = try ServerCertificate.load(from: directory, authority: authority.certificate, nowMilliseconds: now + later)
+                let loaded = try ServerCertificate.load(
+                    from: directory, authorities: CenterAuthorities(authority.certificate), nowMilliseconds: now + later)
                 #expect(loaded.chainPEM == next?.chainPEM)
             }
         }
@@ -163,14 +165,14 @@ struct AuthorityTests {
     func `A center gets a certificate for other addresses, by the same authority`() async throws {
         try await made { directory, authority in
             let names = ["10.0.0.7", "center.example"]
-            _ = try ServerCertificate.reissue(in: directory, by: authority, names: names)
-            let others = try ServerCertificate.load(from: directory, authority: authority.certificate)
+            _ = try ServerCertificate.reissue(in: directory, by: AuthorityKeys(authority), names: names)
+            let others = try ServerCertificate.load(from: directory, authorities: CenterAuthorities(authority.certificate))
             #expect(others.names.sorted() == names)
-            _ = try ServerCertificate.reissue(in: directory, by: authority, names: nil)
-            let again = try ServerCertificate.load(from: directory, authority: authority.certificate)
+            _ = try ServerCertificate.reissue(in: directory, by: AuthorityKeys(authority), names: nil)
+            let again = try ServerCertificate.load(from: directory, authorities: CenterAuthorities(authority.certificate))
             #expect(again.names.sorted() == names && again.chainPEM != others.chainPEM)
             let error = #expect(throws: EpitopeError.self) {
-                try ServerCertificate.reissue(in: directory, by: authority, names: ["no such name"])
+                try ServerCertificate.reissue(in: directory, by: AuthorityKeys(authority), names: ["no such name"])
             }
             #expect(error?.code == .nameInvalid)
         }
@@ -180,17 +182,17 @@ struct AuthorityTests {
     func `A center whose own certificate is lost or damaged gets a new one for the addresses that are given`(_ found: String?) async throws
     {
         try await made { directory, authority in
-            let first = try ServerCertificate.load(from: directory, authority: authority.certificate)
+            let first = try ServerCertificate.load(from: directory, authorities: CenterAuthorities(authority.certificate))
             let file = "\(directory)/\(ServerCertificate.file)"
             try FileManager.default.removeItem(atPath: file)
             if let found { try Data(found.utf8).write(to: URL(filePath: file)) }
             let error = #expect(throws: EpitopeError.self) {
-                try ServerCertificate.reissue(in: directory, by: authority, names: nil)
+                try ServerCertificate.reissue(in: directory, by: AuthorityKeys(authority), names: nil)
             }
             #expect(error?.code == (found == nil ? .authorityMissing : .certificateMalformed))
             #expect(error?.remedy.contains("renew --address") == true)
-            _ = try ServerCertificate.reissue(in: directory, by: authority, names: ["center.example"])
-            let next = try ServerCertificate.load(from: directory, authority: authority.certificate)
+            _ = try ServerCertificate.reissue(in: directory, by: AuthorityKeys(authority), names: ["center.example"])
+            let next = try ServerCertificate.load(from: directory, authorities: CenterAuthorities(authority.certificate))
             #expect(next.names == ["center.example"] && next.identity == first.identity)
         }
     }

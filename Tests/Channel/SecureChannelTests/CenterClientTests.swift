@@ -108,7 +108,7 @@ struct CenterClientTests {
             var current = before
             while current.chainPEM == before.chainPEM {
                 try await Task.sleep(for: .milliseconds(5))
-                current = try ServerCertificate.load(from: directory, authority: center.authority.certificate)
+                current = try ServerCertificate.load(from: directory, authorities: CenterAuthorities(center.authority.certificate))
             }
             let expected = try PEM.der(try PEM.certificate(current.chainPEM[0], from: "test"))
             while try await PresentedChain.read(from: center.address).first != expected {
@@ -135,7 +135,7 @@ struct CenterClientTests {
             try await TestCenter.run { other in
                 let own = try center.identity()
                 let astray = try StoredIdentity(
-                    center: other.address, keyPEM: own.keyPEM, certificatePEM: own.certificatePEM,
+                    centers: CenterList(other.address), keyPEM: own.keyPEM, certificatePEM: own.certificatePEM,
                     authorityPEM: own.authorityPEM)
                 try await center.client(astray) { client in
                     #expect(await code { try await client.send(Samples.packet()) } == .centerWrong)

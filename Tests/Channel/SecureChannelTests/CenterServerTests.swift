@@ -20,10 +20,11 @@ struct CenterServerTests {
             let (today, day) = (ChannelClock.system(), Duration.days(1).inMilliseconds)
             let folder = "\(directory)/authority"
             let authority = try CertificateAuthority.create(in: folder, site: "site-1", serverNames: ["127.0.0.1"])
-            let stored = try ServerCertificate.load(from: folder, authority: authority.certificate)
+            let stored = try ServerCertificate.load(from: folder, authorities: CenterAuthorities(authority.certificate))
             func renewed(_ certificate: ServerCertificate, by clock: Int64, steady: Int64) async throws -> ServerCertificate {
                 let renewal = ServerCertificateRenewal(
-                    directory: folder, authority: authority.certificate, issuer: authority, certificate: certificate,
+                    directory: folder, authorities: AuthorityBook(CenterAuthorities(authority.certificate)), issuer: authority,
+                    certificate: certificate,
                     tls: try ServerTLS(certificate), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { clock },
                     steadyNow: { steady })
                 return await renewal.renewIfDue(certificate)
@@ -67,14 +68,16 @@ struct CenterServerTests {
     func `A server that cannot listen fails, and so does the wait for its port`() async throws {
         try await TestCenter.run { center in
             let server = try CenterServer(
-                configuration: .init(host: "127.0.0.1", port: Int(center.address.port)), authority: center.authority.certificate,
+                configuration: .init(host: "127.0.0.1", port: Int(center.address.port)),
+                authorities: AuthorityBook(CenterAuthorities(center.authority.certificate)),
                 issuer: center.authority,
                 certificate: try ServerCertificate.load(
-                    from: "\(center.directory)/authority", authority: center.authority.certificate),
+                    from: "\(center.directory)/authority", authorities: CenterAuthorities(center.authority.certificate)),
                 ledger: center.ledger, service: center.service, logger: .init(label: "test"))
             let error = await #expect(throws: EpitopeError.self) { try await server.run() }
             #expect(error?.code == .listeningFailed)
-            #expect(error?.message == "could not listen on 127.0.0.1 port \(center.address.port): Address already in use")
+            #expect(error?.message == "could not listen on 127.0.0.1 port \(center.address.port): the address is already in use")
+            #expect(error?.remedy.contains("another program listens there") == true)
             #expect(await code { try await server.port } == .listeningFailed)
         }
     }
@@ -91,10 +94,12 @@ struct CenterServerTests {
             #expect(
                 await code {
                     try await EnrolmentClient.enroll(
-                        at: address, token: token, storingIn: "\(center.directory)/victim")
+                        at: CenterList(address), token: token, storingIn: "\(center.directory)/victim")
                 } == .centerWrong)
+            let secret = try EnrolmentToken(token).secretHash
+            _ = try await center.ledger.grant(ofToken: secret, to: EnrolmentApplicant(role: .host), nowMilliseconds: 0)
             let astray = try StoredIdentity(
-                center: address, keyPEM: host.keyPEM, certificatePEM: host.certificatePEM,
+                centers: CenterList(address), keyPEM: host.keyPEM, certificatePEM: host.certificatePEM,
                 authorityPEM: host.authorityPEM)
             try await center.client(astray) { client in
                 #expect(await code { try await client.send(Samples.packet()) } == .centerWrong)

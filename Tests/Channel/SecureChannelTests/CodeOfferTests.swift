@@ -3,6 +3,7 @@
 import Crypto
 import EpitopeModel
 import PacketCoding
+import Signatures
 import TestSupport
 import Testing
 
@@ -36,6 +37,56 @@ struct CodeOfferTests {
             #expect(await center.service.received.map(\.bytes) == (1...3).map { Self.packet($0).encoded() })
             let digest = try Self.offer().digest
             #expect(await center.service.askedCodes == [digest, digest])
+        }
+    }
+
+    @Test
+    func `What sites forward goes without code that the center has, too`() async throws {
+        let forwards = (1...4).map { number in
+            ForwardedPacket(packet: Self.packet(number), reporter: "host-1", signature: CenterClientTests.update().signature)
+        }
+        try await TestCenter.run { center in
+            try await center.client(try center.identity(.localCenter, "site-2")) { client in
+                for (number, forward) in forwards[..<3].enumerated() {
+                    // At the second one the center has lost it.
+                    if number == 2 { await center.service.hold(Self.bytes) }
+                    let receipt = try await client.forward(forward)
+                    #expect(receipt.id == forward.id)
+                    #expect(await center.service.askedCodes.count == number)
+                }
+            }
+            #expect(await center.service.forwards == Array(forwards[..<3]))
+            let digest = try Self.offer().digest
+            #expect(await center.service.askedCodes == [digest, digest])
+            let offer = try #require(CodeOffer(forward: forwards[3].encoded()))
+            #expect(offer.frame.count + Self.bytes.count == forwards[3].encoded().count && offer.digest == digest)
+            try await center.transport(credentials: try center.identity(.host, "host-1")) { transport in
+                #expect(await code { try await transport.postProtobuf(offer.path, offer.frame) } == .roleNotAllowed)
+            }
+            var foreign = forwards[3]
+            foreign.reporter = "host-2"
+            let forged = try #require(CodeOffer(forward: foreign.encoded()))
+            try await center.transport(credentials: try center.identity(.localCenter, "site-2")) { transport in
+                #expect(await code { try await transport.postProtobuf(forged.path, forged.frame) } == .identityMismatch)
+            }
+        }
+    }
+
+    /// A host that knows a code can learn by its offer whether the center has it: the receipt tells. It gets nothing of anybody's.
+    @Test
+    func `An offer tells whether the center has the code, and nothing of who reported it`() async throws {
+        try await TestCenter.run { center in
+            let offer = try Self.offer()
+            try await center.transport(credentials: try center.identity()) { transport in
+                #expect(await code { try await transport.postProtobuf(offer.path, offer.frame) } == .codeWanted)
+                await center.service.hold(Self.bytes)
+                let answer = try await transport.postProtobuf(offer.path, offer.frame)
+                let receipt = try Receipt(encoded: answer)
+                // The same that a packet gets that is sent whole.
+                let whole = try await transport.postProtobuf(ChannelPath.packets, Self.packet(2).encoded())
+                #expect(receipt == Receipt(id: Self.packet().id, storedMilliseconds: receipt.storedMilliseconds, wasKnown: false))
+                #expect(try Receipt(encoded: whole).wasKnown == receipt.wasKnown && whole.count == answer.count)
+            }
         }
     }
 

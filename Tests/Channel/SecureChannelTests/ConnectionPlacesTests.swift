@@ -4,6 +4,7 @@ import EpitopeModel
 import Glibc
 import NIOCore
 import NIOPosix
+import Synchronization
 import TestSupport
 import Testing
 
@@ -52,6 +53,38 @@ struct ConnectionPlacesTests {
     }
 
     @Test
+    func `Hosts beyond three quarters of the places are let go, told when to come again, and let in when they have something to say`()
+        async throws
+    {
+        try await TestCenter.run(maxConnections: 16) { center in
+            var clients: [CenterClient] = []
+            var advice: [KeepAliveAdvice] = []
+            for number in 0..<20 {
+                let client = try CenterClient(try center.identity(.host, "host-\(number)"))
+                clients.append(client)
+                advice.append(try await client.warmUp().advice)
+            }
+            #expect(advice.prefix(4).allSatisfy { $0 == KeepAliveAdvice(keepOpen: true, againSeconds: 30) })
+            #expect(advice[4..<12].allSatisfy { $0 == KeepAliveAdvice(keepOpen: true, againSeconds: 90) })
+            #expect(advice[12...].allSatisfy { $0 == KeepAliveAdvice(keepOpen: false, againSeconds: 900) })
+            for client in clients.reversed() { try await client.report(WithheldCounts(day: 20_000, suppressed: 1)) }
+            for client in clients { await client.shutdown() }
+        }
+    }
+
+    @Test(arguments: [0.0, 0.5, 1.0]) func `When a host asks again follows the center's word, within bounds`(spread: Double) {
+        func delay(_ keepOpen: Bool, _ seconds: Int) -> Duration {
+            KeepAliveAdvice(keepOpen: keepOpen, againSeconds: seconds).delay(spread: spread)
+        }
+        #expect(delay(true, 30) == .seconds(30))
+        #expect(delay(true, 100_000) == .seconds(90), "an open connection is given up as idle otherwise")
+        #expect(delay(true, -5) == .seconds(1))
+        #expect(delay(false, 900) == .seconds(900 * (1 + spread / 2)))
+        #expect(delay(false, .max) == .seconds(3600 * (1 + spread / 2)))
+        #expect(KeepAliveAdvice.unknown.delay(spread: spread) == .seconds(30))
+    }
+
+    @Test
     func `A connection with a request under way keeps its place`() async throws {
         let group = MultiThreadedEventLoopGroup.singleton
         let server = try await ServerBootstrap(group: group).bind(host: "127.0.0.1", port: 0).get()
@@ -75,6 +108,54 @@ struct ConnectionPlacesTests {
         #expect(places.count == 4)
         for channel in idle.suffix(3) + [busy] { try await channel.close() }
         try await server.close()
+    }
+
+    /// The place of an identified peer that has a request under way, and what the peer listens on.
+    ///
+    /// - Parameter isReading: whether the peer takes what it is sent.
+    private func asking(reading isReading: Bool) async throws -> (places: ConnectionPlaces, channel: any Channel, peer: any Channel) {
+        let group = MultiThreadedEventLoopGroup.singleton
+        let peer = try await ServerBootstrap(group: group).childChannelOption(.autoRead, value: isReading)
+            .bind(host: "127.0.0.1", port: 0).get()
+        let channel = try await ClientBootstrap(group: group).connect(to: try #require(peer.localAddress)).get()
+        let places = ConnectionPlaces(max: 4)
+        places.opened(channel)
+        places.identified(channel, as: Self.peer)
+        places.requestBegan(channel)
+        return (places, channel, peer)
+    }
+
+    @Test(arguments: [false, true])
+    func `Who doesn't take a long answer within its time is let go, and who takes it stays`(isTaken: Bool) async throws {
+        let (places, channel, peer) = try await asking(reading: isTaken)
+        // More than the kernel keeps.
+        let answer = channel.eventLoop.makePromise(of: Void.self)
+        channel.writeAndFlush(ByteBuffer(repeating: 0, count: 32 << 20), promise: answer)
+        if isTaken { try await answer.futureResult.get() }
+        places.closeUnlessTaken(channel, within: .milliseconds(50))
+        places.requestEnded(channel)
+        if isTaken {
+            // After the look.
+            try await channel.eventLoop.scheduleTask(in: .milliseconds(60)) {}.futureResult.get()
+            #expect(channel.isActive)
+            try await channel.close()
+        } else {
+            try await channel.closeFuture.get()
+        }
+        try await peer.close()
+    }
+
+    @Test
+    func `Who has asked again since has taken the answer`() async throws {
+        let (places, channel, peer) = try await asking(reading: false)
+        places.closeUnlessTaken(channel, within: .milliseconds(50))
+        places.requestEnded(channel)
+        places.requestBegan(channel)
+        channel.writeAndFlush(ByteBuffer(repeating: 0, count: 32 << 20), promise: nil)
+        try await channel.eventLoop.scheduleTask(in: .milliseconds(60)) {}.futureResult.get()
+        #expect(channel.isActive && !channel.isWritable)
+        try await channel.close()
+        try await peer.close()
     }
 
     /// With one certificate an intruder can have any number of requests under way, each of which trickles in.
@@ -108,11 +189,19 @@ struct ConnectionPlacesTests {
                 try await ClientBootstrap(group: group).bind(to: SocketAddress(ipAddress: address, port: 0))
                     .connect(host: "127.0.0.1", port: Int(center.address.port)).get()
             }
+            let begin = ContinuousClock.now
+            // How long each of the first machine's was open: on a busy machine until its own time was over.
+            let opened = Mutex<[Duration]>([])
             var (first, second): ([any Channel], [any Channel]) = ([], [])
             for _ in 0..<4 { first.append(try await silent(from: "127.0.0.2")) }
+            for channel in first { channel.closeFuture.whenComplete { _ in opened.withLock { $0.append(.now - begin) } } }
             for _ in 0..<40 { second.append(try await silent(from: "127.0.0.3")) }
             for channel in second.prefix(36) { try await channel.closeFuture.get() }
-            #expect(first.allSatisfy { $0.isActive } && second.suffix(4).allSatisfy { $0.isActive })
+            let lasted = opened.withLock(\.self)
+            #expect(lasted.allSatisfy { $0 > .seconds(10) }, "\(lasted)")
+            if ContinuousClock.now - begin < .seconds(10) {
+                #expect(first.allSatisfy { $0.isActive } && second.suffix(4).allSatisfy { $0.isActive })
+            }
             for channel in first + second.suffix(4) { try? await channel.close() }
         }
     }

@@ -19,7 +19,7 @@ struct EnrolmentTests {
         try await TestCenter.run { center in
             let directory = "\(center.directory)/host"
             let identity = try await EnrolmentClient.enroll(
-                at: center.address, token: try await center.token(), storingIn: directory)
+                at: CenterList(center.address), token: try await center.token(), storingIn: directory)
             #expect(identity.subject == Identity(role: .host, name: "host-1"))
             #expect(identity.authorityPEM == center.authority.certificatePEM)
             #expect(try mode(of: directory) == 0o700)
@@ -36,10 +36,10 @@ struct EnrolmentTests {
         try await TestCenter.run { center in
             let token = try await center.token()
             let directory = center.directory
-            _ = try await EnrolmentClient.enroll(at: center.address, token: token, storingIn: "\(directory)/a")
+            _ = try await EnrolmentClient.enroll(at: CenterList(center.address), token: token, storingIn: "\(directory)/a")
             #expect(
                 await code {
-                    try await EnrolmentClient.enroll(at: center.address, token: token, storingIn: "\(directory)/b")
+                    try await EnrolmentClient.enroll(at: CenterList(center.address), token: token, storingIn: "\(directory)/b")
                 } == .tokenUsed)
             #expect(!FileManager.default.fileExists(atPath: "\(directory)/b/identity.json"))
         }
@@ -75,7 +75,8 @@ struct EnrolmentTests {
             let token = try await center.token()
             func enroll() async -> EpitopeError.Code? {
                 do throws(EpitopeError) {
-                    _ = try await EnrolmentClient.enroll(at: center.address, token: token, storingIn: "\(center.directory)/host")
+                    _ = try await EnrolmentClient.enroll(
+                        at: CenterList(center.address), token: token, storingIn: "\(center.directory)/host")
                     return nil
                 } catch { return error.code }
             }
@@ -99,7 +100,7 @@ struct EnrolmentTests {
                 #expect(
                     await code {
                         try await EnrolmentClient.enroll(
-                            at: center.address, token: token, storingIn: "\(center.directory)/host")
+                            at: CenterList(center.address), token: token, storingIn: "\(center.directory)/host")
                     } == expected)
             }
         }
@@ -113,11 +114,11 @@ struct EnrolmentTests {
                 #expect(
                     await code {
                         try await EnrolmentClient.enroll(
-                            at: impostor.address, token: token, storingIn: "\(center.directory)/host")
+                            at: CenterList(impostor.address), token: token, storingIn: "\(center.directory)/host")
                     } == .authorityMismatch)
                 // The token is still good where it belongs.
                 _ = try await EnrolmentClient.enroll(
-                    at: center.address, token: token, storingIn: "\(center.directory)/host")
+                    at: CenterList(center.address), token: token, storingIn: "\(center.directory)/host")
             }
         }
     }
@@ -129,9 +130,38 @@ struct EnrolmentTests {
             #expect(
                 await code {
                     try await EnrolmentClient.enroll(
-                        at: center.address, token: token, storingIn: "\(center.directory)/host")
+                        at: CenterList(center.address), token: token, storingIn: "\(center.directory)/host")
                 } == .centerWrong)
         }
+    }
+
+    @Test
+    func `Enrolment compares the address as it was given, and not what a name leads to`() async throws {
+        try await TestCenter.run { center in
+            let token = try await center.token()
+            let named = try CenterAddress(host: "localhost", port: center.address.port)
+            let error = await #expect(throws: EpitopeError.self) {
+                try await EnrolmentClient.enroll(at: CenterList(named), token: token, storingIn: "\(center.directory)/host")
+            }
+            #expect(error?.code == .centerWrong)
+            #expect(error?.message.contains("is for 127.0.0.1, center.example, and not for localhost") == true, "\(error as Any)")
+            #expect(!FileManager.default.fileExists(atPath: "\(center.directory)/host/identity.json"))
+            _ = try await EnrolmentClient.enroll(at: CenterList(center.address), token: token, storingIn: "\(center.directory)/host")
+        }
+        try await TestCenter.run(names: ["LocalHost"]) { center in
+            let named = try CenterAddress(host: "localhost", port: center.address.port)
+            _ = try await EnrolmentClient.enroll(
+                at: CenterList(named), token: try await center.token(), storingIn: "\(center.directory)/host")
+        }
+    }
+
+    @Test(arguments: [
+        ("center.example", "center.example", true), ("Center.Example.", "center.example", true), ("center.example", "10.0.0.1", false),
+        ("center.example", "other.example", false), ("10.0.0.1", "10.0.0.1", true), ("10.0.0.1", "10.0.0.2", false),
+        ("2001:db8::1", "2001:db8:0:0::1", true), ("10.0.0.1", "center.example", false),
+    ])
+    func `A center's address is compared with the names of a certificate`(host: String, name: String, isNamed: Bool) throws {
+        #expect(try CenterAddress(host: host, port: 7443).isNamed(name) == isNamed)
     }
 
     @Test
@@ -140,7 +170,7 @@ struct EnrolmentTests {
         try await withFolder { folder in
             #expect(
                 await code {
-                    try await EnrolmentClient.enroll(at: address, token: token, storingIn: "\(folder)/host")
+                    try await EnrolmentClient.enroll(at: CenterList(address), token: token, storingIn: "\(folder)/host")
                 } == .centerUnreachable)
         }
     }
@@ -175,7 +205,7 @@ struct EnrolmentTests {
             let token = try await center.token()
             func enroll(_ meant: CenterScope) async throws -> StoredIdentity {
                 try await EnrolmentClient.enroll(
-                    at: center.address, scope: meant, token: token, storingIn: "\(center.directory)/\(meant)")
+                    at: CenterList(center.address), scope: meant, token: token, storingIn: "\(center.directory)/\(meant)")
             }
             let other: CenterScope = scope == .local ? .global : .local
             let error = await #expect(throws: EpitopeError.self) { try await enroll(other) }
@@ -192,7 +222,7 @@ struct EnrolmentTests {
         try await TestCenter.run(scope: .global, accepts: [.forwards, .publishing, .subscriptions]) { center in
             func enroll(as role: Identity.Role, _ token: String) async throws -> StoredIdentity {
                 try await EnrolmentClient.enroll(
-                    as: role, at: center.address, scope: .global, token: token, storingIn: "\(center.directory)/peer")
+                    as: role, at: CenterList(center.address), scope: .global, token: token, storingIn: "\(center.directory)/peer")
             }
             let (host, site) = (try await center.token(), try await center.token(.localCenter, "site-2"))
             #expect(await code { try await enroll(as: .localCenter, host) } == .tokenOfAnotherRole)
@@ -204,7 +234,7 @@ struct EnrolmentTests {
             #expect(
                 await code {
                     try await EnrolmentClient.enroll(
-                        at: center.address, scope: .global, token: site, storingIn: "\(center.directory)/peer")
+                        at: CenterList(center.address), scope: .global, token: site, storingIn: "\(center.directory)/peer")
                 } == .tokenOfAnotherRole)
         }
     }
@@ -238,9 +268,9 @@ struct EnrolmentTests {
             #expect(
                 await code {
                     try await EnrolmentClient.enroll(
-                        at: center.address, token: token, storingIn: "/dev/null/such")
+                        at: CenterList(center.address), token: token, storingIn: "/dev/null/such")
                 } == .stateUnwritable)
-            _ = try await EnrolmentClient.enroll(at: center.address, token: token, storingIn: "\(center.directory)/host")
+            _ = try await EnrolmentClient.enroll(at: CenterList(center.address), token: token, storingIn: "\(center.directory)/host")
         }
     }
 }

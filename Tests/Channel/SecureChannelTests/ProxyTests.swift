@@ -33,6 +33,17 @@ struct ProxyTests {
         #expect(error?.code == .proxyMalformed && error?.description.contains("secret") == false)
     }
 
+    @Test(arguments: ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
+    func `A center on loopback is reached by a proxy that is there, too, and by no other`(host: String) throws {
+        for text in ["proxy.example:3128", "http://10.1.2.3:1", "socks5://proxy:1"] {
+            #expect(try proxy(host, ["https_proxy": text]) == nil)
+        }
+        for text in ["http://127.0.0.1:17481", "localhost:3128", "http://[::1]:1"] {
+            #expect(try proxy(host, ["HTTPS_PROXY": text]) != nil)
+            #expect(try proxy(host, ["HTTPS_PROXY": text, "no_proxy": host]) == nil)
+        }
+    }
+
     @Test(arguments: [
         ("center.example", "center.example", true), ("Center.Example", ".example", true), ("center.example", "*.example", true),
         ("center.example", "enter.example", false), ("center.example", "other, center.example:7443", true),
@@ -40,7 +51,6 @@ struct ProxyTests {
         ("10.1.2.3", "10.1.2.3", true), ("10.1.2.3", "10.0.0.0/8", true), ("10.1.2.3", "10.1.2.3:7443", true),
         ("10.1.2.3", "10.1.2.3:1", false), ("10.1.2.3", "10.1.3.0/24", false), ("10.1.2.3", "10.1.2.3/33", false),
         ("10.1.2.3", "2.3", false), ("2001:db8::5", "2001:db8::/32", true), ("2001:db8::5", "[2001:db8::5]:7443", true),
-        ("127.0.0.1", "", true), ("127.8.8.8", "", true), ("::1", "", true), ("localhost", "", true),
     ])
     func `Some centers are reached without`(host: String, list: String, isWithout: Bool) throws {
         #expect(CenterProxy.isExcluded(try CenterAddress(host: host, port: 7443), by: list) == isWithout)

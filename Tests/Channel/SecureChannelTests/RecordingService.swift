@@ -4,18 +4,24 @@ import CenterServer
 import Crypto
 import EpitopeModel
 import PacketCoding
+import SecureChannel
 import Signatures
+import Synchronization
 
 /// A center's service for tests: it keeps the messages that it gets, and publishes the updates that a test gives it.
 actor RecordingService: CenterRequestHandling {
     nonisolated let scope: CenterScope
     nonisolated let health: ServiceHealth? = ServiceHealth()
     nonisolated let accepts: Set<CenterEndpoint>
+    /// The addresses that the center tells.
+    nonisolated let told = Mutex<[String]>([])
+    nonisolated var centers: [String] { told.withLock(\.self) }
     private(set) var received: [ReceivedPacket] = []
     private(set) var counts: [WithheldCounts] = []
     private(set) var forwards: [ForwardedPacket] = []
     private(set) var published: [SignatureUpdate] = []
     private(set) var senders: [Identity] = []
+    private(set) var sightings: [PeerSighting] = []
     private(set) var waitingSubscribers = 0
     /// The positions that subscribers gave.
     private(set) var asked: [FeedPosition] = []
@@ -35,6 +41,8 @@ actor RecordingService: CenterRequestHandling {
         self.scope = scope
         self.accepts = accepts
     }
+
+    func note(_ sightings: [PeerSighting]) { self.sightings += sightings }
 
     func fail(with error: any Error) {
         failure = error
@@ -64,23 +72,23 @@ actor RecordingService: CenterRequestHandling {
         feed.append(update)
     }
 
-    func receive(_ packet: ReceivedPacket, from sender: Identity) throws -> Receipt {
+    func receive(_ packet: ReceivedPacket, from sender: PeerCertificate) throws -> Receipt {
         if let failure { throw failure }
         let wasKnown = received.contains { $0.value.id == packet.value.id }
         received.append(packet)
         return receipt(packet.value.id, from: sender, wasKnown: wasKnown)
     }
 
-    func receive(_ counts: WithheldCounts, from sender: Identity) {
+    func receive(_ counts: WithheldCounts, from sender: PeerCertificate) {
         self.counts.append(counts)
     }
 
-    func receive(_ forward: ForwardedPacket, from sender: Identity) -> Receipt {
+    func receive(_ forward: ForwardedPacket, from sender: PeerCertificate) -> Receipt {
         forwards.append(forward)
         return receipt(forward.id, from: sender)
     }
 
-    func receive(_ update: SignatureUpdate, from sender: Identity) -> Receipt {
+    func receive(_ update: SignatureUpdate, from sender: PeerCertificate) -> Receipt {
         published.append(update)
         return receipt(update.signature.id, from: sender)
     }
@@ -97,8 +105,8 @@ actor RecordingService: CenterRequestHandling {
         }
     }
 
-    private func receipt(_ id: String, from sender: Identity, wasKnown: Bool = false) -> Receipt {
-        senders.append(sender)
+    private func receipt(_ id: String, from sender: PeerCertificate, wasKnown: Bool = false) -> Receipt {
+        senders.append(sender.identity)
         return Receipt(id: receiptID ?? id, storedMilliseconds: Self.storedMilliseconds, wasKnown: wasKnown)
     }
 }

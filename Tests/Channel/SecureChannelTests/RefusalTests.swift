@@ -77,10 +77,34 @@ struct RefusalTests {
             await center.ledger.revoke(old.subject, nowMilliseconds: center.clock.now())
             let directory = "\(center.directory)/host"
             let again = try await EnrolmentClient.enroll(
-                at: center.address, token: try await center.token(), storingIn: directory)
-            #expect(again.issuedMilliseconds < center.clock.now() - 3_500_000)
+                at: CenterList(center.address), token: try await center.token(), storingIn: directory)
+            #expect(again.beginsMilliseconds < center.clock.now() - 3_500_000)
             #expect(try await center.client(again) { try await $0.send(Samples.packet()) }.id == Samples.packet().id)
             try await center.client(old) { client in
+                #expect(await code { try await client.send(Samples.packet()) } == .revoked)
+            }
+        }
+    }
+
+    @Test
+    func `What was issued while the clock was ahead is revoked with the rest, and who enrols again is let in at once`() async throws {
+        try await TestCenter.run { center in
+            center.clock.advance(days: 30)
+            let old = try await EnrolmentClient.enroll(
+                at: CenterList(center.address), token: try await center.token(), storingIn: "\(center.directory)/old")
+            center.clock.advance(days: -30)
+            await center.ledger.revoke(old.subject, nowMilliseconds: center.clock.now())
+            let again = try await EnrolmentClient.enroll(
+                at: CenterList(center.address), token: try await center.token(), storingIn: "\(center.directory)/again")
+            for days in [0, 31] as [Int64] {
+                center.clock.advance(days: days)
+                #expect(try await center.client(again) { try await $0.send(Samples.packet()) }.id == Samples.packet().id)
+            }
+            try await center.client(old) { client in
+                #expect(await code { try await client.send(Samples.packet()) } == .revoked)
+            }
+            await center.ledger.revoke(old.subject, nowMilliseconds: center.clock.now())
+            try await center.client(again) { client in
                 #expect(await code { try await client.send(Samples.packet()) } == .revoked)
             }
         }
@@ -109,7 +133,7 @@ struct RefusalTests {
             let identity = try center.identity()
             for days in [0, 100, -100] as [Int64] {
                 center.clock.advance(days: days)
-                try await center.client(identity) { client in try await client.warmUp() }
+                try await center.client(identity) { client in _ = try await client.warmUp() }
                 center.clock.advance(days: -days)
             }
         }

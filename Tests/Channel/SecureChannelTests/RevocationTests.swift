@@ -55,7 +55,7 @@ struct RevocationTests {
             let request = try await SlowRequest(path: ChannelPath.renew, body: body, from: identity, to: center)
             try await request.sendAllButTheLastByte()
             // By now the center has the head of that, too.
-            try await center.client(try center.identity(.host, "host-2")) { try await $0.warmUp() }
+            try await center.client(try center.identity(.host, "host-2")) { _ = try await $0.warmUp() }
             await center.ledger.revoke(identity.subject, nowMilliseconds: center.clock.now())
             let answer = try await request.finish()
             #expect(answer.contains(" 403 ") && answer.contains("revoked") && !answer.contains("BEGIN CERTIFICATE"), "\(answer)")

@@ -20,40 +20,46 @@ struct TestCenter: Sendable {
     let ledger: MemoryLedger
     let service: RecordingService
     let clock: TestClock
+    let server: CenterServer
     let group: ServiceGroup
     let address: CenterAddress
 
     /// Runs a center for as long as the test's body runs, then stops it and removes its folder.
+    ///
+    /// - Parameter other: one whose authority and ledger it shares: another center of the same site.
     static func run<Value: Sendable>(
         scope: CenterScope = .local, accepts: Set<CenterEndpoint> = Set(CenterEndpoint.allCases),
         names: [String] = ["127.0.0.1", "center.example"],
-        madeDaysAgo: Int64 = 0, maxConnections: Int = 1024, steadyClock: TestClock? = nil, issuer: (any CertificateIssuing)? = nil,
+        beside other: TestCenter? = nil, port: Int = 0, madeDaysAgo: Int64 = 0, maxConnections: Int = 1024, steadyClock: TestClock? = nil,
+        issuer: (any CertificateIssuing)? = nil,
         _ body: @Sendable (TestCenter) async throws -> Value
     ) async throws -> Value {
         try await withFolder { directory in
-            let authorityDirectory = "\(directory)/authority"
+            let authorityDirectory = "\(other?.directory ?? directory)/authority"
             let clock = TestClock()
-            let authority = try CertificateAuthority.create(
-                in: authorityDirectory, site: "site-1", serverNames: names,
-                nowMilliseconds: clock.now() - Duration.days(madeDaysAgo).inMilliseconds)
-            let certificate = try ServerCertificate.load(from: authorityDirectory, authority: authority.certificate)
-            let ledger = MemoryLedger()
+            let authority =
+                try other?.authority
+                ?? CertificateAuthority.create(
+                    in: authorityDirectory, site: "site-1", serverNames: names,
+                    nowMilliseconds: clock.now() - Duration.days(madeDaysAgo).inMilliseconds)
+            let certificate = try ServerCertificate.load(from: authorityDirectory, authorities: CenterAuthorities(authority.certificate))
+            let ledger = other?.ledger ?? MemoryLedger()
             let service = RecordingService(scope: scope, accepts: accepts)
             let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             let server = try CenterServer(
                 configuration: .init(
-                    host: "127.0.0.1", port: 0, maxConnections: maxConnections,
+                    host: "127.0.0.1", port: port, maxConnections: maxConnections,
                     // Clients judge its certificate by the machine's clock: by the test's, it would be replaced by one of another time
                     // as soon as the server looks.
                     authorityDirectory: madeDaysAgo > 0 ? authorityDirectory : nil),
-                authority: authority.certificate, issuer: issuer ?? authority, certificate: certificate,
+                authorities: AuthorityBook(CenterAuthorities(authority.certificate)), issuer: issuer ?? authority, certificate: certificate,
                 ledger: ledger, service: service, logger: quiet, now: clock.now, steadyNow: steadyClock?.now)
             let group = ServiceGroup(configuration: .init(services: [server], logger: quiet))
             async let running: Void = group.run()
             do {
                 let center = TestCenter(
                     directory: directory, authority: authority, firstCertificate: certificate, ledger: ledger,
-                    service: service, clock: clock, group: group,
+                    service: service, clock: clock, server: server, group: group,
                     address: try CenterAddress(host: "127.0.0.1", port: UInt16(try await server.port)))
                 let value = try await body(center)
                 await group.triggerGracefulShutdown()
@@ -85,7 +91,7 @@ struct TestCenter: Sendable {
             to: Identity(role: role, name: name), request: made.requestPEM,
             nowMilliseconds: clock.now())
         return try StoredIdentity(
-            center: address, keyPEM: made.keyPEM, certificatePEM: certificate, authorityPEM: authority.certificatePEM)
+            centers: CenterList(address), keyPEM: made.keyPEM, certificatePEM: certificate, authorityPEM: authority.certificatePEM)
     }
 
     /// Runs a client of this center and shuts it down.

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CenterAnalysis
 import EpitopeModel
 import Foundation
+import GlobalCenter
+import LocalCenter
+import SettingsFiles
+import SettingsYAML
+import SuricataDelivery
 import TestSupport
 import Testing
 
@@ -17,7 +23,8 @@ import Testing
 
     /// Puts an example into the test's folder, in which everything that it names is looked for, too.
     private func place(_ name: String) throws -> String {
-        let text = try example(name).replacing("/var/lib/epitope", with: folder.path).replacing("/var/log/pcap", with: folder.path)
+        let text = try example(name).replacing("/var/lib/epitope-goodware", with: folder.path)
+            .replacing("/var/lib/epitope", with: folder.path).replacing("/var/log/pcap", with: folder.path)
         let path = "\(folder.path)/\(name)"
         try Data(text.utf8).write(to: URL(filePath: path))
         chmod(path, 0o600)
@@ -37,17 +44,60 @@ import Testing
         for reason in reasons { #expect(shown.output.contains(reason), "\(shown.output)") }
     }
 
-    @Test(arguments: ["local-center", "global-center"]) func `a center serves with its settings`(_ kind: String) async throws {
+    @Test(arguments: ["local-center.json", "global-center.json", "local-center.yaml", "global-center.yaml"])
+    func `a center serves with its settings`(_ file: String) async throws {
+        let kind = String(file.prefix { $0 != "." })
         let built = try await epitope("goodware", "build", "/usr/bin/env", "--output", "\(folder.path)/goodware.index")
         try #require(built.status == 0, "\(built.errors)")
         let state = "\(folder.path)/state"
         let made = try await epitope(kind, "init", "--state", state, "--name", "example", "--address", "127.0.0.1")
         try #require(made.status == 0, "\(made.errors)")
         let center = try RunningProcess([
-            Command.built("epitope"), kind, "serve", "--state", state, "--config", try place("\(kind).json"), "--listen", "127.0.0.1:0",
+            Command.built("epitope"), kind, "serve", "--state", state, "--config", try place(file), "--listen", "127.0.0.1:0",
         ])
         try await center.line(with: "listening on")
         #expect(try await center.end() == 0, "\(center.errors)")
+    }
+
+    /// A whole file of settings with every mark taken off its keys.
+    private func uncommented(_ kind: String) throws -> String {
+        try example("\(kind).yaml").replacing(/(?m)^#( *)([A-Za-z]+:)/) { "\($0.1)\($0.2)" }
+    }
+
+    /// Without the store in PostgreSQL, which has no defaults that can be used.
+    private func withoutStore(_ text: String) -> String { text.replacing(/(?m)^store:\n(?:#.*\n|  .*\n|\n)+/, with: "") }
+
+    private func load<Settings: SettingsGroup>(_ type: Settings.Type, _ text: String) throws -> Settings {
+        let read = try Settings.read(from: SettingsSource.node(of: Array(text.utf8), path: "example.yaml"))
+        #expect(read.problems.isEmpty, "\(read.problems)")
+        return read.settings
+    }
+
+    @Test func `every setting of a center is in its example, in a comment, at its default`() throws {
+        var defaults = LocalCenterConfiguration()
+        #expect(try load(LocalCenterConfiguration.self, example("local-center.yaml")) == defaults)
+        defaults.suricata = SuricataSettings()
+        #expect(try load(LocalCenterConfiguration.self, withoutStore(uncommented("local-center"))) == defaults)
+        #expect(try load(GlobalCenterConfiguration.self, example("global-center.yaml")) == GlobalCenterConfiguration())
+        #expect(try load(GlobalCenterConfiguration.self, withoutStore(uncommented("global-center"))) == GlobalCenterConfiguration())
+    }
+
+    @Test func `the settings in an example are those that a center knows and the reference explains`() throws {
+        let reference = try String(contentsOfFile: "\(PackageFolder.path)/Documentation/Reference/Settings.md", encoding: .utf8)
+        for (kind, settings, heading) in [
+            ("local-center", LocalCenterConfiguration().list() + SuricataSettings().list() + StoreSettings().list(), "## Local center"),
+            ("global-center", GlobalCenterConfiguration().list() + StoreSettings().list(), "## Global center"),
+        ] {
+            let shown = try uncommented(kind).matches(of: /(?m)^ *([A-Za-z]+):/).map { String($0.1) }
+            #expect(Set(shown) == Set(settings.map(\.name)), "\(kind)")
+            let chapter = try #require(reference.range(of: heading))
+            let rest = reference[chapter.lowerBound...]
+            let others = Set((SuricataSettings().list() + StoreSettings().list()).map(\.name)).union(["suricata", "store"])
+            for setting in settings where !others.contains(setting.name) {
+                let row = rest.split(separator: "\n").first { $0.hasPrefix("| `\(setting.name)` |") }
+                #expect(row?.hasSuffix(setting.isLive ? "| reload |" : "| start |") == true, "\(kind) \(setting.name): \(row ?? "")")
+            }
+        }
     }
 
     @Test func `the seccomp profile is the one that the agent prints`() async throws {

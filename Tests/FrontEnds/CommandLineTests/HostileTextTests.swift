@@ -79,6 +79,7 @@ struct HostileTextTests {
         #expect(events.contains("proven"))
         let words: [[String]] = [
             ["events"], ["events", "--json"], ["status"], ["status", "--json"], ["show", packet.id], ["show", "--proof", packet.id],
+            ["show", "--json", packet.id], ["show", "--json", "--proof", packet.id],
         ]
         for word in words {
             let shown = try await Command.run(
@@ -87,8 +88,20 @@ struct HostileTextTests {
             #expect(unprintable(shown.output).isEmpty && unprintable(shown.errors).isEmpty, "\(word)")
             #expect(!shown.output.split(separator: "\n").contains { $0.hasPrefix("2026-01-01") }, "\(word)")
         }
-        let json = try await epitope("local-center", "show", "--state", state, packet.id).output
+        let json = try await epitope("local-center", "show", "--state", state, "--json", packet.id).output
         #expect(try ExtractedPacket(json: json) == ExtractedPacket(encoded: packet.encoded()), "it is there as it came")
+        // The first digits are enough, of packets and signatures alike.
+        let beginning = try await epitope("local-center", "show", "--state", state, String(packet.id.prefix(8)))
+        #expect(beginning.status == 0 && beginning.output.contains(packet.id) && !beginning.output.hasPrefix("{"), "\(beginning.output)")
+        let proven = try #require(events.split(separator: "\n").first { $0.contains(" proven ") })
+        let signature = try #require(proven.split(separator: " ").dropFirst(2).first.map(String.init))
+        let shown = try await epitope("local-center", "show", "--state", state, String(signature.prefix(6)))
+        #expect(shown.status == 0 && shown.output.contains(signature) && shown.output.contains("matches-samples"), "\(shown.output)")
+        let steps = try await epitope("local-center", "events", "--state", state, "--subject", String(signature.prefix(6)))
+        #expect(steps.status == 0 && steps.output.contains(" proven "), "\(steps.output)")
+        let unknown = try await epitope("local-center", "show", "--state", state, "0000")
+        #expect(unknown.status == 1 && unknown.errors.contains("[packet-not-found]"), "\(unknown.errors)")
+        #expect(try await epitope("local-center", "show", "--state", state, String(packet.id.prefix(3))).status == 1)
         try Data(packet.encoded()).write(to: URL(filePath: "\(folder.path)/packet"))
         #expect(unprintable(try await epitope("packet", "\(folder.path)/packet").output).isEmpty)
         #expect(try await center.end() == 0)

@@ -222,6 +222,7 @@ private func refusal(_ code: String) -> EpitopeError {
         call.yield(DetectionReport(TestHost.call(1)))
         while pipeline.tally.sendingFailure == nil { await Task.yield() }
         pipeline.identityChanged(at: .local)
+        #expect(pipeline.tally.sendingFailure == nil, "it was about the identity before")
         var arrivals = center.arrivals.makeAsyncIterator()
         #expect(await arrivals.next() != nil)
         call.finish()

@@ -2,6 +2,7 @@
 
 import EpitopeModel
 import Foundation
+import TestSupport
 import Testing
 
 @testable import ProcessContext
@@ -51,7 +52,7 @@ import Testing
     }
 
     /// A file system whose server never answers: every look at it waits, and no signal ends that.
-    @Test(.enabled(if: Silent.canBeMade, "needs root and /dev/fuse")) func `A process whose files never answer holds nobody up`()
+    @Test(.enabled(if: SilentFileSystem.canBeMade, "needs root and /dev/fuse")) func `A process whose files never answer holds nobody up`()
         async throws
     {
         try folder.write("7/status", "PPid:\t0\nUid:\t0\t0\t0\t0\n")
@@ -59,7 +60,7 @@ import Testing
         try FileManager.default.createDirectory(atPath: folder.path + "/7/root", withIntermediateDirectories: true)
         let host = ProcessContextCollector(hostID: nil, proc: folder.path, maxInspectionSeconds: 0.2, maxEnrichmentSeconds: 0.2)
         do {
-            let silent = try #require(Silent(folder.path + "/7/root"))
+            let silent = try #require(SilentFileSystem(folder.path + "/7/root"))
             let seen = host.context(ofProcess: 7, thread: 7)
             #expect(seen == ProcessParameters(processID: 7, threadID: 7))
             let own = host.context(ofProcess: 7, thread: 8)
@@ -76,26 +77,5 @@ import Testing
             later = host.context(ofProcess: 7, thread: 7)
         }
         #expect(later.name == "held")
-    }
-}
-
-/// A FUSE file system that nobody serves.
-private final class Silent {
-    static let canBeMade = geteuid() == 0 && access("/dev/fuse", R_OK | W_OK) == 0
-
-    private let path: String
-    private let server: Int32
-
-    init?(_ path: String) {
-        self.path = path
-        server = open("/dev/fuse", O_RDWR | O_CLOEXEC)
-        guard server >= 0, mount("silent", path, "fuse", 0, "fd=\(server),rootmode=40000,user_id=0,group_id=0,allow_other") == 0 else {
-            return nil
-        }
-    }
-
-    deinit {
-        close(server)
-        umount2(path, Int32(MNT_DETACH))
     }
 }

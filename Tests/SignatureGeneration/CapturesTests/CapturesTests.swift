@@ -42,6 +42,48 @@ struct CapturesTests {
         #expect(summary.isCutShort)
     }
 
+    @Test func `what gzip has compressed is read, as one file or several in a row`() async throws {
+        let folder = try TemporaryFolder()
+        let path = folder.path + "/a.pcap.gz"
+        // More than is decompressed at a time.
+        let part = [UInt8](repeating: 0x41, count: 1000)
+        let long = (0..<900).map { NetworkFrame.tcp(from: (1, 5000), to: (2, 80), sequence: UInt32($0 * 1000), part) }
+        let capture = NetworkFrame.capture(frames + long, link: 101)
+        let packed = try await HTTPText.gzip(capture)
+        let inTwo = try await HTTPText.gzip(Array(capture.prefix(700_001))) + HTTPText.gzip(Array(capture.dropFirst(700_001)))
+        let plain = folder.path + "/a.pcap"
+        try Data(capture).write(to: URL(fileURLWithPath: plain))
+        for bytes in [packed, inTwo] {
+            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            let (streams, summary) = try read(path)
+            #expect(streams == (try read(plain).streams))
+            #expect(summary.frames == 902 && summary.end == .whole)
+            #expect(!CaptureReader.isOther(path))
+        }
+        try Data(packed.dropLast(20)).write(to: URL(fileURLWithPath: path))
+        #expect(try read(path).summary.end == .cut)
+        var damaged = packed
+        for place in damaged.count / 2..<damaged.count / 2 + 20 { damaged[place] ^= 0x5a }
+        try Data(damaged).write(to: URL(fileURLWithPath: path))
+        #expect(try [.failed, .cut].contains(read(path).summary.end))
+    }
+
+    @Test func `a file that begins as no capture does is none, and one that can't be read is not known`() async throws {
+        let folder = try TemporaryFolder()
+        func isOther(_ bytes: [UInt8]) throws -> Bool {
+            try Data(bytes).write(to: URL(fileURLWithPath: folder.path + "/file"))
+            return CaptureReader.isOther(folder.path + "/file")
+        }
+        #expect(try isOther(Array("{\"event_type\": \"flow\"}".utf8)))
+        #expect(try isOther([0x04, 0x22, 0x4d, 0x18, 0x64, 0x40, 0xa7]), "lz4")
+        #expect(try await isOther(HTTPText.gzip(Array("a log".utf8))))
+        #expect(try !isOther(NetworkFrame.capture(frames, link: 101)))
+        #expect(try !isOther(NetworkFrame.capture(frames, link: 250)), "of a link type that isn't known")
+        #expect(try !isOther([]))
+        #expect(!CaptureReader.isOther(folder.path + "/none"))
+        #expect(!CaptureReader.isOther(folder.path))
+    }
+
     @Test func `reading stops when the body returns false`() throws {
         let folder = try TemporaryFolder()
         let path = folder.path + "/a.pcap"

@@ -237,6 +237,39 @@ import TokenSequences
         #expect(own.place(of: Signature(tokens: [.init(bytes: noise(32, seed: 1))], context: .any)) == nil)
     }
 
+    @Test func `which bytes of a sample are code is found out once`() {
+        let places = CodePlaces()
+        let head = ProtocolHead.all[5].bytes
+        let samples = (0..<3).map { sample(head + code(120, seed: 3 + $0), caller: head.count + 70) }
+        for _ in 0..<2 {
+            for sample in samples {
+                for start in [10, head.count + 10, head.count + 38] {
+                    let signature = Signature(tokens: [.init(bytes: Array(sample.code.bytes[start..<start + 32]))], context: .any)
+                    #expect(places.place(of: signature, in: sample) == sample.place(of: signature))
+                }
+            }
+        }
+        #expect(places.count == 3)
+        var other = samples[0]
+        other.callersAddress += 20
+        let beginning = Signature(tokens: [.init(bytes: Array(head.prefix(32)))], context: .any)
+        #expect(places.place(of: beginning, in: other) == other.place(of: beginning))
+        #expect(places.count == 4, "at another call other bytes are code")
+    }
+
+    @Test func `the code of many samples is not remembered for ever`() {
+        let places = CodePlaces()
+        func ask(_ number: Int) {
+            let sample = sample(Array("of no code".utf8) + [UInt8(number & 255), UInt8(number >> 8)] + code(12, seed: 1))
+            _ = places.place(of: Signature(tokens: [.init(bytes: Array("of no code".utf8))], context: .any), in: sample)
+        }
+        for number in 0...CodePlaces.maxSamples { ask(number) }
+        ask(CodePlaces.maxSamples)
+        #expect(places.count == CodePlaces.maxSamples + 1)
+        ask(0)
+        #expect(places.count == CodePlaces.maxSamples + 2)
+    }
+
     @Test func `samples without their call have no candidates`() {
         #expect(ranked([]).isEmpty)
         #expect(ranked([sample([])]).isEmpty)

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Captures
 import EpitopeModel
 import Foundation
 import GoodwareIndex
 import SignatureMaking
-import SignatureProving
 import Signatures
 import TestSupport
 import Testing
+
+@testable import SignatureProving
 
 /// What could not be read counts against the proof that needed it, and is said; what holds nothing yet does not.
 @Suite("Proofs and captures that are not read") struct UnreadCaptureTests {
@@ -71,6 +73,45 @@ import Testing
         #expect(alone.passed && alone.check(.noBenignFlow)?.outcome == .notChecked, "\(alone)")
     }
 
+    @Test func `what lies beside benign captures and is none is named, and fails no proof`() async throws {
+        _ = try write(flow(Array("GET / HTTP/1.1".utf8)), "ring-1.pcap")
+        let log = try write(Array("what the recorder did".utf8), "ring.log")
+        for captureSet in [folder.path, folder.path + "/ring*"] {
+            let check = try #require(proof(benign: [captureSet])?.check(.noBenignFlow))
+            #expect(check.outcome == .passed && check.detail.contains("not looked at, for they are no captures: \(log)"), "\(check.detail)")
+        }
+        #expect(proof(benign: [log])?.check(.noBenignFlow)?.outcome == .failed, "who names a file means a capture")
+        // A compressed capture is one.
+        _ = try write(try await HTTPText.gzip(flow(code)), "ring-2.pcap.gz")
+        let check = try #require(proof(benign: [folder.path])?.check(.noBenignFlow))
+        #expect(check.outcome == .failed && check.detail.contains("a benign flow to port 80 in \(folder.path)/ring-2.pcap.gz"))
+    }
+
+    @Test func `what could not be looked at is told from what was found, and from what there was no time for`() throws {
+        func unlooked(_ benign: [String], _ change: (inout ProverMaterial) -> Void = { _ in }) -> [String] {
+            var material = ProverMaterial(index: GoodwareIndex(of: [[UInt8](0...255)]), benignCaptures: benign)
+            change(&material)
+            return SignatureProver(material).prove([sample], given: window).unlookedCaptures
+        }
+        let good = try write(flow(Array("GET / HTTP/1.1".utf8)), "good.pcap")
+        var bytes = flow([UInt8](repeating: 0x61, count: 5000))
+        bytes.replaceSubrange(24 + 8..<24 + 12, with: [0xff, 0xff, 0xff, 0x7f])
+        let damaged = try write(bytes, "damaged.pcap")
+        #expect(unlooked([good]) == [])
+        #expect(unlooked([good, damaged]) == [damaged])
+        #expect(unlooked([good, folder.path + "/none"]) == [folder.path + "/none"])
+        #expect(unlooked([try write(flow(code), "hit.pcap"), damaged]) == [])
+        #expect(unlooked([good]) { $0.proofTime = .zero } == [])
+        #expect(unlooked([good]) { $0.captureTime = .zero } == [])
+    }
+
+    @Test func `traffic may lie in what is not read beside captures, which refutes nothing`() throws {
+        _ = try write(flow(Array("GET / HTTP/1.1".utf8)), "ring-1.pcap")
+        _ = try write([0x04, 0x22, 0x4d, 0x18, 0x64], "ring-0.pcap.lz4")
+        let check = try #require(proof(captures: [folder.path])?.check(.onTheWire))
+        #expect(check.outcome == .notChecked && check.detail.contains("ring-0.pcap.lz4"), "\(check.detail)")
+    }
+
     @Test func `a benign capture of which no frame could be read fails the proof`() throws {
         let encrypted = NetworkFrame.capture([NetworkFrame.ipv4(1, 2, inside: 50, [1, 2, 3])], link: 101)
         let check = try #require(proof(benign: [try write(encrypted, "esp.pcap")])?.check(.noBenignFlow))
@@ -81,6 +122,25 @@ import Testing
         let long = [UInt8](repeating: 0x61, count: (3 << 20) + 77) + code
         let check = try #require(proof(benign: [try write(flow(long), "long.pcap")])?.check(.noBenignFlow))
         #expect(check.outcome == .failed && check.detail.contains("a benign flow to port 80"), "\(check.detail)")
+    }
+
+    @Test(.enabled(if: SilentFileSystem.canBeMade, "needs root and /dev/fuse"))
+    func `captures whose file system never answers hold up no proof, and are said`() throws {
+        let place = folder.path + "/hung"
+        try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: false)
+        let silent = try #require(SilentFileSystem(place))
+        let carrier = try write(flow(code), "carrier.pcap")
+        let reads = BoundedReads(seconds: 0.2)
+        let streams = CaptureStreams(reads: reads)
+        for hangs in [2, 2] {
+            let proof = try #require(
+                proof(captures: ["\(place)/*.pcap", carrier], benign: ["\(place)/benign.pcap"]) { $0.streams = streams })
+            #expect(proof.check(.onTheWire)?.outcome == .passed, "the others are read")
+            let benign = try #require(proof.check(.noBenignFlow))
+            #expect(benign.outcome == .failed && benign.detail.contains("does not answer"), "\(benign.detail)")
+            #expect(reads.hangs == hangs, "each is waited for once a minute")
+        }
+        _ = silent
     }
 
     @Test func `captures that there was no time for fail the proof that needed them`() throws {

@@ -37,16 +37,17 @@ struct ComparisonTests {
         let longest = tokens.max { $0.range.count < $1.range.count }?.bytes ?? []
         return TokenSequences.SharedEvidence(
             bits: TokenSequences.Comparison.bits(tokens, samples, Significance(samples: samples)),
-            longestRun: longest.count < SharedRunSearch.minRun ? [] : longest)
+            longestRun: longest.count < 8 ? [] : longest)
     }
 
-    @Test func `the runs from four bytes up are those of the automaton`() {
+    @Test(arguments: SharedRunSearch.minRuns)
+    func `the runs from so many bytes up are those of the automaton`(least: Int) {
         var random = SeededGenerator(seed: 12)
         for _ in 0..<200 {
             let pair = pair(&random)
             let all = CommonRuns(reference: pair.one, samples: [pair.one, pair.other], minHolders: 2).tokens(heldBy: 2)
-            guard let quick = SharedRunSearch(pair.one).tokens(sharedWith: pair.other) else { continue }
-            #expect(quick.map(\.range) == all.map(\.range).filter { $0.count >= SharedRunSearch.minRun })
+            guard let quick = SharedRunSearch(pair.one, minRun: least).tokens(sharedWith: pair.other)?.tokens else { continue }
+            #expect(quick.map(\.range) == all.map(\.range).filter { $0.count >= least })
         }
     }
 
@@ -55,7 +56,8 @@ struct ComparisonTests {
         var (withEvidence, without) = (0, 0)
         for _ in 0..<400 {
             let pair = pair(&random)
-            let (quick, all) = (TokenSequences.Comparison(of: pair.one).shared(with: pair.other), everything(pair))
+            var comparison = TokenSequences.Comparison(of: pair.one)
+            let (quick, all) = (comparison.shared(with: pair.other), everything(pair))
             #expect(quick.bits == all.bits)
             #expect(quick.longestRun.count == all.longestRun.count)
             if all.bits > 0 { withEvidence += 1 } else { without += 1 }
@@ -68,12 +70,14 @@ struct ComparisonTests {
     func `short samples are compared, too`(count: Int) {
         let bytes = Array(1...UInt8(40))
         let (one, other) = (Array(bytes.prefix(count)), Array(bytes.suffix(20) + bytes.prefix(count)))
-        #expect(TokenSequences.Comparison(of: one).shared(with: other) == everything((one, other)))
+        var comparison = TokenSequences.Comparison(of: one)
+        #expect(comparison.shared(with: other) == everything((one, other)))
     }
 
     @Test func `fill in both is too much for a quick look, and compared all the same`() {
         let sled = [UInt8](repeating: 0x90, count: 2000)
-        #expect(SharedRunSearch(sled).look(at: sled) == nil)
-        #expect(TokenSequences.Comparison(of: sled).shared(with: sled).longestRun == sled)
+        #expect(SharedRunSearch(sled, minRun: 4).look(at: sled) == nil)
+        var comparison = TokenSequences.Comparison(of: sled)
+        #expect(comparison.shared(with: sled).longestRun == sled)
     }
 }

@@ -111,7 +111,7 @@ import Testing
         let state = "\(folder.path)/a center"
         let made = try await epitope([kind, "init", "--state", state, "--name", "test-site", "--address", "127.0.0.1"])
         let next = try #require(made.output.split(separator: "\n").first { $0.contains("next: ") }, "\(made.output)\(made.errors)")
-        #expect(next.contains("epitope \(kind) token --state '\(state)' --host NAME"), "\(next)")
+        #expect(next.contains("epitope \(kind) token --state '\(state)' \(kind == "global-center" ? "--site" : "--host") NAME"), "\(next)")
         #expect(next.contains("epitope \(kind) serve --state '\(state)'"), "\(next)")
     }
 

@@ -196,6 +196,31 @@ import Testing
         #expect(outcome.contains("PRIVATE KEY") == !isApart, "\(outcome)")
         #expect(FileManager.default.fileExists(atPath: "\(center.state)/stolen") == !isApart)
         #expect(server.errors.contains(isApart ? "can't be read by this process" : "could read the file of the authority's key"))
+        // Landlock lets it send no signal to its key's processes, not even the one of its own end.
+        #expect(try await server.end(isApart ? SIGKILL : SIGTERM) == (isApart ? 128 + SIGKILL : 0))
+        try await eventually("both processes of the key end with the center") {
+            let left = Self.processes(of: center)
+            return left.key == nil && left.keeper == nil
+        }
+    }
+
+    /// Where the state's folder is mounted from another one that the process may read, the key can be read by either name.
+    @Test(.enabled(if: geteuid() == 0 && epitope_landlock_version() > 0, "needs root, and a kernel with Landlock"))
+    func `a key that a bind mount leads to as well is not said to be hidden`() async throws {
+        let place = "\(PackageFolder.path)/.build/key-mount-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: place) }
+        for name in ["source", "mounted"] {
+            try FileManager.default.createDirectory(atPath: "\(place)/\(name)", withIntermediateDirectories: true)
+        }
+        let made = try await Center(state: "\(place)/source")
+        let state = made.state.replacing("/source/", with: "/mounted/")
+        let server = try RunningProcess([
+            "/usr/bin/unshare", "--mount", "/bin/bash", "-c", "mount --bind '\(place)/source' '\(place)/mounted' && exec \"$@\"", "bash",
+            try Command.built("epitope"), "local-center", "serve", "--state", state, "--listen", "127.0.0.1:0",
+        ])
+        try await server.line(with: "listening on")
+        #expect(server.errors.contains("could read the file of the authority's key"), "\(server.errors)")
+        #expect(!server.errors.contains("can't be read by this process"))
         #expect(try await server.end() == 0)
     }
 

@@ -47,7 +47,7 @@ import Testing
         try await other.enroll(at: center)
         try await other.attack(port: 9556, options: ["--signature-on-host"])
         let packet = try #require(other.events("sent").first?.packet)
-        let shown = try await epitope(["local-center", "show", "--state", center.state, packet])
+        let shown = try await epitope(["local-center", "show", "--state", center.state, "--json", packet])
         #expect(shown.output.contains(Hex.encode(try window(run.output))) && !shown.output.contains("\"code\""), "\(shown.output)")
         try await eventually("the second packet is weighed") { try await center.events("weighed").count == 2 }
         let report = try await epitope(["local-center", "show", "--state", center.state, "--proof", packet])

@@ -73,7 +73,7 @@ struct ServedTrafficTests {
         #expect(ran.output.contains("result -1 errno 1"), "\(ran.output)\(ran.errors)")
         let event = try #require(try await center.events("stored").first)
         let folder = try TemporaryFolder()
-        let shown = try await center.command("show", event.subject)
+        let shown = try await center.command("show", "--json", event.subject)
         try shown.output.write(toFile: "\(folder.path)/packet.json", atomically: true, encoding: .utf8)
         let made = try await epitope(["extract", "\(folder.path)/packet.json", "-o", "suricata"])
         #expect(made.status == 0, "\(made.errors)")

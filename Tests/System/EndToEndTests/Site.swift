@@ -34,6 +34,7 @@ final class Center {
 
         var reports: [String: Int]
         var latestUpdates: [Update]
+        var subscriptionCursor: Int64?
     }
 
     let kind: Kind
@@ -42,6 +43,8 @@ final class Center {
     private let namespace: Namespace?
     private let folder = try? TemporaryFolder()
     private(set) var server: RunningProcess?
+    /// What the restore said; `nil`: it was not made by one.
+    private(set) var restoration: Command?
     /// Taken by the first ``serve(_:)`` and kept by the next ones.
     private var port = 0
 
@@ -57,10 +60,22 @@ final class Center {
         try #require(made.status == 0, "\(made.errors)", sourceLocation: sourceLocation)
     }
 
+    /// A center that takes another's place, at its address: restored from a backup of it, in a folder of its own.
+    init(restoring backup: String, of lost: Center, _ more: [String] = [], sourceLocation: SourceLocation = #_sourceLocation) async throws {
+        (kind, address, namespace, port) = (lost.kind, lost.address, lost.namespace, lost.port)
+        state = try "\(#require(folder).path)/\(kind.rawValue)"
+        restoration = try await epitope([kind.rawValue, "restore", "--state", state, "--from", backup] + more, within: namespace)
+        try #require(restoration?.status == 0, "\(restoration?.errors ?? "")", sourceLocation: sourceLocation)
+    }
+
     var url: String { "https://\(address):\(port)" }
 
-    /// - Parameter dropFrom: the evidence from which on its rules drop; `nil`: what the center does by itself.
-    func serve(_ more: [String] = [], dropFrom: String? = nil, sourceLocation: SourceLocation = #_sourceLocation) async throws {
+    /// - Parameters:
+    ///   - dropFrom: the evidence from which on its rules drop; `nil`: what the center does by itself.
+    ///   - openFiles: how many files it may have open; `nil`: as many as this process.
+    func serve(
+        _ more: [String] = [], dropFrom: String? = nil, openFiles: Int? = nil, sourceLocation: SourceLocation = #_sourceLocation
+    ) async throws {
         // In a folder of its own: a namespace may lay a disk over that of the state.
         let settings = try "\(#require(folder).path)/settings.json"
         let goodware = try #require(folder).path + "/goodware.index"
@@ -70,17 +85,19 @@ final class Center {
         }
         var values: [String: Any] = ["goodware": goodware]
         values["dropFrom"] = dropFrom
-        // Three of the day's updates rest on one host's word alone. A global center has no such quota.
+        // Three of the day's updates rest on one host's word alone; at a global center ten.
         if kind == .local { values["updatesADay"] = 9 }
         try JSONSerialization.data(withJSONObject: values).write(to: URL(fileURLWithPath: settings))
         let words =
-            try [
+            try (openFiles.map { ["/bin/bash", "-c", "ulimit -n \($0) && exec \"$@\"", "bash"] } ?? [])
+            + [
                 Command.built("epitope"), kind.rawValue, "serve", "--state", state, "--config", settings, "--listen", "\(address):\(port)",
             ] + more
         let server = try RunningProcess(namespace?.inside(words) ?? words)
         self.server = server
         let line = try await server.line(with: "listening on", fileID: sourceLocation.fileID, line: sourceLocation.line)
-        port = try #require(line.split(separator: ":").last.flatMap { Int($0) }, sourceLocation: sourceLocation)
+        // The line may be an object, of which this is the end.
+        port = try #require(line.matches(of: /:(\d+)/).last.flatMap { Int($0.1) }, sourceLocation: sourceLocation)
     }
 
     func stop(_ signal: Int32 = SIGTERM, sourceLocation: SourceLocation = #_sourceLocation) async throws {
@@ -99,7 +116,7 @@ final class Center {
     }
 
     func events(_ step: String, sourceLocation: SourceLocation = #_sourceLocation) async throws -> [Event] {
-        try await decode([Event].self, command("events", "--json"), sourceLocation).filter { $0.step == step }
+        try await decode([Event].self, command("events", "--json", "--limit", "1000000"), sourceLocation).filter { $0.step == step }
     }
 
     func status(sourceLocation: SourceLocation = #_sourceLocation) async throws -> Status {

@@ -56,7 +56,7 @@ import Testing
         #expect(try await suricata.loaded() == 0)
 
         let reinstated = try await center.command("reinstate", signature)
-        #expect(reinstated.status == 0, "\(reinstated.errors)")
+        #expect(reinstated.status == 0 && reinstated.output.contains("its rule is in the IDS again"), "\(reinstated)")
         try await eventually("the rule is live again") { try await suricata.loaded() == 1 }
         try await expectDropped()
         try await center.stop()

@@ -12,7 +12,7 @@ import Testing
     @Test(.enabled(if: canRun, "needs qemu-system-x86_64, busybox and systemd: Scripts/install-dependencies test"))
     func `a center and its key live as two users, hosts enrol, and a kill of either is survived`() async throws {
         let folder = try TemporaryFolder()
-        let settings = try folder.makeFolder("etc/epitope") + "/local-center.json"
+        let settings = try folder.makeFolder("etc/epitope") + "/local-center.yaml"
         try Data(#"{"requireGoodware": false}"#.utf8).write(to: URL(filePath: settings))
         let machine = try await Machine.boot(
             "boot-center-in-machine", seconds: 1600,

@@ -32,7 +32,7 @@ import Testing
         let alarms = try await watch.reports(after: before.0)
         let seen = Set(alarms.map { Workload.Alarm(program: $0.process.name ?? "?", kind: $0.evidence[0].kind) })
         #expect(
-            seen == workload.alarms,
+            seen.subtracting(workload.rareAlarms) == workload.alarms,
             "\(alarms.map { "\($0.call) of \($0.process.name ?? "?"): \($0.evidence), code \(Hex.encode($0.code.bytes.prefix(64)))" })")
         let notices = watch.uninspectable.dropFirst(before.1).filter { !Self.ofInit.contains($0.name) }
         #expect(notices.isEmpty, "\(notices)")

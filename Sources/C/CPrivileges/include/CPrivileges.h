@@ -34,3 +34,8 @@ int epitope_read_only_beneath(const char *const *paths, size_t count);
 int epitope_permit_signing_calls(void);
 /* Has the kernel send this process a signal when its parent ends. -ESRCH: that is not its parent any more. */
 int epitope_end_with_parent(int signal, int parent);
+
+/* ---- memory.c ---- */
+
+/* mallopt(3), M_ARENA_MAX: the most pools of memory that malloc(3) takes from, in all of the process. -1 where that can't be set. */
+int epitope_limit_memory_pools(int count);

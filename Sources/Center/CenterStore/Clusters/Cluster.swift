@@ -35,10 +35,11 @@ extension StoreTransaction {
 
     /// Adds a cluster with the signature of its first packet.
     public func addCluster(of signature: Signature) throws -> Cluster {
-        try db.execute(
+        let id = try db.insert(
             sql: "INSERT INTO clusters (signature_id, signature, created_ms) VALUES (?, ?, ?)",
-            arguments: [signature.id, try RowCoding.json(signature), nowMilliseconds])
-        return Cluster(id: db.lastInsertedRowID, signature: signature)
+            arguments: [signature.id, try RowCoding.json(signature), nowMilliseconds], returning: "id")
+        tally.counts.clusters += 1
+        return Cluster(id: id, signature: signature)
     }
 
     /// Stores the cluster's signature with the context that it has now.

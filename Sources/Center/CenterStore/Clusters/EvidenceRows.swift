@@ -30,9 +30,10 @@ extension StoreTransaction {
         let upsert = try db.cachedStatement(
             sql: """
                 INSERT INTO evidence (cluster_id, reporter, kind, points, time_ms, machine, counted)
-                VALUES (?1, ?2, ?3, ?4, ?5, ?7, ?5 > ?6)
-                ON CONFLICT DO UPDATE SET points = excluded.points, time_ms = max(time_ms, excluded.time_ms),
-                  counted = max(time_ms, excluded.time_ms) > ?6
+                VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+                ON CONFLICT (cluster_id, reporter, kind) DO UPDATE SET points = excluded.points,
+                  time_ms = CASE WHEN excluded.time_ms > evidence.time_ms THEN excluded.time_ms ELSE evidence.time_ms END,
+                  counted = CASE WHEN excluded.counted = 1 OR evidence.time_ms > ?8 THEN 1 ELSE 0 END
                 """)
         for (reporter, items) in Dictionary(grouping: evidence, by: \.reporter) {
             if try !isKnown(reporter, in: scope) { kept.knownReporters += 1 }
@@ -40,7 +41,8 @@ extension StoreTransaction {
             let before = try countedPoints(of: reporter, in: scope)
             for item in items {
                 try upsert.execute(arguments: [
-                    scope.number, reporter, item.kind, item.points, item.timeMilliseconds, start, item.machine,
+                    scope.number, reporter, item.kind, item.points, item.timeMilliseconds, item.machine,
+                    item.timeMilliseconds > start, start,
                 ])
                 if item.timeMilliseconds > start { kept.oldestMilliseconds = min(kept.oldestMilliseconds, item.timeMilliseconds) }
             }
@@ -65,10 +67,30 @@ extension StoreTransaction {
         return try Bool.fetchOne(select, arguments: [scope.number, reporter]) ?? false
     }
 
+    /// Of the reporters of a cluster so many are told apart where that costs something each time.
+    private static let maxSources = 16
+
+    /// Who reported a cluster, and from where: the first of them by name.
+    public func sources(of cluster: Int64) throws -> [ReportSource] {
+        let select = try db.cachedStatement(
+            sql: "SELECT reporter, max(machine) AS machine FROM evidence WHERE cluster_id = ? GROUP BY reporter ORDER BY reporter LIMIT ?")
+        return try Row.fetchAll(select, arguments: [cluster, Self.maxSources]).map { row in
+            ReportSource(reporter: row["reporter"], machine: row["machine"])
+        }
+    }
+
+    /// Whether somebody is among those who reported a cluster, by name or by machine.
+    public func isReported(_ cluster: Int64, by source: ReportSource) throws -> Bool {
+        if try isKnown(source.reporter, in: .cluster(cluster)) { return true }
+        guard source.machine != nil else { return false }
+        return try reporter(countedFor: source, in: .cluster(cluster)) != source.reporter
+    }
+
     /// The points of each kind of a reporter's evidence that is part of the sum.
     func countedPoints(of reporter: String, in scope: EvidenceScope) throws -> [Int] {
-        // The plus keeps SQLite from the index of all counted rows.
-        let select = try db.cachedStatement(sql: "SELECT points FROM evidence WHERE cluster_id = ? AND reporter = ? AND +counted = 1")
+        // Not by the index of all counted rows.
+        let select = try db.cachedStatement(
+            sql: "SELECT points FROM evidence WHERE cluster_id = ? AND reporter = ? AND \(db.unindexed("counted")) = 1")
         return try Int.fetchAll(select, arguments: [scope.number, reporter])
     }
 

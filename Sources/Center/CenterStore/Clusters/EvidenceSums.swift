@@ -88,8 +88,8 @@ extension StoreTransaction {
                 INSERT INTO cluster_sums
                   (cluster_id, points, reporters, oldest_ms, start_ms, cap, known_reporters, first_reporter, first_machine)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT DO UPDATE SET points = excluded.points, reporters = excluded.reporters, oldest_ms = excluded.oldest_ms,
-                  start_ms = excluded.start_ms, cap = excluded.cap, known_reporters = excluded.known_reporters,
+                ON CONFLICT (cluster_id) DO UPDATE SET points = excluded.points, reporters = excluded.reporters,
+                  oldest_ms = excluded.oldest_ms, start_ms = excluded.start_ms, cap = excluded.cap, known_reporters = excluded.known_reporters,
                   first_reporter = excluded.first_reporter, first_machine = excluded.first_machine
                 """)
         try upsert.execute(arguments: [
@@ -103,7 +103,8 @@ extension StoreTransaction {
         let due = try db.cachedStatement(
             sql: "SELECT DISTINCT reporter FROM evidence WHERE cluster_id = ? AND counted = 1 AND kind = ? AND time_ms <= ?")
         let uncount = try db.cachedStatement(
-            sql: "UPDATE evidence SET counted = 0 WHERE cluster_id = ? AND reporter = ? AND +counted = 1 AND time_ms <= ?")
+            sql: "UPDATE evidence SET counted = 0 WHERE cluster_id = ? AND reporter = ? AND \(db.unindexed("counted")) = 1 AND time_ms <= ?"
+        )
         let oldest = try db.cachedStatement(
             sql: "SELECT time_ms FROM evidence WHERE cluster_id = ? AND counted = 1 AND kind = ? ORDER BY time_ms LIMIT 1")
         for kind in try countedKinds(in: scope) {
@@ -124,7 +125,10 @@ extension StoreTransaction {
     private func addedUp(_ scope: EvidenceScope, by threshold: AttackThreshold, from start: Int64) throws -> KeptSum {
         if scope == .site { try copyEvidenceToSite() }
         try db.execute(
-            sql: "UPDATE evidence SET counted = time_ms > ?1 WHERE cluster_id = ?2 AND counted <> (time_ms > ?1)",
+            sql: """
+                UPDATE evidence SET counted = 1 - counted
+                WHERE cluster_id = ?2 AND counted <> CASE WHEN time_ms > ?1 THEN 1 ELSE 0 END
+                """,
             arguments: [start, scope.number])
         var kept = KeptSum(
             sum: .zero, oldestMilliseconds: .max, startMilliseconds: start, maxPointsPerReporter: threshold.maxPointsPerReporter,
@@ -153,9 +157,9 @@ extension StoreTransaction {
                 WITH names AS (
                   SELECT machine, min(reporter) AS name FROM evidence WHERE cluster_id <> ?1 AND machine IS NOT NULL GROUP BY machine)
                 INSERT INTO evidence (cluster_id, reporter, kind, points, time_ms, machine)
-                  SELECT ?1, coalesce(n.name, e.reporter), e.kind, max(e.points), max(e.time_ms), max(e.machine)
+                  SELECT CAST(?1 AS BIGINT), coalesce(n.name, e.reporter), e.kind, max(e.points), max(e.time_ms), max(e.machine)
                   FROM evidence e LEFT JOIN names n ON n.machine = e.machine WHERE e.cluster_id <> ?1 GROUP BY 2, 3
-                ON CONFLICT DO UPDATE SET points = excluded.points, time_ms = excluded.time_ms
+                ON CONFLICT (cluster_id, reporter, kind) DO UPDATE SET points = excluded.points, time_ms = excluded.time_ms
                 """,
             arguments: [EvidenceScope.site.number])
     }
@@ -177,7 +181,10 @@ extension StoreTransaction {
     /// Counts a packet that became part of a cluster.
     public func countPacket(of cluster: Int64) throws {
         let count = try db.cachedStatement(
-            sql: "INSERT INTO cluster_sums (cluster_id, packets) VALUES (?, 1) ON CONFLICT DO UPDATE SET packets = packets + 1")
+            sql: """
+                INSERT INTO cluster_sums (cluster_id, packets) VALUES (?, 1)
+                ON CONFLICT (cluster_id) DO UPDATE SET packets = cluster_sums.packets + 1
+                """)
         try count.execute(arguments: [cluster])
     }
 

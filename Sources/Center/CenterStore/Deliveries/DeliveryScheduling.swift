@@ -99,7 +99,7 @@ extension StoreTransaction {
             sql: """
                 SELECT d.id, d.state, u.signature_id, u.origin, u.cluster_id, \(ClusterWeight.columns) FROM deliveries d
                 JOIN updates u ON u.id = d.update_id LEFT JOIN cluster_sums s ON s.cluster_id = u.cluster_id
-                WHERE +d.target = ? AND u.state = \(UpdateState.proven.sql) AND (\(condition)) ORDER BY d.id LIMIT ?
+                WHERE \(db.unindexed("d.target")) = ? AND u.state = \(UpdateState.proven.sql) AND (\(condition)) ORDER BY d.id LIMIT ?
                 """,
             arguments: [target.rawValue] + arguments + [limit]
         ).map { row in

@@ -76,6 +76,7 @@ extension CenterStore {
                 arguments: [
                     state.rawValue, state == .delivered ? nil : detail, transaction.nowMilliseconds, message.number,
                 ])
+            transaction.tally.count(message.quotaItem, state)
             try transaction.record(step, message.subject, detail)
         }
     }
@@ -145,6 +146,7 @@ extension StoreTransaction {
                 WHERE id = ? AND state = \(DeliveryState.pending.sql)
                 """,
             arguments: [unreadable.reason, nowMilliseconds, item.id])
+        tally.count(item, .refused)
         try record(.refused, "\(item.kind.rawValue) \(item.id)", unreadable.reason)
     }
 }

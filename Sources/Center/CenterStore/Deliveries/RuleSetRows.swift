@@ -64,9 +64,45 @@ extension CenterStore {
         }
     }
 
+    /// The rules of a signature that are on their way to the IDS: for each, why the last attempt failed; `nil`: there was none yet. And
+    /// whether one is in it.
+    public func comingRules(of signatureID: String) async throws(EpitopeError) -> (waiting: [String?], isInForce: Bool) {
+        try await snapshot { transaction in
+            let rows = try Row.fetchAll(
+                transaction.db,
+                sql: """
+                    SELECT d.state, d.reason FROM deliveries d JOIN updates u ON u.id = d.update_id
+                    WHERE u.signature_id = ? AND u.state = \(UpdateState.proven.sql) AND d.target = \(DeliveryTarget.ids.sql)
+                    """,
+                arguments: [signatureID])
+            let states = rows.map { (DeliveryState(rawValue: $0["state"]), $0["reason"] as String?) }
+            return (states.filter { $0.0.map(DeliveryState.underWay.contains) == true }.map(\.1), states.contains { $0.0 == .delivered })
+        }
+    }
+
     /// Records that the rules in the IDS are no longer those that it confirmed, and are put back.
     public func recordDifference(_ difference: String) async throws(EpitopeError) {
         try await transaction { try $0.record(.restored, "rules", "\(difference): they are put back") }
+    }
+
+    /// The signatures of which this store has no update.
+    public func unknownSignatures(among ids: [String]) async throws(EpitopeError) -> Set<String> {
+        try await snapshot { transaction in
+            try Set(ids).filter { id in
+                try Bool.fetchOne(
+                    transaction.db, sql: "SELECT EXISTS (SELECT 1 FROM updates WHERE signature_id = ?)", arguments: [id]) != true
+            }
+        }
+    }
+
+    /// Records that a rule of this center has left the IDS which this store knows nothing of.
+    public func recordStranger(_ signatureID: String, sid: UInt32, text: String) async throws(EpitopeError) {
+        try await transaction {
+            try $0.record(
+                .removed, signatureID,
+                "sid \(sid): the IDS had it, and this store, which may be restored from a backup, knows nothing of it: \(text.prefix(2000))"
+            )
+        }
     }
 
     /// Records that the IDS refused a rule permanently, and releases its quota.
@@ -74,6 +110,7 @@ extension CenterStore {
         try await transaction { transaction in
             try transaction.release(.delivery(item.delivery))
             try transaction.setDelivery(item.delivery, to: .refused, reason: reason)
+            transaction.tally.count(.ids, .refused)
             try transaction.record(.refused, item.rule.update.signature.id, reason)
         }
     }
@@ -89,6 +126,7 @@ extension CenterStore {
             try transaction.db.execute(
                 sql: "UPDATE deliveries SET attempts = attempts + 1, reason = ? WHERE state = \(DeliveryState.leaving.sql)",
                 arguments: [reason])
+            transaction.tally.count(.ids, .retried)
             try transaction.record(.retried, items.first?.rule.update.signature.id ?? "rules", reason)
         }
     }
@@ -126,6 +164,7 @@ extension StoreTransaction {
             try use(quota, for: .delivery(delivery))
         }
         try setDelivery(delivery, to: .delivered, reason: nil)
+        tally.count(.ids, .delivered)
         return id
     }
 
@@ -154,6 +193,7 @@ extension StoreTransaction {
             // A rule set that was made before the update ended may have it still.
             guard !rules.contains(where: { $0.update.signature.id == signature && $0.update.revision == revision }) else { continue }
             try setDelivery(id, to: .removed, reason: nil)
+            tally.count(.ids, .removed)
             try record(.removed, signature, "sid \(sid.map(String.init) ?? "-"), revision \(revision): \(detail)")
         }
     }

@@ -3,7 +3,7 @@
 public import EpitopeModel
 import GRDB
 
-/// A host or site that a center knows: it has enrolled, or a token was made for it.
+/// A host or site that a center knows: it has enrolled, a token was made for it, or it was seen.
 public struct EnrolledPeer: Hashable, Sendable, Codable {
     /// How it stands with the center.
     public enum State: String, Hashable, Sendable, Codable {
@@ -13,6 +13,8 @@ public struct EnrolledPeer: Hashable, Sendable, Codable {
         /// It had a token, and did not use it in time.
         case lapsed
         case revoked
+        /// It has a certificate that this store did not issue: an earlier one did, which was lost.
+        case seen
     }
 
     public var role: Identity.Role
@@ -24,6 +26,17 @@ public struct EnrolledPeer: Hashable, Sendable, Codable {
     public var revokedMilliseconds: Int64?
     /// Until when a token that was not used can be; `nil`: there is none.
     public var tokenUntilMilliseconds: Int64?
+    /// When it last asked or sent something, from which IP address, and what it said of itself; `nil`: never since the center keeps that.
+    public var seenMilliseconds: Int64?
+    public var address: String?
+    /// Its version of Epitope, and how calls are judged there: a level of the agent, `containers` or `run`.
+    public var version: String?
+    public var protection: String?
+    /// Until when the certificate is valid that it was seen with.
+    public var certificateUntilMilliseconds: Int64?
+    /// The fingerprint of the authority that this certificate is from, in hexadecimal digits; `nil`: it was not seen, or by a version that
+    /// did not keep that.
+    public var authority: String?
 }
 
 extension CenterStore {
@@ -38,14 +51,18 @@ extension StoreTransaction {
         try Row.fetchAll(
             db,
             sql: """
-                SELECT p.*, (SELECT max(e.time_ms) FROM events e WHERE e.subject = p.name AND e.step = \(CenterEvent.Step.renewed.sql)
+                SELECT p.*, s.seen_ms, s.address, s.version, s.protection, s.until_ms, s.authority, EXISTS (SELECT 1 FROM certificates c LEFT JOIN revocations r ON r.role = c.role AND r.name = c.name
+                    WHERE c.role = p.role AND c.name = p.name AND c.latest_ms > coalesce(r.issued_until_ms, 0)) AS is_in,
+                  (SELECT max(e.time_ms) FROM events e WHERE e.subject = p.name AND e.step = \(CenterEvent.Step.renewed.sql)
                   AND e.detail = ?1 || p.role) AS renewed
                 FROM (
                   SELECT role, name, max(used) AS used, max(token) AS token, max(revoked) AS revoked FROM (
-                    SELECT role, name, used_ms AS used, CASE WHEN used_ms IS NULL THEN expires_ms END AS token, NULL AS revoked FROM tokens
+                    SELECT role, name, used_ms AS used, CASE WHEN used_ms IS NULL AND revoked_ms IS NULL THEN expires_ms END AS token, NULL AS revoked FROM tokens
                     UNION ALL SELECT role, name, NULL, NULL, time_ms FROM revocations
-                  ) GROUP BY role, name
-                ) p ORDER BY p.role, p.name
+                    UNION ALL SELECT role, name, NULL, NULL, NULL FROM sightings
+                    UNION ALL SELECT role, name, NULL, NULL, NULL FROM certificates
+                  ) known GROUP BY role, name
+                ) p LEFT JOIN sightings s ON s.role = p.role AND s.name = p.name ORDER BY p.role, p.name
                 """,
             arguments: [CenterEvent.renewalDetail]
         ).compactMap { EnrolledPeer($0, nowMilliseconds: nowMilliseconds) }
@@ -59,17 +76,21 @@ extension EnrolledPeer {
         let (enrolled, revoked, token): (Int64?, Int64?, Int64?) = (row["used"], row["revoked"], row["token"])
         let isOpen = token.map { $0 > nowMilliseconds } ?? false
         let state: State =
-            if let enrolled, enrolled > revoked ?? .min {
+            if row["is_in"] as Bool {
                 .enrolled
             } else if isOpen {
                 .invited
+            } else if revoked != nil {
+                .revoked
             } else {
-                revoked == nil ? .lapsed : .revoked
+                token == nil && row["seen_ms"] as Int64? != nil ? .seen : .lapsed
             }
         self.init(
             role: role, name: row["name"], state: state, enrolledMilliseconds: enrolled,
             renewedMilliseconds: (row["renewed"] as Double?).flatMap { Int64(exactly: $0.rounded(.down)) }, revokedMilliseconds: revoked,
-            tokenUntilMilliseconds: isOpen ? token : nil)
+            tokenUntilMilliseconds: isOpen ? token : nil, seenMilliseconds: row["seen_ms"], address: row["address"],
+            version: row["version"], protection: row["protection"], certificateUntilMilliseconds: row["until_ms"],
+            authority: row["authority"])
     }
 }
 

@@ -33,6 +33,8 @@ public struct CenterEvent: Hashable, Sendable, Codable {
         case forwarded
         case received
         case covered
+        /// A rule has another number (sid).
+        case renumbered
         case withdrawn
         case reinstated
         /// More reporters joined: an update rests on more.
@@ -48,14 +50,30 @@ public struct CenterEvent: Hashable, Sendable, Codable {
         case renewed
         /// A peer's certificates were revoked.
         case revoked
+        /// Two machines were seen with one identity.
+        case identityShared = "identity-shared"
         /// What a site or host reports to a global center is published on its word alone.
         case trusted
         /// No longer so.
         case distrusted
+        /// An authority was made that is to follow the present one.
+        case authorityMade = "authority-made"
+        /// It has taken the present one's place.
+        case authorityRetired = "authority-retired"
+        /// A backup of the center was made.
+        case backedUp = "backed-up"
+        /// The store was put back from a backup.
+        case recovered
     }
 
     /// What people decided and who got in: kept for longer than the steps of packets (``CenterStore/prune(olderThanDays:)``).
-    static let decisions: [Step] = [.withdrawn, .reinstated, .tokenMade, .enrolled, .renewed, .revoked, .trusted, .distrusted]
+    static let decisions: [Step] = [
+        .withdrawn, .reinstated, .tokenMade, .enrolled, .renewed, .revoked, .identityShared, .trusted, .distrusted, .authorityMade,
+        .authorityRetired, .recovered,
+    ]
+
+    /// What the commands of people record, by the machine's clock.
+    static let ofCommands: [Step] = [.withdrawn, .reinstated, .tokenMade, .revoked, .trusted, .distrusted, .backedUp, .recovered]
 
     /// Counts up; never used twice.
     public var sequence: Int64
@@ -75,29 +93,32 @@ extension CenterStore {
 }
 
 extension CenterStore {
-    /// When the latest events were, in milliseconds since 1970; `nil`: there is none. It is the middle of the last few: the record of
-    /// one may be damaged.
+    /// When the latest events were that the serving center recorded, in milliseconds since 1970; `nil`: there is none. It is the middle of
+    /// the last few: the record of one may be damaged. What people's commands record goes by the machine's clock, which may have been
+    /// wrong then.
     public func lastEventMilliseconds() async throws(EpitopeError) -> Int64? {
         try await snapshot { transaction in
-            let last = try Double.fetchAll(transaction.db, sql: "SELECT time_ms FROM events ORDER BY seq DESC LIMIT 9").sorted()
+            let last = try Double.fetchAll(
+                transaction.db, sql: "SELECT time_ms FROM events WHERE step NOT IN \(CenterEvent.ofCommands.sql) ORDER BY seq DESC LIMIT 9"
+            ).sorted()
             return last.isEmpty ? nil : Int64(exactly: last[last.count / 2].rounded(.down))
         }
     }
 }
 
 extension StoreTransaction {
-    /// Arguments: the subject or NULL, the number after which, and how many. A statement each, so that those of one subject are found
-    /// by their index.
+    /// Arguments: the subject if it is of one, the number after which, and how many. A statement each, so that those of one subject are
+    /// found by their index.
     static func selectEvents(ofOneSubject: Bool) -> String {
         """
         SELECT seq, time_ms, step, subject, detail FROM events
-        WHERE \(ofOneSubject ? "subject = ?1" : "?1 IS NULL") AND seq > ?2 ORDER BY seq DESC LIMIT ?3
+        WHERE \(ofOneSubject ? "subject = ? AND " : "")seq > ? ORDER BY seq DESC LIMIT ?
         """
     }
 
     func events(subject: String?, after sequence: Int64, limit: Int) throws -> [CenterEvent] {
         let rows = try Row.fetchAll(
-            db, sql: Self.selectEvents(ofOneSubject: subject != nil), arguments: [subject, sequence, limit])
+            db, sql: Self.selectEvents(ofOneSubject: subject != nil), arguments: (subject.map { [$0] } ?? []) + [sequence, limit])
         return rows.reversed().compactMap { row in
             // An earlier version doesn't show steps that only a later one knows.
             guard let step = CenterEvent.Step(rawValue: row["step"]) else { return nil }

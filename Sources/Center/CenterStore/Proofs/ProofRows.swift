@@ -9,8 +9,13 @@ enum ProofState: String, CaseIterable, StoredWord {
     case pending
     /// Not requested: what it would make may not be published yet.
     case waiting
+    /// Not requested: what it would make is beyond the day's quota of publications.
+    case waitingQuota = "waiting-quota"
     /// Done, and its outcome is stored.
     case made
+
+    /// What keeps an attack from being published.
+    static let unpublished: [ProofState] = [.waiting, .waitingQuota]
 }
 
 extension StoreTransaction {
@@ -21,7 +26,7 @@ extension StoreTransaction {
         let (state, packets): (String, Int) = (row["state"], row["samples"])
         return switch ProofState(rawValue: state) {
         case .pending: .pending
-        case .waiting: .never
+        case .waiting, .waitingQuota: .never
         case .made, nil: .made(packets: packets)
         }
     }
@@ -30,17 +35,17 @@ extension StoreTransaction {
 
     /// Requests a proof of a cluster's signatures. A second request before it is made changes nothing.
     ///
-    /// - Parameter soleSource: on whose word alone the first request rests; `nil`: on more.
-    public func requestProof(of cluster: Int64, soleSource: ReportSource? = nil) throws {
-        let (pending, waiting) = (ProofState.pending.sql, ProofState.waiting.sql)
+    /// - Parameter holder: in whose share the first request counts; `nil`: in nobody's.
+    public func requestProof(of cluster: Int64, countedFor holder: ReportSource? = nil) throws {
+        let (pending, unpublished) = (ProofState.pending.sql, ProofState.unpublished.sql)
         try db.execute(
             sql: """
                 INSERT INTO proofs (cluster_id, state, sole_reporter, sole_machine) VALUES (?, \(pending), ?, ?)
-                ON CONFLICT DO UPDATE SET state = \(pending),
-                  sole_reporter = iif(state = \(waiting), excluded.sole_reporter, sole_reporter),
-                  sole_machine = iif(state = \(waiting), excluded.sole_machine, sole_machine)
+                ON CONFLICT (cluster_id) DO UPDATE SET state = \(pending),
+                  sole_reporter = CASE WHEN proofs.state IN \(unpublished) THEN excluded.sole_reporter ELSE proofs.sole_reporter END,
+                  sole_machine = CASE WHEN proofs.state IN \(unpublished) THEN excluded.sole_machine ELSE proofs.sole_machine END
                 """,
-            arguments: [cluster, soleSource?.reporter, soleSource?.machine])
+            arguments: [cluster, holder?.reporter, holder?.machine])
         try db.execute(sql: "UPDATE proofs SET \(Self.weighed) WHERE cluster_id = ?", arguments: [cluster])
     }
 
@@ -73,12 +78,14 @@ extension StoreTransaction {
     /// Has a cluster wait until it may be published.
     ///
     /// - Returns: whether it didn't before.
-    public func holdProof(of cluster: Int64) throws -> Bool {
-        let waiting = ProofState.waiting.sql
+    public func holdProof(of cluster: Int64) throws -> Bool { try hold(cluster, as: .waiting) }
+
+    /// - Returns: whether it was not held so before.
+    func hold(_ cluster: Int64, as state: ProofState) throws -> Bool {
         try db.execute(
             sql: """
-                INSERT INTO proofs (cluster_id, state) VALUES (?, \(waiting))
-                ON CONFLICT DO UPDATE SET state = \(waiting) WHERE state <> \(waiting)
+                INSERT INTO proofs (cluster_id, state) VALUES (?, \(state.sql))
+                ON CONFLICT (cluster_id) DO UPDATE SET state = \(state.sql) WHERE proofs.state <> \(state.sql)
                 """,
             arguments: [cluster])
         return db.changesCount > 0
@@ -89,7 +96,7 @@ extension StoreTransaction {
         try db.execute(
             sql: """
                 UPDATE proofs SET state = \(ProofState.pending.sql), \(Self.weighed), (sole_reporter, sole_machine) = (
-                  SELECT iif(known_reporters = 1, first_reporter, NULL), iif(known_reporters = 1, first_machine, NULL)
+                  SELECT CASE known_reporters WHEN 1 THEN first_reporter END, CASE known_reporters WHEN 1 THEN first_machine END
                   FROM cluster_sums s WHERE s.cluster_id = proofs.cluster_id)
                 WHERE state = \(ProofState.waiting.sql)
                   AND EXISTS (SELECT 1 FROM evidence e WHERE e.cluster_id = proofs.cluster_id AND e.reporter = ?)
@@ -98,21 +105,26 @@ extension StoreTransaction {
         return db.changesCount
     }
 
-    /// Says that others reported a cluster, too.
-    public func shareProof(of cluster: Int64) throws {
-        try db.execute(
-            sql: "UPDATE proofs SET sole_reporter = NULL, sole_machine = NULL WHERE cluster_id = ? AND sole_reporter IS NOT NULL",
-            arguments: [cluster])
+    /// In whose share the proof of a cluster counts; `nil`: in nobody's, or there is none.
+    public func proofHolder(of cluster: Int64) throws -> ReportSource? {
+        let select = try db.cachedStatement(sql: "SELECT sole_reporter, sole_machine FROM proofs WHERE cluster_id = ?")
+        return try Row.fetchOne(select, arguments: [cluster]).flatMap { .known($0["sole_reporter"], at: $0["sole_machine"]) }
     }
 
-    /// How many clusters have proofs that rest on one reporter's word alone, or on that of one machine, as far as that is less than a
-    /// limit.
+    /// Has the proof of a cluster count in somebody's share, and in nobody else's.
+    public func count(proofOf cluster: Int64, for holder: ReportSource) throws {
+        try db.execute(
+            sql: "UPDATE proofs SET sole_reporter = ?, sole_machine = ? WHERE cluster_id = ?",
+            arguments: [holder.reporter, holder.machine, cluster])
+    }
+
+    /// How many clusters have proofs that count in one reporter's share, or in that of one machine, as far as that is less than a limit.
     public func countProofs(onWordOf source: ReportSource, limit: Int) throws -> Int {
         let select = try db.cachedStatement(
             sql: """
                 SELECT count(*) FROM (
                   SELECT cluster_id FROM proofs WHERE sole_reporter = ?1 UNION SELECT cluster_id FROM proofs WHERE sole_machine = ?2
-                  LIMIT ?3)
+                  LIMIT ?3) AS own
                 """)
         return try Int.fetchOne(select, arguments: [source.reporter, source.machine, limit]) ?? 0
     }
@@ -131,15 +143,23 @@ extension StoreTransaction {
             arguments: [material])
     }
 
-    /// The clusters whose proof is requested, what weighs most first: the number of reporters, then points, then age.
-    public func pendingProofs(limit: Int) throws -> [Int64] {
-        try Int64.fetchAll(
+    /// The clusters whose proof is requested, what weighs most first: the number of reporters, then points, then age; each with on whose
+    /// word it rests (``sources(of:)``).
+    public func pendingProofs(limit: Int) throws -> [(cluster: Int64, sources: [ReportSource])] {
+        try Row.fetchAll(
             db,
             sql: """
-                SELECT cluster_id FROM proofs WHERE state = \(ProofState.pending.sql)
+                SELECT cluster_id, reporters, sole_reporter, sole_machine FROM proofs WHERE state = \(ProofState.pending.sql)
                 ORDER BY reporters DESC, points DESC, cluster_id LIMIT ?
                 """,
-            arguments: [limit])
+            arguments: [limit]
+        ).map { row in
+            let (cluster, reporters): (Int64, Int) = (row["cluster_id"], row["reporters"])
+            let holder = ReportSource.known(row["sole_reporter"], at: row["sole_machine"])
+            // Of most there is one, which needn't be looked for.
+            guard reporters <= 1, let holder else { return (cluster, try sources(of: cluster)) }
+            return (cluster, [holder])
+        }
     }
 
     /// Marks a proof as made.

@@ -10,9 +10,9 @@ extension CenterStore {
     ///
     /// - Parameter address: the IP address; anything else is no network.
     public func noteSource(of peer: Identity, address: String) async throws(EpitopeError) {
-        guard let network = IPAddress(address).map({ IPNetwork.site(of: $0).description }), !knownSources.contains(network, of: peer) else {
-            return
-        }
+        guard let network = IPAddress(address).map({ IPNetwork.site(of: $0).description }) else { return }
+        knownSources.note(network, of: peer)
+        guard !knownSources.contains(network, of: peer) else { return }
         let isSettled = try await snapshot { try $0.isSettled(network, of: peer) }
         if !isSettled { try await transaction { try $0.note(network, of: peer) } }
         knownSources.add(network, of: peer)
@@ -44,6 +44,19 @@ final class KnownSources: Sendable {
     private static let max = 65_536
 
     private let sources = Mutex<Set<Source>>([])
+    /// Where each was last seen.
+    private let last = Mutex<[Identity: String]>([:])
+
+    /// Notes where a message comes from that is about to be received.
+    func note(_ network: String, of peer: Identity) {
+        last.withLock { last in
+            if last.count >= Self.max { last.removeAll() }
+            last[peer] = network
+        }
+    }
+
+    /// The network that the latest message of somebody came from; `nil`: nobody says.
+    func latest(of peer: Identity) -> String? { last.withLock { $0[peer] } }
 
     func contains(_ network: String, of peer: Identity) -> Bool { sources.withLock { $0.contains(Source(network: network, peer: peer)) } }
 
@@ -68,7 +81,7 @@ extension StoreTransaction {
         guard try !isSettled(network, of: peer) else { return }
         let networks = try networks(of: peer) + [network]
         try db.execute(
-            sql: "INSERT INTO peers (reporter, networks) VALUES (?, ?) ON CONFLICT DO UPDATE SET networks = excluded.networks",
+            sql: "INSERT INTO peers (reporter, networks) VALUES (?, ?) ON CONFLICT (reporter) DO UPDATE SET networks = excluded.networks",
             arguments: [peer.reporter, networks.joined(separator: " ")])
     }
 
@@ -88,7 +101,8 @@ extension StoreTransaction {
         let isNow = try Bool.fetchOne(db, sql: "SELECT is_trusted FROM peers WHERE reporter = ?", arguments: [peer.reporter]) ?? false
         guard isNow != isTrusted else { return false }
         try db.execute(
-            sql: "INSERT INTO peers (reporter, is_trusted) VALUES (?, ?) ON CONFLICT DO UPDATE SET is_trusted = excluded.is_trusted",
+            sql:
+                "INSERT INTO peers (reporter, is_trusted) VALUES (?, ?) ON CONFLICT (reporter) DO UPDATE SET is_trusted = excluded.is_trusted",
             arguments: [peer.reporter, isTrusted])
         return true
     }

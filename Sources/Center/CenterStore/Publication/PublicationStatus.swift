@@ -30,20 +30,21 @@ extension CenterStore {
     /// Why the attack that a packet belongs to is not published; `nil`: it doesn't wait for that.
     public func waitingReason(ofPacket id: String) async throws(EpitopeError) -> String? {
         try await snapshot { transaction in
-            let cluster = try Int64.fetchOne(
+            let row = try Row.fetchOne(
                 transaction.db,
                 sql: """
-                    SELECT a.cluster_id FROM reports r JOIN analyses a ON a.report_seq = r.seq
-                    JOIN proofs p ON p.cluster_id = a.cluster_id WHERE r.id = ? AND p.state = \(ProofState.waiting.sql)
+                    SELECT a.cluster_id, p.state FROM reports r JOIN analyses a ON a.report_seq = r.seq
+                    JOIN proofs p ON p.cluster_id = a.cluster_id WHERE r.id = ? AND p.state IN \(ProofState.unpublished.sql)
                     """,
                 arguments: [id])
-            return try cluster.map(transaction.waitingReason)
+            return try row.map { try transaction.waitingReason(of: $0["cluster_id"], $0["state"]) }
         }
     }
 }
 
 extension StoreTransaction {
-    fileprivate func waitingReason(of cluster: Int64) throws -> String {
+    fileprivate func waitingReason(of cluster: Int64, _ state: String) throws -> String {
+        if state == ProofState.waitingQuota.rawValue { return "waits for the day's quota of publications" }
         guard case .wait(let reason) = try publication(of: cluster) else {
             return "waits until two independent sites support one signature of it"
         }
@@ -52,17 +53,22 @@ extension StoreTransaction {
 
     /// What waits to be published: what most report first.
     func waitingAttacks(limit: Int) throws -> [StatusReport.WaitingAttack] {
-        let rows = try Row.fetchAll(
-            db,
-            sql: """
-                SELECT p.cluster_id, c.signature_id, coalesce(s.known_reporters, 0) AS reporters FROM proofs p
-                JOIN clusters c ON c.id = p.cluster_id LEFT JOIN cluster_sums s ON s.cluster_id = p.cluster_id
-                WHERE p.state = \(ProofState.waiting.sql) ORDER BY 3 DESC, 1 DESC LIMIT ?
-                """,
-            arguments: [limit])
-        return try rows.map { row in
+        // A statement each, so that both are found by their index.
+        let forSupport = """
+            SELECT p.cluster_id, p.state, c.signature_id, coalesce(s.known_reporters, 0) AS reporters FROM proofs p
+            JOIN clusters c ON c.id = p.cluster_id LEFT JOIN cluster_sums s ON s.cluster_id = p.cluster_id
+            WHERE p.state = \(ProofState.waiting.sql) ORDER BY 4 DESC, 1 DESC LIMIT ?
+            """
+        let forQuota = """
+            SELECT q.item AS cluster_id, \(ProofState.waitingQuota.sql) AS state, c.signature_id, q.reporters FROM quota_queue q
+            JOIN clusters c ON c.id = q.item
+            WHERE q.quota = \(QuotaKind.publications.sql) ORDER BY 4 DESC, 1 DESC LIMIT ?
+            """
+        let rows = try [forSupport, forQuota].flatMap { try Row.fetchAll(db, sql: $0, arguments: [limit]) }
+        return try rows.sorted { ($0["reporters"] as Int) > $1["reporters"] }.prefix(limit).map { row in
             StatusReport.WaitingAttack(
-                signatureID: row["signature_id"], reporters: row["reporters"], reason: try waitingReason(of: row["cluster_id"]))
+                signatureID: row["signature_id"], reporters: row["reporters"],
+                reason: try waitingReason(of: row["cluster_id"], row["state"]))
         }
     }
 

@@ -4,7 +4,7 @@ import Correlation
 public import EpitopeModel
 
 /// The daily quotas of a center: an item beyond its quota waits until the sliding day has room again.
-public enum QuotaKind: String, Hashable, Sendable, Codable, CaseIterable {
+public enum QuotaKind: String, Hashable, Sendable, Codable, CaseIterable, StoredWord {
     /// Updates of this site's own making to its intrusion detection system.
     case updates
     /// Updates of the global center to this site's intrusion detection system.
@@ -13,6 +13,8 @@ public enum QuotaKind: String, Hashable, Sendable, Codable, CaseIterable {
     case forwards
     /// Updates of this site's own making to the global center.
     case reportedUpdates = "reported-updates"
+    /// Updates of this global center to its subscribers.
+    case publications
 
     /// The quotas that deliveries to a target use.
     static func of(_ target: DeliveryTarget) -> Set<QuotaKind> {
@@ -22,7 +24,8 @@ public enum QuotaKind: String, Hashable, Sendable, Codable, CaseIterable {
     init(target: DeliveryTarget, isGlobalUpdate: Bool) {
         switch target {
         case .global: self = .reportedUpdates
-        case .ids, .feed: self = isGlobalUpdate ? .globalUpdates : .updates
+        case .ids: self = isGlobalUpdate ? .globalUpdates : .updates
+        case .feed: self = .publications
         }
     }
 }
@@ -42,6 +45,8 @@ public struct QuotaLimits: Hashable, Sendable, Codable {
     /// a site's IDS without end.
     public var globalUpdates: Int
     public var forwards: Int
+    /// Of a global center, which has no other quota; `nil`: of a local one.
+    public var publications: Int?
 
     /// The defaults are few on purpose: each update of the site reloads its IDS, and each forward is a report of an
     /// attack, so that an attacker who provokes reports can't flood either.
@@ -58,11 +63,23 @@ public struct QuotaLimits: Hashable, Sendable, Codable {
         case .updates, .reportedUpdates: updates
         case .globalUpdates: globalUpdates
         case .forwards: forwards
+        case .publications: publications ?? 0
         }
     }
 
-    /// A quota with its shares.
-    func quota(_ kind: QuotaKind) -> FairQuota { FairQuota(limit: limit(of: kind)) }
+    /// Those of the center that runs with these limits.
+    var kinds: [QuotaKind] { QuotaKind.allCases.filter { ($0 == .publications) == (publications != nil) } }
+
+    /// A quota with its shares: a subscriber takes what many sites report, so one site's share is small.
+    func quota(_ kind: QuotaKind) -> FairQuota { FairQuota(limit: limit(of: kind), shares: kind == .publications ? 10 : 3) }
+}
+
+extension QuotaLimits {
+    /// Of a global center.
+    public init(publications: Int) {
+        self.init(updates: 0, globalUpdates: 0, forwards: 0)
+        self.publications = publications
+    }
 }
 
 extension CenterStore {
@@ -77,6 +94,6 @@ extension StoreTransaction {
     func quotaUses() throws -> [QuotaKind: QuotaUse]? {
         guard let json = try mark(.quotaLimits) else { return nil }
         let limits = try RowCoding.value(QuotaLimits.self, json)
-        return Dictionary(uniqueKeysWithValues: try QuotaKind.allCases.map { ($0, try use(of: $0, limits: limits)) })
+        return Dictionary(uniqueKeysWithValues: try limits.kinds.map { ($0, try use(of: $0, limits: limits)) })
     }
 }

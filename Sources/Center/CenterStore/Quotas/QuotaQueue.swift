@@ -13,7 +13,7 @@ extension StoreTransaction {
             sql: """
                 INSERT INTO quota_queue (item_kind, item, quota, cluster_id, reporters, points, sole_reporter, sole_machine)
                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT DO UPDATE SET quota = excluded.quota, cluster_id = excluded.cluster_id, reporters = excluded.reporters,
+                ON CONFLICT (item_kind, item) DO UPDATE SET quota = excluded.quota, cluster_id = excluded.cluster_id, reporters = excluded.reporters,
                   points = excluded.points, sole_reporter = excluded.sole_reporter, sole_machine = excluded.sole_machine
                 """,
             arguments: [
@@ -28,7 +28,7 @@ extension StoreTransaction {
             sql: """
                 SELECT count(*) FROM (
                   SELECT item FROM quota_queue WHERE quota = ?1 AND sole_reporter = ?2
-                  UNION SELECT item FROM quota_queue WHERE quota = ?1 AND sole_machine = ?3 LIMIT ?4)
+                  UNION SELECT item FROM quota_queue WHERE quota = ?1 AND sole_machine = ?3 LIMIT ?4) AS own
                 """)
         return try Int.fetchOne(select, arguments: [quota.rawValue, source.reporter, source.machine, limit]) ?? 0
     }
@@ -79,11 +79,14 @@ extension StoreTransaction {
         }
         func list(_ values: some Collection) -> String { "(" + Array(repeating: "?", count: values.count).joined(separator: ", ") + ")" }
         let (reporters, machines) = (exhausted.map(\.reporter).sorted(), exhausted.compactMap(\.machine).sorted())
-        let others = "q.sole_reporter NOT IN \(list(reporters)) AND coalesce(q.sole_machine, '') NOT IN \(list(machines))"
+        let others =
+            (reporters.isEmpty ? "" : " AND q.sole_reporter NOT IN \(list(reporters))")
+            + (machines.isEmpty ? "" : " AND coalesce(q.sole_machine, '') NOT IN \(list(machines))")
         let looked = max(limit, CenterStore.maxRequests)
-        return try fetch("(q.sole_reporter IS NULL) = 1", [], limit: limit, among: looked)
+        let isShared = "q.sole_reporter IS NULL"
+        return try fetch(db.condition(isShared, is: true), [], limit: limit, among: looked)
             + fetch(
-                "(q.sole_reporter IS NULL) = 0 AND \(others)", StoreArguments(reporters + machines), limit: limit, among: looked)
+                db.condition(isShared, is: false) + others, StoreArguments(reporters + machines), limit: limit, among: looked)
             + reporters.flatMap { try fetch("q.sole_reporter = ?", [$0], limit: 1, among: Self.lookedOfExhausted) }
     }
 }

@@ -10,11 +10,17 @@ struct QuotaItem: Hashable, Sendable {
     enum Kind: String, CaseIterable, StoredWord {
         case delivery
         case forward
+        /// The proof of a cluster, by its number: it waits for a place of what would be published of it, and uses none itself.
+        case proof
+
+        /// Those that use quotas.
+        static let users: [Kind] = [.delivery, .forward]
 
         var table: String {
             switch self {
             case .delivery: "deliveries"
             case .forward: "forwards"
+            case .proof: "proofs"
             }
         }
     }
@@ -24,6 +30,7 @@ struct QuotaItem: Hashable, Sendable {
 
     static func delivery(_ id: Int64) -> QuotaItem { QuotaItem(kind: .delivery, id: id) }
     static func forward(_ id: Int64) -> QuotaItem { QuotaItem(kind: .forward, id: id) }
+    static func proof(_ cluster: Int64) -> QuotaItem { QuotaItem(kind: .proof, id: cluster) }
 
     /// An SQL condition: the row with that id (an SQL expression) has its use.
     static func hasQuota(_ kind: Kind, id: String) -> String {
@@ -54,7 +61,8 @@ extension StoreTransaction {
     func use(_ quota: QuotaKind, for item: QuotaItem, soleSource: ReportSource? = nil) throws {
         try db.execute(
             sql: """
-                INSERT OR IGNORE INTO quota_uses (quota, item_kind, item, time_ms, sole_reporter, sole_machine) VALUES (?, ?, ?, ?, ?, ?)
+                INSERT INTO quota_uses (quota, item_kind, item, time_ms, sole_reporter, sole_machine) VALUES (?, ?, ?, ?, ?, ?)
+                ON CONFLICT DO NOTHING
                 """,
             arguments: [
                 quota.rawValue, item.kind.rawValue, item.id, nowMilliseconds, soleSource?.reporter, soleSource?.machine,

@@ -28,7 +28,8 @@ extension CenterStore {
     /// acknowledged has its own code.
     private func disown(_ digest: [UInt8]) async throws(EpitopeError) {
         try await transaction { transaction in
-            try transaction.db.execute(sql: "UPDATE bodies SET hash = randomblob(32) WHERE hash = ?", arguments: [Data(digest)])
+            let free = Data((0..<32).map { _ in UInt8.random(in: 0...255) })
+            try transaction.db.execute(sql: "UPDATE bodies SET hash = ? WHERE hash = ?", arguments: [free, Data(digest)])
         }
     }
 }

@@ -98,10 +98,11 @@ extension StoreTransaction {
             sql: """
                 INSERT INTO analyses (report_seq, state, reason, kinds, cluster_id, is_packet)
                 VALUES (?, ?, ?, ?, ?, ?)
-                ON CONFLICT DO UPDATE SET state = excluded.state, reason = excluded.reason, kinds = excluded.kinds,
+                ON CONFLICT (report_seq) DO UPDATE SET state = excluded.state, reason = excluded.reason, kinds = excluded.kinds,
                   cluster_id = excluded.cluster_id, is_packet = excluded.is_packet
                 """)
         try insert.execute(arguments: [report.sequence, state.rawValue] + arguments)
+        tally.counts.analysed += 1
         let delete = try db.cachedStatement(sql: "DELETE FROM waiting_reports WHERE report_seq = ?")
         try delete.execute(arguments: [report.sequence])
     }

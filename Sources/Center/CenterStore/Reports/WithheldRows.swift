@@ -3,6 +3,7 @@
 public import EpitopeModel
 import Foundation
 import GRDB
+import SecureChannel
 
 /// What a host says that it noticed and did not report: the latest counts of each host.
 public struct WithheldReport: Hashable, Sendable, Codable {
@@ -25,8 +26,14 @@ extension StoreTransaction {
 extension CenterStore {
     /// Notes what a host withheld, over what it said before. There is an event of a host's at most once an hour: the row has the
     /// latest.
-    public func note(_ counts: WithheldCounts, of host: Identity) async throws(EpitopeError) {
+    ///
+    /// - Parameter issuedMilliseconds: when its certificate was issued, in milliseconds since 1970.
+    /// - Throws: `revoked` if that was revoked meanwhile.
+    public func note(_ counts: WithheldCounts, of host: Identity, issuedMilliseconds: Int64) async throws(EpitopeError) {
         try await transaction { transaction in
+            if let revoked = try transaction.revocation(of: host), revoked >= issuedMilliseconds {
+                throw PeerCertificate.revoked(host)
+            }
             let db = transaction.db
             let now = transaction.nowMilliseconds
             let told = try Int64.fetchOne(db, sql: "SELECT event_ms FROM withheld WHERE name = ?", arguments: [host.name])
@@ -35,7 +42,7 @@ extension CenterStore {
             try db.execute(
                 sql: """
                     INSERT INTO withheld (name, counts, time_ms, event_ms) VALUES (?, ?, ?, ?)
-                    ON CONFLICT DO UPDATE SET counts = excluded.counts, time_ms = excluded.time_ms, event_ms = excluded.event_ms
+                    ON CONFLICT (name) DO UPDATE SET counts = excluded.counts, time_ms = excluded.time_ms, event_ms = excluded.event_ms
                     """,
                 arguments: [host.name, text, now, isDue ? now : told])
             if isDue { try transaction.record(.withheld, host.name, counts.summary) }

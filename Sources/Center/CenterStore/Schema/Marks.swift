@@ -12,6 +12,12 @@ enum Mark: String, CaseIterable {
     case passedOver = "feed-passed-over"
     /// The quotas' limits, as JSON, that the center runs with.
     case quotaLimits = "quota-limits"
+    /// Of a store in PostgreSQL: the kind of the center, and the fingerprint of its authority.
+    case center
+    /// What came in while the clock was in doubt (``DoubtedTimes``), as JSON.
+    case doubtedTimes = "doubted-times"
+    /// Says nothing: it is written to see whether that is possible.
+    case writeCheck = "write-check"
 }
 
 extension StoreTransaction {
@@ -19,9 +25,13 @@ extension StoreTransaction {
         try String.fetchOne(db, sql: "SELECT value FROM marks WHERE name = ?", arguments: [mark.rawValue])
     }
 
+    func removeMark(_ mark: Mark) throws {
+        try db.execute(sql: "DELETE FROM marks WHERE name = ?", arguments: [mark.rawValue])
+    }
+
     func setMark(_ mark: Mark, _ value: String) throws {
         try db.execute(
-            sql: "INSERT INTO marks (name, value) VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+            sql: "INSERT INTO marks (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             arguments: [mark.rawValue, value])
     }
 }

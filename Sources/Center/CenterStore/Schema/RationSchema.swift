@@ -13,6 +13,9 @@ extension Schema {
             try db.execute(sql: "ALTER TABLE waiting_reports ADD COLUMN turn INTEGER NOT NULL DEFAULT 0")
             try db.execute(sql: "CREATE INDEX waiting_turns ON waiting_reports(turn)")
         }
+        migrator.registerMigration("17 what waits for the quota of publications") { db in
+            try db.execute(sql: publicationQueue)
+        }
     }
 
     /// `machine`: where evidence was reported from (``Correlation/ReportSource``); NULL: it isn't known. The other columns are what
@@ -75,5 +78,13 @@ extension Schema {
           BEGIN DELETE FROM quota_queue WHERE item_kind = 'forward' AND item = old.id; END;
         CREATE TRIGGER forward_removed AFTER DELETE ON forwards WHEN old.state = 'waiting-quota'
           BEGIN DELETE FROM quota_queue WHERE item_kind = 'forward' AND item = old.id; END;
+        """
+
+    private static let publicationQueue = """
+        CREATE TRIGGER proof_unqueued AFTER UPDATE OF state ON proofs
+          WHEN old.state = 'waiting-quota' AND new.state <> 'waiting-quota'
+          BEGIN DELETE FROM quota_queue WHERE item_kind = 'proof' AND item = old.cluster_id; END;
+        CREATE TRIGGER proof_removed AFTER DELETE ON proofs WHEN old.state = 'waiting-quota'
+          BEGIN DELETE FROM quota_queue WHERE item_kind = 'proof' AND item = old.cluster_id; END;
         """
 }

@@ -38,6 +38,17 @@ enum Schema {
         }
         registerPublication(in: &migrator)
         registerRations(in: &migrator)
+        migrator.registerMigration("18 certificates' times of issue") { db in try db.execute(sql: certificates) }
+        migrator.registerMigration("19 tokens that were taken back") { db in
+            // When whom the token was made for was revoked; before, such a token was deleted.
+            try db.execute(sql: "ALTER TABLE tokens ADD COLUMN revoked_ms INTEGER")
+        }
+        migrator.registerMigration("20 when and where peers were seen") { db in try db.execute(sql: sightings) }
+        migrator.registerMigration("21 authorities of certificates") { db in
+            // The fingerprint of the authority of the certificate that it was seen with, in hexadecimal digits; NULL: of before.
+            try db.execute(sql: "ALTER TABLE sightings ADD COLUMN authority TEXT")
+        }
+        migrator.registerMigration("22 tokens for several hosts") { db in try db.execute(sql: groupTokens) }
         return migrator
     }
 
@@ -270,6 +281,66 @@ enum Schema {
         CREATE INDEX reports_by_age ON reports(received_ms);
         CREATE INDEX reports_of_body ON reports(body_id) WHERE body_id IS NOT NULL;
         CREATE INDEX analyses_of_cluster ON analyses(cluster_id, is_packet, report_seq);
+        """
+
+    /// What was last seen of each peer. `until_ms`: the end of its certificate; `shared_ms`: when it was last told that two machines have it.
+    private static let sightings = """
+        CREATE TABLE sightings (
+          role TEXT NOT NULL,
+          name TEXT NOT NULL,
+          seen_ms INTEGER NOT NULL,
+          address TEXT,
+          version TEXT,
+          protection TEXT,
+          until_ms INTEGER NOT NULL,
+          shared_ms INTEGER,
+          PRIMARY KEY (role, name)
+        ) STRICT;
+        """
+
+    /// `latest_ms`: the latest time of issue of a peer's certificates, by the clock of then. `issued_until_ms`: a revocation covers
+    /// those that were issued up to then; later than `time_ms` where the clock was ahead at an issue. Renewals of before are known by
+    /// their events.
+    private static let certificates = """
+        CREATE TABLE certificates (
+          role TEXT NOT NULL,
+          name TEXT NOT NULL,
+          latest_ms INTEGER NOT NULL,
+          PRIMARY KEY (role, name)
+        ) STRICT;
+        INSERT INTO certificates (role, name, latest_ms)
+          SELECT role, name, max(used_ms) FROM tokens WHERE used_ms IS NOT NULL GROUP BY role, name;
+        UPDATE certificates SET latest_ms = max(latest_ms, coalesce(
+          (SELECT CAST(max(e.time_ms) AS INTEGER) FROM events e
+            WHERE e.subject = certificates.name AND e.step = 'renewed' AND e.detail = 'certificate of the ' || certificates.role), 0));
+        ALTER TABLE revocations ADD COLUMN issued_until_ms INTEGER NOT NULL DEFAULT 0;
+        UPDATE revocations SET issued_until_ms = time_ms;
+        """
+
+    /// A token with which up to `max_hosts` hosts can enrol, of names by the pattern `names`, from `network` (NULL: from anywhere). The two
+    /// indexes find a name whatever its capitals.
+    private static let groupTokens = """
+        CREATE TABLE group_tokens (
+          secret_hash BLOB PRIMARY KEY,
+          names TEXT NOT NULL,
+          network TEXT,
+          max_hosts INTEGER NOT NULL,
+          used INTEGER NOT NULL DEFAULT 0,
+          made_ms INTEGER NOT NULL,
+          expires_ms INTEGER NOT NULL,
+          used_ms INTEGER,
+          revoked_ms INTEGER
+        ) STRICT;
+        CREATE TABLE group_token_uses (
+          secret_hash BLOB NOT NULL REFERENCES group_tokens(secret_hash) ON DELETE CASCADE,
+          name TEXT NOT NULL,
+          time_ms INTEGER NOT NULL,
+          address TEXT,
+          PRIMARY KEY (secret_hash, name)
+        ) STRICT;
+        CREATE INDEX group_token_uses_by_name ON group_token_uses(name);
+        CREATE INDEX certificates_by_name ON certificates(lower(name));
+        CREATE INDEX tokens_by_name ON tokens(lower(name));
         """
 
     private static let enrolment = """

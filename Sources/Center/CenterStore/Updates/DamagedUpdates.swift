@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CenterMetrics
 public import EpitopeModel
 import FoundationEssentials
 import GRDB
@@ -79,6 +80,7 @@ extension StoreTransaction {
     fileprivate func remake(_ id: Int64) throws {
         let select = "SELECT signature_id, cluster_id, rule_id FROM updates WHERE id = ?"
         guard let row = try Row.fetchOne(db, sql: select, arguments: [id]) else { return }
+        tally.counts.lost[.updatesDamaged, default: 0] += 1
         let (signature, cluster, rule): (String, Int64?, Int64?) = (row["signature_id"], row["cluster_id"], row["rule_id"])
         // The new one has the use of the quota that this one had.
         try db.execute(
@@ -100,7 +102,7 @@ extension StoreTransaction {
         try record(.unproven, signature, "its record can't be read: it is made again from its packets")
         // A cluster that can't be read, either, is made anew by the analysis of the packet that made it.
         if try readableCluster(cluster) == nil, let packet = try oldestPackets(of: cluster, limit: 1).first {
-            try db.execute(sql: "INSERT OR IGNORE INTO waiting_reports (report_seq) VALUES (?)", arguments: [packet])
+            try db.execute(sql: "INSERT INTO waiting_reports (report_seq) VALUES (?) ON CONFLICT DO NOTHING", arguments: [packet])
         }
         try requestProof(of: cluster)
     }

@@ -5,12 +5,12 @@ import GRDB
 
 extension CenterStore {
     /// Marks updates past their lifetime as expired; their rules leave the IDS with the next rule set. It goes in small steps, and
-    /// where nothing has expired nothing is written.
+    /// where nothing has expired nothing is written; nor while the clock is in doubt.
     ///
     /// - Returns: how many updates.
     @discardableResult
     public func expireUpdates() async throws(EpitopeError) -> Int {
-        guard try await snapshot({ try !$0.expired(limit: 1).isEmpty }) else { return 0 }
+        guard !clock.isDoubtful(), try await snapshot({ try !$0.expired(limit: 1).isEmpty }) else { return 0 }
         return try await inSteps { transaction, limit in
             let expired = try transaction.expired(limit: limit)
             for (id, signatureID) in expired {

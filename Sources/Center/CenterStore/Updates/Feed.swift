@@ -10,21 +10,39 @@ extension CenterStore {
     ///
     /// A position that is not one of this feed (another center's, or one from before this store was put back from a backup) gets
     /// the feed's beginning.
-    public func feedPage(after position: FeedPosition, limit: Int = 100) async throws(EpitopeError) -> FeedPage {
+    ///
+    /// - Parameters:
+    ///   - limit: how many entries a page has at most.
+    ///   - maxBytes: how many bytes of bodies, but for a single entry that is larger: a subscriber that takes its time with an answer has
+    ///     the center keep it in memory meanwhile.
+    public func feedPage(
+        after position: FeedPosition, limit: Int = 100, maxBytes: Int = 512 << 10
+    ) async throws(EpitopeError) -> FeedPage {
         try await snapshot { transaction in
             let isKnown = try transaction.isInFeed(position)
             var after = isKnown ? position.sequence : 0
             while true {
                 let rows = try Row.fetchAll(
                     transaction.db, sql: StoreTransaction.published, arguments: [after, transaction.nowMilliseconds, limit])
-                let entries = rows.compactMap(FeedEntry.readable)
+                let fitting = Self.prefix(of: rows, maxBytes: maxBytes)
+                let entries = fitting.compactMap(FeedEntry.readable)
                 // However many can't be read, those behind them are found.
-                guard entries.isEmpty, rows.count == limit, let last = rows.last else {
+                guard entries.isEmpty, fitting.count < rows.count || rows.count == limit, let last = fitting.last else {
                     return FeedPage(entries: entries, isFromStart: !isKnown)
                 }
                 after = last["sequence"]
             }
         }
+    }
+
+    /// As many rows as fit, and at least one.
+    private static func prefix(of rows: [Row], maxBytes: Int) -> ArraySlice<Row> {
+        var left = maxBytes
+        let end = rows.firstIndex { row in
+            left -= (row["body"] as String).utf8.count
+            return left < 0
+        }
+        return rows.prefix(max(1, end ?? rows.count))
     }
 
     /// The number of the feed's last entry; 0: it has none.
@@ -69,6 +87,7 @@ extension StoreTransaction {
                 try RowCoding.json(published), revised.sorted().suffix(FeedEntry.maxRevised).map(String.init).joined(separator: ","),
                 sequence,
             ])
+        tally.count(.feed, .delivered)
         try record(.published, update.signature.id, "sequence \(sequence), revision \(update.revision)")
         return published
     }
@@ -83,14 +102,14 @@ extension StoreTransaction {
         let sequence = try addFeedEntry()
         try db.execute(
             sql: "UPDATE feed SET withdraws = ?, reason = ? WHERE sequence = ?", arguments: [signatureID, reason, sequence])
+        tally.count(.feed, .removed)
         try record(.published, signatureID, "sequence \(sequence), withdrawal")
     }
 
     private func addFeedEntry() throws -> Int64 {
-        try db.execute(
+        try db.insert(
             sql: "INSERT INTO feed (body, mark) VALUES ('', ?)",
-            arguments: [Int64(bitPattern: UInt64.random(in: 1...UInt64.max))])
-        return db.lastInsertedRowID
+            arguments: [Int64(bitPattern: UInt64.random(in: 1...UInt64.max))], returning: "sequence")
     }
 }
 

@@ -21,8 +21,8 @@ extension CenterStore {
             }
             try transaction.db.execute(
                 sql: """
-                    INSERT OR IGNORE INTO overruled (mark) SELECT feed_mark FROM withdrawals
-                    WHERE signature_id = ? AND feed_mark IS NOT NULL
+                    INSERT INTO overruled (mark) SELECT feed_mark FROM withdrawals
+                    WHERE signature_id = ? AND feed_mark IS NOT NULL ON CONFLICT DO NOTHING
                     """,
                 arguments: [signatureID])
             let lifted = try transaction.liftWithdrawals("signature_id = ?1 OR because_of = ?1", arguments: [signatureID])

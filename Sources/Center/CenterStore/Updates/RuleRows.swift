@@ -18,8 +18,7 @@ extension StoreTransaction {
                 """,
             arguments: [signatureID])
         if let own { return own }
-        try db.execute(sql: "INSERT INTO rules (sid) VALUES (NULL)")
-        return db.lastInsertedRowID
+        return try db.insert(sql: "INSERT INTO rules (sid) VALUES (NULL)", arguments: [], returning: "id")
     }
 
     /// The least revision of a signature's next update in a rule: above every other of the rule, and of the signature.
@@ -28,7 +27,7 @@ extension StoreTransaction {
             db,
             sql: """
                 SELECT max(revision) FROM (SELECT revision FROM updates WHERE rule_id = ?
-                  UNION ALL SELECT revision FROM updates WHERE signature_id = ?)
+                  UNION ALL SELECT revision FROM updates WHERE signature_id = ?) AS earlier
                 """,
             arguments: [rule, signatureID])
         // A damaged record may have any.
@@ -67,9 +66,19 @@ extension StoreTransaction {
         let holder = try Int64.fetchOne(db, sql: "SELECT id FROM rules WHERE sid = ?", arguments: [number])
         guard holder != rule else { return nil }
         if let holder { try db.execute(sql: "UPDATE rules SET sid = NULL WHERE id = ?", arguments: [holder]) }
+        let before = try self.number(ofRule: rule)
         try db.execute(sql: "UPDATE rules SET sid = ? WHERE id = ?", arguments: [number, rule])
+        if let before { try record(.renumbered, signatureID, "sid \(number) in place of \(before): the global center's number") }
         guard let holder, let other = try firstSignature(ofRule: holder) else { return nil }
-        return try assignSID(toRule: holder, of: other)
+        let refusal = try assignSID(toRule: holder, of: other)
+        if let next = try self.number(ofRule: holder) {
+            try record(.renumbered, other, "sid \(next) in place of \(number), which the global center has for another rule")
+        }
+        return refusal
+    }
+
+    private func number(ofRule rule: Int64) throws -> UInt32? {
+        try UInt32.fetchOne(db, sql: "SELECT sid FROM rules WHERE id = ? AND sid IS NOT NULL", arguments: [rule])
     }
 
     private func firstSignature(ofRule rule: Int64) throws -> String? {

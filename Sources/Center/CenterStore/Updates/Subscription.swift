@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CenterMetrics
 public import EpitopeModel
 import GRDB
 public import Signatures
@@ -39,6 +40,7 @@ extension StoreTransaction {
     /// Moves on past an entry of the feed of which nothing can be made. It is asked for again when the center starts anew, perhaps in
     /// another version.
     public func passOver(_ position: FeedPosition, reason: String) throws {
+        tally.counts.lost[.feedEntriesPassedOver, default: 0] += 1
         try record(.unusable, "feed", "entry \(position.sequence) of the global center's feed is passed over: \(reason)")
         try setMark(.passedOver, "\((Int(try mark(.passedOver) ?? "") ?? 0) + 1)")
         try setSubscriptionPosition(position)

@@ -39,6 +39,9 @@ extension StoreTransaction {
                   SELECT secret_hash FROM tokens WHERE used_ms IS NULL AND expires_ms < ? ORDER BY expires_ms LIMIT ?)
                 """,
             arguments: [cutoff, limit])
-        return db.changesCount
+        let removed = db.changesCount
+        // Who enrolled by one is told by the events.
+        try db.execute(sql: "DELETE FROM group_tokens WHERE expires_ms < ?", arguments: [cutoff])
+        return removed
     }
 }

@@ -21,7 +21,7 @@ extension StoreTransaction {
             case .site: (UpdateOrigin.site.rawValue, nil)
             case .global(let sequence): (UpdateOrigin.global.rawValue, sequence)
             }
-        try db.execute(
+        return try db.insert(
             sql: """
                 INSERT INTO updates
                   (signature_id, revision, origin, sequence, cluster_id, rule_id, body, state, reason, created_ms, expires_ms)
@@ -30,8 +30,7 @@ extension StoreTransaction {
             arguments: [
                 update.signature.id, update.revision, origin, sequence, cluster, rule, try RowCoding.json(update),
                 state.rawValue, reason, update.createdMilliseconds, update.expiresMilliseconds,
-            ])
-        return db.lastInsertedRowID
+            ], returning: "id")
     }
 
     /// Replaces an unproven update by the outcome of a later attempt.
@@ -56,7 +55,7 @@ extension StoreTransaction {
     public func clusters(withUnmade check: Proof.Check.Name) throws -> [Int64] {
         let rows = try Row.fetchAll(
             db,
-            sql: "SELECT cluster_id, body FROM updates WHERE state = \(UpdateState.proven.sql) AND cluster_id NOT NULL AND body LIKE ?",
+            sql: "SELECT cluster_id, body FROM updates WHERE state = \(UpdateState.proven.sql) AND cluster_id IS NOT NULL AND body LIKE ?",
             arguments: ["%\(check.rawValue)%"])
         return try Set(
             rows.filter { try RowCoding.value(SignatureUpdate.self, $0["body"]).proof.check(check)?.outcome == .notChecked }
@@ -83,7 +82,7 @@ extension StoreTransaction {
 
     /// Takes an update out of force, and cancels its deliveries that are under way. A rule that the IDS has is to leave it.
     func end(_ update: Int64, as state: UpdateState, reason: String) throws {
-        try cancelDeliveries(of: "SELECT ?", arguments: [update], reason: reason)
+        try cancelDeliveries(of: "SELECT CAST(? AS BIGINT)", arguments: [update], reason: reason)
         try db.execute(
             sql: """
                 UPDATE deliveries SET state = \(DeliveryState.leaving.sql), reason = NULL, changed_ms = ?

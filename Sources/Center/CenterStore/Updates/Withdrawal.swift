@@ -73,7 +73,7 @@ extension StoreTransaction {
         try db.execute(
             sql: """
                 INSERT INTO withdrawals (signature_id, reason, time_ms, because_of, feed_mark) VALUES (?, ?, ?, ?, ?)
-                ON CONFLICT DO UPDATE SET reason = excluded.reason, because_of = excluded.because_of, feed_mark = excluded.feed_mark
+                ON CONFLICT (signature_id) DO UPDATE SET reason = excluded.reason, because_of = excluded.because_of, feed_mark = excluded.feed_mark
                 WHERE withdrawals.feed_mark IS NOT NULL OR excluded.feed_mark IS NULL
                 """,
             arguments: [signatureID, reason, nowMilliseconds, cause, authority.feedMark])
@@ -95,11 +95,10 @@ extension StoreTransaction {
                 WITH RECURSIVE later(id) AS (
                   SELECT id FROM updates WHERE signature_id = ?1
                   UNION
-                  SELECT v.id FROM later JOIN updates u ON u.id = later.id JOIN updates v ON v.rule_id = u.rule_id AND v.id > u.id
-                  UNION
-                  SELECT u.replaced_by FROM later JOIN updates u ON u.id = later.id WHERE u.replaced_by IS NOT NULL
+                  SELECT v.id FROM later JOIN updates u ON u.id = later.id
+                  JOIN updates v ON v.rule_id = u.rule_id AND v.id > u.id OR v.id = u.replaced_by
                 )
-                SELECT DISTINCT signature_id FROM updates WHERE id IN later AND signature_id <> ?1
+                SELECT DISTINCT signature_id FROM updates WHERE id IN (SELECT id FROM later) AND signature_id <> ?1
                 """,
             arguments: [signatureID])
     }

@@ -9,7 +9,7 @@ import SwiftASN1
 
 /// The certificate of a center's authority: all that a center needs to tell the certificates of its hosts from others'. The key is
 /// elsewhere.
-public struct AuthorityCertificate: Sendable, CustomStringConvertible {
+public struct AuthorityCertificate: Sendable, Hashable, CustomStringConvertible {
     /// As PEM.
     public let pem: String
     /// SHA-256 of the certificate as DER, which enrolment tokens pin.
@@ -18,7 +18,7 @@ public struct AuthorityCertificate: Sendable, CustomStringConvertible {
 
     let x509: Certificate
 
-    static let file = "authority.pem"
+    package static let file = "authority.pem"
     static let siteNamePrefix = "Epitope authority of "
 
     /// The fingerprint.
@@ -33,26 +33,13 @@ public struct AuthorityCertificate: Sendable, CustomStringConvertible {
         return Identity.isValidName(name) ? name : nil
     }
 
-    /// Loads the certificate from the center's folder or the key's.
+    /// Loads the current authority's certificate from the center's folder or the key's.
     ///
     /// - Throws: `authority-missing`, `certificate-malformed`, `certificate-expired`.
     public static func load(
         from directory: String, nowMilliseconds: Int64 = ChannelClock.system()
     ) throws(EpitopeError) -> AuthorityCertificate {
-        let path = "\(directory)/\(file)"
-        guard let text = try PrivateFiles.load(path) else { throw missing(from: directory) }
-        let certificate = try PEM.certificate(text, from: path)
-        let constraints = try? certificate.extensions.basicConstraints
-        guard case .isCertificateAuthority = constraints,
-            certificate.publicKey.isValidSignature(certificate.signature, for: certificate)
-        else {
-            throw EpitopeError(
-                .certificateMalformed, "\(path) is not the certificate of an authority",
-                remedy: "restore the file from a backup")
-        }
-        let loaded = try AuthorityCertificate(certificate)
-        try loaded.requireInForce(nowMilliseconds: nowMilliseconds)
-        return loaded
+        try CenterAuthorities.load(from: directory, nowMilliseconds: nowMilliseconds).current
     }
 
     /// That a folder has no authority.
@@ -105,7 +92,8 @@ public struct AuthorityCertificate: Sendable, CustomStringConvertible {
         }
         let peer = PeerCertificate(
             identity: identity, issuedMilliseconds: DatedSerialNumber.issuedMilliseconds(of: leaf),
-            beginsMilliseconds: leaf.notValidBefore.milliseconds, expiresMilliseconds: leaf.notValidAfter.milliseconds)
+            beginsMilliseconds: leaf.notValidBefore.milliseconds, expiresMilliseconds: leaf.notValidAfter.milliseconds,
+            authority: fingerprint)
         try peer.requireInForce(nowMilliseconds: nowMilliseconds, graceMilliseconds: graceMilliseconds)
         guard let usages = try? leaf.extensions.extendedKeyUsage, usages.contains(CertificateRules.usage(of: identity.role))
         else {

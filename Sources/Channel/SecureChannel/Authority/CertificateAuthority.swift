@@ -10,7 +10,8 @@ import X509
 /// (``CertificateIssuing``).
 ///
 /// The key's folder (mode 0700) holds `authority.pem` and `authority-key.pem`, the center's holds `authority.pem` and `server.pem`,
-/// the center's own key and certificate; the two may be one. Each file has mode 0600 and is replaced in one step.
+/// the center's own key and certificate; the two may be one. Each file has mode 0600 and is replaced in one step. While an authority is
+/// replaced, the first two hold what belongs to two of them (``CenterAuthorities``, ``AuthorityKeys``).
 public struct CertificateAuthority: Sendable, CustomStringConvertible {
     public let certificate: AuthorityCertificate
     let key: Certificate.PrivateKey
@@ -26,7 +27,7 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
     /// The fingerprint. The key stays out of logs.
     public var description: String { certificate.description }
 
-    static let keyFile = "authority-key.pem"
+    package static let keyFile = "authority-key.pem"
     /// By how much every certificate is dated back, for clocks that are slow, and for a center's that is set back: one hour.
     static let backdatedSeconds: Int64 = 3600
 
@@ -90,7 +91,15 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
     /// - Throws: `authority-missing`, `state-unwritable` for another user's.
     public static func requireKey(in directory: String) throws(EpitopeError) {
         guard access("\(directory)/\(keyFile)", R_OK) != 0 else { return }
-        guard errno == EACCES else { throw AuthorityCertificate.missing(from: directory) }
+        guard errno == EACCES else {
+            guard access("\(directory)/\(AuthorityCertificate.file)", F_OK) == 0 else {
+                throw AuthorityCertificate.missing(from: directory)
+            }
+            throw EpitopeError(
+                .authorityMissing, "the authority's key \(directory)/\(keyFile) is missing",
+                remedy: "put it back from a backup, or from where its copy is kept (mode 0600; beside the state folder, in STATE.key, with "
+                    + "authority.pem). A new authority would be another one: every host would have to enrol again")
+        }
         throw EpitopeError(
             .stateUnwritable, "this user may not read the authority's key in \(directory)",
             remedy: "run the command as the folder's owner, or as root; a center that serves is given its key process by --key-socket")
@@ -127,24 +136,14 @@ public struct CertificateAuthority: Sendable, CustomStringConvertible {
         }
     }
 
-    /// Loads an authority.
+    /// Loads the current authority.
     ///
     /// - Parameter directory: the key's folder.
     /// - Throws: `authority-missing`, `certificate-malformed`, `certificate-expired`, `key-malformed`.
     public static func load(
         from directory: String, nowMilliseconds: Int64 = ChannelClock.system()
     ) throws(EpitopeError) -> CertificateAuthority {
-        let keyPath = "\(directory)/\(keyFile)"
-        let certificate = try AuthorityCertificate.load(from: directory, nowMilliseconds: nowMilliseconds)
-        guard let keyText = try PrivateFiles.load(keyPath) else { throw AuthorityCertificate.missing(from: directory) }
-        let key = try PEM.key(keyText, from: keyPath)
-        guard key.publicKey == certificate.x509.publicKey else {
-            throw EpitopeError(
-                .keyMalformed,
-                "the key in \(keyPath) does not belong to the certificate in \(directory)/\(AuthorityCertificate.file)",
-                remedy: "restore both files from one backup")
-        }
-        return CertificateAuthority(certificate: certificate, key: key)
+        try AuthorityKeys.load(from: directory, nowMilliseconds: nowMilliseconds).current
     }
 
     init(certificate: AuthorityCertificate, key: Certificate.PrivateKey) {

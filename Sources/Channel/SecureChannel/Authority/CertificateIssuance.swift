@@ -12,9 +12,15 @@ extension CertificateAuthority: CertificateIssuing {
 
     /// Issues a certificate.
     ///
-    /// - Throws: `name-invalid`, `role-not-allowed`, `request-malformed`; `certificate-expired` when the authority's own time is up.
+    /// - Throws: `name-invalid`, `role-not-allowed`, `request-malformed`; `authority-missing` for an order that names another one;
+    ///   `certificate-expired` when the authority's own time is up.
     /// - Returns: the certificate as PEM.
     public func issue(_ order: CertificateOrder) throws(EpitopeError) -> String {
+        if let wanted = order.authority, wanted != Hex.encode(fingerprint) {
+            throw EpitopeError(
+                .authorityMissing, "the key of the authority that was asked for is not there",
+                remedy: "give the key process the folder of this center's key, and start it again")
+        }
         let subject = Certificate.PublicKey(try order.check())
         var alternatives: [GeneralName] = []
         for name in order.names { alternatives.append(try CertificateRules.serverName(name)) }
@@ -24,7 +30,8 @@ extension CertificateAuthority: CertificateIssuing {
         return try signing("issue a certificate") {
             try PEM.text(
                 Certificate(
-                    version: .v3, serialNumber: DatedSerialNumber.make(issuedMilliseconds: now), publicKey: subject,
+                    version: .v3, serialNumber: DatedSerialNumber.make(issuedMilliseconds: order.serialMilliseconds ?? now),
+                    publicKey: subject,
                     notValidBefore: Date(milliseconds: now - Self.backdatedSeconds * 1000),
                     notValidAfter: Date(milliseconds: min(until, certificate.expiresMilliseconds)), issuer: certificate.x509.subject,
                     subject: DistinguishedName { CommonName(order.identity.name) },
@@ -63,15 +70,21 @@ extension CertificateAuthority: CertificateIssuing {
         center: String, names: [String], nowMilliseconds: Int64 = ChannelClock.system()
     ) throws(EpitopeError) -> ServerCertificate {
         let application = ServerCertificate.Application(center: center, names: names, nowMilliseconds: nowMilliseconds)
-        return try application.granted(try issue(application.order), by: certificate)
+        return try application.granted(try issue(application.order), by: certificate, of: CenterAuthorities(certificate))
     }
 
+    public func hasKey(of authority: AuthorityCertificate) -> Bool { authority == certificate }
+
     static func make(site: String, nowMilliseconds: Int64) throws(EpitopeError) -> CertificateAuthority {
+        let name = try signing("name the authority") { try DistinguishedName { CommonName(AuthorityCertificate.siteNamePrefix + site) } }
+        return try make(subject: name, nowMilliseconds: nowMilliseconds)
+    }
+
+    static func make(subject name: DistinguishedName, nowMilliseconds: Int64) throws(EpitopeError) -> CertificateAuthority {
         let key = Certificate.PrivateKey(P256.Signing.PrivateKey())
         let from = nowMilliseconds - backdatedSeconds * 1000
         let certificate = try signing("make the authority's certificate") {
-            let name = try DistinguishedName { CommonName(AuthorityCertificate.siteNamePrefix + site) }
-            return try Certificate(
+            try Certificate(
                 version: .v3, serialNumber: DatedSerialNumber.make(issuedMilliseconds: nowMilliseconds), publicKey: key.publicKey,
                 notValidBefore: Date(milliseconds: from),
                 notValidAfter: Date(milliseconds: from + Duration.days(lifetimeDays).inMilliseconds), issuer: name,

@@ -29,10 +29,16 @@ public struct CertificateOrder: Hashable, Sendable, Codable {
     public var validityDays: Int
     /// When it is issued, in milliseconds since 1970-01-01T00:00:00Z.
     public var issuedMilliseconds: Int64
+    /// The time that its serial number says, where that is not when it is issued: after the identity's last revocation, when the clock
+    /// was ahead at an earlier issue. Below 2 to the power of 48.
+    public var serialMilliseconds: Int64?
+    /// The fingerprint of the authority that is to issue it, in hexadecimal digits; `nil`: the current one.
+    public var authority: String?
 
     public init(
         _ purpose: Purpose, for identity: Identity, publicKey: Data, names: [String] = [],
-        validityDays: Int = CertificateAuthority.defaultValidityDays, issuedMilliseconds: Int64
+        validityDays: Int = CertificateAuthority.defaultValidityDays, issuedMilliseconds: Int64, serialMilliseconds: Int64? = nil,
+        authority: String? = nil
     ) {
         self.purpose = purpose
         self.identity = identity
@@ -40,6 +46,8 @@ public struct CertificateOrder: Hashable, Sendable, Codable {
         self.names = names
         self.validityDays = validityDays
         self.issuedMilliseconds = issuedMilliseconds
+        self.serialMilliseconds = serialMilliseconds
+        self.authority = authority
     }
 
     /// The key in a certificate signing request (PEM). Nothing else of the request counts: the name it asks for is ignored.
@@ -64,6 +72,9 @@ public struct CertificateOrder: Hashable, Sendable, Codable {
     @discardableResult
     package func check() throws(EpitopeError) -> P256.Signing.PublicKey {
         try CertificateRules.requireValid(identity)
+        if let serialMilliseconds, !(issuedMilliseconds..<1 << 48).contains(serialMilliseconds) {
+            throw Self.malformed("its serial number says a time before it is issued, or none")
+        }
         if purpose == .server {
             guard identity.role == .center else {
                 throw Self.malformed("the center's own certificate can't be a \(identity.role.rawValue)'s")
@@ -96,4 +107,11 @@ public protocol CertificateIssuing: Sendable {
     ///   what bounds or the way to the key add.
     /// - Returns: the certificate as PEM.
     func issue(_ order: CertificateOrder) async throws(EpitopeError) -> String
+
+    /// Whether it can have certificates of that authority signed.
+    func hasKey(of authority: AuthorityCertificate) async -> Bool
+}
+
+extension CertificateIssuing {
+    public func hasKey(of authority: AuthorityCertificate) async -> Bool { false }
 }

@@ -66,7 +66,9 @@ enum CertificateRules {
         guard isDNSName else {
             throw EpitopeError(
                 .nameInvalid, "'\(name)' is neither a DNS name nor an IP address",
-                remedy: "give the names and addresses that hosts reach the center by, without port or scheme")
+                remedy: name.utf8.allSatisfy { $0 < 0x80 }
+                    ? "give the names and addresses that hosts reach the center by, without port or scheme"
+                    : "write an internationalised name in its ASCII form (punycode, xn--...), as `idn` or a browser shows it")
         }
         return .dnsName(name)
     }

@@ -7,7 +7,9 @@ import X509
 ///
 /// A certificate's time begins an hour before it was issued, for clocks that are slow
 /// (``CertificateAuthority/backdatedSeconds``). A revocation covers what was issued before it, so the moment of issue must be
-/// told apart from that beginning: else who enrols again within an hour of a revocation would be refused.
+/// told apart from that beginning: else who enrols again within an hour of a revocation would be refused. Where the clock has gone
+/// back behind a certificate that was revoked, the next one's number says a later moment than its dates
+/// (``CertificateOrder/serialMilliseconds``).
 enum DatedSerialNumber {
     private static let count = 16
     /// How far the two may differ from ``CertificateAuthority/backdatedSeconds``: certificates count whole seconds.
@@ -22,14 +24,14 @@ enum DatedSerialNumber {
         return Certificate.SerialNumber(bytes: bytes)
     }
 
-    /// When a certificate was issued: by its serial number, if that fits its dates; else (one of an earlier version, which was
-    /// not dated back) when its time begins.
+    /// When a certificate was issued: by its serial number, if that is not before its dates; else (one of an earlier version, which
+    /// was not dated back) when its time begins.
     static func issuedMilliseconds(of certificate: Certificate) -> Int64 {
         let begins = certificate.notValidBefore.milliseconds
         let bytes = Array(certificate.serialNumber.bytes)
         guard bytes.count == count else { return begins }
         let issued = bytes[1...6].reduce(Int64(0)) { $0 << 8 | Int64($1) }
         let difference = issued - begins - CertificateAuthority.backdatedSeconds * 1000
-        return (-roundingMilliseconds...roundingMilliseconds).contains(difference) ? issued : begins
+        return difference >= -roundingMilliseconds ? issued : begins
     }
 }

@@ -9,8 +9,11 @@ import X509
 /// A center's own certificate and private key, for its HTTPS endpoint.
 public struct ServerCertificate: Sendable, CustomStringConvertible {
     package let keyPEM: String
-    /// The server's certificate, then the authority's: a host that enrols finds the pinned authority in this chain.
+    /// The server's certificate, then its authority's, before that the former one's statement for it: a host that enrols finds the pinned
+    /// authority in this chain, and one that trusts the former authority its way to it.
     package let chainPEM: [String]
+    /// The fingerprint of its authority.
+    package let authority: [UInt8]
     /// The center's identity, as its certificate states it.
     public let identity: Identity
     /// The DNS names and IP addresses that hosts may reach the center by.
@@ -21,7 +24,7 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
     /// When this process had it issued; `nil`: it was read from its file.
     public private(set) var issued: ContinuousClock.Instant?
 
-    static let file = "server.pem"
+    package static let file = "server.pem"
     private static let reissueRemedy =
         "have the authority issue a new one (`epitope local-center renew --address ADDRESS`, or `global-center`), or restore it from a backup"
 
@@ -35,9 +38,10 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
         nowMilliseconds > issuedMilliseconds + (expiresMilliseconds - issuedMilliseconds) / 3 * 2
     }
 
-    /// Whether it is to be renewed, or has not begun: the clock was ahead when it was issued.
-    public func isToBeReplaced(nowMilliseconds: Int64) -> Bool {
+    /// Whether it is to be renewed, or has not begun: the clock was ahead when it was issued; or another authority serves now.
+    public func isToBeReplaced(by authorities: CenterAuthorities, nowMilliseconds: Int64) -> Bool {
         isDueForRenewal(nowMilliseconds: nowMilliseconds) || nowMilliseconds < issuedMilliseconds
+            || authorities.serving(nowMilliseconds: nowMilliseconds).fingerprint != authority
     }
 
     /// Loads the server certificate from the authority's folder.
@@ -45,28 +49,30 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
     /// - Throws: `authority-missing`, `certificate-malformed`, `certificate-foreign`, `certificate-expired`,
     ///   `key-malformed`.
     public static func load(
-        from directory: String, authority: AuthorityCertificate, nowMilliseconds: Int64 = ChannelClock.system()
+        from directory: String, authorities: CenterAuthorities, nowMilliseconds: Int64 = ChannelClock.system()
     ) throws(EpitopeError) -> ServerCertificate {
-        try read(from: directory, authority: authority) { certificate, path throws(EpitopeError) in
+        try read(from: directory, authorities) { certificate, path throws(EpitopeError) in
             try CertificateRules.requireInForce(
                 certificate, called: "the center's certificate in \(path)", nowMilliseconds: nowMilliseconds)
         }
     }
 
     /// Loads the server certificate, and replaces it by a new one of the same names when two thirds of its time are over, or all of
-    /// it, or it has not come: a center that was off for long starts by itself.
+    /// it, or it has not come: a center that was off for long starts by itself. So where it is not from the authority that serves.
     ///
     /// - Throws: `authority-missing`, `certificate-malformed`, `certificate-foreign`, `certificate-expired` when the authority's own
     ///   time is over, `key-malformed`, `state-unwritable`, what the issuer throws.
     public static func loadOrRenew(
-        from directory: String, authority: AuthorityCertificate, issuer: any CertificateIssuing,
+        from directory: String, authorities: CenterAuthorities, issuer: any CertificateIssuing,
         nowMilliseconds: Int64 = ChannelClock.system()
     ) async throws(EpitopeError) -> ServerCertificate {
-        let stored = try read(from: directory, authority: authority) { _, _ throws(EpitopeError) in }
-        let isInForce = (stored.issuedMilliseconds...stored.expiresMilliseconds).contains(nowMilliseconds)
-        guard stored.isToBeReplaced(nowMilliseconds: nowMilliseconds) else { return stored }
+        let stored = try read(from: directory, authorities) { _, _ throws(EpitopeError) in }
+        let isInForce =
+            (stored.issuedMilliseconds...stored.expiresMilliseconds).contains(nowMilliseconds)
+            && authorities.accepted.contains { $0.fingerprint == stored.authority }
+        guard stored.isToBeReplaced(by: authorities, nowMilliseconds: nowMilliseconds) else { return stored }
         do throws(EpitopeError) {
-            return try await stored.renewed(by: issuer, of: authority, in: directory, nowMilliseconds: nowMilliseconds)
+            return try await stored.renewed(by: issuer, of: authorities, in: directory, nowMilliseconds: nowMilliseconds)
         } catch {
             // A disk that is full now, or a key that is away: what is in force is good for some weeks yet.
             guard isInForce else { throw error }
@@ -78,25 +84,27 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
     /// missing or damaged the names must be given: all else the authority knows.
     ///
     /// - Parameter names: DNS names and IP addresses that hosts reach the center by, 1 to 64; `nil`: those that it has.
-    /// - Throws: as ``load(from:authority:nowMilliseconds:)``, `name-invalid`, `state-unwritable`.
+    /// - Throws: as ``load(from:authorities:nowMilliseconds:)``, `name-invalid`, `state-unwritable`.
     public static func reissue(
-        in directory: String, by authority: CertificateAuthority, names: [String]?, nowMilliseconds: Int64 = ChannelClock.system()
+        in directory: String, by keys: AuthorityKeys, names: [String]?, nowMilliseconds: Int64 = ChannelClock.system()
     ) throws(EpitopeError) -> ServerCertificate {
         let center: (name: String, names: [String])
         do throws(EpitopeError) {
-            let stored = try read(from: directory, authority: authority.certificate) { _, _ throws(EpitopeError) in }
+            let stored = try read(from: directory, keys.authorities) { _, _ throws(EpitopeError) in }
             center = (stored.identity.name, names ?? stored.names)
         } catch {
-            guard let names, let site = authority.certificate.site else { throw error }
+            guard let names, let site = keys.current.certificate.site else { throw error }
             center = (site, names)
         }
-        let next = try authority.issueServerCertificate(center: center.name, names: center.names, nowMilliseconds: nowMilliseconds)
+        let serving = keys.authorities.serving(nowMilliseconds: nowMilliseconds)
+        let application = Application(center: center.name, names: center.names, of: serving, nowMilliseconds: nowMilliseconds)
+        let next = try application.granted(try keys.issue(application.order), by: serving, of: keys.authorities)
         try next.save(in: directory)
         return next
     }
 
     private static func read(
-        from directory: String, authority: AuthorityCertificate, check: (Certificate, String) throws(EpitopeError) -> Void
+        from directory: String, _ authorities: CenterAuthorities, check: (Certificate, String) throws(EpitopeError) -> Void
     ) throws(EpitopeError) -> ServerCertificate {
         let path = "\(directory)/\(file)"
         guard let text = try PrivateFiles.load(path) else {
@@ -112,13 +120,14 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
         }
         let key = try PEM.key(documents[0].pemString, from: path)
         let certificate = try PEM.certificate(documents[1].pemString, from: path)
-        guard authority.hasSigned(certificate) else {
+        let known = authorities.accepted + [authorities.former?.authority].compactMap(\.self)
+        guard let authority = known.first(where: { $0.hasSigned(certificate) }) else {
             throw EpitopeError(
                 .certificateForeign, "the certificate in \(path) is not from this center's authority",
                 remedy: Self.reissueRemedy)
         }
         try check(certificate, path)
-        return try ServerCertificate(key: key, certificate: certificate, authorityPEM: authority.pem)
+        return try ServerCertificate(key: key, certificate: certificate, by: authority, of: authorities)
     }
 
     /// A new key of a center, and what its certificate is ordered with.
@@ -126,22 +135,25 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
         private let key = P256.Signing.PrivateKey()
         let order: CertificateOrder
 
-        init(center: String, names: [String], nowMilliseconds: Int64) {
+        /// - Parameter authority: that is to issue it; `nil`: the current one.
+        init(center: String, names: [String], of authority: AuthorityCertificate? = nil, nowMilliseconds: Int64) {
             order = CertificateOrder(
                 .server, for: Identity(role: .center, name: center), publicKey: key.publicKey.x963Representation, names: names,
-                issuedMilliseconds: nowMilliseconds)
+                issuedMilliseconds: nowMilliseconds, authority: authority.map { Hex.encode($0.fingerprint) })
         }
 
         /// - Parameter text: the certificate as PEM.
         /// - Throws: `certificate-malformed`, `certificate-foreign`, `key-malformed` where it is another one than was ordered.
-        func granted(_ text: String, by authority: AuthorityCertificate) throws(EpitopeError) -> ServerCertificate {
+        func granted(
+            _ text: String, by authority: AuthorityCertificate, of authorities: CenterAuthorities
+        ) throws(EpitopeError) -> ServerCertificate {
             let certificate = try PEM.certificate(text, from: "the authority's answer")
             guard authority.hasSigned(certificate) else {
                 throw EpitopeError(
                     .certificateForeign, "the key process signs with another key than that of this center's authority",
                     remedy: "give the key process the folder of this center's key")
             }
-            return try ServerCertificate(key: Certificate.PrivateKey(key), certificate: certificate, authorityPEM: authority.pem)
+            return try ServerCertificate(key: Certificate.PrivateKey(key), certificate: certificate, by: authority, of: authorities)
         }
     }
 
@@ -149,11 +161,12 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
     ///
     /// - Throws: what the issuer throws, `certificate-foreign` where it has another key, `state-unwritable`.
     public func renewed(
-        by issuer: any CertificateIssuing, of authority: AuthorityCertificate, in directory: String,
+        by issuer: any CertificateIssuing, of authorities: CenterAuthorities, in directory: String,
         nowMilliseconds: Int64 = ChannelClock.system()
     ) async throws(EpitopeError) -> ServerCertificate {
-        let application = Application(center: identity.name, names: names, nowMilliseconds: nowMilliseconds)
-        var next = try application.granted(try await issuer.issue(application.order), by: authority)
+        let serving = authorities.serving(nowMilliseconds: nowMilliseconds)
+        let application = Application(center: identity.name, names: names, of: serving, nowMilliseconds: nowMilliseconds)
+        var next = try application.granted(try await issuer.issue(application.order), by: serving, of: authorities)
         try next.save(in: directory)
         next.issued = .now
         return next
@@ -169,7 +182,9 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
         try PrivateFiles.save(filePEM, to: "\(directory)/\(Self.file)")
     }
 
-    init(key: Certificate.PrivateKey, certificate: Certificate, authorityPEM: String) throws(EpitopeError) {
+    init(
+        key: Certificate.PrivateKey, certificate: Certificate, by authority: AuthorityCertificate, of authorities: CenterAuthorities
+    ) throws(EpitopeError) {
         guard key.publicKey == certificate.publicKey else {
             throw EpitopeError(
                 .keyMalformed, "the center's private key does not belong to its certificate",
@@ -182,14 +197,16 @@ public struct ServerCertificate: Sendable, CustomStringConvertible {
         }
         self.identity = identity
         self.names = Self.names(in: certificate)
+        self.authority = authority.fingerprint
         self.issuedMilliseconds = certificate.notValidBefore.milliseconds
         self.expiresMilliseconds = certificate.notValidAfter.milliseconds
         (self.keyPEM, self.chainPEM) = try signing("encode the center's certificate") {
-            (try PEM.text(key), [try PEM.text(certificate), authorityPEM])
+            (try PEM.text(key), [try PEM.text(certificate)] + authorities.chainPEM(behind: authority))
         }
     }
 
-    private static func names(in certificate: Certificate) -> [String] {
+    /// The DNS names and IP addresses of a certificate.
+    static func names(in certificate: Certificate) -> [String] {
         guard let names = try? certificate.extensions.subjectAlternativeNames else { return [] }
         return names.compactMap { name in
             switch name {

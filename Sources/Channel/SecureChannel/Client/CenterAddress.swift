@@ -51,6 +51,14 @@ public struct CenterAddress: Hashable, Sendable, CustomStringConvertible {
         "https://" + (host.contains(":") ? "[\(host)]" : host) + ":\(port)"
     }
 
+    /// Whether a DNS name or IP address of a certificate is this address's host, as it was given: what a name leads to doesn't count.
+    func isNamed(_ name: String) -> Bool {
+        if let address = IPAddress(host) { return address == IPAddress(name) }
+        // A DNS name may end with the root's dot.
+        func plain(_ name: String) -> String { (name.hasSuffix(".") ? String(name.dropLast()) : name).lowercased() }
+        return IPAddress(name) == nil && plain(host) == plain(name)
+    }
+
     /// The name to compare with a certificate's DNS names; `nil` for an IP address, which is compared with its addresses.
     var serverName: String? {
         IPAddress(host) == nil ? host : nil

@@ -6,7 +6,8 @@ import Glibc
 /// A proxy on the way to a center, which passes the encrypted connection through (`CONNECT`, RFC 9110, 9.3.6).
 ///
 /// It is taken from the environment, as curl and most other programs do: `https_proxy` (or `HTTPS_PROXY`) names it, `no_proxy` (or
-/// `NO_PROXY`) what is reached without. This machine itself is never reached by one.
+/// `NO_PROXY`) what is reached without. A center on loopback is reached by one that is itself there, as curl does, and by no other: that
+/// would look for it on its own machine.
 struct CenterProxy: Hashable, Sendable {
     struct Login: Hashable, Sendable {
         var user: String
@@ -28,7 +29,9 @@ struct CenterProxy: Hashable, Sendable {
     ) throws(EpitopeError) -> CenterProxy? {
         func value(_ name: String) -> String? { environment(name) ?? environment(name.uppercased()) }
         guard let text = value("https_proxy"), !text.isEmpty, !isExcluded(center, by: value("no_proxy") ?? "") else { return nil }
-        return try CenterProxy(text)
+        guard isLoopback(center.host) else { return try CenterProxy(text) }
+        guard let proxy = try? CenterProxy(text), isLoopback(proxy.host) else { return nil }
+        return proxy
     }
 
     private static func variable(_ name: String) -> String? { getenv(name).map { String(cString: $0) } }
@@ -78,14 +81,13 @@ struct CenterProxy: Hashable, Sendable {
     /// is everything.
     static func isExcluded(_ center: CenterAddress, by list: String) -> Bool {
         let address = IPAddress(center.host)
-        if isLoopback(center.host, address) { return true }
         return list.split(whereSeparator: { $0 == "," || $0 == " " }).contains { item in
             item == "*" || (address.map { matches($0, center.port, item) } ?? matches(center.host, center.port, item))
         }
     }
 
-    private static func isLoopback(_ host: String, _ address: IPAddress?) -> Bool {
-        guard let bytes = address?.unmapped.bytes else { return host.lowercased() == "localhost" }
+    private static func isLoopback(_ host: String) -> Bool {
+        guard let bytes = IPAddress(host)?.unmapped.bytes else { return host.lowercased() == "localhost" }
         return bytes.count == 4 ? bytes[0] == 127 : bytes.dropLast().allSatisfy { $0 == 0 } && bytes.last == 1
     }
 

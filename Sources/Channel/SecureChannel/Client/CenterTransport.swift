@@ -8,13 +8,15 @@ import NIOSSL
 
 /// HTTPS to one center: requests out, bytes or an ``EpitopeError`` back.
 ///
-/// TLS 1.3 at least. The chain must end at the one authority given, and the certificate must hold the name or address that
-/// was asked for; not the address where a proxy stands in between.
+/// TLS 1.3 at least. The chain must end at an authority given: one, or two while the center replaces it; the certificate must be a server's (no host has one), and it must
+/// hold the name or address that was asked for, or the address that the name led to; not the address where a proxy stands in between.
+/// Enrolment compares the name or address alone, exactly (``PresentedChain``).
 struct CenterTransport: Sendable {
     private let client: HTTPClient
-    private let center: CenterAddress
+    let center: CenterAddress
     private let authorityPEM: String
     private let proxy: CenterProxy?
+    private let headers: [(name: String, value: String)]
 
     /// How long a connection and its handshake may take.
     static let connectTimeout = TimeAmount.seconds(10)
@@ -27,10 +29,10 @@ struct CenterTransport: Sendable {
     /// Of an answer, in bytes: PacketCoding's bound on sequenced updates.
     static let maxAnswerBytes = 16 * 1024 * 1024
 
-    init(_ identity: StoredIdentity) throws(EpitopeError) {
+    init(_ identity: StoredIdentity, at center: CenterAddress, note: SenderNote = SenderNote()) throws(EpitopeError) {
         try self.init(
-            center: identity.center, authorityPEM: identity.authorityPEM,
-            credentials: (identity.certificatePEM, identity.keyPEM))
+            center: center, authorityPEM: identity.trustedPEM, credentials: (identity.certificatePEM, identity.keyPEM),
+            proxy: try CenterProxy.find(for: center), note: note)
     }
 
     /// - Parameter credentials: certificate and key (PEM); `nil` for enrolment.
@@ -41,18 +43,21 @@ struct CenterTransport: Sendable {
             center: center, authorityPEM: authorityPEM, credentials: credentials, proxy: try CenterProxy.find(for: center))
     }
 
-    /// - Parameter proxy: on the way to the center.
+    /// - Parameters:
+    ///   - authorityPEM: the certificates of the authorities that are trusted.
+    ///   - proxy: on the way to the center.
     init(
-        center: CenterAddress, authorityPEM: String, credentials: (certificate: String, key: String)?, proxy: CenterProxy?
+        center: CenterAddress, authorityPEM: String, credentials: (certificate: String, key: String)?, proxy: CenterProxy?,
+        note: SenderNote = SenderNote()
     ) throws(EpitopeError) {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv13
         // Of a center that is named by its address the library would compare the certificate with the proxy's address. The chain, and
         // that the certificate is a server's, are checked all the same, and the authority has one server: its center.
         tls.certificateVerification = proxy != nil && center.serverName == nil ? .noHostnameVerification : .fullVerification
-        tls.trustRoots = .certificates([try Self.certificate(authorityPEM)])
+        tls.trustRoots = .certificates(try Self.certificates(authorityPEM))
         if let credentials {
-            tls.certificateChain = [.certificate(try Self.certificate(credentials.certificate))]
+            tls.certificateChain = try Self.certificates(credentials.certificate).map { .certificate($0) }
             do {
                 tls.privateKey = .privateKey(try NIOSSLPrivateKey(bytes: Array(credentials.key.utf8), format: .pem))
             } catch {
@@ -73,6 +78,7 @@ struct CenterTransport: Sendable {
                 authorization: proxy.login.map { .basic(username: $0.user, password: $0.password) })
         }
         self.proxy = proxy
+        headers = note.headers
         self.client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         self.center = center
         self.authorityPEM = authorityPEM
@@ -107,6 +113,7 @@ struct CenterTransport: Sendable {
         var request = HTTPClientRequest(url: center.description + path)
         request.method = method
         if let type { request.headers.add(name: "content-type", value: type) }
+        for header in headers { request.headers.add(name: header.name, value: header.value) }
         if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
         let deadline = NIODeadline.now() + answerTimeout + .seconds(Int64(waitSeconds))
         let status: HTTPResponseStatus
@@ -151,9 +158,9 @@ struct CenterTransport: Sendable {
         }
     }
 
-    private static func certificate(_ pem: String) throws(EpitopeError) -> NIOSSLCertificate {
+    private static func certificates(_ pem: String) throws(EpitopeError) -> [NIOSSLCertificate] {
         do {
-            return try NIOSSLCertificate(bytes: Array(pem.utf8), format: .pem)
+            return try NIOSSLCertificate.fromPEMBytes(Array(pem.utf8))
         } catch {
             throw EpitopeError(
                 .certificateMalformed, "a certificate of this machine's identity can't be used",

@@ -18,7 +18,9 @@ enum ChannelFailure {
         if isWrongPeer(error) {
             return EpitopeError(
                 .centerWrong, "the server at \(center) is not the center that this machine is enrolled at",
-                remedy: "check the address, and the server names that the center was initialized with")
+                remedy:
+                    "check the address; if it is right, the center has another authority now (enrol again), its certificate is not for that "
+                    + "address (`renew` at the center), or the connection is intercepted")
         }
         if error is NIOTooManyBytesError { return malformedAnswer(of: center) }
         return EpitopeError(

@@ -12,6 +12,7 @@ package enum ChannelPath {
     package static let packets = "/v1/packets"
     package static let offers = "/v1/packets/offered"
     package static let forwards = "/v1/forwards"
+    package static let forwardOffers = "/v1/forwards/offered"
     package static let updates = "/v1/updates"
     package static let withheld = "/v1/withheld"
     package static let health = "/v1/health"
@@ -26,21 +27,44 @@ package struct EnrolmentRequest: Codable, Sendable {
     /// good. `nil` from senders of versions that did not say.
     package var center: CenterScope?
     package var role: Identity.Role?
+    /// The name that the sender gives itself, for a token that leaves it that.
+    package var name: String?
 
-    package init(token: String, request: String, center: CenterScope? = nil, role: Identity.Role? = nil) {
+    package init(token: String, request: String, center: CenterScope? = nil, role: Identity.Role? = nil, name: String? = nil) {
         self.token = token
         self.request = request
         self.center = center
         self.role = role
+        self.name = name
     }
 }
 
 /// A host's request for a new certificate before its old one expires.
 package struct RenewalRequest: Codable, Sendable {
     package var request: String
+    /// The fingerprints of the authorities that the sender trusts, in hexadecimal digits: it can use a certificate of these. `nil` from
+    /// senders of versions that know of one.
+    package var trusts: [String]?
 
-    package init(request: String) {
+    package init(request: String, trusts: [String]? = nil) {
         self.request = request
+        self.trusts = trusts
+    }
+}
+
+/// What a center says of its authorities with its health.
+package struct AuthorityNews: Codable, Hashable, Sendable {
+    /// A day at most.
+    package static let maxSeconds = 86_400
+
+    /// The fingerprint of the authority that its own certificate is from, in hexadecimal digits.
+    package var presented: String
+    /// The next authority, for who has no certificate of it.
+    package var successor: SuccessorAnnouncement?
+
+    package init(presented: String, successor: SuccessorAnnouncement? = nil) {
+        self.presented = presented
+        self.successor = successor
     }
 }
 

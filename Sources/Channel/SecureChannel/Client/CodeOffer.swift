@@ -15,13 +15,26 @@ package struct CodeOffer: Hashable, Sendable {
     /// Where the code belongs in the frame.
     package let place: Int
     package let frame: [UInt8]
+    /// Where it is sent to, without the query.
+    private let endpoint: String
 
     /// - Returns: `nil` for a packet that has no code, or too short a one.
     init?(_ packet: EncodedPacket) {
-        guard let divided = DividedPacket(packet.bytes) else { return nil }
+        self.init(DividedPacket(packet.bytes), to: ChannelPath.offers)
+    }
+
+    /// - Parameter forward: the wire form of a packet that a site forwards.
+    /// - Returns: as ``init(_:)``.
+    init?(forward: [UInt8]) {
+        self.init(DividedPacket(forward: forward), to: ChannelPath.forwardOffers)
+    }
+
+    private init?(_ divided: DividedPacket?, to endpoint: String) {
+        guard let divided else { return nil }
         digest = Array(SHA256.hash(data: divided.code))
         place = divided.place
         frame = divided.frame
+        self.endpoint = endpoint
     }
 
     /// As it came in.
@@ -37,10 +50,11 @@ package struct CodeOffer: Hashable, Sendable {
         self.digest = digest
         self.place = place
         self.frame = frame
+        endpoint = ChannelPath.offers
     }
 
     /// Path and query of the request.
-    var path: String { "\(ChannelPath.offers)?code=\(Hex.encode(digest))&at=\(place)" }
+    var path: String { "\(endpoint)?code=\(Hex.encode(digest))&at=\(place)" }
 
     /// The packet's wire form.
     package func joined(with code: [UInt8]) -> [UInt8]? {

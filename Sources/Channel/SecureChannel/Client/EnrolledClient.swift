@@ -18,16 +18,23 @@ public actor EnrolledClient {
         case renewalFailed(EpitopeError, untilMilliseconds: Int64)
         /// An identity was read that was stored after this client had begun, by another program.
         case adopted(Identity, untilMilliseconds: Int64)
+        /// The site has other centers now, as one of them told.
+        case moved(CenterList)
         /// The stored identity can't be used.
         case unusable(EpitopeError)
         /// The center refuses the identity.
         case refused(EpitopeError)
+        /// Other authorities are trusted than before, or are not.
+        case authority(AuthorityChange)
     }
 
-    private let directory: String
+    let directory: String
+    private let note: SenderNote
     private let schedule: RenewalSchedule
-    private let clock: @Sendable () -> Int64
-    private let onEvent: @Sendable (Event) -> Void
+    let spread: Double
+    let clock: @Sendable () -> Int64
+    let onEvent: @Sendable (Event) -> Void
+    private let onAnswer: @Sendable () -> Void
 
     private var client: CenterClient?
     /// The file that was read last, whether or not it could be used.
@@ -41,24 +48,37 @@ public actor EnrolledClient {
     private var renewalRetry = RetryState(RenewalSchedule.retries)
     private var nextRenewal: ContinuousClock.Instant?
     private var warmingRetry = RetryState(EnrolledClient.warmingRetries)
-    private var told = ToldFailures()
+    /// When the center is asked again, by its own advice.
+    private var nextWarming: ContinuousClock.Instant?
+    var told = ToldFailures()
+    /// From when on a certificate of the next authority is asked for, by the clock; `nil`: the center says nothing of one.
+    var followingDue: Int64?
 
     /// A center that refuses this identity is asked less and less often whether it still does.
     private static let warmingRetries = Backoff(initial: .seconds(60), maximum: .hours(1))
 
+    /// A look that comes a moment too early counts as in time.
+    private static let lookTolerance = Duration.seconds(2)
+
     /// - Parameters:
     ///   - directory: where enrolment stores the identity. There need not be one yet.
+    ///   - note: what it says of itself to the center.
     ///   - clock: by which certificates are judged.
-    ///   - spread: this program's part of the time over which hosts spread their renewals, from 0 to 1.
+    ///   - spread: this program's part of the time over which hosts spread their renewals, and their looks at a busy center; 0 to 1.
     ///   - onEvent: told of everything that becomes of the identity; of a failure that lasts, once a day.
+    ///   - onAnswer: told each time that the center has let this identity in, when ``maintain(every:)`` asks for that.
     public init(
-        directory: String, clock: @escaping @Sendable () -> Int64 = ChannelClock.system, spread: Double = .random(in: 0...1),
-        onEvent: @escaping @Sendable (Event) -> Void = { _ in }
+        directory: String, note: SenderNote = .own(), clock: @escaping @Sendable () -> Int64 = ChannelClock.system,
+        spread: Double = .random(in: 0...1),
+        onEvent: @escaping @Sendable (Event) -> Void = { _ in }, onAnswer: @escaping @Sendable () -> Void = {}
     ) {
         self.directory = directory
+        self.note = note
         self.clock = clock
         schedule = RenewalSchedule(spread: spread)
+        self.spread = spread
         self.onEvent = onEvent
+        self.onAnswer = onAnswer
     }
 
     /// The identity in use; `nil` where this machine is not enrolled, or its identity could never be used.
@@ -89,7 +109,7 @@ public actor EnrolledClient {
         try await use { (client) async throws(EpitopeError) in try await client.report(counts) }
     }
 
-    /// Looks after the identity and keeps a connection open, until the task is cancelled.
+    /// Looks after the identity and keeps a connection open, as the center advises, until the task is cancelled.
     public func maintain(every interval: Duration = .seconds(30)) async {
         while !Task.isCancelled {
             await lookAfter()
@@ -101,16 +121,31 @@ public actor EnrolledClient {
     public func lookAfter() async {
         guard let client = try? await current() else { return }
         await renewIfDue(client)
-        guard warmingRetry.remaining == nil else { return }
+        guard warmingRetry.remaining == nil, nextWarming.map({ $0 <= .now }) ?? true else { return }
         do throws(EpitopeError) {
-            try await client.warmUp()
+            let answer = try await client.warmUp()
+            nextWarming = .now + answer.advice.delay(spread: spread) - Self.lookTolerance
             warmingRetry.succeeded()
+            if let centers = answer.centers { await use(centers, client) }
             told.recovered(from: .refusal)
+            onAnswer()
+            await follow(answer.authority, client)
         } catch {
+            if await returnToFormer(client, because: error) { return }
             // A center that doesn't answer is the next packet's to find.
             guard EpitopeError.Code.senderRefusals.contains(error.code) else { return }
             warmingRetry.failed()
             if told.isNews(.refusal, error, nowMilliseconds: clock()) { onEvent(.refused(error)) }
+        }
+    }
+
+    /// Stores the list of centers that the center told. Where it can't be stored it is told again with the next look.
+    private func use(_ centers: CenterList, _ client: CenterClient) async {
+        let identity = client.identity
+        do throws(EpitopeError) {
+            if try await replace(client, identity, by: identity.at(centers)) { onEvent(.moved(centers)) }
+        } catch {
+            if told.isNews(.file, error, nowMilliseconds: clock()) { onEvent(.unusable(error)) }
         }
     }
 
@@ -124,11 +159,20 @@ public actor EnrolledClient {
     ) async throws(EpitopeError) -> Value {
         let client = try await current()
         await renewIfDue(client)
-        do {
-            return try await request(client)
-        } catch {
-            guard error.code == .certificateExpired, await renew(client) else { throw error }
-            return try await request(client)
+        var (isReturned, isRenewed) = (false, false)
+        while true {
+            do {
+                return try await request(client)
+            } catch {
+                // The former certificate, which is used again, may have to be renewed at once.
+                if !isReturned, await returnToFormer(client, because: error) {
+                    isReturned = true
+                } else if !isRenewed, error.code == .certificateExpired, await renew(client) {
+                    isRenewed = true
+                } else {
+                    throw error
+                }
+            }
         }
     }
 }
@@ -138,7 +182,7 @@ extension EnrolledClient {
     /// The client by the identity that is stored now.
     ///
     /// - Throws: `destination-unknown`; or why the stored identity can't be used and there is no earlier one.
-    private func current() async throws(EpitopeError) -> CenterClient {
+    func current() async throws(EpitopeError) -> CenterClient {
         let found = FileIdentity(path: StoredIdentity.path(in: directory))
         if !hasLooked || found != file {
             let isFirst = !hasLooked
@@ -153,15 +197,41 @@ extension EnrolledClient {
                 remedy: "enrol it (`epitope enroll`); what waits is sent then")
     }
 
+    /// Stores another form of an identity, unless another program did so meanwhile, or somebody removed the file, which takes this machine
+    /// out.
+    ///
+    /// - Returns: whether it is in use now.
+    func replace(_ client: CenterClient, _ identity: StoredIdentity, by next: StoredIdentity) async throws(EpitopeError) -> Bool {
+        let lock = RenewalLock(in: directory)
+        guard lock.isHeld else { return false }
+        defer { lock.release() }
+        _ = try await current()
+        guard client.identity.certificatePEM == identity.certificatePEM, client.identity.trust == identity.trust, file != nil else {
+            return false
+        }
+        try next.save(in: directory)
+        try await client.adopt(next)
+        noteOwnFile()
+        return true
+    }
+
+    /// Says that this program has written the file itself.
+    private func noteOwnFile() { file = FileIdentity(path: StoredIdentity.path(in: directory)) }
+
     private func read(isFirst: Bool) async {
         do throws(EpitopeError) {
             // A file that was removed leaves the identity in use: there is nothing better.
             guard let stored = try StoredIdentity.loadIfEnrolled(from: directory) else { return }
-            guard stored.certificatePEM != client?.identity.certificatePEM else { return fault = nil }
+            let used = client?.identity
+            if let client, let used, stored.certificatePEM == used.certificatePEM {
+                // Another program that shares the identity stored the list of centers, or what is trusted.
+                if stored.centers != used.centers || stored.trust != used.trust { try await client.adopt(stored) }
+                return fault = nil
+            }
             if let client {
                 try await client.adopt(stored)
             } else {
-                client = try CenterClient(stored)
+                client = try CenterClient(stored, note: note)
             }
             if !isFirst { onEvent(.adopted(stored.subject, untilMilliseconds: stored.expiresMilliseconds)) }
             fault = nil
@@ -169,6 +239,7 @@ extension EnrolledClient {
             renewalRetry.succeeded()
             nextRenewal = nil
             warmingRetry.succeeded()
+            nextWarming = nil
             told = ToldFailures()
         } catch {
             fault = error
@@ -179,8 +250,9 @@ extension EnrolledClient {
 
 /// Renewal.
 extension EnrolledClient {
-    private func renewIfDue(_ client: CenterClient) async {
-        guard schedule.isDue(client.identity, nowMilliseconds: clock()) else { return }
+    func renewIfDue(_ client: CenterClient) async {
+        let identity = client.identity
+        guard schedule.isDue(identity, nowMilliseconds: clock()) || isFollowingDue(identity) else { return }
         if let nextRenewal, nextRenewal > .now { return }
         _ = await renew(client)
     }
@@ -205,8 +277,12 @@ extension EnrolledClient {
             defer { lock.release() }
             _ = try await current()
             guard client.identity.certificatePEM == before else { return true }
+            // Who removed the file took this machine out.
+            guard file != nil else { return false }
             try await client.renew(storingIn: directory)
-            file = FileIdentity(path: StoredIdentity.path(in: directory))
+            noteOwnFile()
+            // Where it is one of the present authority again, as from a center that knows no other, that is not asked for at once.
+            followingDue = client.identity.trust.successor == nil ? nil : clock() + RenewalSchedule.maxSpreadMilliseconds
             renewalFailure = nil
             renewalRetry.succeeded()
             nextRenewal = nil
@@ -214,6 +290,10 @@ extension EnrolledClient {
             onEvent(.renewed(untilMilliseconds: client.identity.expiresMilliseconds))
             return true
         } catch {
+            // A center that knows nothing of this authority may know the former one, whose certificate may be due, too.
+            if await returnToFormer(client, because: error) {
+                return schedule.isDue(client.identity, nowMilliseconds: clock()) ? await attemptRenewal(client) : true
+            }
             let until = client.identity.expiresMilliseconds
             renewalFailure = error
             nextRenewal =
@@ -230,6 +310,7 @@ struct ToldFailures: Sendable {
         case file
         case renewal
         case refusal
+        case successor
     }
 
     private var news: [Subject: FailureNews] = [:]

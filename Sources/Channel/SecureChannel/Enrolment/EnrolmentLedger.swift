@@ -2,7 +2,7 @@
 
 public import EpitopeModel
 
-/// What the holder of a one-time enrolment token may enrol as.
+/// What the holder of an enrolment token may enrol as.
 public struct EnrolmentGrant: Hashable, Sendable, Codable {
     public var identity: Identity
     /// When the token expires, in milliseconds since 1970-01-01T00:00:00Z.
@@ -32,29 +32,51 @@ public protocol EnrolmentLedger: Sendable {
     /// Records a token by the SHA-256 of its secret; the secret itself is never stored.
     func addToken(secretHash: [UInt8], grant: EnrolmentGrant) async throws
 
+    /// Records a token for several hosts, likewise.
+    func addToken(secretHash: [UInt8], group: GroupGrant) async throws
+
     /// What a token is good for, as it is now: it is not redeemed.
     ///
-    /// - Parameter role: the role that the holder means to enrol as; `nil` where it did not say.
-    /// - Throws: as ``redeemToken(secretHash:as:nowMilliseconds:)``.
-    func grant(ofToken secretHash: [UInt8], as role: Identity.Role?, nowMilliseconds: Int64) async throws -> EnrolmentGrant
+    /// - Throws: as ``redeemToken(secretHash:by:issuedMilliseconds:nowMilliseconds:)``.
+    func grant(ofToken secretHash: [UInt8], to applicant: EnrolmentApplicant, nowMilliseconds: Int64) async throws -> EnrolmentGrant
 
-    /// Redeems a token: marks it used, in one durable step, and returns its grant.
+    /// Redeems a token: marks it used, or counts the use, in one durable step, and returns what it granted.
     ///
-    /// - Parameter role: the role that the holder means to enrol as; `nil` where it did not say.
-    /// - Throws: `token-unknown`, `token-used`, `token-expired`, or `token-of-another-role`, by ``EnrolmentGrant/check(is:)``.
-    func redeemToken(secretHash: [UInt8], as role: Identity.Role?, nowMilliseconds: Int64) async throws -> EnrolmentGrant
+    /// - Parameter issuedMilliseconds: when the certificate was issued that it is redeemed for.
+    /// - Throws: `token-unknown`, `token-revoked`, `token-used`, `token-expired`, or `token-of-another-role`, by
+    ///   ``EnrolmentGrant/check(is:)``; for one of several hosts what ``GroupGrant/identity(of:)`` throws, and `name-taken` for the name
+    ///   of a host that is known: enrolled, seen, revoked, or with a token of its own.
+    func redeemToken(
+        secretHash: [UInt8], by applicant: EnrolmentApplicant, issuedMilliseconds: Int64, nowMilliseconds: Int64
+    ) async throws -> EnrolmentGrant
 
     /// Notes, in one durable step, that the identity gets a new certificate for an old one, unless that was revoked meanwhile.
     ///
-    /// - Parameter issuedMilliseconds: when the old one was issued.
-    /// - Returns: `false` where it was revoked, and nothing is noted.
-    func noteRenewal(of identity: Identity, issuedMilliseconds: Int64) async throws -> Bool
+    /// - Parameters:
+    ///   - oldMilliseconds: when the old one was issued.
+    ///   - newMilliseconds: when the new one was.
+    /// - Returns: `false` where the old one was revoked, and nothing is noted.
+    func noteRenewal(of identity: Identity, from oldMilliseconds: Int64, to newMilliseconds: Int64) async throws -> Bool
 
-    /// Revokes every certificate that was issued to the identity before now.
+    /// Notes that the identity shows a certificate of this center's authority that is in force. A ledger that was lost, or put back from
+    /// a backup, has no record of some.
+    func noteCertificate(of identity: Identity, issuedMilliseconds: Int64) async throws
+
+    /// Revokes every certificate that was issued to the identity so far, whatever the clock said when it was.
     ///
     /// - Parameter nowMilliseconds: read in the step that revokes: a certificate that was issued while that waited is revoked, too.
     func revoke(_ identity: Identity, nowMilliseconds: @autoclosure @escaping @Sendable () -> Int64) async throws
 
-    /// Whether a certificate issued to the identity at that time has been revoked since.
-    func isRevoked(_ identity: Identity, issuedMilliseconds: Int64) async throws -> Bool
+    /// Up to which time of issue the identity's certificates are revoked, in milliseconds since 1970; `nil`: none ever was.
+    func revokedUntil(_ identity: Identity) async throws -> Int64?
+}
+
+extension EnrolmentLedger {
+    public func noteCertificate(of identity: Identity, issuedMilliseconds: Int64) async throws {}
+
+    /// Whether a certificate issued to the identity at that time has been revoked since. One of the very millisecond of the
+    /// revocation counts as revoked.
+    public func isRevoked(_ identity: Identity, issuedMilliseconds: Int64) async throws -> Bool {
+        try await revokedUntil(identity).map { $0 >= issuedMilliseconds } ?? false
+    }
 }

@@ -4,7 +4,7 @@ import Crypto
 public import EpitopeModel
 import FoundationEssentials
 
-/// A one-time enrolment token: one line of text that a person copies from a center to a host.
+/// An enrolment token, for one identity and one use or for several hosts: one line of text that a person copies from a center to a host.
 ///
 /// It holds a secret that the center knows only the hash of, and the fingerprint of the center's authority, so that
 /// the host trusts the right center before it has any certificate. The text is `ept1_` followed by base64url of the

@@ -11,35 +11,55 @@ import X509
 /// The certificates that a center presents, read in a handshake that accepts none of them and sends nothing.
 enum PresentedChain {
     /// Finds the authority with the pinned fingerprint in the center's chain, and checks that it signed the center's
-    /// certificate. That the center holds its key is proven by the connection that follows, which is verified with this
-    /// authority as the only trust.
+    /// certificate, that this is a center's, and that it is for the address as it was given. That the center holds its key is proven by
+    /// the connection that follows, which is verified with this authority as the only trust.
     ///
-    /// - Throws: `authority-mismatch`, `center-unreachable`.
+    /// - Throws: `authority-mismatch`, `center-wrong`, `center-unreachable`.
     /// - Returns: the authority's certificate as PEM.
     static func authority(of center: CenterAddress, fingerprint: [UInt8]) async throws(EpitopeError) -> String {
         let mismatch = EpitopeError(
             .authorityMismatch, "the token is for another center than the one at \(center)",
-            remedy: "check the address, and use a token of that center; if both are right, the connection may be intercepted")
+            remedy:
+                "check the address, and use a token of that center, made since its authority was last replaced; if both are right, the connection may be intercepted"
+        )
         let chain = try await read(from: center, by: try CenterProxy.find(for: center))
         guard let leafDER = chain.first, let leaf = try? Certificate(derEncoded: leafDER),
             let authorityDER = chain.dropFirst().first(where: { Array(SHA256.hash(data: $0)) == fingerprint }),
             let authority = try? Certificate(derEncoded: authorityDER), leaf.issuer == authority.subject,
             authority.publicKey.isValidSignature(leaf.signature, for: leaf)
         else { throw mismatch }
+        try requireCenter(leaf, at: center)
         return try signing("encode the authority's certificate") { try PEM.text(authority) }
+    }
+
+    /// Checks what the certificate says of its holder. The TLS library, which verifies every connection, takes an IP address in the
+    /// certificate for any name that leads there: who enrols is told now, before the name leads elsewhere.
+    private static func requireCenter(_ leaf: Certificate, at center: CenterAddress) throws(EpitopeError) {
+        guard let identity = CertificateIdentity.read(from: leaf), identity.role == .center else {
+            throw EpitopeError(
+                .centerWrong, "the server at \(center) has the certificate of an enrolled host or site, and not the center's",
+                remedy: "tell the center's operator: somebody poses as the center at that address")
+        }
+        let names = ServerCertificate.names(in: leaf)
+        guard !names.contains(where: { center.isNamed($0) }) else { return }
+        throw EpitopeError(
+            .centerWrong, "the certificate of the center at \(center) is for \(names.joined(separator: ", ")), and not for \(center.host)",
+            remedy:
+                "give one of these in the center's address, or have its operator add this one (`renew` with an --address for each, and a restart)"
+        )
     }
 
     /// Why a center's certificate was refused, if its dates are the reason: one of two clocks is wrong, or it was not renewed.
     ///
-    /// - Parameter authorityPEM: the authority that is to have issued it.
+    /// - Parameter authorityPEM: the authorities of which one is to have issued it.
     /// - Returns: `center-out-of-date`; `nil` when it is another server's, or within its dates.
     static func clockError(
         of center: CenterAddress, by proxy: CenterProxy? = nil, _ authorityPEM: String, nowMilliseconds: Int64 = ChannelClock.system()
     ) async -> EpitopeError? {
-        guard let authority = try? PEM.certificate(authorityPEM, from: "the identity"),
+        guard let authorities = try? PEMDocument.parseMultiple(pemString: authorityPEM).map({ try Certificate(pemDocument: $0) }),
             let chain = try? await read(from: center, by: proxy),
-            let leaf = chain.first.flatMap({ try? Certificate(derEncoded: $0) }), leaf.issuer == authority.subject,
-            authority.publicKey.isValidSignature(leaf.signature, for: leaf)
+            let leaf = chain.first.flatMap({ try? Certificate(derEncoded: $0) }),
+            authorities.contains(where: { leaf.issuer == $0.subject && $0.publicKey.isValidSignature(leaf.signature, for: leaf) })
         else { return nil }
         let (begins, ends) = (leaf.notValidBefore.milliseconds, leaf.notValidAfter.milliseconds)
         let clock = "and this machine's clock shows \(ChannelClock.text(nowMilliseconds))"

@@ -54,6 +54,6 @@ extension StoredIdentity {
     /// A look at the certificate's dates.
     public func outlook(nowMilliseconds: Int64 = ChannelClock.system()) -> CertificateOutlook {
         CertificateOutlook(
-            beginsMilliseconds: issuedMilliseconds, expiresMilliseconds: expiresMilliseconds, nowMilliseconds: nowMilliseconds)
+            beginsMilliseconds: beginsMilliseconds, expiresMilliseconds: expiresMilliseconds, nowMilliseconds: nowMilliseconds)
     }
 }

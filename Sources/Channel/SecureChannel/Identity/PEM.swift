@@ -21,10 +21,14 @@ enum PEM {
         do {
             return try Certificate.PrivateKey(pemEncoded: text)
         } catch {
-            throw EpitopeError(
-                .keyMalformed, "the private key in \(place) cannot be read",
-                remedy: "restore the file from a backup, or enrol again")
+            throw unreadableKey(in: place)
         }
+    }
+
+    static func unreadableKey(in place: String) -> EpitopeError {
+        EpitopeError(
+            .keyMalformed, "the private key in \(place) cannot be read",
+            remedy: "restore the file from a backup, or enrol again")
     }
 
     static func text(_ certificate: Certificate) throws -> String {

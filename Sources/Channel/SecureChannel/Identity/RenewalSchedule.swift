@@ -23,7 +23,7 @@ struct RenewalSchedule: Hashable, Sendable {
     /// Whether a certificate is to be renewed now.
     func isDue(_ identity: StoredIdentity, nowMilliseconds: Int64) -> Bool {
         nowMilliseconds
-            > dueMilliseconds(beginsMilliseconds: identity.issuedMilliseconds, expiresMilliseconds: identity.expiresMilliseconds)
+            > dueMilliseconds(beginsMilliseconds: identity.beginsMilliseconds, expiresMilliseconds: identity.expiresMilliseconds)
     }
 
     /// How long to wait after a failure: not beyond a tenth of what is left, so that a short-lived certificate is renewed in

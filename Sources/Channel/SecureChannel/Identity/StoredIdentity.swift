@@ -5,32 +5,39 @@ public import EpitopeModel
 import SwiftASN1
 import X509
 
-/// The identity that enrolment stores on a host or a local center: its private key, its certificate, the one authority that
-/// it trusts, and the center's address. It is one file of mode 0600, so that key and certificate always belong together.
+/// The identity that enrolment stores on a host or a local center: its private key, its certificate, the authority that
+/// it trusts, and the addresses of the site's centers. It is one file of mode 0600, so that key and certificate always belong together.
 public struct StoredIdentity: Sendable, CustomStringConvertible {
     /// The identity that the certificate states.
     public let subject: Identity
-    public let center: CenterAddress
-    /// When the certificate's time begins.
+    /// The centers that it is for, which are one site's.
+    public let centers: CenterList
+    /// The preferred one.
+    public var center: CenterAddress { centers.first }
+    /// When the certificate's time begins: before it was issued, for clocks that are slow.
+    public let beginsMilliseconds: Int64
+    /// When the certificate was issued, by the center's clock.
     public let issuedMilliseconds: Int64
     public let expiresMilliseconds: Int64
     package let keyPEM: String
     package let certificatePEM: String
     package let authorityPEM: String
+    /// What is trusted besides.
+    package let trust: AuthorityTrust
 
-    static let file = "identity.json"
+    package static let file = "identity.json"
 
     /// The identity and its center. The key stays out of logs.
     public var description: String {
-        "\(subject.role.rawValue) \(subject.name) at \(center)"
+        "\(subject.role.rawValue) \(subject.name) at \(centers)"
     }
 
     /// Makes an identity of its parts, and checks that they belong together.
     ///
     /// - Throws: `key-malformed`, `certificate-malformed`, `certificate-foreign`.
     package init(
-        center: CenterAddress, keyPEM: String, certificatePEM: String, authorityPEM: String,
-        from place: String = "the center's answer"
+        centers: CenterList, keyPEM: String, certificatePEM: String, authorityPEM: String,
+        trust: AuthorityTrust = AuthorityTrust(), from place: String = "the center's answer"
     ) throws(EpitopeError) {
         let key = try PEM.key(keyPEM, from: place)
         let certificate = try PEM.certificate(certificatePEM, from: place)
@@ -53,12 +60,19 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
                 remedy: "enrol again with a new token")
         }
         self.subject = subject
-        self.center = center
-        self.issuedMilliseconds = certificate.notValidBefore.milliseconds
+        self.centers = centers
+        self.beginsMilliseconds = certificate.notValidBefore.milliseconds
+        self.issuedMilliseconds = DatedSerialNumber.issuedMilliseconds(of: certificate)
         self.expiresMilliseconds = certificate.notValidAfter.milliseconds
         self.keyPEM = keyPEM
         self.certificatePEM = certificatePEM
         self.authorityPEM = authorityPEM
+        self.trust = trust
+    }
+
+    /// The same identity, at other centers of the site.
+    func at(_ centers: CenterList) throws(EpitopeError) -> StoredIdentity {
+        try StoredIdentity(centers: centers, keyPEM: keyPEM, certificatePEM: certificatePEM, authorityPEM: authorityPEM, trust: trust)
     }
 
     /// The identity's file in a folder.
@@ -75,15 +89,15 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
                 remedy: "run `epitope enroll --center URL --token TOKEN` with a token from the center")
         }
         guard let content = try? ChannelJSON.decode(Content.self, from: Array(text.utf8)),
-            let center = try? CenterAddress(content.center)
+            let centers = try? CenterList(parsing: content.centers ?? [content.center])
         else {
             throw EpitopeError(
                 .identityMalformed, "\(path) cannot be read",
                 remedy: "restore the file from a backup, or enrol again with a new token")
         }
         return try StoredIdentity(
-            center: center, keyPEM: content.key, certificatePEM: content.certificate,
-            authorityPEM: content.authority, from: path)
+            centers: centers, keyPEM: content.key, certificatePEM: content.certificate,
+            authorityPEM: content.authority, trust: content.trust ?? AuthorityTrust(), from: path)
     }
 
     /// Loads the identity of a folder; `nil` where this machine is not enrolled.
@@ -98,16 +112,22 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
     public func save(in directory: String) throws(EpitopeError) {
         try PrivateFiles.makeDirectory(directory)
         let content = Content(
-            center: center.description, key: keyPEM, certificate: certificatePEM, authority: authorityPEM)
+            center: center.description, centers: centers.addresses.map(\.description), key: keyPEM, certificate: certificatePEM,
+            authority: authorityPEM, trust: trust.isEmpty ? nil : trust)
         let bytes = try signing("encode the identity") { try ChannelJSON.encode(content) }
         try PrivateFiles.save(String(decoding: bytes, as: UTF8.self), to: Self.path(in: directory))
     }
 
     private struct Content: Codable {
+        /// The first: what programs read that know of one.
         var center: String
+        var centers: [String]?
         var key: String
         var certificate: String
+        /// That the certificate is from.
         var authority: String
+        /// `nil` but while the center replaces its authority.
+        var trust: AuthorityTrust?
     }
 }
 

@@ -9,11 +9,13 @@ struct LocalCenterCommand: AsyncParsableCommand {
         abstract: "The local analysis center: correlates a site's evidence, updates its IDS, reports to the global center.",
         subcommands: [
             CenterInitCommand<LocalKind>.self, CenterTokenCommand<LocalKind>.self, LocalCenterServeCommand.self,
-            CenterKeyCommand<LocalKind>.self,
+            LocalCenterCheckCommand.self, CenterKeyCommand<LocalKind>.self,
             LocalCenterLinkCommand.self, CenterStatusCommand<LocalKind>.self, CenterEventsCommand<LocalKind>.self,
             CenterShowCommand<LocalKind>.self, CenterWithdrawCommand<LocalKind>.self,
             CenterReinstateCommand<LocalKind>.self, CenterPeersCommand<LocalKind>.self, CenterRevokeCommand<LocalKind>.self,
-            CenterRenewCommand<LocalKind>.self,
+            CenterTokensCommand<LocalKind>.self,
+            CenterRotateCommand<LocalKind>.self,
+            CenterRenewCommand<LocalKind>.self, CenterBackupCommand<LocalKind>.self, CenterRestoreCommand<LocalKind>.self,
         ])
 }
 
@@ -24,10 +26,12 @@ struct GlobalCenterCommand: AsyncParsableCommand {
         abstract: "The global analysis center: correlates the evidence of sites, and publishes signature updates to them.",
         subcommands: [
             CenterInitCommand<GlobalKind>.self, CenterTokenCommand<GlobalKind>.self, GlobalCenterServeCommand.self,
-            CenterKeyCommand<GlobalKind>.self,
+            GlobalCenterCheckCommand.self, CenterKeyCommand<GlobalKind>.self,
             CenterStatusCommand<GlobalKind>.self, CenterEventsCommand<GlobalKind>.self,
             CenterShowCommand<GlobalKind>.self, CenterWithdrawCommand<GlobalKind>.self,
             CenterReinstateCommand<GlobalKind>.self, CenterPeersCommand<GlobalKind>.self, GlobalCenterTrustCommand.self,
-            CenterRevokeCommand<GlobalKind>.self, CenterRenewCommand<GlobalKind>.self,
+            CenterRevokeCommand<GlobalKind>.self, CenterTokensCommand<GlobalKind>.self,
+            CenterRotateCommand<GlobalKind>.self, CenterRenewCommand<GlobalKind>.self, CenterBackupCommand<GlobalKind>.self,
+            CenterRestoreCommand<GlobalKind>.self,
         ])
 }

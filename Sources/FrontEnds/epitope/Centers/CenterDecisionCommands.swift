@@ -32,7 +32,7 @@ struct CenterWithdrawCommand<Kind: CenterKind>: AsyncParsableCommand {
     func run() async throws {
         let store = try stateOptions.openStore()
         try await store.withdraw(signatureID: signature, reason: reason, by: Person.name)
-        let isServing = stateOptions.wakeService()
+        let isServing = await stateOptions.wakeService(of: store)
         Console.print("withdrawn: \(signature)")
         guard !Kind.servesCenters else {
             return Console.print(isServing ? "sites are told now" : "sites are told when this center runs: it does not now")
@@ -69,9 +69,27 @@ struct CenterReinstateCommand<Kind: CenterKind>: AsyncParsableCommand {
     var signature: String
 
     func run() async throws {
-        try await stateOptions.openStore().reinstate(signatureID: signature, by: Person.name)
-        let isServing = stateOptions.wakeService()
+        let store = try stateOptions.openStore()
+        try await store.reinstate(signatureID: signature, by: Person.name)
+        let isServing = await stateOptions.wakeService(of: store)
         Console.print("reinstated: \(signature)" + (isServing ? "" : "; it takes effect when this center runs: it does not now"))
+        guard isServing, !Kind.servesCenters else { return }
+        Console.print(try await outcome(in: store))
+    }
+
+    /// What became of the rule in the IDS, as soon as that is known, and within a few seconds.
+    private func outcome(in store: CenterStore) async throws -> String {
+        var coming = try await store.comingRules(of: signature)
+        let end = ContinuousClock.now + .seconds(5)
+        while coming.waiting.contains(where: { $0 == nil }), .now < end {
+            try await Task.sleep(for: .milliseconds(50))
+            coming = try await store.comingRules(of: signature)
+        }
+        if coming.waiting.isEmpty {
+            return coming.isInForce ? "its rule is in the IDS again" : "no rule of it was in the IDS: its attack is proven anew"
+        }
+        let reason = coming.waiting.compactMap(\.self).first
+        return "its rule is in the IDS again as soon as that answers" + (reason.map { ": \($0)" } ?? "")
     }
 }
 
@@ -82,7 +100,11 @@ extension CenterStateOptions {
     /// Has the center that runs look at what a command has changed.
     ///
     /// - Returns: whether one runs.
-    func wakeService() -> Bool { WakeUpPipe.ring(path: wakeUpPath) }
+    func wakeService(of store: CenterStore) async -> Bool {
+        let isServing = WakeUpPipe.ring(path: wakeUpPath)
+        // Over one database another center may do the work; it has heard of the change by that.
+        return store.isFile ? isServing : (try? await store.workHolder()) != nil
+    }
 }
 
 /// The person at the command line.
@@ -90,7 +112,6 @@ enum Person {
     /// Of who became root by sudo, that name.
     static var name: String {
         if getuid() == 0, let name = getenv("SUDO_USER") { return String(cString: name) }
-        guard let entry = getpwuid(getuid()), let name = entry.pointee.pw_name else { return "user \(getuid())" }
-        return String(cString: name)
+        return UserName.known(getuid()) ?? "user \(getuid())"
     }
 }

@@ -24,17 +24,26 @@ struct CenterInitCommand<Kind: CenterKind>: AsyncParsableCommand {
             "A DNS name or IP address of the center; may be repeated.", valueName: "address"))
     var address: [String]
 
+    @Option(help: ArgumentHelp("The settings, where they name a PostgreSQL database for the store.", valueName: "file"))
+    var config: String?
+
     func validate() throws {
         guard !address.isEmpty else { throw ValidationError("give at least one --address") }
+        guard config != "" else { throw ValidationError("--config takes a path") }
     }
 
     func run() async throws {
+        let database = try config.flatMap(Kind.storeSettings(ofFile:))
         // Another user's service may have to pass through the folders above.
         try? Folders.make(Folders.parent(of: stateOptions.directory), mode: 0o755)
         let keyDirectory = CertificateAuthority.keyDirectory(ofState: stateOptions.directory)
         let authority = try CertificateAuthority.create(
             in: stateOptions.authorityDirectory, keyIn: keyDirectory, site: name, serverNames: address)
-        _ = try CenterStore(path: stateOptions.storePath)
+        if let database {
+            _ = try await stateOptions.openDatabase(database)
+        } else {
+            _ = try CenterStore(path: stateOptions.storePath)
+        }
         _ = try StateFolderLock(in: stateOptions.directory, kind: Kind.name)
         let state = stateOptions.state.map { " --state \($0.quotedForShell)" } ?? ""
         Console.print(
@@ -42,38 +51,8 @@ struct CenterInitCommand<Kind: CenterKind>: AsyncParsableCommand {
             created \(Kind.name) \(name) in \(stateOptions.directory), addresses \(address.joined(separator: ", "))
             the authority's key is in \(keyDirectory): only the key process needs it, and no other program
             SHA-256 of the authority's certificate: \(Hex.encode(authority.fingerprint))
-            next: epitope \(Kind.name) token\(state) --host NAME, and epitope \(Kind.name) serve\(state)
+            next: epitope \(Kind.name) token\(state) --\(Kind.servesCenters ? "site" : "host") NAME, and epitope \(Kind.name) serve\(state)
             """)
-    }
-}
-
-/// `token`: a one-time token for a host or a site.
-struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
-    static var configuration: CommandConfiguration {
-        CommandConfiguration(
-            commandName: "token",
-            abstract: "Create a one-time enrolment token for a \(Kind.servesCenters ? "host or site" : "host").")
-    }
-
-    @OptionGroup var stateOptions: CenterStateOptions<Kind>
-    @OptionGroup var peer: PeerOptions<Kind>
-
-    @Option(parsing: .unconditional, help: "How long the token is valid, in hours, 1 to 8760.")
-    var validHours = 24
-
-    func validate() throws {
-        guard (1...8760).contains(validHours) else { throw ValidationError("--valid-hours takes 1 to 8760") }
-    }
-
-    func run() async throws {
-        let store = try stateOptions.openStore()
-        let token = try await stateOptions.loadAuthority().makeToken(
-            for: peer.identity, in: store, lifetimeMilliseconds: Int64(validHours) * 3_600_000)
-        Console.print("\(token)")
-        guard try await store.isEnrolled(peer.identity) else { return }
-        Console.log(
-            "note: \(peer.identity.name) has enrolled here before: whoever uses this token is the same \(peer.identity.role.rawValue) to "
-                + "this center, beside it. If that one is lost, or isn't yours, revoke it first and make a token then")
     }
 }
 
@@ -88,15 +67,23 @@ struct CenterRenewCommand<Kind: CenterKind>: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "A DNS name or IP address of the center; may be repeated.", valueName: "address"))
+            "A DNS name or IP address of the center, those that it has too; may be repeated. Without it: those that it has.",
+            valueName: "address"))
     var address: [String] = []
 
     func run() async throws {
-        _ = try stateOptions.loadAuthority()
-        let authority = try CertificateAuthority.load(from: stateOptions.keyDirectory)
+        let authorities = try stateOptions.loadAuthorities()
+        let before = (try? ServerCertificate.load(from: stateOptions.authorityDirectory, authorities: authorities))?.names ?? []
+        let keys = try AuthorityKeys.load(from: stateOptions.keyDirectory)
         let next = try ServerCertificate.reissue(
-            in: stateOptions.authorityDirectory, by: authority, names: address.isEmpty ? nil : address)
+            in: stateOptions.authorityDirectory, by: keys, names: address.isEmpty ? nil : address)
         Console.print("the certificate of \(next) is valid until \(ChannelClock.text(next.expiresMilliseconds))")
+        let dropped = before.filter { !next.names.contains($0) }
+        if !dropped.isEmpty {
+            Console.log(
+                "no longer in it: \(dropped.joined(separator: ", ")); hosts that use these addresses will refuse this center. To keep them, "
+                    + "give all of its addresses")
+        }
         if StateFolderLock.isHeld(in: stateOptions.directory) { Console.print("the center that runs uses it after a restart") }
     }
 }

@@ -3,6 +3,8 @@
 import AgentLifeCycle
 import ArgumentParser
 import CPrivileges
+import CProcessFiles
+import CenterMonitoring
 import EpitopeModel
 import Glibc
 import HostFrontEnd
@@ -38,6 +40,8 @@ struct CenterKeyCommand<Kind: CenterKind>: FirstThreadCommand {
     @Option(parsing: .unconditional, help: ArgumentHelp("The most certificates in a day.", valueName: "count"))
     var maxPerDay = SigningBounds().maxPerDay
 
+    @OptionGroup var logOptions: LogOptions
+
     @Option(help: .hidden)
     var listener: Int32?
 
@@ -51,8 +55,11 @@ struct CenterKeyCommand<Kind: CenterKind>: FirstThreadCommand {
     }
 
     func begin() throws -> @Sendable () async throws -> Void {
-        let logger = CenterProcess.logger("\(Kind.name)-key")
+        let format = logOptions.logFormat ?? .text
+        let logger = CenterProcess.logger("\(Kind.name)-key", format)
         let log = { (line: String) in logger.notice("\(line)") }
+        // Before it is asked whether the parent still is that one: the handle is then the parent's.
+        let center = parent.map { epitope_process_handle($0) }.flatMap { $0 >= 0 ? $0 : nil }
         if let parent, epitope_end_with_parent(SIGKILL, parent) != 0 { throw ExitCode.failure }
         let directory = keyFolder ?? stateOptions.keyDirectory
         var bounds = SigningBounds()
@@ -66,10 +73,10 @@ struct CenterKeyCommand<Kind: CenterKind>: FirstThreadCommand {
         try CertificateAuthority.requireKey(in: directory)
         let program = try CenterProcess.program()
         try KeyKeeper.run(
-            socket: socket ?? stateOptions.keySocketPath, program: program,
+            socket: socket ?? stateOptions.keySocketPath, center: center, program: program,
             arguments: [
                 program, Kind.name, "key", "--key-folder", directory, "--max-per-minute", "\(maxPerMinute)", "--max-per-day",
-                "\(maxPerDay)",
+                "\(maxPerDay)", "--log-format", format.rawValue,
                 "--listener", "\(KeyKeeper.listenerDescriptor)", "--parent", "\(getpid())",
             ], log: log)
     }

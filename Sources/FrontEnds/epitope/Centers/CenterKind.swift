@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CenterAnalysis
 import CenterStore
 import EpitopeModel
+import FileAccess
 import Glibc
+import GlobalCenter
 import HostFrontEnd
+import LocalCenter
 import Logging
 import SecureChannel
 
@@ -14,20 +18,29 @@ protocol CenterKind: Sendable {
     static var name: String { get }
     /// Whether other centers enrol here.
     static var servesCenters: Bool { get }
-    /// Whether it delivers and forwards within daily quotas.
-    static var hasQuotas: Bool { get }
+    /// Whether it forwards packets.
+    static var isForwarding: Bool { get }
+
+    /// Where the settings of a file say that the store lies; `nil`: they don't.
+    static func storeSettings(ofFile path: String) throws -> StoreSettings?
 }
 
 enum LocalKind: CenterKind {
     static let name = "local-center"
     static let servesCenters = false
-    static let hasQuotas = true
+    static let isForwarding = true
+
+    static func storeSettings(ofFile path: String) throws -> StoreSettings? { try LocalCenterConfiguration.load(path: path).analysis.store }
 }
 
 enum GlobalKind: CenterKind {
     static let name = "global-center"
     static let servesCenters = true
-    static let hasQuotas = false
+    static let isForwarding = false
+
+    static func storeSettings(ofFile path: String) throws -> StoreSettings? {
+        try GlobalCenterConfiguration.load(path: path).analysis.store
+    }
 }
 
 /// `--state` of a center's commands, and the paths in that folder.
@@ -46,12 +59,16 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
     /// Where the key process is asked that `serve` starts.
     var keySocketPath: String { "\(directory)/key.socket" }
     var storePath: String { "\(directory)/center.sqlite" }
+    var storeLocation: StoreLocation { StoreLocation(inState: directory) }
     /// This center's identity at the global center.
     var globalDirectory: String { "\(directory)/global" }
 
     /// Opens the store of a center that `init` created.
     func openStore() throws -> CenterStore {
         _ = try loadAuthority()
+        if let settings = try storeLocation.read() {
+            return try CenterStore(postgresql: settings.postgresql, path: storePath, isServed: true)
+        }
         if let storeWarning { Console.log(storeWarning) }
         return try CenterStore(path: storePath, isServed: StateFolderLock.isHeld(in: directory))
     }
@@ -65,11 +82,33 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
     }
 
     /// Opens the store with a clock that does not follow the machine's when that jumps.
-    func openStoreForServing(logger: Logger) async throws -> CenterStore {
-        if let storeWarning { logger.warning("\(storeWarning)") }
+    ///
+    /// - Parameter settings: where it lies, and how far packets may fill it.
+    func openStoreForServing(_ settings: AnalysisSettings, logger: Logger) async throws -> CenterStore {
+        try await storeLocation.require(settings.store, file: storePath)
         let clock = SteadyClock(onDisbelief: { logger.warning("\($0)") })
-        let store = try CenterStore(path: storePath, clock: clock.clock)
+        let store: CenterStore
+        if let location = settings.store {
+            store = try await openDatabase(location, reportRoom: settings.reportRoom, clock: clock.clock)
+        } else {
+            if let storeWarning { logger.warning("\(storeWarning)") }
+            store = try CenterStore(path: storePath, reportRoom: settings.reportRoom, clock: clock.clock)
+        }
         if let last = try await store.lastEventMilliseconds() { clock.follow(last: last) }
+        return store
+    }
+
+    /// Opens a PostgreSQL database for this center, and writes down that its store is there.
+    func openDatabase(
+        _ settings: StoreSettings, reportRoom: ReportRoom = ReportRoom(), clock: CenterClock = .system
+    ) async throws -> CenterStore {
+        let store = try CenterStore(postgresql: settings.postgresql, path: storePath, reportRoom: reportRoom, clock: clock)
+        let authorities = try loadAuthorities()
+        func name(_ authority: AuthorityCertificate) -> String { "\(Kind.name) \(Hex.encode(authority.fingerprint))" }
+        try await store.claim(
+            as: name(authorities.current), formerly: authorities.former.map { name($0.authority) },
+            later: authorities.next.map { name($0.certificate) })
+        try storeLocation.write(settings)
         return store
     }
 
@@ -80,17 +119,41 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
             + "Who was revoked gets in again until you revoke it anew"
     }
 
-    /// What is wrong with the dates of this center's certificate at the global center; `nil` when nothing is, or it has none.
-    var linkWarning: String? {
-        let identity = try? StoredIdentity.loadIfEnrolled(from: globalDirectory)
-        return identity?.outlook().warning(of: "this site's certificate at the global center")
+    /// - Throws: `state-unreadable` where the folder is another user's.
+    private func requireReadable() throws(EpitopeError) {
+        guard access(directory, R_OK | X_OK) != 0, errno == EACCES else { return }
+        let owner = (try? FileStatus(path: directory)).map { "the user \(UserName.of($0.owner))" } ?? "another user"
+        throw EpitopeError(
+            .stateUnreadable, "the state folder \(directory) is \(owner)'s, and nobody else may read it",
+            remedy:
+                "run the command as that user or as root (`sudo`); who may only look asks the metrics of a center that runs, on a socket "
+                + "for its group (`--metrics`)")
     }
 
-    /// - Throws: `authority-missing` where `init` has made no center, `state-of-another-kind`, or why the authority can't be used.
-    func loadAuthority() throws -> AuthorityCertificate {
+    /// - Throws: as ``loadAuthorities()``.
+    func loadAuthority() throws -> AuthorityCertificate { try loadAuthorities().current }
+
+    /// - Throws: `state-unreadable`, `authority-missing` where `init` has made no center, `state-of-another-kind`, or why the authority
+    ///   can't be used.
+    func loadAuthorities() throws -> CenterAuthorities {
+        try requireReadable()
         try StateFolderLock.requireKind(Kind.name, in: directory)
-        return try AuthorityCertificate.load(from: authorityDirectory)
+        return try CenterAuthorities.load(from: authorityDirectory)
     }
+}
+
+/// Users, for a person.
+enum UserName {
+    /// The name of a user's number, or the number.
+    static func of(_ number: UInt32) -> String { known(number) ?? "\(number)" }
+
+    /// The name of a user's number; `nil`: it has none.
+    static func known(_ number: UInt32) -> String? { getpwuid(number)?.pointee.pw_name.map { String(cString: $0) } }
+}
+
+extension EpitopeError.Code {
+    /// A center's state folder is another user's.
+    static let stateUnreadable = EpitopeError.Code("state-unreadable")
 }
 
 /// The peer that a command is about: a host, or at a global center also a site.
@@ -100,16 +163,22 @@ struct PeerOptions<Kind: CenterKind>: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "The name of a site whose local center this is for.", valueName: "name",
-            visibility: Kind.servesCenters ? .default : .hidden))
+            "The site's name, which its local center enrols by.", valueName: "name", visibility: Kind.servesCenters ? .default : .hidden))
     var site: String?
+
+    /// What a command's usage says of them: each is an option to the parser, and one of them is needed.
+    static var usage: String { Kind.servesCenters ? "(--host <name> | --site <name>)" : "--host <name>" }
+
+    /// Whom the command may be about, for a person.
+    static var noun: String { Kind.servesCenters ? "host or site" : "host" }
 
     func validate() throws {
         if site != nil, !Kind.servesCenters {
-            throw ValidationError("a local center serves hosts: give --host (a site enrols at a global center)")
+            throw ValidationError("a local center serves hosts: give --host NAME (a site enrols at a global center)")
         }
         guard (host == nil) != (site == nil) else {
-            throw ValidationError(Kind.servesCenters ? "give either --host or --site" : "give --host")
+            throw ValidationError(
+                Kind.servesCenters ? "give the name of one host or site: --host NAME or --site NAME" : "give the host's name: --host NAME")
         }
     }
 

@@ -5,13 +5,20 @@ import CenterStore
 import EpitopeModel
 import HostFrontEnd
 import SecureChannel
+import SettingsFiles
 
 /// `peers`: who may send to the center.
 struct CenterPeersCommand<Kind: CenterKind>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "peers",
-            abstract: "List the \(Kind.servesCenters ? "hosts and sites" : "hosts") that enrolled, have a token, or were revoked.")
+            abstract: "List the \(Kind.servesCenters ? "hosts and sites" : "hosts") that enrolled, have a token, or were revoked.",
+            discussion: """
+                "since" is when it enrolled or was revoked. "last seen" and "address" are those of its last request, "version" and \
+                "protection" what it said of itself then, and "valid until" is the end of the certificate that it was seen with, or of \
+                a token that was not used. "authority" is the one that certificate is from: the present one, or the next or a former one \
+                where it is replaced (rotate-authority); its SHA-256 in JSON.
+                """)
     }
 
     @OptionGroup var stateOptions: CenterStateOptions<Kind>
@@ -21,17 +28,41 @@ struct CenterPeersCommand<Kind: CenterKind>: AsyncParsableCommand {
 
     func run() async throws {
         let peers = try await stateOptions.openStore().enrolledPeers()
+        let authorities = try stateOptions.loadAuthorities()
         guard !json else { return Console.print(try Console.json(peers)) }
         func time(_ milliseconds: Int64?) -> String { milliseconds.map { Console.time(Double($0)) } ?? "-" }
         Console.print(
             Console.table(
-                [["name", "role", "state", "enrolled", "renewed", "revoked", "token until"]]
+                [["name", "role", "state", "since", "last seen", "address", "version", "protection", "valid until", "authority"]]
                     + peers.map { peer in
                         [
-                            peer.name, peer.role.rawValue, peer.state.rawValue, time(peer.enrolledMilliseconds),
-                            time(peer.renewedMilliseconds), time(peer.revokedMilliseconds), time(peer.tokenUntilMilliseconds),
+                            peer.name, peer.role.rawValue, peer.state.rawValue, time(peer.sinceMilliseconds), time(peer.seenMilliseconds),
+                            peer.address ?? "-", peer.version ?? "-", peer.protection ?? "-",
+                            time(peer.state == .invited ? peer.tokenUntilMilliseconds : peer.certificateUntilMilliseconds),
+                            authorities.word(for: peer.authority),
                         ]
                     }))
+    }
+}
+
+extension CenterAuthorities {
+    /// Which one a fingerprint is of.
+    fileprivate func word(for fingerprint: String?) -> String {
+        func isOf(_ authority: AuthorityCertificate?) -> Bool { authority.map { Hex.encode($0.fingerprint) == fingerprint } ?? false }
+        if isOf(next?.certificate) { return "next" }
+        if isOf(current) { return "present" }
+        return isOf(former?.authority) ? "former" : fingerprint == nil ? "-" : "another"
+    }
+}
+
+extension EnrolledPeer {
+    /// Since when its state is what it is, as far as that is known.
+    fileprivate var sinceMilliseconds: Int64? {
+        switch state {
+        case .enrolled: enrolledMilliseconds
+        case .revoked: revokedMilliseconds
+        case .invited, .lapsed, .seen: nil
+        }
     }
 }
 
@@ -40,7 +71,8 @@ struct CenterRevokeCommand<Kind: CenterKind>: AsyncParsableCommand {
     static var configuration: CommandConfiguration {
         CommandConfiguration(
             commandName: "revoke",
-            abstract: "Revoke every certificate issued to a peer so far; it can enrol again with a new token.")
+            abstract: "Revoke each certificate and unused token of a \(PeerOptions<Kind>.noun); it can enrol again with a new token.",
+            usage: "epitope \(Kind.name) revoke [--state <folder>] \(PeerOptions<Kind>.usage) [--unknown]")
     }
 
     @OptionGroup var stateOptions: CenterStateOptions<Kind>
@@ -57,6 +89,12 @@ struct CenterRevokeCommand<Kind: CenterKind>: AsyncParsableCommand {
         }
         try await store.revoke(peer.identity, nowMilliseconds: ChannelClock.system())
         Console.print("revoked \(peer.identity.role.rawValue) \(peer.identity.name)")
+        do throws(EpitopeError) { try await store.listRevocations() } catch { Console.log("warning: \(error)") }
+        if let token = try await store.openToken(usedBy: peer.identity) {
+            Console.log(
+                "note: it enrolled by token \(token.id), with which \(token.maxUses - token.used) more hosts can: revoke that, too, if it is in the "
+                    + "wrong hands (`epitope \(Kind.name) tokens --revoke \(token.id)`)")
+        }
     }
 }
 
@@ -73,7 +111,7 @@ extension PeerOptions {
         }
         let known = try await store.enrolledPeers().filter { $0.role == identity.role }.map(\.name)
         guard !known.contains(identity.name) else { return }
-        let similar = CommandNames.similar(to: identity.name, among: known).map { "; did you mean '\($0)'?" } ?? ""
+        let similar = SimilarWord.similar(to: identity.name, among: known).map { "; did you mean '\($0)'?" } ?? ""
         throw EpitopeError(
             .peerUnknown, "no \(identity.role.rawValue) has enrolled as '\(identity.name)' here, nor has one a token\(similar)",
             remedy: "look the name up in `epitope \(Kind.name) peers`; \(remedy)")

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import AgentLifeCycle
+import CPrivileges
+import CenterMonitoring
 import CenterServer
 import CenterStore
 import EpitopeModel
+import FileAccess
 import Foundation
 import Glibc
 import HostFrontEnd
@@ -17,11 +20,25 @@ import UnixSignals
 
 /// Runs a center until SIGTERM or SIGINT: its HTTPS endpoint and its background work.
 enum CenterProcess {
-    static func logger(_ label: String) -> Logger {
-        LoggingSystem.bootstrap(PrintableLogHandler.init)
+    /// Has all of this process's lines go to one log. Call this once.
+    static func logger(_ label: String, _ format: MonitoringSettings.LogFormat) -> Logger {
+        switch format {
+        case .text: LoggingSystem.bootstrap(PrintableLogHandler.init)
+        case .json: LoggingSystem.bootstrap(JSONLogHandler.init)
+        }
         var logger = Logger(label: label)
         logger.logLevel = .info
+        Console.logger = logger
         return logger
+    }
+
+    /// Says on standard output what whoever started this process waits for.
+    private static func announce(_ line: String, _ format: MonitoringSettings.LogFormat, label: String) {
+        switch format {
+        case .text: Console.print(line)
+        case .json:
+            Console.print(JSONLogLine(milliseconds: Double(ChannelClock.system()), level: .info, label: label, text: line).text)
+        }
     }
 
     /// Opens the material that the center proves signatures with, so that a missing index is reported at the start.
@@ -39,15 +56,40 @@ enum CenterProcess {
     /// How long what is under way may take after SIGTERM, before it is cut short.
     private static let maxShutdown = Duration.seconds(8)
 
-    /// Raises the limit of open files to what this process may have: a shell's and systemd's is 1,024, which the connections of a
-    /// thousand hosts use up.
-    static func raiseFileLimit() {
-        var limit = rlimit()
-        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
-        limit.rlim_cur = limit.rlim_max
-        // What can't be had is done without.
-        _ = setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    /// Readies what the process has of the machine: as many open files as it may have, and few pools of memory. The C library makes
+    /// up to eight a processor, by thread, and each keeps what its busiest moment took: requests wander through the threads.
+    ///
+    /// SIGHUP reads the settings again, and ends no process of a center: the key's has nothing to read again.
+    static func readyResources() {
+        signal(SIGHUP, SIG_IGN)
+        OpenFileLimit.raise()
+        _ = epitope_limit_memory_pools(4)
     }
+
+    /// How many connections there is room for, beside what is open already.
+    ///
+    /// - Throws: `limit-too-low`.
+    static func connectionRoom() throws(EpitopeError) -> ConnectionRoom {
+        let (limit, open) = (OpenFileLimit.current, OpenFileLimit.openCount ?? 0)
+        guard let room = ConnectionRoom(limit: limit, open: open) else {
+            throw EpitopeError(
+                .limitTooLow, "this process may have \(limit ?? 0) files open, and has \(open) before the first host connects",
+                remedy: "raise the limit to \(ConnectionRoom.minLimit(open: open)) at least, and by one a host (\(how))")
+        }
+        return room
+    }
+
+    private static func connectionRoom(logger: Logger) throws(EpitopeError) -> ConnectionRoom {
+        let room = try connectionRoom()
+        if room.places < ConnectionRoom.defaultPlaces {
+            logger.warning(
+                "there is room for \(room.places) connections at a time, of \(ConnectionRoom.defaultPlaces), since this process may have \(OpenFileLimit.current ?? 0) files open; each host keeps one. Raise the limit if there are more hosts (\(how))"
+            )
+        }
+        return room
+    }
+
+    private static let how = "LimitNOFILE= of the unit, or ulimit -n"
 
     /// Keeps the file of the authority's key from this process and what it starts, where the user could read it. Call this while there
     /// is one thread, and once the key process is started.
@@ -90,11 +132,21 @@ enum CenterProcess {
     /// - Throws: `listening-failed`, `center-failed`, or why the center's identity can't be used.
     static func run<Kind: CenterKind>(
         _ state: CenterStateOptions<Kind>, listen: ListenOptions, keySocket: String,
-        service: any CenterRequestHandling & WakefulService & Service, ledger: any EnrolmentLedger, clock: CenterClock, logger: Logger
+        service: any CenterRequestHandling & WakefulService & Service, ledger: any EnrolmentLedger, clock: CenterClock,
+        watched: (settings: MonitoringSettings, subject: CenterMonitor.Subject), logger: Logger
     ) async throws {
-        let authority = try state.loadAuthority()
+        let monitor = CenterMonitor(watched.subject)
+        let watching = try watched.settings.address().map { address in
+            Task {
+                async let beats: Void = monitor.beat()
+                await MonitoringListener(address, monitor: monitor, logger: logger).run()
+                await beats
+            }
+        }
+        defer { watching?.cancel() }
+        let authorities = AuthorityBook(try state.loadAuthorities())
         let health = service.health
-        let issuer = KeyClient(path: keySocket, authority: authority) { failure in
+        let issuer = KeyClient(path: keySocket, authority: { authorities.authorities.current }) { failure in
             if let failure {
                 health?.failed(.key, failure)
                 logger.error("no host can enrol or renew its certificate now: \(failure)")
@@ -110,18 +162,21 @@ enum CenterProcess {
         var configuration = CenterServer.Configuration()
         configuration.host = endpoint.host
         configuration.port = endpoint.port
+        configuration.maxConnections = try connectionRoom(logger: logger).places
         configuration.authorityDirectory = state.authorityDirectory
         // The start is announced below; of the server's own log only what needs a person's attention is shown.
         var serverLogger = logger
         serverLogger.logLevel = .notice
         let server = try CenterServer(
-            configuration: configuration, authority: authority, issuer: issuer,
-            certificate: await ServerCertificate.loadOrRenew(from: state.authorityDirectory, authority: authority, issuer: issuer),
+            configuration: configuration, authorities: authorities, issuer: issuer,
+            certificate: await ServerCertificate.loadOrRenew(
+                from: state.authorityDirectory, authorities: authorities.authorities, issuer: issuer),
             ledger: ledger, service: service, logger: serverLogger, steadyNow: { clock.nowMilliseconds })
         let announcement = Task {
             let port = try await server.port
             let host = endpoint.host.contains(":") ? "[\(endpoint.host)]" : endpoint.host
-            Console.print("\(Kind.name) listening on \(host):\(port)")
+            monitor.listens { server.connections }
+            announce("\(Kind.name) listening on \(host):\(port)", watched.settings.logFormat, label: Kind.name)
             ServiceManager.current?.notify(.ready, .status("listening on \(host):\(port)"))
         }
         defer { announcement.cancel() }
@@ -131,7 +186,8 @@ enum CenterProcess {
         // Services end in reverse order: first no more messages are received, then the work ends.
         do {
             var group = ServiceGroupConfiguration(
-                services: [service, server], gracefulShutdownSignals: [.sigterm, .sigint], logger: serverLogger)
+                services: [ServiceOnceListening(service: service, server: server), server], gracefulShutdownSignals: [.sigterm, .sigint],
+                logger: serverLogger)
             group.maximumGracefulShutdownDuration = maxShutdown
             try await ServiceGroup(configuration: group).run()
         } catch is CancellationError {
@@ -144,6 +200,21 @@ enum CenterProcess {
                 remedy: "start it again; if it happens again, report it with the lines of the log above")
         }
         logger.info("stopped")
+    }
+}
+
+/// A center's work, begun once its server listens: where another program has the port, nothing else is done, nor fails.
+private struct ServiceOnceListening: Service {
+    let service: any Service
+    let server: CenterServer
+
+    func run() async throws {
+        guard (try? await server.port) != nil else {
+            // The server's own error ends the program.
+            try? await gracefulShutdown()
+            return
+        }
+        try await service.run()
     }
 }
 

@@ -4,7 +4,6 @@ import ArgumentParser
 import CenterStore
 import EpitopeModel
 import HostFrontEnd
-import PacketCoding
 import Signatures
 
 /// `status`: a center's counts, updates and latest events.
@@ -21,14 +20,17 @@ struct CenterStatusCommand<Kind: CenterKind>: AsyncParsableCommand {
 
     func run() async throws {
         let status = try await stateOptions.openStore().status()
-        guard !json else { return Console.print(try Console.json(status)) }
+        let link = Kind.isForwarding ? LinkReport(stateOptions, status) : nil
+        guard !json else { return Console.print(try Console.json(StatusWithLink(status: status, link: link))) }
         var rows = [
             ["reports", Self.counts(status.reports)], ["clusters", "\(status.clusters)"],
             ["updates", Self.counts(status.updates)], ["deliveries", Self.counts(status.deliveries)],
         ]
-        if Kind.hasQuotas { rows += [["forwards", Self.counts(status.forwards)], ["quotas", Self.quotas(status.quotas)]] }
+        if Kind.isForwarding { rows.append(["forwards", Self.counts(status.forwards)]) }
+        rows.append(["quotas", Self.quotas(status.quotas)])
+        if let link { rows.append(["global center", link.summary]) }
         Console.print(Console.table(rows))
-        if let warning = stateOptions.linkWarning { Console.print("warning: \(warning)") }
+        for warning in link?.warnings ?? [] { Console.print("warning: \(warning)") }
         if !status.latestUpdates.isEmpty {
             Console.print("")
             Console.print(
@@ -90,7 +92,7 @@ struct CenterEventsCommand<Kind: CenterKind>: AsyncParsableCommand {
 
     @OptionGroup var stateOptions: CenterStateOptions<Kind>
 
-    @Option(help: "Show only the events of the packet or signature with this id.")
+    @Option(help: "Show only the events of the packet or signature with this id, or these first digits of one, or of this name.")
     var subject: String?
 
     @Option(parsing: .unconditional, help: "Show so many of the latest events, 1 to 1000000.")
@@ -104,11 +106,16 @@ struct CenterEventsCommand<Kind: CenterKind>: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let events = try await stateOptions.openStore().events(subject: subject, limit: limit)
+        let store = try stateOptions.openStore()
+        var events = try await store.events(subject: subject, limit: limit)
+        if let subject, events.isEmpty, let found = try? await store.identifier(subject, in: Kind.name) {
+            events = try await store.events(subject: found.id, limit: limit)
+        }
         if let subject, events.isEmpty {
             throw EpitopeError(
                 .subjectUnknown, "there is no event of '\(subject)'",
-                remedy: "give the whole id of a packet or signature, or a peer's name, as `epitope \(Kind.name) events` shows them")
+                remedy:
+                    "give the id of a packet or signature, its first digits, or a peer's name, as `epitope \(Kind.name) events` shows them")
         }
         Console.print(json ? try Console.json(events) : Self.table(events))
     }
@@ -117,31 +124,6 @@ struct CenterEventsCommand<Kind: CenterKind>: AsyncParsableCommand {
         Console.table(
             [["time", "step", "subject", "detail"]]
                 + events.map { [Console.time($0.timeMilliseconds), $0.step.rawValue, $0.subject, $0.detail] })
-    }
-}
-
-/// `show`: one packet.
-struct CenterShowCommand<Kind: CenterKind>: AsyncParsableCommand {
-    static var configuration: CommandConfiguration {
-        CommandConfiguration(commandName: "show", abstract: "Show a packet in the center's store as JSON.")
-    }
-
-    @OptionGroup var stateOptions: CenterStateOptions<Kind>
-
-    @Argument(help: "The packet's id, as in `events`.")
-    var packet: String
-
-    @Flag(help: "Show the signatures of its cluster instead, each with its proof.")
-    var proof = false
-
-    func run() async throws {
-        guard !proof else {
-            let store = try stateOptions.openStore()
-            Console.print(try Console.json(try await store.updates(ofPacket: packet)))
-            if let reason = try await store.waitingReason(ofPacket: packet) { Console.log("note: it is not published, for it \(reason)") }
-            return
-        }
-        Console.print(Console.printable(json: try await stateOptions.openStore().packet(id: packet).json(pretty: true)))
     }
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CenterMonitoring
 import KeyProcess
 
 /// Who signs certificates for a center: `--key-socket`.
@@ -16,8 +17,10 @@ struct KeyOptions: ParsableArguments {
     /// The key process that was named, or one that is started now.
     ///
     /// - Throws: `key-socket-unusable` for a socket that is none; what ``StartedKeyProcess`` throws.
-    func source<Kind: CenterKind>(for state: CenterStateOptions<Kind>) throws -> KeySource {
-        guard let keySocket else { return KeySource(socket: state.keySocketPath, started: try StartedKeyProcess(state)) }
+    func source<Kind: CenterKind>(for state: CenterStateOptions<Kind>, logging format: MonitoringSettings.LogFormat) throws -> KeySource {
+        guard let keySocket else {
+            return KeySource(socket: state.keySocketPath, started: try StartedKeyProcess(state, logging: format))
+        }
         try KeyClient.requireSocket(at: keySocket)
         return KeySource(socket: keySocket)
     }

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import ArgumentParser
+import ArgumentParser
+import CenterAnalysis
+import CenterMonitoring
 import CenterStore
 import EpitopeModel
 import Foundation
 import HostFrontEnd
 import LocalCenter
 import Logging
-public import Rendering
 import SecureChannel
+import SettingsYAML
 import SignatureProving
 import SuricataDelivery
 
@@ -20,143 +22,166 @@ struct LocalCenterServeCommand: FirstThreadCommand {
     @OptionGroup var stateOptions: CenterStateOptions<LocalKind>
     @OptionGroup var listenOptions: ListenOptions
     @OptionGroup var keyOptions: KeyOptions
+    @OptionGroup var monitoringOptions: MonitoringOptions
 
-    @Option(help: ArgumentHelp("The settings, a JSON file.", valueName: "file"))
-    var config: String?
-
-    @Option(help: ArgumentHelp("Suricata's command socket.", valueName: "path"))
-    var suricataSocket: String?
-
-    @Option(help: ArgumentHelp("The rules file that Epitope writes; Suricata's rule-files must name it.", valueName: "file"))
-    var suricataRules: String?
-
-    @Option(help: "The action of rules: alert, or drop if Suricata runs inline.")
-    var action: SuricataRule.Action?
-
-    func validate() throws {
-        try requirePaths([("--suricata-socket", suricataSocket), ("--suricata-rules", suricataRules)])
-    }
+    @OptionGroup var settingsOptions: SettingsOptions
+    @OptionGroup var suricataOptions: SuricataOptions
 
     func begin() throws -> @Sendable () async throws -> Void {
-        let configuration = try config.map(LocalCenterConfiguration.load(path:)) ?? LocalCenterConfiguration()
-        let logger = CenterProcess.logger("local-center")
-        CenterProcess.raiseFileLimit()
+        let (configuration, monitoring) = try monitoringOptions.reading("local-center") {
+            let configuration = try LoadedSettings<LocalCenterConfiguration>.required(from: settingsOptions.source).settings
+            return (configuration, try monitoringOptions.applied(to: configuration.monitoring))
+        }
+        let logger = CenterProcess.logger("local-center", monitoring.logFormat)
+        CenterProcess.readyResources()
         let lock = try stateOptions.lockForServing()
-        let key = try keyOptions.source(for: stateOptions)
+        let key = try keyOptions.source(for: stateOptions, logging: monitoring.logFormat)
         let suricata = configuration.suricata ?? SuricataSettings()
         CenterProcess.shieldKey(
             of: stateOptions, key,
             needed: CenterProcess.readFolders(configuration.proving)
-                + [suricataRules ?? suricata.rulesFile, suricata.configurationFile, configuration.globalCenterState].compactMap(\.self),
+                + [suricataOptions.suricataRules ?? suricata.rulesFile, suricata.configurationFile, configuration.globalCenterState]
+                .compactMap(\.self)
+                + settingsOptions.folders(besides: stateOptions.keyDirectory),
             logger: logger)
         return {
-            try await serve(configuration, keySocket: key.socket, logger: logger)
+            try await serve(configuration, monitoring, keySocket: key.socket, logger: logger)
             withExtendedLifetime(lock) {}
         }
     }
 
-    private func serve(_ configuration: LocalCenterConfiguration, keySocket: String, logger: Logger) async throws {
-        let store = try await stateOptions.openStoreForServing(logger: logger)
+    private func serve(
+        _ configuration: LocalCenterConfiguration, _ monitoring: MonitoringSettings, keySocket: String, logger: Logger
+    ) async throws {
+        let store = try await stateOptions.openStoreForServing(configuration.analysis, logger: logger)
         await store.prepare()
-        let suricata = try suricataSettings(configuration, logger: logger)
+        let suricata = suricataOptions.applied(to: configuration, of: try stateOptions.loadAuthorities())
+        if suricata == nil {
+            logger.warning("no Suricata is configured: updates wait in the store (--suricata-socket and --suricata-rules)")
+        }
         let delivery = suricata.map { SuricataDelivery($0) }
         // Without captures no flow is at hand that carried an attack.
         let engine =
             configuration.captures.isEmpty
             ? nil : suricata.map { SuricataEngineCheck($0, readingTime: configuration.proving.captureTime) }
         let provers = try CenterProcess.provers(configuration.proving(isEngineAsked: engine != nil), logger: logger)
-        let link = try link(configuration, logger: logger)
+        // Whoever looks at the status may do so from another folder.
+        let identityFolder = SuricataOptions.absolute(configuration.globalCenterState ?? stateOptions.globalDirectory)
+        let monitor = linkMonitor(of: identityFolder, logger: logger)
+        let link = try link(configuration, in: identityFolder, monitor: monitor, logger: logger)
+        if link == nil { stateOptions.linkFile.remove() }
         let linkUpkeep = Task { await link?.maintain() }
         defer { linkUpkeep.cancel() }
         let service = LocalCenterService(
             configuration: configuration, store: store, provers: provers, installer: delivery, engine: engine, link: link,
-            logger: logger)
+            linkMonitor: monitor, logger: logger)
         let preparation = Task {
             for problem in await delivery?.problems() ?? [] { logger.error("no rule can go live as it is: \(problem)") }
             do {
                 try await delivery?.prepare()
             } catch {
+                // The end cuts it short.
+                if Task.isCancelled { return }
                 logger.error("the shapes of rules could not be tested in advance: \(error)")
             }
         }
         defer { preparation.cancel() }
-        try await CenterProcess.run(
-            stateOptions, listen: listenOptions, keySocket: keySocket, service: service, ledger: store, clock: store.clock, logger: logger)
-        await link?.shutdown()
-    }
-
-    /// Where the IDS is; `nil` if neither settings nor options name one.
-    private func suricataSettings(_ configuration: LocalCenterConfiguration, logger: Logger) throws -> SuricataSettings? {
-        guard configuration.suricata != nil || suricataSocket != nil || suricataRules != nil else {
-            logger.warning("no Suricata is configured: updates wait in the store (--suricata-socket and --suricata-rules)")
-            return nil
+        let reloading = Task {
+            await SettingsReloader(
+                source: settingsOptions.source, current: { service.configuration }, health: service.health, logger: logger,
+                follow: { await service.follow($0) }
+            ).run()
         }
-        var settings = configuration.suricata ?? SuricataSettings()
-        if let suricataSocket { settings.socketPath = Self.absolute(suricataSocket) }
-        if let suricataRules { settings.rulesFile = Self.absolute(suricataRules) }
-        if let action { settings.action = action }
-        // Two centers on one machine must not take turns with one file.
-        settings.owner = "authority \(Hex.encode(try stateOptions.loadAuthority().fingerprint))"
-        return settings
-    }
-
-    /// A path of the command line as Suricata would have to give it.
-    private static func absolute(_ path: String) -> String {
-        path.hasPrefix("/") ? path : "\(FileManager.default.currentDirectoryPath)/\(path)"
+        defer { reloading.cancel() }
+        var subject = CenterMonitor.Subject(
+            kind: LocalKind.name, store: store, health: service.health, proofTime: configuration.proving.maxProofTime)
+        subject.expectsStandby = configuration.analysis.store?.synchronousStandby ?? false
+        if let delivery { subject.absence = { await delivery.absence() } }
+        if let link { subject.linkEnds = { await link.identity?.expiresMilliseconds } }
+        try await CenterProcess.run(
+            stateOptions, listen: listenOptions, keySocket: keySocket, service: service, ledger: store, clock: store.clock,
+            watched: (monitoring, subject), logger: logger)
+        await link?.shutdown()
     }
 
     /// The link to the global center; `nil` where this site has none. An identity that can't be used is told, and read again
     /// when it is mended: it keeps the center from nothing else.
-    private func link(_ configuration: LocalCenterConfiguration, logger: Logger) throws -> EnrolledClient? {
-        let directory = configuration.globalCenterState ?? stateOptions.globalDirectory
+    private func link(
+        _ configuration: LocalCenterConfiguration, in directory: String, monitor: LinkMonitor, logger: Logger
+    ) throws -> EnrolledClient? {
         do {
             guard try StoredIdentity.loadIfEnrolled(from: directory) != nil || configuration.globalCenterState != nil else { return nil }
         } catch {
-            logger.error("the identity at the global center can't be used: \(error)")
+            logger.error("the identity at the global center can't be used: \(error.advisingSite)")
         }
         return EnrolledClient(
             directory: directory,
             onEvent: { event in
                 switch event {
                 case .renewed(let until):
+                    noteIdentity(in: directory, monitor)
                     logger.notice("the certificate at the global center was renewed; it is valid until \(ChannelClock.text(until))")
                 case .renewalFailed(let error, let until):
                     logger.error(
-                        "the certificate at the global center, valid until \(ChannelClock.text(until)), could not be renewed; it is tried again: \(error)"
+                        "the certificate at the global center, valid until \(ChannelClock.text(until)), could not be renewed; it is tried again: \(error.advisingSite)"
                     )
                 case .adopted(let identity, let until):
+                    noteIdentity(in: directory, monitor)
                     logger.notice(
                         "another identity at the global center was read: \(identity.name), valid until \(ChannelClock.text(until))")
-                case .unusable(let error): logger.error("the identity at the global center can't be used: \(error)")
-                case .refused(let error): logger.error("the global center turns this site away: \(error)")
+                case .moved(let centers):
+                    noteIdentity(in: directory, monitor)
+                    logger.notice("the global center is asked at \(centers) from now on, as it told")
+                case .authority(let change):
+                    noteIdentity(in: directory, monitor)
+                    logger.log(
+                        level: change.error == nil ? .notice : .warning, "the global center replaces its authority: \(change.inWords)")
+                case .unusable(let error): logger.error("the identity at the global center can't be used: \(error.advisingSite)")
+                case .refused(let error): monitor.refused(error)
                 }
-            })
+            }, onAnswer: { monitor.answered() })
+    }
+
+    /// Keeps what there is to know of the link in a file, for `status`. When the global center last answered is carried over.
+    private func linkMonitor(of directory: String, logger: Logger) -> LinkMonitor {
+        let file = stateOptions.linkFile
+        var status = (try? StoredIdentity.loadIfEnrolled(from: directory)).map { LinkStatus(of: $0, in: directory) }
+        if let before = file.read(), before.center == status?.center { status?.answeredMilliseconds = before.answeredMilliseconds }
+        return LinkMonitor(status, logger: logger, save: { file.write($0) })
+    }
+
+    private func noteIdentity(in directory: String, _ monitor: LinkMonitor) {
+        guard let identity = try? StoredIdentity.loadIfEnrolled(from: directory) else { return }
+        monitor.identityChanged(to: identity, in: directory)
     }
 }
 
 /// `epitope local-center link`: enrols the site at a global center.
 struct LocalCenterLinkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "link", abstract: "Enrol this site at a global center, with a token from there.")
+        commandName: "link", abstract: "Enrol this site at a global center, with a token from there.",
+        usage: "epitope local-center link [--state <folder>] --center <url> ... \(TokenOptions<LinkingSite>.usage)")
 
     @OptionGroup var stateOptions: CenterStateOptions<LocalKind>
 
-    @Option(help: ArgumentHelp("The global center, such as https://center.example:7443.", valueName: "url"))
-    var center: String
+    @Option(
+        name: .customLong("center"),
+        help: ArgumentHelp(
+            "The global center, such as https://center.example:7443; of several over one store each, the preferred one first.",
+            valueName: "url"))
+    var centers: [String]
 
-    @OptionGroup var tokenOptions: TokenOptions
+    @OptionGroup var tokenOptions: TokenOptions<LinkingSite>
 
     func run() async throws {
         _ = try stateOptions.loadAuthority()
         let wasLinked = (try? StoredIdentity.loadIfEnrolled(from: stateOptions.globalDirectory)) != nil
         let identity = try await EnrolmentClient.enroll(
-            as: .localCenter, at: CenterAddress(center), scope: .global, token: try tokenOptions.read(),
+            as: .localCenter, at: CenterList(parsing: centers), scope: .global, token: try tokenOptions.read(),
             storingIn: stateOptions.globalDirectory)
-        Console.print("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.center)")
+        Console.print("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.centers)")
         if !wasLinked, StateFolderLock.isHeld(in: stateOptions.directory) {
             Console.print("the center that runs has no link: restart it")
         }
     }
 }
-
-extension SuricataRule.Action: ExpressibleByArgument {}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import CenterMonitoring
 import EpitopeModel
 import Glibc
 import HostFrontEnd
@@ -26,11 +27,14 @@ struct StartedKeyProcess: Sendable {
     /// Starts it. Call this while there is one thread.
     ///
     /// - Throws: `authority-missing`, `state-unwritable` where the key can't be read, `center-failed`.
-    init<Kind: CenterKind>(_ state: CenterStateOptions<Kind>) throws(EpitopeError) {
+    init<Kind: CenterKind>(
+        _ state: CenterStateOptions<Kind>, logging format: MonitoringSettings.LogFormat
+    ) throws(EpitopeError) {
         try CertificateAuthority.requireKey(in: state.keyDirectory)
         let program = try CenterProcess.program()
         words = [
             program, Kind.name, "key", "--key-folder", state.keyDirectory, "--socket", state.keySocketPath, "--parent", "\(getpid())",
+            "--log-format", format.rawValue,
         ]
         first = try Self.spawn(words)
     }

@@ -4,6 +4,7 @@ import ArgumentParser
 import EpitopeModel
 import Foundation
 import HostFrontEnd
+import HostPipeline
 import HostStore
 import Logging
 import SecureChannel
@@ -13,8 +14,9 @@ struct EnrollCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "enroll",
         abstract: "Get this host its certificate from a center.",
+        usage: "epitope enroll [--state <folder>] --center <url> ... \(TokenOptions<EnrollingHost>.usage) [--name <name>] [--global]",
         discussion: """
-            The private key is generated on this host and never leaves it. The token works once; it pins the center's \
+            The private key is generated on this host and never leaves it. The token pins the center's \
             authority, so that an impostor learns nothing. Packets that wait for the center are sent.
 
             Other users can see a command's arguments: better than --token is --token-file FILE, or a token on standard input:
@@ -23,25 +25,59 @@ struct EnrollCommand: AsyncParsableCommand {
 
     @OptionGroup var stateOptions: HostStateOptions
 
-    @Option(help: ArgumentHelp("The center, such as https://center.example:7443.", valueName: "url"))
-    var center: String
+    @Option(
+        name: .customLong("center"),
+        help: ArgumentHelp(
+            "The center, such as https://center.example:7443; of several over one store each, the preferred one first.",
+            valueName: "url"))
+    var centers: [String]
 
-    @OptionGroup var tokenOptions: TokenOptions
+    @OptionGroup var tokenOptions: TokenOptions<EnrollingHost>
+
+    @Option(
+        help: ArgumentHelp(
+            "This host's name at the center, where the token is for several hosts. (default: the machine's name)", valueName: "name"))
+    var name: String?
 
     @Flag(help: "The center is a global one. With `run --send-to global` or `both`, packets are sent to it directly.")
     var global = false
 
     func run() async throws {
+        let directory = stateOptions.identityDirectory(global ? "global" : "local")
+        let before = try? StoredIdentity.loadIfEnrolled(from: directory)?.subject
         let identity = try await EnrolmentClient.enroll(
-            at: CenterAddress(center), scope: global ? .global : .local, token: try tokenOptions.read(),
-            storingIn: stateOptions.identityDirectory(global ? "global" : "local"))
-        Console.print("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.center)")
+            at: CenterList(parsing: centers), scope: global ? .global : .local, token: try tokenOptions.read(),
+            name: name ?? Self.machineName, storingIn: directory)
+        Console.print("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.centers)")
+        if let before, before != identity.subject {
+            Console.log(
+                "this replaces the identity \(before.name), which stays good at its center: revoke it there (`epitope "
+                    + "\(global ? "global" : "local")-center revoke --host \(before.name)`)")
+        }
+        noteEnrolment(identity)
         do {
             try await sendWaiting()
         } catch {
             // This host is enrolled: what runs under Epitope sends them.
             Console.log("packets that wait could not be sent now: \(error)")
         }
+    }
+
+    /// The machine's name, if it can be an identity's. Nobody is asked for another form of it.
+    private static var machineName: String? {
+        var bytes = [UInt8](repeating: 0, count: 256)
+        let isKnown = bytes.withUnsafeMutableBytes { gethostname($0.baseAddress!.assumingMemoryBound(to: CChar.self), 255) } == 0
+        let name = String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+        guard isKnown else { return nil }
+        return Identity.isValidName(name) ? name : nil
+    }
+
+    /// Says so in the event log: what the center answered before is of an identity that is gone.
+    private func noteEnrolment(_ identity: StoredIdentity) {
+        var event = HostEvent(.enrolled, time: EventLog.now())
+        event.destination = (global ? Destination.global : .local).rawValue
+        event.untilTime = EventTime(milliseconds: identity.expiresMilliseconds)
+        EventLog(directory: stateOptions.directory).append(event)
     }
 
     /// Sends what waited for this center.

@@ -18,7 +18,7 @@ struct PacketShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show", abstract: "Check a packet as a center does, and print it.",
         discussion: """
-            The packet may be in its wire format, or JSON as this command and a center's `show` print it. Exit status: 0 if a \
+            The packet may be in its wire format, or JSON as this command and a center's `show --json` print it. Exit status: 0 if a \
             center would take it, 1 if not.
             """)
 
@@ -42,7 +42,8 @@ struct PacketShowCommand: AsyncParsableCommand {
         }
     }
 
-    private static let remedy = "name a packet: JSON as a center's show prints it, or the wire format as this command writes it with --wire"
+    private static let remedy =
+        "name a packet: JSON as a center's show --json prints it, or the wire format as this command writes it with --wire"
 
     private static func packet(in file: InputFile) throws(EpitopeError) -> ExtractedPacket {
         switch file.kind {

@@ -101,7 +101,7 @@ struct RunCommand: AsyncParsableCommand {
         let loaded = found.policy
         let commandUser = try user.map(CommandUser.init)
         var printer: DetectionPrinter?
-        let reporter = HostReporter(stateOptions, packetOptions, problems: problems, logger: logger) { centers in
+        let reporter = HostReporter(stateOptions, packetOptions, problems: problems, protection: "run", logger: logger) { centers in
             guard !quiet else { return { _ in } }
             let made = DetectionPrinter(place(centers))
             printer = made

@@ -93,7 +93,8 @@ struct GoodwareCommand: AsyncParsableCommand {
 
     struct Query: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Count the windows of 32 bytes that are proven absent from the goodware.")
+            abstract: "Count the windows of 32 bytes that are proven absent from the goodware.",
+            usage: "epitope goodware query <index> (<hex> | --file <file>)")
 
         @Argument(help: "The index.") var index: String
         @Argument(help: "The bytes as hexadecimal digits.") var hex: String?

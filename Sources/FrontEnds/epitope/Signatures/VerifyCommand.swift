@@ -9,6 +9,7 @@ import PatternScan
 struct VerifyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "verify", abstract: "Search folders and captures for signatures.",
+        usage: "epitope verify <rules> ... (--in <path> ... | --capture <path> ...) [--most <most>] [--output <output>]",
         discussion: """
             RULES is a file of signatures as JSON (one or an array, the output of epitope extract, or signature updates), or \
             rules that Epitope wrote for Suricata, Snort, YARA, ClamAV (.ldb, .ndb) or as STIX; '-' is standard input. Rules of \

@@ -69,14 +69,20 @@ struct VerifyReport: Encodable, Sendable {
     /// What was left out of the captures that were read.
     private var leftOut: [String] {
         let kinds = skippedKinds.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.map { "\($0.key) \($0.value)" }
-        let counts: [(Int, String)] = [
-            (skippedFrames, "frames held no TCP or UDP (\(kinds.joined(separator: ", ")))"),
-            (ignoredSegments, "TCP segments were left out, as their receivers do: a wrong checksum, or outside of the window"),
-            (gaps, "times a stream lacks bytes; what lies across such a place is not found"),
-            (endedEarly, "connections were ended early to keep to the bounds of memory; what came of them later was searched by itself"),
-            (lostFragments, "fragments never became a packet"),
+        let counts: [(count: Int, one: String, several: String, what: String)] = [
+            (skippedFrames, "frame", "frames", "held no TCP or UDP (\(kinds.joined(separator: ", ")))"),
+            (
+                ignoredSegments, "TCP segment was", "TCP segments were",
+                "left out, as receivers do: a wrong checksum, or outside of the window"
+            ),
+            (gaps, "time", "times", "a stream lacks bytes; what lies across such a place is not found"),
+            (
+                endedEarly, "connection was", "connections were",
+                "ended early to keep to the bounds of memory; what came later was searched by itself"
+            ),
+            (lostFragments, "fragment", "fragments", "never became a packet"),
         ]
-        return counts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
+        return counts.filter { $0.count > 0 }.map { "\($0.count) \($0.count == 1 ? $0.one : $0.several) \($0.what)" }
     }
 
     /// Whether everything that was named was read and searched.

@@ -109,7 +109,8 @@ struct EventInterpretation {
     }
 
     private func backing(_ region: KernelEvent.Region, at address: UInt64) -> MemoryBacking {
-        let name = mappings.name(of: region.start)
+        // The process may have changed its mappings since: what the kernel named is the file that it saw.
+        let name = mappings.name(of: region.start) ?? (region.start == event.region.start ? event.regionFile?.path : nil)
         switch UInt32(region.backing) {
         case EPITOPE_BACKING_KERNEL.rawValue:
             return region.mayBeWritten && mappings.isInstructionWritten(endingAt: address)

@@ -2,7 +2,7 @@
 
 import Testing
 
-@testable import CenterStore
+import Scheduling
 
 @Suite("What waits is bounded, and reporters take turns")
 struct FairQueueTests {
@@ -37,6 +37,23 @@ struct FairQueueTests {
         #expect(queue.refusal(of: "e", bytes: 10) == nil)
         #expect(add(2, of: "e", to: &queue) == 1)
         #expect(queue.refusal(of: "e", bytes: 10) == .full, "the rest is for others")
+    }
+
+    @Test func `what leaves has no place, and its holder no other turn`() {
+        var queue = FairQueue<String>(Self.bounds)
+        for reporter in ["a", "b", "c"] { _ = add(2, of: reporter, to: &queue) }
+        #expect(queue.take(maxRows: 1, maxBytes: 1000) == ["a0"])
+        #expect(queue.remove(of: "b") { $0 == "b1" } == "b1")
+        #expect(queue.remove(of: "b") { $0 == "b1" } == nil && queue.remove(of: "d") { _ in true } == nil)
+        #expect(queue.remove(of: "c") { _ in true } == "c0" && queue.remove(of: "c") { _ in true } == "c1")
+        #expect(queue.count == 2 && queue.bytes == 20)
+        for _ in 0..<10 {
+            _ = add(1, of: "c", to: &queue)
+            _ = queue.remove(of: "c") { _ in true }
+        }
+        _ = add(2, of: "c", to: &queue)
+        #expect(queue.take(maxRows: 10, maxBytes: 1000) == ["b0", "a1", "c0", "c1"])
+        #expect(queue.isEmpty && queue.bytes == 0)
     }
 
     @Test func `rows and bytes are bounded`() {
