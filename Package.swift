@@ -70,6 +70,8 @@ let package = Package(
     products: [
         .executable(name: "epitope", targets: ["epitope"]),
         .executable(name: "epitope-agent", targets: ["epitope-agent"]),
+        // For tests: libraries that a program is started with.
+        .library(name: "SteadyTimers", type: .dynamic, targets: ["SteadyTimers"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -344,6 +346,7 @@ let package = Package(
                 shell("EngineAcceptance", ["EpitopeModel", "Signatures", "ProgramRuns", "Rendering"]),
                 .executableTarget(
                     name: "confined", dependencies: ["CPrivileges"], path: "Tests/Support/Confined", cSettings: strictC),
+                .target(name: "SteadyTimers", cSettings: strictC),
                 .executableTarget(name: "filter-dump", path: "Tests/Support/FilterDump", cSettings: strictC),
                 .executableTarget(
                     name: "protect", dependencies: ["EpitopeModel", "BehaviourBlocking", "SeccompBackend"], path: "Tests/Support/Protect",

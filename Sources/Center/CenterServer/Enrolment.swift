@@ -65,8 +65,9 @@ struct Enrolment: Sendable {
         throw ServerErrors.notServedHere
     }
 
+    /// - Returns: the new certificate, and which authority it is from.
     /// - Throws: `request-malformed`, `sender-too-often`, `revoked`, what the issuer throws.
-    func renew(_ body: [UInt8], for peer: PeerCertificate) async throws -> IssuedCertificate {
+    func renew(_ body: [UInt8], for peer: PeerCertificate) async throws -> (IssuedCertificate, AuthorityCertificate) {
         guard let request = try? ChannelJSON.decode(RenewalRequest.self, from: body) else {
             throw ServerErrors.malformed("it is not a renewal request")
         }
@@ -80,7 +81,7 @@ struct Enrolment: Sendable {
             guard
                 try await ledger.noteRenewal(of: identity, from: peer.issuedMilliseconds, to: order.latestMilliseconds)
             else { throw PeerCertificate.revoked(identity) }
-            return issued
+            return (issued, authority)
         } catch {
             rations.giveBackRenewal(identity, nowMilliseconds: now())
             throw error

@@ -135,7 +135,8 @@ struct RequestHandler: Sendable {
             let body = try await jsonBody(request, on: connection)
             let holder = try await authenticator.identifyForRenewal(
                 connection.channel, graceMilliseconds: enrolment.renewalGraceMilliseconds)
-            let renewed = try await enrolment.renew(body, for: holder)
+            var (renewed, authority) = try await enrolment.renew(body, for: holder)
+            renewed.authorities = news(forHolderOf: authority.fingerprint)
             counters.issued.add(.renewal)
             return try HTTPResponses.json(renewed)
         case (.get, ChannelPath.health):
@@ -143,7 +144,9 @@ struct RequestHandler: Sendable {
             let peer = try await authenticator.identifyIfShown(connection.channel)
             let keepAlive = peer.map { _ in KeepAliveAdvice(beside: places.use) }
             var response = try HTTPResponses.json(
-                HealthAnswer(service.health, keepAlive: keepAlive, centers: peer.map { _ in service.centers }, authority: peer.map(news)))
+                HealthAnswer(
+                    service.health, keepAlive: keepAlive, centers: peer.map { _ in service.centers },
+                    authority: peer.map { news(forHolderOf: $0.authority) }))
             if keepAlive?.keepOpen == false {
                 response.headers[.connection] = "close"
                 connection.closeSoon()
@@ -154,14 +157,14 @@ struct RequestHandler: Sendable {
         }
     }
 
-    /// What a peer is told of the center's authorities.
-    private func news(for peer: PeerCertificate) -> AuthorityNews {
+    /// What a peer is told of the center's authorities, who has a certificate of one.
+    private func news(forHolderOf authority: [UInt8]) -> AuthorityNews {
         let book = enrolment.authorities
         return AuthorityNews(
             presented: Hex.encode(book.presented),
             // As many seconds as there are peers: half a day for a fleet that fills the center.
             successor: book.announced.flatMap { next in
-                peer.authority == next.certificate.fingerprint
+                authority == next.certificate.fingerprint
                     ? nil : SuccessorAnnouncement(next, withinSeconds: min(places.use.identified, AuthorityNews.maxSeconds))
             })
     }

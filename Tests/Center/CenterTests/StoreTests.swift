@@ -222,11 +222,7 @@ struct StoreTests {
         #expect(error?.code == .storeBusy)
     }
 
-    @Test(
-        .enabled(
-            if: TestStore.isFile,
-            "a server has no statistics yet of a hundred thousand rules that came at once: it looks for a number for minutes"))
-    func `without a rule number an update is kept with the reason`() async throws {
+    @Test func `without a rule number an update is kept with the reason`() async throws {
         let store = try TestStore.open(path: path, clock: TestClock().clock)
         try await giveOutNumbers(in: store)
         let analyst = ReportAnalyst(

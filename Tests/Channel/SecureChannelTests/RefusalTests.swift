@@ -145,7 +145,7 @@ struct RefusalTests {
             let directory = center.directory
             func renew(_ identity: StoredIdentity) async -> EpitopeError.Code? {
                 do {
-                    try await center.client(identity) { try await $0.renew(storingIn: directory) }
+                    _ = try await center.client(identity) { try await $0.renew(storingIn: directory) }
                     return nil
                 } catch {
                     return (error as? EpitopeError)?.code

@@ -66,7 +66,7 @@ struct SenderRationTests {
                 try await client.renew(storingIn: directory)
             }
             let other = try center.identity(.host, "host-2")
-            try await center.client(other) { try await $0.renew(storingIn: "\(directory)/other") }
+            _ = try await center.client(other) { try await $0.renew(storingIn: "\(directory)/other") }
             #expect(await center.ledger.renewals.count == 4)
         }
     }

@@ -5,8 +5,8 @@ import TestSupport
 import Testing
 
 /// `epitope`, anywhere.
-func epitope(_ arguments: [String], within namespace: Namespace? = nil) async throws -> Command {
-    let words = try [Command.built("epitope")] + arguments
+func epitope(_ arguments: [String], within namespace: Namespace? = nil, by clock: ShiftedClock? = nil) async throws -> Command {
+    let words = try (clock?.fixed ?? []) + [Command.built("epitope")] + arguments
     let all = namespace?.inside(words) ?? words
     return try await Command.run(all[0], Array(all.dropFirst()), seconds: 60)
 }
@@ -41,6 +41,7 @@ final class Center {
     let state: String
     private let address: String
     private let namespace: Namespace?
+    private let clock: ShiftedClock?
     private let folder = try? TemporaryFolder()
     private(set) var server: RunningProcess?
     /// What the restore said; `nil`: it was not made by one.
@@ -50,11 +51,12 @@ final class Center {
 
     init(
         _ kind: Kind = .local, state: String? = nil, address: String = "127.0.0.1", within namespace: Namespace? = nil,
-        sourceLocation: SourceLocation = #_sourceLocation
+        by clock: ShiftedClock? = nil, sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
         self.kind = kind
         self.address = address
         self.namespace = namespace
+        self.clock = clock
         self.state = try "\(state ?? #require(folder).path)/\(kind.rawValue)"
         let made = try await command("init", "--name", "test-site", "--address", address)
         try #require(made.status == 0, "\(made.errors)", sourceLocation: sourceLocation)
@@ -62,9 +64,10 @@ final class Center {
 
     /// A center that takes another's place, at its address: restored from a backup of it, in a folder of its own.
     init(restoring backup: String, of lost: Center, _ more: [String] = [], sourceLocation: SourceLocation = #_sourceLocation) async throws {
-        (kind, address, namespace, port) = (lost.kind, lost.address, lost.namespace, lost.port)
+        (kind, address, namespace, clock, port) = (lost.kind, lost.address, lost.namespace, lost.clock, lost.port)
         state = try "\(#require(folder).path)/\(kind.rawValue)"
-        restoration = try await epitope([kind.rawValue, "restore", "--state", state, "--from", backup] + more, within: namespace)
+        restoration = try await epitope(
+            [kind.rawValue, "restore", "--state", state, "--from", backup] + more, within: namespace, by: clock)
         try #require(restoration?.status == 0, "\(restoration?.errors ?? "")", sourceLocation: sourceLocation)
     }
 
@@ -89,7 +92,7 @@ final class Center {
         if kind == .local { values["updatesADay"] = 9 }
         try JSONSerialization.data(withJSONObject: values).write(to: URL(fileURLWithPath: settings))
         let words =
-            try (openFiles.map { ["/bin/bash", "-c", "ulimit -n \($0) && exec \"$@\"", "bash"] } ?? [])
+            try (clock?.fixed ?? []) + (openFiles.map { ["/bin/bash", "-c", "ulimit -n \($0) && exec \"$@\"", "bash"] } ?? [])
             + [
                 Command.built("epitope"), kind.rawValue, "serve", "--state", state, "--config", settings, "--listen", "\(address):\(port)",
             ] + more
@@ -106,7 +109,7 @@ final class Center {
     }
 
     func command(_ noun: String, _ arguments: String...) async throws -> Command {
-        try await epitope([kind.rawValue, noun, "--state", state] + arguments, within: namespace)
+        try await epitope([kind.rawValue, noun, "--state", state] + arguments, within: namespace, by: clock)
     }
 
     func token(_ host: String, sourceLocation: SourceLocation = #_sourceLocation) async throws -> String {
@@ -142,11 +145,13 @@ final class Host {
     let name: String
     let state: String
     private let namespace: Namespace?
+    private let clock: ShiftedClock?
     private let folder = try? TemporaryFolder()
 
-    init(_ name: String = "host-1", state: String? = nil, within namespace: Namespace? = nil) throws {
+    init(_ name: String = "host-1", state: String? = nil, within namespace: Namespace? = nil, by clock: ShiftedClock? = nil) throws {
         self.name = name
         self.namespace = namespace
+        self.clock = clock
         self.state = try "\(state ?? #require(folder).path)/host"
     }
 
@@ -158,14 +163,14 @@ final class Host {
     }
 
     func enroll(at url: String, token: String, _ more: [String] = []) async throws -> Command {
-        try await epitope(["enroll", "--state", state, "--center", url, "--token", token] + more, within: namespace)
+        try await epitope(["enroll", "--state", state, "--center", url, "--token", token] + more, within: namespace, by: clock)
     }
 
     /// Runs a program of the fixtures under behaviour blocking.
     @discardableResult
     func run(_ program: String, _ arguments: [String], options: [String] = []) async throws -> Command {
         try await epitope(
-            ["run", "--state", state] + options + ["--", Command.built(program)] + arguments, within: namespace)
+            ["run", "--state", state] + options + ["--", Command.built(program)] + arguments, within: namespace, by: clock)
     }
 
     /// A blocked call of code that would send itself to a port on loopback. The code is always the same.

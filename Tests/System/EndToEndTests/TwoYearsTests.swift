@@ -4,60 +4,142 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A host that runs on while its clock, and its center's, go through two years.
-@Suite(.serialized) struct TwoYearsTests {
-    private static let library: String? = ["x86_64", "aarch64"].map { (machine: String) in
-        "/usr/lib/\(machine)-linux-gnu/faketime/libfaketimeMT.so.1"
-    }.first { (path: String) in access(path, R_OK) == 0 }
-    private static let why: Comment = "needs libfaketime: Scripts/install-dependencies test"
-    private static let stepDays = 25
-    private static let steps = 30
+/// Hosts and centers go through two years by their clocks.
+@Suite(.serialized, .enabled(if: ShiftedClock.library != nil, "needs libfaketime: Scripts/install-dependencies test")) struct TwoYearsTests
+{
+    /// A service on a host, in whose code there is another attack whenever it is told.
+    private final class Service {
+        private let folder: TemporaryFolder
+        let process: RunningProcess
 
-    /// Wall clock by what says how far it is ahead: a file, or a variable; durations are as they are. FAKETIME_SHARED is set because the library
-    /// would else set it itself, and so move the environment, beside which Swift looks for a program's arguments.
-    private static func variables(_ ahead: String) -> [String] {
-        [
-            "/usr/bin/env", "LD_PRELOAD=\(library ?? "")", ahead, "FAKETIME_NO_CACHE=1",
-            "FAKETIME_DONT_FAKE_MONOTONIC=1", "DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1",
-            "FAKETIME_SHARED=/faketime_sem_\(getpid()) /faketime_shm_\(getpid())",
-        ]
+        init(of host: Host, by clock: ShiftedClock, attacks: Int) throws {
+            let folder = try TemporaryFolder()
+            process = try RunningProcess(
+                clock.moving + [
+                    Command.built("epitope"), "run", "--state", host.state, "--", "/bin/sh", "-c",
+                    "for n in $(seq \(attacks)); do while [ ! -e \(folder.path)/$n ]; do sleep 0.02; done; "
+                        + "\(Command.built("call-series")) 1 0 9555; done",
+                ])
+            self.folder = folder
+        }
+
+        func attack(_ number: Int) throws { _ = try folder.makeFile("\(number)") }
     }
 
-    @Test(.enabled(if: library != nil, why)) func `it is never silent`() async throws {
-        let folder = try TemporaryFolder()
-        let clock = folder.path + "/clock"
-        func set(_ days: Int) throws { try Data("+\(days)d\n".utf8).write(to: URL(fileURLWithPath: clock)) }
-        try set(0)
-        let (center, host) = try await makeSite()
-        try await center.stop()
-        let address = try #require(center.url.split(separator: "/").last)
-        let epitope = try Command.built("epitope")
-        let series = try Command.built("call-series")
-        /// Its key process can read no file.
-        func serve(_ days: Int) -> [String] {
-            Self.variables("FAKETIME=+\(days)d") + [epitope, "local-center", "serve", "--state", center.state, "--listen", String(address)]
-        }
-        var server = try RunningProcess(serve(0))
-        try await server.line(with: "listening on")
-        // A service: a new attack whenever it is told.
-        let service = try RunningProcess(
-            Self.variables("FAKETIME_TIMESTAMP_FILE=\(clock)") + [
-                epitope, "run", "--state", host.state, "--", "/bin/sh", "-c",
-                "for n in $(seq \(Self.steps)); do while [ ! -e \(folder.path)/$n ]; do sleep 0.05; done; \(series) 1 0 9555; done",
-            ])
-        for step in 1...Self.steps {
-            try await server.end()
-            try set(step * Self.stepDays)
+    @Test func `a host runs on while its clock, and its center's, jump by weeks`() async throws {
+        let (stepDays, steps) = (25, 30)
+        let clock = try ShiftedClock()
+        let center = try await Center(by: clock)
+        try await center.serve()
+        let host = try Host(by: clock)
+        try await host.enroll(at: center)
+        let service = try Service(of: host, by: clock, attacks: steps)
+        for step in 1...steps {
             // A center looks at its own certificate when it starts, and then by the hour.
-            server = try RunningProcess(serve(step * Self.stepDays))
-            try await server.line(with: "listening on")
-            _ = try folder.makeFile("\(step)")
-            try await eventually("the packet of day \(step * Self.stepDays)", seconds: 60) { host.events("sent").count >= step }
+            try await center.stop()
+            try clock.move(toDay: Double(step * stepDays))
+            try await center.serve()
+            try service.attack(step)
+            try await eventually("the packet of day \(step * stepDays)", seconds: 60) { host.events("sent").count >= step }
         }
-        try await eventually("the service's end", seconds: 60) { service.hasEnded }
-        #expect(host.events("sent").count == Self.steps)
+        try await eventually("the service's end", seconds: 60) { service.process.hasEnded }
+        #expect(host.events("sent").count == steps)
         #expect(host.events("renewed").count >= 8)
         #expect(host.events("stopped").isEmpty && host.events("renewal-failed").isEmpty)
-        try await server.end()
+        try await center.stop()
+    }
+
+    /// Steps below the week from which on a center that starts doubts the clock: it prunes and lets expire as it goes.
+    @Test func `a center, its link and hosts go on over new certificates, new authorities and restores`() async throws {
+        let (stepDays, steps) = (6.9, 106)
+        let (rotations, restores) = ([Center.Kind.local: 20, .global: 45], [Center.Kind.local: 75, .global: 90])
+        let clock = try ShiftedClock()
+        let folder = try TemporaryFolder()
+        var global = try await Center(.global, by: clock)
+        try await global.serve()
+        var site = try await Center(by: clock)
+        let token = try await global.command("token", "--site", "site-1")
+        let linked = try await site.command(
+            "link", "--center", global.url, "--token", token.output.trimmingCharacters(in: .whitespacesAndNewlines))
+        try #require(linked.status == 0, "\(linked.errors)")
+        try await site.serve()
+        let (host, elsewhere) = (try Host("host-1", by: clock), try Host("elsewhere", by: clock))
+        try await host.enroll(at: site)
+        try await elsewhere.enroll(at: global)
+        #expect(try await global.command("trust", "--host", elsewhere.name).status == 0)
+        let service = try Service(of: host, by: clock, attacks: steps)
+        var (retired, published) = ([Center.Kind: Int](), Set<String>())
+
+        for step in 1...steps {
+            let day = "day \(Int(Double(step) * stepDays))"
+            for center in [site, global] {
+                guard restores[center.kind] == step else {
+                    try await center.stop()
+                    continue
+                }
+                let backup = "\(folder.path)/\(center.kind.rawValue).backup"
+                let made = try await center.command("backup", "--with-key", "--output", backup)
+                try #require(made.status == 0, "\(made.errors)")
+                try await center.stop(SIGKILL)
+                let restored = try await Center(restoring: backup, of: center)
+                if center.kind == .local { site = restored } else { global = restored }
+            }
+            try clock.move(toDay: Double(step) * stepDays)
+            try await global.serve()
+            try await site.serve()
+
+            try service.attack(step)
+            try await eventually("the packet of \(day)", seconds: 60) { host.events("sent").count == step }
+            let packet = try #require(host.events("sent").last?.packet)
+            #expect(try await site.command("show", packet).status == 0, "the packet of \(day) is at its center")
+            if step % 8 == 0 {
+                try await elsewhere.attacks(1, options: ["--send-to", "global", "--packets-per-day", "1000"])
+                let sent = elsewhere.events("sent").count
+                #expect(sent == step / 8, "what was sent to the global center by \(day)")
+                let (center, link) = (global, site)
+                try await eventually("an update of \(day)", seconds: 30) {
+                    try await center.events("published").contains { !published.contains($0.subject) }
+                }
+                published.formUnion(try await center.events("published").map(\.subject))
+                // What came in long ago is pruned from the site's events.
+                try await eventually("the site has the update of \(day)", seconds: 60) {
+                    let received = try await Set(link.events("received").map(\.subject))
+                    return try await Set(center.events("published").suffix(1).map(\.subject)).isSubset(of: received)
+                }
+                #expect(published.count == step / 8)
+            }
+            for center in [site, global] {
+                guard let begun = rotations[center.kind], begun <= step, retired[center.kind] == nil else { continue }
+                if begun == step {
+                    let made = try await center.command("rotate-authority")
+                    #expect(made.status == 0, "\(made.errors)")
+                } else if try await center.command("rotate-authority", "--retire").status == 0 {
+                    retired[center.kind] = step
+                }
+            }
+        }
+        try await eventually("the service's end", seconds: 60) { service.process.hasEnded }
+
+        for (sender, count) in [(host, steps), (elsewhere, steps / 8)] {
+            #expect(sender.events("sent").count == count)
+            #expect(sender.events("stopped").isEmpty && sender.events("renewal-failed").isEmpty, "\(sender.name)")
+            #expect(sender.events("renewed").count >= 8, "\(sender.name)")
+        }
+        // Nobody is forced: the old authority ends once its last certificate was renewed, which takes as long as one is in force.
+        for (kind, begun) in rotations {
+            let ended = try #require(retired[kind], "\(kind.rawValue)")
+            #expect(Double(ended - begun) * stepDays <= 100, "\(kind.rawValue): begun at step \(begun), retired at step \(ended)")
+        }
+        #expect(host.events("authority-changed").count == 2 && elsewhere.events("authority-changed").count == 2)
+        for center in [site, global] {
+            #expect(try await center.events("pruned").count > 3, "\(center.kind.rawValue)")
+            #expect(try await center.events("expired").count > 3, "\(center.kind.rawValue)")
+            // Of 106 and of 13: what came in during thirty days, and what an update still rests on.
+            let stored = try await center.status().reports.values.reduce(0, +)
+            #expect(stored < 25, "\(center.kind.rawValue)")
+        }
+        #expect(try await global.events("renewed").contains { $0.subject.contains("site-1") })
+        try await site.stop()
+        try await global.stop()
     }
 }

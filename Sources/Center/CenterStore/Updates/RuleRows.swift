@@ -101,11 +101,13 @@ extension StoreTransaction {
                 arguments: [part.lowerBound, part.upperBound])
             if let next { return next }
         }
+        // By the rule's updates: PostgreSQL without statistics would go through all that are in force, for each rule.
         return try UInt32.fetchOne(
             db,
             sql: """
                 SELECT sid FROM rules r WHERE sid BETWEEN ? AND ? AND NOT EXISTS (
-                  SELECT 1 FROM updates u WHERE u.rule_id = r.id AND u.state = \(UpdateState.proven.sql))
+                  SELECT 1 FROM updates u WHERE u.rule_id = r.id
+                    AND CASE WHEN u.state = \(UpdateState.proven.sql) THEN 1 ELSE 0 END = 1)
                 ORDER BY id LIMIT 1
                 """,
             arguments: [range.lowerBound, range.upperBound])

@@ -36,8 +36,14 @@ public enum AuthorityChange: Hashable, Sendable {
 
 /// Follows a center that replaces its authority.
 extension EnrolledClient {
-    /// Does what the center's word on its authorities asks for.
+    /// Does what the center's word on its authorities asks for, a renewal included where one is due.
     func follow(_ news: AuthorityNews?, _ client: CenterClient) async {
+        await learn(news, client)
+        await renewIfDue(client)
+    }
+
+    /// Trusts the authorities that the center's word is for, and notes when the certificate is to be replaced.
+    func learn(_ news: AuthorityNews?, _ client: CenterClient) async {
         guard let news else { return }
         await dropFormer(client, presented: news.presented)
         guard let successor = news.successor else { return followingDue = nil }
@@ -57,7 +63,6 @@ extension EnrolledClient {
         if followingDue == nil {
             followingDue = clock() + Int64(Double(min(max(0, successor.withinSeconds), AuthorityNews.maxSeconds)) * spread * 1000)
         }
-        await renewIfDue(client)
     }
 
     /// Whether the certificate is to be replaced by one of the next authority.

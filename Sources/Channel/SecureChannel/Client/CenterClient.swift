@@ -172,7 +172,9 @@ public final class CenterClient: Sendable {
     }
 
     /// Gets a new certificate for a new key, stores both in `directory`, and uses them from then on.
-    public func renew(storingIn directory: String) async throws(EpitopeError) {
+    ///
+    /// - Returns: what the center says of its authorities; `nil` from a center of a version that says it with its health alone.
+    @discardableResult package func renew(storingIn directory: String) async throws(EpitopeError) -> AuthorityNews? {
         let old = identity
         let made = try KeyWithRequest()
         let answer: IssuedCertificate = try await ask { (transport) async throws(EpitopeError) in
@@ -182,6 +184,7 @@ public final class CenterClient: Sendable {
         // Stored first: a certificate that a crash loses would have to be got anew.
         try new.save(in: directory)
         try await adopt(new)
+        return answer.authorities
     }
 
     /// Uses another identity from now on, such as one that another process has stored. Requests under way end on the old one.

@@ -72,6 +72,8 @@ package struct AuthorityNews: Codable, Hashable, Sendable {
 package struct IssuedCertificate: Codable, Sendable {
     package var certificate: String
     package var authority: String
+    /// What the center says of its authorities to who has this certificate; with a renewal.
+    package var authorities: AuthorityNews?
 
     package init(certificate: String, authority: String) {
         self.certificate = certificate

@@ -279,8 +279,9 @@ extension EnrolledClient {
             guard client.identity.certificatePEM == before else { return true }
             // Who removed the file took this machine out.
             guard file != nil else { return false }
-            try await client.renew(storingIn: directory)
+            let news = try await client.renew(storingIn: directory)
             noteOwnFile()
+            lock.release()
             // Where it is one of the present authority again, as from a center that knows no other, that is not asked for at once.
             followingDue = client.identity.trust.successor == nil ? nil : clock() + RenewalSchedule.maxSpreadMilliseconds
             renewalFailure = nil
@@ -288,6 +289,7 @@ extension EnrolledClient {
             nextRenewal = nil
             told = ToldFailures()
             onEvent(.renewed(untilMilliseconds: client.identity.expiresMilliseconds))
+            await learn(news, client)
             return true
         } catch {
             // A center that knows nothing of this authority may know the former one, whose certificate may be due, too.
