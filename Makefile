@@ -15,8 +15,8 @@ build: ## build the two programs for installation, into build/ (symbols in build
 	@Scripts/install-dependencies build
 	@Scripts/build-programs
 
-demo: ## block an attack, get its rule live, see the attack dropped elsewhere (CONFIGURATION=release: compiles longer, runs faster; ARTEFACTS=FOLDER)
-	@Demo/run --configuration $(CONFIGURATION)
+demo: ## block an attack, get its rule live, see the attack dropped elsewhere (CONFIGURATION=release: compiles longer, runs faster; ARTEFACTS=FOLDER; DEMO_BINARIES=FOLDER: with the binaries of Demo/collect-binaries alone, compilers and sources hidden)
+	@Demo/run --configuration $(CONFIGURATION) $(if $(DEMO_BINARIES),--bin "$(DEMO_BINARIES)" --without-toolchain)
 
 test: ## run the checks, build everything, run every test
 	@Scripts/test
