@@ -26,6 +26,9 @@ struct CenterTransport: Sendable {
     /// How long an idle connection is kept: longer than the default interval of `EnrolledClient.maintain`, and shorter than the
     /// center's own limit.
     static let idleTimeout = TimeAmount.seconds(120)
+    /// How long a center may take to confirm a connection's end. One that holds an answer back reads nothing meanwhile, and a link that
+    /// is stopped would wait for as long as the library does: five seconds.
+    static let farewellTimeout = TimeAmount.milliseconds(200)
     /// Of an answer, in bytes: PacketCoding's bound on sequenced updates.
     static let maxAnswerBytes = 16 * 1024 * 1024
 
@@ -52,6 +55,7 @@ struct CenterTransport: Sendable {
     ) throws(EpitopeError) {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv13
+        tls.shutdownTimeout = Self.farewellTimeout
         // Of a center that is named by its address the library would compare the certificate with the proxy's address. The chain, and
         // that the certificate is a server's, are checked all the same, and the authority has one server: its center.
         tls.certificateVerification = proxy != nil && center.serverName == nil ? .noHostnameVerification : .fullVerification
