@@ -149,6 +149,7 @@ import Testing
         let unused = try await status()
         #expect(unused.contains("https://127.0.0.1:\(port), as site example; has not answered yet; nothing waits to be sent"), "\(unused)")
         #expect(unused.contains("this center does not run"), "\(unused)")
+        #expect(unused.contains("does not run: what follows is as it was left (epitope local-center serve)"), "\(unused)")
         let (local, _) = try await serve("local-center", site)
         try await eventually("the global center has answered, though it has nothing to send") {
             try await link().answeredMilliseconds != nil

@@ -21,8 +21,12 @@ struct CenterStatusCommand<Kind: CenterKind>: AsyncParsableCommand {
     func run() async throws {
         let status = try await stateOptions.openStore().status()
         let link = Kind.isForwarding ? LinkReport(stateOptions, status) : nil
-        guard !json else { return Console.print(try Console.json(StatusWithLink(status: status, link: link))) }
+        let isServing = StateFolderLock.isHeld(in: stateOptions.directory)
+        guard !json else {
+            return Console.print(try Console.json(StatusWithLink(status: status, isServing: isServing, link: link)))
+        }
         var rows = [
+            ["center", isServing ? "runs" : "does not run: what follows is as it was left (epitope \(Kind.name) serve)"],
             ["reports", Self.counts(status.reports)], ["clusters", "\(status.clusters)"],
             ["updates", Self.counts(status.updates)], ["deliveries", Self.counts(status.deliveries)],
         ]

@@ -118,16 +118,18 @@ struct LinkReport: Encodable {
     }
 }
 
-/// A center's status as JSON, with the link among its keys.
+/// A center's status as JSON, with the link among its keys, and whether a process serves from the folder.
 struct StatusWithLink: Encodable {
     var status: StatusReport
+    var isServing: Bool
     var link: LinkReport?
 
-    private enum CodingKeys: String, CodingKey { case link }
+    private enum CodingKeys: String, CodingKey { case isServing, link }
 
     func encode(to encoder: any Encoder) throws {
         try status.encode(to: encoder)
         var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(isServing, forKey: .isServing)
         try container.encodeIfPresent(link, forKey: .link)
     }
 }
