@@ -123,20 +123,23 @@ import Testing
         for (sender, count) in [(host, steps), (elsewhere, steps / 8)] {
             #expect(sender.events("sent").count == count)
             #expect(sender.events("stopped").isEmpty && sender.events("renewal-failed").isEmpty, "\(sender.name)")
-            #expect(sender.events("renewed").count >= 8, "\(sender.name)")
+            // One of them is there every 55 days alone, and renews a certificate that has ended every other time.
+            #expect(sender.events("renewed").count >= 6, "\(sender.name)")
         }
-        // Nobody is forced: the old authority ends once its last certificate was renewed, which takes as long as one is in force.
+        // Nobody is forced: the old authority ends once the last one has been there twice, to hear of the next one and to renew.
         for (kind, begun) in rotations {
             let ended = try #require(retired[kind], "\(kind.rawValue)")
-            #expect(Double(ended - begun) * stepDays <= 100, "\(kind.rawValue): begun at step \(begun), retired at step \(ended)")
+            #expect(Double(ended - begun) * stepDays <= 180, "\(kind.rawValue): begun at step \(begun), retired at step \(ended)")
         }
         #expect(host.events("authority-changed").count == 2 && elsewhere.events("authority-changed").count == 2)
         for center in [site, global] {
             #expect(try await center.events("pruned").count > 3, "\(center.kind.rawValue)")
-            #expect(try await center.events("expired").count > 3, "\(center.kind.rawValue)")
+            // Updates are in force for ninety days.
+            let status = try await center.status()
+            let states = status.latestUpdates.map(\.state)
+            #expect(states.count { $0 == "expired" } > 8 && (1...14).contains(states.count { $0 == "proven" }), "\(states)")
             // Of 106 and of 13: what came in during thirty days, and what an update still rests on.
-            let stored = try await center.status().reports.values.reduce(0, +)
-            #expect(stored < 25, "\(center.kind.rawValue)")
+            #expect(status.reports.values.reduce(0, +) < 25, "\(status.reports)")
         }
         #expect(try await global.events("renewed").contains { $0.subject.contains("site-1") })
         try await site.stop()
