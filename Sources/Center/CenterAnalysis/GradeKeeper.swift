@@ -40,7 +40,7 @@ struct GradeKeeper {
     }
 
     /// Raises the grade of the cluster's updates in force, where more is known by now: others speak for their signatures, too, or
-    /// captures have the code.
+    /// captures have the code. Where the setting `dropFrom` is another one by now, they follow it.
     func raise(by completed: CompletedVerification, of cluster: Cluster) throws {
         for stored in try transaction.latestUpdates(of: cluster) where stored.state == .proven && stored.cluster == cluster.id {
             guard let known = stored.update.support, known.grade < .confirmed else { continue }
@@ -53,7 +53,7 @@ struct GradeKeeper {
             }
             let support = try support(
                 of: cluster.id, by: completed.supporters(of: id), proof: update.proof, after: [stored.update])
-            guard support.grade > known.grade else { continue }
+            guard support.grade > known.grade || support.isEnoughToDrop != known.isEnoughToDrop else { continue }
             update.support = support
             try transaction.replaceProof(of: stored.id, with: update)
             try transaction.record(.graded, id, "revision \(update.revision): \(support.summary)")

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CenterAnalysis
+import CenterStore
 import EpitopeModel
 import LocalCenter
+import Rendering
+import Signatures
 import TestSupport
 import Testing
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import Glibc
-import Testing
 
 /// A TCP socket on 127.0.0.1, at a port that was free. It is closed with its value.
 public struct LoopbackSocket: ~Copyable {
@@ -22,7 +21,12 @@ public struct LoopbackSocket: ~Copyable {
         }
         self.descriptor = descriptor
         port = UInt16(bigEndian: address.sin_port)
-        try #require(isBound && (!isListening || listen(descriptor, 1) == 0))
+        guard isBound, !isListening || listen(descriptor, 1) == 0 else { throw NoSocket(number: errno) }
+    }
+
+    struct NoSocket: Error, CustomStringConvertible {
+        var number: Int32
+        var description: String { "a socket on loopback could not be had: \(String(cString: strerror(number)))" }
     }
 
     deinit { close(descriptor) }
