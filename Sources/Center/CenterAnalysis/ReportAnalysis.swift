@@ -32,17 +32,19 @@ struct ReportAnalysis {
         guard let (assessment, destination) = try accept(planned) else { return }
         let source = planned.source
         let cluster = try assign(assessment, of: report, from: source, to: destination)
-        let (decision, number) = try weigh(assessment, of: report, from: source, in: cluster)
-        if decision.isReached {
-            let proofs = ProofScheduler(transaction: transaction, policy: policy)
-            for reached in try clustersReached(with: cluster) {
-                try proofs.schedule(
-                    for: reached, newest: reached.id == cluster.id ? assessment.code : nil, reportedBy: source,
-                    joinedAs: reached.id == cluster.id ? number : nil)
-            }
+        let (sum, number) = try weigh(assessment, of: report, from: source, in: cluster)
+        let isReached = policy.threshold.decide(sum).isReached
+        let reached = isReached ? try clustersReached(with: cluster) : []
+        let proofs = ProofScheduler(transaction: transaction, policy: policy)
+        for reached in reached {
+            try proofs.schedule(
+                for: reached, newest: reached.id == cluster.id ? assessment.code : nil, reportedBy: source,
+                joinedAs: reached.id == cluster.id ? number : nil)
         }
-        try ForwardScheduler(transaction: transaction, policy: policy)
-            .schedule(for: cluster.id, isThresholdReached: decision.isReached)
+        let forwards = ForwardScheduler(transaction: transaction, policy: policy)
+        for id in Set(reached.map(\.id)).union([cluster.id]).sorted() {
+            try forwards.schedule(for: id, concludedFrom: isReached ? sum : nil)
+        }
     }
 
     /// - Returns: `nil` when the report can't be analysed: it is marked, and those behind it go on.
@@ -116,10 +118,11 @@ extension ReportAnalysis {
 // MARK: Weighing
 
 extension ReportAnalysis {
-    /// - Returns: with the number of who reported among the cluster's reporters, if it joined them now.
+    /// - Returns: what the evidence adds up to that counts, of the cluster or of the site; with the number of who reported among the
+    ///   cluster's reporters, if it joined them now.
     private mutating func weigh(
         _ assessment: ReportAssessment, of report: StoredReport, from source: ReportSource, in cluster: Cluster
-    ) throws -> (ThresholdDecision, joinedAs: Int?) {
+    ) throws -> (EvidenceSum, joinedAs: Int?) {
         let threshold = policy.threshold
         func evidence(in scope: EvidenceScope) throws -> [WeighedEvidence] {
             let reporter = policy.countsMachines ? try transaction.reporter(countedFor: source, in: scope) : source.reporter
@@ -148,8 +151,9 @@ extension ReportAnalysis {
         try transaction.record(
             .weighed, report.id,
             "\(decision.points) of \(threshold.points) points" + (decision.isReached ? ", threshold reached" : "")
+                + (assessment.conclusion.map { "; the site concluded: \($0.summary)" } ?? "")
                 + (other.map { "; it counts as \($0), which reported from the same address" } ?? ""))
-        return (decision, now.reporters > before.reporters ? now.reporters : nil)
+        return (sum, now.reporters > before.reporters ? now.reporters : nil)
     }
 
     /// The clusters that an update is due for. When the site's one counter reaches the threshold, that is every cluster that

@@ -17,6 +17,8 @@ struct ReportAssessment {
     /// The packet as signatures are made of it; `nil` for a site's update.
     var sample: Sample?
     var evidence: [WeighedEvidence]
+    /// What the site concluded that sent it.
+    var conclusion: SiteConclusion?
 
     /// The evidence as it counts for a reporter.
     func evidence(countedFor reporter: String, at machine: String?) -> [WeighedEvidence] {
@@ -36,12 +38,15 @@ struct ReportAssessment {
         case .signature(let given):
             signature = given
             signatureID = given.id
-            signatureSource = "of the site's update"
-            evidence = [
-                WeighedEvidence(
-                    reporter: report.reporter, kind: WeighedEvidence.siteUpdate, points: WeighedEvidence.siteUpdatePoints,
-                    timeMilliseconds: report.receivedMilliseconds)
-            ]
+            let isUpdate = report.conclusion == nil
+            signatureSource = isUpdate ? "of the site's update" : "the forwarding site's"
+            evidence =
+                isUpdate
+                ? [
+                    WeighedEvidence(
+                        reporter: report.reporter, kind: WeighedEvidence.siteUpdate, points: WeighedEvidence.siteUpdatePoints,
+                        timeMilliseconds: report.receivedMilliseconds)
+                ] : []
         case .packet(let packet, let given):
             let sample = Sample(packet)
             (signature, signatureSource) = try Self.signature(of: packet, sample: sample, given: given)
@@ -52,6 +57,13 @@ struct ReportAssessment {
                     timeMilliseconds: report.receivedMilliseconds)
             }
             self.sample = sample
+        }
+        conclusion = report.conclusion
+        if let conclusion {
+            evidence.append(
+                WeighedEvidence(
+                    reporter: report.reporter, kind: WeighedEvidence.siteConclusion, points: conclusion.points,
+                    timeMilliseconds: report.receivedMilliseconds))
         }
     }
 

@@ -16,18 +16,18 @@ public struct EvidenceSum: Hashable, Sendable {
         self.reporters = reporters
     }
 
-    /// Replaces what one reporter brings: the points of each kind of its evidence that counts, before and now.
-    public mutating func replace(_ before: [Int], by now: [Int], cappedAt threshold: AttackThreshold) {
+    /// Replaces what one reporter brings: its evidence that counts, before and now.
+    public mutating func replace(_ before: ReporterEvidence, by now: ReporterEvidence, cappedAt threshold: AttackThreshold) {
         points += threshold.share(now) - threshold.share(before)
         reporters += (now.isEmpty ? 0 : 1) - (before.isEmpty ? 0 : 1)
     }
 }
 
 extension AttackThreshold {
-    /// What one reporter brings.
+    /// What one reporter brings, in points.
     ///
-    /// - Parameter kinds: the points of each kind of its evidence that counts.
-    func share(_ kinds: some Sequence<Int>) -> Int { min(maxPointsPerReporter, kinds.reduce(0, +)) }
+    /// - Parameter evidence: what counts of its evidence.
+    func share(_ evidence: ReporterEvidence) -> Int { min(maxPointsPerReporter, evidence.points) }
 
     /// Whether evidence that adds up to this is an attack.
     public func decide(_ sum: EvidenceSum) -> ThresholdDecision {

@@ -7,7 +7,7 @@ public struct WeighedEvidence: Hashable, Sendable {
     /// The reporter, unique at the center: a host at the local center, a site (or a host that reports straight) at
     /// the global one.
     public var reporter: String
-    /// The kind of evidence: an ``EvidenceKind``, or ``WeighedEvidence/siteUpdate``.
+    /// The kind of evidence: an ``EvidenceKind``, ``WeighedEvidence/siteUpdate`` or ``WeighedEvidence/siteConclusion``.
     public var kind: String
     public var points: Int
     /// When the center received it, by the center's own clock, in milliseconds since 1970-01-01T00:00:00Z. A host's
@@ -35,6 +35,9 @@ public struct WeighedEvidence: Hashable, Sendable {
     public static let siteUpdate = "update-of-a-site"
     /// The weight of a site's own update, in points.
     public static let siteUpdatePoints = 100
+    /// The kind of evidence that a site's conclusion counts as at the global center, with the points that the site said, and for the site
+    /// as for one reporter (``ReporterEvidence``): who claims many hosts gains no more than its own share.
+    public static let siteConclusion = "conclusion-of-a-site"
 }
 
 extension AttackThreshold {
@@ -50,7 +53,9 @@ extension AttackThreshold {
             strongest[item.reporter, default: [:]][item.kind] = max(known, item.points)
         }
         let total = strongest.values.reduce(0) { total, kinds in
-            total + min(maxPointsPerReporter, kinds.values.reduce(0, +))
+            var evidence = ReporterEvidence()
+            for (kind, points) in kinds { evidence.add(kind: kind, points: points) }
+            return total + share(evidence)
         }
         return total >= points ? .reached(points: total) : .waiting(points: total)
     }

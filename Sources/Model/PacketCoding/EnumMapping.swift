@@ -169,6 +169,21 @@ extension Signature.Arrangement {
     }
 }
 
+extension EvidenceGrade {
+    init?(_ wire: Epitope_V1_EvidenceGrade) {
+        guard let value = modelValue(wire, Self.allCases.map { ($0, $0.wire) }) else { return nil }
+        self = value
+    }
+
+    var wire: Epitope_V1_EvidenceGrade {
+        switch self {
+        case .reported: .reported
+        case .corroborated: .corroborated
+        case .confirmed: .confirmed
+        }
+    }
+}
+
 extension Provenance.Strategy {
     init?(_ wire: Epitope_V1_Strategy) {
         guard let value = modelValue(wire, Self.allCases.map { ($0, $0.wire) }) else { return nil }

@@ -159,7 +159,8 @@ extension ForwardedPacket {
         guard wire.hasPacket else { throw .malformed("packet", "is absent") }
         self.init(
             packet: try ExtractedPacket(wire.packet), reporter: try Wire.identityName(wire.reporter, "reporter"),
-            signature: try Signature(wire.signature))
+            signature: try Signature(wire.signature),
+            conclusion: wire.hasConclusion ? try SiteConclusion(wire.conclusion) : nil)
     }
 
     /// As it goes over the wire.
@@ -168,6 +169,25 @@ extension ForwardedPacket {
         wire.packet = packet.withinBounds.wire
         wire.reporter = reporter
         wire.signature = signature.wire
+        if let conclusion { wire.conclusion = conclusion.wire }
         return Wire.encode(wire)
+    }
+}
+
+extension SiteConclusion {
+    init(_ wire: Epitope_V1_SiteConclusion) throws(EpitopeError) {
+        guard wire.points > 0 else { throw .malformed("conclusion.points", "are absent") }
+        guard wire.hosts > 0 else { throw .malformed("conclusion.hosts", "are absent") }
+        self.init(
+            points: Int(wire.points), hosts: Int(wire.hosts), grade: try Wire.known(EvidenceGrade(wire.grade), "conclusion.grade"))
+    }
+
+    /// What is beyond the bounds of the wire is clipped to them.
+    var wire: Epitope_V1_SiteConclusion {
+        var wire = Epitope_V1_SiteConclusion()
+        wire.points = UInt32(clamping: max(1, points))
+        wire.hosts = UInt32(clamping: max(1, hosts))
+        wire.grade = grade.wire
+        return wire
     }
 }

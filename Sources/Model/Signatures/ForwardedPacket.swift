@@ -10,10 +10,13 @@ public struct ForwardedPacket: Hashable, Sendable {
     /// The host's name within its site, from the certificate that it sent the packet with.
     public var reporter: String
     public var signature: Signature
+    /// What the site concluded; `nil`: its evidence had not reached its threshold, or its version does not say.
+    public var conclusion: SiteConclusion?
 
-    public init(packet: ExtractedPacket, reporter: String, signature: Signature) {
+    public init(packet: ExtractedPacket, reporter: String, signature: Signature, conclusion: SiteConclusion? = nil) {
         self.packet = packet
         self.reporter = reporter
         self.signature = signature
+        self.conclusion = conclusion
     }
 }

@@ -90,6 +90,8 @@ actor FakeGlobalCenter: GlobalCenterLink {
     private let journal: Journal
     private(set) var behaviour: Behaviour
     private(set) var forwards: [ForwardedPacket] = []
+    /// Those that said what the site concluded, each time that they came.
+    private(set) var concluded: [ForwardedPacket] = []
     private(set) var published: [SignatureUpdate] = []
     private(set) var feed: [FeedEntry] = []
     private var generation: UInt64 = 1
@@ -140,6 +142,7 @@ actor FakeGlobalCenter: GlobalCenterLink {
         try await answer()
         let isKnown = forwards.contains { $0.id == forward.id }
         if !isKnown { forwards.append(forward) }
+        if forward.conclusion != nil { concluded.append(forward) }
         return Receipt(id: forward.id, storedMilliseconds: 1, wasKnown: isKnown)
     }
 

@@ -114,6 +114,73 @@ struct GlobalCenterTests {
         }
     }
 
+    /// What a site forwards of several hosts' weak evidence.
+    private func weak(number: Int = 0, claiming conclusion: SiteConclusion?) -> ForwardedPacket {
+        ForwardedPacket(
+            packet: Fixture.packet(attack: 1, number: number, evidence: [.memoryFile]), reporter: "host-1",
+            signature: Fixture.signature(attack: 1), conclusion: conclusion)
+    }
+
+    private let concluded = SiteConclusion(points: 120, hosts: 3, grade: .corroborated)
+
+    @Test func `what a site concluded from weak evidence counts, and is told`() async throws {
+        try await withCenter { center in
+            _ = try await center.receive(weak(claiming: concluded), from: site("a"))
+            let updates = try await center.updates(after: .start, waitSeconds: 60, for: site("b")).entries
+            #expect(updates.map { $0.update?.signature } == [Fixture.signature(attack: 1)])
+            let weighed = try await store.events(subject: weak(claiming: nil).id).filter { $0.step == .weighed }
+            #expect(
+                weighed.map(\.detail) == ["100 of 100 points, threshold reached; the site concluded: 120 points of 3 hosts, corroborated"])
+        }
+    }
+
+    @Test func `a site of before that concludes nothing counts by its packet`() async throws {
+        try await withCenter { center in
+            _ = try await center.receive(weak(claiming: nil), from: site("a"))
+            try await eventually("it is analysed") { try await store.status().reports == ["analysed": 1] }
+            #expect(try await store.events(limit: 100).last { $0.step == .weighed }?.detail == "40 of 100 points")
+        }
+    }
+
+    @Test func `a site that claims many hosts has one site's share`() async throws {
+        try await withCenter(threshold: 200) { center in
+            try await center.noteSource(of: site("a"), address: "192.0.2.1")
+            try await center.noteSource(of: site("b"), address: "198.51.100.1")
+            let lie = SiteConclusion(points: 4_000_000_000, hosts: 4_000_000_000, grade: .confirmed)
+            for number in 0..<3 { _ = try await center.receive(weak(number: number, claiming: lie), from: site("a")) }
+            try await eventually("all are analysed") { try await store.status().reports == ["analysed": 3] }
+            #expect(try await store.feedPage(after: .start).entries.isEmpty)
+            _ = try await center.receive(weak(number: 9, claiming: concluded), from: site("b"))
+            let published = try await center.updates(after: .start, waitSeconds: 60, for: site("c")).entries
+            #expect(published.count == 1)
+            let update = try await store.status().latestUpdates.first
+            let stored = try await store.updates(ofSignature: try #require(update).signatureID).last
+            #expect(stored?.support?.reporters == 2 && stored?.support?.points == 200, "two sites said so, whatever they claim")
+            #expect(stored?.support.map { $0.grade < .confirmed } == true)
+        }
+    }
+
+    @Test func `a conclusion about a packet that the center has is taken by itself, and once`() async throws {
+        // The host sent it straight; or the site forwarded it before it concluded anything.
+        for (number, sender) in [Fixture.host, site("a")].enumerated() {
+            let forward = weak(number: number, claiming: concluded)
+            try await withCenter(threshold: 1000) { center in
+                if sender == Fixture.host {
+                    _ = try await center.receive(ReceivedPacket(forward.packet), from: Fixture.host)
+                } else {
+                    _ = try await center.receive(weak(number: number, claiming: nil), from: sender)
+                }
+                #expect(try await !center.receive(forward, from: site("a")).wasKnown)
+                #expect(try await center.receive(forward, from: site("a")).wasKnown, "an answer that was lost")
+                #expect(try await center.receive(weak(number: number, claiming: nil), from: site("a")).wasKnown)
+                try await eventually("both are analysed") { try await store.status().reports == ["analysed": 2 + 2 * number] }
+            }
+        }
+        // The host's 40, and the site's share of what it concluded.
+        #expect(try await store.events(limit: 100).last { $0.step == .weighed }?.detail.hasPrefix("140 of 1000 points") == true)
+        #expect(try await store.status().clusters == 1)
+    }
+
     @Test func `a host that reports directly is a reporter of its own`() async throws {
         try await withCenter(threshold: 200, trusting: "host-1") { center in
             _ = try await center.receive(forward(attack: 1), from: site("host-1"))

@@ -3,6 +3,7 @@
 import CenterAnalysis
 import CenterServer
 import CenterStore
+import Correlation
 import EpitopeModel
 import LocalCenter
 import Rendering
@@ -141,6 +142,64 @@ struct LocalCenterTests {
             try await center.awaitAnalysed(7)
             #expect(try await center.status().forwards == ["delivered": 2])
             #expect(await global.forwards.count == 2)
+        }
+    }
+
+    /// A host's weak evidence: three of them are an attack.
+    private func weak(_ number: Int, attack: UInt8 = 1) -> ExtractedPacket {
+        Fixture.packet(attack: attack, number: number, host: "host-\(number)", evidence: [.memoryFile])
+    }
+
+    @Test func `what several hosts' weak evidence came to goes to the global center with the packet`() async throws {
+        try await withCenter { center in
+            for number in 1...3 { try await center.receive(weak(number)) }
+            try await center.awaitForwards(["delivered": 1])
+            #expect(await global.forwards.map(\.conclusion) == [SiteConclusion(points: 120, hosts: 3, grade: .corroborated)])
+            try await center.receive(weak(4))
+            try await center.awaitAnalysed(4)
+            #expect(try await center.status().forwards == ["delivered": 1], "it is said once")
+        }
+    }
+
+    @Test func `where packets go out below the threshold, the conclusion follows with the next`() async throws {
+        try await withCenter({ $0.forwardBelowThreshold = true }) { center in
+            try await center.receive(weak(1))
+            try await center.awaitForwards(["delivered": 1])
+            for number in 2...3 { try await center.receive(weak(number)) }
+            try await center.awaitForwards(["delivered": 2])
+            let concluded = SiteConclusion(points: 120, hosts: 3, grade: .corroborated)
+            #expect(await global.forwards.map(\.conclusion) == [nil, concluded])
+        }
+    }
+
+    @Test func `with one counter for the site every cluster that an update is made of is forwarded`() async throws {
+        try await withCenter({
+            $0.counter = .site
+            $0.forwardsADay = 30
+        }) { center in
+            for number in 1...3 { try await center.receive(weak(number, attack: UInt8(number))) }
+            try await center.awaitForwards(["delivered": 3])
+            #expect(try await center.status().updates == ["proven": 3])
+            #expect(await Set(global.forwards.map(\.signature)) == Set((1...3).map { Fixture.signature(attack: $0) }))
+            // Each of them was reported by one host, and all three are what the site's counter rests on.
+            let concluded = SiteConclusion(points: 120, hosts: 3, grade: .reported)
+            #expect(await global.forwards.map(\.conclusion) == Array(repeating: concluded, count: 3))
+        }
+    }
+
+    @Test func `a cluster all of whose packets were forwarded sends one again with the conclusion`() async throws {
+        try await withCenter({
+            $0.counter = .site
+            $0.forwardsADay = 30
+            $0.forwardBelowThreshold = true
+        }) { center in
+            for number in 1...2 { try await center.receive(weak(number, attack: UInt8(number))) }
+            try await center.awaitForwards(["delivered": 2])
+            #expect(await global.forwards.map(\.conclusion) == [nil, nil])
+            try await center.receive(weak(3, attack: 3))
+            try await center.awaitForwards(["delivered": 3])
+            try await eventually("the first two went out again") { await global.concluded.count == 3 }
+            #expect(await Set(global.concluded.map(\.id)) == Set((1...3).map { weak($0, attack: UInt8($0)).id }))
         }
     }
 

@@ -94,6 +94,25 @@ struct PublicationTests {
         }
     }
 
+    @Test func `nor is what it concluded from many hosts`() async throws {
+        let lie = SiteConclusion(points: 1_000_000, hosts: 50_000, grade: .confirmed)
+        func forward(_ name: String) -> ForwardedPacket {
+            ForwardedPacket(
+                packet: Fixture.packet(attack: 1, host: "host-\(name)", evidence: [.memoryFile]), reporter: "host-\(name)",
+                signature: Fixture.signature(attack: 1), conclusion: lie)
+        }
+        try await withCenter { center in
+            for (name, address) in [("a", "192.0.2.1"), ("b", "192.0.2.2"), ("c", "198.51.100.1")] {
+                #expect(try await published().isEmpty, "one network is one voice")
+                try await center.noteSource(of: site(name), address: address)
+                _ = try await center.receive(forward(name), from: site(name))
+                guard name != "c" else { break }
+                try await awaitAnalysed(name == "a" ? 1 : 2)
+            }
+            try await eventually("it is published") { try await published() == [Fixture.signature(attack: 1).id] }
+        }
+    }
+
     @Test func `a host that reports straight is no more than a site`() async throws {
         try await withCenter { center in
             try await center.noteSource(of: Fixture.host, address: "192.0.2.1")

@@ -42,6 +42,25 @@ struct EvidenceWeighingTests {
         #expect(two.decide(all + [evidence("b", .directCall)], nowMilliseconds: now) == .reached(points: 200))
     }
 
+    /// Of a site.
+    private func conclusion(_ reporter: String, points: Int) -> WeighedEvidence {
+        WeighedEvidence(reporter: reporter, kind: WeighedEvidence.siteConclusion, points: points, timeMilliseconds: now)
+    }
+
+    @Test func `what a site concluded counts instead of the less that its packets bring`() {
+        let packet = evidence("site", .memoryFile)
+        #expect(threshold.decide([packet, conclusion("site", points: 120)], nowMilliseconds: now) == .reached(points: 100))
+        #expect(threshold.decide([packet, conclusion("site", points: 80)], nowMilliseconds: now) == .waiting(points: 80))
+        #expect(threshold.decide([packet, conclusion("site", points: 1)], nowMilliseconds: now) == .waiting(points: 40))
+    }
+
+    @Test func `a site that claims many points has one reporter's share of them`() {
+        let two = AttackThreshold(points: 200)
+        let lie = [conclusion("site", points: 1_000_000), evidence("site", .memoryFile)]
+        #expect(two.decide(lie, nowMilliseconds: now) == .waiting(points: 100))
+        #expect(two.decide(lie + [conclusion("other", points: 120)], nowMilliseconds: now) == .reached(points: 200))
+    }
+
     @Test func `evidence as old as the window no longer counts`() {
         let window = AttackThreshold.defaultWindowMilliseconds
         let young = [evidence("a", .directCall, ageMilliseconds: window - 1)]

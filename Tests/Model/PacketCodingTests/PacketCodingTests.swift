@@ -108,6 +108,15 @@ import Testing
         #expect(try Signature(encoded: several.encoded()) == several)
         let forward = ForwardedPacket(packet: Samples.packet(), reporter: "host-1", signature: signature)
         #expect(try ForwardedPacket(encoded: forward.encoded()) == forward)
+        var concluded = forward
+        concluded.conclusion = SiteConclusion(points: 120, hosts: 3, grade: .corroborated)
+        #expect(try ForwardedPacket(encoded: concluded.encoded()) == concluded)
+        // As a version reads it that does not know the field: the rest of the message is the same, and comes first.
+        #expect(concluded.encoded().starts(with: forward.encoded()))
+        // More than the wire takes is clipped to it.
+        concluded.conclusion = SiteConclusion(points: .max, hosts: 0, grade: .confirmed)
+        let read = try ForwardedPacket(encoded: concluded.encoded()).conclusion
+        #expect(read == SiteConclusion(points: Int(UInt32.max), hosts: 1, grade: .confirmed))
         let own = SignatureUpdate(
             signature: signature, revision: 1, origin: .site, createdMilliseconds: 1_700_000_000_000, lifetimeDays: 90,
             proof: Proof(checks: [

@@ -38,7 +38,7 @@ extension StoreTransaction {
         for (reporter, items) in Dictionary(grouping: evidence, by: \.reporter) {
             if try !isKnown(reporter, in: scope) { kept.knownReporters += 1 }
             if kept.firstSource == nil { kept.firstSource = ReportSource(reporter: reporter, machine: items.first?.machine) }
-            let before = try countedPoints(of: reporter, in: scope)
+            let before = try countedEvidence(of: reporter, in: scope)
             for item in items {
                 try upsert.execute(arguments: [
                     scope.number, reporter, item.kind, item.points, item.timeMilliseconds, item.machine,
@@ -46,7 +46,7 @@ extension StoreTransaction {
                 ])
                 if item.timeMilliseconds > start { kept.oldestMilliseconds = min(kept.oldestMilliseconds, item.timeMilliseconds) }
             }
-            kept.sum.replace(before, by: try countedPoints(of: reporter, in: scope), cappedAt: threshold)
+            kept.sum.replace(before, by: try countedEvidence(of: reporter, in: scope), cappedAt: threshold)
         }
         try save(kept, of: scope)
         return kept.sum
@@ -86,12 +86,14 @@ extension StoreTransaction {
         return try reporter(countedFor: source, in: .cluster(cluster)) != source.reporter
     }
 
-    /// The points of each kind of a reporter's evidence that is part of the sum.
-    func countedPoints(of reporter: String, in scope: EvidenceScope) throws -> [Int] {
+    /// A reporter's evidence that is part of the sum.
+    func countedEvidence(of reporter: String, in scope: EvidenceScope) throws -> ReporterEvidence {
         // Not by the index of all counted rows.
         let select = try db.cachedStatement(
-            sql: "SELECT points FROM evidence WHERE cluster_id = ? AND reporter = ? AND \(db.unindexed("counted")) = 1")
-        return try Int.fetchAll(select, arguments: [scope.number, reporter])
+            sql: "SELECT kind, points FROM evidence WHERE cluster_id = ? AND reporter = ? AND \(db.unindexed("counted")) = 1")
+        return try Row.fetchAll(select, arguments: [scope.number, reporter]).reduce(into: ReporterEvidence()) { evidence, row in
+            evidence.add(kind: row["kind"], points: row["points"])
+        }
     }
 
     /// The kinds of a cluster's evidence that is part of its sum.

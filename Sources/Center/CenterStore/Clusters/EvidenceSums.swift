@@ -109,9 +109,9 @@ extension StoreTransaction {
             sql: "SELECT time_ms FROM evidence WHERE cluster_id = ? AND counted = 1 AND kind = ? ORDER BY time_ms LIMIT 1")
         for kind in try countedKinds(in: scope) {
             for reporter in try String.fetchAll(due, arguments: [scope.number, kind, kept.startMilliseconds]) {
-                let before = try countedPoints(of: reporter, in: scope)
+                let before = try countedEvidence(of: reporter, in: scope)
                 try uncount.execute(arguments: [scope.number, reporter, kept.startMilliseconds])
-                kept.sum.replace(before, by: try countedPoints(of: reporter, in: scope), cappedAt: threshold)
+                kept.sum.replace(before, by: try countedEvidence(of: reporter, in: scope), cappedAt: threshold)
             }
         }
         kept.oldestMilliseconds = .max
@@ -134,7 +134,8 @@ extension StoreTransaction {
             sum: .zero, oldestMilliseconds: .max, startMilliseconds: start, maxPointsPerReporter: threshold.maxPointsPerReporter,
             knownReporters: 0, firstSource: nil)
         let rows = try Row.fetchAll(
-            db, sql: "SELECT reporter, points, time_ms, machine, counted FROM evidence WHERE cluster_id = ? ORDER BY time_ms, reporter",
+            db,
+            sql: "SELECT reporter, kind, points, time_ms, machine, counted FROM evidence WHERE cluster_id = ? ORDER BY time_ms, reporter",
             arguments: [scope.number])
         // The first of which there is evidence still.
         let first = try keptSum(of: scope)?.firstSource
@@ -144,7 +145,8 @@ extension StoreTransaction {
         for rows in Dictionary(grouping: rows, by: { $0["reporter"] as String }).values {
             let counted = rows.filter { $0["counted"] }
             kept.knownReporters += 1
-            kept.sum.replace([], by: counted.map { $0["points"] }, cappedAt: threshold)
+            let evidence = counted.reduce(into: ReporterEvidence()) { $0.add(kind: $1["kind"], points: $1["points"]) }
+            kept.sum.replace(ReporterEvidence(), by: evidence, cappedAt: threshold)
             kept.oldestMilliseconds = counted.reduce(kept.oldestMilliseconds) { min($0, $1["time_ms"]) }
         }
         return kept

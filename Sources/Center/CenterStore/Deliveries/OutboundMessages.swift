@@ -93,19 +93,20 @@ extension StoreTransaction {
         try Row.fetchAll(
             db,
             sql: """
-                SELECT f.id, f.attempts, r.name, \(PacketRows.columns), c.signature FROM forwards f
+                SELECT f.id, f.attempts, f.cluster_id, f.conclusion, r.name, \(PacketRows.columns), c.signature FROM forwards f
                 JOIN reports r ON r.seq = f.report_seq JOIN clusters c ON c.id = f.cluster_id \(PacketRows.body)
                 WHERE f.state = \(DeliveryState.pending.sql) AND \(QuotaItem.hasQuota(.forward, id: "f.id"))
                 ORDER BY f.attempts >= \(OutboundMessage.maxAttemptsInFront), f.id LIMIT ?
                 """,
             arguments: [limit]
         ).compactMap { row in
-            try Self.message(row, .forward(row["id"])) { () throws(EpitopeError) in
+            let conclusion = try conclusion(row["conclusion"], of: row["cluster_id"])
+            return try Self.message(row, .forward(row["id"])) { () throws(EpitopeError) in
                 guard let packet = try PacketRows.bytes(row) else { return nil }
                 return .forward(
                     ForwardedPacket(
                         packet: try ExtractedPacket(encoded: packet), reporter: row["name"],
-                        signature: try RowCoding.value(Signature.self, row["signature"])))
+                        signature: try RowCoding.value(Signature.self, row["signature"]), conclusion: conclusion))
             }
         }
     }

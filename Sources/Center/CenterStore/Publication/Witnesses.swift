@@ -62,9 +62,10 @@ extension StoreTransaction {
         return parts.count == 2 ? (parts[0], parts[1]) : ("", reporter)
     }
 
-    /// Who reported a cluster by an update of theirs, without a packet.
+    /// Who reported a cluster by an update of theirs, or by what they concluded, for which no packet is needed.
     public func reportersOfUpdates(of cluster: Int64) throws -> Set<String> {
-        let select = try db.cachedStatement(sql: "SELECT reporter FROM evidence WHERE cluster_id = ? AND kind = ? LIMIT ?")
-        return Set(try String.fetchAll(select, arguments: [cluster, WeighedEvidence.siteUpdate, Self.maxWitnesses]))
+        let select = try db.cachedStatement(sql: "SELECT reporter FROM evidence WHERE cluster_id = ? AND kind IN (?, ?) LIMIT ?")
+        let kinds = [WeighedEvidence.siteUpdate, WeighedEvidence.siteConclusion]
+        return Set(try String.fetchAll(select, arguments: [cluster, kinds[0], kinds[1], Self.maxWitnesses]))
     }
 }

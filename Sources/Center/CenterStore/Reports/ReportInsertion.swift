@@ -48,6 +48,8 @@ struct ArrivingReport: Sendable {
     var packet: Data?
     var code: SharedBody?
     var signature: String?
+    /// What the site concluded that forwards a packet, as JSON.
+    var conclusion: String?
     /// The address that a host's connection came from.
     var source: String?
     /// The machine that it came from, at a global center the network; `nil`: that isn't known.
@@ -66,7 +68,7 @@ struct ArrivingReport: Sendable {
     var holders: [String] { [sender.reporter] + (machine.map { [$0] } ?? []) }
 
     /// What it takes of memory while it waits, and about what of the disk.
-    var bytes: Int { 256 + (packet?.count ?? 0) + (code?.bytes.count ?? 0) + (signature?.utf8.count ?? 0) }
+    var bytes: Int { 256 + (packet?.count ?? 0) + (code?.bytes.count ?? 0) + (signature?.utf8.count ?? 0) + (conclusion?.utf8.count ?? 0) }
 }
 
 extension ArrivingReport {
@@ -80,6 +82,7 @@ extension ArrivingReport {
             self.init(
                 id: report.id, kind: "forward", sender: report.sender, host: forward.reporter,
                 signature: try RowCoding.json(forward.signature))
+            conclusion = try forward.conclusion.map { conclusion throws(EpitopeError) in try RowCoding.json(conclusion) }
             setPacket(forward.packet.encoded())
         case .update(let update):
             self.init(id: report.id, kind: "update", sender: report.sender, signature: try RowCoding.json(update.signature))
@@ -91,6 +94,29 @@ extension ArrivingReport {
         packet = Data(divided.frame)
         code = SharedBody(hash: Data(SHA256.hash(data: divided.code)), bytes: Data(divided.code), place: divided.place)
     }
+
+    /// What is left to store of a forward whose packet the store has already: the site's conclusion, with the signature; `nil`: nothing.
+    /// The host may have sent the packet straight, or the site forwarded it before it concluded anything.
+    ///
+    /// - Parameter known: what the store has.
+    fileprivate func concluding(beside known: KnownReport) -> ArrivingReport? {
+        guard conclusion != nil, packet != nil, known.sender != sender.reporter || !known.isConcluded else { return nil }
+        var report = self
+        (report.id, report.host, report.packet, report.code) = ("\(sender.name)/\(id)/concluded", nil, nil, nil)
+        return report
+    }
+}
+
+/// What the store has under the id of a report that comes in.
+private struct KnownReport {
+    /// Who made it.
+    var maker: String
+    /// Who sent it, as evidence knows it.
+    var sender: String
+    /// When it was stored.
+    var time: Int64
+    /// Whether a conclusion came with it.
+    var isConcluded: Bool
 }
 
 extension StoreTransaction {
@@ -111,10 +137,13 @@ extension StoreTransaction {
         var report = arriving
         while true {
             if let known = try known(report) {
-                guard known.maker != report.maker, report.id == arriving.id else {
+                if known.maker != report.maker, report.id == arriving.id {
+                    report.id = "\(arriving.id) of \(report.maker)"
+                } else if let concluding = report.concluding(beside: known) {
+                    report = concluding
+                } else {
                     return Receipt(id: arriving.id, storedMilliseconds: known.time, wasKnown: true)
                 }
-                report.id = "\(arriving.id) of \(report.maker)"
                 continue
             }
             // `nil`: another center has stored one of that id just now, which is seen then.
@@ -126,22 +155,25 @@ extension StoreTransaction {
         }
     }
 
-    /// Who made the report of that id, and when it was stored; `nil`: the store has none.
-    private func known(_ report: ArrivingReport) throws -> (maker: String, time: Int64)? {
+    /// `nil`: the store has no report of that id.
+    private func known(_ report: ArrivingReport) throws -> KnownReport? {
         let select = try db.cachedStatement(sql: ArrivingReport.selectKnown)
-        return try Row.fetchOne(select, arguments: [report.id]).map { ($0["maker"], $0["received_ms"]) }
+        return try Row.fetchOne(select, arguments: [report.id]).map { row in
+            let (role, name): (String, String) = (row["role"], row["name"])
+            return KnownReport(maker: row["maker"], sender: "\(role):\(name)", time: row["received_ms"], isConcluded: row["concluded"])
+        }
     }
 
     /// - Returns: the number of the row; `nil`: there is one of that id.
     private func add(_ report: ArrivingReport, nowMilliseconds now: Int64) throws -> Int64? {
         try db.insertIfAbsent(
             sql: """
-                INSERT INTO reports (id, kind, role, name, host, received_ms, packet, body_id, body_at, signature, source)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO reports (id, kind, role, name, host, received_ms, packet, body_id, body_at, signature, source, conclusion)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """,
             arguments: [
                 report.id, report.kind, report.sender.role.rawValue, report.sender.name, report.host, now, report.packet,
-                try report.code.map(bodyID), report.code?.place, report.signature, report.source,
+                try report.code.map(bodyID), report.code?.place, report.signature, report.source, report.conclusion,
             ], conflict: "id", returning: "seq")
     }
 
@@ -165,7 +197,10 @@ extension StoreTransaction {
 }
 
 extension ArrivingReport {
-    static let selectKnown = "SELECT received_ms, coalesce(host, name) AS maker FROM reports WHERE id = ?"
+    static let selectKnown = """
+        SELECT received_ms, role, name, coalesce(host, name) AS maker, CASE WHEN conclusion IS NULL THEN 0 ELSE 1 END AS concluded
+        FROM reports WHERE id = ?
+        """
 
     /// The host that made a packet, also where a site passes it on; the site of an update.
     fileprivate var maker: String { host ?? sender.name }

@@ -21,7 +21,7 @@ public struct StoredReport: Sendable {
     public enum Content: Sendable {
         /// A packet, from its host or with the signature of the site that forwards it.
         case packet(ExtractedPacket, signature: Signature?)
-        /// The signature of a site's update.
+        /// The signature of a site's update, or of a packet that the center had when a site forwarded it with its conclusion.
         case signature(Signature)
     }
 
@@ -34,6 +34,8 @@ public struct StoredReport: Sendable {
     public var receivedMilliseconds: Int64
     /// Where a host's connection came from; `nil`: that isn't known, or a site sent it.
     public var source: IPAddress?
+    /// What the site concluded that sent it.
+    public var conclusion: SiteConclusion?
     /// When its turn to be analysed is (``CenterStore/began(_:)``).
     var turn: Int64
     /// A failure when the row can't be decoded: one bad report must not stop those behind it.
@@ -42,16 +44,18 @@ public struct StoredReport: Sendable {
 
 extension StoredReport {
     static let selectWaiting = """
-        SELECT r.seq, r.id, r.role, r.name, r.received_ms, r.source, w.turn, r.signature, \(PacketRows.columns)
+        SELECT r.seq, r.id, r.role, r.name, r.received_ms, r.source, w.turn, r.signature, r.conclusion, \(PacketRows.columns)
         FROM waiting_reports w CROSS JOIN reports r ON r.seq = w.report_seq \(PacketRows.body) ORDER BY w.turn, w.report_seq LIMIT ?
         """
 
     fileprivate init(_ row: Row) {
         let (role, name): (String, String) = (row["role"], row["name"])
-        let (signature, source): (String?, String?) = (row["signature"], row["source"])
+        let (signature, source, conclusion): (String?, String?, String?) = (row["signature"], row["source"], row["conclusion"])
         self.init(
             sequence: row["seq"], id: row["id"], reporter: "\(role):\(name)", receivedMilliseconds: row["received_ms"],
-            source: source.flatMap { IPAddress($0) }, turn: row["turn"],
+            source: source.flatMap { IPAddress($0) },
+            // The packet counts by itself where it can't be read.
+            conclusion: conclusion.flatMap { try? RowCoding.value(SiteConclusion.self, $0) }, turn: row["turn"],
             content: Result { () throws(EpitopeError) in try Content(packet: try PacketRows.bytes(row), signature: signature) })
     }
 }

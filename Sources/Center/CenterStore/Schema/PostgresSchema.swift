@@ -13,6 +13,7 @@ enum PostgresSchema {
         .init("3 a number that changes with the revocations", revocationState),
         .init("4 authorities of certificates", "ALTER TABLE sightings ADD COLUMN authority \(text)"),
         .init("5 tokens for several hosts", groupTokens),
+        .init("6 what sites conclude", conclusions),
     ]
 
     private static let text = #"TEXT COLLATE "C""#
@@ -321,6 +322,11 @@ enum PostgresSchema {
           END $$;
         CREATE TRIGGER revocations_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON revocations
           FOR EACH STATEMENT EXECUTE FUNCTION revocations_changed();
+        """
+
+    private static let conclusions = """
+        ALTER TABLE forwards ADD COLUMN conclusion \(text);
+        ALTER TABLE reports ADD COLUMN conclusion \(text);
         """
 
     private static let groupTokens = """

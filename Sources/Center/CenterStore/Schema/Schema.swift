@@ -49,6 +49,11 @@ enum Schema {
             try db.execute(sql: "ALTER TABLE sightings ADD COLUMN authority TEXT")
         }
         migrator.registerMigration("22 tokens for several hosts") { db in try db.execute(sql: groupTokens) }
+        migrator.registerMigration("23 what sites conclude") { db in
+            // A site's conclusion, as JSON: of a forward that goes out, and of a report that came in; NULL: none was drawn, or said.
+            try db.execute(sql: "ALTER TABLE forwards ADD COLUMN conclusion TEXT")
+            try db.execute(sql: "ALTER TABLE reports ADD COLUMN conclusion TEXT")
+        }
         return migrator
     }
 

@@ -408,6 +408,48 @@ nonisolated enum Epitope_V1_MemoryBacking: SwiftProtobuf.Enum, Swift.CaseIterabl
 
 }
 
+nonisolated enum Epitope_V1_EvidenceGrade: SwiftProtobuf.Enum, Swift.CaseIterable {
+  typealias RawValue = Int
+  case unspecified // = 0
+  case reported // = 1
+  case corroborated // = 2
+  case confirmed // = 3
+  case UNRECOGNIZED(Int)
+
+  init() {
+    self = .unspecified
+  }
+
+  init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .reported
+    case 2: self = .corroborated
+    case 3: self = .confirmed
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .reported: return 1
+    case .corroborated: return 2
+    case .confirmed: return 3
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  static let allCases: [Epitope_V1_EvidenceGrade] = [
+    .unspecified,
+    .reported,
+    .corroborated,
+    .confirmed,
+  ]
+
+}
+
 nonisolated enum Epitope_V1_Arrangement: SwiftProtobuf.Enum, Swift.CaseIterable {
   typealias RawValue = Int
   case unspecified // = 0
@@ -1305,11 +1347,40 @@ nonisolated struct Epitope_V1_ForwardedPacket: @unchecked Sendable {
   /// Clears the value of `signature`. Subsequent reads from it will return its default value.
   mutating func clearSignature() {_uniqueStorage()._signature = nil}
 
+  /// Absent: the site's evidence had not reached its threshold, or the site's version does not say.
+  var conclusion: Epitope_V1_SiteConclusion {
+    get {_storage._conclusion ?? Epitope_V1_SiteConclusion()}
+    set {_uniqueStorage()._conclusion = newValue}
+  }
+  /// Returns true if `conclusion` has been explicitly set.
+  var hasConclusion: Bool {_storage._conclusion != nil}
+  /// Clears the value of `conclusion`. Subsequent reads from it will return its default value.
+  mutating func clearConclusion() {_uniqueStorage()._conclusion = nil}
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
 
   fileprivate var _storage = _StorageClass.defaultInstance
+}
+
+/// What a site concluded from the evidence of its hosts, which had reached its threshold.
+nonisolated struct Epitope_V1_SiteConclusion: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// What the evidence added up to; at least 1.
+  var points: UInt32 = 0
+
+  /// The hosts that brought it, told apart as the site does; at least 1.
+  var hosts: UInt32 = 0
+
+  var grade: Epitope_V1_EvidenceGrade = .unspecified
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
 }
 
 nonisolated struct Epitope_V1_Signature: Sendable {
@@ -1574,7 +1645,7 @@ nonisolated struct Epitope_V1_SequencedUpdates: Sendable {
   init() {}
 }
 
-/// An update, or else a withdrawal.
+/// An update, or else a withdrawal. A subscriber passes over one that it can't read, and goes on with those behind it.
 nonisolated struct Epitope_V1_FeedEntry: @unchecked Sendable {
   // SwiftProtobuf.Message conformance is added in an extension below. See the
   // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
@@ -1689,6 +1760,10 @@ nonisolated extension Epitope_V1_TransportProtocol: SwiftProtobuf._ProtoNameProv
 
 nonisolated extension Epitope_V1_MemoryBacking: SwiftProtobuf._ProtoNameProviding {
   static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0MEMORY_BACKING_UNSPECIFIED\0\u{1}MEMORY_BACKING_IMAGE\0\u{1}MEMORY_BACKING_KERNEL\0\u{1}MEMORY_BACKING_ANONYMOUS\0\u{1}MEMORY_BACKING_STACK\0\u{1}MEMORY_BACKING_HEAP\0\u{1}MEMORY_BACKING_MEMORY_FILE\0\u{1}MEMORY_BACKING_WRITTEN_IMAGE_PAGE\0\u{1}MEMORY_BACKING_WRITTEN_FILE\0")
+}
+
+nonisolated extension Epitope_V1_EvidenceGrade: SwiftProtobuf._ProtoNameProviding {
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0EVIDENCE_GRADE_UNSPECIFIED\0\u{1}EVIDENCE_GRADE_REPORTED\0\u{1}EVIDENCE_GRADE_CORROBORATED\0\u{1}EVIDENCE_GRADE_CONFIRMED\0")
 }
 
 nonisolated extension Epitope_V1_Arrangement: SwiftProtobuf._ProtoNameProviding {
@@ -2668,12 +2743,13 @@ nonisolated extension Epitope_V1_Receipt: SwiftProtobuf.Message, SwiftProtobuf._
 
 nonisolated extension Epitope_V1_ForwardedPacket: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ForwardedPacket"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}packet\0\u{1}reporter\0\u{1}signature\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}packet\0\u{1}reporter\0\u{1}signature\0\u{1}conclusion\0")
 
   fileprivate class _StorageClass {
     var _packet: Epitope_V1_ExtractedPacket? = nil
     var _reporter: String = String()
     var _signature: Epitope_V1_Signature? = nil
+    var _conclusion: Epitope_V1_SiteConclusion? = nil
 
       // This property is used as the initial default value for new instances of the type.
       // The type itself is protecting the reference to its storage via CoW semantics.
@@ -2687,6 +2763,7 @@ nonisolated extension Epitope_V1_ForwardedPacket: SwiftProtobuf.Message, SwiftPr
       _packet = source._packet
       _reporter = source._reporter
       _signature = source._signature
+      _conclusion = source._conclusion
     }
   }
 
@@ -2708,6 +2785,7 @@ nonisolated extension Epitope_V1_ForwardedPacket: SwiftProtobuf.Message, SwiftPr
         case 1: try { try decoder.decodeSingularMessageField(value: &_storage._packet) }()
         case 2: try { try decoder.decodeSingularStringField(value: &_storage._reporter) }()
         case 3: try { try decoder.decodeSingularMessageField(value: &_storage._signature) }()
+        case 4: try { try decoder.decodeSingularMessageField(value: &_storage._conclusion) }()
         default: break
         }
       }
@@ -2729,6 +2807,9 @@ nonisolated extension Epitope_V1_ForwardedPacket: SwiftProtobuf.Message, SwiftPr
       try { if let v = _storage._signature {
         try visitor.visitSingularMessageField(value: v, fieldNumber: 3)
       } }()
+      try { if let v = _storage._conclusion {
+        try visitor.visitSingularMessageField(value: v, fieldNumber: 4)
+      } }()
     }
     try unknownFields.traverse(visitor: &visitor)
   }
@@ -2741,10 +2822,51 @@ nonisolated extension Epitope_V1_ForwardedPacket: SwiftProtobuf.Message, SwiftPr
         if _storage._packet != rhs_storage._packet {return false}
         if _storage._reporter != rhs_storage._reporter {return false}
         if _storage._signature != rhs_storage._signature {return false}
+        if _storage._conclusion != rhs_storage._conclusion {return false}
         return true
       }
       if !storagesAreEqual {return false}
     }
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Epitope_V1_SiteConclusion: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".SiteConclusion"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}points\0\u{1}hosts\0\u{1}grade\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularUInt32Field(value: &self.points) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.hosts) }()
+      case 3: try { try decoder.decodeSingularEnumField(value: &self.grade) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.points != 0 {
+      try visitor.visitSingularUInt32Field(value: self.points, fieldNumber: 1)
+    }
+    if self.hosts != 0 {
+      try visitor.visitSingularUInt32Field(value: self.hosts, fieldNumber: 2)
+    }
+    if self.grade != .unspecified {
+      try visitor.visitSingularEnumField(value: self.grade, fieldNumber: 3)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Epitope_V1_SiteConclusion, rhs: Epitope_V1_SiteConclusion) -> Bool {
+    if lhs.points != rhs.points {return false}
+    if lhs.hosts != rhs.hosts {return false}
+    if lhs.grade != rhs.grade {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
