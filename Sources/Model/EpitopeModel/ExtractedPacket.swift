@@ -5,7 +5,7 @@ public struct ExtractedPacket: Hashable, Sendable {
     /// What the packet carries of the malicious code.
     public enum Content: Hashable, Sendable {
         case code(ExtractedCode)
-        /// The caller window that the host extracted itself: at most 32 bytes that end at the caller's address.
+        /// The caller window that the host extracted itself: at most 256 bytes that end at the caller's address, 32 unless the host chose otherwise.
         case signature([UInt8])
     }
 

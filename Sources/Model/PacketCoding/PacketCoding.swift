@@ -89,8 +89,9 @@ extension ExtractedPacket.Content {
             try CallerWindow.callerOffset(in: extracted, callersAddress: wire.callersAddress)
             self = .code(extracted)
         case .signature(let window):
-            guard (1...CallerWindow.length).contains(window.count) else {
-                throw .malformed("signature", "has \(window.count) bytes, 1 to \(CallerWindow.length) are allowed")
+            // Code that is shorter than a window is the window.
+            guard (1...CallerWindow.lengths.upperBound).contains(window.count) else {
+                throw .malformed("signature", "has \(window.count) bytes, 1 to \(CallerWindow.lengths.upperBound) are allowed")
             }
             self = .signature([UInt8](window))
         case nil:

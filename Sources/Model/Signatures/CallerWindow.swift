@@ -2,13 +2,15 @@
 
 public import EpitopeModel
 
-/// The caller window: the 32 bytes that end at the caller's address, the first form of every signature.
+/// The caller window: the bytes that end at the caller's address, 32 unless the settings say otherwise; the first form of every signature.
 ///
 /// The bytes before a critical call set up its arguments, so an attack can hardly do without them. For a direct call they
 /// end with the call instruction itself.
 public enum CallerWindow {
-    /// In bytes: the length of the window, several instructions of every architecture.
+    /// In bytes: the length of the window where nobody chose another, several instructions of every architecture.
     public static let length = 32
+    /// In bytes: the lengths that can be chosen, from two or three instructions to some fifty.
+    public static let lengths = 8...256
 
     /// Checks that the window can be cut out of the code, without cutting it.
     ///
@@ -28,11 +30,15 @@ public enum CallerWindow {
 
     /// Cuts the window out of extracted code.
     ///
+    /// - Parameter length: in bytes, one of ``lengths``.
+    ///
     /// If the code has fewer bytes before the caller's address, the window moves forward just far enough to stay inside the
     /// code. Code that is shorter than a window is the window.
     ///
     /// - Throws: ``EpitopeError/Code/callerOutsideCode`` if the caller's address is not in the code.
-    public static func extract(from code: ExtractedCode, callersAddress: UInt64) throws(EpitopeError) -> [UInt8] {
+    public static func extract(
+        from code: ExtractedCode, callersAddress: UInt64, length: Int = CallerWindow.length
+    ) throws(EpitopeError) -> [UInt8] {
         let caller = try callerOffset(in: code, callersAddress: callersAddress)
         let start = max(0, caller - length)
         return Array(code.bytes[start..<min(code.bytes.count, start + length)])

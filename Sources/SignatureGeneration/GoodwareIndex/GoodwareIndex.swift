@@ -10,7 +10,7 @@ public import Signatures
 public struct GoodwareIndex: Sendable {
     /// In bytes: the shortest string that the index can prove absent. As long as a caller window, so that each caller
     /// window can be proven.
-    public static let windowLength = CallerWindow.length
+    public static let windowLength = 32
     /// In bytes: the gram that is selected of each window, and stored.
     public static let gramLength = windowLength / 2
 

@@ -52,7 +52,7 @@ import Testing
         #expect(error { $0.code.bytes = Data(count: ExtractedPacket.maxCodeBytes + 1) }?.code == .packetMalformed)
         #expect(error { $0.code.base = .max - 1 }?.code == .packetMalformed)
         #expect(error { $0.signature = Data() }?.code == .packetMalformed)
-        #expect(error { $0.signature = Data(count: 33) }?.code == .packetMalformed)
+        #expect(error { $0.signature = Data(count: 257) }?.code == .packetMalformed)
         #expect(error { $0.content = nil }?.code == .packetMalformed)
     }
 

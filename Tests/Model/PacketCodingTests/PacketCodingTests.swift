@@ -106,6 +106,11 @@ import Testing
         ])
         #expect(several.context.parts.count == 4)
         #expect(try Signature(encoded: several.encoded()) == several)
+        for length in [1, 8, 33, 256] {
+            var packet = Samples.packet()
+            packet.content = .signature((0..<length).map { UInt8(truncatingIfNeeded: $0) })
+            #expect(try ExtractedPacket(encoded: packet.encoded()) == packet, "a host chooses how long its signature is")
+        }
         let forward = ForwardedPacket(packet: Samples.packet(), reporter: "host-1", signature: signature)
         #expect(try ForwardedPacket(encoded: forward.encoded()) == forward)
         var concluded = forward

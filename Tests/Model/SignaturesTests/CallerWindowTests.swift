@@ -18,6 +18,16 @@ import Testing
         #expect(try CallerWindow.extract(from: code, callersAddress: 0x1040) == (32..<64).map { UInt8($0) })
     }
 
+    @Test(arguments: [8, 9, 31, 32, 33, 255, 256])
+    func `a window of a chosen length ends at the caller's address, or moves forward only as far as necessary`(length: Int) throws {
+        let code = ExtractedCode(base: 0x1000, bytes: (0..<600).map { UInt8(truncatingIfNeeded: $0 &* 7) }, isWholeRegion: true)
+        let window = try CallerWindow.extract(from: code, callersAddress: 0x1000 + 300, length: length)
+        #expect(window == Array(code.bytes[300 - length..<300]))
+        #expect(try CallerWindow.extract(from: code, callersAddress: 0x1003, length: length) == Array(code.bytes[..<length]))
+        #expect(try CallerWindow.extract(from: code, callersAddress: 0x1000 + 600, length: length) == Array(code.bytes[(600 - length)...]))
+        #expect(CallerWindow.lengths.contains(length))
+    }
+
     @Test func `code that is shorter than a window is the window`() throws {
         let code = ExtractedCode(base: 0x1000, bytes: [1, 2, 3], isWholeRegion: true)
         #expect(try CallerWindow.extract(from: code, callersAddress: 0x1002) == [1, 2, 3])

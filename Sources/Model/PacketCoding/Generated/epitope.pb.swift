@@ -662,7 +662,7 @@ nonisolated struct Epitope_V1_ExtractedPacket: Sendable {
     set {content = .code(newValue)}
   }
 
-  /// The caller window: at most 32 bytes that end at the caller's address.
+  /// The caller window: at most 256 bytes that end at the caller's address, 32 unless the host chose otherwise.
   var signature: Data {
     get {
       if case .signature(let v)? = content {return v}
@@ -688,7 +688,7 @@ nonisolated struct Epitope_V1_ExtractedPacket: Sendable {
 
   nonisolated enum OneOf_Content: Equatable, Sendable {
     case code(Epitope_V1_Code)
-    /// The caller window: at most 32 bytes that end at the caller's address.
+    /// The caller window: at most 256 bytes that end at the caller's address, 32 unless the host chose otherwise.
     case signature(Data)
 
   }
