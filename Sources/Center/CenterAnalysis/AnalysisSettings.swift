@@ -31,6 +31,10 @@ public struct AnalysisSettings: Hashable, Sendable {
     public var diskReserveMegabytes = 256
     /// Where the store lies; `nil`: in a file in the state folder.
     public var store: StoreSettings?
+    /// The length of the caller window in bytes, 8 to 256: the bytes that end at the caller's address, which signatures begin with. Of fewer than
+    /// 32 the goodware index can't say that they are absent: the corpus itself is read for each, which takes seconds. Signatures of fewer
+    /// than 16 bytes, hosts' too, are proven only with a length as small.
+    public var callerWindow = CallerWindow.length
     /// The path of the goodware index; `nil`: there is none.
     public var goodware: String?
     /// Whether nothing is delivered without a goodware index.
@@ -60,6 +64,7 @@ public struct AnalysisSettings: Hashable, Sendable {
         try visitor.setting("storeMegabytes", &storeMegabytes, in: 16...100_000_000)
         try visitor.setting("diskReserveMegabytes", &diskReserveMegabytes, in: 0...1_000_000)
         try visitor.setting("store", &store)
+        try visitor.setting("callerWindow", &callerWindow, in: 8...256)
         try visitor.setting("goodware", &goodware)
         try visitor.setting("requireGoodware", &requireGoodware)
         try visitor.setting("benignCaptures", &benignCaptures)
@@ -108,8 +113,10 @@ public struct AnalysisSettings: Hashable, Sendable {
     ///
     /// - Parameter captures: the site's traffic; a global center has none.
     public func proving(captures: [String] = []) -> ProverSettings {
-        ProverSettings(
+        var settings = ProverSettings(
             goodware: goodware, requireGoodware: requireGoodware, captures: captures, benignCaptures: benignCaptures,
             noiseShare: noiseShare, proofTime: .seconds(proofSeconds), captureTime: .seconds(captureSeconds))
+        settings.callerWindow = callerWindow
+        return settings
     }
 }

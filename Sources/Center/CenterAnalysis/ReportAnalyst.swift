@@ -214,11 +214,17 @@ extension ReportAnalyst {
             index?.add(cluster: cluster, signature: signature, from: source, isShared: source == nil)
         }
         proven = []
-        return index ?? ClusterIndex()
+        return index ?? newIndex()
+    }
+
+    private func newIndex() -> ClusterIndex {
+        var limits = ClusterIndex.Limits()
+        limits.enough = Signature.Substance(callerWindow: policy.callerWindow)
+        return ClusterIndex(limits)
     }
 
     private func loadIndex() async throws(EpitopeError) -> ClusterIndex {
-        var loaded = ClusterIndex()
+        var loaded = newIndex()
         for known in try await store.snapshot({ try $0.clusterSignatures(limit: ClusterIndex.Limits().clusters) }) {
             loaded.add(
                 cluster: known.cluster.id, signature: known.cluster.signature, from: known.weight.firstSource,

@@ -32,8 +32,9 @@ struct ReportAssessment {
     /// The packet's code, or its caller window if only that was sent; `nil` for a site's update.
     var code: [UInt8]? { sample?.code.bytes }
 
+    /// - Parameter policy: how long the window is that is cut out of code.
     /// - Throws: what decoding the report threw, or `caller-outside-code`.
-    init(_ report: StoredReport) throws(EpitopeError) {
+    init(_ report: StoredReport, by policy: AnalysisPolicy) throws(EpitopeError) {
         switch try report.content.get() {
         case .signature(let given):
             signature = given
@@ -49,7 +50,7 @@ struct ReportAssessment {
                 ] : []
         case .packet(let packet, let given):
             let sample = Sample(packet)
-            (signature, signatureSource) = try Self.signature(of: packet, sample: sample, given: given)
+            (signature, signatureSource) = try Self.signature(of: packet, sample: sample, given: given, callerWindow: policy.callerWindow)
             signatureID = signature.id
             evidence = packet.evidence.map {
                 WeighedEvidence(
@@ -70,16 +71,18 @@ struct ReportAssessment {
     /// A forwarding site's signature is taken when it holds for the packet that came with it; otherwise the caller
     /// window is.
     private static func signature(
-        of packet: ExtractedPacket, sample: Sample, given: Signature?
+        of packet: ExtractedPacket, sample: Sample, given: Signature?, callerWindow: Int
     ) throws(EpitopeError) -> (Signature, source: String) {
-        if let given, given.isWellFormed, given.isSubstantial, given.matches(sample.code.bytes) {
+        if let given, given.isWellFormed, given.isSubstantial(for: Signature.Substance(callerWindow: callerWindow)),
+            given.matches(sample.code.bytes)
+        {
             return (given, "the forwarding site's")
         }
         switch packet.content {
         case .signature(let window):
             return (Signature(tokens: [.init(bytes: window)], context: sample.context), "the packet's own caller window")
         case .code(let code):
-            let window = try CallerWindow.extract(from: code, callersAddress: packet.callersAddress)
+            let window = try CallerWindow.extract(from: code, callersAddress: packet.callersAddress, length: callerWindow)
             return (Signature(tokens: [.init(bytes: window)], context: sample.context), "the caller window, extracted here")
         }
     }

@@ -22,14 +22,15 @@ struct ReportForecast: Sendable {
 
     /// - Parameters:
     ///   - known: the clusters known before the group, as far as they are in memory.
+    ///   - policy: what reports are assessed by.
     ///   - places: remembers which bytes of samples are code.
     ///   - stored: looks for the cluster of a signature in the store, which knows each.
     static func all(
-        of reports: [StoredReport], knowing known: ClusterIndex, places: CodePlaces = CodePlaces(),
+        of reports: [StoredReport], knowing known: ClusterIndex, policy: AnalysisPolicy, places: CodePlaces = CodePlaces(),
         stored: (_ signatureID: String) throws -> Int64?
     ) rethrows -> [ReportForecast] {
         var forecasts = reports.concurrentMap { report in
-            ReportForecast(report: report, assessment: Result { () throws(EpitopeError) in try ReportAssessment(report) })
+            ReportForecast(report: report, assessment: Result { () throws(EpitopeError) in try ReportAssessment(report, by: policy) })
         }
         for index in forecasts.indices {
             guard case .success(let found) = forecasts[index].assessment else { continue }

@@ -48,7 +48,7 @@ struct ReportPlanner {
     ) throws -> [PlannedReport] {
         // In memory are not all clusters: the store knows each by its first window.
         let forecasts = try ReportForecast.all(
-            of: reports, knowing: known, places: samples.places, stored: transaction.clusterNumber(ofSignature:))
+            of: reports, knowing: known, policy: policy, places: samples.places, stored: transaction.clusterNumber(ofSignature:))
         return try plan(forecasts, knowing: known, in: transaction, samples: samples, policy: policy)
     }
 

@@ -26,6 +26,8 @@ public struct ClusterIndex: Sendable {
         public var clustersOfKey = 64
         /// What one packet is compared with.
         public var candidates = 256
+        /// What a signature must hold to take part in near matching.
+        public var enough = Signature.Substance()
 
         public init() {}
     }
@@ -104,7 +106,7 @@ public struct ClusterIndex: Sendable {
         entries[cluster]?.ids.append(signature.id)
         exact[signature.id] = min(exact[signature.id] ?? cluster, cluster)
         for part in signature.context.parts where part != .any { note(cluster, of: part) }
-        guard signature.isWellFormed, signature.isSubstantial else { return }
+        guard signature.isWellFormed, signature.isSubstantial(for: limits.enough) else { return }
         entries[cluster]?.signatures.append(signature)
         let run = Self.longestRun(of: signature)
         let key = run.isEmpty ? nil : Self.key(run.prefix(Self.keyLength))

@@ -57,6 +57,7 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, SettingsGroup {
         policy.maxProofsOfReporter = 1024
         policy.needsIndependentSites = true
         policy.publicationsADay = updatesADay
+        policy.callerWindow = analysis.callerWindow
         return policy
     }
 }

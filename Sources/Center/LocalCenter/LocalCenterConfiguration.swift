@@ -132,6 +132,7 @@ extension LocalCenterConfiguration {
             forwards: !forwarding || !hasGlobalCenter ? .never : forwardBelowThreshold ? .all : .reached,
             lifetimeDays: analysis.lifetimeDays)
         policy.dropsFrom = dropFrom
+        policy.callerWindow = analysis.callerWindow
         return policy
     }
 }

@@ -53,6 +53,21 @@ extension SignatureContext {
 
 /// How much a signature must hold to identify anything.
 extension Signature {
+    /// What is enough where caller windows have a length. Windows of less than ``minFixedBytes`` are enough only where somebody chose them
+    /// so short: their bytes are in much other data by chance.
+    public struct Substance: Hashable, Sendable {
+        /// Of all tokens together.
+        public var fixedBytes: Int
+        /// Distinct values among them: fill has fewer.
+        public var distinctBytes: Int
+
+        /// - Parameter callerWindow: in bytes, one of ``CallerWindow/lengths``.
+        public init(callerWindow: Int = CallerWindow.length) {
+            fixedBytes = min(Signature.minFixedBytes, callerWindow)
+            distinctBytes = min(Signature.minDistinctBytes, callerWindow / 2)
+        }
+    }
+
     /// The fewest fixed bytes of all tokens together: half a caller window.
     public static let minFixedBytes = 16
 
@@ -81,12 +96,13 @@ extension Signature {
     }
 
     /// Whether the fixed bytes are enough, and not fill.
-    public var isSubstantial: Bool {
-        Self.isSubstantial(fixedValues)
-    }
+    public var isSubstantial: Bool { isSubstantial(for: Substance()) }
+
+    /// The same where another length of caller windows was chosen.
+    public func isSubstantial(for enough: Substance) -> Bool { Self.isSubstantial(fixedValues, for: enough) }
 
     /// Whether bytes are enough, and not fill, to make a signature of.
-    public static func isSubstantial(_ bytes: [UInt8]) -> Bool {
-        bytes.count >= minFixedBytes && Set(bytes).count >= minDistinctBytes
+    public static func isSubstantial(_ bytes: [UInt8], for enough: Substance = Substance()) -> Bool {
+        bytes.count >= enough.fixedBytes && Set(bytes).count >= enough.distinctBytes
     }
 }

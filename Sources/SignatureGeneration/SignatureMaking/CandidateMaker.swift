@@ -30,6 +30,8 @@ struct CandidateMaker {
     let callers: [Int]
     let alignment: Alignment
     let rarity: GoodwareRarity?
+    /// In bytes: the length of the caller window.
+    let window: Int
     /// One for each window of the reference sample's code; empty without goodware.
     let absent: [Bool]
     private(set) var map: CodeMap
@@ -37,12 +39,13 @@ struct CandidateMaker {
     private var code: CodeExtents
 
     /// `nil` if no sample holds its caller's address.
-    init?(samples: [Sample], rarity: GoodwareRarity?) {
+    init?(samples: [Sample], rarity: GoodwareRarity?, window: Int = CallerWindow.length) {
         let usable = samples.compactMap { sample in Self.caller(of: sample).map { (sample, $0) } }
         guard !usable.isEmpty else { return nil }
         self.samples = usable.map(\.0)
         callers = usable.map(\.1)
         self.rarity = rarity
+        self.window = window
         alignment = Alignment(self.samples, callers: callers)
         absent = rarity?.absentWindows(self.samples[alignment.reference].code.bytes) ?? []
         map = CodeMap(self.samples[alignment.reference], caller: callers[alignment.reference])
@@ -57,8 +60,9 @@ struct CandidateMaker {
 
     /// The bytes that end at the caller's address, as they are.
     mutating func callerWindow() -> Candidate? {
-        guard let window = try? CallerWindow.extract(from: reference.code, callersAddress: reference.callersAddress) else { return nil }
-        let start = max(0, caller - CallerWindow.length)
+        guard let window = try? CallerWindow.extract(from: reference.code, callersAddress: reference.callersAddress, length: self.window)
+        else { return nil }
+        let start = max(0, caller - self.window)
         let place = start..<start + window.count
         return Candidate(
             tokens: [.init(bytes: window)], strategy: .callerWindow,
@@ -122,8 +126,8 @@ struct CandidateMaker {
     mutating func maskedWindow() -> Candidate? {
         let members = alignment.members
         let around = members.map { code.around($0) }
-        let back = min(zip(members, around).map { callers[$0] - $1.lowerBound }.min() ?? 0, Alignment.reach)
-        let ahead = min(zip(members, around).map { $1.upperBound - callers[$0] }.min() ?? 0, max(0, CallerWindow.length - back))
+        let back = min(zip(members, around).map { callers[$0] - $1.lowerBound }.min() ?? 0, max(Alignment.reach, self.window))
+        let ahead = min(zip(members, around).map { $1.upperBound - callers[$0] }.min() ?? 0, max(0, self.window - back))
         guard back > 0 else { return nil }
         let whole = caller - back..<caller + ahead
         var why: [String: Int] = [:]
@@ -145,7 +149,7 @@ struct CandidateMaker {
             }
         }
         guard !masked.isEmpty else { return nil }
-        let place = Self.window(in: whole, caller: caller, masked: masked)
+        let place = Self.window(in: whole, caller: caller, masked: masked, from: self.window)
         let inside = place.filter(masked.contains)
         guard inside.count < place.count else { return nil }
         let token = Signature.Token(bytes: Array(reference.code.bytes[place]), masked: inside.map { $0 - place.lowerBound })
@@ -159,10 +163,12 @@ struct CandidateMaker {
 
     /// The shortest window that ends where the caller window does and has 32 fixed bytes in a row; if there is none, the
     /// shortest with enough fixed bytes for a proof.
-    static func window(in whole: Range<Int>, caller: Int, masked: Set<Int>) -> Range<Int> {
+    ///
+    /// - Parameter shortest: in bytes.
+    static func window(in whole: Range<Int>, caller: Int, masked: Set<Int>, from shortest: Int = CallerWindow.length) -> Range<Int> {
         var enough: Range<Int>?
         let longest = whole.count
-        for length in min(CallerWindow.length, longest)...longest {
+        for length in min(shortest, longest)...longest {
             let window = whole.upperBound - length..<whole.upperBound
             var (run, longestRun, fixed) = (0, 0, 0)
             for position in window {

@@ -56,7 +56,7 @@ struct Ranking {
         let runs = candidate.tokens.flatMap { token in token.fixedRuns.map { Array(token.bytes[$0]) } }
         let fixed = runs.flatMap { $0 }
         return Score(
-            isSubstantial: Signature.isSubstantial(fixed),
+            isSubstantial: Signature.isSubstantial(fixed, for: Signature.Substance(callerWindow: maker.window)),
             covered: covered.count, samples: maker.samples.count, isOnWire: isOnWire(candidate, covered: covered),
             isAbsent: isAbsent(candidate), holdsForVariants: candidate.isOfPatterns && maker.samples.count > 1,
             fragileBytes: candidate.fragileBytes,

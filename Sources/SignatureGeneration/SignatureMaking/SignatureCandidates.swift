@@ -23,17 +23,22 @@ public enum SignatureCandidates {
     }
 
     /// The candidates with the scores that they were ranked by.
+    ///
+    /// - Parameter window: in bytes: the length of the caller window.
     public static func ranked(
-        for samples: [Sample], goodware: GoodwareIndex?, benign: BenignPool, noiseShare: Double = 0.5, limit: Int = 16
+        for samples: [Sample], goodware: GoodwareIndex?, benign: BenignPool, noiseShare: Double = 0.5, limit: Int = 16,
+        window: Int = CallerWindow.length
     ) -> [RankedCandidate] {
-        ranked(for: samples, rarity: goodware.map { GoodwareRarity($0) }, benign: benign, noiseShare: noiseShare, limit: limit)
+        ranked(
+            for: samples, rarity: goodware.map { GoodwareRarity($0) }, benign: benign, noiseShare: noiseShare, limit: limit, window: window)
     }
 
     static func ranked(
         for samples: [Sample], rarity: GoodwareRarity?, benign: BenignPool, noiseShare: Double = 0.5, limit: Int = 16,
+        window: Int = CallerWindow.length,
         common: CandidateMaker.Common = { TokenSequences.make(of: $0, noiseShare: $1, benign: $2, reach: $3, isGoodware: $4) }
     ) -> [RankedCandidate] {
-        guard limit > 0, var maker = CandidateMaker(samples: samples, rarity: rarity) else { return [] }
+        guard limit > 0, var maker = CandidateMaker(samples: samples, rarity: rarity, window: window) else { return [] }
         var candidates = [maker.callerWindow(), maker.maskedWindow()].compactMap { $0 }
         candidates += maker.patterns()
         candidates += maker.rareWindows(limit: Self.maxRareWindows)

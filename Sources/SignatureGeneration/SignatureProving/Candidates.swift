@@ -16,7 +16,7 @@ extension SignatureProver {
     private func ranked(_ samples: [Sample]) -> [RankedCandidate] {
         SignatureCandidates.ranked(
             for: samples, goodware: material.index, benign: samples.count > 1 ? benignPool() : BenignPool(streams: []),
-            noiseShare: material.noiseShare)
+            noiseShare: material.noiseShare, window: material.callerWindow)
     }
 
     /// The signatures to try, in this order.

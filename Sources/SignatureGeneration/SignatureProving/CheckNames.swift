@@ -16,7 +16,7 @@ extension Proof.Check.Name {
     /// The signatures of the cluster match its packets, all but the noise share of the settings. Not part of the proof of
     /// a signature that came without packets.
     public static let matchesSamples = Proof.Check.Name(rawValue: "matches-samples")
-    /// The tokens have at least `Signature.minFixedBytes` fixed bytes.
+    /// The tokens have at least as many fixed bytes as `Signature.Substance` says.
     public static let longEnough = Proof.Check.Name(rawValue: "long-enough")
     /// The tokens have at least `Signature.minDistinctBytes` distinct byte values.
     public static let notFill = Proof.Check.Name(rawValue: "not-fill")

@@ -6,10 +6,12 @@ import Signatures
 /// The checks that need nothing but the signature, or the packets of its cluster.
 enum FormChecks {
     /// Form and substance of a signature. The only check of a malformed signature is `Proof.Check.Name.wellFormed`.
-    static func checks(of signature: Signature) -> [Proof.Check] {
+    ///
+    /// - Parameter enough: what it must hold.
+    static func checks(of signature: Signature, enough: Signature.Substance = Signature.Substance()) -> [Proof.Check] {
         let wellFormed = wellFormed(signature)
         guard wellFormed.outcome == .passed else { return [wellFormed] }
-        return [wellFormed, longEnough(signature), notFill(signature), notText(signature)]
+        return [wellFormed, longEnough(signature, enough), notFill(signature, enough), notText(signature)]
     }
 
     /// What is said of a cluster none of whose packets holds malicious code.
@@ -27,17 +29,19 @@ enum FormChecks {
             isWellFormed ? "tokens, gaps and context keep the bounds" : "tokens, gaps or context break the bounds")
     }
 
-    private static func longEnough(_ signature: Signature) -> Proof.Check {
+    private static func longEnough(_ signature: Signature, _ enough: Signature.Substance) -> Proof.Check {
         let count = signature.fixedBytes
+        let isWindow = (CallerWindow.lengths.lowerBound..<enough.fixedBytes).contains(count)
         return Proof.Check(
-            .longEnough, passed: count >= Signature.minFixedBytes, "\(count) bytes, at least \(Signature.minFixedBytes) needed")
+            .longEnough, passed: count >= enough.fixedBytes,
+            "\(count) bytes, at least \(enough.fixedBytes) needed" + (isWindow ? "; the center's setting callerWindow allows fewer" : ""))
     }
 
-    private static func notFill(_ signature: Signature) -> Proof.Check {
+    private static func notFill(_ signature: Signature, _ enough: Signature.Substance) -> Proof.Check {
         let distinct = Set(signature.fixedValues).count
         return Proof.Check(
-            .notFill, passed: distinct >= Signature.minDistinctBytes,
-            "\(distinct) distinct byte values, at least \(Signature.minDistinctBytes) needed")
+            .notFill, passed: distinct >= enough.distinctBytes,
+            "\(distinct) distinct byte values, at least \(enough.distinctBytes) needed")
     }
 
     private static func notText(_ signature: Signature) -> Proof.Check {

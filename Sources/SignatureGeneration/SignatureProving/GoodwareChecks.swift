@@ -32,12 +32,14 @@ extension SignatureProver {
     /// Whether no token is as long as the windows that the index knows, and the corpus may be read for it.
     ///
     /// Reading it takes seconds for gigabytes, so a single forged packet must not cause it: several packets match, or it came without
-    /// packets from a center that may forward some. What a signature says of its own making counts for nothing.
+    /// packets from a center that may forward some. What a signature says of its own making counts for nothing. Where caller windows
+    /// shorter than the index's were chosen, one packet is enough for its window: nothing else could be proven of it.
     ///
     /// - Parameter packets: how many packets it matches; `nil` for a signature that came without them.
     func isBeyondIndex(_ signature: Signature, packets: Int?) -> Bool {
         let longest = signature.tokens.flatMap(\.fixedRuns).map(\.count).max() ?? 0
-        return material.goodware != nil && packets ?? .max > 1
+        let isWindow = signature.tokens.count == 1 && signature.tokens[0].masked.isEmpty && longest >= material.callerWindow
+        return material.goodware != nil && (packets ?? .max > 1 || isWindow)
             && (Signature.minScannedRun..<GoodwareIndex.windowLength).contains(longest)
     }
 

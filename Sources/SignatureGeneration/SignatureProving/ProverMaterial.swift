@@ -2,6 +2,7 @@
 
 public import GoodwareFiles
 public import GoodwareIndex
+import Signatures
 import TokenSequences
 
 /// The data that signatures are checked against: goodware and captures.
@@ -34,6 +35,11 @@ public struct ProverMaterial: Sendable {
     /// How long captures are read for one proof, and one of them. What is not read then counts against the proof.
     public var proofTime = Self.defaultProofTime
     public var captureTime = Self.defaultCaptureTime
+
+    /// In bytes: the length of the caller window, one of ``Signatures/CallerWindow/lengths``.
+    public var callerWindow = CallerWindow.length
+    /// What a signature must hold.
+    var enough: Signature.Substance { Signature.Substance(callerWindow: callerWindow) }
 
     /// Whether Suricata will run over flows that carried an attack, so that its answer is a part of proofs.
     public var isEngineAsked = false

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Signatures
+
 /// Where a center finds the goodware and captures that it proves signatures with.
 public struct ProverSettings: Hashable, Sendable {
     /// The path of the goodware index; `nil` if there is none.
@@ -15,6 +17,8 @@ public struct ProverSettings: Hashable, Sendable {
 
     /// Whether Suricata will run over flows that carried an attack (``ProverMaterial/isEngineAsked``).
     public var isEngineAsked = false
+    /// In bytes: the length of the caller window (``ProverMaterial/callerWindow``).
+    public var callerWindow = CallerWindow.length
     /// How long captures are read for one proof, and one of them. What is not read then counts against the proof.
     public var proofTime: Duration
     public var captureTime: Duration

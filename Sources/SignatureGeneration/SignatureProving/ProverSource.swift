@@ -4,6 +4,7 @@ package import Captures
 public import EpitopeModel
 import FileAccess
 import GoodwareFiles
+import Signatures
 import Synchronization
 
 /// Provides a prover with the current goodware index: an index file that was replaced is opened again. If the new one
@@ -118,10 +119,12 @@ public final class ProverSource: Sendable {
             benignCaptures: settings.benignCaptures, noiseShare: settings.noiseShare, streams: streams)
         (material.proofTime, material.captureTime) = (settings.proofTime, settings.captureTime)
         material.isEngineAsked = settings.isEngineAsked
+        material.callerWindow = settings.callerWindow
         material.goodwareOutage = outage
         return Current(
             prover: SignatureProver(material),
             materialVersion: "\(identity.map(\.description) ?? "none") \(settings.requireGoodware) \(settings.noiseShare)"
+                + (settings.callerWindow == CallerWindow.length ? "" : " \(settings.callerWindow)")
                 + (outage == nil ? "" : " without an answer"))
     }
 

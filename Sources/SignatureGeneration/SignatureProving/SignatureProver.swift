@@ -112,7 +112,7 @@ public struct SignatureProver: Sendable {
 
     /// Proves a signature that came without its packets, as far as that goes.
     public func proof(of signature: Signature) -> Proof {
-        var proof = Proof(checks: FormChecks.checks(of: signature))
+        var proof = Proof(checks: FormChecks.checks(of: signature, enough: material.enough))
         if proof.passed { proof.checks += timed.independentChecks(of: signature, wire: nil, packets: nil).checks }
         return proof
     }
@@ -151,7 +151,7 @@ public struct SignatureProver: Sendable {
     ///   - samples: those that it was made of.
     ///   - all: with those that are set aside: where its bytes lie in them counts as well.
     private func proven(_ candidate: Signature, samples: [Sample], among all: [Sample], wire: WireEvidence) -> ProvenSignature {
-        var proof = Proof(checks: FormChecks.checks(of: candidate))
+        var proof = Proof(checks: FormChecks.checks(of: candidate, enough: material.enough))
         if proof.check(.wellFormed)?.outcome == .passed, !samples.contains(where: { $0.isMatched(by: candidate) }) {
             proof.insert(matchesSamples: FormChecks.matchesSamples(0, of: samples.count, passed: false))
         }

@@ -9,17 +9,32 @@ struct WithdrawnBytes: Sendable {
 
     private let signatures: [Signature]
     private let runs: Set<ArraySlice<UInt8>>
+    /// Caller windows that are shorter than such a run: what holds one of them is of the same bytes.
+    private let shortWindows: [[UInt8]]
 
     init(_ signatures: [Signature]) {
         self.signatures = signatures
         runs = signatures.reduce(into: []) { $0.formUnion(Self.runs(of: $1)) }
+        shortWindows = signatures.compactMap { signature in
+            guard signature.tokens.count == 1, let window = signature.tokens.first, window.masked.isEmpty,
+                (CallerWindow.lengths.lowerBound..<Self.runLength).contains(window.bytes.count)
+            else { return nil }
+            return window.bytes
+        }
     }
 
     /// Whether a signature is one of them, matches all that one of them matches, or is of the same bytes.
     func isPart(of signature: Signature) -> Bool {
         if signatures.isEmpty { return false }
         return signatures.contains { $0.id == signature.id || signature.covers($0) }
-            || Self.runs(of: signature).contains(where: runs.contains)
+            || Self.runs(of: signature).contains(where: runs.contains) || holdsShortWindow(signature)
+    }
+
+    private func holdsShortWindow(_ signature: Signature) -> Bool {
+        !shortWindows.isEmpty
+            && signature.tokens.contains { token in
+                token.fixedRuns.contains { run in shortWindows.contains { token.bytes[run].firstRange(of: $0) != nil } }
+            }
     }
 
     private static func runs(of signature: Signature) -> [ArraySlice<UInt8>] {

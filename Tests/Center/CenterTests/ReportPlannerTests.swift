@@ -110,7 +110,7 @@ struct ReportPlannerTests {
                     forecasts, knowing: ClusterIndex(), in: transaction, samples: SampleCache(), policy: policy
                 ).map(\.destination)
             }
-            let forecasts = ReportForecast.all(of: reports, knowing: ClusterIndex(), stored: { _ in nil })
+            let forecasts = ReportForecast.all(of: reports, knowing: ClusterIndex(), policy: policy, stored: { _ in nil })
             var bare = forecasts
             for index in bare.indices { bare[index].likeness = [:] }
             return (try plan(forecasts), try plan(bare), forecasts)

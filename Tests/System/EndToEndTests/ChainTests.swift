@@ -8,14 +8,14 @@ import Testing
 /// From a blocked call to a live rule, with every part as a user runs it.
 @Suite(.serialized) struct ChainTests {
     /// The bytes that the fixture says it was stopped at, as the rule must hold them.
-    private func window(_ output: String) throws -> [UInt8] {
+    private func window(_ output: String, length: Int = 32) throws -> [UInt8] {
         let words = output.split(whereSeparator: \.isWhitespace).map(String.init)
         func value(_ name: String) throws -> String { words[try #require(words.firstIndex(of: name)) + 1] }
         let base = try #require(UInt64(value("base").dropFirst(2), radix: 16))
         let caller = try #require(UInt64(value("expected").dropFirst(2), radix: 16))
         let code = try #require(Hex.decode(value("code")))
         let end = Int(caller - base)
-        return Array(code[(end - 32)..<end])
+        return Array(code[(end - length)..<end])
     }
 
     private func content(_ bytes: [UInt8]) -> String {
@@ -53,6 +53,29 @@ import Testing
         let report = try await epitope(["local-center", "show", "--state", center.state, "--proof", packet])
         #expect(report.output.contains("matches-samples"), "\(report.output)")
         #expect(try await center.status().latestUpdates.map(\.signatureID) == [update.signatureID])
+        try await center.stop()
+    }
+
+    @Test(arguments: [8, 48]) func `the center's caller window has the length that it was given`(length: Int) async throws {
+        let suricata = try Suricata()
+        try await suricata.start()
+        let center = try await Center()
+        try await center.serve(suricata.options, settings: ["callerWindow": length])
+        let host = try Host()
+        try await host.enroll(at: center)
+        let run = try await host.attack(port: 9556)
+        try await eventually("the rule is live") { try await center.events("delivered").count == 1 }
+        #expect(try await suricata.loaded() == 1)
+        #expect(suricata.rules.contains(content(try window(run.output, length: length))), "\(suricata.rules)")
+        let update = try #require(try await center.status().latestUpdates.first)
+        let sender = try Command.built("sample-sender")
+        try await eventually("an alert about the same bytes") {
+            _ = try await Command.run(sender, ["stub", "127.0.0.1:9556", "127.0.0.1:9556"])
+            return suricata.events("alert").contains(update.sid ?? 0)
+        }
+        let withdrawn = try await center.command("withdraw", update.signatureID, "--reason", "a service of ours sends it")
+        #expect(withdrawn.status == 0, "\(withdrawn.errors)")
+        try await eventually("the rule has left Suricata") { try await suricata.loaded() == 0 }
         try await center.stop()
     }
 

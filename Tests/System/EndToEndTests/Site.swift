@@ -75,9 +75,11 @@ final class Center {
 
     /// - Parameters:
     ///   - dropFrom: the evidence from which on its rules drop; `nil`: what the center does by itself.
+    ///   - settings: further ones.
     ///   - openFiles: how many files it may have open; `nil`: as many as this process.
     func serve(
-        _ more: [String] = [], dropFrom: String? = nil, openFiles: Int? = nil, sourceLocation: SourceLocation = #_sourceLocation
+        _ more: [String] = [], dropFrom: String? = nil, settings further: [String: Any] = [:], openFiles: Int? = nil,
+        sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
         // In a folder of its own: a namespace may lay a disk over that of the state.
         let settings = try "\(#require(folder).path)/settings.json"
@@ -86,7 +88,7 @@ final class Center {
             let made = try await epitope(["goodware", "build", "/usr/bin/bash", "--output", goodware])
             try #require(made.status == 0, "\(made.errors)", sourceLocation: sourceLocation)
         }
-        var values: [String: Any] = ["goodware": goodware]
+        var values: [String: Any] = ["goodware": goodware].merging(further) { $1 }
         values["dropFrom"] = dropFrom
         // Three of the day's updates rest on one host's word alone; at a global center ten.
         if kind == .local { values["updatesADay"] = 9 }
