@@ -110,6 +110,43 @@ import Testing
         #expect(code.status == 0 && code.errors.contains("begins like a program of another system"), "\(code.errors)")
     }
 
+    @Test func `a packet is told from code whatever its name and the options say`() async throws {
+        let folder = try TemporaryFolder()
+        let samples = try folder.makeFolder("samples")
+        let packet = Samples.packet()
+        let forms = [
+            ("wire.bin", packet.encoded()), ("text.bin", Array(packet.json(pretty: false).utf8)),
+            ("pretty.bin", Array(packet.json(pretty: true).utf8)),
+        ]
+        for (name, bytes) in forms {
+            let path = "\(samples)/\(name)"
+            try write(bytes, path)
+            for options in [[], ["--caller", "0x20"], ["--base", "0x1000"]] {
+                let made = try await epitope(["extract", path, "-o", "json"] + options)
+                #expect(made.status == 0, "\(name) \(options): \(made.errors)")
+                #expect(made.output.contains(Hex.encode(Samples.callerWindow)), "\(name) \(options): \(made.output)")
+                let isSaid = made.errors.contains("\(path) is a packet as JSON; it is taken as that, not as code")
+                #expect(isSaid == (name != "wire.bin"), "\(made.errors)")
+            }
+        }
+        // One packet in three files is one sample.
+        let all = try await epitope(["extract", samples])
+        #expect(all.status == 0 && all.errors.contains("it is the same packet as"), "\(all.errors)")
+        // What else JSON holds is no code either; and code that begins like it is.
+        let path = "\(folder.path)/other.bin"
+        for text in [#"{"tokens": []}"#, #"{"some": "text that is long enough to be taken for something"}"#, #"[{"signature": 1}]"#] {
+            try write(Array(text.utf8), path)
+            expectFailure(try await epitope(["extract", path]), "input-unusable")
+        }
+        var damaged = packet.json()
+        damaged.replace("\"version\"", with: "\"versoin\"")
+        try write(Array(damaged.utf8), path)
+        expectFailure(try await epitope(["extract", path]), "packet-malformed")
+        try write(Array("{\"".utf8) + Self.shellCode, path)
+        let code = try await epitope(["extract", path])
+        #expect(code.status == 0 && !code.errors.contains("is a packet"), "\(code.errors)")
+    }
+
     @Test func `a capture that is not read is named and in the exit status`() async throws {
         let folder = try TemporaryFolder()
         let region = "\(folder.path)/region.bin"

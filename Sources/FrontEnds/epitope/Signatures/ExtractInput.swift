@@ -130,26 +130,35 @@ struct ExtractInput {
     }
 
     /// Takes a file by what it is. A name that ends in `.bin`, `--base` and `--caller` say that it is code, unless it is certainly
-    /// something else that has a use here.
+    /// something else that has a use here: a core dump, or a packet, also as JSON.
     private func sample(_ file: InputFile) throws(EpitopeError) -> Found {
         switch file.kind {
         case .core: return try CoreInput(file: file, input: self).found()
         case .packet:
             return try packet(file) { bytes throws(EpitopeError) in try ExtractedPacket(encoded: bytes) }
-        case .json where !isSaidToBeCode:
-            guard !file.path.hasSuffix(".bin") else { break }
-            return try packet(file) { bytes throws(EpitopeError) in try json(bytes, of: file) }
+        case .json where !isTakenAsCode(file) || isJSONObject(file):
+            var found = try packet(file) { bytes throws(EpitopeError) in try json(bytes, of: file) }
+            if isTakenAsCode(file) { found.notes.insert("\(file.path) is a packet as JSON; it is taken as that, not as code", at: 0) }
+            return found
         case .empty:
             throw EpitopeError(.codeEmpty, "\(file.path) is empty", remedy: "name a file with the code that the call came from")
         case .pcap, .pcapng, .goodwareIndex: throw .unusable(file, asA: "a sample")
         case .archive where !isSaidToBeCode: throw .unusable(file, asA: "a sample")
         case .other: break
         case .program, .foreignProgram, .document, .json, .rules, .text, .archive:
-            guard isSaidToBeCode || file.path.hasSuffix(".bin") else { throw .unusable(file, asA: "a sample") }
+            guard isTakenAsCode(file) else { throw .unusable(file, asA: "a sample") }
         }
         var found = try CodeInput(file: file, input: self).found()
         if file.kind != .other { found.notes.insert("\(file.path) begins like \(file.kind.description); it is taken as code", at: 0) }
         return found
+    }
+
+    /// Whether the file's name or the options say that it is code.
+    private func isTakenAsCode(_ file: InputFile) -> Bool { isSaidToBeCode || file.path.hasSuffix(".bin") }
+
+    /// Whether all of the file is JSON. Code that begins like it is not.
+    private func isJSONObject(_ file: InputFile) -> Bool {
+        (try? file.bytes(maxBytes: Self.maxJSONBytes)).map { JSONContent($0).isObject } ?? false
     }
 
     private func packet(

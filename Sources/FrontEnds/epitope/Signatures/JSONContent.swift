@@ -6,6 +6,8 @@ import Foundation
 struct JSONContent {
     /// For people: `signatures`; `nil` if it may be a packet, or can't be told.
     let description: String?
+    /// Whether it is JSON at all, and an object or a list of objects: no code is.
+    let isObject: Bool
 
     private struct Keys: Decodable {
         let type: String?
@@ -30,6 +32,7 @@ struct JSONContent {
         let decoder = JSONDecoder()
         let data = Data(bytes)
         let keys = (try? decoder.decode(Keys.self, from: data)) ?? (try? decoder.decode([Keys].self, from: data))?.first
+        isObject = keys != nil
         description =
             switch keys {
             case nil: nil
