@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Documentation/Reference/Settings.md: the keys of the settings files, from the types that decode them."""
+import functools
 import re
 
 from . import swift_source
@@ -35,6 +36,7 @@ FILES = [
     ("Local center", "`epitope local-center serve --config FILE`; `epitope local-center check --config FILE` says what is wrong before a start.", "LocalCenterConfiguration", None),
     ("Suricata", "The object `suricata` in a local center's settings. `--suricata-socket`, `--suricata-rules` and `--action` "
      "override it.", "SuricataSettings", None),
+    ("Weights", "The object `weights` in a center's settings: a key for each kind of evidence.", "EvidenceWeightSettings", None),
     ("Store", "The object `store` in a center's settings, for a store in PostgreSQL.", "StoreSettings", None),
     ("Global center", "`epitope global-center serve --config FILE`; `epitope global-center check --config FILE` says what is wrong before a start.", "GlobalCenterConfiguration", None),
     ("Policy of a host", "`/etc/epitope/policy.json`, or `--policy FILE`, of `epitope run` and `epitope agent`. `--action` and "
@@ -67,6 +69,7 @@ class Sources:
         self.files = swift_source.sources(root)
         self.everything = "\n".join(text for _, text in self.files)
 
+    @functools.cache
     def body(self, name, kinds="struct|enum|class|actor"):
         """The body of a type's declaration (Outer.Inner: the inner one's), and of the extensions that have CodingKeys."""
         outer, _, inner = name.partition(".")
@@ -120,6 +123,23 @@ class Sources:
                 for name, _, raw in (item.partition("=") for item in cases)}
 
 
+# The settings that have a key for each kind of evidence, and name none of them themselves.
+WEIGHTS = "EvidenceWeightSettings"
+
+
+@functools.cache
+def weights(sources):
+    """The weight of each kind of evidence, by the kind's name in files."""
+    body = sources.body("EvidenceKind")
+    names = {found[1]: found[2] for found in re.finditer(r'^    case (\w+) = "([\w-]+)"$', body, re.MULTILINE)}
+    table = re.search(r"var defaultWeight: Int \{\n\s*switch self \{\n(.*?)\n        \}", body, re.DOTALL)
+    found = {}
+    for line in re.findall(r"case ([^\n]+)", table[1]):
+        cases, _, points = line.partition(":")
+        found.update({case.strip().lstrip("."): points.strip() for case in cases.split(",")})
+    return {raw: found.get(name, "—") for name, raw in names.items()}
+
+
 def keys(sources, owner, body):
     """(name in the file, property, the type that has it, its bounds or None) for each key, in the order of the type.
 
@@ -128,6 +148,11 @@ def keys(sources, owner, body):
         try analysis.visit(&visitor)
         try visitor.setting("keepDays", &keepDays, in: 1...36500)
     """
+    if owner == WEIGHTS:
+        bounds = re.search(r"static let bounds = ([\d_]+)\.\.\.([\d_]+)", sources.body("EvidenceWeights"))
+        for kind in weights(sources):
+            yield kind, kind, owner, f"{bounds[1]} to {bounds[2]}"
+        return
     visits = list(re.finditer(r"try (?:visitor\.(?:setting|object)\(|(\w+)\.visit\(&visitor\))", body))
     for found in visits:
         if found[1]:
@@ -148,10 +173,13 @@ def keys(sources, owner, body):
                 yield raw.strip().strip('"') or name.strip(), name.strip(), owner, None
 
 
+@functools.cache
 def live(sources, owner):
     """The keys that a type says are taken over while a program runs."""
+    if owner == WEIGHTS:
+        return set(weights(sources))
     found = re.search(r"static let liveKeys: Set<String> = [^\[\n]*\[([^\]]*)\]", sources.body(owner) or "")
-    return set(re.findall(r'"(\w+)"', found[1])) if found else set()
+    return set(re.findall(r'"([\w-]+)"', found[1])) if found else set()
 
 
 def properties(body):
@@ -209,6 +237,8 @@ def kind_of(kind, value, constant):
 def row(sources, owner, defaults, extra, key, name, limits):
     """Meaning, values and default of a key, and what is missing of them."""
     body = sources.body(owner)
+    if owner == WEIGHTS:
+        return "The points of evidence of this kind; 0: it does not count.", limits, f"`{weights(sources)[key]}`", None
     kind, value, doc = properties(body).get(name, (None, None, ""))
     if name in defaults:
         kind, value = kind or defaults[name][0], defaults[name][1]
@@ -225,7 +255,7 @@ def row(sources, owner, defaults, extra, key, name, limits):
     if key in TEXTS:
         values = "a text"
     problem = None if doc else f"{owner}.{name} has no doc comment to take the meaning of '{key}' from"
-    if value in (None, "nil", "[]", '""'):
+    if value in (None, "nil", "[]", '""', f"{base}()"):
         shown = "none"
     elif constant is None:
         shown, problem = "—", f"what the default of '{key}' is does not show from {value!r}"

@@ -31,6 +31,8 @@ public struct AnalysisPolicy: Hashable, Sendable {
     public var needsIndependentSites = false
     /// How many updates are published in a day; `nil`: there is no bound.
     public var publicationsADay: Int?
+    /// How many points each kind of evidence counts.
+    public var weights = EvidenceWeights()
     /// In bytes: the length of the caller window, one of ``Signatures/CallerWindow/lengths``.
     public var callerWindow = CallerWindow.length
     /// The grade from which on evidence is enough for a rule that drops.

@@ -17,6 +17,11 @@ public struct AnalysisSettings: Hashable, Sendable {
     public var thresholdHours = 24
     /// The most points that one reporter can contribute, from 1.
     public var maxPointsPerReporter = 100
+    /// What counts of a reporter's reports of an attack: `each-kind` of evidence once, or `each-packet` that comes in, with the weights of its
+    /// kinds; at most `maxPointsPerReporter` either way.
+    public var counting = AttackThreshold.Counting.kinds
+    /// How many points each kind of evidence counts.
+    public var weights: EvidenceWeightSettings = EvidenceWeightSettings()
     /// The lifetime of updates in days, 1 to 3650.
     public var lifetimeDays = SignatureUpdate.defaultLifetimeDays
     /// How long packets and events are kept, in days, 1 to 36500.
@@ -58,6 +63,8 @@ public struct AnalysisSettings: Hashable, Sendable {
         try visitor.setting("thresholdPoints", &thresholdPoints, in: 1...1_000_000)
         try visitor.setting("thresholdHours", &thresholdHours, in: 1...8760)
         try visitor.setting("maxPointsPerReporter", &maxPointsPerReporter, in: 1...1_000_000)
+        try visitor.setting("counting", &counting)
+        try visitor.setting("weights", &weights)
         try visitor.setting("lifetimeDays", &lifetimeDays, in: 1...SignatureUpdate.maxLifetimeDays)
         try visitor.setting("keepDays", &keepDays, in: 1...36500)
         try visitor.setting("megabytesPerReporter", &megabytesPerReporter, in: 1...1_000_000)
@@ -75,7 +82,8 @@ public struct AnalysisSettings: Hashable, Sendable {
 
     /// The settings that a center takes over while it runs.
     public static let liveKeys: Set<String> = [
-        "thresholdPoints", "thresholdHours", "maxPointsPerReporter", "lifetimeDays", "keepDays", "megabytesPerReporter",
+        "thresholdPoints", "thresholdHours", "maxPointsPerReporter", "counting", "weights", "lifetimeDays", "keepDays",
+        "megabytesPerReporter",
     ]
 
     /// What is wrong with settings that were read.
@@ -106,7 +114,7 @@ public struct AnalysisSettings: Hashable, Sendable {
     public func threshold(counter: AttackThreshold.Counter = .cluster) -> AttackThreshold {
         AttackThreshold(
             points: thresholdPoints, windowMilliseconds: Duration.hours(thresholdHours).inMilliseconds,
-            maxPointsPerReporter: maxPointsPerReporter, counter: counter)
+            maxPointsPerReporter: maxPointsPerReporter, counter: counter, counting: counting)
     }
 
     /// What signatures are proven with.

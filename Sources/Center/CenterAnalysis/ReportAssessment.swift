@@ -32,7 +32,7 @@ struct ReportAssessment {
     /// The packet's code, or its caller window if only that was sent; `nil` for a site's update.
     var code: [UInt8]? { sample?.code.bytes }
 
-    /// - Parameter policy: how long the window is that is cut out of code.
+    /// - Parameter policy: how long the window is that is cut out of code, and what evidence weighs.
     /// - Throws: what decoding the report threw, or `caller-outside-code`.
     init(_ report: StoredReport, by policy: AnalysisPolicy) throws(EpitopeError) {
         switch try report.content.get() {
@@ -55,7 +55,7 @@ struct ReportAssessment {
             evidence = packet.evidence.map {
                 WeighedEvidence(
                     from: ReportSource(reporter: report.reporter, machine: nil), evidence: $0,
-                    timeMilliseconds: report.receivedMilliseconds)
+                    timeMilliseconds: report.receivedMilliseconds, weights: policy.weights, packet: report.sequence)
             }
             self.sample = sample
         }

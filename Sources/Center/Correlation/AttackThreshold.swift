@@ -12,6 +12,14 @@ public struct AttackThreshold: Hashable, Sendable, Codable {
         case site
     }
 
+    /// What counts of a reporter's reports.
+    public enum Counting: String, Hashable, Sendable, Codable, CaseIterable {
+        /// Each kind of evidence once, however many packets bring it.
+        case kinds = "each-kind"
+        /// Each packet, with the weights of its kinds of evidence.
+        case packets = "each-packet"
+    }
+
     /// The points at which the threshold is reached; at least 1.
     public var points: Int
     /// How long evidence counts, in milliseconds. Evidence exactly this old no longer counts.
@@ -21,6 +29,8 @@ public struct AttackThreshold: Hashable, Sendable, Codable {
     /// attack would never count in full.
     public var maxPointsPerReporter: Int
     public var counter: Counter
+    /// What counts of a reporter's reports; either way it brings at most ``maxPointsPerReporter``.
+    public var counting: Counting
 
     /// 24 hours: an attack that spreads reaches several hosts within a day, and older evidence is more likely unrelated.
     public static let defaultWindowMilliseconds: Int64 = Duration.days(1).inMilliseconds
@@ -29,12 +39,13 @@ public struct AttackThreshold: Hashable, Sendable, Codable {
     /// 100 of them.
     public init(
         points: Int = 100, windowMilliseconds: Int64 = Self.defaultWindowMilliseconds, maxPointsPerReporter: Int = 100,
-        counter: Counter = .cluster
+        counter: Counter = .cluster, counting: Counting = .kinds
     ) {
         self.points = points
         self.windowMilliseconds = windowMilliseconds
         self.maxPointsPerReporter = maxPointsPerReporter
         self.counter = counter
+        self.counting = counting
     }
 }
 

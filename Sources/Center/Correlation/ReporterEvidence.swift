@@ -6,6 +6,8 @@ public struct ReporterEvidence: Hashable, Sendable {
     private var ofKinds = 0
     /// What the reporter, a site, concluded from its own reporters.
     private var concluded = 0
+    /// All packets together, where each counts.
+    private var ofPackets = 0
     /// Whether there is none.
     public private(set) var isEmpty = true
 
@@ -18,6 +20,15 @@ public struct ReporterEvidence: Hashable, Sendable {
         if kind == WeighedEvidence.siteConclusion { concluded = max(concluded, points) } else { ofKinds += points }
     }
 
-    /// In points. What a site concluded holds the evidence of its packets already, so it is the larger of both.
-    public var points: Int { max(ofKinds, concluded) }
+    /// Adds a packet, where each counts.
+    ///
+    /// - Parameter points: of all its kinds of evidence.
+    public mutating func add(packet points: Int) {
+        isEmpty = false
+        ofPackets += points
+    }
+
+    /// In points. All packets bring each kind at least once, and what a site concluded holds the evidence of its packets already: so it is
+    /// the largest of these.
+    public var points: Int { max(ofKinds, ofPackets, concluded) }
 }

@@ -58,6 +58,7 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, SettingsGroup {
         policy.needsIndependentSites = true
         policy.publicationsADay = updatesADay
         policy.callerWindow = analysis.callerWindow
+        policy.weights = analysis.weights.weights
         return policy
     }
 }

@@ -133,6 +133,7 @@ extension LocalCenterConfiguration {
             lifetimeDays: analysis.lifetimeDays)
         policy.dropsFrom = dropFrom
         policy.callerWindow = analysis.callerWindow
+        policy.weights = analysis.weights.weights
         return policy
     }
 }

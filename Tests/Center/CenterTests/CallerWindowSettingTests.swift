@@ -3,12 +3,11 @@
 import CenterAnalysis
 import Correlation
 import EpitopeModel
+import Foundation
 import GlobalCenter
 import LocalCenter
 import PacketCoding
 import Rendering
-import SettingsFiles
-import SettingsYAML
 import SignatureProving
 import Signatures
 import TestSupport
@@ -96,18 +95,21 @@ struct CallerWindowSettingTests {
         #expect(status.latestUpdates.first?.reason?.contains("the center's setting callerWindow allows fewer") == true)
     }
 
-    private func settings<Settings: SettingsGroup>(_ type: Settings.Type, _ text: String) throws -> (Settings, [SettingsProblem]) {
-        Settings.read(from: try SettingsSource.node(of: Array(text.utf8), path: "test.yaml"))
+    /// The path of a file with these settings.
+    private func file(_ text: String) throws -> String {
+        let path = folder.path + "/settings.yaml"
+        try Data(text.utf8).write(to: URL(filePath: path))
+        return path
     }
 
     @Test func `both centers have it in their settings, within its bounds`() throws {
-        let local = try settings(LocalCenterConfiguration.self, "callerWindow: 64\n")
-        #expect(local.1.isEmpty && local.0.proving.callerWindow == 64)
-        let global = try settings(GlobalCenterConfiguration.self, "callerWindow: 8\n")
-        #expect(global.1.isEmpty && global.0.proving.callerWindow == 8)
+        #expect(try LocalCenterConfiguration.load(path: file("callerWindow: 64\n")).proving.callerWindow == 64)
+        #expect(try GlobalCenterConfiguration.load(path: file("callerWindow: 8\n")).proving.callerWindow == 8)
         #expect(LocalCenterConfiguration().proving.callerWindow == 32)
         for wrong in ["7", "257", "0", "-1", "32.5", "all"] {
-            #expect(try settings(LocalCenterConfiguration.self, "callerWindow: \(wrong)\n").1.map(\.error.code) == [.configurationInvalid])
+            let path = try file("callerWindow: \(wrong)\n")
+            let error = #expect(throws: EpitopeError.self) { try LocalCenterConfiguration.load(path: path) }
+            #expect(error?.code == .configurationInvalid, "\(wrong)")
         }
     }
 }

@@ -61,7 +61,8 @@ import Testing
 
     @Test(arguments: lengths) func `it is a candidate of that length`(length: Int) throws {
         let made = try prover(length).ranked(for: [sample(code)]).first { $0.signature.provenance?.strategy == .callerWindow }
-        #expect(made?.signature.tokens.map(\.bytes) == (try window(length)).tokens.map(\.bytes))
+        let expected = try window(length)
+        #expect(made?.signature.tokens.map(\.bytes) == expected.tokens.map(\.bytes))
         #expect(made?.score.isSubstantial == true)
     }
 
@@ -76,7 +77,7 @@ import Testing
 
     @Test func `fewer bytes than half a usual window need the setting, and the proof says so`() throws {
         let short = try window(8)
-        let failed = try #require(prover(32).prove([sample(code)], given: short).failed ?? nil)
+        let failed = try #require(try prover(32).prove([sample(code)], given: short).failed)
         #expect(failed.signature.id == short.id)
         #expect(
             failed.proof.check(.longEnough)?.detail == "8 bytes, at least 16 needed; the center's setting callerWindow allows fewer")

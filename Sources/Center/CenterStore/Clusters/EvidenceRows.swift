@@ -23,7 +23,7 @@ extension StoreTransaction {
     /// Adds evidence, and brings the sum up to date: what became too old to count leaves it.
     ///
     /// Reads the rows of the reporters of the evidence, and those that leave the sum; each leaves once. Evidence counts for the
-    /// reporter that it names: see ``reporter(countedFor:in:)``.
+    /// reporter that it names: see ``reporter(countedFor:in:)``. Where each packet counts, the packets that it names do, too.
     public func add(_ evidence: [WeighedEvidence], to scope: EvidenceScope, by threshold: AttackThreshold) throws -> EvidenceSum {
         let start = threshold.windowStart(nowMilliseconds: nowMilliseconds)
         var kept = try currentSum(of: scope, by: threshold, from: start)
@@ -38,7 +38,7 @@ extension StoreTransaction {
         for (reporter, items) in Dictionary(grouping: evidence, by: \.reporter) {
             if try !isKnown(reporter, in: scope) { kept.knownReporters += 1 }
             if kept.firstSource == nil { kept.firstSource = ReportSource(reporter: reporter, machine: items.first?.machine) }
-            let before = try countedEvidence(of: reporter, in: scope)
+            let before = try countedEvidence(of: reporter, in: scope, by: threshold.counting)
             for item in items {
                 try upsert.execute(arguments: [
                     scope.number, reporter, item.kind, item.points, item.timeMilliseconds, item.machine,
@@ -46,7 +46,8 @@ extension StoreTransaction {
                 ])
                 if item.timeMilliseconds > start { kept.oldestMilliseconds = min(kept.oldestMilliseconds, item.timeMilliseconds) }
             }
-            kept.sum.replace(before, by: try countedEvidence(of: reporter, in: scope), cappedAt: threshold)
+            if threshold.counting == .packets { try add(packetsOf: items, by: reporter, to: scope, threshold, from: start) }
+            kept.sum.replace(before, by: try countedEvidence(of: reporter, in: scope, by: threshold.counting), cappedAt: threshold)
         }
         try save(kept, of: scope)
         return kept.sum
@@ -87,13 +88,16 @@ extension StoreTransaction {
     }
 
     /// A reporter's evidence that is part of the sum.
-    func countedEvidence(of reporter: String, in scope: EvidenceScope) throws -> ReporterEvidence {
+    func countedEvidence(
+        of reporter: String, in scope: EvidenceScope, by counting: AttackThreshold.Counting
+    ) throws -> ReporterEvidence {
         // Not by the index of all counted rows.
         let select = try db.cachedStatement(
             sql: "SELECT kind, points FROM evidence WHERE cluster_id = ? AND reporter = ? AND \(db.unindexed("counted")) = 1")
-        return try Row.fetchAll(select, arguments: [scope.number, reporter]).reduce(into: ReporterEvidence()) { evidence, row in
-            evidence.add(kind: row["kind"], points: row["points"])
-        }
+        var evidence = ReporterEvidence()
+        for row in try Row.fetchAll(select, arguments: [scope.number, reporter]) { evidence.add(kind: row["kind"], points: row["points"]) }
+        if counting == .packets { for points in try countedPackets(of: reporter, in: scope) { evidence.add(packet: points) } }
+        return evidence
     }
 
     /// The kinds of a cluster's evidence that is part of its sum.

@@ -13,6 +13,8 @@ struct KeptSum {
     var startMilliseconds: Int64
     /// The threshold's cap on a reporter's points, which the sum was made with.
     var maxPointsPerReporter: Int
+    /// What counts of a reporter's reports, which the sum was made with.
+    var counting: AttackThreshold.Counting
     /// All who ever brought evidence, as far as it is kept.
     var knownReporters: Int
     var firstSource: ReportSource?
@@ -60,6 +62,7 @@ extension StoreTransaction {
     /// evidence.
     func currentSum(of scope: EvidenceScope, by threshold: AttackThreshold, from start: Int64) throws -> KeptSum {
         guard var kept = try keptSum(of: scope), kept.maxPointsPerReporter == threshold.maxPointsPerReporter,
+            kept.counting == threshold.counting,
             start >= kept.startMilliseconds.subtractingReportingOverflow(Self.clockTolerance).partialValue
         else { return try addedUp(scope, by: threshold, from: start) }
         guard start > kept.startMilliseconds else { return kept }
@@ -71,13 +74,14 @@ extension StoreTransaction {
     private func keptSum(of scope: EvidenceScope) throws -> KeptSum? {
         let select = try db.cachedStatement(
             sql: """
-                SELECT points, reporters, oldest_ms, start_ms, cap, known_reporters, first_reporter, first_machine
+                SELECT points, reporters, oldest_ms, start_ms, cap, counts_packets, known_reporters, first_reporter, first_machine
                 FROM cluster_sums WHERE cluster_id = ?
                 """)
         return try Row.fetchOne(select, arguments: [scope.number]).map { row in
             KeptSum(
                 sum: EvidenceSum(points: row["points"], reporters: row["reporters"]), oldestMilliseconds: row["oldest_ms"],
-                startMilliseconds: row["start_ms"], maxPointsPerReporter: row["cap"], knownReporters: row["known_reporters"],
+                startMilliseconds: row["start_ms"], maxPointsPerReporter: row["cap"], counting: row["counts_packets"] ? .packets : .kinds,
+                knownReporters: row["known_reporters"],
                 firstSource: ReportSource.known(row["first_reporter"], at: row["first_machine"]))
         }
     }
@@ -86,15 +90,17 @@ extension StoreTransaction {
         let upsert = try db.cachedStatement(
             sql: """
                 INSERT INTO cluster_sums
-                  (cluster_id, points, reporters, oldest_ms, start_ms, cap, known_reporters, first_reporter, first_machine)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                  (cluster_id, points, reporters, oldest_ms, start_ms, cap, counts_packets, known_reporters, first_reporter, first_machine)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (cluster_id) DO UPDATE SET points = excluded.points, reporters = excluded.reporters,
-                  oldest_ms = excluded.oldest_ms, start_ms = excluded.start_ms, cap = excluded.cap, known_reporters = excluded.known_reporters,
+                  oldest_ms = excluded.oldest_ms, start_ms = excluded.start_ms, cap = excluded.cap, counts_packets = excluded.counts_packets,
+                  known_reporters = excluded.known_reporters,
                   first_reporter = excluded.first_reporter, first_machine = excluded.first_machine
                 """)
         try upsert.execute(arguments: [
             scope.number, kept.sum.points, kept.sum.reporters, kept.oldestMilliseconds, kept.startMilliseconds,
-            kept.maxPointsPerReporter, kept.knownReporters, kept.firstSource?.reporter, kept.firstSource?.machine,
+            kept.maxPointsPerReporter, kept.counting == .packets, kept.knownReporters, kept.firstSource?.reporter,
+            kept.firstSource?.machine,
         ])
     }
 
@@ -107,14 +113,18 @@ extension StoreTransaction {
         )
         let oldest = try db.cachedStatement(
             sql: "SELECT time_ms FROM evidence WHERE cluster_id = ? AND counted = 1 AND kind = ? ORDER BY time_ms LIMIT 1")
+        let countsPackets = threshold.counting == .packets
+        var reporters = Set(try countsPackets ? reportersOfPackets(countedIn: scope, until: kept.startMilliseconds) : [])
         for kind in try countedKinds(in: scope) {
-            for reporter in try String.fetchAll(due, arguments: [scope.number, kind, kept.startMilliseconds]) {
-                let before = try countedEvidence(of: reporter, in: scope)
-                try uncount.execute(arguments: [scope.number, reporter, kept.startMilliseconds])
-                kept.sum.replace(before, by: try countedEvidence(of: reporter, in: scope), cappedAt: threshold)
-            }
+            reporters.formUnion(try String.fetchAll(due, arguments: [scope.number, kind, kept.startMilliseconds]))
         }
-        kept.oldestMilliseconds = .max
+        for reporter in reporters {
+            let before = try countedEvidence(of: reporter, in: scope, by: threshold.counting)
+            try uncount.execute(arguments: [scope.number, reporter, kept.startMilliseconds])
+            if countsPackets { try uncountPackets(of: reporter, in: scope, until: kept.startMilliseconds) }
+            kept.sum.replace(before, by: try countedEvidence(of: reporter, in: scope, by: threshold.counting), cappedAt: threshold)
+        }
+        kept.oldestMilliseconds = try countsPackets ? oldestPacket(countedIn: scope) ?? .max : .max
         for kind in try countedKinds(in: scope) {
             let time = try Int64.fetchOne(oldest, arguments: [scope.number, kind]) ?? .max
             kept.oldestMilliseconds = min(kept.oldestMilliseconds, time)
@@ -132,7 +142,8 @@ extension StoreTransaction {
             arguments: [start, scope.number])
         var kept = KeptSum(
             sum: .zero, oldestMilliseconds: .max, startMilliseconds: start, maxPointsPerReporter: threshold.maxPointsPerReporter,
-            knownReporters: 0, firstSource: nil)
+            counting: threshold.counting, knownReporters: 0, firstSource: nil)
+        let packets = try recountPackets(in: scope, by: threshold.counting, from: start)
         let rows = try Row.fetchAll(
             db,
             sql: "SELECT reporter, kind, points, time_ms, machine, counted FROM evidence WHERE cluster_id = ? ORDER BY time_ms, reporter",
@@ -142,12 +153,14 @@ extension StoreTransaction {
         kept.firstSource =
             rows.contains { $0["reporter"] == first?.reporter }
             ? first : rows.first.map { ReportSource(reporter: $0["reporter"], machine: $0["machine"]) }
-        for rows in Dictionary(grouping: rows, by: { $0["reporter"] as String }).values {
-            let counted = rows.filter { $0["counted"] }
+        for (reporter, rows) in Dictionary(grouping: rows, by: { $0["reporter"] as String }) {
+            let (counted, packets) = (rows.filter { $0["counted"] }, packets[reporter] ?? [])
             kept.knownReporters += 1
-            let evidence = counted.reduce(into: ReporterEvidence()) { $0.add(kind: $1["kind"], points: $1["points"]) }
+            var evidence = counted.reduce(into: ReporterEvidence()) { $0.add(kind: $1["kind"], points: $1["points"]) }
+            for packet in packets { evidence.add(packet: packet.points) }
             kept.sum.replace(ReporterEvidence(), by: evidence, cappedAt: threshold)
             kept.oldestMilliseconds = counted.reduce(kept.oldestMilliseconds) { min($0, $1["time_ms"]) }
+            kept.oldestMilliseconds = packets.reduce(kept.oldestMilliseconds) { min($0, $1.time) }
         }
         return kept
     }
@@ -170,6 +183,7 @@ extension StoreTransaction {
     public func forgetSiteSum() throws {
         try db.execute(sql: "DELETE FROM cluster_sums WHERE cluster_id = ?", arguments: [EvidenceScope.site.number])
         try db.execute(sql: "DELETE FROM evidence WHERE cluster_id = ?", arguments: [EvidenceScope.site.number])
+        try db.execute(sql: "DELETE FROM counted_packets WHERE cluster_id = ?", arguments: [EvidenceScope.site.number])
     }
 }
 

@@ -198,7 +198,7 @@ extension StoreTransaction {
 
 extension ArrivingReport {
     static let selectKnown = """
-        SELECT received_ms, role, name, coalesce(host, name) AS maker, CASE WHEN conclusion IS NULL THEN 0 ELSE 1 END AS concluded
+        SELECT received_ms, role, name, coalesce(host, name) AS maker, CAST(CASE WHEN conclusion IS NULL THEN 0 ELSE 1 END AS BIGINT) AS concluded
         FROM reports WHERE id = ?
         """
 

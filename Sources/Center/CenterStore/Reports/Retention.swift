@@ -27,6 +27,7 @@ extension CenterStore {
         _ = try await inSteps(.events) { try $0.pruneEvents(before: cutoff, limit: $1) }
         _ = try await inSteps(.updates) { try $0.pruneUpdates(before: cutoff, limit: $1) }
         _ = try await inSteps(.evidence) { try $0.pruneEvidence(before: cutoff, limit: $1) }
+        _ = try await inSteps(.evidence) { try $0.pruneCountedPackets(before: cutoff, limit: $1) }
         let clusters = try await inSteps(.clusters) { try $0.pruneClusters(before: cutoff, limit: $1) }
         _ = try await inSteps(.tokens) { try $0.pruneTokens(before: cutoff, limit: $1) }
         _ = try await inSteps(.withheld) { try $0.pruneWithheld(before: cutoff, limit: $1) }

@@ -19,6 +19,28 @@ extension Schema {
         }
     }
 
+    static func registerCountedPackets(in migrator: inout DatabaseMigrator) {
+        migrator.registerMigration("24 packets that count each") { db in try db.execute(sql: countedPackets) }
+    }
+
+    /// Filled only where each packet counts (`counts_packets` of a sum says that it was made so); cluster 0 is the whole site.
+    private static let countedPackets = """
+        CREATE TABLE counted_packets (
+          cluster_id INTEGER NOT NULL,
+          reporter TEXT NOT NULL,
+          report_seq INTEGER NOT NULL,
+          points INTEGER NOT NULL,
+          time_ms INTEGER NOT NULL,
+          counted INTEGER NOT NULL DEFAULT 0,
+          PRIMARY KEY (cluster_id, reporter, report_seq)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX counted_packets_by_age ON counted_packets(time_ms);
+        CREATE INDEX counted_packets_counted ON counted_packets(cluster_id, time_ms) WHERE counted = 1;
+        ALTER TABLE cluster_sums ADD COLUMN counts_packets INTEGER NOT NULL DEFAULT 0;
+        CREATE TRIGGER cluster_removed_with_packets AFTER DELETE ON clusters
+          BEGIN DELETE FROM counted_packets WHERE cluster_id = old.id; END;
+        """
+
     /// Also evidence that no longer counts names a reporter: one that comes back must not be counted as another.
     private static let reportersAnew = """
         DROP TRIGGER evidence_removed;

@@ -14,6 +14,7 @@ enum PostgresSchema {
         .init("4 authorities of certificates", "ALTER TABLE sightings ADD COLUMN authority \(text)"),
         .init("5 tokens for several hosts", groupTokens),
         .init("6 what sites conclude", conclusions),
+        .init("7 packets that count each", countedPackets),
     ]
 
     private static let text = #"TEXT COLLATE "C""#
@@ -322,6 +323,28 @@ enum PostgresSchema {
           END $$;
         CREATE TRIGGER revocations_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON revocations
           FOR EACH STATEMENT EXECUTE FUNCTION revocations_changed();
+        """
+
+    private static let countedPackets = """
+        CREATE TABLE counted_packets (
+          cluster_id BIGINT NOT NULL,
+          reporter \(text) NOT NULL,
+          report_seq BIGINT NOT NULL,
+          points BIGINT NOT NULL,
+          time_ms BIGINT NOT NULL,
+          counted BIGINT NOT NULL DEFAULT 0,
+          PRIMARY KEY (cluster_id, reporter, report_seq)
+        );
+        CREATE INDEX counted_packets_by_age ON counted_packets(time_ms);
+        CREATE INDEX counted_packets_counted ON counted_packets(cluster_id, time_ms) WHERE counted = 1;
+        ALTER TABLE cluster_sums ADD COLUMN counts_packets BIGINT NOT NULL DEFAULT 0;
+        CREATE FUNCTION cluster_removed_with_packets() RETURNS trigger LANGUAGE plpgsql AS $$
+          BEGIN
+            DELETE FROM epitope.counted_packets WHERE cluster_id = OLD.id;
+            RETURN NULL;
+          END $$;
+        CREATE TRIGGER cluster_removed_with_packets AFTER DELETE ON clusters
+          FOR EACH ROW EXECUTE FUNCTION cluster_removed_with_packets();
         """
 
     private static let conclusions = """

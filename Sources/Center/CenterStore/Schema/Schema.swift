@@ -54,6 +54,7 @@ enum Schema {
             try db.execute(sql: "ALTER TABLE forwards ADD COLUMN conclusion TEXT")
             try db.execute(sql: "ALTER TABLE reports ADD COLUMN conclusion TEXT")
         }
+        registerCountedPackets(in: &migrator)
         return migrator
     }
 
