@@ -7,6 +7,7 @@ import Foundation
 import GlobalCenter
 import LocalCenter
 import PacketCoding
+import SettingsFiles
 import Rendering
 import SignatureProving
 import Signatures
