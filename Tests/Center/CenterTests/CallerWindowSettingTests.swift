@@ -64,7 +64,7 @@ struct CallerWindowSettingTests {
         let signature = try #require(try await signatures().first)
         #expect(signature.tokens == [.init(bytes: window(length))])
         let rules = try SuricataRule.rules(
-            RuleInput(signature: signature, sid: 1_500_000, message: "m", createdMilliseconds: 0, lifetimeDays: 1))
+            RuleInput(signature: signature, sid: Fixture.number(of: signature), message: "m", createdMilliseconds: 0, lifetimeDays: 1))
         let content = window(length).map { Hex.encode([$0]).uppercased() }.joined(separator: " ")
         #expect(rules.count == 1 && rules[0].text.contains("content:\"|\(content)|\""), "\(rules)")
         #expect(RuleReader.rules(in: rules[0].text).rules.map(\.signature.tokens) == [signature.tokens])

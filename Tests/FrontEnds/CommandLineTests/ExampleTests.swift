@@ -61,7 +61,7 @@ import Testing
 
     /// A whole file of settings with every mark taken off its keys.
     private func uncommented(_ kind: String) throws -> String {
-        try example("\(kind).yaml").replacing(/(?m)^#( *)([A-Za-z-]+:)/) { "\($0.1)\($0.2)" }
+        try example("\(kind).yaml").replacing(/(?m)^#( *)([a-z][A-Za-z-]*:)/) { "\($0.1)\($0.2)" }
     }
 
     /// Without the store in PostgreSQL, which has no defaults that can be used.
@@ -88,14 +88,16 @@ import Testing
             ("local-center", LocalCenterConfiguration().list() + SuricataSettings().list() + StoreSettings().list(), "## Local center"),
             ("global-center", GlobalCenterConfiguration().list() + StoreSettings().list(), "## Global center"),
         ] {
-            let shown = try uncommented(kind).matches(of: /(?m)^ *([A-Za-z-]+):/).map { String($0.1) }
+            let shown = try uncommented(kind).matches(of: /(?m)^ *([a-z][A-Za-z-]*):/).map { String($0.1) }
             #expect(Set(shown) == Set(settings.flatMap { $0.name.split(separator: ".").map(String.init) }), "\(kind)")
             let chapter = try #require(reference.range(of: heading))
             let rest = reference[chapter.lowerBound...]
             let others = Set((SuricataSettings().list() + StoreSettings().list()).map(\.name)).union(["suricata", "store"])
             for setting in settings where !others.contains(setting.name) {
                 let key = setting.name.split(separator: ".").last.map(String.init) ?? ""
-                let row = rest.split(separator: "\n").first { $0.hasPrefix("| `\(key)` |") }
+                // Those of an object stand in a chapter of their own.
+                let text = setting.name.contains(".") ? reference[...] : rest
+                let row = text.split(separator: "\n").first { $0.hasPrefix("| `\(key)` |") }
                 #expect(row?.hasSuffix(setting.isLive ? "| reload |" : "| start |") == true, "\(kind) \(setting.name): \(row ?? "")")
             }
         }
