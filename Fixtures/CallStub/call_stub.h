@@ -50,6 +50,8 @@ void run_as(const char *mode, void *(*run)(void *), void *context);
 void linger(void);
 /* COUNT direct sends from one place, each by other code than the one before. */
 int change(long count, uint16_t port);
+/* COUNT direct sends from one place, whose code is written anew before each. Prints how many ended in a trap, and how many came back denied. */
+int rewrite(long count, uint16_t port);
 /* COUNT threads that send data which never arrives in memory, until the process is killed. */
 int hold(long count, uint16_t port);
 /* COUNT processes with executable memory that no file backs, until the first of them is killed. */

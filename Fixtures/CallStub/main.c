@@ -20,6 +20,7 @@
  *             call-stub replaced COUNT PORT   the same, its own file unlinked, as an upgrade leaves a running program
  *             call-stub repeat COUNT PORT  a direct send, COUNT times from one place
  *             call-stub change COUNT PORT  the same, each time by other code
+ *             call-stub rewrite COUNT PORT the same, COUNT times from one place, its code written anew before each
  *             call-stub hold COUNT PORT    COUNT threads send what never arrives in memory, until it is killed
  *             call-stub wait COUNT 0       COUNT processes with executable memory, until it is killed
  *             call-stub write-ended COUNT 0   writes to the memory of COUNT processes that have ended
@@ -273,6 +274,7 @@ int main(int count, char **arguments) {
         return bench(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
     }
     if (count == 4 && strcmp(arguments[1], "repeat") == 0) return repeat(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
+    if (count == 4 && strcmp(arguments[1], "rewrite") == 0) return rewrite(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
     if (count == 4 && strcmp(arguments[1], "change") == 0) return change(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
     if (count == 4 && strcmp(arguments[1], "hold") == 0) return hold(atol(arguments[2]), (uint16_t)atoi(arguments[3]));
     if (count == 4 && strcmp(arguments[1], "wait") == 0) return wait_with(atol(arguments[2]));

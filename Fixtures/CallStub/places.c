@@ -117,6 +117,17 @@ static uint8_t *remapped(const uint8_t *code, size_t length) {
     return page;
 }
 
+/* A memory file by a descriptor for reading alone: this process may not write what it runs. */
+static uint8_t *shared_read_only(const uint8_t *code, size_t length) {
+    char path[64];
+    int descriptor = memfd_create("stub", 0);
+    fill_file(descriptor, code, length, 0);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", descriptor);
+    int reading = open(path, O_RDONLY);
+    close(descriptor);
+    return map(PAGE, PROT_READ | PROT_EXEC, MAP_SHARED, reading);
+}
+
 /* A page of a private mapping of a file that has a name, filled in by userfaultfd: no right is changed, nothing is written
  * through the mapping. */
 static char filled_file[] = "/dev/shm/epitope-XXXXXX";
@@ -189,6 +200,7 @@ uint8_t *put(const char *place, const uint8_t *code, size_t length, uint8_t *sta
         strcmp(place, "unpacked-library") == 0)
         return in_disk_file(place, code, length);
     if (strcmp(place, "remapped") == 0) return remapped(code, length);
+    if (strcmp(place, "shared-read-only") == 0) return shared_read_only(code, length);
     if (strcmp(place, "filled") == 0) return filled(code, length);
     if (strcmp(place, "written-by-child") == 0) return written_by_child(code, length);
     if (strcmp(place, "segment") == 0) return in_segment(code, length);

@@ -154,13 +154,14 @@ __attribute__((noinline)) int ask_agent(__u32 slot, __u32 finding)
     return is_waiting_for_answer(slot) ? AGENT_IS_ASKED : AGENT_KNOWS_NO_MORE;
 }
 
-/* Reports a call, if that is new, with what only a report needs. Whether a report was made. */
-static __always_inline int report_call(struct scratch *scratch, __u32 slot)
+/* Reports a call, if that is new, with what only a report needs. Whether the agent was told of it. */
+static __always_inline int report_call(struct scratch *scratch, __u32 slot, const struct decision *decision, const struct epitope_policy *policy)
 {
     find_stack_code(slot);
     if (!is_new_report(scratch, slot)) {
         count(EPITOPE_COUNT_REPEATED);
-        return 0;
+        int is_cut = policy->cuts && decision->answer == EPITOPE_ANSWER_STOPPED;
+        return is_cut && !is_undetermined(decision->kind, &scratch->mappings[CALLER_MAPPING]) ? send_repetition(scratch) : 0;
     }
     describe_program(slot);
     describe_region_file(slot);
@@ -193,7 +194,7 @@ static __always_inline int handle_call_in(struct scratch *scratch, __u32 slot, _
         extract(slot);
         if (can_wait && scratch->missing_count) return ANSWER_AFTER_WAITING;
         /* Without a report the agent can't settle a stop. */
-        if (!report_call(scratch, slot) && decision.answer == EPITOPE_ANSWER_STOPPED)
+        if (!report_call(scratch, slot, &decision, policy) && decision.answer == EPITOPE_ANSWER_STOPPED)
             decision.answer = answer_without_agent(decision.kind, policy, &scratch->mappings[CALLER_MAPPING]);
     }
     if (decision.answer) count(EPITOPE_COUNT_ACTED);

@@ -221,6 +221,8 @@ struct epitope_event {
     epitope_u32 excluded;              /* EPITOPE_KIND_* that don't count for the process */
     epitope_u32 defect;                /* enum epitope_defect, of EPITOPE_FINDING_IMPOSSIBLE and _UNCHECKED */
     epitope_u32 marked_for;            /* bits of enum epitope_reason: why the process's calls are inspected */
+    epitope_u32 is_repeated;           /* the call was reported before: there is only its code to overwrite, and nothing is copied */
+    epitope_u32 unused;
     struct epitope_region region;      /* of the caller's address */
     struct epitope_region library;     /* of the instruction pointer */
     struct epitope_question question;  /* of EPITOPE_FINDING_QUESTION */

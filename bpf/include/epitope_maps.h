@@ -28,7 +28,8 @@ struct epitope_policy {
     epitope_u32 answer;                /* enum epitope_answer for what is acted upon */
     epitope_u32 answer_without_agent;  /* instead of EPITOPE_ANSWER_STOPPED where no agent would continue or kill the process */
     epitope_u64 boot_time;             /* what the wall clock says CLOCK_BOOTTIME began at, in nanoseconds since 1970; 0: not known */
-    epitope_u32 unused[2];
+    epitope_u32 cuts;                  /* whether the agent overwrites the code of what it stops: then repetitions are told to it, too */
+    epitope_u32 unused;
 };
 
 /* What a program is given before it is loaded. */

@@ -82,6 +82,7 @@ static __always_inline void remember_report(const struct scratch *scratch)
     bpf_map_update_elem(&reported_calls, &key, &once, BPF_ANY);
 }
 
+#define EVENT_BYTES_WITHOUT_CODE __builtin_offsetof(struct epitope_event, code)
 #define EVENT_BYTES_WITHOUT_PAYLOAD __builtin_offsetof(struct epitope_event, payload)
 
 /* Whether a report was made. Only the used part of the payload is sent: most calls send little, and the room for unread reports is
@@ -99,6 +100,18 @@ static __always_inline int send_report(struct scratch *scratch)
     remember_report(scratch);
     count(EPITOPE_COUNT_REPORTED);
     return 1;
+}
+
+/* Tells the agent of a call that was reported before and is stopped all the same, for it to overwrite the code. Whether it is told. */
+static __always_inline int send_repetition(struct scratch *scratch)
+{
+    struct epitope_event *event = &scratch->event;
+    event->is_repeated = 1;
+    event->code_length = 0;
+    event->piece_count = 0;
+    if (!bpf_ringbuf_output(&events, event, EVENT_BYTES_WITHOUT_CODE, 0)) return 1;
+    count(EPITOPE_COUNT_DROPPED);
+    return 0;
 }
 
 /* Reports that a program started whose image is a memory file: it may be a sealed copy of an image. */

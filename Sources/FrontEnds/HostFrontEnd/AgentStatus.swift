@@ -17,12 +17,13 @@ package struct AgentStatus: Codable, Hashable, Sendable {
     package var pinnedAt: String?
     /// What doesn't work, although protection is in force; `nil` in the status of an earlier version.
     package var problems: [HostProblem]?
-    /// Counted since the program was first loaded (``KernelBackend/Statistics``).
+    /// Counted since the program was first loaded (``KernelBackend/Statistics``); by the agent itself, since it started: `cut`, `cut-failed`
+    /// (``KernelBackend/Cuts``).
     package var counted: [String: UInt64]
 
     package init(
         processID: Int32 = getpid(), level: ProtectionLevel, action: Policy.Action, since: Date, pinnedAt: String?,
-        statistics: KernelBackend.Statistics, problems: [HostProblem] = []
+        statistics: KernelBackend.Statistics, cuts: KernelBackend.Cuts = .init(), problems: [HostProblem] = []
     ) {
         self.processID = processID
         self.level = level
@@ -30,7 +31,7 @@ package struct AgentStatus: Codable, Hashable, Sendable {
         self.since = since.timeIntervalSince1970 * 1000
         time = Date().timeIntervalSince1970 * 1000
         self.pinnedAt = pinnedAt
-        counted = statistics.named
+        counted = statistics.named.merging(["cut": cuts.done, "cut-failed": cuts.failed]) { $1 }
         self.problems = problems
     }
 
@@ -39,6 +40,7 @@ package struct AgentStatus: Codable, Hashable, Sendable {
         func count(_ name: String) -> UInt64 { counted[name] ?? 0 }
         return "by \(level.rawValue), action \(action): \(count("inspected")) calls inspected, \(count("acted-upon")) acted upon, "
             + "\(count("reported")) reported, \(count("dropped")) reports dropped"
+            + (count("cut-failed") > 0 ? ", \(count("cut-failed")) cuts failed" : "")
             + (problems.map { $0.isEmpty ? "" : ", problems: \($0.count) (epitope status)" } ?? "")
     }
 

@@ -78,7 +78,8 @@ package struct ProtectionReport: Hashable, Sendable {
         case .notInForce:
             return ["agent      none is running, and nothing is in force (epitope agent)"]
         }
-        let counted = pinned?.statistics?.named ?? status?.counted ?? [:]
+        // What the program counted is newer there; what the agent counts itself is in its status alone.
+        let counted = (status?.counted ?? [:]).merging(pinned?.statistics?.named ?? [:]) { $1 }
         return lines + counted.sorted { $0.key < $1.key }.map { "  \($0.key) \($0.value)" }
     }
 

@@ -66,13 +66,14 @@ extension EpitopeAgent {
         let chosen = ProtectionLevel(rawValue: level.rawValue) ?? preparation.support.level
         return try KernelBackend(
             policy: Self.adapted(configuration.loaded.policy, to: chosen, withoutHooks), level: chosen,
-            pinnedAt: preparation.directories.pinnedAt,
+            extraction: extractionOptions.extraction, pinnedAt: preparation.directories.pinnedAt,
             beginsAtOnce: false, context: configuration.context)
     }
 
     /// Gives up the capabilities that only loading needed.
     func dropPrivileges(_ backend: KernelBackend) throws {
-        let missing = try PrivilegeDrop.apply(threadsLeftBehind: backend.threadsLeftBehind)
+        let missing = try PrivilegeDrop.apply(
+            cutsCode: extractionOptions.extraction == .cut, threadsLeftBehind: backend.threadsLeftBehind)
         if !missing.isEmpty {
             Console.log("the agent was started without \(missing): it may be unable to inspect or signal some processes")
         }
@@ -100,8 +101,8 @@ extension EpitopeAgent {
         try backend.setExclusions(exclusions.table, lookingUp: exclusions.evidenceExcludedByLibraries(ofProcess:))
         let listen = {
             try containerOptions.start(
-                policy: configuration.loaded.policy, keeper: exclusions, context: configuration.context,
-                store: preparation.descriptorStore)
+                policy: configuration.loaded.policy, extraction: extractionOptions.extraction, keeper: exclusions,
+                context: configuration.context, store: preparation.descriptorStore)
         }
         // An agent that is replaced has the socket until it ends.
         var containers = lifeCycle.replace ? nil : try listen()

@@ -37,7 +37,7 @@ struct AgentSession: Sendable {
     private func status() async -> AgentStatus {
         var status = AgentStatus(
             level: backend.level, action: backend.policy.action, since: startTime, pinnedAt: pinnedAt, statistics: backend.statistics,
-            problems: await problems())
+            cuts: backend.cuts, problems: await problems())
         status.counted.merge(containerCounts(), uniquingKeysWith: +)
         return status
     }

@@ -66,9 +66,9 @@ struct ContainerOptions: ParsableArguments {
     }
 
     /// Listens if an option says so, and adopts the containers that an earlier agent stored with the service manager.
-    func start(policy: Policy, keeper: ExclusionMonitor, context: ProcessContextCollector, store: DescriptorStore?) throws
-        -> SeccompAgent?
-    {
+    func start(
+        policy: Policy, extraction: ExtractionMode, keeper: ExclusionMonitor, context: ProcessContextCollector, store: DescriptorStore?
+    ) throws -> SeccompAgent? {
         guard let seccompListener else {
             // Without a listener their calls would wait without an answer.
             for stored in store?.stored ?? [] {
@@ -81,7 +81,8 @@ struct ContainerOptions: ParsableArguments {
         OpenFileLimit.raise()
         return try SeccompAgent(
             .init(
-                path: seccompListener, policy: policy, maxProcesses: maxContainers, context: context, exclusions: keeper,
+                path: seccompListener, policy: policy, extraction: extraction, maxProcesses: maxContainers, context: context,
+                exclusions: keeper,
                 store: store.map { store in
                     ContainerFDStore(
                         entries: store.stored.map { ($0.name, $0.descriptor) }, store: { store.store($0, as: $1) },

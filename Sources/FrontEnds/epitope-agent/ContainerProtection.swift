@@ -26,6 +26,7 @@ extension SeccompAgent {
             "containers-rejected": statistics.rejected, "containers-calls": statistics.calls.notified,
             "containers-denied": statistics.calls.denied, "containers-dropped": statistics.calls.dropped,
             "containers-uninspectable": statistics.calls.uninspectable,
+            "cut": statistics.calls.cut, "cut-failed": statistics.calls.cutFailed,
         ]
     }
 }
@@ -33,14 +34,16 @@ extension SeccompAgent {
 extension EpitopeAgent {
     /// Protects only containers, without an eBPF program.
     func serveContainers(_ preparation: Preparation, _ configuration: Configuration) throws {
-        _ = try PrivilegeDrop.apply()
+        _ = try PrivilegeDrop.apply(cutsCode: extractionOptions.extraction == .cut)
         let reporter = HostReporter(
             stateOptions, packetOptions, context: configuration.context, problems: preparation.problems, protection: "containers",
             logger: preparation.logger)
         let exclusions = configuration.watchExclusions()
         guard
             let containers = try containerOptions.start(
-                policy: configuration.loaded.policy, keeper: exclusions, context: reporter.context, store: preparation.descriptorStore
+                policy: configuration.loaded.policy, extraction: extractionOptions.extraction, keeper: exclusions,
+                context: reporter.context,
+                store: preparation.descriptorStore
             )
         else { return }
         Console.log("policy: \(configuration.loaded.summary)")

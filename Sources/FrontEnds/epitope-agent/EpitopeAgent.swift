@@ -40,6 +40,8 @@ struct EpitopeAgent: ParsableCommand {
 
     @OptionGroup var policyOptions: PolicyOptions
 
+    @OptionGroup var extractionOptions: ExtractionOptions
+
     /// The action where calls can't be denied.
     enum WithoutHooks: String, CaseIterable, ExpressibleByArgument {
         case watch

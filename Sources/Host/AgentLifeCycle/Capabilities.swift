@@ -45,14 +45,18 @@ public struct Capabilities: OptionSet, Hashable, Sendable, CustomStringConvertib
     /// What the agent needs once the program is loaded:
     /// - reads other users' processes in `/proc`, and copies their sockets' descriptors (CAP_SYS_PTRACE);
     /// - reads executables and the files in a process's own root (CAP_DAC_READ_SEARCH);
-    /// - kills, stops and continues processes (CAP_KILL).
+    /// - kills, stops and continues processes (CAP_KILL);
+    /// - to overwrite code in shared memory, opens the file behind it (CAP_CHECKPOINT_RESTORE: `/proc/PID/map_files`).
     ///
     /// From Linux 6.0 on, open map descriptors need no capability; before, they need CAP_BPF where `kernel.unprivileged_bpf_disabled` is
     /// set.
     ///
-    /// - Parameter kernelRelease: from uname(2).
-    public static func afterLoading(kernelRelease: String) -> Capabilities {
-        let always: Capabilities = [.traceProcesses, .readAnyFile, .signal]
+    /// - Parameters:
+    ///   - kernelRelease: from uname(2).
+    ///   - cutsCode: whether it overwrites code in processes.
+    public static func afterLoading(kernelRelease: String, cutsCode: Bool = false) -> Capabilities {
+        var always: Capabilities = [.traceProcesses, .readAnyFile, .signal]
+        if cutsCode { always.insert(.followMappedFiles) }
         let major = kernelRelease.prefix { $0.isNumber }
         return (Int(major) ?? 0) >= 6 ? always : always.union(.bpf)
     }

@@ -51,10 +51,12 @@ public enum PrivilegeDrop {
     ///
     /// Capabilities belong to threads: this fails if there is a second one, apart from those that are known.
     ///
-    /// - Parameter threadsLeftBehind: threads that are blocked in the kernel and do nothing afterwards.
+    /// - Parameters:
+    ///   - cutsCode: whether the agent overwrites code in processes.
+    ///   - threadsLeftBehind: threads that are blocked in the kernel and do nothing afterwards.
     /// - Returns: what the agent needs and doesn't have.
     /// - Throws: `privileges-not-dropped`.
-    public static func apply(threadsLeftBehind: Int = 0) throws(EpitopeError) -> Capabilities {
+    public static func apply(cutsCode: Bool = false, threadsLeftBehind: Int = 0) throws(EpitopeError) -> Capabilities {
         var threads = rights()?.threads
         // A thread that is exiting is still counted for a moment.
         for _ in 0..<200 where threads != 1 + threadsLeftBehind {
@@ -64,7 +66,7 @@ public enum PrivilegeDrop {
         guard threads == 1 + threadsLeftBehind else { throw failure("the process has more than one thread", 0) }
         var had: UInt64 = 0
         try check(epitope_permitted_capabilities(&had), "read its capabilities")
-        let wanted = Capabilities.afterLoading(kernelRelease: kernelRelease())
+        let wanted = Capabilities.afterLoading(kernelRelease: kernelRelease(), cutsCode: cutsCode)
         let kept = wanted.intersection(Capabilities(rawValue: had))
         // The kernel supports fewer than 64, and returns EINVAL for the first that it doesn't.
         for number: Int32 in 0..<64 {

@@ -115,6 +115,7 @@ public struct DetectionNarrator: Sendable {
     private func text(_ detection: HostEvent, fate: String) -> String {
         var sentences = ["\(answer(detection)): \(detection.callInWords), by \(detection.programInWords)."]
         sentences.append("Why: \(detection.evidenceInWords).")
+        if let cut = detection.cutInWords { sentences.append(cut.prefix(1).uppercased() + cut.dropFirst() + ".") }
         sentences.append(fate)
         if let packet = detection.packet {
             let command = (["epitope policy exclude", String(packet.printable.prefix(12))] + place.options).joined(separator: " ")

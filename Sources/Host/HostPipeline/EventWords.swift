@@ -56,13 +56,24 @@ extension HostEvent {
         return "; inspected for: " + markedFor.map(\.printable).joined(separator: ", ")
     }
 
+    /// What became of the code in its process, such as `its code was overwritten in the process`; `nil` where it was not to be.
+    var cutInWords: String? {
+        switch cut.flatMap(CodeCut.init(name:)) {
+        case .done: "its code was overwritten in the process"
+        case .failed(let failure): "its code could NOT be overwritten in the process: \(failure.inWords)"
+        case nil: nil
+        }
+    }
+
     /// The event in one line, without its time.
     public var inWords: String {
         let name = packet.map { "packet \($0.printable)" } ?? "a packet"
         let center = "the \((destination ?? "local").printable) center"
         let why = [message ?? "", code.map { "[\($0)]" } ?? ""].filter { !$0.isEmpty }.joined(separator: " ").printable
         switch event {
-        case .blocked, .watched: return "\(answerInWords): \(callInWords) by \(programInWords): \(evidenceInWords)\(markInWords)"
+        case .blocked, .watched:
+            let cut = cutInWords.map { "; \($0)" } ?? ""
+            return "\(answerInWords): \(callInWords) by \(programInWords): \(evidenceInWords)\(cut)\(markInWords)"
         case .packetMade: return "\(name) made of the code that called \(callInWords) in \(programInWords)"
         case .packageFound: return "\(name): its program is \(programInWords)"
         case .duplicate: return "\(name) not kept: it is the same as packet \((of ?? "before").printable)"

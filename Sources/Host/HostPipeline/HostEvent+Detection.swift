@@ -27,6 +27,7 @@ extension HostEvent {
         detail = detection.evidence.first?.detail
         markedFor = detection.markedFor.isEmpty ? nil : detection.markedFor.map(\.rawValue)
         codeBytes = detection.code.bytes.count
+        cut = detection.cut?.name
     }
 
     /// The event of the packet that was made of a detection.

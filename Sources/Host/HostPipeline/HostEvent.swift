@@ -58,7 +58,7 @@ public struct HostEvent: Hashable, Sendable, Codable {
     public var event: Name
     /// When the line was written.
     public var time: EventTime
-    /// When the call was stalled (of `blocked`, `watched` and `packet-made`; so are the fields up to `codeBytes`).
+    /// When the call was stalled (of `blocked`, `watched` and `packet-made`; so are the fields up to `cut`).
     public var stalledTime: EventTime?
     /// The protective action on the call.
     public var action: String?
@@ -88,6 +88,8 @@ public struct HostEvent: Hashable, Sendable, Codable {
     public var markedFor: [String]?
     /// How many bytes of code were extracted.
     public var codeBytes: Int?
+    /// What became of the code in its process, where it was to be overwritten: ``EpitopeModel/CodeCut/name``.
+    public var cut: String?
     /// The packet's id.
     public var packet: String?
     /// The id of the earlier packet (of `duplicate`).

@@ -25,7 +25,7 @@ import Synchronization
 /// | ask | decision.h, `ask_agent`: holds the call until the answer is there | `QuestionAnswer`: what only files tell |
 /// | decide | decision.h, `decide`: by the policy's map | `EventHandler.decide`: the evidence; the action is the kernel's |
 /// | extract | extraction.h, `extract`: code, data, arguments | `EventHandler.extract`: the process's parameters |
-/// | respond | decision.h, `respond`: denial, SIGSTOP, SIGKILL | `EventHandler.respond`: kills or continues a stopped process |
+/// | respond | decision.h, `respond`: denial, SIGSTOP, SIGKILL | `EventHandler.respond`: overwrites the code, kills or continues a stopped process |
 /// | report | reports.h, `send_report`: ring buffer | `ReportStream` |
 public final class KernelBackend: BehaviourBlockingBackend {
     /// The most notices that are buffered for a reader. Further ones are dropped.
@@ -41,6 +41,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
 
     private let program: LoadedProgram
     private let isPinned: Bool
+    private let extraction: ExtractionMode
     private let boundedWork = BoundedWork()
     private let reader: Mutex<RingReader>
     private let handler: EventHandler
@@ -62,6 +63,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
     /// - Parameters:
     ///   - exclusions: what is excluded; ``setExclusions(_:)`` replaces it.
     ///   - level: `nil` for the best that the kernel supports.
+    ///   - extraction: whether the code of denied calls is overwritten, too: each such process is stopped for it.
     ///   - folder: where the program is pinned, so that it outlives this process: on a bpffs, accessible to root only. What an
     ///     earlier agent
     ///     pinned there is adopted. `nil`: not pinned.
@@ -71,12 +73,12 @@ public final class KernelBackend: BehaviourBlockingBackend {
     ///   `foreign-proc`.
     public convenience init(
         policy: Policy = .default, exclusions: ExclusionTable = ExclusionTable(), level: ProtectionLevel? = nil,
-        pinnedAt folder: String? = nil, beginsAtOnce: Bool = true,
+        extraction: ExtractionMode = .copy, pinnedAt folder: String? = nil, beginsAtOnce: Bool = true,
         context: any ProcessContextProviding = NumbersOnly()
     ) throws(EpitopeError) {
         try self.init(
-            policy: policy, exclusions: exclusions, level: level, places: Places(), pinnedAt: folder, beginsAtOnce: beginsAtOnce,
-            context: context)
+            policy: policy, exclusions: exclusions, level: level, extraction: extraction, places: Places(), pinnedAt: folder,
+            beginsAtOnce: beginsAtOnce, context: context)
     }
 
     /// Places in the tables that all processes share; 0 for as many as the kernel program has by itself.
@@ -94,15 +96,17 @@ public final class KernelBackend: BehaviourBlockingBackend {
 
     /// The same with other tables: for tests of what happens when they are full.
     package init(
-        policy: Policy, exclusions: ExclusionTable, level: ProtectionLevel?, places: Places, pinnedAt folder: String?, beginsAtOnce: Bool,
-        context: any ProcessContextProviding
+        policy: Policy, exclusions: ExclusionTable, level: ProtectionLevel?, extraction: ExtractionMode = .copy, places: Places,
+        pinnedAt folder: String?, beginsAtOnce: Bool, context: any ProcessContextProviding
     ) throws(EpitopeError) {
         try ProcessNamespace.requireMachine()
         try ProcessTable.requireOwn()
         self.level = level ?? KernelSupport.current.level
         isPinned = folder != nil
-        handler = EventHandler(policy: policy, context: context)
-        program = try LoadedProgram(level: self.level, policy: epitope_policy(policy, level: self.level), places: places, pinnedAt: folder)
+        self.extraction = extraction
+        handler = EventHandler(policy: policy, extraction: extraction, context: context)
+        program = try LoadedProgram(
+            level: self.level, policy: epitope_policy(policy, level: self.level, extraction: extraction), places: places, pinnedAt: folder)
         reader = Mutex(RingReader(try EventRingBuffer(of: program), handler: handler))
         (reading, readingContinuation) = AsyncStream.makeStream(of: Never.self)
         try setExclusions(exclusions)
@@ -168,7 +172,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
     /// Replaces the policy without a gap: the kernel replaces it as one value.
     public func setPolicy(_ policy: Policy) throws(EpitopeError) {
         handler.policy = policy
-        try program.setPolicy(epitope_policy(policy, level: level))
+        try program.setPolicy(epitope_policy(policy, level: level, extraction: extraction))
     }
 
     /// The policy in force.
@@ -179,6 +183,9 @@ public final class KernelBackend: BehaviourBlockingBackend {
 
     /// What the kernel program counted so far.
     public var statistics: Statistics { Statistics(program.counters) }
+
+    /// What became of code that was to be overwritten (``BehaviourBlocking/ExtractionMode/cut``), counted by this process.
+    public var cuts: Cuts { handler.cuts }
 
     /// The cost of the program that sees every call: runs and nanoseconds (where `kernel.bpf_stats_enabled` is set), and its length in
     /// instructions.
@@ -206,7 +213,9 @@ public final class KernelBackend: BehaviourBlockingBackend {
                         program.answer(event.processID, event.question, handler.answer(event))
                     }
                 }
-                for notice in upkeep.work(on: program, policy: { epitope_policy(self.policy, level: level) }) { handler.notify(notice) }
+                for notice in upkeep.work(on: program, policy: { epitope_policy(self.policy, level: level, extraction: extraction) }) {
+                    handler.notify(notice)
+                }
                 reader.waitForMore()
                 readCount.add(1, ordering: .relaxed)
             }

@@ -36,6 +36,18 @@ extension KernelBackend {
     }
 }
 
+extension KernelBackend {
+    /// Calls that were acted upon, by what became of the code that made them.
+    public struct Cuts: Hashable, Sendable {
+        /// It was overwritten.
+        public var done: UInt64 = 0
+        /// It should have been, and is there still, at least in part.
+        public var failed: UInt64 = 0
+
+        public init() {}
+    }
+}
+
 extension KernelBackend.Statistics {
     /// - Parameter counters: by `epitope_counter`.
     init(_ counters: [UInt64]) {

@@ -22,6 +22,8 @@ public struct ProcessStatistics: Sendable {
         fields = text[text.index(after: name)...].split(separator: " ")
     }
 
+    /// What it does: `R` runs, `S` and `D` wait, `T` and `t` are stopped, `Z` has ended.
+    public var state: Character? { fields.first?.first }
     /// The process ID of its parent.
     public var parent: pid_t? { field(4) }
     /// When the process was started, in the kernel's ticks since boot.

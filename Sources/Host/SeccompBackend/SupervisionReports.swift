@@ -18,7 +18,9 @@ extension SeccompBackend {
         public var uninspectable: UInt64 = 0
         /// Calls whose inspection hung, in memory or files that never answered. They count as uninspectable, too.
         public var abandoned: UInt64 = 0
-        /// Cuts that the kernel carried out only in part, or not at all. The calls were denied.
+        /// Denied calls whose code was overwritten in the process.
+        public var cut: UInt64 = 0
+        /// Denied calls whose code should have been overwritten, and is there still, at least in part (``EpitopeModel/CodeCut``).
         public var cutFailed: UInt64 = 0
         /// Processes that could not be stopped or killed. Their calls were denied.
         public var signalFailed: UInt64 = 0

@@ -18,11 +18,13 @@ public struct Detection: Hashable, Sendable {
     public var timeMilliseconds: Int64
     /// Why the process's calls were inspected, of the kernel backend: `epitope run` inspects every call.
     public var markedFor: [MarkReason]
+    /// What became of the code in its process, where it was to be overwritten; `nil` where it was not, or there was nothing to overwrite.
+    public var cut: CodeCut?
 
     public init(
         architecture: Architecture, callersAddress: UInt64, region: MemoryRegion, call: CriticalCall,
         arguments: CallArguments, evidence: [Evidence], code: ExtractedCode, action: ProtectiveAction,
-        process: ProcessParameters, timeMilliseconds: Int64, markedFor: [MarkReason] = []
+        process: ProcessParameters, timeMilliseconds: Int64, markedFor: [MarkReason] = [], cut: CodeCut? = nil
     ) {
         self.architecture = architecture
         self.callersAddress = callersAddress
@@ -35,5 +37,6 @@ public struct Detection: Hashable, Sendable {
         self.process = process
         self.timeMilliseconds = timeMilliseconds
         self.markedFor = markedFor
+        self.cut = cut
     }
 }

@@ -13,6 +13,7 @@ import Testing
         #expect(Capabilities.afterLoading(kernelRelease: "5.19.17").contains(.bpf))
         #expect(Capabilities.afterLoading(kernelRelease: "").contains(.bpf))
         #expect(Capabilities.afterLoading(kernelRelease: "6.1").isDisjoint(with: .whileLoading))
+        #expect(Capabilities.afterLoading(kernelRelease: "6.1", cutsCode: true).intersection(.whileLoading) == .followMappedFiles)
         #expect("\(Capabilities(rawValue: 1 << 21 | 1 << 5))" == "CAP_KILL 0x200000")
     }
 

@@ -48,6 +48,25 @@ import Testing
                 ])
     }
 
+    @Test func `a paragraph and a line of the log say what became of the code in its process`() {
+        var detection = TestHost.call(0)
+        let time = EventTime(milliseconds: 1_764_427_132_123)
+        #expect(HostEvent(detection, time: time).cut == nil)
+        detection.cut = .failed(.sharedReadOnly)
+        let event = HostEvent(detection, time: time)
+        #expect(event.cut == "failed: shared-read-only")
+        #expect(
+            event.inWords.hasSuffix(
+                " points); its code could NOT be overwritten in the process: it lies in shared memory that the process itself may not write"
+            ))
+        let events = Self.events(.spooled).map { event in
+            var event = event
+            if event.codeBytes != nil { event.cut = CodeCut.done.name }
+            return event
+        }
+        #expect(Self.told(events).first?.contains(" points). Its code was overwritten in the process. Packet ") == true)
+    }
+
     @Test func `a line of the log says why the process was inspected`() {
         var detection = TestHost.call(0)
         let time = EventTime(milliseconds: 1_764_427_132_123)

@@ -156,22 +156,6 @@ import Testing
         #expect(receiver.arrivals(datagrams: true) == 0)
     }
 
-    @Test(arguments: ["anonymous", "stack", "written-page"]) func `cut code is gone from the process`(place: String) async throws {
-        let receiver = Receiver(datagrams: true)
-        let run = try await ProtectedRun.fixture(
-            "call-stub", ["direct", place, "send", String(receiver.port)], extraction: .cut)
-        let detection = try #require(run.detections.first)
-        let announced = run.announcement
-        let base = try #require(announced.base)
-        let offset = try #require(detection.code.offset(of: base))
-        #expect(Array(detection.code.bytes[offset...].prefix(announced.code.count)) == announced.code)
-        // What it came back to was a breakpoint instruction.
-        #expect(run.status == .signalled(SIGTRAP))
-        #expect(run.statistics.cutFailed == 0)
-        #expect(announced.result == nil)
-        #expect(receiver.arrivals(datagrams: true) == 0)
-    }
-
     @Test func `children of children are protected`() async throws {
         let receiver = Receiver(datagrams: true)
         let stub = "\(Fixtures.path("call-stub")) library heap send \(receiver.port)"

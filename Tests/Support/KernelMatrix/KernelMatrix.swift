@@ -15,6 +15,7 @@ import TestSupport
 ///                                       each other place; all else as in the whole
 ///     kernel-matrix hidden-addresses    where the kernel hides its addresses: only what that changes
 ///     kernel-matrix own-code            only code that the kernel calls written, and that is a file's all the same
+///     kernel-matrix options             what the host's options change: code that is overwritten in its process
 ///     kernel-matrix stand-in            an agent for others to stop: denies until it is killed
 @main enum KernelMatrix {
     /// - Parameter combinesAll: each call from each place. At the second level the same programs are attached differently, and on a
@@ -44,6 +45,8 @@ import TestSupport
         case "own-code":
             for level in [support.level, .fmodRet] { try await ownCode(at: level) }
             try await silentAgent()
+        case "options":
+            for level in [support.level, .fmodRet] { try await HostOptions.run(at: level) }
         case "stand-in":
             let backend = try KernelBackend(level: support.level)
             say("ready")

@@ -115,8 +115,9 @@ int epitope_ring_buffer_count(int map);
 /* Members of an event that are too large for Swift's importer, */
 static inline const uint8_t *epitope_event_code(const struct epitope_event *event) { return event->code; }
 static inline const uint8_t *epitope_event_payload(const struct epitope_event *event) { return event->payload; }
-/* and the part that every event has: all but its payload. */
+/* and the part that every event has: all but its payload, and of a repetition all but its code, too. */
 static inline size_t epitope_event_min_bytes(void) { return offsetof(struct epitope_event, payload); }
+static inline size_t epitope_repetition_bytes(void) { return offsetof(struct epitope_event, code); }
 
 /* ---- pinned_program.c: what a folder has, whoever pinned it ---- */
 

@@ -31,8 +31,7 @@ struct RunCommand: AsyncParsableCommand {
 
     @OptionGroup var policyOptions: PolicyOptions
 
-    @Option(help: "How malicious code is extracted: copy leaves it in the process; cut also overwrites it.")
-    var extraction: ExtractionMode = .copy
+    @OptionGroup var extractionOptions: ExtractionOptions
 
     @Option(
         help: """
@@ -115,7 +114,8 @@ struct RunCommand: AsyncParsableCommand {
             backend = try SeccompBackend.launch(
                 Command(command[0], Array(command.dropFirst()), user: commandUser),
                 .init(
-                    policy: loaded.policy, extraction: extraction, forwardsSignals: true, guardsOthers: true, context: reporter.context,
+                    policy: loaded.policy, extraction: extractionOptions.extraction, forwardsSignals: true, guardsOthers: true,
+                    context: reporter.context,
                     exclusions: exclusions))
         } catch {
             await reporter.shutdown()
@@ -175,6 +175,11 @@ struct RunCommand: AsyncParsableCommand {
             Console.log(
                 "\(statistics.suppressed) more detections were answered and not reported: the same calls, or more than a program may report"
             )
+        }
+        if statistics.cutFailed > 0 {
+            Console.log(
+                "the code of \(statistics.cutFailed) of \(statistics.cut + statistics.cutFailed) denied calls could not be overwritten; "
+                    + "epitope host events shows why")
         }
         if verbose { Console.log("\(statistics.notified) critical calls, \(statistics.denied) denied") }
     }

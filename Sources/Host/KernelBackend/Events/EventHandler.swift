@@ -5,6 +5,7 @@ import CKernelProgram
 import EpitopeModel
 import FileAccess
 import Foundation
+import ProcessInspection
 import Synchronization
 
 /// Handles the events of the kernel program, on the reader's thread: inspects what the kernel could not, decides about the report,
@@ -19,9 +20,13 @@ final class EventHandler: Sendable {
     private let origins = Mutex(CodeOrigins())
     private let questions = Mutex<[KernelEvent]>([])
     private let context: any ProcessContextProviding
+    private let extraction: ExtractionMode
+    private let cutCounts = Mutex(KernelBackend.Cuts())
+    private let stopWaits = Mutex(StopWaits())
 
-    init(policy: Policy, context: any ProcessContextProviding) {
+    init(policy: Policy, extraction: ExtractionMode, context: any ProcessContextProviding) {
         policyInForce = Mutex(policy)
+        self.extraction = extraction
         self.context = context
         (notices, noticeContinuation) = AsyncStream.makeStream(
             of: KernelBackend.Notice.self, bufferingPolicy: .bufferingOldest(KernelBackend.maxBufferedNotices))
@@ -31,6 +36,9 @@ final class EventHandler: Sendable {
         get { policyInForce.withLock { $0 } }
         set { policyInForce.withLock { $0 = newValue } }
     }
+
+    /// What became of code that was to be overwritten.
+    var cuts: KernelBackend.Cuts { cutCounts.withLock { $0 } }
 
     /// What else is excluded for a process than the kernel program knows of.
     func setFurtherExclusions(_ lookUp: @escaping @Sendable (Int32) -> Set<EvidenceKind>) {
@@ -104,13 +112,14 @@ final class EventHandler: Sendable {
         }
         guard let observation = interpretation.observation() else {
             // Stopped for a check of one page, which is unchanged.
-            if event.answer == .stopped { _ = process?.send(SIGCONT) }
+            if event.answer == .stopped { resume(event, process) }
             return nil
         }
         guard let verdict = decide(event, observation, process) else { return nil }
-        let detection = extract(interpretation, verdict, process)
+        var detection = extract(interpretation, verdict, process)
+        detection.cut = cut(event, verdict, interpretation, process)
         respond(event, verdict, process)
-        return reports.report(detection)
+        return event.isRepetition ? nil : reports.report(detection)
     }
 
     /// The evidence by the same rules as the kernel's; the action is what the kernel did, and what the policy says about a stopped process.
@@ -124,7 +133,7 @@ final class EventHandler: Sendable {
         var verdict = policy.judge(observation, excluding: event.excluded.union(further))
         // An excluded send was only reported to search its data for the caller's code, which isn't in it.
         guard !verdict.evidence.isEmpty else {
-            if event.answer == .stopped { _ = process?.send(SIGCONT) }
+            if event.answer == .stopped { resume(event, process) }
             return nil
         }
         verdict.action =
@@ -134,6 +143,8 @@ final class EventHandler: Sendable {
             case .killed: .killed
             // Stopped for a look, which found nothing to act upon.
             case .stopped where verdict.action == .watched: .watched
+            // Denied by the hook, and stopped for a look or a cut alone.
+            case .stopped where policy.action == .block && event.isOfHook: .blocked
             case .stopped: policy.action == .stop ? .stopped : .killed
             }
         return verdict
@@ -179,10 +190,53 @@ final class EventHandler: Sendable {
         }
     }
 
-    /// Kills a process that the kernel only stopped, so that its parameters could be read.
+    /// Overwrites the code of a call that is acted upon, while its process is stopped.
+    private func cut(
+        _ event: KernelEvent, _ verdict: Verdict, _ interpretation: EventInterpretation, _ process: ProcessHandle?
+    ) -> CodeCut? {
+        guard extraction == .cut, verdict.denies, event.answer == .stopped || event.answer == .denied else { return nil }
+        let place = interpretation.extraction(verdict)
+        guard place.region.backing.isUnbacked, let range = ExtractionRange(of: place.region, callersAddress: place.callersAddress) else {
+            return nil
+        }
+        let outcome = cut(range, of: place.region, event, process)
+        cutCounts.withLock { counts in if outcome == .done { counts.done += 1 } else { counts.failed += 1 } }
+        return outcome
+    }
+
+    private func cut(_ range: ExtractionRange, of region: MemoryRegion, _ event: KernelEvent, _ process: ProcessHandle?) -> CodeCut {
+        // Denied without an agent that would have continued it: it has gone on since.
+        guard event.answer == .stopped else { return .failed(process == nil ? .ended : .notHeld) }
+        guard let process else { return .failed(.ended) }
+        let wasHeld = waitUntilHeld(event)
+        guard process.isAlive() else { return .failed(.ended) }
+        // The addresses are another program's after an exec.
+        guard wasHeld, event.isProgramRunning else { return .failed(.notHeld) }
+        let outcome = CodeCutter(process: event.threadID)
+            .overwrite(range.start, range.count, in: region, with: ExtractionMode.breakpoint)
+        return outcome ?? .failed(.refused)
+    }
+
+    /// Waits until a process has stopped that is being stopped.
+    private func waitUntilHeld(_ event: KernelEvent) -> Bool {
+        let process = StoppedProcess(processID: event.processID, threadID: event.threadID)
+        return stopWaits.withLock { $0.wait(until: { process.isHeld }) }
+    }
+
+    /// Continues a process that was stopped for a look or a cut. A continuation before the stop would leave it stopped.
+    private func resume(_ event: KernelEvent, _ process: ProcessHandle?) {
+        guard let process else { return }
+        _ = waitUntilHeld(event)
+        _ = process.send(SIGCONT)
+    }
+
+    /// Kills or continues a process that the kernel only stopped, so that its parameters could be read, or its code overwritten.
     private func respond(_ event: KernelEvent, _ verdict: Verdict, _ process: ProcessHandle?) {
-        if event.answer == .stopped, verdict.action == .watched { _ = process?.send(SIGCONT) }
-        guard event.answer == .stopped, verdict.action == .killed else { return }
-        if !(process?.send(SIGKILL) ?? false) { notify(.signalFailed(processID: event.processID)) }
+        guard event.answer == .stopped else { return }
+        switch verdict.action {
+        case .watched, .blocked: resume(event, process)
+        case .killed: if !(process?.send(SIGKILL) ?? false) { notify(.signalFailed(processID: event.processID)) }
+        case .stopped: break
+        }
     }
 }

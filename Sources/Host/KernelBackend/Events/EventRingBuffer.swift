@@ -31,8 +31,10 @@ struct EventRingBuffer: ~Copyable {
         guard let record = epitope_ring_buffer_next(pointer, &length, &position) else { return nil }
         // An event ends with the last byte of its payload that is used. The memory behind it is readable, since the ring is mapped
         // twice in a row, and is not looked at.
-        guard length >= epitope_event_min_bytes() else { return (nil, position) }
-        return (KernelEvent(record.assumingMemoryBound(to: epitope_event.self)), position)
+        guard length >= epitope_repetition_bytes() else { return (nil, position) }
+        let event = KernelEvent(record.assumingMemoryBound(to: epitope_event.self))
+        guard length >= epitope_event_min_bytes() || event?.isRepetition == true else { return (nil, position) }
+        return (event, position)
     }
 
     /// Returns to the first event that was not released: another reader may have worked since this one was opened.

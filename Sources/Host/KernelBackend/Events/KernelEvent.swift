@@ -53,6 +53,10 @@ struct KernelEvent: Sendable {
     var excluded: Set<EvidenceKind>
     /// Why the process's calls are inspected.
     var markedFor: [MarkReason]
+    /// Seen by a security hook, which has denied the call unless it passed; else at a tracepoint.
+    var isOfHook: Bool
+    /// The call was reported before: its code is to be overwritten again, and nothing was copied.
+    var isRepetition: Bool
 
     enum Finding: UInt32, Sendable {
         case direct = 1
@@ -139,10 +143,15 @@ struct KernelEvent: Sendable {
         command = Self.text(event.command)
         excluded = epitope_policy.kinds(of: event.excluded)
         markedFor = MarkReason.reasons(of: event.marked_for)
-        let length = min(Int(event.code_length), Int(EPITOPE_CODE_BYTES))
+        isOfHook = event.is_hook != 0
+        let isRepetition = event.is_repeated != 0
+        self.isRepetition = isRepetition
+        let length = isRepetition ? 0 : min(Int(event.code_length), Int(EPITOPE_CODE_BYTES))
         self.code = (event.code_start, Array(UnsafeBufferPointer(start: epitope_event_code(pointer), count: length)))
         let payload = UnsafeBufferPointer(start: epitope_event_payload(pointer), count: Int(EPITOPE_PAYLOAD_BYTES))
-        let pieces = withUnsafeBytes(of: event.pieces) { Array($0.bindMemory(to: epitope_piece.self).prefix(Int(event.piece_count))) }
+        let pieces = withUnsafeBytes(of: event.pieces) {
+            Array($0.bindMemory(to: epitope_piece.self).prefix(isRepetition ? 0 : Int(event.piece_count)))
+        }
         sendBuffer = SendBuffer(pieces, payload: payload)
         payloadLength = event.payload_length
     }

@@ -7,7 +7,9 @@ import EpitopeModel
 extension epitope_policy {
     /// What the kernel program does about each kind of evidence, by the weights that the verdict uses (``EvidenceKind``); tests
     /// compare both.
-    init(_ policy: Policy, level: ProtectionLevel) {
+    ///
+    /// - Parameter extraction: code that is to be overwritten is so while its process is stopped.
+    init(_ policy: Policy, level: ProtectionLevel, extraction: ExtractionMode = .copy) {
         self.init()
         for (kind, bit) in Self.bits {
             if kind.defaultWeight >= policy.blockAt { act_on |= bit }
@@ -24,6 +26,11 @@ extension epitope_policy {
         }
         let isKilled = policy.action == .kill || (policy.action == .block && level == .tracepoints)
         answer_without_agent = isKilled ? EPITOPE_ANSWER_KILLED.rawValue : answer
+        if extraction == .cut, answer != EPITOPE_ANSWER_PASSED.rawValue {
+            // Denied as before; it goes on once the agent has overwritten its code.
+            answer = EPITOPE_ANSWER_STOPPED.rawValue
+            cuts = 1
+        }
         boot_time = BootClock.start()
     }
 

@@ -22,16 +22,30 @@ struct CallResponder: Sendable {
     /// Makes a call fail with an errno. Whether it still waited.
     @discardableResult func deny(_ id: UInt64, errno: Int32) -> Bool { epitope_notification_deny(listener, id, errno) == 0 }
 
-    /// Carries out a verdict. Whether the call still waited: otherwise its process has ended, or a signal took the call back.
-    func respond(to call: PendingCall, _ verdict: Verdict) -> Bool {
-        guard verdict.denies else { return allow(call.id) }
+    /// What came of a verdict.
+    struct Response {
+        /// Whether the call still waited: otherwise its process has ended, or a signal took the call back.
+        var wasAnswered: Bool
+        /// What became of the code, where it was to be overwritten.
+        var cut: CodeCut?
+    }
+
+    /// Carries out a verdict.
+    func respond(to call: PendingCall, _ verdict: Verdict) -> Response {
+        guard verdict.denies else { return Response(wasAnswered: allow(call.id)) }
         var wasKilled = false
+        var cut: CodeCut?
         // The handle is opened before the check that the call still waits, so that neither can affect another process.
         let pidfd = epitope_process_handle(call.processID)
         defer { if pidfd >= 0 { close(pidfd) } }
         if isWaiting(call.id) {
-            if extraction == .cut, !CodeExtractor(ProcessMemory(thread: call.thread), verdict).overwrite() {
-                counters.count(\.cutFailed)
+            if extraction == .cut {
+                cut = CodeExtractor(ProcessMemory(thread: call.thread), verdict).overwrite()
+                switch cut {
+                case .done: counters.count(\.cut)
+                case .failed: counters.count(\.cutFailed)
+                case nil: break
+                }
             }
             switch verdict.action {
             case .killed:
@@ -44,7 +58,7 @@ struct CallResponder: Sendable {
         // A process that was killed may be gone before it is answered.
         let wasAnswered = deny(call.id, errno: EPERM) || wasKilled
         if wasAnswered { counters.count(\.denied) }
-        return wasAnswered
+        return Response(wasAnswered: wasAnswered, cut: cut)
     }
 
     /// Answers a call of a process that can't be inspected, as the policy says.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import BehaviourBlocking
-import CSeccomp
 import EpitopeModel
+import ProcessInspection
 
 /// Takes the malicious code out of a stalled process.
 struct CodeExtractor {
@@ -23,12 +23,12 @@ struct CodeExtractor {
         return range.code(read: memory.read(range.start, range.count))
     }
 
-    /// Overwrites what ``extract()`` copies with breakpoint instructions. Only ever in unbacked memory of the process's own.
+    /// Overwrites what ``extract()`` copies with breakpoint instructions.
     ///
-    /// - Returns: whether all of it was overwritten.
-    func overwrite() -> Bool {
-        guard verdict.region.backing.isUnbacked, let range else { return true }
-        let breakpoints = [UInt8](repeating: ExtractionMode.breakpoint, count: range.count)
-        return epitope_write_memory(memory.thread, range.start, breakpoints, breakpoints.count) == breakpoints.count
+    /// - Returns: `nil`: there is nothing to overwrite, since the code is an image's.
+    func overwrite() -> CodeCut? {
+        guard let range else { return nil }
+        return CodeCutter(process: memory.thread).overwrite(
+            range.start, range.count, in: verdict.region, with: ExtractionMode.breakpoint)
     }
 }

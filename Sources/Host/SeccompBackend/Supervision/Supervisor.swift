@@ -154,7 +154,7 @@ final class Supervisor: Sendable {
         // Nearly always nothing is remembered, and there is no key to make.
         let earlier = state.interrupted.isEmpty ? nil : state.interrupted.take(InterruptedCalls.Key(notification))
         if let earlier, earlier.isSettled {
-            return remember(earlier, notification, &state, unless: responder.respond(to: call, earlier.verdict))
+            return remember(earlier, notification, &state, unless: responder.respond(to: call, earlier.verdict).wasAnswered)
         }
         var intrusion: Intrusion?
         if let finder = configuration.intrusions, call.kind.family == .intrude {
@@ -195,8 +195,13 @@ final class Supervisor: Sendable {
         if !found.isReported { detection = makeReport(call, verdict, &state.limiter) }
         found.isReported = true
         guard progress.isCurrent(state.turn) else { return }
-        let wasAnswered = verdict.denies ? responder.respond(to: call, verdict) : respond(to: call, intrusion, policy)
-        remember(found, notification, &state, unless: wasAnswered)
+        if verdict.denies {
+            let response = responder.respond(to: call, verdict)
+            detection?.cut = response.cut
+            remember(found, notification, &state, unless: response.wasAnswered)
+        } else {
+            remember(found, notification, &state, unless: respond(to: call, intrusion, policy))
+        }
         if let detection { report(detection) }
     }
 
