@@ -162,7 +162,7 @@ let package = Package(
                     "HostPolicy",
                     ["EpitopeModel", "FileAccess", "SettingsFiles", "BehaviourBlocking", "ProcessInspection", "ProcessContext"]),
                 pure("Novelty", ["EpitopeModel", crypto]),
-                shell("HostStore", ["EpitopeModel", "PacketCoding", "FileAccess", "SQLiteStore", "Novelty", grdb]),
+                shell("HostStore", ["EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "SQLiteStore", "Novelty", grdb]),
                 shell(
                     "HostPipeline",
                     [
@@ -288,7 +288,8 @@ let package = Package(
                 shell(
                     "HostFrontEnd",
                     [
-                        "EpitopeModel", "FileAccess", "Scheduling", "BehaviourBlocking", "KernelBackend", "ProcessContext", "HostPolicy",
+                        "EpitopeModel", "Signatures", "FileAccess", "Scheduling", "BehaviourBlocking", "KernelBackend", "ProcessContext",
+                        "HostPolicy",
                         "Novelty", "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel", argumentParser, logging,
                     ]),
                 .executableTarget(

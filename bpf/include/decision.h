@@ -61,7 +61,7 @@ __attribute__((noinline)) int sends_own_code(__u32 slot)
 }
 
 /* The answer for a call that has no scratch space. The process can't be stopped: no report would tell an agent to settle it. */
-static __always_inline __u32 answer_without_scratch(const struct epitope_policy *policy, const int is_hook)
+static __always_inline __u32 answer_without_scratch(const struct epitope_rule *policy, const int is_hook)
 {
     int is_acted_upon = policy->act_on & EPITOPE_KIND_UNINSPECTABLE && policy->answer;
     return is_hook && is_acted_upon ? EPITOPE_ANSWER_DENIED : EPITOPE_ANSWER_PASSED;
@@ -74,13 +74,13 @@ static __always_inline int is_undetermined(__u32 kind, const struct mapping *cal
 }
 
 /* The answer instead of a stop that no agent would settle. */
-static __always_inline __u32 answer_without_agent(__u32 kind, const struct epitope_policy *policy, const struct mapping *caller)
+static __always_inline __u32 answer_without_agent(__u32 kind, const struct epitope_rule *policy, const struct mapping *caller)
 {
     return is_undetermined(kind, caller) ? EPITOPE_ANSWER_PASSED : policy->answer_without_agent;
 }
 
 /* The answer that the policy has for a kind of evidence. */
-static __always_inline __u32 answer_for(__u32 kind, const struct epitope_policy *policy, const struct mapping *caller,
+static __always_inline __u32 answer_for(__u32 kind, const struct epitope_rule *policy, const struct mapping *caller,
                                         const struct epitope_agent *agent, const struct task_struct *task, const int is_hook)
 {
     __u32 answer = EPITOPE_ANSWER_PASSED;
@@ -106,7 +106,7 @@ static __always_inline __u32 apply_exclusions(__u32 kind, struct scratch *scratc
 }
 
 /* Decides on an inspected call. */
-static __always_inline struct decision decide(struct scratch *scratch, __u32 slot, __u32 finding, const struct epitope_policy *policy,
+static __always_inline struct decision decide(struct scratch *scratch, __u32 slot, __u32 finding, const struct epitope_rule *policy,
                                               const struct epitope_agent *agent, const struct task_struct *task, const int is_hook)
 {
     struct decision decision = {};
@@ -155,7 +155,7 @@ __attribute__((noinline)) int ask_agent(__u32 slot, __u32 finding)
 }
 
 /* Reports a call, if that is new, with what only a report needs. Whether the agent was told of it. */
-static __always_inline int report_call(struct scratch *scratch, __u32 slot, const struct decision *decision, const struct epitope_policy *policy)
+static __always_inline int report_call(struct scratch *scratch, __u32 slot, const struct decision *decision, const struct epitope_rule *policy)
 {
     find_stack_code(slot);
     if (!is_new_report(scratch, slot)) {
@@ -170,7 +170,7 @@ static __always_inline int report_call(struct scratch *scratch, __u32 slot, cons
 
 /* Handles a critical call of a marked process in a scratch space. Returns enum epitope_answer. */
 static __always_inline int handle_call_in(struct scratch *scratch, __u32 slot, __u32 call_class, const int is_hook,
-                                          struct hook_arguments hook_arguments, const struct epitope_policy *policy,
+                                          struct hook_arguments hook_arguments, const struct epitope_rule *policy,
                                           const struct epitope_agent *agent, const int can_wait)
 {
     struct task_struct *task = bpf_get_current_task_btf();
@@ -211,15 +211,28 @@ static __always_inline void wait_for_pages(const __u64 *pages)
     }
 }
 
+/* What the policy says of the calls of a class. A ring's requests may send or connect. */
+static __always_inline const struct epitope_rule *rule_of(const struct epitope_policy *policy, __u32 call_class)
+{
+    __u32 application = call_class == EPITOPE_CLASS_EXEC ? EPITOPE_APPLICATION_EXEC
+        : call_class == EPITOPE_CLASS_CONNECT ? EPITOPE_APPLICATION_CONNECT
+        : call_class == EPITOPE_CLASS_SERVE ? EPITOPE_APPLICATION_LISTEN : EPITOPE_APPLICATION_SEND;
+    if (call_class == EPITOPE_CLASS_IO_URING && !policy->rules[EPITOPE_APPLICATION_SEND].is_on) application = EPITOPE_APPLICATION_CONNECT;
+    barrier_var(application);
+    return &policy->rules[application & (EPITOPE_APPLICATIONS - 1)];
+}
+
 /* Handles a critical call of a marked process. Returns enum epitope_answer. A program that may wait (`sleepable`) inspects the call again
  * once it has waited for what was missing; the second inspection decides. */
 static __always_inline int handle_call(__u32 call_class, const int sleepable, const int is_hook, struct hook_arguments hook_arguments)
 {
     __u32 zero = 0, slot = 0;
     __u64 pages[MAX_MISSING] = {};
-    struct epitope_policy *policy = bpf_map_lookup_elem(&policies, &zero);
+    struct epitope_policy *policies_in_force = bpf_map_lookup_elem(&policies, &zero);
     struct epitope_agent *agent = bpf_map_lookup_elem(&agents, &zero);
-    if (!policy || !agent || agent->generation != constants.generation) return EPITOPE_ANSWER_PASSED;
+    if (!policies_in_force || !agent || agent->generation != constants.generation) return EPITOPE_ANSWER_PASSED;
+    const struct epitope_rule *policy = rule_of(policies_in_force, call_class);
+    if (!policy->is_on) return EPITOPE_ANSWER_PASSED;
     count(EPITOPE_COUNT_INSPECTED);
     struct scratch *scratch = take_scratch(&slot);
     if (!scratch) return answer_without_scratch(policy, is_hook);

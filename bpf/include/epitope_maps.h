@@ -21,15 +21,29 @@ enum {
     EPITOPE_CONTENT_WORDS = 2048,      /* 32-bit words of the two pages that an instruction may lie in */
 };
 
-/* The policy in force, one value that is replaced as a whole. */
-struct epitope_policy {
+/* Applications of behaviour blocking: what the policy says differs from one to the other. */
+enum epitope_application {
+    EPITOPE_APPLICATION_EXEC = 0,
+    EPITOPE_APPLICATION_CONNECT,
+    EPITOPE_APPLICATION_SEND,
+    EPITOPE_APPLICATION_LISTEN,
+    EPITOPE_APPLICATIONS,              /* a power of two */
+};
+
+/* What is done about the calls of one application. */
+struct epitope_rule {
     epitope_u32 act_on;                /* EPITOPE_KIND_* that are acted upon */
     epitope_u32 report_on;             /* EPITOPE_KIND_* that are reported */
     epitope_u32 answer;                /* enum epitope_answer for what is acted upon */
     epitope_u32 answer_without_agent;  /* instead of EPITOPE_ANSWER_STOPPED where no agent would continue or kill the process */
-    epitope_u64 boot_time;             /* what the wall clock says CLOCK_BOOTTIME began at, in nanoseconds since 1970; 0: not known */
     epitope_u32 cuts;                  /* whether the agent overwrites the code of what it stops: then repetitions are told to it, too */
-    epitope_u32 unused;
+    epitope_u32 is_on;                 /* 0: no call is judged */
+};
+
+/* The policy in force, one value that is replaced as a whole. */
+struct epitope_policy {
+    struct epitope_rule rules[EPITOPE_APPLICATIONS];
+    epitope_u64 boot_time;             /* what the wall clock says CLOCK_BOOTTIME began at, in nanoseconds since 1970; 0: not known */
 };
 
 /* What a program is given before it is loaded. */

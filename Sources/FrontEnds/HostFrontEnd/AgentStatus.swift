@@ -10,6 +10,8 @@ package struct AgentStatus: Codable, Hashable, Sendable {
     package var processID: Int32
     package var level: ProtectionLevel
     package var action: String
+    /// What differs from one application of behaviour blocking to another (``BehaviourBlocking/Policy/applicationsInWords``).
+    package var applications: String?
     /// Milliseconds since 1970: when the agent started, and when this status was written.
     package var since: Double
     package var time: Double
@@ -22,12 +24,13 @@ package struct AgentStatus: Codable, Hashable, Sendable {
     package var counted: [String: UInt64]
 
     package init(
-        processID: Int32 = getpid(), level: ProtectionLevel, action: Policy.Action, since: Date, pinnedAt: String?,
+        processID: Int32 = getpid(), level: ProtectionLevel, policy: Policy, since: Date, pinnedAt: String?,
         statistics: KernelBackend.Statistics, cuts: KernelBackend.Cuts = .init(), problems: [HostProblem] = []
     ) {
         self.processID = processID
         self.level = level
-        self.action = action.rawValue
+        action = policy.action.rawValue
+        applications = policy.applicationsInWords
         self.since = since.timeIntervalSince1970 * 1000
         time = Date().timeIntervalSince1970 * 1000
         self.pinnedAt = pinnedAt

@@ -3,7 +3,7 @@
 package import ArgumentParser
 package import BehaviourBlocking
 
-/// Options of how malicious code is taken out of processes.
+/// Options of how malicious code is taken out of processes, and how much of it.
 package struct ExtractionOptions: ParsableArguments {
     @Option(
         help: """
@@ -12,5 +12,25 @@ package struct ExtractionOptions: ParsableArguments {
             """)
     package var extraction: ExtractionMode = .copy
 
+    @Option(
+        parsing: .unconditional,
+        help: "The largest region of code that is extracted whole, in bytes (256 to 8192: a packet carries no more).")
+    package var maxCode = ExtractionAmounts().maxWholeBytes
+
+    @Option(
+        parsing: .unconditional,
+        help: "What is extracted of a larger one, in bytes on each side of the caller's address (256 to 4096).")
+    package var snippetSide = ExtractionAmounts().sideBytes
+
     package init() {}
+
+    package func validate() throws {
+        let (whole, side) = (ExtractionAmounts.wholeBounds, ExtractionAmounts.sideBounds)
+        guard whole.contains(maxCode) else { throw ValidationError("--max-code takes \(whole.lowerBound) to \(whole.upperBound)") }
+        guard side.contains(snippetSide) else { throw ValidationError("--snippet-side takes \(side.lowerBound) to \(side.upperBound)") }
+    }
+
+    package var settings: ExtractionSettings {
+        ExtractionSettings(mode: extraction, amounts: ExtractionAmounts(maxWholeBytes: maxCode, sideBytes: snippetSide))
+    }
 }

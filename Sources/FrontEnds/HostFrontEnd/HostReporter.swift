@@ -35,10 +35,12 @@ package struct HostReporter: Sendable {
     ///   - context: a collector that was made before (``contextCollector(_:_:)``), where one is needed before threads are started.
     ///   - book: problems of other parts, to which this adds its own.
     ///   - protection: how calls are judged here, for the centers' lists: a level of the agent, `containers` or `run`.
+    ///   - applications: which calls are judged here, asked each time that a center is told.
     ///   - makeObserver: makes what is told of each event of the log, with the addresses of the centers that packets go to.
     package init(
         _ stateOptions: HostStateOptions, _ options: PacketOptions, context: ProcessContextCollector? = nil,
-        problems book: ProblemBook = ProblemBook(), protection: String? = nil, logger: Logger,
+        problems book: ProblemBook = ProblemBook(), protection: String? = nil,
+        applications: @escaping @Sendable () -> [BlockingApplication]? = { nil }, logger: Logger,
         makeObserver: (_ centers: [String: String]) -> @Sendable (HostEvent) -> Void = { _ in { _ in } }
     ) {
         let context = context ?? Self.contextCollector(stateOptions, options)
@@ -75,7 +77,9 @@ package struct HostReporter: Sendable {
         for destination in options.sendTo.destinations {
             let directory = stateOptions.identityDirectory(destination.rawValue)
             let client = EnrolledClient(
-                directory: directory, note: .own(protection: protection), onEvent: { identities.note($0, destination) })
+                directory: directory,
+                note: { .own(protection: protection, applications: applications().map { BlockingApplication.word($0) }) },
+                onEvent: { identities.note($0, destination) })
             clients.append((destination, client))
             // Failures are told by the client, or met by the first packet.
             let connection = Task { await client.lookAfter() }
@@ -91,7 +95,8 @@ package struct HostReporter: Sendable {
         self.book = book
         pipeline = HostPipeline(
             settings: HostPipelineSettings(
-                extractsSignature: options.signatureOnHost, destinations: options.sendTo.destinations),
+                extractsSignature: options.signatureOnHost, signatureBytes: options.signatureBytes,
+                destinations: options.sendTo.destinations),
             parameters: context, store: store, sender: RoutedSender(routes), log: log, logger: logger)
         identities.setPipeline(pipeline)
         for problem in book.current { log.append(HostEvent(impaired: problem)) }

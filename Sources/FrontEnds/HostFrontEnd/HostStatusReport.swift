@@ -44,6 +44,8 @@ package struct HostStatusReport: Codable, Hashable, Sendable {
     /// How many packets wait for the quota, and when it allows the next.
     package var waitingForQuota: Int
     package var quotaFrees: EventTime?
+    /// Bytes of packets that were put on the link to the centers today (UTC), where it has a budget.
+    package var linkBytesToday: Int?
     package var refused: [Refused]
     package var problems: [Problem]
 
@@ -85,6 +87,7 @@ package struct HostStatusReport: Codable, Hashable, Sendable {
         today = try await store?.outcomes(day: EventLog.now().milliseconds / Duration.days(1).inMilliseconds) ?? [:]
         waitingForQuota = try await store?.held() ?? 0
         quotaFrees = try await store?.nextRelease(nowMilliseconds: EventLog.now().milliseconds).map { EventTime(milliseconds: $0) }
+        linkBytesToday = try await store?.linkBytes(nowMilliseconds: EventLog.now().milliseconds).nonZero
         refused =
             try await store?.refusedPackets().map {
                 Refused(
@@ -122,6 +125,7 @@ package struct HostStatusReport: Codable, Hashable, Sendable {
         if waitingForQuota > 0 {
             lines.append("waiting for the quota: \(waitingForQuota)\(quotaFrees.map { ", next at \($0.toTheSecond)" } ?? "")")
         }
+        if let linkBytesToday { lines.append("on the link today (UTC): \(linkBytesToday) bytes of packets") }
         lines += refused.map {
             "refused: \($0.packet) by the \($0.destination) center: \($0.message.printable) [\($0.code.printable)] (\($0.time.toTheSecond))"
         }
@@ -133,4 +137,8 @@ extension HostStatusReport.Problem {
     fileprivate init(_ error: EpitopeError) {
         self.init(code: error.code.rawValue, message: error.message)
     }
+}
+
+extension Int {
+    fileprivate var nonZero: Int? { self == 0 ? nil : self }
 }

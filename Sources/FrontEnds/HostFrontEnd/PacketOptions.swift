@@ -4,6 +4,7 @@ public import ArgumentParser
 public import BehaviourBlocking
 package import HostStore
 public import Novelty
+import Signatures
 
 /// Options of the packets that are made of detections, and where they are sent.
 package struct PacketOptions: ParsableArguments {
@@ -25,11 +26,26 @@ package struct PacketOptions: ParsableArguments {
     @Option(help: "Where to send packets: to the local center, the global center or both.")
     package var sendTo: SendTo = .local
 
-    @Flag(help: "Send the 32 bytes that end at the caller's address instead of the code.")
+    @Flag(help: "Send the bytes that end at the caller's address (--signature-bytes) instead of the code.")
     package var signatureOnHost = false
+
+    @Option(
+        parsing: .unconditional,
+        help: "The size of the signature that this host makes, in bytes (8 to 256): with --signature-on-host, or beyond the link's budget.")
+    package var signatureBytes = CallerWindow.length
 
     @Option(parsing: .unconditional, help: "How many packets this host sends in 24 hours.")
     package var packetsPerDay = DailyQuota.defaultLimit
+
+    @Option(
+        parsing: .unconditional,
+        help: ArgumentHelp(
+            "How many bytes of packets go to the centers within a second; beyond it a snippet of the code goes, or the signature alone.",
+            valueName: "bytes"))
+    package var linkPerSecond: Int?
+
+    @Option(parsing: .unconditional, help: ArgumentHelp("The same within a day (UTC).", valueName: "bytes"))
+    package var linkPerDay: Int?
 
     @Option(help: "What must match an earlier packet for a duplicate: both (code and parameters), parameters, code or either.")
     package var duplicateWhen: NoveltyPolicy.Criteria = .both
@@ -47,6 +63,12 @@ package struct PacketOptions: ParsableArguments {
 
     package func validate() throws {
         guard packetsPerDay >= 0 else { throw ValidationError("--packets-per-day takes 0 or more") }
+        guard CallerWindow.lengths.contains(signatureBytes) else {
+            throw ValidationError("--signature-bytes takes \(CallerWindow.lengths.lowerBound) to \(CallerWindow.lengths.upperBound)")
+        }
+        for (name, bytes) in [("--link-per-second", linkPerSecond), ("--link-per-day", linkPerDay)] where bytes.map({ $0 < 0 }) == true {
+            throw ValidationError("\(name) takes 0 or more")
+        }
         guard (0...1).contains(codeDistance) else { throw ValidationError("--code-distance takes 0 to 1") }
         guard parameterDistance >= 0 else { throw ValidationError("--parameter-distance takes 0 or more") }
     }
@@ -56,7 +78,8 @@ package struct PacketOptions: ParsableArguments {
             novelty: NoveltyPolicy(
                 criteria: duplicateWhen, matching: matching, codeDistance: codeDistance,
                 parameterDistance: parameterDistance),
-            quota: DailyQuota(limit: packetsPerDay))
+            quota: DailyQuota(limit: packetsPerDay), link: LinkBudget(bytesPerSecond: linkPerSecond, bytesPerDay: linkPerDay),
+            signatureBytes: signatureBytes)
     }
 }
 

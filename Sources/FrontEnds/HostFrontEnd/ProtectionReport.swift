@@ -59,6 +59,7 @@ package struct ProtectionReport: Hashable, Sendable {
                 lines.append(
                     status.pinnedAt.map { "pinned at  \($0): protection stays in force when the agent is killed" }
                         ?? "pinned at  nowhere: protection ends with the agent")
+                if let applications = status.applications { lines.append("judges     \(applications)") }
                 lines += (status.problems ?? []).map { "problem    \($0.line)" }
             } else {
                 lines.append(

@@ -66,7 +66,7 @@ extension EpitopeAgent {
         let chosen = ProtectionLevel(rawValue: level.rawValue) ?? preparation.support.level
         return try KernelBackend(
             policy: Self.adapted(configuration.loaded.policy, to: chosen, withoutHooks), level: chosen,
-            extraction: extractionOptions.extraction, pinnedAt: preparation.directories.pinnedAt,
+            extraction: extractionOptions.settings, pinnedAt: preparation.directories.pinnedAt,
             beginsAtOnce: false, context: configuration.context)
     }
 
@@ -83,7 +83,7 @@ extension EpitopeAgent {
     func serve(_ backend: KernelBackend, _ preparation: Preparation, _ configuration: Configuration) throws {
         let reporter = HostReporter(
             stateOptions, packetOptions, context: configuration.context, problems: preparation.problems,
-            protection: backend.level.rawValue, logger: preparation.logger)
+            protection: backend.level.rawValue, applications: { backend.policy.applicationsOn }, logger: preparation.logger)
         if let notice = reporter.enrolmentNotice { Console.log(notice) }
         do {
             try serve(backend, preparation, configuration, reportingTo: reporter)
@@ -101,7 +101,7 @@ extension EpitopeAgent {
         try backend.setExclusions(exclusions.table, lookingUp: exclusions.evidenceExcludedByLibraries(ofProcess:))
         let listen = {
             try containerOptions.start(
-                policy: configuration.loaded.policy, extraction: extractionOptions.extraction, keeper: exclusions,
+                policy: configuration.loaded.policy, extraction: extractionOptions.settings, keeper: exclusions,
                 context: configuration.context, store: preparation.descriptorStore)
         }
         // An agent that is replaced has the socket until it ends.
@@ -158,8 +158,7 @@ extension EpitopeAgent {
 
     /// The policy with the action that is possible at a level.
     private static func adapted(_ policy: Policy, to level: ProtectionLevel, _ withoutHooks: WithoutHooks) -> Policy {
-        var policy = policy
-        if policy.action == .block, !level.canDeny { policy.action = withoutHooks == .kill ? .kill : .watch }
-        return policy
+        guard !level.canDeny else { return policy }
+        return policy.mappingActions { $0 == .block ? (withoutHooks == .kill ? .kill : .watch) : $0 }
     }
 }

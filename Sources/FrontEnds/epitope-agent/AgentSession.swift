@@ -36,7 +36,7 @@ struct AgentSession: Sendable {
 
     private func status() async -> AgentStatus {
         var status = AgentStatus(
-            level: backend.level, action: backend.policy.action, since: startTime, pinnedAt: pinnedAt, statistics: backend.statistics,
+            level: backend.level, policy: backend.policy, since: startTime, pinnedAt: pinnedAt, statistics: backend.statistics,
             cuts: backend.cuts, problems: await problems())
         status.counted.merge(containerCounts(), uniquingKeysWith: +)
         return status

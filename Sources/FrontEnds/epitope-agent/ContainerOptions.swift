@@ -67,7 +67,7 @@ struct ContainerOptions: ParsableArguments {
 
     /// Listens if an option says so, and adopts the containers that an earlier agent stored with the service manager.
     func start(
-        policy: Policy, extraction: ExtractionMode, keeper: ExclusionMonitor, context: ProcessContextCollector, store: DescriptorStore?
+        policy: Policy, extraction: ExtractionSettings, keeper: ExclusionMonitor, context: ProcessContextCollector, store: DescriptorStore?
     ) throws -> SeccompAgent? {
         guard let seccompListener else {
             // Without a listener their calls would wait without an answer.

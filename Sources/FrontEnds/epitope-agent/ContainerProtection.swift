@@ -6,6 +6,7 @@ import EpitopeModel
 import HostFrontEnd
 import HostPolicy
 import SeccompBackend
+import Synchronization
 import UnixSignals
 
 extension SeccompAgent {
@@ -35,13 +36,14 @@ extension EpitopeAgent {
     /// Protects only containers, without an eBPF program.
     func serveContainers(_ preparation: Preparation, _ configuration: Configuration) throws {
         _ = try PrivilegeDrop.apply(cutsCode: extractionOptions.extraction == .cut)
+        let policy = PolicyInUse(configuration.loaded.policy)
         let reporter = HostReporter(
             stateOptions, packetOptions, context: configuration.context, problems: preparation.problems, protection: "containers",
-            logger: preparation.logger)
+            applications: { policy.value.applicationsOn }, logger: preparation.logger)
         let exclusions = configuration.watchExclusions()
         guard
             let containers = try containerOptions.start(
-                policy: configuration.loaded.policy, extraction: extractionOptions.extraction, keeper: exclusions,
+                policy: configuration.loaded.policy, extraction: extractionOptions.settings, keeper: exclusions,
                 context: reporter.context,
                 store: preparation.descriptorStore
             )
@@ -50,7 +52,10 @@ extension EpitopeAgent {
         Console.log("protecting the containers whose runtimes connect to \(containerOptions.seccompListener ?? "")")
         let reloader = PolicyReloader(
             options: policyOptions, stateOptions: stateOptions, monitor: exclusions, problems: preparation.problems,
-            applyPolicy: { containers.set($0) }, applyExclusions: { _ in })
+            applyPolicy: { new in
+                containers.set(new)
+                policy.value = new
+            }, applyExclusions: { _ in })
         runBlocking {
             let notices = containers.startPrintingNotices()
             let reloading = Task { await reloader.run() }
@@ -67,5 +72,17 @@ extension EpitopeAgent {
         }
         let statistics = containers.statistics
         if verbose { Console.log("\(statistics.calls.notified) critical calls of containers, \(statistics.calls.denied) denied") }
+    }
+}
+
+/// The policy of containers, for what is told of it.
+private final class PolicyInUse: Sendable {
+    private let policy: Mutex<Policy>
+
+    init(_ policy: Policy) { self.policy = Mutex(policy) }
+
+    var value: Policy {
+        get { policy.withLock { $0 } }
+        set { policy.withLock { $0 = newValue } }
     }
 }

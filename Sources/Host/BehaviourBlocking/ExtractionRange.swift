@@ -17,32 +17,39 @@ public enum ExtractionMode: String, Hashable, Sendable, Codable, CaseIterable {
 
 /// The part of a region that is extracted around a caller's address.
 public struct ExtractionRange: Hashable, Sendable {
-    /// A region of at most this many bytes is extracted whole.
-    public static let maxWholeRegion = UInt64(ExtractedPacket.maxCodeBytes)
-    /// Of a larger region, this many bytes on each side of the caller's address are extracted.
-    public static let snippetSide = maxWholeRegion / 2
-
     public var start: UInt64
-    /// The number of bytes, at most ``maxWholeRegion``.
+    /// The number of bytes, at most ``EpitopeModel/ExtractedPacket/maxCodeBytes``.
     public var count: Int
     public var isWholeRegion: Bool
 
     /// The range for a caller in a region. The caller's address may be the region's end, where the calling
     /// instruction is the region's last; `nil` when it lies outside.
-    public init?(of region: MemoryRegion, callersAddress: UInt64) {
+    public init?(of region: MemoryRegion, callersAddress: UInt64, amounts: ExtractionAmounts = ExtractionAmounts()) {
         guard region.start < region.end, callersAddress >= region.start, callersAddress <= region.end else {
             return nil
         }
-        isWholeRegion = region.end - region.start <= Self.maxWholeRegion
-        guard !isWholeRegion else {
+        guard region.end - region.start > UInt64(amounts.maxWholeBytes) else {
+            isWholeRegion = true
             start = region.start
             count = Int(region.end - region.start)
             return
         }
-        let before = min(callersAddress - region.start, Self.snippetSide)
-        let after = min(region.end - callersAddress, Self.snippetSide)
+        let before = min(callersAddress - region.start, UInt64(amounts.sideBytes))
+        let after = min(region.end - callersAddress, UInt64(amounts.sideBytes))
         start = callersAddress - before
         count = Int(before + after)
+        // A snippet may be all there is.
+        isWholeRegion = before + after == region.end - region.start
+    }
+
+    /// The part of code that was copied before which lies in the range; what was copied where it doesn't hold the caller's address.
+    public func part(of copied: ExtractedCode, callersAddress: UInt64) -> ExtractedCode {
+        let from = max(start, copied.base), to = min(start + UInt64(count), copied.base + UInt64(copied.bytes.count))
+        guard from < to, from < callersAddress, callersAddress <= to else { return copied }
+        let offset = Int(from - copied.base)
+        return ExtractedCode(
+            base: from, bytes: Array(copied.bytes[offset..<offset + Int(to - from)]),
+            isWholeRegion: isWholeRegion && from == start && Int(to - from) == count)
     }
 
     /// The extracted code, given the bytes that could be read from ``start`` on. If fewer than ``count`` could be read, it

@@ -30,6 +30,8 @@ public struct Observation: Hashable, Sendable {
 
     public var architecture: Architecture
     public var call: CriticalCall
+    /// The application that judges the call.
+    public var application: BlockingApplication?
     /// The address right after the instruction that entered the kernel.
     public var instructionPointer: UInt64
     /// The memory that ``instructionPointer`` lies in.
@@ -56,6 +58,7 @@ public struct Observation: Hashable, Sendable {
     ) {
         self.architecture = architecture
         self.call = call
+        application = call.application
         self.instructionPointer = instructionPointer
         self.region = region
         self.returnAddresses = returnAddresses

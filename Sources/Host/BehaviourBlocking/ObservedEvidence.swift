@@ -4,10 +4,12 @@ import EpitopeModel
 
 extension Observation {
     /// All the evidence in the observation, the strongest first.
-    var evidence: [Evidence] {
+    ///
+    /// - Parameter weight: the points of a kind.
+    func evidence(byWeight weight: (EvidenceKind) -> Int) -> [Evidence] {
         let found = [callerEvidence, sendsItselfEvidence, packedEvidence, returnEvidence, deeperEvidence].compactMap { $0 }
         // Stable: of two kinds of the same weight, the one that says where the call came from stands first.
-        return found.sorted { $0.kind.defaultWeight > $1.kind.defaultWeight }
+        return found.sorted { weight($0.kind) > weight($1.kind) }
     }
 
     private var isDirectCall: Bool { region.backing.isUnbacked }

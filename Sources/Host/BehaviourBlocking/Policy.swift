@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+public import EpitopeModel
+
 /// What is done about critical calls.
 public struct Policy: Hashable, Sendable, Codable {
     /// What is done about a call whose evidence is strong enough.
@@ -42,15 +44,18 @@ public struct Policy: Hashable, Sendable, Codable {
     public var reportAt: Int
     public var uninspectable: Uninspectable
     public var otherProcesses: OtherProcesses
+    /// What is said of single applications; of those that are missing, what is said of all.
+    public var applications: [BlockingApplication: ApplicationPolicy]
 
     public init(
         action: Action = .block, blockAt: Int = 80, reportAt: Int = 40, uninspectable: Uninspectable = .deny,
-        otherProcesses: OtherProcesses = .deny
+        otherProcesses: OtherProcesses = .deny, applications: [BlockingApplication: ApplicationPolicy] = [:]
     ) {
         self.action = action
         self.blockAt = blockAt
         self.reportAt = reportAt
         self.uninspectable = uninspectable
         self.otherProcesses = otherProcesses
+        self.applications = applications
     }
 }

@@ -10,10 +10,12 @@ public struct Verdict: Hashable, Sendable {
     /// Whether the call is worth a report: strong enough evidence, or an action.
     public var isReported: Bool
     public var architecture: Architecture
-    /// The evidence that counts, the strongest first.
+    /// The evidence that counts, the strongest first; none for a call of an application that is off.
     public var evidence: [Evidence]
     /// The evidence that an exclusion covers: it was observed, but doesn't count.
     public var excluded: [Evidence]
+    /// The points of the strongest evidence that counts, by the policy.
+    public var points: Int
     /// The address right after the call instruction in unbacked memory, or the instruction pointer where the call
     /// comes from backed memory.
     public var callersAddress: UInt64

@@ -79,7 +79,7 @@ public struct DetectionNarrator: Sendable {
         case .sent, .refused, .unreachable, .stopped, .enrolled, .renewed, .identityChanged, .centersChanged, .authorityChanged:
             follow(event)
             return tellDecided()
-        case .packageFound, .uninspectable, .otherProcess, .suppressed, .lost, .toldCounts, .renewalFailed, .impaired:
+        case .packageFound, .reduced, .uninspectable, .otherProcess, .suppressed, .lost, .toldCounts, .renewalFailed, .impaired:
             return []
         }
     }

@@ -66,7 +66,7 @@ public struct EventHistory: Sendable {
             let kinds = (event.evidence ?? []).compactMap(EvidenceKind.init(rawValue:))
             let excluded = Set(exclusions.filter { event.matches($0.subject) }.compactMap(\.evidence))
             guard !excluded.isDisjoint(with: kinds) else { return false }
-            return kinds.allSatisfy { excluded.contains($0) || $0.defaultWeight < reportAt }
+            return kinds.allSatisfy { excluded.contains($0) || event.points(of: $0) < reportAt }
         }
     }
 

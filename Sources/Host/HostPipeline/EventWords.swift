@@ -45,7 +45,7 @@ extension HostEvent {
     /// The strongest evidence: kind, points, and what was seen.
     var evidenceInWords: String {
         guard let kind = evidence?.first else { return "no evidence was recorded" }
-        let points = EvidenceKind(rawValue: kind).map { ", \($0.defaultWeight) points" } ?? ""
+        let points = (self.points ?? EvidenceKind(rawValue: kind)?.defaultWeight).map { ", \($0) points" } ?? ""
         guard let detail, !detail.isEmpty else { return kind.printable + points }
         return "\(detail.printable) (\(kind.printable)\(points))"
     }
@@ -83,6 +83,7 @@ extension HostEvent {
                 ? "\(count ?? 1) packets that waited for the quota were given up for heavier ones"
                 : "\(name) not kept: the quota is used up, and the packets that wait for it weigh more"
         case .spoolFull: return "\(name) not kept: \(why)"
+        case .reduced: return "\(name) is beyond the link's budget: \(why)"
         case .spooled: return "\(name) waits to be sent"
         case .sent: return "\(name) is stored at \(center)"
         case .refused: return "\(name) was refused by \(center), and is kept here: \(why)"

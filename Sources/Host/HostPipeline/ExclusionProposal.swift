@@ -35,7 +35,7 @@ public enum ExclusionProposal {
         let seen = (event.evidence ?? []).compactMap(EvidenceKind.init(rawValue:))
         var wanted = kinds
         if wanted.isEmpty {
-            wanted = seen.filter { $0.defaultWeight >= reportAt }
+            wanted = seen.filter { event.points(of: $0) >= reportAt }
             guard !wanted.contains(.sendsItself) else {
                 throw refusal(
                     "the code of this event sends itself, as worms do",

@@ -8,10 +8,10 @@ extension ExtractedPacket {
     ///
     /// - Parameters:
     ///   - process: the detection's process, with the facts that take longer to collect.
-    ///   - asSignature: whether the packet carries only the caller window instead of the code.
+    ///   - windowBytes: the size of the caller window that the packet carries instead of the code; `nil`: it carries the code.
     /// - Throws: `caller-outside-code`, `packet-too-large`: code that every center would refuse.
     init(
-        _ detection: Detection, process: ProcessParameters, system: SystemParameters, asSignature: Bool
+        _ detection: Detection, process: ProcessParameters, system: SystemParameters, asSignatureOf windowBytes: Int? = nil
     ) throws(EpitopeError) {
         guard detection.code.bytes.count <= ExtractedPacket.maxCodeBytes else {
             throw EpitopeError(
@@ -23,10 +23,10 @@ extension ExtractedPacket {
         try CallerWindow.callerOffset(in: detection.code, callersAddress: detection.callersAddress)
         self.init(
             id: Self.randomID(), architecture: detection.architecture, callersAddress: detection.callersAddress,
-            content: asSignature
-                ? .signature(try CallerWindow.extract(from: detection.code, callersAddress: detection.callersAddress))
-                : .code(detection.code),
-            evidence: detection.evidence, action: detection.action,
+            content: try windowBytes.map { (length) throws(EpitopeError) in
+                .signature(try CallerWindow.extract(from: detection.code, callersAddress: detection.callersAddress, length: length))
+            } ?? .code(detection.code),
+            evidence: detection.evidence, action: detection.action, applications: detection.applications,
             parameters: Parameters(
                 call: detection.call, arguments: detection.arguments, region: detection.region, process: process, system: system,
                 timeMilliseconds: detection.timeMilliseconds))

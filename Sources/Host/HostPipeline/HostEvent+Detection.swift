@@ -24,6 +24,7 @@ extension HostEvent {
         container = process.containerID ?? process.container?.name
         callersAddress = "0x" + String(detection.callersAddress, radix: 16)
         evidence = detection.evidence.map(\.kind.rawValue)
+        points = detection.points
         detail = detection.evidence.first?.detail
         markedFor = detection.markedFor.isEmpty ? nil : detection.markedFor.map(\.rawValue)
         codeBytes = detection.code.bytes.count
@@ -53,6 +54,9 @@ extension HostEvent {
         code = error.code.rawValue
         message = error.message
     }
+
+    /// The points of a kind of its evidence, as far as the event says: those of the strongest by the policy of then, else the usual ones.
+    func points(of kind: EvidenceKind) -> Int { kind.rawValue == evidence?.first ? points ?? kind.defaultWeight : kind.defaultWeight }
 
     /// Whether it is of a critical call that gave enough evidence for a report.
     public var isDetection: Bool { event == .blocked || event == .watched }

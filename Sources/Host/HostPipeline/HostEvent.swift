@@ -17,6 +17,8 @@ public struct HostEvent: Hashable, Sendable, Codable {
         /// Packets were given up, which waited for the quota: others weigh more (`count`; with `packet` when it was that one).
         case givenUp = "given-up"
         case spoolFull = "spool-full"
+        /// The link's budget has no room for all of the packet: a snippet of its code goes, or its signature; `message` says which.
+        case reduced
         /// The packet is in the spool, on the host's disk.
         case spooled
         /// The center has stored the packet; `time` is when its receipt came.
@@ -82,6 +84,8 @@ public struct HostEvent: Hashable, Sendable, Codable {
     public var callersAddress: String?
     /// The kinds of evidence, the strongest first.
     public var evidence: [String]?
+    /// The points of the strongest kind, by this host's policy.
+    public var points: Int?
     /// What was seen of the strongest kind, for a person.
     public var detail: String?
     /// Why the process's calls are inspected at all: ``MarkReason``, of the agent alone.

@@ -3,14 +3,18 @@
 public import EpitopeModel
 public import HostStore
 public import Logging
+import Novelty
 public import ProcessContext
 public import Scheduling
+public import Signatures
 import Synchronization
 
 /// How the pipeline makes packets, and where they go.
 public struct HostPipelineSettings: Hashable, Sendable {
     /// Packets carry the caller window instead of the code. Off by default: of code a center can make better signatures.
     public var extractsSignature: Bool
+    /// The size of that window in bytes (``Signatures/CallerWindow/lengths``).
+    public var signatureBytes: Int
     /// At least one.
     public var destinations: [Destination]
     public var backoff: Backoff
@@ -25,10 +29,12 @@ public struct HostPipelineSettings: Hashable, Sendable {
     public var upkeepInterval: Duration
 
     public init(
-        extractsSignature: Bool = false, destinations: [Destination] = [.local], backoff: Backoff = HostPipelineSettings.usualBackoff,
+        extractsSignature: Bool = false, signatureBytes: Int = CallerWindow.length, destinations: [Destination] = [.local],
+        backoff: Backoff = HostPipelineSettings.usualBackoff,
         drainTime: Duration = .seconds(5), upkeepInterval: Duration = .seconds(10)
     ) {
         self.extractsSignature = extractsSignature
+        self.signatureBytes = signatureBytes
         self.destinations = destinations
         self.backoff = backoff
         self.drainTime = drainTime
@@ -204,7 +210,8 @@ extension HostPipeline {
         let enriched = await parameters.enrich(detection.process, maxPackageSeconds: settings.maxPackageWait / .seconds(1))
         await isLogged
         let packet = try ExtractedPacket(
-            detection, process: enriched.process, system: enriched.system, asSignature: settings.extractsSignature)
+            detection, process: enriched.process, system: enriched.system,
+            asSignatureOf: settings.extractsSignature ? settings.signatureBytes : nil)
         let event = HostEvent(packet: packet.id, of: detection, process: enriched.process, time: EventLog.now())
         return MadePacket(packet: packet, process: enriched.process, event: event, latePackage: enriched.latePackage)
     }
@@ -262,8 +269,23 @@ extension HostPipeline {
                 "\(EpitopeError(.spoolFull, "the spool is full: \(waiting) packets wait for their center, a new one was not spooled", remedy: "check the host's connection to its center"))"
             )
         }
+        recordReduced(round)
         log.append(event)
         recordReleased(round)
+    }
+
+    /// Logs what went smaller than it was.
+    private func recordReduced(_ round: QuotaRound) {
+        for (id, form) in round.reduced {
+            var event = HostEvent(.reduced, time: EventLog.now(), packet: id)
+            switch form {
+            case .asItIs: continue
+            case .snippet(let side): event.message = "at most \(side) bytes of its code on each side of the caller's address go"
+            case .signature: event.message = "its signature goes, and none of its code"
+            }
+            tallies.update { $0.reduced += 1 }
+            log.append(event)
+        }
     }
 
     private func recordReleased(_ round: QuotaRound) {
@@ -305,6 +327,7 @@ extension HostPipeline {
             let round = try await store.release(nowMilliseconds: EventLog.now().milliseconds)
             if !round.released.isEmpty { wake() }
             storeWorks()
+            recordReduced(round)
             recordReleased(round)
         } catch {
             tallies.update { $0.storeFailure = error }

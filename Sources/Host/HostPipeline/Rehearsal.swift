@@ -16,7 +16,7 @@ enum Rehearsal {
     /// `nil` never, unless packets of such a detection are refused.
     static func packet() -> ExtractedPacket? {
         try? ExtractedPacket(
-            detection, process: detection.process, system: SystemParameters(hostName: nil, hostID: nil), asSignature: false)
+            detection, process: detection.process, system: SystemParameters(hostName: nil, hostID: nil))
     }
 
     private static let detection = Detection(

@@ -11,6 +11,8 @@ public struct ReportTally: Hashable, Sendable {
     public var spooled = 0
     public var sent = 0
     public var duplicates = 0
+    /// Packets of which less went to the spool, by the link's budget.
+    public var reduced = 0
     /// Packets that wait for the quota.
     public var overQuota = 0
     /// Packets that waited for the quota and were given up for heavier ones.

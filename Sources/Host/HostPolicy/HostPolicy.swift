@@ -43,11 +43,17 @@ public struct HostPolicy: Hashable, Sendable {
     init(_ document: PolicyDocument?, of path: String?, _ overrides: Overrides) {
         self.path = path
         let usual = Policy.default
+        var applications = document?.applications ?? [:]
+        // What the command line says holds for all: who only watches is not to deny by a part of the file.
+        if overrides.action != nil {
+            for application in applications.keys { applications[application]?.action = nil }
+        }
         policy = Policy(
             action: overrides.action ?? document?.action ?? usual.action, blockAt: document?.blockAt ?? usual.blockAt,
             reportAt: document?.reportAt ?? usual.reportAt,
             uninspectable: overrides.uninspectable ?? document?.uninspectable ?? usual.uninspectable,
-            otherProcesses: overrides.otherProcesses ?? document?.otherProcesses ?? usual.otherProcesses)
+            otherProcesses: overrides.otherProcesses ?? document?.otherProcesses ?? usual.otherProcesses,
+            applications: applications)
         exclusions = (document?.exclusions ?? []) + (document?.builtInExclusions ?? true ? BuiltInExclusions.all : [])
     }
 
@@ -56,6 +62,6 @@ public struct HostPolicy: Hashable, Sendable {
         let own = exclusions.filter { !BuiltInExclusions.all.contains($0) }.count
         let shipped = exclusions.count - own
         return "\(path ?? "no policy file"): \(policy.action.rawValue) at \(policy.blockAt) points, report at \(policy.reportAt), "
-            + "\(own) exclusions and \(shipped) built-in ones"
+            + "\(own) exclusions and \(shipped) built-in ones" + (policy.applicationsInWords.map { "; \($0)" } ?? "")
     }
 }

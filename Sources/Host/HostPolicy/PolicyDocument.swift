@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import BehaviourBlocking
-import EpitopeModel
+public import EpitopeModel
 import SettingsFiles
 
 /// A policy file: JSON; every key may be left out.
@@ -24,6 +24,8 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
     public var uninspectable: Policy.Uninspectable?
     /// What is done about calls of a command that reach into processes outside of it (`epitope run`).
     public var otherProcesses: Policy.OtherProcesses?
+    /// What is said of single applications of behaviour blocking.
+    public var applications: [BlockingApplication: ApplicationPolicy]
     /// Whether the built-in exclusions apply.
     public var builtInExclusions: Bool?
     /// The exclusions, each of one kind of evidence for one subject; at most 1,000.
@@ -36,7 +38,7 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
     private static let points = 1...100
 
     enum CodingKeys: String, CodingKey, CaseIterable {
-        case action, blockAt, reportAt, uninspectable, otherProcesses, builtInExclusions, exclusions
+        case action, blockAt, reportAt, uninspectable, otherProcesses, applications, builtInExclusions, exclusions
     }
 
     public init(from decoder: any Decoder) throws {
@@ -48,6 +50,8 @@ public struct PolicyDocument: Hashable, Sendable, Decodable {
         uninspectable = try ConfigurationFile.choice(Policy.Uninspectable.self, in: values, forKey: .uninspectable)
         otherProcesses = try ConfigurationFile.choice(Policy.OtherProcesses.self, in: values, forKey: .otherProcesses)
         builtInExclusions = try values.decodeIfPresent(Bool.self, forKey: .builtInExclusions)
+        applications = [:]
+        if values.contains(.applications) { applications = try values.decode(Applications.self, forKey: .applications).policies }
         exclusions = []
         if values.contains(.exclusions) {
             var list = try values.nestedUnkeyedContainer(forKey: .exclusions)

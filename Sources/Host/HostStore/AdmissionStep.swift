@@ -150,7 +150,7 @@ extension AdmissionStep {
         var stays: [WeighedQuota.Waiting] = []
         for each in quota.inOrder(waiting, uses: uses, nowMilliseconds: nowMilliseconds) {
             guard let place = quota.place(for: each.claim, uses: uses, nowMilliseconds: nowMilliseconds),
-                try offer.flatMap({ $0.packet.id == each.id ? try spool($0) : nil }) ?? spoolHeld(each.id)
+                let form = try offer.flatMap({ $0.packet.id == each.id ? $0 : nil }).map(spool) ?? spoolHeld(each.id)
             else {
                 stays.append(each)
                 continue
@@ -164,6 +164,7 @@ extension AdmissionStep {
                 ])
             uses.append(use)
             round.released.append(each.id)
+            if form != .asItIs { round.reduced[each.id] = form }
             try count("accepted")
         }
         // Programs with other quotas may share the store: it is the last one that looked at it whose quota is waited for.
@@ -172,33 +173,41 @@ extension AdmissionStep {
         round.nextMilliseconds = stays.compactMap { quota.nextAllowed(for: $0.claim, uses: uses, nowMilliseconds: nowMilliseconds) }.min()
     }
 
-    /// Moves a packet from those that wait to the spool. `false`: the spool is full.
-    private func spoolHeld(_ id: String) throws -> Bool {
+    /// Moves a packet from those that wait to the spool. `nil`: the spool is full.
+    ///
+    /// - Returns: what of it goes.
+    private func spoolHeld(_ id: String) throws -> LinkBudget.Form? {
         guard
             let row = try Row.fetchOne(
                 db.cachedStatement(sql: "SELECT destinations, encoded FROM held WHERE packet_id = ?"), arguments: [id]),
             let encoded: Data = row["encoded"]
-        else { return false }
+        else { return nil }
         let names: String = row["destinations"]
         let destinations = names.split(separator: " ").compactMap { Destination(rawValue: String($0)) }
-        guard try spool(id, encoded, to: destinations) else { return false }
+        guard let form = try spool(EncodedPacket(id: id, bytes: Array(encoded)), to: destinations) else { return nil }
         try db.executeCached(sql: "DELETE FROM held WHERE packet_id = ?", arguments: [id])
-        return true
+        return form
     }
 
-    /// Puts a packet that never waited into the spool. `false`: the spool is full.
-    private func spool(_ offer: Offer) throws -> Bool {
-        try spool(offer.packet.id, Data(offer.packet.bytes), to: offer.destinations)
-    }
+    /// Puts a packet that never waited into the spool. `nil`: the spool is full.
+    private func spool(_ offer: Offer) throws -> LinkBudget.Form? { try spool(offer.packet, to: offer.destinations) }
 
-    private func spool(_ id: String, _ encoded: Data, to destinations: [Destination]) throws -> Bool {
-        guard try waitingWhereFull(destinations, bytes: encoded.count) == nil else { return false }
+    private func spool(_ packet: EncodedPacket, to destinations: [Destination]) throws -> LinkBudget.Form? {
+        let link = LinkStep(db: db, settings: settings, nowMilliseconds: nowMilliseconds)
+        let (sent, form) = try link.fitted(packet, copies: destinations.count)
+        guard try waitingWhereFull(destinations, bytes: sent.bytes.count) == nil else { return nil }
         for destination in destinations {
             try db.executeCached(
                 sql: "INSERT INTO spool (packet_id, destination, encoded) VALUES (?, ?, ?)",
-                arguments: [id, destination.rawValue, encoded])
+                arguments: [sent.id, destination.rawValue, Data(sent.bytes)])
         }
-        return true
+        try link.note(sent.bytes.count * destinations.count)
+        switch form {
+        case .asItIs: break
+        case .snippet: try count(HostStore.sentAsSnippet)
+        case .signature: try count(HostStore.sentAsSignature)
+        }
+        return form
     }
 
     /// Gives up what weighs least of what waits beyond the bounds. What is given up is forgotten: it may be reported again.

@@ -49,6 +49,14 @@ enum HostStoreSchema {
         migrator.registerMigration("3: whose quota a packet waits for") { db in
             try db.execute(sql: "ALTER TABLE held ADD COLUMN quota_limit INTEGER")
         }
+        migrator.registerMigration("4: what was put on the link") { db in
+            try db.execute(
+                sql: """
+                    CREATE TABLE link_use (
+                        number INTEGER PRIMARY KEY NOT NULL, day INTEGER NOT NULL, bytes INTEGER NOT NULL, busy_until_ms INTEGER NOT NULL
+                    ) STRICT;
+                    """)
+        }
         return migrator
     }
 }

@@ -2,6 +2,7 @@
 
 public import Novelty
 public import PacketCoding
+public import Signatures
 
 /// Where a host sends its packets.
 public enum Destination: String, Hashable, Sendable, Codable, CaseIterable {
@@ -16,6 +17,10 @@ public struct HostStoreSettings: Hashable, Sendable {
     public var novelty: NoveltyPolicy
     /// Of packets from this host.
     public var quota: DailyQuota
+    /// Beyond it packets go smaller.
+    public var link: LinkBudget
+    /// The size of the signature that goes where nothing else has room, in bytes.
+    public var signatureBytes: Int
     /// Packets that wait for the quota. Beyond it the one that weighs least is given up and counted.
     public var maxHeldPackets: Int
     /// Bytes of packets that wait for the quota.
@@ -30,12 +35,15 @@ public struct HostStoreSettings: Hashable, Sendable {
     public var maxRefusedPackets: Int
 
     public init(
-        novelty: NoveltyPolicy = NoveltyPolicy(), quota: DailyQuota = DailyQuota(), maxSpooledPackets: Int = 1024,
+        novelty: NoveltyPolicy = NoveltyPolicy(), quota: DailyQuota = DailyQuota(), link: LinkBudget = LinkBudget(),
+        signatureBytes: Int = CallerWindow.length, maxSpooledPackets: Int = 1024,
         maxSpooledBytes: Int = 64 << 20, maxRememberedPackets: Int = 4096, maxRefusedPackets: Int = 256,
         maxHeldPackets: Int = 256, maxHeldBytes: Int = 8 << 20
     ) {
         self.novelty = novelty
         self.quota = quota
+        self.link = link
+        self.signatureBytes = signatureBytes
         self.maxSpooledPackets = max(0, maxSpooledPackets)
         self.maxSpooledBytes = max(0, maxSpooledBytes)
         self.maxRememberedPackets = max(1, maxRememberedPackets)
@@ -65,6 +73,8 @@ public struct QuotaRound: Hashable, Sendable {
     public var admission: Admission?
     /// Packets that had waited for the quota, and are in the spool now; in the order in which they weigh.
     public var released: [String] = []
+    /// Packets that went to the spool smaller than they were, since the link's budget has no room for more; by their ids.
+    public var reduced: [String: LinkBudget.Form] = [:]
     /// How many packets that waited were given up for one that weighs more.
     public var displaced = 0
     /// When the quota allows the next of those that wait; `nil` when none waits, or the quota is 0.

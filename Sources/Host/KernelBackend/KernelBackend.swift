@@ -41,7 +41,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
 
     private let program: LoadedProgram
     private let isPinned: Bool
-    private let extraction: ExtractionMode
+    private let extraction: ExtractionSettings
     private let boundedWork = BoundedWork()
     private let reader: Mutex<RingReader>
     private let handler: EventHandler
@@ -63,7 +63,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
     /// - Parameters:
     ///   - exclusions: what is excluded; ``setExclusions(_:)`` replaces it.
     ///   - level: `nil` for the best that the kernel supports.
-    ///   - extraction: whether the code of denied calls is overwritten, too: each such process is stopped for it.
+    ///   - extraction: how much code is reported; and whether that of denied calls is overwritten, too: each such process is stopped for it.
     ///   - folder: where the program is pinned, so that it outlives this process: on a bpffs, accessible to root only. What an
     ///     earlier agent
     ///     pinned there is adopted. `nil`: not pinned.
@@ -73,7 +73,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
     ///   `foreign-proc`.
     public convenience init(
         policy: Policy = .default, exclusions: ExclusionTable = ExclusionTable(), level: ProtectionLevel? = nil,
-        extraction: ExtractionMode = .copy, pinnedAt folder: String? = nil, beginsAtOnce: Bool = true,
+        extraction: ExtractionSettings = .copy, pinnedAt folder: String? = nil, beginsAtOnce: Bool = true,
         context: any ProcessContextProviding = NumbersOnly()
     ) throws(EpitopeError) {
         try self.init(
@@ -96,7 +96,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
 
     /// The same with other tables: for tests of what happens when they are full.
     package init(
-        policy: Policy, exclusions: ExclusionTable, level: ProtectionLevel?, extraction: ExtractionMode = .copy, places: Places,
+        policy: Policy, exclusions: ExclusionTable, level: ProtectionLevel?, extraction: ExtractionSettings = .copy, places: Places,
         pinnedAt folder: String?, beginsAtOnce: Bool, context: any ProcessContextProviding
     ) throws(EpitopeError) {
         try ProcessNamespace.requireMachine()
@@ -106,7 +106,8 @@ public final class KernelBackend: BehaviourBlockingBackend {
         self.extraction = extraction
         handler = EventHandler(policy: policy, extraction: extraction, context: context)
         program = try LoadedProgram(
-            level: self.level, policy: epitope_policy(policy, level: self.level, extraction: extraction), places: places, pinnedAt: folder)
+            level: self.level, policy: epitope_policy(policy, level: self.level, extraction: extraction.mode), places: places,
+            pinnedAt: folder)
         reader = Mutex(RingReader(try EventRingBuffer(of: program), handler: handler))
         (reading, readingContinuation) = AsyncStream.makeStream(of: Never.self)
         try setExclusions(exclusions)
@@ -172,7 +173,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
     /// Replaces the policy without a gap: the kernel replaces it as one value.
     public func setPolicy(_ policy: Policy) throws(EpitopeError) {
         handler.policy = policy
-        try program.setPolicy(epitope_policy(policy, level: level, extraction: extraction))
+        try program.setPolicy(epitope_policy(policy, level: level, extraction: extraction.mode))
     }
 
     /// The policy in force.
@@ -213,7 +214,7 @@ public final class KernelBackend: BehaviourBlockingBackend {
                         program.answer(event.processID, event.question, handler.answer(event))
                     }
                 }
-                for notice in upkeep.work(on: program, policy: { epitope_policy(self.policy, level: level, extraction: extraction) }) {
+                for notice in upkeep.work(on: program, policy: { epitope_policy(self.policy, level: level, extraction: extraction.mode) }) {
                     handler.notify(notice)
                 }
                 reader.waitForMore()

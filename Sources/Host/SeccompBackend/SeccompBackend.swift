@@ -21,7 +21,7 @@ public final class SeccompBackend: BehaviourBlockingBackend {
     /// How calls are judged, and who describes the processes that are reported.
     public struct Configuration: Sendable {
         public var policy: Policy
-        public var extraction: ExtractionMode
+        public var extraction: ExtractionSettings
         /// Passes SIGINT, SIGTERM, SIGHUP and SIGQUIT on to the command until it ends. It is process-wide: for a program
         /// whose purpose is this one command.
         public var forwardsSignals: Bool
@@ -37,7 +37,7 @@ public final class SeccompBackend: BehaviourBlockingBackend {
         public var exclusions: any ExclusionProviding
 
         public init(
-            policy: Policy = .default, extraction: ExtractionMode = .copy, forwardsSignals: Bool = false,
+            policy: Policy = .default, extraction: ExtractionSettings = .copy, forwardsSignals: Bool = false,
             guardsOthers: Bool = false,
             context: any ProcessContextProviding = NumbersOnly(), exclusions: any ExclusionProviding = FixedExclusions()
         ) {

@@ -12,6 +12,10 @@ public struct Detection: Hashable, Sendable {
     public var evidence: [Evidence]
     public var code: ExtractedCode
     public var action: ProtectiveAction
+    /// The points of the strongest evidence, by this host's policy; `nil`: the usual ones.
+    public var points: Int?
+    /// The applications of behaviour blocking that were on; empty: not said.
+    public var applications: [BlockingApplication]
     /// What was read of the process while its call was held.
     public var process: ProcessParameters
     /// When the call was made, in milliseconds since 1970-01-01T00:00:00Z.
@@ -23,7 +27,8 @@ public struct Detection: Hashable, Sendable {
 
     public init(
         architecture: Architecture, callersAddress: UInt64, region: MemoryRegion, call: CriticalCall,
-        arguments: CallArguments, evidence: [Evidence], code: ExtractedCode, action: ProtectiveAction,
+        arguments: CallArguments, evidence: [Evidence], code: ExtractedCode, action: ProtectiveAction, points: Int? = nil,
+        applications: [BlockingApplication] = [],
         process: ProcessParameters, timeMilliseconds: Int64, markedFor: [MarkReason] = [], cut: CodeCut? = nil
     ) {
         self.architecture = architecture
@@ -34,6 +39,8 @@ public struct Detection: Hashable, Sendable {
         self.evidence = evidence
         self.code = code
         self.action = action
+        self.points = points
+        self.applications = applications
         self.process = process
         self.timeMilliseconds = timeMilliseconds
         self.markedFor = markedFor

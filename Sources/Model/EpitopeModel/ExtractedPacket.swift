@@ -25,11 +25,13 @@ public struct ExtractedPacket: Hashable, Sendable {
     public var content: Content
     public var evidence: [Evidence]
     public var action: ProtectiveAction
+    /// The applications of behaviour blocking that were on at the host; empty: it didn't say, as an earlier version.
+    public var applications: [BlockingApplication]
     public var parameters: Parameters
 
     public init(
         id: String, architecture: Architecture, callersAddress: UInt64, content: Content, evidence: [Evidence],
-        action: ProtectiveAction, parameters: Parameters
+        action: ProtectiveAction, applications: [BlockingApplication] = [], parameters: Parameters
     ) {
         self.id = id
         self.architecture = architecture
@@ -37,6 +39,7 @@ public struct ExtractedPacket: Hashable, Sendable {
         self.content = content
         self.evidence = evidence
         self.action = action
+        self.applications = applications
         self.parameters = parameters
     }
 }

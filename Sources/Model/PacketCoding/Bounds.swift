@@ -28,6 +28,7 @@ enum Bounds {
     /// Listening, and as many connected sockets.
     static let sockets = 32
     static let evidence = 16
+    static let applications = 16
     /// A token sequence, and the bytes of all its tokens together.
     static let tokens = 256
     static let tokenBytes = Signature.maxBytes

@@ -46,6 +46,22 @@ extension EvidenceKind {
     }
 }
 
+extension BlockingApplication {
+    init?(_ wire: Epitope_V1_Application) {
+        guard let value = modelValue(wire, Self.allCases.map { ($0, $0.wire) }) else { return nil }
+        self = value
+    }
+
+    var wire: Epitope_V1_Application {
+        switch self {
+        case .exec: .exec
+        case .connect: .connect
+        case .send: .send
+        case .listen: .listen
+        }
+    }
+}
+
 extension ProtectiveAction {
     init?(_ wire: Epitope_V1_ProtectiveAction) {
         guard let value = modelValue(wire, Self.allCases.map { ($0, $0.wire) }) else { return nil }

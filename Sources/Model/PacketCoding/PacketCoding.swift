@@ -44,6 +44,7 @@ extension ExtractedPacket {
             content: try Content(wire),
             evidence: evidence,
             action: try Wire.known(ProtectiveAction(wire.action), "action"),
+            applications: try Self.applications(wire.applications),
             parameters: try Parameters(wire.parameters))
     }
 
@@ -68,8 +69,18 @@ extension ExtractedPacket {
             return wire
         }
         wire.action = action.wire
+        wire.applications = applications.map(\.wire)
         wire.parameters = parameters.wire
         return wire
+    }
+}
+
+extension ExtractedPacket {
+    /// Each once, in their order. One of a later version is passed over.
+    fileprivate static func applications(_ wire: [Epitope_V1_Application]) throws(EpitopeError) -> [BlockingApplication] {
+        try Wire.count(wire.count, "applications", max: Bounds.applications)
+        let known = Set(wire.compactMap(BlockingApplication.init))
+        return BlockingApplication.allCases.filter(known.contains)
     }
 }
 

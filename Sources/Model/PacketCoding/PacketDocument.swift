@@ -29,6 +29,8 @@ struct PacketDocument: Codable {
     var signature: HexBytes?
     var evidence: [Evidence]
     var action: ProtectiveAction
+    /// The applications of behaviour blocking that were on at the host; absent where it didn't say.
+    var applications: [BlockingApplication]?
     var call: CriticalCall
     var arguments: CallArguments
     var region: Region
@@ -52,6 +54,7 @@ struct PacketDocument: Codable {
         }
         evidence = packet.evidence
         action = packet.action
+        applications = packet.applications.isEmpty ? nil : packet.applications
         call = packet.parameters.call
         arguments = packet.parameters.arguments
         region = Region(packet.parameters.region)
@@ -74,7 +77,7 @@ struct PacketDocument: Codable {
         }
         return ExtractedPacket(
             id: id, architecture: architecture, callersAddress: callersAddress.value, content: content, evidence: evidence,
-            action: action,
+            action: action, applications: applications ?? [],
             parameters: Parameters(
                 call: call, arguments: arguments, region: try region.model(), process: process, system: system,
                 timeMilliseconds: timeMilliseconds))

@@ -244,7 +244,7 @@ struct LedgerTests {
         func sighting(_ identity: Identity, _ address: String, other: String? = nil) -> PeerSighting {
             PeerSighting(
                 identity: identity, seenMilliseconds: now - 5, address: address, certificateUntilMilliseconds: now + 9,
-                note: SenderNote(version: "1.0.0", machine: "a", protection: "hooks"), otherAddress: other)
+                note: SenderNote(version: "1.0.0", machine: "a", protection: "hooks", applications: "exec+send"), otherAddress: other)
         }
         try await store.addToken(secretHash: secret, grant: EnrolmentGrant(identity: Fixture.host, expiresMilliseconds: .max))
         _ = try await store.redeemToken(secretHash: secret, by: EnrolmentApplicant(), issuedMilliseconds: now - 9, nowMilliseconds: now - 9)
@@ -257,7 +257,9 @@ struct LedgerTests {
         #expect(peers.count == 1202)
         let (host, unknown) = try (#require(peers.first { $0.name == "host-1" }), #require(peers.first { $0.name == "lost" }))
         #expect(host.state == .enrolled && host.address == "10.0.0.2" && host.seenMilliseconds == now - 5)
-        #expect(host.version == "1.0.0" && host.protection == "hooks" && host.certificateUntilMilliseconds == now + 9)
+        #expect(
+            host.version == "1.0.0" && host.protection == "hooks" && host.applications == "exec+send"
+                && host.certificateUntilMilliseconds == now + 9)
         #expect(unknown.state == .seen)
         let told = try await store.events().filter { $0.step == .identityShared }
         #expect(told.map(\.subject) == ["host-1"])

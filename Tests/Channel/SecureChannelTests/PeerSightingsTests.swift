@@ -59,7 +59,7 @@ import Testing
             "epitope-version": "1.2.3-beta+4", "epitope-machine": "\u{1b}[2J", "epitope-protection": String(repeating: "x", count: 33),
         ]
         #expect(SenderNote { said[$0.rawValue] } == SenderNote(version: "1.2.3-beta+4"))
-        let own = SenderNote.own(protection: "run")
+        let own = SenderNote.own(protection: "run", applications: BlockingApplication.word(BlockingApplication.allCases))
         #expect(SenderNote { header in own.headers.first { $0.name == header.rawValue }?.value } == own)
         #expect(own.version == Version.current && own.machine?.count == 16)
     }

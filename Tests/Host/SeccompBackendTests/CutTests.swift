@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test func `nothing is cut that is only watched, or copied`() async throws {
-        for (policy, extraction) in [(Policy(action: .watch), ExtractionMode.cut), (.default, .copy)] {
+        for (policy, extraction) in [(Policy(action: .watch), ExtractionSettings.cut), (.default, .copy)] {
             let receiver = Receiver(datagrams: true)
             let run = try await ProtectedRun.fixture(
                 "call-stub", ["direct", "anonymous", "send", String(receiver.port)], policy: policy, extraction: extraction)

@@ -16,14 +16,14 @@ struct ProtectedRun {
 
     /// Runs a program of the fixtures, by its product's name.
     static func fixture(
-        _ name: String, _ arguments: [String], policy: Policy = .default, extraction: ExtractionMode = .copy,
+        _ name: String, _ arguments: [String], policy: Policy = .default, extraction: ExtractionSettings = .copy,
         excluded: Set<EvidenceKind> = []
     ) async throws -> ProtectedRun {
         try await command(Fixtures.path(name), arguments, policy: policy, extraction: extraction, excluded: excluded)
     }
 
     static func command(
-        _ name: String, _ arguments: [String], policy: Policy = .default, extraction: ExtractionMode = .copy,
+        _ name: String, _ arguments: [String], policy: Policy = .default, extraction: ExtractionSettings = .copy,
         excluded: Set<EvidenceKind> = [], whileItRuns: (SeccompBackend) async -> Void = { _ in }
     ) async throws -> ProtectedRun {
         let output = Output()

@@ -53,6 +53,8 @@ import Testing
         #expect(error { $0.code.base = .max - 1 }?.code == .packetMalformed)
         #expect(error { $0.signature = Data() }?.code == .packetMalformed)
         #expect(error { $0.signature = Data(count: 257) }?.code == .packetMalformed)
+        #expect(error { $0.signature = Data(count: 256) } == nil)
+        #expect(error { $0.applications = Array(repeating: .send, count: 17) }?.code == .packetMalformed)
         #expect(error { $0.content = nil }?.code == .packetMalformed)
     }
 

@@ -15,9 +15,10 @@ enum RandomPackets {
             callersAddress: base + UInt64.random(in: 1...UInt64(count), using: &random),
             content: sendsCode
                 ? .code(ExtractedCode(base: base, bytes: bytes, isWholeRegion: Bool.random(using: &random)))
-                : .signature(Array(bytes.prefix(32))),
+                : .signature(Array(bytes.prefix(Int.random(in: 1...256, using: &random)))),
             evidence: list(0...16, &random) { Evidence(kind: EvidenceKind.allCases.randomElement(using: &$0)!, detail: text(512, &$0)) },
-            action: ProtectiveAction.allCases.randomElement(using: &random)!, parameters: parameters(&random))
+            action: ProtectiveAction.allCases.randomElement(using: &random)!,
+            applications: BlockingApplication.allCases.filter { _ in Bool.random(using: &random) }, parameters: parameters(&random))
     }
 
     static func parameters(_ random: inout SeededGenerator) -> Parameters {

@@ -15,7 +15,8 @@ import TestSupport
 ///                                       each other place; all else as in the whole
 ///     kernel-matrix hidden-addresses    where the kernel hides its addresses: only what that changes
 ///     kernel-matrix own-code            only code that the kernel calls written, and that is a file's all the same
-///     kernel-matrix options             what the host's options change: code that is overwritten in its process
+///     kernel-matrix options             what the host's options and policy change: code that is overwritten in its process, applications that
+///                                       are off or weigh otherwise, amounts
 ///     kernel-matrix stand-in            an agent for others to stop: denies until it is killed
 @main enum KernelMatrix {
     /// - Parameter combinesAll: each call from each place. At the second level the same programs are attached differently, and on a

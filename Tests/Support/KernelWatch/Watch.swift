@@ -88,14 +88,16 @@ package final class Watch: Sendable {
 extension KernelBackend {
     /// A second backend, loaded on a thread of its own: loading would block one of the few threads that tests share.
     package static func another(
-        _ policy: Policy, places: Places = Places(), context: any ProcessContextProviding = NumbersOnly()
+        _ policy: Policy, extraction: ExtractionSettings = .copy, places: Places = Places(),
+        context: any ProcessContextProviding = NumbersOnly()
     ) async throws -> KernelBackend {
         try await withCheckedThrowingContinuation { continuation in
             Thread {
                 continuation.resume(
                     with: Result {
                         try KernelBackend(
-                            policy: policy, exclusions: ExclusionTable(), level: .tracepoints, places: places, pinnedAt: nil,
+                            policy: policy, exclusions: ExclusionTable(), level: .tracepoints, extraction: extraction, places: places,
+                            pinnedAt: nil,
                             beginsAtOnce: true,
                             context: context)
                     })

@@ -32,6 +32,8 @@ public struct EnrolledPeer: Hashable, Sendable, Codable {
     /// Its version of Epitope, and how calls are judged there: a level of the agent, `containers` or `run`.
     public var version: String?
     public var protection: String?
+    /// Which applications of behaviour blocking are on there, such as `exec+send`, or `none`; `nil`: it didn't say.
+    public var applications: String?
     /// Until when the certificate is valid that it was seen with.
     public var certificateUntilMilliseconds: Int64?
     /// The fingerprint of the authority that this certificate is from, in hexadecimal digits; `nil`: it was not seen, or by a version that
@@ -51,7 +53,7 @@ extension StoreTransaction {
         try Row.fetchAll(
             db,
             sql: """
-                SELECT p.*, s.seen_ms, s.address, s.version, s.protection, s.until_ms, s.authority, EXISTS (SELECT 1 FROM certificates c LEFT JOIN revocations r ON r.role = c.role AND r.name = c.name
+                SELECT p.*, s.seen_ms, s.address, s.version, s.protection, s.applications, s.until_ms, s.authority, EXISTS (SELECT 1 FROM certificates c LEFT JOIN revocations r ON r.role = c.role AND r.name = c.name
                     WHERE c.role = p.role AND c.name = p.name AND c.latest_ms > coalesce(r.issued_until_ms, 0)) AS is_in,
                   (SELECT max(e.time_ms) FROM events e WHERE e.subject = p.name AND e.step = \(CenterEvent.Step.renewed.sql)
                   AND e.detail = ?1 || p.role) AS renewed
@@ -89,7 +91,8 @@ extension EnrolledPeer {
             role: role, name: row["name"], state: state, enrolledMilliseconds: enrolled,
             renewedMilliseconds: (row["renewed"] as Double?).flatMap { Int64(exactly: $0.rounded(.down)) }, revokedMilliseconds: revoked,
             tokenUntilMilliseconds: isOpen ? token : nil, seenMilliseconds: row["seen_ms"], address: row["address"],
-            version: row["version"], protection: row["protection"], certificateUntilMilliseconds: row["until_ms"],
+            version: row["version"], protection: row["protection"], applications: row["applications"],
+            certificateUntilMilliseconds: row["until_ms"],
             authority: row["authority"])
     }
 }

@@ -27,13 +27,14 @@ extension StoreTransaction {
         // A clock that was ahead does not keep the latest out: the last that is written is the latest.
         try db.execute(
             sql: """
-                INSERT INTO sightings (role, name, seen_ms, address, version, protection, until_ms, authority) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                INSERT INTO sightings (role, name, seen_ms, address, version, protection, applications, until_ms, authority)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (role, name) DO UPDATE SET seen_ms = excluded.seen_ms, address = excluded.address, version = excluded.version,
-                  protection = excluded.protection, until_ms = excluded.until_ms, authority = excluded.authority
+                  protection = excluded.protection, applications = excluded.applications, until_ms = excluded.until_ms, authority = excluded.authority
                 """,
             arguments: [
                 role, name, sighting.seenMilliseconds, sighting.address, sighting.note.version, sighting.note.protection,
-                sighting.certificateUntilMilliseconds, sighting.authority,
+                sighting.note.applications, sighting.certificateUntilMilliseconds, sighting.authority,
             ])
         guard let other = sighting.otherAddress else { return }
         let told = try Int64.fetchOne(db, sql: "SELECT shared_ms FROM sightings WHERE role = ? AND name = ?", arguments: [role, name])

@@ -15,6 +15,7 @@ enum PostgresSchema {
         .init("5 tokens for several hosts", groupTokens),
         .init("6 what sites conclude", conclusions),
         .init("7 packets that count each", countedPackets),
+        .init("8 what hosts judge", "ALTER TABLE sightings ADD COLUMN applications \(text)"),
     ]
 
     private static let text = #"TEXT COLLATE "C""#

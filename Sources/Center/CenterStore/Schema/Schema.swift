@@ -55,6 +55,10 @@ enum Schema {
             try db.execute(sql: "ALTER TABLE reports ADD COLUMN conclusion TEXT")
         }
         registerCountedPackets(in: &migrator)
+        migrator.registerMigration("25 what hosts judge") { db in
+            // The applications of behaviour blocking that were on when a host was seen last; NULL: it didn't say.
+            try db.execute(sql: "ALTER TABLE sightings ADD COLUMN applications TEXT")
+        }
         return migrator
     }
 

@@ -26,20 +26,22 @@ public final class CenterClient: Sendable {
 
     private let state: Mutex<State>
     private let offers = Mutex(CodeOffers())
-    private let note: SenderNote
+    private let note: SenderNote.Source
 
     /// - Parameter note: what the client says of itself.
     /// - Throws: `key-malformed`, `certificate-malformed`.
-    public convenience init(_ identity: StoredIdentity, note: SenderNote = .own()) throws(EpitopeError) {
+    public convenience init(_ identity: StoredIdentity, note: @escaping SenderNote.Source = { .own() }) throws(EpitopeError) {
         try self.init(identity, note: note, choice: CenterChoice())
     }
 
-    init(_ identity: StoredIdentity, note: SenderNote = .own(), choice: CenterChoice) throws(EpitopeError) {
+    init(_ identity: StoredIdentity, note: @escaping SenderNote.Source = { .own() }, choice: CenterChoice) throws(EpitopeError) {
         self.note = note
         state = Mutex(State(identity: identity, transports: try Self.transports(identity, note), choice: choice))
     }
 
-    private static func transports(_ identity: StoredIdentity, _ note: SenderNote) throws(EpitopeError) -> [CenterTransport] {
+    private static func transports(_ identity: StoredIdentity, _ note: @escaping SenderNote.Source) throws(EpitopeError)
+        -> [CenterTransport]
+    {
         var transports: [CenterTransport] = []
         for center in identity.centers.addresses { transports.append(try CenterTransport(identity, at: center, note: note)) }
         return transports

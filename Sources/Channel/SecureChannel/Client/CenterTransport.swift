@@ -16,7 +16,7 @@ struct CenterTransport: Sendable {
     let center: CenterAddress
     private let authorityPEM: String
     private let proxy: CenterProxy?
-    private let headers: [(name: String, value: String)]
+    private let note: SenderNote.Source
 
     /// How long a connection and its handshake may take.
     static let connectTimeout = TimeAmount.seconds(10)
@@ -32,7 +32,7 @@ struct CenterTransport: Sendable {
     /// Of an answer, in bytes: PacketCoding's bound on sequenced updates.
     static let maxAnswerBytes = 16 * 1024 * 1024
 
-    init(_ identity: StoredIdentity, at center: CenterAddress, note: SenderNote = SenderNote()) throws(EpitopeError) {
+    init(_ identity: StoredIdentity, at center: CenterAddress, note: @escaping SenderNote.Source = { SenderNote() }) throws(EpitopeError) {
         try self.init(
             center: center, authorityPEM: identity.trustedPEM, credentials: (identity.certificatePEM, identity.keyPEM),
             proxy: try CenterProxy.find(for: center), note: note)
@@ -51,7 +51,7 @@ struct CenterTransport: Sendable {
     ///   - proxy: on the way to the center.
     init(
         center: CenterAddress, authorityPEM: String, credentials: (certificate: String, key: String)?, proxy: CenterProxy?,
-        note: SenderNote = SenderNote()
+        note: @escaping SenderNote.Source = { SenderNote() }
     ) throws(EpitopeError) {
         var tls = TLSConfiguration.makeClientConfiguration()
         tls.minimumTLSVersion = .tlsv13
@@ -82,7 +82,7 @@ struct CenterTransport: Sendable {
                 authorization: proxy.login.map { .basic(username: $0.user, password: $0.password) })
         }
         self.proxy = proxy
-        headers = note.headers
+        self.note = note
         self.client = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
         self.center = center
         self.authorityPEM = authorityPEM
@@ -117,7 +117,7 @@ struct CenterTransport: Sendable {
         var request = HTTPClientRequest(url: center.description + path)
         request.method = method
         if let type { request.headers.add(name: "content-type", value: type) }
-        for header in headers { request.headers.add(name: header.name, value: header.value) }
+        for header in note().headers { request.headers.add(name: header.name, value: header.value) }
         if let body { request.body = .bytes(ByteBuffer(bytes: body)) }
         let deadline = NIODeadline.now() + answerTimeout + .seconds(Int64(waitSeconds))
         let status: HTTPResponseStatus

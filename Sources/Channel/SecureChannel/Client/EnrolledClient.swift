@@ -29,7 +29,7 @@ public actor EnrolledClient {
     }
 
     let directory: String
-    private let note: SenderNote
+    private let note: SenderNote.Source
     private let schedule: RenewalSchedule
     let spread: Double
     let clock: @Sendable () -> Int64
@@ -62,13 +62,13 @@ public actor EnrolledClient {
 
     /// - Parameters:
     ///   - directory: where enrolment stores the identity. There need not be one yet.
-    ///   - note: what it says of itself to the center.
+    ///   - note: what it says of itself to the center, asked with each request.
     ///   - clock: by which certificates are judged.
     ///   - spread: this program's part of the time over which hosts spread their renewals, and their looks at a busy center; 0 to 1.
     ///   - onEvent: told of everything that becomes of the identity; of a failure that lasts, once a day.
     ///   - onAnswer: told each time that the center has let this identity in, when ``maintain(every:)`` asks for that.
     public init(
-        directory: String, note: SenderNote = .own(), clock: @escaping @Sendable () -> Int64 = ChannelClock.system,
+        directory: String, note: @escaping SenderNote.Source = { .own() }, clock: @escaping @Sendable () -> Int64 = ChannelClock.system,
         spread: Double = .random(in: 0...1),
         onEvent: @escaping @Sendable (Event) -> Void = { _ in }, onAnswer: @escaping @Sendable () -> Void = {}
     ) {

@@ -12,16 +12,22 @@ public struct SenderNote: Hashable, Sendable {
     public var machine: String?
     /// How calls are judged there: a level of the agent, `containers` or `run`. A local center has none.
     public var protection: String?
+    /// Which applications of behaviour blocking are on there: ``EpitopeModel/BlockingApplication/word(_:)``.
+    public var applications: String?
 
-    public init(version: String? = nil, machine: String? = nil, protection: String? = nil) {
+    /// Makes a note each time that one is sent: what it says may change while a program runs.
+    public typealias Source = @Sendable () -> SenderNote
+
+    public init(version: String? = nil, machine: String? = nil, protection: String? = nil, applications: String? = nil) {
         self.version = version
         self.machine = machine
         self.protection = protection
+        self.applications = applications
     }
 
     /// That of this program on this machine.
-    public static func own(protection: String? = nil) -> SenderNote {
-        SenderNote(version: Version.current, machine: thisMachine, protection: protection)
+    public static func own(protection: String? = nil, applications: String? = nil) -> SenderNote {
+        SenderNote(version: Version.current, machine: thisMachine, protection: protection, applications: applications)
     }
 
     /// Of what a copy of a machine doesn't have: the kernel makes a number anew at each start. Hashed, so that it serves for nothing else.
@@ -36,6 +42,7 @@ public struct SenderNote: Hashable, Sendable {
         case version = "epitope-version"
         case machine = "epitope-machine"
         case protection = "epitope-protection"
+        case applications = "epitope-applications"
     }
 
     /// What a request's headers say: of each a short word of letters, digits and `.-+_`, and what is none is left out.
@@ -47,7 +54,7 @@ public struct SenderNote: Hashable, Sendable {
                 (1...Self.maxLength).contains(text.utf8.count) && text.utf8.allSatisfy(Self.isAllowed) ? text : nil
             }
         }
-        self.init(version: word(.version), machine: word(.machine), protection: word(.protection))
+        self.init(version: word(.version), machine: word(.machine), protection: word(.protection), applications: word(.applications))
     }
 
     private static let maxLength = 32
@@ -67,6 +74,7 @@ public struct SenderNote: Hashable, Sendable {
                 case .version: version
                 case .machine: machine
                 case .protection: protection
+                case .applications: applications
                 }
             return value.map { (header.rawValue, $0) }
         }

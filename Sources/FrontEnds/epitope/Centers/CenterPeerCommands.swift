@@ -15,7 +15,8 @@ struct CenterPeersCommand<Kind: CenterKind>: AsyncParsableCommand {
             abstract: "List the \(Kind.servesCenters ? "hosts and sites" : "hosts") that enrolled, have a token, or were revoked.",
             discussion: """
                 "since" is when it enrolled or was revoked. "last seen" and "address" are those of its last request, "version" and \
-                "protection" what it said of itself then, and "valid until" is the end of the certificate that it was seen with, or of \
+                "protection" what it said of itself then, "judges" the applications of behaviour blocking that were on there (exec, connect, \
+                send, listen), and "valid until" is the end of the certificate that it was seen with, or of \
                 a token that was not used. "authority" is the one that certificate is from: the present one, or the next or a former one \
                 where it is replaced (rotate-authority); its SHA-256 in JSON.
                 """)
@@ -33,11 +34,11 @@ struct CenterPeersCommand<Kind: CenterKind>: AsyncParsableCommand {
         func time(_ milliseconds: Int64?) -> String { milliseconds.map { Console.time(Double($0)) } ?? "-" }
         Console.print(
             Console.table(
-                [["name", "role", "state", "since", "last seen", "address", "version", "protection", "valid until", "authority"]]
+                [["name", "role", "state", "since", "last seen", "address", "version", "protection", "judges", "valid until", "authority"]]
                     + peers.map { peer in
                         [
                             peer.name, peer.role.rawValue, peer.state.rawValue, time(peer.sinceMilliseconds), time(peer.seenMilliseconds),
-                            peer.address ?? "-", peer.version ?? "-", peer.protection ?? "-",
+                            peer.address ?? "-", peer.version ?? "-", peer.protection ?? "-", peer.applications ?? "-",
                             time(peer.state == .invited ? peer.tokenUntilMilliseconds : peer.certificateUntilMilliseconds),
                             authorities.word(for: peer.authority),
                         ]

@@ -79,6 +79,13 @@ struct PolicyCheckCommand: AsyncParsableCommand {
             inspection.findings.isEmpty
                 ? "  none now: its critical calls give no evidence" : Console.table(inspection.findings.map(report.row)))
         Console.print("\n" + Console.table(report.verdicts()))
+        for application in report.applications() {
+            guard let verdicts = application.verdicts else {
+                Console.print("\n\(application.name): off, its calls are allowed")
+                continue
+            }
+            Console.print("\n\(application.name):\n" + Console.table(verdicts))
+        }
         if let caveat = report.caveat(canDeny: KernelSupport.current.level.canDeny) { Console.print(caveat) }
         Console.print("\nthreads that wait in a critical call")
         let calls =

@@ -40,11 +40,12 @@ struct PolicyReport {
         return [place, region.protection.description, "\((region.end - region.start) >> 10) KiB", memory]
     }
 
-    /// What is done about each kind of evidence.
-    func verdicts() -> [[String]] {
-        [["evidence", "points", "a call with it", "because"]]
+    /// What is done about each kind of evidence, in calls of an application; `nil`: in those of all of which nothing else is said.
+    func verdicts(for application: BlockingApplication? = nil) -> [[String]] {
+        let action = policy.action(for: application)
+        return [["evidence", "points", "a call with it", "because"]]
             + EvidenceKind.allCases.map { kind in
-                let points = kind.defaultWeight
+                let points = policy.weight(of: kind, for: application)
                 if let exclusion = exclusions.first(where: { $0.evidence == kind }) {
                     return [
                         kind.rawValue, "\(points)", "is allowed",
@@ -52,7 +53,7 @@ struct PolicyReport {
                     ]
                 }
                 if points >= policy.blockAt {
-                    return [kind.rawValue, "\(points)", Self.consequence(of: policy.action), "blockAt is \(policy.blockAt)"]
+                    return [kind.rawValue, "\(points)", Self.consequence(of: action), "blockAt is \(policy.blockAt)"]
                 }
                 if points >= policy.reportAt {
                     return [kind.rawValue, "\(points)", "is allowed, and reported", "reportAt is \(policy.reportAt)"]
@@ -65,11 +66,19 @@ struct PolicyReport {
     ///
     /// - Parameter canDeny: whether this kernel lets `epitope agent` deny calls.
     func caveat(canDeny: Bool) -> String? {
-        guard policy.action == .block, !canDeny else { return nil }
+        guard policy.applicationsOn.contains(where: { policy.action(for: $0) == .block }), !canDeny else { return nil }
         return """
             Denied by epitope run, and in containers whose runtime hands over calls. On this kernel epitope agent alone denies nothing:
             such a call is allowed and reported; with --without-hooks kill its process is killed. Why: epitope agent --check
             """
+    }
+
+    /// The applications of which something else is said, each with what is done about its calls.
+    func applications() -> [(name: String, verdicts: [[String]]?)] {
+        BlockingApplication.allCases.compactMap { application in
+            guard policy.applications[application] != nil else { return nil }
+            return (application.rawValue, policy.isOn(application) ? verdicts(for: application) : nil)
+        }
     }
 
     func row(_ waiting: LiveInspection.WaitingCall) -> [String] {
@@ -77,7 +86,12 @@ struct PolicyReport {
         guard let observation = waiting.observation else { return [place, waiting.call.rawValue, "is allowed: no evidence"] }
         let verdict = policy.judge(observation, excluding: Set(exclusions.compactMap(\.evidence)))
         let why = (verdict.evidence + verdict.excluded).map(\.detail).joined(separator: "; ")
-        let what = verdict.denies ? Self.consequence(of: policy.action) : verdict.isReported ? "is allowed, and reported" : "is allowed"
+        let what =
+            !policy.isOn(observation.application)
+            ? "is allowed, since \(observation.application?.rawValue ?? "it") is off"
+            : verdict.denies
+                ? Self.consequence(of: policy.action(for: observation.application))
+                : verdict.isReported ? "is allowed, and reported" : "is allowed"
         return [place, waiting.call.rawValue, why.isEmpty ? "\(what): no evidence" : "\(what): \(why)"]
     }
 

@@ -100,7 +100,10 @@ struct RunCommand: AsyncParsableCommand {
         let loaded = found.policy
         let commandUser = try user.map(CommandUser.init)
         var printer: DetectionPrinter?
-        let reporter = HostReporter(stateOptions, packetOptions, problems: problems, protection: "run", logger: logger) { centers in
+        let reporter = HostReporter(
+            stateOptions, packetOptions, problems: problems, protection: "run", applications: { loaded.policy.applicationsOn },
+            logger: logger
+        ) { centers in
             guard !quiet else { return { _ in } }
             let made = DetectionPrinter(place(centers))
             printer = made
@@ -114,7 +117,7 @@ struct RunCommand: AsyncParsableCommand {
             backend = try SeccompBackend.launch(
                 Command(command[0], Array(command.dropFirst()), user: commandUser),
                 .init(
-                    policy: loaded.policy, extraction: extractionOptions.extraction, forwardsSignals: true, guardsOthers: true,
+                    policy: loaded.policy, extraction: extractionOptions.settings, forwardsSignals: true, guardsOthers: true,
                     context: reporter.context,
                     exclusions: exclusions))
         } catch {
@@ -141,7 +144,8 @@ struct RunCommand: AsyncParsableCommand {
     private func say(_ reporter: HostReporter, _ loaded: HostPolicy) {
         if let notice = reporter.enrolmentNotice { Console.log(notice) }
         if let openness = stateOptions.openness { Console.log("\(openness)") }
-        if loaded.policy.action == .watch { Console.log("watching only: attacks are reported, and allowed") }
+        if loaded.policy.onlyWatches { Console.log("watching only: attacks are reported, and allowed") }
+        if let words = loaded.policy.applicationsInWords { Console.log("by the policy, \(words)") }
     }
 
     /// Prints and logs notices; of many alike, the sum.

@@ -20,11 +20,11 @@ final class EventHandler: Sendable {
     private let origins = Mutex(CodeOrigins())
     private let questions = Mutex<[KernelEvent]>([])
     private let context: any ProcessContextProviding
-    private let extraction: ExtractionMode
+    private let extraction: ExtractionSettings
     private let cutCounts = Mutex(KernelBackend.Cuts())
     private let stopWaits = Mutex(StopWaits())
 
-    init(policy: Policy, extraction: ExtractionMode, context: any ProcessContextProviding) {
+    init(policy: Policy, extraction: ExtractionSettings, context: any ProcessContextProviding) {
         policyInForce = Mutex(policy)
         self.extraction = extraction
         self.context = context
@@ -110,21 +110,24 @@ final class EventHandler: Sendable {
         if mappings.processID != nil, !event.isProgramRunning {
             interpretation = origins.withLock { EventInterpretation(event: event, mappings: ProcessMappings(nil), origins: $0) }
         }
-        guard let observation = interpretation.observation() else {
+        guard var observation = interpretation.observation() else {
             // Stopped for a check of one page, which is unchanged.
             if event.answer == .stopped { resume(event, process) }
             return nil
         }
-        guard let verdict = decide(event, observation, process) else { return nil }
-        var detection = extract(interpretation, verdict, process)
+        let policy = policy
+        observation.application = policy.application(of: event)
+        guard let verdict = decide(event, observation, policy, process) else { return nil }
+        var detection = extract(interpretation, verdict, policy, process)
         detection.cut = cut(event, verdict, interpretation, process)
         respond(event, verdict, process)
         return event.isRepetition ? nil : reports.report(detection)
     }
 
     /// The evidence by the same rules as the kernel's; the action is what the kernel did, and what the policy says about a stopped process.
-    private func decide(_ event: KernelEvent, _ observation: Observation, _ process: ProcessHandle?) -> Verdict? {
-        let policy = policy
+    private func decide(
+        _ event: KernelEvent, _ observation: Observation, _ policy: Policy, _ process: ProcessHandle?
+    ) -> Verdict? {
         // What the kernel acted upon is told in any case.
         let isOpen = event.answer == .passed || event.answer == .stopped
         // Of the program that the process runs: for another one's call they are none.
@@ -144,19 +147,21 @@ final class EventHandler: Sendable {
             // Stopped for a look, which found nothing to act upon.
             case .stopped where verdict.action == .watched: .watched
             // Denied by the hook, and stopped for a look or a cut alone.
-            case .stopped where policy.action == .block && event.isOfHook: .blocked
-            case .stopped: policy.action == .stop ? .stopped : .killed
+            case .stopped where policy.action(for: observation.application) == .block && event.isOfHook: .blocked
+            case .stopped: policy.action(for: observation.application) == .stop ? .stopped : .killed
             }
         return verdict
     }
 
-    private func extract(_ interpretation: EventInterpretation, _ verdict: Verdict, _ process: ProcessHandle?) -> Detection {
+    private func extract(
+        _ interpretation: EventInterpretation, _ verdict: Verdict, _ policy: Policy, _ process: ProcessHandle?
+    ) -> Detection {
         let event = interpretation.event
-        let extraction = interpretation.extraction(verdict)
+        let extraction = interpretation.extraction(verdict, extraction.amounts)
         return Detection(
             architecture: verdict.architecture, callersAddress: extraction.callersAddress, region: extraction.region,
             call: event.call, arguments: interpretation.arguments, evidence: verdict.evidence,
-            code: extraction.code, action: verdict.action,
+            code: extraction.code, action: verdict.action, points: verdict.points, applications: policy.applicationsOn,
             process: parameters(of: event, process), timeMilliseconds: BootClock.wallClockMilliseconds(event.time),
             markedFor: event.markedFor)
     }
@@ -194,9 +199,11 @@ final class EventHandler: Sendable {
     private func cut(
         _ event: KernelEvent, _ verdict: Verdict, _ interpretation: EventInterpretation, _ process: ProcessHandle?
     ) -> CodeCut? {
-        guard extraction == .cut, verdict.denies, event.answer == .stopped || event.answer == .denied else { return nil }
-        let place = interpretation.extraction(verdict)
-        guard place.region.backing.isUnbacked, let range = ExtractionRange(of: place.region, callersAddress: place.callersAddress) else {
+        guard extraction.mode == .cut, verdict.denies, event.answer == .stopped || event.answer == .denied else { return nil }
+        let place = interpretation.extraction(verdict, extraction.amounts)
+        guard place.region.backing.isUnbacked,
+            let range = ExtractionRange(of: place.region, callersAddress: place.callersAddress, amounts: extraction.amounts)
+        else {
             return nil
         }
         let outcome = cut(range, of: place.region, event, process)
@@ -238,5 +245,12 @@ final class EventHandler: Sendable {
         case .killed: if !(process?.send(SIGKILL) ?? false) { notify(.signalFailed(processID: event.processID)) }
         case .stopped: break
         }
+    }
+}
+
+extension Policy {
+    /// The application that the kernel program judged an event's call by.
+    fileprivate func application(of event: KernelEvent) -> BlockingApplication {
+        event.isOfRing && !isOn(.send) ? .connect : event.application
     }
 }

@@ -146,27 +146,37 @@ struct EventInterpretation {
     ///
     /// Of a return address in an image it copied the code there, for the case that the page was written. Where it wasn't, the caller is the
     /// library, whose code is read from the process. When that has ended, what was copied stands for it.
-    func extraction(_ verdict: Verdict) -> Extraction {
+    ///
+    /// - Parameter amounts: how much of it is reported; the kernel program copies the most that there can be.
+    func extraction(_ verdict: Verdict, _ amounts: ExtractionAmounts) -> Extraction {
         let copied = ExtractedCode(base: event.code.start, bytes: event.code.bytes, isWholeRegion: false)
         if copied.offset(of: verdict.callersAddress) == nil, [.impossible, .unchecked].contains(event.finding) {
-            if let read = codeInMemory(verdict) {
+            if let read = codeInMemory(verdict, amounts) {
                 return Extraction(callersAddress: verdict.callersAddress, region: verdict.region, code: read)
             }
             if copied.offset(of: event.deeperAddress) != nil {
-                return Extraction(callersAddress: event.deeperAddress, region: returnRegion, code: whole(copied, returnRegion))
+                return Extraction(
+                    callersAddress: event.deeperAddress, region: returnRegion,
+                    code: part(copied, returnRegion, event.deeperAddress, amounts))
             }
         }
-        return Extraction(callersAddress: verdict.callersAddress, region: verdict.region, code: whole(copied, verdict.region))
+        return Extraction(
+            callersAddress: verdict.callersAddress, region: verdict.region,
+            code: part(copied, verdict.region, verdict.callersAddress, amounts))
     }
 
-    private func whole(_ code: ExtractedCode, _ region: MemoryRegion) -> ExtractedCode {
-        var code = code
+    private func part(
+        _ copied: ExtractedCode, _ region: MemoryRegion, _ callersAddress: UInt64, _ amounts: ExtractionAmounts
+    ) -> ExtractedCode {
+        var code = copied
         code.isWholeRegion = code.base == region.start && UInt64(code.bytes.count) == region.end - region.start
-        return code
+        return ExtractionRange(of: region, callersAddress: callersAddress, amounts: amounts)?.part(of: code, callersAddress: callersAddress)
+            ?? code
     }
 
-    private func codeInMemory(_ verdict: Verdict) -> ExtractedCode? {
-        guard let process = mappings.processID, let range = ExtractionRange(of: verdict.region, callersAddress: verdict.callersAddress),
+    private func codeInMemory(_ verdict: Verdict, _ amounts: ExtractionAmounts) -> ExtractedCode? {
+        guard let process = mappings.processID,
+            let range = ExtractionRange(of: verdict.region, callersAddress: verdict.callersAddress, amounts: amounts),
             let file = try? FileDescriptor("/proc/\(process)/mem", O_RDONLY), let bytes = FileBytes(file).read(range.start, range.count),
             event.isProgramRunning
         else { return nil }

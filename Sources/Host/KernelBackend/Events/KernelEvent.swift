@@ -17,6 +17,10 @@ struct KernelEvent: Sendable {
     var interface: SystemCallInterface
     var is32BitCode: Bool
     var call: CriticalCall
+    /// The application that judged it; of a ring's requests, that of sends.
+    var application: BlockingApplication
+    /// A ring's requests may connect, too.
+    var isOfRing: Bool
     var finding: Finding
     var answer: Answer
     var instructionPointer: UInt64
@@ -118,6 +122,8 @@ struct KernelEvent: Sendable {
         call =
             SyscallClassTable.criticalCall(interface, number: event.call_number, subcall: event.subcall)
             ?? Self.call(ofClass: event.call_class)
+        application = Self.application(ofClass: event.call_class)
+        isOfRing = event.call_class == EPITOPE_CLASS_IO_URING.rawValue
         processID = Int32(bitPattern: event.process)
         threadID = Int32(bitPattern: event.thread)
         startTime = event.start_time
@@ -183,6 +189,15 @@ struct KernelEvent: Sendable {
         case EPITOPE_CLASS_CONNECT.rawValue: .connect
         case EPITOPE_CLASS_SERVE.rawValue: .bind
         default: .sendmsg
+        }
+    }
+
+    private static func application(ofClass value: UInt32) -> BlockingApplication {
+        switch value {
+        case EPITOPE_CLASS_EXEC.rawValue: .exec
+        case EPITOPE_CLASS_CONNECT.rawValue: .connect
+        case EPITOPE_CLASS_SERVE.rawValue: .listen
+        default: .send
         }
     }
 

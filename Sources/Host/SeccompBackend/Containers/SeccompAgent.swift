@@ -22,7 +22,7 @@ public final class SeccompAgent: BehaviourBlockingBackend {
         /// The socket that runtimes connect to: the profile's `listenerPath`.
         public var path: String
         public var policy: Policy
-        public var extraction: ExtractionMode
+        public var extraction: ExtractionSettings
         /// How many processes that runtimes started are supervised at once, each with its children.
         public var maxProcesses: Int
         /// Asked on the supervisor's thread, while a call is stalled that will be reported.
@@ -33,7 +33,7 @@ public final class SeccompAgent: BehaviourBlockingBackend {
         public var store: ContainerFDStore?
 
         public init(
-            path: String, policy: Policy = .default, extraction: ExtractionMode = .copy, maxProcesses: Int = 512,
+            path: String, policy: Policy = .default, extraction: ExtractionSettings = .copy, maxProcesses: Int = 512,
             context: any ProcessContextProviding = NumbersOnly(), exclusions: any ExclusionProviding = FixedExclusions(),
             store: ContainerFDStore? = nil
         ) {

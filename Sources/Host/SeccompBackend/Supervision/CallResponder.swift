@@ -9,7 +9,7 @@ import Glibc
 /// Answers stalled calls, and stops or kills their processes.
 struct CallResponder: Sendable {
     let listener: Int32
-    let extraction: ExtractionMode
+    let extraction: ExtractionSettings
     let counters: SupervisionCounters
 
     /// Whether a call still waits for its answer. What was read of the process before belongs to the caller only if it does:
@@ -39,8 +39,8 @@ struct CallResponder: Sendable {
         let pidfd = epitope_process_handle(call.processID)
         defer { if pidfd >= 0 { close(pidfd) } }
         if isWaiting(call.id) {
-            if extraction == .cut {
-                cut = CodeExtractor(ProcessMemory(thread: call.thread), verdict).overwrite()
+            if extraction.mode == .cut {
+                cut = CodeExtractor(ProcessMemory(thread: call.thread), verdict, extraction.amounts).overwrite()
                 switch cut {
                 case .done: counters.count(\.cut)
                 case .failed: counters.count(\.cutFailed)
@@ -67,7 +67,7 @@ struct CallResponder: Sendable {
     /// - Returns: whether the call was denied; `nil` if the process ended before the answer.
     func respondUninspectable(to call: PendingCall, _ policy: Policy, isExcluded: Bool = false) -> Bool? {
         guard isWaiting(call.id) else { return nil }
-        let denies = policy.uninspectable == .deny && policy.action != .watch && !isExcluded
+        let denies = policy.uninspectable == .deny && policy.action(for: call.kind.application) != .watch && !isExcluded
         let status =
             denies
             ? epitope_notification_deny(listener, call.id, EPERM)

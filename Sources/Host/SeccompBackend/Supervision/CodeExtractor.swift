@@ -11,10 +11,10 @@ struct CodeExtractor {
     private let range: ExtractionRange?
 
     /// - Parameter verdict: names the caller's address and its region.
-    init(_ memory: ProcessMemory, _ verdict: Verdict) {
+    init(_ memory: ProcessMemory, _ verdict: Verdict, _ amounts: ExtractionAmounts) {
         self.memory = memory
         self.verdict = verdict
-        range = ExtractionRange(of: verdict.region, callersAddress: verdict.callersAddress)
+        range = ExtractionRange(of: verdict.region, callersAddress: verdict.callersAddress, amounts: amounts)
     }
 
     /// Copies the code at the caller's address: empty if the address doesn't lie in its region.

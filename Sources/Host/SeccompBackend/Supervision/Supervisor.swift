@@ -16,7 +16,7 @@ final class Supervisor: Sendable {
     /// What all supervisors of a backend share.
     struct Configuration: Sendable {
         let policy: CurrentPolicy
-        let extraction: ExtractionMode
+        let extraction: ExtractionSettings
         let context: any ProcessContextProviding
         let exclusions: any ExclusionProviding
         let counters: SupervisionCounters
@@ -166,6 +166,11 @@ final class Supervisor: Sendable {
             intrusion = found
         }
         let isRuntimes = isRuntimesExec(call, &state)
+        // Not looked at: what nobody asked for costs nothing, and whatever there is to see.
+        guard policy.isOn(call.kind.application) else {
+            responder.allow(call.id)
+            return
+        }
 
         let observation: Observation
         do {
@@ -192,7 +197,7 @@ final class Supervisor: Sendable {
         guard earlier != nil || responder.isWaiting(call.id) else { return remember(found, notification, &state, unless: false) }
 
         var detection: Detection?
-        if !found.isReported { detection = makeReport(call, verdict, &state.limiter) }
+        if !found.isReported { detection = makeReport(call, verdict, policy, &state.limiter) }
         found.isReported = true
         guard progress.isCurrent(state.turn) else { return }
         if verdict.denies {
@@ -206,7 +211,7 @@ final class Supervisor: Sendable {
     }
 
     /// What is reported of a call; `nil` where its process has been reported too often.
-    private func makeReport(_ call: PendingCall, _ verdict: Verdict, _ limiter: inout ReportLimiter) -> Detection? {
+    private func makeReport(_ call: PendingCall, _ verdict: Verdict, _ policy: Policy, _ limiter: inout ReportLimiter) -> Detection? {
         let key = ReportKey(thread: call.thread, callersAddress: verdict.callersAddress, kind: call.kind)
         let now = Self.nowMilliseconds()
         sink.willAnswer(key)
@@ -219,7 +224,7 @@ final class Supervisor: Sendable {
             configuration.counters.count(\.suppressed)
             return nil
         }
-        return describe(call, verdict, code, timeMilliseconds: now)
+        return describe(call, verdict, code, policy, timeMilliseconds: now)
     }
 
     /// Remembers what was found of a call that was taken back by a signal before it was answered.
@@ -261,7 +266,7 @@ extension Supervisor {
     private func inspect(
         _ call: inout PendingCall, _ policy: Policy, _ inspector: Inspector
     ) throws(InspectionFailure) -> Observation? {
-        inspector.wantsDeeper = policy.reportAt <= EvidenceKind.deeperInStack.defaultWeight
+        inspector.wantsDeeper = policy.reportAt <= policy.weight(of: .deeperInStack, for: call.kind.application)
         try call.readIndirectArguments()
         return try inspector.observe(call)
     }
@@ -273,15 +278,17 @@ extension Supervisor {
 
     /// Copies the malicious code, while the call is held.
     private func extract(_ call: PendingCall, _ verdict: Verdict) -> ExtractedCode {
-        CodeExtractor(ProcessMemory(thread: call.thread), verdict).extract()
+        CodeExtractor(ProcessMemory(thread: call.thread), verdict, configuration.extraction.amounts).extract()
     }
 
     /// Reads what else a report says, while the call is held.
-    private func describe(_ call: PendingCall, _ verdict: Verdict, _ code: ExtractedCode, timeMilliseconds: Int64) -> Detection {
+    private func describe(
+        _ call: PendingCall, _ verdict: Verdict, _ code: ExtractedCode, _ policy: Policy, timeMilliseconds: Int64
+    ) -> Detection {
         Detection(
             architecture: verdict.architecture, callersAddress: verdict.callersAddress, region: verdict.region,
             call: call.kind, arguments: ArgumentDecoder(call: call, memory: ProcessMemory(thread: call.thread)).decode(),
-            evidence: verdict.evidence, code: code, action: verdict.action,
+            evidence: verdict.evidence, code: code, action: verdict.action, points: verdict.points, applications: policy.applicationsOn,
             process: configuration.context.context(ofProcess: call.processID, thread: call.thread, in: container?.reference),
             timeMilliseconds: timeMilliseconds)
     }

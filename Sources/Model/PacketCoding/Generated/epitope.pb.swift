@@ -75,6 +75,53 @@ nonisolated enum Epitope_V1_Architecture: SwiftProtobuf.Enum, Swift.CaseIterable
 
 }
 
+/// A kind of critical call that a host judges, or not.
+nonisolated enum Epitope_V1_Application: SwiftProtobuf.Enum, Swift.CaseIterable {
+  typealias RawValue = Int
+  case unspecified // = 0
+  case exec // = 1
+  case connect // = 2
+  case send // = 3
+  case listen // = 4
+  case UNRECOGNIZED(Int)
+
+  init() {
+    self = .unspecified
+  }
+
+  init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .exec
+    case 2: self = .connect
+    case 3: self = .send
+    case 4: self = .listen
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .exec: return 1
+    case .connect: return 2
+    case .send: return 3
+    case .listen: return 4
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  static let allCases: [Epitope_V1_Application] = [
+    .unspecified,
+    .exec,
+    .connect,
+    .send,
+    .listen,
+  ]
+
+}
+
 nonisolated enum Epitope_V1_EvidenceKind: SwiftProtobuf.Enum, Swift.CaseIterable {
   typealias RawValue = Int
   case unspecified // = 0
@@ -683,6 +730,9 @@ nonisolated struct Epitope_V1_ExtractedPacket: Sendable {
   var hasParameters: Bool {self._parameters != nil}
   /// Clears the value of `parameters`. Subsequent reads from it will return its default value.
   mutating func clearParameters() {self._parameters = nil}
+
+  /// The applications of behaviour blocking that were on at the host. Empty: not said. A reader passes over those that it doesn't know.
+  var applications: [Epitope_V1_Application] = []
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -1742,6 +1792,10 @@ nonisolated extension Epitope_V1_Architecture: SwiftProtobuf._ProtoNameProviding
   static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ARCHITECTURE_UNSPECIFIED\0\u{1}ARCHITECTURE_X86_32\0\u{1}ARCHITECTURE_X86_64\0\u{1}ARCHITECTURE_ARM64\0")
 }
 
+nonisolated extension Epitope_V1_Application: SwiftProtobuf._ProtoNameProviding {
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0APPLICATION_UNSPECIFIED\0\u{1}APPLICATION_EXEC\0\u{1}APPLICATION_CONNECT\0\u{1}APPLICATION_SEND\0\u{1}APPLICATION_LISTEN\0")
+}
+
 nonisolated extension Epitope_V1_EvidenceKind: SwiftProtobuf._ProtoNameProviding {
   static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0EVIDENCE_KIND_UNSPECIFIED\0\u{1}EVIDENCE_KIND_DIRECT_CALL\0\u{1}EVIDENCE_KIND_LIBRARY_CALL\0\u{1}EVIDENCE_KIND_SENDS_ITSELF\0\u{1}EVIDENCE_KIND_WRITTEN_IMAGE_PAGE\0\u{1}EVIDENCE_KIND_MEMORY_FILE\0\u{1}EVIDENCE_KIND_DEEPER_IN_STACK\0\u{1}EVIDENCE_KIND_UNATTRIBUTABLE\0\u{1}EVIDENCE_KIND_WRITTEN_FILE\0\u{1}EVIDENCE_KIND_IMPOSSIBLE_RETURN\0\u{1}EVIDENCE_KIND_UNCHECKED_RETURN\0\u{1}EVIDENCE_KIND_PACKED_PROGRAM\0")
 }
@@ -1784,7 +1838,7 @@ nonisolated extension Epitope_V1_ProtocolBuffer: SwiftProtobuf._ProtoNameProvidi
 
 nonisolated extension Epitope_V1_ExtractedPacket: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ExtractedPacket"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}id\0\u{1}architecture\0\u{3}callers_address\0\u{1}code\0\u{1}signature\0\u{1}evidence\0\u{1}action\0\u{1}parameters\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}id\0\u{1}architecture\0\u{3}callers_address\0\u{1}code\0\u{1}signature\0\u{1}evidence\0\u{1}action\0\u{1}parameters\0\u{1}applications\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1820,6 +1874,7 @@ nonisolated extension Epitope_V1_ExtractedPacket: SwiftProtobuf.Message, SwiftPr
       case 7: try { try decoder.decodeRepeatedMessageField(value: &self.evidence) }()
       case 8: try { try decoder.decodeSingularEnumField(value: &self.action) }()
       case 9: try { try decoder.decodeSingularMessageField(value: &self._parameters) }()
+      case 10: try { try decoder.decodeRepeatedEnumField(value: &self.applications) }()
       default: break
       }
     }
@@ -1862,6 +1917,9 @@ nonisolated extension Epitope_V1_ExtractedPacket: SwiftProtobuf.Message, SwiftPr
     try { if let v = self._parameters {
       try visitor.visitSingularMessageField(value: v, fieldNumber: 9)
     } }()
+    if !self.applications.isEmpty {
+      try visitor.visitPackedEnumField(value: self.applications, fieldNumber: 10)
+    }
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1874,6 +1932,7 @@ nonisolated extension Epitope_V1_ExtractedPacket: SwiftProtobuf.Message, SwiftPr
     if lhs.evidence != rhs.evidence {return false}
     if lhs.action != rhs.action {return false}
     if lhs._parameters != rhs._parameters {return false}
+    if lhs.applications != rhs.applications {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
