@@ -55,6 +55,8 @@ import Testing
         #expect(error { $0.signature = Data(count: 257) }?.code == .packetMalformed)
         #expect(error { $0.signature = Data(count: 256) } == nil)
         #expect(error { $0.applications = Array(repeating: .send, count: 17) }?.code == .packetMalformed)
+        // One of a later version is passed over.
+        #expect(error { $0.applications = [.send, .UNRECOGNIZED(99)] } == nil)
         #expect(error { $0.content = nil }?.code == .packetMalformed)
     }
 
