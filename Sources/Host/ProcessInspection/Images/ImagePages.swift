@@ -2,7 +2,7 @@
 
 import EpitopeModel
 public import FileAccess
-public import Glibc
+import Glibc
 
 /// Compares pages of code that were written with the files that they are private copies of.
 ///
@@ -14,7 +14,7 @@ public final class ImagePages {
     /// The process whose code is compared.
     public struct Process {
         /// `nil`: it has ended.
-        public var id: pid_t?
+        public var id: Int32?
         /// Its memory, by address.
         public var memory: FileBytes
         /// The mapping at an address.
@@ -30,7 +30,7 @@ public final class ImagePages {
         var mayBeSymbol: (_ address: UInt64, _ place: Range<UInt64>) -> Bool
 
         public init(
-            id: pid_t, memory: FileBytes, mapping: @escaping (UInt64) -> MapEntry?, isWritten: @escaping (UInt64) -> Bool = { _ in true }
+            id: Int32, memory: FileBytes, mapping: @escaping (UInt64) -> MapEntry?, isWritten: @escaping (UInt64) -> Bool = { _ in true }
         ) {
             self.id = id
             self.memory = memory
@@ -138,7 +138,7 @@ public final class ImagePages {
         return nil
     }
 
-    private static func isProgram(_ code: CodeFile, _ process: pid_t) -> Bool {
+    private static func isProgram(_ code: CodeFile, _ process: Int32) -> Bool {
         (try? PathHandle("/proc/\(process)/exe").status())?.identity == code.identity
     }
 
@@ -217,7 +217,7 @@ public final class ImagePages {
     }
 
     /// The file of a mapping; `nil` if it can't be opened, if its server may never answer, or if by its path another was opened.
-    public static func open(_ mapping: MapEntry, _ process: pid_t) -> FileDescriptor? {
+    public static func open(_ mapping: MapEntry, _ process: Int32) -> FileDescriptor? {
         guard !isServed(mapping.device, process) else { return nil }
         let link = "/proc/\(process)/map_files/\(String(mapping.start, radix: 16))-\(String(mapping.end, radix: 16))"
         let named = mapping.name.hasPrefix("/") ? "/proc/\(process)/root\(mapping.name)" : nil
@@ -229,7 +229,7 @@ public final class ImagePages {
     }
 
     /// Whether a program serves a device's files (FUSE), which may never answer; also where no mount of the process says.
-    static func isServed(_ device: MapEntry.Device, _ process: pid_t) -> Bool {
+    static func isServed(_ device: MapEntry.Device, _ process: Int32) -> Bool {
         device.major == 0 && ServedFiles(of: process).isServed(device)
     }
 }

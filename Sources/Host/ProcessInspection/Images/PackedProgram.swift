@@ -2,7 +2,7 @@
 
 import EpitopeModel
 import FileAccess
-public import Glibc
+import Glibc
 
 /// A process whose program a ``PackedExecutable`` unpacked, with what its code was when it was first looked at: at its first
 /// critical call.
@@ -27,7 +27,7 @@ public struct PackedProgram: Sendable {
     /// - Parameters:
     ///   - executable: what its file is.
     ///   - entry: where the kernel began to execute the file.
-    init?(of process: pid_t, executable: PackedExecutable, entry: UInt64, memory: FileBytes) {
+    init?(of process: Int32, executable: PackedExecutable, entry: UInt64, memory: FileBytes) {
         guard let maps = ProcFS.text("/proc/\(process)/maps") else { return nil }
         let code = MapEntry.entries(inMaps: maps).filter {
             $0.inode == 0 && $0.name.isEmpty && Self.isCode($0.protection)
@@ -72,7 +72,7 @@ public struct PackedProgram: Sendable {
     }
 
     /// Where the kernel began to execute the process's file.
-    static func entry(of process: pid_t) -> UInt64? {
+    static func entry(of process: Int32) -> UInt64? {
         guard let vector = ProcFS.bytes("/proc/\(process)/auxv", maxBytes: 4096) else { return nil }
         for place in stride(from: 0, to: vector.count - 15, by: 16) where vector.integer(UInt64.self, at: place) == entryTag {
             return vector.integer(UInt64.self, at: place + 8)
@@ -90,7 +90,7 @@ public final class PackedPrograms {
     static let maxFiles = 256
 
     private struct Process: Hashable {
-        var id: pid_t
+        var id: Int32
         /// When it was started, in the kernel's ticks since boot.
         var start: UInt64
         var file: FileIdentity
@@ -105,7 +105,7 @@ public final class PackedPrograms {
     public init() {}
 
     /// The packed program that a process runs; `nil` for all others.
-    public func program(of process: pid_t, memory: FileBytes) -> PackedProgram? {
+    public func program(of process: Int32, memory: FileBytes) -> PackedProgram? {
         guard let (identity, executable) = executable(of: process), let executable, let (start, parent) = Self.origin(of: process),
             let entry = PackedProgram.entry(of: process)
         else { return nil }
@@ -127,7 +127,7 @@ public final class PackedPrograms {
         return program
     }
 
-    private func executable(of process: pid_t) -> (FileIdentity, PackedExecutable?)? {
+    private func executable(of process: Int32) -> (FileIdentity, PackedExecutable?)? {
         guard let handle = try? PathHandle("/proc/\(process)/exe"), let facts = try? handle.facts(), facts.isRegular, facts.links > 0,
             !ImagePages.isServed(MapEntry.Device(major: facts.deviceMajor, minor: facts.deviceMinor), process),
             let identity = (try? handle.status())?.identity
@@ -140,7 +140,7 @@ public final class PackedPrograms {
     }
 
     /// When a process was started, and its parent.
-    private static func origin(of process: pid_t) -> (start: UInt64, parent: pid_t)? {
+    private static func origin(of process: Int32) -> (start: UInt64, parent: Int32)? {
         guard let statistics = ProcessStatistics(of: process), let parent = statistics.parent, let start = statistics.startTicks else {
             return nil
         }
