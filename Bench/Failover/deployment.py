@@ -105,9 +105,15 @@ class Deployment:
         begun = time.monotonic()
         eventually(seconds, lambda: self.receipts.longest_pause(time.monotonic() - 1) < 0.5 or time.monotonic() > begun + seconds)
 
+    def roles_are_known(self):
+        """Looks which machine is what. Just after an etcd is back there may be no standby for a moment."""
+        self.primary, self.standby, self.other = self.database.primary(), self.database.standby(), self.database.other()
+        return None not in (self.standby, self.other)
+
     def attempt(self, fault):
         """Tries a fault at a random moment. Its row: how long writes stopped, which machines were the primary, how long until all is whole."""
-        self.primary, self.standby, self.other = self.database.primary(), self.database.standby(), self.database.other()
+        if not eventually(WHOLE_S, self.roles_are_known, pause=0.5):
+            raise SystemExit(f"not every machine has its part {WHOLE_S} s after the last fault: {self.database.state()}")
         time.sleep(self.moments.uniform(0.5, 4))
         since, rewinds = time.monotonic(), self.database.rewinds()
         fault(self)
