@@ -16,6 +16,8 @@ extension EpitopeError.Code {
     public static let workMoved = EpitopeError.Code("work-moved")
     /// The database is that of a center with another authority, or of another kind.
     public static let storeOfAnotherCenter = EpitopeError.Code("store-of-another-center")
+    /// A store is to be moved to where there is one already.
+    public static let storeNotEmpty = EpitopeError.Code("store-not-empty")
     /// PostgreSQL's client library is not installed.
     public static let libpqMissing = EpitopeError.Code("libpq-missing")
     /// Every sid of the store's range is in use.

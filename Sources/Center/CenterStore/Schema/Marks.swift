@@ -14,6 +14,8 @@ enum Mark: String, CaseIterable {
     case quotaLimits = "quota-limits"
     /// Of a store in PostgreSQL: the kind of the center, and the fingerprint of its authority.
     case center
+    /// The fingerprint of the authority that is to follow, which a machine of the center has made.
+    case nextAuthority = "next-authority"
     /// What came in while the clock was in doubt (``DoubtedTimes``), as JSON.
     case doubtedTimes = "doubted-times"
     /// Says nothing: it is written to see whether that is possible.

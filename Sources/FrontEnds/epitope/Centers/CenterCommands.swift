@@ -16,6 +16,7 @@ struct LocalCenterCommand: AsyncParsableCommand {
             CenterTokensCommand<LocalKind>.self,
             CenterRotateCommand<LocalKind>.self,
             CenterRenewCommand<LocalKind>.self, CenterBackupCommand<LocalKind>.self, CenterRestoreCommand<LocalKind>.self,
+            CenterMoveStoreCommand<LocalKind>.self,
         ])
 }
 
@@ -32,6 +33,6 @@ struct GlobalCenterCommand: AsyncParsableCommand {
             CenterReinstateCommand<GlobalKind>.self, CenterPeersCommand<GlobalKind>.self, GlobalCenterTrustCommand.self,
             CenterRevokeCommand<GlobalKind>.self, CenterTokensCommand<GlobalKind>.self,
             CenterRotateCommand<GlobalKind>.self, CenterRenewCommand<GlobalKind>.self, CenterBackupCommand<GlobalKind>.self,
-            CenterRestoreCommand<GlobalKind>.self,
+            CenterRestoreCommand<GlobalKind>.self, CenterMoveStoreCommand<GlobalKind>.self,
         ])
 }

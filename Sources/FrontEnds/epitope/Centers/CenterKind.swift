@@ -85,7 +85,7 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
     ///
     /// - Parameter settings: where it lies, and how far packets may fill it.
     func openStoreForServing(_ settings: AnalysisSettings, logger: Logger) async throws -> CenterStore {
-        try await storeLocation.require(settings.store, file: storePath)
+        try await storeLocation.require(settings.store, file: storePath, kind: Kind.name)
         let clock = SteadyClock(onDisbelief: { logger.warning("\($0)") })
         let store: CenterStore
         if let location = settings.store {

@@ -28,12 +28,12 @@ struct CenterRotateCommand<Kind: CenterKind>: AsyncParsableCommand {
     @Flag(help: "Put the next authority in the present one's place.")
     var retire = false
 
-    @Flag(help: "Also where that locks out who has no certificate of the next authority, or a token that was not used.")
+    @Flag(
+        help: """
+            With --retire: also where that locks out who has no certificate of the next authority, or a token that was not used. Without: \
+            make a next authority although another machine of this center has made one.
+            """)
     var force = false
-
-    func validate() throws {
-        guard retire || !force else { throw ValidationError("--force is for --retire") }
-    }
 
     func run() async throws {
         _ = try stateOptions.loadAuthorities()
@@ -43,11 +43,14 @@ struct CenterRotateCommand<Kind: CenterKind>: AsyncParsableCommand {
     }
 
     private func begin(_ rotation: AuthorityRotation, _ store: CenterStore) async throws {
+        try await requireFiles(store)
         let (authorities, isNew) = try rotation.begin()
         giveFiles()
         guard let next = authorities.next else { return }
         if isNew {
-            try await store.recordAuthority(.authorityMade, "\(next.certificate)", "to follow \(authorities.current), by \(Person.name)")
+            try await store.recordAuthority(
+                .authorityMade, "\(next.certificate)", "to follow \(authorities.current), by \(Person.name)",
+                next: Hex.encode(next.certificate.fingerprint))
             Console.print("made the next authority of \(Kind.name): it follows the present one, whose key has signed for it")
             Console.print("SHA-256 of its certificate: \(Hex.encode(next.certificate.fingerprint))")
         }
@@ -58,6 +61,21 @@ struct CenterRotateCommand<Kind: CenterKind>: AsyncParsableCommand {
             "next: look at `epitope \(Kind.name) peers` until nobody has a certificate of the old authority, then "
                 + "epitope \(Kind.name) rotate-authority\(stateArgument) --retire; and make a backup (--with-key, or a copy of "
                 + "\(stateOptions.keyDirectory))")
+    }
+
+    /// Where several machines are one center, the next authority is made on one of them, and its files are copied to the others.
+    ///
+    /// - Throws: `authority-elsewhere`.
+    private func requireFiles(_ store: CenterStore) async throws {
+        guard !force, let known = try await store.nextAuthority() else { return }
+        // One that is the present one by now was retired's successor, by a command that was killed before it had said so.
+        let own = try stateOptions.loadAuthorities()
+        guard ![own.current, own.next?.certificate].contains(where: { $0.map { Hex.encode($0.fingerprint) } == known }) else { return }
+        throw EpitopeError(
+            .authorityElsewhere, "another machine of this center has made the next authority, \(known), and this one doesn't have it",
+            remedy:
+                "copy authority-key.pem and authority.pem of that machine's \(Kind.name).key, and then its authority/authority.pem, to this "
+                + "one; or, where they are lost, make another one in its place (--force)")
     }
 
     private func finish(_ rotation: AuthorityRotation, _ store: CenterStore) async throws {
@@ -79,7 +97,7 @@ struct CenterRotateCommand<Kind: CenterKind>: AsyncParsableCommand {
         guard before.next != nil, let former = authorities.former?.authority else {
             return Console.print("the former authority is retired already: \(authorities.current) is the present one")
         }
-        try await store.recordAuthority(.authorityRetired, "\(former)", "followed by \(authorities.current), by \(Person.name)")
+        try await store.recordAuthority(.authorityRetired, "\(former)", "followed by \(authorities.current), by \(Person.name)", next: nil)
         Console.print("retired \(former): its certificates count no more, and its key is destroyed")
         Console.print("SHA-256 of the present authority's certificate: \(Hex.encode(authorities.current.fingerprint))")
         noteRestart(true)
@@ -156,4 +174,6 @@ extension EnrolledPeer {
 extension EpitopeError.Code {
     /// The authority can't be retired yet: there are peers that have certificates of it alone.
     static let authorityInUse = EpitopeError.Code("authority-in-use")
+    /// The next authority was made on another machine of this center, and its files are not here.
+    static let authorityElsewhere = EpitopeError.Code("authority-elsewhere")
 }

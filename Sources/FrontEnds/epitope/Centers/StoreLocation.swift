@@ -40,9 +40,11 @@ struct StoreLocation {
 
     /// Makes sure that a center serves from the store that it served from before.
     ///
-    /// - Parameter file: the store's file.
+    /// - Parameters:
+    ///   - file: the store's file.
+    ///   - kind: the center's, as its commands name it.
     /// - Throws: `store-elsewhere`.
-    func require(_ settings: StoreSettings?, file: String) async throws {
+    func require(_ settings: StoreSettings?, file: String, kind: String) async throws {
         let before = try read()
         guard let settings else {
             guard before == nil else {
@@ -59,8 +61,8 @@ struct StoreLocation {
             throw EpitopeError(
                 .storeElsewhere, "the settings name a PostgreSQL database (\(settings.postgresql)), and the center has a store in \(file)",
                 remedy:
-                    "leave store.postgresql out to go on with that; nothing of it is moved. To begin anew in the database move the file "
-                    + "away: who enrolled gets in as before, and who was revoked gets in again until you revoke it anew")
+                    "move it there with everything in it (`epitope \(kind) move-store`), or leave store.postgresql out to go on with the file"
+            )
         }
     }
 }
