@@ -187,6 +187,7 @@ let package = Package(
                 shell(
                     "KeyProcess",
                     ["EpitopeModel", "CPrivileges", "CProcessFiles", "FileAccess", "Scheduling", "SecureChannel", crypto]),
+                shell("AgentUpdates", ["EpitopeModel", "FileAccess", "Scheduling", "AgentLifeCycle", "SecureChannel", crypto]),
             ]),
 
         // Signatures in the languages of engines.
@@ -234,6 +235,7 @@ let package = Package(
                 shell(
                     "SuricataDelivery",
                     ["EpitopeModel", "Signatures", "FileAccess", "Scheduling", "SettingsFiles", "ProgramRuns", "Rendering"]),
+                shell("AgentPackages", ["EpitopeModel", "CArchive", "FileAccess", "SecureChannel", crypto]),
                 shell(
                     "CenterStore",
                     [
@@ -252,7 +254,7 @@ let package = Package(
                 shell(
                     "CenterServer",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SecureChannel", "CenterMetrics", hummingbird,
+                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SecureChannel", "CenterMetrics", crypto, hummingbird,
                         httpTypes,
                         hummingbirdCore, logging,
                         nioCore, nioSSL, serviceLifecycle,
@@ -306,7 +308,7 @@ let package = Package(
                         "BehaviourBlocking", "SeccompBackend",
                         "KernelBackend",
                         "ProcessInspection", "ProcessContext", "HostPolicy", "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel",
-                        "KeyProcess",
+                        "KeyProcess", "AgentUpdates", "AgentPackages",
                         "CPrivileges", "CProcessFiles", "Rendering", "Disassembly", "InputFiles", "StreamReassembly", "Captures",
                         "WireMatching",
                         "GoodwareIndex",
@@ -457,6 +459,8 @@ let package = Package(
                         "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SecureChannel", "CenterServer", asyncHTTPClient,
                         crypto, logging, nioCore, nioPosix, nioSSL, nioHTTP1, serviceLifecycle, swiftASN1, x509,
                     ]),
+                tests(
+                    "AgentUpdatesTests", ["EpitopeModel", "FileAccess", "SecureChannel", "KeyProcess", "AgentUpdates", crypto]),
                 tests("KeyProcessTests", ["EpitopeModel", "CPrivileges", "SecureChannel", "KeyProcess", "confined", crypto, x509]),
             ]),
 
@@ -503,7 +507,7 @@ let package = Package(
                         "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "SQLiteStore", "PostgresStore",
                         "SettingsFiles", "SecureChannel",
                         "Rendering", "Captures", "GoodwareFiles", "SignatureMaking", "SignatureProving",
-                        "Correlation", "SuricataDelivery", "CenterMetrics", "CenterStore", "CenterBackup", "CenterAnalysis",
+                        "Correlation", "AgentPackages", "SuricataDelivery", "CenterMetrics", "CenterStore", "CenterBackup", "CenterAnalysis",
                         "CenterServer", "CenterMonitoring", "LocalCenter", "GlobalCenter", crypto, grdb, logging, serviceLifecycle,
                     ], exclude: ["Snapshots"]),
             ]),
@@ -537,8 +541,8 @@ let package = Package(
                 tests(
                     "EndToEndTests",
                     [
-                        "EpitopeModel", "Signatures", "PacketCoding", "CPrivileges", "CSeccomp", "Rendering", "epitope", "epitope-agent",
-                        "call-series",
+                        "EpitopeModel", "Signatures", "PacketCoding", "AgentLifeCycle", "CPrivileges", "CSeccomp", "Rendering", "epitope",
+                        "epitope-agent", "call-series",
                         "call-stub", "reach-stub", "sample-sender", "sample-service", "served-stub", grdb,
                     ]),
             ]),

@@ -55,6 +55,15 @@ public protocol CenterRequestHandling: Sendable {
     /// (0 to 60) for something, then returns an empty page. It returns early when its task is cancelled. A position that is not one
     /// of this feed is answered at once with the feed's beginning.
     func updates(after position: FeedPosition, waitSeconds: Int, for subscriber: Identity) async throws -> FeedPage
+
+    /// Notes what a host says of the version of Epitope that it runs, and says which one it is to run. What it says is within bounds.
+    func agentOrder(for host: PeerCertificate, after report: AgentReport) async throws -> AgentAnswer
+
+    /// What a machine gets that is new here.
+    func installableAgent(for architecture: AgentArchitecture) async throws -> SignedManifest
+
+    /// A part of a program that is handed out; `nil`: there is none such.
+    func agentPart(_ number: Int, of sha256: String) async throws -> [UInt8]?
 }
 
 /// A center whose work can be changed by another process: a person's commands.
@@ -73,10 +82,12 @@ public enum CenterEndpoint: String, Hashable, Sendable, Codable, CaseIterable {
     case publishing
     /// Local centers subscribe to updates.
     case subscriptions
+    /// Hosts are told which version of Epitope they are to run, and get it.
+    case agents
 
     /// The roles that may use the endpoint.
     public var roles: Set<Identity.Role> {
-        self == .packets ? [.host] : [.localCenter]
+        self == .packets || self == .agents ? [.host] : [.localCenter]
     }
 }
 
@@ -109,6 +120,18 @@ extension CenterRequestHandling {
     public func updates(
         after position: FeedPosition, waitSeconds: Int, for subscriber: Identity
     ) async throws -> FeedPage {
+        throw ServerErrors.notServedHere
+    }
+
+    public func agentOrder(for host: PeerCertificate, after report: AgentReport) async throws -> AgentAnswer {
+        throw ServerErrors.notServedHere
+    }
+
+    public func installableAgent(for architecture: AgentArchitecture) async throws -> SignedManifest {
+        throw ServerErrors.notServedHere
+    }
+
+    public func agentPart(_ number: Int, of sha256: String) async throws -> [UInt8]? {
         throw ServerErrors.notServedHere
     }
 }

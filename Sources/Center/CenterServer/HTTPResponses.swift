@@ -16,6 +16,17 @@ enum HTTPResponses {
             body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
     }
 
+    static func bytes(_ bytes: [UInt8]) -> Response {
+        Response(
+            status: .ok, headers: [.contentType: "application/octet-stream"],
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+
+    static func text(_ text: String) -> Response {
+        Response(
+            status: .ok, headers: [.contentType: "text/plain; charset=utf-8"], body: ResponseBody(byteBuffer: ByteBuffer(string: text)))
+    }
+
     static func json(_ message: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
         Response(
             status: status, headers: [.contentType: "application/json"],
@@ -42,7 +53,7 @@ enum HTTPResponses {
         case .certificateRequired, .certificateForeign, .certificateExpired, .certificateNotYetValid, .certificateMalformed: .unauthorized
         case .revoked, .roleNotAllowed, .identityMismatch, .tokenUnknown, .tokenRevoked, .tokenUsed, .tokenExpired: .forbidden
         case .packetTooLarge, .requestTooLarge: .contentTooLarge
-        case .notServedHere: .notFound
+        case .notServedHere, .agentUnknown: .notFound
         case .codeWanted: .conflict
         case .internalFailure: .internalServerError
         // The center can't take the message now: proxies and other clients keep it.

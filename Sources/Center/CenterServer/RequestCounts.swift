@@ -11,7 +11,7 @@ struct RequestCounts: Sendable {
     /// Paths that are told apart: a sender can ask for any.
     private static let paths: Set<String> = [
         ChannelPath.packets, ChannelPath.offers, ChannelPath.withheld, ChannelPath.forwards, ChannelPath.forwardOffers, ChannelPath.updates,
-        ChannelPath.enroll, ChannelPath.renew, ChannelPath.health,
+        ChannelPath.enroll, ChannelPath.renew, ChannelPath.health, ChannelPath.agents, ChannelPath.agentManifest,
     ]
 
     func received(_ kind: MessageKind?, bytes: Int) {
@@ -45,7 +45,7 @@ extension CenterEndpoint {
         case .packets: .packet
         case .forwards: .forward
         case .publishing: .update
-        case .subscriptions: nil
+        case .subscriptions, .agents: nil
         }
     }
 }

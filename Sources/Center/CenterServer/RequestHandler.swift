@@ -25,6 +25,7 @@ struct RequestHandler: Sendable {
     /// How long a peer may take to take a long answer.
     let answerTime: TimeAmount
     let counters: CenterCounters
+    let handoutRoom = HandoutRoom()
     private let refusals = RefusalLog()
     private var counts: RequestCounts { RequestCounts(counters: counters) }
 
@@ -35,7 +36,7 @@ struct RequestHandler: Sendable {
 
     /// Whoever makes tokens up needs a new connection after so many, and a machine has a bounded number of these.
     static let maxRefusedEnrolments = 8
-    private static let faultsOfEnrolments: Set<EpitopeError.Code> = [
+    static let faultsOfEnrolments: Set<EpitopeError.Code> = [
         .tokenMalformed, .tokenUnknown, .tokenRevoked, .tokenUsed, .tokenExpired, .tokenOfAnotherRole, .tokenOfAnotherName,
         .tokenOfAnotherNetwork, .nameInvalid, .nameTaken, .requestMalformed,
     ]
@@ -153,7 +154,7 @@ struct RequestHandler: Sendable {
             }
             return response
         default:
-            throw ServerErrors.notServedHere
+            return try await handOut(request, on: connection)
         }
     }
 
@@ -189,7 +190,7 @@ struct RequestHandler: Sendable {
         }
     }
 
-    private func authorize(_ connection: Connection, for endpoint: CenterEndpoint) async throws -> PeerCertificate {
+    func authorize(_ connection: Connection, for endpoint: CenterEndpoint) async throws -> PeerCertificate {
         let peer = try await authenticator.identify(connection.channel)
         guard service.accepts.contains(endpoint) else { throw ServerErrors.notServedHere }
         guard endpoint.roles.contains(peer.identity.role) else { throw ServerErrors.roleNotAllowed(peer.identity) }
@@ -259,7 +260,7 @@ struct RequestHandler: Sendable {
                 remedy: "send code of at most 8 KiB, with parameters within the bounds of the schema"))
     }
 
-    private func jsonBody(_ request: Request, on connection: Connection) async throws -> [UInt8] {
+    func jsonBody(_ request: Request, on connection: Connection) async throws -> [UInt8] {
         try await body(request, on: connection, max: ChannelJSON.maxBytes, tooLarge: ServerErrors.tooLarge(max: ChannelJSON.maxBytes))
     }
 

@@ -61,6 +61,14 @@ final class SenderRations: Sendable {
     /// A host tells what it withheld once an hour, and at the turn of the day.
     private let notes = Mutex(SenderRation(burst: 6, each: .seconds(600)))
 
+    /// A host asks once a minute which version it is to run.
+    private let agentQuestions = Mutex(SenderRation(burst: 120, each: .seconds(5)))
+
+    /// - Throws: `sender-too-often`.
+    func takeAgentQuestion(_ sender: Identity, nowMilliseconds: Int64) throws(EpitopeError) {
+        try require(agentQuestions.withLock { $0.take(sender, nowMilliseconds: nowMilliseconds) }, "asks for its version", sender)
+    }
+
     /// - Throws: `sender-too-often`.
     func takeRenewal(_ sender: Identity, nowMilliseconds: Int64) throws(EpitopeError) {
         try require(renewals.withLock { $0.take(sender, nowMilliseconds: nowMilliseconds) }, "renews its certificate", sender)

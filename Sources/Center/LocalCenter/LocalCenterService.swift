@@ -62,7 +62,7 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
 
     public var counters: CenterCounters? { store.counters }
 
-    public var accepts: Set<CenterEndpoint> { [.packets] }
+    public var accepts: Set<CenterEndpoint> { [.packets, .agents] }
 
     public func note(_ sightings: [PeerSighting]) async throws {
         try await store.note(sightings)
@@ -78,6 +78,18 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
 
     public func receive(_ counts: WithheldCounts, from sender: PeerCertificate) async throws {
         try await receiver.note(counts, of: sender.identity, issuedMilliseconds: sender.issuedMilliseconds)
+    }
+
+    public func agentOrder(for host: PeerCertificate, after report: AgentReport) async throws -> AgentAnswer {
+        try await store.agentOrder(for: host.identity.name, after: report)
+    }
+
+    public func installableAgent(for architecture: AgentArchitecture) async throws -> SignedManifest {
+        try await store.installableAgent(for: architecture)
+    }
+
+    public func agentPart(_ number: Int, of sha256: String) async throws -> [UInt8]? {
+        try await store.agentPart(number, of: sha256)
     }
 
     /// Wakes every worker, after a change that did not come through this service.

@@ -55,6 +55,18 @@ public final class KeyClient: CertificateIssuing {
         return certificate
     }
 
+    /// Has a manifest signed, by a process that is there for that.
+    ///
+    /// - Throws: `key-unavailable`, `signing-refused`, `agent-manifest-malformed`, `certificate-expired`.
+    public func sign(_ manifest: AgentManifest) async throws(EpitopeError) -> SignedManifest {
+        let answer = try await ask(KeyRequest(manifest: manifest.text))
+        try answer.requireGranted()
+        guard let signatures = answer.signatures else { throw KeyErrors.unavailable("it answers without a signature") }
+        let signed = SignedManifest(manifest, signatures: signatures)
+        try signed.verify(by: [authority()])
+        return signed
+    }
+
     /// Whether the key can be used now.
     ///
     /// - Throws: `key-unavailable`.

@@ -7,6 +7,8 @@ import SecureChannel
 struct KeyRequest: Codable, Sendable {
     /// `nil`: only whether somebody is there, and whose key it is.
     var order: CertificateOrder?
+    /// The text of a manifest to sign, which only a process that an operator's command has started does.
+    var manifest: String?
 }
 
 /// What the key process answers.
@@ -17,6 +19,8 @@ struct KeyAnswer: Codable, Sendable {
     var authorities: [String]?
     /// The certificate that was signed, as PEM.
     var certificate: String?
+    /// The signatures of a manifest.
+    var signatures: [ManifestSignature]?
     var refusal: Refusal?
     /// When to try again, where it was refused for now.
     var retryAfterSeconds: Int?

@@ -18,17 +18,19 @@ public enum KeyServer {
     /// - Parameters:
     ///   - listener: a listening socket of the kind that ``KeyClient`` connects to.
     ///   - directory: the key's folder.
+    ///   - purpose: what it signs.
     ///   - onReady: called once it serves.
     ///   - log: takes a line for each certificate that is signed or refused.
     /// - Throws: `authority-missing` and what else keeps the key from being used; `key-not-confined`.
     public static func run(
-        listener: Int32, keyDirectory directory: String, bounds: SigningBounds, onReady: () -> Void = {},
+        listener: Int32, keyDirectory directory: String, bounds: SigningBounds, purpose: SigningPurpose = .certificates,
+        onReady: () -> Void = {},
         log: @escaping (String) -> Void
     ) throws(EpitopeError) -> Never {
         // Before it is read: what is changed from then on is seen.
         let changes = FolderChanges(of: directory)
         let keys = try AuthorityKeys.load(from: directory)
-        var service = KeyService(keys, bounds, log: log)
+        var service = KeyService(keys, bounds, for: purpose, log: log)
         // What the libraries read at their first use (time zones, random numbers) can't be read later.
         service.rehearse()
         let means = try KeyConfinement.enter()

@@ -4,14 +4,25 @@ import Crypto
 import EpitopeModel
 package import SecureChannel
 
+/// What a key process signs: one thing. The one that a center asks never signs what hosts run, so whoever has taken over a center has
+/// not taken over its hosts; the one that an operator's command asks signs no certificate.
+public enum SigningPurpose: String, Hashable, Sendable, CaseIterable {
+    case certificates
+    case agents
+}
+
 /// Answers the orders of a center, within the bounds.
 package struct KeyService {
     private let keys: AuthorityKeys
+    private let purpose: SigningPurpose
     private var counts: SigningCounts
     private var log: (String) -> Void
 
-    package init(_ keys: AuthorityKeys, _ bounds: SigningBounds, log: @escaping (String) -> Void) {
+    package init(
+        _ keys: AuthorityKeys, _ bounds: SigningBounds, for purpose: SigningPurpose = .certificates, log: @escaping (String) -> Void
+    ) {
         self.keys = keys
+        self.purpose = purpose
         counts = SigningCounts(bounds, site: keys.current.certificate.site)
         self.log = log
     }
@@ -33,6 +44,14 @@ package struct KeyService {
                 log("refused: \(Self.summary(order)) [\(error.code.rawValue)]")
             }
         }
+        if let text = request.manifest {
+            do throws(EpitopeError) {
+                answer.signatures = try sign(manifest: text, nowMilliseconds: nowMilliseconds)
+            } catch {
+                answer.refusal = Refusal(error)
+                log("refused: an order of a version for hosts [\(error.code.rawValue)]")
+            }
+        }
         return try? ChannelJSON.encode(answer)
     }
 
@@ -46,9 +65,27 @@ package struct KeyService {
             validityDays: 1, issuedMilliseconds: now)
         guard let message = try? ChannelJSON.encode(KeyRequest(order: order)) else { return }
         _ = copy.answer(message, nowMilliseconds: now, time: .zero)
+        let digest = String(repeating: "0", count: 64)
+        if let version = AgentVersion("0.0.0") {
+            let manifest = AgentManifest(
+                number: 1, kind: .update, version: version, architecture: .current,
+                files: AgentManifest.fileNames.map { AgentManifest.File(name: $0, size: 1, sha256: digest) })
+            _ = try? keys.sign(manifest)
+        }
+    }
+
+    private func sign(manifest text: String, nowMilliseconds: Int64) throws(EpitopeError) -> [ManifestSignature] {
+        guard purpose == .agents else { throw KeyErrors.refused("a version for hosts: only an operator's own command has that signed") }
+        let manifest = try AgentManifest(text: text)
+        let signatures = try keys.sign(manifest, nowMilliseconds: nowMilliseconds)
+        log(
+            "signed: version \(manifest.version) for \(manifest.architecture.rawValue) (\(manifest.kind.rawValue)), order \(manifest.number)"
+        )
+        return signatures
     }
 
     private mutating func sign(_ order: CertificateOrder, nowMilliseconds: Int64, time: Duration) throws(EpitopeError) -> String {
+        guard purpose == .certificates else { throw KeyErrors.refused("a certificate: it is there for versions alone") }
         try order.check()
         try counts.admit(order, nowMilliseconds: nowMilliseconds, time: time)
         let certificate = try keys.issue(order)

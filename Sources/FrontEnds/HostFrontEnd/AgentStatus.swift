@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 package import BehaviourBlocking
+import EpitopeModel
 import FileAccess
 package import Foundation
 package import KernelBackend
@@ -19,6 +20,8 @@ package struct AgentStatus: Codable, Hashable, Sendable {
     package var pinnedAt: String?
     /// What doesn't work, although protection is in force; `nil` in the status of an earlier version.
     package var problems: [HostProblem]?
+    /// Of Epitope; `nil` in the status of an earlier version.
+    package var version: String?
     /// Counted since the program was first loaded (``KernelBackend/Statistics``); by the agent itself, since it started: `cut`, `cut-failed`
     /// (``KernelBackend/Cuts``).
     package var counted: [String: UInt64]
@@ -34,6 +37,8 @@ package struct AgentStatus: Codable, Hashable, Sendable {
         self.since = since.timeIntervalSince1970 * 1000
         time = Date().timeIntervalSince1970 * 1000
         self.pinnedAt = pinnedAt
+    /// Of Epitope; `nil` in the status of an earlier version.
+    package var version: String?
         counted = statistics.named.merging(["cut": cuts.done, "cut-failed": cuts.failed]) { $1 }
         self.problems = problems
     }

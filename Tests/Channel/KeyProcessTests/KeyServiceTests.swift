@@ -38,6 +38,41 @@ import X509
             issuedMilliseconds: ChannelClock.system())
     }
 
+    /// What a key process of a purpose answers to an order of a version.
+    private func answer(toManifest text: String, for purpose: SigningPurpose) throws -> KeyAnswer {
+        var service = KeyService(AuthorityKeys(authority), SigningBounds(), for: purpose) { [self] line in
+            lines.withLock { $0.append(line) }
+        }
+        let answer = service.answer(
+            try ChannelJSON.encode(KeyRequest(manifest: text)), nowMilliseconds: ChannelClock.system(), time: .seconds(1))
+        return try ChannelJSON.decode(KeyAnswer.self, from: try #require(answer))
+    }
+
+    @Test func `what hosts run is signed for an operator's command, and never for the center`() throws {
+        let manifest = AgentManifest(
+            number: 1, kind: .update, version: try #require(AgentVersion("1.0.0")), architecture: .x86_64,
+            files: AgentManifest.fileNames.map { AgentManifest.File(name: $0, size: 1, sha256: String(repeating: "a", count: 64)) })
+        let ofCenter = try answer(toManifest: manifest.text, for: .certificates)
+        #expect(ofCenter.refusal?.code == .signingRefused)
+        #expect(ofCenter.signatures == nil)
+        let ofOperator = try answer(toManifest: manifest.text, for: .agents)
+        let signed = SignedManifest(manifest, signatures: try #require(ofOperator.signatures))
+        #expect(try signed.verify(by: [authority.certificate]) == authority.certificate)
+        #expect(lines.withLock { $0.last }?.contains("signed: version 1.0.0") == true)
+    }
+
+    @Test(arguments: ["", "0\u{3}", "epitope-agent-manifest 1\n", "anything"])
+    func `an operator's command has nothing signed but orders of versions`(text: String) throws {
+        #expect(try answer(toManifest: text, for: .agents).refusal?.code == .agentManifestMalformed)
+        var service = KeyService(AuthorityKeys(authority), SigningBounds(), for: .agents) { _ in }
+        let order = order(.enrolment, Identity(role: .host, name: "web-1"))
+        let answer = service.answer(
+            try ChannelJSON.encode(KeyRequest(order: order)), nowMilliseconds: ChannelClock.system(), time: .seconds(1))
+        let decoded = try ChannelJSON.decode(KeyAnswer.self, from: try #require(answer))
+        #expect(decoded.certificate == nil)
+        #expect(decoded.refusal?.code == .signingRefused)
+    }
+
     @Test(arguments: [CertificateOrder.Purpose.enrolment, .renewal])
     func `a host's certificate is for the host and the key that were named, and for no authority`(
         purpose: CertificateOrder.Purpose

@@ -64,16 +64,36 @@ public struct CenterEvent: Hashable, Sendable, Codable {
         case backedUp = "backed-up"
         /// The store was put back from a backup.
         case recovered
+        /// A version of the host's application was added to what is handed out.
+        case agentAdded = "agent-added"
+        case agentRemoved = "agent-removed"
+        /// Hosts are to run a version.
+        case agentOrdered = "agent-ordered"
+        /// The first hosts are well by it, and the rest get it.
+        case agentSpread = "agent-spread"
+        /// No more hosts get it.
+        case agentStopped = "agent-stopped"
+        /// A host runs a version that was ordered.
+        case agentUpdated = "agent-updated"
+        /// A host's new version was not well, and the one before runs again.
+        case agentReturned = "agent-returned"
+        /// A host did not run what was handed out.
+        case agentRefused = "agent-refused"
     }
 
     /// What people decided and who got in: kept for longer than the steps of packets (``CenterStore/prune(olderThanDays:)``).
     static let decisions: [Step] = [
         .withdrawn, .reinstated, .tokenMade, .enrolled, .renewed, .revoked, .identityShared, .trusted, .distrusted, .authorityMade,
-        .authorityRetired, .recovered,
+        .authorityRetired, .recovered, .agentAdded, .agentRemoved, .agentOrdered, .agentSpread, .agentStopped, .agentUpdated,
+        .agentReturned,
+        .agentRefused,
     ]
 
     /// What the commands of people record, by the machine's clock.
-    static let ofCommands: [Step] = [.withdrawn, .reinstated, .tokenMade, .revoked, .trusted, .distrusted, .backedUp, .recovered]
+    static let ofCommands: [Step] = [
+        .withdrawn, .reinstated, .tokenMade, .revoked, .trusted, .distrusted, .backedUp, .recovered, .agentAdded, .agentRemoved,
+        .agentOrdered,
+    ]
 
     /// Counts up; never used twice.
     public var sequence: Int64

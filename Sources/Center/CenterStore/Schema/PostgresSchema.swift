@@ -16,6 +16,7 @@ enum PostgresSchema {
         .init("6 what sites conclude", conclusions),
         .init("7 packets that count each", countedPackets),
         .init("8 what hosts judge", "ALTER TABLE sightings ADD COLUMN applications \(text)"),
+        .init("handout 1 versions for hosts", Schema.handout(bytes: "BYTEA", number: "BIGINT", text: text, end: "")),
     ]
 
     private static let text = #"TEXT COLLATE "C""#

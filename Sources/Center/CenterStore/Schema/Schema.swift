@@ -59,6 +59,7 @@ enum Schema {
             // The applications of behaviour blocking that were on when a host was seen last; NULL: it didn't say.
             try db.execute(sql: "ALTER TABLE sightings ADD COLUMN applications TEXT")
         }
+        registerHandout(in: &migrator)
         return migrator
     }
 

@@ -229,7 +229,7 @@ extension CenterClient {
     /// Asks the center in use, and where that can't do it each other one, until one answers.
     ///
     /// - Throws: the answer of a center that refuses; where none answers, why the one in use did not, with the others named.
-    private func ask<Answer: Sendable>(
+    func ask<Answer: Sendable>(
         _ request: (CenterTransport) async throws(EpitopeError) -> Answer
     ) async throws(EpitopeError) -> Answer {
         let (transports, order) = state.withLock { ($0.transports, $0.choice.order(of: $0.transports.count)) }

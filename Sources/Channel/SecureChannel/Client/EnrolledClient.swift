@@ -154,7 +154,7 @@ public actor EnrolledClient {
         await client?.shutdown()
     }
 
-    private func use<Value: Sendable>(
+    func use<Value: Sendable>(
         _ request: @Sendable (CenterClient) async throws(EpitopeError) -> Value
     ) async throws(EpitopeError) -> Value {
         let client = try await current()

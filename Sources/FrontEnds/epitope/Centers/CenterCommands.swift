@@ -14,7 +14,7 @@ struct LocalCenterCommand: AsyncParsableCommand {
             CenterShowCommand<LocalKind>.self, CenterWithdrawCommand<LocalKind>.self,
             CenterReinstateCommand<LocalKind>.self, CenterPeersCommand<LocalKind>.self, CenterRevokeCommand<LocalKind>.self,
             CenterTokensCommand<LocalKind>.self,
-            CenterRotateCommand<LocalKind>.self,
+            LocalCenterAgentsCommand.self, CenterRotateCommand<LocalKind>.self,
             CenterRenewCommand<LocalKind>.self, CenterBackupCommand<LocalKind>.self, CenterRestoreCommand<LocalKind>.self,
             CenterMoveStoreCommand<LocalKind>.self,
         ])

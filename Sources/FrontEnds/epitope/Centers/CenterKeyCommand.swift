@@ -48,6 +48,10 @@ struct CenterKeyCommand<Kind: CenterKind>: FirstThreadCommand {
     @Option(help: .hidden)
     var parent: Int32?
 
+    /// For an operator's command: it signs what hosts are to run, and no certificate.
+    @Flag(help: .hidden)
+    var signAgents = false
+
     func validate() throws {
         guard maxPerMinute > 0 else { throw ValidationError("--max-per-minute takes numbers from 1 up") }
         guard maxPerDay > 0 else { throw ValidationError("--max-per-day takes numbers from 1 up") }
@@ -68,7 +72,8 @@ struct CenterKeyCommand<Kind: CenterKind>: FirstThreadCommand {
             // Its socket is made before none can be.
             let manager = ServiceManager.current
             try KeyServer.run(
-                listener: listener, keyDirectory: directory, bounds: bounds, onReady: { _ = manager?.notify(.ready) }, log: log)
+                listener: listener, keyDirectory: directory, bounds: bounds, purpose: signAgents ? .agents : .certificates,
+                onReady: { _ = manager?.notify(.ready) }, log: log)
         }
         try CertificateAuthority.requireKey(in: directory)
         let program = try CenterProcess.program()

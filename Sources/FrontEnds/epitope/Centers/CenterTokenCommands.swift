@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import ArgumentParser
+import CenterServer
 import CenterStore
 import EpitopeModel
 import HostFrontEnd
@@ -13,7 +14,7 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
             commandName: "token", abstract: "Create an enrolment token for a \(PeerOptions<Kind>.noun), or for several hosts.",
             usage:
                 "epitope \(Kind.name) token [--state <folder>] (--host <name> | \(Kind.servesCenters ? "--site <name> | " : "")--hosts <count> "
-                + "--names <pattern> [--network <network>]) [--valid-hours <hours> | --valid-days <days>]",
+                + "--names <pattern> [--network <network>]) [--valid-hours <hours> | --valid-days <days>]\(Kind.servesCenters ? "" : " [--center <url>]")",
             discussion: """
                 A token for one \(PeerOptions<Kind>.noun) works once. One for several hosts works for as many as it says, each with a new name by the \
                 pattern: none that the center has heard of. Whoever has it can enrol machines until it is used up, so keep it short-lived, and \
@@ -51,6 +52,14 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
         help: ArgumentHelp("How long the token is valid, in days, 1 to 365; for several hosts 1 to 90.", valueName: "days"))
     var validDays: Int?
 
+    @Option(
+        name: .customLong("center"),
+        help: ArgumentHelp(
+            "Print the one command that installs a new host from this center, by the address that the host reaches it by.",
+            valueName: "url",
+            visibility: Kind.servesCenters ? .hidden : .default))
+    var center: String?
+
     private var isForSeveral: Bool { hosts != nil }
     private var hours: Int { validHours ?? validDays.map { $0 * 24 } ?? 24 }
 
@@ -58,6 +67,7 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
         if site != nil, !Kind.servesCenters {
             throw ValidationError("a local center serves hosts: give --host NAME (a site enrols at a global center)")
         }
+        if center != nil, Kind.servesCenters { throw ValidationError("a global center installs no hosts: --center is for a local one") }
         guard [host, site, hosts.map(String.init)].count(where: { $0 != nil }) == 1 else {
             throw ValidationError(
                 Kind.servesCenters
@@ -81,7 +91,14 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
         guard (1...90).contains(validDays ?? 1) else { throw ValidationError("for several hosts, --valid-days takes 1 to 90") }
     }
 
+    /// The token; or the command that installs a host by it.
+    private func show(_ token: EnrolmentToken, at center: CenterAddress?) {
+        Console.print(center.map { InstallScript.command(center: $0, token: token) } ?? "\(token)")
+    }
+
     func run() async throws {
+        // A mistyped address leaves no token behind.
+        let center = try center.map { (text) throws(EpitopeError) in try CenterAddress(text) }
         let store = try stateOptions.openStore()
         let authority = try stateOptions.loadAuthority()
         let lifetime = Int64(hours) * 3_600_000
@@ -89,11 +106,11 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
             let group = GroupGrant(
                 maxHosts: hosts, names: pattern, network: network.flatMap { IPNetwork($0) },
                 expiresMilliseconds: ChannelClock.system() + lifetime)
-            return Console.print("\(try await authority.makeToken(for: group, in: store))")
+            return show(try await authority.makeToken(for: group, in: store), at: center)
         }
         let identity = site.map { Identity(role: .localCenter, name: $0) } ?? Identity(role: .host, name: host ?? "")
         let token = try await authority.makeToken(for: identity, in: store, lifetimeMilliseconds: lifetime)
-        Console.print("\(token)")
+        show(token, at: center)
         guard try await store.isEnrolled(identity) else { return }
         Console.log(
             "note: \(identity.name) has enrolled here before: whoever uses this token is the same \(identity.role.rawValue) to "

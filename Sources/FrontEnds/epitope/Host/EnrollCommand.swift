@@ -64,7 +64,7 @@ struct EnrollCommand: AsyncParsableCommand {
     }
 
     /// The machine's name, if it can be an identity's. Nobody is asked for another form of it.
-    private static var machineName: String? {
+    static var machineName: String? {
         var bytes = [UInt8](repeating: 0, count: 256)
         let isKnown = bytes.withUnsafeMutableBytes { gethostname($0.baseAddress!.assumingMemoryBound(to: CChar.self), 255) } == 0
         let name = String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)

@@ -3,11 +3,11 @@
 import ArgumentParser
 import HostFrontEnd
 
-/// `epitope host`: shows the state of this host.
+/// `epitope host`: shows the state of this host, and keeps its agent running.
 struct HostCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "host", abstract: "Show the state of this host, and what happened on it.",
-        subcommands: [HostStatusCommand.self, HostEventsCommand.self])
+        commandName: "host", abstract: "Show the state of this host, and what happened on it; keep its agent running.",
+        subcommands: [HostStatusCommand.self, HostEventsCommand.self, HostKeepCommand.self, HostInstallCommand.self])
 }
 
 /// `epitope host status`.
