@@ -27,6 +27,7 @@ public struct AgentCondition: Hashable, Sendable {
 /// calls. If it does not protect within its time, as well as the one before did, it is killed, and the one before goes on or is started again;
 /// what the kernel program judges stays in force meanwhile. The center is told either way.
 public actor AgentKeeper {
+    /// What a keeper is started with.
     public struct Settings: Sendable {
         /// The host's state folder.
         public var stateFolder: String

@@ -41,6 +41,14 @@ public final class KeyClient: CertificateIssuing {
         self.onChange = onChange
     }
 
+    /// - Parameter connection: to a key process that is there for this client alone, which closes it in the end.
+    init(connection: Int32, authority: AuthorityCertificate) {
+        path = ""
+        self.authority = { authority }
+        onChange = { _ in }
+        state.withLock { $0.connection = connection }
+    }
+
     deinit {
         let connection = state.withLock { $0.connection }
         if connection >= 0 { close(connection) }

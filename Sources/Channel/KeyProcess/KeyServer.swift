@@ -18,12 +18,14 @@ public enum KeyServer {
     /// - Parameters:
     ///   - listener: a listening socket of the kind that ``KeyClient`` connects to.
     ///   - directory: the key's folder.
+    ///   - connection: one that is there already; where there is no listening socket (-1), it ends with that one.
     ///   - purpose: what it signs.
     ///   - onReady: called once it serves.
     ///   - log: takes a line for each certificate that is signed or refused.
     /// - Throws: `authority-missing` and what else keeps the key from being used; `key-not-confined`.
     public static func run(
-        listener: Int32, keyDirectory directory: String, bounds: SigningBounds, purpose: SigningPurpose = .certificates,
+        listener: Int32, connection: Int32? = nil, keyDirectory directory: String, bounds: SigningBounds,
+        purpose: SigningPurpose = .certificates,
         onReady: () -> Void = {},
         log: @escaping (String) -> Void
     ) throws(EpitopeError) -> Never {
@@ -37,15 +39,16 @@ public enum KeyServer {
         let next = keys.next.map { ", and of the next, \($0)" } ?? ""
         log("has the key of \(keys.current)\(next), and no other right: \(means)")
         onReady()
-        serve(listener, changes, &service)
+        serve(listener, connection, changes, &service)
         log("ends, for the key's folder has changed: whoever starts it again has it read the new keys")
         exit(0)
     }
 
     /// Returns when the key's folder has changed: no file can be read any more.
-    private static func serve(_ listener: Int32, _ changes: FolderChanges?, _ service: inout KeyService) {
-        var connections: [Int32] = []
+    private static func serve(_ listener: Int32, _ connection: Int32?, _ changes: FolderChanges?, _ service: inout KeyService) {
+        var connections = connection.map { [$0] } ?? []
         while true {
+            if listener < 0, connections.isEmpty { exit(0) }
             // A negative number is of no file, and passed over.
             var polled = ([listener, changes?.descriptor ?? -1] + connections).map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
             guard poll(&polled, nfds_t(polled.count), -1) >= 0 else { continue }

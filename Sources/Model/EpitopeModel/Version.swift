@@ -2,8 +2,9 @@
 
 /// The version of Epitope: of `epitope`, `epitope-agent`, and all that they share.
 public enum Version {
-    /// What stands before the version in a program's file, and behind it.
+    /// What stands before the version in a program's file.
     public static let markBegin = "epitope-version="
+    /// What stands behind it.
     public static let markEnd: Character = ";"
 
     /// The version as it stands in the program's file, where a center that hands the program out reads it without running it. It is the

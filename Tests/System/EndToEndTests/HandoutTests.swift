@@ -60,7 +60,11 @@ import Testing
     }
 
     private func agents(_ center: Center, _ arguments: String...) async throws -> Command {
-        try await epitope(["local-center", "agents"] + arguments.prefix(1) + ["--state", center.state] + arguments.dropFirst())
+        // Hundreds of megabytes go to the disk, which may be slow.
+        try await Command.run(
+            Command.built("epitope"),
+            ["local-center", "agents"] + arguments.prefix(1) + ["--state", center.state] + arguments.dropFirst(),
+            seconds: 300)
     }
 
     private func list(_ center: Center) async throws -> List {
@@ -73,13 +77,9 @@ import Testing
         return made.output.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    /// A machine without anything of Epitope: not the package, not its state.
+    /// A machine without anything of Epitope: the package that is tested lies under an empty disk.
     private static func machine(bpf: String) async throws -> Namespace {
-        try await Namespace(
-            ["--mount"],
-            setup:
-                "mount -t bpf epitope-test \(bpf) && mount -t tmpfs none \(PackageFolder.path) && mkdir -p /var/lib/epitope && mount -t tmpfs none /var/lib/epitope"
-        )
+        try await Namespace(["--mount"], setup: "mount -t bpf epitope-test \(bpf) && mount -t tmpfs none \(PackageFolder.path)")
     }
 
     /// The agent's counts of calls that it judged.
@@ -108,7 +108,7 @@ import Testing
         let line = try await command(center, "web-1")
         let options = "--state \(state) --interval 1 -- --pins \(pins) --action watch --level tracepoints"
         let words = machine.inside(["/bin/sh", "-c", "\(line) \(options)"])
-        let installed = try await Command.run(words[0], Array(words.dropFirst()), seconds: 120)
+        let installed = try await Command.run(words[0], Array(words.dropFirst()), seconds: 300)
         defer {
             for pid in [AgentLock.holder(inFolder: state, named: "keeper.lock"), AgentLock.holder(inFolder: state)].compactMap(\.self) {
                 kill(pid, SIGKILL)
@@ -136,7 +136,7 @@ import Testing
         // An update.
         let next = try await agents(center, "add", versions.make("0.1.1"))
         try #require(next.status == 0, "\(next.errors)")
-        try await eventually("the second version", seconds: 120) { try await isAt("0.1.1") }
+        try await eventually("the second version", seconds: 240) { try await isAt("0.1.1") }
         let second = try #require(agent())
         #expect(second != first)
         let keeper = try #require(AgentLock.holder(inFolder: state, named: "keeper.lock"))
@@ -148,7 +148,7 @@ import Testing
         // One that does not come up: the host goes on as it was, and says so; nobody else gets it.
         let sick = try await agents(center, "add", versions.make("0.1.2", agent: Data(contentsOf: URL(filePath: "/bin/false"))))
         try #require(sick.status == 0, "\(sick.errors)")
-        try await eventually("a host that goes back", seconds: 120) { try await isAt("0.1.1", "returned") }
+        try await eventually("a host that goes back", seconds: 240) { try await isAt("0.1.1", "returned") }
         #expect(agent() == second, "the one that ran was not touched")
         try await eventually("the end of that order") { try await list(center).orders.last?.state == "stopped" }
         #expect(try await list(center).hosts.first?.detail.contains("[agent-not-well]") == true)
@@ -160,7 +160,7 @@ import Testing
         #expect(try await list(center).hosts.first?.detail.contains("[agent-downgrade]") == true)
         let back = try await agents(center, "order", "0.1.0", "--back")
         try #require(back.status == 0, "\(back.errors)")
-        try await eventually("the first version again", seconds: 120) { try await isAt("0.1.0") }
+        try await eventually("the first version again", seconds: 240) { try await isAt("0.1.0") }
         #expect(agent() != second)
 
         // Each call was judged, whichever agent ran.

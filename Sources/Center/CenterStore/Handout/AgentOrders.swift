@@ -13,7 +13,9 @@ public struct AgentOrder: Hashable, Sendable {
     public var reason: String?
     public var madeMilliseconds: Int64
 
+    /// Of the order: later ones have greater numbers.
     public var number: Int64 { signed.manifest.number }
+    /// That hosts are to run.
     public var version: AgentVersion { signed.manifest.version }
 }
 
@@ -120,12 +122,14 @@ extension CenterStore {
         }
     }
 
+    /// The orders that are kept, the latest last.
     public func agentOrders() async throws(EpitopeError) -> [AgentOrder] {
         try await snapshot { transaction in
             try Row.fetchAll(transaction.db, sql: "SELECT * FROM agent_orders ORDER BY number").compactMap(AgentOrder.init)
         }
     }
 
+    /// The hosts that ask for their version, by name.
     public func agentHosts() async throws(EpitopeError) -> [AgentHost] {
         try await snapshot { transaction in
             try Row.fetchAll(transaction.db, sql: "SELECT * FROM agent_hosts ORDER BY name").compactMap(AgentHost.init)

@@ -26,6 +26,7 @@ public struct StoredAgentVersion: Hashable, Sendable {
 extension CenterStore {
     /// Of one architecture. What hosts run, what they ran before, and some to go back to.
     public static let maxAgentVersions = 8
+    private static let partsAtOnce = 8
 
     /// The versions that can be handed out, the latest last.
     public func agentVersions() async throws(EpitopeError) -> [StoredAgentVersion] { try await snapshot { try $0.agentVersions() } }
@@ -46,15 +47,18 @@ extension CenterStore {
         let isNew = try await transaction { try $0.requireRoom(for: version, architecture, described) }
         guard isNew else { return false }
         for (file, content) in files {
-            for part in 0..<file.parts {
-                let begin = content.startIndex + part * AgentManifest.partBytes
-                let bytes = Data(content[begin..<min(begin + AgentManifest.partBytes, content.endIndex)])
-                // A part a transaction: a center that serves from the same store writes in between.
+            // Some parts a transaction: a center that serves from the same store writes in between.
+            for first in stride(from: 0, to: file.parts, by: Self.partsAtOnce) {
                 try await transaction { transaction in
-                    try transaction.db.execute(
-                        sql:
-                            "INSERT INTO agent_parts (sha256, part, bytes) VALUES (?, ?, ?) ON CONFLICT (sha256, part) DO UPDATE SET bytes = excluded.bytes",
-                        arguments: [file.sha256, part, bytes])
+                    for part in first..<min(first + Self.partsAtOnce, file.parts) {
+                        let begin = content.startIndex + part * AgentManifest.partBytes
+                        let bytes = Data(content[begin..<min(begin + AgentManifest.partBytes, content.endIndex)])
+                        try transaction.db.execute(
+                            sql: """
+                                INSERT INTO agent_parts (sha256, part, bytes) VALUES (?, ?, ?)
+                                ON CONFLICT (sha256, part) DO UPDATE SET bytes = excluded.bytes
+                                """, arguments: [file.sha256, part, bytes])
+                    }
                 }
             }
         }

@@ -3,6 +3,7 @@
 /// How an order of a version spreads over the hosts: a share of them first, the rest once those report that they are well; and it stops by
 /// itself when they don't. Decided from counts alone, whenever a host asks.
 public struct Rollout: Hashable, Sendable {
+    /// How far it has come.
     public enum State: String, Hashable, Sendable, Codable, StoredWord {
         /// A share of the hosts gets it.
         case first
@@ -27,8 +28,11 @@ public struct Rollout: Hashable, Sendable {
         /// Within how long a host is to say so, in seconds: one that says nothing has failed.
         public var reportSeconds: Int
 
+        /// Of ``share``.
         public static let shares = 1...100
+        /// Of ``wellSeconds``.
         public static let wellTimes = 10...3600
+        /// Of ``reportSeconds``.
         public static let reportTimes = 60...604_800
 
         public init(share: Int = 10, tolerated: Int = 0, wellSeconds: Int = 120, reportSeconds: Int = 1800) {

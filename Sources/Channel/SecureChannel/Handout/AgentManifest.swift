@@ -70,6 +70,7 @@ public struct AgentManifest: Hashable, Sendable {
         self.files = files
     }
 
+    /// What is signed.
     public var text: String {
         let lines =
             [Self.head, "number \(number)", "kind \(kind.rawValue)", "version \(version)", "architecture \(architecture.rawValue)"]

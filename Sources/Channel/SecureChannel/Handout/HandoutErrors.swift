@@ -27,6 +27,7 @@ extension EpitopeError.Code {
     public static let agentUnknown = EpitopeError.Code("agent-unknown")
 }
 
+/// What is wrong with what a center hands out.
 public enum HandoutErrors {
     static func malformed(_ why: String) -> EpitopeError {
         EpitopeError(
@@ -50,6 +51,7 @@ public enum HandoutErrors {
             .agentSignatureWrong, "the order of version \(manifest.version) was changed since it was signed", remedy: again)
     }
 
+    /// `agent-replayed`.
     public static func replayed(_ manifest: AgentManifest, highest: Int64) -> EpitopeError {
         EpitopeError(
             .agentReplayed,
@@ -57,24 +59,28 @@ public enum HandoutErrors {
             remedy: "an operator who wants that version orders it anew (`epitope local-center agents order VERSION`)")
     }
 
+    /// `agent-downgrade`.
     public static func downgrade(_ manifest: AgentManifest, from version: AgentVersion) -> EpitopeError {
         EpitopeError(
             .agentDowngrade, "version \(manifest.version) is earlier than \(version), which runs, and is not signed as a way back",
             remedy: "an operator who wants it orders it with `epitope local-center agents order VERSION --back`")
     }
 
+    /// `agent-of-another-architecture`.
     public static func architecture(_ manifest: AgentManifest) -> EpitopeError {
         EpitopeError(
             .agentOfAnotherArchitecture,
             "the order is for \(manifest.architecture.rawValue), and this host is \(AgentArchitecture.current.rawValue)", remedy: again)
     }
 
+    /// `agent-tampered`.
     public static func tampered(_ name: String, _ manifest: AgentManifest) -> EpitopeError {
         EpitopeError(
             .agentTampered, "the program \(name) is not that of version \(manifest.version) that the center's authority has signed",
             remedy: "look at who could write to it; it is fetched again with the next order, and was not run")
     }
 
+    /// `agent-unknown`.
     public static func unknown(_ what: String) -> EpitopeError {
         EpitopeError(
             .agentUnknown, "the center hands out no \(what)", remedy: "add it at the center: `epitope local-center agents add FILE`")

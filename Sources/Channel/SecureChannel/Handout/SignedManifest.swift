@@ -34,6 +34,7 @@ public struct SignedManifest: Hashable, Sendable {
         self.signatures = signatures
     }
 
+    /// As it is stored and sent.
     public var text: String {
         manifest.text + signatures.map { "signature \($0.authority) \($0.signature)\n" }.joined()
     }

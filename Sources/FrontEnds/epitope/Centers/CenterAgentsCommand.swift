@@ -74,10 +74,8 @@ extension CenterStateOptions where Kind == LocalKind {
         try CertificateAuthority.requireKey(in: keyDirectory)
         let program = try CenterProcess.program()
         let signed = try await OperatorSigning.sign(
-            manifest, by: try loadAuthority(), socketIn: directory, program: program,
-            arguments: [
-                program, Kind.name, "key", "--key-folder", keyDirectory, "--sign-agents", "--listener", "\(KeyKeeper.listenerDescriptor)",
-            ])
+            manifest, by: try loadAuthority(), program: program,
+            arguments: [program, Kind.name, "key", "--key-folder", keyDirectory, "--sign-agents"])
         try await store.order(signed, terms: terms, by: Person.name)
         Console.print(
             "ordered version \(version) for \(architecture.rawValue) (order \(manifest.number)): \(terms.share) % of the hosts first, the rest when those are well"

@@ -68,12 +68,16 @@ struct CenterKeyCommand<Kind: CenterKind>: FirstThreadCommand {
         let directory = keyFolder ?? stateOptions.keyDirectory
         var bounds = SigningBounds()
         (bounds.maxPerMinute, bounds.maxPerDay) = (maxPerMinute, maxPerDay)
+        if signAgents {
+            try KeyServer.run(
+                listener: -1, connection: OperatorSigning.connectionDescriptor, keyDirectory: directory, bounds: bounds, purpose: .agents,
+                log: log)
+        }
         if let listener = listener ?? DescriptorStore.passed().first?.descriptor {
             // Its socket is made before none can be.
             let manager = ServiceManager.current
             try KeyServer.run(
-                listener: listener, keyDirectory: directory, bounds: bounds, purpose: signAgents ? .agents : .certificates,
-                onReady: { _ = manager?.notify(.ready) }, log: log)
+                listener: listener, keyDirectory: directory, bounds: bounds, onReady: { _ = manager?.notify(.ready) }, log: log)
         }
         try CertificateAuthority.requireKey(in: directory)
         let program = try CenterProcess.program()
