@@ -37,8 +37,7 @@ package struct AgentStatus: Codable, Hashable, Sendable {
         self.since = since.timeIntervalSince1970 * 1000
         time = Date().timeIntervalSince1970 * 1000
         self.pinnedAt = pinnedAt
-    /// Of Epitope; `nil` in the status of an earlier version.
-    package var version: String?
+        version = Version.current
         counted = statistics.named.merging(["cut": cuts.done, "cut-failed": cuts.failed]) { $1 }
         self.problems = problems
     }
