@@ -56,7 +56,9 @@ enum StoreTables {
         StoreTable("deliveries", number: "id"), StoreTable("withdrawals"), StoreTable("overruled"), StoreTable("feed", number: "sequence"),
         StoreTable("forwards", number: "id"), StoreTable("quota_uses"), StoreTable("quota_queue"), StoreTable("tokens"),
         StoreTable("revocations"), StoreTable("certificates"), StoreTable("sightings"), StoreTable("peers"), StoreTable("withheld"),
-        StoreTable("group_tokens"), StoreTable("group_token_uses"), StoreTable("marks"), StoreTable("events", number: "seq"),
+        StoreTable("group_tokens"), StoreTable("group_token_uses"), StoreTable("agent_parts"),
+        StoreTable("agent_versions"), StoreTable("agent_orders"), StoreTable("agent_hosts"), StoreTable("marks"),
+        StoreTable("events", number: "seq"),
     ]
 
     /// Those that only a center's work fills. A center that was made, and asked for its status, has the others.
