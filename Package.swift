@@ -440,7 +440,7 @@ let package = Package(
                     ["EpitopeModel", "FileAccess", "BehaviourBlocking", "ProcessContext", crypto]),
                 tests("HostPolicyTests", ["EpitopeModel", "FileAccess", "BehaviourBlocking", "ProcessInspection", "HostPolicy"]),
                 tests("NoveltyTests", ["EpitopeModel", "Novelty"]),
-                tests("HostStoreTests", ["EpitopeModel", "PacketCoding", "Novelty", "HostStore", grdb]),
+                tests("HostStoreTests", ["EpitopeModel", "Signatures", "PacketCoding", "Novelty", "HostStore", grdb]),
                 tests(
                     "HostPipelineTests",
                     [

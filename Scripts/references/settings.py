@@ -186,7 +186,7 @@ def properties(body):
     """property -> (type, default, doc comment)"""
     found, lines = {}, body.split("\n")
     for number, line in enumerate(lines):
-        match = re.match(r"^    (?:public |package )?var (\w+)(?:: ([\w.\[\]?]+))?(?: = (.+))?$", line)
+        match = re.match(r"^    (?:public |package )?var (\w+)(?:: (\[\w+: \w+\]|[\w.\[\]?]+))?(?: = (.+))?$", line)
         if match:
             found[match[1]] = (match[2], match[3], swift_source.doc_comment(lines, number))
     return found
@@ -251,7 +251,7 @@ def row(sources, owner, defaults, extra, key, name, limits):
     elif base in ("Int", "Double", "number"):
         values = limits or bounds(sources, [body] + extra, name) or "a number"
     else:
-        values = {"Bool": "`true`, `false`", "String": "a path", "": "text"}.get(base, "a list" if base.startswith("[") else "an object")
+        values = {"Bool": "`true`, `false`", "String": "a path", "": "text"}.get(base, "a list" if base.startswith("[") and ":" not in base else "an object")
     if key in TEXTS:
         values = "a text"
     problem = None if doc else f"{owner}.{name} has no doc comment to take the meaning of '{key}' from"
