@@ -161,7 +161,10 @@ static __always_inline int report_call(struct scratch *scratch, __u32 slot, cons
     if (!is_new_report(scratch, slot)) {
         count(EPITOPE_COUNT_REPEATED);
         int is_cut = policy->cuts && decision->answer == EPITOPE_ANSWER_STOPPED;
-        return is_cut && !is_undetermined(decision->kind, &scratch->mappings[CALLER_MAPPING]) ? send_repetition(scratch) : 0;
+        if (!is_cut || is_undetermined(decision->kind, &scratch->mappings[CALLER_MAPPING])) return 0;
+        /* By that the agent tells whether the process still has the code. */
+        describe_program(slot);
+        return send_repetition(scratch);
     }
     describe_program(slot);
     describe_region_file(slot);

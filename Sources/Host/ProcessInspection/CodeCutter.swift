@@ -10,7 +10,8 @@ import Glibc
 /// Private memory is written through `/proc/PID/mem`, whatever its rights: the process gets pages of its own. The kernel does the same for
 /// shared memory only where the mapping is writable. Else its file is written: as the mapping's own link leads to it (`map_files`), or by a
 /// copy of a descriptor of the process's. Never one that the process itself may not write, since then others rely on its content, and
-/// code could have it destroyed by making a call from it; and never a file on a disk.
+/// code could have it destroyed by making a call from it; and never a file on a
+/// disk. A System V segment is the process's to write where it is its user's, however it is attached.
 public struct CodeCutter: Sendable {
     private let process: Int32
 
@@ -26,8 +27,7 @@ public struct CodeCutter: Sendable {
     /// - Returns: `nil`: the region is an image's, from which nothing is cut.
     public func overwrite(_ start: UInt64, _ count: Int, in region: MemoryRegion, with byte: UInt8) -> CodeCut? {
         guard region.backing.isUnbacked else { return nil }
-        let isShared = region.protection.contains(.shared)
-        if isShared, case .writtenFile = region.backing { return .failed(.file) }
+        if region.protection.contains(.shared), case .writtenFile = region.backing { return .failed(.file) }
         let bytes = [UInt8](repeating: byte, count: count)
         let memory: FileDescriptor
         do throws(FileError) {
@@ -36,19 +36,23 @@ public struct CodeCutter: Sendable {
             return .failed(kill(process, 0) != 0 && errno == ESRCH ? .ended : .refused)
         }
         if Self.write(bytes, to: memory.number, at: start) { return .done }
-        guard isShared else { return .failed(.refused) }
-        if let failure = writeShared(bytes, at: start) { return .failed(failure) }
+        // Of a file that was opened for reading alone the kernel doesn't count a mapping as shared; its list does.
+        guard let mapping = SharedMapping(of: process, at: start) else { return .failed(.refused) }
+        if let failure = write(bytes, at: start, to: mapping) { return .failed(failure) }
         // Whatever was written: what counts is what the process has there.
         return Self.read(count, from: memory.number, at: start) == bytes ? .done : .failed(.refused)
     }
 
     /// Writes to the file behind a shared mapping.
-    private func writeShared(_ bytes: [UInt8], at start: UInt64) -> CodeCut.Failure? {
-        guard let mapping = SharedMapping(of: process, at: start), start + UInt64(bytes.count) <= mapping.entry.end else { return .refused }
-        guard mapping.mayBeWritten else { return .sharedReadOnly }
+    private func write(_ bytes: [UInt8], at start: UInt64, to mapping: SharedMapping) -> CodeCut.Failure? {
+        guard start + UInt64(bytes.count) <= mapping.entry.end else { return .refused }
+        guard mapping.mayBeWritten || mapping.isSegment else { return .sharedReadOnly }
         let place = mapping.entry.offset + (start - mapping.entry.start)
-        if let file = fileOfMapping(mapping.entry), Self.write(bytes, to: file.number, at: place) { return nil }
-        guard let file = ownDescriptor(of: mapping.entry) else { return .sharedUnreachable }
+        let found = fileOfMapping(mapping.entry)
+        // A segment can be attached anew for writing, by its owner.
+        if !mapping.mayBeWritten, let found, !isOwner(of: found) { return .sharedReadOnly }
+        if let file = found, Self.write(bytes, to: file.number, at: place) { return nil }
+        guard mapping.mayBeWritten, let file = ownDescriptor(of: mapping.entry) else { return .sharedUnreachable }
         return Self.write(bytes, to: file.number, at: place) ? nil : .refused
     }
 
@@ -80,6 +84,17 @@ public struct CodeCutter: Sendable {
             if flags >= 0, flags & O_ACCMODE != O_RDONLY, flags & O_APPEND == 0 { return copy }
         }
         return nil
+    }
+
+    /// Whether a file belongs to the user by whose rights the process opens files.
+    private func isOwner(of file: FileDescriptor) -> Bool {
+        let lines = ProcFS.text("/proc/\(process)/status")?.split(separator: "\n") ?? []
+        // Real, effective, saved, and that of files.
+        guard let fields = lines.first(where: { $0.hasPrefix("Uid:") })?.split(whereSeparator: { $0 == "\t" || $0 == " " }),
+            fields.count == 5,
+            let user = UInt32(fields[4]), let status = try? file.status()
+        else { return false }
+        return status.owner == user
     }
 
     /// The process of a thread: a handle is of a process.
@@ -124,11 +139,14 @@ public struct CodeCutter: Sendable {
 private struct SharedMapping {
     var entry: MapEntry
     var mayBeWritten: Bool
+    /// A segment of System V's: it may be attached for reading alone by who may write it.
+    var isSegment: Bool { entry.name.hasPrefix("/SYSV") }
 
     /// The longest list of mappings that is read, in bytes.
     private static let maxBytes = 32 << 20
 
-    /// - Returns: `nil` where no file is mapped at the address, or nothing can be read.
+    /// - Returns: `nil` where no shared mapping has the address, or nothing can be read. There is a file behind each, of inode 0, too: a segment's
+    ///   inode is its number.
     init?(of process: Int32, at address: UInt64) {
         guard let text = ProcFS.text("/proc/\(process)/smaps", maxBytes: Self.maxBytes) else { return nil }
         var found: MapEntry?
@@ -141,7 +159,7 @@ private struct SharedMapping {
             }
             // A mapping's first line begins with its addresses, every other one with a name in capitals.
             guard let first = line.utf8.first, first < UInt8(ascii: "A") || first > UInt8(ascii: "Z"), let entry = MapEntry(line: line),
-                entry.contains(address), entry.inode != 0, entry.protection.contains(.shared)
+                entry.contains(address), entry.protection.contains(.shared)
             else { continue }
             found = entry
         }
