@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CProcessFiles
 public import EpitopeModel
 import FileAccess
 import Glibc
@@ -68,16 +67,16 @@ public struct CodeCutter: Sendable {
     private func ownDescriptor(of entry: MapEntry) -> FileDescriptor? {
         guard let folder = opendir("/proc/\(process)/fd") else { return nil }
         defer { closedir(folder) }
-        guard let pidfd = try? FileDescriptor(taking: epitope_process_handle(leader)) else { return nil }
+        guard let handle = ProcessDescriptors(of: leader) else { return nil }
         var seen = 0
         while seen < Self.maxDescriptors, let item = readdir(folder) {
             seen += 1
             let name = withUnsafePointer(to: &item.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            guard let number = Int32(name), let handle = try? PathHandle("/proc/\(process)/fd/\(name)"), Self.isOf(entry, handle),
-                let copy = try? FileDescriptor(taking: epitope_pidfd_getfd(pidfd.number, number)),
-                let status = try? copy.status(), status.kind == .regular, status.identity.inode == entry.inode
+            guard let number = Int32(name), let path = try? PathHandle("/proc/\(process)/fd/\(name)"), Self.isOf(entry, path),
+                let copy = handle.copy(number), let status = try? copy.status(), status.kind == .regular,
+                status.identity.inode == entry.inode
             else { continue }
             let flags = fcntl(copy.number, F_GETFL)
             // With O_APPEND the place would not count.
