@@ -34,7 +34,7 @@ import Testing
     @Test(.enabled(if: canRun, "needs qemu-system-x86_64 and busybox: Scripts/install-dependencies test"))
     func `the host's options hold where calls are denied`() async throws {
         let programs = [Fixtures.path("kernel-matrix"), Fixtures.path("call-stub")]
-        let machine = try await Machine.boot("run-in-machine", seconds: 600, [programs.joined(separator: ","), "options"])
+        let machine = try await Machine.boot("run-in-machine", seconds: 1200, [programs.joined(separator: ","), "options"])
         for line in machine.failures { Issue.record("\(line)") }
         #expect(machine.lines.contains { $0.hasPrefix("level hooks") }, "the console said: \(machine.lastWords)")
         #expect(machine.lines.contains("RESULT ok=78 failed=0"), "the console said: \(machine.lastWords)")
