@@ -77,7 +77,9 @@ extension EpitopeError {
         case .unreachable(let message):
             EpitopeError(
                 .storeFailed, "no server of the database can be reached that can be written: \(message)",
-                remedy: "see that a primary runs, and that the setting store.postgresql names its host; senders keep their packets")
+                remedy: message.contains("no password supplied")
+                    ? "name the file with the password in the environment: PGPASSFILE, which `serve` has from its unit and each command needs"
+                    : "see that a primary runs, and that the setting store.postgresql names its host; senders keep their packets")
         case .notPrimary(let message):
             EpitopeError(
                 .storeFailed, "the database can't be written: \(message)",

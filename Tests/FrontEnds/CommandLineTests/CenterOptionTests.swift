@@ -95,6 +95,7 @@ import Testing
         case "reinstate": ["signature": "x"]
         case "backup": ["output": "/nonexistent/backup"]
         case "restore": ["from": "/nonexistent/backup"]
+        case "move-store": ["config": "/nonexistent/settings"]
         default: [:]
         }
     }

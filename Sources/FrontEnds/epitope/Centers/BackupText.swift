@@ -22,8 +22,8 @@ enum BackupText {
             manifest.hasKey
             ? "the authority's key is in it: whoever has the file can make itself any host"
             : "not in it: the authority's key (--with-key). Without a copy of STATE.key every host has to be enrolled again"
-        let store = manifest.hasStore ? "" : "; nor the store, which PostgreSQL keeps (pg_basebackup or pg_dump)"
-        return key + store + "; not in it either: settings, goodware index, captures, rules file"
+        let store = manifest.hasStore ? "" : "the store, which PostgreSQL keeps (pg_basebackup or pg_dump); "
+        return key + "; not in it: " + store + "settings, goodware index, captures, rules file"
     }
 
     /// What a person has to know, and to do, after a restore.

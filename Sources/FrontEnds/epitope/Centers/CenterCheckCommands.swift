@@ -35,7 +35,7 @@ struct LocalCenterCheckCommand: AsyncParsableCommand {
         var check = StartCheck(stateOptions)
         check.add(loaded.problems)
         let monitoring = monitoringOptions.checked(loaded.settings.monitoring, &check)
-        check.lookAtState(keyOptions, loaded.settings.analysis)
+        await check.lookAtState(keyOptions, loaded.settings.analysis)
         check.lookAtMaterial(loaded.settings.proving)
         lookAtLink(loaded.settings, &check)
         await lookAtSuricata(loaded.settings, &check)
@@ -103,7 +103,7 @@ struct GlobalCenterCheckCommand: AsyncParsableCommand {
         var check = StartCheck(stateOptions)
         check.add(loaded.problems)
         let monitoring = monitoringOptions.checked(loaded.settings.monitoring, &check)
-        check.lookAtState(keyOptions, loaded.settings.analysis)
+        await check.lookAtState(keyOptions, loaded.settings.analysis)
         check.lookAtMaterial(loaded.settings.proving)
         check.lookAtPorts(listenOptions, metrics: monitoring)
         try CheckReport(

@@ -31,6 +31,7 @@ struct CenterMoveStoreCommand<Kind: CenterKind>: AsyncParsableCommand {
     }
 
     func run() async throws {
+        _ = try stateOptions.loadAuthority()
         guard let settings = try Kind.storeSettings(ofFile: config) else {
             throw EpitopeError(
                 .configurationInvalid, "the settings in \(config) name no database", remedy: "set store.postgresql in them")

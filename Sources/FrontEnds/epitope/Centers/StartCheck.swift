@@ -69,7 +69,7 @@ struct StartCheck<Kind: CenterKind> {
     /// The state folder, the authority, certificates, the store and the key.
     ///
     /// - Parameter settings: where the store is, and what is to stay free on its disk.
-    mutating func lookAtState(_ key: KeyOptions, _ settings: AnalysisSettings) {
+    mutating func lookAtState(_ key: KeyOptions, _ settings: AnalysisSettings) async {
         let (state, directory) = (state, state.directory)
         authorities = trying { try state.loadAuthorities() }
         guard let authorities else { return }
@@ -82,6 +82,7 @@ struct StartCheck<Kind: CenterKind> {
                     .stateUnwritable, "the state folder \(directory) can't be written to: \(String(cString: strerror(errno)))",
                     remedy: "let the user who runs the center write to it"))
         }
+        await lookAtPlace(ofStore: settings)
         lookAtStore(settings)
         let keyDirectory = state.keyDirectory
         if let path = key.keySocket {
@@ -101,6 +102,17 @@ struct StartCheck<Kind: CenterKind> {
             EpitopeError(
                 .checkedAsAnother, "the state folder is the user \(name)'s: what that user may read and write was not checked",
                 remedy: "run the check as that user: `sudo -u \(name) epitope \(Kind.name) check ...`"))
+    }
+
+    /// Whether the store that the settings name is the one that the center has served from.
+    private mutating func lookAtPlace(ofStore settings: AnalysisSettings) async {
+        do {
+            try await state.storeLocation.require(settings.store, file: state.storePath, kind: Kind.name)
+        } catch let error as EpitopeError where error.code == .storeElsewhere {
+            add(.problem, error)
+        } catch {
+            // What else is wrong with either is found when it is looked at.
+        }
     }
 
     private mutating func lookAtStore(_ settings: AnalysisSettings) {
