@@ -29,7 +29,7 @@ import Testing
             let (old, new) = (Data("epitope-version=0.1.0;".utf8), Data("epitope-version=\(version);".utf8))
             try #require(old.count == new.count)
             for name in ["epitope", "epitope-agent"] {
-                var program = try Data(contentsOf: URL(filePath: "\(folder.path)/0.1.0/\(name)"), options: .alwaysMapped)
+                var program = try Data(contentsOf: URL(filePath: "\(folder.path)/0.1.0/\(name)"))
                 if name == "epitope-agent", let agent { program = agent + new }
                 while let range = program.range(of: old) { program.replaceSubrange(range, with: new) }
                 try program.write(to: URL(filePath: "\(place)/\(name)"))
