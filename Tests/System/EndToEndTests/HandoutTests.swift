@@ -170,8 +170,8 @@ import Testing
         let counted = try await judged(state, pins, machine) - before
         print("calls made: \(made); judged: \(counted)")
         #expect(counted >= made, "calls passed that no agent judged")
-        // Programs of others may add some. It may have been ended between a call and its line.
-        #expect(counted < made + made / 20 + 10)
+        // Other programs of the machine may add some, and so may two agents at a change.
+        #expect(counted < 3 * made)
         #expect(made > 1000)
         for event in ["agent-added", "agent-ordered", "agent-updated", "agent-spread", "agent-returned", "agent-refused", "agent-stopped"] {
             #expect(try await !center.events(event).isEmpty, "\(event)")
