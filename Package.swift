@@ -188,6 +188,7 @@ let package = Package(
                     "KeyProcess",
                     ["EpitopeModel", "CPrivileges", "CProcessFiles", "FileAccess", "Scheduling", "SecureChannel", crypto]),
                 shell("AgentUpdates", ["EpitopeModel", "FileAccess", "Scheduling", "AgentLifeCycle", "SecureChannel", crypto]),
+                shell("Relay", ["EpitopeModel", "SecureChannel", nioCore, nioPosix]),
             ]),
 
         // Signatures in the languages of engines.
@@ -209,11 +210,12 @@ let package = Package(
                 pure("WireMatching", ["EpitopeModel", "Signatures", "StreamReassembly"]),
                 pure("GoodwareIndex", ["Signatures", "CPrefetch"]),
                 shell("PatternScan", ["EpitopeModel", "Signatures", "CHyperscan"]),
+                shell("GoodwareReading", ["EpitopeModel", "FileAccess", "GoodwareIndex", crypto]),
                 shell(
                     "GoodwareFiles",
                     [
                         "EpitopeModel", "Signatures", "CArchive", "CPrefetch", "FileAccess", "InputFiles", "StreamReassembly", "Captures",
-                        "GoodwareIndex", "PatternScan", crypto,
+                        "GoodwareIndex", "GoodwareReading", "PatternScan", crypto,
                     ]),
                 pure("TokenSequences", ["Signatures"]),
                 pure("SignatureMaking", ["EpitopeModel", "Signatures", "Disassembly", "GoodwareIndex", "TokenSequences"]),
@@ -222,7 +224,7 @@ let package = Package(
                     [
                         "EpitopeModel", "Signatures", "FileAccess", "Rendering", "StreamReassembly", "Captures", "ProtocolBuffers",
                         "WireMatching",
-                        "GoodwareIndex", "GoodwareFiles", "TokenSequences", "SignatureMaking",
+                        "GoodwareIndex", "GoodwareReading", "GoodwareFiles", "TokenSequences", "SignatureMaking",
                     ]),
             ]),
 
@@ -292,7 +294,8 @@ let package = Package(
                     [
                         "EpitopeModel", "Signatures", "FileAccess", "Scheduling", "BehaviourBlocking", "KernelBackend", "ProcessContext",
                         "HostPolicy",
-                        "Novelty", "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel", argumentParser, logging,
+                        "Novelty", "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel", "GoodwareIndex", "GoodwareReading",
+                        argumentParser, logging,
                     ]),
                 .executableTarget(
                     name: "epitope-agent",
@@ -308,12 +311,12 @@ let package = Package(
                         "BehaviourBlocking", "SeccompBackend",
                         "KernelBackend",
                         "ProcessInspection", "ProcessContext", "HostPolicy", "HostStore", "HostPipeline", "AgentLifeCycle", "SecureChannel",
-                        "KeyProcess", "AgentUpdates", "AgentPackages",
+                        "KeyProcess", "AgentUpdates", "AgentPackages", "Relay",
                         "CPrivileges", "CProcessFiles", "Rendering", "Disassembly", "InputFiles", "StreamReassembly", "Captures",
                         "WireMatching",
                         "GoodwareIndex",
                         "PatternScan",
-                        "ProtocolBuffers", "GoodwareFiles", "SignatureMaking",
+                        "ProtocolBuffers", "GoodwareReading", "GoodwareFiles", "SignatureMaking",
                         "SignatureProving", "SuricataDelivery", "CenterStore", "CenterBackup", "CenterAnalysis", "CenterServer",
                         "CenterMonitoring",
                         "LocalCenter", "GlobalCenter", "HostFrontEnd", argumentParser, logging, serviceLifecycle, unixSignals,
@@ -376,7 +379,8 @@ let package = Package(
                     name: "signature-bench",
                     dependencies: [
                         "EpitopeModel", "Signatures", "FileAccess", "ProcessContext", "Rendering", "StreamReassembly", "Captures",
-                        "GoodwareIndex", "PatternScan", "GoodwareFiles", "TokenSequences", "SignatureMaking", "SignatureProving",
+                        "GoodwareIndex", "PatternScan", "GoodwareReading", "GoodwareFiles", "TokenSequences", "SignatureMaking",
+                        "SignatureProving",
                         "TestSupport", "BenchSupport", argumentParser,
                     ], path: "Bench/Signatures", exclude: ["bench-signatures", "benign-traffic"], swiftSettings: strict),
                 .executableTarget(
@@ -390,7 +394,8 @@ let package = Package(
                     dependencies: [
                         "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "BehaviourBlocking", "UnwindTables",
                         "ProcessInspection", "HostPolicy", "HostPipeline", "Rendering", "Disassembly", "InputFiles", "StreamReassembly",
-                        "Captures", "ProtocolBuffers", "WireMatching", "GoodwareIndex", "PatternScan", "GoodwareFiles", "TokenSequences",
+                        "Captures", "ProtocolBuffers", "WireMatching", "GoodwareIndex", "PatternScan", "GoodwareReading", "GoodwareFiles",
+                        "TokenSequences",
                         "SignatureMaking", "SecureChannel", "KeyProcess", "CenterStore", "CenterBackup", "TestSupport",
                         "BenchSupport",
                         argumentParser, crypto, swiftASN1, x509,
@@ -437,7 +442,7 @@ let package = Package(
                     ]),
                 tests(
                     "ProcessContextTests",
-                    ["EpitopeModel", "FileAccess", "BehaviourBlocking", "ProcessContext", crypto]),
+                    ["EpitopeModel", "FileAccess", "BehaviourBlocking", "ProcessContext", crypto, grdb]),
                 tests("HostPolicyTests", ["EpitopeModel", "FileAccess", "BehaviourBlocking", "ProcessInspection", "HostPolicy"]),
                 tests("NoveltyTests", ["EpitopeModel", "Novelty"]),
                 tests("HostStoreTests", ["EpitopeModel", "Signatures", "PacketCoding", "Novelty", "HostStore", grdb]),
@@ -461,6 +466,7 @@ let package = Package(
                     ]),
                 tests(
                     "AgentUpdatesTests", ["EpitopeModel", "FileAccess", "SecureChannel", "KeyProcess", "AgentUpdates", crypto]),
+                tests("RelayTests", ["EpitopeModel", "SecureChannel", "Relay", nioCore, nioPosix]),
                 tests("KeyProcessTests", ["EpitopeModel", "CPrivileges", "SecureChannel", "KeyProcess", "confined", crypto, x509]),
             ]),
 
@@ -487,12 +493,16 @@ let package = Package(
                 tests("WireMatchingTests", ["WireMatching"]),
                 tests("GoodwareIndexTests", ["EpitopeModel", "Signatures", "GoodwareIndex"]),
                 tests("PatternScanTests", ["EpitopeModel", "Signatures", "PatternScan"]),
-                tests("GoodwareFilesTests", ["EpitopeModel", "Signatures", "FileAccess", "GoodwareIndex", "GoodwareFiles"]),
+                tests(
+                    "GoodwareFilesTests", ["EpitopeModel", "Signatures", "FileAccess", "GoodwareIndex", "GoodwareReading", "GoodwareFiles"]),
                 tests("TokenSequencesTests", ["Signatures", "TokenSequences"]),
                 tests("SignatureMakingTests", ["EpitopeModel", "Signatures", "Disassembly", "TokenSequences", "SignatureMaking"]),
                 tests(
                     "SignatureProvingTests",
-                    ["EpitopeModel", "Signatures", "Captures", "GoodwareIndex", "GoodwareFiles", "SignatureMaking", "SignatureProving"]),
+                    [
+                        "EpitopeModel", "Signatures", "Captures", "GoodwareIndex", "GoodwareReading", "GoodwareFiles", "SignatureMaking",
+                        "SignatureProving",
+                    ]),
             ]),
 
         group(
@@ -506,7 +516,7 @@ let package = Package(
                     [
                         "EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "Scheduling", "SQLiteStore", "PostgresStore",
                         "SettingsFiles", "SecureChannel",
-                        "Rendering", "Captures", "GoodwareFiles", "SignatureMaking", "SignatureProving",
+                        "Rendering", "Captures", "GoodwareReading", "GoodwareFiles", "SignatureMaking", "SignatureProving",
                         "Correlation", "AgentPackages", "SuricataDelivery", "CenterMetrics", "CenterStore", "CenterBackup",
                         "CenterAnalysis",
                         "CenterServer", "CenterMonitoring", "LocalCenter", "GlobalCenter", crypto, grdb, logging, serviceLifecycle,

@@ -3,6 +3,7 @@
 import Crypto
 import Foundation
 import GoodwareFiles
+import GoodwareReading
 import GoodwareIndex
 import Signatures
 

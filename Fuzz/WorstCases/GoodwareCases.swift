@@ -4,6 +4,7 @@ import FileAccess
 import Foundation
 import Glibc
 import GoodwareFiles
+import GoodwareReading
 import GoodwareIndex
 
 /// Trees and files that whoever can write to a folder of goodware can make.

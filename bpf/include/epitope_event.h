@@ -113,6 +113,7 @@ enum epitope_kind {
     EPITOPE_KIND_IMPOSSIBLE_RETURN = 1 << 9,
     EPITOPE_KIND_UNCHECKED_RETURN = 1 << 10,
     EPITOPE_KIND_PACKED_PROGRAM = 1 << 11,
+    EPITOPE_KIND_DELETED_FILE = 1 << 12,  /* found by the agent alone; here for exclusions */
 };
 
 /* Whether the agent has said what a caller's code is (epitope_question). */

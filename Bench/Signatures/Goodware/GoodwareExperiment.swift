@@ -5,6 +5,7 @@ import BenchSupport
 import EpitopeModel
 import Foundation
 import GoodwareFiles
+import GoodwareReading
 import GoodwareIndex
 import PatternScan
 import SignatureMaking

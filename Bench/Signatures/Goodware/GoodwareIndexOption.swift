@@ -4,6 +4,7 @@ import ArgumentParser
 import BenchSupport
 import Foundation
 import GoodwareFiles
+import GoodwareReading
 import GoodwareIndex
 
 /// The goodware index that experiments ask, built where there is none yet.

@@ -4,6 +4,7 @@ import BenchSupport
 import FileAccess
 import Foundation
 import GoodwareFiles
+import GoodwareReading
 import GoodwareIndex
 import TestSupport
 

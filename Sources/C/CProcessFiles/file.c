@@ -23,6 +23,7 @@ int epitope_handle_facts(int handle, struct epitope_file_facts *facts) {
     if (syscall(SYS_statx, handle, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_BASIC_STATS | STATX_MNT_ID, &state) != 0) return -errno;
     *facts = (struct epitope_file_facts){
         .inode = state.stx_ino, .size = state.stx_size, .mount = state.stx_mask & STATX_MNT_ID ? state.stx_mnt_id : 0,
-        .device_major = state.stx_dev_major, .device_minor = state.stx_dev_minor, .links = state.stx_nlink, .mode = state.stx_mode};
+        .device_major = state.stx_dev_major, .device_minor = state.stx_dev_minor, .links = state.stx_nlink, .mode = state.stx_mode,
+        .changed_seconds = state.stx_ctime.tv_sec, .changed_nanoseconds = state.stx_ctime.tv_nsec};
     return 0;
 }

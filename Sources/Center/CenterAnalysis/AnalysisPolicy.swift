@@ -35,6 +35,8 @@ public struct AnalysisPolicy: Hashable, Sendable {
     public var weights = EvidenceWeights()
     /// In bytes: the length of the caller window, one of ``Signatures/CallerWindow/lengths``.
     public var callerWindow = CallerWindow.length
+    /// Whether updates that this site's own hosts speak for are told to its peers.
+    public var tellsPeers = false
     /// The grade from which on evidence is enough for a rule that drops.
     public var dropsFrom = EvidenceGrade.corroborated
 

@@ -91,8 +91,10 @@ struct DeliveryScheduler {
         let rule = try transaction.rule(of: signatureID, after: latest, revising: older)
         var update = built
         let standing = (latest.map { $0.state == .proven ? [$0] : [] } ?? []) + older
-        update.support = try GradeKeeper(transaction: transaction, policy: policy)
-            .support(of: cluster.id, by: supporters, proof: update.proof, after: standing.map(\.update))
+        let keeper = GradeKeeper(transaction: transaction, policy: policy)
+        update.support = try keeper.support(
+            of: cluster.id, by: supporters, peers: keeper.peers(speakingFor: signatureID, in: cluster), proof: update.proof,
+            after: standing.map(\.update))
         update.revision = max(update.revision, try transaction.nextRevision(of: signatureID, in: rule))
         // Without a rule number there is no rule; the update is kept with the reason.
         let isPublished = policy.targets.contains(.feed)
@@ -110,7 +112,10 @@ struct DeliveryScheduler {
         let revised = older.isEmpty ? "" : ", in place of \(older.map(\.update.signature.id).joined(separator: " and "))"
         try transaction.record(.proven, signatureID, "\(name)\(revised): \(update.proof.summary)")
         try transaction.replace(older, by: id)
-        for target in policy.targets.sorted(by: { $0.rawValue < $1.rawValue }) {
+        // What peers alone say is not said on: it would come back, or reach the world, as this site's own word.
+        let isOwn = !supporters.senders.isEmpty
+        if policy.tellsPeers, isOwn { try transaction.tellPeers(update, number: id) }
+        for target in policy.targets.sorted(by: { $0.rawValue < $1.rawValue }) where target != .global || isOwn {
             try transaction.addDelivery(of: id, to: target, state: target == .feed ? .delivered : .pending)
         }
         try transaction.supersede(by: id)

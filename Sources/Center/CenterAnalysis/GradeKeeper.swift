@@ -17,14 +17,15 @@ struct GradeKeeper {
     ///
     /// - Parameters:
     ///   - supporters: who speaks for its signature.
+    ///   - peers: how many other sites told this one of the signature.
     ///   - standing: updates in force whose place it takes. What they rested on still holds, though captures that showed it are gone.
     func support(
-        of cluster: Int64, by supporters: Supporters, proof: Proof, after standing: [SignatureUpdate] = []
+        of cluster: Int64, by supporters: Supporters, peers: Int = 0, proof: Proof, after standing: [SignatureUpdate] = []
     ) throws -> EvidenceSupport {
         let weight = try transaction.weight(of: cluster)
         // A proof is made with the packets of so many at most; beyond those that decide, the others count for the eye.
         let isShown = supporters.isWhole && supporters.reporters.count >= EvidenceGrade.reportersOfConfirmed
-        let reporters = isShown ? max(weight.reporters, supporters.reporters.count) : supporters.reporters.count
+        let reporters = isShown ? max(weight.reporters, supporters.reporters.count) : supporters.reporters.count + peers
         let independent =
             policy.countsMachines ? reporters : try transaction.independentReporters(of: cluster, among: supporters.senders)
         let now = EvidenceGrade(reporters: independent, isOnTheWire: proof.isOnTheWire)
@@ -51,13 +52,22 @@ struct GradeKeeper {
             {
                 update.proof = later
             }
+            // An update that was made of what a peer said is this site's own word once its hosts say the same.
+            if policy.tellsPeers, !completed.supporters(of: id).senders.isEmpty { try transaction.tellPeersOnce(update, number: stored.id) }
             let support = try support(
-                of: cluster.id, by: completed.supporters(of: id), proof: update.proof, after: [stored.update])
+                of: cluster.id, by: completed.supporters(of: id), peers: peers(speakingFor: id, in: cluster), proof: update.proof,
+                after: [stored.update])
             guard support.grade > known.grade || support.isEnoughToDrop != known.isEnoughToDrop else { continue }
             update.support = support
             try transaction.replaceProof(of: stored.id, with: update)
             try transaction.record(.graded, id, "revision \(update.revision): \(support.summary)")
         }
+    }
+
+    /// How many other sites told this one of a signature, each a reporter more: of what a cluster began with, they have all said the same.
+    func peers(speakingFor signatureID: String, in cluster: Cluster) throws -> Int {
+        guard policy.countsMachines, signatureID == cluster.signature.id else { return 0 }
+        return try transaction.reportersOfUpdates(of: cluster.id).count
     }
 
     /// Whether updates of the cluster in force may rest on more after reporters joined.

@@ -44,6 +44,7 @@ public enum ConnectionEnd: String, Hashable, Sendable, CaseIterable {
     case peerRoom = "peer-room"
     case unidentifiedTime = "unidentified-time"
     case answerNotTaken = "answer-not-taken"
+    case relayUntold = "relay-untold"
 
     /// What it means.
     public var meaning: String {
@@ -54,6 +55,7 @@ public enum ConnectionEnd: String, Hashable, Sendable, CaseIterable {
         case .peerRoom: "too many by one identity"
         case .unidentifiedTime: "showed no certificate within 15 seconds"
         case .answerNotTaken: "did not take its answer"
+        case .relayUntold: "a relay of the setting `relays` that did not tell whose connection it was"
         }
     }
 }

@@ -35,6 +35,8 @@ public struct CenterServer: Service {
         public var renewalGraceDays: Int
         /// The authority's folder, in which the server's own certificate is renewed in time. With `nil` it is not renewed.
         public var authorityDirectory: String?
+        /// The relays that tell whose connection they pass on, and of whose connections nothing else is taken.
+        public var relays: [IPNetwork] = []
 
         public init(
             host: String = "0.0.0.0", port: Int = Int(CenterAddress.defaultPort), maxConnections: Int = ConnectionRoom.defaultPlaces,
@@ -122,7 +124,7 @@ public struct CenterServer: Service {
     /// - Throws: `listening-failed`.
     public func run() async throws {
         let requests = requests
-        let (tls, places) = (tls, places)
+        let (tls, places, relays) = (tls, places, configuration.relays)
         let boundPort = boundPort
         let http = HTTP1Channel.Configuration(
             additionalChannelHandlers: [PeerPresence(places)], idleTimeout: .seconds(configuration.idleSeconds),
@@ -131,10 +133,12 @@ public struct CenterServer: Service {
                 maxHeaderFieldSize: 8192, maxHeaderListSize: 16384, maxHeaderFieldCount: 64))
         let application = Application(
             responder: CallbackResponder { (request: Request, connection: Connection) in
-                await requests.respond(to: request, on: connection)
+                var connection = connection
+                if let told = places.toldSource(of: connection.channel) { connection.source = told }
+                return await requests.respond(to: request, on: connection)
             },
             server: HTTPServerBuilder { responder in
-                MutualTLSChannel(HTTP1Channel(responder: responder, configuration: http), tls: tls, places: places)
+                MutualTLSChannel(HTTP1Channel(responder: responder, configuration: http), tls: tls, places: places, relays: relays)
             },
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port), backlog: 1024,

@@ -11,8 +11,9 @@ struct Connection: InitializableFromSource {
     let channel: any Channel
     let logger: Logger
 
-    /// The address that the connection comes from, behind address translation or a proxy theirs.
-    let source: IPAddress?
+    /// The address that the connection comes from, behind address translation or a proxy theirs; behind a relay that the settings name,
+    /// the one that it tells.
+    var source: IPAddress?
 
     init(source: ApplicationRequestContextSource) {
         channel = source.channel

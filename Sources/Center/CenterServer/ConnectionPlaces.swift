@@ -17,6 +17,8 @@ final class ConnectionPlaces: Sendable {
         var channel: any Channel
         /// The machine that it comes from; `nil`: that isn't known.
         var machine: IPNetwork?
+        /// The address that a relay told; `nil`: it comes straight.
+        var toldSource: IPAddress?
         /// When it was last of use: counts up.
         var turn: UInt64
         /// Whose certificate it is; `nil`: nobody was identified yet.
@@ -66,9 +68,10 @@ final class ConnectionPlaces: Sendable {
         self.counters = counters
     }
 
-    func opened(_ channel: any Channel) {
+    /// - Parameter isRelay: whether a relay passes it on, which is to tell whose it is (``told(_:source:)``).
+    func opened(_ channel: any Channel, isRelay: Bool = false) {
         let id = ObjectIdentifier(channel)
-        let machine = channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }.map { IPNetwork.machine(of: $0) }
+        let machine = isRelay ? nil : channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }.map { IPNetwork.machine(of: $0) }
         let victim = state.withLock { state in
             state.add(Place(channel: channel, machine: machine, turn: 0), id)
             return state.takeVictim(limits, for: machine)
@@ -85,6 +88,22 @@ final class ConnectionPlaces: Sendable {
             state.withLock { _ = $0.remove(id) }
         }
     }
+
+    /// A relay told whose connection it is.
+    func told(_ channel: any Channel, source: IPAddress) {
+        let machine = IPNetwork.machine(of: source)
+        let victim = state.withLock { state in
+            state.tell(ObjectIdentifier(channel), source, machine)
+            return state.takeVictim(limits, for: machine)
+        }
+        end(victim)
+    }
+
+    /// Where a connection comes from, as a relay told.
+    func toldSource(of channel: any Channel) -> IPAddress? { state.withLock { $0.places[ObjectIdentifier(channel)]?.toldSource } }
+
+    /// A relay didn't tell whose connection it is.
+    func untold(_ channel: any Channel) { end((channel, .relayUntold)) }
 
     /// The peer says no more.
     func left(_ channel: any Channel) {
@@ -181,6 +200,14 @@ extension ConnectionPlaces.State {
         unidentifiedCount += 1
         if let machine = place.machine { ofMachine[machine, default: []].insert(id) }
         use(id) { _ in }
+    }
+
+    /// Notes whose connection it is, which nobody was identified by yet.
+    fileprivate mutating func tell(_ id: ObjectIdentifier, _ source: IPAddress, _ machine: IPNetwork) {
+        guard places[id] != nil, places[id]?.peer == nil, places[id]?.machine == nil else { return }
+        places[id]?.toldSource = source
+        places[id]?.machine = machine
+        ofMachine[machine, default: []].insert(id)
     }
 
     /// Notes that a connection is of use.

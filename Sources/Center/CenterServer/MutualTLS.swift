@@ -62,8 +62,11 @@ struct MutualTLSChannel: ServerChildChannel {
     private let base: HTTP1Channel
     private let tls: ServerTLS
     private let places: ConnectionPlaces
+    private let relays: [IPNetwork]
 
-    init(_ base: HTTP1Channel, tls: ServerTLS, places: ConnectionPlaces) {
+    /// - Parameter relays: whose connections begin with a header that tells where they come from.
+    init(_ base: HTTP1Channel, tls: ServerTLS, places: ConnectionPlaces, relays: [IPNetwork]) {
+        self.relays = relays
         self.base = base
         self.tls = tls
         self.places = places
@@ -71,7 +74,10 @@ struct MutualTLSChannel: ServerChildChannel {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
         channel.eventLoop.makeCompletedFuture {
-            places.opened(channel)
+            let source = channel.remoteAddress?.ipAddress.flatMap { IPAddress($0) }?.unmapped
+            let isRelay = source.map { source in relays.contains { $0.contains(source) } } ?? false
+            places.opened(channel, isRelay: isRelay)
+            if isRelay { try channel.pipeline.syncOperations.addHandler(RelayedSource(places)) }
             try channel.pipeline.syncOperations.addHandler(
                 NIOSSLServerHandler(
                     context: tls.current,

@@ -16,6 +16,9 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     /// The addresses of all centers over this store, such as `https://HOST:PORT`, told to its sites, and to hosts that report straight: the preferred one
     /// first, at most 8. Empty: they go on with those that they enrolled with.
     public var centers: [String] = []
+    /// The addresses or networks of the relays that tell where each connection comes from (`epitope relay --tell-addresses`), at most 64.
+    /// What they tell is believed, and connections from there that tell nothing are closed.
+    public var relays: [String] = []
     /// How it is watched.
     public var monitoring = MonitoringSettings()
     /// Whether hosts may send directly to this center.
@@ -28,6 +31,7 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     public mutating func visit(_ visitor: inout some SettingsVisitor) throws {
         try analysis.visit(&visitor)
         try visitor.setting("centers", &centers)
+        try visitor.setting("relays", &relays)
         try visitor.setting("acceptsHosts", &acceptsHosts)
         try visitor.setting("updatesADay", &updatesADay, in: 0...1_000_000)
         try monitoring.visit(&visitor)
@@ -37,6 +41,7 @@ public struct GlobalCenterConfiguration: Hashable, Sendable, SettingsGroup {
 
     public var faults: [SettingFault] {
         analysis.faults + SettingFault.of("centers") { () throws(EpitopeError) in try CenterList.validate(told: centers) }
+            + SettingFault.of("relays") { () throws(EpitopeError) in _ = try RelayNetworks.parse(relays) }
             + monitoring.faults
     }
 

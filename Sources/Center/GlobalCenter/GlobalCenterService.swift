@@ -93,22 +93,7 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
     public func updates(
         after position: FeedPosition, waitSeconds: Int, for subscriber: Identity
     ) async throws -> FeedPage {
-        let deadline = ContinuousClock.now + .seconds(min(max(waitSeconds, 0), 60))
-        while true {
-            let seen = feed.signal.count
-            // The store answers a cancelled task with an error; a subscriber that left needs no answer.
-            if Task.isCancelled { return FeedPage() }
-            let found: FeedPage
-            do {
-                found = try await store.feedPage(after: position)
-            } catch {
-                if Task.isCancelled { return FeedPage() }
-                throw error
-            }
-            let remaining = deadline - .now
-            guard found.entries.isEmpty, !found.isFromStart, remaining > .zero else { return found }
-            await feed.signal.wait(after: seen, atMost: remaining)
-        }
+        try await feed.page(after: position, waitSeconds: waitSeconds)
     }
 
     /// Looks for changes that did not come through this service, such as a person's withdrawal.

@@ -31,6 +31,9 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     /// The addresses of all centers over this store, such as `https://HOST:PORT`, told to its hosts: the preferred one
     /// first, at most 8. Empty: they go on with those that they enrolled with.
     public var centers: [String] = []
+    /// The addresses or networks of the relays that tell where each connection comes from (`epitope relay --tell-addresses`), at most 64.
+    /// What they tell is believed, and connections from there that tell nothing are closed.
+    public var relays: [String] = []
     /// How it is watched.
     public var monitoring = MonitoringSettings()
     /// Whether this site makes updates, and takes those of the global center.
@@ -56,6 +59,9 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     public var globalUpdatesADay = 100
     /// The folder with this center's identity at the global center; `nil`: there is none.
     public var globalCenterState: String?
+    /// Whether other sites that have a token (`token --site`) may read the updates that this site's own hosts speak for. Whose updates
+    /// this site reads is another matter (`peer-with`).
+    public var peers = false
     /// Whether updates of the global center are taken.
     public var subscribing = true
     /// The intrusion detection system; `nil`: there is none, and updates for it wait.
@@ -68,6 +74,7 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     public mutating func visit(_ visitor: inout some SettingsVisitor) throws {
         try analysis.visit(&visitor)
         try visitor.setting("centers", &centers)
+        try visitor.setting("relays", &relays)
         try visitor.setting("updates", &updates)
         try visitor.setting("updatesTo", &updatesTo)
         try visitor.setting("forwarding", &forwarding)
@@ -79,6 +86,7 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
         try visitor.setting("forwardsADay", &forwardsADay, in: 0...1_000_000)
         try visitor.setting("globalUpdatesADay", &globalUpdatesADay, in: 0...1_000_000)
         try visitor.setting("globalCenterState", &globalCenterState)
+        try visitor.setting("peers", &peers)
         try visitor.setting("subscribing", &subscribing)
         try visitor.setting("suricata", &suricata)
         try visitor.setting("captures", &captures)
@@ -93,7 +101,8 @@ public struct LocalCenterConfiguration: Hashable, Sendable, SettingsGroup {
     public var faults: [SettingFault] {
         analysis.faults + (globalCenterState == "" ? [AnalysisSettings.emptyPath("globalCenterState")] : [])
             + AnalysisSettings.faults("captures", captures)
-            + SettingFault.of("centers") { () throws(EpitopeError) in try CenterList.validate(told: centers) } + monitoring.faults
+            + SettingFault.of("centers") { () throws(EpitopeError) in try CenterList.validate(told: centers) }
+            + SettingFault.of("relays") { () throws(EpitopeError) in _ = try RelayNetworks.parse(relays) } + monitoring.faults
     }
 
     /// Reads a settings file, and those of its folder.
@@ -134,6 +143,7 @@ extension LocalCenterConfiguration {
         policy.dropsFrom = dropFrom
         policy.callerWindow = analysis.callerWindow
         policy.weights = analysis.weights.weights
+        policy.tellsPeers = peers && updates
         return policy
     }
 }

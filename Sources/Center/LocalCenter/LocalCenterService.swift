@@ -13,6 +13,7 @@ public import SecureChannel
 public import ServiceLifecycle
 import SettingsFiles
 public import SignatureProving
+public import Signatures
 
 /// A site's local analysis center: stores the packets that hosts send, and takes each through the chain in the
 /// background: cluster, weigh, prove, build the update, deliver it to the IDS, forward.
@@ -29,6 +30,7 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
     /// The workers of the shift that is under way, if there is one.
     private let working = LiveValue<LocalCenterWorkers?>(nil)
     private let receiver: ReportReceiver
+    private let feed: FeedWatch
     private let logger: Logger
     private let work = ServiceHealth()
 
@@ -40,20 +42,23 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
     ///   - engine: runs over captured flows that carried an attack; `nil`: no proof asks for it.
     ///   - link: the global center; `nil`: this site has none.
     ///   - linkMonitor: is told what becomes of the link; `nil`: one of its own, which only logs.
+    ///   - peers: the sites whose updates this one reads; `nil`: none.
     public init(
         configuration: LocalCenterConfiguration, store: CenterStore, provers: ProverSource? = nil, installer: (any RuleInstalling)?,
         engine: (any EngineChecking)? = nil, link: (any GlobalCenterLink)?, linkMonitor: LinkMonitor? = nil,
-        logger: Logger
+        peers: (any PeerSource)? = nil, logger: Logger
     ) {
+        feed = FeedWatch(store: store, for: .peers)
         settings = LiveValue(configuration)
         self.store = store
         self.logger = logger
+        let receiver = ReportReceiver(
+            store: store, analysisSignal: signals.analysis, megabytesPerReporter: configuration.analysis.megabytesPerReporter)
+        self.receiver = receiver
         context = LocalCenterContext(
-            configuration: configuration, store: store,
+            configuration: configuration, store: store, receiver: receiver, feed: feed, peers: peers,
             provers: provers ?? ProverSource(configuration.proving(isEngineAsked: engine != nil)), installer: installer,
             engine: engine, link: link, linkMonitor: linkMonitor ?? LinkMonitor(logger: logger), health: work, logger: logger)
-        receiver = ReportReceiver(
-            store: store, analysisSignal: signals.analysis, megabytesPerReporter: configuration.analysis.megabytesPerReporter)
     }
 
     public var scope: CenterScope { .local }
@@ -62,7 +67,13 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
 
     public var counters: CenterCounters? { store.counters }
 
-    public var accepts: Set<CenterEndpoint> { [.packets, .agents] }
+    public var accepts: Set<CenterEndpoint> { configuration.peers ? [.packets, .agents, .subscriptions] : [.packets, .agents] }
+
+    public func updates(
+        after position: FeedPosition, waitSeconds: Int, for subscriber: Identity
+    ) async throws -> FeedPage {
+        try await feed.page(after: position, waitSeconds: waitSeconds)
+    }
 
     public func note(_ sightings: [PeerSighting]) async throws {
         try await store.note(sightings)
@@ -95,6 +106,7 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
     /// Wakes every worker, after a change that did not come through this service.
     public func wake() async {
         signals.send()
+        await feed.look()
     }
 
     /// Takes over other settings, as far as that needs no restart (`LocalCenterConfiguration.liveKeys`).
@@ -110,8 +122,9 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
     public func run() async throws {
         await storeLimits()
         // What others do with the store is heard of; over a file there is a pipe for that.
-        store.listen { [signals] topics in
+        store.listen { [signals, feed] topics in
             if topics.contains(.decisions) { signals.send() } else if topics.contains(.reports) { signals.analysis.send() }
+            if !topics.isDisjoint(with: [.feed, .decisions]) { Task { await feed.look() } }
         }
         let (context, signals, settings, working) = (context, signals, settings, working)
         let follower = RuleFollower(store: store, installer: context.installer, logger: logger)
@@ -126,7 +139,13 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
                     await workers.follow(settings.current)
                     await workers.run()
                     working.current = nil
-                }, otherwise: { await follower?.run() })
+                },
+                otherwise: {
+                    await withTaskGroup { group in
+                        group.addTask { await follower?.run() }
+                        group.addTask { await self.feed.watch() }
+                    }
+                })
         }
     }
 

@@ -25,6 +25,12 @@ struct LocalCenterSignals: Sendable {
 struct LocalCenterContext: Sendable {
     var configuration: LocalCenterConfiguration
     var store: CenterStore
+    /// Takes in what peers say.
+    var receiver: ReportReceiver
+    /// What peers are told.
+    var feed: FeedWatch
+    /// `nil`: this site reads nobody's updates.
+    var peers: (any PeerSource)?
     var provers: ProverSource
     /// `nil`: there is no IDS, and updates for it wait.
     var installer: (any RuleInstalling)?
@@ -45,6 +51,7 @@ struct LocalCenterWorkers: Sendable {
     private let ids: DeliveryWorker?
     private let forwarding: ForwardingWorker?
     private let subscription: SubscriptionWorker?
+    private let exchange: PeerExchange?
     /// The day's quotas.
     private let limits: LiveValue<QuotaLimits>
     private let hasGlobalCenter: Bool
@@ -55,6 +62,10 @@ struct LocalCenterWorkers: Sendable {
         let linkLog = context.linkMonitor.log
         let link = context.link.map { WatchedLink(link: $0, monitor: context.linkMonitor) }
         let (analysisSignal, idsSignal, globalSignal) = (signals.analysis, signals.ids, signals.global)
+        let feed = context.feed
+        exchange =
+            configuration.updates
+            ? context.peers.map { PeerExchange(store: store, receiver: context.receiver, source: $0, logger: logger) } : nil
         let limits = LiveValue(configuration.quotaLimits)
         self.limits = limits
         self.signals = signals
@@ -95,6 +106,7 @@ struct LocalCenterWorkers: Sendable {
             onProgress: {
                 idsSignal.send()
                 globalSignal.send()
+                await feed.look()
             },
             onFailure: onFailure(.analysis), onSuccess: onSuccess(.analysis))
         engineChecks = context.engine.flatMap { engine in
@@ -137,6 +149,7 @@ struct LocalCenterWorkers: Sendable {
     func run() async {
         await withTaskGroup { group in
             group.addTask { await analysis.run() }
+            if let exchange { group.addTask { await exchange.run() } }
             if let engineChecks { group.addTask { await engineChecks.run() } }
             if let ids { group.addTask { await ids.run() } }
             if let forwarding { group.addTask { await forwarding.run() } }

@@ -61,6 +61,8 @@ extension EpitopeError.Code {
     public static let addressMalformed = EpitopeError.Code("center-address-malformed")
     /// The environment names a proxy in a form that can't be read.
     public static let proxyMalformed = EpitopeError.Code("proxy-malformed")
+    /// What was given as a relay's address is none.
+    public static let relayMalformed = EpitopeError.Code("relay-malformed")
     /// An error that should not happen; a center's log has the details.
     public static let internalFailure = EpitopeError.Code("internal")
 }

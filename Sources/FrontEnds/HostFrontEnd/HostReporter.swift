@@ -95,9 +95,10 @@ package struct HostReporter: Sendable {
         self.book = book
         pipeline = HostPipeline(
             settings: HostPipelineSettings(
-                extractsSignature: options.signatureOnHost, signatureBytes: options.signatureBytes,
+                extractsSignature: options.signatureOnHost, signatureBytes: options.signatureBytes, signature: options.hostSignature,
                 destinations: options.sendTo.destinations),
-            parameters: context, store: store, sender: RoutedSender(routes), log: log, logger: logger)
+            parameters: context, store: store, sender: RoutedSender(routes), log: log, logger: logger,
+            absentWindows: options.goodware.map { HostGoodware(path: $0, problems: book).absentWindows })
         identities.setPipeline(pipeline)
         for problem in book.current { log.append(HostEvent(impaired: problem)) }
     }
@@ -119,6 +120,17 @@ package struct HostReporter: Sendable {
     package func problems() async -> [HostProblem] {
         var problems = book.current
         let tally = pipeline.tally
+        if tally.notUnique > 0 {
+            problems.append(
+                HostProblem(
+                    "host signature",
+                    EpitopeError(
+                        .signatureNotUnique,
+                        "\(tally.notUnique) signatures since the start end at the caller's address: nothing nearby was known to be unique",
+                        remedy:
+                            "none is needed: the center proves each signature; processes that end at once, or whose images are gone, can't "
+                            + "be compared")))
+        }
         if let error = tally.storeFailure { problems.append(HostProblem("store", error)) }
         if log.droppedLines > 0 {
             problems.append(

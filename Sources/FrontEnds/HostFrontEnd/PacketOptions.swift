@@ -2,6 +2,7 @@
 
 public import ArgumentParser
 public import BehaviourBlocking
+package import HostPipeline
 package import HostStore
 public import Novelty
 import Signatures
@@ -34,6 +35,16 @@ package struct PacketOptions: ParsableArguments {
         help: "The size of the signature that this host makes, in bytes (8 to 256): with --signature-on-host, or beyond the link's budget.")
     package var signatureBytes = CallerWindow.length
 
+    @Option(
+        help: """
+            How the signature of --signature-on-host is chosen: caller (the bytes that end at the caller's address), or unique (those nearest \
+            to it that no image of the process holds, and no file of --goodware).
+            """)
+    package var hostSignature: HostSignature = .caller
+
+    @Option(help: ArgumentHelp("With unique: a small goodware index, as `epitope goodware build` makes it.", valueName: "file"))
+    package var goodware: String?
+
     @Option(parsing: .unconditional, help: "How many packets this host sends in 24 hours.")
     package var packetsPerDay = DailyQuota.defaultLimit
 
@@ -62,6 +73,7 @@ package struct PacketOptions: ParsableArguments {
     package init() {}
 
     package func validate() throws {
+        guard goodware == nil || hostSignature == .unique else { throw ValidationError("--goodware needs --host-signature unique") }
         guard packetsPerDay >= 0 else { throw ValidationError("--packets-per-day takes 0 or more") }
         guard CallerWindow.lengths.contains(signatureBytes) else {
             throw ValidationError("--signature-bytes takes \(CallerWindow.lengths.lowerBound) to \(CallerWindow.lengths.upperBound)")
@@ -83,6 +95,7 @@ package struct PacketOptions: ParsableArguments {
     }
 }
 
+extension HostSignature: ExpressibleByArgument {}
 extension NoveltyPolicy.Criteria: ExpressibleByArgument {}
 extension NoveltyPolicy.Matching: ExpressibleByArgument {}
 extension Policy.Action: ExpressibleByArgument {}

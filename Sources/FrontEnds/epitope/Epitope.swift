@@ -14,6 +14,7 @@ struct Epitope: AsyncParsableCommand {
         discussion: """
             On a host:      epitope enroll, then epitope agent, or epitope run -- COMMAND
             At a site:      epitope local-center init, token, serve
+            In between:     epitope relay, where hosts have no way to the center
             For the world:  epitope global-center init, token, serve
             On its own:     epitope goodware build, extract, verify
             """,
@@ -21,7 +22,7 @@ struct Epitope: AsyncParsableCommand {
         subcommands: [
             RunCommand.self, AgentCommand.self, StatusCommand.self, PolicyCommand.self, EnrollCommand.self, HostCommand.self,
             PacketCommand.self, LocalCenterCommand.self,
-            GlobalCenterCommand.self, GoodwareCommand.self, ExtractCommand.self, VerifyCommand.self,
+            GlobalCenterCommand.self, RelayCommand.self, GoodwareCommand.self, ExtractCommand.self, VerifyCommand.self,
         ])
 
     /// On the first thread, until it is known that there may be others.

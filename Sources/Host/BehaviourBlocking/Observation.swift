@@ -44,6 +44,8 @@ public struct Observation: Hashable, Sendable {
     /// The executable file that unpacked the code which made the call, or which called the library that made it: a packed
     /// program's own code, which its regions show as that file's image.
     public var packedProgram: String?
+    /// A file that runs in the process and was deleted, its program or the image that made the call, where no upgrade explains that.
+    public var deletedFile: String?
     /// How the caller's page differs from its file, for a person; `nil` unless the caller is in a written page of an image.
     public var pageDifference: String?
     /// What a send-like call was about to send; `nil` for other calls, and where the verdict doesn't need it.
@@ -53,8 +55,8 @@ public struct Observation: Hashable, Sendable {
 
     public init(
         architecture: Architecture, call: CriticalCall, instructionPointer: UInt64, region: MemoryRegion,
-        returnAddresses: [ReturnAddress] = [], hasUnbackedCode: Bool = false, packedProgram: String? = nil, pageDifference: String? = nil,
-        sendBuffer: SendBuffer? = nil, callersCode: [[UInt8]] = []
+        returnAddresses: [ReturnAddress] = [], hasUnbackedCode: Bool = false, packedProgram: String? = nil, deletedFile: String? = nil,
+        pageDifference: String? = nil, sendBuffer: SendBuffer? = nil, callersCode: [[UInt8]] = []
     ) {
         self.architecture = architecture
         self.call = call
@@ -64,6 +66,7 @@ public struct Observation: Hashable, Sendable {
         self.returnAddresses = returnAddresses
         self.hasUnbackedCode = hasUnbackedCode
         self.packedProgram = packedProgram
+        self.deletedFile = deletedFile
         self.pageDifference = pageDifference
         self.sendBuffer = sendBuffer
         self.callersCode = callersCode

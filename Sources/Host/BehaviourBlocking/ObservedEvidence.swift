@@ -7,7 +7,7 @@ extension Observation {
     ///
     /// - Parameter weight: the points of a kind.
     func evidence(byWeight weight: (EvidenceKind) -> Int) -> [Evidence] {
-        let found = [callerEvidence, sendsItselfEvidence, packedEvidence, returnEvidence, deeperEvidence].compactMap { $0 }
+        let found = [callerEvidence, sendsItselfEvidence, packedEvidence, returnEvidence, deeperEvidence, deletedEvidence].compactMap { $0 }
         // Stable: of two kinds of the same weight, the one that says where the call came from stands first.
         return found.sorted { weight($0.kind) > weight($1.kind) }
     }
@@ -58,6 +58,11 @@ extension Observation {
             innermost.region.backing == .kernel
             ? "stands for the return address, which a return probe hides" : "follows a call that can't be checked"
         return Evidence(kind: .uncheckedReturn, detail: "\(innermost.place) \(problem)")
+    }
+
+    /// A file that runs was deleted.
+    private var deletedEvidence: Evidence? {
+        deletedFile.map { Evidence(kind: .deletedFile, detail: "\($0) was deleted, and runs") }
     }
 
     /// A return address beyond the caller is in unbacked memory.

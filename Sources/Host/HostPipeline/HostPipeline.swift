@@ -15,6 +15,8 @@ public struct HostPipelineSettings: Hashable, Sendable {
     public var extractsSignature: Bool
     /// The size of that window in bytes (``Signatures/CallerWindow/lengths``).
     public var signatureBytes: Int
+    /// How the bytes of such a signature are chosen.
+    public var signature: HostSignature
     /// At least one.
     public var destinations: [Destination]
     public var backoff: Backoff
@@ -29,12 +31,14 @@ public struct HostPipelineSettings: Hashable, Sendable {
     public var upkeepInterval: Duration
 
     public init(
-        extractsSignature: Bool = false, signatureBytes: Int = CallerWindow.length, destinations: [Destination] = [.local],
+        extractsSignature: Bool = false, signatureBytes: Int = CallerWindow.length, signature: HostSignature = .caller,
+        destinations: [Destination] = [.local],
         backoff: Backoff = HostPipelineSettings.usualBackoff,
         drainTime: Duration = .seconds(5), upkeepInterval: Duration = .seconds(10)
     ) {
         self.extractsSignature = extractsSignature
         self.signatureBytes = signatureBytes
+        self.signature = signature
         self.destinations = destinations
         self.backoff = backoff
         self.drainTime = drainTime
@@ -54,6 +58,11 @@ public final class HostPipeline: Sendable {
     private let sender: any PacketSender
     private let log: EventLog
     private let logger: Logger
+    private let choice: HostSignatureChoice
+    /// The images of processes are read here, not on the threads that Swift's tasks share.
+    private let choosing = BlockingQueue(label: "epitope.host-signature")
+    /// They may be on a file system that never answers.
+    private let bounded = BoundedWork()
     private let wakeUps: [Destination: SenderSignals]
     private let tallies = TallyBook()
     private let backlog = Mutex(PacketBacklog())
@@ -63,8 +72,9 @@ public final class HostPipeline: Sendable {
 
     public init(
         settings: HostPipelineSettings = HostPipelineSettings(), parameters: ProcessContextCollector, store: HostStore,
-        sender: any PacketSender, log: EventLog, logger: Logger
+        sender: any PacketSender, log: EventLog, logger: Logger, absentWindows: AbsentWindows? = nil
     ) {
+        choice = HostSignatureChoice(absentWindows: absentWindows)
         self.settings = settings
         self.parameters = parameters
         self.store = store
@@ -209,9 +219,20 @@ extension HostPipeline {
         async let isLogged: Void = log.append(HostEvent(detection, time: EventLog.now()))
         let enriched = await parameters.enrich(detection.process, maxPackageSeconds: settings.maxPackageWait / .seconds(1))
         await isLogged
+        var window: ArraySlice<UInt8>?
+        if settings.extractsSignature, settings.signature == .unique {
+            let (choice, bounded, images, length) = (choice, bounded, enriched.images, settings.signatureBytes)
+            window = await choosing.run {
+                bounded.run(withinSeconds: ProcessImages.maxSeconds) {
+                    choice.window(
+                        of: detection.code, callersAddress: detection.callersAddress, length: length, images: images)
+                }.flatMap { $0 }
+            }
+            if window == nil { tallies.update { $0.notUnique += 1 } }
+        }
         let packet = try ExtractedPacket(
             detection, process: enriched.process, system: enriched.system,
-            asSignatureOf: settings.extractsSignature ? settings.signatureBytes : nil)
+            asSignatureOf: settings.extractsSignature ? settings.signatureBytes : nil, window: window)
         let event = HostEvent(packet: packet.id, of: detection, process: enriched.process, time: EventLog.now())
         return MadePacket(packet: packet, process: enriched.process, event: event, latePackage: enriched.latePackage)
     }

@@ -20,6 +20,9 @@ public struct ReportTally: Hashable, Sendable {
     public var spoolFull = 0
     /// Reports that could not be made into packets or stored.
     public var failed = 0
+    /// Signatures that are the caller window although the host asks for what is unique: the images of the process could not be read as a
+    /// whole, or the index could not be asked, or nothing was unique.
+    public var notUnique = 0
     /// Reports that a limiter suppressed: not in ``reports``.
     public var suppressed = 0
     /// Reports that a full buffer lost, not in ``reports``; and packets that could not be stored until the end.

@@ -20,6 +20,9 @@ struct DpkgVersions: Sendable {
         (Self.package(ofList: name), versions[name])
     }
 
+    /// The installed version of a package; `nil` where it isn't installed.
+    func version(of package: String) -> String? { versions[package] }
+
     static func package(ofList name: String) -> String { String(name.prefix { $0 != ":" }) }
 
     private mutating func read(_ status: [UInt8], only wanted: [UInt8]?) {

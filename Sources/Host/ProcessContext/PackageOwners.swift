@@ -117,9 +117,7 @@ struct PackageCache: Sendable {
             if let owner = dpkgOwner(of: path, root, &databases[status, default: Database()]) { return owner }
         }
         // rpm is only queried for this process's own root: it knows no other.
-        guard let ours = FileIdentity(path: "/"), let theirs = root.identity("/"), ours.inode == theirs.inode,
-            ours.device == theirs.device
-        else { return nil }
+        guard root.isOwn else { return nil }
         if let known = rpmOwners[path] { return known }
         let owner = RpmQuery.owner(of: path)
         if rpmOwners.count >= Self.maxEntries { rpmOwners.removeAll() }

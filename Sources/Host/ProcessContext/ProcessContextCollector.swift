@@ -92,6 +92,8 @@ public final class ProcessContextCollector: ProcessContextProviding {
         public var system: SystemParameters
         /// Where the program's package is still being looked up.
         public var latePackage: LatePackage?
+        /// The images that the process had mapped; `nil` where that isn't known any more.
+        public var images: ProcessImages?
     }
 
     /// A package that is still being looked up. Once it is found, it is known for the next call of the program, too.
@@ -130,20 +132,23 @@ public final class ProcessContextCollector: ProcessContextProviding {
         _ process: ProcessParameters, _ files: ProcessFileHandles?, maxPackageSeconds: Double
     ) -> Enriched {
         var system = SystemParameters(hostName: nil, hostID: hostID.withLock(\.self))
-        (system.hostName, system.kernelRelease) = Self.uname()
+        let kernel = Self.uname()
+        (system.hostName, system.kernelRelease) = (kernel.hostName, kernel.release)
         // A copy of the cache: work that never comes back must not hold it. The queue runs one at a time.
         let start = Enrichment(process: process, system: system, cache: cache.withLock { $0 })
-        let (folder, containers, packages) = ("\(proc)/\(process.processID)", containers, packages)
+        let (folder, containers, packages, places) = ("\(proc)/\(process.processID)", containers, packages, MachineFacts.Places(proc: proc))
         let done = bounded.run(withinSeconds: maxSeconds.enrichment) {
             var enrichment = start
             enrichment.addContainer(from: containers)
+            enrichment.addMachine(places, build: kernel.build)
             let files = files ?? ProcessFileHandles(folder: folder, expected: process)
             let lookup = files.flatMap { enrichment.addFacts(of: $0, packages: packages) }
-            return (enrichment: enrichment, lookup: lookup)
+            return (enrichment: enrichment, lookup: lookup, images: files?.images)
         }
         guard let done else { return Enriched(process: process, system: system) }
         cache.withLock { $0 = done.enrichment.cache }
         var enriched = Enriched(process: done.enrichment.process, system: done.enrichment.system)
+        enriched.images = done.images
         guard let lookup = done.lookup else { return enriched }
         if !lookup.isAnswered(withinSeconds: maxPackageSeconds) { enriched.latePackage = LatePackage(lookup: lookup) }
         if let owner = lookup.owner {
@@ -153,14 +158,14 @@ public final class ProcessContextCollector: ProcessContextProviding {
         return enriched
     }
 
-    private static func uname() -> (hostName: String?, kernelRelease: String?) {
+    private static func uname() -> (hostName: String?, release: String?, build: String?) {
         var names = utsname()
-        guard Foundation.uname(&names) == 0 else { return (nil, nil) }
+        guard Foundation.uname(&names) == 0 else { return (nil, nil, nil) }
         func text<T>(_ field: T) -> String? {
             let text = withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
             return text.isEmpty ? nil : text
         }
-        return (text(names.nodename), text(names.release))
+        return (text(names.nodename), text(names.release), text(names.version))
     }
 }
 

@@ -46,6 +46,12 @@ struct ProcessFileHandles: Sendable {
         return (file, library)
     }
 
+    /// The images that the process has mapped; `nil` where its mappings are not known.
+    var images: ProcessImages? {
+        guard let root, !maps.isEmpty, maps.count < Self.maxMapsSize else { return nil }
+        return ProcessImages(maps: maps, executable: executable, root: root) { pathInRoot($0) }
+    }
+
     /// The path that the process has for a file. What `/proc` says of one that only changed its root, as chroot(2) does, has the way to
     /// that root before it.
     func pathInRoot(_ path: String) -> String {

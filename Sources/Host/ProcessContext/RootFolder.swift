@@ -40,6 +40,12 @@ struct RootFolder: Sendable {
         found(path, true).flatMap { FileIdentity($0.descriptor) }
     }
 
+    /// Whether it is this process's own root.
+    var isOwn: Bool {
+        guard let ours = FileIdentity(path: "/"), let theirs = identity("/") else { return false }
+        return ours.inode == theirs.inode && ours.device == theirs.device
+    }
+
     private func found(_ path: String, _ followLinks: Bool) -> PathHandle? {
         try? PathHandle(path, withRoot: folder, followLinks: followLinks)
     }

@@ -23,6 +23,12 @@ enum RpmQuery {
         return run(["-ql", package])?.split(separator: "\n").map(String.init)
     }
 
+    /// Version and release of each installed package of a name; `nil` where rpm can't say.
+    static func versions(of package: String) -> [String]? {
+        guard !package.hasPrefix("-") else { return nil }
+        return run(["-q", "--queryformat", "%{VERSION}-%{RELEASE}\\n", package])?.split(separator: "\n").map(String.init)
+    }
+
     /// The output of rpm; `nil` if it isn't installed, or failed.
     private static func run(_ arguments: [String]) -> String? {
         guard access(program, X_OK) == 0 else { return nil }

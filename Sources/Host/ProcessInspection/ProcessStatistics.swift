@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FileAccess
-public import Glibc
+import Glibc
 
 /// What `/proc/PID/stat` says of a process (proc_pid_stat(5)). `nil` for what isn't there.
 public struct ProcessStatistics: Sendable {
@@ -11,7 +11,7 @@ public struct ProcessStatistics: Sendable {
     private let fields: [Substring]
 
     /// - Returns: `nil` if there is no such process.
-    public init?(of process: pid_t) {
+    public init?(of process: Int32) {
         guard let text = ProcFS.text("/proc/\(process)/stat", maxBytes: Self.maxBytes) else { return nil }
         self.init(text)
     }
@@ -25,7 +25,7 @@ public struct ProcessStatistics: Sendable {
     /// What it does: `R` runs, `S` and `D` wait, `T` and `t` are stopped, `Z` has ended.
     public var state: Character? { fields.first?.first }
     /// The process ID of its parent.
-    public var parent: pid_t? { field(4) }
+    public var parent: Int32? { field(4) }
     /// When the process was started, in the kernel's ticks since boot.
     public var startTicks: UInt64? { field(22) }
     /// Where its program's code begins.

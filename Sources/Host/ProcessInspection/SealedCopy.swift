@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FileAccess
-public import Glibc
+import Glibc
 
 /// A program that runs from a sealed copy of itself in memory, which no process can write to. Container runtimes do so to
 /// prevent a container from writing to their file (runc from 1.1.15 on always, crun).
@@ -29,7 +29,7 @@ public struct SealedCopy: Hashable, Sendable {
     ///   - inode: of the memory file in question, with its device: the process may run another program by now.
     ///   - mayCompare: called with the program's size before it is read, which takes some milliseconds.
     public init?(
-        programOf process: pid_t, inode: UInt64, device: MapEntry.Device, mayCompare: (Int) -> Bool = { _ in true }
+        programOf process: Int32, inode: UInt64, device: MapEntry.Device, mayCompare: (Int) -> Bool = { _ in true }
     ) {
         guard let program = ComparableFile("/proc/\(process)/exe"), program.facts.inode == inode, program.device == device,
             program.facts.links == 0, program.size > 0, program.size <= Self.maxSize, let copy = try? program.handle.openFile(),
@@ -49,7 +49,7 @@ public struct SealedCopy: Hashable, Sendable {
     static func isOnDisk(_ path: String) -> Bool { ComparableFile(path)?.isOnDisk(mounts: "/proc/self/mountinfo") ?? false }
 
     /// Paths to compare, each with the mountinfo file of the mounts that it leads through.
-    private static func candidates(for process: pid_t) -> [(path: String, mounts: String)] {
+    private static func candidates(for process: Int32) -> [(path: String, mounts: String)] {
         var found: [(String, String)] = []
         var parent = ProcessStatistics(of: process)?.parent
         while let id = parent, id > 0, found.count < maxAncestors {

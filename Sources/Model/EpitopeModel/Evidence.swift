@@ -32,13 +32,15 @@ public enum EvidenceKind: String, Hashable, Sendable, Codable, CaseIterable {
     case packedProgram = "packed-program"
     case deeperInStack = "unbacked-memory-deeper-in-stack"
     case unattributable = "unattributable-caller"
+    /// The program, or the image that made the call, is a file that was deleted while it runs, and no upgrade explains that.
+    case deletedFile = "deleted-file-still-runs"
 
     /// Whether the code at the caller's address is malicious code, from which signatures are made. Otherwise it is a
     /// program's own, or an image's: the evidence counts, and no signature ever comes of it.
     public var isOfCode: Bool {
         switch self {
         // Of these the caller's address lies in an image, or in the program's own code.
-        case .impossibleReturn, .uncheckedReturn, .packedProgram, .deeperInStack: false
+        case .impossibleReturn, .uncheckedReturn, .packedProgram, .deeperInStack, .deletedFile: false
         case .directCall, .libraryCall, .sendsItself, .writtenImagePage, .memoryFile, .writtenFile, .unattributable: true
         }
     }
@@ -49,7 +51,7 @@ public enum EvidenceKind: String, Hashable, Sendable, Codable, CaseIterable {
         case .directCall, .libraryCall, .sendsItself: 100
         case .writtenImagePage, .writtenFile, .impossibleReturn: 80
         case .memoryFile, .uncheckedReturn, .packedProgram: 40
-        case .deeperInStack, .unattributable: 10
+        case .deeperInStack, .unattributable, .deletedFile: 10
         }
     }
 }

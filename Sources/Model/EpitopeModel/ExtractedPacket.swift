@@ -5,7 +5,8 @@ public struct ExtractedPacket: Hashable, Sendable {
     /// What the packet carries of the malicious code.
     public enum Content: Hashable, Sendable {
         case code(ExtractedCode)
-        /// The caller window that the host extracted itself: at most 256 bytes that end at the caller's address, 32 unless the host chose otherwise.
+        /// The signature that the host made: the caller window, at most 256 bytes that end at the caller's address (32 unless the host chose
+        /// otherwise), or the window of that size that ``ExtractedPacket/signatureAddress`` says.
         case signature([UInt8])
     }
 
@@ -23,6 +24,8 @@ public struct ExtractedPacket: Hashable, Sendable {
     /// The address right after the instruction that made the critical call.
     public var callersAddress: UInt64
     public var content: Content
+    /// Where the first byte of a host's own signature lay; `nil`: it ends at the caller's address, as far as the code reached.
+    public var signatureAddress: UInt64?
     public var evidence: [Evidence]
     public var action: ProtectiveAction
     /// The applications of behaviour blocking that were on at the host; empty: it didn't say, as an earlier version.
@@ -31,12 +34,13 @@ public struct ExtractedPacket: Hashable, Sendable {
 
     public init(
         id: String, architecture: Architecture, callersAddress: UInt64, content: Content, evidence: [Evidence],
-        action: ProtectiveAction, applications: [BlockingApplication] = [], parameters: Parameters
+        action: ProtectiveAction, applications: [BlockingApplication] = [], parameters: Parameters, signatureAddress: UInt64? = nil
     ) {
         self.id = id
         self.architecture = architecture
         self.callersAddress = callersAddress
         self.content = content
+        self.signatureAddress = signatureAddress
         self.evidence = evidence
         self.action = action
         self.applications = applications

@@ -130,14 +130,30 @@ public struct SystemParameters: Hashable, Sendable, Codable {
     public var kernelRelease: String?
     /// `ID` of os-release, such as `debian`.
     public var distribution: String?
-    /// `VERSION_ID` of os-release, on Debian with the point release where `/etc/debian_version` has it.
+    /// `VERSION_ID` of os-release, or the point release where the system says it: Debian's 12.11, Ubuntu's 22.04.4.
     public var distributionVersion: String?
     /// Such as `glibc 2.36` or `musl 1.2.3`.
     public var libcVersion: String?
+    /// The revision of the C library's package, such as `2.36-9+deb12u13`: of the library that the process runs.
+    public var libcPackageVersion: String?
+    /// The revision of the package that the running kernel is of, such as `6.1.148-1`.
+    public var kernelPackageVersion: String?
+    /// `uname -v`: the count and time of the kernel's build.
+    public var kernelBuild: String?
+    /// When packages were last installed, updated or removed in the process's root, in milliseconds since 1970: when the package
+    /// database was written last.
+    public var lastUpdateMilliseconds: Int64?
+    /// Of the first processor, such as `0xf4`.
+    public var microcodeRevision: String?
+    /// The kernel's boot parameters that decide how well the machine is protected, as they stand in its command line, at most 32; `nil`
+    /// where it can't be read.
+    public var bootParameters: [String]?
 
     public init(
         hostName: String? = nil, hostID: String? = nil, kernelRelease: String? = nil, distribution: String? = nil,
-        distributionVersion: String? = nil, libcVersion: String? = nil
+        distributionVersion: String? = nil, libcVersion: String? = nil, libcPackageVersion: String? = nil,
+        kernelPackageVersion: String? = nil, kernelBuild: String? = nil, lastUpdateMilliseconds: Int64? = nil,
+        microcodeRevision: String? = nil, bootParameters: [String]? = nil
     ) {
         self.hostName = hostName
         self.hostID = hostID
@@ -145,5 +161,11 @@ public struct SystemParameters: Hashable, Sendable, Codable {
         self.distribution = distribution
         self.distributionVersion = distributionVersion
         self.libcVersion = libcVersion
+        self.libcPackageVersion = libcPackageVersion
+        self.kernelPackageVersion = kernelPackageVersion
+        self.kernelBuild = kernelBuild
+        self.lastUpdateMilliseconds = lastUpdateMilliseconds
+        self.microcodeRevision = microcodeRevision
+        self.bootParameters = bootParameters
     }
 }

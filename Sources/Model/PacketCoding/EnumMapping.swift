@@ -42,8 +42,12 @@ extension EvidenceKind {
         case .impossibleReturn: .impossibleReturn
         case .uncheckedReturn: .uncheckedReturn
         case .packedProgram: .packedProgram
+        case .deletedFile: .deletedFile
         }
     }
+
+    /// Whether readers of the first version don't know it, and would refuse a packet that has it among the others.
+    var isFurther: Bool { self == .deletedFile }
 }
 
 extension BlockingApplication {

@@ -38,6 +38,11 @@ extension ExtractedPacket {
                     kind: try Wire.known(EvidenceKind(item.kind), "evidence.kind"),
                     detail: try Wire.text(item.detail, "evidence.detail", max: Bounds.detail)))
         }
+        try Wire.count(wire.furtherEvidence.count, "further_evidence", max: Bounds.evidence)
+        for item in wire.furtherEvidence where evidence.count < Bounds.evidence {
+            let detail = try Wire.text(item.detail, "further_evidence.detail", max: Bounds.detail)
+            if let kind = EvidenceKind(item.kind) { evidence.append(Evidence(kind: kind, detail: detail)) }
+        }
         guard wire.hasParameters else { throw .malformed("parameters", "are absent") }
         self.init(
             id: id, architecture: architecture, callersAddress: wire.callersAddress,
@@ -46,6 +51,11 @@ extension ExtractedPacket {
             action: try Wire.known(ProtectiveAction(wire.action), "action"),
             applications: try Self.applications(wire.applications),
             parameters: try Parameters(wire.parameters))
+        guard wire.hasSignatureAddress, case .signature(let window) = content else { return }
+        guard !wire.signatureAddress.addingReportingOverflow(UInt64(window.count)).overflow else {
+            throw .malformed("signature_address", "lets the signature go beyond the end of the address space")
+        }
+        signatureAddress = wire.signatureAddress
     }
 
     var wire: Epitope_V1_ExtractedPacket {
@@ -61,13 +71,16 @@ extension ExtractedPacket {
             wire.code.isWholeRegion = code.isWholeRegion
         case .signature(let window):
             wire.signature = Data(window)
+            if let signatureAddress { wire.signatureAddress = signatureAddress }
         }
-        wire.evidence = evidence.map { item in
+        func wireForm(_ item: Evidence) -> Epitope_V1_Evidence {
             var wire = Epitope_V1_Evidence()
             wire.kind = item.kind.wire
             wire.detail = item.detail
             return wire
         }
+        wire.evidence = evidence.filter { !$0.kind.isFurther }.map(wireForm)
+        wire.furtherEvidence = evidence.filter(\.kind.isFurther).map(wireForm)
         wire.action = action.wire
         wire.applications = applications.map(\.wire)
         wire.parameters = parameters.wire

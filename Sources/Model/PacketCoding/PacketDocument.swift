@@ -27,6 +27,8 @@ struct PacketDocument: Codable {
     var callersAddress: Address
     var code: Code?
     var signature: HexBytes?
+    /// Of a signature that the host chose by what is unique.
+    var signatureAddress: Address?
     var evidence: [Evidence]
     var action: ProtectiveAction
     /// The applications of behaviour blocking that were on at the host; absent where it didn't say.
@@ -51,6 +53,7 @@ struct PacketDocument: Codable {
             code = Code(base: Address(extracted.base), bytes: HexBytes(extracted.bytes), isWholeRegion: extracted.isWholeRegion)
         case .signature(let window):
             signature = HexBytes(window)
+            signatureAddress = packet.signatureAddress.map { Address($0) }
         }
         evidence = packet.evidence
         action = packet.action
@@ -80,7 +83,7 @@ struct PacketDocument: Codable {
             action: action, applications: applications ?? [],
             parameters: Parameters(
                 call: call, arguments: arguments, region: try region.model(), process: process, system: system,
-                timeMilliseconds: timeMilliseconds))
+                timeMilliseconds: timeMilliseconds), signatureAddress: signatureAddress?.value)
     }
 }
 

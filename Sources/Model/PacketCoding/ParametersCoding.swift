@@ -116,7 +116,20 @@ extension SystemParameters {
             distribution: wire.hasDistribution ? try Wire.text(wire.distribution, "system.distribution", max: Bounds.name) : nil,
             distributionVersion: wire.hasDistributionVersion
                 ? try Wire.text(wire.distributionVersion, "system.distribution_version", max: Bounds.name) : nil,
-            libcVersion: wire.hasLibcVersion ? try Wire.text(wire.libcVersion, "system.libc_version", max: Bounds.name) : nil)
+            libcVersion: wire.hasLibcVersion ? try Wire.text(wire.libcVersion, "system.libc_version", max: Bounds.name) : nil,
+            libcPackageVersion: wire.hasLibcPackageVersion
+                ? try Wire.text(wire.libcPackageVersion, "system.libc_package_version", max: Bounds.name) : nil,
+            kernelPackageVersion: wire.hasKernelPackageVersion
+                ? try Wire.text(wire.kernelPackageVersion, "system.kernel_package_version", max: Bounds.name) : nil,
+            kernelBuild: wire.hasKernelBuild ? try Wire.text(wire.kernelBuild, "system.kernel_build", max: Bounds.name) : nil,
+            lastUpdateMilliseconds: wire.hasLastUpdateMilliseconds
+                ? try Wire.milliseconds(wire.lastUpdateMilliseconds, "system.last_update_milliseconds") : nil,
+            microcodeRevision: wire.hasMicrocodeRevision
+                ? try Wire.text(wire.microcodeRevision, "system.microcode_revision", max: Bounds.name) : nil)
+        guard wire.hasBootParameters else { return }
+        try Wire.count(wire.bootParameters.texts.count, "system.boot_parameters", max: Bounds.bootParameters)
+        for text in wire.bootParameters.texts { _ = try Wire.text(text, "system.boot_parameters", max: Bounds.name) }
+        bootParameters = wire.bootParameters.texts
     }
 
     var wire: Epitope_V1_SystemParameters {
@@ -127,6 +140,12 @@ extension SystemParameters {
         if let distribution { wire.distribution = distribution }
         if let distributionVersion { wire.distributionVersion = distributionVersion }
         if let libcVersion { wire.libcVersion = libcVersion }
+        if let libcPackageVersion { wire.libcPackageVersion = libcPackageVersion }
+        if let kernelPackageVersion { wire.kernelPackageVersion = kernelPackageVersion }
+        if let kernelBuild { wire.kernelBuild = kernelBuild }
+        if let lastUpdateMilliseconds { wire.lastUpdateMilliseconds = lastUpdateMilliseconds }
+        if let microcodeRevision { wire.microcodeRevision = microcodeRevision }
+        if let bootParameters { wire.bootParameters.texts = bootParameters }
         return wire
     }
 }

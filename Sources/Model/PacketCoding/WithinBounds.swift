@@ -76,6 +76,12 @@ extension SystemParameters {
             kernelRelease: kernelRelease?.clipped(to: Bounds.name),
             distribution: distribution?.clipped(to: Bounds.name),
             distributionVersion: distributionVersion?.clipped(to: Bounds.name),
-            libcVersion: libcVersion?.clipped(to: Bounds.name))
+            libcVersion: libcVersion?.clipped(to: Bounds.name),
+            libcPackageVersion: libcPackageVersion?.clipped(to: Bounds.name),
+            kernelPackageVersion: kernelPackageVersion?.clipped(to: Bounds.name),
+            kernelBuild: kernelBuild?.clipped(to: Bounds.name),
+            lastUpdateMilliseconds: lastUpdateMilliseconds.map { min(max(0, $0), Bounds.latestMilliseconds) },
+            microcodeRevision: microcodeRevision?.clipped(to: Bounds.name),
+            bootParameters: bootParameters?.prefix(Bounds.bootParameters).map { $0.clipped(to: Bounds.name) })
     }
 }

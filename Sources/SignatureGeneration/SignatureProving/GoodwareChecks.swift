@@ -2,6 +2,7 @@
 
 import EpitopeModel
 import GoodwareFiles
+import GoodwareReading
 import GoodwareIndex
 import Signatures
 

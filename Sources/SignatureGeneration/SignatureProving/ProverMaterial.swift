@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-public import GoodwareFiles
+import GoodwareFiles
+public import GoodwareReading
 public import GoodwareIndex
 import Signatures
 import TokenSequences

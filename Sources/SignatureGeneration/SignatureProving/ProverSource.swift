@@ -4,6 +4,7 @@ package import Captures
 public import EpitopeModel
 import FileAccess
 import GoodwareFiles
+import GoodwareReading
 import Signatures
 import Synchronization
 

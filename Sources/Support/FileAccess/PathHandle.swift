@@ -21,6 +21,8 @@ public final class PathHandle: Sendable {
         /// The mount's number in mountinfo; 0 where the kernel doesn't say (before Linux 5.8).
         public var mount: UInt64
         public var isRegular: Bool
+        /// When anything of the file changed last (ctime): of one without a name, at the latest when it lost it. Nobody can set it.
+        public var changed: FileIdentity.Time
     }
 
     /// - Parameters:
@@ -66,7 +68,8 @@ public final class PathHandle: Sendable {
         guard result == 0 else { throw .system(-result) }
         return Facts(
             inode: facts.inode, size: facts.size, deviceMajor: facts.device_major, deviceMinor: facts.device_minor, links: facts.links,
-            mount: facts.mount, isRegular: facts.mode & S_IFMT == S_IFREG)
+            mount: facts.mount, isRegular: facts.mode & S_IFMT == S_IFREG,
+            changed: .init(seconds: facts.changed_seconds, nanoseconds: Int64(facts.changed_nanoseconds)))
     }
 
     /// Opens a regular file for reading. It may take as long as the file system's server likes.

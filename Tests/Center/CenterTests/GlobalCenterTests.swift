@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import CenterAnalysis
+@testable import CenterAnalysis
 import CenterServer
 import EpitopeModel
 import GRDB

@@ -6,6 +6,7 @@ import Correlation
 import EpitopeModel
 import Foundation
 import GoodwareFiles
+import GoodwareReading
 import PacketCoding
 import Rendering
 import SignatureProving

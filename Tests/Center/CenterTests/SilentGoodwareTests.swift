@@ -7,6 +7,7 @@ import Correlation
 import EpitopeModel
 import Foundation
 import GoodwareFiles
+import GoodwareReading
 import PacketCoding
 import SignatureProving
 import Signatures

@@ -70,13 +70,16 @@ final class TestHost {
     }
 
     /// - Parameter store: another than the host's own.
-    func pipeline(_ center: any PacketSender, _ settings: HostPipelineSettings = .init(), store: HostStore? = nil) -> HostPipeline {
+    func pipeline(
+        _ center: any PacketSender, _ settings: HostPipelineSettings = .init(), store: HostStore? = nil, absentWindows: AbsentWindows? = nil
+    ) -> HostPipeline {
         var settings = settings
         settings.backoff = Backoff(initial: .milliseconds(2), maximum: .milliseconds(20))
         return HostPipeline(
             settings: settings, parameters: ProcessContextCollector(hostID: "host-1", proc: directory), store: store ?? self.store,
             sender: center,
-            log: EventLog(directory: directory), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            log: EventLog(directory: directory), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            absentWindows: absentWindows)
     }
 
     /// The lines of the event log.

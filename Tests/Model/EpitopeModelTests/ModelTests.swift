@@ -11,7 +11,7 @@ import Testing
             weights == [
                 .directCall: 100, .libraryCall: 100, .sendsItself: 100, .writtenImagePage: 80, .writtenFile: 80, .impossibleReturn: 80,
                 .memoryFile: 40, .uncheckedReturn: 40, .packedProgram: 40,
-                .deeperInStack: 10, .unattributable: 10,
+                .deeperInStack: 10, .unattributable: 10, .deletedFile: 10,
             ])
     }
 }

@@ -49,13 +49,16 @@ import Testing
             listening: Array(repeating: .init(transport: .tcp, local: endpoint), count: 100),
             connected: Array(repeating: .init(transport: .tcp, local: endpoint, peer: endpoint), count: 100))
         packet.parameters.system = SystemParameters(
-            hostName: long, hostID: "no valid id", kernelRelease: long, distribution: long, distributionVersion: long, libcVersion: long)
+            hostName: long, hostID: "no valid id", kernelRelease: long, distribution: long, distributionVersion: long, libcVersion: long,
+            libcPackageVersion: long, kernelPackageVersion: long, kernelBuild: long, lastUpdateMilliseconds: .max, microcodeRevision: long,
+            bootParameters: Array(repeating: long, count: 40))
         let encoded = packet.encoded()
         #expect(encoded.count <= ExtractedPacket.maxEncodedBytes)
         let decoded = try ExtractedPacket(encoded: encoded)
         #expect(decoded.parameters.process.parents.count == 16)
         #expect(decoded.parameters.process.containerID == nil)
         #expect(decoded.parameters.system.hostID == nil)
+        #expect(decoded.parameters.system.bootParameters?.count == 32)
         let clipped = try #require(decoded.parameters.arguments.path)
         #expect(clipped == String(repeating: "€", count: 1365), "clipped at a whole character")
     }
@@ -188,5 +191,22 @@ import Testing
         ]
         #expect(try ExtractedPacket(encoded: packet.encoded()) == packet)
         #expect(try ExtractedPacket(json: packet.json(pretty: true)) == packet)
+    }
+}
+
+@Suite struct FurtherEvidenceTests {
+    @Test func `Evidence of later kinds is where readers of the first version don't look, and theirs is passed over here`() throws {
+        var packet = Samples.packet()
+        packet.evidence = [Evidence(kind: .directCall, detail: "a"), Evidence(kind: .deletedFile, detail: "b")]
+        var wire = packet.wire
+        #expect(wire.evidence.map(\.detail) == ["a"] && wire.furtherEvidence.map(\.detail) == ["b"])
+        #expect(try ExtractedPacket(encoded: packet.encoded()) == packet)
+        #expect(try ExtractedPacket(json: packet.json()) == packet)
+        var later = Epitope_V1_Evidence()
+        (later.kind, later.detail) = (.UNRECOGNIZED(99), "c")
+        wire.furtherEvidence.append(later)
+        #expect(try ExtractedPacket(wire) == packet)
+        wire.furtherEvidence = Array(repeating: later, count: 17)
+        #expect(throws: EpitopeError.self) { try ExtractedPacket(wire) }
     }
 }

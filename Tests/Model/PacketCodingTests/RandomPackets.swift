@@ -3,6 +3,8 @@
 import EpitopeModel
 import TestSupport
 
+@testable import PacketCoding
+
 /// Packets with every field drawn at random within the schema's bounds.
 enum RandomPackets {
     static func packet(_ random: inout SeededGenerator) -> ExtractedPacket {
@@ -16,9 +18,15 @@ enum RandomPackets {
             content: sendsCode
                 ? .code(ExtractedCode(base: base, bytes: bytes, isWholeRegion: Bool.random(using: &random)))
                 : .signature(Array(bytes.prefix(Int.random(in: 1...256, using: &random)))),
-            evidence: list(0...16, &random) { Evidence(kind: EvidenceKind.allCases.randomElement(using: &$0)!, detail: text(512, &$0)) },
+            evidence: evidence(&random),
             action: ProtectiveAction.allCases.randomElement(using: &random)!,
             applications: BlockingApplication.allCases.filter { _ in Bool.random(using: &random) }, parameters: parameters(&random))
+    }
+
+    /// Kinds that came after the first version stand last, as they do on the wire.
+    static func evidence(_ random: inout SeededGenerator) -> [Evidence] {
+        let all = list(0...16, &random) { Evidence(kind: EvidenceKind.allCases.randomElement(using: &$0)!, detail: text(512, &$0)) }
+        return all.filter { !$0.kind.isFurther } + all.filter(\.kind.isFurther)
     }
 
     static func parameters(_ random: inout SeededGenerator) -> Parameters {
@@ -39,7 +47,10 @@ enum RandomPackets {
             process: process(&random),
             system: SystemParameters(
                 hostName: name(&random), hostID: maybe(&random) { hex(40, &$0) }, kernelRelease: name(&random),
-                distribution: name(&random), distributionVersion: name(&random), libcVersion: name(&random)),
+                distribution: name(&random), distributionVersion: name(&random), libcVersion: name(&random),
+                libcPackageVersion: name(&random), kernelPackageVersion: name(&random), kernelBuild: name(&random),
+                lastUpdateMilliseconds: maybe(&random) { Int64.random(in: 0...253_402_300_799_999, using: &$0) },
+                microcodeRevision: name(&random), bootParameters: maybe(&random) { list(0...32, &$0) { text(128, &$0) } }),
             timeMilliseconds: Int64.random(in: 0...253_402_300_799_999, using: &random))
     }
 

@@ -3,6 +3,7 @@
 import EpitopeModel
 import Foundation
 import GoodwareFiles
+import GoodwareReading
 import Signatures
 import TestSupport
 import Testing

@@ -7,6 +7,7 @@ import TestSupport
 import Testing
 
 @testable import GoodwareFiles
+@testable import GoodwareReading
 
 /// Trees that others made: any names, any depth.
 @Suite("The files of a corpus") struct CorpusTreeTests {

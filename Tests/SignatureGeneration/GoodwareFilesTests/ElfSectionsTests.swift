@@ -3,6 +3,7 @@
 import Testing
 
 @testable import GoodwareFiles
+@testable import GoodwareReading
 
 @Suite struct ElfSectionsTests {
     private func sections(_ file: [UInt8]) -> [ElfSections.Compressed] {

@@ -4,6 +4,7 @@ import EpitopeModel
 import FileAccess
 import Foundation
 import GoodwareFiles
+import GoodwareReading
 import GoodwareIndex
 import TestSupport
 import Testing

@@ -6,6 +6,7 @@ import TestSupport
 import Testing
 
 @testable import GoodwareFiles
+@testable import GoodwareReading
 
 /// Small files that unpack without end: each ends within its budget, and is named.
 @Suite("Bombs") struct UnpackingBoundsTests {

@@ -3,6 +3,7 @@
 import FileAccess
 import Foundation
 import GoodwareFiles
+import GoodwareReading
 import GoodwareIndex
 import TestSupport
 import Testing

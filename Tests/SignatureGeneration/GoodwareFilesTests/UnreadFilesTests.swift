@@ -10,6 +10,7 @@ import TestSupport
 import Testing
 
 @testable import GoodwareFiles
+@testable import GoodwareReading
 
 /// What an index doesn't know is said by it, and by what is proven with it.
 @Suite("What was not read") struct UnreadFilesTests {

@@ -32,6 +32,8 @@ struct epitope_file_facts {
     uint64_t inode, size;
     uint64_t mount;                     /* its ID in mountinfo; 0: unknown (before Linux 5.8) */
     uint32_t device_major, device_minor, links, mode;
+    int64_t changed_seconds;            /* when anything of it changed last (ctime) */
+    uint32_t changed_nanoseconds;
 };
 
 /* A handle (O_PATH of open(2), which Swift doesn't import) of what a path leads to from a folder on, or from AT_FDCWD.

@@ -17,6 +17,12 @@ enum PostgresSchema {
         .init("7 packets that count each", countedPackets),
         .init("8 what hosts judge", "ALTER TABLE sightings ADD COLUMN applications \(text)"),
         .init("handout 1 versions for hosts", Schema.handout(bytes: "BYTEA", number: "BIGINT", text: text, end: "")),
+        .init(
+            "peers 1 updates of a site for its peers",
+            """
+            ALTER TABLE feed ADD COLUMN update_id BIGINT;
+            CREATE INDEX feed_by_update ON feed(update_id) WHERE update_id IS NOT NULL;
+            """),
     ]
 
     private static let text = #"TEXT COLLATE "C""#

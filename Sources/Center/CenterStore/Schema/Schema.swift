@@ -60,6 +60,7 @@ enum Schema {
             try db.execute(sql: "ALTER TABLE sightings ADD COLUMN applications TEXT")
         }
         registerHandout(in: &migrator)
+        registerPeerFeed(in: &migrator)
         return migrator
     }
 

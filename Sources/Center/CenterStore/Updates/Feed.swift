@@ -12,18 +12,20 @@ extension CenterStore {
     /// the feed's beginning.
     ///
     /// - Parameters:
+    ///   - readers: of a global center's feed its subscribers, of a local center's its peers.
     ///   - limit: how many entries a page has at most.
     ///   - maxBytes: how many bytes of bodies, but for a single entry that is larger: a subscriber that takes its time with an answer has
     ///     the center keep it in memory meanwhile.
     public func feedPage(
-        after position: FeedPosition, limit: Int = 100, maxBytes: Int = 512 << 10
+        after position: FeedPosition, for readers: FeedReaders = .subscribers, limit: Int = 100, maxBytes: Int = 512 << 10
     ) async throws(EpitopeError) -> FeedPage {
         try await snapshot { transaction in
             let isKnown = try transaction.isInFeed(position)
             var after = isKnown ? position.sequence : 0
             while true {
                 let rows = try Row.fetchAll(
-                    transaction.db, sql: StoreTransaction.published, arguments: [after, transaction.nowMilliseconds, limit])
+                    transaction.db, sql: readers == .peers ? StoreTransaction.told : StoreTransaction.published,
+                    arguments: [after, transaction.nowMilliseconds, limit])
                 let fitting = Self.prefix(of: rows, maxBytes: maxBytes)
                 let entries = fitting.compactMap(FeedEntry.readable)
                 // However many can't be read, those behind them are found.
@@ -53,7 +55,24 @@ extension CenterStore {
     }
 }
 
+/// Who reads a center's feed.
+public enum FeedReaders: Hashable, Sendable {
+    /// Of a global center: sites.
+    case subscribers
+    /// Of a local center: other local centers that it exchanges updates with.
+    case peers
+}
+
 extension StoreTransaction {
+    /// As ``published``, of a local center's feed. Its rules have numbers of its own, which are nothing for others.
+    static let told = """
+        SELECT f.sequence, f.mark, f.body, f.revises, f.withdraws, f.reason, NULL AS sid
+        FROM feed f LEFT JOIN updates u ON u.id = f.update_id
+        WHERE f.sequence > ? AND (f.withdraws IS NOT NULL
+          OR u.state IN \([UpdateState.proven, .superseded].sql) AND u.expires_ms > ?)
+        ORDER BY f.sequence LIMIT ?
+        """
+
     /// Arguments: the number after which, now, and how many. It goes along the feed: what is asked for is mostly at its end.
     static let published = """
         SELECT f.sequence, f.mark, f.body, f.revises, f.withdraws, f.reason, r.sid
@@ -92,11 +111,33 @@ extension StoreTransaction {
         return published
     }
 
-    /// Adds the withdrawal of a signature to the feed of this (global) center, if that has published it.
+    /// Adds an update of this site to the feed that its peers read.
+    ///
+    /// - Parameter id: the update's number in the store.
+    public func tellPeers(_ update: SignatureUpdate, number id: Int64) throws {
+        let sequence = try addFeedEntry()
+        var told = update
+        // What it rests on is named by packets and addresses of this site.
+        told.support = nil
+        try db.execute(
+            sql: "UPDATE feed SET body = ?, update_id = ? WHERE sequence = ?", arguments: [try RowCoding.json(told), id, sequence])
+    }
+
+    /// As ``tellPeers(_:number:)``, unless they were told of that update before.
+    public func tellPeersOnce(_ update: SignatureUpdate, number id: Int64) throws {
+        let isTold = try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM feed WHERE update_id = ?)", arguments: [id])
+        if isTold != true { try tellPeers(update, number: id) }
+    }
+
+    /// Adds the withdrawal of a signature to the feed of this center, if that has published it.
     func publishWithdrawal(of signatureID: String, reason: String) throws {
         let isPublished = try Bool.fetchOne(
             db,
-            sql: "SELECT EXISTS (SELECT 1 FROM updates u JOIN feed f ON f.sequence = u.sequence WHERE u.signature_id = ?)",
+            sql: """
+                SELECT EXISTS (SELECT 1 FROM updates u JOIN feed f ON f.sequence = u.sequence
+                  WHERE u.signature_id = ?1 AND f.update_id IS NULL AND f.withdraws IS NULL)
+                OR EXISTS (SELECT 1 FROM updates u JOIN feed f ON f.update_id = u.id WHERE u.signature_id = ?1)
+                """,
             arguments: [signatureID])
         guard isPublished == true else { return }
         let sequence = try addFeedEntry()

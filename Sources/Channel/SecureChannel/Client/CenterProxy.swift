@@ -17,16 +17,22 @@ struct CenterProxy: Hashable, Sendable {
     var host: String
     var port: UInt16
     var login: Login?
+    /// Whether it is one of Epitope's own relays, which the enrolment named.
+    var isRelay = false
 
     /// Without the password.
     var name: String { "\(host.contains(":") ? "[\(host)]" : host):\(port)" }
+    /// What it is, for a person.
+    var kind: String { isRelay ? "relay" : "proxy" }
 
     /// The proxy on the way to a center; `nil`: there is none.
     ///
+    /// - Parameter relay: that the enrolment named. It leads to the site's centers, so that no other way is looked for.
     /// - Throws: `proxy-malformed`.
     static func find(
-        for center: CenterAddress, environment: (String) -> String? = Self.variable
+        for center: CenterAddress, relay: RelayAddress? = nil, environment: (String) -> String? = Self.variable
     ) throws(EpitopeError) -> CenterProxy? {
+        if let relay { return CenterProxy(relay) }
         func value(_ name: String) -> String? { environment(name) ?? environment(name.uppercased()) }
         guard let text = value("https_proxy"), !text.isEmpty, !isExcluded(center, by: value("no_proxy") ?? "") else { return nil }
         guard isLoopback(center.host) else { return try CenterProxy(text) }
@@ -57,6 +63,10 @@ struct CenterProxy: Hashable, Sendable {
         let hasPort = rest.last != "]" && rest.contains(":")
         guard let address = try? CenterAddress("https://\(rest)" + (hasPort ? "" : ":\(Self.defaultPort)")) else { throw error }
         (host, port) = (address.host, address.port)
+    }
+
+    init(_ relay: RelayAddress) {
+        (host, port, isRelay) = (relay.host, relay.port, true)
     }
 
     /// As curl has it.

@@ -35,15 +35,16 @@ struct CenterTransport: Sendable {
     init(_ identity: StoredIdentity, at center: CenterAddress, note: @escaping SenderNote.Source = { SenderNote() }) throws(EpitopeError) {
         try self.init(
             center: center, authorityPEM: identity.trustedPEM, credentials: (identity.certificatePEM, identity.keyPEM),
-            proxy: try CenterProxy.find(for: center), note: note)
+            proxy: try CenterProxy.find(for: center, relay: identity.relay), note: note)
     }
 
     /// - Parameter credentials: certificate and key (PEM); `nil` for enrolment.
     init(
-        center: CenterAddress, authorityPEM: String, credentials: (certificate: String, key: String)?
+        center: CenterAddress, authorityPEM: String, credentials: (certificate: String, key: String)?, relay: RelayAddress? = nil
     ) throws(EpitopeError) {
         try self.init(
-            center: center, authorityPEM: authorityPEM, credentials: credentials, proxy: try CenterProxy.find(for: center))
+            center: center, authorityPEM: authorityPEM, credentials: credentials,
+            proxy: try CenterProxy.find(for: center, relay: relay))
     }
 
     /// - Parameters:

@@ -25,7 +25,7 @@ enum ChannelFailure {
         if error is NIOTooManyBytesError { return malformedAnswer(of: center) }
         return EpitopeError(
             .centerUnreachable,
-            "the center at \(center) can't be reached\(proxy.map { " by the proxy at \($0.name)" } ?? ""): \(reason(error))",
+            "the center at \(center) can't be reached\(proxy.map { " by the \($0.kind) at \($0.name)" } ?? ""): \(reason(error))",
             remedy: "check that it runs, its address, and the network and firewalls in between; packets that wait are kept")
     }
 

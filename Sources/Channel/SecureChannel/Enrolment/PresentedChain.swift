@@ -16,13 +16,15 @@ enum PresentedChain {
     ///
     /// - Throws: `authority-mismatch`, `center-wrong`, `center-unreachable`.
     /// - Returns: the authority's certificate as PEM.
-    static func authority(of center: CenterAddress, fingerprint: [UInt8]) async throws(EpitopeError) -> String {
+    static func authority(
+        of center: CenterAddress, by relay: RelayAddress? = nil, fingerprint: [UInt8]
+    ) async throws(EpitopeError) -> String {
         let mismatch = EpitopeError(
             .authorityMismatch, "the token is for another center than the one at \(center)",
             remedy:
                 "check the address, and use a token of that center, made since its authority was last replaced; if both are right, the connection may be intercepted"
         )
-        let chain = try await read(from: center, by: try CenterProxy.find(for: center))
+        let chain = try await read(from: center, by: try CenterProxy.find(for: center, relay: relay))
         guard let leafDER = chain.first, let leaf = try? Certificate(derEncoded: leafDER),
             let authorityDER = chain.dropFirst().first(where: { Array(SHA256.hash(data: $0)) == fingerprint }),
             let authority = try? Certificate(derEncoded: authorityDER), leaf.issuer == authority.subject,

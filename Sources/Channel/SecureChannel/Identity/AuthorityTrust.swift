@@ -90,6 +90,6 @@ extension StoredIdentity {
     ) throws(EpitopeError) -> StoredIdentity {
         try StoredIdentity(
             centers: centers, keyPEM: keyPEM ?? self.keyPEM, certificatePEM: certificatePEM ?? self.certificatePEM,
-            authorityPEM: authorityPEM ?? self.authorityPEM, trust: trust)
+            authorityPEM: authorityPEM ?? self.authorityPEM, trust: trust, relay: relay)
     }
 }

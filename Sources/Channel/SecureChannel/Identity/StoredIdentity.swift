@@ -14,6 +14,8 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
     public let centers: CenterList
     /// The preferred one.
     public var center: CenterAddress { centers.first }
+    /// By which they are reached; `nil`: straight, or by the proxy that the environment names.
+    public let relay: RelayAddress?
     /// When the certificate's time begins: before it was issued, for clocks that are slow.
     public let beginsMilliseconds: Int64
     /// When the certificate was issued, by the center's clock.
@@ -37,7 +39,7 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
     /// - Throws: `key-malformed`, `certificate-malformed`, `certificate-foreign`.
     package init(
         centers: CenterList, keyPEM: String, certificatePEM: String, authorityPEM: String,
-        trust: AuthorityTrust = AuthorityTrust(), from place: String = "the center's answer"
+        trust: AuthorityTrust = AuthorityTrust(), relay: RelayAddress? = nil, from place: String = "the center's answer"
     ) throws(EpitopeError) {
         let key = try PEM.key(keyPEM, from: place)
         let certificate = try PEM.certificate(certificatePEM, from: place)
@@ -61,6 +63,7 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
         }
         self.subject = subject
         self.centers = centers
+        self.relay = relay
         self.beginsMilliseconds = certificate.notValidBefore.milliseconds
         self.issuedMilliseconds = DatedSerialNumber.issuedMilliseconds(of: certificate)
         self.expiresMilliseconds = certificate.notValidAfter.milliseconds
@@ -72,7 +75,9 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
 
     /// The same identity, at other centers of the site.
     func at(_ centers: CenterList) throws(EpitopeError) -> StoredIdentity {
-        try StoredIdentity(centers: centers, keyPEM: keyPEM, certificatePEM: certificatePEM, authorityPEM: authorityPEM, trust: trust)
+        try StoredIdentity(
+            centers: centers, keyPEM: keyPEM, certificatePEM: certificatePEM, authorityPEM: authorityPEM, trust: trust,
+            relay: relay)
     }
 
     /// The identity's file in a folder.
@@ -89,7 +94,8 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
                 remedy: "run `epitope enroll --center URL --token TOKEN` with a token from the center")
         }
         guard let content = try? ChannelJSON.decode(Content.self, from: Array(text.utf8)),
-            let centers = try? CenterList(parsing: content.centers ?? [content.center])
+            let centers = try? CenterList(parsing: content.centers ?? [content.center]),
+            let relay = try? content.relay.map({ text throws(EpitopeError) in try RelayAddress(text) })
         else {
             throw EpitopeError(
                 .identityMalformed, "\(path) cannot be read",
@@ -97,7 +103,7 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
         }
         return try StoredIdentity(
             centers: centers, keyPEM: content.key, certificatePEM: content.certificate,
-            authorityPEM: content.authority, trust: content.trust ?? AuthorityTrust(), from: path)
+            authorityPEM: content.authority, trust: content.trust ?? AuthorityTrust(), relay: relay, from: path)
     }
 
     /// Loads the identity of a folder; `nil` where this machine is not enrolled.
@@ -113,7 +119,8 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
         try PrivateFiles.makeDirectory(directory)
         let content = Content(
             center: center.description, centers: centers.addresses.map(\.description), key: keyPEM, certificate: certificatePEM,
-            authority: authorityPEM, trust: trust.isEmpty ? nil : trust)
+            authority: authorityPEM, trust: trust.isEmpty ? nil : trust,
+            relay: relay?.description)
         let bytes = try signing("encode the identity") { try ChannelJSON.encode(content) }
         try PrivateFiles.save(String(decoding: bytes, as: UTF8.self), to: Self.path(in: directory))
     }
@@ -128,6 +135,7 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
         var authority: String
         /// `nil` but while the center replaces its authority.
         var trust: AuthorityTrust?
+        var relay: String?
     }
 }
 

@@ -10,7 +10,8 @@ struct LocalCenterCommand: AsyncParsableCommand {
         subcommands: [
             CenterInitCommand<LocalKind>.self, CenterTokenCommand<LocalKind>.self, LocalCenterServeCommand.self,
             LocalCenterCheckCommand.self, CenterKeyCommand<LocalKind>.self,
-            LocalCenterLinkCommand.self, CenterStatusCommand<LocalKind>.self, CenterEventsCommand<LocalKind>.self,
+            LocalCenterLinkCommand.self, PeerWithCommand.self, PeerWithoutCommand.self, CenterStatusCommand<LocalKind>.self,
+            CenterEventsCommand<LocalKind>.self,
             CenterShowCommand<LocalKind>.self, CenterWithdrawCommand<LocalKind>.self,
             CenterReinstateCommand<LocalKind>.self, CenterPeersCommand<LocalKind>.self, CenterRevokeCommand<LocalKind>.self,
             CenterTokensCommand<LocalKind>.self,

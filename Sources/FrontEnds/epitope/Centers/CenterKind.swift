@@ -60,6 +60,8 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
     var keySocketPath: String { "\(directory)/key.socket" }
     var storePath: String { "\(directory)/center.sqlite" }
     var storeLocation: StoreLocation { StoreLocation(inState: directory) }
+    /// This center's identities at the sites that it exchanges updates with, each in a folder of the site's name.
+    var peersDirectory: String { "\(directory)/peers" }
     /// This center's identity at the global center.
     var globalDirectory: String { "\(directory)/global" }
 
@@ -156,29 +158,27 @@ extension EpitopeError.Code {
     static let stateUnreadable = EpitopeError.Code("state-unreadable")
 }
 
-/// The peer that a command is about: a host, or at a global center also a site.
+/// The peer that a command is about: a host, or a site (at a local center one that it exchanges updates with).
 struct PeerOptions<Kind: CenterKind>: ParsableArguments {
     @Option(help: ArgumentHelp("The host's name: letters, digits, dots, underscores, hyphens.", valueName: "name"))
     var host: String?
 
     @Option(
         help: ArgumentHelp(
-            "The site's name, which its local center enrols by.", valueName: "name", visibility: Kind.servesCenters ? .default : .hidden))
+            Kind.servesCenters
+                ? "The site's name, which its local center enrols by." : "The name of a site that reads this one's updates (peer-with).",
+            valueName: "name"))
     var site: String?
 
     /// What a command's usage says of them: each is an option to the parser, and one of them is needed.
-    static var usage: String { Kind.servesCenters ? "(--host <name> | --site <name>)" : "--host <name>" }
+    static var usage: String { "(--host <name> | --site <name>)" }
 
     /// Whom the command may be about, for a person.
     static var noun: String { Kind.servesCenters ? "host or site" : "host" }
 
     func validate() throws {
-        if site != nil, !Kind.servesCenters {
-            throw ValidationError("a local center serves hosts: give --host NAME (a site enrols at a global center)")
-        }
         guard (host == nil) != (site == nil) else {
-            throw ValidationError(
-                Kind.servesCenters ? "give the name of one host or site: --host NAME or --site NAME" : "give the host's name: --host NAME")
+            throw ValidationError("give the name of one host or site: --host NAME or --site NAME")
         }
     }
 

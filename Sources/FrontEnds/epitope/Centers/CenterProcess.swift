@@ -133,7 +133,7 @@ enum CenterProcess {
     static func run<Kind: CenterKind>(
         _ state: CenterStateOptions<Kind>, listen: ListenOptions, keySocket: String,
         service: any CenterRequestHandling & WakefulService & Service, ledger: any EnrolmentLedger, clock: CenterClock,
-        watched: (settings: MonitoringSettings, subject: CenterMonitor.Subject), logger: Logger
+        relays: [String] = [], watched: (settings: MonitoringSettings, subject: CenterMonitor.Subject), logger: Logger
     ) async throws {
         let monitor = CenterMonitor(watched.subject)
         let watching = try watched.settings.address().map { address in
@@ -164,6 +164,7 @@ enum CenterProcess {
         configuration.port = endpoint.port
         configuration.maxConnections = try connectionRoom(logger: logger).places
         configuration.authorityDirectory = state.authorityDirectory
+        configuration.relays = try RelayNetworks.parse(relays)
         // The start is announced below; of the server's own log only what needs a person's attention is shown.
         var serverLogger = logger
         serverLogger.logLevel = .notice

@@ -33,6 +33,8 @@ struct CenterStatusCommand<Kind: CenterKind>: AsyncParsableCommand {
         if Kind.isForwarding { rows.append(["forwards", Self.counts(status.forwards)]) }
         rows.append(["quotas", Self.quotas(status.quotas)])
         if let link { rows.append(["global center", link.summary]) }
+        let peers = Kind.isForwarding ? PeerFolders(stateOptions.peersDirectory).names : []
+        if !peers.isEmpty { rows.append(["updates read of", peers.joined(separator: ", ")]) }
         Console.print(Console.table(rows))
         for warning in link?.warnings ?? [] { Console.print("warning: \(warning)") }
         if !status.latestUpdates.isEmpty {

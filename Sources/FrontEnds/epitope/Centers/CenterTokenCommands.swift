@@ -13,7 +13,7 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
         CommandConfiguration(
             commandName: "token", abstract: "Create an enrolment token for a \(PeerOptions<Kind>.noun), or for several hosts.",
             usage:
-                "epitope \(Kind.name) token [--state <folder>] (--host <name> | \(Kind.servesCenters ? "--site <name> | " : "")--hosts <count> "
+                "epitope \(Kind.name) token [--state <folder>] (--host <name> | --site <name> | --hosts <count> "
                 + "--names <pattern> [--network <network>]) [--valid-hours <hours> | --valid-days <days>]\(Kind.servesCenters ? "" : " [--center <url>]")",
             discussion: """
                 A token for one \(PeerOptions<Kind>.noun) works once. One for several hosts works for as many as it says, each with a new name by the \
@@ -29,7 +29,10 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The site's name, which its local center enrols by.", valueName: "name", visibility: Kind.servesCenters ? .default : .hidden))
+            Kind.servesCenters
+                ? "The site's name, which its local center enrols by."
+                : "The name of a site that may read this one's updates: `peer-with` uses the token there.",
+            valueName: "name"))
     var site: String?
 
     @Option(parsing: .unconditional, help: ArgumentHelp("For so many hosts, 1 to 10000, that name themselves.", valueName: "count"))
@@ -64,15 +67,9 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
     private var hours: Int { validHours ?? validDays.map { $0 * 24 } ?? 24 }
 
     func validate() throws {
-        if site != nil, !Kind.servesCenters {
-            throw ValidationError("a local center serves hosts: give --host NAME (a site enrols at a global center)")
-        }
         if center != nil, Kind.servesCenters { throw ValidationError("a global center installs no hosts: --center is for a local one") }
         guard [host, site, hosts.map(String.init)].count(where: { $0 != nil }) == 1 else {
-            throw ValidationError(
-                Kind.servesCenters
-                    ? "give one of --host NAME, --site NAME and --hosts COUNT"
-                    : "give the host's name: --host NAME; or --hosts COUNT for several")
+            throw ValidationError("give one of --host NAME, --site NAME and --hosts COUNT")
         }
         guard validHours == nil || validDays == nil else { throw ValidationError("give one of --valid-hours and --valid-days") }
         guard !isForSeveral else { return try validateGroup() }

@@ -59,6 +59,6 @@ struct GlobalCenterServeCommand: FirstThreadCommand {
         subject.expectsStandby = configuration.analysis.store?.synchronousStandby ?? false
         try await CenterProcess.run(
             stateOptions, listen: listenOptions, keySocket: keySocket, service: service, ledger: store, clock: store.clock,
-            watched: (monitoring, subject), logger: logger)
+            relays: configuration.relays, watched: (monitoring, subject), logger: logger)
     }
 }

@@ -43,7 +43,10 @@ struct ListenOptions: ParsableArguments {
     }
 
     /// Host and port; `nil`: the option is malformed.
-    var endpoint: (host: String, port: Int)? {
+    var endpoint: (host: String, port: Int)? { Self.endpoint(listen) }
+
+    /// Host and port of an address; `nil`: it is malformed.
+    static func endpoint(_ listen: String) -> (host: String, port: Int)? {
         guard let colon = listen.lastIndex(of: ":"), let port = UInt16(listen[listen.index(after: colon)...]) else {
             return nil
         }

@@ -72,9 +72,10 @@ struct LocalCenterServeCommand: FirstThreadCommand {
         if link == nil { stateOptions.linkFile.remove() }
         let linkUpkeep = Task { await link?.maintain() }
         defer { linkUpkeep.cancel() }
+        let peers = PeerLinks(stateOptions.peersDirectory, logger: logger)
         let service = LocalCenterService(
             configuration: configuration, store: store, provers: provers, installer: delivery, engine: engine, link: link,
-            linkMonitor: monitor, logger: logger)
+            linkMonitor: monitor, peers: peers, logger: logger)
         let preparation = Task {
             for problem in await delivery?.problems() ?? [] { logger.error("no rule can go live as it is: \(problem)") }
             do {
@@ -100,7 +101,8 @@ struct LocalCenterServeCommand: FirstThreadCommand {
         if let link { subject.linkEnds = { await link.identity?.expiresMilliseconds } }
         try await CenterProcess.run(
             stateOptions, listen: listenOptions, keySocket: keySocket, service: service, ledger: store, clock: store.clock,
-            watched: (monitoring, subject), logger: logger)
+            relays: configuration.relays, watched: (monitoring, subject), logger: logger)
+        await peers.shutdown()
         await link?.shutdown()
     }
 
@@ -160,7 +162,7 @@ struct LocalCenterServeCommand: FirstThreadCommand {
 struct LocalCenterLinkCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "link", abstract: "Enrol this site at a global center, with a token from there.",
-        usage: "epitope local-center link [--state <folder>] --center <url> ... \(TokenOptions<LinkingSite>.usage)")
+        usage: "epitope local-center link [--state <folder>] --center <url> ... [--relay <address>] \(TokenOptions<LinkingSite>.usage)")
 
     @OptionGroup var stateOptions: CenterStateOptions<LocalKind>
 
@@ -171,6 +173,9 @@ struct LocalCenterLinkCommand: AsyncParsableCommand {
             valueName: "url"))
     var centers: [String]
 
+    @Option(help: ArgumentHelp("Reach it by this relay (`epitope relay`), HOST or HOST:PORT.", valueName: "address"))
+    var relay: String?
+
     @OptionGroup var tokenOptions: TokenOptions<LinkingSite>
 
     func run() async throws {
@@ -178,7 +183,7 @@ struct LocalCenterLinkCommand: AsyncParsableCommand {
         let wasLinked = (try? StoredIdentity.loadIfEnrolled(from: stateOptions.globalDirectory)) != nil
         let identity = try await EnrolmentClient.enroll(
             as: .localCenter, at: CenterList(parsing: centers), scope: .global, token: try tokenOptions.read(),
-            storingIn: stateOptions.globalDirectory)
+            relay: relay.map { text throws(EpitopeError) in try RelayAddress(text) }, storingIn: stateOptions.globalDirectory)
         Console.print("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.centers)")
         if !wasLinked, StateFolderLock.isHeld(in: stateOptions.directory) {
             Console.print("the center that runs has no link: restart it")

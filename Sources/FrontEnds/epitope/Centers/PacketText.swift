@@ -34,7 +34,10 @@ struct PacketText {
             } else {
                 rows.append([name, text])
             }
-        case .plain(let text): rows.append([name, text])
+        case .plain(let text):
+            // The call's own time has a text beside it.
+            let isTime = path.last?.hasSuffix("Milliseconds") == true && path.count > 1
+            rows.append(isTime ? [String(name.dropLast("Milliseconds".count)), Double(text).map(Console.time) ?? text] : [name, text])
         case .list(let items):
             let plain = items.compactMap(\.simple)
             guard plain.count < items.count else {

@@ -9,6 +9,7 @@ import FileAccess
 import Foundation
 import Glibc
 import GoodwareFiles
+import GoodwareReading
 import HostFrontEnd
 import KeyProcess
 import SecureChannel

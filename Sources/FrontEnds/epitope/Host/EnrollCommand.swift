@@ -14,7 +14,8 @@ struct EnrollCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "enroll",
         abstract: "Get this host its certificate from a center.",
-        usage: "epitope enroll [--state <folder>] --center <url> ... \(TokenOptions<EnrollingHost>.usage) [--name <name>] [--global]",
+        usage:
+            "epitope enroll [--state <folder>] --center <url> ... [--relay <address>] \(TokenOptions<EnrollingHost>.usage) [--name <name>] [--global]",
         discussion: """
             The private key is generated on this host and never leaves it. The token pins the center's \
             authority, so that an impostor learns nothing. Packets that wait for the center are sent.
@@ -32,6 +33,12 @@ struct EnrollCommand: AsyncParsableCommand {
             valueName: "url"))
     var centers: [String]
 
+    @Option(
+        help: ArgumentHelp(
+            "Reach the centers by this relay (`epitope relay`), HOST or HOST:PORT, now and from then on. It sees nothing of what is said.",
+            valueName: "address"))
+    var relay: String?
+
     @OptionGroup var tokenOptions: TokenOptions<EnrollingHost>
 
     @Option(
@@ -47,8 +54,9 @@ struct EnrollCommand: AsyncParsableCommand {
         let before = try? StoredIdentity.loadIfEnrolled(from: directory)?.subject
         let identity = try await EnrolmentClient.enroll(
             at: CenterList(parsing: centers), scope: global ? .global : .local, token: try tokenOptions.read(),
-            name: name ?? Self.machineName, storingIn: directory)
-        Console.print("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.centers)")
+            relay: relay.map { text throws(EpitopeError) in try RelayAddress(text) }, name: name ?? Self.machineName, storingIn: directory)
+        let way = identity.relay.map { ", by the relay at \($0)" } ?? ""
+        Console.print("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.centers)\(way)")
         if let before, before != identity.subject {
             Console.log(
                 "this replaces the identity \(before.name), which stays good at its center: revoke it there (`epitope "

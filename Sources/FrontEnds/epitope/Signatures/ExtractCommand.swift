@@ -5,6 +5,7 @@ import Captures
 public import EpitopeModel
 import Foundation
 import GoodwareFiles
+import GoodwareReading
 import HostFrontEnd
 import Rendering
 import SignatureMaking

@@ -5,6 +5,7 @@ import EpitopeModel
 import FileAccess
 import Foundation
 import GoodwareFiles
+import GoodwareReading
 import GoodwareIndex
 import HostFrontEnd
 import InputFiles

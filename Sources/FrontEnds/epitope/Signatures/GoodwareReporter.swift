@@ -2,6 +2,7 @@
 
 import Foundation
 import GoodwareFiles
+import GoodwareReading
 import GoodwareIndex
 import HostFrontEnd
 

@@ -4,6 +4,7 @@ import EpitopeModel
 import FileAccess
 import Foundation
 import GoodwareFiles
+import GoodwareReading
 
 /// The regular files below folders, each once.
 struct VerifyTree {

@@ -117,6 +117,7 @@ final class EventHandler: Sendable {
         }
         let policy = policy
         observation.application = policy.application(of: event)
+        if let running = interpretation.mappings.processID { observation.deletedFile = DeletedFile.find(in: running)?.path }
         guard let verdict = decide(event, observation, policy, process) else { return nil }
         var detection = extract(interpretation, verdict, policy, process)
         detection.cut = cut(event, verdict, interpretation, process)

@@ -33,6 +33,7 @@ extension epitope_policy {
         (.sendsItself, EPITOPE_KIND_SENDS_ITSELF.rawValue), (.writtenFile, EPITOPE_KIND_WRITTEN_FILE.rawValue),
         (.impossibleReturn, EPITOPE_KIND_IMPOSSIBLE_RETURN.rawValue),
         (.uncheckedReturn, EPITOPE_KIND_UNCHECKED_RETURN.rawValue), (.packedProgram, EPITOPE_KIND_PACKED_PROGRAM.rawValue),
+        (.deletedFile, EPITOPE_KIND_DELETED_FILE.rawValue),
     ]
 }
 

@@ -38,7 +38,7 @@ struct ContainerStart {
     /// Whether all the evidence is what a runtime's exec gives: the runtime is a memory file, and so are its callers further
     /// up the stack. Code in other unbacked memory isn't expected.
     static func isExpected(_ evidence: [Evidence]) -> Bool {
-        evidence.allSatisfy { $0.kind == .memoryFile || $0.kind == .deeperInStack }
+        evidence.allSatisfy { [.memoryFile, .deeperInStack, .deletedFile].contains($0.kind) }
     }
 
     /// The program of a process; `nil` when the process has ended.

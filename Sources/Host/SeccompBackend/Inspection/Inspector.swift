@@ -104,6 +104,7 @@ final class Inspector {
             checkImages(&observation, call, entry, view, files, finder)
         }
         observation.packedProgram = Self.packedProgram(observation, entry, view)
+        observation.deletedFile = Self.deletedFile(observation, entry, view)
         if let caller = observation.unbackedCaller {
             observation.pageDifference = Self.difference(at: caller, view)
             observation.callersCode = Self.code(of: caller, view.memory)
@@ -154,6 +155,18 @@ final class Inspector {
             let mapping = view.space.entry(at: caller.address - 1)
         else { return nil }
         return view.packedProgram(unpacking: mapping, at: caller.address)
+    }
+
+    /// The program, or an image that the call came through, that was deleted while it runs.
+    private static func deletedFile(_ observation: Observation, _ entry: MapEntry, _ view: ProcessView) -> String? {
+        var images: [MapEntry] = []
+        if case .image = observation.region.backing { images.append(entry) }
+        if let caller = observation.returnAddresses.first, case .image = caller.region.backing, caller.address > 0,
+            let mapping = view.space.entry(at: caller.address - 1)
+        {
+            images.append(mapping)
+        }
+        return DeletedFile.find(in: view.memory.thread, mappings: images)?.path
     }
 
     /// How a written page at the caller differs from its file, for a person.

@@ -136,6 +136,9 @@ nonisolated enum Epitope_V1_EvidenceKind: SwiftProtobuf.Enum, Swift.CaseIterable
   case impossibleReturn // = 9
   case uncheckedReturn // = 10
   case packedProgram // = 11
+
+  /// From here on in ExtractedPacket.further_evidence alone.
+  case deletedFile // = 12
   case UNRECOGNIZED(Int)
 
   init() {
@@ -156,6 +159,7 @@ nonisolated enum Epitope_V1_EvidenceKind: SwiftProtobuf.Enum, Swift.CaseIterable
     case 9: self = .impossibleReturn
     case 10: self = .uncheckedReturn
     case 11: self = .packedProgram
+    case 12: self = .deletedFile
     default: self = .UNRECOGNIZED(rawValue)
     }
   }
@@ -174,6 +178,7 @@ nonisolated enum Epitope_V1_EvidenceKind: SwiftProtobuf.Enum, Swift.CaseIterable
     case .impossibleReturn: return 9
     case .uncheckedReturn: return 10
     case .packedProgram: return 11
+    case .deletedFile: return 12
     case .UNRECOGNIZED(let i): return i
     }
   }
@@ -192,6 +197,7 @@ nonisolated enum Epitope_V1_EvidenceKind: SwiftProtobuf.Enum, Swift.CaseIterable
     .impossibleReturn,
     .uncheckedReturn,
     .packedProgram,
+    .deletedFile,
   ]
 
 }
@@ -709,7 +715,8 @@ nonisolated struct Epitope_V1_ExtractedPacket: Sendable {
     set {content = .code(newValue)}
   }
 
-  /// The caller window: at most 256 bytes that end at the caller's address, 32 unless the host chose otherwise.
+  /// The caller window, at most 256 bytes that end at the caller's address (32 unless the host chose otherwise); or the window of that
+  /// size that signature_address says.
   var signature: Data {
     get {
       if case .signature(let v)? = content {return v}
@@ -734,11 +741,25 @@ nonisolated struct Epitope_V1_ExtractedPacket: Sendable {
   /// The applications of behaviour blocking that were on at the host. Empty: not said. A reader passes over those that it doesn't know.
   var applications: [Epitope_V1_Application] = []
 
+  /// Evidence of kinds that came after the first version: a reader passes over those that it doesn't know.
+  var furtherEvidence: [Epitope_V1_Evidence] = []
+
+  /// Of a signature that the host chose by what is unique: where its first byte lay.
+  var signatureAddress: UInt64 {
+    get {_signatureAddress ?? 0}
+    set {_signatureAddress = newValue}
+  }
+  /// Returns true if `signatureAddress` has been explicitly set.
+  var hasSignatureAddress: Bool {self._signatureAddress != nil}
+  /// Clears the value of `signatureAddress`. Subsequent reads from it will return its default value.
+  mutating func clearSignatureAddress() {self._signatureAddress = nil}
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   nonisolated enum OneOf_Content: Equatable, Sendable {
     case code(Epitope_V1_Code)
-    /// The caller window: at most 256 bytes that end at the caller's address, 32 unless the host chose otherwise.
+    /// The caller window, at most 256 bytes that end at the caller's address (32 unless the host chose otherwise); or the window of that
+    /// size that signature_address says.
     case signature(Data)
 
   }
@@ -746,6 +767,7 @@ nonisolated struct Epitope_V1_ExtractedPacket: Sendable {
   init() {}
 
   fileprivate var _parameters: Epitope_V1_Parameters? = nil
+  fileprivate var _signatureAddress: UInt64? = nil
 }
 
 nonisolated struct Epitope_V1_Code: Sendable {
@@ -1338,6 +1360,66 @@ nonisolated struct Epitope_V1_SystemParameters: Sendable {
   /// Clears the value of `libcVersion`. Subsequent reads from it will return its default value.
   mutating func clearLibcVersion() {self._libcVersion = nil}
 
+  /// The revision of the C library's package.
+  var libcPackageVersion: String {
+    get {_libcPackageVersion ?? String()}
+    set {_libcPackageVersion = newValue}
+  }
+  /// Returns true if `libcPackageVersion` has been explicitly set.
+  var hasLibcPackageVersion: Bool {self._libcPackageVersion != nil}
+  /// Clears the value of `libcPackageVersion`. Subsequent reads from it will return its default value.
+  mutating func clearLibcPackageVersion() {self._libcPackageVersion = nil}
+
+  /// The revision of the running kernel's package.
+  var kernelPackageVersion: String {
+    get {_kernelPackageVersion ?? String()}
+    set {_kernelPackageVersion = newValue}
+  }
+  /// Returns true if `kernelPackageVersion` has been explicitly set.
+  var hasKernelPackageVersion: Bool {self._kernelPackageVersion != nil}
+  /// Clears the value of `kernelPackageVersion`. Subsequent reads from it will return its default value.
+  mutating func clearKernelPackageVersion() {self._kernelPackageVersion = nil}
+
+  /// As uname -v says.
+  var kernelBuild: String {
+    get {_kernelBuild ?? String()}
+    set {_kernelBuild = newValue}
+  }
+  /// Returns true if `kernelBuild` has been explicitly set.
+  var hasKernelBuild: Bool {self._kernelBuild != nil}
+  /// Clears the value of `kernelBuild`. Subsequent reads from it will return its default value.
+  mutating func clearKernelBuild() {self._kernelBuild = nil}
+
+  /// When the package database was written last, in milliseconds since 1970-01-01T00:00:00Z.
+  var lastUpdateMilliseconds: Int64 {
+    get {_lastUpdateMilliseconds ?? 0}
+    set {_lastUpdateMilliseconds = newValue}
+  }
+  /// Returns true if `lastUpdateMilliseconds` has been explicitly set.
+  var hasLastUpdateMilliseconds: Bool {self._lastUpdateMilliseconds != nil}
+  /// Clears the value of `lastUpdateMilliseconds`. Subsequent reads from it will return its default value.
+  mutating func clearLastUpdateMilliseconds() {self._lastUpdateMilliseconds = nil}
+
+  /// Such as 0xf4.
+  var microcodeRevision: String {
+    get {_microcodeRevision ?? String()}
+    set {_microcodeRevision = newValue}
+  }
+  /// Returns true if `microcodeRevision` has been explicitly set.
+  var hasMicrocodeRevision: Bool {self._microcodeRevision != nil}
+  /// Clears the value of `microcodeRevision`. Subsequent reads from it will return its default value.
+  mutating func clearMicrocodeRevision() {self._microcodeRevision = nil}
+
+  /// Those that decide how well the machine is protected. Absent when they could not be read; present and empty when there were none.
+  var bootParameters: Epitope_V1_TextList {
+    get {_bootParameters ?? Epitope_V1_TextList()}
+    set {_bootParameters = newValue}
+  }
+  /// Returns true if `bootParameters` has been explicitly set.
+  var hasBootParameters: Bool {self._bootParameters != nil}
+  /// Clears the value of `bootParameters`. Subsequent reads from it will return its default value.
+  mutating func clearBootParameters() {self._bootParameters = nil}
+
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
   init() {}
@@ -1348,6 +1430,12 @@ nonisolated struct Epitope_V1_SystemParameters: Sendable {
   fileprivate var _distribution: String? = nil
   fileprivate var _distributionVersion: String? = nil
   fileprivate var _libcVersion: String? = nil
+  fileprivate var _libcPackageVersion: String? = nil
+  fileprivate var _kernelPackageVersion: String? = nil
+  fileprivate var _kernelBuild: String? = nil
+  fileprivate var _lastUpdateMilliseconds: Int64? = nil
+  fileprivate var _microcodeRevision: String? = nil
+  fileprivate var _bootParameters: Epitope_V1_TextList? = nil
 }
 
 /// A center's word that a message is committed to its store.
@@ -1797,7 +1885,7 @@ nonisolated extension Epitope_V1_Application: SwiftProtobuf._ProtoNameProviding 
 }
 
 nonisolated extension Epitope_V1_EvidenceKind: SwiftProtobuf._ProtoNameProviding {
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0EVIDENCE_KIND_UNSPECIFIED\0\u{1}EVIDENCE_KIND_DIRECT_CALL\0\u{1}EVIDENCE_KIND_LIBRARY_CALL\0\u{1}EVIDENCE_KIND_SENDS_ITSELF\0\u{1}EVIDENCE_KIND_WRITTEN_IMAGE_PAGE\0\u{1}EVIDENCE_KIND_MEMORY_FILE\0\u{1}EVIDENCE_KIND_DEEPER_IN_STACK\0\u{1}EVIDENCE_KIND_UNATTRIBUTABLE\0\u{1}EVIDENCE_KIND_WRITTEN_FILE\0\u{1}EVIDENCE_KIND_IMPOSSIBLE_RETURN\0\u{1}EVIDENCE_KIND_UNCHECKED_RETURN\0\u{1}EVIDENCE_KIND_PACKED_PROGRAM\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0EVIDENCE_KIND_UNSPECIFIED\0\u{1}EVIDENCE_KIND_DIRECT_CALL\0\u{1}EVIDENCE_KIND_LIBRARY_CALL\0\u{1}EVIDENCE_KIND_SENDS_ITSELF\0\u{1}EVIDENCE_KIND_WRITTEN_IMAGE_PAGE\0\u{1}EVIDENCE_KIND_MEMORY_FILE\0\u{1}EVIDENCE_KIND_DEEPER_IN_STACK\0\u{1}EVIDENCE_KIND_UNATTRIBUTABLE\0\u{1}EVIDENCE_KIND_WRITTEN_FILE\0\u{1}EVIDENCE_KIND_IMPOSSIBLE_RETURN\0\u{1}EVIDENCE_KIND_UNCHECKED_RETURN\0\u{1}EVIDENCE_KIND_PACKED_PROGRAM\0\u{1}EVIDENCE_KIND_DELETED_FILE\0")
 }
 
 nonisolated extension Epitope_V1_ProtectiveAction: SwiftProtobuf._ProtoNameProviding {
@@ -1838,7 +1926,7 @@ nonisolated extension Epitope_V1_ProtocolBuffer: SwiftProtobuf._ProtoNameProvidi
 
 nonisolated extension Epitope_V1_ExtractedPacket: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ExtractedPacket"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}id\0\u{1}architecture\0\u{3}callers_address\0\u{1}code\0\u{1}signature\0\u{1}evidence\0\u{1}action\0\u{1}parameters\0\u{1}applications\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}id\0\u{1}architecture\0\u{3}callers_address\0\u{1}code\0\u{1}signature\0\u{1}evidence\0\u{1}action\0\u{1}parameters\0\u{1}applications\0\u{4}\u{2}further_evidence\0\u{3}signature_address\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1875,6 +1963,8 @@ nonisolated extension Epitope_V1_ExtractedPacket: SwiftProtobuf.Message, SwiftPr
       case 8: try { try decoder.decodeSingularEnumField(value: &self.action) }()
       case 9: try { try decoder.decodeSingularMessageField(value: &self._parameters) }()
       case 10: try { try decoder.decodeRepeatedEnumField(value: &self.applications) }()
+      case 12: try { try decoder.decodeRepeatedMessageField(value: &self.furtherEvidence) }()
+      case 13: try { try decoder.decodeSingularFixed64Field(value: &self._signatureAddress) }()
       default: break
       }
     }
@@ -1920,6 +2010,12 @@ nonisolated extension Epitope_V1_ExtractedPacket: SwiftProtobuf.Message, SwiftPr
     if !self.applications.isEmpty {
       try visitor.visitPackedEnumField(value: self.applications, fieldNumber: 10)
     }
+    if !self.furtherEvidence.isEmpty {
+      try visitor.visitRepeatedMessageField(value: self.furtherEvidence, fieldNumber: 12)
+    }
+    try { if let v = self._signatureAddress {
+      try visitor.visitSingularFixed64Field(value: v, fieldNumber: 13)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -1933,6 +2029,8 @@ nonisolated extension Epitope_V1_ExtractedPacket: SwiftProtobuf.Message, SwiftPr
     if lhs.action != rhs.action {return false}
     if lhs._parameters != rhs._parameters {return false}
     if lhs.applications != rhs.applications {return false}
+    if lhs.furtherEvidence != rhs.furtherEvidence {return false}
+    if lhs._signatureAddress != rhs._signatureAddress {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
@@ -2703,7 +2801,7 @@ nonisolated extension Epitope_V1_ConnectedSocket: SwiftProtobuf.Message, SwiftPr
 
 nonisolated extension Epitope_V1_SystemParameters: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".SystemParameters"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}host_name\0\u{3}host_id\0\u{3}kernel_release\0\u{1}distribution\0\u{3}distribution_version\0\u{3}libc_version\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{3}host_name\0\u{3}host_id\0\u{3}kernel_release\0\u{1}distribution\0\u{3}distribution_version\0\u{3}libc_version\0\u{3}libc_package_version\0\u{3}kernel_package_version\0\u{3}kernel_build\0\u{3}last_update_milliseconds\0\u{3}microcode_revision\0\u{3}boot_parameters\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -2717,6 +2815,12 @@ nonisolated extension Epitope_V1_SystemParameters: SwiftProtobuf.Message, SwiftP
       case 4: try { try decoder.decodeSingularStringField(value: &self._distribution) }()
       case 5: try { try decoder.decodeSingularStringField(value: &self._distributionVersion) }()
       case 6: try { try decoder.decodeSingularStringField(value: &self._libcVersion) }()
+      case 7: try { try decoder.decodeSingularStringField(value: &self._libcPackageVersion) }()
+      case 8: try { try decoder.decodeSingularStringField(value: &self._kernelPackageVersion) }()
+      case 9: try { try decoder.decodeSingularStringField(value: &self._kernelBuild) }()
+      case 10: try { try decoder.decodeSingularInt64Field(value: &self._lastUpdateMilliseconds) }()
+      case 11: try { try decoder.decodeSingularStringField(value: &self._microcodeRevision) }()
+      case 12: try { try decoder.decodeSingularMessageField(value: &self._bootParameters) }()
       default: break
       }
     }
@@ -2745,6 +2849,24 @@ nonisolated extension Epitope_V1_SystemParameters: SwiftProtobuf.Message, SwiftP
     try { if let v = self._libcVersion {
       try visitor.visitSingularStringField(value: v, fieldNumber: 6)
     } }()
+    try { if let v = self._libcPackageVersion {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 7)
+    } }()
+    try { if let v = self._kernelPackageVersion {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 8)
+    } }()
+    try { if let v = self._kernelBuild {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 9)
+    } }()
+    try { if let v = self._lastUpdateMilliseconds {
+      try visitor.visitSingularInt64Field(value: v, fieldNumber: 10)
+    } }()
+    try { if let v = self._microcodeRevision {
+      try visitor.visitSingularStringField(value: v, fieldNumber: 11)
+    } }()
+    try { if let v = self._bootParameters {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 12)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2755,6 +2877,12 @@ nonisolated extension Epitope_V1_SystemParameters: SwiftProtobuf.Message, SwiftP
     if lhs._distribution != rhs._distribution {return false}
     if lhs._distributionVersion != rhs._distributionVersion {return false}
     if lhs._libcVersion != rhs._libcVersion {return false}
+    if lhs._libcPackageVersion != rhs._libcPackageVersion {return false}
+    if lhs._kernelPackageVersion != rhs._kernelPackageVersion {return false}
+    if lhs._kernelBuild != rhs._kernelBuild {return false}
+    if lhs._lastUpdateMilliseconds != rhs._lastUpdateMilliseconds {return false}
+    if lhs._microcodeRevision != rhs._microcodeRevision {return false}
+    if lhs._bootParameters != rhs._bootParameters {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }

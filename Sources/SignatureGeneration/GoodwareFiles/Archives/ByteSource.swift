@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FileAccess
+import GoodwareReading
 
 /// The bytes of one layer: of a file, of what a filter makes of it, or of a member of an archive. They are given once, block by
 /// block, each valid until the next is asked for.

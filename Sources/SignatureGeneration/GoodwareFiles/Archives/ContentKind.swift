@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GoodwareReading
+
 /// What a file, or a part of one, is by its first bytes, and so how its contents are read.
 enum ContentKind: Equatable {
     /// Its bytes are all that it holds.

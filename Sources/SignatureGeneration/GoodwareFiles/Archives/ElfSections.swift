@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GoodwareReading
 import InputFiles
 
 /// Finds the compressed sections of an ELF file (System V ABI, "Section Compression"), mostly the debug sections of Go and

@@ -3,6 +3,7 @@
 import CArchive
 import FileAccess
 import Glibc
+import GoodwareReading
 
 /// One layer as libarchive reads it: one filter, or one form of archive, never several at once. Whatever goes into it comes from
 /// a ``ByteSource``, which charges it to the file's budget: a filter whose input gives no output ends as well.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GoodwareReading
+
 /// Finds what is packed behind a script that unpacks it: an archive or compressed bytes, at the beginning of a line.
 enum PackedBehindScript {
     /// In bytes: how much of a file is searched. Scripts that unpack themselves have some ten KiB.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GoodwareReading
+
 /// Reads the contents of one file, layer by layer: archives and compressed files, also in one another, and the compressed
 /// sections of programs. Every layer's bytes are read, packed and unpacked, each once: the members of an archive that stores them
 /// as they are have been read with it.

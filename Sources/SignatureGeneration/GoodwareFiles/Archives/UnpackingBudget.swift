@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GoodwareReading
+
 /// What may be spent on the contents of one file: small files can be made that unpack without end.
 ///
 /// Each byte that goes from one layer to the next is charged: into a filter or an archive's reader, and out of the last. So the

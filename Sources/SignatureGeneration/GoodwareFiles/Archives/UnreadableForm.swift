@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GoodwareReading
+
 /// Forms that hold files, and that nothing here reads: images of file systems and disks, and packers that libarchive doesn't know.
 enum UnreadableForm {
     /// - Parameter head: the first ``ContentKind/headBytes``.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GoodwareReading
+
 /// Finds where a program of Windows ends (Microsoft, "PE Format"): installers have an archive behind it.
 enum WindowsProgram {
     static func begins(_ head: [UInt8]) -> Bool { head.starts(with: Array("MZ".utf8)) }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GoodwareReading
+
 /// The chunkers of a file and its contents, one for each layer, since all are read at once: what a filter reads while its output is
 /// read.
 final class ChunkerStack {

@@ -4,6 +4,7 @@ import Captures
 import EpitopeModel
 import FileAccess
 import Glibc
+import GoodwareReading
 import StreamReassembly
 
 /// Reads goodware: files as a whole, what is packed in them (``Unpacker``), and streams of captures.

@@ -3,6 +3,7 @@
 import FileAccess
 import Foundation
 import GoodwareIndex
+import GoodwareReading
 import Synchronization
 
 /// Reads the files and captures of a corpus on all cores, chunk by chunk.

@@ -2,6 +2,7 @@
 
 public import EpitopeModel
 import Foundation
+public import GoodwareReading
 import PatternScan
 public import Signatures
 import Synchronization

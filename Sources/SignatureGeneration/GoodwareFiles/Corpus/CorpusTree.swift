@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import FileAccess
+import GoodwareReading
 
 /// Finds the files of a corpus.
 ///

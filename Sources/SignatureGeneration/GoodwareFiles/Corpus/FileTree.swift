@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 public import FileAccess
+import GoodwareReading
 
 /// Lists the files that a goodware index would be built from.
 public enum FileTree {

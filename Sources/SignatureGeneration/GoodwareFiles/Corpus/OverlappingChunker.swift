@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import GoodwareReading
+
 /// Collects the bytes of one unit (a file, an archive's member, a stream) into overlapping chunks, so that no match is
 /// cut at a border if it is no longer than the overlap.
 final class OverlappingChunker {

@@ -4,6 +4,7 @@ public import EpitopeModel
 import FileAccess
 import Foundation
 import GoodwareIndex
+public import GoodwareReading
 import Synchronization
 
 /// Builds goodware indexes on disk, and extends them.

@@ -4,6 +4,7 @@ import Crypto
 import FileAccess
 import Foundation
 import GoodwareIndex
+import GoodwareReading
 import Synchronization
 
 /// Writes an index to a temporary file and renames it when it is complete.

@@ -3,6 +3,7 @@
 import CPrefetch
 import Foundation
 import GoodwareIndex
+import GoodwareReading
 
 /// Collects one worker's keys and byte pairs; full buffers are written to the key file.
 final class KeyCollector {

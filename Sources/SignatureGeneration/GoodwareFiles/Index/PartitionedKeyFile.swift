@@ -3,6 +3,7 @@
 import FileAccess
 import Foundation
 import GoodwareIndex
+import GoodwareReading
 
 /// Keys on disk, in one file for each value of their first bits, so that only one partition is in memory at a time.
 final class PartitionedKeyFile: Sendable {

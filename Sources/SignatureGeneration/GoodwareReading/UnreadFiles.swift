@@ -30,7 +30,7 @@ public struct UnreadFiles: Hashable, Sendable {
         named = Array(skipped.sorted { $0.path < $1.path }.prefix(Self.maxNamed))
     }
 
-    init(count: UInt64, named: [SkippedFile]) {
+    package init(count: UInt64, named: [SkippedFile]) {
         self.count = count
         self.named = named
     }

@@ -12,9 +12,9 @@ public import GoodwareIndex
 /// first 32 bytes and the description), the filters' slots, and the description (segments, byte pairs, sources, files, what was not read).
 /// Numbers are little endian. Opening checks everything except the slots; ``check()`` also reads those.
 public final class GoodwareFile: Sendable {
-    static let magic = Array("EPITGOOD".utf8)
-    static let version: UInt32 = 3
-    static let headerLength = 64
+    package static let magic = Array("EPITGOOD".utf8)
+    package static let version: UInt32 = 3
+    package static let headerLength = 64
 
     public let path: String
     public let index: GoodwareIndex
@@ -27,7 +27,7 @@ public final class GoodwareFile: Sendable {
     private let mapped: MemoryMap
     private let opened: FileDescriptor
     private let identity: FileIdentity
-    private let description: GoodwareDescription
+    package let description: GoodwareDescription
 
     /// Maps and checks an index.
     ///
@@ -95,7 +95,7 @@ public final class GoodwareFile: Sendable {
     }
 
     /// The files and captures that it was built from, to find those that changed since.
-    var files: [CorpusFile] { description.files }
+    package var files: [CorpusFile] { description.files }
 
     /// In bytes, of the whole file.
     public var size: Int { mapped.bytes.count }
@@ -126,7 +126,7 @@ public final class GoodwareFile: Sendable {
         try requireUnchanged()
     }
 
-    static func digest(header: Slice<UnsafeRawBufferPointer>, description: UnsafeRawBufferPointer) -> [UInt8] {
+    package static func digest(header: Slice<UnsafeRawBufferPointer>, description: UnsafeRawBufferPointer) -> [UInt8] {
         var hash = SHA256()
         hash.update(bufferPointer: UnsafeRawBufferPointer(rebasing: header))
         hash.update(bufferPointer: description)

@@ -1,21 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import FileAccess
-import GoodwareIndex
+package import FileAccess
+package import GoodwareIndex
 
 /// The description of an index file: its filters and sources.
-struct GoodwareDescription: Sendable {
+package struct GoodwareDescription: Sendable {
     /// The shapes of one segment, and the position of its slots in the file.
-    struct Segment: Sendable {
-        var partitionBits: Int
-        var filters: [FuseShape]
-        var contents: IndexSegment.Contents
-        var start: Int
-        var length: Int
-        var digest: [UInt8]
+    package struct Segment: Sendable {
+        package var partitionBits: Int
+        package var filters: [FuseShape]
+        package var contents: IndexSegment.Contents
+        package var start: Int
+        package var length: Int
+        package var digest: [UInt8]
+
+        package init(
+            partitionBits: Int, filters: [FuseShape], contents: IndexSegment.Contents, start: Int, length: Int, digest: [UInt8]
+        ) {
+            self.partitionBits = partitionBits
+            self.filters = filters
+            self.contents = contents
+            self.start = start
+            self.length = length
+            self.digest = digest
+        }
 
         /// The segment over the mapped slots.
-        func segment(in file: MemoryMap) throws -> IndexSegment {
+        package func segment(in file: MemoryMap) throws -> IndexSegment {
             guard start >= GoodwareFile.headerLength, length >= 0, start <= file.bytes.count,
                 length <= file.bytes.count - start
             else { throw FieldReader.CutOff() }
@@ -26,14 +37,14 @@ struct GoodwareDescription: Sendable {
         }
     }
 
-    var segments: [Segment]
-    var pairs: BytePairs
-    var folders: [String]
-    var captures: [String]
-    var files: [CorpusFile]
-    var unread: UnreadFiles
+    package var segments: [Segment]
+    package var pairs: BytePairs
+    package var folders: [String]
+    package var captures: [String]
+    package var files: [CorpusFile]
+    package var unread: UnreadFiles
 
-    init(
+    package init(
         segments: [Segment], pairs: BytePairs, folders: [String], captures: [String], files: [CorpusFile], unread: UnreadFiles
     ) {
         self.segments = segments
@@ -44,7 +55,7 @@ struct GoodwareDescription: Sendable {
         self.unread = unread
     }
 
-    init(_ bytes: UnsafeRawBufferPointer) throws {
+    package init(_ bytes: UnsafeRawBufferPointer) throws {
         var reader = FieldReader(bytes: bytes)
         segments = []
         for _ in 0..<(try reader.number(UInt32.self)) {
@@ -86,7 +97,7 @@ struct GoodwareDescription: Sendable {
         unread = UnreadFiles(count: unreadCount, named: named)
     }
 
-    var encoded: [UInt8] {
+    package var encoded: [UInt8] {
         var writer = FieldWriter()
         writer.number(UInt32(segments.count))
         for segment in segments {

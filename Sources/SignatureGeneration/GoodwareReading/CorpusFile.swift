@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import FileAccess
+package import FileAccess
 
 /// A regular file of the corpus in one state: a file that changed differs in at least one property.
-struct CorpusFile: Hashable, Sendable {
-    var path: RawPath
-    var size: UInt64
+package struct CorpusFile: Hashable, Sendable {
+    package var path: RawPath
+    package var size: UInt64
     /// In nanoseconds since 1970.
-    var modified: Int64
-    var device: UInt64
-    var inode: UInt64
+    package var modified: Int64
+    package var device: UInt64
+    package var inode: UInt64
 
-    init(path: RawPath, size: UInt64, modified: Int64, device: UInt64, inode: UInt64) {
+    package init(path: RawPath, size: UInt64, modified: Int64, device: UInt64, inode: UInt64) {
         self.path = path
         self.size = size
         self.modified = modified
@@ -20,12 +20,12 @@ struct CorpusFile: Hashable, Sendable {
     }
 
     /// `nil` if it is not a regular file.
-    init?(_ path: String) {
+    package init?(_ path: String) {
         guard let status = try? FileStatus(path: path, followLinks: false), status.kind == .regular else { return nil }
         self.init(path: RawPath(path), status.identity)
     }
 
-    init(path: RawPath, _ identity: FileIdentity) {
+    package init(path: RawPath, _ identity: FileIdentity) {
         self.init(
             path: path, size: UInt64(identity.size),
             modified: identity.modified.seconds &* 1_000_000_000 &+ identity.modified.nanoseconds,

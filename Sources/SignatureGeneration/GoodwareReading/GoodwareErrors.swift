@@ -20,13 +20,13 @@ extension EpitopeError.Code {
 }
 
 extension EpitopeError {
-    static func damaged(_ path: String, _ reason: String) -> EpitopeError {
+    package static func damaged(_ path: String, _ reason: String) -> EpitopeError {
         EpitopeError(
             .goodwareDamaged, "the goodware index \(path) cannot be trusted: \(reason)",
             remedy: "build it again with epitope goodware build")
     }
 
-    static func unwritable(_ path: String, _ reason: String) -> EpitopeError {
+    package static func unwritable(_ path: String, _ reason: String) -> EpitopeError {
         EpitopeError(
             .goodwareUnwritable, "the goodware index \(path) could not be written: \(reason)",
             remedy: "check the folder's permissions and its free space; an existing index is unchanged")

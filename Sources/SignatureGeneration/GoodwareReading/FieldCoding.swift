@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /// Writes numbers in little endian, and texts after their lengths.
-struct FieldWriter {
-    var bytes: [UInt8] = []
+package struct FieldWriter {
+    package var bytes: [UInt8] = []
 
-    mutating func number(_ value: some FixedWidthInteger) {
+    package init() {}
+
+    package mutating func number(_ value: some FixedWidthInteger) {
         withUnsafeBytes(of: value.littleEndian) { bytes += $0 }
     }
 
     /// Writes a number in as few bytes as possible, seven bits each, the lowest first (LEB128).
-    mutating func short(_ value: UInt64) {
+    package mutating func short(_ value: UInt64) {
         var rest = value
         while rest >= 0x80 {
             bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
@@ -18,19 +20,19 @@ struct FieldWriter {
         bytes.append(UInt8(rest))
     }
 
-    mutating func text(_ value: String) {
+    package mutating func text(_ value: String) {
         number(UInt32(value.utf8.count))
         bytes += value.utf8
     }
 
     /// Writes bytes after their number.
-    mutating func counted(_ value: [UInt8]) {
+    package mutating func counted(_ value: [UInt8]) {
         short(UInt64(value.count))
         bytes += value
     }
 
     /// Writes bytes without the beginning that they have in common with others.
-    mutating func counted(_ value: [UInt8], after other: [UInt8]) {
+    package mutating func counted(_ value: [UInt8], after other: [UInt8]) {
         let shared = zip(value, other).prefix { $0 == $1 }.count
         short(UInt64(shared))
         counted(Array(value.dropFirst(shared)))
@@ -38,23 +40,25 @@ struct FieldWriter {
 }
 
 /// Reads what ``FieldWriter`` wrote, never beyond the end.
-struct FieldReader {
+package struct FieldReader {
     /// The bytes end before the fields do.
-    struct CutOff: Error {}
+    package struct CutOff: Error {}
 
-    var bytes: UnsafeRawBufferPointer
-    var place = 0
+    package var bytes: UnsafeRawBufferPointer
+    package var place = 0
 
-    mutating func number<Number: FixedWidthInteger>(_ type: Number.Type = Number.self) throws -> Number {
+    package init(bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+    package mutating func number<Number: FixedWidthInteger>(_ type: Number.Type = Number.self) throws -> Number {
         let raw = try take(MemoryLayout<Number>.size)
         return Number(littleEndian: raw.loadUnaligned(as: Number.self))
     }
 
-    mutating func text() throws -> String {
+    package mutating func text() throws -> String {
         String(decoding: try take(Int(try number(UInt32.self))), as: UTF8.self)
     }
 
-    mutating func short() throws -> UInt64 {
+    package mutating func short() throws -> UInt64 {
         var value: UInt64 = 0
         for shift in stride(from: UInt64(0), to: 64, by: 7) {
             let byte = try number(UInt8.self)
@@ -64,18 +68,18 @@ struct FieldReader {
         throw CutOff()
     }
 
-    mutating func counted() throws -> [UInt8] {
+    package mutating func counted() throws -> [UInt8] {
         guard let count = Int(exactly: try short()) else { throw CutOff() }
         return Array(try take(count))
     }
 
-    mutating func counted(after other: [UInt8]) throws -> [UInt8] {
+    package mutating func counted(after other: [UInt8]) throws -> [UInt8] {
         let shared = try short()
         guard shared <= UInt64(other.count) else { throw CutOff() }
         return Array(other.prefix(Int(shared))) + (try counted())
     }
 
-    mutating func take(_ count: Int) throws -> UnsafeRawBufferPointer {
+    package mutating func take(_ count: Int) throws -> UnsafeRawBufferPointer {
         guard count >= 0, count <= bytes.count - place else { throw CutOff() }
         defer { place += count }
         return UnsafeRawBufferPointer(rebasing: bytes[place..<(place + count)])
