@@ -16,6 +16,8 @@ public struct RelayBounds: Hashable, Sendable {
 
     /// How long a host may take to say which center it asks for, and the center to answer, in seconds.
     static let openingSeconds: Int64 = 10
+    /// How long the other side may go on once one has said all, in seconds.
+    static let halfClosedSeconds: Int64 = 30
     /// How long a connection may last, in hours.
     static let connectionHours: Int64 = 24
     /// What waits in memory for a side that is slow, in bytes: from the second on nothing more is read, until the first.

@@ -59,7 +59,12 @@ final class RelayEnd: ChannelDuplexHandler {
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         // One side has said all: the other may go on.
-        if event as? ChannelEvent == .inputClosed { partner?.context?.close(mode: .output, promise: nil) }
+        if event as? ChannelEvent == .inputClosed {
+            partner?.context?.close(mode: .output, promise: nil)
+            // Nobody would tell that it has gone altogether.
+            let channel = context.channel
+            context.eventLoop.scheduleTask(in: .seconds(RelayBounds.halfClosedSeconds)) { channel.close(promise: nil) }
+        }
         context.fireUserInboundEventTriggered(event)
     }
 

@@ -145,7 +145,7 @@ public struct SystemParameters: Hashable, Sendable, Codable {
     public var lastUpdateMilliseconds: Int64?
     /// Of the first processor, such as `0xf4`.
     public var microcodeRevision: String?
-    /// The kernel's boot parameters that decide how well the machine is protected, as they stand in its command line, at most 32; `nil`
+    /// The kernel's boot parameters that decide how well the machine is protected, as they stand in its command line, at most 12; `nil`
     /// where it can't be read.
     public var bootParameters: [String]?
 

@@ -25,8 +25,9 @@ enum Bounds {
     static let argument = 256
     static let arguments = 32
     static let parents = 16
-    /// Boot parameters that matter, each as long as a name.
-    static let bootParameters = 32
+    /// Boot parameters that matter, and the length of each.
+    static let bootParameters = 12
+    static let bootParameter = 80
     /// Listening, and as many connected sockets.
     static let sockets = 32
     static let evidence = 16

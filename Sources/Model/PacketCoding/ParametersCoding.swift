@@ -128,7 +128,7 @@ extension SystemParameters {
                 ? try Wire.text(wire.microcodeRevision, "system.microcode_revision", max: Bounds.name) : nil)
         guard wire.hasBootParameters else { return }
         try Wire.count(wire.bootParameters.texts.count, "system.boot_parameters", max: Bounds.bootParameters)
-        for text in wire.bootParameters.texts { _ = try Wire.text(text, "system.boot_parameters", max: Bounds.name) }
+        for text in wire.bootParameters.texts { _ = try Wire.text(text, "system.boot_parameters", max: Bounds.bootParameter) }
         bootParameters = wire.bootParameters.texts
     }
 

@@ -82,6 +82,6 @@ extension SystemParameters {
             kernelBuild: kernelBuild?.clipped(to: Bounds.name),
             lastUpdateMilliseconds: lastUpdateMilliseconds.map { min(max(0, $0), Bounds.latestMilliseconds) },
             microcodeRevision: microcodeRevision?.clipped(to: Bounds.name),
-            bootParameters: bootParameters?.prefix(Bounds.bootParameters).map { $0.clipped(to: Bounds.name) })
+            bootParameters: bootParameters?.prefix(Bounds.bootParameters).map { $0.clipped(to: Bounds.bootParameter) })
     }
 }

@@ -49,7 +49,7 @@ import Testing
         init(isEchoing: Bool = true, _ change: (inout RelaySettings) -> Void = { _ in }) async throws {
             let echo = Echo(isEchoing: isEchoing)
             self.echo = echo
-            center = try await ServerBootstrap(group: group).childChannelOption(.allowRemoteHalfClosure, value: true)
+            center = try await ServerBootstrap(group: group)
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(echo) }
                 }

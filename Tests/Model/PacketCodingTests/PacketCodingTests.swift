@@ -58,7 +58,7 @@ import Testing
         #expect(decoded.parameters.process.parents.count == 16)
         #expect(decoded.parameters.process.containerID == nil)
         #expect(decoded.parameters.system.hostID == nil)
-        #expect(decoded.parameters.system.bootParameters?.count == 32)
+        #expect(decoded.parameters.system.bootParameters?.count == 12)
         let clipped = try #require(decoded.parameters.arguments.path)
         #expect(clipped == String(repeating: "€", count: 1365), "clipped at a whole character")
     }

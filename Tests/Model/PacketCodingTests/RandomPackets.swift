@@ -50,7 +50,7 @@ enum RandomPackets {
                 distribution: name(&random), distributionVersion: name(&random), libcVersion: name(&random),
                 libcPackageVersion: name(&random), kernelPackageVersion: name(&random), kernelBuild: name(&random),
                 lastUpdateMilliseconds: maybe(&random) { Int64.random(in: 0...253_402_300_799_999, using: &$0) },
-                microcodeRevision: name(&random), bootParameters: maybe(&random) { list(0...32, &$0) { text(128, &$0) } }),
+                microcodeRevision: name(&random), bootParameters: maybe(&random) { list(0...12, &$0) { text(80, &$0) } }),
             timeMilliseconds: Int64.random(in: 0...253_402_300_799_999, using: &random))
     }
 

@@ -94,13 +94,13 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
                 remedy: "run `epitope enroll --center URL --token TOKEN` with a token from the center")
         }
         guard let content = try? ChannelJSON.decode(Content.self, from: Array(text.utf8)),
-            let centers = try? CenterList(parsing: content.centers ?? [content.center]),
-            let relay = try? content.relay.map({ text throws(EpitopeError) in try RelayAddress(text) })
+            let centers = try? CenterList(parsing: content.centers ?? [content.center])
         else {
             throw EpitopeError(
                 .identityMalformed, "\(path) cannot be read",
                 remedy: "restore the file from a backup, or enrol again with a new token")
         }
+        let relay = try content.relay.map { text throws(EpitopeError) in try RelayAddress(text) }
         return try StoredIdentity(
             centers: centers, keyPEM: content.key, certificatePEM: content.certificate,
             authorityPEM: content.authority, trust: content.trust ?? AuthorityTrust(), relay: relay, from: path)
