@@ -34,13 +34,15 @@ final class PeerLinks: PeerSource {
             }
             for name in names where links[name] == nil {
                 let logger = logger
-                let client = EnrolledClient(directory: "\(directory)/\(name)", onEvent: { event in
-                    switch event {
-                    case .refused(let error), .unusable(let error):
-                        logger.warning("the link to the peer \(name): \(error)")
-                    default: break
-                    }
-                })
+                let client = EnrolledClient(
+                    directory: "\(directory)/\(name)",
+                    onEvent: { event in
+                        switch event {
+                        case .refused(let error), .unusable(let error):
+                            logger.warning("the link to the peer \(name): \(error)")
+                        default: break
+                        }
+                    })
                 links[name] = Link(client: client, upkeep: Task { await client.maintain() })
             }
             return links.mapValues { $0.client }
