@@ -70,6 +70,7 @@ import Testing
         "action": [.usage("", "blok", naming: "alert")],
         "center": [.code("", "x", "http://center.example", "https://center.example:0", "https://a b", code: "center-address-malformed")],
         "token": [.code("", "x", "ept1_x", code: "token-malformed")],
+        "relay": [.code("", "a b:99999999", "/x", code: "relay-malformed")],
         "token-file": [.code("/nonexistent/token", "/", code: "token-unreadable")],
         "id": [.code("", "nobody", code: "packet-not-found")],
         "signature": [.code("", "nobody", code: "signature-unknown")],
@@ -90,6 +91,8 @@ import Testing
         case "token", "revoke", "trust": ["host": "web-1"]
         case "serve": ["listen": "127.0.0.1:0"]
         case "link": ["center": "https://127.0.0.1:1", "token": "x"]
+        case "peer-with": ["site": "x", "center": "https://127.0.0.1:1", "token": "ept1_x"]
+        case "peer-without": ["site": "x"]
         case "show": ["id": "x"]
         case "withdraw": ["signature": "x", "reason": "x"]
         case "reinstate": ["signature": "x"]
@@ -207,7 +210,7 @@ import Testing
     @Test(arguments: [
         ("local-center token", "--host <name>", "give the host's name: --host NAME"),
         ("local-center revoke", "--host <name>", "give the host's name: --host NAME"),
-        ("local-center token --site a", "--host <name>", "give --host NAME (a site enrols at a global center)"),
+        ("local-center token", "(--host <name> | --site <name> | --hosts <count>", "--host NAME, --site NAME and --hosts COUNT"),
         ("global-center token", "(--host <name> | --site <name> | --hosts <count>", "--host NAME, --site NAME and --hosts COUNT"),
         ("global-center revoke --host a --site b", "(--host <name> | --site <name>)", "--host NAME or --site NAME"),
         ("global-center trust", "(--host <name> | --site <name>)", "--host NAME or --site NAME"),

@@ -38,9 +38,18 @@ import Testing
         try await center.stop()
         let checked = try await center.command("check", "--config", config, "--listen", "127.0.0.1:0")
         #expect(checked.status == 1 && checked.output.contains("store-elsewhere"), "\(checked.output)\(checked.errors)")
+        // Who looks at the store keeps it where it is: here a command that stands still.
+        let looking = open("\(center.state)/move.lock", O_RDWR | O_CLOEXEC)
+        try #require(looking >= 0 && flock(looking, LOCK_SH) == 0)
+        expectFailure(try await center.command("move-store", "--config", config), "store-moving")
+        flock(looking, LOCK_EX)
+        expectFailure(try await center.command("revoke", "--host", host.name), "store-moving")
+        close(looking)
+        // An earlier one that was kept stays.
+        try Data("kept".utf8).write(to: URL(filePath: "\(center.state)/center.sqlite.moved"))
         let moved = try await center.command("move-store", "--config", config)
         try #require(moved.status == 0, "\(moved.errors)")
-        #expect(moved.output.contains("the file is kept as \(center.state)/center.sqlite.moved"), "\(moved.output)")
+        #expect(moved.output.contains("the file is kept as \(center.state)/center.sqlite.moved-2"), "\(moved.output)")
         #expect(moved.errors.contains("reports: 1 rows"), "\(moved.errors)")
         expectFailure(try await center.command("move-store", "--config", config), "store-elsewhere")
 

@@ -30,7 +30,9 @@ extension CenterStore {
                 guard try !table.isEmpty(in: connection) else { continue }
                 throw EpitopeError(
                     .storeNotEmpty, "the database holds a center's work already: there are rows in epitope.\(table.name)",
-                    remedy: "name a new database; nothing was changed in this one")
+                    remedy:
+                        "name a new database, or empty this one if it is that of a move which was killed at its end (`DROP SCHEMA epitope "
+                        + "CASCADE`): nothing was changed in it")
             }
             return try pool.read { file in
                 var counts: [String: Int] = [:]

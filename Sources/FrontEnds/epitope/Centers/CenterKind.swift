@@ -68,6 +68,7 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
     /// Opens the store of a center that `init` created.
     func openStore() throws -> CenterStore {
         _ = try loadAuthority()
+        try MoveLock.share(in: directory)
         if let settings = try storeLocation.read() {
             return try CenterStore(postgresql: settings.postgresql, path: storePath, isServed: true)
         }

@@ -47,6 +47,7 @@ struct CenterMoveStoreCommand<Kind: CenterKind>: AsyncParsableCommand {
                 .storeUnusable, "there is no store at \(path)",
                 remedy: "give the center's state folder by --state; a center without a store is served with these settings as it is")
         }
+        try MoveLock.takeAlone(in: stateOptions.directory)
         let counts = try await Self.copied(path, to: settings)
         // Written down last: until then a center with the former settings goes on with the file.
         _ = try await stateOptions.openDatabase(settings)
@@ -73,7 +74,10 @@ struct CenterMoveStoreCommand<Kind: CenterKind>: AsyncParsableCommand {
     ///
     /// - Returns: its new name; `nil`: it could not be.
     private static func setAside(_ path: String) -> String? {
-        let kept = path + ".moved"
+        // An earlier one is somebody's.
+        guard let kept = (1...100).lazy.map({ path + ".moved" + ($0 == 1 ? "" : "-\($0)") }).first(where: { access($0, F_OK) != 0 }) else {
+            return nil
+        }
         for end in ["-wal", "-shm"] { _ = Glibc.rename(path + end, kept + end) }
         return Glibc.rename(path, kept) == 0 ? kept : nil
     }

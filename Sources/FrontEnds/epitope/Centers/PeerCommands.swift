@@ -75,6 +75,7 @@ struct PeerWithoutCommand: AsyncParsableCommand {
     var site: String
 
     func run() async throws {
+        _ = try stateOptions.loadAuthority()
         let folders = PeerFolders(stateOptions.peersDirectory)
         let folder = try folders.folder(of: site)
         guard folders.names.contains(site) else {
