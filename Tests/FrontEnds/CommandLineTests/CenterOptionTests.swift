@@ -208,8 +208,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("local-center token", "--host <name>", "give the host's name: --host NAME"),
-        ("local-center revoke", "--host <name>", "give the host's name: --host NAME"),
+        ("local-center revoke", "(--host <name> | --site <name>)", "--host NAME or --site NAME"),
         ("local-center token", "(--host <name> | --site <name> | --hosts <count>", "--host NAME, --site NAME and --hosts COUNT"),
         ("global-center token", "(--host <name> | --site <name> | --hosts <count>", "--host NAME, --site NAME and --hosts COUNT"),
         ("global-center revoke --host a --site b", "(--host <name> | --site <name>)", "--host NAME or --site NAME"),
