@@ -86,8 +86,13 @@ struct StoreMoveTests {
             _ = try await file.add(
                 Report(sender: Fixture.host, body: .packet(ReceivedPacket(Fixture.packet(attack: UInt8(number % 7 + 1), number: number)))))
         }
-        _ = try await analyst.analyse()
-        try await file.withdraw(signatureID: Fixture.signature(attack: 2).id, reason: "a test")
+        // A busy machine makes the proofs in several turns.
+        let withdrawn = Fixture.signature(attack: 2).id
+        try await eventually("an update") {
+            _ = try await analyst.analyse()
+            return try await file.status().latestUpdates.contains { $0.signatureID == withdrawn }
+        }
+        try await file.withdraw(signatureID: withdrawn, reason: "a test")
         // Its number is given out, and it is gone.
         let last = try await file.snapshot { try Int64.fetchOne($0.db, sql: "SELECT max(seq) FROM reports") ?? 0 }
         try await file.transaction { try $0.db.execute(sql: "DELETE FROM reports WHERE seq = (SELECT max(seq) FROM reports)") }
