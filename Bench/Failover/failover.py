@@ -25,7 +25,7 @@ sys.path[:0] = [str(FOLDER.parent / "Support"), str(FOLDER.parent / "Center")]
 import center_faults  # noqa: E402
 import database_faults  # noqa: E402
 import network_faults  # noqa: E402
-from bench_support import say  # noqa: E402
+from bench_support import named, say  # noqa: E402
 from deployment import Deployment  # noqa: E402
 from judge import judge  # noqa: E402
 
@@ -36,10 +36,7 @@ SHORT = [database_faults.postgres_killed, center_faults.center_killed, database_
 def chosen(options):
     """The faults, in the order in which they are tried: each in turn, the turns in an order by the seed."""
     if options.only:
-        named = options.only.split()
-        kinds = [fault for fault in ALL if fault.__name__ in named]
-        if len(kinds) != len(named):
-            raise SystemExit("--only takes some of: " + " ".join(fault.__name__ for fault in ALL))
+        kinds = named(ALL, options.only)
         return kinds * -(-(options.faults or len(kinds)) // len(kinds))
     if options.short:
         return SHORT

@@ -19,7 +19,7 @@ import time
 # First: it says where the modules of other benchmarks are.
 from trial import Trial
 from running import Suricata
-from bench_support import say
+from bench_support import named, say
 from centers import capture_just_begun, certificate_expired, ends_during_proof, key_process_hangs, two_processes
 from clocks import clock_ahead_at_start, clock_back, clock_behind_at_start, clock_forward
 from connections import few_descriptors, half_open, slow_request
@@ -55,9 +55,7 @@ def main():
         return
     chosen = SHORT if options.short else ALL
     if options.only:
-        chosen = [fault for fault in ALL if fault.__name__ in options.only.split()]
-        if len(chosen) != len(options.only.split()):
-            raise SystemExit("--only takes some of: " + " ".join(fault.__name__ for fault in ALL))
+        chosen = named(ALL, options.only)
     options.kills = options.kills or (5 if options.short else 200)
     # On the disk, not in a tmpfs: commits wait for it.
     options.folder = options.keep or tempfile.mkdtemp(prefix="epitope-faults.", dir="/var/tmp")

@@ -27,6 +27,15 @@ def suricata_settings(folder, interface):
     return SURICATA.format(folder=folder, interface=interface)
 
 
+def named(faults, names):
+    """Those of some faults (functions) that a text names, in their own order. Ends the program where one is none of them."""
+    wanted = names.split()
+    found = [fault for fault in faults if fault.__name__ in wanted]
+    if len(found) != len(wanted):
+        raise SystemExit("--only takes some of: " + " ".join(fault.__name__ for fault in faults))
+    return found
+
+
 def say(text):
     print(text, file=sys.stderr, flush=True)
 

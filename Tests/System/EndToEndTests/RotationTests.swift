@@ -24,23 +24,6 @@ import Testing
         var uses: [Use]
     }
 
-    /// A service on a host, which is attacked whenever it is told.
-    private final class Attacked {
-        let folder: TemporaryFolder
-        let process: RunningProcess
-
-        init(_ host: Host, _ count: Int) throws {
-            let folder = try TemporaryFolder()
-            process = try RunningProcess([
-                Command.built("epitope"), "run", "--state", host.state, "--", "/bin/sh", "-c",
-                "for n in $(seq \(count)); do while [ ! -e \(folder.path)/$n ]; do sleep 0.05; done; \(Command.built("call-series")) 1 0 9555; done",
-            ])
-            self.folder = folder
-        }
-
-        func attack(_ number: Int) throws { _ = try folder.makeFile("\(number)") }
-    }
-
     private func peers(_ center: Center) async throws -> [String: Peer] {
         let listed = try await center.command("peers", "--json")
         return Dictionary(uniqueKeysWithValues: try JSONDecoder().decode([Peer].self, from: Data(listed.output.utf8)).map { ($0.name, $0) })
@@ -57,7 +40,7 @@ import Testing
         let away = try Host("host-2")
         try await away.enroll(at: center)
         let token = try await center.token("host-3")
-        let service = try Attacked(host, 3)
+        let service = try AttackedService(of: host, attacks: 3)
         try service.attack(1)
         try await eventually("the first packet") { host.events("sent").count == 1 }
 
@@ -118,7 +101,7 @@ import Testing
         try await center.serve(["--key-socket", socket])
         let host = try Host()
         try await host.enroll(at: center)
-        let service = try Attacked(host, 1)
+        let service = try AttackedService(of: host, attacks: 1)
         let next = try fingerprint(in: try await center.command("rotate-authority").output)
         func said(_ words: String) async throws {
             try await eventually(words, seconds: 120) { center.server?.errors.contains(words) == true }

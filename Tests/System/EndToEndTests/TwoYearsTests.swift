@@ -7,25 +7,6 @@ import Testing
 /// Hosts and centers go through two years by their clocks.
 @Suite(.serialized, .enabled(if: ShiftedClock.library != nil, "needs libfaketime: Scripts/install-dependencies test")) struct TwoYearsTests
 {
-    /// A service on a host, in whose code there is another attack whenever it is told.
-    private final class Service {
-        private let folder: TemporaryFolder
-        let process: RunningProcess
-
-        init(of host: Host, by clock: ShiftedClock, attacks: Int) throws {
-            let folder = try TemporaryFolder()
-            process = try RunningProcess(
-                clock.moving + [
-                    Command.built("epitope"), "run", "--state", host.state, "--", "/bin/sh", "-c",
-                    "for n in $(seq \(attacks)); do while [ ! -e \(folder.path)/$n ]; do sleep 0.02; done; "
-                        + "\(Command.built("call-series")) 1 0 9555; done",
-                ])
-            self.folder = folder
-        }
-
-        func attack(_ number: Int) throws { _ = try folder.makeFile("\(number)") }
-    }
-
     @Test func `a host runs on while its clock, and its center's, jump by weeks`() async throws {
         let (stepDays, steps) = (25, 30)
         let clock = try ShiftedClock()
@@ -33,7 +14,7 @@ import Testing
         try await center.serve()
         let host = try Host(by: clock)
         try await host.enroll(at: center)
-        let service = try Service(of: host, by: clock, attacks: steps)
+        let service = try AttackedService(of: host, by: clock, attacks: steps)
         for step in 1...steps {
             // A center looks at its own certificate when it starts, and then by the hour.
             try await center.stop()
@@ -67,7 +48,7 @@ import Testing
         try await host.enroll(at: site)
         try await elsewhere.enroll(at: global)
         #expect(try await global.command("trust", "--host", elsewhere.name).status == 0)
-        let service = try Service(of: host, by: clock, attacks: steps)
+        let service = try AttackedService(of: host, by: clock, attacks: steps)
         var (retired, published) = ([Center.Kind: Int](), Set<String>())
 
         for step in 1...steps {

@@ -23,17 +23,25 @@ enum Mark: String, CaseIterable {
 }
 
 extension StoreTransaction {
-    func mark(_ mark: Mark) throws -> String? {
-        try String.fetchOne(db, sql: "SELECT value FROM marks WHERE name = ?", arguments: [mark.rawValue])
+    func mark(_ mark: Mark) throws -> String? { try self.mark(named: mark.rawValue) }
+
+    func removeMark(_ mark: Mark) throws { try removeMark(named: mark.rawValue) }
+
+    func setMark(_ mark: Mark, _ value: String) throws { try setMark(named: mark.rawValue, value) }
+
+    // Such as one for each peer.
+
+    func mark(named name: String) throws -> String? {
+        try String.fetchOne(db, sql: "SELECT value FROM marks WHERE name = ?", arguments: [name])
     }
 
-    func removeMark(_ mark: Mark) throws {
-        try db.execute(sql: "DELETE FROM marks WHERE name = ?", arguments: [mark.rawValue])
+    func removeMark(named name: String) throws {
+        try db.execute(sql: "DELETE FROM marks WHERE name = ?", arguments: [name])
     }
 
-    func setMark(_ mark: Mark, _ value: String) throws {
+    func setMark(named name: String, _ value: String) throws {
         try db.execute(
             sql: "INSERT INTO marks (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            arguments: [mark.rawValue, value])
+            arguments: [name, value])
     }
 }

@@ -11,25 +11,12 @@ extension CenterStore {
     ///
     /// - Parameter peer: the name that it has here.
     public func position(inFeedOf peer: String) async throws(EpitopeError) -> FeedPosition {
-        try await snapshot { transaction in
-            let value = try String.fetchOne(
-                transaction.db, sql: "SELECT value FROM marks WHERE name = ?",
-                arguments: [StoreTransaction.positionMark(of: peer)])
-            let words = (value ?? "").split(separator: " ")
-            guard words.count == 2, let sequence = Int64(words[0]), let mark = UInt64(words[1]) else {
-                return .start
-            }
-            return FeedPosition(sequence: sequence, mark: mark)
-        }
+        try await snapshot { FeedPosition(kept: try $0.mark(named: StoreTransaction.positionMark(of: peer))) }
     }
 
     /// Forgets how far a peer's feed was read.
     public func forgetFeed(of peer: String) async throws(EpitopeError) {
-        try await transaction { transaction in
-            try transaction.db.execute(
-                sql: "DELETE FROM marks WHERE name = ?",
-                arguments: [StoreTransaction.positionMark(of: peer)])
-        }
+        try await transaction { try $0.removeMark(named: StoreTransaction.positionMark(of: peer)) }
     }
 }
 
@@ -38,10 +25,7 @@ extension StoreTransaction {
 
     /// Moves on past an entry of a peer's feed.
     public func setPosition(_ position: FeedPosition, inFeedOf peer: String) throws {
-        try db.execute(
-            sql:
-                "INSERT INTO marks (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            arguments: [Self.positionMark(of: peer), "\(position.sequence) \(position.mark)"])
+        try setMark(named: Self.positionMark(of: peer), position.kept)
     }
 
     /// Moves on past an entry of a peer's feed of which nothing can be made.

@@ -16,15 +16,12 @@ extension CenterStore {
 extension StoreTransaction {
     /// The last entry of the global center's feed that this store has.
     public func subscriptionPosition() throws -> FeedPosition {
-        // Earlier versions kept the number alone.
-        let words = (try mark(.subscriptionCursor) ?? "").split(separator: " ")
-        guard let sequence = words.first.flatMap({ Int64($0) }) else { return .start }
-        return FeedPosition(sequence: sequence, mark: words.count > 1 ? UInt64(words[1]) ?? 0 : 0)
+        FeedPosition(kept: try mark(.subscriptionCursor))
     }
 
     /// Moves on past an entry of the feed.
     public func setSubscriptionPosition(_ position: FeedPosition) throws {
-        try setMark(.subscriptionCursor, "\(position.sequence) \(position.mark)")
+        try setMark(.subscriptionCursor, position.kept)
     }
 
     /// Begins the feed anew: the numbers of what was read so far are those of another feed. The updates themselves stay.
@@ -72,4 +69,20 @@ extension StoreTransaction {
         try db.execute(sql: "UPDATE updates SET sequence = ? WHERE id = ?", arguments: [sequence, known])
         return true
     }
+}
+
+/// How the store keeps the position in another center's feed.
+extension FeedPosition {
+    /// - Parameter text: `nil`, or one that says no number: nothing was read yet.
+    init(kept text: String?) {
+        // Earlier versions kept the number alone.
+        let words = (text ?? "").split(separator: " ")
+        guard let sequence = words.first.flatMap({ Int64($0) }) else {
+            self = .start
+            return
+        }
+        self.init(sequence: sequence, mark: words.count > 1 ? UInt64(words[1]) ?? 0 : 0)
+    }
+
+    var kept: String { "\(sequence) \(mark)" }
 }

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EpitopeModel
+package import EpitopeModel
 import SwiftASN1
 import X509
 
 /// What holds for the certificates of an authority, whoever issues or checks them.
 enum CertificateRules {
     static func requireValid(_ identity: Identity) throws(EpitopeError) {
-        guard Identity.isValidName(identity.name) else {
-            throw EpitopeError(
-                .nameInvalid, "'\(identity.name)' is not a valid name",
-                remedy: "use 1 to 64 letters, digits, dots, underscores or hyphens")
-        }
+        guard Identity.isValidName(identity.name) else { throw .invalidName(identity.name) }
     }
 
     /// A center's own certificate is issued with its authority, never by enrolment.
@@ -71,5 +67,12 @@ enum CertificateRules {
                     : "write an internationalised name in its ASCII form (punycode, xn--...), as `idn` or a browser shows it")
         }
         return .dnsName(name)
+    }
+}
+
+extension EpitopeError {
+    /// A peer's name that breaks the rule of ``Identity/isValidName(_:)``.
+    package static func invalidName(_ name: String) -> EpitopeError {
+        EpitopeError(.nameInvalid, "'\(name)' is not a valid name", remedy: "use 1 to 64 letters, digits, dots, underscores or hyphens")
     }
 }

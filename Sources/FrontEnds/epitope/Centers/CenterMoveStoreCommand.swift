@@ -31,12 +31,11 @@ struct CenterMoveStoreCommand<Kind: CenterKind>: AsyncParsableCommand {
     }
 
     func run() async throws {
-        _ = try stateOptions.loadAuthority()
+        let lock = try stateOptions.lockForServing()
         guard let settings = try Kind.storeSettings(ofFile: config) else {
             throw EpitopeError(
                 .configurationInvalid, "the settings in \(config) name no database", remedy: "set store.postgresql in them")
         }
-        let lock = try stateOptions.lockForServing()
         if try stateOptions.storeLocation.read() != nil {
             throw EpitopeError(
                 .storeElsewhere, "this center's store is in PostgreSQL already", remedy: "serve it with settings that name the database")

@@ -106,10 +106,7 @@ extension PeerOptions {
     /// - Throws: `name-invalid`, `peer-unknown`.
     func requireKnown(in store: CenterStore, remedy: String) async throws(EpitopeError) {
         let identity = identity
-        guard Identity.isValidName(identity.name) else {
-            throw EpitopeError(
-                .nameInvalid, "'\(identity.name)' is not a valid name", remedy: "use 1 to 64 letters, digits, dots, underscores or hyphens")
-        }
+        guard Identity.isValidName(identity.name) else { throw EpitopeError.invalidName(identity.name) }
         let known = try await store.enrolledPeers().filter { $0.role == identity.role }.map(\.name)
         guard !known.contains(identity.name) else { return }
         let similar = SimilarWord.similar(to: identity.name, among: known).map { "; did you mean '\($0)'?" } ?? ""

@@ -111,11 +111,7 @@ struct PeerFolders {
 
     /// - Throws: `name-invalid`, `peers-too-many`.
     func folder(of name: String) throws(EpitopeError) -> String {
-        guard Identity.isValidName(name), !name.hasPrefix(".") else {
-            throw EpitopeError(
-                .nameInvalid, "'\(name)' is not a valid name",
-                remedy: "use 1 to 64 letters, digits, dots, underscores or hyphens")
-        }
+        guard Identity.isValidName(name), !name.hasPrefix(".") else { throw .invalidName(name) }
         guard names.contains(name) || names.count < Self.max else {
             throw EpitopeError(
                 .peersTooMany, "this site has \(Self.max) peers already",
