@@ -28,8 +28,8 @@ public struct StoreSettings: Hashable, Sendable, SettingsGroup {
                 remedy:
                     "set store.postgresql to a connection string such as \"host=db1,db2 dbname=epitope user=epitope\", or leave store out")
         }
-        guard !postgresql.lowercased().split(whereSeparator: \.isWhitespace).contains(where: { $0.hasPrefix("password=") }),
-            !hasPasswordInURI
+        // libpq takes spaces about the equals sign.
+        guard postgresql.lowercased().firstMatch(of: /(?:^|\s)password\s*=/) == nil, !hasPasswordInURI
         else {
             throw EpitopeError(
                 .configurationInvalid, "the setting 'store.postgresql' has a password in it, which every log and backup would have",

@@ -13,6 +13,7 @@ public struct Readiness: Hashable, Sendable {
         case laneWedged = "lane-wedged"
         case suricataLost = "suricata-lost"
         case keyUnavailable = "key-unavailable"
+        case authorityElsewhere = "authority-elsewhere"
         case certificateEnded = "certificate-ended"
         case certificateEnding = "certificate-ending"
         case linkFailing = "link-failing"
@@ -24,8 +25,7 @@ public struct Readiness: Hashable, Sendable {
         public var isDegraded: Bool {
             switch self {
             case .starting, .diskFull, .storeFailed, .storeUnusable, .storeStalled, .noSynchronousStandby, .laneWedged, .suricataLost,
-                .keyUnavailable,
-                .certificateEnded:
+                .keyUnavailable, .authorityElsewhere, .certificateEnded:
                 false
             case .certificateEnding, .linkFailing, .analysisFailing, .rulesFailing, .settingsRefused: true
             }
@@ -48,6 +48,8 @@ public struct Readiness: Hashable, Sendable {
             case .suricataLost:
                 "Suricata is configured, and no program listens on its command socket: attacks are recorded, and no rule can go live. Start Suricata."
             case .keyUnavailable: "The process with the authority's key does not answer: no host can enrol or renew. Start it."
+            case .authorityElsewhere:
+                "The center's authority was retired on another of its machines, and this one doesn't have the next: it lets nobody in. Copy that machine's files here (`Documentation/Operating/Center.md`, another authority)."
             case .certificateEnded:
                 "The center's own certificate, or the authority's, has ended: no host can connect. `epitope local-center renew`; after the authority's end all hosts have to be enrolled again at a new center."
             case .certificateEnding:
@@ -132,6 +134,7 @@ extension Readiness {
         for (part, cause) in seen.failures {
             switch part {
             case "key": reasons.append(Reason(.keyUnavailable, cause: cause))
+            case "authority": reasons.append(Reason(.authorityElsewhere))
             case "settings": reasons.append(Reason(.settingsRefused, cause: cause))
             case "analysis": reasons.append(Reason(.analysisFailing, cause: cause))
             case "forwarding", "subscription": reasons.append(Reason(.linkFailing, part: part, cause: cause))

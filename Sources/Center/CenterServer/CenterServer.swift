@@ -57,6 +57,7 @@ public struct CenterServer: Service {
     private let configuration: Configuration
     private let authorities: AuthorityBook
     private let issuer: any CertificateIssuing
+    private let ledger: any EnrolmentLedger
     private let certificate: ServerCertificate
     private let tls: ServerTLS
     private let counters: CenterCounters
@@ -85,6 +86,7 @@ public struct CenterServer: Service {
         self.authorities = authorities
         authorities.presented = certificate.authority
         self.issuer = issuer
+        self.ledger = ledger
         self.certificate = certificate
         let counters = service.counters ?? CenterCounters()
         self.tls = try ServerTLS(certificate, counters: counters)
@@ -168,7 +170,8 @@ public struct CenterServer: Service {
         guard let directory = configuration.authorityDirectory else { return [] }
         return [
             ServerCertificateRenewal(
-                directory: directory, authorities: authorities, issuer: issuer, certificate: certificate, tls: tls, counters: counters,
+                directory: directory, authorities: authorities, issuer: issuer, ledger: ledger, health: service.health,
+                certificate: certificate, tls: tls, counters: counters,
                 logger: logger, now: now, steadyNow: steadyNow)
         ]
     }

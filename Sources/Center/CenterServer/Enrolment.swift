@@ -46,7 +46,7 @@ struct Enrolment: Sendable {
         // After a look for the token, which costs less than to check a signature: most that is made up ends there.
         let key = try CertificateOrder.publicKey(ofRequest: request.request)
         // Of the current one, which the token pins.
-        let authority = authorities.authorities.current
+        let authority = try authorities.enrolling()
         let order = try await order(.enrolment, to: grant.identity, key: key, by: authority, nowMilliseconds: nowMilliseconds)
         let issued = try await issue(order, by: authority)
         // Nor does a key that is away. Of several who use one token at once, one gets a certificate: what was signed for the others
@@ -74,7 +74,7 @@ struct Enrolment: Sendable {
         let (identity, key) = (peer.identity, try CertificateOrder.publicKey(ofRequest: request.request))
         try rations.takeRenewal(identity, nowMilliseconds: now())
         do {
-            let authority = authorities.issuing(to: request.trusts ?? [])
+            let authority = try authorities.issuing(to: request.trusts ?? [])
             let order = try await order(.renewal, to: identity, key: key, by: authority, nowMilliseconds: now())
             let issued = try await issue(order, by: authority)
             // No certificate goes out that the trail doesn't have, and none for one that was revoked while it was signed.

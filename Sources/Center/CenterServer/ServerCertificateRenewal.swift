@@ -16,6 +16,9 @@ struct ServerCertificateRenewal: Service {
     let directory: String
     let authorities: AuthorityBook
     let issuer: any CertificateIssuing
+    /// Which authorities were retired, by whichever machine of the center.
+    let ledger: any EnrolmentLedger
+    var health: ServiceHealth?
     let certificate: ServerCertificate
     let tls: ServerTLS
     var counters = CenterCounters()
@@ -41,7 +44,7 @@ struct ServerCertificateRenewal: Service {
             var toldEnd: Int64?
             while !Task.isCancelled {
                 tellEnd(&toldEnd)
-                if let change = await authorities.look(in: directory, issuer: issuer) {
+                if let change = await look() {
                     // Another authority: what failed before is no reason to wait.
                     retry = nil
                     tell(change, &news)
@@ -55,6 +58,13 @@ struct ServerCertificateRenewal: Service {
                 try await Task.sleep(for: Self.interval)
             }
         }
+    }
+
+    private func look() async -> AuthorityBook.Change? {
+        // Where that can't be read, what was read before counts: nor is anything else then that a request needs.
+        let change = await authorities.look(in: directory, issuer: issuer, retired: try? await ledger.retiredAuthorities())
+        if let elsewhere = authorities.elsewhere { health?.failed(.authority, elsewhere) } else { health?.works(.authority) }
+        return change
     }
 
     func renewIfDue(_ certificate: ServerCertificate) async -> ServerCertificate {
@@ -109,6 +119,8 @@ struct ServerCertificateRenewal: Service {
         case .other:
             logger.warning(
                 "The file of the authority's certificate is another one now", metadata: ["current": "\(authorities.authorities.current)"])
+        case .elsewhere(let error):
+            logger.error("Nobody is let in", metadata: ["error": "\(error)"])
         case .unreadable(let error):
             guard news.isNews(error, nowMilliseconds: now()) else { return }
             logger.error(

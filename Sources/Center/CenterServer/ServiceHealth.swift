@@ -22,6 +22,8 @@ public final class ServiceHealth: Sendable {
         case subscription
         /// Signing the certificates of hosts that enrol or renew theirs.
         case key
+        /// The authorities whose certificates count: those of this machine were retired on another one.
+        case authority
         /// The settings: those in the files are refused, and the previous ones are in force.
         case settings
     }
@@ -75,6 +77,7 @@ public final class ServiceHealth: Sendable {
     /// The codes of what is no sender's fault.
     static let ownFailures: Set<String> = [
         "store-failed", "store-refused", "store-unusable", "disk-full", "key-unavailable", "signing-rationed", "signing-refused",
+        "authority-elsewhere",
     ]
 }
 

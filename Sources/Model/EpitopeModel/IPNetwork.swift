@@ -27,7 +27,10 @@ public struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
         guard parts.count == 2, parts[1].utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }),
             let address = IPAddress(parts[0]), let length = Int(parts[1])
         else { return nil }
-        self.init(of: address, length: length)
+        // `::ffff:192.0.2.0/120` is 192.0.2.0/24: addresses are compared as what they stand for.
+        let unmapped = address.unmapped
+        let isMapped = unmapped != address && length >= 96
+        self.init(of: isMapped ? unmapped : address, length: isMapped ? length - 96 : length)
     }
 
     /// Whether an address of the same kind lies in it.

@@ -69,8 +69,12 @@ public enum ConfigurationFile {
 
     static func unknownKey(_ key: String, in objects: String, known: [String]) -> EpitopeError {
         let meant = SimilarWord.similar(to: key, among: known).map { "; did you mean '\($0)'?" } ?? ""
+        // A file that was named by mistake, or by a link to one that only the center may read, is not repeated to whoever sees the message.
+        let isWord = key.utf8.count <= 80 && key.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-.".contains($0)) }
+        let name =
+            isWord ? "the setting '\(objects.isEmpty ? "" : objects + ".")\(key)'" : "what stands here in the place of a setting's name"
         return EpitopeError(
-            .configurationInvalid, "the setting '\(objects.isEmpty ? "" : objects + ".")\(key.prefix(80))' is not known\(meant)",
+            .configurationInvalid, "\(name) is not known\(meant)",
             remedy: "use: \(known.sorted().joined(separator: ", "))")
     }
 

@@ -26,6 +26,14 @@ public struct LoadedSettings<Group: SettingsGroup & Sendable>: Sendable {
         return loaded
     }
 
-    /// Every setting with its value, and where it is from.
-    public var list: [ListedSetting] { settings.list(from: contents.root) }
+    /// Every setting with its value, and where it is from. A value that can't be used is left out: it may be a secret in the wrong place.
+    public var list: [ListedSetting] {
+        let refused = Set(problems.compactMap(\.place))
+        return settings.list(from: contents.root).map { setting in
+            guard let place = setting.place, refused.contains(place) else { return setting }
+            var setting = setting
+            setting.value = nil
+            return setting
+        }
+    }
 }

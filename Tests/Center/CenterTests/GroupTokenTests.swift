@@ -132,6 +132,13 @@ struct GroupTokenTests {
         #expect(HostNamePattern(pattern)?.description == pattern)
     }
 
+    @Test func `a network that is written as IPv6 stands for the IPv4 addresses in it`() throws {
+        let network = try #require(IPNetwork("::ffff:192.0.2.0/120"))
+        let address = try #require(IPAddress("192.0.2.7"))
+        #expect("\(network)" == "192.0.2.0/24" && network.contains(address))
+        #expect(try #require(IPNetwork("::/0")).length == 0 && IPNetwork("::ffff:192.0.2.0/129") == nil)
+    }
+
     @Test(arguments: ["", "a*b*c", "web 1", "**", "ä*", String(repeating: "a", count: 65)])
     func `what no name can match is no pattern`(text: String) {
         #expect(HostNamePattern(text) == nil)

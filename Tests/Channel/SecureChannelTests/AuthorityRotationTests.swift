@@ -187,6 +187,48 @@ import X509
         }
     }
 
+    @Test func `where another machine has retired the authority, the next one counts, or nobody is let in`() async throws {
+        try await withFolder { directory in
+            let old = try RotatingCenter.create(in: directory)
+            try await RotatingCenter.run(directory) { center in
+                let host = try center.identity("host-1", by: old)
+                #expect(await center.refusal(of: host) == nil)
+                await center.ledger.retire(old.certificate)
+                try await eventually("nobody is let in") { await center.refusal(of: host) == .authorityElsewhere }
+                let token = try await old.certificate.makeToken(for: Identity(role: .host, name: "host-2"), in: center.ledger)
+                await #expect(throws: EpitopeError.self) {
+                    try await EnrolmentClient.enroll(at: CenterList(center.address), token: "\(token)", storingIn: "\(directory)/second")
+                }
+                // Its files come from the other machine.
+                let next = try #require(try center.rotation.begin().0.next?.certificate)
+                try await eventually("by the next authority") { await center.refusal(of: host) == .certificateForeign }
+                let pinned = try await next.makeToken(for: Identity(role: .host, name: "host-3"), in: center.ledger)
+                try await eventually("a host enrols") {
+                    let enrolled = await Result {
+                        try await EnrolmentClient.enroll(
+                            at: CenterList(center.address), token: "\(pinned)", storingIn: "\(directory)/third")
+                    }
+                    return (try? enrolled.get()) != nil
+                }
+                #expect(try StoredIdentity.load(from: "\(directory)/third").authorityPEM == next.pem)
+            }
+        }
+    }
+
+    @Test func `an authority that was retired counts no more, and the next one does in its place`() async throws {
+        try await withFolder { directory in
+            let old = try RotatingCenter.create(in: directory).certificate
+            let begun = try RotatingCenter.rotation(directory).begin().0
+            let next = try #require(begun.next?.certificate)
+            func hex(_ authority: AuthorityCertificate) -> String { Hex.encode(authority.fingerprint) }
+            #expect(try begun.without([]) == begun)
+            #expect(try begun.without(["00", hex(next)]) == begun)
+            #expect(try begun.without([hex(old)]) == RotatingCenter.rotation(directory).retire())
+            #expect(throws: EpitopeError.self) { try begun.without([hex(old), hex(next)]) }
+            #expect(throws: EpitopeError.self) { try CenterAuthorities(old).without([hex(old)]) }
+        }
+    }
+
     @Test func `nobody's word but the trusted authority's makes a host trust another`() throws {
         let now = ChannelClock.system()
         let (old, other) = (

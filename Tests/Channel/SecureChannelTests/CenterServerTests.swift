@@ -24,7 +24,7 @@ struct CenterServerTests {
             func renewed(_ certificate: ServerCertificate, by clock: Int64, steady: Int64) async throws -> ServerCertificate {
                 let renewal = ServerCertificateRenewal(
                     directory: folder, authorities: AuthorityBook(CenterAuthorities(authority.certificate)), issuer: authority,
-                    certificate: certificate,
+                    ledger: MemoryLedger(), certificate: certificate,
                     tls: try ServerTLS(certificate), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, now: { clock },
                     steadyNow: { steady })
                 return await renewal.renewIfDue(certificate)

@@ -12,6 +12,8 @@ actor MemoryLedger: EnrolmentLedger {
     private var latest: [Identity: Int64] = [:]
     /// Who renewed a certificate.
     private(set) var renewals: [Identity] = []
+    /// Fingerprints of authorities that another machine has retired.
+    private var retired: Set<String> = []
     /// How often somebody's revocation was asked for.
     private(set) var checks = 0
 
@@ -67,6 +69,10 @@ actor MemoryLedger: EnrolmentLedger {
     func revoke(_ identity: Identity, nowMilliseconds: @autoclosure @escaping @Sendable () -> Int64) {
         revocations[identity] = max(nowMilliseconds(), latest[identity] ?? 0)
     }
+
+    func retire(_ authority: AuthorityCertificate) { retired.insert(Hex.encode(authority.fingerprint)) }
+
+    func retiredAuthorities() -> Set<String> { retired }
 
     func revokedUntil(_ identity: Identity) -> Int64? {
         checks += 1

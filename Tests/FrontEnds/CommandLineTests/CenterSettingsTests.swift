@@ -114,6 +114,43 @@ import Testing
         #expect(printed.status == 1 && printed.output.contains("problem: in \(settings), line 1, column 1: the setting 'keepDays' is 0"))
     }
 
+    @Test(arguments: [
+        "host=db1 user=epitope password=hunter2", "host=db1 Password = 'hunter2'", "postgresql://epitope:hunter2@db1/epitope",
+        "postgresql://db1/epitope?user=epitope&password=hunter2",
+    ]) func `a password in the wrong place is refused, and not repeated`(_ connection: String) async throws {
+        try await make("local-center")
+        try write("requireGoodware: false\nstore:\n  postgresql: \"\(connection)\"\n")
+        for more in [[], ["--json"]] {
+            let checked = try await epitope(
+                ["local-center", "check", "--state", state, "--config", settings, "--listen", "127.0.0.1:0"] + more)
+            #expect(checked.status == 1 && checked.output.contains("has a password in it"), "\(checked.output)\(checked.errors)")
+            #expect(!(checked.output + checked.errors).contains("hunter2"), "\(checked.output)\(checked.errors)")
+        }
+    }
+
+    @Test func `a file that somebody else may read alone is not repeated through a link to it`() async throws {
+        try await make("local-center")
+        try write("requireGoodware: false\n")
+        try write("root:$y$j9T$salt$digest:19000:0:99999:7:::\n", "\(folder.path)/private")
+        try FileManager.default.createDirectory(atPath: "\(settings).d", withIntermediateDirectories: false)
+        try FileManager.default.createSymbolicLink(atPath: "\(settings).d/a.yaml", withDestinationPath: "\(folder.path)/private")
+        let checked = try await check("local-center")
+        #expect(checked.status == 1 && checked.output.contains("a.yaml, line 1, column 1"), "\(checked.output)\(checked.errors)")
+        #expect(!(checked.output + checked.errors).contains("digest"), "\(checked.output)\(checked.errors)")
+    }
+
+    @Test func `settings that others can change are warned of`() async throws {
+        try await make("local-center")
+        try write("requireGoodware: false\n")
+        try write("keepDays: 8\n", "\(settings).d/10-site.yaml")
+        for path in ["\(settings).d", "\(settings).d/10-site.yaml"] {
+            try FileManager.default.setAttributes([.posixPermissions: 0o775], ofItemAtPath: path)
+            #expect(try await report("local-center", "--listen", "127.0.0.1:0", status: 0).codes("warning") == ["settings-writable"])
+            try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+        }
+        #expect(try await report("local-center", "--listen", "127.0.0.1:0", status: 0).codes("warning").isEmpty)
+    }
+
     @Test func `a folder that is no center's, or of the other kind, is a problem`() async throws {
         try write("requireGoodware: false\n")
         #expect(try await report("local-center", "--listen", "127.0.0.1:0", status: 1).codes("problem") == ["authority-missing"])

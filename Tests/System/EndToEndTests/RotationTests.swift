@@ -186,4 +186,52 @@ import Testing
             "token-revoked")
         try await center.stop()
     }
+
+    @Test func `what one machine of a center has retired, no other one lets in, whatever its files say`() async throws {
+        let database: [String: Any] = ["store": ["postgresql": try PostgresServer.shared.get().makeDatabase()]]
+        let first = try await Center()
+        try await first.serve(settings: database)
+        // One with the files of before, and one with those of the first step.
+        let unaware = try Center(beside: first)
+        let begun = try await first.command("rotate-authority")
+        try #require(begun.status == 0, "\(begun.errors)")
+        let aware = try Center(beside: first)
+        for center in [unaware, aware] { try await center.serve(settings: database) }
+        let host = try Host("host-1")
+        try await host.enroll(at: unaware)
+        #expect(try await host.attack().status == 0)
+        try await eventually("the first packet") { try await first.status().reports.values.reduce(0, +) == 1 }
+
+        let retired = try await first.command("rotate-authority", "--retire", "--force")
+        try #require(retired.status == 0, "\(retired.errors)")
+        #expect(retired.output.contains("other machines of this center"), "\(retired.output)")
+        let present = try fingerprint(in: retired.output)
+        try await eventually("the unaware one says that it lets nobody in") {
+            let health = try await Command.run("/usr/bin/curl", ["--silent", "--insecure", "\(unaware.url)/v1/health"])
+            return health.output.contains(#""authority":"authority-elsewhere""#)
+        }
+        expectFailure(try await unaware.command("token", "--host", "host-2"), "authority-elsewhere")
+        let checked = try await unaware.command("check", "--config", unaware.settingsPath, "--listen", "127.0.0.1:0")
+        #expect(checked.status == 1 && checked.output.contains("authority-elsewhere"), "\(checked.output)\(checked.errors)")
+        try await unaware.stop()
+        let refused = try await epitope([
+            "local-center", "serve", "--state", unaware.state, "--config", unaware.settingsPath, "--listen", "127.0.0.1:0",
+        ])
+        expectFailure(refused, "authority-elsewhere")
+
+        // The other one has the next authority, and goes by it without being told; its files are made so by the same command.
+        let token = try await aware.token("host-3")
+        let late = try Host("host-3")
+        try await eventually("a host enrols", seconds: 60) { try await late.enroll(at: aware.url, token: token).status == 0 }
+        try await late.attacks(1)
+        try await eventually("by the present authority") { try await peers(first)["host-3"]?.authority == present }
+        let warned = try await aware.command("check", "--config", aware.settingsPath, "--listen", "127.0.0.1:0")
+        #expect(warned.output.contains("authority-elsewhere"), "\(warned.output)\(warned.errors)")
+        let finished = try await aware.command("rotate-authority", "--retire")
+        #expect(finished.status == 0 && finished.output.contains("its key is destroyed"), "\(finished.output)\(finished.errors)")
+        #expect(try await aware.events("authority-retired").count == 1)
+        let clean = try await aware.command("check", "--config", aware.settingsPath, "--listen", "127.0.0.1:0")
+        #expect(!clean.output.contains("authority-elsewhere"), "\(clean.output)")
+        for center in [aware, first] { try await center.stop() }
+    }
 }

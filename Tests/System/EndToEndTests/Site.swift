@@ -71,6 +71,20 @@ final class Center {
         try #require(restoration?.status == 0, "\(restoration?.errors ?? "")", sourceLocation: sourceLocation)
     }
 
+    /// Another machine of a center whose store is in a database, with a copy of its files as they are now.
+    init(beside other: Center) throws {
+        (kind, address, namespace, clock) = (other.kind, other.address, other.namespace, other.clock)
+        state = try "\(#require(folder).path)/\(kind.rawValue)"
+        try FileManager.default.createDirectory(atPath: state, withIntermediateDirectories: false)
+        // Without the sockets and the store's bell of one that runs.
+        for name in try FileManager.default.contentsOfDirectory(atPath: other.state) {
+            let kind = try FileManager.default.attributesOfItem(atPath: "\(other.state)/\(name)")[.type] as? FileAttributeType
+            guard kind == .typeRegular || kind == .typeDirectory else { continue }
+            try FileManager.default.copyItem(atPath: "\(other.state)/\(name)", toPath: "\(state)/\(name)")
+        }
+        try FileManager.default.copyItem(atPath: other.state + ".key", toPath: state + ".key")
+    }
+
     var url: String { "https://\(address):\(port)" }
 
     /// - Parameters:
@@ -81,8 +95,7 @@ final class Center {
         _ more: [String] = [], dropFrom: String? = nil, settings further: [String: Any] = [:], openFiles: Int? = nil,
         sourceLocation: SourceLocation = #_sourceLocation
     ) async throws {
-        // In a folder of its own: a namespace may lay a disk over that of the state.
-        let settings = try "\(#require(folder).path)/settings.json"
+        let settings = try settingsPath
         let goodware = try #require(folder).path + "/goodware.index"
         if !FileManager.default.fileExists(atPath: goodware) {
             let made = try await epitope(["goodware", "build", "/usr/bin/bash", "--output", goodware])
@@ -104,6 +117,9 @@ final class Center {
         // The line may be an object, of which this is the end.
         port = try #require(line.matches(of: /:(\d+)/).last.flatMap { Int($0.1) }, sourceLocation: sourceLocation)
     }
+
+    /// What it was served with last: in a folder of its own, since a namespace may lay a disk over that of the state.
+    var settingsPath: String { get throws { try "\(#require(folder).path)/settings.json" } }
 
     func stop(_ signal: Int32 = SIGTERM, sourceLocation: SourceLocation = #_sourceLocation) async throws {
         try await server?.end(signal, fileID: sourceLocation.fileID, line: sourceLocation.line)

@@ -52,19 +52,4 @@ extension CenterStore {
     public func recordBackup(at path: String, bytes: Int64, by person: String) async throws(EpitopeError) {
         try await transaction { try $0.record(.backedUp, "store", "\(bytes) bytes to \(path), by \(person)") }
     }
-
-    /// Notes what a person did with the center's authorities.
-    ///
-    /// - Parameter next: the fingerprint of the authority that is to follow now, for other machines of the center; `nil`: none is.
-    public func recordAuthority(
-        _ step: CenterEvent.Step, _ authority: String, _ detail: String, next: String?
-    ) async throws(EpitopeError) {
-        try await transaction { transaction in
-            try transaction.record(step, authority, detail)
-            if let next { try transaction.setMark(.nextAuthority, next) } else { try transaction.removeMark(.nextAuthority) }
-        }
-    }
-
-    /// The fingerprint of the authority that is to follow, as far as a machine of the center has made one.
-    public func nextAuthority() async throws(EpitopeError) -> String? { try await snapshot { try $0.mark(.nextAuthority) } }
 }

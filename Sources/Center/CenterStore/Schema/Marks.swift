@@ -16,6 +16,8 @@ enum Mark: String, CaseIterable {
     case center
     /// The fingerprint of the authority that is to follow, which a machine of the center has made.
     case nextAuthority = "next-authority"
+    /// The fingerprints of the authorities that were retired, the latest last, with spaces between.
+    case retiredAuthorities = "retired-authorities"
     /// What came in while the clock was in doubt (``DoubtedTimes``), as JSON.
     case doubtedTimes = "doubted-times"
     /// Says nothing: it is written to see whether that is possible.

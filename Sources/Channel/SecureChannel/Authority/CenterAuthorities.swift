@@ -32,6 +32,24 @@ public struct CenterAuthorities: Sendable, Hashable {
         return CenterAuthorities(next: next, former: current)
     }
 
+    /// As they are where some were retired, by whichever machine of the center: the next in the place of a current one that was.
+    ///
+    /// - Parameter retired: fingerprints, in hexadecimal digits.
+    /// - Throws: `authority-elsewhere` where no other is here.
+    public func without(_ retired: Set<String>) throws(EpitopeError) -> CenterAuthorities {
+        func isRetired(_ authority: AuthorityCertificate) -> Bool { retired.contains(Hex.encode(authority.fingerprint)) }
+        guard isRetired(current) else { return self }
+        guard let next, !isRetired(next.certificate) else {
+            throw EpitopeError(
+                .authorityElsewhere,
+                "the center's authority was retired, and the one in its place is not on this machine: this one has \(current)",
+                remedy:
+                    "copy authority-key.pem and authority.pem of the key's folder, and then authority/authority.pem, from the machine of this "
+                    + "center on which `rotate-authority --retire` was given; where this is the only one, restore a backup from after it")
+        }
+        return self.retired
+    }
+
     private init(next: AuthoritySuccessor, former: AuthorityCertificate) {
         (current, self.next) = (next.certificate, nil)
         self.former = AuthoritySuccessor.Giver(authority: former, statementPEM: next.statementPEM)
@@ -128,4 +146,9 @@ public struct CenterAuthorities: Sendable, Hashable {
     static let retired = EpitopeError(
         .certificateForeign, "the certificate is from an authority of this center that was retired",
         remedy: "enrol again (`epitope enroll`, for a site `epitope local-center link`) with a new token")
+}
+
+extension EpitopeError.Code {
+    /// The authority that a center has now is on another of its machines, and its files are not here.
+    public static let authorityElsewhere = EpitopeError.Code("authority-elsewhere")
 }

@@ -106,9 +106,9 @@ struct CenterChoice: Sendable {
 
 extension EpitopeError.Code {
     /// What says that this center can't do it, and another one of the site may: it doesn't answer, something else answers in its place, or
-    /// its store or key is out of its reach. Not what concerns the sender, nor a center that has too much to do: a site that went from one
+    /// its store or key is out of its reach, or another machine's. Not what concerns the sender, nor a center that has too much to do: a site that went from one
     /// busy center to the next would keep all of them busy.
     static let reasonsForAnotherCenter: Set<EpitopeError.Code> = [
-        .centerUnreachable, .centerWrong, .centerOutOfDate, .answerMalformed, .storeFailed, .keyUnavailable,
+        .centerUnreachable, .centerWrong, .centerOutOfDate, .answerMalformed, .storeFailed, .keyUnavailable, .authorityElsewhere,
     ]
 }

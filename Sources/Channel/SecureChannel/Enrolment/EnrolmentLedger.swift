@@ -69,10 +69,14 @@ public protocol EnrolmentLedger: Sendable {
 
     /// Up to which time of issue the identity's certificates are revoked, in milliseconds since 1970; `nil`: none ever was.
     func revokedUntil(_ identity: Identity) async throws -> Int64?
+
+    /// The fingerprints, in hexadecimal digits, of the center's authorities that were retired, on whichever of its machines.
+    func retiredAuthorities() async throws -> Set<String>
 }
 
 extension EnrolmentLedger {
     public func noteCertificate(of identity: Identity, issuedMilliseconds: Int64) async throws {}
+    public func retiredAuthorities() async throws -> Set<String> { [] }
 
     /// Whether a certificate issued to the identity at that time has been revoked since. One of the very millisecond of the
     /// revocation counts as revoked.

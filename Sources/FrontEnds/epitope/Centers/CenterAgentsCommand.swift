@@ -68,13 +68,19 @@ extension CenterStateOptions where Kind == LocalKind {
         _ version: AgentVersion, for architecture: AgentArchitecture, files: [AgentManifest.File], kind: AgentManifest.Kind,
         terms: Rollout.Terms, in store: CenterStore
     ) async throws {
+        let authority = try loadAuthority()
+        guard try await presentAuthority(store) == authority else {
+            throw EpitopeError(
+                .authorityElsewhere, "another machine of this center has retired \(authority), which this one would sign the order by",
+                remedy: "epitope \(Kind.name) rotate-authority --retire, here, too")
+        }
         let manifest = AgentManifest(
             number: try await store.nextAgentOrder(nowMilliseconds: ChannelClock.system()), kind: kind, version: version,
             architecture: architecture, files: files)
         try CertificateAuthority.requireKey(in: keyDirectory)
         let program = try CenterProcess.program()
         let signed = try await OperatorSigning.sign(
-            manifest, by: try loadAuthority(), program: program,
+            manifest, by: authority, program: program,
             arguments: [program, Kind.name, "key", "--key-folder", keyDirectory, "--sign-agents"])
         try await store.order(signed, terms: terms, by: Person.name)
         Console.print(

@@ -133,6 +133,13 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
                 + "for its group (`--metrics`)")
     }
 
+    /// The authority that new certificates and tokens are of, whatever machine of the center has retired the one before.
+    ///
+    /// - Throws: as ``loadAuthorities()``; `authority-elsewhere`.
+    func presentAuthority(_ store: CenterStore) async throws -> AuthorityCertificate {
+        try loadAuthorities().without(await store.retiredAuthorities()).current
+    }
+
     /// - Throws: as ``loadAuthorities()``.
     func loadAuthority() throws -> AuthorityCertificate { try loadAuthorities().current }
 

@@ -28,8 +28,10 @@ struct CenterPeersCommand<Kind: CenterKind>: AsyncParsableCommand {
     var json = false
 
     func run() async throws {
-        let peers = try await stateOptions.openStore().enrolledPeers()
-        let authorities = try stateOptions.loadAuthorities()
+        let store = try stateOptions.openStore()
+        let (peers, retired) = (try await store.enrolledPeers(), try await store.retiredAuthorities())
+        let read = try stateOptions.loadAuthorities()
+        let authorities = (try? read.without(retired)) ?? read
         guard !json else { return Console.print(try Console.json(peers)) }
         func time(_ milliseconds: Int64?) -> String { milliseconds.map { Console.time(Double($0)) } ?? "-" }
         Console.print(

@@ -144,7 +144,7 @@ enum CenterProcess {
             }
         }
         defer { watching?.cancel() }
-        let authorities = AuthorityBook(try state.loadAuthorities())
+        let authorities = try AuthorityBook(state.loadAuthorities(), without: await ledger.retiredAuthorities())
         let health = service.health
         let issuer = KeyClient(path: keySocket, authority: { authorities.authorities.current }) { failure in
             if let failure {

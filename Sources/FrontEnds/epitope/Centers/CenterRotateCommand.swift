@@ -48,9 +48,9 @@ struct CenterRotateCommand<Kind: CenterKind>: AsyncParsableCommand {
         giveFiles()
         guard let next = authorities.next else { return }
         if isNew {
-            try await store.recordAuthority(
-                .authorityMade, "\(next.certificate)", "to follow \(authorities.current), by \(Person.name)",
-                next: Hex.encode(next.certificate.fingerprint))
+            try await store.recordAuthorityMade(
+                Hex.encode(next.certificate.fingerprint), name: "\(next.certificate)",
+                detail: "to follow \(authorities.current), by \(Person.name)")
             Console.print("made the next authority of \(Kind.name): it follows the present one, whose key has signed for it")
             Console.print("SHA-256 of its certificate: \(Hex.encode(next.certificate.fingerprint))")
         }
@@ -80,30 +80,44 @@ struct CenterRotateCommand<Kind: CenterKind>: AsyncParsableCommand {
 
     private func finish(_ rotation: AuthorityRotation, _ store: CenterStore) async throws {
         let before = try stateOptions.loadAuthorities()
-        if let next = before.next {
-            let left = try await Remaining(store, next: next.certificate)
-            guard left.isEmpty || force else {
-                throw EpitopeError(
-                    .authorityInUse, "the authority is not retired: \(left.inWords)",
-                    remedy:
-                        "wait until they have been connected for a while, update hosts of earlier versions, revoke those that are gone, and let "
-                        + "tokens expire or revoke them (`tokens --revoke ID`); or add --force: they have to be enrolled again then")
+        if let next = before.next?.certificate {
+            // Where another machine of the center has retired it, that was decided there.
+            if try await !store.retiredAuthorities().contains(Hex.encode(before.current.fingerprint)) {
+                try await requireNobodyLeft(store, next: next)
             }
-            let tokens = try await store.revokeTokens(because: "the authority that they pin is retired")
-            if tokens > 0 { Console.print("tokens that were not used are good no more: \(tokens); make new ones") }
+            try await store.retireAuthority(
+                Hex.encode(before.current.fingerprint), name: "\(before.current)", detail: "followed by \(next), by \(Person.name)")
         }
         let authorities = try rotation.retire()
         giveFiles()
         guard before.next != nil, let former = authorities.former?.authority else {
             return Console.print("the former authority is retired already: \(authorities.current) is the present one")
         }
-        try await store.recordAuthority(.authorityRetired, "\(former)", "followed by \(authorities.current), by \(Person.name)", next: nil)
         Console.print("retired \(former): its certificates count no more, and its key is destroyed")
         Console.print("SHA-256 of the present authority's certificate: \(Hex.encode(authorities.current.fingerprint))")
         noteRestart(true)
+        if case .some = try stateOptions.storeLocation.read() {
+            Console.print(
+                "other machines of this center let in nobody by the former one either, from now on; its key is still on them: give this "
+                    + "command on each")
+        }
         Console.print(
             "next: make a backup (--with-key, or a copy of \(stateOptions.keyDirectory)); an earlier one brings the retired authority back, and hosts don't trust it any more"
         )
+    }
+
+    /// - Throws: `authority-in-use`.
+    private func requireNobodyLeft(_ store: CenterStore, next: AuthorityCertificate) async throws {
+        let left = try await Remaining(store, next: next)
+        guard left.isEmpty || force else {
+            throw EpitopeError(
+                .authorityInUse, "the authority is not retired: \(left.inWords)",
+                remedy:
+                    "wait until they have been connected for a while, update hosts of earlier versions, revoke those that are gone, and let "
+                    + "tokens expire or revoke them (`tokens --revoke ID`); or add --force: they have to be enrolled again then")
+        }
+        let tokens = try await store.revokeTokens(because: "the authority that they pin is retired")
+        if tokens > 0 { Console.print("tokens that were not used are good no more: \(tokens); make new ones") }
     }
 
     private var stateArgument: String { stateOptions.state.map { " --state \($0.quotedForShell)" } ?? "" }
@@ -174,6 +188,4 @@ extension EnrolledPeer {
 extension EpitopeError.Code {
     /// The authority can't be retired yet: there are peers that have certificates of it alone.
     static let authorityInUse = EpitopeError.Code("authority-in-use")
-    /// The next authority was made on another machine of this center, and its files are not here.
-    static let authorityElsewhere = EpitopeError.Code("authority-elsewhere")
 }

@@ -83,6 +83,10 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
         guard let names, HostNamePattern(names) != nil else {
             throw ValidationError("--hosts needs --names PATTERN: letters, digits, dots, underscores, hyphens, and one * for any text")
         }
+        if hosts > 1, !names.contains("*") {
+            throw ValidationError(
+                "--names \(names) is one host's name, which \(hosts) hosts can't have: put a * into it, such as \(names)-*")
+        }
         if let network, IPNetwork(network) == nil { throw ValidationError("--network takes ADDRESS/LENGTH, such as 192.0.2.0/24") }
         guard (1...2160).contains(validHours ?? 1) else { throw ValidationError("for several hosts, --valid-hours takes 1 to 2160") }
         guard (1...90).contains(validDays ?? 1) else { throw ValidationError("for several hosts, --valid-days takes 1 to 90") }
@@ -97,7 +101,7 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
         // A mistyped address leaves no token behind.
         let center = try center.map { (text) throws(EpitopeError) in try CenterAddress(text) }
         let store = try stateOptions.openStore()
-        let authority = try stateOptions.loadAuthority()
+        let authority = try await stateOptions.presentAuthority(store)
         let lifetime = Int64(hours) * 3_600_000
         if let hosts, let pattern = names.flatMap({ HostNamePattern($0) }) {
             let group = GroupGrant(

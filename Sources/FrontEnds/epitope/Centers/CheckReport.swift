@@ -33,7 +33,10 @@ struct CheckReport {
             Console.table(
                 [["setting", "from", "value"]]
                     + settings.map {
-                        [$0.name, $0.place.map { "\(Self.name(of: $0.file)) line \($0.line)" } ?? "default", $0.value ?? "none"]
+                        [
+                            $0.name, $0.place.map { "\(Self.name(of: $0.file)) line \($0.line)" } ?? "default",
+                            $0.value ?? ($0.place == nil ? "none" : "refused"),
+                        ]
                     }))
         for setting in overridden { Console.print("by an option: \(setting)") }
         Console.print("")

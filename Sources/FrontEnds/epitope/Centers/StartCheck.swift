@@ -14,6 +14,7 @@ import HostFrontEnd
 import KeyProcess
 import SecureChannel
 import SettingsFiles
+import SettingsYAML
 import SignatureProving
 
 /// What a check found.
@@ -67,6 +68,24 @@ struct StartCheck<Kind: CenterKind> {
         return nil
     }
 
+    /// Who else can change the settings: they decide what is blocked, and which programs run.
+    mutating func lookAtFiles(of contents: SettingsSource.Contents) {
+        for path in contents.files + [contents.folder].compactMap(\.self) {
+            guard let status = try? FileStatus(path: path) else { continue }
+            let isOthers = ![0, geteuid()].contains(status.owner) && isOwner
+            guard isOthers || status.permissions & 0o022 != 0 else { continue }
+            let why =
+                isOthers
+                ? "belongs to the user \(UserName.of(status.owner))"
+                : "can be written by others than its owner (mode \(String(status.permissions & 0o7777, radix: 8)))"
+            add(
+                .warning,
+                EpitopeError(
+                    .settingsWritable, "\(path) \(why), who can decide what the center does",
+                    remedy: "chown root \(path.quotedForShell) && chmod go-w \(path.quotedForShell)"))
+        }
+    }
+
     /// The state folder, the authority, certificates, the store and the key.
     ///
     /// - Parameter settings: where the store is, and what is to stay free on its disk.
@@ -84,7 +103,7 @@ struct StartCheck<Kind: CenterKind> {
                     remedy: "let the user who runs the center write to it"))
         }
         await lookAtPlace(ofStore: settings)
-        lookAtStore(settings)
+        await lookAtStore(settings, of: authorities)
         let keyDirectory = state.keyDirectory
         if let path = key.keySocket {
             _ = trying { try KeyClient.requireSocket(at: path) }
@@ -116,8 +135,8 @@ struct StartCheck<Kind: CenterKind> {
         }
     }
 
-    private mutating func lookAtStore(_ settings: AnalysisSettings) {
-        if let database = settings.store { return lookAtDatabase(database) }
+    private mutating func lookAtStore(_ settings: AnalysisSettings, of authorities: CenterAuthorities) async {
+        if let database = settings.store { return await lookAtDatabase(database, of: authorities) }
         guard access(state.storePath, F_OK) == 0 else {
             add(
                 .warning,
@@ -147,10 +166,19 @@ struct StartCheck<Kind: CenterKind> {
     }
 
     /// A schema that is missing, or of an earlier version, is made at the start.
-    private mutating func lookAtDatabase(_ settings: StoreSettings) {
+    private mutating func lookAtDatabase(_ settings: StoreSettings, of authorities: CenterAuthorities) async {
+        // What is wrong with the string was told with the settings.
+        guard settings.faults.isEmpty else { return }
         seen.append(("store", "PostgreSQL, \(settings.postgresql)"))
         do throws(EpitopeError) {
-            _ = try CenterStore(postgresql: settings.postgresql, path: state.storePath, isServed: true)
+            let store = try CenterStore(postgresql: settings.postgresql, path: state.storePath, isServed: true)
+            guard try authorities.without(await store.retiredAuthorities()) != authorities else { return }
+            add(
+                .warning,
+                EpitopeError(
+                    .authorityElsewhere,
+                    "another machine of this center has retired \(authorities.current): this one lets in nobody by it either, and still has its key",
+                    remedy: "destroy it: `epitope \(Kind.name) rotate-authority --retire`, here, too"))
         } catch  where error.code != .storeOlder {
             add(.problem, error)
         } catch {}
@@ -244,4 +272,9 @@ struct StartCheck<Kind: CenterKind> {
 extension EpitopeError.Code {
     /// A check was made by another user than the one that would start the center: rights were not checked.
     static let checkedAsAnother = EpitopeError.Code("checked-as-another-user")
+}
+
+extension EpitopeError.Code {
+    /// A settings file, or the folder of further ones, can be changed by others than root and the user who runs the center.
+    static let settingsWritable = EpitopeError.Code("settings-writable")
 }
