@@ -100,6 +100,9 @@ struct StoreMoveTests {
         let database = try database()
         let counts = try await file.copy(to: database)
         #expect(counts["reports"] == 119 && (counts["updates"] ?? 0) > 0 && (counts["forwards"] ?? 0) > 0, "\(counts)")
+        // It says where it came from, which the file doesn't.
+        #expect(try await database.transaction { try $0.mark(.moved) }?.hasSuffix(" reports \(last - 1)") == true)
+        try await database.transaction { try $0.removeMark(.moved) }
         for table in StoreTables.all {
             let columns = try await Self.columns(of: table.name, in: file)
             let before = try await Self.rows(of: table.name, columns, in: file)
@@ -110,6 +113,24 @@ struct StoreMoveTests {
         _ = try await database.add(Report(sender: Fixture.host, body: .packet(ReceivedPacket(Fixture.packet(attack: 1, number: 500)))))
         let next = try await database.snapshot { try Int64.fetchOne($0.db, sql: "SELECT max(seq) FROM reports") ?? 0 }
         #expect(next > last, "\(next) after \(last)")
+    }
+
+    @Test func `a move that was killed once all was there is told, and what came into the file since is not passed over`() async throws {
+        let (file, database) = (try CenterStore(path: path, clock: clock.clock), try database())
+        func add(_ attack: UInt8, to store: CenterStore) async throws {
+            _ = try await store.add(Report(sender: Fixture.host, body: .packet(ReceivedPacket(Fixture.packet(attack: attack)))))
+        }
+        try await add(1, to: file)
+        let counts = try await file.copy(to: database)
+        #expect(try await file.copy(to: database) == counts, "of which nobody heard")
+        // Another machine may serve from it.
+        try await add(2, to: database)
+        #expect(try await file.copy(to: database) == counts)
+        #expect(try await database.status().reports.values.reduce(0, +) == 2)
+        // The center went on with its file.
+        try await add(3, to: file)
+        #expect(await #expect(throws: EpitopeError.self) { try await file.copy(to: database) }?.code == .storeNotEmpty)
+        #expect(try await database.status().reports.values.reduce(0, +) == 2)
     }
 
     @Test func `a database that a center works in is left as it is, and so is one where the copy fails`() async throws {

@@ -9,7 +9,7 @@ import SQLiteStore
 /// A store's way from its file into a PostgreSQL database, with everything that is in it.
 extension CenterStore {
     /// Copies this store, which is a file, into one in PostgreSQL that holds nothing but what a center writes when it is made. All of it is
-    /// there in the end, or nothing: it is one transaction.
+    /// there in the end, or nothing: it is one transaction. One that was made, and was not heard of, is told by a mark, and not made again.
     ///
     /// - Parameters:
     ///   - target: in PostgreSQL.
@@ -25,26 +25,35 @@ extension CenterStore {
                 remedy: "name a database in the setting store.postgresql")
         }
         let pool = source.pool
+        let name = try await transaction { transaction in
+            let name = try transaction.mark(.storeName) ?? UUID().uuidString
+            try transaction.setMark(.storeName, name)
+            return name
+        }
         return try await target.database.write(telling: .decisions) { connection in
-            for table in StoreTables.ofACenterAtWork {
-                guard try !table.isEmpty(in: connection) else { continue }
-                throw EpitopeError(
-                    .storeNotEmpty, "the database holds a center's work already: there are rows in epitope.\(table.name)",
-                    remedy:
-                        "name a new database, or empty this one if it is that of a move which was killed at its end (`DROP SCHEMA epitope "
-                        + "CASCADE`): nothing was changed in it")
-            }
-            return try pool.read { file in
-                var counts: [String: Int] = [:]
-                for table in StoreTables.all {
-                    let rows = try Int.fetchOne(file, sql: "SELECT count(*) FROM \(table.name)") ?? 0
-                    onTable(table.name, rows)
-                    try table.copy(from: file, to: connection)
-                    counts[table.name] = rows
+            try pool.read { file in
+                let moved = try Self.state(of: file, named: name)
+                let counts = try StoreTables.all.map { table in
+                    (table, try Int.fetchOne(file, sql: "SELECT count(*) FROM \(table.name)") ?? 0)
                 }
-                return counts
+                if try StoreTransaction(db: connection, clock: .system).mark(.moved) != moved {
+                    try StoreTables.requireNoWork(in: connection)
+                    for (table, rows) in counts {
+                        onTable(table.name, rows)
+                        try table.copy(from: file, to: connection)
+                    }
+                    try StoreTransaction(db: connection, clock: .system).setMark(.moved, moved)
+                }
+                return Dictionary(uniqueKeysWithValues: counts.map { ($0.name, $1) })
             }
         }
+    }
+
+    /// Which store it is, and how far it has come: every decision has an event, and every packet a number.
+    private static func state(of file: Database, named name: String) throws -> String {
+        let events = try Int64.fetchOne(file, sql: "SELECT max(seq) FROM events") ?? 0
+        let reports = try Int64.fetchOne(file, sql: "SELECT max(seq) FROM reports") ?? 0
+        return "\(name) events \(events) reports \(reports)"
     }
 }
 
@@ -65,6 +74,18 @@ enum StoreTables {
 
     /// Those that only a center's work fills. A center that was made, and asked for its status, has the others.
     static let ofACenterAtWork = all.filter { !["marks", "events"].contains($0.name) }
+
+    /// - Throws: `store-not-empty`.
+    static func requireNoWork(in connection: StoreConnection) throws {
+        for table in ofACenterAtWork {
+            guard try !table.isEmpty(in: connection) else { continue }
+            throw EpitopeError(
+                .storeNotEmpty, "the database holds a center's work already: there are rows in epitope.\(table.name)",
+                remedy:
+                    "name a new database, or empty this one (`DROP SCHEMA epitope CASCADE`) if nobody has served from it: then it may be that "
+                    + "of a move that was killed, after which the center went on with its file")
+        }
+    }
 
     /// Of a database alone: who does the work, and whether revocations changed. They are not copied.
     static let ofADatabaseAlone: Set = ["work_lease", "revocation_state"]

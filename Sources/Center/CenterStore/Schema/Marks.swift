@@ -14,6 +14,10 @@ enum Mark: String, CaseIterable {
     case quotaLimits = "quota-limits"
     /// Of a store in PostgreSQL: the kind of the center, and the fingerprint of its authority.
     case center
+    /// Of a store in a file that is, or was to be, moved into PostgreSQL: which one it is.
+    case storeName = "store-name"
+    /// Of a store in PostgreSQL that came out of a file: which one, and how far that had come.
+    case moved
     /// The fingerprint of the authority that is to follow, which a machine of the center has made.
     case nextAuthority = "next-authority"
     /// The fingerprints of the authorities that were retired, the latest last, with spaces between.
