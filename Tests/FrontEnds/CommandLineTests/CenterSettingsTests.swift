@@ -139,6 +139,17 @@ import Testing
         #expect(!(checked.output + checked.errors).contains("digest"), "\(checked.output)\(checked.errors)")
     }
 
+    @Test func `addresses that hosts are told are compared with the certificate`() async throws {
+        try await make("local-center")
+        for (centers, warnings) in [
+            ("https://192.0.2.1:7443, https://192.0.2.2:7443", ["name-not-certified"]),
+            ("https://192.0.2.1:7443, https://127.0.0.1:7443", []),
+        ] {
+            try write("requireGoodware: false\ncenters: [\(centers)]\n")
+            #expect(try await report("local-center", "--listen", "127.0.0.1:0", status: 0).codes("warning") == warnings)
+        }
+    }
+
     @Test func `settings that others can change are warned of`() async throws {
         try await make("local-center")
         try write("requireGoodware: false\n")

@@ -37,6 +37,7 @@ struct LocalCenterCheckCommand: AsyncParsableCommand {
         check.lookAtFiles(of: loaded.contents)
         let monitoring = monitoringOptions.checked(loaded.settings.monitoring, &check)
         await check.lookAtState(keyOptions, loaded.settings.analysis)
+        check.lookAtNames(told: loaded.settings.centers)
         check.lookAtMaterial(loaded.settings.proving)
         lookAtLink(loaded.settings, &check)
         await lookAtSuricata(loaded.settings, &check)
@@ -106,6 +107,7 @@ struct GlobalCenterCheckCommand: AsyncParsableCommand {
         check.lookAtFiles(of: loaded.contents)
         let monitoring = monitoringOptions.checked(loaded.settings.monitoring, &check)
         await check.lookAtState(keyOptions, loaded.settings.analysis)
+        check.lookAtNames(told: loaded.settings.centers)
         check.lookAtMaterial(loaded.settings.proving)
         check.lookAtPorts(listenOptions, metrics: monitoring)
         try CheckReport(

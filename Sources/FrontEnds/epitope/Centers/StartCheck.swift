@@ -220,6 +220,25 @@ struct StartCheck<Kind: CenterKind> {
         }
     }
 
+    /// Whether this center's certificate is for one of the addresses that hosts are told.
+    mutating func lookAtNames(told centers: [String]) {
+        let hosts = centers.compactMap { try? CenterAddress($0).host }
+        guard !hosts.isEmpty, let authorities,
+            let names = (try? ServerCertificate.load(from: state.authorityDirectory, authorities: authorities))?.names,
+            Set(names.map(Self.comparable)).isDisjoint(with: hosts.map(Self.comparable))
+        else { return }
+        add(
+            .warning,
+            EpitopeError(
+                .nameNotCertified,
+                "none of the centers that hosts are told is in this center's certificate, which is for \(names.joined(separator: ", ")): "
+                    + "where \(hosts.joined(separator: " or ")) is this machine, hosts refuse it",
+                remedy: "epitope \(Kind.name) renew --address ADDRESS, once for each address of this machine in one command"))
+    }
+
+    /// A name or address, however it is spelt.
+    private static func comparable(_ name: String) -> String { IPAddress(name).map { "\($0)" } ?? name.lowercased() }
+
     /// The goodware index and the captures, as they are opened at a start.
     mutating func lookAtMaterial(_ settings: ProverSettings) {
         let source = ProverSource(settings)
@@ -277,4 +296,6 @@ extension EpitopeError.Code {
 extension EpitopeError.Code {
     /// A settings file, or the folder of further ones, can be changed by others than root and the user who runs the center.
     static let settingsWritable = EpitopeError.Code("settings-writable")
+    /// None of the addresses that hosts are told (`centers`) is in the center's certificate.
+    static let nameNotCertified = EpitopeError.Code("name-not-certified")
 }
