@@ -26,6 +26,8 @@ public struct AnalysisSettings: Hashable, Sendable {
     public var lifetimeDays = SignatureUpdate.defaultLifetimeDays
     /// How long packets and events are kept, in days, 1 to 36500.
     public var keepDays = 30
+    /// How long entries of the audit log are kept, in days, 30 to 36500. What is removed then leaves an entry that says how much it was.
+    public var auditKeepDays = 730
     /// How many megabytes of packets one reporter may have stored in a day, 1 to 1,000,000; all hosts of one address four times as many.
     public var megabytesPerReporter = AnalysisSettings.defaultMegabytesPerReporter
     /// How many megabytes of the store's file may be in use for another packet to be stored, 16 to 100,000,000. What people decide, and
@@ -67,6 +69,7 @@ public struct AnalysisSettings: Hashable, Sendable {
         try visitor.setting("weights", &weights)
         try visitor.setting("lifetimeDays", &lifetimeDays, in: 1...SignatureUpdate.maxLifetimeDays)
         try visitor.setting("keepDays", &keepDays, in: 1...36500)
+        try visitor.setting("auditKeepDays", &auditKeepDays, in: 30...36500)
         try visitor.setting("megabytesPerReporter", &megabytesPerReporter, in: 1...1_000_000)
         try visitor.setting("storeMegabytes", &storeMegabytes, in: 16...100_000_000)
         try visitor.setting("diskReserveMegabytes", &diskReserveMegabytes, in: 0...1_000_000)
@@ -83,7 +86,7 @@ public struct AnalysisSettings: Hashable, Sendable {
     /// The settings that a center takes over while it runs.
     public static let liveKeys: Set<String> = [
         "thresholdPoints", "thresholdHours", "maxPointsPerReporter", "counting", "weights", "lifetimeDays", "keepDays",
-        "megabytesPerReporter",
+        "auditKeepDays", "megabytesPerReporter",
     ]
 
     /// What is wrong with settings that were read.
@@ -104,6 +107,9 @@ public struct AnalysisSettings: Hashable, Sendable {
             place ?? name,
             EpitopeError(.configurationInvalid, "the setting '\(name)' is empty", remedy: "give a path, or leave the key out"))
     }
+
+    /// How long what the center has is kept.
+    public var retention: KeepDays { KeepDays(packets: keepDays, audit: auditKeepDays) }
 
     /// How far packets may fill the store and its disk.
     public var reportRoom: ReportRoom {

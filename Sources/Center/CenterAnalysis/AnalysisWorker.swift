@@ -16,8 +16,7 @@ public struct AnalysisWorker: Sendable {
     /// Rung when reports were analysed, which may have requested proofs.
     private let proofSignal = WakeUpSignal()
     private let analyst: ReportAnalyst
-    /// How long packets and events are kept, in days.
-    private let keepDays: LiveValue<Int>
+    private let keepDays: LiveValue<KeepDays>
     /// Rung when that changed.
     private let pruningSignal = WakeUpSignal()
     private let onProgress: @Sendable () async -> Void
@@ -27,13 +26,13 @@ public struct AnalysisWorker: Sendable {
     private let failing = Failing()
 
     /// - Parameters:
-    ///   - keepDays: how long packets and events are kept.
+    ///   - keepDays: how long packets, events and the audit log are kept.
     ///   - signal: is rung when a report is stored.
     ///   - onProgress: called after reports were analysed, once their results are committed.
     ///   - onFailure: called with each error; the step is tried again.
     ///   - onSuccess: called when everything that waited was analysed, or proven, and the other step didn't fail either.
     public init(
-        analyst: ReportAnalyst, keepDays: Int, signal: WakeUpSignal = WakeUpSignal(), onProgress: @escaping @Sendable () async -> Void,
+        analyst: ReportAnalyst, keepDays: KeepDays, signal: WakeUpSignal = WakeUpSignal(), onProgress: @escaping @Sendable () async -> Void,
         onFailure: @escaping @Sendable (any Error) -> Void, onSuccess: @escaping @Sendable () -> Void = {}
     ) {
         self.analyst = analyst
@@ -45,7 +44,7 @@ public struct AnalysisWorker: Sendable {
     }
 
     /// Works by other settings from now on.
-    public func follow(_ policy: AnalysisPolicy, keepDays: Int) async {
+    public func follow(_ policy: AnalysisPolicy, keepDays: KeepDays) async {
         await analyst.follow(policy)
         guard self.keepDays.current != keepDays else { return }
         self.keepDays.current = keepDays
@@ -125,13 +124,27 @@ public struct AnalysisWorker: Sendable {
                     signal.send()
                     await onProgress()
                 }
-                if try await analyst.store.prune(olderThanDays: keepDays.current).clusters > 0 { await analyst.reload() }
+                let days = keepDays.current
+                if try await analyst.store.prune(olderThanDays: days.packets).clusters > 0 { await analyst.reload() }
+                try await analyst.store.pruneAudit(olderThanDays: days.audit)
                 try await analyst.store.giveBackRoom()
             } catch {
                 onFailure(error)
             }
             await pruningSignal.wait(after: seen, atMost: Self.pruningInterval)
         }
+    }
+}
+
+/// How long a center keeps what it has, in days.
+public struct KeepDays: Hashable, Sendable {
+    /// Packets and events.
+    public var packets: Int
+    public var audit: Int
+
+    public init(packets: Int, audit: Int) {
+        self.packets = packets
+        self.audit = audit
     }
 }
 

@@ -27,6 +27,12 @@ public struct BackupRestorer: Sendable {
         public var key: Key
     }
 
+    /// Who restores it.
+    private struct Restorer {
+        var name: String
+        var actor: AuditActor
+    }
+
     private let backup: BackupFile
     private let folders: CenterFolders
 
@@ -40,11 +46,13 @@ public struct BackupRestorer: Sendable {
     ///
     /// - Parameters:
     ///   - revocations: who was revoked, as far as it is known besides the backup.
-    ///   - person: who restores it, for the audit trail.
+    ///   - person: who restores it, for a person.
+    ///   - actor: the same, for the audit log.
     /// - Throws: `backup-of-another-kind`, `backup-newer`, `backup-damaged`, `state-not-empty`, `disk-full`, `backup-failed`; what the
     ///   store throws; what `progress` throws.
     public func restore(
-        as kind: String, revocations: [Revocation], by person: String, progress: @escaping BackupWriter.Progress
+        as kind: String, revocations: [Revocation], by person: String, actor: AuditActor = .center,
+        progress: @escaping BackupWriter.Progress
     ) async throws(EpitopeError) -> Outcome {
         try backup.manifest.requireRestorable(as: kind)
         let (key, present) = try requireNew()
@@ -52,7 +60,7 @@ public struct BackupRestorer: Sendable {
         try backup.verify { (done, total) throws(EpitopeError) in try progress("checked", done, total) }
         var made: [String] = []
         do throws(EpitopeError) {
-            return try await restore(key, present, revocations, person, progress, &made)
+            return try await restore(key, present, revocations, Restorer(name: person, actor: actor), progress, &made)
         } catch {
             for path in made.reversed() where unlink(path) != 0 { rmdir(path) }
             throw error
@@ -60,7 +68,7 @@ public struct BackupRestorer: Sendable {
     }
 
     private func restore(
-        _ key: Outcome.Key, _ present: CenterAuthorities?, _ revocations: [Revocation], _ person: String,
+        _ key: Outcome.Key, _ present: CenterAuthorities?, _ revocations: [Revocation], _ person: Restorer,
         _ progress: @escaping BackupWriter.Progress, _ made: inout [String]
     ) async throws(EpitopeError) -> Outcome {
         try makeFolder(folders.state, &made)
@@ -91,10 +99,10 @@ public struct BackupRestorer: Sendable {
     }
 
     /// The store of an earlier version becomes one of this here.
-    private func recover(_ path: String, _ revocations: [Revocation], _ person: String) async throws(EpitopeError) -> Recovery {
+    private func recover(_ path: String, _ revocations: [Revocation], _ person: Restorer) async throws(EpitopeError) -> Recovery {
         if let damage = CenterStore.damage(in: path) { throw .backupDamaged(backup.path, "its store: \(damage)") }
-        return try await CenterStore(path: path).recover(
-            revocations: revocations, ofBackupMade: backup.manifest.madeMilliseconds, by: person)
+        return try await CenterStore(path: path).acting(as: person.actor).recover(
+            revocations: revocations, ofBackupMade: backup.manifest.madeMilliseconds, by: person.name)
     }
 
     /// - Returns: where the key will be; and, where it is there already, its authorities.

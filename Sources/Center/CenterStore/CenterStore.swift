@@ -36,6 +36,8 @@ public final class CenterStore: Sendable {
     let workSignal: WakeUpSignal
     /// Whose word must stand in the store for a transaction to be made (``holding(_:)``); `nil`: it isn't looked for.
     let fence: WorkFence?
+    /// In whose name it is acted (``acting(as:)``).
+    let actor: AuditActor
     /// Whether others are told of a change before the call returns, and not soon after: for a program that ends then.
     let ringsAtOnce: Bool
 
@@ -92,7 +94,7 @@ public final class CenterStore: Sendable {
 
     private init(_ parts: Parts) {
         (database, path, clock) = (parts.database, parts.path, parts.clock)
-        (ringsAtOnce, fence) = (parts.ringsAtOnce, nil)
+        (ringsAtOnce, fence, actor) = (parts.ringsAtOnce, nil, .center)
         (counters, knownBodies, knownSources, ruleCache) = (CenterCounters(), KnownBodies(), KnownSources(), UpdateCache())
         StoreTally.declare(in: counters)
         (turns, workSignal) = (ReportTurns(), WakeUpSignal())
@@ -104,12 +106,12 @@ public final class CenterStore: Sendable {
     }
 
     /// The same store, of which every transaction fails with `work-moved` unless the work is still whose fence it is.
-    func holding(_ fence: WorkFence) -> CenterStore { CenterStore(self, fence: fence) }
+    func holding(_ fence: WorkFence) -> CenterStore { CenterStore(self, fence: fence, actor: actor) }
 
-    private init(_ store: CenterStore, fence: WorkFence) {
+    init(_ store: CenterStore, fence: WorkFence?, actor: AuditActor) {
         (database, path, clock, counters) = (store.database, store.path, store.clock, store.counters)
         (ringsAtOnce, turns, room, settled) = (store.ringsAtOnce, store.turns, store.room, store.settled)
-        (knownRevocations, groupCommit, self.fence) = (store.knownRevocations, store.groupCommit, fence)
+        (knownRevocations, groupCommit, self.fence, self.actor) = (store.knownRevocations, store.groupCommit, fence, actor)
         workSignal = store.workSignal
         (knownBodies, knownSources, ruleCache) = (store.knownBodies, store.knownSources, store.ruleCache)
     }
@@ -151,9 +153,9 @@ public final class CenterStore: Sendable {
     public func transaction<Value: Sendable>(
         _ body: @escaping @Sendable (StoreTransaction) throws -> Value
     ) async throws(EpitopeError) -> Value {
-        let (clock, fence) = (clock, fence)
+        let (clock, fence, actor) = (clock, fence, actor)
         let (value, counts) = try await database.write(telling: fence == nil && !ringsAtOnce ? .decisions : nil) { db in
-            let transaction = StoreTransaction(db: db, clock: clock)
+            let transaction = StoreTransaction(db: db, clock: clock, actor: actor)
             if let fence { try transaction.require(fence) }
             return (try body(transaction), transaction.tally.counts)
         }

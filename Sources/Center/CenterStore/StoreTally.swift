@@ -23,6 +23,8 @@ final class StoreTally {
     }
 
     var counts = Counts()
+    /// The audit log's end, once this transaction has added to it.
+    var auditHead: AuditHead?
 
     func count(_ target: DeliveryTarget, _ outcome: Outcome) {
         counts.deliveries[target, default: [:]][outcome, default: 0] += 1

@@ -10,19 +10,24 @@ import GRDB
 public struct StoreTransaction {
     let db: StoreConnection
     let clock: CenterClock
+    /// In whose name it is done.
+    var actor = AuditActor.center
     /// Counted once the transaction is on the disk.
     let tally = StoreTally()
 
     /// The center's clock, in milliseconds since 1970-01-01T00:00:00Z.
     public var nowMilliseconds: Int64 { clock.nowMilliseconds }
 
-    /// Adds an event to the audit trail.
+    /// Adds an event to the trail of steps, and to the audit log what belongs there (``CenterEvent/Step/isAudited``).
     ///
-    /// - Parameter subject: the id of the report, or of the signature where the step concerns an update.
-    public func record(_ step: CenterEvent.Step, _ subject: String, _ detail: String) throws {
+    /// - Parameters:
+    ///   - subject: the id of the report, or of the signature where the step concerns an update.
+    ///   - actor: who did it; `nil`: in whose name the transaction is made.
+    public func record(_ step: CenterEvent.Step, _ subject: String, _ detail: String, by actor: AuditActor? = nil) throws {
         let insert = try db.cachedStatement(sql: "INSERT INTO events (time_ms, step, subject, detail) VALUES (?, ?, ?, ?)")
         try insert.execute(arguments: [clock.preciseMilliseconds(), step.rawValue, subject, detail])
         tally.counts.events[step, default: 0] += 1
+        if step.isAudited { try audit(step, subject, detail, by: actor ?? self.actor) }
     }
 }
 

@@ -108,7 +108,7 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
         settings.current = configuration
         receiver.follow(megabytesPerReporter: configuration.analysis.megabytesPerReporter)
         await storeLimits()
-        await working.current?.follow(configuration.policy, keepDays: configuration.analysis.keepDays)
+        await working.current?.follow(configuration.policy, keepDays: configuration.analysis.retention)
         await wake()
     }
 
@@ -126,7 +126,7 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
                     let worker = self.worker(on: held)
                     working.current = worker
                     // What was changed meanwhile.
-                    await worker.follow(settings.current.policy, keepDays: settings.current.analysis.keepDays)
+                    await worker.follow(settings.current.policy, keepDays: settings.current.analysis.retention)
                     await worker.run()
                     working.current = nil
                 }, otherwise: { await self.feed.watch() })
@@ -148,7 +148,7 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
         let (work, feed, logger) = (work, feed, logger)
         let analyst = ReportAnalyst(store: store, policy: configuration.policy, provers: provers)
         return AnalysisWorker(
-            analyst: analyst, keepDays: configuration.analysis.keepDays, signal: analysisSignal, onProgress: { await feed.look() },
+            analyst: analyst, keepDays: configuration.analysis.retention, signal: analysisSignal, onProgress: { await feed.look() },
             onFailure: { error in
                 guard work.failed(.analysis, error) else { return }
                 logger.error("a step failed and will be tried again: \(error)")

@@ -102,7 +102,7 @@ struct LocalCenterWorkers: Sendable {
             store: store, policy: configuration.policy(hasGlobalCenter: link != nil), provers: context.provers,
             engineChecks: engineQueue)
         analysis = AnalysisWorker(
-            analyst: analyst, keepDays: configuration.analysis.keepDays, signal: analysisSignal,
+            analyst: analyst, keepDays: configuration.analysis.retention, signal: analysisSignal,
             onProgress: {
                 idsSignal.send()
                 globalSignal.send()
@@ -160,7 +160,7 @@ struct LocalCenterWorkers: Sendable {
     /// Works by other settings from now on, as far as they need no restart.
     func follow(_ configuration: LocalCenterConfiguration) async {
         limits.current = configuration.quotaLimits
-        await analysis.follow(configuration.policy(hasGlobalCenter: hasGlobalCenter), keepDays: configuration.analysis.keepDays)
+        await analysis.follow(configuration.policy(hasGlobalCenter: hasGlobalCenter), keepDays: configuration.analysis.retention)
         signals.send()
     }
 }

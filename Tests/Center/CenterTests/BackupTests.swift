@@ -66,6 +66,8 @@ struct BackupTests {
         let receipts = [try await add(1, to: store), try await add(2, to: store)]
         _ = try FileManager.default.createDirectory(atPath: state + "/global", withIntermediateDirectories: true)
         try Data("{}".utf8).write(to: URL(fileURLWithPath: state + "/global/identity.json"))
+        try await store.revoke(Identity(role: .host, name: "gone"), nowMilliseconds: 1)
+        let noted = try await store.auditHead()
         let manifest = try await backup()
         #expect(manifest.store.reports == 2 && manifest.store.schema == CenterStore.knownSchema)
         #expect(manifest.authority == Hex.encode(authority.fingerprint))
@@ -84,6 +86,8 @@ struct BackupTests {
         _ = try ServerCertificate.load(from: other + "/authority", authorities: CenterAuthorities(authority.certificate))
         #expect(FileManager.default.fileExists(atPath: other + "/global/identity.json"))
         #expect(try await again.events(subject: "store").map(\.step) == [.recovered])
+        let audit = try await again.verifyAudit(noted: noted)
+        #expect(audit.broken == nil && audit.head.sequence == noted.sequence + 1, "the chain goes on where the backup ends")
         for name in ["center.sqlite", "authority/authority.pem", "authority/server.pem"] {
             let mode = try FileManager.default.attributesOfItem(atPath: "\(other)/\(name)")[.posixPermissions] as? Int
             #expect(mode == 0o600, "\(name)")

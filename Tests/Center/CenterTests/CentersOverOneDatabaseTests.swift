@@ -99,6 +99,26 @@ struct CentersOverOneDatabaseTests {
         _ = await second.result
     }
 
+    @Test func `their audit log is one chain, whoever adds to it`() async throws {
+        let stores = try (1...3).map { try open("center-\($0)").acting(as: .person(user: "user-\($0)")) }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for store in stores {
+                group.addTask {
+                    for number in 0..<20 { try await store.transaction { try $0.record(.trusted, "host-\(number)", "the host") } }
+                }
+            }
+            try await group.waitForAll()
+        }
+        let found = try await stores[0].verifyAudit()
+        #expect(found.broken == nil && found.entries == 60 && found.head.sequence == 60)
+        #expect(try await stores[1].auditHead() == found.head)
+        #expect(try await Set(stores[2].auditEntries().map(\.actor)).count == 3)
+        // Should two add to the same end, the second is refused.
+        #expect(throws: (any Error).self) {
+            try run("INSERT INTO audit SELECT seq, time_ms, actor, action, subject, 'other', hash FROM audit WHERE seq = 60")
+        }
+    }
+
     @Test func `a center that was frozen and goes on gets nothing of its work into the store`() async throws {
         let (frozen, other) = (try open("one"), try open("two"))
         let held = frozen.holding(try #require(try await frozen.takeWork(as: "one")))

@@ -158,7 +158,10 @@ struct MigrationTests {
             try String.fetchAll(transaction.db, sql: "SELECT sql FROM sqlite_master WHERE sql LIKE '%''%'").joined(separator: "\n")
         }
         let literals = Set(sql.matches(of: /'([^']*)'/).map { String($0.1) }).subtracting([""])
-        let words = [ProofState.pending.rawValue, ProofState.waiting.rawValue, DeliveryState.waitingQuota.rawValue]
+        let words = [
+            ProofState.pending.rawValue, ProofState.waiting.rawValue, DeliveryState.waitingQuota.rawValue,
+            CenterEvent.Step.auditPruned.rawValue,
+        ]
         #expect(literals == Set(words + QuotaItem.Kind.allCases.map(\.rawValue)))
     }
 }

@@ -109,6 +109,8 @@ struct StoreMoveTests {
             #expect(try await Self.rows(of: table.name, columns, in: database) == before, "\(table.name)")
             #expect(before.count == counts[table.name], "\(table.name)")
         }
+        let audit = try await database.verifyAudit(noted: try await file.auditHead())
+        #expect(audit.broken == nil && audit.head.sequence > 1, "the chain is as it was")
         #expect(try await database.status().latestUpdates.map(\.signatureID) == file.status().latestUpdates.map(\.signatureID))
         _ = try await database.add(Report(sender: Fixture.host, body: .packet(ReceivedPacket(Fixture.packet(attack: 1, number: 500)))))
         let next = try await database.snapshot { try Int64.fetchOne($0.db, sql: "SELECT max(seq) FROM reports") ?? 0 }

@@ -83,7 +83,7 @@ struct UnlookedCapturesTests {
         try write(damaged, "2.pcap")
         let (failures, successes) = (Counted(), Counted())
         let worker = AnalysisWorker(
-            analyst: analyst(), keepDays: 30, onProgress: {},
+            analyst: analyst(), keepDays: KeepDays(packets: 30, audit: 730), onProgress: {},
             onFailure: { failures.add("\($0)") }, onSuccess: { successes.add("") })
         let task = Task { await worker.run() }
         try await eventually("it works") { successes.count > 0 }

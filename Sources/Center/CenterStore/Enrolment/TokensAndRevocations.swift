@@ -43,7 +43,8 @@ extension CenterStore: EnrolmentLedger {
                     sql: "UPDATE tokens SET used_ms = ? WHERE secret_hash = ?", arguments: [nowMilliseconds, Data(secretHash)])
             }
             try transaction.noteIssue(to: grant.identity, issuedMilliseconds: issuedMilliseconds)
-            try transaction.record(.enrolled, grant.identity.name, "as a \(grant.identity.role.rawValue), by \(token)")
+            try transaction.record(
+                .enrolled, grant.identity.name, "as a \(grant.identity.role.rawValue), by \(token)", by: .peer(grant.identity))
             return grant
         }
     }
@@ -52,7 +53,7 @@ extension CenterStore: EnrolmentLedger {
         try await transaction { transaction in
             if let revoked = try transaction.revocation(of: identity), revoked >= oldMilliseconds { return false }
             try transaction.noteIssue(to: identity, issuedMilliseconds: newMilliseconds)
-            try transaction.record(.renewed, identity.name, CenterEvent.renewalDetail + identity.role.rawValue)
+            try transaction.record(.renewed, identity.name, CenterEvent.renewalDetail + identity.role.rawValue, by: .peer(identity))
             return true
         }
     }
@@ -67,7 +68,8 @@ extension CenterStore: EnrolmentLedger {
             try transaction.noteIssue(to: identity, issuedMilliseconds: issuedMilliseconds)
             guard before == nil else { return }
             try transaction.record(
-                .enrolled, identity.name, "as a \(identity.role.rawValue), at another time: this store has no record of its certificate")
+                .enrolled, identity.name, "as a \(identity.role.rawValue), at another time: this store has no record of its certificate",
+                by: .peer(identity))
         }
     }
 

@@ -3,8 +3,8 @@
 public import EpitopeModel
 import GRDB
 
-/// One step that a report, a signature or an update went through: the audit trail that people, the demonstration and
-/// the benchmarks read.
+/// One step that a report, a signature or an update went through: the trail that people, the demonstration and the benchmarks read.
+/// What was decided is in the audit log, too (``AuditEntry``).
 public struct CenterEvent: Hashable, Sendable, Codable {
     /// The steps of the chain, in its order.
     public enum Step: String, Hashable, Sendable, Codable, CaseIterable, StoredWord {
@@ -79,20 +79,45 @@ public struct CenterEvent: Hashable, Sendable, Codable {
         case agentReturned = "agent-returned"
         /// A host did not run what was handed out.
         case agentRefused = "agent-refused"
+        /// A center was started.
+        case started
+        /// Its settings were read again, and some of them changed.
+        case reconfigured
+        /// The center has enrolled at another center: a global one, or a site whose updates it reads.
+        case linked
+        /// It reads a site's updates no more.
+        case unlinked
+        /// Entries of the audit log were removed by retention (``AuditCheckpoint``).
+        case auditPruned = "audit-pruned"
+
+        /// Whether it belongs in the audit log: what people did, what was decided, and what went into force, out of it, or out of the
+        /// center. What happens to each packet on its way, and attempts that changed nothing, are not in it: senders, who may be
+        /// intruders, would say how much is written there.
+        public var isAudited: Bool {
+            switch self {
+            case .stored, .signed, .clustered, .weighed, .waiting, .unusable, .unproven, .quotaExceeded, .delivering, .retried, .withheld:
+                false
+            case .proven, .delivered, .restored, .removed, .refused, .superseded, .expired, .published, .forwarded, .received, .covered,
+                .renumbered, .withdrawn, .reinstated, .graded, .pruned, .tokenMade, .enrolled, .renewed, .revoked, .identityShared,
+                .trusted, .distrusted, .authorityMade, .authorityRetired, .backedUp, .recovered, .agentAdded, .agentRemoved, .agentOrdered,
+                .agentSpread, .agentStopped, .agentUpdated, .agentReturned, .agentRefused, .started, .reconfigured, .linked,
+                .unlinked, .auditPruned:
+                true
+            }
+        }
     }
 
     /// What people decided and who got in: kept for longer than the steps of packets (``CenterStore/prune(olderThanDays:)``).
     static let decisions: [Step] = [
         .withdrawn, .reinstated, .tokenMade, .enrolled, .renewed, .revoked, .identityShared, .trusted, .distrusted, .authorityMade,
         .authorityRetired, .recovered, .agentAdded, .agentRemoved, .agentOrdered, .agentSpread, .agentStopped, .agentUpdated,
-        .agentReturned,
-        .agentRefused,
+        .agentReturned, .agentRefused, .started, .reconfigured, .linked, .unlinked, .auditPruned,
     ]
 
     /// What the commands of people record, by the machine's clock.
     static let ofCommands: [Step] = [
         .withdrawn, .reinstated, .tokenMade, .revoked, .trusted, .distrusted, .backedUp, .recovered, .agentAdded, .agentRemoved,
-        .agentOrdered,
+        .agentOrdered, .linked, .unlinked,
     ]
 
     /// Counts up; never used twice.

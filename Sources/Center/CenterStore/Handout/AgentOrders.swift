@@ -220,10 +220,11 @@ extension StoreTransaction {
         try db.execute(
             sql: "UPDATE agent_hosts SET about = ?, state = ?, detail = ? WHERE name = ?",
             arguments: [report.about, state.rawValue, detail, host])
+        let actor = AuditActor.peer(Identity(role: .host, name: host))
         switch state {
-        case .returned: try record(.agentReturned, host, "from order \(report.about) to version \(report.version): \(detail)")
-        case .refused: try record(.agentRefused, host, "order \(report.about): \(detail)")
-        case .well: try record(.agentUpdated, host, "version \(report.version) by order \(report.about)")
+        case .returned: try record(.agentReturned, host, "from order \(report.about) to version \(report.version): \(detail)", by: actor)
+        case .refused: try record(.agentRefused, host, "order \(report.about): \(detail)", by: actor)
+        case .well: try record(.agentUpdated, host, "version \(report.version) by order \(report.about)", by: actor)
         case .given, .waiting: break
         }
     }

@@ -69,11 +69,11 @@ enum StoreTables {
         StoreTable("revocations"), StoreTable("certificates"), StoreTable("sightings"), StoreTable("peers"), StoreTable("withheld"),
         StoreTable("group_tokens"), StoreTable("group_token_uses"), StoreTable("agent_parts"),
         StoreTable("agent_versions"), StoreTable("agent_orders"), StoreTable("agent_hosts"), StoreTable("marks"),
-        StoreTable("events", number: "seq"),
+        StoreTable("events", number: "seq"), StoreTable("audit"),
     ]
 
     /// Those that only a center's work fills. A center that was made, and asked for its status, has the others.
-    static let ofACenterAtWork = all.filter { !["marks", "events"].contains($0.name) }
+    static let ofACenterAtWork = all.filter { !["marks", "events", "audit"].contains($0.name) }
 
     /// - Throws: `store-not-empty`.
     static func requireNoWork(in connection: StoreConnection) throws {

@@ -23,6 +23,7 @@ enum PostgresSchema {
             ALTER TABLE feed ADD COLUMN update_id BIGINT;
             CREATE INDEX feed_by_update ON feed(update_id) WHERE update_id IS NOT NULL;
             """),
+        .init("audit 1 a log of hashes", Schema.audit(bytes: "BYTEA", number: "BIGINT", text: text, end: "")),
     ]
 
     private static let text = #"TEXT COLLATE "C""#

@@ -61,6 +61,7 @@ enum Schema {
         }
         registerHandout(in: &migrator)
         registerPeerFeed(in: &migrator)
+        registerAudit(in: &migrator)
         return migrator
     }
 

@@ -54,7 +54,12 @@ struct CenterBackupCommand<Kind: CenterKind>: AsyncParsableCommand {
             guard !stop.isMade else { throw BackupWriter.stopped }
             display.show(what, done, total)
         }
-        try? await store.recordBackup(at: path, bytes: manifest.parts.reduce(0) { $0 + $1.bytes }, by: Person.name)
+        do {
+            try await store.recordBackup(at: path, bytes: manifest.parts.reduce(0) { $0 + $1.bytes }, by: Person.name)
+        } catch {
+            // It is there, and where the center's disk is full it is needed.
+            Console.log("note: the backup is made, and could not be noted in the audit log: \(error)")
+        }
         Console.print("\(path): checked; \(BackupText.contents(of: manifest))")
         Console.print(BackupText.missing(in: manifest))
     }

@@ -110,8 +110,14 @@ extension CenterStateOptions {
 /// The person at the command line.
 enum Person {
     /// Of who became root by sudo, that name.
-    static var name: String {
-        if getuid() == 0, let name = getenv("SUDO_USER") { return String(cString: name) }
-        return UserName.known(getuid()) ?? "user \(getuid())"
+    static var name: String { sudoUser ?? user }
+
+    /// As the audit log tells it.
+    static var actor: AuditActor { .person(user: user, sudoUser: sudoUser) }
+
+    private static var user: String { UserName.known(getuid()) ?? "\(getuid())" }
+
+    private static var sudoUser: String? {
+        getuid() == 0 ? getenv("SUDO_USER").map { String(cString: $0) }.flatMap { $0.isEmpty ? nil : $0 } : nil
     }
 }

@@ -65,8 +65,10 @@ struct CenterStateOptions<Kind: CenterKind>: ParsableArguments {
     /// This center's identity at the global center.
     var globalDirectory: String { "\(directory)/global" }
 
-    /// Opens the store of a center that `init` created.
-    func openStore() throws -> CenterStore {
+    /// Opens the store of a center that `init` created, for the person at the command line.
+    func openStore() throws -> CenterStore { try openStoreForAnybody().acting(as: Person.actor) }
+
+    private func openStoreForAnybody() throws -> CenterStore {
         _ = try loadAuthority()
         try MoveLock.share(in: directory)
         if let settings = try storeLocation.read() {

@@ -15,6 +15,7 @@ import Logging
 import Scheduling
 import SecureChannel
 import ServiceLifecycle
+import SettingsFiles
 import SignatureProving
 import UnixSignals
 
@@ -51,6 +52,16 @@ enum CenterProcess {
             logger.warning("\(warning)")
         }
         return provers
+    }
+
+    /// Writes into the audit log that the center starts, and with which settings. On a full disk it starts without: who is to withdraw a
+    /// rule needs it.
+    static func recordStart<Settings: SettingsGroup>(in store: CenterStore, _ settings: Settings, logger: Logger) async {
+        do {
+            try await store.recordStart(version: Version.current, settings: SettingsChange.between(Settings(), settings))
+        } catch {
+            logger.error("the start could not be written into the audit log: \(error)")
+        }
     }
 
     /// How long what is under way may take after SIGTERM, before it is cut short.

@@ -51,7 +51,7 @@ struct CenterRestoreCommand<Kind: CenterKind>: AsyncParsableCommand {
         let listed = try revocations.flatMap(Self.read)
         let folders = CenterFolders(newState: stateOptions.directory)
         let outcome = try await BackupRestorer(backup, to: folders).restore(
-            as: Kind.name, revocations: listed, by: Person.name, progress: progress)
+            as: Kind.name, revocations: listed, by: Person.name, actor: Person.actor, progress: progress)
         _ = try StateFolderLock(in: stateOptions.directory, kind: Kind.name)
         StateOwner.giveContents(of: stateOptions.directory)
         let state = stateOptions.state.map { " --state \($0.quotedForShell)" } ?? ""

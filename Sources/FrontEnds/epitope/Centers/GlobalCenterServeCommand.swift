@@ -4,6 +4,7 @@ import ArgumentParser
 import CenterAnalysis
 import CenterMonitoring
 import CenterStore
+import EpitopeModel
 import GlobalCenter
 import Logging
 import SettingsYAML
@@ -45,11 +46,13 @@ struct GlobalCenterServeCommand: FirstThreadCommand {
     ) async throws {
         let store = try await stateOptions.openStoreForServing(configuration.analysis, logger: logger)
         await store.prepare()
+        await CenterProcess.recordStart(in: store, configuration, logger: logger)
         let provers = try CenterProcess.provers(configuration.proving, logger: logger)
         let service = GlobalCenterService(configuration: configuration, store: store, provers: provers, logger: logger)
         let reloading = Task {
             await SettingsReloader(
                 source: settingsOptions.source, current: { service.configuration }, health: service.health, logger: logger,
+                record: { changes throws(EpitopeError) in try await store.recordSettings(changes) },
                 follow: { await service.follow($0) }
             ).run()
         }

@@ -55,6 +55,7 @@ struct LocalCenterServeCommand: FirstThreadCommand {
     ) async throws {
         let store = try await stateOptions.openStoreForServing(configuration.analysis, logger: logger)
         await store.prepare()
+        await CenterProcess.recordStart(in: store, configuration, logger: logger)
         let suricata = suricataOptions.applied(to: configuration, of: try stateOptions.loadAuthorities())
         if suricata == nil {
             logger.warning("no Suricata is configured: updates wait in the store (--suricata-socket and --suricata-rules)")
@@ -90,6 +91,7 @@ struct LocalCenterServeCommand: FirstThreadCommand {
         let reloading = Task {
             await SettingsReloader(
                 source: settingsOptions.source, current: { service.configuration }, health: service.health, logger: logger,
+                record: { changes throws(EpitopeError) in try await store.recordSettings(changes) },
                 follow: { await service.follow($0) }
             ).run()
         }
@@ -184,6 +186,8 @@ struct LocalCenterLinkCommand: AsyncParsableCommand {
         let identity = try await EnrolmentClient.enroll(
             as: .localCenter, at: CenterList(parsing: centers), scope: .global, token: try tokenOptions.read(),
             relay: relay.map { text throws(EpitopeError) in try RelayAddress(text) }, storingIn: stateOptions.globalDirectory)
+        try await stateOptions.openStore().recordLink(
+            .linked, "global center", "enrolled as \(identity.subject.name) at \(identity.centers)")
         Console.print("enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(identity.centers)")
         if !wasLinked, StateFolderLock.isHeld(in: stateOptions.directory) {
             Console.print("the center that runs has no link: restart it")

@@ -51,6 +51,8 @@ struct PeerWithCommand: AsyncParsableCommand {
             as: .localCenter, at: CenterList(parsing: centers), scope: .local,
             token: try tokenOptions.read(),
             relay: relay.map { text throws(EpitopeError) in try RelayAddress(text) }, storingIn: folder)
+        try await stateOptions.openStore().recordLink(
+            .linked, site, "reads its updates, as \(identity.subject.name), at \(identity.centers)")
         Console.print(
             "enrolled as \(identity.subject.role.rawValue) \(identity.subject.name) at \(site), \(identity.centers)"
         )
@@ -83,13 +85,15 @@ struct PeerWithoutCommand: AsyncParsableCommand {
                 .notPeered, "this site reads no updates of '\(site)'",
                 remedy: "see which it reads: the row \"updates read of\" of `epitope local-center status`")
         }
+        let store = try stateOptions.openStore()
         do { try FileManager.default.removeItem(atPath: folder) } catch {
             throw EpitopeError(
                 .stateUnwritable,
                 "the folder \(folder) could not be removed: \(error.localizedDescription)",
                 remedy: "check its owner and rights, and try again")
         }
-        try await stateOptions.openStore().forgetFeed(of: site)
+        try await store.forgetFeed(of: site)
+        try await store.recordLink(.unlinked, site, "reads its updates no more")
         Console.print("the updates of \(site) are read no more")
     }
 }

@@ -2,6 +2,8 @@
 
 import AgentLifeCycle
 import CenterServer
+import CenterStore
+import EpitopeModel
 import Logging
 import SettingsFiles
 import SettingsYAML
@@ -14,6 +16,8 @@ struct SettingsReloader<Settings: SettingsGroup & Sendable>: Sendable {
     let current: @Sendable () -> Settings
     let health: ServiceHealth?
     let logger: Logger
+    /// Writes down what changed, before it does. Where it can't be, nothing changes.
+    let record: @Sendable ([String]) async throws(EpitopeError) -> Void
     /// Takes over those that need no restart.
     let follow: @Sendable (Settings) async -> Void
 
@@ -41,6 +45,14 @@ struct SettingsReloader<Settings: SettingsGroup & Sendable>: Sendable {
 
     private func take(_ new: Settings) async {
         let before = current()
+        let planned = SettingsChange.between(before, before.takingLive(from: new))
+        do {
+            if !planned.isEmpty { try await record(planned) }
+        } catch {
+            logger.error("the settings were not reloaded, the previous ones stay in force, since that could not be written down: \(error)")
+            health?.failed(.settings, error)
+            return
+        }
         await follow(new)
         health?.works(.settings)
         let changes = SettingsChange.between(before, current())
