@@ -160,7 +160,7 @@ let package = Package(
                     ["EpitopeModel", "CProcessFiles", "FileAccess", "Scheduling", "BehaviourBlocking", crypto]),
                 shell(
                     "HostPolicy",
-                    ["EpitopeModel", "FileAccess", "SettingsFiles", "BehaviourBlocking", "ProcessInspection", "ProcessContext"]),
+                    ["EpitopeModel", "FileAccess", "SettingsFiles", "BehaviourBlocking", "ProcessInspection", "ProcessContext", crypto]),
                 pure("Novelty", ["EpitopeModel", crypto]),
                 shell("HostStore", ["EpitopeModel", "Signatures", "PacketCoding", "FileAccess", "SQLiteStore", "Novelty", grdb]),
                 shell(

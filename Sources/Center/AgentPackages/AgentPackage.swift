@@ -23,6 +23,8 @@ public struct AgentPackage: Sendable {
     public init(path: String) throws(EpitopeError) {
         let bytes = try Self.read(path, maxBytes: Self.maxPackageBytes)
         guard !ELFHeader.isELF(bytes) else {
+            let name = path.split(separator: "/").last.map(String.init) ?? path
+            guard AgentManifest.fileNames.contains(name) else { throw Self.unusable(path, "it is a program, and not epitope-agent") }
             let folder = Folders.parent(of: path)
             var programs: [String: Data] = [:]
             for name in AgentManifest.fileNames {

@@ -46,11 +46,22 @@ public enum InstallScript {
         unset EPITOPE_TOKEN
         if [ -z "$token" ]; then read -r token; fi
         case $token in ept1_*) ;; *) fail "the token is none: it starts with ept1_" token-malformed ;; esac
-        name=$(uname -n)
-        case ${1-} in --name) name=${2-} ;; esac
+        # The name that the host enrols by, wherever it stands among the options.
+        name=$(uname -n) before=
+        for word; do
+            [ "$word" != -- ] || break
+            [ "$before" != --name ] || name=$word
+            case $word in --name=*) name=${word#--name=} ;; esac
+            before=$word
+        done
 
         work=$(mktemp -d)
-        trap 'rm -rf "$work"' EXIT
+        # The folder that the command has made for this script goes, too; another one has more in it, or is none of a mktemp.
+        clean() {
+            rm -rf "$work"
+            case $0 in /tmp/tmp.*/install | "${TMPDIR:-/tmp}"/tmp.*/install) rm -f "$0"; rmdir "${0%/*}" 2>/dev/null || true ;; esac
+        }
+        trap clean EXIT
         trap 'exit 130' INT TERM HUP
         # The token's bytes: a secret (16), the fingerprint of the authority (32), a checksum (4).
         text=$(printf %s "${token#ept1_}" | sed 'y|-_|+/|')
@@ -74,14 +85,20 @@ public enum InstallScript {
             echo "proto = =https"
             echo "silent"
             echo "show-error"
-            echo "fail"
             echo "retry = 5"
             echo "header = \"authorization: Bearer $token\""
             echo "header = \"epitope-name: $name\""
         } >"$work/curl"
         get() { curl -K "$work/curl" "$@"; }
+        # What the center answers in the place of what was asked for: its code, its message and what to do.
+        said() { tr -d '\000-\037' <"$work/order" | cut -c 1-2000 | sed -n 's/.*"'"$1"'" *: *"\(\([^"\\]\|\\.\)*\)".*/\1/p' | sed 's/\\\(.\)/\1/g'; }
 
-        get --max-time 60 --max-filesize 4096 "$center/v1/agents/manifest?architecture=$(uname -m)" -o "$work/order" || fail "the center hands out nothing for $(uname -m), or refuses the token" agent-unknown
+        status=$(get --max-time 60 --max-filesize 4096 -w '%{http_code}' "$center/v1/agents/manifest?architecture=$(uname -m)" -o "$work/order") || fail "the center at $center does not answer" center-unreachable
+        if [ "$status" != 200 ]; then
+            echo "epitope install: $(said message) [$(said code)]" >&2
+            echo "  what to do: $(said remedy)" >&2
+            exit 1
+        fi
         sed '/^signature /,$d' "$work/order" >"$work/manifest"
         awk -v f="$fingerprint" '$1 == "signature" && $2 == f { print $3 }' "$work/order" | sed q | base64 -d >"$work/signature" 2>/dev/null || true
         [ -s "$work/signature" ] || fail "what the center hands out is not signed by the authority of the token" agent-unsigned
@@ -95,7 +112,7 @@ public enum InstallScript {
             size=${set_of% *} sha256=${set_of#* }
             case $size$sha256 in *[!0-9a-f]* | '') fail "what was signed names no $program" agent-manifest-malformed ;; esac
             last=$(((size + 1048575) / 1048576 - 1))
-            get --max-filesize 1048576 "$center/v1/agents/files/$sha256/[0-$last]" >"$work/programs/$program" || fail "$program could not be fetched: is there room in ${TMPDIR:-/tmp}?" agent-no-room
+            get --fail --max-filesize 1048576 "$center/v1/agents/files/$sha256/[0-$last]" >"$work/programs/$program" || fail "$program could not be fetched: is there room in ${TMPDIR:-/tmp}?" agent-no-room
             echo "$sha256  $work/programs/$program" | sha256sum -c --status || fail "$program is not the one that was signed" agent-tampered
         done
         # Only now is anything made executable.

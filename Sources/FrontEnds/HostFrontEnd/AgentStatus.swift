@@ -9,7 +9,8 @@ package import KernelBackend
 /// The agent's status, which it writes every second for `epitope status`.
 package struct AgentStatus: Codable, Hashable, Sendable {
     package var processID: Int32
-    package var level: ProtectionLevel
+    /// How the kernel judges calls; `nil`: containers alone are protected, by their runtimes' filters.
+    package var level: ProtectionLevel?
     package var action: String
     /// What differs from one application of behaviour blocking to another (``BehaviourBlocking/Policy/applicationsInWords``).
     package var applications: String?
@@ -42,10 +43,26 @@ package struct AgentStatus: Codable, Hashable, Sendable {
         self.problems = problems
     }
 
+    /// Of an agent that protects containers alone.
+    package init(ofContainersBy policy: Policy, since: Date, counted: [String: UInt64], problems: [HostProblem]) {
+        processID = getpid()
+        level = nil
+        action = policy.action.rawValue
+        applications = policy.applicationsInWords
+        self.since = since.timeIntervalSince1970 * 1000
+        time = Date().timeIntervalSince1970 * 1000
+        version = Version.current
+        self.counted = counted
+        self.problems = problems
+    }
+
+    /// By what calls are judged, in words: `by bpf-lsm`.
+    package var means: String { level.map { "by \($0.rawValue)" } ?? "for containers alone" }
+
     /// One line, for the service manager.
     package var summary: String {
         func count(_ name: String) -> UInt64 { counted[name] ?? 0 }
-        return "by \(level.rawValue), action \(action): \(count("inspected")) calls inspected, \(count("acted-upon")) acted upon, "
+        return "\(means), action \(action): \(count("inspected")) calls inspected, \(count("acted-upon")) acted upon, "
             + "\(count("reported")) reported, \(count("dropped")) reports dropped"
             + (count("cut-failed") > 0 ? ", \(count("cut-failed")) cuts failed" : "")
             + (problems.map { $0.isEmpty ? "" : ", problems: \($0.count) (epitope status)" } ?? "")

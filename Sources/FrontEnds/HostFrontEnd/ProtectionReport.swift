@@ -55,10 +55,12 @@ package struct ProtectionReport: Hashable, Sendable {
         case .inForce(let agent):
             lines = ["agent      process \(agent)\(isStatus(of: agent) ? ", since \(Console.time(status?.since ?? 0))" : "")"]
             if let status, isStatus(of: agent) {
-                lines.append("in force   by \(status.level.rawValue), action \(status.action)")
-                lines.append(
-                    status.pinnedAt.map { "pinned at  \($0): protection stays in force when the agent is killed" }
-                        ?? "pinned at  nowhere: protection ends with the agent")
+                lines.append("in force   \(status.means), action \(status.action)")
+                if status.level != nil {
+                    lines.append(
+                        status.pinnedAt.map { "pinned at  \($0): protection stays in force when the agent is killed" }
+                            ?? "pinned at  nowhere: protection ends with the agent")
+                }
                 if let applications = status.applications { lines.append("judges     \(applications)") }
                 lines += (status.problems ?? []).map { "problem    \($0.line)" }
             } else {
@@ -69,7 +71,7 @@ package struct ProtectionReport: Hashable, Sendable {
         case .withoutAgent(let since):
             lines = [
                 "agent      none: protection is in force without one since \(Console.time(since.timeIntervalSince1970 * 1000))",
-                "in force   " + (status.map { "by \($0.level.rawValue), action \($0.action); " } ?? "")
+                "in force   " + (status.map { "\($0.means), action \($0.action); " } ?? "")
                     + "\(pinned?.unread ?? 0) unread reports",
                 "next       epitope agent adopts it; epitope agent --release ends it",
             ]

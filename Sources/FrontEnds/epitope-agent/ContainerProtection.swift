@@ -3,6 +3,7 @@
 import AgentLifeCycle
 import BehaviourBlocking
 import EpitopeModel
+import Foundation
 import HostFrontEnd
 import HostPolicy
 import SeccompBackend
@@ -41,13 +42,16 @@ extension EpitopeAgent {
             stateOptions, packetOptions, context: configuration.context, problems: preparation.problems, protection: "containers",
             applications: { policy.value.applicationsOn }, logger: preparation.logger)
         let exclusions = configuration.watchExclusions()
-        guard
-            let containers = try containerOptions.start(
+        let directories = preparation.directories
+        let listen = {
+            try containerOptions.start(
                 policy: configuration.loaded.policy, extraction: extractionOptions.settings, keeper: exclusions,
-                context: reporter.context,
-                store: preparation.descriptorStore
-            )
-        else { return }
+                context: reporter.context, store: preparation.descriptorStore)
+        }
+        // An agent that is replaced has the socket until it ends.
+        let first = lifeCycle.replace ? nil : try listen()
+        try directories.replaceOther()
+        guard let containers = try first ?? listen() else { return }
         Console.log("policy: \(configuration.loaded.summary)")
         Console.log("protecting the containers whose runtimes connect to \(containerOptions.seccompListener ?? "")")
         let reloader = PolicyReloader(
@@ -59,19 +63,45 @@ extension EpitopeAgent {
         runBlocking {
             let notices = containers.startPrintingNotices()
             let reloading = Task { await reloader.run() }
+            let publishing = Task {
+                await Self.publishStatus(of: containers, policy, in: preparation.statusFile, problems: reporter.problems)
+            }
             let stopping = Task {
                 let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sigusr1)
-                if let pending = PendingSignals.first { return containers.stop(by: pending) }
-                for await signal in signals { return containers.stop(by: signal.rawValue) }
+                func stop(by signal: Int32) async {
+                    publishing.cancel()
+                    await publishing.value
+                    containers.stop(by: signal)
+                    // The one that takes its place listens from now on.
+                    directories.leave()
+                }
+                if let pending = PendingSignals.first { return await stop(by: pending) }
+                for await signal in signals { return await stop(by: signal.rawValue) }
             }
             ServiceManager.current?.notify(.ready)
             await reporter.report(containers.reports) { Self.unreported(nil, containers.statistics.calls, 0) }
+            publishing.cancel()
             stopping.cancel()
             reloading.cancel()
             await notices.value
         }
         let statistics = containers.statistics
         if verbose { Console.log("\(statistics.calls.notified) critical calls of containers, \(statistics.calls.denied) denied") }
+    }
+}
+
+extension EpitopeAgent {
+    /// Writes the status file every second, until the task is cancelled.
+    private static func publishStatus(
+        of containers: SeccompAgent, _ policy: PolicyInUse, in file: StatusFile, problems: @Sendable () async -> [HostProblem]
+    ) async {
+        let began = Date()
+        while !Task.isCancelled {
+            file.write(
+                AgentStatus(ofContainersBy: policy.value, since: began, counted: containers.counted, problems: await problems()))
+            try? await Task.sleep(for: .seconds(1))
+        }
+        file.remove()
     }
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import Crypto
 public import EpitopeModel
 import FileAccess
 import Foundation
@@ -46,9 +47,10 @@ public struct PolicyInForce: Hashable, Sendable {
         }
     }
 
-    /// Each policy file has a copy of its own.
+    /// Each policy file has a copy of its own, by its absolute path: the same name in another folder is another file.
     private static func copy(of file: String, in state: String) -> String {
-        "\(state)/last-good-policy\(String(file.map { $0 == "/" ? "_" : $0 }.suffix(200)))"
+        let path = URL(filePath: file).standardizedFileURL.path(percentEncoded: false)
+        return "\(state)/last-good-policy-\(Hex.encode(SHA256.hash(data: Data(path.utf8)).prefix(16))).json"
     }
 
     /// A copy that can't be written, such as on a full disk, leaves the one before.

@@ -49,6 +49,13 @@ import Testing
         #expect(!rollout(.stopped).admits(beside: .init(known: 100)))
         #expect(rollout(.stopped).advanced(by: .init(known: 100, given: 1, well: 1)).state == .stopped)
     }
+
+    @Test func `any number of failures may be tolerated, and none that can't be counted with`() {
+        let all = rollout(.rest, tolerated: .max)
+        #expect(all.terms.tolerated == Rollout.Terms.tolerations.upperBound)
+        #expect(all.advanced(by: .init(known: 100_000, given: 100_000, failed: 100_000)).state == .rest)
+        #expect(rollout(tolerated: .min).terms.tolerated == 0)
+    }
 }
 
 /// What a center hands out, in the store: of SQLite and of PostgreSQL.
@@ -74,13 +81,66 @@ import Testing
         try await store.addAgent(version(text), for: .x86_64, files: files(text, bytes: bytes), by: "a test")
     }
 
+    @Test func `of two versions that are added at once both are whole`() async throws {
+        let bytes = 12 * AgentManifest.partBytes
+        async let one: Void = add("1.0.0", bytes: bytes)
+        async let other: Void = add("1.1.0", bytes: bytes)
+        async let small: Void = add("1.2.0")
+        _ = try await (one, other, small)
+        for version in try await store.agentVersions() {
+            for file in version.files {
+                var content = Data()
+                for part in 0..<file.parts { content += Data(try #require(try await store.agentPart(part, of: file.sha256))) }
+                #expect(Hex.encode(SHA256.hash(data: content)) == file.sha256, "\(version.version) \(file.name)")
+            }
+        }
+        #expect(try await store.agentVersions().count == 3)
+    }
+
+    @Test func `a version whose programs are not whole is not ordered, and adding it again mends it`() async throws {
+        try await add("1.0.0", bytes: 3 * AgentManifest.partBytes)
+        let file = try #require(files("1.0.0", bytes: 3 * AgentManifest.partBytes).first?.file)
+        for part in [0, 1] {
+            try await store.transaction { transaction in
+                let db = transaction.db
+                if part == 0 {
+                    try db.execute(
+                        sql: "UPDATE agent_parts SET bytes = ? WHERE sha256 = ? AND part = 0", arguments: [Data([1]), file.sha256])
+                } else {
+                    try db.execute(sql: "DELETE FROM agent_parts WHERE sha256 = ? AND part = 1", arguments: [file.sha256])
+                }
+            }
+            let error = await #expect(throws: EpitopeError.self) { try await order("1.0.0", number: 2, bytes: 3 * AgentManifest.partBytes) }
+            #expect(error?.code == .agentUnknown)
+            try await add("1.0.0", bytes: 3 * AgentManifest.partBytes)
+            try await order("1.0.0", number: 2, bytes: 3 * AgentManifest.partBytes)
+            try await store.transaction { try $0.db.execute(sql: "DELETE FROM agent_orders") }
+        }
+    }
+
+    @Test func `a host that gave back what it ran, after it had refused a later order, is heard of`() async throws {
+        try await add("1.0.0")
+        try await add("1.1.0")
+        try await order("1.0.0", number: 1)
+        _ = try await ask("host-1", "1.0.0", 1)
+        try await order("1.1.0", number: 5)
+        _ = try await ask("host-1", "1.0.0", 1, about: 5, .refused)
+        _ = try await ask("host-1", "0.9.0", 0, about: 1, .returned)
+        let events = try await store.events().filter { $0.step == .agentReturned }
+        #expect(events.count == 1 && events.first?.detail.contains("from order 1 to version 0.9.0") == true, "\(events)")
+        _ = try await ask("host-1", "0.9.0", 0, about: 1, .returned)
+        #expect(try await store.events().count { $0.step == .agentReturned } == 1)
+    }
+
     /// The signature is the host's to check: the store takes any.
     @discardableResult
     private func order(
-        _ text: String, number: Int64, kind: AgentManifest.Kind = .update, terms: Rollout.Terms = Rollout.Terms()
+        _ text: String, number: Int64, kind: AgentManifest.Kind = .update, terms: Rollout.Terms = Rollout.Terms(), bytes: Int = 10
     ) async throws -> SignedManifest {
         let signed = SignedManifest(
-            AgentManifest(number: number, kind: kind, version: try version(text), architecture: .x86_64, files: files(text).map(\.file)),
+            AgentManifest(
+                number: number, kind: kind, version: try version(text), architecture: .x86_64,
+                files: files(text, bytes: bytes).map(\.file)),
             signatures: [])
         try await store.order(signed, terms: terms, by: "a test")
         return signed

@@ -48,6 +48,23 @@ import Testing
         #expect(inForce().source == .file)
     }
 
+    @Test func `another file's last good policy stands in for none, whatever its name`() throws {
+        let state = folder.path + "/state"
+        for (good, broken) in [("a/q.json", "b/q.json"), ("a/b_c.json", "a_b/c.json")] {
+            for (path, text) in [(good, self.good), (broken, "{")] {
+                let file = URL(filePath: "\(folder.path)/\(path)")
+                try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+                try Data(text.utf8).write(to: file)
+                chmod(file.path, 0o600)
+            }
+            #expect(PolicyInForce(path: "\(folder.path)/\(good)", state: state).source == .file)
+            #expect(PolicyInForce(path: "\(folder.path)/\(broken)", state: state).source == .defaults, "\(broken)")
+            // The same file by another way.
+            try Data("{".utf8).write(to: URL(filePath: "\(folder.path)/\(good)"))
+            #expect(PolicyInForce(path: "\(folder.path)/a/../\(good)", state: state).source == .lastGood)
+        }
+    }
+
     @Test func `without a last good policy the default is in force, with what the command line says`() throws {
         try write("{")
         let found = inForce(.init(action: .watch))

@@ -67,6 +67,9 @@ extension CenterStore {
             guard try transaction.agentVersion(manifest.version, manifest.architecture)?.files == manifest.files else {
                 throw HandoutErrors.unknown("version \(manifest.version) for \(manifest.architecture.rawValue)")
             }
+            guard try manifest.files.allSatisfy({ try transaction.missingParts(of: $0).isEmpty }) else {
+                throw HandoutErrors.incomplete(manifest.version)
+            }
             let db = transaction.db
             for (before, after) in [(Rollout.State.first, Rollout.State.replaced), (.rest, .former)] {
                 try db.execute(
@@ -111,9 +114,10 @@ extension CenterStore {
             if state == .rest {
                 // Who has failed so far was looked at: that stops it no more.
                 let counts = try transaction.counts(of: order, architecture)
+                var terms = order.rollout.terms
+                terms.tolerated = min(terms.tolerated + counts.failed + counts.silent, Rollout.Terms.tolerations.upperBound)
                 try transaction.db.execute(
-                    sql: "UPDATE agent_orders SET tolerated = tolerated + ? WHERE number = ?",
-                    arguments: [counts.failed + counts.silent, order.number])
+                    sql: "UPDATE agent_orders SET tolerated = ? WHERE number = ?", arguments: [terms.tolerated, order.number])
             }
             try transaction.record(
                 state == .stopped ? .agentStopped : .agentOrdered, order.version.description,
@@ -197,7 +201,7 @@ extension StoreTransaction {
     }
 
     fileprivate func note(_ report: AgentReport, of host: String) throws {
-        let before = try Row.fetchOne(db, sql: "SELECT about, state FROM agent_hosts WHERE name = ?", arguments: [host])
+        let before = try Row.fetchOne(db, sql: "SELECT about, state, version FROM agent_hosts WHERE name = ?", arguments: [host])
         let state = AgentHost.State(rawValue: report.state.rawValue) ?? .waiting
         let detail = [report.code.map { "[\($0)]" }, report.detail.map { RawPath.printable($0.utf8) }].compactMap(\.self).joined(
             separator: " ")
@@ -216,11 +220,16 @@ extension StoreTransaction {
         try db.execute(
             sql: "UPDATE agent_hosts SET architecture = ?, version = ?, seen_ms = ? WHERE name = ?",
             arguments: [report.architecture, report.version, nowMilliseconds, host])
+        let actor = AuditActor.peer(Identity(role: .host, name: host))
+        // It gave back what it ran, after it had refused a later one: that is no news of the later one.
+        if !isNews, report.state == .returned, report.about < about, before["version"] as String != report.version {
+            return try record(
+                .agentReturned, host, "from order \(report.about) to version \(report.version): \(detail)", by: actor)
+        }
         guard isNews else { return }
         try db.execute(
             sql: "UPDATE agent_hosts SET about = ?, state = ?, detail = ? WHERE name = ?",
             arguments: [report.about, state.rawValue, detail, host])
-        let actor = AuditActor.peer(Identity(role: .host, name: host))
         switch state {
         case .returned: try record(.agentReturned, host, "from order \(report.about) to version \(report.version): \(detail)", by: actor)
         case .refused: try record(.agentRefused, host, "order \(report.about): \(detail)", by: actor)

@@ -44,13 +44,40 @@ extension CenterStore {
     ) async throws(EpitopeError) -> Bool {
         let described = files.map(\.file)
         try AgentManifest(number: 1, kind: .update, version: version, architecture: architecture, files: described).check()
-        let isNew = try await transaction { try $0.requireRoom(for: version, architecture, described) }
-        guard isNew else { return false }
+        _ = try await transaction { try $0.requireRoom(for: version, architecture, described) }
+        for _ in 0..<Self.addAttempts {
+            try await storeParts(of: files)
+            let isNew = try await transaction { transaction -> Bool? in
+                let isNew = try transaction.requireRoom(for: version, architecture, described)
+                // Another command that ended meanwhile has removed what no version had yet.
+                guard try described.allSatisfy({ try transaction.missingParts(of: $0).isEmpty }) else { return nil }
+                guard isNew else { return false }
+                try transaction.db.execute(
+                    sql: "INSERT INTO agent_versions (architecture, version, files, added_ms) VALUES (?, ?, ?, ?)",
+                    arguments: [
+                        architecture.rawValue, version.description, StoredAgentVersion.text(of: described), transaction.nowMilliseconds,
+                    ])
+                try transaction.record(.agentAdded, version.description, "for \(architecture.rawValue), by \(person)")
+                try transaction.removeUnusedParts()
+                return true
+            }
+            if let isNew { return isNew }
+        }
+        throw EpitopeError(
+            .storeBusy, "other versions are added or removed at the same time", remedy: "add this one again when that is done")
+    }
+
+    /// Each time another command that adds or removes a version has ended.
+    private static let addAttempts = 5
+
+    /// Stores what isn't there of the programs.
+    private func storeParts(of files: [(file: AgentManifest.File, content: Data)]) async throws(EpitopeError) {
         for (file, content) in files {
+            let missing = try await snapshot { try $0.missingParts(of: file) }
             // Some parts a transaction: a center that serves from the same store writes in between.
-            for first in stride(from: 0, to: file.parts, by: Self.partsAtOnce) {
+            for first in stride(from: 0, to: missing.count, by: Self.partsAtOnce) {
                 try await transaction { transaction in
-                    for part in first..<min(first + Self.partsAtOnce, file.parts) {
+                    for part in missing[first..<min(first + Self.partsAtOnce, missing.count)] {
                         let begin = content.startIndex + part * AgentManifest.partBytes
                         let bytes = Data(content[begin..<min(begin + AgentManifest.partBytes, content.endIndex)])
                         try transaction.db.execute(
@@ -62,16 +89,6 @@ extension CenterStore {
                 }
             }
         }
-        try await transaction { transaction in
-            try transaction.db.execute(
-                sql: "INSERT INTO agent_versions (architecture, version, files, added_ms) VALUES (?, ?, ?, ?)",
-                arguments: [
-                    architecture.rawValue, version.description, StoredAgentVersion.text(of: described), transaction.nowMilliseconds,
-                ])
-            try transaction.record(.agentAdded, version.description, "for \(architecture.rawValue), by \(person)")
-            try transaction.removeUnusedParts()
-        }
-        return true
     }
 
     /// Removes a version.
@@ -116,6 +133,19 @@ extension StoreTransaction {
             db, sql: "SELECT architecture, version, files, added_ms FROM agent_versions WHERE architecture = ? AND version = ?",
             arguments: [architecture.rawValue, version.description]
         ).flatMap(StoredAgentVersion.init)
+    }
+
+    /// The parts of a program that are not there, or are shorter or longer than they must be.
+    func missingParts(of file: AgentManifest.File) throws -> [Int] {
+        var there: [Int: Int] = [:]
+        for row in try Row.fetchAll(
+            db, sql: "SELECT part, length(bytes) AS size FROM agent_parts WHERE sha256 = ?", arguments: [file.sha256])
+        {
+            there[Int(row["part"] as Int64)] = Int(row["size"] as Int64)
+        }
+        return (0..<file.parts).filter { part in
+            there[part] != min(AgentManifest.partBytes, file.size - part * AgentManifest.partBytes)
+        }
     }
 
     /// - Returns: `false` where that very version is there.

@@ -28,6 +28,8 @@ public struct Rollout: Hashable, Sendable {
         /// Within how long a host is to say so, in seconds: one that says nothing has failed.
         public var reportSeconds: Int
 
+        /// Of ``tolerated``: more hosts than one center has.
+        public static let tolerations = 0...1_000_000
         /// Of ``share``.
         public static let shares = 1...100
         /// Of ``wellSeconds``.
@@ -37,7 +39,7 @@ public struct Rollout: Hashable, Sendable {
 
         public init(share: Int = 10, tolerated: Int = 0, wellSeconds: Int = 120, reportSeconds: Int = 1800) {
             self.share = share
-            self.tolerated = tolerated
+            self.tolerated = min(max(tolerated, Self.tolerations.lowerBound), Self.tolerations.upperBound)
             self.wellSeconds = wellSeconds
             self.reportSeconds = reportSeconds
         }

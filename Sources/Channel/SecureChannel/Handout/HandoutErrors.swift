@@ -37,6 +37,14 @@ public enum HandoutErrors {
 
     private static let again = "have the center's operator order it again (`epitope local-center agents order`); nothing of it was run"
 
+    /// Programs of a version are not whole in the store.
+    public static func incomplete(_ version: AgentVersion) -> EpitopeError {
+        EpitopeError(
+            .agentUnknown,
+            "the programs of version \(version) are not whole in the store: another command removed some while they were added",
+            remedy: "add them again (`epitope local-center agents add FILE`)")
+    }
+
     static func unsigned(_ manifest: AgentManifest) -> EpitopeError {
         EpitopeError(.agentUnsigned, "the order of version \(manifest.version) has no signature", remedy: again)
     }

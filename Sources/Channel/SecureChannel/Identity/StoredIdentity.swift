@@ -114,6 +114,11 @@ public struct StoredIdentity: Sendable, CustomStringConvertible {
         return try load(from: directory)
     }
 
+    /// Whether there is a file of an identity, usable or not.
+    public static func isStored(in directory: String) -> Bool {
+        do { return try PrivateFiles.load(path(in: directory)) != nil } catch { return true }
+    }
+
     /// Stores the identity durably, in one step. The folder is created if it does not exist.
     public func save(in directory: String) throws(EpitopeError) {
         try PrivateFiles.makeDirectory(directory)

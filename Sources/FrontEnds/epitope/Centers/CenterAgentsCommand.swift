@@ -40,7 +40,7 @@ struct RolloutOptions: ParsableArguments {
 
     func validate() throws {
         guard Rollout.Terms.shares.contains(share) else { throw ValidationError("--share takes 1 to 100") }
-        guard tolerate >= 0 else { throw ValidationError("--tolerate takes numbers from 0 up") }
+        guard Rollout.Terms.tolerations.contains(tolerate) else { throw ValidationError("--tolerate takes 0 to 1000000") }
         guard Rollout.Terms.wellTimes.contains(wellWithin) else { throw ValidationError("--well-within takes 10 to 3600") }
         guard Rollout.Terms.reportTimes.contains(reportWithin) else { throw ValidationError("--report-within takes 60 to 604800") }
     }
@@ -130,6 +130,11 @@ struct AgentsAddCommand: AsyncParsableCommand {
                 + "\(package.files.reduce(0) { $0 + $1.content.count } >> 20) MB")
         guard !onlyStore else { return }
         let latest = try await store.agentOrders().last { $0.signed.manifest.architecture == package.architecture }
+        if let latest, !isNew, package.version == latest.version, latest.signed.manifest.kind == .update {
+            return Console.print(
+                "ordered already (order \(latest.signed.manifest.number)); for hosts that gave it back: epitope local-center agents order \(package.version)"
+            )
+        }
         if let latest, package.version < latest.version {
             throw EpitopeError(
                 .agentDowngrade, "version \(package.version) is stored, and earlier than \(latest.version), which hosts are to run",
@@ -160,6 +165,12 @@ struct AgentsOrderCommand: AsyncParsableCommand {
     func run() async throws {
         let store = try stateOptions.openStore()
         let found = try await stateOptions.requiredVersion(version, architecture.value, in: store)
+        let latest = try await store.agentOrders().last { $0.signed.manifest.architecture == found.architecture }
+        if let latest, found.version < latest.version, !back {
+            throw EpitopeError(
+                .agentDowngrade, "version \(found.version) is earlier than \(latest.version), which hosts are to run: they would refuse it",
+                remedy: "to take them back to it, add --back")
+        }
         try await stateOptions.order(
             found.version, for: found.architecture, files: found.files, kind: back ? .back : .update, terms: rollout.terms, in: store)
     }

@@ -101,6 +101,10 @@ struct CenterTokenCommand<Kind: CenterKind>: AsyncParsableCommand {
         // A mistyped address leaves no token behind.
         let center = try center.map { (text) throws(EpitopeError) in try CenterAddress(text) }
         let store = try stateOptions.openStore()
+        if center != nil, try await store.agentOrders().isEmpty {
+            Console.log(
+                "note: this center hands out no version yet, and the command fails until it does: `epitope \(Kind.name) agents add FILE`")
+        }
         let authority = try await stateOptions.presentAuthority(store)
         let lifetime = Int64(hours) * 3_600_000
         if let hosts, let pattern = names.flatMap({ HostNamePattern($0) }) {

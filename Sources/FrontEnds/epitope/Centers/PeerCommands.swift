@@ -102,6 +102,7 @@ struct PeerWithoutCommand: AsyncParsableCommand {
 struct PeerFolders {
     /// How many peers a center has at most.
     static let max = 64
+    private static let maxFolders = 1024
 
     private let directory: String
 
@@ -109,8 +110,9 @@ struct PeerFolders {
 
     /// The peers' names.
     var names: [String] {
-        ((try? Folders.names(directory, maxCount: Self.max)) ?? []).filter { Identity.isValidName($0) }
-            .sorted()
+        // An enrolment that failed leaves a folder without an identity.
+        ((try? Folders.names(directory, maxCount: Self.maxFolders)) ?? [])
+            .filter { Identity.isValidName($0) && StoredIdentity.isStored(in: "\(directory)/\($0)") }.sorted()
     }
 
     /// - Throws: `name-invalid`, `peers-too-many`.

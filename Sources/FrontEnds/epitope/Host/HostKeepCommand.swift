@@ -95,6 +95,6 @@ extension AgentStatus {
     /// As the keeper judges it.
     var condition: AgentCondition {
         let levels: [ProtectionLevel] = [.tracepoints, .fmodRet, .hooks]
-        return AgentCondition(processID: processID, rank: levels.firstIndex(of: level) ?? 0, version: version)
+        return AgentCondition(processID: processID, rank: level.flatMap { levels.firstIndex(of: $0) } ?? 0, version: version)
     }
 }
