@@ -6,7 +6,7 @@
 CONFIGURATION ?= debug
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test check bench-host bench-signatures bench-center faults failover fuzz soak clean
+.PHONY: help build rpm demo test check bench-host bench-signatures bench-center faults failover fuzz soak clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{ printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,6 +14,10 @@ help: ## print this list
 build: ## build the two programs for installation, into build/ (symbols in build/symbols)
 	@Scripts/install-dependencies build
 	@Scripts/build-programs
+
+rpm: build ## the same as an rpm package with the units, into build/
+	@Scripts/install-dependencies rpm
+	@Scripts/build-rpm
 
 demo: ## block an attack, get its rule live, see the attack dropped elsewhere (CONFIGURATION=release: compiles longer, runs faster; ARTEFACTS=FOLDER; DEMO_BINARIES=FOLDER: with the binaries of Demo/collect-binaries alone, compilers and sources hidden)
 	@Demo/run --configuration $(CONFIGURATION) $(if $(DEMO_BINARIES),--bin "$(DEMO_BINARIES)" --without-toolchain)

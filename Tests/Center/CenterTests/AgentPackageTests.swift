@@ -57,6 +57,37 @@ import Testing
         }
     }
 
+    /// The package as a release has it, of programs that do nothing: built, read by a center, and installed into a folder.
+    @Test(
+        .enabled(if: access("/usr/bin/rpmbuild", X_OK) == 0 && geteuid() == 0, "needs root and rpmbuild: Scripts/install-dependencies test")
+    )
+    func `the rpm of a release holds the same programs, with their units, and can be installed`() async throws {
+        let place = try programs("1.2.3")
+        let wanted = try AgentPackage(path: place + "/epitope").files.map(\.file)
+        let build = "\(PackageFolder.path)/Scripts/build-rpm"
+        let output = try folder.makeFolder("made")
+        let built = try await Command.run(build, [place, output], seconds: 60)
+        try #require(built.status == 0 && built.output.contains("RESULT packages=1 version=1.2.3"), "\(built.output)\(built.errors)")
+        let name = try #require(FileManager.default.contentsOfDirectory(atPath: output).first)
+        #expect(name.hasPrefix("epitope-1.2.3-1.") && name.hasSuffix(".rpm"))
+        let package = try AgentPackage(path: "\(output)/\(name)")
+        #expect(package.files.map(\.file) == wanted && package.version == AgentVersion("1.2.3") && package.architecture == .current)
+        // Its dependencies are Debian's here under other names, and its scripts are this machine's to run.
+        try await shell("rpm --root \(folder.path)/installed --dbpath /var/lib/rpm -i --nodeps --noscripts made/\(name)")
+        for (file, original) in [
+            ("usr/bin/epitope-agent", "\(place)/epitope-agent"),
+            ("usr/lib/systemd/system/epitope-relay.service", "\(PackageFolder.path)/Packaging/systemd/epitope-relay.service"),
+        ] {
+            #expect(FileManager.default.contentsEqual(atPath: "\(folder.path)/installed/\(file)", andPath: original), "\(file)")
+        }
+        try await shell("rpm --root \(folder.path)/installed --dbpath /var/lib/rpm -e --nodeps --noscripts epitope")
+        #expect(!FileManager.default.fileExists(atPath: "\(folder.path)/installed/usr/bin/epitope-agent"))
+
+        // Programs of two versions are no release.
+        let mixed = try await Command.run(build, [programs("1.2.3", agent: "1.2.4", at: "mixed"), output], seconds: 60)
+        #expect(mixed.status != 0 && mixed.errors.contains("of different versions"), "\(mixed.errors)")
+    }
+
     @Test func `what is no such package is refused`() async throws {
         let place = try programs("1.2.3")
         #expect(refusal("\(folder.path)/nothing") == "agent-package-unusable")
