@@ -19,6 +19,8 @@ public final class CenterCounters: Sendable {
     public let failed = Counter()
     /// Packets offered without their code that had to be sent whole.
     public let codeWanted = Counter()
+    /// What was taken out of the regions that hosts left to the center.
+    public let extracted = CounterByCase<RegionEnd>()
     /// Certificates that were issued.
     public let issued = CounterByCase<IssuedFor>()
     /// Tokens that were not accepted, by code.
@@ -45,6 +47,12 @@ public final class CenterCounters: Sendable {
     public let polls = Counter()
     /// Subscribers that wait for news now.
     public let subscribersWaiting = Gauge()
+    /// Sites whose updates are read now.
+    public let peersRead = Gauge()
+    /// Polls of other sites' updates, by site and outcome.
+    public let peerPolls = CounterByText()
+    /// What became of entries of other sites' feeds.
+    public let peerEntries = CounterByCase<PeerEntryEnd>()
     /// Clusters in the store; -1: not counted yet.
     public let clusters = Gauge(-1)
     /// Reports of which the analysis is done, whatever came of it.

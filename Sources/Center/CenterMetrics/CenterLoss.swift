@@ -85,6 +85,30 @@ public enum ProofEnd: String, Hashable, Sendable, CaseIterable {
     case unproven
 }
 
+/// What came of a poll of another site's updates.
+public enum PeerPollEnd: String, Hashable, Sendable, CaseIterable {
+    case news
+    case nothing
+    case failed
+}
+
+/// What became of an entry of another site's feed.
+public enum PeerEntryEnd: String, Hashable, Sendable, CaseIterable {
+    case update
+    case withdrawal
+    /// It can't be taken in by this version.
+    case passedOver = "passed-over"
+}
+
+/// What a center took out of a region that a host had left to it.
+public enum RegionEnd: String, Hashable, Sendable, CaseIterable {
+    case code
+    case callerWindow = "caller-window"
+    case unique
+    /// The caller window, since nothing was known to be unique.
+    case notUnique = "not-unique"
+}
+
 /// What a certificate was issued for.
 public enum IssuedFor: String, Hashable, Sendable, CaseIterable {
     case enrolment

@@ -36,6 +36,9 @@ extension CenterMetric {
             Description(
                 help: "Requests on which the center failed by a fault of its own; the log has each.", unit: "requests", alarm: "grows")
         case .codeWanted: Description(help: "Packets offered without their code that had to be sent whole.", unit: "packets")
+        case .extracted:
+            Description(
+                help: "Regions that hosts left to the center, by what was taken out of them.", unit: "packets", labels: ["outcome"])
         case .certificatesIssued:
             Description(
                 help: "Certificates that were issued to hosts and sites.", unit: "certificates", labels: ["for"])
@@ -105,6 +108,15 @@ extension CenterMetric {
                 alarm: "behind the global center's feed_sequence")
         case .polls: Description(help: "Polls of the feed that were answered.", unit: "requests")
         case .subscribers: Description(help: "Subscribers that wait for news now.", unit: "requests")
+        case .peersRead: Description(help: "Sites whose updates are read (peer-with).", unit: "sites")
+        case .peerPolls:
+            Description(
+                help: "Polls of other sites' updates, by site and what came of them.", unit: "requests", labels: ["peer", "outcome"],
+                alarm: "of a peer only failed grows")
+        case .peerEntries:
+            Description(
+                help: "Entries of other sites' feeds: updates, and withdrawals, that were taken in, or that this version can't read.",
+                unit: "entries", labels: ["outcome"], alarm: "passed-over grows")
         case .events:
             Description(
                 help:

@@ -16,6 +16,8 @@ public enum CenterLane: String, Hashable, Sendable, CaseIterable {
     case forwarding
     /// The global center's feed is read.
     case subscription
+    /// It is looked whose updates are read, of other sites.
+    case peers
 }
 
 /// When each loop last turned. A loop says so each time that a piece of its work has ended.

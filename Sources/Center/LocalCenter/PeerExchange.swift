@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import CenterAnalysis
+import CenterMetrics
 import CenterStore
 public import EpitopeModel
 import Logging
@@ -29,21 +30,23 @@ extension EnrolledClient: PeerLink {}
 struct PeerExchange: Sendable {
     /// How often it is looked who is there.
     private static let lookInterval = Duration.seconds(15)
-    /// Less than the 60 s that a center holds a long poll open.
-    private static let waitSeconds = 55
-    /// The minimum time between two polls without updates, in case a center answers at once.
-    private static let minInterval = Duration.seconds(1)
+    /// A look that takes longer hangs.
+    private static let maxLook = Duration.seconds(120)
 
     let store: CenterStore
     let receiver: ReportReceiver
     let source: any PeerSource
     let logger: Logger
 
+    private var counters: CenterCounters { store.counters }
+
     /// Works until the task is cancelled.
     func run() async {
+        counters.lanes.start(.peers, limit: Self.maxLook)
         await withTaskGroup(of: Void.self) { group in
             var reading: [String: Ending] = [:]
             while !Task.isCancelled {
+                counters.lanes.turn(.peers)
                 let links = source.current()
                 for (name, ended) in reading where links[name] == nil {
                     ended.set()
@@ -54,42 +57,44 @@ struct PeerExchange: Sendable {
                     reading[name] = ended
                     group.addTask { await read(name, link, until: ended) }
                 }
+                counters.peersRead.set(Int64(reading.count))
                 try? await Task.sleep(for: Self.lookInterval)
             }
             group.cancelAll()
         }
+        counters.peersRead.set(0)
     }
 
     private func read(_ name: String, _ link: any PeerLink, until ended: Ending) async {
         let peer = Identity(role: .localCenter, name: name)
-        var backoff = RetryState(.center)
-        var failure: EpitopeError.Code?
-        while !Task.isCancelled, !ended.isSet {
-            let asked = ContinuousClock.now
-            do throws(EpitopeError) {
-                let position = try await store.position(inFeedOf: name)
-                let page = try await link.updates(
-                    after: position, waitSeconds: failure == nil ? Self.waitSeconds : 0)
-                if failure != nil { logger.notice("the updates of the peer \(name) are read again") }
-                failure = nil
-                backoff.succeeded()
-                // A removed peer's position is not to come back.
-                guard !ended.isSet else { return }
-                // The feed is another one, or was put back from a backup, and has nothing yet.
-                if page.isFromStart, page.entries.isEmpty, position != .start {
-                    try await store.forgetFeed(of: name)
+        for outcome in PeerPollEnd.allCases { counters.peerPolls.declare([[name, outcome.rawValue]]) }
+        let failure = Mutex<EpitopeError.Code?>(nil)
+        let polling = FeedPolling(
+            isEnded: { ended.isSet },
+            onFailure: { error, _ in
+                counters.peerPolls.add(name, PeerPollEnd.failed.rawValue)
+                let code = (error as? EpitopeError)?.code
+                let isNews = failure.withLock { known in
+                    defer { known = code }
+                    return known == nil || known != code
                 }
-                for entry in page.entries { try await take(entry, of: peer) }
-                if page.entries.isEmpty { try? await Task.sleep(until: asked + Self.minInterval) }
-            } catch {
-                if Task.isCancelled || ended.isSet { return }
-                if failure != error.code {
-                    logger.warning(
-                        "the updates of the peer \(name) can't be read now, and are tried again: \(error)")
-                }
-                failure = error.code
-                try? await Task.sleep(for: backoff.failed(by: error))
+                if isNews { logger.warning("the updates of the peer \(name) can't be read now, and are tried again: \(error)") }
+            })
+        await polling.run { waitSeconds in
+            let position = try await store.position(inFeedOf: name)
+            let page = try await link.updates(after: position, waitSeconds: waitSeconds)
+            let hadFailed = failure.withLock { known in
+                defer { known = nil }
+                return known != nil
             }
+            if hadFailed { logger.notice("the updates of the peer \(name) are read again") }
+            // A removed peer's position is not to come back.
+            guard !ended.isSet else { return true }
+            counters.peerPolls.add(name, (page.entries.isEmpty ? PeerPollEnd.nothing : .news).rawValue)
+            // The feed is another one, or was put back from a backup, and has nothing yet.
+            if page.isFromStart, page.entries.isEmpty, position != .start { try await store.forgetFeed(of: name) }
+            for entry in page.entries { try await take(entry, of: peer) }
+            return !page.entries.isEmpty
         }
     }
 
@@ -99,14 +104,20 @@ struct PeerExchange: Sendable {
             do throws(EpitopeError) {
                 _ = try await receiver.accept(Report(sender: peer, body: .update(update)))
             } catch  where error.isFinalForMessage {
-                return try await store.transaction {
+                try await store.transaction {
                     try $0.passOver(entry.position, of: peer.name, reason: error.description)
                 }
+                return counters.peerEntries.add(.passedOver)
             }
         }
         try await store.transaction { transaction in
             if case .withdrawal(let withdrawal) = entry.change { try transaction.takeBack(withdrawal, by: peer) }
             try transaction.setPosition(entry.position, inFeedOf: peer.name)
+        }
+        switch entry.change {
+        case .update: counters.peerEntries.add(.update)
+        case .withdrawal: counters.peerEntries.add(.withdrawal)
+        case .unreadable: counters.peerEntries.add(.passedOver)
         }
     }
 }

@@ -59,6 +59,9 @@ struct MetricsReferenceTests {
             | `kind` of `\(CenterMetric.removed.rawValue)` | \(code(RetainedKind.allCases.map(\.rawValue))) |
             | `lane` | \(code(CenterLane.allCases.map(\.rawValue))) |
             | `outcome` of proofs | \(code(ProofEnd.allCases.map(\.rawValue))) |
+            | `outcome` of regions | \(code(RegionEnd.allCases.map(\.rawValue))) |
+            | `outcome` of polls of peers | \(code(PeerPollEnd.allCases.map(\.rawValue))) |
+            | `outcome` of entries of peers | \(code(PeerEntryEnd.allCases.map(\.rawValue))) |
             | `for` of certificates | \(code(IssuedFor.allCases.map(\.rawValue))) |
             | `path`, `code` | the path of a request, and an [error code](ErrorCodes.md); `other` for what is seldom or unknown |
             | `step` | a step of `events` |

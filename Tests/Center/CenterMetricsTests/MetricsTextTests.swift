@@ -78,6 +78,7 @@ struct CenterFamiliesTests {
         counters.events.declare([["stored"]])
         counters.deliveries.declare([["ids", "delivered"]])
         counters.forwards.declare([["delivered"]])
+        counters.peerPolls.declare([["north", "news"]])
         counters.clusters.set(7)
         counters.serverCertificateEnds.set(1)
         counters.authorityEnds.set(1)

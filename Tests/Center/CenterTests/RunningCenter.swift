@@ -16,7 +16,8 @@ struct RunningCenter: Sendable {
 
     init(
         folder: TemporaryFolder, clock: TestClock = TestClock(), ids: FakeIDS?, global: FakeGlobalCenter? = nil,
-        linkMonitor: LinkMonitor? = nil, _ change: (inout LocalCenterConfiguration) -> Void = { _ in }
+        linkMonitor: LinkMonitor? = nil, peers: (any PeerSource)? = nil,
+        _ change: (inout LocalCenterConfiguration) -> Void = { _ in }
     ) throws {
         var configuration = LocalCenterConfiguration()
         configuration.analysis.requireGoodware = false
@@ -26,7 +27,7 @@ struct RunningCenter: Sendable {
         logger.logLevel = .critical
         let service = LocalCenterService(
             configuration: configuration, store: store, installer: ids, link: global, linkMonitor: linkMonitor,
-            logger: logger)
+            peers: peers, logger: logger)
         self.store = store
         self.service = service
         task = Task { try await service.run() }
