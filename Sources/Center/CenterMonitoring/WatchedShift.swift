@@ -3,7 +3,7 @@
 public import CenterServer
 public import CenterStore
 import EpitopeModel
-import Glibc
+import FileAccess
 public import Logging
 
 extension WorkShift {
@@ -29,9 +29,5 @@ extension WorkShift {
     }
 
     /// The host's name, for people.
-    private static var machineName: String {
-        var system = utsname()
-        guard uname(&system) == 0 else { return "unknown" }
-        return withUnsafeBytes(of: &system.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-    }
+    private static var machineName: String { SystemName.current.machine ?? "unknown" }
 }

@@ -66,7 +66,7 @@ public enum PrivilegeDrop {
         guard threads == 1 + threadsLeftBehind else { throw failure("the process has more than one thread", 0) }
         var had: UInt64 = 0
         try check(epitope_permitted_capabilities(&had), "read its capabilities")
-        let wanted = Capabilities.afterLoading(kernelRelease: kernelRelease(), cutsCode: cutsCode)
+        let wanted = Capabilities.afterLoading(kernelRelease: SystemName.current.kernelRelease ?? "", cutsCode: cutsCode)
         let kept = wanted.intersection(Capabilities(rawValue: had))
         // The kernel supports fewer than 64, and returns EINVAL for the first that it doesn't.
         for number: Int32 in 0..<64 {
@@ -97,11 +97,5 @@ public enum PrivilegeDrop {
 
     private static func rights() -> Rights? {
         ProcFS.text("/proc/self/status", maxBytes: 16384).flatMap(Rights.init(status:))
-    }
-
-    private static func kernelRelease() -> String {
-        var names = utsname()
-        guard uname(&names) == 0 else { return "" }
-        return withUnsafeBytes(of: names.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
     }
 }

@@ -2,6 +2,7 @@
 
 public import BehaviourBlocking
 public import EpitopeModel
+import FileAccess
 import Foundation
 import Scheduling
 import Synchronization
@@ -132,15 +133,15 @@ public final class ProcessContextCollector: ProcessContextProviding {
         _ process: ProcessParameters, _ files: ProcessFileHandles?, maxPackageSeconds: Double
     ) -> Enriched {
         var system = SystemParameters(hostName: nil, hostID: hostID.withLock(\.self))
-        let kernel = Self.uname()
-        (system.hostName, system.kernelRelease) = (kernel.hostName, kernel.release)
+        let kernel = SystemName.current
+        (system.hostName, system.kernelRelease) = (kernel.machine, kernel.kernelRelease)
         // A copy of the cache: work that never comes back must not hold it. The queue runs one at a time.
         let start = Enrichment(process: process, system: system, cache: cache.withLock { $0 })
         let (folder, containers, packages, places) = ("\(proc)/\(process.processID)", containers, packages, MachineFacts.Places(proc: proc))
         let done = bounded.run(withinSeconds: maxSeconds.enrichment) {
             var enrichment = start
             enrichment.addContainer(from: containers)
-            enrichment.addMachine(places, build: kernel.build)
+            enrichment.addMachine(places, build: kernel.kernelBuild)
             let files = files ?? ProcessFileHandles(folder: folder, expected: process)
             let lookup = files.flatMap { enrichment.addFacts(of: $0, packages: packages) }
             return (enrichment: enrichment, lookup: lookup, images: files?.images)
@@ -156,16 +157,6 @@ public final class ProcessContextCollector: ProcessContextProviding {
             enriched.process.executable?.packageVersion = owner.version
         }
         return enriched
-    }
-
-    private static func uname() -> (hostName: String?, release: String?, build: String?) {
-        var names = utsname()
-        guard Foundation.uname(&names) == 0 else { return (nil, nil, nil) }
-        func text<T>(_ field: T) -> String? {
-            let text = withUnsafeBytes(of: field) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-            return text.isEmpty ? nil : text
-        }
-        return (text(names.nodename), text(names.release), text(names.version))
     }
 }
 

@@ -101,7 +101,7 @@ import Testing
         for (name, content) in version.contents { try content.write(to: URL(filePath: "\(source)/\(name)")) }
         func install(_ signed: SignedManifest) async -> String? {
             await code {
-                _ = try await AgentKeeper.install(signed, from: source, trusted: [site.authority.certificate], inState: state)
+                _ = try await AgentInstallation.install(signed, from: source, trusted: [site.authority.certificate], inState: state)
             }
         }
         #expect(await install(try stranger.sign(version.manifest)) == "agent-foreign")

@@ -2,6 +2,7 @@
 
 import ArgumentParser
 import EpitopeModel
+import FileAccess
 import Foundation
 import HostFrontEnd
 import HostPipeline
@@ -72,13 +73,7 @@ struct EnrollCommand: AsyncParsableCommand {
     }
 
     /// The machine's name, if it can be an identity's. Nobody is asked for another form of it.
-    static var machineName: String? {
-        var bytes = [UInt8](repeating: 0, count: 256)
-        let isKnown = bytes.withUnsafeMutableBytes { gethostname($0.baseAddress!.assumingMemoryBound(to: CChar.self), 255) } == 0
-        let name = String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-        guard isKnown else { return nil }
-        return Identity.isValidName(name) ? name : nil
-    }
+    static var machineName: String? { SystemName.current.machine.flatMap { Identity.isValidName($0) ? $0 : nil } }
 
     /// Says so in the event log: what the center answered before is of an identity that is gone.
     private func noteEnrolment(_ identity: StoredIdentity) {
