@@ -99,6 +99,31 @@ say "without an agent an attack is denied" is_denied
 for second in $(seq 60); do [ "$(property SubState)" = start ] && break; sleep 0.2; done
 say "stop while it is being started" /bin/systemctl stop $unit
 say "ends protection, too" goes_through
+
+# Two versions at the level that denies, as a keeper changes them: the next takes over from the one before, under a call a millisecond.
+protects() { for second in $(seq 300); do grep -q "protecting every process" "$1" && return 0; kill -0 "$2" || return 1; sleep 1; done; return 1; }
+ends_well() { wait "$1"; [ $? = 0 ]; }
+all_denied() { sed '$d' /series >/whole; [ "$(wc -l </whole)" -gt 100 ] && ! grep -qv ' 1$' /whole; }
+epitope-agent --state $state >/run/one.log 2>&1 &
+one=$!
+say "a version protects" protects /run/one.log $one
+call-series 1000000 1 9999 16 >/series &
+series=$!
+sleep 1
+epitope-agent-next --state $state --replace >/run/two.log 2>&1 &
+two=$!
+say "the next version protects" protects /run/two.log $two
+say "the one before has ended" ends_well $one
+say "the state folder names the next version" grep -q '"version" *: *"0.1.1"' $state/agent.json
+sleep 1
+kill $series
+wait $series
+echo "$(wc -l </series) calls were made while one version took over from the other"
+say "none of them passed" all_denied
+kill $two
+say "the next version ends" ends_well $two
+say "and protection with it" goes_through
+tail -n 5 /run/one.log /run/two.log
 cat /run/agent.log
 echo "RESULT ok=$ok failed=$failed"
 [ "$failed" = 0 ]

@@ -10,37 +10,6 @@ import Testing
 @Suite(.serialized) struct HandoutTests {
     static let canLoad = geteuid() == 0 && access("/sys/kernel/btf/vmlinux", R_OK) == 0
 
-    /// The programs as they are built, stripped, and versions made of them that differ by what they say of themselves.
-    private final class Versions {
-        let folder: TemporaryFolder
-
-        init() async throws {
-            folder = try TemporaryFolder()
-            for name in ["epitope", "epitope-agent"] {
-                let path = try "\(folder.makeFolder("0.1.0"))/\(name)"
-                let strip = try await Command.run("/usr/bin/strip", ["-o", path, Command.built(name)])
-                try #require(strip.status == 0, "\(strip.errors)")
-            }
-        }
-
-        /// The path of a version's agent, with the command line beside it.
-        func make(_ version: String, agent: Data? = nil) throws -> String {
-            let place = try folder.makeFolder(version)
-            let (old, new) = (Data("epitope-version=0.1.0;".utf8), Data("epitope-version=\(version);".utf8))
-            try #require(old.count == new.count)
-            for name in ["epitope", "epitope-agent"] {
-                var program = try Data(contentsOf: URL(filePath: "\(folder.path)/0.1.0/\(name)"))
-                if name == "epitope-agent", let agent { program = agent + new }
-                while let range = program.range(of: old) { program.replaceSubrange(range, with: new) }
-                try program.write(to: URL(filePath: "\(place)/\(name)"))
-                chmod("\(place)/\(name)", 0o755)
-            }
-            return "\(place)/epitope-agent"
-        }
-
-        var first: String { "\(folder.path)/0.1.0/epitope-agent" }
-    }
-
     private struct List: Decodable {
         struct Order: Decodable {
             var version: String
@@ -59,16 +28,8 @@ import Testing
         var hosts: [Host]
     }
 
-    private func agents(_ center: Center, _ arguments: String...) async throws -> Command {
-        // Hundreds of megabytes go to the disk, which may be slow.
-        try await Command.run(
-            Command.built("epitope"),
-            ["local-center", "agents"] + arguments.prefix(1) + ["--state", center.state] + arguments.dropFirst(),
-            seconds: 300)
-    }
-
     private func list(_ center: Center) async throws -> List {
-        try JSONDecoder().decode(List.self, from: Data(try await agents(center, "list", "--json").output.utf8))
+        try JSONDecoder().decode(List.self, from: Data(try await center.agents("list", "--json").output.utf8))
     }
 
     private func command(_ center: Center, _ host: String) async throws -> String {
@@ -95,10 +56,10 @@ import Testing
 
     @Test(.enabled(if: canLoad, "needs root and a kernel with type information"), .timeLimit(.minutes(15)))
     func `a host is installed by one command, and updated and taken back under a call a millisecond: none passes`() async throws {
-        let versions = try await Versions()
+        let versions = try await HandedOutVersions()
         let center = try await Center()
         try await center.serve()
-        let added = try await agents(center, "add", versions.first)
+        let added = try await center.agents("add", versions.first)
         try #require(added.status == 0, "\(added.errors)")
 
         // The first installation.
@@ -134,7 +95,7 @@ import Testing
         let first = try #require(agent())
 
         // An update.
-        let next = try await agents(center, "add", versions.make("0.1.1"))
+        let next = try await center.agents("add", versions.make("0.1.1"))
         try #require(next.status == 0, "\(next.errors)")
         try await eventually("the second version", seconds: 240) { try await isAt("0.1.1") }
         let second = try #require(agent())
@@ -146,7 +107,7 @@ import Testing
         }
 
         // One that does not come up: the host goes on as it was, and says so; nobody else gets it.
-        let sick = try await agents(center, "add", versions.make("0.1.2", agent: Data(contentsOf: URL(filePath: "/bin/false"))))
+        let sick = try await center.agents("add", versions.make("0.1.2", agent: Data(contentsOf: URL(filePath: "/bin/false"))))
         try #require(sick.status == 0, "\(sick.errors)")
         try await eventually("a host that goes back", seconds: 240) { try await isAt("0.1.1", "returned") }
         #expect(agent() == second, "the one that ran was not touched")
@@ -154,11 +115,11 @@ import Testing
         #expect(try await list(center).hosts.first?.detail.contains("[agent-not-well]") == true)
 
         // A way back, which an operator signs.
-        let mistaken = try await agents(center, "order", "0.1.0")
+        let mistaken = try await center.agents("order", "0.1.0")
         #expect(mistaken.status == 0)
         try await eventually("a refusal", seconds: 60) { try await isAt("0.1.1", "refused") }
         #expect(try await list(center).hosts.first?.detail.contains("[agent-downgrade]") == true)
-        let back = try await agents(center, "order", "0.1.0", "--back")
+        let back = try await center.agents("order", "0.1.0", "--back")
         try #require(back.status == 0, "\(back.errors)")
         try await eventually("the first version again", seconds: 240) { try await isAt("0.1.0") }
         #expect(agent() != second)
@@ -195,7 +156,7 @@ import Testing
         for name in ["epitope", "epitope-agent"] { try program.write(to: URL(filePath: "\(place)/\(name)")) }
         let center = try await Center()
         try await center.serve()
-        let added = try await agents(center, "add", "\(place)/epitope-agent")
+        let added = try await center.agents("add", "\(place)/epitope-agent")
         try #require(added.status == 0, "\(added.errors)")
         let line = try await command(center, "web-1")
 
@@ -227,7 +188,7 @@ import Testing
         // An order of another authority.
         let other = try await Center()
         try await other.serve()
-        _ = try await agents(other, "add", "\(place)/epitope-agent")
+        _ = try await other.agents("add", "\(place)/epitope-agent")
         let foreign = try #require(
             try await DatabaseQueue(path: other.state + "/center.sqlite").read {
                 try String.fetchOne($0, sql: "SELECT signed FROM agent_orders")

@@ -25,11 +25,21 @@ import Testing
             chmod(path, 0o600)
         }
         chmod(state, 0o700)
+        // The same program, but for what it says of itself.
+        let versions = try TemporaryFolder()
+        let next = versions.path + "/epitope-agent-next"
+        let strip = try await Command.run("/usr/bin/strip", ["-o", next, Fixtures.path("epitope-agent")])
+        try #require(strip.status == 0, "\(strip.errors)")
+        var program = try Data(contentsOf: URL(filePath: next))
+        while let range = program.range(of: Data("epitope-version=0.1.0;".utf8)) {
+            program.replaceSubrange(range, with: Data("epitope-version=0.1.1;".utf8))
+        }
+        try program.write(to: URL(filePath: next))
         let machine = try await Machine.boot(
             "boot-in-machine", seconds: 1600,
             [
                 "\(PackageFolder.path)/Tests/Support/ServiceLife/life.sh",
-                Fixtures.path("epitope-agent") + "," + Fixtures.path("call-stub"),
+                ["epitope-agent", "call-stub", "call-series"].map(Fixtures.path).joined(separator: ",") + "," + next,
                 "--level tracepoints --without-hooks kill --seccomp-listener /run/epitope/seccomp.sock", folder.path,
             ])
         for line in machine.failures { Issue.record("\(line)") }

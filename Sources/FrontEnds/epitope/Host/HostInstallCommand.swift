@@ -70,7 +70,7 @@ struct HostInstallCommand: AsyncParsableCommand {
             guard error.code == .tokenUsed, let before else { throw error }
             identity = before
         }
-        let place = try await AgentKeeper.install(order, from: from, trusted: identity.authorities(), inState: state)
+        let place = try await AgentInstallation.install(order, from: from, trusted: identity.authorities(), inState: state)
         Console.print("version \(order.manifest.version) is installed in \(place), for \(identity.subject.name) at \(identity.centers)")
         guard !noStart else { return }
         try start(place, state)
@@ -98,7 +98,7 @@ struct HostInstallCommand: AsyncParsableCommand {
                 "the keeper runs in the background, and its log is \(state)/keeper.log; have this system start it: \(words.joined(separator: " "))"
             )
         }
-        try AtomicFile.write(Array(KeeperUnit.text(words).utf8), to: "/etc/systemd/system/\(Self.unit)", mode: 0o644)
+        try AtomicFile.write(Array(KeeperUnit.text(words, state: state).utf8), to: "/etc/systemd/system/\(Self.unit)", mode: 0o644)
         for command in ["systemctl daemon-reload", "systemctl enable --now \(Self.unit)"] {
             guard system(command) == 0 else {
                 throw EpitopeError(
@@ -139,12 +139,13 @@ struct HostInstallCommand: AsyncParsableCommand {
 /// The unit of a host that its center has installed. The agent gives up what it doesn't need by itself; the keeper has to be able to
 /// start one with all of it.
 enum KeeperUnit {
-    static func text(_ words: [String]) -> String {
+    /// - Parameter state: the host's state folder.
+    static func text(_ words: [String], state: String) -> String {
         """
         [Unit]
         Description=Epitope: keeps the agent running, in the version that the center hands out
         DefaultDependencies=no
-        RequiresMountsFor=/var/lib/epitope
+        RequiresMountsFor=\(state.quotedPathForUnit)
         After=systemd-remount-fs.service
         Before=sysinit.target shutdown.target
         Conflicts=shutdown.target
@@ -167,7 +168,7 @@ enum KeeperUnit {
         CapabilityBoundingSet=CAP_BPF CAP_PERFMON CAP_SYSLOG CAP_CHECKPOINT_RESTORE CAP_SETPCAP CAP_SYS_PTRACE CAP_DAC_READ_SEARCH CAP_KILL
         NoNewPrivileges=yes
         ProtectSystem=strict
-        ReadWritePaths=/var/lib/epitope -/sys/fs/bpf
+        ReadWritePaths=\(state.quotedPathForUnit) -/sys/fs/bpf
         ProtectHome=read-only
         PrivateDevices=yes
         ProtectKernelModules=yes
@@ -188,7 +189,10 @@ enum KeeperUnit {
 
 extension String {
     /// As a word of a unit's command line (systemd.service(5)).
-    fileprivate var quotedForUnit: String {
-        "\"" + replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("%", with: "%%").replacing("$", with: "$$") + "\""
+    fileprivate var quotedForUnit: String { quotedPathForUnit.replacing("$", with: "$$") }
+
+    /// As a path in a unit's list of paths.
+    fileprivate var quotedPathForUnit: String {
+        "\"" + replacing("\\", with: "\\\\").replacing("\"", with: "\\\"").replacing("%", with: "%%") + "\""
     }
 }
