@@ -249,7 +249,8 @@ let package = Package(
                 shell(
                     "CenterAnalysis",
                     [
-                        "EpitopeModel", "Signatures", "Scheduling", "SettingsFiles", "Captures", "TokenSequences", "SignatureMaking",
+                        "EpitopeModel", "Signatures", "PacketCoding", "Scheduling", "SettingsFiles", "Captures", "TokenSequences",
+                        "SignatureMaking",
                         "SignatureProving",
                         "Correlation", "CenterMetrics", "CenterStore",
                     ]),
@@ -545,7 +546,9 @@ let package = Package(
                     ]),
                 tests("FaultTests", ["epitope", "center-load"]),
                 tests("FailoverTests", ["epitope", "center-load"]),
-                tests("MachineTests", ["epitope", "epitope-agent", "call-stub", "inject-stub", "kernel-matrix", "protect", "return-stub"]),
+                tests(
+                    "MachineTests",
+                    ["epitope", "epitope-agent", "call-series", "call-stub", "inject-stub", "kernel-matrix", "protect", "return-stub"]),
                 tests(
                     "OrdinaryWorkTests",
                     ["EpitopeModel", "BehaviourBlocking", "KernelBackend", "HostPolicy", "KernelWatch", "epitope", "call-stub"]),

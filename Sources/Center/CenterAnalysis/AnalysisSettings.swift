@@ -42,6 +42,10 @@ public struct AnalysisSettings: Hashable, Sendable {
     /// 32 the goodware index can't say that they are absent: the corpus itself is read for each, which takes seconds. Signatures of fewer
     /// than 16 bytes, hosts' too, are proven only with a length as small.
     public var callerWindow = CallerWindow.length
+    /// Of hosts that leave it to the center to extract (`--extract-at`): the largest region that is stored whole, in bytes, 256 to 8192.
+    public var maxCode = ExtractedPacket.maxCodeBytes
+    /// Of a larger region of such a host: how many bytes on each side of the caller's address are stored, 256 to 4096.
+    public var snippetSide = 4096
     /// The path of the goodware index; `nil`: there is none.
     public var goodware: String?
     /// Whether nothing is delivered without a goodware index.
@@ -75,6 +79,8 @@ public struct AnalysisSettings: Hashable, Sendable {
         try visitor.setting("diskReserveMegabytes", &diskReserveMegabytes, in: 0...1_000_000)
         try visitor.setting("store", &store)
         try visitor.setting("callerWindow", &callerWindow, in: 8...256)
+        try visitor.setting("maxCode", &maxCode, in: 256...8192)
+        try visitor.setting("snippetSide", &snippetSide, in: 256...4096)
         try visitor.setting("goodware", &goodware)
         try visitor.setting("requireGoodware", &requireGoodware)
         try visitor.setting("benignCaptures", &benignCaptures)
@@ -110,6 +116,9 @@ public struct AnalysisSettings: Hashable, Sendable {
 
     /// How long what the center has is kept.
     public var retention: KeepDays { KeepDays(packets: keepDays, audit: auditKeepDays) }
+
+    /// What is taken out of the regions that hosts leave to the center.
+    public var extraction: RegionExtraction { RegionExtraction(maxCode: maxCode, snippetSide: snippetSide) }
 
     /// How far packets may fill the store and its disk.
     public var reportRoom: ReportRoom {

@@ -2,6 +2,7 @@
 
 public import CenterStore
 public import EpitopeModel
+import PacketCoding
 public import Scheduling
 
 /// Takes in a center's reports: checks each, stores it, and wakes the analysis.
@@ -9,13 +10,17 @@ public struct ReportReceiver: Sendable {
     private let store: CenterStore
     private let analysisSignal: WakeUpSignal
     private let intake: IntakeBook
+    private let extractor: RegionExtractor
 
     /// - Parameters:
     ///   - analysisSignal: wakes the analysis.
     ///   - megabytesPerReporter: what one reporter may have stored in a day.
+    ///   - extractor: takes out of regions what hosts leave to the center; `nil`: by the usual amounts, and without goodware.
     public init(
-        store: CenterStore, analysisSignal: WakeUpSignal, megabytesPerReporter: Int = AnalysisSettings.defaultMegabytesPerReporter
+        store: CenterStore, analysisSignal: WakeUpSignal, megabytesPerReporter: Int = AnalysisSettings.defaultMegabytesPerReporter,
+        extractor: RegionExtractor? = nil
     ) {
+        self.extractor = extractor ?? RegionExtractor()
         self.store = store
         self.analysisSignal = analysisSignal
         intake = IntakeBook(megabytes: megabytesPerReporter)
@@ -26,20 +31,29 @@ public struct ReportReceiver: Sendable {
 
     /// Accepts a report. When this returns, the report is on the disk.
     ///
-    /// - Throws: what ``ReportCheck`` throws, `sender-over-share`, `disk-full`, `store-busy`, `sender-busy`, `store-failed`,
+    /// A region that is left to the center counts for its sender's share as it came in, whatever is stored of it.
+    ///
+    /// - Throws: what ``ReportCheck`` throws, `caller-outside-code`, `packet-malformed`, `sender-over-share`, `disk-full`, `store-busy`, `sender-busy`, `store-failed`,
     ///   `store-unusable`. After an error the sender must keep the report.
     public func accept(_ report: Report) async throws(EpitopeError) -> Receipt {
         try ReportCheck.check(report)
         let address = report.address
         try intake.take(report.bytes, of: report.sender, at: address)
         do throws(EpitopeError) {
-            let receipt = try await store.add(report)
+            let receipt = try await store.add(extracted(report))
             if receipt.wasKnown { intake.giveBack(report.bytes, of: report.sender, at: address) } else { analysisSignal.send() }
             return receipt
         } catch {
             intake.giveBack(report.bytes, of: report.sender, at: address)
             throw error
         }
+    }
+
+    private func extracted(_ report: Report) async throws(EpitopeError) -> Report {
+        guard case .packet(let packet) = report.body, packet.value.extraction != nil else { return report }
+        var report = report
+        report.body = .packet(try await extractor.extract(packet))
+        return report
     }
 
     /// Code that the store has, by its SHA-256.

@@ -44,9 +44,11 @@ public final class GlobalCenterService: CenterRequestHandling, WakefulService, S
         settings = LiveValue(configuration)
         self.store = store
         self.logger = logger
-        self.provers = provers ?? ProverSource(configuration.proving)
+        let provers = provers ?? ProverSource(configuration.proving)
+        self.provers = provers
         receiver = ReportReceiver(
-            store: store, analysisSignal: analysisSignal, megabytesPerReporter: configuration.analysis.megabytesPerReporter)
+            store: store, analysisSignal: analysisSignal, megabytesPerReporter: configuration.analysis.megabytesPerReporter,
+            extractor: RegionExtractor(configuration.analysis.extraction, asking: provers, counters: store.counters))
     }
 
     public var scope: CenterScope { .global }

@@ -52,12 +52,14 @@ public final class LocalCenterService: CenterRequestHandling, WakefulService, Se
         settings = LiveValue(configuration)
         self.store = store
         self.logger = logger
+        let provers = provers ?? ProverSource(configuration.proving(isEngineAsked: engine != nil))
         let receiver = ReportReceiver(
-            store: store, analysisSignal: signals.analysis, megabytesPerReporter: configuration.analysis.megabytesPerReporter)
+            store: store, analysisSignal: signals.analysis, megabytesPerReporter: configuration.analysis.megabytesPerReporter,
+            extractor: RegionExtractor(configuration.analysis.extraction, asking: provers, counters: store.counters))
         self.receiver = receiver
         context = LocalCenterContext(
             configuration: configuration, store: store, receiver: receiver, feed: feed, peers: peers,
-            provers: provers ?? ProverSource(configuration.proving(isEngineAsked: engine != nil)), installer: installer,
+            provers: provers, installer: installer,
             engine: engine, link: link, linkMonitor: linkMonitor ?? LinkMonitor(logger: logger), health: work, logger: logger)
     }
 

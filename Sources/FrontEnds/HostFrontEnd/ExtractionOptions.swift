@@ -2,6 +2,7 @@
 
 package import ArgumentParser
 package import BehaviourBlocking
+package import EpitopeModel
 
 /// Options of how malicious code is taken out of processes, and how much of it.
 package struct ExtractionOptions: ParsableArguments {
@@ -30,7 +31,10 @@ package struct ExtractionOptions: ParsableArguments {
         guard side.contains(snippetSide) else { throw ValidationError("--snippet-side takes \(side.lowerBound) to \(side.upperBound)") }
     }
 
-    package var settings: ExtractionSettings {
-        ExtractionSettings(mode: extraction, amounts: ExtractionAmounts(maxWholeBytes: maxCode, sideBytes: snippetSide))
+    /// - Parameter place: at the center the amounts are the center's: it gets as much as a packet carries.
+    package func settings(at place: ExtractionPlace) -> ExtractionSettings {
+        ExtractionSettings(
+            mode: extraction,
+            amounts: place == .center ? ExtractionAmounts() : ExtractionAmounts(maxWholeBytes: maxCode, sideBytes: snippetSide))
     }
 }

@@ -96,7 +96,7 @@ package struct HostReporter: Sendable {
         pipeline = HostPipeline(
             settings: HostPipelineSettings(
                 extractsSignature: options.signatureOnHost, signatureBytes: options.signatureBytes, signature: options.hostSignature,
-                destinations: options.sendTo.destinations),
+                extractAt: options.extractAt, destinations: options.sendTo.destinations),
             parameters: context, store: store, sender: RoutedSender(routes), log: log, logger: logger,
             absentWindows: options.goodware.map { HostGoodware(path: $0, problems: book).absentWindows })
         identities.setPipeline(pipeline)

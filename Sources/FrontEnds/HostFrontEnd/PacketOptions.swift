@@ -2,7 +2,7 @@
 
 public import ArgumentParser
 public import BehaviourBlocking
-package import HostPipeline
+package import EpitopeModel
 package import HostStore
 public import Novelty
 import Signatures
@@ -42,6 +42,13 @@ package struct PacketOptions: ParsableArguments {
             """)
     package var hostSignature: HostSignature = .caller
 
+    @Option(
+        help: """
+            Where code is taken out of what was read, and the signature of --signature-on-host is chosen: host; auto (what this host can't find \
+            out is left to the center, with the code); or center (--max-code and --snippet-side don't apply).
+            """)
+    package var extractAt: ExtractionPlace = .auto
+
     @Option(help: ArgumentHelp("With unique: a small goodware index, as `epitope goodware build` makes it.", valueName: "file"))
     package var goodware: String?
 
@@ -74,6 +81,9 @@ package struct PacketOptions: ParsableArguments {
 
     package func validate() throws {
         guard goodware == nil || hostSignature == .unique else { throw ValidationError("--goodware needs --host-signature unique") }
+        guard goodware == nil || extractAt != .center else {
+            throw ValidationError("--goodware is this host's: with --extract-at center the center asks its own")
+        }
         guard packetsPerDay >= 0 else { throw ValidationError("--packets-per-day takes 0 or more") }
         guard CallerWindow.lengths.contains(signatureBytes) else {
             throw ValidationError("--signature-bytes takes \(CallerWindow.lengths.lowerBound) to \(CallerWindow.lengths.upperBound)")
@@ -96,6 +106,7 @@ package struct PacketOptions: ParsableArguments {
 }
 
 extension HostSignature: ExpressibleByArgument {}
+extension ExtractionPlace: ExpressibleByArgument {}
 extension NoveltyPolicy.Criteria: ExpressibleByArgument {}
 extension NoveltyPolicy.Matching: ExpressibleByArgument {}
 extension Policy.Action: ExpressibleByArgument {}

@@ -66,7 +66,7 @@ extension EpitopeAgent {
         let chosen = ProtectionLevel(rawValue: level.rawValue) ?? preparation.support.level
         return try KernelBackend(
             policy: Self.adapted(configuration.loaded.policy, to: chosen, withoutHooks), level: chosen,
-            extraction: extractionOptions.settings, pinnedAt: preparation.directories.pinnedAt,
+            extraction: extractionOptions.settings(at: packetOptions.extractAt), pinnedAt: preparation.directories.pinnedAt,
             beginsAtOnce: false, context: configuration.context)
     }
 
@@ -101,7 +101,8 @@ extension EpitopeAgent {
         try backend.setExclusions(exclusions.table, lookingUp: exclusions.evidenceExcludedByLibraries(ofProcess:))
         let listen = {
             try containerOptions.start(
-                policy: configuration.loaded.policy, extraction: extractionOptions.settings, keeper: exclusions,
+                policy: configuration.loaded.policy, extraction: extractionOptions.settings(at: packetOptions.extractAt),
+                keeper: exclusions,
                 context: configuration.context, store: preparation.descriptorStore)
         }
         // An agent that is replaced has the socket until it ends.

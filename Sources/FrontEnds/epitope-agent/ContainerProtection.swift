@@ -45,7 +45,8 @@ extension EpitopeAgent {
         let directories = preparation.directories
         let listen = {
             try containerOptions.start(
-                policy: configuration.loaded.policy, extraction: extractionOptions.settings, keeper: exclusions,
+                policy: configuration.loaded.policy, extraction: extractionOptions.settings(at: packetOptions.extractAt),
+                keeper: exclusions,
                 context: reporter.context, store: preparation.descriptorStore)
         }
         // An agent that is replaced has the socket until it ends.

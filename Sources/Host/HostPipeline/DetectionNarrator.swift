@@ -79,7 +79,8 @@ public struct DetectionNarrator: Sendable {
         case .sent, .refused, .unreachable, .stopped, .enrolled, .renewed, .identityChanged, .centersChanged, .authorityChanged:
             follow(event)
             return tellDecided()
-        case .packageFound, .reduced, .uninspectable, .otherProcess, .suppressed, .lost, .toldCounts, .renewalFailed, .impaired:
+        case .packageFound, .reduced, .leftToCenter, .uninspectable, .otherProcess, .suppressed, .lost, .toldCounts, .renewalFailed,
+            .impaired:
             return []
         }
     }
@@ -151,6 +152,8 @@ public struct DetectionNarrator: Sendable {
         case .overQuota: "Nothing is sent now: the quota of packets is used up\(message.isEmpty ? "" : ": \(message)")."
         case .givenUp: "Nothing is sent: the quota is used up, and the packets that wait for it weigh more."
         case .spoolFull: "Nothing is sent: \(message)."
+        case .failed where outcome.packet != nil:
+            "It could not be stored here, and is sent from memory: \(message) [\((outcome.code ?? "").printable)]."
         default: "Nothing is sent: \(message) [\((outcome.code ?? "").printable)]."
         }
     }

@@ -84,6 +84,7 @@ extension HostEvent {
                 : "\(name) not kept: the quota is used up, and the packets that wait for it weigh more"
         case .spoolFull: return "\(name) not kept: \(why)"
         case .reduced: return "\(name) is beyond the link's budget: \(why)"
+        case .leftToCenter: return "\(name) goes with its code, and the center makes its signature: \(why)"
         case .spooled: return "\(name) waits to be sent"
         case .sent: return "\(name) is stored at \(center)"
         case .refused: return "\(name) was refused by \(center), and is kept here: \(why)"

@@ -8,12 +8,10 @@ extension ExtractedPacket {
     ///
     /// - Parameters:
     ///   - process: the detection's process, with the facts that take longer to collect.
-    ///   - windowBytes: the size of the caller window that the packet carries instead of the code; `nil`: it carries the code.
-    ///   - window: what it carries in that window's place, a part of the code; `nil`: the caller window.
+    ///   - form: what it carries of the code.
     /// - Throws: `caller-outside-code`, `packet-too-large`: code that every center would refuse.
     init(
-        _ detection: Detection, process: ProcessParameters, system: SystemParameters, asSignatureOf windowBytes: Int? = nil,
-        window: ArraySlice<UInt8>? = nil
+        _ detection: Detection, process: ProcessParameters, system: SystemParameters, form: PacketForm = PacketForm()
     ) throws(EpitopeError) {
         guard detection.code.bytes.count <= ExtractedPacket.maxCodeBytes else {
             throw EpitopeError(
@@ -24,9 +22,9 @@ extension ExtractedPacket {
         // Checked in either case: code without a caller window is refused here, not at the center.
         try CallerWindow.callerOffset(in: detection.code, callersAddress: detection.callersAddress)
         var content = Content.code(detection.code)
-        if let windowBytes {
-            let caller = try CallerWindow.extract(from: detection.code, callersAddress: detection.callersAddress, length: windowBytes)
-            content = .signature(window.map(Array.init) ?? caller)
+        if let bytes = form.signatureBytes {
+            let caller = try CallerWindow.extract(from: detection.code, callersAddress: detection.callersAddress, length: bytes)
+            content = .signature(form.window.map(Array.init) ?? caller)
         }
         self.init(
             id: Self.randomID(), architecture: detection.architecture, callersAddress: detection.callersAddress,
@@ -35,7 +33,7 @@ extension ExtractedPacket {
             parameters: Parameters(
                 call: detection.call, arguments: detection.arguments, region: detection.region, process: process, system: system,
                 timeMilliseconds: detection.timeMilliseconds),
-            signatureAddress: windowBytes == nil ? nil : window.map { detection.code.base + UInt64($0.startIndex) })
+            signatureAddress: form.window.map { detection.code.base + UInt64($0.startIndex) }, extraction: form.extraction)
     }
 
     /// 128 random bits from the system's generator.

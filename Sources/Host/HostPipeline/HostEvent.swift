@@ -19,6 +19,8 @@ public struct HostEvent: Hashable, Sendable, Codable {
         case spoolFull = "spool-full"
         /// The link's budget has no room for all of the packet: a snippet of its code goes, or its signature; `message` says which.
         case reduced
+        /// What the host could not choose is left to the center: `message` says why, and the packet goes with its code.
+        case leftToCenter = "left-to-center"
         /// The packet is in the spool, on the host's disk.
         case spooled
         /// The center has stored the packet; `time` is when its receipt came.

@@ -15,8 +15,10 @@ public struct HostPipelineSettings: Hashable, Sendable {
     public var extractsSignature: Bool
     /// The size of that window in bytes (``Signatures/CallerWindow/lengths``).
     public var signatureBytes: Int
-    /// How the bytes of such a signature are chosen.
+    /// How the bytes of such a signature are chosen, and of the one that goes where the link's budget has no room for more.
     public var signature: HostSignature
+    /// Where code is taken out of regions and such a signature is chosen.
+    public var extractAt: ExtractionPlace
     /// At least one.
     public var destinations: [Destination]
     public var backoff: Backoff
@@ -32,13 +34,14 @@ public struct HostPipelineSettings: Hashable, Sendable {
 
     public init(
         extractsSignature: Bool = false, signatureBytes: Int = CallerWindow.length, signature: HostSignature = .caller,
-        destinations: [Destination] = [.local],
+        extractAt: ExtractionPlace = .auto, destinations: [Destination] = [.local],
         backoff: Backoff = HostPipelineSettings.usualBackoff,
         drainTime: Duration = .seconds(5), upkeepInterval: Duration = .seconds(10)
     ) {
         self.extractsSignature = extractsSignature
         self.signatureBytes = signatureBytes
         self.signature = signature
+        self.extractAt = extractAt
         self.destinations = destinations
         self.backoff = backoff
         self.drainTime = drainTime
@@ -58,14 +61,10 @@ public final class HostPipeline: Sendable {
     private let sender: any PacketSender
     private let log: EventLog
     private let logger: Logger
-    private let choice: HostSignatureChoice
-    /// The images of processes are read here, not on the threads that Swift's tasks share.
-    private let choosing = BlockingQueue(label: "epitope.host-signature")
-    /// They may be on a file system that never answers.
-    private let bounded = BoundedWork()
+    private let packetForm: PacketFormChoice
     private let wakeUps: [Destination: SenderSignals]
     private let tallies = TallyBook()
-    private let backlog = Mutex(PacketBacklog())
+    private let backlog = PacketBacklogBook()
     private let packageNames = PackageNames()
     private let storeNews = Mutex(FailureNews())
     private let unreportedSeen = Mutex(UnreportedCounts())
@@ -74,7 +73,7 @@ public final class HostPipeline: Sendable {
         settings: HostPipelineSettings = HostPipelineSettings(), parameters: ProcessContextCollector, store: HostStore,
         sender: any PacketSender, log: EventLog, logger: Logger, absentWindows: AbsentWindows? = nil
     ) {
-        choice = HostSignatureChoice(absentWindows: absentWindows)
+        packetForm = PacketFormChoice(settings, hasLinkBudget: !store.settings.link.isUnlimited, absentWindows: absentWindows)
         self.settings = settings
         self.parameters = parameters
         self.store = store
@@ -118,6 +117,13 @@ public final class HostPipeline: Sendable {
                     await sending.run()
                     return .partEnded
                 }
+                let unstored = UnstoredSender(
+                    destination: destination, store: store, sender: sender, backoff: settings.backoff, log: log, logger: logger,
+                    signals: signals, draining: draining, tallies: tallies, backlog: backlog)
+                group.addTask {
+                    await unstored.run()
+                    return .partEnded
+                }
             }
             let upkeep = Task { await self.upkeep(unreported) }
             let warming = Task { [parameters, store] in
@@ -133,7 +139,6 @@ public final class HostPipeline: Sendable {
             upkeep.cancel()
             await upkeep.value
             await lookAfter(unreported)
-            await giveUpBacklog()
             draining.set()
             for signals in wakeUps.values { signals.sendAll() }
             group.addTask {
@@ -144,8 +149,9 @@ public final class HostPipeline: Sendable {
                 await self.packageNames.allCame()
                 return .partEnded
             }
-            await finish(&group, parts: wakeUps.count + 2)
+            await finish(&group, parts: 2 * wakeUps.count + 2)
         }
+        await giveUpBacklog()
     }
 
     /// Waits for the senders, and cancels them when the drain time is over.
@@ -203,7 +209,8 @@ extension HostPipeline {
             await storeBacklog()
         } catch {
             note(error, of: packet.id)
-            if backlog.withLock({ $0.add(packet) }) { await noteLost(1) }
+            if backlog.packets.withLock({ $0.add(packet) }) { await noteLost(1) }
+            for signals in wakeUps.values { signals.unstored.send() }
         }
     }
 
@@ -219,20 +226,14 @@ extension HostPipeline {
         async let isLogged: Void = log.append(HostEvent(detection, time: EventLog.now()))
         let enriched = await parameters.enrich(detection.process, maxPackageSeconds: settings.maxPackageWait / .seconds(1))
         await isLogged
-        var window: ArraySlice<UInt8>?
-        if settings.extractsSignature, settings.signature == .unique {
-            let (choice, bounded, images, length) = (choice, bounded, enriched.images, settings.signatureBytes)
-            window = await choosing.run {
-                bounded.run(withinSeconds: ProcessImages.maxSeconds) {
-                    choice.window(
-                        of: detection.code, callersAddress: detection.callersAddress, length: length, images: images)
-                }.flatMap { $0 }
-            }
-            if window == nil { tallies.update { $0.notUnique += 1 } }
+        let form = await packetForm.choose(for: detection, images: enriched.images)
+        if form.isSecondBest { tallies.update { $0.notUnique += 1 } }
+        let packet = try ExtractedPacket(detection, process: enriched.process, system: enriched.system, form: form)
+        if let reason = form.leftToCenter {
+            var event = HostEvent(.leftToCenter, time: EventLog.now(), packet: packet.id)
+            event.message = reason
+            log.append(event)
         }
-        let packet = try ExtractedPacket(
-            detection, process: enriched.process, system: enriched.system,
-            asSignatureOf: settings.extractsSignature ? settings.signatureBytes : nil, window: window)
         let event = HostEvent(packet: packet.id, of: detection, process: enriched.process, time: EventLog.now())
         return MadePacket(packet: packet, process: enriched.process, event: event, latePackage: enriched.latePackage)
     }
@@ -252,7 +253,7 @@ extension HostPipeline {
         guard id != nil else { return logger.error("the packet of a detection could not be made: \(error)") }
         tallies.update { $0.storeFailure = error }
         if storeNews.withLock({ $0.isNews(error, nowMilliseconds: EventLog.now().milliseconds) }) {
-            logger.error("the packet of a detection could not be stored; it is kept in memory and tried again: \(error)")
+            logger.error("the packet of a detection could not be stored; it is kept in memory, sent from there, and tried again: \(error)")
         }
     }
 
@@ -386,22 +387,25 @@ extension HostPipeline {
 
     /// Stores the packets that could not be stored before.
     private func storeBacklog() async {
-        for packet in backlog.withLock({ $0.takeAll() }) {
+        for packet in backlog.packets.withLock({ $0.takeAll() }) {
             do throws(EpitopeError) {
                 record(try await admit(packet), of: packet.id)
             } catch {
                 tallies.update { $0.storeFailure = error }
-                if backlog.withLock({ $0.add(packet) }) { await noteLost(1) }
+                if backlog.packets.withLock({ $0.add(packet) }) { await noteLost(1) }
             }
         }
     }
 
-    /// What could not be stored until the end is lost.
+    /// What could neither be stored nor sent until the end is lost.
     private func giveUpBacklog() async {
-        let lost = backlog.withLock { $0.takeAll() }.count
+        let destinations = Array(wakeUps.keys)
+        let lost = backlog.packets.withLock { backlog in
+            backlog.takeAll().count { !backlog.isSettled($0.id, at: destinations) }
+        }
         guard lost > 0 else { return }
         await noteLost(lost)
-        logger.error("\(lost) packet\(lost == 1 ? "" : "s") could not be stored, and \(lost == 1 ? "is" : "are") lost")
+        logger.error("\(lost) packet\(lost == 1 ? "" : "s") could be neither stored nor sent, and \(lost == 1 ? "is" : "are") lost")
     }
 
     /// Tells each center what was withheld, if that has changed.

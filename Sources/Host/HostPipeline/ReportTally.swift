@@ -10,6 +10,8 @@ public struct ReportTally: Hashable, Sendable {
     /// Packets in the spool: sent, or to be sent. Packets that had waited for the quota count, too.
     public var spooled = 0
     public var sent = 0
+    /// Of those the ones that went from memory, since they could not be stored.
+    public var sentUnstored = 0
     public var duplicates = 0
     /// Packets of which less went to the spool, by the link's budget.
     public var reduced = 0

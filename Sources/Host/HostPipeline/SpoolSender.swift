@@ -10,11 +10,14 @@ import Scheduling
 struct SenderSignals: Sendable {
     /// A packet was spooled.
     let spooled = WakeUpSignal()
+    /// A packet could not be spooled.
+    let unstored = WakeUpSignal()
     /// This host's identity at the center has changed.
     let identity = WakeUpSignal()
 
     func sendAll() {
         spooled.send()
+        unstored.send()
         identity.send()
     }
 }

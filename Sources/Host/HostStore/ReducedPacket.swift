@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import EpitopeModel
+public import EpitopeModel
 import Novelty
-import PacketCoding
+public import PacketCoding
 import Signatures
 
 extension ExtractedPacket {
@@ -12,26 +12,38 @@ extension ExtractedPacket {
         return code.bytes.count
     }
 
-    /// The packet in a smaller form.
+    /// The packet in a smaller form. Its signature is the window that the host chose for that, or else the caller window; nothing is left of
+    /// it for the center to extract.
     ///
     /// - Parameter signatureBytes: the size of the signature.
     func reduced(to form: LinkBudget.Form, signatureBytes: Int) -> ExtractedPacket {
-        guard case .code(let code) = content, let caller = code.offset(of: callersAddress) else { return self }
+        guard case .code(let code) = content, code.offset(of: callersAddress) != nil else { return self }
         var packet = self
         switch form {
         case .asItIs: break
         case .snippet(let side):
-            let start = max(0, caller - side), end = min(code.bytes.count, caller + side)
-            packet.content = .code(
-                ExtractedCode(
-                    base: code.base + UInt64(start), bytes: Array(code.bytes[start..<end]),
-                    isWholeRegion: code.isWholeRegion && start == 0 && end == code.bytes.count))
+            guard let snippet = code.snippet(around: callersAddress, side: side) else { break }
+            packet.content = .code(snippet)
+            packet.signatureAddress = signatureAddress.flatMap { snippet.offset(of: $0) == nil ? nil : $0 }
         case .signature:
+            packet.extraction = nil
+            if let first = signatureAddress.flatMap(code.offset), first + signatureBytes <= code.bytes.count {
+                packet.content = .signature(Array(code.bytes[first..<first + signatureBytes]))
+                break
+            }
+            packet.signatureAddress = nil
             // The caller's address lies in the code, or no packet would have been made.
             if let window = try? CallerWindow.extract(from: code, callersAddress: callersAddress, length: signatureBytes) {
                 packet.content = .signature(window)
             }
         }
         return packet
+    }
+}
+
+extension HostStore {
+    /// What goes of a packet that can't be stored, and so not be counted against the link's budget: where there is one, the signature alone.
+    public func unstoredForm(of packet: ExtractedPacket) -> EncodedPacket {
+        EncodedPacket(settings.link.isUnlimited ? packet : packet.reduced(to: .signature, signatureBytes: settings.signatureBytes))
     }
 }

@@ -20,4 +20,12 @@ public struct ExtractedCode: Hashable, Sendable {
         guard address >= base, address - base <= UInt64(bytes.count) else { return nil }
         return Int(address - base)
     }
+
+    /// What lies around an address: at most so many bytes on each side; `nil` where the address does not lie in the code.
+    public func snippet(around address: UInt64, side: Int) -> ExtractedCode? {
+        guard let place = offset(of: address) else { return nil }
+        let start = max(0, place - side), end = min(bytes.count, place + side)
+        return ExtractedCode(
+            base: base + UInt64(start), bytes: Array(bytes[start..<end]), isWholeRegion: isWholeRegion && start == 0 && end == bytes.count)
+    }
 }

@@ -24,8 +24,11 @@ public struct ExtractedPacket: Hashable, Sendable {
     /// The address right after the instruction that made the critical call.
     public var callersAddress: UInt64
     public var content: Content
-    /// Where the first byte of a host's own signature lay; `nil`: it ends at the caller's address, as far as the code reached.
+    /// Where the first byte of a host's own signature lay; `nil`: it ends at the caller's address, as far as the code reached. Of a packet
+    /// with code: of the signature that takes its place where there is no room for code.
     public var signatureAddress: UInt64?
+    /// What the center is to take out of the code; `nil`: the host has done it. Of a packet with code alone.
+    public var extraction: ExtractionRequest?
     public var evidence: [Evidence]
     public var action: ProtectiveAction
     /// The applications of behaviour blocking that were on at the host; empty: it didn't say, as an earlier version.
@@ -34,13 +37,15 @@ public struct ExtractedPacket: Hashable, Sendable {
 
     public init(
         id: String, architecture: Architecture, callersAddress: UInt64, content: Content, evidence: [Evidence],
-        action: ProtectiveAction, applications: [BlockingApplication] = [], parameters: Parameters, signatureAddress: UInt64? = nil
+        action: ProtectiveAction, applications: [BlockingApplication] = [], parameters: Parameters, signatureAddress: UInt64? = nil,
+        extraction: ExtractionRequest? = nil
     ) {
         self.id = id
         self.architecture = architecture
         self.callersAddress = callersAddress
         self.content = content
         self.signatureAddress = signatureAddress
+        self.extraction = extraction
         self.evidence = evidence
         self.action = action
         self.applications = applications

@@ -51,7 +51,13 @@ extension ExtractedPacket {
             action: try Wire.known(ProtectiveAction(wire.action), "action"),
             applications: try Self.applications(wire.applications),
             parameters: try Parameters(wire.parameters))
-        guard wire.hasSignatureAddress, case .signature(let window) = content else { return }
+        if wire.hasExtraction { extraction = try ExtractionRequest(wire.extraction, of: content) }
+        guard wire.hasSignatureAddress else { return }
+        guard case .signature(let window) = content else {
+            // Centers have no use for it: where it is outside of the code, nobody has.
+            if case .code(let code) = content, code.offset(of: wire.signatureAddress) != nil { signatureAddress = wire.signatureAddress }
+            return
+        }
         guard !wire.signatureAddress.addingReportingOverflow(UInt64(window.count)).overflow else {
             throw .malformed("signature_address", "lets the signature go beyond the end of the address space")
         }
@@ -69,10 +75,11 @@ extension ExtractedPacket {
             wire.code.base = code.base
             wire.code.bytes = Data(code.bytes)
             wire.code.isWholeRegion = code.isWholeRegion
+            if let extraction { wire.extraction = extraction.wire }
         case .signature(let window):
             wire.signature = Data(window)
-            if let signatureAddress { wire.signatureAddress = signatureAddress }
         }
+        if let signatureAddress { wire.signatureAddress = signatureAddress }
         func wireForm(_ item: Evidence) -> Epitope_V1_Evidence {
             var wire = Epitope_V1_Evidence()
             wire.kind = item.kind.wire

@@ -2,6 +2,7 @@
 
 import EpitopeModel
 import FoundationEssentials
+import Signatures
 
 /// A packet as its JSON shows it. The model's own types stand in where their fields already read well.
 struct PacketDocument: Codable {
@@ -9,6 +10,11 @@ struct PacketDocument: Codable {
         var base: Address
         var bytes: HexBytes
         var isWholeRegion: Bool
+    }
+
+    struct Extraction: Codable {
+        var signature: HostSignature?
+        var signatureBytes: Int?
     }
 
     struct Region: Codable {
@@ -27,8 +33,10 @@ struct PacketDocument: Codable {
     var callersAddress: Address
     var code: Code?
     var signature: HexBytes?
-    /// Of a signature that the host chose by what is unique.
+    /// Of a signature that the host chose by what is unique; of code: of the one that would go in its place.
     var signatureAddress: Address?
+    /// What the center is to take out of the code.
+    var extraction: Extraction?
     var evidence: [Evidence]
     var action: ProtectiveAction
     /// The applications of behaviour blocking that were on at the host; absent where it didn't say.
@@ -51,10 +59,11 @@ struct PacketDocument: Codable {
         switch packet.content {
         case .code(let extracted):
             code = Code(base: Address(extracted.base), bytes: HexBytes(extracted.bytes), isWholeRegion: extracted.isWholeRegion)
+            extraction = packet.extraction.map { Extraction($0) }
         case .signature(let window):
             signature = HexBytes(window)
-            signatureAddress = packet.signatureAddress.map { Address($0) }
         }
+        signatureAddress = packet.signatureAddress.map { Address($0) }
         evidence = packet.evidence
         action = packet.action
         applications = packet.applications.isEmpty ? nil : packet.applications
@@ -83,8 +92,16 @@ struct PacketDocument: Codable {
             action: action, applications: applications ?? [],
             parameters: Parameters(
                 call: call, arguments: arguments, region: try region.model(), process: process, system: system,
-                timeMilliseconds: timeMilliseconds), signatureAddress: signatureAddress?.value)
+                timeMilliseconds: timeMilliseconds), signatureAddress: signatureAddress?.value, extraction: extraction?.model)
     }
+}
+
+extension PacketDocument.Extraction {
+    init(_ request: ExtractionRequest) {
+        self.init(signature: request.signature, signatureBytes: request.signature.map { _ in request.signatureBytes })
+    }
+
+    var model: ExtractionRequest { ExtractionRequest(signature: signature, signatureBytes: signatureBytes ?? CallerWindow.length) }
 }
 
 extension PacketDocument.Region {

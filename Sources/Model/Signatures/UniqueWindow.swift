@@ -33,6 +33,24 @@ public struct UniqueWindow: Hashable, Sendable {
         return nil
     }
 
+    /// Shorter strings than this can't be proven absent by a goodware index, in bytes.
+    public static let indexWindow = 32
+
+    /// Which windows are held, with what a goodware index says added. A window is absent if a part of it is; one that is shorter than what
+    /// the index can tell is never proven to be.
+    ///
+    /// - Parameters:
+    ///   - isHeld: by a window's start, what else is known.
+    ///   - absent: by the start of each string of ``indexWindow`` bytes, whether the index proves it absent.
+    ///   - length: of a window, in bytes.
+    public static func held(_ isHeld: [Bool], absent: [Bool], length: Int) -> [Bool] {
+        let parts = length - indexWindow + 1
+        return isHeld.indices.map { start in
+            guard !isHeld[start], parts > 0, start + parts <= absent.count else { return true }
+            return !absent[start..<start + parts].contains(true)
+        }
+    }
+
     /// Tells windows that are mostly one byte.
     private struct FillScan {
         let code: [UInt8]

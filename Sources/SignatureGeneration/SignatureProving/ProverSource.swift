@@ -4,6 +4,7 @@ package import Captures
 public import EpitopeModel
 import FileAccess
 import GoodwareFiles
+import GoodwareIndex
 import GoodwareReading
 import Signatures
 import Synchronization
@@ -127,6 +128,20 @@ public final class ProverSource: Sendable {
             materialVersion: "\(identity.map(\.description) ?? "none") \(settings.requireGoodware) \(settings.noiseShare)"
                 + (settings.callerWindow == CallerWindow.length ? "" : " \(settings.callerWindow)")
                 + (outage == nil ? "" : " without an answer"))
+    }
+
+    /// By the start of each string of 32 bytes in some code: whether the goodware index proves it absent; `nil` where it can't be asked, or
+    /// so much of its goodware was not read that it proves nothing. It may take as long as ``current()``.
+    public func absentWindows(in code: [UInt8]) -> [Bool]? {
+        _ = current()
+        guard let file = index.withLock({ $0.file }), !file.unread.isTooMany(beside: file.fileCount) else { return nil }
+        let absent = file.index.absentWindows(in: code)
+        do throws(EpitopeError) {
+            try file.requireUnchanged()
+        } catch {
+            return nil
+        }
+        return absent
     }
 
     /// What whoever has something proven gets while it can't be.

@@ -173,7 +173,7 @@ import Testing
             Self.told(Self.events(.overQuota) { $0.message = "the next packet is possible at T" })[0]
                 .contains("Nothing is sent now: the quota of packets is used up: the next packet is possible at T."))
         let failed = Self.told(Self.events(.failed) { ($0.code, $0.message) = ("disk-full", "no space is left") })
-        #expect(failed[0].contains("Nothing is sent: no space is left [disk-full]."))
+        #expect(failed[0].contains("It could not be stored here, and is sent from memory: no space is left [disk-full]."))
     }
 
     @Test(arguments: HostEvent.Name.allCases.filter { $0 != .blocked }) func `watching never says that something was blocked or denied`(

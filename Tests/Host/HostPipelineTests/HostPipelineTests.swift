@@ -312,15 +312,52 @@ private func refusal(_ code: String) -> EpitopeError {
         #expect(center.received.count == 4)
     }
 
-    @Test func `What can't be stored until the end is lost, and counted`() async throws {
+    @Test func `What can be neither stored nor sent until the end is lost, and counted`() async throws {
         let host = try TestHost()
+        let pipeline = host.pipeline(FakeCenter { _, _ in refusal("center-unreachable") }, store: try unusable(host))
+        await pipeline.run(TestHost.calls((1...100).map { UInt8($0) }))
+        #expect(pipeline.tally.lost == 100 && pipeline.tally.sentUnstored == 0)
+        #expect(try host.events().filter { $0.event == .lost }.reduce(0) { $0 + ($1.count ?? 0) } == 100)
+    }
+
+    private func unusable(_ host: TestHost, quota: Int = 3, link: LinkBudget = LinkBudget()) throws -> HostStore {
         let broken = host.directory + "/broken"
         try Data().write(to: URL(fileURLWithPath: broken))
-        let store = HostStore(mending: broken, settings: HostStoreSettings()) { _ in }
-        let pipeline = host.pipeline(FakeCenter(), store: store)
-        await pipeline.run(TestHost.calls((1...100).map { UInt8($0) }))
-        #expect(pipeline.tally.lost == 100)
-        #expect(try host.events().filter { $0.event == .lost }.reduce(0) { $0 + ($1.count ?? 0) } == 100)
+        return HostStore(mending: broken, settings: HostStoreSettings(quota: DailyQuota(limit: quota), link: link)) { _ in }
+    }
+
+    @Test func `What can't be stored is sent from memory, within the quota and none twice`() async throws {
+        let host = try TestHost()
+        let center = FakeCenter()
+        let pipeline = host.pipeline(center, store: try unusable(host))
+        // The second and fourth are alike.
+        await pipeline.run(TestHost.calls([1, 2, 3, 2, 4, 5]))
+        #expect(center.received.map(\.content).count == 3)
+        #expect(Set(center.received.map(\.content)).count == 3)
+        #expect(pipeline.tally.sentUnstored == 3 && pipeline.tally.sent == 3)
+        #expect(try host.events().filter { $0.event == .sent }.map(\.packet) == center.received.map(\.id))
+        #expect((2...3).contains(pipeline.tally.lost), "what the quota had no place for, and no center has: \(pipeline.tally.lost)")
+    }
+
+    @Test func `Without a store the link's budget can't be counted, and the signature goes alone`() async throws {
+        let host = try TestHost()
+        let center = FakeCenter()
+        await host.pipeline(center, store: try unusable(host, link: LinkBudget(bytesPerDay: 1 << 20))).run(TestHost.calls([0]))
+        #expect(center.received.map(\.content) == [.signature(Samples.callerWindow)])
+    }
+
+    @Test func `A center that is back gets from memory what waits there`() async throws {
+        let host = try TestHost()
+        let center = FakeCenter { _, attempt in attempt < 4 ? refusal("center-unreachable") : nil }
+        let (calls, call) = AsyncStream<DetectionReport>.makeStream()
+        let pipeline = host.pipeline(center, store: try unusable(host))
+        let running = Task { await pipeline.run(calls) }
+        call.yield(DetectionReport(TestHost.call(1)))
+        var arrivals = center.arrivals.makeAsyncIterator()
+        #expect(await arrivals.next() != nil)
+        call.finish()
+        await running.value
+        #expect(center.received.count == 1 && pipeline.tally.lost == 0)
     }
 
     @Test func `A center gets the bytes that are in the spool`() async throws {

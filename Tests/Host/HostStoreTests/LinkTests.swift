@@ -77,6 +77,20 @@ private let now: Int64 = 1_700_000_000_000
         #expect(try await store.linkBytes(nowMilliseconds: now) <= size + size / 2 + EncodedPacket(packets[2]).bytes.count)
     }
 
+    @Test func `what was left to the center is not left to it any more once only the signature goes`() async throws {
+        let store = try store(LinkBudget(bytesPerDay: 0), signatureBytes: 16)
+        var packet = packet(1)
+        guard case .code(let code) = packet.content else {
+            Issue.record("no code")
+            return
+        }
+        packet.extraction = ExtractionRequest(signature: .unique, signatureBytes: 16)
+        _ = try await store.admit(packet, to: [.local], nowMilliseconds: now)
+        let plain = try ExtractedPacket(encoded: #require(try await store.nextPacket(for: .local)).packet.bytes)
+        let window = try CallerWindow.extract(from: code, callersAddress: packet.callersAddress, length: 16)
+        #expect(plain.extraction == nil && plain.content == .signature(window) && plain.signatureAddress == nil)
+    }
+
     @Test func `programs that share the store share the link`() async throws {
         let size = EncodedPacket(packet(1)).bytes.count
         let budget = LinkBudget(bytesPerSecond: 2 * size)

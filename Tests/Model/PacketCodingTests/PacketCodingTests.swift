@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import EpitopeModel
+import FoundationEssentials
 import Signatures
 import TestSupport
 import Testing
@@ -52,6 +53,7 @@ import Testing
             hostName: long, hostID: "no valid id", kernelRelease: long, distribution: long, distributionVersion: long, libcVersion: long,
             libcPackageVersion: long, kernelPackageVersion: long, kernelBuild: long, lastUpdateMilliseconds: .max, microcodeRevision: long,
             bootParameters: Array(repeating: long, count: 40))
+        (packet.extraction, packet.signatureAddress) = (ExtractionRequest(signature: .unique, signatureBytes: 256), 4096)
         let encoded = packet.encoded()
         #expect(encoded.count <= ExtractedPacket.maxEncodedBytes)
         let decoded = try ExtractedPacket(encoded: encoded)
@@ -61,6 +63,44 @@ import Testing
         #expect(decoded.parameters.system.bootParameters?.count == 12)
         let clipped = try #require(decoded.parameters.arguments.path)
         #expect(clipped == String(repeating: "€", count: 1365), "clipped at a whole character")
+    }
+
+    @Test func `What is left to the center reads back, and is gone once it was extracted`() throws {
+        var packet = Samples.packet()
+        for request in [
+            ExtractionRequest(signature: nil, signatureBytes: CallerWindow.length),
+            ExtractionRequest(signature: .caller, signatureBytes: 8),
+            ExtractionRequest(signature: .unique, signatureBytes: 256),
+        ] {
+            packet.extraction = request
+            #expect(try ExtractedPacket(encoded: packet.encoded()) == packet)
+            #expect(try ExtractedPacket(json: packet.json()) == packet)
+            // A field of a later version: number 200, the text "later".
+            let later: [UInt8] = [0xC2, 0x0C, 5] + Array("later".utf8)
+            let received = try ReceivedPacket(encoded: packet.encoded() + later)
+            #expect(received.value == packet)
+            let extracted = try received.extracted(.signature(Samples.callerWindow), signatureAddress: 0x160)
+            var expected = packet
+            (expected.content, expected.extraction, expected.signatureAddress) = (.signature(Samples.callerWindow), nil, 0x160)
+            #expect(extracted.value == expected && extracted.source == received.source)
+            #expect(String(decoding: extracted.bytes, as: UTF8.self).contains("later"))
+        }
+    }
+
+    @Test func `A center that doesn't know how a signature is to be chosen makes one, and refuses sizes that none has`() throws {
+        var wire = Samples.packet().wire
+        wire.extraction.signature = .UNRECOGNIZED(9)
+        wire.extraction.signatureBytes = 32
+        #expect(try ExtractedPacket(encoded: Wire.encode(wire)).extraction == ExtractionRequest(signature: .caller, signatureBytes: 32))
+        for bytes: UInt32 in [0, 7, 257, .max] {
+            wire.extraction.signatureBytes = bytes
+            let error = #expect(throws: EpitopeError.self) { try ExtractedPacket(encoded: Wire.encode(wire)) }
+            #expect(error?.code == .packetMalformed && error?.message.contains("extraction.signature_bytes") == true)
+        }
+        wire.extraction.signatureBytes = 32
+        wire.signature = .init(Samples.callerWindow)
+        let error = #expect(throws: EpitopeError.self) { try ExtractedPacket(encoded: Wire.encode(wire)) }
+        #expect(error?.code == .packetMalformed && error?.message.contains("no code to extract from") == true)
     }
 
     @Test func `Empty and absent texts and lists are distinguished`() throws {

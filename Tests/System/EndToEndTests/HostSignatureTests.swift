@@ -14,6 +14,10 @@ import Testing
             var bootParameters: [String]?
             var libcPackageVersion: String?
         }
+        struct Code: Decodable { var bytes: String }
+        struct Extraction: Decodable {}
+        var code: Code?
+        var extraction: Extraction?
         var signature: String?
         var signatureAddress: String?
         var callersAddress: String
@@ -56,11 +60,50 @@ import Testing
         // An index that can't be used keeps nothing from being blocked, or sent.
         let third = try Host("host-3")
         try await third.enroll(at: center)
-        try await third.attack(options: ["--signature-on-host", "--host-signature", "unique", "--goodware", program])
+        let blind = ["--signature-on-host", "--host-signature", "unique", "--goodware", program]
+        try await third.attack(options: blind + ["--extract-at", "host"])
         let fallen = try await shown(center, try #require(third.events("sent").last?.packet))
         #expect(fallen.signatureAddress == nil && fallen.signature == usual.signature)
+
+        // Unless it may leave that to the center, which asks its own goodware.
+        let fourth = try Host("host-4")
+        try await fourth.enroll(at: center)
+        try await fourth.attack(options: blind)
+        let left = try await shown(center, try #require(fourth.events("sent").last?.packet))
+        #expect(left.signatureAddress != nil && left.code == nil && left.signature == usual.signature)
+        #expect(fourth.events("left-to-center").map(\.packet) == fourth.events("sent").map(\.packet))
         let refused = try await host.run("call-stub", ["bench", "1", "9"], options: ["--goodware", index])
         #expect(refused.status == 64 && refused.errors.contains("--host-signature unique"), "\(refused.errors)")
+    }
+
+    /// What a host can't extract, the center does: for lack of room, of a right, or since it was told so.
+    @Test func `the same attack on hosts that extract and on those that don't is one cluster of one signature`() async throws {
+        let center = try await Center()
+        try await center.serve(settings: ["maxCode": 256, "snippetSide": 256])
+        let hosts = try (1...5).map { try Host("host-\($0)") }
+        for host in hosts { try await host.enroll(at: center) }
+        try await hosts[0].attack()
+        try await hosts[1].attack(options: ["--extract-at", "center"])
+        try await hosts[2].attack(options: ["--signature-on-host"])
+        try await hosts[3].attack(options: ["--signature-on-host", "--extract-at", "center"])
+        // A state folder that nothing can be written into: the file of the store is a folder.
+        try FileManager.default.createDirectory(atPath: hosts[4].state + "/host.sqlite", withIntermediateDirectories: false)
+        let blocked = try await hosts[4].attack()
+        #expect(blocked.errors.contains("is sent from memory"), "\(blocked.errors)")
+        let packets = hosts.flatMap { $0.events("sent").compactMap(\.packet) }
+        try #require(packets.count == 5)
+        try await eventually("all are weighed") { try await center.events("weighed").count == 5 }
+        let clustered = try await center.events("clustered")
+        #expect(Set(clustered.map(\.detail)).count == 1, "\(clustered)")
+        #expect(Set(try await center.events("signed").map { $0.detail.prefix(32) }).count == 1)
+        var shown: [Packet] = []
+        for packet in packets { shown.append(try await self.shown(center, packet)) }
+        // The code of the first is longer than the center stores of what is left to it; the last is an ordinary packet.
+        let sizes = shown.map { ($0.code?.bytes.count ?? $0.signature?.count ?? 0) / 2 }
+        #expect(sizes[0] == sizes[4] && sizes[1] <= 512 && sizes[1] <= sizes[0] && sizes[2...3] == [32, 32], "\(sizes)")
+        #expect(shown[3].signature == shown[2].signature && shown.allSatisfy { $0.extraction == nil })
+        let refused = try await hosts[0].run("call-stub", ["bench", "1", "9"], options: ["--extract-at", "elsewhere"])
+        #expect(refused.status == 64, "\(refused.errors)")
     }
 
     @Test func `the system's patch level is shown at the center`() async throws {

@@ -117,7 +117,8 @@ struct RunCommand: AsyncParsableCommand {
             backend = try SeccompBackend.launch(
                 Command(command[0], Array(command.dropFirst()), user: commandUser),
                 .init(
-                    policy: loaded.policy, extraction: extractionOptions.settings, forwardsSignals: true, guardsOthers: true,
+                    policy: loaded.policy, extraction: extractionOptions.settings(at: packetOptions.extractAt), forwardsSignals: true,
+                    guardsOthers: true,
                     context: reporter.context,
                     exclusions: exclusions))
         } catch {

@@ -33,6 +33,49 @@ fileprivate nonisolated struct _GeneratedWithProtocGenSwiftVersion: SwiftProtobu
   typealias Version = _2
 }
 
+/// How a host has its own signature chosen.
+nonisolated enum Epitope_V1_HostSignature: SwiftProtobuf.Enum, Swift.CaseIterable {
+  typealias RawValue = Int
+  case unspecified // = 0
+
+  /// The bytes that end at the caller's address.
+  case caller // = 1
+
+  /// The window nearest to it that nothing holds which is known as good.
+  case unique // = 2
+  case UNRECOGNIZED(Int)
+
+  init() {
+    self = .unspecified
+  }
+
+  init?(rawValue: Int) {
+    switch rawValue {
+    case 0: self = .unspecified
+    case 1: self = .caller
+    case 2: self = .unique
+    default: self = .UNRECOGNIZED(rawValue)
+    }
+  }
+
+  var rawValue: Int {
+    switch self {
+    case .unspecified: return 0
+    case .caller: return 1
+    case .unique: return 2
+    case .UNRECOGNIZED(let i): return i
+    }
+  }
+
+  // The compiler won't synthesize support with the UNRECOGNIZED case.
+  static let allCases: [Epitope_V1_HostSignature] = [
+    .unspecified,
+    .caller,
+    .unique,
+  ]
+
+}
+
 nonisolated enum Epitope_V1_Architecture: SwiftProtobuf.Enum, Swift.CaseIterable {
   typealias RawValue = Int
   case unspecified // = 0
@@ -744,7 +787,7 @@ nonisolated struct Epitope_V1_ExtractedPacket: Sendable {
   /// Evidence of kinds that came after the first version: a reader passes over those that it doesn't know.
   var furtherEvidence: [Epitope_V1_Evidence] = []
 
-  /// Of a signature that the host chose by what is unique: where its first byte lay.
+  /// Of a signature that the host chose by what is unique: where its first byte lay. With code: of the signature that would go in its place.
   var signatureAddress: UInt64 {
     get {_signatureAddress ?? 0}
     set {_signatureAddress = newValue}
@@ -753,6 +796,17 @@ nonisolated struct Epitope_V1_ExtractedPacket: Sendable {
   var hasSignatureAddress: Bool {self._signatureAddress != nil}
   /// Clears the value of `signatureAddress`. Subsequent reads from it will return its default value.
   mutating func clearSignatureAddress() {self._signatureAddress = nil}
+
+  /// The host leaves it to the center to extract: the code is the region as it was read, and stands in the packet's place until the center
+  /// has taken out of it what the host would have sent. With code only. A reader that does not know it takes the code as it is.
+  var extraction: Epitope_V1_ExtractionRequest {
+    get {_extraction ?? Epitope_V1_ExtractionRequest()}
+    set {_extraction = newValue}
+  }
+  /// Returns true if `extraction` has been explicitly set.
+  var hasExtraction: Bool {self._extraction != nil}
+  /// Clears the value of `extraction`. Subsequent reads from it will return its default value.
+  mutating func clearExtraction() {self._extraction = nil}
 
   var unknownFields = SwiftProtobuf.UnknownStorage()
 
@@ -768,6 +822,24 @@ nonisolated struct Epitope_V1_ExtractedPacket: Sendable {
 
   fileprivate var _parameters: Epitope_V1_Parameters? = nil
   fileprivate var _signatureAddress: UInt64? = nil
+  fileprivate var _extraction: Epitope_V1_ExtractionRequest? = nil
+}
+
+/// What a center is to make of a region.
+nonisolated struct Epitope_V1_ExtractionRequest: Sendable {
+  // SwiftProtobuf.Message conformance is added in an extension below. See the
+  // `Message` and `Message+*Additions` files in the SwiftProtobuf library for
+  // methods supported on all messages.
+
+  /// Unspecified: code, by the center's own amounts. Of a value that the reader does not know: the caller window.
+  var signature: Epitope_V1_HostSignature = .unspecified
+
+  /// Of a signature, in bytes: 8 to 256.
+  var signatureBytes: UInt32 = 0
+
+  var unknownFields = SwiftProtobuf.UnknownStorage()
+
+  init() {}
 }
 
 nonisolated struct Epitope_V1_Code: Sendable {
@@ -1876,6 +1948,10 @@ nonisolated struct Epitope_V1_ErrorBody: Sendable {
 
 fileprivate nonisolated let _protobuf_package = "epitope.v1"
 
+nonisolated extension Epitope_V1_HostSignature: SwiftProtobuf._ProtoNameProviding {
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0HOST_SIGNATURE_UNSPECIFIED\0\u{1}HOST_SIGNATURE_CALLER\0\u{1}HOST_SIGNATURE_UNIQUE\0")
+}
+
 nonisolated extension Epitope_V1_Architecture: SwiftProtobuf._ProtoNameProviding {
   static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{2}\0ARCHITECTURE_UNSPECIFIED\0\u{1}ARCHITECTURE_X86_32\0\u{1}ARCHITECTURE_X86_64\0\u{1}ARCHITECTURE_ARM64\0")
 }
@@ -1926,7 +2002,7 @@ nonisolated extension Epitope_V1_ProtocolBuffer: SwiftProtobuf._ProtoNameProvidi
 
 nonisolated extension Epitope_V1_ExtractedPacket: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
   static let protoMessageName: String = _protobuf_package + ".ExtractedPacket"
-  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}id\0\u{1}architecture\0\u{3}callers_address\0\u{1}code\0\u{1}signature\0\u{1}evidence\0\u{1}action\0\u{1}parameters\0\u{1}applications\0\u{4}\u{2}further_evidence\0\u{3}signature_address\0")
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}version\0\u{1}id\0\u{1}architecture\0\u{3}callers_address\0\u{1}code\0\u{1}signature\0\u{1}evidence\0\u{1}action\0\u{1}parameters\0\u{1}applications\0\u{4}\u{2}further_evidence\0\u{3}signature_address\0\u{1}extraction\0")
 
   mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
     while let fieldNumber = try decoder.nextFieldNumber() {
@@ -1965,6 +2041,7 @@ nonisolated extension Epitope_V1_ExtractedPacket: SwiftProtobuf.Message, SwiftPr
       case 10: try { try decoder.decodeRepeatedEnumField(value: &self.applications) }()
       case 12: try { try decoder.decodeRepeatedMessageField(value: &self.furtherEvidence) }()
       case 13: try { try decoder.decodeSingularFixed64Field(value: &self._signatureAddress) }()
+      case 14: try { try decoder.decodeSingularMessageField(value: &self._extraction) }()
       default: break
       }
     }
@@ -2016,6 +2093,9 @@ nonisolated extension Epitope_V1_ExtractedPacket: SwiftProtobuf.Message, SwiftPr
     try { if let v = self._signatureAddress {
       try visitor.visitSingularFixed64Field(value: v, fieldNumber: 13)
     } }()
+    try { if let v = self._extraction {
+      try visitor.visitSingularMessageField(value: v, fieldNumber: 14)
+    } }()
     try unknownFields.traverse(visitor: &visitor)
   }
 
@@ -2031,6 +2111,42 @@ nonisolated extension Epitope_V1_ExtractedPacket: SwiftProtobuf.Message, SwiftPr
     if lhs.applications != rhs.applications {return false}
     if lhs.furtherEvidence != rhs.furtherEvidence {return false}
     if lhs._signatureAddress != rhs._signatureAddress {return false}
+    if lhs._extraction != rhs._extraction {return false}
+    if lhs.unknownFields != rhs.unknownFields {return false}
+    return true
+  }
+}
+
+nonisolated extension Epitope_V1_ExtractionRequest: SwiftProtobuf.Message, SwiftProtobuf._MessageImplementationBase, SwiftProtobuf._ProtoNameProviding {
+  static let protoMessageName: String = _protobuf_package + ".ExtractionRequest"
+  static let _protobuf_nameMap = SwiftProtobuf._NameMap(bytecode: "\0\u{1}signature\0\u{3}signature_bytes\0")
+
+  mutating func decodeMessage<D: SwiftProtobuf.Decoder>(decoder: inout D) throws {
+    while let fieldNumber = try decoder.nextFieldNumber() {
+      // The use of inline closures is to circumvent an issue where the compiler
+      // allocates stack space for every case branch when no optimizations are
+      // enabled. https://github.com/apple/swift-protobuf/issues/1034
+      switch fieldNumber {
+      case 1: try { try decoder.decodeSingularEnumField(value: &self.signature) }()
+      case 2: try { try decoder.decodeSingularUInt32Field(value: &self.signatureBytes) }()
+      default: break
+      }
+    }
+  }
+
+  func traverse<V: SwiftProtobuf.Visitor>(visitor: inout V) throws {
+    if self.signature != .unspecified {
+      try visitor.visitSingularEnumField(value: self.signature, fieldNumber: 1)
+    }
+    if self.signatureBytes != 0 {
+      try visitor.visitSingularUInt32Field(value: self.signatureBytes, fieldNumber: 2)
+    }
+    try unknownFields.traverse(visitor: &visitor)
+  }
+
+  static func ==(lhs: Epitope_V1_ExtractionRequest, rhs: Epitope_V1_ExtractionRequest) -> Bool {
+    if lhs.signature != rhs.signature {return false}
+    if lhs.signatureBytes != rhs.signatureBytes {return false}
     if lhs.unknownFields != rhs.unknownFields {return false}
     return true
   }
